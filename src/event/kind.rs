@@ -1,0 +1,214 @@
+//! The vocabulary of the journal.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::{
+    ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, StepName,
+};
+
+/// Who opened a session on the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Actor {
+    /// The run itself.
+    Runner,
+    /// A person, with `recover`.
+    Recover,
+    /// The detached reaper.
+    Reaper,
+}
+
+/// Why the forward part ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wake {
+    /// All steps done.
+    Finished,
+    /// A step failed.
+    StepFailed,
+    /// A signal.
+    Signal,
+    /// `stop`, or the annotation on the Lease.
+    StopRequested,
+    /// An abort condition.
+    Aborted,
+    /// The drill's time was over.
+    Deadline,
+    /// Another session took over.
+    Fenced,
+    /// A bug: a step panicked.
+    Panicked,
+    /// The journal could not be written any more.
+    JournalFailed,
+    /// The run died; somebody picked it up.
+    Recovered,
+}
+
+/// A pod as the watch saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodView {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+    /// The top owner, `deployment/web`; empty for a bare pod.
+    pub owner: String,
+    /// Node, empty while it is not bound.
+    pub node: String,
+    /// Phase.
+    pub phase: String,
+    /// Condition Ready.
+    pub ready: bool,
+    /// Has a deletion timestamp.
+    pub terminating: bool,
+    /// Reason of condition DisruptionTarget: who took it away (correctness 8).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub disruption: String,
+}
+
+/// Samples of a probe with the same answer, in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeRun {
+    /// When the first of them was sent.
+    pub from_us: u64,
+    /// When the last of them was sent.
+    pub to_us: u64,
+    /// How many.
+    pub n: u32,
+    /// Answered as expected.
+    pub ok: bool,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[expect(missing_docs, reason = "the field names are the documentation; docs/design/journal.md has the table")]
+pub enum Kind {
+    // The run as a whole.
+    RunStarted {
+        format: String,
+        run_id: String,
+        tool: String,
+        scenario: String,
+        title: String,
+        scenario_hash: String,
+        plan_hash: String,
+        clusters: Vec<ClusterIdentity>,
+        operator: String,
+        host: String,
+        /// How to reach the cluster again: context, kubeconfig, bindings file.
+        reach: BTreeMap<String, String>,
+    },
+    SessionOpened { epoch: u64, actor: Actor, pid: u32, why: String },
+    PlanFrozen { plan: Box<Plan> },
+    PreflightDone { findings: Vec<Finding> },
+    Armed { unwind_deadline_us: u64 },
+    RunWoken { why: Wake, detail: String },
+    Judged { outcome: Outcome, judgements: Vec<Judgement> },
+    RunEnded { exit: Exit, detail: String },
+    LeftBehind { what: String, remove_with: String, expires: String },
+
+    // Steps.
+    StepStarted { step: StepName, verb: String, does: String, expected_us: Option<u64> },
+    StepProgress { step: StepName, waiting_for: String, last_seen: String },
+    StepFinished { step: StepName, ok: bool, detail: String },
+    StepResult { step: StepName, result: Value },
+
+    // Faults and their undo.
+    FaultIntended { fault: FaultId, step: StepName, target: String, revert: Revert },
+    FaultApplied { fault: FaultId, sent_us: u64, acknowledged_us: u64 },
+    FaultFailed { fault: FaultId, error: String },
+    RevertStarted { fault: FaultId, attempt: u32 },
+    FaultReverted { fault: FaultId, evidence: String },
+    FaultReplaced { fault: FaultId, evidence: String },
+    FaultLeft { fault: FaultId, why: String },
+    FaultStuck { fault: FaultId, why: String, commands: Vec<String> },
+
+    // Observations.
+    Watching { what: String, objects: usize },
+    ContactLost { cluster: String, last_proof_us: u64, why: String },
+    ContactRegained { cluster: String, blind_from_us: u64 },
+    WatchGap { what: String, from_us: u64, why: String },
+    NodeSeen { node: String, uid: String, zone: String, ready: String, unschedulable: bool, taints: Vec<String>, resource_version: String },
+    NodeGone { node: String, uid: String },
+    PodSeen { pod: PodView, resource_version: String },
+    PodGone { namespace: String, name: String, uid: String },
+    BudgetSeen { namespace: String, name: String, healthy: i64, desired: i64, allowed: i64, expected: i64, current: bool },
+    WorkloadSeen { namespace: String, workload: String, wanted: u32, ready: u32 },
+    EvictionAnswered { step: String, namespace: String, pod: String, owner: String, dry_run: bool, code: u16, reason: String, message: String, #[serde(default)] expected: String, #[serde(default)] budget: String },
+    AlertSeen { source: String, name: String, labels: BTreeMap<String, String>, state: String, since: Option<Timestamp>, receivers: Vec<String>, suppressed_by: Vec<String> },
+    AlertGone { source: String, name: String, labels: BTreeMap<String, String> },
+    SourceLost { source: String, why: String },
+    SourceRegained { source: String, blind_from_us: u64 },
+    ProbeSegment { probe: String, file: String, sha256: String, from_us: u64, to_us: u64, n: u32, failed: u32, max_ms: u64, late: u32, runs: Vec<ProbeRun> },
+    ClockOffset { source: String, offset_ms: i64 },
+    HostLoad { one_minute: f64, cores: usize },
+
+    // People.
+    GateOpened { step: StepName, prompt: String, times_out_us: u64 },
+    GateAnswered { step: StepName, approved: bool, by: String },
+    Notified { to: String, what: String, ok: bool, detail: String },
+    StopAsked { by: String, how: String },
+    SignalCaught { signal: String, count: u32 },
+    AbortTriggered { condition: String, detail: String },
+
+    // The run's own troubles.
+    MirrorFailed { why: String },
+    LeaseTrouble { why: String },
+    Noted { text: String },
+    StrayLines { count: u64, epoch: u64 },
+}
+
+impl Kind {
+    /// Kinds that a reader must understand to know what is still to be undone.
+    pub fn must(&self) -> bool {
+        matches!(
+            self,
+            Self::RunStarted { .. }
+                | Self::SessionOpened { .. }
+                | Self::PlanFrozen { .. }
+                | Self::Armed { .. }
+                | Self::FaultIntended { .. }
+                | Self::FaultApplied { .. }
+                | Self::FaultFailed { .. }
+                | Self::FaultReverted { .. }
+                | Self::FaultReplaced { .. }
+                | Self::FaultLeft { .. }
+                | Self::FaultStuck { .. }
+                | Self::RunEnded { .. }
+        )
+    }
+
+    /// Whether the line must be on the disk before anything else is done.
+    /// Observations are synced every second and with the next of these.
+    pub fn is_durable(&self) -> bool {
+        self.must()
+            || matches!(
+                self,
+                Self::StepStarted { .. }
+                    | Self::StepFinished { .. }
+                    | Self::StepResult { .. }
+                    | Self::RunWoken { .. }
+                    | Self::Judged { .. }
+                    | Self::LeftBehind { .. }
+                    | Self::GateAnswered { .. }
+            )
+    }
+
+    /// The name of the kind, as it stands in the journal.
+    pub fn name(&self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|v| v.get("kind").and_then(|k| k.as_str()).map(str::to_owned))
+            .unwrap_or_default()
+    }
+}

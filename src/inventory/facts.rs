@@ -1,0 +1,147 @@
+//! What a list of objects does not tell: rights, Velero's server and store, the
+//! monitoring, the credentials. Every answer is kept with its refusal.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    model::{Permission, Plan},
+    world::{ActiveAlert, RuleInfo, RunRecord, Silence, World},
+};
+
+/// An answer, or why there is none.
+pub type Answer<T> = Result<T, String>;
+
+/// What the pre-flight asked beyond the inventory.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// When.
+    pub at: Timestamp,
+    /// Each right that is needed, and whether we have it.
+    pub permissions: Answer<Vec<(Permission, bool)>>,
+    /// Velero's server, by a sign of life; none where no step needs it.
+    pub velero_server: Option<Answer<Option<String>>>,
+    /// Its storage locations.
+    pub storage: Option<Answer<Vec<Value>>>,
+    /// Its backups.
+    pub backups: Option<Answer<Vec<Value>>>,
+    /// Whether what Velero offers for download can be downloaded from here; none without a backup to try.
+    pub download: Option<Answer<String>>,
+    /// Alerts in Prometheus.
+    pub firing: Option<Answer<Vec<ActiveAlert>>>,
+    /// Alerting rules.
+    pub rules: Option<Answer<Vec<RuleInfo>>>,
+    /// Silences of each Alertmanager.
+    pub silences: Vec<Answer<Vec<Silence>>>,
+    /// Configuration of each Alertmanager.
+    pub alertmanager: Vec<Answer<String>>,
+    /// Other runs' open undos, from their records in the cluster.
+    pub other_runs: Answer<Vec<(String, usize)>>,
+    /// When our credentials end, where that can be seen.
+    pub credentials_end: Option<Timestamp>,
+    /// State of each machine that a step takes away.
+    pub machines: Vec<(String, Answer<String>)>,
+    /// The name of the pod that we run in, if we do.
+    pub own_pod: Option<String>,
+}
+
+/// Asks everything.
+pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Option<Timestamp>) -> Facts {
+    let needs_velero = plan.steps.iter().any(|s| matches!(s.verb.as_str(), "backup" | "restore" | "deleteNamespace"));
+    let (permissions, velero, monitoring, other_runs) =
+        tokio::join!(permissions(world, plan), velero(world, needs_velero, run), monitoring(world), other_runs(world, run));
+    let (velero_server, storage, backups, download) = velero;
+    let (firing, rules, silences, alertmanager) = monitoring;
+    let mut machines = vec![];
+    if let Some(host) = &world.host {
+        for node in plan.steps.iter().filter(|s| s.verb.starts_with("kill")).flat_map(|s| &s.nodes) {
+            let state = host.machine(&node.name).await;
+            machines.push((node.name.clone(), state.map(|m| format!("{:?}", m.state)).map_err(|e| e.to_string())));
+        }
+    }
+    Facts {
+        at: world.clock.wall(),
+        permissions,
+        velero_server,
+        storage,
+        backups,
+        download,
+        firing,
+        rules,
+        silences,
+        alertmanager,
+        other_runs,
+        credentials_end,
+        machines,
+        own_pod: std::env::var("KUBERNETES_SERVICE_HOST").ok().and_then(|_| std::env::var("HOSTNAME").ok()),
+    }
+}
+
+async fn permissions(world: &World, plan: &Plan) -> Answer<Vec<(Permission, bool)>> {
+    let mut answers = vec![];
+    for chunk in plan.permissions.chunks(8) {
+        let asked = chunk.iter().map(|p| world.kube.may(p));
+        for (permission, answer) in chunk.iter().zip(futures_util::future::join_all(asked).await) {
+            answers.push((permission.clone(), answer.map_err(|e| e.to_string())?));
+        }
+    }
+    Ok(answers)
+}
+
+type VeleroFacts = (Option<Answer<Option<String>>>, Option<Answer<Vec<Value>>>, Option<Answer<Vec<Value>>>, Option<Answer<String>>);
+
+async fn velero(world: &World, needed: bool, run: &str) -> VeleroFacts {
+    if !needed {
+        return (None, None, None, None);
+    }
+    let velero = &world.velero;
+    let name = format!("drill-{}-{}", run.to_lowercase(), world.clock.now_us());
+    let server = velero.server_version(&name, Duration::from_secs(15)).await.map_err(|e| e.to_string());
+    let storage = velero.list("backupstoragelocations", "").await.map_err(|e| e.to_string());
+    let backups = velero.list("backups", "").await.map_err(|e| e.to_string());
+    let text = |b: &Value, p: &str| b.pointer(p).and_then(Value::as_str).unwrap_or("").to_owned();
+    let newest = backups
+        .iter()
+        .flatten()
+        .filter(|b| text(b, "/status/phase") == "Completed")
+        .max_by_key(|b| text(b, "/status/completionTimestamp"))
+        .map(|b| text(b, "/metadata/name"));
+    let download = match newest {
+        Some(name) if matches!(server, Ok(Some(_))) => {
+            Some(velero.download("BackupResourceList", &name).await.map(|_| name).map_err(|e| e.to_string()))
+        }
+        _ => None,
+    };
+    (Some(server), Some(storage), Some(backups), download)
+}
+
+type MonitoringFacts = (Option<Answer<Vec<ActiveAlert>>>, Option<Answer<Vec<RuleInfo>>>, Vec<Answer<Vec<Silence>>>, Vec<Answer<String>>);
+
+async fn monitoring(world: &World) -> MonitoringFacts {
+    let monitoring = &world.monitoring;
+    let firing = monitoring.firing().await.map(|r| r.map_err(|e| e.to_string()));
+    let rules = monitoring.rules().await.map(|r| r.map_err(|e| e.to_string()));
+    let mut silences = vec![];
+    let mut configuration = vec![];
+    for base in &monitoring.alertmanagers {
+        silences.push(monitoring.silences(base).await.map_err(|e| e.to_string()));
+        configuration.push(monitoring.configuration(base).await.map_err(|e| e.to_string()));
+    }
+    (firing, rules, silences, configuration)
+}
+
+async fn other_runs(world: &World, run: &str) -> Answer<Vec<(String, usize)>> {
+    let records = match RunRecord::all(&world.kube).await {
+        Ok(records) => records,
+        // The namespace comes with the first run.
+        Err(error) if error.is_not_found() => return Ok(vec![]),
+        Err(error) => return Err(error.to_string()),
+    };
+    Ok(records
+        .iter()
+        .map(|r| (r["run"].as_str().unwrap_or("?").to_owned(), r["open"].as_array().map_or(0, Vec::len)))
+        .filter(|(other, open)| other != run && *open > 0)
+        .collect())
+}

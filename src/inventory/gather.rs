@@ -1,0 +1,65 @@
+//! One paged LIST per kind; a refusal makes that kind unknown, nothing else.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::{Inventory, Read};
+use crate::{kubernetes::objects::Workload, model::ClusterIdentity, world::Kube};
+
+/// Looks at a cluster.
+pub async fn gather(kube: &Kube, identity: &ClusterIdentity, scope: &[String]) -> Inventory {
+    let (nodes, pods, volumes, namespaces) = tokio::join!(
+        read(kube, vec!["/api/v1/nodes".into()]),
+        read(kube, vec!["/api/v1/pods".into()]),
+        read(kube, vec!["/api/v1/persistentvolumes".into()]),
+        read::<crate::kubernetes::objects::Named>(kube, vec!["/api/v1/namespaces".into()]),
+    );
+    let each = |group: &str, resource: &str| -> Vec<String> {
+        scope.iter().map(|ns| format!("{group}/namespaces/{ns}/{resource}")).collect()
+    };
+    let (budgets, claims, workloads) = tokio::join!(
+        read(kube, each("/apis/policy/v1", "poddisruptionbudgets")),
+        read(kube, each("/api/v1", "persistentvolumeclaims")),
+        read_workloads(kube, scope),
+    );
+    let scope = namespaces
+        .get()
+        .unwrap_or_default()
+        .iter()
+        .filter(|n| scope.contains(&n.metadata.name))
+        .map(|n| (n.metadata.name.clone(), n.metadata.uid.clone()))
+        .collect::<BTreeMap<_, _>>();
+    Inventory {
+        identity: identity.clone(),
+        nodes,
+        pods,
+        workloads,
+        budgets,
+        claims,
+        volumes,
+        namespaces,
+        scope,
+    }
+}
+
+async fn read_workloads(kube: &Kube, scope: &[String]) -> Read<Workload> {
+    let paths = scope
+        .iter()
+        .flat_map(|ns| {
+            ["deployments", "statefulsets", "daemonsets"].map(|r| format!("/apis/apps/v1/namespaces/{ns}/{r}"))
+        })
+        .collect();
+    read(kube, paths).await
+}
+
+async fn read<T: DeserializeOwned>(kube: &Kube, paths: Vec<String>) -> Read<T> {
+    let mut all = vec![];
+    for path in paths {
+        match kube.list_as::<T>(&path).await {
+            Ok(items) => all.extend(items),
+            Err(error) => return Read::Unknown(error.to_string()),
+        }
+    }
+    Read::Seen(all)
+}

@@ -1,0 +1,111 @@
+//! What a cluster looks like at one instant. Every kind is either seen or
+//! unknown for a stated reason: there is no accessor that turns a 403 into an
+//! empty list. `gather` asks the cluster; everything else here is pure.
+
+mod facts;
+mod gather;
+
+use std::collections::BTreeMap;
+
+pub use facts::{Answer, Facts, facts};
+pub use gather::gather;
+
+use crate::{
+    kubernetes::objects::{Budget, Claim, Named, Node, Pod, Volume, Workload},
+    model::{ClusterIdentity, WorkloadRef},
+};
+
+/// A kind of object: seen, or unknown.
+#[derive(Clone, Debug)]
+pub enum Read<T> {
+    /// Seen, all of them.
+    Seen(Vec<T>),
+    /// Not to be had.
+    Unknown(String),
+}
+
+impl<T> Read<T> {
+    /// The items, or why there are none to be had.
+    pub fn get(&self) -> Result<&[T], &str> {
+        match self {
+            Self::Seen(items) => Ok(items),
+            Self::Unknown(why) => Err(why),
+        }
+    }
+}
+
+/// A cluster at one instant.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    /// Which cluster.
+    pub identity: ClusterIdentity,
+    /// Nodes.
+    pub nodes: Read<Node>,
+    /// Pods of all namespaces.
+    pub pods: Read<Pod>,
+    /// Deployments, StatefulSets and DaemonSets of the scope.
+    pub workloads: Read<Workload>,
+    /// Budgets of the scope.
+    pub budgets: Read<Budget>,
+    /// Claims of the scope.
+    pub claims: Read<Claim>,
+    /// Volumes.
+    pub volumes: Read<Volume>,
+    /// Namespaces.
+    pub namespaces: Read<Named>,
+    /// UIDs of the scope's namespaces.
+    pub scope: BTreeMap<String, String>,
+}
+
+impl Inventory {
+    /// A workload of a namespace.
+    pub fn workload(&self, namespace: &str, reference: &WorkloadRef) -> Option<&Workload> {
+        self.workloads
+            .get()
+            .ok()?
+            .iter()
+            .find(|w| w.metadata.namespace == namespace && w.reference().as_ref() == Some(reference))
+    }
+
+    /// Nodes of a zone.
+    pub fn zone(&self, zone: &str) -> Vec<&Node> {
+        self.nodes.get().unwrap_or_default().iter().filter(|n| n.zone() == zone).collect()
+    }
+
+    /// All zones.
+    pub fn zones(&self) -> Vec<String> {
+        let mut zones: Vec<String> = self
+            .nodes
+            .get()
+            .unwrap_or_default()
+            .iter()
+            .map(|n| n.zone().to_owned())
+            .filter(|z| !z.is_empty())
+            .collect();
+        zones.sort();
+        zones.dedup();
+        zones
+    }
+
+    /// Pods on a node that have not ended.
+    pub fn pods_on(&self, node: &str) -> Vec<&Pod> {
+        self.pods
+            .get()
+            .unwrap_or_default()
+            .iter()
+            .filter(|p| p.spec.node_name == node && !p.is_finished())
+            .collect()
+    }
+
+    /// Pods of a workload that are Ready and not going away.
+    pub fn ready(&self, namespace: &str, workload: &WorkloadRef) -> u32 {
+        let count = self
+            .pods
+            .get()
+            .unwrap_or_default()
+            .iter()
+            .filter(|p| p.metadata.namespace == namespace && p.workload().as_ref() == Some(workload) && p.counts())
+            .count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}

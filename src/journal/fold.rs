@@ -1,0 +1,291 @@
+//! From events to the state of a run: what was done, and what is still to be
+//! undone. The same function serves the live run, `recover` and the reports.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{FaultState, IllegalTransition, ProbeState};
+use crate::{
+    event::{Event, Kind, PodView},
+    model::{Exit, FaultId, Plan, Revert, StepName, UpRule},
+};
+
+/// A node as last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeView {
+    /// UID.
+    pub uid: String,
+    /// Failure domain.
+    pub zone: String,
+    /// True, False or Unknown.
+    pub ready: String,
+    /// Cordoned.
+    pub unschedulable: bool,
+}
+
+/// A budget as last seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetView {
+    /// Healthy pods.
+    pub healthy: i64,
+    /// Healthy pods that it asks for.
+    pub desired: i64,
+    /// Evictions that it would allow.
+    pub allowed: i64,
+    /// Whether its controller has seen its newest generation.
+    pub current: bool,
+}
+
+/// Source, alertname and labels.
+pub type AlertKey = (String, String, BTreeMap<String, String>);
+
+/// One fault and where it stands.
+#[derive(Clone, Debug)]
+pub struct FaultRecord {
+    /// Its id.
+    pub id: FaultId,
+    /// The step that did it.
+    pub step: StepName,
+    /// What it was done to.
+    pub target: String,
+    /// Its undo.
+    pub revert: Revert,
+    /// Where it stands.
+    pub state: FaultState,
+    /// When the first act was sent.
+    pub sent_us: Option<u64>,
+    /// When it was acknowledged.
+    pub acknowledged_us: Option<u64>,
+    /// When it was seen reverted, and how the undo ended.
+    pub closed: Option<(u64, String)>,
+}
+
+/// The state of a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunState {
+    /// Faults in the order of their intents.
+    pub faults: Vec<FaultRecord>,
+    /// Steps that finished, in order, and whether well.
+    pub finished: Vec<(StepName, bool)>,
+    /// How the run ended, if it did.
+    pub ended: Option<Exit>,
+    /// Time of the last event.
+    pub last_us: u64,
+    /// When the run armed itself: before that nothing was touched.
+    pub armed: bool,
+    /// The plan.
+    pub plan: Option<Box<Plan>>,
+    /// What a step found out, by step.
+    pub results: BTreeMap<StepName, Value>,
+    /// Nodes by name.
+    pub nodes: BTreeMap<String, NodeView>,
+    /// Pods by UID.
+    pub pods: BTreeMap<String, PodView>,
+    /// Budgets by namespace and name.
+    pub budgets: BTreeMap<(String, String), BudgetView>,
+    /// Wanted replicas by namespace and workload.
+    pub wanted: BTreeMap<(String, String), u32>,
+    /// Probes by name.
+    pub probes: BTreeMap<String, ProbeState>,
+    /// State of each alert.
+    pub alerts: BTreeMap<AlertKey, String>,
+    /// Since when the API server has been out of sight, if it is.
+    pub blind_since: Option<u64>,
+}
+
+impl RunState {
+    /// Folds a whole journal.
+    pub fn of(events: &[Event]) -> Result<Self, IllegalTransition> {
+        let mut state = Self::default();
+        for event in events {
+            state.take(event)?;
+        }
+        Ok(state)
+    }
+
+    /// Takes in one event.
+    pub fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+        self.last_us = self.last_us.max(event.t_us);
+        match &event.event {
+            Kind::FaultIntended {
+                fault,
+                step,
+                target,
+                revert,
+            } => {
+                let before = self.fault(fault).map(|f| f.state);
+                let state = FaultState::after(before, &event.event)?;
+                self.faults.push(FaultRecord {
+                    id: fault.clone(),
+                    step: step.clone(),
+                    target: target.clone(),
+                    revert: revert.clone(),
+                    state,
+                    sent_us: None,
+                    acknowledged_us: None,
+                    closed: None,
+                });
+            }
+            Kind::FaultApplied { fault, .. }
+            | Kind::FaultFailed { fault, .. }
+            | Kind::RevertStarted { fault, .. }
+            | Kind::FaultReverted { fault, .. }
+            | Kind::FaultReplaced { fault, .. }
+            | Kind::FaultLeft { fault, .. }
+            | Kind::FaultStuck { fault, .. } => self.step_fault(&fault.clone(), event)?,
+            Kind::StepFinished { step, ok, .. } => self.finished.push((step.clone(), *ok)),
+            Kind::RunEnded { exit, .. } => self.ended = Some(*exit),
+            Kind::SessionOpened { .. } => self.ended = None,
+            Kind::Armed { .. } => self.armed = true,
+            Kind::PlanFrozen { plan } => self.plan = Some(plan.clone()),
+            Kind::StepResult { step, result } => {
+                self.results.insert(step.clone(), result.clone());
+            }
+            observation => self.observe(observation),
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, kind: &Kind) {
+        match kind {
+            Kind::NodeSeen { node, uid, zone, ready, unschedulable, .. } => {
+                let view = NodeView {
+                    uid: uid.clone(),
+                    zone: zone.clone(),
+                    ready: ready.clone(),
+                    unschedulable: *unschedulable,
+                };
+                self.nodes.insert(node.clone(), view);
+            }
+            Kind::NodeGone { node, .. } => {
+                self.nodes.remove(node);
+            }
+            Kind::PodSeen { pod, .. } => {
+                self.pods.insert(pod.uid.clone(), pod.clone());
+            }
+            Kind::PodGone { uid, .. } => {
+                self.pods.remove(uid);
+            }
+            Kind::BudgetSeen { namespace, name, healthy, desired, allowed, current, .. } => {
+                let view = BudgetView {
+                    healthy: *healthy,
+                    desired: *desired,
+                    allowed: *allowed,
+                    current: *current,
+                };
+                self.budgets.insert((namespace.clone(), name.clone()), view);
+            }
+            Kind::WorkloadSeen { namespace, workload, wanted, .. } => {
+                self.wanted.insert((namespace.clone(), workload.clone()), *wanted);
+            }
+            Kind::AlertSeen { source, name, labels, state, .. } => {
+                self.alerts.insert((source.clone(), name.clone(), labels.clone()), state.clone());
+            }
+            Kind::AlertGone { source, name, labels } => {
+                self.alerts.remove(&(source.clone(), name.clone(), labels.clone()));
+            }
+            Kind::ProbeSegment { probe, runs, .. } => {
+                let rule = self.up_rule(probe);
+                let state = self.probes.entry(probe.clone()).or_default();
+                for run in runs {
+                    state.take(run, &rule);
+                }
+            }
+            Kind::ContactLost { last_proof_us, .. } => self.blind_since = Some(*last_proof_us),
+            Kind::ContactRegained { .. } => self.blind_since = None,
+            _ => {}
+        }
+    }
+
+    /// When a probe's service counts as up.
+    pub fn up_rule(&self, probe: &str) -> UpRule {
+        self.plan
+            .as_ref()
+            .and_then(|plan| plan.probes.iter().find(|p| p.name == probe))
+            .map_or_else(UpRule::default, |p| p.up)
+    }
+
+    /// Pods of a workload that are Ready and not going away (correctness 19).
+    pub fn ready(&self, namespace: &str, workload: &str) -> u32 {
+        let count = self
+            .pods
+            .values()
+            .filter(|p| p.namespace == namespace && p.owner == workload && p.ready && !p.terminating)
+            .count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    fn step_fault(&mut self, id: &FaultId, event: &Event) -> Result<(), IllegalTransition> {
+        let Some(record) = self.faults.iter_mut().rev().find(|f| f.id == *id) else {
+            return Err(IllegalTransition {
+                state: None,
+                event: event.event.name(),
+            });
+        };
+        record.state = FaultState::after(Some(record.state), &event.event)?;
+        match &event.event {
+            Kind::FaultApplied {
+                sent_us,
+                acknowledged_us,
+                ..
+            } => {
+                record.sent_us = Some(*sent_us);
+                record.acknowledged_us = Some(*acknowledged_us);
+            }
+            Kind::FaultReverted { evidence, .. } | Kind::FaultReplaced { evidence, .. } => {
+                record.closed = Some((event.t_us, evidence.clone()));
+            }
+            Kind::FaultLeft { why, .. } | Kind::FaultStuck { why, .. } => {
+                record.closed = Some((event.t_us, why.clone()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The newest fault of that id.
+    pub fn fault(&self, id: &FaultId) -> Option<&FaultRecord> {
+        self.faults.iter().rev().find(|f| f.id == *id)
+    }
+
+    /// What still asks for an undo, newest first: the order of the unwind.
+    pub fn open(&self) -> Vec<FaultRecord> {
+        self.faults
+            .iter()
+            .rev()
+            .filter(|f| f.state.is_open())
+            .cloned()
+            .collect()
+    }
+
+    /// Open faults of one step, newest first.
+    pub fn open_of(&self, step: &StepName) -> Vec<FaultRecord> {
+        self.open().into_iter().filter(|f| f.step == *step).collect()
+    }
+
+    /// When the first act of a step's faults was sent: the t0 of its expectations.
+    pub fn t0(&self, step: &StepName) -> Option<u64> {
+        self.faults
+            .iter()
+            .filter(|f| f.step == *step)
+            .filter_map(|f| f.sent_us)
+            .min()
+    }
+
+    /// The last acknowledgement of a step's faults.
+    pub fn acknowledged(&self, step: &StepName) -> Option<u64> {
+        self.faults
+            .iter()
+            .filter(|f| f.step == *step)
+            .filter_map(|f| f.acknowledged_us)
+            .max()
+    }
+
+    /// Whether data is gone until a restore is verified.
+    pub fn past_no_return(&self) -> bool {
+        self.faults
+            .iter()
+            .any(|f| f.state.is_open() && f.revert.is_destructive())
+    }
+}

@@ -1,0 +1,105 @@
+//! The only state machine of up, down and recovered. `wait` and `abort` use it
+//! live, the verdict uses it on the file.
+
+use crate::{event::ProbeRun, model::UpRule};
+
+/// What is known of a probe's service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProbeState {
+    /// Up by the rule, and since when the streak began; none while it is not.
+    pub up_since: Option<u64>,
+    /// Down, and since when the first failure was sent.
+    pub down_since: Option<u64>,
+    /// When the last sample was sent.
+    pub last_us: u64,
+    /// Samples so far.
+    pub samples: u64,
+    /// Failures so far.
+    pub failures: u64,
+    streak_from: Option<u64>,
+    streak: u32,
+}
+
+/// A stretch of time in which a service was not up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// First failure.
+    pub from_us: u64,
+    /// First success of the streak that ended it; none while it lasts.
+    pub to_us: Option<u64>,
+}
+
+impl ProbeState {
+    /// Takes in samples with the same answer. Returns a stretch that just ended.
+    pub fn take(&mut self, run: &ProbeRun, rule: &UpRule) -> Option<Stretch> {
+        self.last_us = self.last_us.max(run.to_us);
+        self.samples += u64::from(run.n);
+        if !run.ok {
+            self.failures += u64::from(run.n);
+            self.streak = 0;
+            self.streak_from = None;
+            self.up_since = None;
+            self.down_since.get_or_insert(run.from_us);
+            return None;
+        }
+        self.streak += run.n;
+        let from = *self.streak_from.get_or_insert(run.from_us);
+        let stable = self.streak >= rule.successes && run.to_us.saturating_sub(from) >= rule.over.micros();
+        if stable && self.up_since.is_none() {
+            self.up_since = Some(from);
+            return self.down_since.take().map(|down| Stretch {
+                from_us: down,
+                to_us: Some(from),
+            });
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dur;
+
+    fn run(from_s: u64, to_s: u64, n: u32, ok: bool) -> ProbeRun {
+        ProbeRun {
+            from_us: from_s * 1_000_000,
+            to_us: to_s * 1_000_000,
+            n,
+            ok,
+            error: String::new(),
+        }
+    }
+
+    const RULE: UpRule = UpRule {
+        successes: 4,
+        over: Dur::secs(4),
+    };
+
+    #[test]
+    fn one_lucky_answer_is_no_recovery() {
+        let mut probe = ProbeState::default();
+        probe.take(&run(0, 10, 10, true), &RULE);
+        assert_eq!(probe.up_since, Some(0));
+        probe.take(&run(11, 20, 10, false), &RULE);
+        assert_eq!((probe.up_since, probe.down_since), (None, Some(11_000_000)));
+        assert_eq!(probe.take(&run(21, 22, 2, true), &RULE), None);
+        probe.take(&run(23, 23, 1, false), &RULE);
+        let ended = probe.take(&run(24, 30, 7, true), &RULE);
+        // It counts from the first failure to the first success of the streak that lasted.
+        assert_eq!(ended, Some(Stretch { from_us: 11_000_000, to_us: Some(24_000_000) }));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn splitting_a_run_changes_nothing(n in 2u32..50, at in 1u32..49, ok: bool) {
+            let at = at.min(n - 1);
+            let mut whole = ProbeState::default();
+            let mut parts = ProbeState::default();
+            whole.take(&run(0, u64::from(n) - 1, n, ok), &RULE);
+            parts.take(&run(0, u64::from(at) - 1, at, ok), &RULE);
+            parts.take(&run(u64::from(at), u64::from(n) - 1, n - at, ok), &RULE);
+            proptest::prop_assert_eq!(whole, parts);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The one place where events are stamped, appended and only then shown. It may
+//! be shared by tasks and threads; the fold of what was written is kept beside
+//! the file, so that live decisions and a later reading cannot differ.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+use super::{Journal, RunState, WriteError};
+use crate::{
+    event::{Event, Kind},
+    model::Redactor,
+};
+
+type Now = Box<dyn Fn() -> (u64, Timestamp) + Send + Sync>;
+
+/// Stamps, appends, shows.
+pub struct Recorder {
+    inner: Mutex<Inner>,
+    now: Now,
+    redactor: Arc<Redactor>,
+    shown: broadcast::Sender<Arc<Event>>,
+}
+
+struct Inner {
+    journal: Journal,
+    state: RunState,
+    /// The first failure to write: everything after it is a different run.
+    broken: Option<String>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+impl Recorder {
+    /// Writes to a journal whose events so far fold to `state`.
+    pub fn new(
+        journal: Journal,
+        state: RunState,
+        redactor: Arc<Redactor>,
+        now: impl Fn() -> (u64, Timestamp) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                journal,
+                state,
+                broken: None,
+            }),
+            now: Box::new(now),
+            redactor,
+            shown: broadcast::channel(16_384).0,
+        }
+    }
+
+    /// Writes an event down. When this returns, a durable one is on the disk.
+    pub fn record(&self, kind: Kind) -> Result<Arc<Event>, WriteError> {
+        let event = {
+            let mut inner = self.lock();
+            let (t_us, at) = (self.now)();
+            let written = inner.journal.append(t_us, at, kind, |line| self.redactor.clean(line));
+            let event = match written {
+                Ok(event) => Arc::new(event),
+                Err(error) => {
+                    inner.broken.get_or_insert_with(|| error.to_string());
+                    return Err(error);
+                }
+            };
+            if let Err(illegal) = inner.state.take(&event) {
+                inner.broken.get_or_insert_with(|| illegal.to_string());
+            }
+            event
+        };
+        // Nobody listening is no error.
+        let _ = self.shown.send(Arc::clone(&event));
+        Ok(event)
+    }
+
+    /// The same for observations: a failure is remembered, and stops the run
+    /// through [`Recorder::broken`], not here.
+    pub fn observe(&self, kind: Kind) {
+        let _ = self.record(kind);
+    }
+
+    /// Microseconds since the run began.
+    pub fn now_us(&self) -> u64 {
+        (self.now)().0
+    }
+
+    /// A look at the state.
+    pub fn with<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
+        look(&self.lock().state)
+    }
+
+    /// Events from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.shown.subscribe()
+    }
+
+    /// Why the journal cannot be trusted any more, if so.
+    pub fn broken(&self) -> Option<String> {
+        self.lock().broken.clone()
+    }
+
+    /// Fails when another session has the wheel: asked before each act.
+    pub fn check_fence(&self) -> Result<(), WriteError> {
+        self.lock().journal.check_fence()
+    }
+
+    /// This session's epoch.
+    pub fn epoch(&self) -> u64 {
+        self.lock().journal.epoch()
+    }
+
+    /// Brings observations to the disk.
+    pub fn sync(&self) {
+        let mut inner = self.lock();
+        if let Err(error) = inner.journal.sync() {
+            inner.broken.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

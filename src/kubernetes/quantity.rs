@@ -1,0 +1,54 @@
+//! Kubernetes quantities, as far as scheduling needs them.
+
+/// CPU in thousandths of a core; none when it is not a quantity.
+pub fn cpu_millis(text: &str) -> Option<u64> {
+    let millis = number(text)? * 1000.0;
+    Some(millis.ceil() as u64)
+}
+
+/// Memory in bytes; none when it is not a quantity.
+pub fn memory_bytes(text: &str) -> Option<u64> {
+    Some(number(text)?.ceil() as u64)
+}
+
+fn number(text: &str) -> Option<f64> {
+    let end = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .filter(|i| !text[*i..].starts_with(['e', 'E']) || text.len() == *i + 1)
+        .unwrap_or(text.len());
+    let value: f64 = text[..end].parse().ok()?;
+    let factor = match &text[end..] {
+        "" => 1.0,
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "P" => 1e15,
+        "E" => 1e18,
+        "Ki" => 1024.0,
+        "Mi" => 1024f64.powi(2),
+        "Gi" => 1024f64.powi(3),
+        "Ti" => 1024f64.powi(4),
+        "Pi" => 1024f64.powi(5),
+        "Ei" => 1024f64.powi(6),
+        _ => return None,
+    };
+    (value >= 0.0).then_some(value * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_that_clusters_use() {
+        assert_eq!(cpu_millis("250m"), Some(250));
+        assert_eq!(cpu_millis("1.5"), Some(1500));
+        assert_eq!(cpu_millis("8"), Some(8000));
+        assert_eq!(memory_bytes("64Mi"), Some(64 << 20));
+        assert_eq!(memory_bytes("1G"), Some(1_000_000_000));
+        assert_eq!(memory_bytes("1e3"), Some(1000));
+        assert_eq!(memory_bytes("lots"), None);
+    }
+}

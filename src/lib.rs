@@ -1,0 +1,27 @@
+//! drillmaster: disaster-recovery drills for Kubernetes.
+//!
+//! The modules stand in the order in which a drill walks through them.
+//!
+//! ```text
+//! scenario file ──scenario──► Scenario
+//! cluster ──inventory──► Inventory ──readiness──► Findings
+//! (Scenario, Inventory, Findings) ──plan──► Plan
+//! Plan ──engine──► acts on world, observe watches it ──► event ──► journal
+//! run directory ──journal::RunState──► verdict ──► report
+//! ```
+
+pub mod event;
+pub mod kubernetes;
+pub mod model;
+
+pub mod scenario;
+
+pub mod journal;
+
+pub mod inventory;
+pub mod world;
+
+pub mod steps;
+pub mod plan;
+
+pub mod readiness;

@@ -1,0 +1,212 @@
+//! The expectations as written. Each is one word with its particulars.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Dur, StepName, WorkloadRef};
+
+/// What must hold.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Expectation {
+    /// Ready pods of a workload.
+    Replicas(ReplicasExpectation),
+    /// PodDisruptionBudgets.
+    Budgets(BudgetsExpectation),
+    /// A service as its users see it: the recovery time.
+    Service(ServiceExpectation),
+    /// An alert, from firing to resolved.
+    Alert(AlertExpectation),
+    /// What a restore brought back.
+    Restore(RestoreExpectation),
+    /// How pods are spread.
+    Placement(PlacementExpectation),
+}
+
+impl Expectation {
+    /// The fault or step it is about.
+    pub fn of(&self) -> Option<&StepName> {
+        match self {
+            Self::Replicas(e) => e.of.as_ref(),
+            Self::Budgets(e) => e.of.as_ref(),
+            Self::Service(e) => e.of.as_ref(),
+            Self::Alert(e) => e.of.as_ref(),
+            Self::Restore(e) => Some(&e.of),
+            Self::Placement(e) => e.of.as_ref(),
+        }
+    }
+}
+
+/// Ready pods of a workload, counted from a watch: Ready and not Terminating.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ReplicasExpectation {
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// Its namespace. Default: the scope's only one.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// So many must be ready again …
+    pub ready: u32,
+    /// … within this time after the fault.
+    pub within: Dur,
+    /// Never fewer than this from the fault on.
+    #[serde(default)]
+    pub never_below: Option<u32>,
+    /// The fault. May be left out when the scenario has one only.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub of: Option<StepName>,
+}
+
+/// PodDisruptionBudgets: who is covered, whom the Eviction API lets go, what a drain left.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct BudgetsExpectation {
+    /// Every pod of a critical workload has exactly one budget.
+    #[serde(default)]
+    pub every_critical_pod_covered: bool,
+    /// asBudgeted: during the fault, a dry-run eviction of each covered pod is answered as its budget says.
+    #[serde(default)]
+    pub while_degraded: Option<WhileDegraded>,
+    /// kept: during the drain, healthy pods never fell below what the budget asks for.
+    #[serde(default)]
+    pub during_drain: Option<DrainRule>,
+    /// The fault. May be left out when the scenario has one only.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub of: Option<StepName>,
+}
+
+/// How the Eviction API must answer during a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum WhileDegraded {
+    /// As the budget's own arithmetic says.
+    AsBudgeted,
+}
+
+/// What must hold of budgets during a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DrainRule {
+    /// Never below.
+    Kept,
+}
+
+/// A service as its users see it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceExpectation {
+    /// The probe.
+    pub probe: String,
+    /// Recovery time objective: stable again within this time after the fault.
+    pub rto: Dur,
+    /// The fault. May be left out when the scenario has one only.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub of: Option<StepName>,
+}
+
+/// An alert: pending, firing in Prometheus, received by Alertmanager, not suppressed, resolved.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AlertExpectation {
+    /// alertname
+    pub name: String,
+    /// One alert for each of the fault's targets, told apart by a label.
+    #[serde(default)]
+    pub for_each: Option<ForEach>,
+    /// Labels that it must carry.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The fault. May be left out when the scenario has one only.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub of: Option<StepName>,
+    /// Firing, and received by Alertmanager, within this time after the fault.
+    pub fires_within: Dur,
+    /// The receiver that Alertmanager routes it to.
+    #[serde(default)]
+    pub receiver: Option<String>,
+    /// Whether it is meant to be silenced or inhibited. Default false.
+    #[serde(default)]
+    pub suppressed: bool,
+    /// Gone within this time after the fault was healed.
+    #[serde(default)]
+    pub resolves_within: Option<Dur>,
+}
+
+/// One alert for each of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ForEach {
+    /// Each node, in the label `node`.
+    #[serde(rename = "target.node")]
+    TargetNode,
+}
+
+/// What a restore brought back.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreExpectation {
+    /// The restore step.
+    #[schemars(with = "String")]
+    pub of: StepName,
+    /// complete: every object of the backup is there again, equal but for what a restore must change.
+    #[serde(default)]
+    pub objects: Option<Objects>,
+    /// identical: the files of every volume have the checksums taken before. restored: every volume in the backup was restored, byte for byte in size.
+    #[serde(default)]
+    pub volumes: Option<VolumesRule>,
+}
+
+/// Of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Objects {
+    /// All.
+    Complete,
+}
+
+/// Of volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VolumesRule {
+    /// By checksums of the files.
+    Identical,
+    /// By Velero's own record of what it restored.
+    Restored,
+}
+
+/// How the ready pods of a workload are spread.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PlacementExpectation {
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// Its namespace. Default: the scope's only one.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// Difference between the fullest and the emptiest domain that is there.
+    pub max_skew: u32,
+    /// zone or node.
+    pub by: Spread,
+    /// Within this time after the fault, and still so at the end.
+    pub within: Dur,
+    /// The fault. May be left out when the scenario has one only.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub of: Option<StepName>,
+}
+
+/// Failure domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Spread {
+    /// Zones.
+    Zone,
+    /// Nodes.
+    Node,
+}

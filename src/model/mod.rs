@@ -1,0 +1,41 @@
+//! The nouns that travel between rooms: plain values, serde only, no behaviour
+//! that needs a cluster. Everything here may be written to a file and read by
+//! another process. Start with [`Plan`], then [`Revert`].
+
+mod bindings;
+mod expect;
+mod finding;
+mod ids;
+mod outcome;
+mod plan;
+mod probe;
+mod revert;
+mod secret;
+mod step;
+mod target;
+mod units;
+
+pub use bindings::{
+    Bindings, Capture, ClocksSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod,
+};
+pub use expect::{
+    AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, Objects,
+    PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread,
+    VolumesRule, WhileDegraded,
+};
+pub use finding::{Finding, FindingState};
+pub use ids::{FaultId, RunId, StepName};
+pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
+pub use plan::{
+    ClusterIdentity, Limits, Permission, Plan, PlannedAct, PlannedStep, Prediction, StepClass,
+};
+pub use probe::{ProbeKind, ProbeSpec, UpRule};
+pub use revert::{NodeHow, PowerState, Revert, shell};
+pub use secret::{Redactor, Secret, SecretRef};
+pub use step::{
+    BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep,
+    ForceDeletePodsStep, GateAnswer, GateStep, HealStep, Into, KillNodesStep, KillZoneStep,
+    NotifyStep, RestoreStep, ScaleStep, Step, Verb, WaitStep, WaitUntil,
+};
+pub use target::{NodeTarget, ObjectRef, WorkloadRef};
+pub use units::{Dur, Percent};

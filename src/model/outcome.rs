@@ -1,0 +1,209 @@
+//! How things ended: judgements, verdicts and the exit codes of the program.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The program's exit codes; the table of the README is generated from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Exit {
+    /// Every expectation was met; the cluster is as before.
+    Passed = 0,
+    /// An expectation was not met; the cluster is as before.
+    Failed = 1,
+    /// Usage, scenario, plan or input is invalid; the cluster is untouched.
+    Invalid = 2,
+    /// The pre-flight refused; the cluster is untouched.
+    Refused = 3,
+    /// Nothing failed, but something required could not be proven.
+    Inconclusive = 4,
+    /// Aborted or interrupted, and everything was reverted.
+    Aborted = 5,
+    /// Something could not be reverted: commands printed, journal open.
+    Residue = 6,
+    /// Left in a hurry: the journal is open, `recover` finishes.
+    Left = 7,
+    /// A bug of this program.
+    Internal = 70,
+}
+
+impl Exit {
+    /// Of two codes that both hold, the one to report (architecture §6).
+    pub fn worse(self, other: Self) -> Self {
+        let rank = |e: Self| match e {
+            Self::Internal => 0,
+            Self::Residue => 1,
+            Self::Left => 2,
+            Self::Invalid | Self::Refused => 3,
+            Self::Aborted => 4,
+            Self::Failed => 5,
+            Self::Inconclusive => 6,
+            Self::Passed => 7,
+        };
+        if rank(self) <= rank(other) { self } else { other }
+    }
+
+    /// The code as the shell sees it.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// One line for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Passed => "passed; the cluster is as before",
+            Self::Failed => "an expectation was not met; the cluster is as before",
+            Self::Invalid => "usage, scenario, plan or input is invalid; the cluster is untouched",
+            Self::Refused => "the pre-flight refused; the cluster is untouched",
+            Self::Inconclusive => {
+                "inconclusive: nothing failed, something required could not be proven; the cluster is as before"
+            }
+            Self::Aborted => "aborted or interrupted; everything was reverted",
+            Self::Residue => {
+                "something could not be reverted: the commands are printed, the journal stays open"
+            }
+            Self::Left => "left in a hurry; the journal is open: run `drillmaster recover`",
+            Self::Internal => "internal error; the cluster is as the journal says",
+        }
+    }
+}
+
+/// What became of one expectation. Unknown is never a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Observed as expected, over the whole interval.
+    Pass,
+    /// Observed otherwise.
+    Fail,
+    /// Could not be observed well enough to say.
+    Inconclusive,
+    /// Not applicable here, for a stated reason.
+    Skipped,
+    /// Set aside by a person, with a reason.
+    Waived,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Skipped => "SKIPPED",
+            Self::Waived => "WAIVED",
+        })
+    }
+}
+
+/// What was observed, from which source, and how sure that is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Where the observation comes from, such as `watch pods`.
+    pub source: String,
+    /// What was seen.
+    pub observed: String,
+    /// Microseconds since the run began: start of what was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_us: Option<u64>,
+    /// Its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_us: Option<u64>,
+    /// Bound of the error of a time in it, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty_us: Option<u64>,
+}
+
+/// The judgement of one expectation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// What was expected, in one line.
+    pub expectation: String,
+    /// The fault it is about, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// The result.
+    pub outcome: Outcome,
+    /// Why, in one line.
+    pub because: String,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+}
+
+/// The verdict over a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunVerdict {
+    /// Pass only if every expectation passed or was set aside with a reason.
+    pub outcome: Outcome,
+    /// One judgement per expectation, in the scenario's order.
+    pub judgements: Vec<Judgement>,
+}
+
+impl RunVerdict {
+    /// Fail beats inconclusive, which beats pass (correctness 77).
+    pub fn of(judgements: Vec<Judgement>) -> Self {
+        let has = |o: Outcome| judgements.iter().any(|j| j.outcome == o);
+        let outcome = if has(Outcome::Fail) {
+            Outcome::Fail
+        } else if has(Outcome::Inconclusive) || !has(Outcome::Pass) {
+            // Nothing proven is not a pass, even when nothing was refuted.
+            Outcome::Inconclusive
+        } else {
+            Outcome::Pass
+        };
+        Self {
+            outcome,
+            judgements,
+        }
+    }
+
+    /// The exit code that this verdict alone would give.
+    pub fn exit(&self) -> Exit {
+        match self.outcome {
+            Outcome::Fail => Exit::Failed,
+            Outcome::Inconclusive => Exit::Inconclusive,
+            Outcome::Pass | Outcome::Skipped | Outcome::Waived => Exit::Passed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(outcome: Outcome) -> Judgement {
+        Judgement {
+            expectation: String::new(),
+            of: None,
+            outcome,
+            because: String::new(),
+            evidence: vec![],
+        }
+    }
+
+    #[test]
+    fn a_run_passes_only_on_proof() {
+        use Outcome::*;
+        for (given, verdict) in [
+            (vec![Pass, Pass], Pass),
+            (vec![Pass, Skipped], Pass),
+            (vec![Pass, Inconclusive], Inconclusive),
+            (vec![Inconclusive, Fail], Fail),
+            (vec![Skipped], Inconclusive),
+            (vec![], Inconclusive),
+        ] {
+            let verdict_given = RunVerdict::of(given.iter().map(|o| judged(*o)).collect());
+            assert_eq!(verdict_given.outcome, verdict, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_human_beats_a_verdict() {
+        assert_eq!(Exit::Residue.worse(Exit::Failed), Exit::Residue);
+        assert_eq!(Exit::Passed.worse(Exit::Aborted), Exit::Aborted);
+        assert_eq!(Exit::Failed.worse(Exit::Aborted), Exit::Aborted);
+        assert_eq!(Exit::Internal.worse(Exit::Residue), Exit::Internal);
+    }
+}

@@ -1,0 +1,151 @@
+//! The plan: what will be done to what, decided before anything is touched.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Dur, Finding, NodeTarget, ObjectRef, ProbeSpec, StepName};
+
+/// Which cluster this is, so that no other is taken for it (correctness 72).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterIdentity {
+    /// The cluster's name in the scenario; `cluster` where there is one only.
+    pub name: String,
+    /// The kubeconfig's context.
+    pub context: String,
+    /// UID of the namespace kube-system: as good as a serial number.
+    pub uid: String,
+    /// The API server's address.
+    pub server: String,
+    /// Its version.
+    pub version: String,
+    /// `kind` (its nodes are containers of this machine), or `other`.
+    pub flavour: String,
+}
+
+/// Whether and how a step can be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepClass {
+    /// Changes nothing that would need an undo.
+    Observe,
+    /// Changes something; each change has its undo.
+    Fault,
+    /// Loses something until a restore is verified.
+    Destructive,
+}
+
+/// One act and its undo, as a person would read them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedAct {
+    /// The API call or argv.
+    pub does: String,
+    /// What undoes it; empty where there is nothing to undo.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub undo: String,
+}
+
+/// One step, with its targets frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Its name in the scenario.
+    pub name: StepName,
+    /// The verb, such as `killZone`.
+    pub verb: String,
+    /// Observe, fault or destructive.
+    pub class: StepClass,
+    /// Nodes that it acts on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeTarget>,
+    /// Other objects that it acts on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectRef>,
+    /// Exactly what will be done.
+    pub acts: Vec<PlannedAct>,
+    /// What a stop during this step does.
+    pub on_stop: String,
+    /// Things to know beforehand: what blocks, what cannot recover, what comes back empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The step as the scenario wrote it, variables filled in.
+    pub spec: Value,
+}
+
+/// What the plan expects to happen, and when. Not part of the plan's hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The fault that it follows from.
+    pub of: StepName,
+    /// What happens.
+    pub what: String,
+    /// Earliest, after the fault.
+    pub from: Dur,
+    /// Latest, after the fault.
+    pub to: Dur,
+    /// What that rests on.
+    pub because: String,
+}
+
+/// A right that the run needs, for an act, an undo or an observation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Permission {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Resource, with its subresource after a slash.
+    pub resource: String,
+    /// Verb.
+    pub verb: String,
+    /// Namespace; empty for all or cluster-scoped.
+    pub namespace: String,
+    /// What needs it.
+    pub purpose: String,
+}
+
+/// Caps that no step may exceed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Nodes touched at once, as a share of all workers.
+    pub nodes_percent: u8,
+    /// Zones touched at once.
+    pub zones: u32,
+    /// Namespaces deleted.
+    pub namespaces: u32,
+    /// The whole forward part.
+    pub duration: Dur,
+}
+
+/// What will happen, reviewed and approved by its hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this file.
+    pub format: String,
+    /// Scenario name.
+    pub scenario: String,
+    /// Title of the scenario.
+    pub title: String,
+    /// What the drill tries to show.
+    pub hypothesis: String,
+    /// SHA-256 of the scenario file as read.
+    pub scenario_hash: String,
+    /// Where.
+    pub cluster: ClusterIdentity,
+    /// Namespaces in scope.
+    pub namespaces: Vec<String>,
+    /// Steps in order.
+    pub steps: Vec<PlannedStep>,
+    /// Probes that run from the baseline to the end.
+    pub probes: Vec<ProbeSpec>,
+    /// Expectations, as the scenario wrote them.
+    pub expect: Vec<Value>,
+    /// Caps.
+    pub limits: Limits,
+    /// Rights needed.
+    pub permissions: Vec<Permission>,
+    /// Blind windows and platform pods in the blast radius.
+    pub blast_radius: Vec<String>,
+    /// What is expected, and when.
+    pub predictions: Vec<Prediction>,
+    /// The pre-flight's findings when the plan was made.
+    pub findings: Vec<Finding>,
+    /// SHA-256 over what an approval covers.
+    pub hash: String,
+}

@@ -1,0 +1,250 @@
+//! The undo of one act, as plain data that is enough on its own: what was
+//! there before, and how a person would put it back by hand.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NodeTarget, ObjectRef, WorkloadRef};
+
+/// How a node is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeHow {
+    /// Power loss: nothing gets a chance to say goodbye.
+    Kill,
+    /// An orderly shutdown.
+    Stop,
+    /// Frozen: connections hang instead of failing.
+    Pause,
+}
+
+/// What a node host reports of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PowerState {
+    /// It runs.
+    Running,
+    /// It is off: its containers cannot be writing anywhere.
+    Off,
+    /// It is frozen: it may go on writing at any moment.
+    Paused,
+    /// The host said something else.
+    Other(String),
+}
+
+/// The undo of one act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Revert {
+    /// Give a node its power back and see it Ready.
+    NodePower {
+        /// Which node.
+        node: NodeTarget,
+        /// `kind` or `exec`.
+        host: String,
+        /// The machine's own id where the host knows one (a container id).
+        machine: String,
+        /// How it was taken away.
+        how: NodeHow,
+        /// Addresses by network before the fault.
+        addresses: BTreeMap<String, String>,
+        /// What a person types to bring it back.
+        command: Vec<String>,
+    },
+    /// Put `spec.unschedulable` back to what it was: not simply to false (correctness 9).
+    Cordon {
+        /// Which node.
+        node: NodeTarget,
+        /// What it was before.
+        before: bool,
+    },
+    /// Put `spec.replicas` back.
+    Scale {
+        /// Which workload.
+        object: ObjectRef,
+        /// What it was before.
+        before: u32,
+        /// What the drill wrote: anything else is somebody else's change.
+        written: u32,
+    },
+    /// Deleted pods: their owners must be whole again.
+    PodsReplaced {
+        /// The namespace.
+        namespace: String,
+        /// Ready pods of each workload before.
+        ready: Vec<(WorkloadRef, u32)>,
+    },
+    /// A deleted namespace: finish the deletion, restore the backup, verify.
+    Restore {
+        /// The namespace.
+        namespace: String,
+        /// Its UID before the deletion.
+        uid: String,
+        /// The Velero backup that holds it.
+        backup: String,
+        /// Velero's namespace.
+        velero: String,
+        /// What to do about pods that hang on dead nodes: `force` or not.
+        force_dead_pods: bool,
+        /// Ready pods of each workload before.
+        ready: Vec<(WorkloadRef, u32)>,
+    },
+    /// A namespace of the drill's own: delete it.
+    OwnNamespace {
+        /// The namespace.
+        namespace: String,
+        /// Objects outside it that belong to it, deleted afterwards.
+        also: Vec<ObjectRef>,
+    },
+    /// Run the undo command of an `exec` step, taken from the scenario by the step's name.
+    ExecUndo {
+        /// The step.
+        step: String,
+    },
+}
+
+impl Revert {
+    /// What a person would type to do the same, one command a line.
+    pub fn commands(&self) -> Vec<String> {
+        match self {
+            Self::NodePower { node, command, .. } => vec![
+                shell(command),
+                format!(
+                    "kubectl wait --for=condition=Ready node/{} --timeout=5m",
+                    quote(&node.name)
+                ),
+            ],
+            Self::Cordon { node, before } => vec![format!(
+                "kubectl {} {}",
+                if *before { "cordon" } else { "uncordon" },
+                quote(&node.name)
+            )],
+            Self::Scale { object, before, .. } => vec![format!(
+                "kubectl {} --replicas={before}",
+                scale_words(&object.path)
+            )],
+            Self::PodsReplaced { namespace, ready } => ready
+                .iter()
+                .map(|(w, _)| {
+                    format!(
+                        "kubectl --namespace {} rollout status {} --timeout=10m",
+                        quote(namespace),
+                        quote(&w.to_string())
+                    )
+                })
+                .collect(),
+            Self::Restore {
+                namespace,
+                backup,
+                velero,
+                ..
+            } => vec![
+                format!("kubectl delete namespace {} --ignore-not-found --timeout=10m", quote(namespace)),
+                format!(
+                    "velero --namespace {} restore create --from-backup {} --include-namespaces {} --wait",
+                    quote(velero),
+                    quote(backup),
+                    quote(namespace)
+                ),
+            ],
+            Self::OwnNamespace { namespace, also } => {
+                let mut lines = vec![format!(
+                    "kubectl delete namespace {} --ignore-not-found --timeout=10m",
+                    quote(namespace)
+                )];
+                lines.extend(also.iter().map(|o| format!("kubectl delete --raw {}", quote(&o.path))));
+                lines
+            }
+            Self::ExecUndo { step } => {
+                vec![format!(
+                    "# the `undo` command of step `{step}` in scenario.yaml of the run directory"
+                )]
+            }
+        }
+    }
+
+    /// What it acts on, in a word or two.
+    pub fn target(&self) -> String {
+        match self {
+            Self::NodePower { node, .. } | Self::Cordon { node, .. } => format!("node {}", node.name),
+            Self::Scale { object, .. } => object.path.clone(),
+            Self::PodsReplaced { namespace, .. } => format!("pods of namespace {namespace}"),
+            Self::Restore { namespace, .. } | Self::OwnNamespace { namespace, .. } => {
+                format!("namespace {namespace}")
+            }
+            Self::ExecUndo { step } => format!("step {step}"),
+        }
+    }
+
+    /// Whether an open one means data is gone until it is done: the point of no return.
+    pub fn is_destructive(&self) -> bool {
+        matches!(self, Self::Restore { .. })
+    }
+}
+
+/// `/apis/apps/v1/namespaces/shop/deployments/web` as words for `kubectl scale`.
+fn scale_words(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').collect();
+    let after = |word: &str| {
+        parts
+            .iter()
+            .position(|p| *p == word)
+            .and_then(|i| parts.get(i + 1))
+            .copied()
+            .unwrap_or_default()
+    };
+    let kind = parts.len().checked_sub(2).map_or("", |i| parts[i]);
+    let name = parts.last().copied().unwrap_or_default();
+    format!(
+        "--namespace {} scale {}",
+        quote(after("namespaces")),
+        quote(&format!("{kind}/{name}"))
+    )
+}
+
+/// An argv as one line for a POSIX shell.
+pub fn shell(argv: &[String]) -> String {
+    argv.iter()
+        .map(|word| quote(word))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Quoted so that a name from the cluster cannot become a command (correctness 82).
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_what_a_person_would_type() {
+        let scale = Revert::Scale {
+            object: ObjectRef {
+                path: "/apis/apps/v1/namespaces/shop/deployments/web".into(),
+                uid: String::new(),
+            },
+            before: 3,
+            written: 0,
+        };
+        assert_eq!(
+            scale.commands(),
+            ["kubectl --namespace shop scale deployments/web --replicas=3"]
+        );
+    }
+
+    #[test]
+    fn a_hostile_name_stays_one_word() {
+        assert_eq!(quote("a; rm -rf /"), "'a; rm -rf /'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote(""), "''");
+    }
+}

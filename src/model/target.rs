@@ -1,0 +1,113 @@
+//! What a drill may touch, pinned so that a namesake is not mistaken for it.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A node, frozen when the plan was made (correctness 73).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeTarget {
+    /// The Node object's name.
+    pub name: String,
+    /// The Node object's UID: a node that was replaced has another.
+    pub uid: String,
+    /// `spec.providerID`, empty where the provider sets none.
+    #[serde(default)]
+    pub provider_id: String,
+    /// Its failure domain.
+    pub zone: String,
+}
+
+/// An object of the API, by its path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// The request path, such as `/api/v1/nodes/node-a-0`.
+    pub path: String,
+    /// Its UID when the plan was made or the pre-image was read.
+    #[serde(default)]
+    pub uid: String,
+}
+
+/// A workload as a scenario names it: `deployment/web`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadRef {
+    /// `deployment`, `statefulset` or `daemonset`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+}
+
+impl WorkloadRef {
+    /// The kinds that can be named, with the API's plural.
+    pub const KINDS: [(&'static str, &'static str); 3] = [
+        ("deployment", "deployments"),
+        ("statefulset", "statefulsets"),
+        ("daemonset", "daemonsets"),
+    ];
+
+    /// The reference to a workload of an API kind such as `Deployment`.
+    pub fn of(kind: &str, name: &str) -> Option<Self> {
+        Self::KINDS
+            .iter()
+            .find(|(k, _)| k.eq_ignore_ascii_case(kind))
+            .map(|(k, _)| Self {
+                kind: k,
+                name: name.to_owned(),
+            })
+    }
+
+    /// The API's plural resource name.
+    pub fn plural(&self) -> &'static str {
+        Self::KINDS
+            .iter()
+            .find(|(k, _)| *k == self.kind)
+            .map_or("", |(_, plural)| plural)
+    }
+}
+
+impl fmt::Display for WorkloadRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+impl FromStr for WorkloadRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('/')
+            .and_then(|(kind, name)| Self::of(kind, name))
+            .filter(|w| !w.name.is_empty())
+            .ok_or_else(|| {
+                format!("`{text}` is not a workload: write deployment/NAME, statefulset/NAME or daemonset/NAME")
+            })
+    }
+}
+
+impl Serialize for WorkloadRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for WorkloadRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for WorkloadRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Workload".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "workload",
+            "description": "deployment/NAME, statefulset/NAME or daemonset/NAME.",
+        })
+    }
+}

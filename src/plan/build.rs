@@ -1,0 +1,152 @@
+//! Puts a plan together, and says everything that speaks against it at once.
+
+use std::collections::BTreeMap;
+
+use super::{hash::hash, limits, permissions, predict, radius};
+use crate::{
+    inventory::Inventory,
+    model::{Bindings, Expectation, Limits, Plan, ProbeKind, ProbeSpec},
+    scenario::{Loaded, ProbeEntry},
+    steps::{self, PlanInput},
+    world::Machine,
+};
+
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The scenario.
+    pub loaded: &'a Loaded,
+    /// The cluster.
+    pub inventory: &'a Inventory,
+    /// The place.
+    pub bindings: &'a Bindings,
+    /// Machines, where the host can list them.
+    pub machines: &'a BTreeMap<String, Machine>,
+    /// The run's id, for names.
+    pub run: &'a str,
+}
+
+/// The plan, or everything that speaks against it.
+pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
+    let scenario = &request.loaded.scenario;
+    let input = PlanInput {
+        inventory: request.inventory,
+        bindings: request.bindings,
+        machines: request.machines,
+        namespaces: &scenario.scope.namespaces,
+        critical: &scenario.scope.critical,
+        run: request.run,
+    };
+    let mut wrong = scope(request);
+    wrong.extend(expectations(request, &input));
+    let mut planned = vec![];
+    for step in &scenario.steps {
+        match steps::plan(step, &input, &planned) {
+            Ok(step) => planned.push(step),
+            Err(why) => wrong.push(format!("step `{}`: {why}", step.name)),
+        }
+    }
+    let limits = Limits {
+        nodes_percent: scenario.limits.nodes.0,
+        zones: scenario.limits.zones,
+        namespaces: scenario.limits.namespaces,
+        duration: scenario.limits.duration,
+    };
+    wrong.extend(limits::exceeded(&planned, &limits, request.inventory));
+    let (blast_radius, undeclared) = radius::of(&planned, request);
+    wrong.extend(undeclared);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let mut plan = Plan {
+        format: "1.0".into(),
+        scenario: scenario.metadata.name.clone(),
+        title: scenario.metadata.title.clone(),
+        hypothesis: scenario.hypothesis.trim().to_owned(),
+        scenario_hash: request.loaded.hash.clone(),
+        cluster: request.inventory.identity.clone(),
+        namespaces: scenario.scope.namespaces.clone(),
+        probes: scenario.probes.iter().map(probe).collect(),
+        expect: scenario.expect.iter().filter_map(|e| serde_json::to_value(e).ok()).collect(),
+        permissions: permissions::needed(&planned, scenario, request.bindings),
+        predictions: predict::predict(&planned, &input),
+        steps: planned,
+        limits,
+        blast_radius,
+        findings: vec![],
+        hash: String::new(),
+    };
+    plan.hash = hash(&plan);
+    Ok(plan)
+}
+
+fn scope(request: &Request<'_>) -> Vec<String> {
+    let scope = &request.loaded.scenario.scope;
+    let mut wrong = vec![];
+    for namespace in &scope.namespaces {
+        if !request.inventory.scope.contains_key(namespace) {
+            wrong.push(match request.inventory.namespaces.get() {
+                Ok(_) => format!("scope: there is no namespace `{namespace}`"),
+                Err(why) => format!("scope: the namespaces cannot be listed: {why}"),
+            });
+        }
+    }
+    for workload in &scope.critical {
+        if !scope.namespaces.iter().any(|ns| request.inventory.workload(ns, workload).is_some()) {
+            wrong.push(format!("scope: no namespace of the scope has {workload}"));
+        }
+    }
+    wrong
+}
+
+fn expectations(request: &Request<'_>, input: &PlanInput<'_>) -> Vec<String> {
+    let mut wrong = vec![];
+    for expectation in &request.loaded.scenario.expect {
+        let (workload, namespace) = match expectation {
+            Expectation::Replicas(e) => (&e.workload, &e.namespace),
+            Expectation::Placement(e) => (&e.workload, &e.namespace),
+            Expectation::Alert(_) if request.bindings.prometheus.is_none() => {
+                wrong.push("expect alert: the bindings name no `prometheus`".into());
+                continue;
+            }
+            Expectation::Alert(_) if request.bindings.alertmanager.is_empty() => {
+                wrong.push("expect alert: the bindings name no `alertmanager`".into());
+                continue;
+            }
+            _ => continue,
+        };
+        match input.namespace(namespace.as_ref()) {
+            Err(why) => wrong.push(format!("expect {workload}: {why}")),
+            Ok(ns) if request.inventory.workload(&ns, workload).is_none() => {
+                wrong.push(format!("expect: namespace {ns} has no {workload}"));
+            }
+            Ok(_) => {}
+        }
+    }
+    wrong
+}
+
+fn probe(entry: &ProbeEntry) -> ProbeSpec {
+    let kind = if let Some(http) = &entry.http {
+        ProbeKind::Http {
+            url: http.url.clone(),
+            status: http.status,
+            body: http.body.clone(),
+        }
+    } else if let Some(address) = &entry.tcp {
+        ProbeKind::Tcp {
+            address: address.clone(),
+        }
+    } else {
+        ProbeKind::Exec {
+            argv: entry.exec.clone().unwrap_or_default(),
+        }
+    };
+    ProbeSpec {
+        name: entry.name.clone(),
+        kind,
+        every: entry.every,
+        timeout: entry.timeout,
+        up: entry.up,
+    }
+}

@@ -1,0 +1,64 @@
+//! Caps and deny-lists, applied to direct targets (architecture §7).
+
+use std::collections::BTreeSet;
+
+use crate::{
+    inventory::Inventory,
+    model::{Limits, PlannedStep},
+    world::NAMESPACE,
+};
+
+/// Namespaces that no step may name as its target.
+const DENIED: [&str; 5] = ["kube-system", "kube-public", "kube-node-lease", "default", NAMESPACE];
+
+/// What exceeds the caps.
+pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inventory) -> Vec<String> {
+    let mut wrong = vec![];
+    let workers = inventory.nodes.get().unwrap_or_default().iter().filter(|n| !n.is_control_plane()).count();
+    let mut away: Vec<(&PlannedStep, BTreeSet<&str>)> = vec![];
+    let mut namespaces = 0;
+    for step in steps {
+        match step.verb.as_str() {
+            "killNodes" | "killZone" => away.push((step, step.nodes.iter().map(|n| n.name.as_str()).collect())),
+            // A drain takes one node after another.
+            "drain" => away.push((step, step.nodes.iter().take(1).map(|n| n.name.as_str()).collect())),
+            "heal" => {
+                let healed = step.spec.pointer("/heal/fault").and_then(|f| f.as_str()).unwrap_or("");
+                away.retain(|(s, _)| s.name.0 != healed);
+            }
+            "deleteNamespace" => namespaces += 1,
+            _ => {}
+        }
+        let nodes: BTreeSet<&str> = away.iter().flat_map(|(_, n)| n.iter().copied()).collect();
+        let percent = (nodes.len() * 100).div_ceil(workers.max(1));
+        if percent > usize::from(limits.nodes_percent) {
+            wrong.push(format!(
+                "step `{}`: {} of {workers} workers would be away at once ({percent}%), the limit is {}% (limits.nodes)",
+                step.name, nodes.len(), limits.nodes_percent
+            ));
+        }
+        let zones: BTreeSet<&str> = away
+            .iter()
+            .flat_map(|(s, n)| s.nodes.iter().filter(|t| n.contains(t.name.as_str())))
+            .map(|n| n.zone.as_str())
+            .collect();
+        if zones.len() > limits.zones as usize {
+            wrong.push(format!("step `{}`: {} zones would be hit at once, the limit is {} (limits.zones)", step.name, zones.len(), limits.zones));
+        }
+        wrong.extend(denied(step));
+        away.retain(|(s, _)| s.verb != "drain");
+    }
+    if namespaces > limits.namespaces {
+        wrong.push(format!("{namespaces} namespaces would be deleted, the limit is {} (limits.namespaces)", limits.namespaces));
+    }
+    wrong
+}
+
+fn denied(step: &PlannedStep) -> Vec<String> {
+    step.objects
+        .iter()
+        .filter_map(|o| o.path.split("/namespaces/").nth(1)?.split('/').next())
+        .filter(|ns| DENIED.contains(ns))
+        .map(|ns| format!("step `{}`: namespace {ns} is never a target", step.name))
+        .collect()
+}

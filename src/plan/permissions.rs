@@ -1,0 +1,169 @@
+//! The rights that a run needs: every act, every undo, every observation. The
+//! same list is asked of the API server in the pre-flight and printed by `rbac`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{
+    model::{Bindings, Capture, Permission, PlannedStep, Step, Verb},
+    scenario::Scenario,
+    world::NAMESPACE,
+};
+
+struct Rights {
+    all: BTreeSet<Permission>,
+    purpose: String,
+}
+
+impl Rights {
+    fn add(&mut self, group: &str, resource: &str, namespace: &str, verbs: &[&str]) {
+        for verb in verbs {
+            self.all.insert(Permission {
+                group: group.to_owned(),
+                resource: resource.to_owned(),
+                verb: (*verb).to_owned(),
+                namespace: namespace.to_owned(),
+                purpose: self.purpose.clone(),
+            });
+        }
+    }
+
+    fn read(&mut self, group: &str, resource: &str, namespace: &str) {
+        self.add(group, resource, namespace, &["get", "list", "watch"]);
+    }
+}
+
+/// Everything that a run of these steps needs.
+pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bindings) -> Vec<Permission> {
+    let velero = bindings.velero.as_deref().unwrap_or("velero");
+    let mut rights = Rights {
+        all: BTreeSet::new(),
+        purpose: "observe".into(),
+    };
+    for resource in ["nodes", "pods", "namespaces", "persistentvolumes"] {
+        rights.read("", resource, "");
+    }
+    for namespace in &scenario.scope.namespaces {
+        rights.read("policy", "poddisruptionbudgets", namespace);
+        rights.read("", "persistentvolumeclaims", namespace);
+        for resource in ["deployments", "statefulsets", "daemonsets"] {
+            rights.read("apps", resource, namespace);
+        }
+    }
+    rights.purpose = "run record and lease".into();
+    rights.add("", "namespaces", "", &["create"]);
+    rights.add("", "configmaps", NAMESPACE, &["get", "list", "create", "patch"]);
+    rights.add("coordination.k8s.io", "leases", NAMESPACE, &["get", "create", "patch"]);
+    if scenario.expect.iter().any(|e| matches!(e, crate::model::Expectation::Budgets(b) if b.while_degraded.is_some())) {
+        rights.purpose = "dry-run evictions".into();
+        for namespace in &scenario.scope.namespaces {
+            rights.add("", "pods/eviction", namespace, &["create"]);
+        }
+    }
+    for planned in steps {
+        rights.purpose = format!("step `{}`", planned.name);
+        if let Some(verb) = serde_json::from_value::<Step>(planned.spec.clone()).ok().and_then(|s| s.verb()) {
+            of_verb(&mut rights, &verb, scenario, bindings, velero);
+        }
+    }
+    // One right is named once, for the first thing that needs it.
+    let mut seen = BTreeSet::new();
+    rights
+        .all
+        .into_iter()
+        .filter(|p| seen.insert((p.group.clone(), p.resource.clone(), p.verb.clone(), p.namespace.clone())))
+        .collect()
+}
+
+fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bindings, velero: &str) {
+    match verb {
+        Verb::Backup(spec) => {
+            backup_store(rights, velero);
+            rights.add("velero.io", "backups", velero, &["create"]);
+            if spec.volumes != Capture::None && bindings.volumes.reader_image.is_some() {
+                spec.namespaces.iter().for_each(|ns| readers(rights, ns));
+            }
+        }
+        Verb::Restore(spec) => {
+            backup_store(rights, velero);
+            restores(rights, velero);
+            for namespace in spec.namespace.iter().chain(scenario.scope.namespaces.iter()) {
+                rights.add("*", "*", namespace, &["list"]);
+                readers(rights, namespace);
+            }
+            if spec.into.is_some() {
+                // The scratch namespace's name is not known before the run.
+                rights.add("", "namespaces", "", &["create", "delete"]);
+                rights.add("networking.k8s.io", "networkpolicies", "", &["create"]);
+                rights.add("", "configmaps", velero, &["create", "delete"]);
+                rights.add("velero.io", "restores", velero, &["delete"]);
+                rights.add("*", "*", "", &["list"]);
+                readers(rights, "");
+            }
+        }
+        Verb::Drain(_) => {
+            rights.add("", "nodes", "", &["patch"]);
+            rights.add("", "pods/eviction", "", &["create"]);
+        }
+        Verb::DeletePods(_) | Verb::ForceDeletePods(_) => {
+            scenario.scope.namespaces.iter().for_each(|ns| rights.add("", "pods", ns, &["delete"]));
+        }
+        Verb::DeleteNamespace(spec) => {
+            backup_store(rights, velero);
+            restores(rights, velero);
+            rights.add("", "namespaces", "", &["delete"]);
+            rights.add("", "pods", &spec.name, &["delete"]);
+            rights.add("*", "*", &spec.name, &["list"]);
+        }
+        Verb::Scale(spec) => {
+            let plural = spec.workload.plural();
+            scenario.scope.namespaces.iter().for_each(|ns| rights.add("apps", plural, ns, &["patch"]));
+        }
+        _ => {}
+    }
+}
+
+fn backup_store(rights: &mut Rights, velero: &str) {
+    for resource in ["backups", "backupstoragelocations", "schedules"] {
+        rights.add("velero.io", resource, velero, &["get", "list"]);
+    }
+    for resource in ["downloadrequests", "serverstatusrequests"] {
+        rights.add("velero.io", resource, velero, &["get", "create", "delete"]);
+    }
+}
+
+fn restores(rights: &mut Rights, velero: &str) {
+    rights.add("velero.io", "restores", velero, &["get", "list", "create"]);
+    rights.add("velero.io", "podvolumerestores", velero, &["list"]);
+}
+
+fn readers(rights: &mut Rights, namespace: &str) {
+    rights.add("", "pods", namespace, &["create", "delete"]);
+    rights.add("", "pods/log", namespace, &["get"]);
+}
+
+/// Manifests that grant exactly these rights to a service account. The objects of
+/// a namespace that the drill deletes go with it, and come back only with the
+/// restore: so its rights are cluster roles, bound outside of it.
+pub fn rbac(plan: &crate::model::Plan, account: &str) -> Vec<Value> {
+    let mut rules: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for p in &plan.permissions {
+        rules.entry((p.group.clone(), p.resource.clone())).or_default().insert(p.verb.clone());
+    }
+    let rules: Vec<Value> = rules
+        .into_iter()
+        .map(|((group, resource), verbs)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs}))
+        .collect();
+    let name = format!("drillmaster-{}", plan.scenario);
+    let labels = json!({"app.kubernetes.io/managed-by": "drillmaster"});
+    vec![
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE,
+            "labels": {"app.kubernetes.io/managed-by": "drillmaster", "velero.io/exclude-from-backup": "true"}}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": NAMESPACE, "labels": labels}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name, "labels": labels}, "rules": rules}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name, "labels": labels},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]}),
+    ]
+}

@@ -1,0 +1,248 @@
+//! Mistakes that a schema cannot see: names that lead nowhere, faults that are
+//! not named, a step with two verbs.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Problem, Scenario,
+    problem::did_you_mean,
+    tree::{Node, problem},
+};
+use crate::model::{Expectation, Step, Verb, WaitStep, WaitUntil, WorkloadRef};
+
+/// All mistakes of sense.
+pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
+    let mut lint = Lint {
+        file,
+        root,
+        scenario,
+        problems: vec![],
+    };
+    lint.header();
+    lint.probes();
+    lint.steps();
+    lint.expectations();
+    lint.aborts();
+    lint.problems.sort_by_key(|p| (p.line, p.column));
+    lint.problems
+}
+
+struct Lint<'a> {
+    file: &'a str,
+    root: &'a Node,
+    scenario: &'a Scenario,
+    problems: Vec<Problem>,
+}
+
+impl Lint<'_> {
+    fn say(&mut self, path: &[&str], what: impl Into<String>, help: impl Into<String>) {
+        let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
+        let at = self.root.locate(&path).clone();
+        self.problems.push(problem(self.file, &at, what, help));
+    }
+
+    fn header(&mut self) {
+        if self.scenario.api_version != "drillmaster.dev/v1" {
+            self.say(&["apiVersion"], format!("apiVersion `{}` is unknown", self.scenario.api_version), "write drillmaster.dev/v1");
+        }
+        if self.scenario.kind != "Scenario" {
+            self.say(&["kind"], format!("kind `{}` is unknown", self.scenario.kind), "write Scenario");
+        }
+        if self.scenario.hypothesis.trim().is_empty() {
+            self.say(&["hypothesis"], "the hypothesis is empty", "say in a sentence what the drill tries to show");
+        }
+        if self.scenario.scope.namespaces.is_empty() {
+            self.say(&["scope", "namespaces"], "no namespace is in scope", "name at least one");
+        }
+        if self.scenario.steps.is_empty() {
+            self.say(&["steps"], "there are no steps", "");
+        }
+        if self.scenario.expect.is_empty() {
+            self.say(&["expect"], "nothing is expected: such a drill could not fail", "add at least one expectation");
+        }
+    }
+
+    fn probes(&mut self) {
+        let scenario = self.scenario;
+        let mut seen = BTreeMap::new();
+        for (i, probe) in scenario.probes.iter().enumerate() {
+            let index = i.to_string();
+            if seen.insert(&probe.name, i).is_some() {
+                self.say(&["probes", &index, "name"], format!("two probes are called `{}`", probe.name), "give each its own name");
+            }
+            let kinds = [probe.http.is_some(), probe.tcp.is_some(), probe.exec.is_some()];
+            if kinds.iter().filter(|k| **k).count() != 1 {
+                self.say(&["probes", &index], format!("probe `{}` must have exactly one of http, tcp, exec", probe.name), "");
+            }
+            if probe.every.0.is_zero() {
+                self.say(&["probes", &index, "every"], "a probe cannot be sent every 0s", "250ms is usual");
+            }
+            if let Some(tcp) = &probe.tcp {
+                if !tcp.contains("${") && tcp.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+                    self.say(&["probes", &index, "tcp"], format!("`{tcp}` is not HOST:PORT"), "");
+                }
+            }
+        }
+    }
+
+    fn steps(&mut self) {
+        let scenario = self.scenario;
+        let mut earlier: Vec<(&Step, Option<Verb>)> = vec![];
+        for (i, step) in scenario.steps.iter().enumerate() {
+            let index = i.to_string();
+            if earlier.iter().any(|(s, _)| s.name == step.name) {
+                self.say(&["steps", &index, "name"], format!("two steps are called `{}`", step.name), "give each its own name: faults and backups are called by it");
+            }
+            let verb = step.verb();
+            match &verb {
+                None => self.say(
+                    &["steps", &index],
+                    format!("step `{}` must have exactly one verb", step.name),
+                    format!("allowed: {}", Step::VERBS.join(", ")),
+                ),
+                Some(verb) => self.step(&index, verb, &earlier),
+            }
+            earlier.push((step, verb));
+        }
+    }
+
+    fn step(&mut self, i: &str, verb: &Verb, earlier: &[(&Step, Option<Verb>)]) {
+        let names = |of: fn(&Verb) -> bool| -> Vec<String> {
+            earlier
+                .iter()
+                .filter(|(_, v)| v.as_ref().is_some_and(of))
+                .map(|(s, _)| s.name.0.clone())
+                .collect()
+        };
+        let backups = names(|v| matches!(v, Verb::Backup(_)));
+        let nodes = names(|v| matches!(v, Verb::KillNodes(_) | Verb::KillZone(_)));
+        match verb {
+            Verb::Restore(r) => match (&r.backup, &r.schedule) {
+                (Some(backup), None) => self.refers(&["steps", i, "restore", "backup"], backup, &backups, "backup step"),
+                (None, Some(_)) if r.namespace.is_none() => self.say(&["steps", i, "restore"], "a restore from a schedule must say which namespace", "add `namespace`"),
+                (None, Some(_)) => {}
+                _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
+            },
+            Verb::KillNodes(k) if k.nodes.is_empty() == k.zone.is_none() => {
+                self.say(&["steps", i, "killNodes"], "name the nodes by exactly one of `nodes` and `zone`", "");
+            }
+            Verb::Drain(d) if d.nodes.is_empty() == d.zone.is_none() => {
+                self.say(&["steps", i, "drain"], "name the nodes by exactly one of `nodes` and `zone`", "");
+            }
+            Verb::DeleteNamespace(d) => {
+                self.refers(&["steps", i, "deleteNamespace", "coveredBy"], &d.covered_by, &backups, "backup step");
+                if !self.scenario.scope.namespaces.contains(&d.name) {
+                    self.say(&["steps", i, "deleteNamespace", "name"], format!("namespace `{}` is not in scope", d.name), "add it to scope.namespaces, or delete another");
+                }
+            }
+            Verb::ForceDeletePods(f) => self.refers(&["steps", i, "forceDeletePods", "fault"], &f.fault, &nodes, "killNodes or killZone step"),
+            Verb::Heal(h) => self.refers(&["steps", i, "heal", "fault"], &h.fault, &names(Verb::is_fault), "fault"),
+            Verb::Scale(s) if s.workload.kind == "daemonset" => {
+                self.say(&["steps", i, "scale", "workload"], "a DaemonSet has no replicas to set", "name a deployment or statefulset");
+            }
+            Verb::Exec(e) if e.argv.is_empty() => self.say(&["steps", i, "exec", "argv"], "there is no program to run", ""),
+            Verb::DeletePods(d) if d.count.is_some() && d.percent.is_some() => {
+                self.say(&["steps", i, "deletePods"], "give `count` or `percent`, not both", "");
+            }
+            Verb::Wait(w) => self.wait(i, w),
+            _ => {}
+        }
+    }
+
+    fn wait(&mut self, i: &str, wait: &WaitStep) {
+        match (wait.for_, wait.until) {
+            (Some(_), None) => {}
+            (None, Some(_)) if wait.at_most.is_none() => {
+                self.say(&["steps", i, "wait"], "a wait until something holds needs `atMost`", "every wait has a deadline");
+            }
+            (None, Some(_)) => {
+                let probes: Vec<String> = self.scenario.probes.iter().map(|p| p.name.clone()).collect();
+                for (n, of) in wait.of.iter().enumerate() {
+                    if of.parse::<WorkloadRef>().is_err() {
+                        self.refers(&["steps", i, "wait", "of", &n.to_string()], of, &probes, "probe or workload");
+                    }
+                }
+                if wait.until == Some(WaitUntil::Recovered) && wait.of.is_empty() {
+                    self.say(&["steps", i, "wait"], "recovered of what?", "name probes and workloads in `of`");
+                }
+            }
+            _ => self.say(&["steps", i, "wait"], "a wait needs exactly one of `for` and `until`", ""),
+        }
+    }
+
+    fn expectations(&mut self) {
+        let scenario = self.scenario;
+        let verbs: Vec<(String, Option<Verb>)> = scenario.steps.iter().map(|s| (s.name.0.clone(), s.verb())).collect();
+        let with = |keep: fn(&Verb) -> bool| -> Vec<String> {
+            verbs.iter().filter(|(_, v)| v.as_ref().is_some_and(keep)).map(|(n, _)| n.clone()).collect()
+        };
+        let faults = with(Verb::is_fault);
+        let restores = with(|v| matches!(v, Verb::Restore(_)));
+        let probes: Vec<String> = scenario.probes.iter().map(|p| p.name.clone()).collect();
+        for (i, expectation) in scenario.expect.iter().enumerate() {
+            let i = i.to_string();
+            let word = word(expectation);
+            let candidates = if matches!(expectation, Expectation::Restore(_)) { &restores } else { &faults };
+            let needs_fault = !matches!(expectation, Expectation::Budgets(b) if b.while_degraded.is_none() && b.during_drain.is_none());
+            match expectation.of() {
+                Some(of) => self.refers(&["expect", &i, word, "of"], &of.0, candidates, "step"),
+                None if needs_fault && faults.len() > 1 => self.say(
+                    &["expect", &i, word],
+                    format!("the scenario has {} faults: which one is this about?", faults.len()),
+                    format!("add `of:` with one of: {}", faults.join(", ")),
+                ),
+                None if needs_fault && faults.is_empty() => {
+                    self.say(&["expect", &i, word], "there is no fault that this could be about", "");
+                }
+                None => {}
+            }
+            match expectation {
+                Expectation::Service(s) => self.refers(&["expect", &i, word, "probe"], &s.probe, &probes, "probe"),
+                Expectation::Budgets(b) if b.every_critical_pod_covered && scenario.scope.critical.is_empty() => {
+                    self.say(&["expect", &i, word], "no workload is critical: nothing would be checked", "name them in scope.critical");
+                }
+                Expectation::Budgets(b) if !b.every_critical_pod_covered && b.while_degraded.is_none() && b.during_drain.is_none() => {
+                    self.say(&["expect", &i, word], "nothing is expected of the budgets", "add everyCriticalPodCovered, whileDegraded or duringDrain");
+                }
+                Expectation::Restore(r) if r.objects.is_none() && r.volumes.is_none() => {
+                    self.say(&["expect", &i, word], "nothing is expected of the restore", "add objects or volumes");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn aborts(&mut self) {
+        let probes: Vec<String> = self.scenario.probes.iter().map(|p| p.name.clone()).collect();
+        let scenario = self.scenario;
+        for (i, abort) in scenario.abort.iter().enumerate() {
+            self.refers(&["abort", &i.to_string(), "probe"], &abort.probe, &probes, "probe");
+        }
+    }
+
+    fn refers(&mut self, path: &[&str], name: &str, allowed: &[String], what: &str) {
+        if allowed.iter().any(|a| a == name) {
+            return;
+        }
+        let meant = did_you_mean(name, allowed.iter().map(String::as_str))
+            .map(|w| format!("did you mean `{w}`? "))
+            .unwrap_or_default();
+        let known = if allowed.is_empty() {
+            format!("there is no {what} before it")
+        } else {
+            format!("there are: {}", allowed.join(", "))
+        };
+        self.say(path, format!("`{name}` is no {what}"), format!("{meant}{known}"));
+    }
+}
+
+fn word(expectation: &Expectation) -> &'static str {
+    match expectation {
+        Expectation::Replicas(_) => "replicas",
+        Expectation::Budgets(_) => "budgets",
+        Expectation::Service(_) => "service",
+        Expectation::Alert(_) => "alert",
+        Expectation::Restore(_) => "restore",
+        Expectation::Placement(_) => "placement",
+    }
+}

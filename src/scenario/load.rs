@@ -1,0 +1,142 @@
+//! From a file to a [`Scenario`]: parse, fill in variables, check the shape,
+//! check the sense. Every mistake that can be found is found in one go.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Problems, Scenario, lint, schema, shape,
+    tree::{self, Node},
+    vars::{self, Values},
+};
+use crate::model::{Bindings, SecretRef};
+
+/// Where the values of a scenario come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `--set name=value`.
+    pub set: BTreeMap<String, String>,
+    /// The place.
+    pub bindings: Bindings,
+    /// Whether unknown `${bind.…}` are a mistake; `lint` without bindings lets them be.
+    pub lenient: bool,
+}
+
+/// A scenario without mistakes.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The scenario, variables filled in.
+    pub scenario: Scenario,
+    /// Secrets by name, unresolved.
+    pub secrets: BTreeMap<String, SecretRef>,
+    /// SHA-256 of the file.
+    pub hash: String,
+    /// The file's text.
+    pub text: String,
+}
+
+/// Loads a scenario file.
+pub fn load(path: &Path, sources: &Sources) -> Result<Loaded, Problems> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Problems::bare(
+            format!("cannot read the scenario {file}: {e}"),
+            "shipped scenarios are in scenarios/",
+        )
+    })?;
+    load_str(&file, &text, sources)
+}
+
+/// Loads a scenario from its text.
+pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Problems> {
+    let problems = |list| Problems {
+        list,
+        text: text.to_owned(),
+    };
+    let root = tree::parse(file, text).map_err(problems)?;
+    let mut found = vec![];
+    let mut values = vars::declared(file, &root, &sources.set, &mut found);
+    for (name, value) in &sources.bindings.values {
+        values.plain.insert(format!("bind.{name}"), value.clone());
+    }
+    for (name, secret) in &sources.bindings.secrets {
+        values.secrets.insert(format!("bind.{name}"), secret.clone());
+    }
+    let (scenario, root) = check::<Scenario>(
+        file,
+        root,
+        &schema::scenario_schema(),
+        &values,
+        sources.lenient,
+        found,
+    )
+    .map_err(problems)?;
+    let mistakes = lint::lint(file, &root, &scenario);
+    if !mistakes.is_empty() {
+        return Err(problems(mistakes));
+    }
+    Ok(Loaded {
+        scenario,
+        secrets: values.secrets,
+        hash: Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect(),
+        text: text.to_owned(),
+    })
+}
+
+/// Parses a file of another type by its schema.
+pub(super) fn parse_as<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    schema: &Value,
+    values: &Values,
+) -> Result<(T, Node), Problems> {
+    let problems = |list| Problems {
+        list,
+        text: text.to_owned(),
+    };
+    let root = tree::parse(file, text).map_err(problems)?;
+    check(file, root, schema, values, false, vec![]).map_err(problems)
+}
+
+fn check<T: DeserializeOwned>(
+    file: &str,
+    mut root: Node,
+    schema: &Value,
+    values: &Values,
+    lenient: bool,
+    mut found: Vec<super::Problem>,
+) -> Result<(T, Node), Vec<super::Problem>> {
+    vars::fill(file, &mut root, values, &mut found);
+    if lenient {
+        found.retain(|p| !p.what.starts_with("`${bind.") );
+    }
+    found.extend(shape::check(file, &root, schema));
+    found.sort_by_key(|p| (p.line, p.column));
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let mut value = root.value();
+    if lenient {
+        stand_in(&mut value);
+    }
+    match serde_json::from_value(value) {
+        Ok(parsed) => Ok((parsed, root)),
+        // The schema is generated from the type: what it let through and the
+        // type refuses still gets a clear, if unplaced, message.
+        Err(error) => Err(vec![tree::problem(file, &root.at, error.to_string(), "")]),
+    }
+}
+
+/// Stands a word in for each value that only a place can give, so that the rest
+/// of the file can be checked without bindings.
+fn stand_in(value: &mut Value) {
+    match value {
+        Value::String(text) if text.trim() == "${bind.volumes}" => *text = "none".into(),
+        Value::Array(items) => items.iter_mut().for_each(stand_in),
+        Value::Object(map) => map.values_mut().for_each(stand_in),
+        _ => {}
+    }
+}

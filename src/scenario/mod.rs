@@ -1,0 +1,22 @@
+//! What the user wrote: the scenario file, the bindings of a place, variables,
+//! and every mistake in them with file, line and column. The words of steps and
+//! expectations travel further and stand in `model`; `plan` turns what is
+//! written here into what is possible on one cluster.
+//!
+//! Read [`Scenario`] first, then [`load`].
+
+mod bindings;
+mod lint;
+mod load;
+mod problem;
+mod schema;
+mod shape;
+mod spec;
+mod tree;
+mod vars;
+
+pub use bindings::load_bindings;
+pub use load::{Loaded, Sources, load, load_str};
+pub use problem::{Problem, Problems};
+pub use schema::{bindings_schema, scenario_schema};
+pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};

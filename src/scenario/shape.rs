@@ -1,0 +1,271 @@
+//! Checks a tree against a JSON Schema and reports every departure at its
+//! place. Only what our own generated schemas use is understood; the types'
+//! `Deserialize` has the last word afterwards.
+
+use serde_json::{Map, Value};
+
+use super::{
+    problem::{Problem, did_you_mean},
+    tree::{At, Data, Node, problem},
+};
+
+/// All departures of `node` from `schema`.
+pub(super) fn check(file: &str, node: &Node, schema: &Value) -> Vec<Problem> {
+    let mut checker = Checker {
+        file,
+        root: schema,
+        problems: vec![],
+    };
+    checker.node(node, schema, "the file");
+    checker.problems
+}
+
+struct Checker<'a> {
+    file: &'a str,
+    root: &'a Value,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    fn complain(&mut self, at: &At, what: String, help: String) {
+        self.problems.push(problem(self.file, at, what, help));
+    }
+
+    fn resolve(&self, mut schema: &'a Value) -> &'a Value {
+        while let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            match self.root.pointer(reference.trim_start_matches('#')) {
+                Some(target) => schema = target,
+                None => break,
+            }
+        }
+        schema
+    }
+
+    fn node(&mut self, node: &Node, schema: &'a Value, name: &str) {
+        let schema = self.resolve(schema);
+        for key in ["anyOf", "oneOf"] {
+            if let Some(variants) = schema.get(key).and_then(Value::as_array) {
+                return self.variants(node, variants, name);
+            }
+        }
+        if let Some(text) = scalar_text(node).filter(|t| t.contains("${")) {
+            // A reference that could not be filled in is reported by `vars`.
+            let _ = text;
+            return;
+        }
+        if let Some(allowed) = schema.get("const").map(|c| vec![c.clone()]).or_else(|| {
+            schema.get("enum").and_then(Value::as_array).cloned()
+        }) {
+            return self.one_of(node, &allowed, name);
+        }
+        match &node.data {
+            Data::Map(entries) if is_type(schema, "object") => self.map(node, entries, schema, name),
+            Data::List(items) if is_type(schema, "array") => {
+                if let Some(of) = schema.get("items") {
+                    for item in items {
+                        self.node(item, of, &format!("an item of {name}"));
+                    }
+                }
+            }
+            Data::Scalar(value) if scalar_fits(value, schema) => self.format(node, value, schema, name),
+            _ => {
+                let (what, help) = wrong_type(node, schema, name);
+                self.complain(&node.at, what, help);
+            }
+        }
+    }
+
+    fn format(&mut self, node: &Node, value: &Value, schema: &Value, name: &str) {
+        let (Some(text), Some(format)) = (value.as_str(), schema.get("format").and_then(Value::as_str)) else {
+            let minimum = schema.get("minimum").and_then(Value::as_f64);
+            if let (Some(n), Some(least)) = (value.as_f64(), minimum) {
+                if n < least {
+                    self.complain(&node.at, format!("{name} is {n}"), format!("the least is {least}"));
+                }
+            }
+            return;
+        };
+        let checked = match format {
+            "duration-with-unit" => text.parse::<crate::model::Dur>().err(),
+            "percent" => text.parse::<crate::model::Percent>().err(),
+            "workload" => text.parse::<crate::model::WorkloadRef>().err(),
+            _ => None,
+        };
+        if let Some(error) = checked {
+            let (what, help) = error.split_once(": ").unwrap_or((&error, ""));
+            self.complain(&node.at, what.to_owned(), help.to_owned());
+        }
+    }
+
+    fn one_of(&mut self, node: &Node, allowed: &[Value], name: &str) {
+        let words: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
+        let given = scalar_text(node).unwrap_or_default();
+        if words.contains(&given.as_str()) || matches!(&node.data, Data::Scalar(v) if allowed.contains(v)) {
+            return;
+        }
+        let meant = did_you_mean(&given, words.iter().copied())
+            .map(|w| format!("did you mean `{w}`? "))
+            .unwrap_or_default();
+        self.complain(
+            &node.at,
+            format!("`{given}` is not allowed for {name}"),
+            format!("{meant}allowed: {}", words.join(", ")),
+        );
+    }
+
+    /// Either plain words, or maps told apart by their one key, or a nullable.
+    fn variants(&mut self, node: &Node, variants: &'a [Value], name: &str) {
+        let null = matches!(node.data, Data::Scalar(Value::Null));
+        let variants: Vec<&Value> = variants.iter().map(|v| self.resolve(v)).collect();
+        let real: Vec<&&Value> = variants
+            .iter()
+            .filter(|v| v.get("type").and_then(Value::as_str) != Some("null"))
+            .collect();
+        if null && real.len() < variants.len() {
+            return;
+        }
+        if let [only] = real[..] {
+            return self.node(node, only, name);
+        }
+        let words: Vec<Value> = real
+            .iter()
+            .flat_map(|v| match (v.get("const"), v.get("enum").and_then(Value::as_array)) {
+                (Some(c), _) => vec![c.clone()],
+                (None, Some(e)) => e.clone(),
+                _ => vec![],
+            })
+            .collect();
+        let keyed: Vec<(&str, &Value)> = real.iter().filter_map(|v| single_key(v).map(|k| (k, **v))).collect();
+        match &node.data {
+            Data::Map(entries) if !keyed.is_empty() => self.keyed(node, entries, &keyed, name),
+            Data::Map(_) => match real.iter().find(|v| is_type(v, "object")) {
+                Some(object) => self.node(node, object, name),
+                None => self.complain(&node.at, format!("{name} cannot be a map"), String::new()),
+            },
+            Data::Scalar(value) if !words.is_empty() && !real.iter().any(|v| v.get("const").is_none() && v.get("enum").is_none() && scalar_fits(value, v)) => {
+                self.one_of(node, &words, name);
+            }
+            Data::Scalar(value) => match real.iter().find(|v| scalar_fits(value, v)) {
+                Some(fits) => self.node(node, fits, name),
+                None => self.complain(&node.at, format!("{name} has the wrong type"), String::new()),
+            },
+            Data::List(_) => match real.iter().find(|v| is_type(v, "array")) {
+                Some(list) => self.node(node, list, name),
+                None => self.complain(&node.at, format!("{name} cannot be a list"), String::new()),
+            },
+        }
+    }
+
+    fn keyed(&mut self, node: &Node, entries: &[(String, At, Node)], keyed: &[(&str, &'a Value)], name: &str) {
+        let names = keyed.iter().map(|(k, _)| *k).collect::<Vec<_>>();
+        let [(key, at, _)] = entries else {
+            let what = format!("{name} must have exactly one of these words, it has {}", entries.len());
+            return self.complain(&node.at, what, format!("allowed: {}", names.join(", ")));
+        };
+        match keyed.iter().find(|(k, _)| k == key) {
+            Some((_, schema)) => self.map(node, entries, schema, key),
+            None => {
+                let (what, help) = unknown(key, name, &names);
+                self.complain(at, what, help);
+            }
+        }
+    }
+
+    fn map(&mut self, node: &Node, entries: &[(String, At, Node)], schema: &'a Value, name: &str) {
+        let properties: Option<&'a Map<String, Value>> = schema.get("properties").and_then(Value::as_object);
+        let names: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+        for (key, at, child) in entries {
+            match properties.and_then(|p| p.get(key)) {
+                Some(property) => self.node(child, property, &format!("`{key}`")),
+                None if closed => {
+                    let (what, help) = unknown(key, name, &names);
+                    self.complain(at, what, help);
+                }
+                None => {
+                    if let Some(of) = schema.get("additionalProperties").filter(|v| v.is_object()) {
+                        self.node(child, of, &format!("`{key}`"));
+                    }
+                }
+            }
+        }
+        for required in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+            let required = required.as_str().unwrap_or_default();
+            if !entries.iter().any(|(key, _, _)| key == required) {
+                let what = format!("{name} needs `{required}`");
+                let help = properties
+                    .and_then(|p| p.get(required))
+                    .and_then(|p| p.get("description"))
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                let at = At { span: node.at.span.start..node.at.span.start + 1, ..node.at.clone() };
+                self.complain(&at, what, help);
+            }
+        }
+    }
+}
+
+fn unknown(key: &str, name: &str, names: &[&str]) -> (String, String) {
+    let meant = did_you_mean(key, names.iter().copied())
+        .map(|w| format!("did you mean `{w}`? "))
+        .unwrap_or_default();
+    (
+        format!("`{key}` is unknown in {name}"),
+        format!("{meant}allowed: {}", names.join(", ")),
+    )
+}
+
+fn single_key(schema: &Value) -> Option<&str> {
+    let properties = schema.get("properties")?.as_object()?;
+    let required = schema.get("required")?.as_array()?;
+    (properties.len() == 1 && required.len() == 1).then(|| properties.keys().next().map(String::as_str))?
+}
+
+fn is_type(schema: &Value, type_: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(t)) => t == type_,
+        Some(Value::Array(list)) => list.iter().any(|t| t == type_),
+        None => true,
+        _ => false,
+    }
+}
+
+fn scalar_fits(value: &Value, schema: &Value) -> bool {
+    match value {
+        Value::String(_) => is_type(schema, "string"),
+        Value::Bool(_) => is_type(schema, "boolean"),
+        Value::Number(n) => is_type(schema, "number") || (n.is_i64() && is_type(schema, "integer")),
+        Value::Null => is_type(schema, "null"),
+        _ => false,
+    }
+}
+
+fn scalar_text(node: &Node) -> Option<String> {
+    match &node.data {
+        Data::Scalar(Value::String(s)) => Some(s.clone()),
+        Data::Scalar(value) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+fn wrong_type(node: &Node, schema: &Value, name: &str) -> (String, String) {
+    let wanted = match schema.get("format").and_then(Value::as_str) {
+        Some("duration-with-unit") => "a number with a unit, such as 250ms, 90s, 8m or 1h30m".to_owned(),
+        Some("percent") => "a percentage with its sign, such as 34%".to_owned(),
+        _ => match schema.get("type") {
+            Some(Value::String(t)) => format!("a value of type {t}"),
+            Some(Value::Array(list)) => {
+                let names: Vec<&str> = list.iter().filter_map(Value::as_str).filter(|t| *t != "null").collect();
+                format!("a value of type {}", names.join(" or "))
+            }
+            _ => "something else".to_owned(),
+        },
+    };
+    let given = match &node.data {
+        Data::Map(_) => "a map".to_owned(),
+        Data::List(_) => "a list".to_owned(),
+        Data::Scalar(value) => format!("`{}`", scalar_text(node).unwrap_or_else(|| value.to_string())),
+    };
+    (format!("{name} cannot be {given}"), format!("write {wanted}"))
+}

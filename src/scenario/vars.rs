@@ -1,0 +1,214 @@
+//! Variables. `${name}` in any value is filled in before the file is checked,
+//! so that mistakes are reported where the user wrote them. A value that is one
+//! reference alone keeps the variable's type.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    problem::{Problem, did_you_mean},
+    tree::{At, Data, Node, problem},
+};
+use crate::model::SecretRef;
+
+/// Values by name; secrets are kept apart and only ever referred to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    pub plain: BTreeMap<String, Value>,
+    pub secrets: BTreeMap<String, SecretRef>,
+}
+
+/// Reads `vars:`, applies `--set`, and returns what `${…}` may refer to.
+pub(super) fn declared(
+    file: &str,
+    root: &Node,
+    set: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Values {
+    let mut values = Values::default();
+    if let Some(Node { data: Data::Map(entries), .. }) = root.get("vars") {
+        for (name, at, node) in entries {
+            declare(file, name, at, node, set.get(name), &mut values, problems);
+        }
+    }
+    for name in set.keys() {
+        if !values.plain.contains_key(name) && !values.secrets.contains_key(name) {
+            let names: Vec<&str> = values.plain.keys().map(String::as_str).collect();
+            let meant = did_you_mean(name, names.iter().copied())
+                .map(|w| format!("did you mean `{w}`? "))
+                .unwrap_or_default();
+            problems.push(problem(
+                file,
+                root.get("vars").map_or(&root.at, |n| &n.at),
+                format!("--set {name}: the scenario has no such variable"),
+                format!("{meant}it has: {}", names.join(", ")),
+            ));
+        }
+    }
+    values
+}
+
+fn declare(
+    file: &str,
+    name: &str,
+    at: &At,
+    node: &Node,
+    set: Option<&String>,
+    values: &mut Values,
+    problems: &mut Vec<Problem>,
+) {
+    if let Data::Map(entries) = &node.data {
+        if entries.iter().any(|(k, _, _)| k == "secret") {
+            let reference = node.get("secret").map(Node::value).unwrap_or_default();
+            match serde_json::from_value::<SecretRef>(reference) {
+                Ok(secret) if set.is_none() => {
+                    values.secrets.insert(name.to_owned(), secret);
+                }
+                Ok(_) => problems.push(problem(
+                    file,
+                    at,
+                    format!("--set {name}: a secret cannot be given on the command line, where others can read it"),
+                    "give it by reference: secret: {env: NAME}, {file: PATH} or {exec: [PROGRAM, …]}",
+                )),
+                Err(error) => problems.push(problem(
+                    file,
+                    &node.at,
+                    format!("`{name}` is not a reference to a secret: {error}"),
+                    "write secret: {env: NAME}, secret: {file: PATH} or secret: {exec: [PROGRAM, ARGUMENT, …]}",
+                )),
+            }
+            return;
+        }
+    }
+    let (type_, default) = match &node.data {
+        Data::Map(_) => (
+            node.get("type").map(Node::value).and_then(|v| v.as_str().map(str::to_owned)),
+            node.get("default").map(Node::value),
+        ),
+        _ => (None, Some(node.value())),
+    };
+    let type_ = type_.unwrap_or_else(|| type_of(default.as_ref()).to_owned());
+    let value = match (set, default) {
+        (Some(text), _) => typed(&type_, &Value::String(text.clone())),
+        (None, Some(value)) => typed(&type_, &value),
+        (None, None) => {
+            problems.push(problem(file, at, format!("variable `{name}` has no value"), format!("give it one: --set {name}=…")));
+            return;
+        }
+    };
+    match value {
+        Ok(value) => {
+            values.plain.insert(name.to_owned(), value);
+        }
+        Err(why) => problems.push(problem(file, &node.at, format!("variable `{name}`: {why}"), String::new())),
+    }
+}
+
+fn type_of(value: Option<&Value>) -> &'static str {
+    match value {
+        Some(Value::Number(_)) => "number",
+        Some(Value::Bool(_)) => "boolean",
+        Some(Value::Array(_)) => "list",
+        Some(Value::String(s)) if s.parse::<crate::model::Dur>().is_ok() => "duration",
+        Some(Value::String(s)) if s.parse::<crate::model::Percent>().is_ok() => "percent",
+        _ => "string",
+    }
+}
+
+fn typed(type_: &str, value: &Value) -> Result<Value, String> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match type_ {
+        "string" => Ok(Value::String(text)),
+        "number" => text
+            .parse::<i64>()
+            .map(Value::from)
+            .map_err(|_| format!("`{text}` is not a whole number")),
+        "boolean" => text
+            .parse::<bool>()
+            .map(Value::from)
+            .map_err(|_| format!("`{text}` is neither true nor false")),
+        "duration" => text.parse::<crate::model::Dur>().map(|_| Value::String(text)),
+        "percent" => text.parse::<crate::model::Percent>().map(|_| Value::String(text)),
+        "list" if value.is_array() => Ok(value.clone()),
+        "list" => Ok(text.split(',').map(|item| item.trim().to_owned()).collect()),
+        other => Err(format!("`{other}` is not a type: string, number, boolean, duration, percent, list, or secret")),
+    }
+}
+
+/// Fills in every `${…}` below `node`.
+pub(super) fn fill(file: &str, node: &mut Node, values: &Values, problems: &mut Vec<Problem>) {
+    match &mut node.data {
+        Data::List(items) => items.iter_mut().for_each(|n| fill(file, n, values, problems)),
+        Data::Map(entries) => {
+            for (key, _, child) in entries {
+                if key != "vars" {
+                    fill(file, child, values, problems);
+                }
+            }
+        }
+        Data::Scalar(Value::String(text)) if text.contains("${") => {
+            match expand(text, values) {
+                Ok(value) => node.data = data_of(value, &node.at),
+                Err((what, help)) => problems.push(problem(file, &node.at, what, help)),
+            }
+        }
+        Data::Scalar(_) => {}
+    }
+}
+
+fn data_of(value: Value, at: &At) -> Data {
+    match value {
+        Value::Array(items) => Data::List(
+            items
+                .into_iter()
+                .map(|item| Node { at: at.clone(), data: data_of(item, at) })
+                .collect(),
+        ),
+        scalar => Data::Scalar(scalar),
+    }
+}
+
+fn expand(text: &str, values: &Values) -> Result<Value, (String, String)> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let end = rest[start..].find('}').map(|i| start + i).ok_or_else(|| {
+            (format!("`{text}` has a ${{ without its }}"), "write ${name}".to_owned())
+        })?;
+        let name = &rest[start + 2..end];
+        let value = lookup(name, values)?;
+        if start == 0 && end + 1 == text.len() {
+            return Ok(value);
+        }
+        out.push_str(&rest[..start]);
+        out.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        rest = &rest[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(Value::String(out))
+}
+
+fn lookup(name: &str, values: &Values) -> Result<Value, (String, String)> {
+    if let Some(value) = values.plain.get(name) {
+        return Ok(value.clone());
+    }
+    if values.secrets.contains_key(name) {
+        // Resolved when it is used, and never written anywhere.
+        return Ok(Value::String(format!("${{secret:{name}}}")));
+    }
+    if name.starts_with("secret:") {
+        return Ok(Value::String(format!("${{{name}}}")));
+    }
+    let names: Vec<&str> = values.plain.keys().chain(values.secrets.keys()).map(String::as_str).collect();
+    let meant = did_you_mean(name, names.iter().copied())
+        .map(|w| format!("did you mean `${{{w}}}`? "))
+        .unwrap_or_default();
+    let help = match name.strip_prefix("bind.") {
+        Some(bound) if names.iter().all(|n| !n.starts_with("bind.")) => {
+            format!("{meant}values of a place come from a bindings file: --bind FILE, with `{bound}` under `values`")
+        }
+        _ => format!("{meant}known: {}", names.join(", ")),
+    };
+    Err((format!("`${{{name}}}` is not defined"), help))
+}

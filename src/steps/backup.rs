@@ -1,0 +1,211 @@
+//! backup: take a Velero backup, and prove what it holds.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    Look, PlanInput, StepContext, StepError,
+    checksums::{self, Checksums},
+    planning::{act, draft},
+};
+use crate::{
+    kubernetes::{
+        VolumeFate, fate,
+        objects::{Claim, Volume},
+    },
+    model::{BackupStep, Capture, PlannedStep, StepClass},
+    world::{VolumeInfo, is_terminal},
+};
+
+pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+    for namespace in &spec.namespaces {
+        if !input.namespaces.contains(namespace) {
+            return Err(format!("namespace `{namespace}` is not in scope"));
+        }
+    }
+    let mut planned = draft(StepClass::Observe, "leaves Velero to finish its backup; it expires by its ttl");
+    planned.acts.push(act(
+        format!("create Backup {} (namespaces {}, volumes {:?}, ttl {})", backup_name(input.run, "STEP"), spec.namespaces.join(", "), spec.volumes, spec.ttl),
+        "expires by its ttl; listed under what is left behind",
+    ));
+    let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
+    for claim in claims.iter().filter(|c| spec.namespaces.contains(&c.metadata.namespace)) {
+        planned.notes.extend(note(claim, spec.volumes, input));
+    }
+    Ok(planned)
+}
+
+/// What a restore would find of a claim (correctness 28, 37).
+fn note(claim: &Claim, capture: Capture, input: &PlanInput<'_>) -> Option<String> {
+    let name = format!("{}/{}", claim.metadata.namespace, claim.metadata.name);
+    let volume = input.inventory.volumes.get().ok()?.iter().find(|v| v.metadata.name == claim.spec.volume_name);
+    let Some(volume) = volume else {
+        return Some(format!("claim {name} has no volume that can be seen: what a restore brings back is unknown"));
+    };
+    let policy = volume.spec.persistent_volume_reclaim_policy.as_str();
+    match fate(policy, is_captured(capture, volume)) {
+        VolumeFate::Restored => None,
+        VolumeFate::Empty => Some(format!("claim {name} would come back EMPTY: {} (reclaim policy {policy})", why(capture, volume))),
+        VolumeFate::Pending => Some(format!("claim {name} would stay Pending for ever: {} (reclaim policy {policy})", why(capture, volume))),
+    }
+}
+
+fn is_captured(capture: Capture, volume: &Volume) -> bool {
+    match capture {
+        Capture::FileSystem => volume.spec.host_path.is_none(),
+        Capture::Snapshot => volume.spec.host_path.is_none() && volume.spec.local.is_none(),
+        Capture::None => false,
+    }
+}
+
+fn why(capture: Capture, volume: &Volume) -> &'static str {
+    match capture {
+        Capture::None => "the backup captures no volumes",
+        _ if volume.spec.host_path.is_some() => "it is a hostPath volume, which Velero skips without an error",
+        _ => "it is a local volume, which has no snapshots",
+    }
+}
+
+/// Velero refuses a name that its bucket has seen before: each run has its own.
+pub(super) fn backup_name(run: &str, step: &str) -> String {
+    let step: String = step.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    format!("drill-{run}-{step}").to_lowercase().chars().take(200).collect()
+}
+
+pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<String, StepError> {
+    let velero = &context.world.velero;
+    let name = backup_name(&context.run, &context.step.name.0);
+    let before = checksums_of(context, spec).await?;
+    context.leaves(
+        &format!("Velero backup {name}"),
+        format!("velero --namespace {} backup delete {name} --confirm", velero.namespace),
+        &format!("after {}", spec.ttl),
+    )?;
+    let call = velero.creation(
+        "Backup",
+        &name,
+        &json!({"drillmaster.dev/run": context.run}),
+        json!({
+            "includedNamespaces": spec.namespaces,
+            "ttl": format!("{}s", spec.ttl.0.as_secs()),
+            "defaultVolumesToFsBackup": spec.volumes == Capture::FileSystem,
+            "snapshotVolumes": spec.volumes == Capture::Snapshot,
+            "excludedResources": ["events", "events.events.k8s.io"],
+        }),
+    );
+    context.recorder.check_fence()?;
+    context.world.kube.send(&call).await.map_err(StepError::failed)?;
+    let backup = finished(context, "backups", &name, spec.at_most.0).await?;
+    let phase = backup.pointer("/status/phase").and_then(Value::as_str).unwrap_or("").to_owned();
+    if phase != "Completed" {
+        let why = results(context, "BackupResults", &name, &backup).await;
+        return Err(StepError::Failed(format!("backup {name} ended {phase}: {why}")));
+    }
+    let volumes = velero.volumes(&name).await.map_err(StepError::failed)?;
+    let after = checksums_of(context, spec).await?;
+    context.result(json!({
+        "backup": name, "phase": phase, "namespaces": spec.namespaces,
+        "started": backup.pointer("/status/startTimestamp"), "completed": backup.pointer("/status/completionTimestamp"),
+        "expires": backup.pointer("/status/expiration"), "items": backup.pointer("/status/progress/itemsBackedUp"),
+        "volumes": volumes, "capture": spec.volumes, "checksums": stable(&before, &after),
+        "unreadable": context.world.bindings.volumes.unreadable_because,
+    }))?;
+    prove_volumes(context, spec, &volumes).await?;
+    let captured = volumes.iter().filter(|v| v.is_captured()).count();
+    Ok(format!("{name} Completed, {} items, {captured} volumes", backup.pointer("/status/progress/itemsBackedUp").unwrap_or(&Value::Null)))
+}
+
+/// Every claim of the namespaces is in the backup; the phase alone says nothing.
+async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[VolumeInfo]) -> Result<(), StepError> {
+    for namespace in &spec.namespaces {
+        let missing = uncaptured(context, namespace, volumes).await?;
+        if !missing.is_empty() && spec.volumes != Capture::None {
+            return Err(StepError::Failed(format!("the backup is Completed and does not hold the content of: {}", missing.join("; "))));
+        }
+    }
+    Ok(())
+}
+
+/// Claims whose content a backup does not hold, and why.
+pub(super) async fn uncaptured(context: &StepContext, namespace: &str, volumes: &[VolumeInfo]) -> Result<Vec<String>, StepError> {
+    let claims: Vec<Claim> = context
+        .world
+        .kube
+        .list_as(&format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims"))
+        .await
+        .map_err(StepError::failed)?;
+    Ok(claims
+        .iter()
+        .filter_map(|claim| {
+            let info = volumes.iter().find(|v| v.pvc_namespace == namespace && v.pvc_name == claim.metadata.name);
+            match info {
+                Some(info) if info.is_captured() => None,
+                Some(info) => Some(format!("claim {} ({})", claim.metadata.name, info.skipped_reason.trim_end_matches(';'))),
+                None => Some(format!("claim {} (Velero made no copy of it: a hostPath volume, or one that no running pod mounts)", claim.metadata.name)),
+            }
+        })
+        .collect())
+}
+
+async fn checksums_of(context: &StepContext, spec: &BackupStep) -> Result<BTreeMap<String, Checksums>, StepError> {
+    let mut all = BTreeMap::new();
+    if spec.volumes != Capture::None && context.world.bindings.volumes.reader_image.is_some() {
+        for namespace in &spec.namespaces {
+            all.insert(namespace.clone(), checksums::read(context, namespace).await?);
+        }
+    }
+    Ok(all)
+}
+
+/// Files that were the same before and after the backup: what changed in between
+/// is being written, and no backup can be held to it.
+fn stable(before: &BTreeMap<String, Checksums>, after: &BTreeMap<String, Checksums>) -> BTreeMap<String, Checksums> {
+    let mut stable = before.clone();
+    for (namespace, claims) in &mut stable {
+        for (claim, files) in claims {
+            let later = after.get(namespace).and_then(|c| c.get(claim));
+            files.retain(|file, hash| later.and_then(|f| f.get(file)) == Some(hash));
+        }
+    }
+    stable
+}
+
+/// Waits until Velero has finished with a Backup or Restore.
+pub(super) async fn finished(context: &StepContext, resource: &str, name: &str, limit: Duration) -> Result<Value, StepError> {
+    let what = format!("{} {name}", resource.trim_end_matches('s'));
+    context
+        .until(limit, &what, async || match context.world.velero.find(resource, name).await {
+            Ok(Some(found)) => {
+                let phase = found.pointer("/status/phase").and_then(Value::as_str).unwrap_or("not seen by Velero yet").to_owned();
+                let done = found.pointer("/status/progress/itemsBackedUp").or(found.pointer("/status/progress/itemsRestored"));
+                if is_terminal(&phase) {
+                    Look::Done(found)
+                } else {
+                    Look::NotYet(format!("{phase}{}", done.map(|d| format!(", {d} items")).unwrap_or_default()))
+                }
+            }
+            Ok(None) => Look::NotYet("it is not there".into()),
+            Err(error) => Look::NotYet(error.to_string()),
+        })
+        .await
+}
+
+/// Why Velero says that something failed, as far as it tells.
+pub(super) async fn results(context: &StepContext, kind: &str, name: &str, object: &Value) -> String {
+    let mut why: Vec<String> = vec![];
+    for pointer in ["/status/failureReason", "/status/validationErrors"] {
+        match object.pointer(pointer) {
+            Some(Value::String(text)) => why.push(text.clone()),
+            Some(Value::Array(list)) => why.extend(list.iter().map(ToString::to_string)),
+            _ => {}
+        }
+    }
+    if why.is_empty() {
+        why.push(match context.world.velero.document(kind, name).await {
+            Ok(results) => results["errors"].to_string().chars().take(500).collect(),
+            Err(error) => error.to_string(),
+        });
+    }
+    why.join("; ")
+}

@@ -1,0 +1,222 @@
+//! Brings a namespace back from a backup, whatever state it is in, and sees that
+//! it is whole. The restore step and the undo of deleteNamespace are this one
+//! function: what a drill practises is what an emergency runs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Closing, StepContext, StepError, backup, checksums, live, namespace, pods};
+use crate::{
+    journal::FaultRecord,
+    kubernetes::{Difference, compare, objects::Named},
+    model::{Revert, WorkloadRef},
+};
+
+/// What is to be brought back.
+pub(super) struct Order<'a> {
+    pub namespace: &'a str,
+    pub backup: &'a str,
+    /// Name of the Restore; a suffix is added when it is taken.
+    pub restore: String,
+    pub ready: &'a [(WorkloadRef, u32)],
+    pub limit: Duration,
+}
+
+/// The backup can be restored: Completed, not about to expire, its location available.
+pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, String> {
+    let velero = &context.world.velero;
+    let backup = velero
+        .find("backups", name)
+        .await
+        .map_err(|e| e.to_string())?
+        .ok_or_else(|| format!("backup {name} is not there any more (its data may be gone from the bucket)"))?;
+    let text = |pointer: &str| backup.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
+    let phase = text("/status/phase");
+    if phase != "Completed" {
+        return Err(format!("backup {name} is {phase}, not Completed"));
+    }
+    let expires: Option<jiff::Timestamp> = text("/status/expiration").parse().ok();
+    let needed = context.plan.limits.duration.0.as_secs() + 3600;
+    if let Some(expires) = expires {
+        let left = expires.as_second() - context.world.clock.wall().as_second();
+        if left < i64::try_from(needed).unwrap_or(i64::MAX) {
+            return Err(format!("backup {name} expires at {expires}: before this drill and its undo would surely be over"));
+        }
+    }
+    let location = text("/spec/storageLocation");
+    let bsl = velero.find("backupstoragelocations", &location).await.map_err(|e| e.to_string())?;
+    match bsl.as_ref().and_then(|b| b.pointer("/status/phase")).and_then(Value::as_str) {
+        Some("Available") => Ok(backup),
+        other => Err(format!("storage location {location} of backup {name} is {}", other.unwrap_or("missing"))),
+    }
+}
+
+/// Restores and verifies. Returns what was found, for the verdict.
+pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Result<Value, StepError> {
+    let velero = &context.world.velero;
+    usable(context, order.backup).await.map_err(StepError::Failed)?;
+    let labels = json!({"drillmaster.dev/run": context.run});
+    let spec = json!({
+        "backupName": order.backup, "includedNamespaces": [order.namespace],
+        "includeClusterResources": null, "restorePVs": true,
+    });
+    context.leaves(
+        &format!("Velero restore {}", order.restore),
+        format!("velero --namespace {} restore delete {} --confirm", velero.namespace, order.restore),
+        "with its backup",
+    )?;
+    context.recorder.check_fence()?;
+    let sent_us = context.recorder.now_us();
+    match context.world.kube.send(&velero.creation("Restore", &order.restore, &labels, spec)).await {
+        // An earlier session of this run may have made it: then its end is waited for.
+        Err(error) if error.code() == Some(409) => {}
+        other => drop(other.map_err(StepError::failed)?),
+    }
+    let restore = backup::finished(context, "restores", &order.restore, order.limit).await?;
+    let completed_us = context.recorder.now_us();
+    let phase = restore.pointer("/status/phase").and_then(Value::as_str).unwrap_or("").to_owned();
+    if phase != "Completed" {
+        let why = backup::results(context, "RestoreResults", &order.restore, &restore).await;
+        return Err(StepError::Failed(format!("restore {} ended {phase}: {why}", order.restore)));
+    }
+    let ready = pods::whole(context, order.namespace, order.ready, order.limit).await.map_err(StepError::Failed)?;
+    let ready_us = context.recorder.now_us();
+    let (objects, differences) = differences(context, order.namespace, order.backup, order.namespace).await?;
+    let volumes = volumes(context, order, order.namespace).await?;
+    Ok(json!({
+        "restore": order.restore, "backup": order.backup, "namespace": order.namespace, "phase": phase,
+        "sentUs": sent_us, "completedUs": completed_us, "readyUs": ready_us,
+        "warnings": restore.pointer("/status/warnings"), "errors": restore.pointer("/status/errors"),
+        "objects": objects, "differences": differences, "volumes": volumes, "ready": format!("{ready:?}"),
+    }))
+}
+
+/// What is missing or other than in the backup.
+pub(super) async fn differences(context: &StepContext, from: &str, backup: &str, to: &str) -> Result<(usize, Vec<Difference>), StepError> {
+    let held: Vec<Value> = context
+        .world
+        .velero
+        .contents(backup)
+        .await
+        .map_err(StepError::failed)?
+        .into_iter()
+        .filter(|o| {
+            let namespace = o.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("");
+            namespace == from || (o["kind"] == "Namespace" && o.pointer("/metadata/name").and_then(Value::as_str) == Some(from))
+        })
+        .collect();
+    let live = live::objects(context, to).await?;
+    let map = |namespace: &str| if namespace == from { to.to_owned() } else { namespace.to_owned() };
+    Ok((held.len(), compare(&held, &live, map)))
+}
+
+/// Compares the files of the volumes with the checksums taken before, and
+/// Velero's own record of what it restored.
+pub(super) async fn volumes(context: &StepContext, order: &Order<'_>, to: &str) -> Result<Value, StepError> {
+    let before = context.recorder.with(|s| {
+        s.results
+            .values()
+            .find(|r| r["backup"] == order.backup && r.get("checksums").is_some())
+            .and_then(|r| r.pointer(&format!("/checksums/{}", order.namespace)))
+            .cloned()
+    });
+    let velero = restored_by_velero(context, order).await?;
+    if context.world.bindings.volumes.reader_image.is_none() {
+        return Ok(json!({"velero": velero, "unreadable": context.world.bindings.volumes.unreadable_because.clone().unwrap_or_else(|| "the bindings name no volumes.readerImage".into())}));
+    }
+    let after = checksums::read(context, to).await?;
+    let Some(before) = before.and_then(|b| serde_json::from_value::<checksums::Checksums>(b).ok()) else {
+        let files: usize = after.values().map(std::collections::BTreeMap::len).sum();
+        return Ok(json!({"velero": velero, "read": after.len(), "files": files}));
+    };
+    let mut wrong = vec![];
+    let mut files = 0;
+    for (claim, wanted) in &before {
+        for (file, hash) in wanted {
+            files += 1;
+            match after.get(claim).and_then(|f| f.get(file)) {
+                Some(found) if found == hash => {}
+                Some(_) => wrong.push(format!("{claim}: {file} differs")),
+                None => wrong.push(format!("{claim}: {file} is missing")),
+            }
+        }
+    }
+    Ok(json!({"velero": velero, "compared": before.len(), "files": files, "wrong": wrong}))
+}
+
+/// Volumes in the backup, and how many of them Velero says it restored.
+async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<Value, StepError> {
+    let velero = &context.world.velero;
+    let held = velero.volumes(order.backup).await.map_err(StepError::failed)?;
+    let held: Vec<&str> = held
+        .iter()
+        .filter(|v| v.pvc_namespace == order.namespace && v.is_captured())
+        .map(|v| v.pvc_name.as_str())
+        .collect();
+    let query = format!("?labelSelector=velero.io%2Frestore-name%3D{}", order.restore);
+    let restores = velero.list("podvolumerestores", &query).await.map_err(StepError::failed)?;
+    let done = restores.iter().filter(|r| {
+        let progress = |p: &str| r.pointer(&format!("/status/progress/{p}")).and_then(Value::as_u64);
+        r.pointer("/status/phase").and_then(Value::as_str) == Some("Completed") && progress("bytesDone") == progress("totalBytes")
+    });
+    Ok(json!({"held": held, "restores": restores.len(), "completed": done.count()}))
+}
+
+/// The undo of deleteNamespace: finish the deletion, then bring it back.
+pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
+    let Revert::Restore { namespace: name, uid, backup, force_dead_pods, ready, .. } = &fault.revert else {
+        return Err("not a namespace".into());
+    };
+    let path = format!("/api/v1/namespaces/{name}");
+    let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
+    if let Some(found) = &found {
+        if found.metadata.uid == *uid && found.metadata.deletion_timestamp.is_none() {
+            return Ok(Closing::Reverted(format!("namespace {name} was never deleted (its UID is as before)")));
+        }
+        if found.metadata.deletion_timestamp.is_some() {
+            namespace::gone(context, name, *force_dead_pods, Duration::from_secs(600)).await.map_err(|e| e.to_string())?;
+        }
+    }
+    let order = Order {
+        namespace: name,
+        backup,
+        restore: free_name(context, &format!("{backup}-undo")).await?,
+        ready,
+        limit: Duration::from_secs(1800),
+    };
+    let done = bring_back(context, &order).await.map_err(|e| e.to_string())?;
+    closing(&done, name)
+}
+
+/// What a verified restore says; one that is not whole is no undo.
+pub(super) fn closing(done: &Value, namespace: &str) -> Result<Closing, String> {
+    let list = |pointer: &str| -> Vec<String> {
+        done.pointer(pointer).and_then(Value::as_array).into_iter().flatten().map(ToString::to_string).collect()
+    };
+    let missing: Vec<String> = list("/differences").into_iter().filter(|d| d.contains("missing")).collect();
+    let wrong = list("/volumes/wrong");
+    if !missing.is_empty() || !wrong.is_empty() {
+        return Err(format!("namespace {namespace} is back, but not whole: {}", [missing, wrong].concat().join("; ")));
+    }
+    let changed = list("/differences");
+    let tail = if changed.is_empty() { String::new() } else { format!("; other than before: {}", changed.join("; ")) };
+    Ok(Closing::Reverted(format!(
+        "namespace {namespace} restored from {}: {} objects compared, ready as before{tail}",
+        done["backup"].as_str().unwrap_or("?"),
+        done["objects"]
+    )))
+}
+
+/// A name that no finished Restore has: a failed one is not reused.
+async fn free_name(context: &StepContext, base: &str) -> Result<String, String> {
+    for attempt in 1..20 {
+        let name = format!("{base}-{attempt}");
+        let found = context.world.velero.find("restores", &name).await.map_err(|e| e.to_string())?;
+        let phase = found.as_ref().and_then(|r| r.pointer("/status/phase")).and_then(Value::as_str).unwrap_or("");
+        if found.is_none() || !crate::world::is_terminal(phase) {
+            return Ok(name);
+        }
+    }
+    Err(format!("twenty restores {base}-N have failed: see `velero restore describe {base}-1`"))
+}

@@ -1,0 +1,67 @@
+//! exec: run a program here.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Closing, StepContext, StepError,
+    planning::{act, draft},
+};
+use crate::{
+    model::{ExecStep, PlannedStep, Revert, Step, StepClass, shell},
+    world::{Program, resolve},
+};
+
+pub(super) fn plan(spec: &ExecStep) -> Result<PlannedStep, String> {
+    let class = if spec.undo.is_empty() { StepClass::Observe } else { StepClass::Fault };
+    let mut planned = draft(class, if spec.undo.is_empty() { "ends the program" } else { "ends the program and runs its undo" });
+    planned.acts.push(act(shell(&spec.argv), shell(&spec.undo)));
+    if spec.undo.is_empty() {
+        planned.notes.push("it has no undo: drillmaster takes it to change nothing".into());
+    }
+    Ok(planned)
+}
+
+pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<String, StepError> {
+    let program = filled(context, &spec.argv, &spec.env).await.map_err(StepError::Failed)?;
+    if spec.undo.is_empty() {
+        let said = program.run(spec.at_most.0).await.map_err(StepError::failed)?.stdout;
+        return Ok(last_line(&said));
+    }
+    let revert = Revert::ExecUndo {
+        step: context.step.name.0.clone(),
+    };
+    let fault = context.intend("program", revert).await?;
+    context.act(&fault, async { program.run(spec.at_most.0).await.map(drop) }).await?;
+    Ok("done".into())
+}
+
+/// The undo comes from the local scenario, by the step's name: no argv is ever
+/// taken from the cluster.
+pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing, String> {
+    let planned = context
+        .plan
+        .steps
+        .iter()
+        .find(|s| s.name.0 == step)
+        .ok_or_else(|| format!("the scenario has no step `{step}` any more"))?;
+    let spec: Step = serde_json::from_value(planned.spec.clone()).map_err(|e| e.to_string())?;
+    let spec = spec.exec.ok_or_else(|| format!("step `{step}` is no exec step"))?;
+    let program = filled(context, &spec.undo, &spec.env).await?;
+    program.run(spec.at_most.0).await.map_err(|e| e.to_string())?;
+    Ok(Closing::Reverted("its undo ended with 0".into()))
+}
+
+async fn filled(context: &StepContext, argv: &[String], env: &BTreeMap<String, String>) -> Result<Program, String> {
+    let mut program = Program::default();
+    for word in argv {
+        program.argv.push(resolve(word, &context.secrets, &context.world.redactor).await?);
+    }
+    for (name, value) in env {
+        program.env.insert(name.clone(), resolve(value, &context.secrets, &context.world.redactor).await?);
+    }
+    Ok(program)
+}
+
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or("done").chars().take(200).collect()
+}

@@ -1,0 +1,102 @@
+//! The drill's vocabulary, one file per step (killNodes and killZone share one).
+//! Each file holds a step's whole life side by side: what it will do, doing it,
+//! undoing it. This file holds only the three matches over the closed list.
+
+mod backup;
+mod bring_back;
+mod checksums;
+mod context;
+mod drain;
+mod exec;
+mod gate;
+mod heal;
+mod live;
+mod namespace;
+mod notify;
+mod planning;
+mod pods;
+mod power;
+mod restore;
+mod scale;
+mod wait;
+
+pub use context::{Closing, Look, StepContext, StepError};
+pub use gate::Approvals;
+pub use planning::{Drafts, PlanInput};
+
+use crate::{
+    journal::FaultRecord,
+    model::{PlannedStep, Revert, Step, Verb},
+};
+
+/// What a step will do on this cluster. Pure.
+pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
+    let verb = step.verb().ok_or_else(|| format!("step `{}` has no verb", step.name))?;
+    let mut planned = match &verb {
+        Verb::Backup(spec) => backup::plan(spec, input),
+        Verb::Restore(spec) => restore::plan(spec, input, so_far),
+        Verb::KillNodes(spec) => power::plan_nodes(spec, input),
+        Verb::KillZone(spec) => power::plan_zone(spec, input),
+        Verb::Drain(spec) => drain::plan(spec, input),
+        Verb::DeletePods(spec) => pods::plan(spec, input),
+        Verb::ForceDeletePods(spec) => pods::plan_forced(spec, so_far),
+        Verb::DeleteNamespace(spec) => namespace::plan(spec, input, so_far),
+        Verb::Scale(spec) => scale::plan(spec, input),
+        Verb::Exec(spec) => exec::plan(spec),
+        Verb::Gate(spec) => Ok(gate::plan(spec)),
+        Verb::Wait(spec) => wait::plan(spec, input, so_far),
+        Verb::Notify(spec) => Ok(notify::plan(spec)),
+        Verb::Heal(spec) => heal::plan(spec, so_far),
+    }?;
+    planned.name = step.name.clone();
+    planned.verb = verb.name().to_owned();
+    planned.spec = serde_json::to_value(step).map_err(|e| e.to_string())?;
+    Ok(planned)
+}
+
+/// Does it. Whatever it changes was written down first.
+pub async fn apply(context: &StepContext) -> Result<String, StepError> {
+    let step: Step = serde_json::from_value(context.step.spec.clone())
+        .map_err(|e| StepError::Failed(format!("the plan's step cannot be read: {e}")))?;
+    let verb = step
+        .verb()
+        .ok_or_else(|| StepError::Failed("the plan's step has no verb".into()))?;
+    match verb {
+        Verb::Backup(spec) => backup::apply(context, &spec).await,
+        Verb::Restore(spec) => restore::apply(context, &spec).await,
+        Verb::KillNodes(spec) => power::apply(context, spec.how).await,
+        Verb::KillZone(spec) => power::apply(context, spec.how).await,
+        Verb::Drain(spec) => drain::apply(context, &spec).await,
+        Verb::DeletePods(spec) => pods::apply(context, &spec).await,
+        Verb::ForceDeletePods(spec) => pods::apply_forced(context, &spec).await,
+        Verb::DeleteNamespace(spec) => namespace::apply(context, &spec).await,
+        Verb::Scale(spec) => scale::apply(context, &spec).await,
+        Verb::Exec(spec) => exec::apply(context, &spec).await,
+        Verb::Gate(spec) => gate::apply(context, &spec).await,
+        Verb::Wait(spec) => wait::apply(context, &spec).await,
+        Verb::Notify(spec) => notify::apply(context, &spec).await,
+        Verb::Heal(spec) => heal::apply(context, &spec).await,
+    }
+}
+
+/// Starts an undo without waiting for its effect: several nodes come back at once.
+pub async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
+    match revert {
+        Revert::NodePower { .. } => power::begin_revert(context, revert).await,
+        _ => Ok(()),
+    }
+}
+
+/// One attempt to converge a target to what it was, and to see that it is.
+/// Safe to repeat, safe when the act never happened.
+pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
+    match &fault.revert {
+        Revert::NodePower { .. } => power::revert(context, &fault.revert).await,
+        Revert::Cordon { node, before } => drain::revert(context, node, *before).await,
+        Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
+        Revert::PodsReplaced { namespace, ready } => pods::revert(context, namespace, ready).await,
+        Revert::Restore { .. } => bring_back::revert(context, fault).await,
+        Revert::OwnNamespace { namespace, also } => restore::revert_scratch(context, namespace, also).await,
+        Revert::ExecUndo { step } => exec::revert(context, step).await,
+    }
+}

@@ -1,0 +1,215 @@
+//! deleteNamespace: lose a namespace on purpose. Refused unless a backup holds
+//! all of it, asked once more just before.
+
+use serde_json::{Value, json};
+
+use super::{
+    Drafts, Look, PlanInput, StepContext, StepError, backup, bring_back, heal, live,
+    planning::{act, draft},
+    pods,
+};
+use crate::{
+    kubernetes::{is_derived, objects::{Named, Volume, Workload}},
+    model::{BackupStep, Capture, DeadPods, DeleteNamespaceStep, NodeHow, ObjectRef, PlannedStep, Revert, Step, StepClass, WorkloadRef},
+    world::ApiCall,
+};
+
+pub(super) fn plan(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
+    let uid = input
+        .inventory
+        .scope
+        .get(&spec.name)
+        .ok_or_else(|| format!("there is no namespace `{}`", spec.name))?;
+    let covering = so_far
+        .iter()
+        .find(|s| s.name.0 == spec.covered_by)
+        .and_then(|s| serde_json::from_value::<Step>(s.spec.clone()).ok()?.backup)
+        .ok_or_else(|| format!("`{}` is no backup step before it", spec.covered_by))?;
+    covers(spec, &covering, input)?;
+    let path = format!("/api/v1/namespaces/{}", spec.name);
+    let mut planned = draft(
+        StepClass::Destructive,
+        "past the first delete there is no way back but forward: the deletion is finished, then the backup is restored",
+    );
+    planned.acts.push(act(
+        ApiCall::delete(&path, uid, None).to_string(),
+        format!("restore backup of step `{}` into namespace {}", spec.covered_by, spec.name),
+    ));
+    planned.objects.push(ObjectRef { path, uid: uid.clone() });
+    planned.notes = blockers(spec, input, so_far)?;
+    Ok(planned)
+}
+
+/// `volumes: none` only when no claim is in scope (architecture §3).
+fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'_>) -> Result<(), String> {
+    if !covering.namespaces.contains(&spec.name) {
+        return Err(format!("backup step `{}` does not include namespace `{}`", spec.covered_by, spec.name));
+    }
+    let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
+    let claims: Vec<&str> = claims
+        .iter()
+        .filter(|c| c.metadata.namespace == spec.name)
+        .map(|c| c.metadata.name.as_str())
+        .collect();
+    if covering.volumes == Capture::None && !claims.is_empty() {
+        return Err(format!(
+            "backup step `{}` captures no volumes, and namespace `{}` has claims ({}): their content would be lost",
+            spec.covered_by, spec.name, claims.join(", ")
+        ));
+    }
+    for claim in &claims {
+        let host_path = input.inventory.claims.get().unwrap_or_default().iter().find(|c| c.metadata.name == **claim && c.metadata.namespace == spec.name).and_then(|c| {
+            input.inventory.volumes.get().ok()?.iter().find(|v| v.metadata.name == c.spec.volume_name)
+        }).is_some_and(|v| v.spec.host_path.is_some());
+        if host_path && covering.volumes == Capture::FileSystem {
+            return Err(format!(
+                "claim {claim} of namespace `{}` is a hostPath volume: Velero's file-system backup skips it without an error, and a restore would bring it back EMPTY",
+                spec.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Pods that will hang on dead nodes and keep the namespace from going.
+fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<Vec<String>, String> {
+    let dark: Vec<&PlannedStep> = so_far.iter().filter(|s| !s.nodes.is_empty() && s.verb.starts_with("kill")).collect();
+    let mut notes = vec![];
+    for step in dark {
+        for pod in input.scope_pods_on(&step.nodes).into_iter().filter(|p| p.metadata.namespace == spec.name) {
+            let (name, node) = (&pod.metadata.name, &pod.spec.node_name);
+            match spec.dead_pods {
+                DeadPods::Fail => {
+                    return Err(format!("pod {name} will hang on node {node}, which step `{}` takes away: the namespace would never go. Say what to do about it: deadPods: force | healFirst", step.name));
+                }
+                DeadPods::Force if pods::how_of(step) == Some(NodeHow::Pause) => {
+                    return Err(format!("pod {name} is on node {node}, which step `{}` only freezes: it may go on writing, and must not be deleted by force", step.name));
+                }
+                DeadPods::Force => notes.push(format!("pod {name} will hang on node {node}: it is deleted by force, once the node host reports the node off")),
+                DeadPods::HealFirst => notes.push(format!("pod {name} is on node {node}: the node is brought back first")),
+            }
+        }
+    }
+    Ok(notes)
+}
+
+pub(super) async fn apply(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
+    if spec.dead_pods == DeadPods::HealFirst {
+        let open = context.recorder.with(|s| s.open().into_iter().filter(|f| matches!(f.revert, Revert::NodePower { .. })).collect::<Vec<_>>());
+        heal::undo_all(context, &open).await?;
+    }
+    let backup = prove(context, spec).await?;
+    let target = context.step.objects.first().cloned().unwrap_or(ObjectRef { path: String::new(), uid: String::new() });
+    let lost = volumes_of(context, &spec.name).await?;
+    let ready = ready_now(context, &spec.name).await?;
+    let revert = Revert::Restore {
+        namespace: spec.name.clone(),
+        uid: target.uid.clone(),
+        backup: backup.clone(),
+        velero: context.world.velero.namespace.clone(),
+        force_dead_pods: spec.dead_pods == DeadPods::Force,
+        ready,
+    };
+    let fault = context.intend(&spec.name, revert).await?;
+    let call = ApiCall::delete(&target.path, &target.uid, None);
+    context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
+    gone(context, &spec.name, spec.dead_pods == DeadPods::Force, spec.at_most.0).await?;
+    let fate = fate_of(context, &lost).await?;
+    context.result(json!({"namespace": spec.name, "backup": backup, "volumes": fate}))?;
+    Ok(format!("{} is gone; volumes: {}", spec.name, if fate.is_empty() { "none".into() } else { fate.join(", ") }))
+}
+
+/// The backup still exists, is Completed, outlives the drill, and holds every
+/// object and every volume of what is to be deleted.
+async fn prove(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
+    let result = context
+        .result_of(&spec.covered_by)
+        .ok_or_else(|| StepError::Failed(format!("step `{}` made no backup", spec.covered_by)))?;
+    let name = result["backup"].as_str().unwrap_or("").to_owned();
+    bring_back::usable(context, &name).await.map_err(StepError::Failed)?;
+    let velero = &context.world.velero;
+    let missing = backup::uncaptured(context, &spec.name, &velero.volumes(&name).await.map_err(StepError::failed)?).await?;
+    if !missing.is_empty() {
+        return Err(StepError::Failed(format!("backup {name} does not hold the content of: {}; nothing was deleted", missing.join("; "))));
+    }
+    let held = velero.contents(&name).await.map_err(StepError::failed)?;
+    let identity = |o: &Value| ["/kind", "/metadata/name", "/metadata/uid"].map(|p| o.pointer(p).cloned().unwrap_or_default());
+    let held: Vec<_> = held.iter().map(identity).collect();
+    let uncovered: Vec<String> = live::objects(context, &spec.name)
+        .await?
+        .iter()
+        .filter(|o| !is_derived(o) && o.pointer("/metadata/labels/velero.io~1exclude-from-backup").is_none())
+        .filter(|o| !held.contains(&identity(o)))
+        .map(|o| format!("{}/{}", o["kind"].as_str().unwrap_or("?"), o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?")))
+        .collect();
+    if uncovered.is_empty() {
+        Ok(name)
+    } else {
+        Err(StepError::Failed(format!("backup {name} does not hold: {}; nothing was deleted", uncovered.join(", "))))
+    }
+}
+
+/// Waits until the namespace is gone; deletes by force what hangs on dead nodes, where allowed.
+pub(super) async fn gone(context: &StepContext, namespace: &str, force: bool, limit: std::time::Duration) -> Result<(), StepError> {
+    let path = format!("/api/v1/namespaces/{namespace}");
+    context
+        .until(limit, &format!("namespace {namespace} to be gone"), async || {
+            if force {
+                if let Err(error) = pods::force_dead(context, namespace, None).await {
+                    return Look::NotYet(error.to_string());
+                }
+            }
+            match context.world.kube.find_as::<Named>(&path).await {
+                Ok(None) => Look::Done(()),
+                Ok(Some(found)) => Look::NotYet(remaining(&found)),
+                Err(error) => Look::NotYet(error.to_string()),
+            }
+        })
+        .await
+}
+
+fn remaining(namespace: &Named) -> String {
+    namespace
+        .status
+        .conditions
+        .iter()
+        .filter(|c| c.status == "True" && matches!(c.type_.as_str(), "NamespaceContentRemaining" | "NamespaceFinalizersRemaining"))
+        .map(|c| c.message.clone())
+        .next()
+        .unwrap_or_else(|| namespace.status.phase.clone())
+}
+
+pub(super) async fn ready_now(context: &StepContext, namespace: &str) -> Result<Vec<(WorkloadRef, u32)>, StepError> {
+    let mut all = vec![];
+    for resource in ["deployments", "statefulsets"] {
+        let kind = if resource == "deployments" { "Deployment" } else { "StatefulSet" };
+        let found: Vec<Workload> = context
+            .world
+            .kube
+            .list_as(&format!("/apis/apps/v1/namespaces/{namespace}/{resource}"))
+            .await
+            .map_err(StepError::failed)?;
+        all.extend(found.iter().filter_map(|w| Some((WorkloadRef::of(kind, &w.metadata.name)?, w.wanted()))));
+    }
+    Ok(all)
+}
+
+async fn volumes_of(context: &StepContext, namespace: &str) -> Result<Vec<Volume>, StepError> {
+    let volumes: Vec<Volume> = context.world.kube.list_as("/api/v1/persistentvolumes").await.map_err(StepError::failed)?;
+    Ok(volumes
+        .into_iter()
+        .filter(|v| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(namespace))
+        .collect())
+}
+
+/// The loss, proven: what became of each volume (correctness 36).
+async fn fate_of(context: &StepContext, lost: &[Volume]) -> Result<Vec<String>, StepError> {
+    let mut said = vec![];
+    for volume in lost {
+        let name = &volume.metadata.name;
+        let now: Option<Value> = context.world.kube.find(&format!("/api/v1/persistentvolumes/{name}")).await.map_err(StepError::failed)?;
+        let phase = now.as_ref().map_or("deleted", |v| v.pointer("/status/phase").and_then(Value::as_str).unwrap_or("?"));
+        said.push(format!("{name} {phase}"));
+    }
+    Ok(said)
+}

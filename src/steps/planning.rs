@@ -1,0 +1,113 @@
+//! What the planning half of a step is given, and what it gives.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    inventory::Inventory,
+    kubernetes::objects::{Node, Pod},
+    model::{Bindings, NodeTarget, PlannedAct, PlannedStep, StepClass, StepName, WorkloadRef},
+    world::Machine,
+};
+
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub struct PlanInput<'a> {
+    /// The cluster.
+    pub inventory: &'a Inventory,
+    /// The place.
+    pub bindings: &'a Bindings,
+    /// Machines, where the host can list them.
+    pub machines: &'a BTreeMap<String, Machine>,
+    /// Namespaces in scope.
+    pub namespaces: &'a [String],
+    /// Workloads that must survive.
+    pub critical: &'a [WorkloadRef],
+    /// The run's id, for names; a placeholder in a plan.
+    pub run: &'a str,
+}
+
+/// The steps planned so far.
+pub type Drafts = Vec<PlannedStep>;
+
+impl PlanInput<'_> {
+    /// A workload's namespace: as written, or the scope's only one.
+    pub fn namespace(&self, written: Option<&String>) -> Result<String, String> {
+        match (written, self.namespaces) {
+            (Some(namespace), _) => Ok(namespace.clone()),
+            (None, [only]) => Ok(only.clone()),
+            (None, many) => Err(format!("which namespace? the scope has {}: add `namespace`", many.join(", "))),
+        }
+    }
+
+    /// A node frozen as a target.
+    pub fn target(node: &Node) -> NodeTarget {
+        NodeTarget {
+            name: node.metadata.name.clone(),
+            uid: node.metadata.uid.clone(),
+            provider_id: node.spec.provider_id.clone(),
+            zone: node.zone().to_owned(),
+        }
+    }
+
+    /// Nodes by name or zone. Nothing found is an error, not an empty success (correctness 73).
+    pub fn nodes(&self, names: &[String], zone: Option<&String>, count: Option<usize>) -> Result<Vec<&Node>, String> {
+        let all = self.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
+        let mut found: Vec<&Node> = vec![];
+        if let Some(zone) = zone {
+            found = self.inventory.zone(zone).into_iter().filter(|n| !n.is_control_plane()).collect();
+            found.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+            if found.is_empty() {
+                return Err(format!("zone `{zone}` has no worker; zones with nodes: {}", self.inventory.zones().join(", ")));
+            }
+            if let Some(count) = count {
+                if count == 0 || count > found.len() {
+                    return Err(format!("zone `{zone}` has {} workers, not {count}", found.len()));
+                }
+                found.truncate(count);
+            }
+        }
+        for name in names {
+            let node = all.iter().find(|n| n.metadata.name == *name).ok_or_else(|| {
+                let known: Vec<&str> = all.iter().map(|n| n.metadata.name.as_str()).collect();
+                format!("there is no node `{name}`; there are: {}", known.join(", "))
+            })?;
+            if node.is_control_plane() {
+                return Err(format!("node `{name}` carries the control plane: this version takes no such node away"));
+            }
+            found.push(node);
+        }
+        Ok(found)
+    }
+
+    /// Pods on nodes, of the scope only.
+    pub fn scope_pods_on(&self, nodes: &[NodeTarget]) -> Vec<&Pod> {
+        nodes
+            .iter()
+            .flat_map(|n| self.inventory.pods_on(&n.name))
+            .filter(|p| self.namespaces.contains(&p.metadata.namespace))
+            .collect()
+    }
+}
+
+/// A planned step without its name and spec, which the caller adds.
+pub(super) fn draft(class: StepClass, on_stop: &str) -> PlannedStep {
+    PlannedStep {
+        name: StepName(String::new()),
+        verb: String::new(),
+        class,
+        nodes: vec![],
+        objects: vec![],
+        acts: vec![],
+        on_stop: on_stop.to_owned(),
+        notes: vec![],
+        spec: serde_json::Value::Null,
+    }
+}
+
+/// An act and its undo.
+pub(super) fn act(does: impl Into<String>, undo: impl Into<String>) -> PlannedAct {
+    PlannedAct {
+        does: does.into(),
+        undo: undo.into(),
+    }
+}

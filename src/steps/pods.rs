@@ -1,0 +1,204 @@
+//! deletePods and forceDeletePods.
+
+use std::time::Duration;
+
+use super::{
+    Closing, Drafts, Look, PlanInput, StepContext, StepError,
+    planning::{act, draft},
+};
+use crate::{
+    kubernetes::objects::Pod,
+    model::{DeletePodsStep, ForceDeletePodsStep, NodeHow, ObjectRef, PlannedStep, PowerState, Revert, Step, StepClass, StepName, WorkloadRef},
+    world::ApiCall,
+};
+
+pub(super) fn plan(spec: &DeletePodsStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+    let namespace = input.namespace(spec.namespace.as_ref())?;
+    let workload = input
+        .inventory
+        .workload(&namespace, &spec.workload)
+        .ok_or_else(|| format!("namespace {namespace} has no {}", spec.workload))?;
+    let ready = input.inventory.ready(&namespace, &spec.workload);
+    let count = count(spec, ready);
+    if count == 0 {
+        return Err(format!("{} has {ready} ready pods: nothing would be deleted", spec.workload));
+    }
+    let mut planned = draft(StepClass::Fault, "waits until the workload is whole again");
+    planned.objects.push(ObjectRef {
+        path: workload.path(),
+        uid: workload.metadata.uid.clone(),
+    });
+    planned.acts.push(act(
+        format!("DELETE {count} of the ready pods of {} in /api/v1/namespaces/{namespace}/pods, the first by name", spec.workload),
+        "its controller makes them again",
+    ));
+    Ok(planned)
+}
+
+fn count(spec: &DeletePodsStep, ready: u32) -> usize {
+    let ready = ready as usize;
+    match (spec.count, spec.percent) {
+        (Some(count), _) => count.min(ready),
+        (None, Some(percent)) => (ready * usize::from(percent.0)).div_ceil(100),
+        (None, None) => 1.min(ready),
+    }
+}
+
+pub(super) async fn apply(context: &StepContext, spec: &DeletePodsStep) -> Result<String, StepError> {
+    let namespace = namespace_of(context)?;
+    let pods = pods_of(context, &namespace).await?;
+    let mut ready: Vec<&Pod> = pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(&spec.workload)).collect();
+    ready.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    let had = u32::try_from(ready.len()).unwrap_or(u32::MAX);
+    ready.truncate(count(spec, had));
+    if ready.is_empty() {
+        return Err(StepError::Failed(format!("{} has no ready pod to delete", spec.workload)));
+    }
+    let revert = Revert::PodsReplaced {
+        namespace: namespace.clone(),
+        ready: vec![(spec.workload.clone(), had)],
+    };
+    let fault = context.intend(&spec.workload.name, revert).await?;
+    let calls: Vec<ApiCall> = ready.iter().map(|p| delete(p, None)).collect();
+    context
+        .act(&fault, async {
+            for call in &calls {
+                context.world.kube.send(call).await.map(drop)?;
+            }
+            Ok::<_, crate::world::ApiError>(())
+        })
+        .await?;
+    let names: Vec<&str> = ready.iter().map(|p| p.metadata.name.as_str()).collect();
+    Ok(format!("deleted {}", names.join(", ")))
+}
+
+fn namespace_of(context: &StepContext) -> Result<String, StepError> {
+    context
+        .step
+        .objects
+        .first()
+        .and_then(|o| o.path.split("/namespaces/").nth(1)?.split('/').next().map(str::to_owned))
+        .ok_or_else(|| StepError::Failed("the plan names no workload".into()))
+}
+
+pub(super) async fn pods_of(context: &StepContext, namespace: &str) -> Result<Vec<Pod>, StepError> {
+    context.world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await.map_err(StepError::failed)
+}
+
+/// Exactly this pod: a StatefulSet's next one has the same name.
+pub(super) fn delete(pod: &Pod, grace: Option<u32>) -> ApiCall {
+    let path = format!("/api/v1/namespaces/{}/pods/{}", pod.metadata.namespace, pod.metadata.name);
+    ApiCall::delete(path, &pod.metadata.uid, grace)
+}
+
+pub(super) async fn revert(context: &StepContext, namespace: &str, ready: &[(WorkloadRef, u32)]) -> Result<Closing, String> {
+    if ready.is_empty() {
+        return Ok(Closing::Reverted("nothing to wait for: the namespace's own undo covers it".into()));
+    }
+    whole(context, namespace, ready, Duration::from_secs(60)).await
+}
+
+/// Waits until each workload has as many ready pods as it had, or as it wants
+/// now, if somebody scaled it meanwhile.
+pub(super) async fn whole(context: &StepContext, namespace: &str, ready: &[(WorkloadRef, u32)], limit: Duration) -> Result<Closing, String> {
+    let what = format!("the workloads of namespace {namespace} to be whole");
+    let seen = context.until(limit, &what, async || {
+        let pods = match pods_of(context, namespace).await {
+            Ok(pods) => pods,
+            Err(error) => return Look::NotYet(error.to_string()),
+        };
+        let mut said = vec![];
+        let mut missing = false;
+        for (workload, wanted) in ready {
+            let have = pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(workload)).count();
+            missing |= have < *wanted as usize;
+            said.push(format!("{workload} {have}/{wanted}"));
+        }
+        let said = said.join(", ");
+        if missing { Look::NotYet(said) } else { Look::Done(said) }
+    });
+    seen.await.map(|said| Closing::Reverted(format!("ready pods: {said}"))).map_err(|e| e.to_string())
+}
+
+pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &Drafts) -> Result<PlannedStep, String> {
+    let fault = so_far
+        .iter()
+        .find(|s| s.name.0 == spec.fault)
+        .ok_or_else(|| format!("there is no step `{}`", spec.fault))?;
+    if how_of(fault) == Some(NodeHow::Pause) {
+        return Err(format!(
+            "step `{}` freezes its nodes: a pod on a frozen node may go on writing, and must not be deleted by force",
+            spec.fault
+        ));
+    }
+    let mut planned = draft(StepClass::Fault, "waits until the workloads are whole again");
+    planned.nodes = fault.nodes.clone();
+    for node in &fault.nodes {
+        planned.acts.push(act(
+            format!("DELETE with gracePeriodSeconds=0 each Terminating pod of the scope on node {}, once the node host reports the node off", node.name),
+            "its controller makes it again",
+        ));
+    }
+    Ok(planned)
+}
+
+/// How a planned step takes nodes away.
+pub(super) fn how_of(planned: &PlannedStep) -> Option<NodeHow> {
+    let step: Step = serde_json::from_value(planned.spec.clone()).ok()?;
+    step.kill_zone.map(|k| k.how).or(step.kill_nodes.map(|k| k.how))
+}
+
+pub(super) async fn apply_forced(context: &StepContext, spec: &ForceDeletePodsStep) -> Result<String, StepError> {
+    let mut deleted = vec![];
+    for namespace in context.plan.namespaces.clone() {
+        deleted.extend(force_dead(context, &namespace, Some(&StepName::from(spec.fault.as_str()))).await?);
+    }
+    Ok(if deleted.is_empty() {
+        "no Terminating pod hangs on these nodes".into()
+    } else {
+        format!("deleted by force: {}", deleted.join(", "))
+    })
+}
+
+/// Deletes by force the Terminating pods of a namespace whose node is proven off
+/// by its host, each with an intent of its own. Pods on frozen or partitioned
+/// nodes are never touched: they may be alive (correctness 17, 20).
+pub(super) async fn force_dead(context: &StepContext, namespace: &str, of: Option<&StepName>) -> Result<Vec<String>, StepError> {
+    let dark: Vec<String> = context.recorder.with(|state| {
+        state
+            .open()
+            .iter()
+            .filter(|f| of.is_none_or(|s| f.step == *s))
+            .filter_map(|f| match &f.revert {
+                Revert::NodePower { node, how, .. } if *how != NodeHow::Pause => Some(node.name.clone()),
+                _ => None,
+            })
+            .collect()
+    });
+    let Some(host) = &context.world.host else { return Ok(vec![]) };
+    let mut deleted = vec![];
+    for pod in pods_of(context, namespace).await? {
+        let node = pod.spec.node_name.clone();
+        if !pod.is_terminating() || !dark.contains(&node) {
+            continue;
+        }
+        let off = host.machine(&node).await.map_err(StepError::failed)?.state == PowerState::Off;
+        if !off {
+            continue;
+        }
+        let target = format!("{namespace}/{}", pod.metadata.name);
+        let revert = Revert::PodsReplaced {
+            namespace: namespace.to_owned(),
+            ready: vec![],
+        };
+        let known = context.recorder.with(|s| s.fault(&crate::model::FaultId::new(&context.step.name, &target)).is_some());
+        if known {
+            continue;
+        }
+        let fault = context.intend(&target, revert).await?;
+        let call = delete(&pod, Some(0));
+        context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
+        deleted.push(pod.metadata.name.clone());
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,185 @@
+//! killNodes, killZone: take the power of nodes, or freeze them.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    Closing, Look, PlanInput, StepContext, StepError,
+    planning::{act, draft},
+};
+use crate::{
+    kubernetes::objects::Node,
+    model::{KillNodesStep, KillZoneStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass, shell},
+    world::NodeHost,
+};
+
+pub(super) fn plan_nodes(spec: &KillNodesStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+    let nodes = input.nodes(&spec.nodes, spec.zone.as_ref(), spec.zone.as_ref().map(|_| spec.count))?;
+    plan(&nodes, spec.how, input)
+}
+
+pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+    let nodes = input.nodes(&[], Some(&spec.zone), None)?;
+    plan(&nodes, spec.how, input)
+}
+
+fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+    let host = input
+        .bindings
+        .node_host
+        .as_ref()
+        .map(NodeHost::new)
+        .ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}} or {exec: …})")?;
+    let mut planned = draft(StepClass::Fault, "brings the nodes back and waits until they are Ready");
+    for node in nodes {
+        let name = &node.metadata.name;
+        if host.name() == "kind" && !input.machines.contains_key(name) {
+            return Err(format!(
+                "node `{name}` is no container of the kind cluster that the bindings name: the kubeconfig and the containers belong to different clusters"
+            ));
+        }
+        let does = host.take_away(name, how).map_err(|e| e.to_string())?;
+        let undo = host.bring_back(name, how).map_err(|e| e.to_string())?;
+        planned.acts.push(act(shell(&does), shell(&undo)));
+        planned.nodes.push(PlanInput::target(node));
+    }
+    planned.notes = notes(&planned.nodes, how, input);
+    Ok(planned)
+}
+
+/// What cannot recover before the nodes are back (correctness 17, 18, 24).
+fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<String> {
+    let mut notes = BTreeSet::new();
+    for pod in input.scope_pods_on(targets) {
+        let name = format!("{}/{}", pod.metadata.namespace, pod.metadata.name);
+        let owner = pod.workload();
+        if owner.as_ref().is_some_and(|w| w.kind == "statefulset") {
+            notes.insert(format!("{name} will stay Terminating and is not replaced until its node is back (StatefulSet)"));
+        }
+        if pod.controller().is_none() {
+            notes.insert(format!("{name} has no controller: nothing makes it again"));
+        }
+        if pod.spec.topology_spread_constraints.iter().any(|c| c.when_unsatisfiable == "DoNotSchedule" && c.node_taints_policy.as_deref() != Some("Honor")) {
+            notes.insert(format!("the replacement of {name} may stay Pending: its spread is DoNotSchedule and still counts the dark zone"));
+        }
+    }
+    if how == NodeHow::Pause {
+        notes.insert("connections to frozen nodes hang and do not fail: clients wait for their timeouts".into());
+    }
+    notes.into_iter().collect()
+}
+
+pub(super) async fn apply(context: &StepContext, how: NodeHow) -> Result<String, StepError> {
+    let host = host(context).map_err(StepError::Failed)?;
+    let mut intended = vec![];
+    for target in &context.step.nodes {
+        same_node(context, target).await?;
+        let machine = host.machine(&target.name).await.map_err(StepError::failed)?;
+        if machine.state != PowerState::Running {
+            return Err(StepError::Failed(format!("node {} is {:?} already: nothing was done to it", target.name, machine.state)));
+        }
+        intended.push((target.clone(), machine));
+    }
+    // Docker hands out the lowest free address: the undo runs last in, first out,
+    // so the highest address is written down first (correctness 27).
+    intended.sort_by(|a, b| octets(&b.1.addresses).cmp(&octets(&a.1.addresses)));
+    let mut faults = vec![];
+    for (target, machine) in &intended {
+        let command = host.bring_back(&target.name, how).map_err(StepError::failed)?;
+        let revert = Revert::NodePower {
+            node: target.clone(),
+            host: host.name().to_owned(),
+            machine: machine.id.clone(),
+            how,
+            addresses: machine.addresses.clone(),
+            command,
+        };
+        faults.push((context.intend(&target.name, revert).await?, target.name.clone()));
+    }
+    let acts = faults.iter().map(|(fault, node)| async {
+        let argv = host.take_away(node, how).map_err(StepError::failed)?;
+        context.act(fault, host.run(&argv)).await
+    });
+    for done in futures_util::future::join_all(acts).await {
+        done?;
+    }
+    let names: Vec<String> = faults.into_iter().map(|(_, n)| n).collect();
+    Ok(format!("{} {}", past(how), names.join(", ")))
+}
+
+fn past(how: NodeHow) -> &'static str {
+    match how {
+        NodeHow::Kill => "killed",
+        NodeHow::Stop => "stopped",
+        NodeHow::Pause => "paused",
+    }
+}
+
+fn octets(addresses: &std::collections::BTreeMap<String, String>) -> Vec<u8> {
+    addresses.values().next().map(|a| a.split('.').filter_map(|o| o.parse().ok()).collect()).unwrap_or_default()
+}
+
+/// The node is still the one that was planned.
+async fn same_node(context: &StepContext, target: &NodeTarget) -> Result<(), StepError> {
+    let path = format!("/api/v1/nodes/{}", target.name);
+    let node: Option<Node> = context.world.kube.find_as(&path).await.map_err(StepError::failed)?;
+    match node {
+        Some(node) if node.metadata.uid == target.uid => Ok(()),
+        Some(_) => Err(StepError::Failed(format!("node {} is another one than was planned (its UID changed): plan again", target.name))),
+        None => Err(StepError::Failed(format!("node {} is gone: plan again", target.name))),
+    }
+}
+
+fn host(context: &StepContext) -> Result<&NodeHost, String> {
+    context.world.host.as_ref().ok_or_else(|| "the bindings name no node host".to_owned())
+}
+
+/// Gives the power back, whatever the machine's state.
+pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
+    let Revert::NodePower { node, machine, .. } = revert else { return Ok(()) };
+    let host = host(context)?;
+    let now = host.machine(&node.name).await.map_err(|e| e.to_string())?;
+    if now.id != *machine {
+        return Err(format!("the machine of node {} is another one than was taken away ({} instead of {machine})", node.name, now.id));
+    }
+    let argv = match now.state {
+        PowerState::Running => return Ok(()),
+        PowerState::Paused => host.bring_back(&node.name, NodeHow::Pause),
+        PowerState::Off | PowerState::Other(_) => host.bring_back(&node.name, NodeHow::Kill),
+    }
+    .map_err(|e| e.to_string())?;
+    host.run(&argv).await.map_err(|e| e.to_string())
+}
+
+/// Power, then Ready, then no taint of the outage left.
+pub(super) async fn revert(context: &StepContext, revert: &Revert) -> Result<Closing, String> {
+    let Revert::NodePower { node, addresses, .. } = revert else { return Err("not a node".into()) };
+    begin_revert(context, revert).await?;
+    let path = format!("/api/v1/nodes/{}", node.name);
+    let limit = Duration::from_secs(120);
+    let what = format!("node {} to be Ready", node.name);
+    let ready = context.until(limit, &what, async || {
+        match context.world.kube.find_as::<Node>(&path).await {
+            Err(error) => Look::NotYet(error.to_string()),
+            Ok(None) => Look::NotYet("no such node".into()),
+            Ok(Some(found)) => {
+                let outage = found.taints().into_iter().find(|t| t.starts_with("node.kubernetes.io/unreachable") || t.starts_with("node.kubernetes.io/not-ready"));
+                match (found.ready(), outage) {
+                    ("True", None) => Look::Done(found),
+                    ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
+                    (ready, _) => Look::NotYet(format!("Ready={ready}")),
+                }
+            }
+        }
+    });
+    let found = ready.await.map_err(|e| e.to_string())?;
+    let mut evidence = format!("node {} is Ready without an outage taint", node.name);
+    if found.metadata.uid != node.uid {
+        return Ok(Closing::Replaced(format!("{evidence}; the Node object was replaced (UID {})", found.metadata.uid)));
+    }
+    if let Ok(machine) = host(context)?.machine(&node.name).await {
+        if machine.addresses != *addresses {
+            evidence = format!("{evidence}; its address is {:?}, it was {addresses:?}: the node took it over by itself", machine.addresses);
+        }
+    }
+    Ok(Closing::Reverted(evidence))
+}

@@ -1,0 +1,141 @@
+//! wait: for a time, or until something holds. It looks at the same fold of the
+//! journal that the verdict uses later.
+
+use super::{
+    Drafts, Look, PlanInput, StepContext, StepError,
+    planning::{act, draft},
+};
+use crate::{
+    journal::RunState,
+    model::{AlertExpectation, Expectation, ForEach, PlannedStep, Revert, StepClass, WaitStep, WaitUntil, WorkloadRef},
+};
+
+pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
+    let mut planned = draft(StepClass::Observe, "stops waiting");
+    let what = match (spec.for_, spec.until) {
+        (Some(time), _) => format!("wait {time}"),
+        (None, Some(WaitUntil::Alerted)) => "wait until every alert of the faults so far was received".into(),
+        (None, _) => format!("wait until {} recovered", spec.of.join(", ")),
+    };
+    let limit = spec.at_most.map(|d| format!(", at most {d}")).unwrap_or_default();
+    planned.acts.push(act(format!("{what}{limit}"), ""));
+    for workload in spec.of.iter().filter_map(|w| w.parse::<WorkloadRef>().ok()) {
+        let namespace = input.namespace(None)?;
+        if input.inventory.workload(&namespace, &workload).is_none() {
+            return Err(format!("namespace {namespace} has no {workload}"));
+        }
+        // Waiting for what cannot come back before the nodes do would only burn time.
+        let dark: Vec<&str> = so_far.iter().flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
+        let stuck = input.inventory.pods.get().unwrap_or_default().iter().any(|p| {
+            workload.kind == "statefulset"
+                && p.metadata.namespace == namespace
+                && p.workload().as_ref() == Some(&workload)
+                && dark.contains(&p.spec.node_name.as_str())
+        });
+        if stuck && !healed(so_far) {
+            return Err(format!(
+                "{workload} cannot recover before its nodes are back (a StatefulSet's pod on a dead node is not replaced): heal the fault first, or do not wait for it"
+            ));
+        }
+    }
+    Ok(planned)
+}
+
+fn healed(so_far: &Drafts) -> bool {
+    so_far.iter().any(|s| s.verb == "heal")
+}
+
+pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<String, StepError> {
+    if let Some(time) = spec.for_ {
+        tokio::time::sleep(time.0).await;
+        return Ok(format!("waited {time}"));
+    }
+    let limit = spec.at_most.unwrap_or_default().0;
+    let began = context.recorder.now_us();
+    let what = match spec.until {
+        Some(WaitUntil::Alerted) => "the alerts".to_owned(),
+        _ => format!("{} to recover", spec.of.join(", ")),
+    };
+    context
+        .until(limit, &what, async || {
+            let missing = context.recorder.with(|state| match spec.until {
+                Some(WaitUntil::Alerted) => missing_alerts(context, state),
+                _ => missing_recovery(context, state, spec, began),
+            });
+            if missing.is_empty() { Look::Done(()) } else { Look::NotYet(missing.join(", ")) }
+        })
+        .await?;
+    Ok(format!("{what}: after {:.1} s", (context.recorder.now_us() - began) as f64 / 1e6))
+}
+
+fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, began: u64) -> Vec<String> {
+    let mut missing = vec![];
+    if state.blind_since.is_some() {
+        missing.push("the API server is out of sight".to_owned());
+    }
+    // A fault is not over before it was noticed: a Deployment whose dead pods
+    // still count as Ready has not recovered, it has not noticed.
+    missing.extend(unnoticed(state));
+    for of in &spec.of {
+        if let Ok(workload) = of.parse::<WorkloadRef>() {
+            let namespace = context.plan.namespaces.first().cloned().unwrap_or_default();
+            let ready = state.ready(&namespace, of);
+            let wanted = state.wanted.get(&(namespace, of.clone())).copied();
+            match wanted {
+                Some(wanted) if ready >= wanted => {}
+                Some(wanted) => missing.push(format!("{workload} {ready}/{wanted} ready")),
+                None => missing.push(format!("{workload} not seen yet")),
+            }
+        } else {
+            let up = state.probes.get(of).and_then(|p| p.up_since.filter(|_| p.last_us + 5_000_000 >= began));
+            if up.is_none() {
+                missing.push(format!("{of} is not up"));
+            }
+        }
+    }
+    missing
+}
+
+/// Nodes that were taken away and are still believed.
+fn unnoticed(state: &RunState) -> Vec<String> {
+    state
+        .open()
+        .iter()
+        .filter_map(|f| match &f.revert {
+            Revert::NodePower { node, .. } => Some(node.name.clone()),
+            _ => None,
+        })
+        .filter(|name| state.nodes.get(name).is_some_and(|n| n.ready == "True"))
+        .map(|name| format!("node {name} is still believed Ready"))
+        .collect()
+}
+
+fn missing_alerts(context: &StepContext, state: &RunState) -> Vec<String> {
+    let mut missing = vec![];
+    for value in &context.plan.expect {
+        let Ok(Expectation::Alert(alert)) = serde_json::from_value::<Expectation>(value.clone()) else { continue };
+        for node in nodes_of(context, state, &alert) {
+            let received = state.alerts.iter().any(|((source, name, labels), _)| {
+                source.starts_with("alertmanager")
+                    && *name == alert.name
+                    && node.as_ref().is_none_or(|n| labels.get("node") == Some(n))
+                    && alert.labels.iter().all(|(k, v)| labels.get(k) == Some(v))
+            });
+            if !received {
+                missing.push(format!("{}{} not received", alert.name, node.map(|n| format!(" for {n}")).unwrap_or_default()));
+            }
+        }
+    }
+    missing
+}
+
+/// The nodes that an alert is expected for; of faults that have begun.
+fn nodes_of(context: &StepContext, state: &RunState, alert: &AlertExpectation) -> Vec<Option<String>> {
+    let begun = context.plan.steps.iter().filter(|s| {
+        state.t0(&s.name).is_some() && alert.of.as_ref().is_none_or(|of| *of == s.name)
+    });
+    match alert.for_each {
+        Some(ForEach::TargetNode) => begun.flat_map(|s| s.nodes.iter().map(|n| Some(n.name.clone()))).collect(),
+        None => begun.take(1).map(|_| None).collect(),
+    }
+}

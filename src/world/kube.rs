@@ -1,0 +1,440 @@
+//! The API server. Requests are paths and JSON: what the plan prints is what is
+//! sent. Our own retries and deadlines; kube's are off, because they would turn
+//! a budget's 429 into minutes of silence (facts: default_retry).
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::watch::WatchLines;
+use crate::model::Permission;
+
+/// How long a request may take. A frozen API server accepts and never answers.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How many objects a page of a list holds.
+const PAGE: u32 = 500;
+/// Our name on every change we make.
+pub(super) const MANAGER: &str = "drillmaster";
+
+/// One request that changes something, as data: it is printed before it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiCall {
+    /// POST, PATCH or DELETE.
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    /// Content type of a patch.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: Value,
+}
+
+impl ApiCall {
+    /// Creates an object.
+    pub fn create(path: impl Into<String>, body: Value) -> Self {
+        Self::new(Method::POST, path, "application/json", body)
+    }
+
+    /// Merges into an object.
+    pub fn merge(path: impl Into<String>, body: Value) -> Self {
+        Self::new(Method::PATCH, path, "application/merge-patch+json", body)
+    }
+
+    /// Patches an object by JSON patch: its `test` operations are preconditions.
+    pub fn json_patch(path: impl Into<String>, body: Value) -> Self {
+        Self::new(Method::PATCH, path, "application/json-patch+json", body)
+    }
+
+    /// Deletes exactly the object with that UID (correctness 73).
+    pub fn delete(path: impl Into<String>, uid: &str, grace: Option<u32>) -> Self {
+        let mut body = json!({"kind": "DeleteOptions", "apiVersion": "v1"});
+        if !uid.is_empty() {
+            body["preconditions"] = json!({ "uid": uid });
+        }
+        if let Some(grace) = grace {
+            body["gracePeriodSeconds"] = grace.into();
+        }
+        Self::new(Method::DELETE, path, "application/json", body)
+    }
+
+    /// Evicts a pod. Written out, because the key that kube 5 sends for its
+    /// options is not the API's.
+    pub fn evict(namespace: &str, pod: &str, uid: &str, dry_run: bool) -> Self {
+        let mut options = json!({});
+        if !uid.is_empty() {
+            options["preconditions"] = json!({ "uid": uid });
+        }
+        if dry_run {
+            options["dryRun"] = json!(["All"]);
+        }
+        Self::create(
+            format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction"),
+            json!({"apiVersion": "policy/v1", "kind": "Eviction",
+                   "metadata": {"name": pod, "namespace": namespace}, "deleteOptions": options}),
+        )
+    }
+
+    fn new(method: Method, path: impl Into<String>, content_type: &'static str, body: Value) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            content_type,
+            body,
+        }
+    }
+}
+
+impl fmt::Display for ApiCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)?;
+        if self.method != Method::DELETE && !self.body.is_null() {
+            write!(f, " {}", self.body)?;
+        }
+        Ok(())
+    }
+}
+
+/// What went wrong with a request.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The API server said no.
+    #[error("{verb} {path}: {code} {reason}: {message}")]
+    Status {
+        /// HTTP method.
+        verb: String,
+        /// Path.
+        path: String,
+        /// HTTP status.
+        code: u16,
+        /// Its word for it.
+        reason: String,
+        /// Its sentence.
+        message: String,
+        /// Reasons in details.causes: tells a budget's 429 from throttling.
+        causes: Vec<String>,
+        /// Seconds that it asks to wait.
+        retry_after: Option<u64>,
+    },
+    /// No answer: the request may or may not have had its effect.
+    #[error("{verb} {path}: no answer within {limit:?}")]
+    Timeout {
+        /// HTTP method.
+        verb: String,
+        /// Path.
+        path: String,
+        /// How long we waited.
+        limit: Duration,
+    },
+    /// No connection, or a broken one.
+    #[error("{verb} {path}: {why}")]
+    Unreachable {
+        /// HTTP method.
+        verb: String,
+        /// Path.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// An answer that is not what the API promises.
+    #[error("{path}: the answer cannot be read: {why}")]
+    Strange {
+        /// Path.
+        path: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl ApiError {
+    /// HTTP status, where there was one.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Status { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// There is no such object.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// A right is missing, or the credentials are no longer good.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.code(), Some(401 | 403))
+    }
+
+    /// Asking again may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Status { code, causes, .. } => {
+                matches!(code, 429 | 500 | 502 | 503 | 504) && !causes.iter().any(|c| c == "DisruptionBudget")
+            }
+            Self::Timeout { .. } | Self::Unreachable { .. } => true,
+            Self::Strange { .. } => false,
+        }
+    }
+}
+
+/// A client of one API server.
+#[derive(Clone)]
+pub struct Kube {
+    client: kube::Client,
+}
+
+impl fmt::Debug for Kube {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kube")
+    }
+}
+
+impl Kube {
+    /// Speaks through any client, live or simulated.
+    pub fn new(client: kube::Client) -> Self {
+        Self { client }
+    }
+
+    /// One GET, within a limit, without a second try.
+    pub async fn get_once(&self, path: &str, limit: Duration) -> Result<Value, ApiError> {
+        self.request(Method::GET, path, "", None, limit).await
+    }
+
+    /// A GET; tries again a few times where that may help.
+    pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
+        let mut wait = Duration::from_millis(200);
+        for _ in 0..3 {
+            match self.get_once(path, LIMIT).await {
+                Err(error) if error.is_transient() => {
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
+                other => return other,
+            }
+        }
+        self.get_once(path, LIMIT).await
+    }
+
+    /// A GET; none when there is no such object.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
+        match self.get(path).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A GET of a known shape; none when there is no such object.
+    pub async fn find_as<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ApiError> {
+        self.find(path).await?.map(|value| shape(path, value)).transpose()
+    }
+
+    /// A whole list, page by page: its items and the version to watch from.
+    pub async fn list(&self, path: &str) -> Result<(Vec<Value>, String), ApiError> {
+        let mut items = vec![];
+        let mut next = String::new();
+        loop {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
+            let page = format!("{path}{joint}limit={PAGE}{token}");
+            let mut value = match self.get(&page).await {
+                // The list grew too old while we paged: begin again (410).
+                Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
+                    items.clear();
+                    next.clear();
+                    continue;
+                }
+                other => other?,
+            };
+            let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
+            let api = value["apiVersion"].clone();
+            if let Some(Value::Array(page)) = value.get_mut("items").map(Value::take) {
+                // Items of a list come without their kind.
+                items.extend(page.into_iter().map(|mut item| {
+                    item["kind"] = kind.clone().into();
+                    item["apiVersion"] = api.clone();
+                    item
+                }));
+            }
+            let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
+            next = text("/metadata/continue");
+            if next.is_empty() {
+                return Ok((items, text("/metadata/resourceVersion")));
+            }
+        }
+    }
+
+    /// A whole list of a known shape.
+    pub async fn list_as<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
+        let (items, _) = self.list(path).await?;
+        items.into_iter().map(|item| shape(path, item)).collect()
+    }
+
+    /// Sends a change, once. Only an answer that proves it had no effect is worth
+    /// a second try; the caller looks again in all other cases.
+    pub async fn send(&self, call: &ApiCall) -> Result<Value, ApiError> {
+        let joint = if call.path.contains('?') { '&' } else { '?' };
+        let path = if call.method == Method::DELETE {
+            call.path.clone()
+        } else {
+            format!("{}{joint}fieldManager={MANAGER}", call.path)
+        };
+        let mut tries = 0;
+        loop {
+            let body = Some(&call.body);
+            match self.request(call.method.clone(), &path, call.content_type, body, LIMIT).await {
+                Err(ApiError::Status { code: 429, causes, .. }) if tries < 4 && !causes.iter().any(|c| c == "DisruptionBudget") => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(300 * tries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Whether we may do something: asks the API server itself.
+    pub async fn may(&self, permission: &Permission) -> Result<bool, ApiError> {
+        let (resource, subresource) = permission
+            .resource
+            .split_once('/')
+            .unwrap_or((permission.resource.as_str(), ""));
+        let call = ApiCall::create(
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": {
+                    "group": permission.group, "resource": resource, "subresource": subresource,
+                    "verb": permission.verb, "namespace": permission.namespace}}}),
+        );
+        let answer = self.send(&call).await?;
+        Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
+    }
+
+    /// A text, such as a pod's log.
+    pub async fn text(&self, path: &str, limit: Duration) -> Result<String, ApiError> {
+        let bytes = self.bytes(Method::GET, path, "", None, limit).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Opens a watch from a version on. It ends by itself after 30 s at most.
+    pub async fn watch(&self, path: &str, version: &str) -> Result<WatchLines, ApiError> {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let path = format!(
+            "{path}{joint}watch=true&allowWatchBookmarks=true&timeoutSeconds=30&resourceVersion={version}"
+        );
+        let request = build(Method::GET, &path, "", None)?;
+        let response = tokio::time::timeout(LIMIT, self.client.send(request))
+            .await
+            .map_err(|_| timeout(&Method::GET, &path, LIMIT))?
+            .map_err(|e| unreachable(&Method::GET, &path, &e))?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(refused(&Method::GET, &path, status.as_u16(), &BTreeMap::new(), b""));
+        }
+        Ok(WatchLines::new(path, response.into_body()))
+    }
+
+    async fn request(&self, method: Method, path: &str, content_type: &str, body: Option<&Value>, limit: Duration) -> Result<Value, ApiError> {
+        let bytes = self.bytes(method, path, content_type, body, limit).await?;
+        serde_json::from_slice(&bytes).map_err(|e| ApiError::Strange {
+            path: path.to_owned(),
+            why: e.to_string(),
+        })
+    }
+
+    async fn bytes(&self, method: Method, path: &str, content_type: &str, body: Option<&Value>, limit: Duration) -> Result<Vec<u8>, ApiError> {
+        let request = build(method.clone(), path, content_type, body)?;
+        let exchange = async {
+            let response = self.client.send(request).await.map_err(|e| unreachable(&method, path, &e))?;
+            let status = response.status();
+            let headers: BTreeMap<String, String> = response
+                .headers()
+                .iter()
+                .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
+                .collect();
+            let bytes = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|e| unreachable(&method, path, &e))?
+                .to_bytes();
+            if status.is_success() {
+                Ok(bytes.to_vec())
+            } else {
+                Err(refused(&method, path, status.as_u16(), &headers, &bytes))
+            }
+        };
+        tokio::time::timeout(limit, exchange)
+            .await
+            .map_err(|_| timeout(&method, path, limit))?
+    }
+}
+
+fn build(method: Method, path: &str, content_type: &str, body: Option<&Value>) -> Result<Request<Body>, ApiError> {
+    let bytes = body.map_or_else(Vec::new, |b| b.to_string().into_bytes());
+    let mut request = Request::builder().method(method).uri(path);
+    if body.is_some() {
+        request = request.header("content-type", content_type);
+    }
+    request
+        .header("accept", "application/json")
+        .body(Body::from(bytes))
+        .map_err(|e| ApiError::Strange {
+            path: path.to_owned(),
+            why: e.to_string(),
+        })
+}
+
+fn shape<T: DeserializeOwned>(path: &str, value: Value) -> Result<T, ApiError> {
+    serde_json::from_value(value).map_err(|e| ApiError::Strange {
+        path: path.to_owned(),
+        why: e.to_string(),
+    })
+}
+
+fn refused(method: &Method, path: &str, code: u16, headers: &BTreeMap<String, String>, body: &[u8]) -> ApiError {
+    let status: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
+    ApiError::Status {
+        verb: method.to_string(),
+        path: path.to_owned(),
+        code,
+        reason: text("/reason"),
+        message: if status.is_object() { text("/message") } else { String::from_utf8_lossy(body).trim().to_owned() },
+        causes: status
+            .pointer("/details/causes")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c.get("reason").and_then(Value::as_str).map(str::to_owned))
+            .collect(),
+        retry_after: headers.get("retry-after").and_then(|v| v.parse().ok()),
+    }
+}
+
+fn timeout(method: &Method, path: &str, limit: Duration) -> ApiError {
+    ApiError::Timeout {
+        verb: method.to_string(),
+        path: path.to_owned(),
+        limit,
+    }
+}
+
+fn unreachable(method: &Method, path: &str, error: &dyn std::error::Error) -> ApiError {
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !why.contains(&text) {
+            why = format!("{why}: {text}");
+        }
+        source = cause.source();
+    }
+    ApiError::Unreachable {
+        verb: method.to_string(),
+        path: path.to_owned(),
+        why,
+    }
+}

@@ -1,0 +1,55 @@
+//! Where it happens: one cluster, the machines under it, the services beside it.
+//! Everything that leaves this process goes through here. Each seam (API server,
+//! HTTP, programs, node host, clock) is one type; nothing here knows what a
+//! drill is. Start with [`World`].
+
+mod clock;
+mod connect;
+mod exec;
+mod host;
+mod http;
+mod kube;
+mod monitoring;
+mod runrecord;
+mod secrets;
+mod velero;
+mod watch;
+
+use std::sync::Arc;
+
+pub use clock::Clock;
+pub use connect::{ConnectError, Reach, connect, credentials_expire};
+pub use exec::{ExecError, Output, Program};
+pub use host::{HostError, Machine, NodeHost};
+pub use http::{Http, HttpError};
+pub use kube::{ApiCall, ApiError, Kube};
+pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Silence};
+pub use runrecord::{LeaseError, NAMESPACE, RunRecord, STOP};
+pub use secrets::resolve;
+pub use velero::{Velero, VeleroError, VolumeInfo, is_terminal};
+pub use watch::{WatchEvent, WatchLines};
+
+use crate::model::{Bindings, ClusterIdentity, Redactor};
+
+/// One cluster with everything around it.
+#[derive(Debug)]
+pub struct World {
+    /// Its API server.
+    pub kube: Kube,
+    /// Which cluster that is.
+    pub identity: ClusterIdentity,
+    /// The machines under its nodes, where the bindings name them.
+    pub host: Option<NodeHost>,
+    /// Plain HTTP: downloads, webhooks.
+    pub http: Http,
+    /// Prometheus and Alertmanager, where the bindings name them.
+    pub monitoring: Monitoring,
+    /// Velero.
+    pub velero: Velero,
+    /// The place.
+    pub bindings: Bindings,
+    /// The one clock.
+    pub clock: Clock,
+    /// Takes secrets out of whatever is written.
+    pub redactor: Arc<Redactor>,
+}

@@ -1,0 +1,174 @@
+//! Prometheus and Alertmanager. Firing, received, suppressed and gone are
+//! different facts from different places (correctness 57).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Http, HttpError};
+
+/// An alert as one of the two sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveAlert {
+    /// alertname
+    pub name: String,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// pending or firing; active, suppressed or unprocessed.
+    pub state: String,
+    /// activeAt, startsAt.
+    pub since: Option<Timestamp>,
+    /// Receivers that Alertmanager routes it to.
+    pub receivers: Vec<String>,
+    /// Ids of silences and inhibiting alerts.
+    pub suppressed_by: Vec<String>,
+}
+
+/// An alerting rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleInfo {
+    /// alertname
+    pub name: String,
+    /// `for`, in seconds.
+    pub for_seconds: f64,
+    /// Evaluation interval, in seconds.
+    pub interval_seconds: f64,
+    /// Whether its last evaluation went well.
+    pub healthy: bool,
+    /// The error of the last evaluation.
+    pub last_error: String,
+}
+
+/// A silence in force or to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Its id.
+    pub id: String,
+    /// Who.
+    pub by: String,
+    /// Name, value, is a regular expression, is equal.
+    pub matchers: Vec<(String, String, bool, bool)>,
+}
+
+/// Both, where the bindings name them.
+#[derive(Clone, Debug)]
+pub struct Monitoring {
+    http: Http,
+    /// Base URL.
+    pub prometheus: Option<String>,
+    /// Base URLs, one for each peer.
+    pub alertmanagers: Vec<String>,
+}
+
+impl Monitoring {
+    /// With base URLs; a trailing slash does no harm.
+    pub fn new(http: Http, prometheus: Option<&str>, alertmanagers: &[String]) -> Self {
+        let trim = |url: &str| url.trim_end_matches('/').to_owned();
+        Self {
+            http,
+            prometheus: prometheus.map(trim),
+            alertmanagers: alertmanagers.iter().map(|u| trim(u)).collect(),
+        }
+    }
+
+    /// Pending and firing alerts of Prometheus.
+    pub async fn firing(&self) -> Option<Result<Vec<ActiveAlert>, HttpError>> {
+        let url = format!("{}/api/v1/alerts", self.prometheus.as_ref()?);
+        Some(self.http.json(&url).await.map(|answer| {
+            list(&answer, "/data/alerts")
+                .iter()
+                .map(|a| alert(a, a["state"].as_str().unwrap_or(""), "activeAt"))
+                .collect()
+        }))
+    }
+
+    /// Alerts that an Alertmanager holds; resolved ones are not among them.
+    pub async fn received(&self, base: &str) -> Result<Vec<ActiveAlert>, HttpError> {
+        let answer = self.http.json(&format!("{base}/api/v2/alerts")).await?;
+        Ok(list(&answer, "")
+            .iter()
+            .map(|a| alert(a, a.pointer("/status/state").and_then(Value::as_str).unwrap_or(""), "startsAt"))
+            .collect())
+    }
+
+    /// The alerting rules.
+    pub async fn rules(&self) -> Option<Result<Vec<RuleInfo>, HttpError>> {
+        let url = format!("{}/api/v1/rules?type=alert", self.prometheus.as_ref()?);
+        Some(self.http.json(&url).await.map(|answer| {
+            let groups = list(&answer, "/data/groups");
+            groups.iter().flat_map(|group| {
+                let interval = group["interval"].as_f64().unwrap_or(0.0);
+                list(group, "/rules").into_iter().map(move |rule| RuleInfo {
+                    name: word(&rule, "name"),
+                    for_seconds: rule["duration"].as_f64().unwrap_or(0.0),
+                    interval_seconds: interval,
+                    healthy: rule["health"] == "ok" || rule["health"] == "unknown",
+                    last_error: word(&rule, "lastError"),
+                })
+            }).collect()
+        }))
+    }
+
+    /// Silences that are in force or will be.
+    pub async fn silences(&self, base: &str) -> Result<Vec<Silence>, HttpError> {
+        let answer = self.http.json(&format!("{base}/api/v2/silences")).await?;
+        Ok(list(&answer, "")
+            .iter()
+            .filter(|s| s.pointer("/status/state").and_then(Value::as_str) != Some("expired"))
+            .map(|s| Silence {
+                id: word(s, "id"),
+                by: word(s, "createdBy"),
+                matchers: list(s, "/matchers")
+                    .iter()
+                    .map(|m| (word(m, "name"), word(m, "value"), m["isRegex"] == true, m["isEqual"] != false))
+                    .collect(),
+            })
+            .collect())
+    }
+
+    /// Alertmanager's configuration as text.
+    pub async fn configuration(&self, base: &str) -> Result<String, HttpError> {
+        let answer = self.http.json(&format!("{base}/api/v2/status")).await?;
+        Ok(answer.pointer("/config/original").and_then(Value::as_str).unwrap_or("").to_owned())
+    }
+
+    /// Prometheus' own time, to see how far its clock is off.
+    pub async fn time(&self) -> Option<Result<f64, HttpError>> {
+        let url = format!("{}/api/v1/query?query=time()", self.prometheus.as_ref()?);
+        Some(self.http.json(&url).await.map(|a| {
+            a.pointer("/data/result/1").and_then(Value::as_str).and_then(|t| t.parse().ok()).unwrap_or(0.0)
+        }))
+    }
+}
+
+fn alert(value: &Value, state: &str, since: &str) -> ActiveAlert {
+    let labels: BTreeMap<String, String> = value["labels"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
+        .collect();
+    let words = |pointer: &str| -> Vec<String> {
+        list(value, pointer).iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    let mut suppressed_by = words("/status/silencedBy");
+    suppressed_by.extend(words("/status/inhibitedBy"));
+    suppressed_by.extend(words("/status/mutedBy"));
+    ActiveAlert {
+        name: labels.get("alertname").cloned().unwrap_or_default(),
+        labels,
+        state: state.to_owned(),
+        since: value[since].as_str().and_then(|t| t.parse().ok()),
+        receivers: list(value, "/receivers").iter().map(|r| word(r, "name")).collect(),
+        suppressed_by,
+    }
+}
+
+fn list(value: &Value, pointer: &str) -> Vec<Value> {
+    value.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn word(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or("").to_owned()
+}

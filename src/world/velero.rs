@@ -1,0 +1,201 @@
+//! Velero, through its custom resources only: its command line exits with 0 for
+//! failed backups (correctness 33). Phases are an open set: what is unknown is
+//! not over (correctness 32). Status is never written by us.
+
+use std::{io::Read, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{ApiCall, ApiError, Http, HttpError, Kube};
+
+/// Why Velero could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum VeleroError {
+    /// The API server said no.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The object store said no.
+    #[error("{0}; the host of the URL is the storage location's publicUrl, or its s3Url: it must be reachable from here")]
+    Download(#[from] HttpError),
+    /// Velero did not answer a request.
+    #[error("Velero made no download URL for {0} within {1:?}: is its server running?")]
+    Silent(String, Duration),
+    /// What came is not what Velero writes.
+    #[error("{0} of Velero cannot be read: {1}")]
+    Strange(String, String),
+}
+
+/// What a backup holds of one volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Velero's own fields")]
+pub struct VolumeInfo {
+    pub pvc_name: String,
+    pub pvc_namespace: String,
+    pub pv_name: String,
+    pub backup_method: String,
+    pub skipped: bool,
+    pub skipped_reason: String,
+    pub result: String,
+}
+
+impl VolumeInfo {
+    /// Whether the content is in the backup.
+    pub fn is_captured(&self) -> bool {
+        !self.skipped && !self.backup_method.is_empty() && !self.result.eq_ignore_ascii_case("failed")
+    }
+}
+
+/// Velero of one cluster.
+#[derive(Clone, Debug)]
+pub struct Velero {
+    kube: Kube,
+    http: Http,
+    /// Its namespace.
+    pub namespace: String,
+}
+
+/// Whether a phase is final.
+pub fn is_terminal(phase: &str) -> bool {
+    matches!(phase, "Completed" | "PartiallyFailed" | "Failed" | "FailedValidation")
+}
+
+impl Velero {
+    /// Velero in a namespace.
+    pub fn new(kube: Kube, http: Http, namespace: String) -> Self {
+        Self { kube, http, namespace }
+    }
+
+    /// Path of a resource of Velero.
+    pub fn path(&self, resource: &str, name: &str) -> String {
+        let base = format!("/apis/velero.io/v1/namespaces/{}/{resource}", self.namespace);
+        if name.is_empty() { base } else { format!("{base}/{name}") }
+    }
+
+    /// The request that creates a Backup or a Restore.
+    pub fn creation(&self, kind: &str, name: &str, labels: &Value, spec: Value) -> ApiCall {
+        let resource = format!("{}s", kind.to_lowercase());
+        ApiCall::create(
+            self.path(&resource, ""),
+            json!({"apiVersion": "velero.io/v1", "kind": kind,
+                   "metadata": {"name": name, "namespace": self.namespace, "labels": labels}, "spec": spec}),
+        )
+    }
+
+    /// A Backup or Restore; none when there is no such.
+    pub async fn find(&self, resource: &str, name: &str) -> Result<Option<Value>, ApiError> {
+        self.kube.find(&self.path(resource, name)).await
+    }
+
+    /// All of a resource.
+    pub async fn list(&self, resource: &str, query: &str) -> Result<Vec<Value>, ApiError> {
+        Ok(self.kube.list(&format!("{}{query}", self.path(resource, ""))).await?.0)
+    }
+
+    /// Asks the server for a sign of life.
+    pub async fn server_version(&self, name: &str, limit: Duration) -> Result<Option<String>, ApiError> {
+        let call = self.creation("ServerStatusRequest", name, &json!({}), json!({}));
+        let path = self.path("serverstatusrequests", name);
+        self.kube.send(&call).await?;
+        let answer = self.poll(&path, limit, |v| {
+            (v.pointer("/status/phase").and_then(Value::as_str) == Some("Processed"))
+                .then(|| v.pointer("/status/serverVersion").and_then(Value::as_str).unwrap_or("").to_owned())
+        });
+        let answer = answer.await?;
+        let _ = self.kube.send(&ApiCall::delete(path, "", None)).await;
+        Ok(answer)
+    }
+
+    /// Downloads what Velero wrote about a backup or restore, unpacked. A
+    /// Processed request does not mean that the object is there (facts 1.6).
+    pub async fn download(&self, kind: &str, name: &str) -> Result<Vec<u8>, VeleroError> {
+        let limit = Duration::from_secs(30);
+        // Named by its content and a version so that a repeated call is a new request.
+        let request = format!("drill-{}-{}", kind.to_lowercase(), unique(name));
+        let spec = json!({"target": {"kind": kind, "name": name}});
+        let call = self.creation("DownloadRequest", &request, &json!({}), spec);
+        let path = self.path("downloadrequests", &request);
+        match self.kube.send(&call).await {
+            Err(error) if error.code() == Some(409) => {}
+            other => {
+                other?;
+            }
+        }
+        let url = self
+            .poll(&path, limit, |v| v.pointer("/status/downloadURL").and_then(Value::as_str).filter(|u| !u.is_empty()).map(str::to_owned))
+            .await?;
+        let _ = self.kube.send(&ApiCall::delete(path, "", None)).await;
+        let url = url.ok_or_else(|| VeleroError::Silent(format!("{kind} of {name}"), limit))?;
+        Ok(self.http.gunzipped(&url).await?)
+    }
+
+    /// The same as JSON.
+    pub async fn document(&self, kind: &str, name: &str) -> Result<Value, VeleroError> {
+        let bytes = self.download(kind, name).await?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|e| VeleroError::Strange(kind.into(), e.to_string()))
+    }
+
+    /// What a backup holds of each volume. Asked of Velero, not of the phase (correctness 28).
+    pub async fn volumes(&self, backup: &str) -> Result<Vec<VolumeInfo>, VeleroError> {
+        let list = self.document("BackupVolumeInfos", backup).await?;
+        if list.is_null() {
+            return Ok(vec![]);
+        }
+        serde_json::from_value(list).map_err(|e| VeleroError::Strange("BackupVolumeInfos".into(), e.to_string()))
+    }
+
+    /// Every object in a backup, from its archive.
+    pub async fn contents(&self, backup: &str) -> Result<Vec<Value>, VeleroError> {
+        let bytes = self.download("BackupContents", backup).await?;
+        let strange = |e: String| VeleroError::Strange("BackupContents".into(), e);
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let mut objects = vec![];
+        for entry in archive.entries().map_err(|e| strange(e.to_string()))? {
+            let mut entry = entry.map_err(|e| strange(e.to_string()))?;
+            let path = entry.path().map_err(|e| strange(e.to_string()))?.display().to_string();
+            // Each object is there twice: once by its preferred version.
+            if !path.ends_with(".json") || path.contains("-preferredversion/") || !path.starts_with("resources/") {
+                continue;
+            }
+            let mut text = String::new();
+            entry.read_to_string(&mut text).map_err(|e| strange(e.to_string()))?;
+            let object: Value = serde_json::from_str(&text).map_err(|e| strange(format!("{path}: {e}")))?;
+            if !objects.iter().any(|o| same_object(o, &object)) {
+                objects.push(object);
+            }
+        }
+        Ok(objects)
+    }
+
+    async fn poll<T>(&self, path: &str, limit: Duration, take: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, ApiError> {
+        let looked = tokio::time::timeout(limit, async {
+            loop {
+                if let Some(found) = self.kube.find(path).await?.as_ref().and_then(&take) {
+                    return Ok(found);
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        match looked.await {
+            Ok(found) => found.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+fn same_object(a: &Value, b: &Value) -> bool {
+    ["/kind", "/metadata/namespace", "/metadata/name"].iter().all(|p| a.pointer(p) == b.pointer(p))
+}
+
+/// A name that no earlier request of this or another process has.
+fn unique(name: &str) -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let name: String = name.chars().rev().take(24).collect::<Vec<_>>().into_iter().rev().collect();
+    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
