@@ -25,3 +25,10 @@ pub mod steps;
 pub mod plan;
 
 pub mod readiness;
+pub mod observe;
+pub mod engine;
+
+pub mod verdict;
+pub mod report;
+
+pub mod cli;

@@ -1,1 +1,7 @@
-fn main() {}
+//! Parses, runs, prints the error, exits with a code. Nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(drillmaster::cli::main())
+}

@@ -26,6 +26,7 @@ pub struct Recorder {
 struct Inner {
     journal: Journal,
     state: RunState,
+    events: Vec<Event>,
     /// The first failure to write: everything after it is a different run.
     broken: Option<String>,
 }
@@ -37,18 +38,21 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Writes to a journal whose events so far fold to `state`.
+    /// Writes to a journal that holds `events` so far.
     pub fn new(
         journal: Journal,
-        state: RunState,
+        events: Vec<Event>,
         redactor: Arc<Redactor>,
         now: impl Fn() -> (u64, Timestamp) + Send + Sync + 'static,
     ) -> Self {
+        let mut state = RunState::default();
+        let broken = events.iter().find_map(|e| state.take(e).err()).map(|e| e.to_string());
         Self {
             inner: Mutex::new(Inner {
                 journal,
                 state,
-                broken: None,
+                events,
+                broken,
             }),
             now: Box::new(now),
             redactor,
@@ -72,6 +76,7 @@ impl Recorder {
             if let Err(illegal) = inner.state.take(&event) {
                 inner.broken.get_or_insert_with(|| illegal.to_string());
             }
+            inner.events.push(Event::clone(&event));
             event
         };
         // Nobody listening is no error.
@@ -93,6 +98,11 @@ impl Recorder {
     /// A look at the state.
     pub fn with<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
         look(&self.lock().state)
+    }
+
+    /// A look at all events so far.
+    pub fn with_events<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
+        look(&self.lock().events)
     }
 
     /// Events from now on.

@@ -37,6 +37,8 @@ pub struct Bindings {
     pub clocks: Option<ClocksSpec>,
     /// Told before the first act, and paged when something is left broken. Required off kind.
     pub announce: Option<String>,
+    /// UID of namespace kube-system of the one cluster, off kind, on which destructive steps are allowed.
+    pub allow_destruction: Option<String>,
 }
 
 /// The node lifecycle controller's clocks.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The state of one check. Unknown is not a pass: it blocks where a fail would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingState {
     /// Looked at, and as it should be.
@@ -17,7 +17,7 @@ pub enum FindingState {
 }
 
 /// One result of the pre-flight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// Stable name of the check, such as `survivor-capacity`.
     pub check: String,

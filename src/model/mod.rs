@@ -27,7 +27,7 @@ pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
 pub use plan::{
-    ClusterIdentity, Limits, Permission, Plan, PlannedAct, PlannedStep, Prediction, StepClass,
+    ClusterIdentity, CoveredPod, Limits, Permission, Plan, PlannedAct, PlannedStep, Prediction, StepClass,
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{NodeHow, PowerState, Revert, shell};

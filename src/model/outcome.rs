@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The program's exit codes; the table of the README is generated from here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Exit {
@@ -71,7 +71,7 @@ impl Exit {
 }
 
 /// What became of one expectation. Unknown is never a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Observed as expected, over the whole interval.
@@ -99,7 +99,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What was observed, from which source, and how sure that is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Evidence {
     /// Where the observation comes from, such as `watch pods`.
     pub source: String,
@@ -117,7 +117,7 @@ pub struct Evidence {
 }
 
 /// The judgement of one expectation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Judgement {
     /// What was expected, in one line.
     pub expectation: String,
@@ -133,7 +133,7 @@ pub struct Judgement {
 }
 
 /// The verdict over a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunVerdict {
     /// Pass only if every expectation passed or was set aside with a reason.
     pub outcome: Outcome,

@@ -85,6 +85,17 @@ pub struct Prediction {
     pub because: String,
 }
 
+/// A critical pod and the budgets that select it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoveredPod {
+    /// Namespace and name.
+    pub pod: String,
+    /// Its workload.
+    pub owner: String,
+    /// Budgets whose selector matches it.
+    pub budgets: Vec<String>,
+}
+
 /// A right that the run needs, for an act, an undo or an observation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Permission {
@@ -142,6 +153,9 @@ pub struct Plan {
     pub permissions: Vec<Permission>,
     /// Blind windows and platform pods in the blast radius.
     pub blast_radius: Vec<String>,
+    /// Critical pods and their budgets; none when they could not be listed.
+    #[serde(default)]
+    pub coverage: Option<Vec<CoveredPod>>,
     /// What is expected, and when.
     pub predictions: Vec<Prediction>,
     /// The pre-flight's findings when the plan was made.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{hash::hash, limits, permissions, predict, radius};
 use crate::{
     inventory::Inventory,
-    model::{Bindings, Expectation, Limits, Plan, ProbeKind, ProbeSpec},
+    model::{Bindings, CoveredPod, Expectation, Limits, Plan, ProbeKind, ProbeSpec},
     scenario::{Loaded, ProbeEntry},
     steps::{self, PlanInput},
     world::Machine,
@@ -73,6 +73,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         steps: planned,
         limits,
         blast_radius,
+        coverage: coverage(request),
         findings: vec![],
         hash: String::new(),
     };
@@ -124,6 +125,30 @@ fn expectations(request: &Request<'_>, input: &PlanInput<'_>) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// Critical pods and the budgets that select them, by selector and not by label
+/// overlap (checks D3).
+fn coverage(request: &Request<'_>) -> Option<Vec<CoveredPod>> {
+    let pods = request.inventory.pods.get().ok()?;
+    let budgets = request.inventory.budgets.get().ok()?;
+    let scope = &request.loaded.scenario.scope;
+    Some(
+        pods.iter()
+            .filter(|p| scope.namespaces.contains(&p.metadata.namespace) && !p.is_finished())
+            .filter(|p| p.workload().is_some_and(|w| scope.critical.contains(&w)))
+            .map(|p| CoveredPod {
+                pod: format!("{}/{}", p.metadata.namespace, p.metadata.name),
+                owner: p.workload().map(|w| w.to_string()).unwrap_or_default(),
+                budgets: budgets
+                    .iter()
+                    .filter(|b| b.metadata.namespace == p.metadata.namespace)
+                    .filter(|b| b.spec.selector.as_ref().is_some_and(|s| s.matches(&p.metadata.labels)))
+                    .map(|b| b.metadata.name.clone())
+                    .collect(),
+            })
+            .collect(),
+    )
 }
 
 fn probe(entry: &ProbeEntry) -> ProbeSpec {

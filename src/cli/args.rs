@@ -1,0 +1,249 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+use crate::model::Dur;
+
+/// Disaster-recovery drills for Kubernetes: break it, restore it, prove it, put it back.
+#[derive(Debug, Parser)]
+#[command(name = "drillmaster", version, after_help = EXIT_CODES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 passed · 1 an expectation was not met · 2 invalid input, cluster untouched · \
+3 pre-flight refused, cluster untouched · 4 inconclusive · 5 aborted, everything reverted · \
+6 something could not be reverted: a human is needed · 7 left in a hurry: run `recover` · 70 internal error";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check scenario files: every mistake at once, with file, line and column
+    Lint(LintArgs),
+    /// Print the JSON Schema of scenario files, bindings or reports
+    Schema(SchemaArgs),
+    /// Show exactly what a run would do to which targets, undone how; touches nothing
+    Plan(PlanArgs),
+    /// Run a drill
+    Run(RunArgs),
+    /// Undo what a run left open, from its directory or from the cluster
+    Recover(RecoverArgs),
+    /// Tell what a run did and what it left open
+    Status(StatusArgs),
+    /// Ask a run to stop
+    Stop(StopArgs),
+    /// Write the reports of a run again, from its journal
+    Report(ReportArgs),
+    /// Print a run again, event by event
+    Replay(ReplayArgs),
+    /// Print the least rights that a scenario needs, as manifests
+    Rbac(RbacArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Watch over a run and undo it should it die (started by `run` itself)
+    #[command(hide = true)]
+    Reap(ReapArgs),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    #[default]
+    Human,
+    Json,
+}
+
+/// Where the drill runs.
+#[derive(Clone, Debug, Default, Group)]
+pub(super) struct PlaceArgs {
+    /// The kubeconfig's context. There is no default: a drill names its cluster
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The kubeconfig, instead of $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Use the service account of the pod this runs in
+    #[arg(long, conflicts_with = "context")]
+    pub in_cluster: bool,
+    /// URLs, node host and volume method of the place
+    #[arg(long, value_name = "FILE")]
+    pub bind: Option<PathBuf>,
+}
+
+/// A scenario and its variables.
+#[derive(Clone, Debug, Group)]
+pub(super) struct ScenarioArgs {
+    /// The scenario file
+    pub scenario: PathBuf,
+    /// A variable: name=value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct LintArgs {
+    /// Scenario files
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Check against this place too
+    #[arg(long, value_name = "FILE")]
+    pub bind: Option<PathBuf>,
+    /// A variable: name=value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct SchemaArgs {
+    #[arg(value_enum, default_value_t)]
+    pub what: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    #[default]
+    Scenario,
+    Bindings,
+    Report,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Print the plan as JSON
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Write the plan to a file, for `run --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct RunArgs {
+    /// The scenario file
+    pub scenario: PathBuf,
+    /// A variable: name=value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Where run directories are made
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+    /// Only if it still comes to this plan (a file of `plan --out`); give its hash with --approve
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Approve a gate by its name, or the plan by its hash; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub approve: Vec<String>,
+    /// The context's name once more, where nobody can type it
+    #[arg(long, value_name = "CONTEXT")]
+    pub confirm: Option<String>,
+    /// Take a frozen runner over after this long
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub frozen_after: Dur,
+    /// Give up putting things back after this long (exit 6)
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub unwind_within: Dur,
+    /// Do not start the detached reaper: a killed run stays open until `recover`
+    #[arg(long)]
+    pub no_reaper: bool,
+    /// What to print while it runs: lines for people, or the journal
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct RecoverArgs {
+    /// The run directory; the newest of --runs-dir when left out
+    pub dir: Option<PathBuf>,
+    /// From the run record in the cluster, without the run directory
+    #[arg(long, conflicts_with = "dir")]
+    pub from_cluster: bool,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Where run directories are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+    /// Give up putting things back after this long (exit 6)
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub unwind_within: Dur,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ReapArgs {
+    pub dir: PathBuf,
+    #[arg(long, default_value = "30s")]
+    pub frozen_after: Dur,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct StatusArgs {
+    /// The run directory; the newest of --runs-dir when left out
+    pub dir: Option<PathBuf>,
+    /// Where run directories are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct StopArgs {
+    /// The run directory; the newest of --runs-dir when left out
+    pub dir: Option<PathBuf>,
+    /// Where run directories are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+    /// Stop and put everything back (the default)
+    #[arg(long)]
+    pub unwind: bool,
+    /// Stop and stand still until told otherwise
+    #[arg(long, conflicts_with = "unwind")]
+    pub hold: bool,
+    /// Put everything back and page: this is no drill any more
+    #[arg(long, conflicts_with_all = ["unwind", "hold"])]
+    pub real_incident: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ReportArgs {
+    /// The run directory; the newest of --runs-dir when left out
+    pub dir: Option<PathBuf>,
+    /// Where run directories are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ReplayArgs {
+    /// The run directory; the newest of --runs-dir when left out
+    pub dir: Option<PathBuf>,
+    /// Where run directories are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct RbacArgs {
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Name of the service account
+    #[arg(long, default_value = "drillmaster")]
+    pub account: String,
+}

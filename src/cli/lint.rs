@@ -1,0 +1,41 @@
+//! `drillmaster lint`: every mistake of every file at once.
+
+use super::{Done, args::{LintArgs, Output}, colours, place, print, say};
+use crate::{
+    model::Exit,
+    scenario::{Sources, load},
+};
+
+pub(super) fn lint(args: &LintArgs) -> Done {
+    let bindings = place::bindings(args.bind.as_ref())?;
+    let mut count = 0;
+    let mut found = vec![];
+    for file in &args.files {
+        let sources = Sources {
+            set: place::set(&args.set)?,
+            bindings: bindings.clone(),
+            lenient: args.bind.is_none(),
+        };
+        match load(file, &sources) {
+            Ok(_) if args.output == Output::Human => say(&format!("{}: no problems", file.display())),
+            Ok(_) => {}
+            Err(problems) => {
+                count += problems.list.len();
+                if args.output == Output::Human {
+                    print(&problems.render(colours()));
+                }
+                found.extend(problems.list.iter().map(|p| {
+                    serde_json::json!({"file": p.file, "line": p.line, "column": p.column, "problem": p.what, "help": p.help})
+                }));
+            }
+        }
+    }
+    if args.output == Output::Json {
+        print(&format!("{}\n", serde_json::Value::Array(found)));
+    }
+    if count == 0 {
+        return Ok(Exit::Passed);
+    }
+    say(&format!("{count} problem(s)"));
+    Ok(Exit::Invalid)
+}

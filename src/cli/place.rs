@@ -1,0 +1,92 @@
+//! From flags to a scenario and a place.
+
+use std::{collections::BTreeMap, path::{Path, PathBuf}};
+
+use super::{Failure, args::PlaceArgs, colours};
+use crate::{
+    engine::Place,
+    journal::{RunDir, latest},
+    model::{Bindings, Exit},
+    scenario::{Loaded, Problems, Sources, load, load_bindings},
+    world::Reach,
+};
+
+/// Mistakes, as the compiler of Rust shows them.
+pub(super) fn invalid(problems: &Problems) -> Failure {
+    let count = problems.list.len();
+    let noun = if count == 1 { "problem" } else { "problems" };
+    Failure::new(Exit::Invalid, format!("{count} {noun}\n{}", problems.render(colours())))
+}
+
+pub(super) fn set(pairs: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    pairs
+        .iter()
+        .map(|pair| {
+            pair.split_once('=')
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .ok_or_else(|| Failure::new(Exit::Invalid, format!("--set {pair}: write name=value")))
+        })
+        .collect()
+}
+
+pub(super) fn bindings(file: Option<&PathBuf>) -> Result<Bindings, Failure> {
+    file.map_or_else(|| Ok(Bindings::default()), |path| load_bindings(path).map_err(|p| invalid(&p)))
+}
+
+pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
+    let context = match (&args.context, args.in_cluster) {
+        (Some(context), _) => context.clone(),
+        (None, true) => "in-cluster".into(),
+        (None, false) => {
+            return Err(Failure::new(
+                Exit::Invalid,
+                "which cluster? Name its context: --context NAME (`kubectl config get-contexts` lists them). The current context is never used",
+            ));
+        }
+    };
+    Ok(Place {
+        reach: Reach {
+            context,
+            kubeconfig: args.kubeconfig.clone().or_else(from_environment),
+            in_cluster: args.in_cluster,
+        },
+        bindings: bindings(args.bind.as_ref())?,
+        bindings_file: args.bind.clone(),
+    })
+}
+
+/// $KUBECONFIG with one file in it is written down by its path: `recover` may run
+/// in another environment. A list of files is left to kube.
+fn from_environment() -> Option<PathBuf> {
+    let path = std::env::var_os("KUBECONFIG")?;
+    let text = path.to_string_lossy();
+    (!text.is_empty() && !text.contains(':')).then(|| PathBuf::from(text.as_ref()))
+}
+
+pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<Loaded, Failure> {
+    let sources = Sources {
+        set: set(pairs)?,
+        bindings: place.bindings.clone(),
+        lenient: false,
+    };
+    load(file, &sources).map_err(|p| invalid(&p))
+}
+
+/// The run directory that is meant.
+pub(super) fn dir(given: Option<&PathBuf>, runs: &Path) -> Result<RunDir, Failure> {
+    let path = match given {
+        Some(path) => path.clone(),
+        None => latest(runs).ok_or_else(|| {
+            Failure::new(Exit::Invalid, format!("{} holds no run: name a run directory, or --runs-dir", runs.display()))
+        })?,
+    };
+    if path.join("journal.jsonl").is_file() {
+        Ok(RunDir(path))
+    } else {
+        Err(Failure::new(Exit::Invalid, format!("{} is no run directory: it has no journal.jsonl", path.display())))
+    }
+}
+
+pub(super) fn operator() -> String {
+    nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map_or_else(|| nix::unistd::getuid().to_string(), |u| u.name)
+}

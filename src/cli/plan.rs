@@ -1,0 +1,55 @@
+//! `drillmaster plan`: looks, plans, checks; touches nothing.
+
+use super::{Done, Failure, args::{Output, PlanArgs}, place, print, say};
+use crate::{
+    engine::{OpenError, PrepareError, Prepared, prepare},
+    model::{Exit, Finding},
+    plan::show,
+    scenario::Loaded,
+};
+
+pub(super) async fn plan(args: &PlanArgs) -> Done {
+    let place = place::place(&args.place)?;
+    let loaded = place::scenario(&args.scenario.scenario, &args.scenario.set, &place)?;
+    let Prepared { plan, .. } = prepared(&loaded, &place).await?;
+    let json = serde_json::to_string_pretty(&plan).unwrap_or_default() + "\n";
+    if let Some(path) = &args.out {
+        std::fs::write(path, &json).map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
+    }
+    match args.output {
+        Output::Human => print(&show(&plan)),
+        Output::Json => print(&json),
+    }
+    let refusals = plan.findings.iter().filter(|f| f.refuses()).count();
+    if refusals > 0 {
+        say(&format!("{refusals} finding(s) would refuse this run"));
+        return Ok(Exit::Refused);
+    }
+    Ok(Exit::Passed)
+}
+
+/// Prepares; what the cluster does not let us see is told apart from what the
+/// scenario got wrong.
+pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::Place) -> Result<Prepared, Failure> {
+    prepare(loaded, place).await.map_err(|error| {
+        let exit = match &error {
+            PrepareError::Plan(_) | PrepareError::Open(OpenError::Different { .. } | OpenError::Host(_)) => Exit::Invalid,
+            PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Config { .. })) => Exit::Invalid,
+            // Unreachable, expired, forbidden: nothing was looked at, so nothing may begin.
+            PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Api { .. })) => Exit::Refused,
+        };
+        Failure::of(exit, &error)
+    })
+}
+
+/// Findings as lines, for those who run without `plan`.
+pub(super) fn refusals(findings: &[Finding]) -> Vec<String> {
+    findings
+        .iter()
+        .filter(|f| f.refuses())
+        .map(|f| {
+            let fix = if f.fix.is_empty() { String::new() } else { format!("\n    fix: {}", f.fix) };
+            format!("{}: {}{fix}", f.check, f.observed)
+        })
+        .collect()
+}

@@ -1,0 +1,65 @@
+//! `drillmaster recover`, and the hidden `reap`.
+
+use super::{Done, Failure, args::{ReapArgs, RecoverArgs}, place, run::finish, say};
+use crate::{
+    engine::{Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up},
+    event::Actor,
+    journal::{RunDir, RunState, read},
+    model::Exit,
+    report::{self, Display, live},
+    world::connect,
+};
+
+pub(super) async fn recover(args: &RecoverArgs) -> Done {
+    let mut overrides = Overrides {
+        context: args.place.context.clone(),
+        kubeconfig: args.place.kubeconfig.clone(),
+        bindings: args.place.bind.clone(),
+        unwind_within: Some(args.unwind_within.0),
+    };
+    let dir = if args.from_cluster {
+        let place = place::place(&args.place)?;
+        let (kube, _) = connect(&place.reach).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+        overrides.kubeconfig.clone_from(&place.reach.kubeconfig);
+        from_cluster(&kube, &args.runs_dir, &place.reach, args.place.bind.as_ref()).await.map_err(|e| failure(&e))?
+    } else {
+        place::dir(args.dir.as_ref(), &args.runs_dir)?
+    };
+    if nothing_open(&dir) {
+        say(&format!("{}: nothing is open, nothing was changed", dir.0.display()));
+        return Ok(Exit::Passed);
+    }
+    let mut screen = None;
+    let done = pick_up(&dir, Actor::Recover, None, &overrides, |recorder, _| screen = Some(live(recorder, Display::Human))).await;
+    if let Some(screen) = screen {
+        let _ = screen.join();
+    }
+    let exit = done.map_err(|e| failure(&e))?;
+    finish(&dir, exit)?;
+    // Recovering is the work here: it went well when nothing is left open.
+    Ok(if exit == Exit::Aborted { Exit::Passed } else { exit })
+}
+
+fn nothing_open(dir: &RunDir) -> bool {
+    read(&dir.journal())
+        .ok()
+        .and_then(|j| RunState::of(&j.events).ok())
+        .is_some_and(|s| s.open().is_empty() && s.ended.is_some())
+}
+
+fn failure(error: &RecoverError) -> Failure {
+    let exit = match error {
+        RecoverError::Open(_) | RecoverError::Api(_) => Exit::Refused,
+        _ => Exit::Invalid,
+    };
+    Failure::of(exit, error)
+}
+
+pub(super) async fn reap(args: &ReapArgs) -> Done {
+    let dir = RunDir(args.dir.clone());
+    let exit = watch_over(&dir, args.frozen_after.0).await.map_err(|e| failure(&e))?;
+    if let Ok(journal) = read(&dir.journal()) {
+        let _ = report::write_all(&dir, &journal.events);
+    }
+    Ok(exit)
+}

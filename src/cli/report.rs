@@ -1,0 +1,38 @@
+//! `drillmaster report` and `replay`: from the journal alone.
+
+use super::{Done, Failure, args::{Output, ReplayArgs, ReportArgs}, colours, place, print, say};
+use crate::{journal::read, model::Exit, report};
+
+pub(super) fn report(args: &ReportArgs) -> Done {
+    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let story = report::tell(&journal.events);
+    match args.output {
+        Output::Human => print(&report::summary(&story, colours())),
+        Output::Json => print(&report::json(&story)),
+    }
+    report::write_all(&dir, &journal.events).map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", dir.0.display())))?;
+    say(&format!("wrote {}", dir.file("report.html").display()));
+    Ok(Exit::Passed)
+}
+
+pub(super) fn replay(args: &ReplayArgs) -> Done {
+    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    for event in &journal.events {
+        let line = match args.output {
+            Output::Human => report::line(event),
+            Output::Json => serde_json::to_string(event).ok(),
+        };
+        if let Some(line) = line {
+            print(&format!("{line}\n"));
+        }
+    }
+    if journal.torn {
+        say("note: the last line is torn and was left out");
+    }
+    if journal.skipped + journal.stray > 0 {
+        say(&format!("note: {} unknown and {} stray line(s) were left out", journal.skipped, journal.stray));
+    }
+    Ok(Exit::Passed)
+}

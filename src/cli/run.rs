@@ -1,0 +1,91 @@
+//! `drillmaster run`.
+
+use std::io::IsTerminal;
+
+use super::{Done, Failure, args::{Output, RunArgs}, colours, place, plan, say};
+use crate::{
+    engine::{self, Options, begin},
+    journal::read,
+    model::{Exit, Plan, StepClass},
+    plan::show,
+    report::{self, Display, live},
+};
+
+pub(super) async fn run(args: &RunArgs) -> Done {
+    let place = place::place(&args.place)?;
+    let loaded = place::scenario(&args.scenario, &args.set, &place)?;
+    let mut prepared = plan::prepared(&loaded, &place).await?;
+    // The steps' names carry the run's id; the plan shown is the plan run.
+    let confirm = args.confirm.clone().or_else(|| ask(&prepared.plan));
+    let refused = plan::refusals(&prepared.plan.findings);
+    for refusal in &refused {
+        say(&format!("refused: {refusal}"));
+    }
+    let options = Options {
+        runs_dir: args.runs_dir.clone(),
+        approve: args.approve.iter().cloned().collect(),
+        confirm,
+        reaper: !args.no_reaper,
+        frozen_after: args.frozen_after.0,
+        unwind_within: args.unwind_within.0,
+        approved: approved(args)?,
+        operator: place::operator(),
+    };
+    prepared.plan.findings.dedup_by(|a, b| a.check == b.check && a.observed == b.observed);
+    let display = if args.output == Output::Json { Display::Json } else { Display::Human };
+    let mut screen = None;
+    let begun = begin(prepared, &loaded, &place, &options, |recorder, _| screen = Some(live(recorder, display)))
+        .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let dir = begun.dir.clone();
+    let exit = engine::run(&begun, &loaded, &options).await;
+    drop(begun);
+    if let Some(screen) = screen {
+        let _ = screen.join();
+    }
+    finish(&dir, exit)
+}
+
+/// Writes the reports, prints the end. The exit code is the run's, whatever
+/// becomes of the reports.
+pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
+    let journal = read(&dir.journal()).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
+    if let Err(error) = report::write_all(dir, &journal.events) {
+        say(&format!("error: a report could not be written: {error}; `drillmaster report {}` tries again", dir.0.display()));
+    }
+    say(&report::summary(&report::tell(&journal.events), colours()));
+    say(&format!("run directory  {}\nreport         {}", dir.0.display(), dir.file("report.html").display()));
+    if matches!(exit, Exit::Residue | Exit::Left) {
+        say(&format!("finish with    drillmaster recover {}", dir.0.display()));
+    }
+    Ok(exit)
+}
+
+/// Off kind, the operator types the context's name: muscle memory does not.
+fn ask(plan: &Plan) -> Option<String> {
+    let acts = plan.steps.iter().any(|s| s.class != StepClass::Observe);
+    if plan.cluster.flavour == "kind" || !acts || !std::io::stdin().is_terminal() {
+        return None;
+    }
+    say(&show(plan));
+    say(&format!("This is no kind cluster. Type the context's name ({}) to go on:", plan.cluster.context));
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).ok()?;
+    Some(line.trim().to_owned())
+}
+
+/// The hash of `--plan`, which must have been given with `--approve` too.
+fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
+    let Some(path) = &args.plan else { return Ok(None) };
+    let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|e| wrong(format!("this is no plan of `drillmaster plan --out`: {e}")))?;
+    if plan.hash != crate::plan::hash(&plan) {
+        return Err(wrong("the plan was edited: its hash does not match".into()));
+    }
+    let given = args.approve.iter().any(|a| a.len() >= 12 && plan.hash.starts_with(a.as_str()));
+    if given {
+        Ok(Some(plan.hash))
+    } else {
+        Err(wrong(format!("not approved: give --approve {}", plan.hash)))
+    }
+}

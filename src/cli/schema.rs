@@ -1,0 +1,18 @@
+//! `drillmaster schema`.
+
+use super::{Done, args::{SchemaArgs, SchemaOf}, print};
+use crate::{
+    model::Exit,
+    report,
+    scenario::{bindings_schema, scenario_schema},
+};
+
+pub(super) fn schema(args: &SchemaArgs) -> Done {
+    let schema = match args.what {
+        SchemaOf::Scenario => scenario_schema(),
+        SchemaOf::Bindings => bindings_schema(),
+        SchemaOf::Report => report::schema(),
+    };
+    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
+    Ok(Exit::Passed)
+}

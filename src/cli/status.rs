@@ -1,0 +1,66 @@
+//! `drillmaster status` and `stop`.
+
+use serde_json::json;
+
+use super::{Done, Failure, args::{Output, StatusArgs, StopArgs}, place, print};
+use crate::{
+    event::Kind,
+    journal::{Lock, RunState, read},
+    model::Exit,
+    world::{Reach, RunRecord, connect},
+};
+
+pub(super) async fn status(args: &StatusArgs) -> Done {
+    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let state = RunState::of(&journal.events).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let alive = Lock::take(&dir.file("lock")).is_err();
+    let last = journal.events.iter().rev().find_map(crate::report::line).unwrap_or_default();
+    let open = state.open();
+    if args.output == Output::Json {
+        let open: Vec<_> = open.iter().map(|f| json!({"fault": f.id, "target": f.target, "state": f.state, "commands": f.revert.commands()})).collect();
+        let value = json!({"dir": dir.0, "alive": alive, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open});
+        print(&format!("{value}\n"));
+        return Ok(Exit::Passed);
+    }
+    let word = match (alive, state.ended) {
+        (_, Some(exit)) => format!("ended with {}: {}", exit.code(), exit.meaning()),
+        (true, None) => "running".into(),
+        (false, None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
+    };
+    print(&format!("{}\n{word}\nsession {}, {} events, last:\n{last}\n", dir.0.display(), journal.last_epoch(), journal.events.len()));
+    for fault in open {
+        print(&format!("open: {} ({}) {:?}\n", fault.id, fault.target, fault.state));
+        for command in fault.revert.commands() {
+            print(&format!("      {command}\n"));
+        }
+    }
+    if state.past_no_return() {
+        print("past the point of no return: stopping now finishes the deletion and restores\n");
+    }
+    Ok(Exit::Passed)
+}
+
+pub(super) async fn stop(args: &StopArgs) -> Done {
+    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let Some(Kind::RunStarted { run_id, reach, .. }) = journal.events.first().map(|e| e.event.clone()) else {
+        return Err(Failure::new(Exit::Invalid, "this journal has no header"));
+    };
+    let how = if args.hold {
+        "hold"
+    } else if args.real_incident {
+        "real-incident"
+    } else {
+        "unwind"
+    };
+    let reach = Reach {
+        context: reach.get("context").cloned().unwrap_or_default(),
+        kubeconfig: reach.get("kubeconfig").map(Into::into),
+        in_cluster: reach.contains_key("inCluster"),
+    };
+    let (kube, _) = connect(&reach).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    RunRecord::new(kube, &run_id).ask_to_stop(how).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    print(&format!("asked run {run_id} to stop ({how}); it notices within 2 s\n"));
+    Ok(Exit::Passed)
+}

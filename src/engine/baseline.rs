@@ -1,0 +1,37 @@
+//! Before the first fault: every probe is up by its own rule, and every source
+//! answers. Without a baseline, no recovery can be told from the state before
+//! (correctness 50).
+
+use std::time::Duration;
+
+use crate::{journal::Recorder, model::{Finding, Plan}};
+
+/// Waits for the baseline.
+pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
+    let longest = plan.probes.iter().map(|p| p.up.over.0).max().unwrap_or_default();
+    let limit = recorder.now_us() + (longest * 3 + Duration::from_secs(10)).as_micros() as u64;
+    loop {
+        let missing: Vec<String> = recorder.with(|state| {
+            plan.probes
+                .iter()
+                .filter(|p| state.probes.get(&p.name).is_none_or(|s| s.up_since.is_none()))
+                .map(|p| match state.probes.get(&p.name) {
+                    Some(s) => format!("{} ({} of {} samples failed)", p.name, s.failures, s.samples),
+                    None => format!("{} (no sample)", p.name),
+                })
+                .collect()
+        });
+        let watching = recorder.with(|s| !s.nodes.is_empty() && s.blind_since.is_none());
+        if missing.is_empty() && watching {
+            return vec![Finding::pass("baseline", format!("{} probe(s) up by their rule; the watches are open", plan.probes.len()))];
+        }
+        if recorder.now_us() > limit {
+            let mut said = missing.join(", ");
+            if !watching {
+                said.push_str(" the watch on nodes has not begun");
+            }
+            return vec![Finding::fail("baseline", said, "the service must be up before it can be lost: check the probe's URL and the service")];
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,71 @@
+//! Forward: one step after another. An interruption drops a step at its next
+//! await (what it had intended is in the journal), and a panic stays in it.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use crate::{
+    event::{Kind, Wake},
+    model::Prediction,
+    steps::{self, StepContext, StepError},
+};
+
+use super::Wakes;
+
+/// Runs the steps until the end or the first reason to stop.
+pub(super) async fn forward(context: &StepContext, wakes: &Wakes) {
+    for planned in &context.plan.steps {
+        let mut own = context.clone();
+        own.step = planned.clone();
+        let started = context.recorder.record(Kind::StepStarted {
+            step: planned.name.clone(),
+            verb: planned.verb.clone(),
+            does: planned.acts.iter().map(|a| a.does.as_str()).collect::<Vec<_>>().join("; "),
+            expected_us: expected(&context.plan.predictions, &planned.name.0),
+        });
+        if let Err(error) = started {
+            wakes.wake(Wake::JournalFailed, error.to_string());
+            return;
+        }
+        let mut step = Box::pin(AssertUnwindSafe(steps::apply(&own)).catch_unwind());
+        let ended = tokio::select! {
+            biased;
+            (_, why) = wakes.woken() => {
+                drop(step);
+                finish(context, &planned.name, false, format!("interrupted: {why}"));
+                return;
+            }
+            ended = &mut step => ended,
+        };
+        match ended {
+            Ok(Ok(detail)) => finish(context, &planned.name, true, detail),
+            Ok(Err(error)) => {
+                finish(context, &planned.name, false, error.to_string());
+                let why = match error {
+                    StepError::Failed(_) => Wake::StepFailed,
+                    StepError::Journal(crate::journal::WriteError::Fenced { .. }) => Wake::Fenced,
+                    StepError::Journal(_) => Wake::JournalFailed,
+                };
+                wakes.wake(why, format!("step `{}`: {error}", planned.name));
+                return;
+            }
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+                let text = text.unwrap_or("no message");
+                finish(context, &planned.name, false, format!("panicked: {text}"));
+                wakes.wake(Wake::Panicked, format!("step `{}`: {text}", planned.name));
+                return;
+            }
+        }
+    }
+    wakes.wake(Wake::Finished, "all steps done");
+}
+
+fn finish(context: &StepContext, step: &crate::model::StepName, ok: bool, detail: String) {
+    context.recorder.observe(Kind::StepFinished { step: step.clone(), ok, detail });
+}
+
+fn expected(predictions: &[Prediction], step: &str) -> Option<u64> {
+    predictions.iter().filter(|p| p.of.0 == step).map(|p| p.to.micros()).max().filter(|t| *t > 0)
+}

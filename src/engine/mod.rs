@@ -1,0 +1,19 @@
+//! How it happens: forward through the steps, backward through the undos, and
+//! everything that may interrupt. The only room where all others meet. Start
+//! with [`run`], then [`recover`].
+
+mod baseline;
+mod forward;
+mod guard;
+mod open;
+mod reaper;
+mod recover;
+mod run;
+mod unwind;
+mod wake;
+
+pub use open::{OpenError, Place, open};
+pub use reaper::{reap, spawn_reaper};
+pub use recover::{Overrides, RecoverError, from_cluster, recover};
+pub use run::{Begun, Options, PrepareError, Prepared, RunError, begin, prepare, run};
+pub use wake::Wakes;

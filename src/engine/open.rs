@@ -1,0 +1,106 @@
+//! From names to a world: context, bindings, node host; and the proof that they
+//! belong together.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    model::{Bindings, ClusterIdentity, NodeHostSpec, Redactor},
+    world::{Clock, ConnectError, Http, HostError, Kube, Machine, Monitoring, NodeHost, Reach, Velero, World, connect},
+};
+
+/// Where a drill runs.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// How to reach the cluster.
+    pub reach: Reach,
+    /// The bindings.
+    pub bindings: Bindings,
+    /// The file they came from.
+    pub bindings_file: Option<PathBuf>,
+}
+
+/// Why the world could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No cluster.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No node host.
+    #[error("the node host cannot be used")]
+    Host(#[from] HostError),
+    /// Kubeconfig and containers belong to different clusters (correctness 72).
+    #[error("context `{context}` ({server}) and the kind cluster `{cluster}` of the bindings are not the same cluster: {why}")]
+    Different {
+        /// Context.
+        context: String,
+        /// Its server.
+        server: String,
+        /// The kind cluster.
+        cluster: String,
+        /// How that shows.
+        why: String,
+    },
+}
+
+/// Opens a world. Reads only.
+pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String, Machine>), OpenError> {
+    let (kube, mut identity) = connect(&place.reach).await?;
+    let host = place.bindings.node_host.as_ref().map(NodeHost::new);
+    let mut machines = BTreeMap::new();
+    if let (Some(host), Some(NodeHostSpec::Kind(kind))) = (&host, &place.bindings.node_host) {
+        let found = host.machines().await?;
+        same_cluster(&kube, &identity, &kind.cluster, &found).await?;
+        identity.flavour = "kind".into();
+        machines = found.into_iter().map(|m| (m.node.clone(), m)).collect();
+    }
+    let http = Http::new(Duration::from_secs(10));
+    let velero = place.bindings.velero.clone().unwrap_or_else(|| "velero".into());
+    let world = World {
+        velero: Velero::new(kube.clone(), Http::new(Duration::from_secs(60)), velero),
+        monitoring: Monitoring::new(Http::new(Duration::from_secs(3)), place.bindings.prometheus.as_deref(), &place.bindings.alertmanager),
+        kube,
+        identity,
+        host,
+        http,
+        bindings: place.bindings.clone(),
+        clock,
+        redactor: Arc::new(Redactor::default()),
+    };
+    Ok((world, machines))
+}
+
+/// Asked from both sides: the API server's port is one that the control plane's
+/// container publishes, and the nodes have the containers' names and addresses.
+async fn same_cluster(kube: &Kube, identity: &ClusterIdentity, cluster: &str, machines: &[Machine]) -> Result<(), OpenError> {
+    let different = |why: String| OpenError::Different {
+        context: identity.context.clone(),
+        server: identity.server.clone(),
+        cluster: cluster.to_owned(),
+        why,
+    };
+    if machines.is_empty() {
+        return Err(different("the engine has no container of such a cluster".into()));
+    }
+    let nodes: Vec<crate::kubernetes::objects::Node> = kube
+        .list_as("/api/v1/nodes")
+        .await
+        .map_err(|source| ConnectError::Api { context: identity.context.clone(), source })?;
+    for node in &nodes {
+        let Some(machine) = machines.iter().find(|m| m.node == node.metadata.name) else {
+            return Err(different(format!("node {} is none of its containers", node.metadata.name)));
+        };
+        let ip = node.internal_ip().to_owned();
+        let known: Vec<&String> = machine.addresses.values().filter(|a| !a.is_empty()).collect();
+        if !known.is_empty() && !known.contains(&&ip) {
+            return Err(different(format!("node {} has address {ip}, its container {known:?}", node.metadata.name)));
+        }
+    }
+    let port = identity.server.rsplit(':').next().unwrap_or("").trim_end_matches('/');
+    let published = machines.iter().filter(|m| m.control_plane).any(|m| m.ports.get("6443/tcp").is_some_and(|p| p == port));
+    let balanced = machines.iter().filter(|m| m.control_plane).count() > 1;
+    if published || balanced {
+        Ok(())
+    } else {
+        Err(different(format!("its control plane does not publish port {port}")))
+    }
+}

@@ -1,0 +1,140 @@
+//! Backward: a reconciler. Every open fault, newest first, is converged to what
+//! was there before and seen to be there. What fails is tried again until the
+//! deadline; it never keeps the others from being undone.
+
+use std::time::Duration;
+
+use super::Wakes;
+use crate::{
+    event::Kind,
+    journal::FaultRecord,
+    model::Revert,
+    steps::{self, StepContext},
+};
+
+/// How long one attempt may take before the next fault gets its turn.
+const ATTEMPT: Duration = Duration::from_secs(180);
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What is left when the unwind ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Nothing.
+    Nothing,
+    /// Something that only a human can put back.
+    Stuck,
+    /// We were told to leave.
+    InAHurry,
+    /// Another session has the wheel.
+    Fenced,
+}
+
+/// Undoes everything that is open.
+pub(super) async fn unwind(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left {
+    let deadline = context.recorder.now_us() + limit.as_micros() as u64;
+    let mut attempt = 0;
+    let mut errors = std::collections::BTreeMap::new();
+    loop {
+        let open = context.recorder.with(crate::journal::RunState::open);
+        if open.is_empty() {
+            return Left::Nothing;
+        }
+        if context.recorder.check_fence().is_err() {
+            return Left::Fenced;
+        }
+        attempt += 1;
+        let hurried = tokio::select! {
+            biased;
+            () = wakes.signalled(2) => true,
+            () = round(context, &open, attempt, &mut errors) => false,
+        };
+        if hurried {
+            return hurry(context, wakes).await;
+        }
+        if context.recorder.with(|s| s.open().is_empty()) {
+            return Left::Nothing;
+        }
+        if context.recorder.now_us() > deadline {
+            stuck(context, &errors);
+            return Left::Stuck;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+type Errors = std::collections::BTreeMap<String, String>;
+
+/// One attempt at everything that is open. Nodes that went away in one step come
+/// back together; all else goes one by one, newest first.
+async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors: &mut Errors) {
+    let mut rest = open;
+    while let Some(first) = rest.first() {
+        let together = rest
+            .iter()
+            .take_while(|f| f.step == first.step && is_power(f) && is_power(first))
+            .count()
+            .max(1);
+        let (group, later) = rest.split_at(together);
+        rest = later;
+        for fault in group {
+            let started = Kind::RevertStarted { fault: fault.id.clone(), attempt };
+            // With a journal that cannot be written the undo goes on from memory.
+            context.recorder.observe(started);
+            if let Err(error) = steps::begin_revert(&context.for_step(fault), &fault.revert).await {
+                errors.insert(fault.id.0.clone(), error);
+            }
+        }
+        let attempts = group.iter().map(|fault| one(context, fault));
+        for (fault, error) in group.iter().zip(futures_util::future::join_all(attempts).await) {
+            if let Some(error) = error {
+                errors.insert(fault.id.0.clone(), error);
+            }
+        }
+    }
+}
+
+fn is_power(fault: &FaultRecord) -> bool {
+    matches!(fault.revert, Revert::NodePower { .. })
+}
+
+async fn one(context: &StepContext, fault: &FaultRecord) -> Option<String> {
+    let own = context.for_step(fault);
+    match tokio::time::timeout(ATTEMPT, steps::revert(&own, fault)).await {
+        Ok(Ok(closing)) => own.close(&fault.id, closing).await.err().map(|e| e.to_string()),
+        Ok(Err(error)) => Some(error),
+        Err(_) => Some(format!("not done within {ATTEMPT:?}; going on")),
+    }
+}
+
+/// The second signal: start every undo, look at none. The third: leave as it is.
+async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
+    let open = context.recorder.with(crate::journal::RunState::open);
+    let start_all = async {
+        for fault in &open {
+            context.recorder.observe(Kind::RevertStarted { fault: fault.id.clone(), attempt: 0 });
+            let own = context.for_step(fault);
+            let _ = steps::begin_revert(&own, &fault.revert).await;
+            if !fault.revert.is_destructive() {
+                if let Ok(Ok(closing)) = tokio::time::timeout(Duration::from_secs(3), steps::revert(&own, fault)).await {
+                    let _ = own.close(&fault.id, closing).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = wakes.signalled(3) => {}
+        () = start_all => {}
+    }
+    if context.recorder.with(|s| s.open().is_empty()) { Left::Nothing } else { Left::InAHurry }
+}
+
+fn stuck(context: &StepContext, errors: &Errors) {
+    for fault in context.recorder.with(crate::journal::RunState::open) {
+        context.recorder.observe(Kind::FaultStuck {
+            fault: fault.id.clone(),
+            why: errors.get(&fault.id.0).cloned().unwrap_or_else(|| "no attempt came to an end".into()),
+            commands: fault.revert.commands(),
+        });
+    }
+}

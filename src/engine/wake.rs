@@ -1,0 +1,110 @@
+//! What may interrupt a run, as one value that everybody can wait for. The first
+//! reason wins; signals are counted beyond it.
+
+use std::sync::Arc;
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::{event::{Kind, Wake}, journal::Recorder};
+
+/// The reasons, and how many signals came.
+#[derive(Clone, Debug)]
+pub struct Wakes {
+    reason: Arc<watch::Sender<Option<(Wake, String)>>>,
+    signals: Arc<watch::Sender<u32>>,
+    /// What `stop` asked for last.
+    stop: Arc<watch::Sender<String>>,
+}
+
+impl Default for Wakes {
+    fn default() -> Self {
+        Self {
+            reason: Arc::new(watch::channel(None).0),
+            signals: Arc::new(watch::channel(0).0),
+            stop: Arc::new(watch::channel(String::new()).0),
+        }
+    }
+}
+
+impl Wakes {
+    /// Gives a reason; a later one does not replace it.
+    pub fn wake(&self, why: Wake, detail: impl Into<String>) {
+        self.reason.send_if_modified(|reason| {
+            let first = reason.is_none();
+            if first {
+                *reason = Some((why, detail.into()));
+            }
+            first
+        });
+    }
+
+    /// Waits for a reason.
+    pub async fn woken(&self) -> (Wake, String) {
+        let mut reason = self.reason.subscribe();
+        match reason.wait_for(Option::is_some).await {
+            Ok(found) => found.clone().unwrap_or((Wake::Finished, String::new())),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The reason so far.
+    pub fn reason(&self) -> Option<(Wake, String)> {
+        self.reason.borrow().clone()
+    }
+
+    /// Waits until so many signals came.
+    pub async fn signalled(&self, times: u32) {
+        let mut signals = self.signals.subscribe();
+        if signals.wait_for(|n| *n >= times).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Signals so far.
+    pub fn signals(&self) -> u32 {
+        *self.signals.borrow()
+    }
+
+    /// Notes what `stop` asks for, and wakes.
+    pub fn stop(&self, recorder: &Recorder, by: &str, how: &str) {
+        let changed = self.stop.send_if_modified(|now| {
+            let changed = now != how;
+            how.clone_into(now);
+            changed
+        });
+        if changed {
+            recorder.observe(Kind::StopAsked { by: by.to_owned(), how: how.to_owned() });
+            self.wake(Wake::StopRequested, format!("{how}, asked by {by}"));
+        }
+    }
+
+    /// What `stop` asked for.
+    pub fn stop_how(&self) -> String {
+        self.stop.borrow().clone()
+    }
+
+    /// Listens for SIGINT, SIGTERM and SIGHUP.
+    pub fn listen(&self, tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>) -> std::io::Result<()> {
+        for (kind, name) in [
+            (SignalKind::interrupt(), "SIGINT"),
+            (SignalKind::terminate(), "SIGTERM"),
+            (SignalKind::hangup(), "SIGHUP"),
+        ] {
+            let mut stream = signal(kind)?;
+            let (wakes, recorder) = (self.clone(), Arc::clone(recorder));
+            tasks.spawn(async move {
+                while stream.recv().await.is_some() {
+                    wakes.signals.send_modify(|n| *n += 1);
+                    let count = wakes.signals();
+                    recorder.observe(Kind::SignalCaught { signal: name.to_owned(), count });
+                    wakes.wake(Wake::Signal, name);
+                }
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! While nodes are dark, asks the Eviction API with dryRun what it would do with
+//! each critical pod. The API checks the budget and changes nothing (correctness 4).
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use crate::{
+    event::Kind,
+    journal::Recorder,
+    kubernetes::objects::{Budget, Pod},
+    model::{Expectation, Plan, Revert, StepName},
+    world::{ApiCall, ApiError, World},
+};
+
+pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<Plan>) {
+    let mut asked: BTreeSet<StepName> = BTreeSet::new();
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for step in wanted(&plan) {
+            if !asked.contains(&step) && degraded(&recorder, &step) {
+                // The disruption controller follows the pods' readiness within moments.
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                ask(&world, &recorder, &plan, &step).await;
+                asked.insert(step);
+            }
+        }
+    }
+}
+
+/// The faults whose expectations ask for it.
+fn wanted(plan: &Plan) -> Vec<StepName> {
+    let faults: Vec<StepName> = plan.steps.iter().filter(|s| !s.nodes.is_empty()).map(|s| s.name.clone()).collect();
+    plan.expect
+        .iter()
+        .filter_map(|v| match serde_json::from_value(v.clone()) {
+            Ok(Expectation::Budgets(b)) if b.while_degraded.is_some() => Some(b.of),
+            _ => None,
+        })
+        .flat_map(|of| of.map_or_else(|| faults.clone(), |of| vec![of]))
+        .collect()
+}
+
+/// Every node of the step is seen as not Ready.
+fn degraded(recorder: &Recorder, step: &StepName) -> bool {
+    recorder.with(|state| {
+        let nodes: Vec<String> = state
+            .open_of(step)
+            .iter()
+            .filter_map(|f| match &f.revert {
+                Revert::NodePower { node, .. } => Some(node.name.clone()),
+                _ => None,
+            })
+            .collect();
+        !nodes.is_empty() && nodes.iter().all(|n| state.nodes.get(n).is_some_and(|v| v.ready != "True"))
+    })
+}
+
+async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
+    for namespace in &plan.namespaces {
+        let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+        let pods: Result<Vec<Pod>, _> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await;
+        for pod in pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && p.workload().is_some()) {
+            // The budget is read before and after: an answer between two states proves nothing.
+            for _ in 0..3 {
+                let Ok(before) = world.kube.list_as::<Budget>(&budgets).await else { break };
+                let (code, reason, message) = answer(world, &pod).await;
+                let Ok(after) = world.kube.list_as::<Budget>(&budgets).await else { break };
+                let expected = expect(&pod, &before);
+                if expected == expect(&pod, &after) {
+                    recorder.observe(event(step, &pod, code, reason, message, expected));
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn answer(world: &World, pod: &Pod) -> (u16, String, String) {
+    let call = ApiCall::evict(&pod.metadata.namespace, &pod.metadata.name, &pod.metadata.uid, true);
+    match world.kube.send(&call).await {
+        Ok(_) => (201, String::new(), String::new()),
+        Err(ApiError::Status { code, reason, message, causes, .. }) => {
+            let budget = causes.iter().any(|c| c == "DisruptionBudget");
+            (code, if budget { "DisruptionBudget".into() } else { reason }, message)
+        }
+        Err(error) => (0, String::new(), error.to_string()),
+    }
+}
+
+/// What the Eviction API must answer, by its own rules (correctness 3, 5; measured A2).
+fn expect(pod: &Pod, budgets: &[Budget]) -> (String, String) {
+    let mine: Vec<&Budget> = budgets
+        .iter()
+        .filter(|b| b.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels)))
+        .collect();
+    let names = mine.iter().map(|b| b.metadata.name.as_str()).collect::<Vec<_>>().join(", ");
+    let word = match mine[..] {
+        [] => "uncovered",
+        _ if matches!(pod.status.phase.as_str(), "Pending" | "Succeeded" | "Failed") => "allowed",
+        [budget] => {
+            let s = &budget.status;
+            if s.observed_generation < budget.metadata.generation {
+                "unsettled"
+            } else if pod.is_ready() {
+                if s.disruptions_allowed > 0 { "allowed" } else { "refused" }
+            } else if budget.spec.unhealthy_pod_eviction_policy.as_deref() == Some("AlwaysAllow")
+                || (s.current_healthy >= s.desired_healthy && s.desired_healthy > 0)
+                || s.disruptions_allowed > 0
+            {
+                "allowed"
+            } else {
+                "refused"
+            }
+        }
+        _ => "ambiguous",
+    };
+    (word.to_owned(), names)
+}
+
+fn event(step: &StepName, pod: &Pod, code: u16, reason: String, message: String, (expected, budget): (String, String)) -> Kind {
+    Kind::EvictionAnswered {
+        step: step.0.clone(),
+        namespace: pod.metadata.namespace.clone(),
+        pod: pod.metadata.name.clone(),
+        owner: pod.workload().map(|w| w.to_string()).unwrap_or_default(),
+        dry_run: true,
+        code,
+        reason,
+        message,
+        expected,
+        budget,
+    }
+}

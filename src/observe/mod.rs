@@ -1,0 +1,73 @@
+//! What happens meanwhile. Each observer turns a stream into events and decides
+//! nothing; the verdict reads them later. All of them say when they could not see.
+
+mod alerts;
+mod contact;
+mod evictions;
+mod objects;
+mod probes;
+mod watch;
+
+use std::sync::Arc;
+
+use crate::{
+    journal::Recorder,
+    model::{Expectation, Plan},
+    world::World,
+};
+
+pub use probes::Probes;
+
+/// Observers that run until they are dropped.
+#[derive(Debug)]
+pub struct Observers {
+    tasks: tokio::task::JoinSet<()>,
+    /// Probes have a thread of their own.
+    pub probes: Probes,
+}
+
+impl Observers {
+    /// Starts watching everything that the plan's expectations may ask about.
+    pub fn start(world: &Arc<World>, recorder: &Arc<Recorder>, plan: &Arc<Plan>, samples: &std::path::Path) -> Self {
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
+        tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder)));
+        for namespace in &plan.namespaces {
+            tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
+            tasks.spawn(objects::budgets(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
+            for resource in ["deployments", "statefulsets", "daemonsets"] {
+                tasks.spawn(objects::workloads(Arc::clone(world), Arc::clone(recorder), namespace.clone(), resource));
+            }
+        }
+        tasks.spawn(alerts::watch(Arc::clone(world), Arc::clone(recorder)));
+        if plan.expect.iter().any(asks_evictions) {
+            tasks.spawn(evictions::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
+        }
+        tasks.spawn(host_load(Arc::clone(recorder)));
+        Self {
+            tasks,
+            probes: Probes::start(&plan.probes, recorder, samples),
+        }
+    }
+
+    /// Stops all of them; probes close their last segments first.
+    pub async fn stop(mut self) {
+        self.probes.stop();
+        self.tasks.shutdown().await;
+    }
+}
+
+fn asks_evictions(value: &serde_json::Value) -> bool {
+    matches!(serde_json::from_value(value.clone()), Ok(Expectation::Budgets(b)) if b.while_degraded.is_some())
+}
+
+/// A busy runner measures itself: its load stands beside the results (correctness 30).
+async fn host_load(recorder: Arc<Recorder>) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    loop {
+        if let Some(one_minute) = std::fs::read_to_string("/proc/loadavg").ok().and_then(|t| t.split(' ').next()?.parse().ok()) {
+            recorder.observe(crate::event::Kind::HostLoad { one_minute, cores });
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    }
+}

@@ -1,0 +1,249 @@
+//! Probes: a fixed schedule that no slow answer delays, a new connection each
+//! time, failures counted at the time of the send (correctness 49). They have a
+//! thread and a runtime of their own, so that nothing else makes them late.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesOrdered};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::{sync::watch, time::MissedTickBehavior};
+
+use crate::{
+    event::{Kind, ProbeRun},
+    journal::Recorder,
+    model::{ProbeKind, ProbeSpec},
+    world::Program,
+};
+
+/// A segment is closed after this long: what a crash can lose of the samples.
+const SEGMENT: Duration = Duration::from_secs(1);
+
+/// Running probes.
+#[derive(Debug)]
+pub struct Probes {
+    stop: watch::Sender<bool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// One sample, as it stands in the samples file.
+#[derive(Serialize)]
+struct Sample {
+    sent_us: u64,
+    took_us: u64,
+    ok: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    error: String,
+    #[serde(skip)]
+    late: bool,
+}
+
+impl Probes {
+    /// Starts all probes.
+    pub fn start(specs: &[ProbeSpec], recorder: &Arc<Recorder>, samples: &Path) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (specs, recorder, samples) = (specs.to_vec(), Arc::clone(recorder), samples.to_owned());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let Ok(runtime) = runtime else { return };
+            runtime.block_on(async {
+                let probes = specs.into_iter().map(|spec| probe(spec, Arc::clone(&recorder), samples.clone(), stopped.clone()));
+                futures_util::future::join_all(probes).await;
+            });
+        });
+        Self {
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// Ends them; the last segments are closed when this returns.
+    pub fn stop(&mut self) {
+        let _ = self.stop.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn probe(spec: ProbeSpec, recorder: Arc<Recorder>, samples: PathBuf, mut stopped: watch::Receiver<bool>) {
+    let asker = Asker::new(&spec);
+    let mut tick = tokio::time::interval(spec.every.0);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut waiting = FuturesOrdered::new();
+    let mut segment = Segment::new(&spec.name, &samples, recorder.now_us());
+    let mut expected_us = 0;
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => break,
+            Some(sample) = waiting.next() => segment.take(sample, &recorder),
+            _ = tick.tick() => {
+                let sent_us = recorder.now_us();
+                let late = expected_us > 0 && sent_us > expected_us + spec.every.micros() / 2;
+                expected_us = sent_us + spec.every.micros();
+                waiting.push_back(ask(&asker, spec.timeout.0, sent_us, late, &recorder));
+            }
+        }
+        if recorder.now_us() - segment.began_us >= SEGMENT.as_micros() as u64 {
+            segment.close(&recorder);
+        }
+    }
+    segment.close(&recorder);
+}
+
+enum Asker {
+    Http(Box<reqwest::Client>, String, u16, String),
+    Tcp(String),
+    Exec(Program),
+}
+
+impl Asker {
+    fn new(spec: &ProbeSpec) -> Self {
+        match &spec.kind {
+            ProbeKind::Http { url, status, body } => {
+                // No connection is kept: keep-alive would hide a removed endpoint.
+                let client = reqwest::Client::builder()
+                    .pool_max_idle_per_host(0)
+                    .timeout(spec.timeout.0)
+                    .redirect(reqwest::redirect::Policy::none())
+                    .build()
+                    .expect("nothing in these settings can fail once a crypto provider is installed");
+                Self::Http(Box::new(client), url.clone(), *status, body.clone())
+            }
+            ProbeKind::Tcp { address } => Self::Tcp(address.clone()),
+            ProbeKind::Exec { argv } => Self::Exec(Program::new(argv.clone())),
+        }
+    }
+
+    async fn ask(&self, timeout: Duration) -> Result<(), String> {
+        match self {
+            Self::Http(client, url, status, body) => {
+                let answer = client.get(url).send().await.map_err(|e| short(&e))?;
+                let got = answer.status().as_u16();
+                let text = answer.text().await.map_err(|e| short(&e))?;
+                if got != *status {
+                    Err(format!("status {got}"))
+                } else if !text.contains(body.as_str()) {
+                    Err("another body".into())
+                } else {
+                    Ok(())
+                }
+            }
+            Self::Tcp(address) => tokio::net::TcpStream::connect(address).await.map(drop).map_err(|e| e.kind().to_string()),
+            Self::Exec(program) => program.run(timeout).await.map(drop).map_err(|e| e.to_string()),
+        }
+    }
+}
+
+fn short(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        "timeout".into()
+    } else if error.is_connect() {
+        "no connection".into()
+    } else {
+        "broken answer".into()
+    }
+}
+
+async fn ask(asker: &Asker, timeout: Duration, sent_us: u64, late: bool, recorder: &Recorder) -> Sample {
+    let answer = tokio::time::timeout(timeout, asker.ask(timeout)).await.unwrap_or_else(|_| Err("timeout".into()));
+    Sample {
+        sent_us,
+        took_us: recorder.now_us() - sent_us,
+        ok: answer.is_ok(),
+        error: answer.err().unwrap_or_default(),
+        late,
+    }
+}
+
+/// Samples on their way to the file, and their summary for the journal.
+struct Segment {
+    probe: String,
+    file: Option<File>,
+    offset: u64,
+    began_us: u64,
+    bytes: Vec<u8>,
+    runs: Vec<ProbeRun>,
+    max_us: u64,
+    late: u32,
+}
+
+impl Segment {
+    fn new(probe: &str, samples: &Path, now_us: u64) -> Self {
+        let name: String = probe.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(samples.join(format!("{name}.jsonl")));
+        Self {
+            probe: probe.to_owned(),
+            file: file.ok(),
+            offset: 0,
+            began_us: now_us,
+            bytes: vec![],
+            runs: vec![],
+            max_us: 0,
+            late: 0,
+        }
+    }
+
+    fn take(&mut self, sample: Sample, recorder: &Recorder) {
+        if let Ok(line) = serde_json::to_string(&sample) {
+            self.bytes.extend_from_slice(line.as_bytes());
+            self.bytes.push(b'\n');
+        }
+        self.max_us = self.max_us.max(sample.took_us);
+        self.late += u32::from(sample.late);
+        let flipped = self.runs.last().is_some_and(|last| last.ok != sample.ok);
+        match self.runs.last_mut() {
+            Some(last) if last.ok == sample.ok && last.error == sample.error => {
+                last.to_us = sample.sent_us;
+                last.n += 1;
+            }
+            _ => self.runs.push(ProbeRun {
+                from_us: sample.sent_us,
+                to_us: sample.sent_us,
+                n: 1,
+                ok: sample.ok,
+                error: sample.error,
+            }),
+        }
+        // A change is news: it is not held back.
+        if flipped {
+            self.close(recorder);
+        }
+    }
+
+    fn close(&mut self, recorder: &Recorder) {
+        self.began_us = recorder.now_us();
+        let (Some(first), Some(last)) = (self.runs.first(), self.runs.last()) else { return };
+        let (from_us, to_us) = (first.from_us, last.to_us);
+        let written = self.file.as_mut().map(|f| f.write_all(&self.bytes));
+        let end = self.offset + self.bytes.len() as u64;
+        let file = match written {
+            Some(Ok(())) => format!("{}.jsonl#{}-{end}", self.probe, self.offset),
+            _ => "lost: the samples file cannot be written".into(),
+        };
+        self.offset = end;
+        recorder.observe(Kind::ProbeSegment {
+            probe: self.probe.clone(),
+            file,
+            sha256: Sha256::digest(&self.bytes).iter().map(|b| format!("{b:02x}")).collect(),
+            from_us,
+            to_us,
+            n: self.runs.iter().map(|r| r.n).sum(),
+            failed: self.runs.iter().filter(|r| !r.ok).map(|r| r.n).sum(),
+            max_ms: self.max_us / 1000,
+            late: self.late,
+            runs: std::mem::take(&mut self.runs),
+        });
+        self.bytes.clear();
+        self.max_us = 0;
+        self.late = 0;
+    }
+}

@@ -1,0 +1,18 @@
+//! The story as JSON, and the schema of that.
+
+use serde_json::Value;
+
+use super::Story;
+
+/// The report for programs.
+pub fn json(story: &Story) -> String {
+    serde_json::to_string_pretty(story).unwrap_or_default() + "\n"
+}
+
+/// Its schema.
+pub fn schema() -> Value {
+    schemars::generate::SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Story>()
+        .to_value()
+}

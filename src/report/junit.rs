@@ -1,0 +1,52 @@
+//! JUnit: a case for each expectation and step. Inconclusive is an error and
+//! never skipped: CI must not be green on what was not proven.
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::Story;
+use crate::model::Outcome;
+
+/// The report for CI.
+pub fn junit(story: &Story) -> String {
+    let mut expectations = TestSuite::new("expectations");
+    for j in &story.judgements {
+        let mut status = match j.outcome {
+            Outcome::Pass => TestCaseStatus::success(),
+            Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            Outcome::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Error),
+            Outcome::Skipped | Outcome::Waived => TestCaseStatus::skipped(),
+        };
+        status.set_message(clean(&j.because));
+        let name = j.of.as_ref().map_or_else(|| j.expectation.clone(), |of| format!("{} [{of}]", j.expectation));
+        let mut case = TestCase::new(clean(&name), status);
+        case.set_classname(clean(&story.scenario));
+        expectations.add_test_case(case);
+    }
+    let mut steps = TestSuite::new("steps");
+    for s in &story.steps {
+        let mut status = match s.ok {
+            Some(true) => TestCaseStatus::success(),
+            Some(false) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            None => TestCaseStatus::non_success(NonSuccessKind::Error),
+        };
+        status.set_message(clean(&s.detail));
+        let mut case = TestCase::new(clean(&format!("{} [{}]", s.name, s.verb)), status);
+        case.set_classname(clean(&story.scenario));
+        case.set_time(std::time::Duration::from_secs_f64(s.seconds.unwrap_or(0.0).max(0.0)));
+        steps.add_test_case(case);
+    }
+    let mut undo = TestSuite::new("undo");
+    for u in &story.undo_log {
+        let mut status = if u.commands.is_empty() { TestCaseStatus::success() } else { TestCaseStatus::non_success(NonSuccessKind::Failure) };
+        status.set_message(clean(&u.evidence));
+        undo.add_test_case(TestCase::new(clean(&u.fault), status));
+    }
+    let mut report = Report::new(clean(&format!("drillmaster {}", story.run)));
+    report.add_test_suites([expectations, steps, undo]);
+    report.to_string().unwrap_or_default()
+}
+
+/// XML cannot hold control characters, not even escaped.
+fn clean(text: &str) -> String {
+    super::line::printable(text)
+}

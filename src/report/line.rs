@@ -1,0 +1,122 @@
+//! One plain line for an event: what a log shows, and what `replay` prints.
+
+use crate::{
+    event::{Event, Kind},
+    model::{FindingState, Outcome},
+};
+
+/// The line; none for events that only reports look at.
+pub fn line(event: &Event) -> Option<String> {
+    let text = describe(&event.event)?;
+    let text = printable(&text).replace(BREAK, "\n           ");
+    Some(format!("{:>8.1}s  {text}", event.t_us as f64 / 1e6))
+}
+
+/// Our own line break, told from one in a hostile name.
+const BREAK: char = '\u{e000}';
+
+/// Names from a cluster must not drive the terminal (correctness 82).
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn describe(kind: &Kind) -> Option<String> {
+    Some(match kind {
+        Kind::RunStarted { run_id, scenario, title, clusters, .. } => {
+            let context = clusters.first().map_or("", |c| c.context.as_str());
+            format!("run {run_id}: {scenario} on {context}: {title}")
+        }
+        Kind::SessionOpened { epoch, actor, pid, why } => format!("session {epoch} ({actor:?}, pid {pid}): {why}"),
+        Kind::PreflightDone { findings } => {
+            let bad: Vec<String> = findings
+                .iter()
+                .filter(|f| matches!(f.state, FindingState::Fail | FindingState::Unknown))
+                .map(|f| format!("{BREAK}{:?} {}: {}", f.state, f.check, f.observed))
+                .collect();
+            let good = findings.iter().filter(|f| f.state == FindingState::Pass).count();
+            format!("pre-flight: {good} of {} checks pass{}", findings.len(), bad.concat())
+        }
+        Kind::Armed { .. } => "armed: the baseline stands, the first act may come".into(),
+        Kind::RunWoken { why, detail } => format!("forward part over ({why:?}): {detail}"),
+        Kind::Judged { outcome, judgements } => {
+            let lines: Vec<String> = judgements.iter().map(|j| format!("{BREAK}{:<12} {} — {}", j.outcome.to_string(), j.expectation, j.because)).collect();
+            format!("VERDICT {outcome}{}", lines.concat())
+        }
+        Kind::RunEnded { exit, detail } => format!("ended with {}: {detail}", exit.code()),
+        Kind::LeftBehind { what, expires, .. } => format!("leaves behind: {what} (goes {expires})"),
+        Kind::StepStarted { step, verb, does, expected_us } => {
+            let expected = expected_us.map(|t| format!(" (expected within {:.0} s)", t as f64 / 1e6)).unwrap_or_default();
+            format!("▶ {step} [{verb}] {does}{expected}")
+        }
+        Kind::StepProgress { step, waiting_for, last_seen } => format!("  {step}: waiting for {waiting_for}; last seen: {last_seen}"),
+        Kind::StepFinished { step, ok, detail } => format!("{} {step}: {detail}", if *ok { "✔" } else { "✘" }),
+        Kind::FaultIntended { fault, target, .. } => format!("  intends {fault} ({target})"),
+        Kind::FaultApplied { fault, sent_us, acknowledged_us } => format!("  done {fault} (acknowledged after {:.2} s)", (acknowledged_us - sent_us) as f64 / 1e6),
+        Kind::FaultFailed { fault, error } => format!("  failed {fault}: {error}"),
+        Kind::RevertStarted { fault, attempt } => format!("  undoes {fault} (attempt {attempt})"),
+        Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
+        Kind::FaultReplaced { fault, evidence } => format!("  replaced {fault}: {evidence}"),
+        Kind::FaultLeft { fault, why } => format!("  left {fault}: {why}"),
+        Kind::FaultStuck { fault, why, commands } => {
+            let lines: Vec<String> = commands.iter().map(|c| format!("{BREAK}  {c}")).collect();
+            format!("  STUCK {fault}: {why}. By hand:{}", lines.concat())
+        }
+        Kind::ContactLost { why, .. } => format!("  the API server is out of sight: {why}"),
+        Kind::ContactRegained { blind_from_us, .. } => format!("  the API server is back in sight (blind since {:.1} s)", *blind_from_us as f64 / 1e6),
+        Kind::WatchGap { what, why, .. } => format!("  watch {what} broke: {why}"),
+        Kind::NodeSeen { node, zone, ready, unschedulable, taints, .. } => {
+            let cordoned = if *unschedulable { " cordoned" } else { "" };
+            let taints = if taints.is_empty() { String::new() } else { format!(" taints {}", taints.join(" ")) };
+            format!("  node {node} (zone {zone}) Ready={ready}{cordoned}{taints}")
+        }
+        Kind::NodeGone { node, .. } => format!("  node {node} is gone"),
+        Kind::PodSeen { pod, .. } => {
+            let state = if pod.terminating { "Terminating" } else if pod.ready { "Ready" } else { pod.phase.as_str() };
+            let why = if pod.disruption.is_empty() { String::new() } else { format!(" ({})", pod.disruption) };
+            format!("  pod {} {state} on {}{why}", pod.name, if pod.node.is_empty() { "no node" } else { &pod.node })
+        }
+        Kind::PodGone { name, .. } => format!("  pod {name} is gone"),
+        Kind::BudgetSeen { name, healthy, desired, allowed, .. } => format!("  budget {name}: {healthy} healthy, wants {desired}, allows {allowed}"),
+        Kind::EvictionAnswered { pod, dry_run, code, reason, .. } => format!("  eviction of {pod}{}: {code} {reason}", if *dry_run { " (dry run)" } else { "" }),
+        Kind::AlertSeen { source, name, labels, state, .. } => {
+            let node = labels.get("node").map(|n| format!(" for {n}")).unwrap_or_default();
+            format!("  alert {name}{node} {state} in {source}")
+        }
+        Kind::AlertGone { source, name, labels } => {
+            let node = labels.get("node").map(|n| format!(" for {n}")).unwrap_or_default();
+            format!("  alert {name}{node} gone from {source}")
+        }
+        Kind::SourceLost { source, why } => format!("  {source} is out of sight: {why}"),
+        Kind::SourceRegained { source, .. } => format!("  {source} is back in sight"),
+        Kind::ProbeSegment { probe, runs, .. } if runs.len() > 1 || runs.iter().any(|r| !r.ok) => {
+            let last = runs.last()?;
+            let word = if last.ok { "answers".to_owned() } else { format!("fails: {}", last.error) };
+            format!("  probe {probe} {word}")
+        }
+        Kind::GateOpened { step, prompt, .. } => format!("? {step}: {prompt} [y/N]"),
+        Kind::GateAnswered { step, approved, by } => format!("  gate {step}: {} by {by}", if *approved { "approved" } else { "refused" }),
+        Kind::Notified { to, what, ok, detail } => format!("  told {to}: {what}{}", if *ok { String::new() } else { format!(" — FAILED: {detail}") }),
+        Kind::StopAsked { by, how } => format!("■ stop ({how}) asked by {by}"),
+        Kind::SignalCaught { signal, count } => match count {
+            1 => format!("■ {signal}: stopping, putting everything back (again: without waiting; a third time: leave)"),
+            2 => format!("■ {signal}: putting back without waiting"),
+            _ => format!("■ {signal}: leaving; finish with `drillmaster recover`"),
+        },
+        Kind::AbortTriggered { condition, detail } => format!("■ abort condition {condition}: {detail}"),
+        Kind::MirrorFailed { why } => format!("  the run record in the cluster could not be written: {why}"),
+        Kind::LeaseTrouble { why } => format!("  lease: {why}"),
+        Kind::Noted { text } => format!("  {text}"),
+        Kind::StrayLines { count, .. } => format!("  {count} line(s) of a session without the wheel left out"),
+        _ => return None,
+    })
+}
+
+/// A word's colour is its meaning.
+pub(super) fn colour(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "\u{1b}[32m",
+        Outcome::Fail => "\u{1b}[31m",
+        Outcome::Inconclusive => "\u{1b}[33m",
+        Outcome::Skipped | Outcome::Waived => "\u{1b}[2m",
+    }
+}

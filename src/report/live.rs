@@ -1,0 +1,145 @@
+//! The run as it happens, on standard error: one plain line for each event, and
+//! on a terminal a few status lines below them.
+
+use std::{io::IsTerminal, sync::Arc, time::Duration};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::line;
+use crate::{
+    event::{Event, Kind},
+    journal::{Recorder, RunState},
+};
+
+/// How to show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// For people.
+    Human,
+    /// The journal's lines on standard output.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// Shows a run until its recorder is gone or its last event came. Runs on a
+/// thread of its own: a slow terminal must not slow the drill.
+pub fn live(recorder: &Arc<Recorder>, display: Display) -> std::thread::JoinHandle<()> {
+    let mut events = recorder.subscribe();
+    let weak = Arc::downgrade(recorder);
+    std::thread::spawn(move || {
+        let mut screen = Screen::new(display);
+        loop {
+            match events.try_recv() {
+                Ok(event) => {
+                    screen.show(&event);
+                    if matches!(event.event, Kind::RunEnded { .. }) {
+                        break;
+                    }
+                }
+                Err(tokio::sync::broadcast::error::TryRecvError::Lagged(n)) => screen.note(&format!("{n} events not shown; the journal has them")),
+                Err(tokio::sync::broadcast::error::TryRecvError::Closed) => break,
+                Err(tokio::sync::broadcast::error::TryRecvError::Empty) => {
+                    if let Some(recorder) = weak.upgrade() {
+                        let now = recorder.now_us();
+                        screen.status(|| recorder.with(|s| status(s, now)));
+                    }
+                    std::thread::park_timeout(Duration::from_millis(50));
+                }
+            }
+        }
+        screen.end();
+    })
+}
+
+struct Screen {
+    display: Display,
+    bars: Option<(MultiProgress, Vec<ProgressBar>)>,
+    step: String,
+    waiting: String,
+}
+
+impl Screen {
+    fn new(display: Display) -> Self {
+        let terminal = display == Display::Human && std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+        let bars = terminal.then(|| {
+            let multi = MultiProgress::new();
+            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let lines = (0..5).map(|_| multi.add(ProgressBar::new_spinner().with_style(style.clone()))).collect();
+            (multi, lines)
+        });
+        Self { display, bars, step: String::new(), waiting: String::new() }
+    }
+
+    #[expect(clippy::print_stdout, reason = "--output json: the journal is the data")]
+    fn show(&mut self, event: &Event) {
+        match &event.event {
+            Kind::StepStarted { step, verb, .. } => {
+                self.step = format!("{step} [{verb}]");
+                self.waiting.clear();
+            }
+            Kind::StepProgress { waiting_for, last_seen, .. } => self.waiting = format!("{waiting_for}: {last_seen}"),
+            _ => {}
+        }
+        if self.display == Display::Json {
+            if let Ok(text) = serde_json::to_string(event) {
+                println!("{text}");
+            }
+        } else if let Some(text) = line(event).filter(|_| self.display == Display::Human) {
+            self.note(&text);
+        }
+    }
+
+    #[expect(clippy::print_stderr, reason = "the live log is talk, not data")]
+    fn note(&self, text: &str) {
+        match &self.bars {
+            Some((multi, _)) => drop(multi.println(text)),
+            None if self.display == Display::Human => eprintln!("{text}"),
+            None => {}
+        }
+    }
+
+    fn status(&self, lines: impl FnOnce() -> Vec<String>) {
+        if let Some((_, bars)) = &self.bars {
+            let mut all = vec![format!("── {}", self.step), format!("   waiting for {}", if self.waiting.is_empty() { "–" } else { &self.waiting })];
+            all.extend(lines());
+            for (bar, text) in bars.iter().zip(all) {
+                bar.set_message(super::line::printable(&text));
+                bar.tick();
+            }
+        }
+    }
+
+    fn end(&self) {
+        if let Some((_, bars)) = &self.bars {
+            bars.iter().for_each(ProgressBar::finish_and_clear);
+        }
+    }
+}
+
+/// Nodes by zone, ready pods, probes and alerts, as last seen.
+fn status(state: &RunState, now_us: u64) -> Vec<String> {
+    let mut zones: std::collections::BTreeMap<&str, (u32, u32)> = std::collections::BTreeMap::new();
+    for node in state.nodes.values() {
+        let entry = zones.entry(if node.zone.is_empty() { "–" } else { &node.zone }).or_default();
+        entry.1 += 1;
+        entry.0 += u32::from(node.ready == "True");
+    }
+    let nodes: Vec<String> = zones.iter().map(|(zone, (ready, all))| format!("{zone} {ready}/{all}")).collect();
+    let pods: Vec<String> = state.wanted.iter().map(|((ns, w), n)| format!("{w} {}/{n}", state.ready(ns, w))).collect();
+    let probes: Vec<String> = state
+        .probes
+        .iter()
+        .map(|(name, p)| match (p.up_since, p.down_since) {
+            (_, Some(since)) => format!("{name} DOWN {:.0} s", now_us.saturating_sub(since) as f64 / 1e6),
+            (Some(_), None) => format!("{name} up"),
+            _ => format!("{name} …"),
+        })
+        .collect();
+    let firing = state.alerts.iter().filter(|((source, ..), s)| source.starts_with("alertmanager") && *s == "active").count();
+    vec![
+        format!("   nodes {}   pods {}", nodes.join("  "), pods.join("  ")),
+        format!("   probes {}   alerts received {firing}", probes.join("  ")),
+        format!("   {:.0} s{}", now_us as f64 / 1e6, if state.blind_since.is_some() { "   API SERVER OUT OF SIGHT" } else { "" }),
+    ]
+}

@@ -1,0 +1,110 @@
+//! The after-action report as Markdown.
+
+use std::fmt::Write;
+
+use super::Story;
+use crate::model::FindingState;
+
+/// The report.
+pub fn markdown(story: &Story) -> String {
+    let mut out = String::new();
+    let w = &mut out;
+    let verdict = story.outcome.map_or_else(|| "NOT JUDGED".to_owned(), |o| o.to_string());
+    let _ = writeln!(w, "# After-action report: {}\n", text(&story.title));
+    let code = story.exit.map_or_else(|| "not ended".into(), |e| e.code().to_string());
+    let _ = writeln!(w, "**{verdict}** (exit {code}): {}\n", text(&story.ending));
+    let _ = writeln!(w, "> {}\n", text(&story.hypothesis.replace('\n', " ")));
+    let _ = writeln!(w, "| | |\n|---|---|");
+    for (key, value) in identification(story) {
+        let _ = writeln!(w, "| {key} | {} |", text(&value));
+    }
+    list(w, "What restricts the result", &story.caveats);
+    let _ = writeln!(w, "\n## Verdict by expectation\n\n| result | expectation | fault | because |\n|---|---|---|---|");
+    for j in &story.judgements {
+        let _ = writeln!(w, "| **{}** | {} | {} | {} |", j.outcome, text(&j.expectation), text(j.of.as_deref().unwrap_or("")), text(&j.because));
+    }
+    let _ = writeln!(w, "\n## Recovery times\n");
+    for r in &story.recoveries {
+        let phases: Vec<String> = r.phases.iter().map(|p| format!("{} {:.1} s", text(&p.name), p.at_us as f64 / 1e6)).collect();
+        let _ = writeln!(w, "- **{}** after *{}*: {}", text(&r.probe), text(&r.of), phases.join(" → "));
+    }
+    list(w, "Expected beforehand", &story.predictions);
+    let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
+    for s in &story.steps {
+        let took = s.seconds.map_or("–".into(), |t| format!("{t:.1} s"));
+        let mark = match s.ok { Some(true) => "ok", Some(false) => "FAILED", None => "did not end" };
+        let _ = writeln!(w, "| {:.1} s | {} ({}) | {took} | {mark}: {} |", s.at, text(&s.name), s.verb, text(&s.detail));
+    }
+    let _ = writeln!(w, "\n## Return to normal\n\n| fault | target | state | evidence |\n|---|---|---|---|");
+    for u in &story.undo_log {
+        let _ = writeln!(w, "| {} | {} | {} | {} |", text(&u.fault), text(&u.target), u.state, text(&u.evidence));
+    }
+    for u in story.undo_log.iter().filter(|u| !u.commands.is_empty()) {
+        let _ = writeln!(w, "\nBy hand, for {}:\n\n```sh\n{}\n```", text(&u.fault), u.commands.join("\n").replace("```", ""));
+    }
+    let _ = writeln!(w, "\n## Left behind\n");
+    for l in &story.leftovers {
+        let _ = writeln!(w, "- {} (goes {}): `{}`", text(&l.what), text(&l.expires), l.remove_with.replace('`', ""));
+    }
+    let _ = writeln!(w, "\n## Pre-flight\n\n| result | check | observed |\n|---|---|---|");
+    for f in &story.findings {
+        let state = match f.state { FindingState::Pass => "pass", FindingState::Fail => "**FAIL**", FindingState::Unknown => "**UNKNOWN**", FindingState::Skip => "skip" };
+        let _ = writeln!(w, "| {state} | {} | {} |", f.check, text(&f.observed));
+    }
+    list(w, "Deviations", &story.deviations);
+    list(w, "Intervals without sight", &story.blind);
+    list(w, "Alerts that nobody expected", &story.unexpected_alerts);
+    out
+}
+
+fn identification(story: &Story) -> Vec<(&'static str, String)> {
+    vec![
+        ("Run", story.run.clone()),
+        ("Scenario", format!("{} (sha256 {})", story.scenario, story.scenario_hash)),
+        ("Plan hash", story.plan_hash.clone()),
+        ("Cluster", story.cluster.clone()),
+        ("Operator", story.operator.clone()),
+        ("Tool", story.tool.clone()),
+        ("Started (UTC)", story.started.clone()),
+        ("Ended (UTC)", format!("{} ({:.0} s)", story.ended, story.seconds)),
+    ]
+}
+
+fn list(out: &mut String, title: &str, lines: &[String]) {
+    let _ = writeln!(out, "\n## {title}\n");
+    if lines.is_empty() {
+        let _ = writeln!(out, "None.");
+    }
+    for line in lines {
+        let _ = writeln!(out, "- {}", text(line));
+    }
+}
+
+/// Text from a cluster as text: it makes no table cell, link, image or HTML.
+fn text(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            '|' | '`' | '*' | '[' | ']' | '\\' | '!' | '#' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_is_inert() {
+        assert_eq!(text("<img src=x>|[a](b)\n# h"), r"&lt;img src=x&gt;\|\[a\](b) \# h");
+    }
+}

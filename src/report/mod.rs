@@ -1,0 +1,36 @@
+//! How it is told: everything here is a function of the journal's events and
+//! never asks a cluster. [`Story`] is the one model; each format is one view of it.
+
+mod html;
+mod json;
+mod junit;
+mod line;
+mod live;
+mod markdown;
+mod story;
+mod summary;
+mod svg;
+
+pub use html::html;
+pub use json::{json, schema};
+pub use junit::junit;
+pub use line::line;
+pub use live::{Display, live};
+pub use markdown::markdown;
+pub use story::{Story, tell};
+pub use summary::summary;
+
+use crate::{event::Event, journal::RunDir};
+
+/// Writes every report of a run into its directory. A report that cannot be
+/// written is an error; the others are written all the same.
+pub fn write_all(dir: &RunDir, events: &[Event]) -> std::io::Result<()> {
+    let story = tell(events);
+    let results = [
+        dir.write("report.json", json(&story).as_bytes()),
+        dir.write("report.md", markdown(&story).as_bytes()),
+        dir.write("report.html", html(&story, events).as_bytes()),
+        dir.write("junit.xml", junit(&story).as_bytes()),
+    ];
+    results.into_iter().collect()
+}

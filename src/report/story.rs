@@ -1,0 +1,320 @@
+//! A run as a story: what every format tells, worked out once.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    event::{Actor, Event, Kind},
+    journal::FaultState,
+    model::{Exit, Expectation, Finding, Judgement, Outcome},
+    verdict::{History, Phase, judge, phases},
+};
+
+/// A run, for telling.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Story {
+    /// Version of this shape.
+    pub schema_version: String,
+    /// The run's id.
+    pub run: String,
+    /// Scenario.
+    pub scenario: String,
+    /// Title.
+    pub title: String,
+    /// Hypothesis.
+    pub hypothesis: String,
+    /// Version of the program.
+    pub tool: String,
+    /// SHA-256 of the scenario.
+    pub scenario_hash: String,
+    /// Hash of the plan.
+    pub plan_hash: String,
+    /// Context, server, version and UID.
+    pub cluster: String,
+    /// `kind` or `other`.
+    pub flavour: String,
+    /// Who ran it, and where.
+    pub operator: String,
+    /// Start, UTC.
+    pub started: String,
+    /// End, UTC.
+    pub ended: String,
+    /// Seconds from start to end.
+    pub seconds: f64,
+    /// Verdict.
+    pub outcome: Option<Outcome>,
+    /// How the run ended.
+    pub exit: Option<Exit>,
+    /// In words.
+    pub ending: String,
+    /// What restricts the result.
+    pub caveats: Vec<String>,
+    /// Judgements.
+    pub judgements: Vec<Judgement>,
+    /// Recovery times in phases.
+    pub recoveries: Vec<Recovery>,
+    /// Steps.
+    pub steps: Vec<StepLine>,
+    /// Pre-flight.
+    pub findings: Vec<Finding>,
+    /// What was done and undone.
+    pub undo_log: Vec<UndoLine>,
+    /// What stays behind.
+    pub leftovers: Vec<Leftover>,
+    /// Intervals without sight.
+    pub blind: Vec<String>,
+    /// Alerts that nobody expected.
+    pub unexpected_alerts: Vec<String>,
+    /// Deviations: signals, stops, gates, take-overs, troubles.
+    pub deviations: Vec<String>,
+    /// Predicted beside measured.
+    pub predictions: Vec<String>,
+    /// Permissions, hashes and counts for the evidence annex.
+    pub evidence: BTreeMap<String, String>,
+}
+
+/// The recovery of one service after one fault.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Recovery {
+    /// The service.
+    pub probe: String,
+    /// The fault.
+    pub of: String,
+    /// Its phases.
+    pub phases: Vec<Phase>,
+}
+
+/// One step.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepLine {
+    /// Name.
+    pub name: String,
+    /// Verb.
+    pub verb: String,
+    /// Seconds after the start of the run.
+    pub at: f64,
+    /// How long it took.
+    pub seconds: Option<f64>,
+    /// Whether it did what it should; none while it had not ended.
+    pub ok: Option<bool>,
+    /// What it said.
+    pub detail: String,
+}
+
+/// One fault and its undo.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct UndoLine {
+    /// The fault.
+    pub fault: String,
+    /// What was changed.
+    pub target: String,
+    /// Where it stands.
+    pub state: String,
+    /// Seconds after the start of the run.
+    pub at: Option<f64>,
+    /// What was seen.
+    pub evidence: String,
+    /// What a person types to do it by hand.
+    pub commands: Vec<String>,
+}
+
+/// Something that stays behind.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Leftover {
+    /// What.
+    pub what: String,
+    /// How to remove it.
+    pub remove_with: String,
+    /// When it goes by itself.
+    pub expires: String,
+}
+
+/// Tells a journal.
+pub fn tell(events: &[Event]) -> Story {
+    let history = History::of(events);
+    let mut story = Story {
+        schema_version: "1.0".into(),
+        ..Story::default()
+    };
+    for event in events {
+        take(&mut story, event);
+    }
+    if let (Some(first), Some(last)) = (events.first(), events.last()) {
+        story.started = first.at.to_string();
+        story.ended = last.at.to_string();
+        story.seconds = last.t_us as f64 / 1e6;
+    }
+    if story.judgements.is_empty() {
+        story.judgements = judge(events).judgements;
+    }
+    if let Some(plan) = &history.state.plan {
+        story.hypothesis.clone_from(&plan.hypothesis);
+        story.recoveries = recoveries(&history);
+        story.predictions = plan
+            .predictions
+            .iter()
+            .filter(|p| !p.to.0.is_zero())
+            .map(|p| format!("{}: {} — predicted {} to {} after the fault ({})", p.of, p.what, p.from, p.to, p.because))
+            .collect();
+        story.unexpected_alerts = unexpected(&history);
+    }
+    story.undo_log = undo_log(&history);
+    story.blind = history
+        .blind
+        .iter()
+        .filter(|(from, to)| to - from > 1_500_000)
+        .map(|(from, to)| format!("API server, {:.1} s to {:.1} s", *from as f64 / 1e6, *to as f64 / 1e6))
+        .collect();
+    for (source, list) in &history.source_blind {
+        story.blind.extend(list.iter().map(|(from, to)| {
+            let to = if *to == u64::MAX { "the end".into() } else { format!("{:.1} s", *to as f64 / 1e6) };
+            format!("{source}, {:.1} s to {to}", *from as f64 / 1e6)
+        }));
+    }
+    caveats(&mut story, &history);
+    story.evidence.insert("journal events".into(), events.len().to_string());
+    story
+}
+
+fn take(story: &mut Story, event: &Event) {
+    let at = event.t_us as f64 / 1e6;
+    match &event.event {
+        Kind::RunStarted { run_id, tool, scenario, title, scenario_hash, plan_hash, clusters, operator, host, .. } => {
+            story.run.clone_from(run_id);
+            story.tool.clone_from(tool);
+            story.scenario.clone_from(scenario);
+            story.title.clone_from(title);
+            story.scenario_hash.clone_from(scenario_hash);
+            story.plan_hash.clone_from(plan_hash);
+            story.operator = format!("{operator} on {host}");
+            if let Some(c) = clusters.first() {
+                story.cluster = format!("{} ({}, Kubernetes {}, kube-system {})", c.context, c.server, c.version, c.uid);
+                story.flavour.clone_from(&c.flavour);
+            }
+        }
+        Kind::SessionOpened { actor, why, epoch, .. } if *actor != Actor::Runner => {
+            story.deviations.push(format!("{at:.1} s: session {epoch} ({actor:?}) took over: {why}"));
+        }
+        Kind::PreflightDone { findings } => story.findings.extend(findings.clone()),
+        Kind::StepStarted { step, verb, .. } => story.steps.push(StepLine {
+            name: step.0.clone(),
+            verb: verb.clone(),
+            at,
+            seconds: None,
+            ok: None,
+            detail: String::new(),
+        }),
+        Kind::StepFinished { step, ok, detail } => {
+            if let Some(line) = story.steps.iter_mut().rev().find(|s| s.name == step.0) {
+                line.seconds = Some(at - line.at);
+                line.ok = Some(*ok);
+                line.detail.clone_from(detail);
+            }
+        }
+        Kind::Judged { outcome, judgements } => {
+            story.outcome = Some(*outcome);
+            story.judgements.clone_from(judgements);
+        }
+        Kind::RunEnded { exit, detail } => {
+            story.exit = Some(*exit);
+            story.ending.clone_from(detail);
+        }
+        Kind::LeftBehind { what, remove_with, expires } => story.leftovers.push(Leftover {
+            what: what.clone(),
+            remove_with: remove_with.clone(),
+            expires: expires.clone(),
+        }),
+        Kind::SignalCaught { signal, count } => story.deviations.push(format!("{at:.1} s: {signal} ({count})")),
+        Kind::StopAsked { by, how } => story.deviations.push(format!("{at:.1} s: stop ({how}) asked by {by}")),
+        Kind::AbortTriggered { condition, detail } => story.deviations.push(format!("{at:.1} s: abort condition `{condition}`: {detail}")),
+        Kind::GateAnswered { step, approved, by } => {
+            let word = if *approved { "approved" } else { "refused" };
+            story.deviations.push(format!("{at:.1} s: gate `{step}` {word} by {by}"));
+        }
+        Kind::MirrorFailed { why } => story.deviations.push(format!("{at:.1} s: the run record in the cluster could not be written: {why}")),
+        Kind::LeaseTrouble { why } => story.deviations.push(format!("{at:.1} s: lease: {why}")),
+        Kind::StrayLines { count, .. } => story.deviations.push(format!("{at:.1} s: {count} journal line(s) of a session that had lost the wheel were left out")),
+        Kind::Noted { text } => story.deviations.push(format!("{at:.1} s: {text}")),
+        _ => {}
+    }
+}
+
+fn recoveries(history: &History) -> Vec<Recovery> {
+    let Some(plan) = &history.state.plan else { return vec![] };
+    plan.expect
+        .iter()
+        .filter_map(|v| match serde_json::from_value(v.clone()) {
+            Ok(Expectation::Service(s)) => Some(s),
+            _ => None,
+        })
+        .map(|s| Recovery {
+            of: history.fault_step(s.of.as_ref()).map(|n| n.0).unwrap_or_default(),
+            phases: phases(&s.probe, s.of.as_ref(), history),
+            probe: s.probe,
+        })
+        .filter(|r| !r.phases.is_empty())
+        .collect()
+}
+
+fn undo_log(history: &History) -> Vec<UndoLine> {
+    history
+        .state
+        .faults
+        .iter()
+        .map(|f| UndoLine {
+            fault: f.id.0.clone(),
+            target: f.target.clone(),
+            state: match f.state {
+                FaultState::Reverted => "put back",
+                FaultState::Replaced => "replaced by its like",
+                FaultState::Left => "left: changed by others",
+                FaultState::Stuck => "STUCK: a human is needed",
+                _ => "OPEN",
+            }
+            .into(),
+            at: f.closed.as_ref().map(|(t, _)| *t as f64 / 1e6),
+            evidence: f.closed.as_ref().map(|(_, e)| e.clone()).unwrap_or_default(),
+            commands: if f.state.is_open() { f.revert.commands() } else { vec![] },
+        })
+        .collect()
+}
+
+fn unexpected(history: &History) -> Vec<String> {
+    let Some(plan) = &history.state.plan else { return vec![] };
+    let expected: Vec<String> = plan
+        .expect
+        .iter()
+        .filter_map(|v| v.pointer("/alert/name").and_then(|n| n.as_str()).map(str::to_owned))
+        .collect();
+    let t0 = history.state.faults.iter().filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
+    let mut names: Vec<String> = history
+        .alerts
+        .iter()
+        .filter(|a| a.at >= t0 && a.source.starts_with("alertmanager") && !a.state.is_empty() && !expected.contains(&a.name))
+        .map(|a| {
+            let labels: Vec<String> = a.labels.iter().filter(|(k, _)| *k != "alertname").map(|(k, v)| format!("{k}={v}")).collect();
+            format!("{} ({})", a.name, labels.join(", "))
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn caveats(story: &mut Story, history: &History) {
+    if story.flavour == "kind" {
+        story.caveats.push("kind: all nodes share one machine, kernel and disk. RTO not transferable to other clusters.".into());
+    }
+    let short = history.state.plan.iter().flat_map(|p| &p.predictions).any(|p| p.because.contains("clocks of the bindings"));
+    if short {
+        story.caveats.push("The node controller's clocks are not Kubernetes' defaults here. RTO not transferable.".into());
+    }
+    if !story.blind.is_empty() {
+        story.caveats.push("There were intervals without sight; what falls into them is not claimed.".into());
+    }
+}

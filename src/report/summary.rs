@@ -1,0 +1,38 @@
+//! The end of a run on a terminal.
+
+use std::fmt::Write;
+
+use super::{Story, line::{colour, printable}};
+
+/// The summary; colours only where they are wanted.
+pub fn summary(story: &Story, colours: bool) -> String {
+    let mut out = String::new();
+    let w = &mut out;
+    let _ = writeln!(w, "\n{} on {}", story.title, story.cluster);
+    for j in &story.judgements {
+        let (on, off) = if colours { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
+        let of = j.of.as_ref().map(|o| format!(" [{o}]")).unwrap_or_default();
+        let _ = writeln!(w, "  {on}{:<12}{off} {}{of}\n               {}", j.outcome.to_string(), j.expectation, j.because);
+    }
+    for r in &story.recoveries {
+        let phases: Vec<String> = r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
+        let _ = writeln!(w, "  {} after `{}`: {}", r.probe, r.of, phases.join(" → "));
+    }
+    let open: Vec<_> = story.undo_log.iter().filter(|u| !u.commands.is_empty()).collect();
+    let _ = writeln!(w, "  undo         {} of {} faults put back or settled", story.undo_log.len() - open.len(), story.undo_log.len());
+    for u in &open {
+        let _ = writeln!(w, "  OPEN         {} ({}): {}", u.fault, u.target, u.evidence);
+        for command in &u.commands {
+            let _ = writeln!(w, "               {command}");
+        }
+    }
+    for l in &story.leftovers {
+        let _ = writeln!(w, "  left behind  {} (goes {}): {}", l.what, l.expires, l.remove_with);
+    }
+    for c in &story.caveats {
+        let _ = writeln!(w, "  note         {c}");
+    }
+    let code = story.exit.map_or_else(|| "not ended".to_owned(), |e| format!("exit {}", e.code()));
+    let _ = writeln!(w, "\n{code}: {} ({:.0} s)", story.ending, story.seconds);
+    out.lines().map(|l| if colours { l.to_owned() } else { printable(l) }).collect::<Vec<_>>().join("\n") + "\n"
+}

@@ -1,0 +1,286 @@
+//! The journal laid out by time: series of what was seen, and the intervals in
+//! which nothing was.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{
+    event::{Event, Kind, ProbeRun},
+    journal::RunState,
+    model::{Revert, StepName},
+};
+
+/// Values over time, each from its instant on.
+#[derive(Clone, Debug, Default)]
+pub struct Series(pub Vec<(u64, i64)>);
+
+impl Series {
+    fn push(&mut self, at: u64, value: i64) {
+        if self.0.last().is_none_or(|(_, last)| *last != value) {
+            self.0.push((at, value));
+        }
+    }
+
+    /// The value at an instant.
+    pub fn at(&self, us: u64) -> Option<i64> {
+        self.0.iter().rev().find(|(t, _)| *t <= us).map(|(_, v)| *v)
+    }
+
+    /// The least value in an interval.
+    pub fn min(&self, from: u64, to: u64) -> Option<i64> {
+        let inside = self.0.iter().filter(|(t, _)| *t > from && *t <= to).map(|(_, v)| *v);
+        inside.chain(self.at(from)).min()
+    }
+
+    /// The first instant from `from` on at which the value is at least `wanted`
+    /// and stays so for `hold`, or up to `to`.
+    pub fn reaches(&self, wanted: i64, from: u64, to: u64, hold: u64) -> Option<u64> {
+        let mut since = self.at(from).filter(|v| *v >= wanted).map(|_| from);
+        for (t, value) in self.0.iter().filter(|(t, _)| *t > from && *t <= to) {
+            match (since, *value >= wanted) {
+                (Some(start), false) if t - start >= hold => return Some(start),
+                (_, false) => since = None,
+                (None, true) => since = Some(*t),
+                (Some(_), true) => {}
+            }
+        }
+        since
+    }
+}
+
+/// An alert as seen at an instant; `state` is empty when it was gone.
+#[derive(Clone, Debug)]
+pub struct AlertPoint {
+    /// When.
+    pub at: u64,
+    /// prometheus, alertmanager-0 …
+    pub source: String,
+    /// alertname
+    pub name: String,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// State, empty when gone.
+    pub state: String,
+    /// Since when, by its source.
+    pub since: Option<Timestamp>,
+    /// Receivers.
+    pub receivers: Vec<String>,
+    /// Silences and inhibitions.
+    pub suppressed_by: Vec<String>,
+}
+
+/// The journal by time.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The fold of all events.
+    pub state: RunState,
+    /// Ready pods by namespace and workload; pods on nodes that the drill took
+    /// away do not count, whatever the API still believes (correctness 21).
+    pub ready: BTreeMap<(String, String), Series>,
+    /// Nodes: 1 Ready, 0 not.
+    pub nodes: BTreeMap<String, Series>,
+    /// Probe samples.
+    pub probes: BTreeMap<String, Vec<ProbeRun>>,
+    /// Alerts.
+    pub alerts: Vec<AlertPoint>,
+    /// Budgets: healthy and desired.
+    pub budgets: BTreeMap<(String, String), (Series, Series)>,
+    /// Intervals without contact to the API server.
+    pub blind: Vec<(u64, u64)>,
+    /// The same of other sources.
+    pub source_blind: BTreeMap<String, Vec<(u64, u64)>>,
+    /// Steps: started, finished.
+    pub steps: BTreeMap<StepName, (u64, Option<u64>, bool)>,
+    /// Eviction answers, with their time.
+    pub evictions: Vec<(u64, Kind)>,
+    /// Wall time of t = 0.
+    pub zero: Option<Timestamp>,
+    /// Time of the last event.
+    pub end_us: u64,
+}
+
+impl History {
+    /// Lays out a journal.
+    pub fn of(events: &[Event]) -> Self {
+        let mut history = Self::default();
+        let mut session = 0;
+        for event in events {
+            let before = history.end_us;
+            if event.epoch != session && session != 0 {
+                // Nobody was looking between the two sessions.
+                history.blind.push((before, event.t_us));
+            }
+            session = event.epoch;
+            let _ = history.state.take(event);
+            history.take(event);
+            history.end_us = event.t_us;
+        }
+        if let Some(since) = history.state.blind_since {
+            history.blind.push((since, history.end_us));
+        }
+        history
+    }
+
+    fn take(&mut self, event: &Event) {
+        let t = event.t_us;
+        match &event.event {
+            Kind::RunStarted { .. } => {
+                self.zero = event.at.checked_sub(jiff::SignedDuration::from_micros(i64::try_from(t).unwrap_or(0))).ok();
+            }
+            Kind::StepStarted { step, .. } => {
+                self.steps.insert(step.clone(), (t, None, false));
+            }
+            Kind::StepFinished { step, ok, .. } => {
+                if let Some(entry) = self.steps.get_mut(step) {
+                    (entry.1, entry.2) = (Some(t), *ok);
+                }
+            }
+            Kind::NodeSeen { node, ready, .. } => {
+                self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
+            }
+            Kind::NodeGone { node, .. } => self.nodes.entry(node.clone()).or_default().push(t, 0),
+            Kind::PodSeen { .. } | Kind::PodGone { .. } => self.count(t),
+            Kind::FaultApplied { .. } | Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } => self.count(t),
+            Kind::BudgetSeen { namespace, name, healthy, desired, current: true, .. } => {
+                let entry = self.budgets.entry((namespace.clone(), name.clone())).or_default();
+                entry.0.push(t, *healthy);
+                entry.1.push(t, *desired);
+            }
+            Kind::EvictionAnswered { .. } => self.evictions.push((t, event.event.clone())),
+            Kind::ProbeSegment { probe, runs, .. } => self.probes.entry(probe.clone()).or_default().extend(runs.iter().cloned()),
+            Kind::AlertSeen { source, name, labels, state, since, receivers, suppressed_by } => self.alerts.push(AlertPoint {
+                at: t,
+                source: source.clone(),
+                name: name.clone(),
+                labels: labels.clone(),
+                state: state.clone(),
+                since: *since,
+                receivers: receivers.clone(),
+                suppressed_by: suppressed_by.clone(),
+            }),
+            Kind::AlertGone { source, name, labels } => self.alerts.push(AlertPoint {
+                at: t,
+                source: source.clone(),
+                name: name.clone(),
+                labels: labels.clone(),
+                state: String::new(),
+                since: None,
+                receivers: vec![],
+                suppressed_by: vec![],
+            }),
+            Kind::ContactRegained { blind_from_us, .. } => self.blind.push((*blind_from_us, t)),
+            Kind::WatchGap { from_us, .. } => self.blind.push((*from_us, t)),
+            Kind::SourceRegained { source, blind_from_us } => {
+                self.source_blind.entry(source.clone()).or_default().push((*blind_from_us, t));
+            }
+            Kind::SourceLost { source, .. } => {
+                // Until it is regained, which replaces this.
+                self.source_blind.entry(source.clone()).or_default().push((t, u64::MAX));
+            }
+            _ => {}
+        }
+        if let Kind::SourceRegained { source, .. } = &event.event {
+            if let Some(list) = self.source_blind.get_mut(source) {
+                list.retain(|(_, to)| *to != u64::MAX);
+            }
+        }
+    }
+
+    /// Recounts ready pods of every workload seen so far.
+    fn count(&mut self, t: u64) {
+        let dark = self.dark();
+        let mut counts: BTreeMap<(String, String), i64> = self.ready.keys().map(|k| (k.clone(), 0)).collect();
+        for pod in self.state.pods.values().filter(|p| !p.owner.is_empty()) {
+            let count = counts.entry((pod.namespace.clone(), pod.owner.clone())).or_default();
+            if pod.ready && !pod.terminating && !dark.contains(&pod.node) {
+                *count += 1;
+            }
+        }
+        for (key, count) in counts {
+            self.ready.entry(key).or_default().push(t, count);
+        }
+    }
+
+    /// Nodes that are away because the drill took them.
+    fn dark(&self) -> Vec<String> {
+        self.state
+            .faults
+            .iter()
+            .filter(|f| f.sent_us.is_some() && f.state.is_open())
+            .filter_map(|f| match &f.revert {
+                Revert::NodePower { node, .. } => Some(node.name.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The step that an expectation is about: as written, or the only fault.
+    pub fn fault_step(&self, of: Option<&StepName>) -> Option<StepName> {
+        of.cloned().or_else(|| self.state.faults.first().map(|f| f.step.clone()))
+    }
+
+    /// t0 of a step's fault, and the end of the time that is attributed to it:
+    /// the next fault of another step, or the end.
+    pub fn window(&self, of: Option<&StepName>) -> Option<(u64, u64)> {
+        let step = self.fault_step(of)?;
+        let t0 = self.state.t0(&step)?;
+        let next = self
+            .state
+            .faults
+            .iter()
+            .filter(|f| f.step != step)
+            .filter_map(|f| f.sent_us)
+            .filter(|t| *t > t0)
+            .filter(|t| !self.within_step(&step, *t))
+            .min();
+        Some((t0, next.unwrap_or(self.end_us)))
+    }
+
+    fn within_step(&self, step: &StepName, t: u64) -> bool {
+        self.steps.get(step).is_some_and(|(from, to, _)| *from <= t && to.is_none_or(|to| t <= to))
+    }
+
+    /// When the last fault of a step was seen undone.
+    pub fn healed(&self, step: &StepName) -> Option<u64> {
+        let faults: Vec<_> = self.state.faults.iter().filter(|f| f.step == *step).collect();
+        if faults.is_empty() || faults.iter().any(|f| f.closed.is_none()) {
+            return None;
+        }
+        faults.iter().filter_map(|f| f.closed.as_ref().map(|(t, _)| *t)).max()
+    }
+
+    /// Time without sight in an interval, for messages.
+    pub fn blind_in(&self, from: u64, to: u64) -> Option<String> {
+        let hit = self.blind.iter().find(|(b, e)| *b < to && *e > from && e - b > 1_500_000)?;
+        Some(format!("the API server was out of sight from {:.1} s to {:.1} s", hit.0 as f64 / 1e6, hit.1 as f64 / 1e6))
+    }
+
+    /// The same of another source.
+    pub fn source_blind_in(&self, source: &str, from: u64, to: u64) -> bool {
+        self.source_blind.iter().any(|(s, list)| s.starts_with(source) && list.iter().any(|(b, e)| *b < to && *e > from))
+    }
+
+    /// The plan's only namespace, or the written one.
+    pub fn namespace(&self, written: Option<&String>) -> String {
+        written
+            .cloned()
+            .or_else(|| self.state.plan.as_ref()?.namespaces.first().cloned())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_must_hold_to_count_as_reached() {
+        let series = Series(vec![(0, 3), (10, 1), (20, 3), (22, 1), (30, 3)]);
+        assert_eq!(series.reaches(3, 10, 100, 5), Some(30));
+        assert_eq!(series.reaches(3, 0, 100, 5), Some(0));
+        assert_eq!(series.min(10, 100), Some(1));
+        assert_eq!(series.min(0, 5), Some(3));
+        assert_eq!(series.reaches(4, 0, 100, 5), None);
+    }
+}

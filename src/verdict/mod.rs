@@ -1,0 +1,175 @@
+//! Judgement: a pure function of the journal. One file for each question. A
+//! question is decided only by what was observed; what was not observed over the
+//! whole interval is inconclusive, never a pass (correctness 65, 77).
+
+mod alerts;
+mod budgets;
+mod history;
+mod placement;
+mod replicas;
+mod restore;
+mod service;
+
+pub use history::{History, Series};
+pub use service::{Phase, phases};
+
+use crate::{
+    event::Event,
+    model::{Evidence, Expectation, Judgement, Outcome, RunVerdict},
+};
+
+/// An answer to one expectation, which may still be open.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// None while it is undecided.
+    outcome: Option<Outcome>,
+    because: String,
+    evidence: Vec<Evidence>,
+}
+
+impl Answer {
+    fn new(outcome: Outcome, because: impl Into<String>) -> Self {
+        Self {
+            outcome: Some(outcome),
+            because: because.into(),
+            evidence: vec![],
+        }
+    }
+
+    fn open(because: impl Into<String>) -> Self {
+        Self {
+            outcome: None,
+            because: because.into(),
+            evidence: vec![],
+        }
+    }
+
+    fn with(mut self, evidence: Evidence) -> Self {
+        self.evidence.push(evidence);
+        self
+    }
+
+    /// Of several answers to one expectation, the verdict over all.
+    fn all(answers: Vec<Self>) -> Self {
+        let worst = |wanted: Option<Outcome>| answers.iter().any(|a| a.outcome == wanted);
+        let outcome = if worst(Some(Outcome::Fail)) {
+            Some(Outcome::Fail)
+        } else if worst(None) {
+            None
+        } else if worst(Some(Outcome::Inconclusive)) {
+            Some(Outcome::Inconclusive)
+        } else if worst(Some(Outcome::Pass)) {
+            Some(Outcome::Pass)
+        } else {
+            Some(Outcome::Skipped)
+        };
+        let said: Vec<&str> = answers
+            .iter()
+            .filter(|a| a.outcome == outcome || outcome == Some(Outcome::Pass))
+            .map(|a| a.because.as_str())
+            .collect();
+        Self {
+            outcome,
+            because: said.join("; "),
+            evidence: answers.iter().flat_map(|a| a.evidence.clone()).collect(),
+        }
+    }
+}
+
+/// The verdict over a journal.
+pub fn judge(events: &[Event]) -> RunVerdict {
+    let history = History::of(events);
+    let Some(plan) = &history.state.plan else {
+        return RunVerdict::of(vec![]);
+    };
+    let judgements = plan
+        .expect
+        .iter()
+        .map(|value| match serde_json::from_value::<Expectation>(value.clone()) {
+            Ok(expectation) => {
+                let answer = answer(&expectation, &history, u64::MAX);
+                Judgement {
+                    expectation: describe(&expectation),
+                    of: expectation.of().map(ToString::to_string),
+                    outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
+                    because: answer.because,
+                    evidence: answer.evidence,
+                }
+            }
+            Err(error) => Judgement {
+                expectation: value.to_string(),
+                of: None,
+                outcome: Outcome::Inconclusive,
+                because: format!("this version cannot read the expectation: {error}"),
+                evidence: vec![],
+            },
+        })
+        .collect();
+    RunVerdict::of(judgements)
+}
+
+/// What is still open and may be decided by going on looking.
+pub fn undecided(events: &[Event], now_us: u64) -> Vec<String> {
+    let history = History::of(events);
+    let Some(plan) = &history.state.plan else { return vec![] };
+    plan.expect
+        .iter()
+        .filter_map(|v| serde_json::from_value::<Expectation>(v.clone()).ok())
+        .filter_map(|expectation| {
+            let answer = answer(&expectation, &history, now_us);
+            answer.outcome.is_none().then_some(answer.because)
+        })
+        .collect()
+}
+
+/// `now_us` is the end of all time for a finished run.
+fn answer(expectation: &Expectation, history: &History, now_us: u64) -> Answer {
+    match expectation {
+        Expectation::Replicas(e) => replicas::answer(e, history, now_us),
+        Expectation::Budgets(e) => budgets::answer(e, history),
+        Expectation::Service(e) => service::answer(e, history, now_us),
+        Expectation::Alert(e) => alerts::answer(e, history, now_us),
+        Expectation::Restore(e) => restore::answer(e, history),
+        Expectation::Placement(e) => placement::answer(e, history, now_us),
+    }
+}
+
+/// An expectation in one line.
+fn describe(expectation: &Expectation) -> String {
+    match expectation {
+        Expectation::Replicas(e) => {
+            let floor = e.never_below.map(|n| format!(", never below {n}")).unwrap_or_default();
+            format!("{} has {} ready within {}{floor}", e.workload, e.ready, e.within)
+        }
+        Expectation::Budgets(e) => {
+            let mut parts = vec![];
+            if e.every_critical_pod_covered {
+                parts.push("every critical pod has one budget");
+            }
+            if e.while_degraded.is_some() {
+                parts.push("evictions are answered as budgeted while degraded");
+            }
+            if e.during_drain.is_some() {
+                parts.push("budgets are kept during the drain");
+            }
+            parts.join(", ")
+        }
+        Expectation::Service(e) => format!("{} recovers within {}", e.probe, e.rto),
+        Expectation::Alert(e) => {
+            let resolved = e.resolves_within.map(|d| format!(", resolves within {d}")).unwrap_or_default();
+            let each = if e.for_each.is_some() { " for each node" } else { "" };
+            format!("alert {} reaches Alertmanager{each} within {}{resolved}", e.name, e.fires_within)
+        }
+        Expectation::Restore(e) => {
+            let mut parts = vec![];
+            if e.objects.is_some() {
+                parts.push("objects complete".to_owned());
+            }
+            if let Some(volumes) = e.volumes {
+                parts.push(format!("volumes {}", format!("{volumes:?}").to_lowercase()));
+            }
+            format!("restore `{}`: {}", e.of, parts.join(", "))
+        }
+        Expectation::Placement(e) => format!("{} is spread by {:?} with skew of at most {}", e.workload, e.by, e.max_skew).to_lowercase(),
+    }
+}

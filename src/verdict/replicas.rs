@@ -1,0 +1,52 @@
+//! Did a workload get its pods back in time, and how low did it fall?
+
+use super::{Answer, History};
+use crate::model::{Evidence, Outcome, ReplicasExpectation};
+
+/// Readiness that flickers is no recovery.
+const HOLD_US: u64 = 3_000_000;
+
+pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: u64) -> Answer {
+    let Some((t0, end)) = history.window(expected.of.as_ref()) else {
+        return Answer::new(Outcome::Inconclusive, format!("{}: its fault never happened", expected.workload));
+    };
+    let key = (history.namespace(expected.namespace.as_ref()), expected.workload.to_string());
+    let Some(series) = history.ready.get(&key) else {
+        return Answer::new(Outcome::Inconclusive, format!("{} was never seen", expected.workload));
+    };
+    let wanted = i64::from(expected.ready);
+    let deadline = t0 + expected.within.micros();
+    // Pods that are deleted are Ready for a moment longer: count from the fall on.
+    let fall = series.0.iter().find(|(t, v)| *t >= t0 && *t <= end && *v < wanted).map_or(t0, |(t, _)| *t);
+    let reached = series.reaches(wanted, fall, end, HOLD_US);
+    let lowest = series.min(t0, end).unwrap_or(0);
+    let evidence = Evidence {
+        source: "watch pods (Ready, not Terminating, not on a node that was taken away)".into(),
+        observed: format!("lowest {lowest}, {}", reached.map_or("not reached again".into(), |t| format!("{wanted} ready again after {:.1} s", (t - t0) as f64 / 1e6))),
+        from_us: Some(t0),
+        to_us: Some(end),
+        uncertainty_us: None,
+    };
+    let back = match reached {
+        Some(t) if t <= deadline => Answer::new(Outcome::Pass, format!("{}: {wanted} ready {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6)),
+        Some(t) => Answer::new(Outcome::Fail, format!("{}: {wanted} ready only {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6)),
+        None if now_us < deadline => Answer::open(format!("{} {}/{wanted} ready", expected.workload, series.at(end).unwrap_or(0))),
+        None => match history.blind_in(end.min(deadline).saturating_sub(1), end) {
+            Some(blind) => Answer::new(Outcome::Inconclusive, format!("{}: {blind}", expected.workload)),
+            None if end < deadline && now_us == u64::MAX && history.end_us < deadline => {
+                Answer::new(Outcome::Fail, format!("{}: {} of {wanted} ready when the drill ended", expected.workload, series.at(end).unwrap_or(0)))
+            }
+            None => Answer::new(Outcome::Fail, format!("{}: {} of {wanted} ready, {} after the fault", expected.workload, series.at(end.min(deadline)).unwrap_or(0), expected.within)),
+        },
+    };
+    let floor = expected.never_below.map(|floor| {
+        if lowest < i64::from(floor) {
+            Answer::new(Outcome::Fail, format!("{} fell to {lowest} ready, below {floor}", expected.workload))
+        } else if let Some(blind) = history.blind_in(t0, end) {
+            Answer::new(Outcome::Inconclusive, format!("the lowest seen is {lowest}, but {blind}"))
+        } else {
+            Answer::new(Outcome::Pass, format!("never below {floor} (lowest {lowest})"))
+        }
+    });
+    Answer::all([Some(back), floor].into_iter().flatten().collect()).with(evidence)
+}

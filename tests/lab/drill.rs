@@ -1,0 +1,110 @@
+//! Runs the real binary, and reads what it wrote.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use drillmaster::{event::{Event, Kind}, journal};
+use serde_json::Value;
+
+/// The binary under test.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drillmaster"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env("NO_COLOR", "1");
+    command
+}
+
+pub struct Drill {
+    pub env: BTreeMap<String, String>,
+    pub runs: tempfile::TempDir,
+    pub context: String,
+    pub bind: String,
+    pub kubeconfig: String,
+}
+
+/// How a run ended.
+pub struct Ended {
+    pub code: i32,
+    pub said: String,
+    pub dir: PathBuf,
+}
+
+impl Drill {
+    pub fn new(env: &BTreeMap<String, String>, context: &str, bind: &str, kubeconfig: &str) -> Self {
+        Self {
+            env: env.clone(),
+            runs: tempfile::Builder::new().prefix("runs").tempdir().unwrap(),
+            context: context.to_owned(),
+            bind: bind.to_owned(),
+            kubeconfig: kubeconfig.to_owned(),
+        }
+    }
+
+    pub fn command(&self, verb: &str, scenario: &str, more: &[&str]) -> Command {
+        let mut command = binary();
+        command.envs(&self.env).arg(verb).arg(format!("scenarios/{scenario}.yaml"));
+        command.args(["--context", &self.context, "--kubeconfig", &self.kubeconfig, "--bind", &self.bind]);
+        if verb == "run" {
+            command.arg("--runs-dir").arg(self.runs.path()).args(["--confirm", &self.context]);
+        }
+        command.args(more);
+        command
+    }
+
+    /// Runs a scenario to its end.
+    pub fn run(&self, scenario: &str, more: &[&str]) -> Ended {
+        let out = self.command("run", scenario, more).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        eprintln!("{said}");
+        Ended { code: out.status.code().unwrap_or(-1), said, dir: self.newest() }
+    }
+
+    /// Starts a run and lets it go on.
+    pub fn start(&self, scenario: &str, more: &[&str]) -> Child {
+        let log = std::fs::File::create(self.runs.path().join(".log")).unwrap();
+        self.command("run", scenario, more).stderr(log).stdout(Stdio::null()).spawn().unwrap()
+    }
+
+    pub fn newest(&self) -> PathBuf {
+        journal::latest(self.runs.path()).unwrap_or_default()
+    }
+
+    /// Runs `recover` on the newest run.
+    pub fn recover(&self) -> Ended {
+        let out = binary().envs(&self.env).arg("recover").arg(self.newest()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        eprintln!("{said}");
+        Ended { code: out.status.code().unwrap_or(-1), said, dir: self.newest() }
+    }
+}
+
+pub fn events(dir: &Path) -> Vec<Event> {
+    journal::read(&dir.join("journal.jsonl")).map(|j| j.events).unwrap_or_default()
+}
+
+/// The state of a fold, asked as a question.
+pub fn open_faults(dir: &Path) -> usize {
+    journal::RunState::of(&events(dir)).unwrap().open().len()
+}
+
+pub fn report(dir: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(dir.join("report.json")).unwrap()).unwrap()
+}
+
+/// The outcomes of the expectations that mention a word.
+pub fn outcomes(dir: &Path, word: &str) -> Vec<String> {
+    report(dir)["judgements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|j| j["expectation"].as_str().unwrap().contains(word))
+        .map(|j| format!("{}: {}", j["outcome"].as_str().unwrap(), j["because"].as_str().unwrap()))
+        .collect()
+}
+
+/// Whether the journal of a live run holds an event yet.
+pub fn happened(dir: &Path, look: impl Fn(&Kind) -> bool) -> bool {
+    events(dir).iter().any(|e| look(&e.event))
+}

@@ -1,0 +1,144 @@
+//! One hollow lab for a test: up with the shop in it, down and away afterwards.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use super::responder::Responder;
+
+pub struct Hollow {
+    pub dir: tempfile::TempDir,
+    pub env: BTreeMap<String, String>,
+    pub responder: Responder,
+}
+
+/// Where the lab's scripts are: beside the checkout, or as told.
+pub fn scripts() -> PathBuf {
+    let told = std::env::var_os("DRILL_LAB").map(PathBuf::from);
+    told.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/lab"))
+}
+
+impl Hollow {
+    /// Up, with the shop ready. `flags` are those of `hollow/up`.
+    pub fn up(flags: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("hollow").tempdir().unwrap();
+        let up = Command::new(scripts().join("hollow/up")).arg(dir.path()).args(["--nodes", "6"]).args(flags).output().unwrap();
+        assert!(up.status.success(), "the lab does not come up: {}", String::from_utf8_lossy(&up.stderr));
+        let mut env = read_env(&dir.path().join("env"));
+        let responder = Responder::start(&env["KUBECTL"], &env["KUBECONFIG"]);
+        env.insert("STOREFRONT".into(), responder.storefront.clone());
+        env.insert("ANNOUNCE".into(), responder.webhook.clone());
+        let lab = Self { dir, env, responder };
+        lab.furnish()
+    }
+
+    fn furnish(mut self) -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
+        self.kubectl(&["apply", "-f", here.join("shop.yaml").to_str().unwrap()]);
+        if let Some(rules) = self.env.get("PROMETHEUS_RULES") {
+            std::fs::copy(here.join("rules.yml"), Path::new(rules).join("drill.yml")).unwrap();
+            self.script("reload", &[]);
+        }
+        let uid = self.kubectl(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"]);
+        self.env.insert("CLUSTER_UID".into(), uid);
+        self.settle();
+        self
+    }
+
+    /// The shop is whole, every node is Ready, nothing hangs.
+    pub fn settle(&self) {
+        self.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=120s"]);
+        self.kubectl(&["-n", "shop", "rollout", "status", "statefulset/orders", "--timeout=120s"]);
+        self.kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]);
+        wait_for("Watchdog to fire and NodeNotReady to be silent", 60, || {
+            let Some(base) = self.env.get("PROMETHEUS_URL") else { return true };
+            let alerts = Command::new("curl").args(["-fsS", &format!("{base}/api/v1/alerts")]).output().unwrap();
+            let text = String::from_utf8_lossy(&alerts.stdout).into_owned();
+            text.contains("Watchdog") && text.contains("firing") && !text.contains("NodeNotReady")
+        });
+    }
+
+    pub fn kubectl(&self, args: &[&str]) -> String {
+        let out = Command::new(&self.env["KUBECTL"]).envs(&self.env).args(args).output().unwrap();
+        assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+
+    /// One of the lab's scripts.
+    pub fn script(&self, name: &str, args: &[&str]) {
+        let out = Command::new(scripts().join("hollow").join(name)).envs(&self.env).args(args).output().unwrap();
+        assert!(out.status.success(), "{name} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+
+    /// What must be the same before and after a drill: nodes, and the shop by the
+    /// product's own notion of "as before".
+    pub fn picture(&self) -> Picture {
+        let list = |args: &[&str]| -> Vec<Value> {
+            let value: Value = serde_json::from_str(&self.kubectl(args)).unwrap();
+            value["items"].as_array().cloned().unwrap_or_default()
+        };
+        Picture {
+            nodes: list(&["get", "nodes", "-o", "json"])
+                .iter()
+                .map(|n| {
+                    let ready = n["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
+                    format!("{} ready={} unschedulable={} taints={}", n["metadata"]["name"], ready["status"], n["spec"]["unschedulable"], n["spec"]["taints"])
+                })
+                .collect(),
+            objects: list(&["-n", "shop", "get", "deployments,statefulsets,services,configmaps,poddisruptionbudgets,pods", "-o", "json"]),
+            namespaces: list(&["get", "namespaces", "-o", "json"]).iter().map(|n| n["metadata"]["name"].to_string()).filter(|n| !n.contains("drillmaster")).collect(),
+        }
+    }
+}
+
+impl Drop for Hollow {
+    fn drop(&mut self) {
+        let _ = Command::new(scripts().join("hollow/down")).arg(self.dir.path()).arg("--delete").output();
+    }
+}
+
+pub struct Picture {
+    nodes: Vec<String>,
+    objects: Vec<Value>,
+    namespaces: Vec<String>,
+}
+
+impl Picture {
+    /// Waits until the cluster is as in this picture, and says what is not.
+    pub fn same(&self, lab: &Hollow) {
+        let mut said = String::new();
+        for _ in 0..60 {
+            let now = lab.picture();
+            let differences = drillmaster::kubernetes::compare(&self.objects, &now.objects, str::to_owned);
+            if self.nodes == now.nodes && self.namespaces == now.namespaces && differences.is_empty() {
+                return;
+            }
+            said = format!("{:?}\n{:?}\n{:?} {:?}\n{differences:?}", self.nodes, now.nodes, self.namespaces, now.namespaces);
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+        panic!("the cluster is not as before: {said}");
+    }
+}
+
+pub fn wait_for(what: &str, seconds: u64, mut look: impl FnMut() -> bool) {
+    for _ in 0..seconds * 5 {
+        if look() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    panic!("gave up after {seconds} s waiting for {what}");
+}
+
+fn read_env(path: &Path) -> BTreeMap<String, String> {
+    std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .filter_map(|l| l.strip_prefix("export ")?.split_once('='))
+        .map(|(k, v)| (k.to_owned(), v.split('#').next().unwrap_or(v).trim().trim_matches('\'').to_owned()))
+        .collect()
+}

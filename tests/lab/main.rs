@@ -1,0 +1,17 @@
+//! Drills on real control planes. Every test here is ignored by default: they
+//! need a lab (`.ci/run` brings it up), minutes, and the machine for themselves.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a lab test stops at the first surprise, runs programs and tells what it does"
+)]
+
+mod drill;
+mod hollow;
+mod responder;
+
+mod crashes;
+mod kind;
+mod positive;
+mod twins;

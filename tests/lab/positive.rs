@@ -1,0 +1,91 @@
+//! Every shipped scenario on the hollow lab, with the rights that `rbac` prints.
+
+use std::process::Command;
+
+use drillmaster::event::Kind;
+
+use super::{
+    drill::{Drill, Ended, events, outcomes},
+    hollow::Hollow,
+};
+
+/// A kubeconfig with exactly the rights that `rbac SCENARIO` prints.
+pub fn least(lab: &Hollow, scenario: &str) -> Drill {
+    let admin = Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"]);
+    let printed = admin.command("rbac", scenario, &[]).output().unwrap();
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let manifests = lab.dir.path().join("rbac.yaml");
+    std::fs::write(&manifests, &printed.stdout).unwrap();
+    lab.kubectl(&["apply", "-f", manifests.to_str().unwrap()]);
+    let token = lab.kubectl(&["-n", "drillmaster", "create", "token", "drillmaster", "--duration=3h"]);
+    let path = lab.dir.path().join("least.kubeconfig");
+    std::fs::copy(&lab.env["KUBECONFIG"], &path).unwrap();
+    let file = path.to_str().unwrap().to_owned();
+    for args in [
+        vec!["config", "set-credentials", "least", "--token", &token],
+        vec!["config", "set-context", "least", "--cluster", "hollow", "--user", "least"],
+    ] {
+        let out = Command::new(&lab.env["KUBECTL"]).arg("--kubeconfig").arg(&file).args(args).output().unwrap();
+        assert!(out.status.success());
+    }
+    Drill::new(&lab.env, "least", "scenarios/bindings/hollow.yaml", &file)
+}
+
+fn passes(lab: &Hollow, scenario: &str, more: &[&str]) -> Ended {
+    let before = lab.picture();
+    let ended = least(lab, scenario).run(scenario, more);
+    assert_eq!(ended.code, 0, "{scenario}: {}", ended.said);
+    before.same(lab);
+    lab.settle();
+    ended
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn every_scenario_passes_with_least_rights() {
+    let lab = Hollow::up(&["--fast"]);
+    let ended = passes(&lab, "zone-loss-and-restore", &[]);
+    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("no containers"), "volumes are skipped for the stated reason");
+    for scenario in ["zone-outage", "node-power-loss", "node-freeze", "namespace-loss-and-restore"] {
+        passes(&lab, scenario, &[]);
+    }
+    let ended = passes(&lab, "rolling-drain", &[]);
+    let refused = events(&ended.dir).iter().filter(|e| matches!(e.event, Kind::EvictionAnswered { dry_run: false, code: 429, .. })).count();
+    assert!(refused > 0, "no budget ever refused an eviction: the drain put nothing to the test");
+    nightly(&lab);
+    let ended = least(&lab, "restore-to-scratch").run("restore-to-scratch", &[]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    assert!(!lab.kubectl(&["get", "namespaces"]).contains("drill-scratch"), "the scratch namespace is gone");
+    assert!(lab.responder.messages.lock().unwrap().iter().any(|m| m.contains("THIS IS A DRILL")));
+}
+
+/// A schedule with a Completed backup of its own.
+fn nightly(lab: &Hollow) {
+    let velero = |args: &[&str]| {
+        let out = Command::new(&lab.env["VELERO"]).envs(&lab.env).args(args).output().unwrap();
+        assert!(out.status.success(), "velero {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    };
+    velero(&["schedule", "create", "nightly", "--schedule=0 2 * * *", "--include-namespaces=shop", "--snapshot-volumes=false"]);
+    velero(&["backup", "create", "--from-schedule", "nightly", "--wait"]);
+}
+
+#[test]
+#[ignore = "needs the hollow lab; ten minutes on Kubernetes' own clocks"]
+fn zone_outage_on_default_clocks() {
+    let lab = Hollow::up(&["--no-velero"]);
+    // The shop's tier asks to be moved after 10 s, as the sample application does.
+    let patch = r#"{"spec":{"template":{"spec":{"tolerations":[
+        {"key":"node.kubernetes.io/unreachable","operator":"Exists","effect":"NoExecute","tolerationSeconds":10},
+        {"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":10}]}}}}"#;
+    lab.kubectl(&["-n", "shop", "patch", "deployment", "web", "--type=merge", "-p", patch]);
+    lab.settle();
+    let before = lab.picture();
+    let bind = lab.dir.path().join("default-clocks.yaml");
+    let text = std::fs::read_to_string("scenarios/bindings/hollow.yaml").unwrap();
+    std::fs::write(&bind, text.lines().filter(|l| !l.starts_with("clocks:")).collect::<Vec<_>>().join("\n")).unwrap();
+    let mut drill = least(&lab, "zone-outage");
+    drill.bind = bind.to_str().unwrap().to_owned();
+    let ended = drill.run("zone-outage", &[]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    before.same(&lab);
+}
