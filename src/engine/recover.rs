@@ -168,6 +168,7 @@ fn context(world: crate::world::World, recorder: Arc<Recorder>, plan: Plan, run:
         record,
         secrets: Arc::new(secrets),
         approvals: Arc::new(Approvals { operator, ..Approvals::default() }),
+        mirroring: Arc::default(),
     }
 }
 

@@ -186,6 +186,7 @@ pub fn begin(prepared: Prepared, loaded: &Loaded, place: &Place, options: &Optio
             beforehand: options.approve.clone(),
             operator: options.operator.clone(),
         }),
+        mirroring: Arc::default(),
     };
     Ok(Begun { dir, recorder, context, wakes: Wakes::default() })
 }

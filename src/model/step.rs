@@ -195,7 +195,7 @@ pub enum Into {
     Scratch,
 }
 
-/// Take single nodes away. `nodes`, or `zone` with `count`.
+/// Take single nodes away: `nodes`, or `count` of those in a `zone`, or `count` of those `hosting` a workload.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KillNodesStep {
@@ -205,6 +205,9 @@ pub struct KillNodesStep {
     /// Or nodes of this zone, in the order of their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Or nodes that host ready pods of this workload, in the order of their names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosting: Option<WorkloadRef>,
     /// How many of them. Default 1.
     #[serde(default = "one")]
     pub count: usize,

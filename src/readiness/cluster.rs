@@ -159,3 +159,34 @@ pub(super) fn runner_outside(case: &Case<'_>) -> Finding {
         Finding::pass("runner-outside", format!("our own pod {own} is on a node that stays"))
     }
 }
+
+/// A fault that hits none of the critical pods puts nothing to the test: the
+/// drill would pass without having asked anything.
+pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
+    let check = "fault-matters";
+    let Some(coverage) = &case.plan.coverage else {
+        return Finding::unknown(check, "the pods cannot be listed", "grant list on pods");
+    };
+    let steps = case.plan.steps.iter().filter(|s| s.verb.starts_with("kill") || s.verb == "drain");
+    let mut idle = vec![];
+    let mut hit = 0;
+    for step in steps {
+        let on: usize = step
+            .nodes
+            .iter()
+            .flat_map(|n| case.inventory.pods_on(&n.name))
+            .filter(|p| coverage.iter().any(|c| c.pod == format!("{}/{}", p.metadata.namespace, p.metadata.name)))
+            .count();
+        hit += on;
+        if on == 0 {
+            idle.push(format!("no critical pod runs on the nodes of step `{}`", step.name));
+        }
+    }
+    if coverage.is_empty() || (hit == 0 && idle.is_empty()) {
+        Finding::skip(check, "no step takes nodes away, or no workload is critical")
+    } else if idle.is_empty() {
+        Finding::pass(check, format!("{hit} critical pods are on the nodes that go away"))
+    } else {
+        Finding::fail(check, idle.join("; "), "choose other nodes, or spread the workload first (kubectl rollout restart): this drill would pass without having asked anything")
+    }
+}

@@ -37,6 +37,7 @@ pub fn evaluate(plan: &Plan, inventory: &Inventory, facts: &Facts, bindings: &Bi
         cluster::nodes(&case),
         cluster::machines(&case),
         cluster::scope(&case),
+        cluster::fault_matters(&case),
         cluster::runner_outside(&case),
         capacity::survivors(&case),
         velero::server(&case),

@@ -123,8 +123,8 @@ impl Lint<'_> {
                 (None, Some(_)) => {}
                 _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
             },
-            Verb::KillNodes(k) if k.nodes.is_empty() == k.zone.is_none() => {
-                self.say(&["steps", i, "killNodes"], "name the nodes by exactly one of `nodes` and `zone`", "");
+            Verb::KillNodes(k) if usize::from(!k.nodes.is_empty()) + usize::from(k.zone.is_some()) + usize::from(k.hosting.is_some()) != 1 => {
+                self.say(&["steps", i, "killNodes"], "name the nodes by exactly one of `nodes`, `zone` and `hosting`", "");
             }
             Verb::Drain(d) if d.nodes.is_empty() == d.zone.is_none() => {
                 self.say(&["steps", i, "drain"], "name the nodes by exactly one of `nodes` and `zone`", "");

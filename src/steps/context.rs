@@ -70,6 +70,8 @@ pub struct StepContext {
     pub secrets: Arc<BTreeMap<String, SecretRef>>,
     /// Gates approved beforehand, and how to ask a person.
     pub approvals: Arc<Approvals>,
+    /// One mirror at a time: an older picture must not land on a newer one.
+    pub mirroring: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl StepContext {
@@ -132,6 +134,7 @@ impl StepContext {
     /// Mirrors what is open into the cluster. The journal on disk is what counts:
     /// a mirror that fails is noted, and stops nothing.
     pub async fn mirror(&self) {
+        let _turn = self.mirroring.lock().await;
         let record = self.open_record();
         let written = tokio::time::timeout(Duration::from_secs(3), self.record.mirror(&record)).await;
         let why = match written {

@@ -8,13 +8,29 @@ use super::{
 };
 use crate::{
     kubernetes::objects::Node,
-    model::{KillNodesStep, KillZoneStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass, shell},
+    model::{KillNodesStep, KillZoneStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass, WorkloadRef, shell},
     world::NodeHost,
 };
 
 pub(super) fn plan_nodes(spec: &KillNodesStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
-    let nodes = input.nodes(&spec.nodes, spec.zone.as_ref(), spec.zone.as_ref().map(|_| spec.count))?;
+    let hosts = spec.hosting.as_ref().map(|w| hosting(w, spec.count, input)).transpose()?;
+    let names = hosts.as_ref().unwrap_or(&spec.nodes);
+    let nodes = input.nodes(names, spec.zone.as_ref(), spec.zone.as_ref().map(|_| spec.count))?;
     plan(&nodes, spec.how, input)
+}
+
+/// Nodes with ready pods of a workload, by name.
+fn hosting(workload: &WorkloadRef, count: usize, input: &PlanInput<'_>) -> Result<Vec<String>, String> {
+    let pods = input.inventory.pods.get().map_err(|why| format!("the pods cannot be listed: {why}"))?;
+    let nodes: BTreeSet<String> = pods
+        .iter()
+        .filter(|p| input.namespaces.contains(&p.metadata.namespace) && p.counts() && p.workload().as_ref() == Some(workload))
+        .map(|p| p.spec.node_name.clone())
+        .collect();
+    if nodes.len() < count || count == 0 {
+        return Err(format!("{} node(s) host a ready pod of {workload}, not {count}", nodes.len()));
+    }
+    Ok(nodes.into_iter().take(count).collect())
 }
 
 pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {

@@ -96,6 +96,8 @@ pub struct History {
     pub evictions: Vec<(u64, Kind)>,
     /// Wall time of t = 0.
     pub zero: Option<Timestamp>,
+    /// When the drill armed itself.
+    pub armed_us: Option<u64>,
     /// Time of the last event.
     pub end_us: u64,
 }
@@ -128,6 +130,7 @@ impl History {
             Kind::RunStarted { .. } => {
                 self.zero = event.at.checked_sub(jiff::SignedDuration::from_micros(i64::try_from(t).unwrap_or(0))).ok();
             }
+            Kind::Armed { .. } => self.armed_us = Some(t),
             Kind::StepStarted { step, .. } => {
                 self.steps.insert(step.clone(), (t, None, false));
             }

@@ -8,6 +8,7 @@ mod history;
 mod placement;
 mod replicas;
 mod restore;
+mod return_to_normal;
 mod service;
 
 pub use history::{History, Series};
@@ -104,6 +105,7 @@ pub fn judge(events: &[Event]) -> RunVerdict {
                 evidence: vec![],
             },
         })
+        .chain(return_to_normal::judgement(&history))
         .collect();
     RunVerdict::of(judgements)
 }
@@ -119,6 +121,7 @@ pub fn undecided(events: &[Event], now_us: u64) -> Vec<String> {
             let answer = answer(&expectation, &history, now_us);
             answer.outcome.is_none().then_some(answer.because)
         })
+        .chain(return_to_normal::waiting(&history, now_us))
         .collect()
 }
 

@@ -18,7 +18,7 @@ pub fn binary() -> Command {
 
 pub struct Drill {
     pub env: BTreeMap<String, String>,
-    pub runs: tempfile::TempDir,
+    pub runs: PathBuf,
     pub context: String,
     pub bind: String,
     pub kubeconfig: String,
@@ -35,7 +35,7 @@ impl Drill {
     pub fn new(env: &BTreeMap<String, String>, context: &str, bind: &str, kubeconfig: &str) -> Self {
         Self {
             env: env.clone(),
-            runs: tempfile::Builder::new().prefix("runs").tempdir().unwrap(),
+            runs: Path::new(kubeconfig).with_file_name("runs"),
             context: context.to_owned(),
             bind: bind.to_owned(),
             kubeconfig: kubeconfig.to_owned(),
@@ -47,7 +47,7 @@ impl Drill {
         command.envs(&self.env).arg(verb).arg(format!("scenarios/{scenario}.yaml"));
         command.args(["--context", &self.context, "--kubeconfig", &self.kubeconfig, "--bind", &self.bind]);
         if verb == "run" {
-            command.arg("--runs-dir").arg(self.runs.path()).args(["--confirm", &self.context]);
+            command.arg("--runs-dir").arg(&self.runs).args(["--confirm", &self.context]);
         }
         command.args(more);
         command
@@ -63,12 +63,13 @@ impl Drill {
 
     /// Starts a run and lets it go on.
     pub fn start(&self, scenario: &str, more: &[&str]) -> Child {
-        let log = std::fs::File::create(self.runs.path().join(".log")).unwrap();
+        std::fs::create_dir_all(&self.runs).unwrap();
+        let log = std::fs::File::create(self.runs.join("log")).unwrap();
         self.command("run", scenario, more).stderr(log).stdout(Stdio::null()).spawn().unwrap()
     }
 
     pub fn newest(&self) -> PathBuf {
-        journal::latest(self.runs.path()).unwrap_or_default()
+        journal::latest(&self.runs).unwrap_or_default()
     }
 
     /// Runs `recover` on the newest run.

@@ -62,6 +62,12 @@ impl Hollow {
         });
     }
 
+    /// Spreads the shop over all zones again: nothing else does after a drill.
+    pub fn spread(&self) {
+        self.kubectl(&["-n", "shop", "rollout", "restart", "deployment/web"]);
+        self.settle();
+    }
+
     pub fn kubectl(&self, args: &[&str]) -> String {
         let out = Command::new(&self.env["KUBECTL"]).envs(&self.env).args(args).output().unwrap();
         assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));

@@ -1,1 +1,119 @@
-//! To come.
+//! Drills on a real kind cluster: three zones, six workers, volumes with content.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Command,
+};
+
+use drillmaster::event::Kind;
+
+use super::{
+    drill::{Drill, happened, outcomes, report},
+    hollow::{scripts, wait_for},
+};
+
+struct Lab {
+    drill: Drill,
+    kubectl: PathBuf,
+    kubeconfig: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Lab {
+    /// The cluster that `.ci/run` made, with the shop in it, whole.
+    fn new() -> Self {
+        let cache = std::env::var("LAB_CACHE").map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/drill-lab"), PathBuf::from);
+        let dir = tempfile::Builder::new().prefix("kind").tempdir().unwrap();
+        // A copy: the run directory lies beside it and goes with it.
+        let kubeconfig = dir.path().join("kubeconfig");
+        std::fs::copy(cache.join("kind/lab.kubeconfig"), &kubeconfig).unwrap();
+        let kubeconfig = kubeconfig.to_str().unwrap().to_owned();
+        let drill = Drill::new(&BTreeMap::new(), "kind-lab", "scenarios/bindings/kind-lab.yaml", &kubeconfig);
+        let lab = Self { drill, kubectl: cache.join("kind/bin/kindnode"), kubeconfig, _dir: dir };
+        lab.kubectl(&["apply", "-f", "tests/lab/shop-kind.yaml"]);
+        lab.kubectl(&["-n", "shop", "rollout", "restart", "deployment/web"]);
+        lab.settle();
+        lab
+    }
+
+    fn kubectl(&self, args: &[&str]) -> String {
+        let out = Command::new(&self.kubectl).arg("kubectl").args(["--kubeconfig", &self.kubeconfig]).args(args).output().unwrap();
+        assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+
+    fn settle(&self) {
+        self.kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=120s"]);
+        self.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=180s"]);
+        self.kubectl(&["-n", "shop", "rollout", "status", "statefulset/orders", "--timeout=180s"]);
+        wait_for("the alerts to be silent", 60, || {
+            let out = Command::new("curl").args(["-fsS", "http://127.0.0.1:30090/api/v1/alerts"]).output().unwrap();
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            out.status.success() && !text.contains("NodeNotReady")
+        });
+    }
+
+    /// Two megabytes of chance in every volume of the store.
+    fn seed(&self) {
+        for pod in ["orders-0", "orders-1", "orders-2"] {
+            let script = format!("head -c 2000000 /dev/urandom | curl -fsS -T - http://$(/usr/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf -n shop get pod {pod} -o jsonpath='{{.status.podIP}}'):8080/data/ledger");
+            let out = Command::new("docker").args(["exec", "lab-control-plane", "sh", "-c", &script]).output().unwrap();
+            assert!(out.status.success(), "seeding {pod}: {}", String::from_utf8_lossy(&out.stderr));
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the kind lab"]
+fn a_zone_and_then_the_namespace_with_its_volumes() {
+    let lab = Lab::new();
+    lab.seed();
+    let ended = lab.drill.run("zone-loss-and-restore", &[]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    let volumes = outcomes(&ended.dir, "volumes identical");
+    assert!(volumes[0].contains("have the checksums taken before"), "{volumes:?}");
+    let seconds = report(&ended.dir)["seconds"].as_f64().unwrap();
+    eprintln!("the acceptance drill took {seconds:.0} s");
+}
+
+#[test]
+#[ignore = "needs the kind lab"]
+fn b_node_freeze() {
+    let lab = Lab::new();
+    let ended = lab.drill.run("node-freeze", &[]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+}
+
+#[test]
+#[ignore = "needs the kind lab"]
+fn c_namespace_with_its_volumes() {
+    let lab = Lab::new();
+    lab.seed();
+    let ended = lab.drill.run("namespace-loss-and-restore", &[]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the checksums taken before"));
+}
+
+#[test]
+#[ignore = "needs the kind lab"]
+fn d_killed_in_the_middle_and_recovered() {
+    let lab = Lab::new();
+    lab.seed();
+    let mut child = lab.drill.start("zone-loss-and-restore", &["--no-reaper"]);
+    wait_for("the namespace to be on its way out", 300, || {
+        happened(&lab.drill.newest(), |k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0 == "namespace lost/shop"))
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let ended = lab.drill.recover();
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    lab.settle();
+    assert_eq!(report(&ended.dir)["exit"], "aborted");
+}
+
+/// Where the scripts are; used by `.ci/run` too.
+#[test]
+fn the_lab_is_beside_the_checkout_or_told() {
+    assert!(scripts().is_absolute());
+}

@@ -32,11 +32,11 @@ pub fn least(lab: &Hollow, scenario: &str) -> Drill {
 }
 
 fn passes(lab: &Hollow, scenario: &str, more: &[&str]) -> Ended {
+    lab.spread();
     let before = lab.picture();
     let ended = least(lab, scenario).run(scenario, more);
     assert_eq!(ended.code, 0, "{scenario}: {}", ended.said);
     before.same(lab);
-    lab.settle();
     ended
 }
 

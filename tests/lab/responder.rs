@@ -32,6 +32,7 @@ impl Responder {
         let proxy = std::process::Command::new(kubectl)
             .args(["--kubeconfig", kubeconfig, "proxy", "--port", &port.to_string()])
             .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
         let backends = Backends::default();
