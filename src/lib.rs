@@ -21,14 +21,14 @@ pub mod journal;
 pub mod inventory;
 pub mod world;
 
-pub mod steps;
 pub mod plan;
+pub mod steps;
 
-pub mod readiness;
-pub mod observe;
 pub mod engine;
+pub mod observe;
+pub mod readiness;
 
-pub mod verdict;
 pub mod report;
+pub mod verdict;
 
 pub mod cli;

@@ -1,6 +1,10 @@
 //! `drillmaster lint`: every mistake of every file at once.
 
-use super::{Done, args::{LintArgs, Output}, colours, place, print, say};
+use super::{
+    Done,
+    args::{LintArgs, Output},
+    colours, place, print, say,
+};
 use crate::{
     model::Exit,
     scenario::{Sources, load},
@@ -11,11 +15,7 @@ pub(super) fn lint(args: &LintArgs) -> Done {
     let mut count = 0;
     let mut found = vec![];
     for file in &args.files {
-        let sources = Sources {
-            set: place::set(&args.set)?,
-            bindings: bindings.clone(),
-            lenient: args.bind.is_none(),
-        };
+        let sources = Sources { set: place::set(&args.set)?, bindings: bindings.clone(), lenient: args.bind.is_none() };
         match load(file, &sources) {
             Ok(_) if args.output == Output::Human => say(&format!("{}: no problems", file.display())),
             Ok(_) => {}

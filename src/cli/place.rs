@@ -1,6 +1,9 @@
 //! From flags to a scenario and a place.
 
-use std::{collections::BTreeMap, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{Failure, args::PlaceArgs, colours};
 use crate::{
@@ -64,11 +67,7 @@ fn from_environment() -> Option<PathBuf> {
 }
 
 pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<Loaded, Failure> {
-    let sources = Sources {
-        set: set(pairs)?,
-        bindings: place.bindings.clone(),
-        lenient: false,
-    };
+    let sources = Sources { set: set(pairs)?, bindings: place.bindings.clone(), lenient: false };
     load(file, &sources).map_err(|p| invalid(&p))
 }
 
@@ -88,5 +87,8 @@ pub(super) fn dir(given: Option<&PathBuf>, runs: &Path) -> Result<RunDir, Failur
 }
 
 pub(super) fn operator() -> String {
-    nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map_or_else(|| nix::unistd::getuid().to_string(), |u| u.name)
+    nix::unistd::User::from_uid(nix::unistd::getuid())
+        .ok()
+        .flatten()
+        .map_or_else(|| nix::unistd::getuid().to_string(), |u| u.name)
 }

@@ -1,6 +1,10 @@
 //! `drillmaster plan`: looks, plans, checks; touches nothing.
 
-use super::{Done, Failure, args::{Output, PlanArgs}, place, print, say};
+use super::{
+    Done, Failure,
+    args::{Output, PlanArgs},
+    place, print, say,
+};
 use crate::{
     engine::{OpenError, PrepareError, Prepared, prepare},
     model::{Exit, Finding},
@@ -14,7 +18,8 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
     let Prepared { plan, .. } = prepared(&loaded, &place).await?;
     let json = serde_json::to_string_pretty(&plan).unwrap_or_default() + "\n";
     if let Some(path) = &args.out {
-        std::fs::write(path, &json).map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
+        std::fs::write(path, &json)
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
     }
     match args.output {
         Output::Human => print(&show(&plan)),
@@ -33,7 +38,9 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
 pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::Place) -> Result<Prepared, Failure> {
     prepare(loaded, place).await.map_err(|error| {
         let exit = match &error {
-            PrepareError::Plan(_) | PrepareError::Open(OpenError::Different { .. } | OpenError::Host(_)) => Exit::Invalid,
+            PrepareError::Plan(_) | PrepareError::Open(OpenError::Different { .. } | OpenError::Host(_)) => {
+                Exit::Invalid
+            }
             PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Config { .. })) => Exit::Invalid,
             // Unreachable, expired, forbidden: nothing was looked at, so nothing may begin.
             PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Api { .. })) => Exit::Refused,

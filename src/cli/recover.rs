@@ -1,6 +1,12 @@
 //! `drillmaster recover`, and the hidden `reap`.
 
-use super::{Done, Failure, args::{ReapArgs, RecoverArgs}, place, run::finish, say};
+use super::{
+    Done, Failure,
+    args::{ReapArgs, RecoverArgs},
+    place,
+    run::finish,
+    say,
+};
 use crate::{
     engine::{Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up},
     event::Actor,
@@ -30,7 +36,9 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
         return Ok(Exit::Passed);
     }
     let mut screen = None;
-    let done = pick_up(&dir, Actor::Recover, None, &overrides, |recorder, _| screen = Some(live(recorder, Display::Human))).await;
+    let done =
+        pick_up(&dir, Actor::Recover, None, &overrides, |recorder, _| screen = Some(live(recorder, Display::Human)))
+            .await;
     if let Some(screen) = screen {
         let _ = screen.join();
     }

@@ -1,6 +1,10 @@
 //! `drillmaster report` and `replay`: from the journal alone.
 
-use super::{Done, Failure, args::{Output, ReplayArgs, ReportArgs}, colours, place, print, say};
+use super::{
+    Done, Failure,
+    args::{Output, ReplayArgs, ReportArgs},
+    colours, place, print, say,
+};
 use crate::{journal::read, model::Exit, report};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
@@ -11,7 +15,8 @@ pub(super) fn report(args: &ReportArgs) -> Done {
         Output::Human => print(&report::summary(&story, colours())),
         Output::Json => print(&report::json(&story)),
     }
-    report::write_all(&dir, &journal.events).map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", dir.0.display())))?;
+    report::write_all(&dir, &journal.events)
+        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", dir.0.display())))?;
     say(&format!("wrote {}", dir.file("report.html").display()));
     Ok(Exit::Passed)
 }

@@ -2,7 +2,11 @@
 
 use std::io::IsTerminal;
 
-use super::{Done, Failure, args::{Output, RunArgs}, colours, place, plan, say};
+use super::{
+    Done, Failure,
+    args::{Output, RunArgs},
+    colours, place, plan, say,
+};
 use crate::{
     engine::{self, Options, begin},
     journal::read,
@@ -50,7 +54,10 @@ pub(super) async fn run(args: &RunArgs) -> Done {
 pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
     let journal = read(&dir.journal()).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
     if let Err(error) = report::write_all(dir, &journal.events) {
-        say(&format!("error: a report could not be written: {error}; `drillmaster report {}` tries again", dir.0.display()));
+        say(&format!(
+            "error: a report could not be written: {error}; `drillmaster report {}` tries again",
+            dir.0.display()
+        ));
     }
     say(&report::summary(&report::tell(&journal.events), colours()));
     say(&format!("run directory  {}\nreport         {}", dir.0.display(), dir.file("report.html").display()));
@@ -78,14 +85,11 @@ fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
     let Some(path) = &args.plan else { return Ok(None) };
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-    let plan: Plan = serde_json::from_str(&text).map_err(|e| wrong(format!("this is no plan of `drillmaster plan --out`: {e}")))?;
+    let plan: Plan =
+        serde_json::from_str(&text).map_err(|e| wrong(format!("this is no plan of `drillmaster plan --out`: {e}")))?;
     if plan.hash != crate::plan::hash(&plan) {
         return Err(wrong("the plan was edited: its hash does not match".into()));
     }
     let given = args.approve.iter().any(|a| a.len() >= 12 && plan.hash.starts_with(a.as_str()));
-    if given {
-        Ok(Some(plan.hash))
-    } else {
-        Err(wrong(format!("not approved: give --approve {}", plan.hash)))
-    }
+    if given { Ok(Some(plan.hash)) } else { Err(wrong(format!("not approved: give --approve {}", plan.hash))) }
 }

@@ -1,6 +1,10 @@
 //! `drillmaster schema`.
 
-use super::{Done, args::{SchemaArgs, SchemaOf}, print};
+use super::{
+    Done,
+    args::{SchemaArgs, SchemaOf},
+    print,
+};
 use crate::{
     model::Exit,
     report,

@@ -2,7 +2,11 @@
 
 use serde_json::json;
 
-use super::{Done, Failure, args::{Output, StatusArgs, StopArgs}, place, print};
+use super::{
+    Done, Failure,
+    args::{Output, StatusArgs, StopArgs},
+    place, print,
+};
 use crate::{
     event::Kind,
     journal::{Lock, RunState, read},
@@ -18,7 +22,10 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
     let last = journal.events.iter().rev().find_map(crate::report::line).unwrap_or_default();
     let open = state.open();
     if args.output == Output::Json {
-        let open: Vec<_> = open.iter().map(|f| json!({"fault": f.id, "target": f.target, "state": f.state, "commands": f.revert.commands()})).collect();
+        let open: Vec<_> = open
+            .iter()
+            .map(|f| json!({"fault": f.id, "target": f.target, "state": f.state, "commands": f.revert.commands()}))
+            .collect();
         let value = json!({"dir": dir.0, "alive": alive, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open});
         print(&format!("{value}\n"));
         return Ok(Exit::Passed);
@@ -28,7 +35,12 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
         (true, None) => "running".into(),
         (false, None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
     };
-    print(&format!("{}\n{word}\nsession {}, {} events, last:\n{last}\n", dir.0.display(), journal.last_epoch(), journal.events.len()));
+    print(&format!(
+        "{}\n{word}\nsession {}, {} events, last:\n{last}\n",
+        dir.0.display(),
+        journal.last_epoch(),
+        journal.events.len()
+    ));
     for fault in open {
         print(&format!("open: {} ({}) {:?}\n", fault.id, fault.target, fault.state));
         for command in fault.revert.commands() {

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use crate::{journal::Recorder, model::{Finding, Plan}};
+use crate::{
+    journal::Recorder,
+    model::{Finding, Plan},
+};
 
 /// Waits for the baseline.
 pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
@@ -23,14 +26,21 @@ pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
         });
         let watching = recorder.with(|s| !s.nodes.is_empty() && s.blind_since.is_none());
         if missing.is_empty() && watching {
-            return vec![Finding::pass("baseline", format!("{} probe(s) up by their rule; the watches are open", plan.probes.len()))];
+            return vec![Finding::pass(
+                "baseline",
+                format!("{} probe(s) up by their rule; the watches are open", plan.probes.len()),
+            )];
         }
         if recorder.now_us() > limit {
             let mut said = missing.join(", ");
             if !watching {
                 said.push_str(" the watch on nodes has not begun");
             }
-            return vec![Finding::fail("baseline", said, "the service must be up before it can be lost: check the probe's URL and the service")];
+            return vec![Finding::fail(
+                "baseline",
+                said,
+                "the service must be up before it can be lost: check the probe's URL and the service",
+            )];
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -51,7 +51,10 @@ pub(super) async fn forward(context: &StepContext, wakes: &Wakes) {
                 return;
             }
             Err(panic) => {
-                let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+                let text = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied());
                 let text = text.unwrap_or("no message");
                 finish(context, &planned.name, false, format!("panicked: {text}"));
                 wakes.wake(Wake::Panicked, format!("step `{}`: {text}", planned.name));

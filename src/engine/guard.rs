@@ -16,7 +16,13 @@ use crate::{
 };
 
 /// Keeps the Lease, and looks for its stop annotation: twice within the 2 s promised.
-pub(super) fn lease(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<Recorder>, record: &RunRecord, wakes: &Wakes) {
+pub(super) fn lease(
+    tasks: &mut JoinSet<()>,
+    world: &Arc<World>,
+    recorder: &Arc<Recorder>,
+    record: &RunRecord,
+    wakes: &Wakes,
+) {
     let (world, recorder, record, wakes) = (Arc::clone(world), Arc::clone(recorder), record.clone(), wakes.clone());
     tasks.spawn(async move {
         let mut troubled = false;
@@ -46,7 +52,13 @@ pub(super) fn lease(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<
 }
 
 /// Tells the reaper that this process runs, and brings observations to the disk.
-pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<Recorder>, dir: &RunDir, wakes: &Wakes) {
+pub(super) fn heartbeat(
+    tasks: &mut JoinSet<()>,
+    world: &Arc<World>,
+    recorder: &Arc<Recorder>,
+    dir: &RunDir,
+    wakes: &Wakes,
+) {
     let (world, recorder, dir, wakes) = (Arc::clone(world), Arc::clone(recorder), dir.clone(), wakes.clone());
     tasks.spawn(async move {
         loop {
@@ -82,12 +94,15 @@ pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: 
             loop {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 let now = recorder.now_us();
-                let (down, last) = recorder.with(|s| {
-                    s.probes.get(&abort.probe).map_or((None, began), |p| (p.down_since, p.last_us))
-                });
+                let (down, last) =
+                    recorder.with(|s| s.probes.get(&abort.probe).map_or((None, began), |p| (p.down_since, p.last_us)));
                 let detail = match down {
-                    Some(since) if now.saturating_sub(since) > limit => format!("{} has been down for more than {}", abort.probe, abort.down_for),
-                    _ if now.saturating_sub(last) > limit => format!("{} could not be evaluated for {}", abort.probe, abort.down_for),
+                    Some(since) if now.saturating_sub(since) > limit => {
+                        format!("{} has been down for more than {}", abort.probe, abort.down_for)
+                    }
+                    _ if now.saturating_sub(last) > limit => {
+                        format!("{} could not be evaluated for {}", abort.probe, abort.down_for)
+                    }
                     _ => continue,
                 };
                 recorder.observe(Kind::AbortTriggered {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     model::{Bindings, ClusterIdentity, NodeHostSpec, Redactor},
-    world::{Clock, ConnectError, Http, HostError, Kube, Machine, Monitoring, NodeHost, Reach, Velero, World, connect},
+    world::{Clock, ConnectError, HostError, Http, Kube, Machine, Monitoring, NodeHost, Reach, Velero, World, connect},
 };
 
 /// Where a drill runs.
@@ -29,7 +29,9 @@ pub enum OpenError {
     #[error("the node host cannot be used")]
     Host(#[from] HostError),
     /// Kubeconfig and containers belong to different clusters (correctness 72).
-    #[error("context `{context}` ({server}) and the kind cluster `{cluster}` of the bindings are not the same cluster: {why}")]
+    #[error(
+        "context `{context}` ({server}) and the kind cluster `{cluster}` of the bindings are not the same cluster: {why}"
+    )]
     Different {
         /// Context.
         context: String,
@@ -57,7 +59,11 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
     let velero = place.bindings.velero.clone().unwrap_or_else(|| "velero".into());
     let world = World {
         velero: Velero::new(kube.clone(), Http::new(Duration::from_secs(60)), velero),
-        monitoring: Monitoring::new(Http::new(Duration::from_secs(3)), place.bindings.prometheus.as_deref(), &place.bindings.alertmanager),
+        monitoring: Monitoring::new(
+            Http::new(Duration::from_secs(3)),
+            place.bindings.prometheus.as_deref(),
+            &place.bindings.alertmanager,
+        ),
         kube,
         identity,
         host,
@@ -71,7 +77,12 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
 
 /// Asked from both sides: the API server's port is one that the control plane's
 /// container publishes, and the nodes have the containers' names and addresses.
-async fn same_cluster(kube: &Kube, identity: &ClusterIdentity, cluster: &str, machines: &[Machine]) -> Result<(), OpenError> {
+async fn same_cluster(
+    kube: &Kube,
+    identity: &ClusterIdentity,
+    cluster: &str,
+    machines: &[Machine],
+) -> Result<(), OpenError> {
     let different = |why: String| OpenError::Different {
         context: identity.context.clone(),
         server: identity.server.clone(),
@@ -96,7 +107,8 @@ async fn same_cluster(kube: &Kube, identity: &ClusterIdentity, cluster: &str, ma
         }
     }
     let port = identity.server.rsplit(':').next().unwrap_or("").trim_end_matches('/');
-    let published = machines.iter().filter(|m| m.control_plane).any(|m| m.ports.get("6443/tcp").is_some_and(|p| p == port));
+    let published =
+        machines.iter().filter(|m| m.control_plane).any(|m| m.ports.get("6443/tcp").is_some_and(|p| p == port));
     let balanced = machines.iter().filter(|m| m.control_plane).count() > 1;
     if published || balanced {
         Ok(())

@@ -38,6 +38,10 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
     let clock = Clock::start();
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
+        // The run directory was removed: there is nothing left to read, and to undo from.
+        if !dir.journal().is_file() {
+            return Ok(Exit::Passed);
+        }
         match Lock::take(&dir.file("lock")) {
             Ok(lock) => {
                 if ended(&dir.journal()) {
@@ -46,8 +50,7 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
                 say(&clock, "the runner is dead: taking over");
                 return recover(dir, Actor::Reaper, Some(Some(lock)), &Overrides::default(), |_, _| {}).await;
             }
-            Err(_) if ended(&dir.journal()) => {}
-            Err(_) if frozen(dir, &clock, frozen_after) => {
+            Err(_) if frozen(dir, &clock, frozen_after) && !ended(&dir.journal()) => {
                 say(&clock, "the runner is frozen: fencing it and taking over");
                 return recover(dir, Actor::Reaper, Some(None), &Overrides::default(), |_, _| {}).await;
             }
@@ -59,14 +62,12 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
 /// A run that said how it ended is over, even with something stuck: a human was
 /// asked for, and must not find the reaper working against them.
 fn ended(journal: &Path) -> bool {
-    read(journal)
-        .ok()
-        .and_then(|j| RunState::of(&j.events).ok())
-        .is_some_and(|s| s.ended.is_some())
+    read(journal).ok().and_then(|j| RunState::of(&j.events).ok()).is_some_and(|s| s.ended.is_some())
 }
 
 fn frozen(dir: &RunDir, clock: &Clock, after: Duration) -> bool {
-    let beat: Option<Timestamp> = std::fs::read_to_string(dir.file("heartbeat")).ok().and_then(|t| t.trim().parse().ok());
+    let beat: Option<Timestamp> =
+        std::fs::read_to_string(dir.file("heartbeat")).ok().and_then(|t| t.trim().parse().ok());
     beat.is_some_and(|beat| clock.wall().duration_since(beat).unsigned_abs() > after)
 }
 

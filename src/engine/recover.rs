@@ -6,10 +6,16 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{OpenError, Place, Wakes, guard, open, run::tell, unwind::{Left, unwind}};
+use super::{
+    OpenError, Place, Wakes, guard, open,
+    run::tell,
+    unwind::{Left, unwind},
+};
 use crate::{
     event::{Actor, FORMAT, Kind, Wake},
-    journal::{FaultRecord, FaultState, Journal, JournalError, Lock, LockError, Recorder, RunDir, RunState, WriteError, read},
+    journal::{
+        FaultRecord, FaultState, Journal, JournalError, Lock, LockError, Recorder, RunDir, RunState, WriteError, read,
+    },
     model::{ClusterIdentity, Exit, Limits, Outcome, Plan, PlannedStep, Revert, SecretRef, StepClass},
     scenario::{Sources, load_bindings, load_str},
     steps::{Approvals, StepContext},
@@ -39,7 +45,9 @@ pub enum RecoverError {
     #[error("{0}")]
     Bindings(crate::scenario::Problems),
     /// Not the cluster of the run.
-    #[error("context `{context}` leads to another cluster (kube-system {found}) than the one this run broke ({wanted}): nothing was changed")]
+    #[error(
+        "context `{context}` leads to another cluster (kube-system {found}) than the one this run broke ({wanted}): nothing was changed"
+    )]
     WrongCluster {
         /// Context.
         context: String,
@@ -105,7 +113,12 @@ pub async fn recover(
         None => Some(Lock::take(&dir.file("lock"))?),
     };
     let place = place_of(&reach, overrides)?;
-    let began = journal.events[0].at;
+    let first = &journal.events[0];
+    // The run's zero lies before its first line.
+    let began = first
+        .at
+        .checked_sub(jiff::SignedDuration::from_micros(i64::try_from(first.t_us).unwrap_or(0)))
+        .unwrap_or(first.at);
     let (world, _) = open(&place, Clock::since(began)).await?;
     if world.identity.uid != plan.cluster.uid {
         return Err(RecoverError::WrongCluster {
@@ -117,13 +130,20 @@ pub async fn recover(
     let clock = world.clock;
     let writer = Journal::resume(dir, &journal, lock)?;
     let stray = journal.stray;
-    let recorder = Arc::new(Recorder::new(writer, journal.events, Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
+    let recorder = Arc::new(Recorder::new(writer, journal.events, Arc::clone(&world.redactor), move || {
+        (clock.now_us(), clock.wall())
+    }));
     show(&recorder, &plan);
     let why = match actor {
         Actor::Reaper => "the runner is dead or frozen",
         _ => "asked by a person",
     };
-    recorder.record(Kind::SessionOpened { epoch: recorder.epoch(), actor, pid: std::process::id(), why: why.into() })?;
+    recorder.record(Kind::SessionOpened {
+        epoch: recorder.epoch(),
+        actor,
+        pid: std::process::id(),
+        why: why.into(),
+    })?;
     if stray > 0 {
         recorder.observe(Kind::StrayLines { count: stray, epoch: recorder.epoch() });
     }
@@ -156,7 +176,14 @@ fn secrets_of(dir: &RunDir, place: &Place) -> BTreeMap<String, SecretRef> {
     load_str("scenario.yaml", &text, &sources).map(|l| l.secrets).unwrap_or_default()
 }
 
-fn context(world: crate::world::World, recorder: Arc<Recorder>, plan: Plan, run: &str, operator: String, secrets: BTreeMap<String, SecretRef>) -> StepContext {
+fn context(
+    world: crate::world::World,
+    recorder: Arc<Recorder>,
+    plan: Plan,
+    run: &str,
+    operator: String,
+    secrets: BTreeMap<String, SecretRef>,
+) -> StepContext {
     let record = RunRecord::new(world.kube.clone(), run);
     let step = plan.steps.first().cloned().unwrap_or_else(|| empty_step("recover"));
     StepContext {
@@ -211,7 +238,12 @@ async fn take_over(context: &StepContext, dir: &RunDir, limit: Duration) -> Exit
 }
 
 /// Makes a run directory out of the newest open run record of a cluster.
-pub async fn from_cluster(kube: &Kube, runs: &std::path::Path, reach: &Reach, bindings: Option<&PathBuf>) -> Result<RunDir, RecoverError> {
+pub async fn from_cluster(
+    kube: &Kube,
+    runs: &std::path::Path,
+    reach: &Reach,
+    bindings: Option<&PathBuf>,
+) -> Result<RunDir, RecoverError> {
     let record = RunRecord::all(kube)
         .await?
         .into_iter()
@@ -222,7 +254,8 @@ pub async fn from_cluster(kube: &Kube, runs: &std::path::Path, reach: &Reach, bi
     let name = format!("{run}-from-cluster");
     let dir_error = |source| RecoverError::Dir { path: runs.join(&name).display().to_string(), source };
     let dir = RunDir::create(runs, &name).map_err(dir_error)?;
-    let cluster: ClusterIdentity = serde_json::from_value(record["cluster"].clone()).map_err(|e| dir_error(e.into()))?;
+    let cluster: ClusterIdentity =
+        serde_json::from_value(record["cluster"].clone()).map_err(|e| dir_error(e.into()))?;
     let open: Vec<FaultRecord> = record["open"]
         .as_array()
         .into_iter()
@@ -244,7 +277,8 @@ pub async fn from_cluster(kube: &Kube, runs: &std::path::Path, reach: &Reach, bi
     let clock = Clock::start();
     // The record's epoch is the one to beat: a runner that still lives is fenced by it.
     let epoch = record["epoch"].as_u64().unwrap_or(1);
-    let recorder = Recorder::new(Journal::create(&dir)?, vec![], Arc::default(), move || (clock.now_us(), clock.wall()));
+    let recorder =
+        Recorder::new(Journal::create(&dir)?, vec![], Arc::default(), move || (clock.now_us(), clock.wall()));
     let mut how = BTreeMap::from([("context".to_owned(), reach.context.clone())]);
     if let Some(path) = &reach.kubeconfig {
         how.insert("kubeconfig".into(), path.display().to_string());
@@ -267,7 +301,12 @@ pub async fn from_cluster(kube: &Kube, runs: &std::path::Path, reach: &Reach, bi
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(plan) })?;
     for fault in open {
-        recorder.record(Kind::FaultIntended { fault: fault.id, step: fault.step, target: fault.target, revert: fault.revert })?;
+        recorder.record(Kind::FaultIntended {
+            fault: fault.id,
+            step: fault.step,
+            target: fault.target,
+            revert: fault.revert,
+        })?;
     }
     drop(recorder);
     dir.set_epoch(epoch).map_err(|source| RecoverError::Dir { path: dir.0.display().to_string(), source })?;

@@ -1,11 +1,23 @@
 //! A run from beginning to end: prepare, ask, arm, forward, backward, look on,
 //! judge. Nothing is touched before `Armed` stands in the journal.
 
-use std::{collections::{BTreeMap, BTreeSet}, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 
-use super::{OpenError, Place, Wakes, baseline::baseline, forward::forward, guard, open, reaper::spawn_reaper, unwind::{Left, unwind}};
+use super::{
+    OpenError, Place, Wakes,
+    baseline::baseline,
+    forward::forward,
+    guard, open,
+    reaper::spawn_reaper,
+    unwind::{Left, unwind},
+};
 use crate::{
     event::{Actor, FORMAT, Kind, Wake},
     inventory::{facts, gather},
@@ -69,13 +81,7 @@ pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, Prepare
     let run = run_id(&clock, &loaded.scenario.metadata.name);
     let (world, machines) = open(place, clock).await?;
     let inventory = gather(&world.kube, &world.identity, &loaded.scenario.scope.namespaces).await;
-    let request = Request {
-        loaded,
-        inventory: &inventory,
-        bindings: &place.bindings,
-        machines: &machines,
-        run: &run,
-    };
+    let request = Request { loaded, inventory: &inventory, bindings: &place.bindings, machines: &machines, run: &run };
     let mut plan = build(&request).map_err(PrepareError::Plan)?;
     let facts = facts(&world, &plan, &run, credentials_expire(&place.reach)).await;
     plan.findings = evaluate(&plan, &inventory, &facts, &place.bindings);
@@ -93,12 +99,21 @@ fn destruction(plan: &Plan, place: &Place) -> Finding {
         return Finding::pass(check, "a kind cluster, by its containers' labels");
     }
     match &place.bindings.allow_destruction {
-        Some(uid) if *uid == plan.cluster.uid => Finding::pass(check, "the bindings allow it for this cluster, by its UID"),
-        Some(_) => Finding::fail(check, "the bindings allow it for another cluster", format!("this one is {}", plan.cluster.uid)),
+        Some(uid) if *uid == plan.cluster.uid => {
+            Finding::pass(check, "the bindings allow it for this cluster, by its UID")
+        }
+        Some(_) => Finding::fail(
+            check,
+            "the bindings allow it for another cluster",
+            format!("this one is {}", plan.cluster.uid),
+        ),
         None => Finding::fail(
             check,
             "a namespace would be deleted on a cluster that is no kind cluster",
-            format!("restore `into: scratch` instead; or allow it for this very cluster in the bindings: allowDestruction: {}", plan.cluster.uid),
+            format!(
+                "restore `into: scratch` instead; or allow it for this very cluster in the bindings: allowDestruction: {}",
+                plan.cluster.uid
+            ),
         ),
     }
 }
@@ -125,7 +140,9 @@ pub enum RunError {
     #[error(transparent)]
     Journal(#[from] WriteError),
     /// Another plan than the approved one.
-    #[error("the plan is not the one that was approved: its hash is {now}, approved was {approved}. The cluster or the scenario changed: look at the plan again")]
+    #[error(
+        "the plan is not the one that was approved: its hash is {now}, approved was {approved}. The cluster or the scenario changed: look at the plan again"
+    )]
     Drift {
         /// Hash now.
         now: String,
@@ -133,7 +150,9 @@ pub enum RunError {
         approved: String,
     },
     /// Not confirmed.
-    #[error("not confirmed: this is no kind cluster. Run at a terminal and type the context's name, or give --confirm {0}")]
+    #[error(
+        "not confirmed: this is no kind cluster. Run at a terminal and type the context's name, or give --confirm {0}"
+    )]
     Unconfirmed(String),
 }
 
@@ -149,7 +168,13 @@ pub struct Begun {
 
 /// Makes the run directory and writes the header. `show` is called with the
 /// recorder before its first line, so that a display misses nothing.
-pub fn begin(prepared: Prepared, loaded: &Loaded, place: &Place, options: &Options, show: impl FnOnce(&Arc<Recorder>, &Plan)) -> Result<Begun, RunError> {
+pub fn begin(
+    prepared: Prepared,
+    loaded: &Loaded,
+    place: &Place,
+    options: &Options,
+    show: impl FnOnce(&Arc<Recorder>, &Plan),
+) -> Result<Begun, RunError> {
     let Prepared { mut plan, world, run } = prepared;
     if let Some(approved) = options.approved.as_ref().filter(|a| **a != plan.hash) {
         return Err(RunError::Drift { now: plan.hash, approved: approved.clone() });
@@ -162,7 +187,9 @@ pub fn begin(prepared: Prepared, loaded: &Loaded, place: &Place, options: &Optio
     plan.findings.retain(|f| !f.check.is_empty());
     dir.write("plan.json", &serde_json::to_vec_pretty(&plan).unwrap_or_default()).map_err(dir_error)?;
     let clock = world.clock;
-    let recorder = Arc::new(Recorder::new(Journal::create(&dir)?, vec![], Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
+    let recorder = Arc::new(Recorder::new(Journal::create(&dir)?, vec![], Arc::clone(&world.redactor), move || {
+        (clock.now_us(), clock.wall())
+    }));
     show(&recorder, &plan);
     recorder.record(header(&run, &plan, loaded, place, options))?;
     recorder.record(Kind::SessionOpened {
@@ -182,10 +209,7 @@ pub fn begin(prepared: Prepared, loaded: &Loaded, place: &Place, options: &Optio
         run,
         record,
         secrets: Arc::new(loaded.secrets.clone()),
-        approvals: Arc::new(Approvals {
-            beforehand: options.approve.clone(),
-            operator: options.operator.clone(),
-        }),
+        approvals: Arc::new(Approvals { beforehand: options.approve.clone(), operator: options.operator.clone() }),
         mirroring: Arc::default(),
     };
     Ok(Begun { dir, recorder, context, wakes: Wakes::default() })
@@ -256,11 +280,7 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
 
 async fn take_lease(context: &StepContext) -> Result<(), String> {
     context.record.prepare().await.map_err(|e| e.to_string())?;
-    context
-        .record
-        .acquire(context.recorder.epoch(), context.world.clock.wall())
-        .await
-        .map_err(|e| e.to_string())
+    context.record.acquire(context.recorder.epoch(), context.world.clock.wall()).await.map_err(|e| e.to_string())
 }
 
 fn refused(recorder: &Recorder, findings: &[Finding]) -> Option<Exit> {

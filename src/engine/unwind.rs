@@ -58,7 +58,7 @@ pub(super) async fn unwind(context: &StepContext, wakes: &Wakes, limit: Duration
             stuck(context, &errors);
             return Left::Stuck;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE * attempt.min(8)).await;
     }
 }
 
@@ -69,11 +69,8 @@ type Errors = std::collections::BTreeMap<String, String>;
 async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors: &mut Errors) {
     let mut rest = open;
     while let Some(first) = rest.first() {
-        let together = rest
-            .iter()
-            .take_while(|f| f.step == first.step && is_power(f) && is_power(first))
-            .count()
-            .max(1);
+        let together =
+            rest.iter().take_while(|f| f.step == first.step && is_power(f) && is_power(first)).count().max(1);
         let (group, later) = rest.split_at(together);
         rest = later;
         for fault in group {
@@ -81,16 +78,24 @@ async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors
             // With a journal that cannot be written the undo goes on from memory.
             context.recorder.observe(started);
             if let Err(error) = steps::begin_revert(&context.for_step(fault), &fault.revert).await {
-                errors.insert(fault.id.0.clone(), error);
+                note(context, errors, fault, error);
             }
         }
         let attempts = group.iter().map(|fault| one(context, fault));
         for (fault, error) in group.iter().zip(futures_util::future::join_all(attempts).await) {
             if let Some(error) = error {
-                errors.insert(fault.id.0.clone(), error);
+                note(context, errors, fault, error);
             }
         }
     }
+}
+
+/// Says once why an undo did not come to its end; it is tried again.
+fn note(context: &StepContext, errors: &mut Errors, fault: &FaultRecord, error: String) {
+    if errors.get(&fault.id.0) != Some(&error) {
+        context.recorder.observe(Kind::Noted { text: format!("{} is not undone yet: {error}", fault.id) });
+    }
+    errors.insert(fault.id.0.clone(), error);
 }
 
 fn is_power(fault: &FaultRecord) -> bool {
@@ -115,7 +120,8 @@ async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
             let own = context.for_step(fault);
             let _ = steps::begin_revert(&own, &fault.revert).await;
             if !fault.revert.is_destructive() {
-                if let Ok(Ok(closing)) = tokio::time::timeout(Duration::from_secs(3), steps::revert(&own, fault)).await {
+                if let Ok(Ok(closing)) = tokio::time::timeout(Duration::from_secs(3), steps::revert(&own, fault)).await
+                {
                     let _ = own.close(&fault.id, closing).await;
                 }
             }

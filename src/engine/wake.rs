@@ -9,7 +9,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{event::{Kind, Wake}, journal::Recorder};
+use crate::{
+    event::{Kind, Wake},
+    journal::Recorder,
+};
 
 /// The reasons, and how many signals came.
 #[derive(Clone, Debug)]

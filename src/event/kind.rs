@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{
-    ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, StepName,
-};
+use crate::model::{ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, StepName};
 
 /// Who opened a session on the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,64 +106,256 @@ pub enum Kind {
         /// How to reach the cluster again: context, kubeconfig, bindings file.
         reach: BTreeMap<String, String>,
     },
-    SessionOpened { epoch: u64, actor: Actor, pid: u32, why: String },
-    PlanFrozen { plan: Box<Plan> },
-    PreflightDone { findings: Vec<Finding> },
-    Armed { unwind_deadline_us: u64 },
-    RunWoken { why: Wake, detail: String },
-    Judged { outcome: Outcome, judgements: Vec<Judgement> },
-    RunEnded { exit: Exit, detail: String },
-    LeftBehind { what: String, remove_with: String, expires: String },
+    SessionOpened {
+        epoch: u64,
+        actor: Actor,
+        pid: u32,
+        why: String,
+    },
+    PlanFrozen {
+        plan: Box<Plan>,
+    },
+    PreflightDone {
+        findings: Vec<Finding>,
+    },
+    Armed {
+        unwind_deadline_us: u64,
+    },
+    RunWoken {
+        why: Wake,
+        detail: String,
+    },
+    Judged {
+        outcome: Outcome,
+        judgements: Vec<Judgement>,
+    },
+    RunEnded {
+        exit: Exit,
+        detail: String,
+    },
+    LeftBehind {
+        what: String,
+        remove_with: String,
+        expires: String,
+    },
 
     // Steps.
-    StepStarted { step: StepName, verb: String, does: String, expected_us: Option<u64> },
-    StepProgress { step: StepName, waiting_for: String, last_seen: String },
-    StepFinished { step: StepName, ok: bool, detail: String },
-    StepResult { step: StepName, result: Value },
+    StepStarted {
+        step: StepName,
+        verb: String,
+        does: String,
+        expected_us: Option<u64>,
+    },
+    StepProgress {
+        step: StepName,
+        waiting_for: String,
+        last_seen: String,
+    },
+    StepFinished {
+        step: StepName,
+        ok: bool,
+        detail: String,
+    },
+    StepResult {
+        step: StepName,
+        result: Value,
+    },
 
     // Faults and their undo.
-    FaultIntended { fault: FaultId, step: StepName, target: String, revert: Revert },
-    FaultApplied { fault: FaultId, sent_us: u64, acknowledged_us: u64 },
-    FaultFailed { fault: FaultId, error: String },
-    RevertStarted { fault: FaultId, attempt: u32 },
-    FaultReverted { fault: FaultId, evidence: String },
-    FaultReplaced { fault: FaultId, evidence: String },
-    FaultLeft { fault: FaultId, why: String },
-    FaultStuck { fault: FaultId, why: String, commands: Vec<String> },
+    FaultIntended {
+        fault: FaultId,
+        step: StepName,
+        target: String,
+        revert: Revert,
+    },
+    FaultApplied {
+        fault: FaultId,
+        sent_us: u64,
+        acknowledged_us: u64,
+    },
+    FaultFailed {
+        fault: FaultId,
+        error: String,
+    },
+    RevertStarted {
+        fault: FaultId,
+        attempt: u32,
+    },
+    FaultReverted {
+        fault: FaultId,
+        evidence: String,
+    },
+    FaultReplaced {
+        fault: FaultId,
+        evidence: String,
+    },
+    FaultLeft {
+        fault: FaultId,
+        why: String,
+    },
+    FaultStuck {
+        fault: FaultId,
+        why: String,
+        commands: Vec<String>,
+    },
 
     // Observations.
-    Watching { what: String, objects: usize },
-    ContactLost { cluster: String, last_proof_us: u64, why: String },
-    ContactRegained { cluster: String, blind_from_us: u64 },
-    WatchGap { what: String, from_us: u64, why: String },
-    NodeSeen { node: String, uid: String, zone: String, ready: String, unschedulable: bool, taints: Vec<String>, resource_version: String },
-    NodeGone { node: String, uid: String },
-    PodSeen { pod: PodView, resource_version: String },
-    PodGone { namespace: String, name: String, uid: String },
-    BudgetSeen { namespace: String, name: String, healthy: i64, desired: i64, allowed: i64, expected: i64, current: bool },
-    WorkloadSeen { namespace: String, workload: String, wanted: u32, ready: u32 },
-    EvictionAnswered { step: String, namespace: String, pod: String, owner: String, dry_run: bool, code: u16, reason: String, message: String, #[serde(default)] expected: String, #[serde(default)] budget: String },
-    AlertSeen { source: String, name: String, labels: BTreeMap<String, String>, state: String, since: Option<Timestamp>, receivers: Vec<String>, suppressed_by: Vec<String> },
-    AlertGone { source: String, name: String, labels: BTreeMap<String, String> },
-    SourceLost { source: String, why: String },
-    SourceRegained { source: String, blind_from_us: u64 },
-    ProbeSegment { probe: String, file: String, sha256: String, from_us: u64, to_us: u64, n: u32, failed: u32, max_ms: u64, late: u32, runs: Vec<ProbeRun> },
-    ClockOffset { source: String, offset_ms: i64 },
-    HostLoad { one_minute: f64, cores: usize },
+    Watching {
+        what: String,
+        objects: usize,
+    },
+    ContactLost {
+        cluster: String,
+        last_proof_us: u64,
+        why: String,
+    },
+    ContactRegained {
+        cluster: String,
+        blind_from_us: u64,
+    },
+    WatchGap {
+        what: String,
+        from_us: u64,
+        why: String,
+    },
+    NodeSeen {
+        node: String,
+        uid: String,
+        zone: String,
+        ready: String,
+        unschedulable: bool,
+        taints: Vec<String>,
+        resource_version: String,
+    },
+    NodeGone {
+        node: String,
+        uid: String,
+    },
+    PodSeen {
+        pod: PodView,
+        resource_version: String,
+    },
+    PodGone {
+        namespace: String,
+        name: String,
+        uid: String,
+    },
+    BudgetSeen {
+        namespace: String,
+        name: String,
+        healthy: i64,
+        desired: i64,
+        allowed: i64,
+        expected: i64,
+        current: bool,
+    },
+    WorkloadSeen {
+        namespace: String,
+        workload: String,
+        wanted: u32,
+        ready: u32,
+    },
+    EvictionAnswered {
+        step: String,
+        namespace: String,
+        pod: String,
+        owner: String,
+        dry_run: bool,
+        code: u16,
+        reason: String,
+        message: String,
+        #[serde(default)]
+        expected: String,
+        #[serde(default)]
+        budget: String,
+    },
+    AlertSeen {
+        source: String,
+        name: String,
+        labels: BTreeMap<String, String>,
+        state: String,
+        since: Option<Timestamp>,
+        receivers: Vec<String>,
+        suppressed_by: Vec<String>,
+    },
+    AlertGone {
+        source: String,
+        name: String,
+        labels: BTreeMap<String, String>,
+    },
+    SourceLost {
+        source: String,
+        why: String,
+    },
+    SourceRegained {
+        source: String,
+        blind_from_us: u64,
+    },
+    ProbeSegment {
+        probe: String,
+        file: String,
+        sha256: String,
+        from_us: u64,
+        to_us: u64,
+        n: u32,
+        failed: u32,
+        max_ms: u64,
+        late: u32,
+        runs: Vec<ProbeRun>,
+    },
+    ClockOffset {
+        source: String,
+        offset_ms: i64,
+    },
+    HostLoad {
+        one_minute: f64,
+        cores: usize,
+    },
 
     // People.
-    GateOpened { step: StepName, prompt: String, times_out_us: u64 },
-    GateAnswered { step: StepName, approved: bool, by: String },
-    Notified { to: String, what: String, ok: bool, detail: String },
-    StopAsked { by: String, how: String },
-    SignalCaught { signal: String, count: u32 },
-    AbortTriggered { condition: String, detail: String },
+    GateOpened {
+        step: StepName,
+        prompt: String,
+        times_out_us: u64,
+    },
+    GateAnswered {
+        step: StepName,
+        approved: bool,
+        by: String,
+    },
+    Notified {
+        to: String,
+        what: String,
+        ok: bool,
+        detail: String,
+    },
+    StopAsked {
+        by: String,
+        how: String,
+    },
+    SignalCaught {
+        signal: String,
+        count: u32,
+    },
+    AbortTriggered {
+        condition: String,
+        detail: String,
+    },
 
     // The run's own troubles.
-    MirrorFailed { why: String },
-    LeaseTrouble { why: String },
-    Noted { text: String },
-    StrayLines { count: u64, epoch: u64 },
+    MirrorFailed {
+        why: String,
+    },
+    LeaseTrouble {
+        why: String,
+    },
+    Noted {
+        text: String,
+    },
+    StrayLines {
+        count: u64,
+        epoch: u64,
+    },
 }
 
 impl Kind {

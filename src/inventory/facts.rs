@@ -50,8 +50,12 @@ pub struct Facts {
 /// Asks everything.
 pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Option<Timestamp>) -> Facts {
     let needs_velero = plan.steps.iter().any(|s| matches!(s.verb.as_str(), "backup" | "restore" | "deleteNamespace"));
-    let (permissions, velero, monitoring, other_runs) =
-        tokio::join!(permissions(world, plan), velero(world, needs_velero, run), monitoring(world), other_runs(world, run));
+    let (permissions, velero, monitoring, other_runs) = tokio::join!(
+        permissions(world, plan),
+        velero(world, needs_velero, run),
+        monitoring(world),
+        other_runs(world, run)
+    );
     let (velero_server, storage, backups, download) = velero;
     let (firing, rules, silences, alertmanager) = monitoring;
     let mut machines = vec![];
@@ -90,7 +94,8 @@ async fn permissions(world: &World, plan: &Plan) -> Answer<Vec<(Permission, bool
     Ok(answers)
 }
 
-type VeleroFacts = (Option<Answer<Option<String>>>, Option<Answer<Vec<Value>>>, Option<Answer<Vec<Value>>>, Option<Answer<String>>);
+type VeleroFacts =
+    (Option<Answer<Option<String>>>, Option<Answer<Vec<Value>>>, Option<Answer<Vec<Value>>>, Option<Answer<String>>);
 
 async fn velero(world: &World, needed: bool, run: &str) -> VeleroFacts {
     if !needed {
@@ -117,7 +122,8 @@ async fn velero(world: &World, needed: bool, run: &str) -> VeleroFacts {
     (Some(server), Some(storage), Some(backups), download)
 }
 
-type MonitoringFacts = (Option<Answer<Vec<ActiveAlert>>>, Option<Answer<Vec<RuleInfo>>>, Vec<Answer<Vec<Silence>>>, Vec<Answer<String>>);
+type MonitoringFacts =
+    (Option<Answer<Vec<ActiveAlert>>>, Option<Answer<Vec<RuleInfo>>>, Vec<Answer<Vec<Silence>>>, Vec<Answer<String>>);
 
 async fn monitoring(world: &World) -> MonitoringFacts {
     let monitoring = &world.monitoring;

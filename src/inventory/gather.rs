@@ -30,17 +30,7 @@ pub async fn gather(kube: &Kube, identity: &ClusterIdentity, scope: &[String]) -
         .filter(|n| scope.contains(&n.metadata.name))
         .map(|n| (n.metadata.name.clone(), n.metadata.uid.clone()))
         .collect::<BTreeMap<_, _>>();
-    Inventory {
-        identity: identity.clone(),
-        nodes,
-        pods,
-        workloads,
-        budgets,
-        claims,
-        volumes,
-        namespaces,
-        scope,
-    }
+    Inventory { identity: identity.clone(), nodes, pods, workloads, budgets, claims, volumes, namespaces, scope }
 }
 
 async fn read_workloads(kube: &Kube, scope: &[String]) -> Read<Workload> {

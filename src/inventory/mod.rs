@@ -89,12 +89,7 @@ impl Inventory {
 
     /// Pods on a node that have not ended.
     pub fn pods_on(&self, node: &str) -> Vec<&Pod> {
-        self.pods
-            .get()
-            .unwrap_or_default()
-            .iter()
-            .filter(|p| p.spec.node_name == node && !p.is_finished())
-            .collect()
+        self.pods.get().unwrap_or_default().iter().filter(|p| p.spec.node_name == node && !p.is_finished()).collect()
     }
 
     /// Pods of a workload that are Ready and not going away.

@@ -39,18 +39,12 @@ pub struct IllegalTransition {
 impl FaultState {
     /// Whether the fault still asks for an undo.
     pub fn is_open(self) -> bool {
-        matches!(
-            self,
-            Self::Intended | Self::Applied | Self::Failed | Self::Reverting | Self::Stuck
-        )
+        matches!(self, Self::Intended | Self::Applied | Self::Failed | Self::Reverting | Self::Stuck)
     }
 
     /// `state × event → state`; total over the events of a fault.
     pub fn after(state: Option<Self>, event: &Kind) -> Result<Self, IllegalTransition> {
-        let illegal = || IllegalTransition {
-            state,
-            event: event.name(),
-        };
+        let illegal = || IllegalTransition { state, event: event.name() };
         match (state, event) {
             (None, Kind::FaultIntended { .. }) => Ok(Self::Intended),
             (Some(Self::Intended), Kind::FaultApplied { .. }) => Ok(Self::Applied),
@@ -59,9 +53,7 @@ impl FaultState {
             (Some(s), Kind::RevertStarted { .. }) if s.is_open() => Ok(Self::Reverting),
             // The two may race: an answer that arrives after the undo has begun
             // does not close anything.
-            (Some(Self::Reverting), Kind::FaultApplied { .. } | Kind::FaultFailed { .. }) => {
-                Ok(Self::Reverting)
-            }
+            (Some(Self::Reverting), Kind::FaultApplied { .. } | Kind::FaultFailed { .. }) => Ok(Self::Reverting),
             (Some(s), Kind::FaultReverted { .. }) if s.is_open() => Ok(Self::Reverted),
             (Some(s), Kind::FaultReplaced { .. }) if s.is_open() => Ok(Self::Replaced),
             (Some(s), Kind::FaultLeft { .. }) if s.is_open() => Ok(Self::Left),
@@ -76,10 +68,7 @@ mod tests {
     use super::*;
 
     fn reverted() -> Kind {
-        Kind::FaultReverted {
-            fault: crate::model::FaultId("a/b".into()),
-            evidence: String::new(),
-        }
+        Kind::FaultReverted { fault: crate::model::FaultId("a/b".into()), evidence: String::new() }
     }
 
     #[test]
@@ -94,9 +83,6 @@ mod tests {
     #[test]
     fn an_intent_alone_asks_for_an_undo() {
         assert!(FaultState::Intended.is_open());
-        assert_eq!(
-            FaultState::after(Some(FaultState::Intended), &reverted()),
-            Ok(FaultState::Reverted)
-        );
+        assert_eq!(FaultState::after(Some(FaultState::Intended), &reverted()), Ok(FaultState::Reverted));
     }
 }

@@ -108,12 +108,7 @@ impl RunState {
     pub fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         self.last_us = self.last_us.max(event.t_us);
         match &event.event {
-            Kind::FaultIntended {
-                fault,
-                step,
-                target,
-                revert,
-            } => {
+            Kind::FaultIntended { fault, step, target, revert } => {
                 let before = self.fault(fault).map(|f| f.state);
                 let state = FaultState::after(before, &event.event)?;
                 self.faults.push(FaultRecord {
@@ -168,12 +163,7 @@ impl RunState {
                 self.pods.remove(uid);
             }
             Kind::BudgetSeen { namespace, name, healthy, desired, allowed, current, .. } => {
-                let view = BudgetView {
-                    healthy: *healthy,
-                    desired: *desired,
-                    allowed: *allowed,
-                    current: *current,
-                };
+                let view = BudgetView { healthy: *healthy, desired: *desired, allowed: *allowed, current: *current };
                 self.budgets.insert((namespace.clone(), name.clone()), view);
             }
             Kind::WorkloadSeen { namespace, workload, wanted, .. } => {
@@ -218,18 +208,11 @@ impl RunState {
 
     fn step_fault(&mut self, id: &FaultId, event: &Event) -> Result<(), IllegalTransition> {
         let Some(record) = self.faults.iter_mut().rev().find(|f| f.id == *id) else {
-            return Err(IllegalTransition {
-                state: None,
-                event: event.event.name(),
-            });
+            return Err(IllegalTransition { state: None, event: event.event.name() });
         };
         record.state = FaultState::after(Some(record.state), &event.event)?;
         match &event.event {
-            Kind::FaultApplied {
-                sent_us,
-                acknowledged_us,
-                ..
-            } => {
+            Kind::FaultApplied { sent_us, acknowledged_us, .. } => {
                 record.sent_us = Some(*sent_us);
                 record.acknowledged_us = Some(*acknowledged_us);
             }
@@ -251,12 +234,7 @@ impl RunState {
 
     /// What still asks for an undo, newest first: the order of the unwind.
     pub fn open(&self) -> Vec<FaultRecord> {
-        self.faults
-            .iter()
-            .rev()
-            .filter(|f| f.state.is_open())
-            .cloned()
-            .collect()
+        self.faults.iter().rev().filter(|f| f.state.is_open()).cloned().collect()
     }
 
     /// Open faults of one step, newest first.
@@ -266,26 +244,16 @@ impl RunState {
 
     /// When the first act of a step's faults was sent: the t0 of its expectations.
     pub fn t0(&self, step: &StepName) -> Option<u64> {
-        self.faults
-            .iter()
-            .filter(|f| f.step == *step)
-            .filter_map(|f| f.sent_us)
-            .min()
+        self.faults.iter().filter(|f| f.step == *step).filter_map(|f| f.sent_us).min()
     }
 
     /// The last acknowledgement of a step's faults.
     pub fn acknowledged(&self, step: &StepName) -> Option<u64> {
-        self.faults
-            .iter()
-            .filter(|f| f.step == *step)
-            .filter_map(|f| f.acknowledged_us)
-            .max()
+        self.faults.iter().filter(|f| f.step == *step).filter_map(|f| f.acknowledged_us).max()
     }
 
     /// Whether data is gone until a restore is verified.
     pub fn past_no_return(&self) -> bool {
-        self.faults
-            .iter()
-            .any(|f| f.state.is_open() && f.revert.is_destructive())
+        self.faults.iter().any(|f| f.state.is_open() && f.revert.is_destructive())
     }
 }

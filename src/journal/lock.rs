@@ -38,12 +38,7 @@ impl Lock {
             .truncate(false)
             .write(true)
             .open(path)
-            .map_err(|source| LockError::Open {
-                path: name.clone(),
-                source,
-            })?;
-        Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map(Self)
-            .map_err(|_| LockError::Held(name))
+            .map_err(|source| LockError::Open { path: name.clone(), source })?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Self).map_err(|_| LockError::Held(name))
     }
 }

@@ -15,7 +15,7 @@ pub use fault::{FaultState, IllegalTransition};
 pub use fold::{AlertKey, BudgetView, FaultRecord, NodeView, RunState};
 pub use lock::{Lock, LockError};
 pub use probes::{ProbeState, Stretch};
-pub use recorder::Recorder;
 pub use read::{JournalError, ReadJournal, read, read_str};
+pub use recorder::Recorder;
 pub use rundir::{RunDir, latest};
 pub use write::{Journal, WriteError};

@@ -47,10 +47,7 @@ impl ProbeState {
         let stable = self.streak >= rule.successes && run.to_us.saturating_sub(from) >= rule.over.micros();
         if stable && self.up_since.is_none() {
             self.up_since = Some(from);
-            return self.down_since.take().map(|down| Stretch {
-                from_us: down,
-                to_us: Some(from),
-            });
+            return self.down_since.take().map(|down| Stretch { from_us: down, to_us: Some(from) });
         }
         None
     }
@@ -62,19 +59,10 @@ mod tests {
     use crate::model::Dur;
 
     fn run(from_s: u64, to_s: u64, n: u32, ok: bool) -> ProbeRun {
-        ProbeRun {
-            from_us: from_s * 1_000_000,
-            to_us: to_s * 1_000_000,
-            n,
-            ok,
-            error: String::new(),
-        }
+        ProbeRun { from_us: from_s * 1_000_000, to_us: to_s * 1_000_000, n, ok, error: String::new() }
     }
 
-    const RULE: UpRule = UpRule {
-        successes: 4,
-        over: Dur::secs(4),
-    };
+    const RULE: UpRule = UpRule { successes: 4, over: Dur::secs(4) };
 
     #[test]
     fn one_lucky_answer_is_no_recovery() {

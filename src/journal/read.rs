@@ -28,7 +28,9 @@ pub enum JournalError {
     #[error("{0} is empty: that run never began, so there is nothing to recover")]
     Empty(String),
     /// Not ours, or damaged.
-    #[error("{path}:{line}: {problem}; nothing was changed. A copy from before the damage, or `drillmaster recover --from-cluster`, can still undo the run")]
+    #[error(
+        "{path}:{line}: {problem}; nothing was changed. A copy from before the damage, or `drillmaster recover --from-cluster`, can still undo the run"
+    )]
     Corrupt {
         /// Which file.
         path: String,
@@ -80,10 +82,7 @@ struct Line {
 
 /// Reads the journal at `path`.
 pub fn read(path: &Path) -> Result<ReadJournal, JournalError> {
-    let bytes = fs::read(path).map_err(|source| JournalError::Io {
-        path: path.display().to_string(),
-        source,
-    })?;
+    let bytes = fs::read(path).map_err(|source| JournalError::Io { path: path.display().to_string(), source })?;
     read_str(&path.display().to_string(), &String::from_utf8_lossy(&bytes))
 }
 

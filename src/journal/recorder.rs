@@ -31,6 +31,29 @@ struct Inner {
     broken: Option<String>,
 }
 
+impl Inner {
+    fn fold(&mut self, event: Event) -> Arc<Event> {
+        if let Err(illegal) = self.state.take(&event) {
+            self.broken.get_or_insert_with(|| illegal.to_string());
+        }
+        self.events.push(event.clone());
+        Arc::new(event)
+    }
+
+    /// An event that the disk refused: it counts in this process only.
+    fn unwritten(&self, t_us: u64, at: Timestamp, event: Kind) -> Event {
+        Event {
+            seq: self.events.len() as u64,
+            at,
+            t_us,
+            epoch: self.journal.epoch(),
+            prev: String::new(),
+            must: event.must(),
+            event,
+        }
+    }
+}
+
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Recorder")
@@ -48,12 +71,7 @@ impl Recorder {
         let mut state = RunState::default();
         let broken = events.iter().find_map(|e| state.take(e).err()).map(|e| e.to_string());
         Self {
-            inner: Mutex::new(Inner {
-                journal,
-                state,
-                events,
-                broken,
-            }),
+            inner: Mutex::new(Inner { journal, state, events, broken }),
             now: Box::new(now),
             redactor,
             shown: broadcast::channel(16_384).0,
@@ -65,19 +83,20 @@ impl Recorder {
         let event = {
             let mut inner = self.lock();
             let (t_us, at) = (self.now)();
-            let written = inner.journal.append(t_us, at, kind, |line| self.redactor.clean(line));
-            let event = match written {
-                Ok(event) => Arc::new(event),
+            let written = inner.journal.append(t_us, at, kind.clone(), |line| self.redactor.clean(line));
+            match written {
+                Ok(event) => inner.fold(event),
                 Err(error) => {
                     inner.broken.get_or_insert_with(|| error.to_string());
+                    // A full disk must not make the undo forget what it has done: it
+                    // goes on from memory. Who lost the wheel does nothing more.
+                    if !matches!(error, WriteError::Fenced { .. }) {
+                        let event = inner.unwritten(t_us, at, kind);
+                        drop(self.shown.send(inner.fold(event)));
+                    }
                     return Err(error);
                 }
-            };
-            if let Err(illegal) = inner.state.take(&event) {
-                inner.broken.get_or_insert_with(|| illegal.to_string());
             }
-            inner.events.push(Event::clone(&event));
-            event
         };
         // Nobody listening is no error.
         let _ = self.shown.send(Arc::clone(&event));

@@ -16,10 +16,7 @@ impl RunDir {
     /// Makes the directory of a new run.
     pub fn create(runs: &Path, run_id: &str) -> io::Result<Self> {
         let dir = runs.join(run_id);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(runs)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(runs)?;
         fs::DirBuilder::new().mode(0o700).create(&dir)?;
         fs::DirBuilder::new().mode(0o700).create(dir.join("samples"))?;
         Ok(Self(fs::canonicalize(dir)?))
@@ -38,12 +35,7 @@ impl RunDir {
     /// Writes a file whole or not at all, readable by its owner only.
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let next = self.file(&format!(".{name}.next"));
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&next)?;
+        let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&next)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(next, self.file(name))
@@ -51,10 +43,7 @@ impl RunDir {
 
     /// The epoch that holds the wheel, as the last take-over wrote it.
     pub fn epoch(&self) -> u64 {
-        fs::read_to_string(self.file("epoch"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(0)
+        fs::read_to_string(self.file("epoch")).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
 
     /// Takes the wheel: from now on lower epochs stop acting.

@@ -72,15 +72,10 @@ impl Journal {
         dir.set_epoch(epoch).map_err(|e| io_error(dir, e))?;
         let journal = Self::open(dir, false, epoch, read.next_seq(), read.last_hash.clone(), lock)?;
         if journal._lock.is_some() {
-            journal
-                .file
-                .set_len(read.whole_bytes)
-                .map_err(|e| io_error(dir, e))?;
+            journal.file.set_len(read.whole_bytes).map_err(|e| io_error(dir, e))?;
         } else {
             // A frozen writer may have left half a line: end it, so that ours stand alone.
-            (&journal.file)
-                .write_all(if read.torn { b"\n" } else { b"" })
-                .map_err(|e| io_error(dir, e))?;
+            (&journal.file).write_all(if read.torn { b"\n" } else { b"" }).map_err(|e| io_error(dir, e))?;
         }
         Ok(journal)
     }
@@ -102,16 +97,7 @@ impl Journal {
         if let Ok(parent) = File::open(&dir.0) {
             let _ = parent.sync_all();
         }
-        Ok(Self {
-            dir: dir.clone(),
-            file,
-            epoch,
-            seq,
-            prev,
-            unsynced: false,
-            poisoned: false,
-            _lock: lock,
-        })
+        Ok(Self { dir: dir.clone(), file, epoch, seq, prev, unsynced: false, poisoned: false, _lock: lock })
     }
 
     /// This session's epoch.
@@ -123,10 +109,7 @@ impl Journal {
     pub fn check_fence(&self) -> Result<(), WriteError> {
         let theirs = self.dir.epoch();
         if theirs > self.epoch {
-            return Err(WriteError::Fenced {
-                mine: self.epoch,
-                theirs,
-            });
+            return Err(WriteError::Fenced { mine: self.epoch, theirs });
         }
         Ok(())
     }
@@ -184,15 +167,9 @@ impl Journal {
 
 /// The hash that the next line names as `prev`.
 pub(super) fn hash_line(line: &str) -> String {
-    Sha256::digest(line.as_bytes())
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    Sha256::digest(line.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn io_error(dir: &RunDir, source: io::Error) -> WriteError {
-    WriteError::Io {
-        path: dir.journal().display().to_string(),
-        source,
-    }
+    WriteError::Io { path: dir.journal().display().to_string(), source }
 }

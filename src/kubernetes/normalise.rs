@@ -44,9 +44,7 @@ pub fn normalise(object: &Value) -> Value {
     }
     if let Some(meta) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
         meta.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
-        drop_keys(meta, "labels", |key| {
-            key.starts_with("velero.io/") || key == "kubernetes.io/metadata.name"
-        });
+        drop_keys(meta, "labels", |key| key.starts_with("velero.io/") || key == "kubernetes.io/metadata.name");
         drop_keys(meta, "annotations", |key| {
             key.starts_with("velero.io/")
                 || key.starts_with("backup.velero.io/")
@@ -82,11 +80,7 @@ pub fn normalise(object: &Value) -> Value {
 
 /// Compares two sets of objects by kind, namespace and name. `map_namespace`
 /// maps a namespace of before to its name afterwards.
-pub fn compare(
-    before: &[Value],
-    after: &[Value],
-    map_namespace: impl Fn(&str) -> String,
-) -> Vec<Difference> {
+pub fn compare(before: &[Value], after: &[Value], map_namespace: impl Fn(&str) -> String) -> Vec<Difference> {
     let key = |object: &Value, map: &dyn Fn(&str) -> String| {
         let kind = text(object, "/kind").to_owned();
         let namespace = map(text(object, "/metadata/namespace"));
@@ -101,10 +95,7 @@ pub fn compare(
         let key = key(object, &map_namespace);
         let name = format!("{}/{}/{}", key.1, key.0, key.2);
         match after.get(&key) {
-            None => differences.push(Difference {
-                object: name,
-                what: "missing".into(),
-            }),
+            None => differences.push(Difference { object: name, what: "missing".into() }),
             Some(found) => {
                 let mut wanted = normalise(object);
                 let mut found = normalise(found);
@@ -116,10 +107,7 @@ pub fn compare(
                 let mut at = vec![];
                 diff(&wanted, &found, String::new(), &mut at);
                 if !at.is_empty() {
-                    differences.push(Difference {
-                        object: name,
-                        what: format!("changed at {}", at.join(", ")),
-                    });
+                    differences.push(Difference { object: name, what: format!("changed at {}", at.join(", ")) });
                 }
             }
         }

@@ -130,11 +130,7 @@ impl Node {
 
     /// `key=value:effect` of each taint.
     pub fn taints(&self) -> Vec<String> {
-        self.spec
-            .taints
-            .iter()
-            .map(|t| format!("{}:{}", t.key, t.effect))
-            .collect()
+        self.spec.taints.iter().map(|t| format!("{}:{}", t.key, t.effect)).collect()
     }
 
     /// Its address inside the cluster.
@@ -243,9 +239,7 @@ impl Pod {
 
     /// A static pod of a kubelet: the API only mirrors it.
     pub fn is_mirror(&self) -> bool {
-        self.metadata
-            .annotations
-            .contains_key("kubernetes.io/config.mirror")
+        self.metadata.annotations.contains_key("kubernetes.io/config.mirror")
     }
 
     /// Its controller's kind; empty for a bare pod.
@@ -267,11 +261,7 @@ impl Pod {
 
     /// The claims that it mounts.
     pub fn claims(&self) -> Vec<&str> {
-        self.spec
-            .volumes
-            .iter()
-            .filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str())
-            .collect()
+        self.spec.volumes.iter().filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str()).collect()
     }
 }
 
@@ -324,29 +314,18 @@ impl Workload {
 
     /// How many pods it wants.
     pub fn wanted(&self) -> u32 {
-        if self.kind == "DaemonSet" {
-            self.status.desired_number_scheduled
-        } else {
-            self.spec.replicas.unwrap_or(1)
-        }
+        if self.kind == "DaemonSet" { self.status.desired_number_scheduled } else { self.spec.replicas.unwrap_or(1) }
     }
 
     /// How many are ready by its own count.
     pub fn ready(&self) -> u32 {
-        if self.kind == "DaemonSet" {
-            self.status.number_ready
-        } else {
-            self.status.ready_replicas
-        }
+        if self.kind == "DaemonSet" { self.status.number_ready } else { self.status.ready_replicas }
     }
 
     /// Its API path.
     pub fn path(&self) -> String {
         let plural = self.reference().map_or("", |r| r.plural());
-        format!(
-            "/apis/apps/v1/namespaces/{}/{plural}/{}",
-            self.metadata.namespace, self.metadata.name
-        )
+        format!("/apis/apps/v1/namespaces/{}/{plural}/{}", self.metadata.namespace, self.metadata.name)
     }
 }
 

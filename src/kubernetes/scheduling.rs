@@ -85,10 +85,7 @@ pub fn place(mut rooms: Vec<NodeRoom>, mut demands: Vec<Demand>) -> Vec<String> 
     let mut homeless = vec![];
     for demand in demands {
         let home = rooms.iter_mut().find(|room| {
-            room.pods > 0
-                && room.cpu >= demand.cpu
-                && room.memory >= demand.memory
-                && may_run(&demand.spec, &room.node)
+            room.pods > 0 && room.cpu >= demand.cpu && room.memory >= demand.memory && may_run(&demand.spec, &room.node)
         });
         match home {
             Some(room) => {
@@ -103,13 +100,12 @@ pub fn place(mut rooms: Vec<NodeRoom>, mut demands: Vec<Demand>) -> Vec<String> 
 }
 
 fn may_run(spec: &PodSpec, node: &Node) -> bool {
-    let tainted = node.spec.taints.iter().any(|taint| {
-        taint.effect != "PreferNoSchedule" && !spec.tolerations.iter().any(|t| tolerates(t, taint))
-    });
-    let selected = spec
-        .node_selector
+    let tainted = node
+        .spec
+        .taints
         .iter()
-        .all(|(key, value)| node.metadata.labels.get(key) == Some(value));
+        .any(|taint| taint.effect != "PreferNoSchedule" && !spec.tolerations.iter().any(|t| tolerates(t, taint)));
+    let selected = spec.node_selector.iter().all(|(key, value)| node.metadata.labels.get(key) == Some(value));
     !node.spec.unschedulable && node.ready() == "True" && !tainted && selected && required_affinity(spec, node)
 }
 
@@ -122,9 +118,9 @@ fn required_affinity(spec: &PodSpec, node: &Node) -> bool {
         return true;
     };
     terms.iter().any(|term| {
-        let wanted = serde_json::json!({ "matchExpressions": term.get("matchExpressions").cloned().unwrap_or_default() });
-        serde_json::from_value::<super::Selector>(wanted)
-            .is_ok_and(|selector| selector.matches(&node.metadata.labels))
+        let wanted =
+            serde_json::json!({ "matchExpressions": term.get("matchExpressions").cloned().unwrap_or_default() });
+        serde_json::from_value::<super::Selector>(wanted).is_ok_and(|selector| selector.matches(&node.metadata.labels))
     })
 }
 

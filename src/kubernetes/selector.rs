@@ -29,9 +29,7 @@ pub struct Requirement {
 impl Selector {
     /// Whether labels match. An unknown operator matches nothing.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && self.match_expressions.iter().all(|r| {
                 let value = labels.get(&r.key);
                 match r.operator.as_str() {
@@ -56,9 +54,7 @@ mod tests {
             "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["test"]}],
         }))
         .expect("a selector");
-        let labels = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-        };
+        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         assert!(selector.matches(&labels(&[("app", "web")])));
         assert!(!selector.matches(&labels(&[("app", "web"), ("tier", "test")])));
         assert!(!selector.matches(&labels(&[("tier", "prod")])));

@@ -8,19 +8,12 @@ pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 /// How long a pod stays on a node with a NoExecute taint of `key`: none is for
 /// ever, zero at once. Several tolerations: the shortest time counts.
 pub fn toleration_seconds(tolerations: &[Toleration], key: &str) -> Option<u64> {
-    let taint = Taint {
-        key: key.to_owned(),
-        effect: "NoExecute".to_owned(),
-        ..Taint::default()
-    };
+    let taint = Taint { key: key.to_owned(), effect: "NoExecute".to_owned(), ..Taint::default() };
     let mut matching = tolerations.iter().filter(|t| tolerates(t, &taint)).peekable();
     if matching.peek().is_none() {
         return Some(0);
     }
-    matching
-        .filter_map(|t| t.toleration_seconds)
-        .min()
-        .map(|s| u64::try_from(s).unwrap_or(0))
+    matching.filter_map(|t| t.toleration_seconds).min().map(|s| u64::try_from(s).unwrap_or(0))
 }
 
 /// Whether one toleration tolerates one taint.

@@ -37,10 +37,7 @@ impl Clocks {
 
 /// When a dead node is noticed, after its last breath: earliest and latest.
 pub fn detection(clocks: &Clocks) -> (Duration, Duration) {
-    (
-        clocks.grace.saturating_sub(clocks.renew),
-        clocks.grace + clocks.period,
-    )
+    (clocks.grace.saturating_sub(clocks.renew), clocks.grace + clocks.period)
 }
 
 /// How a zone is doing, which decides how fast it evicts (correctness 13, 14).

@@ -64,18 +64,7 @@ impl Finding {
         self.blocking && matches!(self.state, FindingState::Fail | FindingState::Unknown)
     }
 
-    fn new(
-        check: &str,
-        state: FindingState,
-        observed: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self {
-            check: check.to_owned(),
-            state,
-            blocking: true,
-            observed: observed.into(),
-            fix: fix.into(),
-        }
+    fn new(check: &str, state: FindingState, observed: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check: check.to_owned(), state, blocking: true, observed: observed.into(), fix: fix.into() }
     }
 }

@@ -15,27 +15,22 @@ mod step;
 mod target;
 mod units;
 
-pub use bindings::{
-    Bindings, Capture, ClocksSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod,
-};
+pub use bindings::{Bindings, Capture, ClocksSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
 pub use expect::{
-    AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, Objects,
-    PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread,
-    VolumesRule, WhileDegraded,
+    AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, Objects, PlacementExpectation,
+    ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule, WhileDegraded,
 };
 pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
-pub use plan::{
-    ClusterIdentity, CoveredPod, Limits, Permission, Plan, PlannedAct, PlannedStep, Prediction, StepClass,
-};
+pub use plan::{ClusterIdentity, CoveredPod, Limits, Permission, Plan, PlannedAct, PlannedStep, Prediction, StepClass};
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{NodeHow, PowerState, Revert, shell};
 pub use secret::{Redactor, Secret, SecretRef};
 pub use step::{
-    BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep,
-    ForceDeletePodsStep, GateAnswer, GateStep, HealStep, Into, KillNodesStep, KillZoneStep,
-    NotifyStep, RestoreStep, ScaleStep, Step, Verb, WaitStep, WaitUntil,
+    BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateAnswer,
+    GateStep, HealStep, Into, KillNodesStep, KillZoneStep, NotifyStep, RestoreStep, ScaleStep, Step, Verb, WaitStep,
+    WaitUntil,
 };
 pub use target::{NodeTarget, ObjectRef, WorkloadRef};
 pub use units::{Dur, Percent};

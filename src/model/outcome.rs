@@ -61,9 +61,7 @@ impl Exit {
                 "inconclusive: nothing failed, something required could not be proven; the cluster is as before"
             }
             Self::Aborted => "aborted or interrupted; everything was reverted",
-            Self::Residue => {
-                "something could not be reverted: the commands are printed, the journal stays open"
-            }
+            Self::Residue => "something could not be reverted: the commands are printed, the journal stays open",
             Self::Left => "left in a hurry; the journal is open: run `drillmaster recover`",
             Self::Internal => "internal error; the cluster is as the journal says",
         }
@@ -153,10 +151,7 @@ impl RunVerdict {
         } else {
             Outcome::Pass
         };
-        Self {
-            outcome,
-            judgements,
-        }
+        Self { outcome, judgements }
     }
 
     /// The exit code that this verdict alone would give.
@@ -174,13 +169,7 @@ mod tests {
     use super::*;
 
     fn judged(outcome: Outcome) -> Judgement {
-        Judgement {
-            expectation: String::new(),
-            of: None,
-            outcome,
-            because: String::new(),
-            evidence: vec![],
-        }
+        Judgement { expectation: String::new(), of: None, outcome, because: String::new(), evidence: vec![] }
     }
 
     #[test]

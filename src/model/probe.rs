@@ -17,10 +17,7 @@ pub struct UpRule {
 
 impl Default for UpRule {
     fn default() -> Self {
-        Self {
-            successes: 8,
-            over: Dur::secs(4),
-        }
+        Self { successes: 8, over: Dur::secs(4) }
     }
 }
 

@@ -110,20 +110,14 @@ impl Revert {
         match self {
             Self::NodePower { node, command, .. } => vec![
                 shell(command),
-                format!(
-                    "kubectl wait --for=condition=Ready node/{} --timeout=5m",
-                    quote(&node.name)
-                ),
+                format!("kubectl wait --for=condition=Ready node/{} --timeout=5m", quote(&node.name)),
             ],
-            Self::Cordon { node, before } => vec![format!(
-                "kubectl {} {}",
-                if *before { "cordon" } else { "uncordon" },
-                quote(&node.name)
-            )],
-            Self::Scale { object, before, .. } => vec![format!(
-                "kubectl {} --replicas={before}",
-                scale_words(&object.path)
-            )],
+            Self::Cordon { node, before } => {
+                vec![format!("kubectl {} {}", if *before { "cordon" } else { "uncordon" }, quote(&node.name))]
+            }
+            Self::Scale { object, before, .. } => {
+                vec![format!("kubectl {} --replicas={before}", scale_words(&object.path))]
+            }
             Self::PodsReplaced { namespace, ready } => ready
                 .iter()
                 .map(|(w, _)| {
@@ -134,12 +128,7 @@ impl Revert {
                     )
                 })
                 .collect(),
-            Self::Restore {
-                namespace,
-                backup,
-                velero,
-                ..
-            } => vec![
+            Self::Restore { namespace, backup, velero, .. } => vec![
                 format!("kubectl delete namespace {} --ignore-not-found --timeout=10m", quote(namespace)),
                 format!(
                     "velero --namespace {} restore create --from-backup {} --include-namespaces {} --wait",
@@ -149,17 +138,13 @@ impl Revert {
                 ),
             ],
             Self::OwnNamespace { namespace, also } => {
-                let mut lines = vec![format!(
-                    "kubectl delete namespace {} --ignore-not-found --timeout=10m",
-                    quote(namespace)
-                )];
+                let mut lines =
+                    vec![format!("kubectl delete namespace {} --ignore-not-found --timeout=10m", quote(namespace))];
                 lines.extend(also.iter().map(|o| format!("kubectl delete --raw {}", quote(&o.path))));
                 lines
             }
             Self::ExecUndo { step } => {
-                vec![format!(
-                    "# the `undo` command of step `{step}` in scenario.yaml of the run directory"
-                )]
+                vec![format!("# the `undo` command of step `{step}` in scenario.yaml of the run directory")]
             }
         }
     }
@@ -186,29 +171,16 @@ impl Revert {
 /// `/apis/apps/v1/namespaces/shop/deployments/web` as words for `kubectl scale`.
 fn scale_words(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').collect();
-    let after = |word: &str| {
-        parts
-            .iter()
-            .position(|p| *p == word)
-            .and_then(|i| parts.get(i + 1))
-            .copied()
-            .unwrap_or_default()
-    };
+    let after =
+        |word: &str| parts.iter().position(|p| *p == word).and_then(|i| parts.get(i + 1)).copied().unwrap_or_default();
     let kind = parts.len().checked_sub(2).map_or("", |i| parts[i]);
     let name = parts.last().copied().unwrap_or_default();
-    format!(
-        "--namespace {} scale {}",
-        quote(after("namespaces")),
-        quote(&format!("{kind}/{name}"))
-    )
+    format!("--namespace {} scale {}", quote(after("namespaces")), quote(&format!("{kind}/{name}")))
 }
 
 /// An argv as one line for a POSIX shell.
 pub fn shell(argv: &[String]) -> String {
-    argv.iter()
-        .map(|word| quote(word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Quoted so that a name from the cluster cannot become a command (correctness 82).
@@ -228,17 +200,11 @@ mod tests {
     #[test]
     fn commands_are_what_a_person_would_type() {
         let scale = Revert::Scale {
-            object: ObjectRef {
-                path: "/apis/apps/v1/namespaces/shop/deployments/web".into(),
-                uid: String::new(),
-            },
+            object: ObjectRef { path: "/apis/apps/v1/namespaces/shop/deployments/web".into(), uid: String::new() },
             before: 3,
             written: 0,
         };
-        assert_eq!(
-            scale.commands(),
-            ["kubectl --namespace shop scale deployments/web --replicas=3"]
-        );
+        assert_eq!(scale.commands(), ["kubectl --namespace shop scale deployments/web --replicas=3"]);
     }
 
     #[test]

@@ -81,8 +81,20 @@ pub enum Verb {
 impl Step {
     /// The names of the verbs, as written.
     pub const VERBS: [&'static str; 14] = [
-        "backup", "restore", "killNodes", "killZone", "drain", "deletePods", "forceDeletePods",
-        "deleteNamespace", "scale", "exec", "gate", "wait", "notify", "heal",
+        "backup",
+        "restore",
+        "killNodes",
+        "killZone",
+        "drain",
+        "deletePods",
+        "forceDeletePods",
+        "deleteNamespace",
+        "scale",
+        "exec",
+        "gate",
+        "wait",
+        "notify",
+        "heal",
     ];
 
     /// The verb; none unless exactly one is given.

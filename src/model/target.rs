@@ -39,29 +39,20 @@ pub struct WorkloadRef {
 
 impl WorkloadRef {
     /// The kinds that can be named, with the API's plural.
-    pub const KINDS: [(&'static str, &'static str); 3] = [
-        ("deployment", "deployments"),
-        ("statefulset", "statefulsets"),
-        ("daemonset", "daemonsets"),
-    ];
+    pub const KINDS: [(&'static str, &'static str); 3] =
+        [("deployment", "deployments"), ("statefulset", "statefulsets"), ("daemonset", "daemonsets")];
 
     /// The reference to a workload of an API kind such as `Deployment`.
     pub fn of(kind: &str, name: &str) -> Option<Self> {
         Self::KINDS
             .iter()
             .find(|(k, _)| k.eq_ignore_ascii_case(kind))
-            .map(|(k, _)| Self {
-                kind: k,
-                name: name.to_owned(),
-            })
+            .map(|(k, _)| Self { kind: k, name: name.to_owned() })
     }
 
     /// The API's plural resource name.
     pub fn plural(&self) -> &'static str {
-        Self::KINDS
-            .iter()
-            .find(|(k, _)| *k == self.kind)
-            .map_or("", |(_, plural)| plural)
+        Self::KINDS.iter().find(|(k, _)| *k == self.kind).map_or("", |(_, plural)| plural)
     }
 }
 
@@ -75,12 +66,9 @@ impl FromStr for WorkloadRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.split_once('/')
-            .and_then(|(kind, name)| Self::of(kind, name))
-            .filter(|w| !w.name.is_empty())
-            .ok_or_else(|| {
-                format!("`{text}` is not a workload: write deployment/NAME, statefulset/NAME or daemonset/NAME")
-            })
+        text.split_once('/').and_then(|(kind, name)| Self::of(kind, name)).filter(|w| !w.name.is_empty()).ok_or_else(
+            || format!("`{text}` is not a workload: write deployment/NAME, statefulset/NAME or daemonset/NAME"),
+        )
     }
 }
 
@@ -92,9 +80,7 @@ impl Serialize for WorkloadRef {
 
 impl<'de> Deserialize<'de> for WorkloadRef {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -26,25 +26,18 @@ impl FromStr for Dur {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{text}` is not a duration: write a number with a unit, such as 250ms, 90s, 8m or 1h30m"
-            )
-        };
+        let wrong =
+            || format!("`{text}` is not a duration: write a number with a unit, such as 250ms, 90s, 8m or 1h30m");
         let mut rest = text.trim();
         if rest.is_empty() {
             return Err(wrong());
         }
         let mut total = 0f64;
         while !rest.is_empty() {
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.')
-                .ok_or_else(wrong)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
             let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
             let unit = &rest[digits..];
-            let end = unit
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(unit.len());
+            let end = unit.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(unit.len());
             total += number
                 * match &unit[..end] {
                     "ms" => 0.001,
@@ -56,9 +49,7 @@ impl FromStr for Dur {
                 };
             rest = &unit[end..];
         }
-        Duration::try_from_secs_f64(total)
-            .map(Dur)
-            .map_err(|_| wrong())
+        Duration::try_from_secs_f64(total).map(Dur).map_err(|_| wrong())
     }
 }
 
@@ -69,11 +60,7 @@ impl fmt::Display for Dur {
             return f.write_str("0s");
         }
         if ms % 1000 != 0 {
-            return if ms < 1000 {
-                write!(f, "{ms}ms")
-            } else {
-                write!(f, "{}.{}s", ms / 1000, ms % 1000 / 100)
-            };
+            return if ms < 1000 { write!(f, "{ms}ms") } else { write!(f, "{}.{}s", ms / 1000, ms % 1000 / 100) };
         }
         let s = ms / 1000;
         for (unit, size) in [("h", 3600), ("m", 60), ("s", 1)] {
@@ -111,9 +98,7 @@ impl Serialize for Dur {
 
 impl<'de> Deserialize<'de> for Dur {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -144,9 +129,7 @@ impl FromStr for Percent {
             .and_then(|n| n.parse().ok())
             .filter(|n| *n <= 100)
             .map(Percent)
-            .ok_or_else(|| {
-                format!("`{text}` is not a percentage: write 0% to 100%, with the sign")
-            })
+            .ok_or_else(|| format!("`{text}` is not a percentage: write 0% to 100%, with the sign"))
     }
 }
 
@@ -158,9 +141,7 @@ impl Serialize for Percent {
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

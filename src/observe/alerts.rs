@@ -50,12 +50,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
 
 impl Source {
     fn new(name: String, recorder: &Recorder) -> Self {
-        Self {
-            name,
-            known: Known::new(),
-            last_us: recorder.now_us(),
-            lost: false,
-        }
+        Self { name, known: Known::new(), last_us: recorder.now_us(), lost: false }
     }
 
     fn take(&mut self, recorder: &Recorder, sent: u64, answer: Result<Vec<ActiveAlert>, String>) {
@@ -70,16 +65,15 @@ impl Source {
             }
         };
         if self.lost {
-            recorder.observe(Kind::SourceRegained {
-                source: self.name.clone(),
-                blind_from_us: self.last_us,
-            });
+            recorder.observe(Kind::SourceRegained { source: self.name.clone(), blind_from_us: self.last_us });
             self.lost = false;
         }
         self.last_us = sent;
         let now: Known = alerts.into_iter().map(|a| (a.labels.clone(), a)).collect();
         for (labels, alert) in &now {
-            if self.known.get(labels).is_none_or(|k| k.state != alert.state || k.suppressed_by != alert.suppressed_by || k.receivers != alert.receivers) {
+            if self.known.get(labels).is_none_or(|k| {
+                k.state != alert.state || k.suppressed_by != alert.suppressed_by || k.receivers != alert.receivers
+            }) {
                 recorder.observe(seen(&self.name, alert));
             }
         }

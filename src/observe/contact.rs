@@ -32,10 +32,8 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
             lost = true;
         }
         if lost {
-            recorder.observe(Kind::ContactRegained {
-                cluster: world.identity.name.clone(),
-                blind_from_us: last_proof_us,
-            });
+            recorder
+                .observe(Kind::ContactRegained { cluster: world.identity.name.clone(), blind_from_us: last_proof_us });
             lost = false;
         }
         last_proof_us = sent;
@@ -43,9 +41,5 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
 }
 
 fn lose(world: &World, recorder: &Recorder, last_proof_us: u64, why: &str) {
-    recorder.observe(Kind::ContactLost {
-        cluster: world.identity.name.clone(),
-        last_proof_us,
-        why: why.to_owned(),
-    });
+    recorder.observe(Kind::ContactLost { cluster: world.identity.name.clone(), last_proof_us, why: why.to_owned() });
 }

@@ -58,7 +58,9 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
     for namespace in &plan.namespaces {
         let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
         let pods: Result<Vec<Pod>, _> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await;
-        for pod in pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && p.workload().is_some()) {
+        for pod in
+            pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && p.workload().is_some())
+        {
             // The budget is read before and after: an answer between two states proves nothing.
             for _ in 0..3 {
                 let Ok(before) = world.kube.list_as::<Budget>(&budgets).await else { break };
@@ -88,10 +90,8 @@ async fn answer(world: &World, pod: &Pod) -> (u16, String, String) {
 
 /// What the Eviction API must answer, by its own rules (correctness 3, 5; measured A2).
 fn expect(pod: &Pod, budgets: &[Budget]) -> (String, String) {
-    let mine: Vec<&Budget> = budgets
-        .iter()
-        .filter(|b| b.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels)))
-        .collect();
+    let mine: Vec<&Budget> =
+        budgets.iter().filter(|b| b.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))).collect();
     let names = mine.iter().map(|b| b.metadata.name.as_str()).collect::<Vec<_>>().join(", ");
     let word = match mine[..] {
         [] => "uncovered",
@@ -116,7 +116,14 @@ fn expect(pod: &Pod, budgets: &[Budget]) -> (String, String) {
     (word.to_owned(), names)
 }
 
-fn event(step: &StepName, pod: &Pod, code: u16, reason: String, message: String, (expected, budget): (String, String)) -> Kind {
+fn event(
+    step: &StepName,
+    pod: &Pod,
+    code: u16,
+    reason: String,
+    message: String,
+    (expected, budget): (String, String),
+) -> Kind {
     Kind::EvictionAnswered {
         step: step.0.clone(),
         namespace: pod.metadata.namespace.clone(),

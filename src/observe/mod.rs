@@ -44,10 +44,7 @@ impl Observers {
             tasks.spawn(evictions::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
         }
         tasks.spawn(host_load(Arc::clone(recorder)));
-        Self {
-            tasks,
-            probes: Probes::start(&plan.probes, recorder, samples),
-        }
+        Self { tasks, probes: Probes::start(&plan.probes, recorder, samples) }
     }
 
     /// Stops all of them; probes close their last segments first.
@@ -65,7 +62,9 @@ fn asks_evictions(value: &serde_json::Value) -> bool {
 async fn host_load(recorder: Arc<Recorder>) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     loop {
-        if let Some(one_minute) = std::fs::read_to_string("/proc/loadavg").ok().and_then(|t| t.split(' ').next()?.parse().ok()) {
+        if let Some(one_minute) =
+            std::fs::read_to_string("/proc/loadavg").ok().and_then(|t| t.split(' ').next()?.parse().ok())
+        {
             recorder.observe(crate::event::Kind::HostLoad { one_minute, cores });
         }
         tokio::time::sleep(std::time::Duration::from_secs(30)).await;

@@ -49,10 +49,7 @@ pub(super) async fn nodes(world: Arc<World>, recorder: Arc<Recorder>) {
         Seen::Gone(object) => {
             let Some(node) = parse::<Node>(object) else { return };
             once.0.remove(&node.metadata.uid);
-            recorder.observe(Kind::NodeGone {
-                node: node.metadata.name,
-                uid: node.metadata.uid,
-            });
+            recorder.observe(Kind::NodeGone { node: node.metadata.name, uid: node.metadata.uid });
         }
     })
     .await;
@@ -79,10 +76,7 @@ pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: 
             let view = pod_view(&pod);
             if seen_before.get(&view.uid) != Some(&view) {
                 seen_before.insert(view.uid.clone(), view.clone());
-                recorder.observe(Kind::PodSeen {
-                    pod: view,
-                    resource_version: pod.metadata.resource_version,
-                });
+                recorder.observe(Kind::PodSeen { pod: view, resource_version: pod.metadata.resource_version });
             }
         }
         Seen::Gone(object) => {

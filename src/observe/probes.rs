@@ -54,14 +54,12 @@ impl Probes {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let Ok(runtime) = runtime else { return };
             runtime.block_on(async {
-                let probes = specs.into_iter().map(|spec| probe(spec, Arc::clone(&recorder), samples.clone(), stopped.clone()));
+                let probes =
+                    specs.into_iter().map(|spec| probe(spec, Arc::clone(&recorder), samples.clone(), stopped.clone()));
                 futures_util::future::join_all(probes).await;
             });
         });
-        Self {
-            stop,
-            thread: Some(thread),
-        }
+        Self { stop, thread: Some(thread) }
     }
 
     /// Ends them; the last segments are closed when this returns.
@@ -137,7 +135,9 @@ impl Asker {
                     Ok(())
                 }
             }
-            Self::Tcp(address) => tokio::net::TcpStream::connect(address).await.map(drop).map_err(|e| e.kind().to_string()),
+            Self::Tcp(address) => {
+                tokio::net::TcpStream::connect(address).await.map(drop).map_err(|e| e.kind().to_string())
+            }
             Self::Exec(program) => program.run(timeout).await.map(drop).map_err(|e| e.to_string()),
         }
     }

@@ -43,7 +43,9 @@ pub(super) async fn follow(kube: &Kube, recorder: &Recorder, path: &str, kind: &
         relist(&mut known, items, &mut tell);
         last_us = recorder.now_us();
         // A watch that ends in order goes on from its last version, without a gap.
-        while let Some(why) = stream(kube, recorder, path, kind, &mut version, &mut known, &mut last_us, &mut tell).await {
+        while let Some(why) =
+            stream(kube, recorder, path, kind, &mut version, &mut known, &mut last_us, &mut tell).await
+        {
             if let Err(why) = why {
                 gap(recorder, path, last_us, &why);
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -110,11 +112,7 @@ fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, tell: &mut imp
 }
 
 fn gap(recorder: &Recorder, path: &str, from_us: u64, why: &str) {
-    recorder.observe(Kind::WatchGap {
-        what: path.to_owned(),
-        from_us,
-        why: why.to_owned(),
-    });
+    recorder.observe(Kind::WatchGap { what: path.to_owned(), from_us, why: why.to_owned() });
 }
 
 fn uid(object: &Value) -> String {

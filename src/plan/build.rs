@@ -153,25 +153,11 @@ fn coverage(request: &Request<'_>) -> Option<Vec<CoveredPod>> {
 
 fn probe(entry: &ProbeEntry) -> ProbeSpec {
     let kind = if let Some(http) = &entry.http {
-        ProbeKind::Http {
-            url: http.url.clone(),
-            status: http.status,
-            body: http.body.clone(),
-        }
+        ProbeKind::Http { url: http.url.clone(), status: http.status, body: http.body.clone() }
     } else if let Some(address) = &entry.tcp {
-        ProbeKind::Tcp {
-            address: address.clone(),
-        }
+        ProbeKind::Tcp { address: address.clone() }
     } else {
-        ProbeKind::Exec {
-            argv: entry.exec.clone().unwrap_or_default(),
-        }
+        ProbeKind::Exec { argv: entry.exec.clone().unwrap_or_default() }
     };
-    ProbeSpec {
-        name: entry.name.clone(),
-        kind,
-        every: entry.every,
-        timeout: entry.timeout,
-        up: entry.up,
-    }
+    ProbeSpec { name: entry.name.clone(), kind, every: entry.every, timeout: entry.timeout, up: entry.up }
 }

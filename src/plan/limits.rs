@@ -43,13 +43,21 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
             .map(|n| n.zone.as_str())
             .collect();
         if zones.len() > limits.zones as usize {
-            wrong.push(format!("step `{}`: {} zones would be hit at once, the limit is {} (limits.zones)", step.name, zones.len(), limits.zones));
+            wrong.push(format!(
+                "step `{}`: {} zones would be hit at once, the limit is {} (limits.zones)",
+                step.name,
+                zones.len(),
+                limits.zones
+            ));
         }
         wrong.extend(denied(step));
         away.retain(|(s, _)| s.verb != "drain");
     }
     if namespaces > limits.namespaces {
-        wrong.push(format!("{namespaces} namespaces would be deleted, the limit is {} (limits.namespaces)", limits.namespaces));
+        wrong.push(format!(
+            "{namespaces} namespaces would be deleted, the limit is {} (limits.namespaces)",
+            limits.namespaces
+        ));
     }
     wrong
 }

@@ -37,10 +37,7 @@ impl Rights {
 /// Everything that a run of these steps needs.
 pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bindings) -> Vec<Permission> {
     let velero = bindings.velero.as_deref().unwrap_or("velero");
-    let mut rights = Rights {
-        all: BTreeSet::new(),
-        purpose: "observe".into(),
-    };
+    let mut rights = Rights { all: BTreeSet::new(), purpose: "observe".into() };
     for resource in ["nodes", "pods", "namespaces", "persistentvolumes"] {
         rights.read("", resource, "");
     }
@@ -55,7 +52,8 @@ pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bind
     rights.add("", "namespaces", "", &["create"]);
     rights.add("", "configmaps", NAMESPACE, &["get", "list", "create", "patch"]);
     rights.add("coordination.k8s.io", "leases", NAMESPACE, &["get", "create", "patch"]);
-    if scenario.expect.iter().any(|e| matches!(e, crate::model::Expectation::Budgets(b) if b.while_degraded.is_some())) {
+    if scenario.expect.iter().any(|e| matches!(e, crate::model::Expectation::Budgets(b) if b.while_degraded.is_some()))
+    {
         rights.purpose = "dry-run evictions".into();
         for namespace in &scenario.scope.namespaces {
             rights.add("", "pods/eviction", namespace, &["create"]);

@@ -13,22 +13,13 @@ use crate::{
 /// Predictions for every step that takes nodes away.
 pub(super) fn predict(steps: &[PlannedStep], input: &PlanInput<'_>) -> Vec<Prediction> {
     let clocks = clocks(input);
-    steps
-        .iter()
-        .filter(|s| s.verb.starts_with("kill"))
-        .flat_map(|step| power(step, input, &clocks))
-        .collect()
+    steps.iter().filter(|s| s.verb.starts_with("kill")).flat_map(|step| power(step, input, &clocks)).collect()
 }
 
 fn clocks(input: &PlanInput<'_>) -> Clocks {
     input.bindings.clocks.map_or_else(
         || Clocks::of_version(&input.inventory.identity.version),
-        |c| Clocks {
-            grace: c.grace.0,
-            period: c.period.0,
-            renew: c.renew.0,
-            eviction_interval: c.eviction_interval.0,
-        },
+        |c| Clocks { grace: c.grace.0, period: c.period.0, renew: c.renew.0, eviction_interval: c.eviction_interval.0 },
     )
 }
 
@@ -43,7 +34,12 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks) -> Vec<Pred
     let because = if graceful {
         format!("an orderly stop may say goodbye at once; else grace period {}, {source}", Dur(clocks.grace))
     } else {
-        format!("grace period {} less up to {} since the last heartbeat, plus up to {} until the controller looks; {source}", Dur(clocks.grace), Dur(clocks.renew), Dur(clocks.period))
+        format!(
+            "grace period {} less up to {} since the last heartbeat, plus up to {} until the controller looks; {source}",
+            Dur(clocks.grace),
+            Dur(clocks.renew),
+            Dur(clocks.period)
+        )
     };
     let from = if graceful { Duration::ZERO } else { from };
     let mut all = vec![Prediction {

@@ -16,7 +16,11 @@ pub fn show(plan: &Plan) -> String {
     let _ = writeln!(w, "\ncluster     {} ({}, {}, uid {})", c.context, c.server, c.version, c.uid);
     let _ = writeln!(w, "scope       {}", plan.namespaces.join(", "));
     let l = &plan.limits;
-    let _ = writeln!(w, "limits      {}% of the workers, {} zone(s), {} namespace(s), {} for all steps", l.nodes_percent, l.zones, l.namespaces, l.duration);
+    let _ = writeln!(
+        w,
+        "limits      {}% of the workers, {} zone(s), {} namespace(s), {} for all steps",
+        l.nodes_percent, l.zones, l.namespaces, l.duration
+    );
     for (i, step) in plan.steps.iter().enumerate() {
         let class = match step.class {
             StepClass::Observe => "",

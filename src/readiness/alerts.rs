@@ -55,8 +55,12 @@ fn label_sets(alert: &AlertExpectation, plan: &Plan) -> Vec<BTreeMap<String, Str
 
 fn quiet(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let firing = match &case.facts.firing {
-        None => return Finding::unknown("alerts-quiet", "the bindings name no Prometheus", "name one: prometheus: URL"),
-        Some(Err(why)) => return Finding::unknown("alerts-quiet", why.clone(), "Prometheus must be reachable from here"),
+        None => {
+            return Finding::unknown("alerts-quiet", "the bindings name no Prometheus", "name one: prometheus: URL");
+        }
+        Some(Err(why)) => {
+            return Finding::unknown("alerts-quiet", why.clone(), "Prometheus must be reachable from here");
+        }
         Some(Ok(firing)) => firing,
     };
     let already: Vec<String> = expected
@@ -66,11 +70,20 @@ fn quiet(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
         .map(|labels| format!("{labels:?}"))
         .collect();
     if already.is_empty() {
-        let others: Vec<&str> = firing.iter().filter(|f| Some(&f.name) != case.bindings.watchdog.as_ref()).map(|f| f.name.as_str()).collect();
-        let tail = if others.is_empty() { String::new() } else { format!("; others firing already: {}", others.join(", ")) };
+        let others: Vec<&str> = firing
+            .iter()
+            .filter(|f| Some(&f.name) != case.bindings.watchdog.as_ref())
+            .map(|f| f.name.as_str())
+            .collect();
+        let tail =
+            if others.is_empty() { String::new() } else { format!("; others firing already: {}", others.join(", ")) };
         Finding::pass("alerts-quiet", format!("none of the expected alerts fires yet{tail}"))
     } else {
-        Finding::fail("alerts-quiet", format!("firing before the fault: {}", already.join("; ")), "an alert that fires already proves nothing: resolve it first")
+        Finding::fail(
+            "alerts-quiet",
+            format!("firing before the fault: {}", already.join("; ")),
+            "an alert that fires already proves nothing: resolve it first",
+        )
     }
 }
 
@@ -82,14 +95,20 @@ fn carries(alert: &ActiveAlert, labels: &BTreeMap<String, String>) -> bool {
 fn rules(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let rules = match &case.facts.rules {
         None => return Finding::unknown("alert-rules", "the bindings name no Prometheus", "name one: prometheus: URL"),
-        Some(Err(why)) => return Finding::unknown("alert-rules", why.clone(), "Prometheus must be reachable from here"),
+        Some(Err(why)) => {
+            return Finding::unknown("alert-rules", why.clone(), "Prometheus must be reachable from here");
+        }
         Some(Ok(rules)) => rules,
     };
     let wrong: Vec<String> = expected.iter().filter_map(|alert| wrong_rule(case, alert, rules)).collect();
     if wrong.is_empty() {
         Finding::pass("alert-rules", "the rules are there, healthy, and can fire within the time that is expected")
     } else {
-        Finding::fail("alert-rules", wrong.join("; "), "load the rule, shorten its `for`, or allow more time (firesWithin)")
+        Finding::fail(
+            "alert-rules",
+            wrong.join("; "),
+            "load the rule, shorten its `for`, or allow more time (firesWithin)",
+        )
     }
 }
 
@@ -118,11 +137,18 @@ fn silenced(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     for answer in &case.facts.silences {
         let silences = match answer {
             Ok(silences) => silences,
-            Err(why) => return Finding::unknown("alerts-not-silenced", why.clone(), "Alertmanager must be reachable from here"),
+            Err(why) => {
+                return Finding::unknown("alerts-not-silenced", why.clone(), "Alertmanager must be reachable from here");
+            }
         };
         for alert in expected.iter().filter(|a| !a.suppressed) {
             for labels in label_sets(alert, case.plan) {
-                hits.extend(silences.iter().filter(|s| may_match(s, &labels)).map(|s| format!("silence {} of {} may swallow {}", s.id, s.by, alert.name)));
+                hits.extend(
+                    silences
+                        .iter()
+                        .filter(|s| may_match(s, &labels))
+                        .map(|s| format!("silence {} of {} may swallow {}", s.id, s.by, alert.name)),
+                );
             }
         }
     }
@@ -175,18 +201,33 @@ fn inhibited(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     for answer in &case.facts.alertmanager {
         let text = match answer {
             Ok(text) => text,
-            Err(why) => return Finding::unknown("alerts-not-inhibited", why.clone(), "Alertmanager must be reachable from here"),
+            Err(why) => {
+                return Finding::unknown(
+                    "alerts-not-inhibited",
+                    why.clone(),
+                    "Alertmanager must be reachable from here",
+                );
+            }
         };
         let config: AlertmanagerConfig = match serde_saphyr::from_str(text) {
             Ok(config) => config,
-            Err(error) => return Finding::unknown("alerts-not-inhibited", format!("Alertmanager's configuration cannot be read: {error}"), "").advisory(),
+            Err(error) => {
+                return Finding::unknown(
+                    "alerts-not-inhibited",
+                    format!("Alertmanager's configuration cannot be read: {error}"),
+                    "",
+                )
+                .advisory();
+            }
         };
         let firing = case.facts.firing.iter().flatten().flatten();
         for source in firing {
             for rule in &config.inhibit_rules {
                 let is_source = matches_all(&rule.source_match, &rule.source_matchers, &source.labels);
                 for alert in expected.iter().filter(|a| !a.suppressed) {
-                    let target = label_sets(alert, case.plan).into_iter().any(|l| matches_all(&rule.target_match, &rule.target_matchers, &l));
+                    let target = label_sets(alert, case.plan)
+                        .into_iter()
+                        .any(|l| matches_all(&rule.target_match, &rule.target_matchers, &l));
                     if is_source && target {
                         hits.push(format!("{} fires and inhibits {}", source.name, alert.name));
                     }
@@ -197,7 +238,11 @@ fn inhibited(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     if hits.is_empty() {
         Finding::pass("alerts-not-inhibited", "no alert that fires now inhibits the expected ones")
     } else {
-        Finding::fail("alerts-not-inhibited", hits.join("; "), "resolve the inhibiting alert, or expect `suppressed: true`")
+        Finding::fail(
+            "alerts-not-inhibited",
+            hits.join("; "),
+            "resolve the inhibiting alert, or expect `suppressed: true`",
+        )
     }
 }
 
@@ -215,11 +260,22 @@ fn matches_all(map: &BTreeMap<String, String>, matchers: &[String], labels: &BTr
 
 fn watchdog(case: &Case<'_>) -> Finding {
     let Some(name) = &case.bindings.watchdog else {
-        return Finding::unknown("watchdog", "the bindings name no alert that always fires", "without one, an absent alert cannot be told from dead monitoring (watchdog: NAME)").advisory();
+        return Finding::unknown(
+            "watchdog",
+            "the bindings name no alert that always fires",
+            "without one, an absent alert cannot be told from dead monitoring (watchdog: NAME)",
+        )
+        .advisory();
     };
     match &case.facts.firing {
-        Some(Ok(firing)) if firing.iter().any(|f| f.name == *name && f.state == "firing") => Finding::pass("watchdog", format!("{name} fires, as it always should")),
-        Some(Ok(_)) => Finding::fail("watchdog", format!("{name} does not fire: the monitoring cannot be trusted"), "repair it first"),
+        Some(Ok(firing)) if firing.iter().any(|f| f.name == *name && f.state == "firing") => {
+            Finding::pass("watchdog", format!("{name} fires, as it always should"))
+        }
+        Some(Ok(_)) => Finding::fail(
+            "watchdog",
+            format!("{name} does not fire: the monitoring cannot be trusted"),
+            "repair it first",
+        ),
         Some(Err(why)) => Finding::unknown("watchdog", why.clone(), "Prometheus must be reachable from here"),
         None => Finding::unknown("watchdog", "the bindings name no Prometheus", ""),
     }

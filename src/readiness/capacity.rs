@@ -22,7 +22,9 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
     }
     let (nodes, pods) = match (case.inventory.nodes.get(), case.inventory.pods.get()) {
         (Ok(nodes), Ok(pods)) => (nodes, pods),
-        (Err(why), _) | (_, Err(why)) => return Finding::unknown("survivor-capacity", why, "grant list on nodes and pods"),
+        (Err(why), _) | (_, Err(why)) => {
+            return Finding::unknown("survivor-capacity", why, "grant list on nodes and pods");
+        }
     };
     let rooms = nodes
         .iter()
@@ -41,7 +43,12 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
     let displaced = demands.len();
     let homeless = place(rooms, demands);
     if homeless.is_empty() {
-        Finding::pass("survivor-capacity", format!("the survivors can take all {displaced} displaced pods by their requests (preemption and pod affinity are not modelled)"))
+        Finding::pass(
+            "survivor-capacity",
+            format!(
+                "the survivors can take all {displaced} displaced pods by their requests (preemption and pod affinity are not modelled)"
+            ),
+        )
     } else {
         Finding::fail(
             "survivor-capacity",

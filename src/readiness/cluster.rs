@@ -1,10 +1,7 @@
 //! Identity, rights, health.
 
 use super::Case;
-use crate::{
-    kubernetes::objects::Workload,
-    model::Finding,
-};
+use crate::{kubernetes::objects::Workload, model::Finding};
 
 /// Time for the undo after the last step; credentials must outlive it.
 const UNWIND_SECONDS: i64 = 1800;
@@ -12,7 +9,11 @@ const UNWIND_SECONDS: i64 = 1800;
 pub(super) fn identity(case: &Case<'_>) -> Finding {
     let c = &case.plan.cluster;
     if c.uid.is_empty() {
-        return Finding::unknown("cluster-identity", "the UID of namespace kube-system cannot be read", "grant get on namespaces");
+        return Finding::unknown(
+            "cluster-identity",
+            "the UID of namespace kube-system cannot be read",
+            "grant get on namespaces",
+        );
     }
     Finding::pass("cluster-identity", format!("{} is {} (kube-system {})", c.context, c.flavour, c.uid))
 }
@@ -26,12 +27,16 @@ pub(super) fn permissions(case: &Case<'_>) -> Finding {
                 .filter(|(_, allowed)| !allowed)
                 .map(|(p, _)| {
                     let group = if p.group.is_empty() { String::new() } else { format!(".{}", p.group) };
-                    let place = if p.namespace.is_empty() { "everywhere".to_owned() } else { format!("in {}", p.namespace) };
+                    let place =
+                        if p.namespace.is_empty() { "everywhere".to_owned() } else { format!("in {}", p.namespace) };
                     format!("{} {}{group} {place} ({})", p.verb, p.resource, p.purpose)
                 })
                 .collect();
             if missing.is_empty() {
-                Finding::pass("permissions", format!("all {} rights for acts, undos and observations are there", answers.len()))
+                Finding::pass(
+                    "permissions",
+                    format!("all {} rights for acts, undos and observations are there", answers.len()),
+                )
             } else {
                 Finding::fail(
                     "permissions",
@@ -54,7 +59,11 @@ pub(super) fn credentials(case: &Case<'_>) -> Finding {
     } else {
         Finding::fail(
             "credentials-last",
-            format!("they end at {end}: in {} min, and the drill with its undo may take {} min", left / 60, needed / 60),
+            format!(
+                "they end at {end}: in {} min, and the drill with its undo may take {} min",
+                left / 60,
+                needed / 60
+            ),
             "renew them, or lower limits.duration",
         )
     }
@@ -62,7 +71,9 @@ pub(super) fn credentials(case: &Case<'_>) -> Finding {
 
 pub(super) fn other_drill(case: &Case<'_>) -> Finding {
     match &case.facts.other_runs {
-        Err(why) => Finding::unknown("no-other-drill", why.clone(), "grant list on configmaps in namespace drillmaster"),
+        Err(why) => {
+            Finding::unknown("no-other-drill", why.clone(), "grant list on configmaps in namespace drillmaster")
+        }
         Ok(open) if open.is_empty() => Finding::pass("no-other-drill", "no other run has anything open"),
         Ok(open) => Finding::fail(
             "no-other-drill",
@@ -78,7 +89,11 @@ pub(super) fn announce(case: &Case<'_>) -> Finding {
     match (&case.bindings.announce, kind) {
         (Some(_), _) => Finding::pass("announcement", "a webhook will be told before the first act"),
         (None, true) => Finding::skip("announcement", "a kind cluster of your own"),
-        (None, false) => Finding::fail("announcement", "nobody would be told that this is a drill", "name a webhook in the bindings: announce: URL"),
+        (None, false) => Finding::fail(
+            "announcement",
+            "nobody would be told that this is a drill",
+            "name a webhook in the bindings: announce: URL",
+        ),
     }
 }
 
@@ -94,7 +109,11 @@ pub(super) fn nodes(case: &Case<'_>) -> Finding {
             if sick.is_empty() {
                 Finding::pass("nodes-ready", format!("all {} nodes are Ready", nodes.len()))
             } else {
-                Finding::fail("nodes-ready", sick.join(", "), "a drill on a sick cluster measures the sickness: repair it first")
+                Finding::fail(
+                    "nodes-ready",
+                    sick.join(", "),
+                    "a drill on a sick cluster measures the sickness: repair it first",
+                )
             }
         }
     }
@@ -115,9 +134,16 @@ pub(super) fn machines(case: &Case<'_>) -> Finding {
         })
         .collect();
     if wrong.is_empty() {
-        Finding::pass("machines-known", format!("the node host knows all {} machines, and they run", case.facts.machines.len()))
+        Finding::pass(
+            "machines-known",
+            format!("the node host knows all {} machines, and they run", case.facts.machines.len()),
+        )
     } else {
-        Finding::fail("machines-known", wrong.join("; "), "what the host cannot see it could not bring back: check nodeHost in the bindings")
+        Finding::fail(
+            "machines-known",
+            wrong.join("; "),
+            "what the host cannot see it could not bring back: check nodeHost in the bindings",
+        )
     }
 }
 
@@ -136,7 +162,11 @@ pub(super) fn scope(case: &Case<'_>) -> Finding {
             } else if sick.is_empty() {
                 Finding::pass("scope-healthy", format!("all {} workloads are whole", workloads.len()))
             } else {
-                Finding::fail("scope-healthy", sick.join(", "), "repair it first: recovery could not be told from the state before")
+                Finding::fail(
+                    "scope-healthy",
+                    sick.join(", "),
+                    "repair it first: recovery could not be told from the state before",
+                )
             }
         }
     }
@@ -154,7 +184,11 @@ pub(super) fn runner_outside(case: &Case<'_>) -> Finding {
         .flat_map(|s| &s.nodes)
         .any(|n| case.inventory.pods_on(&n.name).iter().any(|p| p.metadata.name == *own));
     if inside {
-        Finding::fail("runner-outside", format!("our own pod {own} is on a node that would go away"), "run from outside, or from a node that stays")
+        Finding::fail(
+            "runner-outside",
+            format!("our own pod {own} is on a node that would go away"),
+            "run from outside, or from a node that stays",
+        )
     } else {
         Finding::pass("runner-outside", format!("our own pod {own} is on a node that stays"))
     }
@@ -187,6 +221,10 @@ pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
     } else if idle.is_empty() {
         Finding::pass(check, format!("{hit} critical pods are on the nodes that go away"))
     } else {
-        Finding::fail(check, idle.join("; "), "choose other nodes, or spread the workload first (kubectl rollout restart): this drill would pass without having asked anything")
+        Finding::fail(
+            check,
+            idle.join("; "),
+            "choose other nodes, or spread the workload first (kubectl rollout restart): this drill would pass without having asked anything",
+        )
     }
 }

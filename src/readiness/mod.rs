@@ -22,12 +22,7 @@ pub(crate) struct Case<'a> {
 
 /// All findings, in a fixed order.
 pub fn evaluate(plan: &Plan, inventory: &Inventory, facts: &Facts, bindings: &Bindings) -> Vec<Finding> {
-    let case = Case {
-        plan,
-        inventory,
-        facts,
-        bindings,
-    };
+    let case = Case { plan, inventory, facts, bindings };
     let mut findings = vec![
         cluster::identity(&case),
         cluster::permissions(&case),

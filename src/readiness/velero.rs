@@ -11,8 +11,16 @@ pub(super) fn server(case: &Case<'_>) -> Finding {
     match &case.facts.velero_server {
         None => Finding::skip("velero-server", NOT_NEEDED),
         Some(Ok(Some(version))) => Finding::pass("velero-server", format!("Velero {version} answers")),
-        Some(Ok(None)) => Finding::fail("velero-server", "Velero did not answer a ServerStatusRequest within 15 s", "see that its server runs"),
-        Some(Err(why)) => Finding::fail("velero-server", why.clone(), "install Velero, or name its namespace in the bindings (velero: …)"),
+        Some(Ok(None)) => Finding::fail(
+            "velero-server",
+            "Velero did not answer a ServerStatusRequest within 15 s",
+            "see that its server runs",
+        ),
+        Some(Err(why)) => Finding::fail(
+            "velero-server",
+            why.clone(),
+            "install Velero, or name its namespace in the bindings (velero: …)",
+        ),
     }
 }
 
@@ -22,7 +30,8 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
         Some(Err(why)) => Finding::unknown("velero-storage", why.clone(), "grant list on backupstoragelocations"),
         Some(Ok(locations)) => {
             let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or("").to_owned();
-            let default = locations.iter().find(|l| l.pointer("/spec/default") == Some(&Value::Bool(true))).or(locations.first());
+            let default =
+                locations.iter().find(|l| l.pointer("/spec/default") == Some(&Value::Bool(true))).or(locations.first());
             let Some(default) = default else {
                 return Finding::fail("velero-storage", "there is no storage location", "create one");
             };
@@ -31,11 +40,25 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
             let writes = case.plan.steps.iter().any(|s| s.verb == "backup");
             if phase != "Available" {
                 let message = text(default, "/status/message");
-                Finding::fail("velero-storage", format!("storage location {name} is {phase}: {message}"), "repair credentials, bucket or network")
+                Finding::fail(
+                    "velero-storage",
+                    format!("storage location {name} is {phase}: {message}"),
+                    "repair credentials, bucket or network",
+                )
             } else if read_only && writes {
-                Finding::fail("velero-storage", format!("storage location {name} is ReadOnly"), "set accessMode ReadWrite")
+                Finding::fail(
+                    "velero-storage",
+                    format!("storage location {name} is ReadOnly"),
+                    "set accessMode ReadWrite",
+                )
             } else {
-                Finding::pass("velero-storage", format!("storage location {name} is Available, last validated {}", text(default, "/status/lastValidationTime")))
+                Finding::pass(
+                    "velero-storage",
+                    format!(
+                        "storage location {name} is Available, last validated {}",
+                        text(default, "/status/lastValidationTime")
+                    ),
+                )
             }
         }
     }
@@ -44,9 +67,20 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
 pub(super) fn download(case: &Case<'_>) -> Finding {
     match (&case.facts.velero_server, &case.facts.download) {
         (None, _) => Finding::skip("velero-download", NOT_NEEDED),
-        (_, Some(Ok(name))) => Finding::pass("velero-download", format!("the resource list of backup {name} was downloaded from here")),
-        (_, Some(Err(why))) => Finding::fail("velero-download", why.clone(), "give the storage location a publicUrl that is reachable from here"),
-        (_, None) => Finding::unknown("velero-download", "there is no Completed backup yet to try a download with", "the drill's own backup is the first: its step proves the download before anything is lost").advisory(),
+        (_, Some(Ok(name))) => {
+            Finding::pass("velero-download", format!("the resource list of backup {name} was downloaded from here"))
+        }
+        (_, Some(Err(why))) => Finding::fail(
+            "velero-download",
+            why.clone(),
+            "give the storage location a publicUrl that is reachable from here",
+        ),
+        (_, None) => Finding::unknown(
+            "velero-download",
+            "there is no Completed backup yet to try a download with",
+            "the drill's own backup is the first: its step proves the download before anything is lost",
+        )
+        .advisory(),
     }
 }
 
@@ -70,9 +104,18 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
     let deletes = case.plan.steps.iter().any(|s| s.verb == "deleteNamespace");
     if lost.is_empty() {
         let captured = case.inventory.claims.get().map_or(0, <[_]>::len);
-        Finding::pass("volume-coverage", format!("{captured} claims in scope, none that a restore would lose; asked of the backup itself before anything is deleted"))
+        Finding::pass(
+            "volume-coverage",
+            format!(
+                "{captured} claims in scope, none that a restore would lose; asked of the backup itself before anything is deleted"
+            ),
+        )
     } else {
-        let finding = Finding::fail("volume-coverage", lost.join("; "), "use volumes that Velero can copy, or capture them by another method");
+        let finding = Finding::fail(
+            "volume-coverage",
+            lost.join("; "),
+            "use volumes that Velero can copy, or capture them by another method",
+        );
         if deletes { finding } else { finding.advisory() }
     }
 }
@@ -97,8 +140,11 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
         let mut parts = host.split('.');
         if let (Some(service), Some(namespace), Some("svc")) = (parts.next(), parts.next(), parts.next()) {
             let pods = case.inventory.pods.get().unwrap_or_default();
-            let lost = pods.iter().any(|p| p.metadata.namespace == namespace && dark.contains(&p.spec.node_name.as_str()));
-            let stays = pods.iter().any(|p| p.metadata.namespace == namespace && !dark.contains(&p.spec.node_name.as_str()) && p.counts());
+            let lost =
+                pods.iter().any(|p| p.metadata.namespace == namespace && dark.contains(&p.spec.node_name.as_str()));
+            let stays = pods
+                .iter()
+                .any(|p| p.metadata.namespace == namespace && !dark.contains(&p.spec.node_name.as_str()) && p.counts());
             if lost && !stays {
                 inside.push(format!("{service} of namespace {namespace}"));
             }
@@ -107,6 +153,10 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
     if inside.is_empty() {
         Finding::pass("store-outside", "the backup's store is on no node that goes away")
     } else {
-        Finding::fail("store-outside", format!("the backup's store goes away with the nodes: {}", inside.join(", ")), "keep backups outside the failure domain")
+        Finding::fail(
+            "store-outside",
+            format!("the backup's store goes away with the nodes: {}", inside.join(", ")),
+            "keep backups outside the failure domain",
+        )
     }
 }

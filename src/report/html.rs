@@ -13,9 +13,13 @@ pub fn html(story: &Story, events: &[Event]) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let picture = minijinja::Value::from_safe_string(svg(events));
-    let rendered = environment
-        .add_template("report", TEMPLATE)
-        .and_then(|()| environment.get_template("report")?.render(context! { s => minijinja::Value::from(minijinja::value::Serde(story)), picture }));
+    let rendered = environment.add_template("report", TEMPLATE).and_then(|()| {
+        environment
+            .get_template("report")?
+            .render(context! { s => minijinja::Value::from(minijinja::value::Serde(story)), picture })
+    });
     // A template that cannot be rendered is a bug; the report still says so.
-    rendered.unwrap_or_else(|error| format!("<!doctype html><title>report</title><p>the report could not be rendered: {}</p>", error.kind()))
+    rendered.unwrap_or_else(|error| {
+        format!("<!doctype html><title>report</title><p>the report could not be rendered: {}</p>", error.kind())
+    })
 }

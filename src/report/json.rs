@@ -11,8 +11,5 @@ pub fn json(story: &Story) -> String {
 
 /// Its schema.
 pub fn schema() -> Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<Story>()
-        .to_value()
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Story>().to_value()
 }

@@ -39,19 +39,27 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::Armed { .. } => "armed: the baseline stands, the first act may come".into(),
         Kind::RunWoken { why, detail } => format!("forward part over ({why:?}): {detail}"),
         Kind::Judged { outcome, judgements } => {
-            let lines: Vec<String> = judgements.iter().map(|j| format!("{BREAK}{:<12} {} — {}", j.outcome.to_string(), j.expectation, j.because)).collect();
+            let lines: Vec<String> = judgements
+                .iter()
+                .map(|j| format!("{BREAK}{:<12} {} — {}", j.outcome.to_string(), j.expectation, j.because))
+                .collect();
             format!("VERDICT {outcome}{}", lines.concat())
         }
         Kind::RunEnded { exit, detail } => format!("ended with {}: {detail}", exit.code()),
         Kind::LeftBehind { what, expires, .. } => format!("leaves behind: {what} (goes {expires})"),
         Kind::StepStarted { step, verb, does, expected_us } => {
-            let expected = expected_us.map(|t| format!(" (expected within {:.0} s)", t as f64 / 1e6)).unwrap_or_default();
+            let expected =
+                expected_us.map(|t| format!(" (expected within {:.0} s)", t as f64 / 1e6)).unwrap_or_default();
             format!("▶ {step} [{verb}] {does}{expected}")
         }
-        Kind::StepProgress { step, waiting_for, last_seen } => format!("  {step}: waiting for {waiting_for}; last seen: {last_seen}"),
+        Kind::StepProgress { step, waiting_for, last_seen } => {
+            format!("  {step}: waiting for {waiting_for}; last seen: {last_seen}")
+        }
         Kind::StepFinished { step, ok, detail } => format!("{} {step}: {detail}", if *ok { "✔" } else { "✘" }),
         Kind::FaultIntended { fault, target, .. } => format!("  intends {fault} ({target})"),
-        Kind::FaultApplied { fault, sent_us, acknowledged_us } => format!("  done {fault} (acknowledged after {:.2} s)", (acknowledged_us - sent_us) as f64 / 1e6),
+        Kind::FaultApplied { fault, sent_us, acknowledged_us } => {
+            format!("  done {fault} (acknowledged after {:.2} s)", (acknowledged_us - sent_us) as f64 / 1e6)
+        }
         Kind::FaultFailed { fault, error } => format!("  failed {fault}: {error}"),
         Kind::RevertStarted { fault, attempt } => format!("  undoes {fault} (attempt {attempt})"),
         Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
@@ -62,7 +70,9 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  STUCK {fault}: {why}. By hand:{}", lines.concat())
         }
         Kind::ContactLost { why, .. } => format!("  the API server is out of sight: {why}"),
-        Kind::ContactRegained { blind_from_us, .. } => format!("  the API server is back in sight (blind since {:.1} s)", *blind_from_us as f64 / 1e6),
+        Kind::ContactRegained { blind_from_us, .. } => {
+            format!("  the API server is back in sight (blind since {:.1} s)", *blind_from_us as f64 / 1e6)
+        }
         Kind::WatchGap { what, why, .. } => format!("  watch {what} broke: {why}"),
         Kind::NodeSeen { node, zone, ready, unschedulable, taints, .. } => {
             let cordoned = if *unschedulable { " cordoned" } else { "" };
@@ -71,13 +81,23 @@ fn describe(kind: &Kind) -> Option<String> {
         }
         Kind::NodeGone { node, .. } => format!("  node {node} is gone"),
         Kind::PodSeen { pod, .. } => {
-            let state = if pod.terminating { "Terminating" } else if pod.ready { "Ready" } else { pod.phase.as_str() };
+            let state = if pod.terminating {
+                "Terminating"
+            } else if pod.ready {
+                "Ready"
+            } else {
+                pod.phase.as_str()
+            };
             let why = if pod.disruption.is_empty() { String::new() } else { format!(" ({})", pod.disruption) };
             format!("  pod {} {state} on {}{why}", pod.name, if pod.node.is_empty() { "no node" } else { &pod.node })
         }
         Kind::PodGone { name, .. } => format!("  pod {name} is gone"),
-        Kind::BudgetSeen { name, healthy, desired, allowed, .. } => format!("  budget {name}: {healthy} healthy, wants {desired}, allows {allowed}"),
-        Kind::EvictionAnswered { pod, dry_run, code, reason, .. } => format!("  eviction of {pod}{}: {code} {reason}", if *dry_run { " (dry run)" } else { "" }),
+        Kind::BudgetSeen { name, healthy, desired, allowed, .. } => {
+            format!("  budget {name}: {healthy} healthy, wants {desired}, allows {allowed}")
+        }
+        Kind::EvictionAnswered { pod, dry_run, code, reason, .. } => {
+            format!("  eviction of {pod}{}: {code} {reason}", if *dry_run { " (dry run)" } else { "" })
+        }
         Kind::AlertSeen { source, name, labels, state, .. } => {
             let node = labels.get("node").map(|n| format!(" for {n}")).unwrap_or_default();
             format!("  alert {name}{node} {state} in {source}")
@@ -94,8 +114,12 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  probe {probe} {word}")
         }
         Kind::GateOpened { step, prompt, .. } => format!("? {step}: {prompt} [y/N]"),
-        Kind::GateAnswered { step, approved, by } => format!("  gate {step}: {} by {by}", if *approved { "approved" } else { "refused" }),
-        Kind::Notified { to, what, ok, detail } => format!("  told {to}: {what}{}", if *ok { String::new() } else { format!(" — FAILED: {detail}") }),
+        Kind::GateAnswered { step, approved, by } => {
+            format!("  gate {step}: {} by {by}", if *approved { "approved" } else { "refused" })
+        }
+        Kind::Notified { to, what, ok, detail } => {
+            format!("  told {to}: {what}{}", if *ok { String::new() } else { format!(" — FAILED: {detail}") })
+        }
         Kind::StopAsked { by, how } => format!("■ stop ({how}) asked by {by}"),
         Kind::SignalCaught { signal, count } => match count {
             1 => format!("■ {signal}: stopping, putting everything back (again: without waiting; a third time: leave)"),

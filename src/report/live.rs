@@ -37,7 +37,9 @@ pub fn live(recorder: &Arc<Recorder>, display: Display) -> std::thread::JoinHand
                         break;
                     }
                 }
-                Err(tokio::sync::broadcast::error::TryRecvError::Lagged(n)) => screen.note(&format!("{n} events not shown; the journal has them")),
+                Err(tokio::sync::broadcast::error::TryRecvError::Lagged(n)) => {
+                    screen.note(&format!("{n} events not shown; the journal has them"))
+                }
                 Err(tokio::sync::broadcast::error::TryRecvError::Closed) => break,
                 Err(tokio::sync::broadcast::error::TryRecvError::Empty) => {
                     if let Some(recorder) = weak.upgrade() {
@@ -101,7 +103,10 @@ impl Screen {
 
     fn status(&self, lines: impl FnOnce() -> Vec<String>) {
         if let Some((_, bars)) = &self.bars {
-            let mut all = vec![format!("── {}", self.step), format!("   waiting for {}", if self.waiting.is_empty() { "–" } else { &self.waiting })];
+            let mut all = vec![
+                format!("── {}", self.step),
+                format!("   waiting for {}", if self.waiting.is_empty() { "–" } else { &self.waiting }),
+            ];
             all.extend(lines());
             for (bar, text) in bars.iter().zip(all) {
                 bar.set_message(super::line::printable(&text));
@@ -136,10 +141,15 @@ fn status(state: &RunState, now_us: u64) -> Vec<String> {
             _ => format!("{name} …"),
         })
         .collect();
-    let firing = state.alerts.iter().filter(|((source, ..), s)| source.starts_with("alertmanager") && *s == "active").count();
+    let firing =
+        state.alerts.iter().filter(|((source, ..), s)| source.starts_with("alertmanager") && *s == "active").count();
     vec![
         format!("   nodes {}   pods {}", nodes.join("  "), pods.join("  ")),
         format!("   probes {}   alerts received {firing}", probes.join("  ")),
-        format!("   {:.0} s{}", now_us as f64 / 1e6, if state.blind_since.is_some() { "   API SERVER OUT OF SIGHT" } else { "" }),
+        format!(
+            "   {:.0} s{}",
+            now_us as f64 / 1e6,
+            if state.blind_since.is_some() { "   API SERVER OUT OF SIGHT" } else { "" }
+        ),
     ]
 }

@@ -21,26 +21,44 @@ pub fn markdown(story: &Story) -> String {
     list(w, "What restricts the result", &story.caveats);
     let _ = writeln!(w, "\n## Verdict by expectation\n\n| result | expectation | fault | because |\n|---|---|---|---|");
     for j in &story.judgements {
-        let _ = writeln!(w, "| **{}** | {} | {} | {} |", j.outcome, text(&j.expectation), text(j.of.as_deref().unwrap_or("")), text(&j.because));
+        let _ = writeln!(
+            w,
+            "| **{}** | {} | {} | {} |",
+            j.outcome,
+            text(&j.expectation),
+            text(j.of.as_deref().unwrap_or("")),
+            text(&j.because)
+        );
     }
     let _ = writeln!(w, "\n## Recovery times\n");
     for r in &story.recoveries {
-        let phases: Vec<String> = r.phases.iter().map(|p| format!("{} {:.1} s", text(&p.name), p.at_us as f64 / 1e6)).collect();
+        let phases: Vec<String> =
+            r.phases.iter().map(|p| format!("{} {:.1} s", text(&p.name), p.at_us as f64 / 1e6)).collect();
         let _ = writeln!(w, "- **{}** after *{}*: {}", text(&r.probe), text(&r.of), phases.join(" → "));
     }
     list(w, "Expected beforehand", &story.predictions);
     let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
     for s in &story.steps {
         let took = s.seconds.map_or("–".into(), |t| format!("{t:.1} s"));
-        let mark = match s.ok { Some(true) => "ok", Some(false) => "FAILED", None => "did not end" };
-        let _ = writeln!(w, "| {:.1} s | {} ({}) | {took} | {mark}: {} |", s.at, text(&s.name), s.verb, text(&s.detail));
+        let mark = match s.ok {
+            Some(true) => "ok",
+            Some(false) => "FAILED",
+            None => "did not end",
+        };
+        let _ =
+            writeln!(w, "| {:.1} s | {} ({}) | {took} | {mark}: {} |", s.at, text(&s.name), s.verb, text(&s.detail));
     }
     let _ = writeln!(w, "\n## Return to normal\n\n| fault | target | state | evidence |\n|---|---|---|---|");
     for u in &story.undo_log {
         let _ = writeln!(w, "| {} | {} | {} | {} |", text(&u.fault), text(&u.target), u.state, text(&u.evidence));
     }
     for u in story.undo_log.iter().filter(|u| !u.commands.is_empty()) {
-        let _ = writeln!(w, "\nBy hand, for {}:\n\n```sh\n{}\n```", text(&u.fault), u.commands.join("\n").replace("```", ""));
+        let _ = writeln!(
+            w,
+            "\nBy hand, for {}:\n\n```sh\n{}\n```",
+            text(&u.fault),
+            u.commands.join("\n").replace("```", "")
+        );
     }
     let _ = writeln!(w, "\n## Left behind\n");
     for l in &story.leftovers {
@@ -48,7 +66,12 @@ pub fn markdown(story: &Story) -> String {
     }
     let _ = writeln!(w, "\n## Pre-flight\n\n| result | check | observed |\n|---|---|---|");
     for f in &story.findings {
-        let state = match f.state { FindingState::Pass => "pass", FindingState::Fail => "**FAIL**", FindingState::Unknown => "**UNKNOWN**", FindingState::Skip => "skip" };
+        let state = match f.state {
+            FindingState::Pass => "pass",
+            FindingState::Fail => "**FAIL**",
+            FindingState::Unknown => "**UNKNOWN**",
+            FindingState::Skip => "skip",
+        };
         let _ = writeln!(w, "| {state} | {} | {} |", f.check, text(&f.observed));
     }
     list(w, "Deviations", &story.deviations);

@@ -137,10 +137,7 @@ pub struct Leftover {
 /// Tells a journal.
 pub fn tell(events: &[Event]) -> Story {
     let history = History::of(events);
-    let mut story = Story {
-        schema_version: "1.0".into(),
-        ..Story::default()
-    };
+    let mut story = Story { schema_version: "1.0".into(), ..Story::default() };
     for event in events {
         take(&mut story, event);
     }
@@ -167,7 +164,7 @@ pub fn tell(events: &[Event]) -> Story {
     story.blind = history
         .blind
         .iter()
-        .filter(|(from, to)| to - from > 1_500_000)
+        .filter(|(from, to)| to.saturating_sub(*from) > 1_500_000)
         .map(|(from, to)| format!("API server, {:.1} s to {:.1} s", *from as f64 / 1e6, *to as f64 / 1e6))
         .collect();
     for (source, list) in &history.source_blind {
@@ -184,7 +181,9 @@ pub fn tell(events: &[Event]) -> Story {
 fn take(story: &mut Story, event: &Event) {
     let at = event.t_us as f64 / 1e6;
     match &event.event {
-        Kind::RunStarted { run_id, tool, scenario, title, scenario_hash, plan_hash, clusters, operator, host, .. } => {
+        Kind::RunStarted {
+            run_id, tool, scenario, title, scenario_hash, plan_hash, clusters, operator, host, ..
+        } => {
             story.run.clone_from(run_id);
             story.tool.clone_from(tool);
             story.scenario.clone_from(scenario);
@@ -193,7 +192,8 @@ fn take(story: &mut Story, event: &Event) {
             story.plan_hash.clone_from(plan_hash);
             story.operator = format!("{operator} on {host}");
             if let Some(c) = clusters.first() {
-                story.cluster = format!("{} ({}, Kubernetes {}, kube-system {})", c.context, c.server, c.version, c.uid);
+                story.cluster =
+                    format!("{} ({}, Kubernetes {}, kube-system {})", c.context, c.server, c.version, c.uid);
                 story.flavour.clone_from(&c.flavour);
             }
         }
@@ -231,14 +231,20 @@ fn take(story: &mut Story, event: &Event) {
         }),
         Kind::SignalCaught { signal, count } => story.deviations.push(format!("{at:.1} s: {signal} ({count})")),
         Kind::StopAsked { by, how } => story.deviations.push(format!("{at:.1} s: stop ({how}) asked by {by}")),
-        Kind::AbortTriggered { condition, detail } => story.deviations.push(format!("{at:.1} s: abort condition `{condition}`: {detail}")),
+        Kind::AbortTriggered { condition, detail } => {
+            story.deviations.push(format!("{at:.1} s: abort condition `{condition}`: {detail}"))
+        }
         Kind::GateAnswered { step, approved, by } => {
             let word = if *approved { "approved" } else { "refused" };
             story.deviations.push(format!("{at:.1} s: gate `{step}` {word} by {by}"));
         }
-        Kind::MirrorFailed { why } => story.deviations.push(format!("{at:.1} s: the run record in the cluster could not be written: {why}")),
+        Kind::MirrorFailed { why } => {
+            story.deviations.push(format!("{at:.1} s: the run record in the cluster could not be written: {why}"))
+        }
         Kind::LeaseTrouble { why } => story.deviations.push(format!("{at:.1} s: lease: {why}")),
-        Kind::StrayLines { count, .. } => story.deviations.push(format!("{at:.1} s: {count} journal line(s) of a session that had lost the wheel were left out")),
+        Kind::StrayLines { count, .. } => story
+            .deviations
+            .push(format!("{at:.1} s: {count} journal line(s) of a session that had lost the wheel were left out")),
         Kind::Noted { text } => story.deviations.push(format!("{at:.1} s: {text}")),
         _ => {}
     }
@@ -295,9 +301,12 @@ fn unexpected(history: &History) -> Vec<String> {
     let mut names: Vec<String> = history
         .alerts
         .iter()
-        .filter(|a| a.at >= t0 && a.source.starts_with("alertmanager") && !a.state.is_empty() && !expected.contains(&a.name))
+        .filter(|a| {
+            a.at >= t0 && a.source.starts_with("alertmanager") && !a.state.is_empty() && !expected.contains(&a.name)
+        })
         .map(|a| {
-            let labels: Vec<String> = a.labels.iter().filter(|(k, _)| *k != "alertname").map(|(k, v)| format!("{k}={v}")).collect();
+            let labels: Vec<String> =
+                a.labels.iter().filter(|(k, _)| *k != "alertname").map(|(k, v)| format!("{k}={v}")).collect();
             format!("{} ({})", a.name, labels.join(", "))
         })
         .collect();
@@ -308,11 +317,16 @@ fn unexpected(history: &History) -> Vec<String> {
 
 fn caveats(story: &mut Story, history: &History) {
     if story.flavour == "kind" {
-        story.caveats.push("kind: all nodes share one machine, kernel and disk. RTO not transferable to other clusters.".into());
+        story
+            .caveats
+            .push("kind: all nodes share one machine, kernel and disk. RTO not transferable to other clusters.".into());
     }
-    let short = history.state.plan.iter().flat_map(|p| &p.predictions).any(|p| p.because.contains("clocks of the bindings"));
+    let short =
+        history.state.plan.iter().flat_map(|p| &p.predictions).any(|p| p.because.contains("clocks of the bindings"));
     if short {
-        story.caveats.push("The node controller's clocks are not Kubernetes' defaults here. RTO not transferable.".into());
+        story
+            .caveats
+            .push("The node controller's clocks are not Kubernetes' defaults here. RTO not transferable.".into());
     }
     if !story.blind.is_empty() {
         story.caveats.push("There were intervals without sight; what falls into them is not claimed.".into());

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Story, line::{colour, printable}};
+use super::{
+    Story,
+    line::{colour, printable},
+};
 
 /// The summary; colours only where they are wanted.
 pub fn summary(story: &Story, colours: bool) -> String {
@@ -12,14 +15,21 @@ pub fn summary(story: &Story, colours: bool) -> String {
     for j in &story.judgements {
         let (on, off) = if colours { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
         let of = j.of.as_ref().map(|o| format!(" [{o}]")).unwrap_or_default();
-        let _ = writeln!(w, "  {on}{:<12}{off} {}{of}\n               {}", j.outcome.to_string(), j.expectation, j.because);
+        let _ =
+            writeln!(w, "  {on}{:<12}{off} {}{of}\n               {}", j.outcome.to_string(), j.expectation, j.because);
     }
     for r in &story.recoveries {
-        let phases: Vec<String> = r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
+        let phases: Vec<String> =
+            r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
         let _ = writeln!(w, "  {} after `{}`: {}", r.probe, r.of, phases.join(" → "));
     }
     let open: Vec<_> = story.undo_log.iter().filter(|u| !u.commands.is_empty()).collect();
-    let _ = writeln!(w, "  undo         {} of {} faults put back or settled", story.undo_log.len() - open.len(), story.undo_log.len());
+    let _ = writeln!(
+        w,
+        "  undo         {} of {} faults put back or settled",
+        story.undo_log.len() - open.len(),
+        story.undo_log.len()
+    );
     for u in &open {
         let _ = writeln!(w, "  OPEN         {} ({}): {}", u.fault, u.target, u.evidence);
         for command in &u.commands {

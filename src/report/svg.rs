@@ -112,16 +112,30 @@ impl Chart {
         for (zone, node) in nodes.into_iter().take(60) {
             self.label(&if zone.is_empty() { node.to_owned() } else { format!("{zone}: {node}") });
             if let Some(series) = history.nodes.get(node) {
-                self.strip(&series.0, |v| if v == 1 { "good" } else { "bad" }, |v| if v == 1 { "Ready" } else { "not Ready" });
+                self.strip(
+                    &series.0,
+                    |v| if v == 1 { "good" } else { "bad" },
+                    |v| if v == 1 { "Ready" } else { "not Ready" },
+                );
             }
             self.y += ROW;
         }
     }
 
-    fn strip(&mut self, points: &[(u64, i64)], class: impl Fn(i64) -> &'static str, word: impl Fn(i64) -> &'static str) {
+    fn strip(
+        &mut self,
+        points: &[(u64, i64)],
+        class: impl Fn(i64) -> &'static str,
+        word: impl Fn(i64) -> &'static str,
+    ) {
         for (i, (from, value)) in points.iter().enumerate() {
             let to = points.get(i + 1).map_or(self.end_us, |(t, _)| *t);
-            self.bar(class(*value), *from, to, &format!("{} from {:.1} s to {:.1} s", word(*value), *from as f64 / 1e6, to as f64 / 1e6));
+            self.bar(
+                class(*value),
+                *from,
+                to,
+                &format!("{} from {:.1} s to {:.1} s", word(*value), *from as f64 / 1e6, to as f64 / 1e6),
+            );
         }
     }
 
@@ -138,7 +152,11 @@ impl Chart {
             let mut path = String::new();
             for (i, (t, value)) in series.0.iter().enumerate() {
                 let x = self.x(*t);
-                let _ = if i == 0 { write!(path, "M{x:.1} {:.1}", y(*value)) } else { write!(path, "H{x:.1}V{:.1}", y(*value)) };
+                let _ = if i == 0 {
+                    write!(path, "M{x:.1} {:.1}", y(*value))
+                } else {
+                    write!(path, "H{x:.1}V{:.1}", y(*value))
+                };
             }
             let _ = write!(path, "H{:.1}", self.x(self.end_us));
             let _ = write!(
@@ -166,7 +184,12 @@ impl Chart {
             }
             for (from, to, ok, error) in merged {
                 let word = if ok { "answers".to_owned() } else { format!("fails: {error}") };
-                self.bar(if ok { "good" } else { "bad" }, from, to, &format!("{word}, {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6));
+                self.bar(
+                    if ok { "good" } else { "bad" },
+                    from,
+                    to,
+                    &format!("{word}, {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6),
+                );
             }
             self.y += ROW;
         }
@@ -194,7 +217,12 @@ impl Chart {
                     "suppressed" => "dim",
                     _ => "alert",
                 };
-                self.bar(class, *from, to, &format!("{name} {state}, {:.1} s to {:.1} s", *from as f64 / 1e6, to as f64 / 1e6));
+                self.bar(
+                    class,
+                    *from,
+                    to,
+                    &format!("{name} {state}, {:.1} s to {:.1} s", *from as f64 / 1e6, to as f64 / 1e6),
+                );
             }
             self.y += ROW;
         }
@@ -202,12 +230,18 @@ impl Chart {
 
     fn axis(&self, height: f64) -> String {
         let seconds = self.end_us as f64 / 1e6;
-        let step = [1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0].into_iter().find(|s| seconds / s <= 14.0).unwrap_or(3600.0);
+        let step = [1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]
+            .into_iter()
+            .find(|s| seconds / s <= 14.0)
+            .unwrap_or(3600.0);
         let mut out = String::new();
         let mut t = 0.0;
         while t <= seconds {
             let x = self.x((t * 1e6) as u64);
-            let _ = write!(out, "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" y2=\"{height:.1}\"/><text class=\"tick\" x=\"{x:.1}\" y=\"12\">{t:.0} s</text>");
+            let _ = write!(
+                out,
+                "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" y2=\"{height:.1}\"/><text class=\"tick\" x=\"{x:.1}\" y=\"12\">{t:.0} s</text>"
+            );
             t += step;
         }
         out
@@ -215,9 +249,14 @@ impl Chart {
 
     fn blind(&self, history: &History, height: f64) -> String {
         let mut out = String::new();
-        for (from, to) in history.blind.iter().filter(|(from, to)| to - from > 1_500_000) {
+        for (from, to) in history.blind.iter().filter(|(from, to)| to.saturating_sub(*from) > 1_500_000) {
             let (x, end) = (self.x(*from), self.x(*to));
-            let _ = write!(out, "<rect class=\"blind\" x=\"{x:.1}\" y=\"18\" width=\"{:.1}\" height=\"{:.1}\"><title>nobody could see the API server</title></rect>", (end - x).max(1.0), height - 18.0);
+            let _ = write!(
+                out,
+                "<rect class=\"blind\" x=\"{x:.1}\" y=\"18\" width=\"{:.1}\" height=\"{:.1}\"><title>nobody could see the API server</title></rect>",
+                (end - x).max(1.0),
+                height - 18.0
+            );
         }
         out
     }

@@ -12,12 +12,7 @@ use crate::model::{Expectation, Step, Verb, WaitStep, WaitUntil, WorkloadRef};
 
 /// All mistakes of sense.
 pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
-    let mut lint = Lint {
-        file,
-        root,
-        scenario,
-        problems: vec![],
-    };
+    let mut lint = Lint { file, root, scenario, problems: vec![] };
     lint.header();
     lint.probes();
     lint.steps();
@@ -43,10 +38,28 @@ impl Lint<'_> {
 
     fn header(&mut self) {
         if self.scenario.api_version != "drillmaster.dev/v1" {
-            self.say(&["apiVersion"], format!("apiVersion `{}` is unknown", self.scenario.api_version), "write drillmaster.dev/v1");
+            self.say(
+                &["apiVersion"],
+                format!("apiVersion `{}` is unknown", self.scenario.api_version),
+                "write drillmaster.dev/v1",
+            );
         }
         if self.scenario.kind != "Scenario" {
             self.say(&["kind"], format!("kind `{}` is unknown", self.scenario.kind), "write Scenario");
+        }
+        let name = &self.scenario.metadata.name;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty()
+            || name.len() > 40
+            || !name.chars().all(plain)
+            || name.starts_with('-')
+            || name.ends_with('-')
+        {
+            self.say(
+                &["metadata", "name"],
+                format!("`{name}` is no name"),
+                "lower-case letters, digits and dashes, 40 at most: it becomes part of labels",
+            );
         }
         if self.scenario.hypothesis.trim().is_empty() {
             self.say(&["hypothesis"], "the hypothesis is empty", "say in a sentence what the drill tries to show");
@@ -68,11 +81,19 @@ impl Lint<'_> {
         for (i, probe) in scenario.probes.iter().enumerate() {
             let index = i.to_string();
             if seen.insert(&probe.name, i).is_some() {
-                self.say(&["probes", &index, "name"], format!("two probes are called `{}`", probe.name), "give each its own name");
+                self.say(
+                    &["probes", &index, "name"],
+                    format!("two probes are called `{}`", probe.name),
+                    "give each its own name",
+                );
             }
             let kinds = [probe.http.is_some(), probe.tcp.is_some(), probe.exec.is_some()];
             if kinds.iter().filter(|k| **k).count() != 1 {
-                self.say(&["probes", &index], format!("probe `{}` must have exactly one of http, tcp, exec", probe.name), "");
+                self.say(
+                    &["probes", &index],
+                    format!("probe `{}` must have exactly one of http, tcp, exec", probe.name),
+                    "",
+                );
             }
             if probe.every.0.is_zero() {
                 self.say(&["probes", &index, "every"], "a probe cannot be sent every 0s", "250ms is usual");
@@ -91,7 +112,11 @@ impl Lint<'_> {
         for (i, step) in scenario.steps.iter().enumerate() {
             let index = i.to_string();
             if earlier.iter().any(|(s, _)| s.name == step.name) {
-                self.say(&["steps", &index, "name"], format!("two steps are called `{}`", step.name), "give each its own name: faults and backups are called by it");
+                self.say(
+                    &["steps", &index, "name"],
+                    format!("two steps are called `{}`", step.name),
+                    "give each its own name: faults and backups are called by it",
+                );
             }
             let verb = step.verb();
             match &verb {
@@ -108,23 +133,34 @@ impl Lint<'_> {
 
     fn step(&mut self, i: &str, verb: &Verb, earlier: &[(&Step, Option<Verb>)]) {
         let names = |of: fn(&Verb) -> bool| -> Vec<String> {
-            earlier
-                .iter()
-                .filter(|(_, v)| v.as_ref().is_some_and(of))
-                .map(|(s, _)| s.name.0.clone())
-                .collect()
+            earlier.iter().filter(|(_, v)| v.as_ref().is_some_and(of)).map(|(s, _)| s.name.0.clone()).collect()
         };
         let backups = names(|v| matches!(v, Verb::Backup(_)));
         let nodes = names(|v| matches!(v, Verb::KillNodes(_) | Verb::KillZone(_)));
         match verb {
             Verb::Restore(r) => match (&r.backup, &r.schedule) {
-                (Some(backup), None) => self.refers(&["steps", i, "restore", "backup"], backup, &backups, "backup step"),
-                (None, Some(_)) if r.namespace.is_none() => self.say(&["steps", i, "restore"], "a restore from a schedule must say which namespace", "add `namespace`"),
+                (Some(backup), None) => {
+                    self.refers(&["steps", i, "restore", "backup"], backup, &backups, "backup step")
+                }
+                (None, Some(_)) if r.namespace.is_none() => self.say(
+                    &["steps", i, "restore"],
+                    "a restore from a schedule must say which namespace",
+                    "add `namespace`",
+                ),
                 (None, Some(_)) => {}
                 _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
             },
-            Verb::KillNodes(k) if usize::from(!k.nodes.is_empty()) + usize::from(k.zone.is_some()) + usize::from(k.hosting.is_some()) != 1 => {
-                self.say(&["steps", i, "killNodes"], "name the nodes by exactly one of `nodes`, `zone` and `hosting`", "");
+            Verb::KillNodes(k)
+                if usize::from(!k.nodes.is_empty())
+                    + usize::from(k.zone.is_some())
+                    + usize::from(k.hosting.is_some())
+                    != 1 =>
+            {
+                self.say(
+                    &["steps", i, "killNodes"],
+                    "name the nodes by exactly one of `nodes`, `zone` and `hosting`",
+                    "",
+                );
             }
             Verb::Drain(d) if d.nodes.is_empty() == d.zone.is_none() => {
                 self.say(&["steps", i, "drain"], "name the nodes by exactly one of `nodes` and `zone`", "");
@@ -132,15 +168,27 @@ impl Lint<'_> {
             Verb::DeleteNamespace(d) => {
                 self.refers(&["steps", i, "deleteNamespace", "coveredBy"], &d.covered_by, &backups, "backup step");
                 if !self.scenario.scope.namespaces.contains(&d.name) {
-                    self.say(&["steps", i, "deleteNamespace", "name"], format!("namespace `{}` is not in scope", d.name), "add it to scope.namespaces, or delete another");
+                    self.say(
+                        &["steps", i, "deleteNamespace", "name"],
+                        format!("namespace `{}` is not in scope", d.name),
+                        "add it to scope.namespaces, or delete another",
+                    );
                 }
             }
-            Verb::ForceDeletePods(f) => self.refers(&["steps", i, "forceDeletePods", "fault"], &f.fault, &nodes, "killNodes or killZone step"),
+            Verb::ForceDeletePods(f) => {
+                self.refers(&["steps", i, "forceDeletePods", "fault"], &f.fault, &nodes, "killNodes or killZone step")
+            }
             Verb::Heal(h) => self.refers(&["steps", i, "heal", "fault"], &h.fault, &names(Verb::is_fault), "fault"),
             Verb::Scale(s) if s.workload.kind == "daemonset" => {
-                self.say(&["steps", i, "scale", "workload"], "a DaemonSet has no replicas to set", "name a deployment or statefulset");
+                self.say(
+                    &["steps", i, "scale", "workload"],
+                    "a DaemonSet has no replicas to set",
+                    "name a deployment or statefulset",
+                );
             }
-            Verb::Exec(e) if e.argv.is_empty() => self.say(&["steps", i, "exec", "argv"], "there is no program to run", ""),
+            Verb::Exec(e) if e.argv.is_empty() => {
+                self.say(&["steps", i, "exec", "argv"], "there is no program to run", "")
+            }
             Verb::DeletePods(d) if d.count.is_some() && d.percent.is_some() => {
                 self.say(&["steps", i, "deletePods"], "give `count` or `percent`, not both", "");
             }
@@ -153,7 +201,11 @@ impl Lint<'_> {
         match (wait.for_, wait.until) {
             (Some(_), None) => {}
             (None, Some(_)) if wait.at_most.is_none() => {
-                self.say(&["steps", i, "wait"], "a wait until something holds needs `atMost`", "every wait has a deadline");
+                self.say(
+                    &["steps", i, "wait"],
+                    "a wait until something holds needs `atMost`",
+                    "every wait has a deadline",
+                );
             }
             (None, Some(_)) => {
                 let probes: Vec<String> = self.scenario.probes.iter().map(|p| p.name.clone()).collect();
@@ -199,10 +251,20 @@ impl Lint<'_> {
             match expectation {
                 Expectation::Service(s) => self.refers(&["expect", &i, word, "probe"], &s.probe, &probes, "probe"),
                 Expectation::Budgets(b) if b.every_critical_pod_covered && scenario.scope.critical.is_empty() => {
-                    self.say(&["expect", &i, word], "no workload is critical: nothing would be checked", "name them in scope.critical");
+                    self.say(
+                        &["expect", &i, word],
+                        "no workload is critical: nothing would be checked",
+                        "name them in scope.critical",
+                    );
                 }
-                Expectation::Budgets(b) if !b.every_critical_pod_covered && b.while_degraded.is_none() && b.during_drain.is_none() => {
-                    self.say(&["expect", &i, word], "nothing is expected of the budgets", "add everyCriticalPodCovered, whileDegraded or duringDrain");
+                Expectation::Budgets(b)
+                    if !b.every_critical_pod_covered && b.while_degraded.is_none() && b.during_drain.is_none() =>
+                {
+                    self.say(
+                        &["expect", &i, word],
+                        "nothing is expected of the budgets",
+                        "add everyCriticalPodCovered, whileDegraded or duringDrain",
+                    );
                 }
                 Expectation::Restore(r) if r.objects.is_none() && r.volumes.is_none() => {
                     self.say(&["expect", &i, word], "nothing is expected of the restore", "add objects or volumes");

@@ -42,20 +42,14 @@ pub struct Loaded {
 pub fn load(path: &Path, sources: &Sources) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| {
-        Problems::bare(
-            format!("cannot read the scenario {file}: {e}"),
-            "shipped scenarios are in scenarios/",
-        )
+        Problems::bare(format!("cannot read the scenario {file}: {e}"), "shipped scenarios are in scenarios/")
     })?;
     load_str(&file, &text, sources)
 }
 
 /// Loads a scenario from its text.
 pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Problems> {
-    let problems = |list| Problems {
-        list,
-        text: text.to_owned(),
-    };
+    let problems = |list| Problems { list, text: text.to_owned() };
     let root = tree::parse(file, text).map_err(problems)?;
     let mut found = vec![];
     let mut values = vars::declared(file, &root, &sources.set, &mut found);
@@ -65,15 +59,8 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
     for (name, secret) in &sources.bindings.secrets {
         values.secrets.insert(format!("bind.{name}"), secret.clone());
     }
-    let (scenario, root) = check::<Scenario>(
-        file,
-        root,
-        &schema::scenario_schema(),
-        &values,
-        sources.lenient,
-        found,
-    )
-    .map_err(problems)?;
+    let (scenario, root) =
+        check::<Scenario>(file, root, &schema::scenario_schema(), &values, sources.lenient, found).map_err(problems)?;
     let mistakes = lint::lint(file, &root, &scenario);
     if !mistakes.is_empty() {
         return Err(problems(mistakes));
@@ -93,10 +80,7 @@ pub(super) fn parse_as<T: DeserializeOwned>(
     schema: &Value,
     values: &Values,
 ) -> Result<(T, Node), Problems> {
-    let problems = |list| Problems {
-        list,
-        text: text.to_owned(),
-    };
+    let problems = |list| Problems { list, text: text.to_owned() };
     let root = tree::parse(file, text).map_err(problems)?;
     check(file, root, schema, values, false, vec![]).map_err(problems)
 }
@@ -111,7 +95,7 @@ fn check<T: DeserializeOwned>(
 ) -> Result<(T, Node), Vec<super::Problem>> {
     vars::fill(file, &mut root, values, &mut found);
     if lenient {
-        found.retain(|p| !p.what.starts_with("`${bind.") );
+        found.retain(|p| !p.what.starts_with("`${bind."));
     }
     found.extend(shape::check(file, &root, schema));
     found.sort_by_key(|p| (p.line, p.column));

@@ -11,11 +11,7 @@ use super::{
 
 /// All departures of `node` from `schema`.
 pub(super) fn check(file: &str, node: &Node, schema: &Value) -> Vec<Problem> {
-    let mut checker = Checker {
-        file,
-        root: schema,
-        problems: vec![],
-    };
+    let mut checker = Checker { file, root: schema, problems: vec![] };
     checker.node(node, schema, "the file");
     checker.problems
 }
@@ -52,9 +48,11 @@ impl<'a> Checker<'a> {
                 return self.variants(node, variants, name);
             }
         }
-        if let Some(allowed) = schema.get("const").map(|c| vec![c.clone()]).or_else(|| {
-            schema.get("enum").and_then(Value::as_array).cloned()
-        }) {
+        if let Some(allowed) = schema
+            .get("const")
+            .map(|c| vec![c.clone()])
+            .or_else(|| schema.get("enum").and_then(Value::as_array).cloned())
+        {
             return self.one_of(node, &allowed, name);
         }
         match &node.data {
@@ -102,9 +100,8 @@ impl<'a> Checker<'a> {
         if words.contains(&given.as_str()) || matches!(&node.data, Data::Scalar(v) if allowed.contains(v)) {
             return;
         }
-        let meant = did_you_mean(&given, words.iter().copied())
-            .map(|w| format!("did you mean `{w}`? "))
-            .unwrap_or_default();
+        let meant =
+            did_you_mean(&given, words.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
         self.complain(
             &node.at,
             format!("`{given}` is not allowed for {name}"),
@@ -116,10 +113,8 @@ impl<'a> Checker<'a> {
     fn variants(&mut self, node: &Node, variants: &'a [Value], name: &str) {
         let null = matches!(node.data, Data::Scalar(Value::Null));
         let variants: Vec<&Value> = variants.iter().map(|v| self.resolve(v)).collect();
-        let real: Vec<&&Value> = variants
-            .iter()
-            .filter(|v| v.get("type").and_then(Value::as_str) != Some("null"))
-            .collect();
+        let real: Vec<&&Value> =
+            variants.iter().filter(|v| v.get("type").and_then(Value::as_str) != Some("null")).collect();
         if null && real.len() < variants.len() {
             return;
         }
@@ -141,7 +136,12 @@ impl<'a> Checker<'a> {
                 Some(object) => self.node(node, object, name),
                 None => self.complain(&node.at, format!("{name} cannot be a map"), String::new()),
             },
-            Data::Scalar(value) if !words.is_empty() && !real.iter().any(|v| v.get("const").is_none() && v.get("enum").is_none() && scalar_fits(value, v)) => {
+            Data::Scalar(value)
+                if !words.is_empty()
+                    && !real
+                        .iter()
+                        .any(|v| v.get("const").is_none() && v.get("enum").is_none() && scalar_fits(value, v)) =>
+            {
                 self.one_of(node, &words, name);
             }
             Data::Scalar(value) => match real.iter().find(|v| scalar_fits(value, v)) {
@@ -206,13 +206,8 @@ impl<'a> Checker<'a> {
 }
 
 fn unknown(key: &str, name: &str, names: &[&str]) -> (String, String) {
-    let meant = did_you_mean(key, names.iter().copied())
-        .map(|w| format!("did you mean `{w}`? "))
-        .unwrap_or_default();
-    (
-        format!("`{key}` is unknown in {name}"),
-        format!("{meant}allowed: {}", names.join(", ")),
-    )
+    let meant = did_you_mean(key, names.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
+    (format!("`{key}` is unknown in {name}"), format!("{meant}allowed: {}", names.join(", ")))
 }
 
 fn single_key(schema: &Value) -> Option<&str> {

@@ -134,12 +134,7 @@ pub struct LimitsSpec {
 
 impl Default for LimitsSpec {
     fn default() -> Self {
-        Self {
-            nodes: Percent(34),
-            zones: 1,
-            namespaces: 1,
-            duration: Dur::secs(40 * 60),
-        }
+        Self { nodes: Percent(34), zones: 1, namespaces: 1, duration: Dur::secs(40 * 60) }
     }
 }
 

@@ -60,12 +60,9 @@ impl Node {
         match &self.data {
             Data::Scalar(value) => value.clone(),
             Data::List(items) => Value::Array(items.iter().map(Node::value).collect()),
-            Data::Map(entries) => Value::Object(
-                entries
-                    .iter()
-                    .map(|(key, _, node)| (key.clone(), node.value()))
-                    .collect::<Map<_, _>>(),
-            ),
+            Data::Map(entries) => {
+                Value::Object(entries.iter().map(|(key, _, node)| (key.clone(), node.value())).collect::<Map<_, _>>())
+            }
         }
     }
 }
@@ -73,13 +70,7 @@ impl Node {
 /// Parses one YAML document.
 pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
     let bytes: Vec<usize> = text.char_indices().map(|(i, _)| i).chain([text.len()]).collect();
-    let mut builder = Builder {
-        file,
-        bytes,
-        stack: vec![],
-        root: None,
-        problems: vec![],
-    };
+    let mut builder = Builder { file, bytes, stack: vec![], root: None, problems: vec![] };
     for item in Parser::new_from_str(text) {
         match item {
             Ok((event, span)) => builder.take(event, span),
@@ -136,11 +127,7 @@ impl Builder<'_> {
         let byte = |i: usize| self.bytes.get(i).or(self.bytes.last()).copied().unwrap_or(0);
         let start = byte(span.start.index());
         let end = byte(span.end.index()).max((start + 1).min(byte(usize::MAX - 1)));
-        At {
-            line: span.start.line(),
-            column: span.start.col() + 1,
-            span: start..end,
-        }
+        At { line: span.start.line(), column: span.start.col() + 1, span: start..end }
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) {
@@ -165,7 +152,11 @@ impl Builder<'_> {
                 }
             }
             Event::Alias(_) => {
-                self.complain(&at, "YAML aliases are not used here", "write the value again, or use a variable: ${name}");
+                self.complain(
+                    &at,
+                    "YAML aliases are not used here",
+                    "write the value again, or use a variable: ${name}",
+                );
                 self.put(Node { at, data: Data::Scalar(Value::Null) });
             }
             Event::DocumentStart(_) if self.root.is_some() => {
@@ -185,11 +176,7 @@ impl Builder<'_> {
             *key = Some((text.to_owned(), at));
             return;
         }
-        let value = if style == ScalarStyle::Plain {
-            plain(text)
-        } else {
-            Value::String(text.to_owned())
-        };
+        let value = if style == ScalarStyle::Plain { plain(text) } else { Value::String(text.to_owned()) };
         self.put(Node { at, data: Data::Scalar(value) });
     }
 

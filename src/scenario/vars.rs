@@ -20,12 +20,7 @@ pub(super) struct Values {
 }
 
 /// Reads `vars:`, applies `--set`, and returns what `${…}` may refer to.
-pub(super) fn declared(
-    file: &str,
-    root: &Node,
-    set: &BTreeMap<String, String>,
-    problems: &mut Vec<Problem>,
-) -> Values {
+pub(super) fn declared(file: &str, root: &Node, set: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Values {
     let mut values = Values::default();
     if let Some(Node { data: Data::Map(entries), .. }) = root.get("vars") {
         for (name, at, node) in entries {
@@ -35,9 +30,8 @@ pub(super) fn declared(
     for name in set.keys() {
         if !values.plain.contains_key(name) && !values.secrets.contains_key(name) {
             let names: Vec<&str> = values.plain.keys().map(String::as_str).collect();
-            let meant = did_you_mean(name, names.iter().copied())
-                .map(|w| format!("did you mean `{w}`? "))
-                .unwrap_or_default();
+            let meant =
+                did_you_mean(name, names.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
             problems.push(problem(
                 file,
                 root.get("vars").map_or(&root.at, |n| &n.at),
@@ -93,7 +87,12 @@ fn declare(
         (Some(text), _) => typed(&type_, &Value::String(text.clone())),
         (None, Some(value)) => typed(&type_, &value),
         (None, None) => {
-            problems.push(problem(file, at, format!("variable `{name}` has no value"), format!("give it one: --set {name}=…")));
+            problems.push(problem(
+                file,
+                at,
+                format!("variable `{name}` has no value"),
+                format!("give it one: --set {name}=…"),
+            ));
             return;
         }
     };
@@ -120,14 +119,8 @@ fn typed(type_: &str, value: &Value) -> Result<Value, String> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match type_ {
         "string" => Ok(Value::String(text)),
-        "number" => text
-            .parse::<i64>()
-            .map(Value::from)
-            .map_err(|_| format!("`{text}` is not a whole number")),
-        "boolean" => text
-            .parse::<bool>()
-            .map(Value::from)
-            .map_err(|_| format!("`{text}` is neither true nor false")),
+        "number" => text.parse::<i64>().map(Value::from).map_err(|_| format!("`{text}` is not a whole number")),
+        "boolean" => text.parse::<bool>().map(Value::from).map_err(|_| format!("`{text}` is neither true nor false")),
         "duration" => text.parse::<crate::model::Dur>().map(|_| Value::String(text)),
         "percent" => text.parse::<crate::model::Percent>().map(|_| Value::String(text)),
         "list" if value.is_array() => Ok(value.clone()),
@@ -147,24 +140,19 @@ pub(super) fn fill(file: &str, node: &mut Node, values: &Values, problems: &mut 
                 }
             }
         }
-        Data::Scalar(Value::String(text)) if text.contains("${") => {
-            match expand(text, values) {
-                Ok(value) => node.data = data_of(value, &node.at),
-                Err((what, help)) => problems.push(problem(file, &node.at, what, help)),
-            }
-        }
+        Data::Scalar(Value::String(text)) if text.contains("${") => match expand(text, values) {
+            Ok(value) => node.data = data_of(value, &node.at),
+            Err((what, help)) => problems.push(problem(file, &node.at, what, help)),
+        },
         Data::Scalar(_) => {}
     }
 }
 
 fn data_of(value: Value, at: &At) -> Data {
     match value {
-        Value::Array(items) => Data::List(
-            items
-                .into_iter()
-                .map(|item| Node { at: at.clone(), data: data_of(item, at) })
-                .collect(),
-        ),
+        Value::Array(items) => {
+            Data::List(items.into_iter().map(|item| Node { at: at.clone(), data: data_of(item, at) }).collect())
+        }
         scalar => Data::Scalar(scalar),
     }
 }
@@ -173,9 +161,10 @@ fn expand(text: &str, values: &Values) -> Result<Value, (String, String)> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find("${") {
-        let end = rest[start..].find('}').map(|i| start + i).ok_or_else(|| {
-            (format!("`{text}` has a ${{ without its }}"), "write ${name}".to_owned())
-        })?;
+        let end = rest[start..]
+            .find('}')
+            .map(|i| start + i)
+            .ok_or_else(|| (format!("`{text}` has a ${{ without its }}"), "write ${name}".to_owned()))?;
         let name = &rest[start + 2..end];
         let value = lookup(name, values)?;
         if start == 0 && end + 1 == text.len() {
@@ -201,9 +190,8 @@ fn lookup(name: &str, values: &Values) -> Result<Value, (String, String)> {
         return Ok(Value::String(format!("${{{name}}}")));
     }
     let names: Vec<&str> = values.plain.keys().chain(values.secrets.keys()).map(String::as_str).collect();
-    let meant = did_you_mean(name, names.iter().copied())
-        .map(|w| format!("did you mean `${{{w}}}`? "))
-        .unwrap_or_default();
+    let meant =
+        did_you_mean(name, names.iter().copied()).map(|w| format!("did you mean `${{{w}}}`? ")).unwrap_or_default();
     let help = match name.strip_prefix("bind.") {
         Some(bound) if names.iter().all(|n| !n.starts_with("bind.")) => {
             format!("{meant}values of a place come from a bindings file: --bind FILE, with `{bound}` under `values`")

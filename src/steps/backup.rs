@@ -26,7 +26,13 @@ pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>) -> Result<PlannedSt
     }
     let mut planned = draft(StepClass::Observe, "leaves Velero to finish its backup; it expires by its ttl");
     planned.acts.push(act(
-        format!("create Backup {} (namespaces {}, volumes {:?}, ttl {})", backup_name(input.run, "STEP"), spec.namespaces.join(", "), spec.volumes, spec.ttl),
+        format!(
+            "create Backup {} (namespaces {}, volumes {:?}, ttl {})",
+            backup_name(input.run, "STEP"),
+            spec.namespaces.join(", "),
+            spec.volumes,
+            spec.ttl
+        ),
         "expires by its ttl; listed under what is left behind",
     ));
     let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
@@ -46,8 +52,13 @@ fn note(claim: &Claim, capture: Capture, input: &PlanInput<'_>) -> Option<String
     let policy = volume.spec.persistent_volume_reclaim_policy.as_str();
     match fate(policy, is_captured(capture, volume)) {
         VolumeFate::Restored => None,
-        VolumeFate::Empty => Some(format!("claim {name} would come back EMPTY: {} (reclaim policy {policy})", why(capture, volume))),
-        VolumeFate::Pending => Some(format!("claim {name} would stay Pending for ever: {} (reclaim policy {policy})", why(capture, volume))),
+        VolumeFate::Empty => {
+            Some(format!("claim {name} would come back EMPTY: {} (reclaim policy {policy})", why(capture, volume)))
+        }
+        VolumeFate::Pending => Some(format!(
+            "claim {name} would stay Pending for ever: {} (reclaim policy {policy})",
+            why(capture, volume)
+        )),
     }
 }
 
@@ -67,10 +78,15 @@ fn why(capture: Capture, volume: &Volume) -> &'static str {
     }
 }
 
-/// Velero refuses a name that its bucket has seen before: each run has its own.
+/// Velero refuses a name that its bucket has seen before: each run has its own,
+/// by its time of start. It also becomes a label's value, which ends at 63 bytes;
+/// the undo's restores need a suffix within that.
 pub(super) fn backup_name(run: &str, step: &str) -> String {
-    let step: String = step.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    format!("drill-{run}-{step}").to_lowercase().chars().take(200).collect()
+    let stamp = run.split('-').next().unwrap_or(run);
+    let step: String =
+        step.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let name: String = format!("drill-{stamp}-{step}").to_lowercase().chars().take(53).collect();
+    name.trim_end_matches('-').to_owned()
 }
 
 pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<String, StepError> {
@@ -113,7 +129,10 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
     }))?;
     prove_volumes(context, spec, &volumes).await?;
     let captured = volumes.iter().filter(|v| v.is_captured()).count();
-    Ok(format!("{name} Completed, {} items, {captured} volumes", backup.pointer("/status/progress/itemsBackedUp").unwrap_or(&Value::Null)))
+    Ok(format!(
+        "{name} Completed, {} items, {captured} volumes",
+        backup.pointer("/status/progress/itemsBackedUp").unwrap_or(&Value::Null)
+    ))
 }
 
 /// Every claim of the namespaces is in the backup; the phase alone says nothing.
@@ -121,14 +140,21 @@ async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[Volu
     for namespace in &spec.namespaces {
         let missing = uncaptured(context, namespace, volumes).await?;
         if !missing.is_empty() && spec.volumes != Capture::None {
-            return Err(StepError::Failed(format!("the backup is Completed and does not hold the content of: {}", missing.join("; "))));
+            return Err(StepError::Failed(format!(
+                "the backup is Completed and does not hold the content of: {}",
+                missing.join("; ")
+            )));
         }
     }
     Ok(())
 }
 
 /// Claims whose content a backup does not hold, and why.
-pub(super) async fn uncaptured(context: &StepContext, namespace: &str, volumes: &[VolumeInfo]) -> Result<Vec<String>, StepError> {
+pub(super) async fn uncaptured(
+    context: &StepContext,
+    namespace: &str,
+    volumes: &[VolumeInfo],
+) -> Result<Vec<String>, StepError> {
     let claims: Vec<Claim> = context
         .world
         .kube
@@ -141,8 +167,13 @@ pub(super) async fn uncaptured(context: &StepContext, namespace: &str, volumes: 
             let info = volumes.iter().find(|v| v.pvc_namespace == namespace && v.pvc_name == claim.metadata.name);
             match info {
                 Some(info) if info.is_captured() => None,
-                Some(info) => Some(format!("claim {} ({})", claim.metadata.name, info.skipped_reason.trim_end_matches(';'))),
-                None => Some(format!("claim {} (Velero made no copy of it: a hostPath volume, or one that no running pod mounts)", claim.metadata.name)),
+                Some(info) => {
+                    Some(format!("claim {} ({})", claim.metadata.name, info.skipped_reason.trim_end_matches(';')))
+                }
+                None => Some(format!(
+                    "claim {} (Velero made no copy of it: a hostPath volume, or one that no running pod mounts)",
+                    claim.metadata.name
+                )),
             }
         })
         .collect())
@@ -172,13 +203,23 @@ fn stable(before: &BTreeMap<String, Checksums>, after: &BTreeMap<String, Checksu
 }
 
 /// Waits until Velero has finished with a Backup or Restore.
-pub(super) async fn finished(context: &StepContext, resource: &str, name: &str, limit: Duration) -> Result<Value, StepError> {
+pub(super) async fn finished(
+    context: &StepContext,
+    resource: &str,
+    name: &str,
+    limit: Duration,
+) -> Result<Value, StepError> {
     let what = format!("{} {name}", resource.trim_end_matches('s'));
     context
         .until(limit, &what, async || match context.world.velero.find(resource, name).await {
             Ok(Some(found)) => {
-                let phase = found.pointer("/status/phase").and_then(Value::as_str).unwrap_or("not seen by Velero yet").to_owned();
-                let done = found.pointer("/status/progress/itemsBackedUp").or(found.pointer("/status/progress/itemsRestored"));
+                let phase = found
+                    .pointer("/status/phase")
+                    .and_then(Value::as_str)
+                    .unwrap_or("not seen by Velero yet")
+                    .to_owned();
+                let done =
+                    found.pointer("/status/progress/itemsBackedUp").or(found.pointer("/status/progress/itemsRestored"));
                 if is_terminal(&phase) {
                     Look::Done(found)
                 } else {

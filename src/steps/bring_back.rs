@@ -41,7 +41,9 @@ pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, S
     if let Some(expires) = expires {
         let left = expires.as_second() - context.world.clock.wall().as_second();
         if left < i64::try_from(needed).unwrap_or(i64::MAX) {
-            return Err(format!("backup {name} expires at {expires}: before this drill and its undo would surely be over"));
+            return Err(format!(
+                "backup {name} expires at {expires}: before this drill and its undo would surely be over"
+            ));
         }
     }
     let location = text("/spec/storageLocation");
@@ -61,17 +63,21 @@ pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Resu
         "backupName": order.backup, "includedNamespaces": [order.namespace],
         "includeClusterResources": null, "restorePVs": true,
     });
-    context.leaves(
-        &format!("Velero restore {}", order.restore),
-        format!("velero --namespace {} restore delete {} --confirm", velero.namespace, order.restore),
-        "with its backup",
-    )?;
-    context.recorder.check_fence()?;
     let sent_us = context.recorder.now_us();
-    match context.world.kube.send(&velero.creation("Restore", &order.restore, &labels, spec)).await {
-        // An earlier session of this run may have made it: then its end is waited for.
-        Err(error) if error.code() == Some(409) => {}
-        other => drop(other.map_err(StepError::failed)?),
+    // An earlier attempt or session may have made it: then its end is waited for.
+    if velero.find("restores", &order.restore).await.map_err(StepError::failed)?.is_none() {
+        context.leaves(
+            &format!("Velero restore {}", order.restore),
+            format!("velero --namespace {} restore delete {} --confirm", velero.namespace, order.restore),
+            "with its backup",
+        )?;
+        context.recorder.check_fence()?;
+        context
+            .world
+            .kube
+            .send(&velero.creation("Restore", &order.restore, &labels, spec))
+            .await
+            .map_err(StepError::failed)?;
     }
     let restore = backup::finished(context, "restores", &order.restore, order.limit).await?;
     let completed_us = context.recorder.now_us();
@@ -93,7 +99,12 @@ pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Resu
 }
 
 /// What is missing or other than in the backup.
-pub(super) async fn differences(context: &StepContext, from: &str, backup: &str, to: &str) -> Result<(usize, Vec<Difference>), StepError> {
+pub(super) async fn differences(
+    context: &StepContext,
+    from: &str,
+    backup: &str,
+    to: &str,
+) -> Result<(usize, Vec<Difference>), StepError> {
     let held: Vec<Value> = context
         .world
         .velero
@@ -103,7 +114,8 @@ pub(super) async fn differences(context: &StepContext, from: &str, backup: &str,
         .into_iter()
         .filter(|o| {
             let namespace = o.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("");
-            namespace == from || (o["kind"] == "Namespace" && o.pointer("/metadata/name").and_then(Value::as_str) == Some(from))
+            namespace == from
+                || (o["kind"] == "Namespace" && o.pointer("/metadata/name").and_then(Value::as_str) == Some(from))
         })
         .collect();
     let live = live::objects(context, to).await?;
@@ -123,7 +135,9 @@ pub(super) async fn volumes(context: &StepContext, order: &Order<'_>, to: &str) 
     });
     let velero = restored_by_velero(context, order).await?;
     if context.world.bindings.volumes.reader_image.is_none() {
-        return Ok(json!({"velero": velero, "unreadable": context.world.bindings.volumes.unreadable_because.clone().unwrap_or_else(|| "the bindings name no volumes.readerImage".into())}));
+        return Ok(
+            json!({"velero": velero, "unreadable": context.world.bindings.volumes.unreadable_because.clone().unwrap_or_else(|| "the bindings name no volumes.readerImage".into())}),
+        );
     }
     let after = checksums::read(context, to).await?;
     let Some(before) = before.and_then(|b| serde_json::from_value::<checksums::Checksums>(b).ok()) else {
@@ -158,7 +172,8 @@ async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<
     let restores = velero.list("podvolumerestores", &query).await.map_err(StepError::failed)?;
     let done = restores.iter().filter(|r| {
         let progress = |p: &str| r.pointer(&format!("/status/progress/{p}")).and_then(Value::as_u64);
-        r.pointer("/status/phase").and_then(Value::as_str) == Some("Completed") && progress("bytesDone") == progress("totalBytes")
+        r.pointer("/status/phase").and_then(Value::as_str) == Some("Completed")
+            && progress("bytesDone") == progress("totalBytes")
     });
     Ok(json!({"held": held, "restores": restores.len(), "completed": done.count()}))
 }
@@ -175,18 +190,36 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
             return Ok(Closing::Reverted(format!("namespace {name} was never deleted (its UID is as before)")));
         }
         if found.metadata.deletion_timestamp.is_some() {
-            namespace::gone(context, name, *force_dead_pods, Duration::from_secs(600)).await.map_err(|e| e.to_string())?;
+            namespace::gone(context, name, *force_dead_pods, Duration::from_secs(600))
+                .await
+                .map_err(|e| e.to_string())?;
         }
     }
-    let order = Order {
-        namespace: name,
-        backup,
-        restore: free_name(context, &format!("{backup}-undo")).await?,
-        ready,
-        limit: Duration::from_secs(1800),
-    };
+    let mut order = Order { namespace: name, backup, restore: String::new(), ready, limit: Duration::from_secs(1800) };
+    // A restore that ran to its end already is looked at before another is made.
+    if let Some(restore) = found.as_ref().and(completed(context, backup, name).await?) {
+        order.restore = restore;
+        let done = bring_back(context, &order).await.map_err(|e| e.to_string())?;
+        match closing(&done, name) {
+            Err(why) if why.contains("missing") => {}
+            other => return other,
+        }
+    }
+    order.restore = free_name(context, &format!("{backup}-undo")).await?;
     let done = bring_back(context, &order).await.map_err(|e| e.to_string())?;
     closing(&done, name)
+}
+
+/// The newest Completed Restore of a backup into a namespace.
+async fn completed(context: &StepContext, backup: &str, namespace: &str) -> Result<Option<String>, String> {
+    let restores = context.world.velero.list("restores", "").await.map_err(|e| e.to_string())?;
+    let text = |r: &Value, p: &str| r.pointer(p).and_then(Value::as_str).unwrap_or("").to_owned();
+    Ok(restores
+        .iter()
+        .filter(|r| text(r, "/spec/backupName") == backup && text(r, "/status/phase") == "Completed")
+        .filter(|r| r.pointer("/spec/namespaceMapping").is_none_or(|m| m.get(namespace).is_none()))
+        .max_by_key(|r| text(r, "/status/startTimestamp"))
+        .map(|r| text(r, "/metadata/name")))
 }
 
 /// What a verified restore says; one that is not whole is no undo.

@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{Look, StepContext, StepError};
 use crate::{
@@ -40,15 +41,22 @@ pub(super) async fn read(context: &StepContext, namespace: &str) -> Result<Check
     Ok(all)
 }
 
-async fn read_claim(context: &StepContext, namespace: &str, claim: String, user: Option<&Pod>) -> Result<(String, BTreeMap<String, String>), StepError> {
+async fn read_claim(
+    context: &StepContext,
+    namespace: &str,
+    claim: String,
+    user: Option<&Pod>,
+) -> Result<(String, BTreeMap<String, String>), StepError> {
     let kube = &context.world.kube;
     let image = context.world.bindings.volumes.reader_image.clone().unwrap_or_default();
     let hostname = match user {
         Some(pod) => hostname(context, &pod.spec.node_name).await,
         None => None,
     };
-    let short: String = context.run.chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
-    let name: String = format!("drill-read-{short}-{claim}").chars().take(60).collect();
+    // By a hash: two long names of claims may begin alike.
+    let hash: String =
+        Sha256::digest(format!("{} {claim}", context.run)).iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let name = format!("drill-read-{hash}");
     let base = format!("/api/v1/namespaces/{namespace}/pods");
     let path = format!("{base}/{name}");
     remove(context, &path).await?;

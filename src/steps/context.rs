@@ -101,19 +101,12 @@ impl StepContext {
         match act.await {
             Ok(()) => {
                 let acknowledged_us = self.recorder.now_us();
-                self.recorder.record(Kind::FaultApplied {
-                    fault: fault.clone(),
-                    sent_us,
-                    acknowledged_us,
-                })?;
+                self.recorder.record(Kind::FaultApplied { fault: fault.clone(), sent_us, acknowledged_us })?;
                 Ok(())
             }
             Err(error) => {
                 let error = error.to_string();
-                self.recorder.record(Kind::FaultFailed {
-                    fault: fault.clone(),
-                    error: error.clone(),
-                })?;
+                self.recorder.record(Kind::FaultFailed { fault: fault.clone(), error: error.clone() })?;
                 Err(StepError::Failed(error))
             }
         }
@@ -201,10 +194,7 @@ impl StepContext {
 
     /// What a step found out, for later steps and the verdict.
     pub fn result(&self, result: Value) -> Result<(), StepError> {
-        self.recorder.record(Kind::StepResult {
-            step: self.step.name.clone(),
-            result,
-        })?;
+        self.recorder.record(Kind::StepResult { step: self.step.name.clone(), result })?;
         Ok(())
     }
 
@@ -215,11 +205,7 @@ impl StepContext {
 
     /// Writes down that something stays behind, before it is made.
     pub fn leaves(&self, what: &str, remove_with: String, expires: &str) -> Result<(), StepError> {
-        self.recorder.record(Kind::LeftBehind {
-            what: what.to_owned(),
-            remove_with,
-            expires: expires.to_owned(),
-        })?;
+        self.recorder.record(Kind::LeftBehind { what: what.to_owned(), remove_with, expires: expires.to_owned() })?;
         Ok(())
     }
 

@@ -18,11 +18,18 @@ pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<PlannedSte
     let mut planned = draft(StepClass::Fault, "stops evicting and puts each node's cordon back as it was");
     for node in nodes {
         let name = &node.metadata.name;
-        planned.acts.push(act(cordon(name, &node.metadata.uid, true).to_string(), cordon(name, &node.metadata.uid, node.spec.unschedulable).to_string()));
+        planned.acts.push(act(
+            cordon(name, &node.metadata.uid, true).to_string(),
+            cordon(name, &node.metadata.uid, node.spec.unschedulable).to_string(),
+        ));
         for pod in input.inventory.pods_on(name) {
             match skip(pod, spec) {
-                Some(Skip::Because(why)) => planned.notes.push(format!("{}/{} stays: {why}", pod.metadata.namespace, pod.metadata.name)),
-                Some(Skip::Refuse(why)) => return Err(format!("{}/{} on node {name}: {why}", pod.metadata.namespace, pod.metadata.name)),
+                Some(Skip::Because(why)) => {
+                    planned.notes.push(format!("{}/{} stays: {why}", pod.metadata.namespace, pod.metadata.name))
+                }
+                Some(Skip::Refuse(why)) => {
+                    return Err(format!("{}/{} on node {name}: {why}", pod.metadata.namespace, pod.metadata.name));
+                }
                 None => planned.acts.push(act(
                     format!("POST /api/v1/namespaces/{}/pods/{}/eviction", pod.metadata.namespace, pod.metadata.name),
                     "its controller makes it again",
@@ -31,7 +38,9 @@ pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<PlannedSte
         }
         planned.nodes.push(PlanInput::target(node));
     }
-    planned.notes.push("pods are resolved again when the step begins; pods of other namespaces on these nodes are evicted too".into());
+    planned.notes.push(
+        "pods are resolved again when the step begins; pods of other namespaces on these nodes are evicted too".into(),
+    );
     Ok(planned)
 }
 
@@ -80,10 +89,7 @@ pub(super) async fn apply(context: &StepContext, spec: &DrainStep) -> Result<Str
             .map_err(StepError::failed)?
             .ok_or_else(|| StepError::Failed(format!("node {} is gone: plan again", target.name)))?;
         let before = node.spec.unschedulable;
-        let revert = Revert::Cordon {
-            node: target.clone(),
-            before,
-        };
+        let revert = Revert::Cordon { node: target.clone(), before };
         let fault = context.intend(&target.name, revert).await?;
         let call = cordon(&target.name, &target.uid, true);
         context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
@@ -95,7 +101,9 @@ pub(super) async fn apply(context: &StepContext, spec: &DrainStep) -> Result<Str
         }
     }
     let nodes = context.step.nodes.len();
-    Ok(format!("drained {nodes} node(s): {evicted} pods evicted, {refused} evictions refused by budgets and tried again"))
+    Ok(format!(
+        "drained {nodes} node(s): {evicted} pods evicted, {refused} evictions refused by budgets and tried again"
+    ))
 }
 
 async fn uncordon(context: &StepContext, fault: &FaultId, target: &NodeTarget, before: bool) -> Result<(), StepError> {

@@ -13,7 +13,8 @@ use crate::{
 
 pub(super) fn plan(spec: &ExecStep) -> Result<PlannedStep, String> {
     let class = if spec.undo.is_empty() { StepClass::Observe } else { StepClass::Fault };
-    let mut planned = draft(class, if spec.undo.is_empty() { "ends the program" } else { "ends the program and runs its undo" });
+    let mut planned =
+        draft(class, if spec.undo.is_empty() { "ends the program" } else { "ends the program and runs its undo" });
     planned.acts.push(act(shell(&spec.argv), shell(&spec.undo)));
     if spec.undo.is_empty() {
         planned.notes.push("it has no undo: drillmaster takes it to change nothing".into());
@@ -27,9 +28,7 @@ pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Stri
         let said = program.run(spec.at_most.0).await.map_err(StepError::failed)?.stdout;
         return Ok(last_line(&said));
     }
-    let revert = Revert::ExecUndo {
-        step: context.step.name.0.clone(),
-    };
+    let revert = Revert::ExecUndo { step: context.step.name.0.clone() };
     let fault = context.intend("program", revert).await?;
     context.act(&fault, async { program.run(spec.at_most.0).await.map(drop) }).await?;
     Ok("done".into())

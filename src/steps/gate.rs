@@ -33,11 +33,7 @@ pub(super) fn plan(spec: &GateStep) -> PlannedStep {
 pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<String, StepError> {
     let name = &context.step.name;
     let times_out_us = context.recorder.now_us() + spec.timeout.micros();
-    context.recorder.record(Kind::GateOpened {
-        step: name.clone(),
-        prompt: spec.prompt.clone(),
-        times_out_us,
-    })?;
+    context.recorder.record(Kind::GateOpened { step: name.clone(), prompt: spec.prompt.clone(), times_out_us })?;
     let (approved, by) = if context.approvals.beforehand.contains(&name.0) {
         (true, format!("{}, beforehand with --approve", context.approvals.operator))
     } else if std::io::stdin().is_terminal() {
@@ -49,16 +45,8 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
         // Nobody can answer here: the default holds now, rather than after a hang.
         (spec.default == GateAnswer::Approve, "nobody can be asked here: the declared default".into())
     };
-    context.recorder.record(Kind::GateAnswered {
-        step: name.clone(),
-        approved,
-        by: by.clone(),
-    })?;
-    if approved {
-        Ok(format!("approved by {by}"))
-    } else {
-        Err(StepError::Failed(format!("refused by {by}")))
-    }
+    context.recorder.record(Kind::GateAnswered { step: name.clone(), approved, by: by.clone() })?;
+    if approved { Ok(format!("approved by {by}")) } else { Err(StepError::Failed(format!("refused by {by}"))) }
 }
 
 /// Reads y or n from the terminal on a thread of its own: a read cannot be

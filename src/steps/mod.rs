@@ -58,9 +58,7 @@ pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &Drafts) -> Result<Plann
 pub async fn apply(context: &StepContext) -> Result<String, StepError> {
     let step: Step = serde_json::from_value(context.step.spec.clone())
         .map_err(|e| StepError::Failed(format!("the plan's step cannot be read: {e}")))?;
-    let verb = step
-        .verb()
-        .ok_or_else(|| StepError::Failed("the plan's step has no verb".into()))?;
+    let verb = step.verb().ok_or_else(|| StepError::Failed("the plan's step has no verb".into()))?;
     match verb {
         Verb::Backup(spec) => backup::apply(context, &spec).await,
         Verb::Restore(spec) => restore::apply(context, &spec).await,

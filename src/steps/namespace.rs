@@ -9,17 +9,19 @@ use super::{
     pods,
 };
 use crate::{
-    kubernetes::{is_derived, objects::{Named, Volume, Workload}},
-    model::{BackupStep, Capture, DeadPods, DeleteNamespaceStep, NodeHow, ObjectRef, PlannedStep, Revert, Step, StepClass, WorkloadRef},
+    kubernetes::{
+        is_derived,
+        objects::{Named, Volume, Workload},
+    },
+    model::{
+        BackupStep, Capture, DeadPods, DeleteNamespaceStep, NodeHow, ObjectRef, PlannedStep, Revert, Step, StepClass,
+        WorkloadRef,
+    },
     world::ApiCall,
 };
 
 pub(super) fn plan(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
-    let uid = input
-        .inventory
-        .scope
-        .get(&spec.name)
-        .ok_or_else(|| format!("there is no namespace `{}`", spec.name))?;
+    let uid = input.inventory.scope.get(&spec.name).ok_or_else(|| format!("there is no namespace `{}`", spec.name))?;
     let covering = so_far
         .iter()
         .find(|s| s.name.0 == spec.covered_by)
@@ -46,21 +48,26 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
         return Err(format!("backup step `{}` does not include namespace `{}`", spec.covered_by, spec.name));
     }
     let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
-    let claims: Vec<&str> = claims
-        .iter()
-        .filter(|c| c.metadata.namespace == spec.name)
-        .map(|c| c.metadata.name.as_str())
-        .collect();
+    let claims: Vec<&str> =
+        claims.iter().filter(|c| c.metadata.namespace == spec.name).map(|c| c.metadata.name.as_str()).collect();
     if covering.volumes == Capture::None && !claims.is_empty() {
         return Err(format!(
             "backup step `{}` captures no volumes, and namespace `{}` has claims ({}): their content would be lost",
-            spec.covered_by, spec.name, claims.join(", ")
+            spec.covered_by,
+            spec.name,
+            claims.join(", ")
         ));
     }
     for claim in &claims {
-        let host_path = input.inventory.claims.get().unwrap_or_default().iter().find(|c| c.metadata.name == **claim && c.metadata.namespace == spec.name).and_then(|c| {
-            input.inventory.volumes.get().ok()?.iter().find(|v| v.metadata.name == c.spec.volume_name)
-        }).is_some_and(|v| v.spec.host_path.is_some());
+        let host_path = input
+            .inventory
+            .claims
+            .get()
+            .unwrap_or_default()
+            .iter()
+            .find(|c| c.metadata.name == **claim && c.metadata.namespace == spec.name)
+            .and_then(|c| input.inventory.volumes.get().ok()?.iter().find(|v| v.metadata.name == c.spec.volume_name))
+            .is_some_and(|v| v.spec.host_path.is_some());
         if host_path && covering.volumes == Capture::FileSystem {
             return Err(format!(
                 "claim {claim} of namespace `{}` is a hostPath volume: Velero's file-system backup skips it without an error, and a restore would bring it back EMPTY",
@@ -95,7 +102,9 @@ fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) 
 
 pub(super) async fn apply(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
     if spec.dead_pods == DeadPods::HealFirst {
-        let open = context.recorder.with(|s| s.open().into_iter().filter(|f| matches!(f.revert, Revert::NodePower { .. })).collect::<Vec<_>>());
+        let open = context.recorder.with(|s| {
+            s.open().into_iter().filter(|f| matches!(f.revert, Revert::NodePower { .. })).collect::<Vec<_>>()
+        });
         heal::undo_all(context, &open).await?;
     }
     let backup = prove(context, spec).await?;
@@ -128,19 +137,30 @@ async fn prove(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<Stri
     let name = result["backup"].as_str().unwrap_or("").to_owned();
     bring_back::usable(context, &name).await.map_err(StepError::Failed)?;
     let velero = &context.world.velero;
-    let missing = backup::uncaptured(context, &spec.name, &velero.volumes(&name).await.map_err(StepError::failed)?).await?;
+    let missing =
+        backup::uncaptured(context, &spec.name, &velero.volumes(&name).await.map_err(StepError::failed)?).await?;
     if !missing.is_empty() {
-        return Err(StepError::Failed(format!("backup {name} does not hold the content of: {}; nothing was deleted", missing.join("; "))));
+        return Err(StepError::Failed(format!(
+            "backup {name} does not hold the content of: {}; nothing was deleted",
+            missing.join("; ")
+        )));
     }
     let held = velero.contents(&name).await.map_err(StepError::failed)?;
-    let identity = |o: &Value| ["/kind", "/metadata/name", "/metadata/uid"].map(|p| o.pointer(p).cloned().unwrap_or_default());
+    let identity =
+        |o: &Value| ["/kind", "/metadata/name", "/metadata/uid"].map(|p| o.pointer(p).cloned().unwrap_or_default());
     let held: Vec<_> = held.iter().map(identity).collect();
     let uncovered: Vec<String> = live::objects(context, &spec.name)
         .await?
         .iter()
         .filter(|o| !is_derived(o) && o.pointer("/metadata/labels/velero.io~1exclude-from-backup").is_none())
         .filter(|o| !held.contains(&identity(o)))
-        .map(|o| format!("{}/{}", o["kind"].as_str().unwrap_or("?"), o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?")))
+        .map(|o| {
+            format!(
+                "{}/{}",
+                o["kind"].as_str().unwrap_or("?"),
+                o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?")
+            )
+        })
         .collect();
     if uncovered.is_empty() {
         Ok(name)
@@ -150,7 +170,12 @@ async fn prove(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<Stri
 }
 
 /// Waits until the namespace is gone; deletes by force what hangs on dead nodes, where allowed.
-pub(super) async fn gone(context: &StepContext, namespace: &str, force: bool, limit: std::time::Duration) -> Result<(), StepError> {
+pub(super) async fn gone(
+    context: &StepContext,
+    namespace: &str,
+    force: bool,
+    limit: std::time::Duration,
+) -> Result<(), StepError> {
     let path = format!("/api/v1/namespaces/{namespace}");
     context
         .until(limit, &format!("namespace {namespace} to be gone"), async || {
@@ -173,7 +198,10 @@ fn remaining(namespace: &Named) -> String {
         .status
         .conditions
         .iter()
-        .filter(|c| c.status == "True" && matches!(c.type_.as_str(), "NamespaceContentRemaining" | "NamespaceFinalizersRemaining"))
+        .filter(|c| {
+            c.status == "True"
+                && matches!(c.type_.as_str(), "NamespaceContentRemaining" | "NamespaceFinalizersRemaining")
+        })
         .map(|c| c.message.clone())
         .next()
         .unwrap_or_else(|| namespace.status.phase.clone())
@@ -195,7 +223,8 @@ pub(super) async fn ready_now(context: &StepContext, namespace: &str) -> Result<
 }
 
 async fn volumes_of(context: &StepContext, namespace: &str) -> Result<Vec<Volume>, StepError> {
-    let volumes: Vec<Volume> = context.world.kube.list_as("/api/v1/persistentvolumes").await.map_err(StepError::failed)?;
+    let volumes: Vec<Volume> =
+        context.world.kube.list_as("/api/v1/persistentvolumes").await.map_err(StepError::failed)?;
     Ok(volumes
         .into_iter()
         .filter(|v| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(namespace))
@@ -207,8 +236,10 @@ async fn fate_of(context: &StepContext, lost: &[Volume]) -> Result<Vec<String>, 
     let mut said = vec![];
     for volume in lost {
         let name = &volume.metadata.name;
-        let now: Option<Value> = context.world.kube.find(&format!("/api/v1/persistentvolumes/{name}")).await.map_err(StepError::failed)?;
-        let phase = now.as_ref().map_or("deleted", |v| v.pointer("/status/phase").and_then(Value::as_str).unwrap_or("?"));
+        let now: Option<Value> =
+            context.world.kube.find(&format!("/api/v1/persistentvolumes/{name}")).await.map_err(StepError::failed)?;
+        let phase =
+            now.as_ref().map_or("deleted", |v| v.pointer("/status/phase").and_then(Value::as_str).unwrap_or("?"));
         said.push(format!("{name} {phase}"));
     }
     Ok(said)

@@ -57,7 +57,10 @@ impl PlanInput<'_> {
             found = self.inventory.zone(zone).into_iter().filter(|n| !n.is_control_plane()).collect();
             found.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
             if found.is_empty() {
-                return Err(format!("zone `{zone}` has no worker; zones with nodes: {}", self.inventory.zones().join(", ")));
+                return Err(format!(
+                    "zone `{zone}` has no worker; zones with nodes: {}",
+                    self.inventory.zones().join(", ")
+                ));
             }
             if let Some(count) = count {
                 if count == 0 || count > found.len() {
@@ -106,8 +109,5 @@ pub(super) fn draft(class: StepClass, on_stop: &str) -> PlannedStep {
 
 /// An act and its undo.
 pub(super) fn act(does: impl Into<String>, undo: impl Into<String>) -> PlannedAct {
-    PlannedAct {
-        does: does.into(),
-        undo: undo.into(),
-    }
+    PlannedAct { does: does.into(), undo: undo.into() }
 }

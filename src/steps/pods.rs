@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     kubernetes::objects::Pod,
-    model::{DeletePodsStep, ForceDeletePodsStep, NodeHow, ObjectRef, PlannedStep, PowerState, Revert, Step, StepClass, StepName, WorkloadRef},
+    model::{
+        DeletePodsStep, ForceDeletePodsStep, NodeHow, ObjectRef, PlannedStep, PowerState, Revert, Step, StepClass,
+        StepName, WorkloadRef,
+    },
     world::ApiCall,
 };
 
@@ -24,12 +27,12 @@ pub(super) fn plan(spec: &DeletePodsStep, input: &PlanInput<'_>) -> Result<Plann
         return Err(format!("{} has {ready} ready pods: nothing would be deleted", spec.workload));
     }
     let mut planned = draft(StepClass::Fault, "waits until the workload is whole again");
-    planned.objects.push(ObjectRef {
-        path: workload.path(),
-        uid: workload.metadata.uid.clone(),
-    });
+    planned.objects.push(ObjectRef { path: workload.path(), uid: workload.metadata.uid.clone() });
     planned.acts.push(act(
-        format!("DELETE {count} of the ready pods of {} in /api/v1/namespaces/{namespace}/pods, the first by name", spec.workload),
+        format!(
+            "DELETE {count} of the ready pods of {} in /api/v1/namespaces/{namespace}/pods, the first by name",
+            spec.workload
+        ),
         "its controller makes them again",
     ));
     Ok(planned)
@@ -47,17 +50,15 @@ fn count(spec: &DeletePodsStep, ready: u32) -> usize {
 pub(super) async fn apply(context: &StepContext, spec: &DeletePodsStep) -> Result<String, StepError> {
     let namespace = namespace_of(context)?;
     let pods = pods_of(context, &namespace).await?;
-    let mut ready: Vec<&Pod> = pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(&spec.workload)).collect();
+    let mut ready: Vec<&Pod> =
+        pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(&spec.workload)).collect();
     ready.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     let had = u32::try_from(ready.len()).unwrap_or(u32::MAX);
     ready.truncate(count(spec, had));
     if ready.is_empty() {
         return Err(StepError::Failed(format!("{} has no ready pod to delete", spec.workload)));
     }
-    let revert = Revert::PodsReplaced {
-        namespace: namespace.clone(),
-        ready: vec![(spec.workload.clone(), had)],
-    };
+    let revert = Revert::PodsReplaced { namespace: namespace.clone(), ready: vec![(spec.workload.clone(), had)] };
     let fault = context.intend(&spec.workload.name, revert).await?;
     let calls: Vec<ApiCall> = ready.iter().map(|p| delete(p, None)).collect();
     context
@@ -91,7 +92,11 @@ pub(super) fn delete(pod: &Pod, grace: Option<u32>) -> ApiCall {
     ApiCall::delete(path, &pod.metadata.uid, grace)
 }
 
-pub(super) async fn revert(context: &StepContext, namespace: &str, ready: &[(WorkloadRef, u32)]) -> Result<Closing, String> {
+pub(super) async fn revert(
+    context: &StepContext,
+    namespace: &str,
+    ready: &[(WorkloadRef, u32)],
+) -> Result<Closing, String> {
     if ready.is_empty() {
         return Ok(Closing::Reverted("nothing to wait for: the namespace's own undo covers it".into()));
     }
@@ -100,7 +105,12 @@ pub(super) async fn revert(context: &StepContext, namespace: &str, ready: &[(Wor
 
 /// Waits until each workload has as many ready pods as it had, or as it wants
 /// now, if somebody scaled it meanwhile.
-pub(super) async fn whole(context: &StepContext, namespace: &str, ready: &[(WorkloadRef, u32)], limit: Duration) -> Result<Closing, String> {
+pub(super) async fn whole(
+    context: &StepContext,
+    namespace: &str,
+    ready: &[(WorkloadRef, u32)],
+    limit: Duration,
+) -> Result<Closing, String> {
     let what = format!("the workloads of namespace {namespace} to be whole");
     let seen = context.until(limit, &what, async || {
         let pods = match pods_of(context, namespace).await {
@@ -121,10 +131,8 @@ pub(super) async fn whole(context: &StepContext, namespace: &str, ready: &[(Work
 }
 
 pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &Drafts) -> Result<PlannedStep, String> {
-    let fault = so_far
-        .iter()
-        .find(|s| s.name.0 == spec.fault)
-        .ok_or_else(|| format!("there is no step `{}`", spec.fault))?;
+    let fault =
+        so_far.iter().find(|s| s.name.0 == spec.fault).ok_or_else(|| format!("there is no step `{}`", spec.fault))?;
     if how_of(fault) == Some(NodeHow::Pause) {
         return Err(format!(
             "step `{}` freezes its nodes: a pod on a frozen node may go on writing, and must not be deleted by force",
@@ -163,7 +171,11 @@ pub(super) async fn apply_forced(context: &StepContext, spec: &ForceDeletePodsSt
 /// Deletes by force the Terminating pods of a namespace whose node is proven off
 /// by its host, each with an intent of its own. Pods on frozen or partitioned
 /// nodes are never touched: they may be alive (correctness 17, 20).
-pub(super) async fn force_dead(context: &StepContext, namespace: &str, of: Option<&StepName>) -> Result<Vec<String>, StepError> {
+pub(super) async fn force_dead(
+    context: &StepContext,
+    namespace: &str,
+    of: Option<&StepName>,
+) -> Result<Vec<String>, StepError> {
     let dark: Vec<String> = context.recorder.with(|state| {
         state
             .open()
@@ -187,11 +199,9 @@ pub(super) async fn force_dead(context: &StepContext, namespace: &str, of: Optio
             continue;
         }
         let target = format!("{namespace}/{}", pod.metadata.name);
-        let revert = Revert::PodsReplaced {
-            namespace: namespace.to_owned(),
-            ready: vec![],
-        };
-        let known = context.recorder.with(|s| s.fault(&crate::model::FaultId::new(&context.step.name, &target)).is_some());
+        let revert = Revert::PodsReplaced { namespace: namespace.to_owned(), ready: vec![] };
+        let known =
+            context.recorder.with(|s| s.fault(&crate::model::FaultId::new(&context.step.name, &target)).is_some());
         if known {
             continue;
         }

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     kubernetes::objects::Node,
-    model::{KillNodesStep, KillZoneStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass, WorkloadRef, shell},
+    model::{
+        KillNodesStep, KillZoneStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass, WorkloadRef,
+        shell,
+    },
     world::NodeHost,
 };
 
@@ -24,7 +27,9 @@ fn hosting(workload: &WorkloadRef, count: usize, input: &PlanInput<'_>) -> Resul
     let pods = input.inventory.pods.get().map_err(|why| format!("the pods cannot be listed: {why}"))?;
     let nodes: BTreeSet<String> = pods
         .iter()
-        .filter(|p| input.namespaces.contains(&p.metadata.namespace) && p.counts() && p.workload().as_ref() == Some(workload))
+        .filter(|p| {
+            input.namespaces.contains(&p.metadata.namespace) && p.counts() && p.workload().as_ref() == Some(workload)
+        })
         .map(|p| p.spec.node_name.clone())
         .collect();
     if nodes.len() < count || count == 0 {
@@ -69,13 +74,22 @@ fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<Str
         let name = format!("{}/{}", pod.metadata.namespace, pod.metadata.name);
         let owner = pod.workload();
         if owner.as_ref().is_some_and(|w| w.kind == "statefulset") {
-            notes.insert(format!("{name} will stay Terminating and is not replaced until its node is back (StatefulSet)"));
+            notes.insert(format!(
+                "{name} will stay Terminating and is not replaced until its node is back (StatefulSet)"
+            ));
         }
         if pod.controller().is_none() {
             notes.insert(format!("{name} has no controller: nothing makes it again"));
         }
-        if pod.spec.topology_spread_constraints.iter().any(|c| c.when_unsatisfiable == "DoNotSchedule" && c.node_taints_policy.as_deref() != Some("Honor")) {
-            notes.insert(format!("the replacement of {name} may stay Pending: its spread is DoNotSchedule and still counts the dark zone"));
+        if pod
+            .spec
+            .topology_spread_constraints
+            .iter()
+            .any(|c| c.when_unsatisfiable == "DoNotSchedule" && c.node_taints_policy.as_deref() != Some("Honor"))
+        {
+            notes.insert(format!(
+                "the replacement of {name} may stay Pending: its spread is DoNotSchedule and still counts the dark zone"
+            ));
         }
     }
     if how == NodeHow::Pause {
@@ -91,7 +105,10 @@ pub(super) async fn apply(context: &StepContext, how: NodeHow) -> Result<String,
         same_node(context, target).await?;
         let machine = host.machine(&target.name).await.map_err(StepError::failed)?;
         if machine.state != PowerState::Running {
-            return Err(StepError::Failed(format!("node {} is {:?} already: nothing was done to it", target.name, machine.state)));
+            return Err(StepError::Failed(format!(
+                "node {} is {:?} already: nothing was done to it",
+                target.name, machine.state
+            )));
         }
         intended.push((target.clone(), machine));
     }
@@ -140,7 +157,10 @@ async fn same_node(context: &StepContext, target: &NodeTarget) -> Result<(), Ste
     let node: Option<Node> = context.world.kube.find_as(&path).await.map_err(StepError::failed)?;
     match node {
         Some(node) if node.metadata.uid == target.uid => Ok(()),
-        Some(_) => Err(StepError::Failed(format!("node {} is another one than was planned (its UID changed): plan again", target.name))),
+        Some(_) => Err(StepError::Failed(format!(
+            "node {} is another one than was planned (its UID changed): plan again",
+            target.name
+        ))),
         None => Err(StepError::Failed(format!("node {} is gone: plan again", target.name))),
     }
 }
@@ -155,7 +175,10 @@ pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Resu
     let host = host(context)?;
     let now = host.machine(&node.name).await.map_err(|e| e.to_string())?;
     if now.id != *machine {
-        return Err(format!("the machine of node {} is another one than was taken away ({} instead of {machine})", node.name, now.id));
+        return Err(format!(
+            "the machine of node {} is another one than was taken away ({} instead of {machine})",
+            node.name, now.id
+        ));
     }
     let argv = match now.state {
         PowerState::Running => return Ok(()),
@@ -173,17 +196,17 @@ pub(super) async fn revert(context: &StepContext, revert: &Revert) -> Result<Clo
     let path = format!("/api/v1/nodes/{}", node.name);
     let limit = Duration::from_secs(120);
     let what = format!("node {} to be Ready", node.name);
-    let ready = context.until(limit, &what, async || {
-        match context.world.kube.find_as::<Node>(&path).await {
-            Err(error) => Look::NotYet(error.to_string()),
-            Ok(None) => Look::NotYet("no such node".into()),
-            Ok(Some(found)) => {
-                let outage = found.taints().into_iter().find(|t| t.starts_with("node.kubernetes.io/unreachable") || t.starts_with("node.kubernetes.io/not-ready"));
-                match (found.ready(), outage) {
-                    ("True", None) => Look::Done(found),
-                    ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
-                    (ready, _) => Look::NotYet(format!("Ready={ready}")),
-                }
+    let ready = context.until(limit, &what, async || match context.world.kube.find_as::<Node>(&path).await {
+        Err(error) => Look::NotYet(error.to_string()),
+        Ok(None) => Look::NotYet("no such node".into()),
+        Ok(Some(found)) => {
+            let outage = found.taints().into_iter().find(|t| {
+                t.starts_with("node.kubernetes.io/unreachable") || t.starts_with("node.kubernetes.io/not-ready")
+            });
+            match (found.ready(), outage) {
+                ("True", None) => Look::Done(found),
+                ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
+                (ready, _) => Look::NotYet(format!("Ready={ready}")),
             }
         }
     });
@@ -194,7 +217,10 @@ pub(super) async fn revert(context: &StepContext, revert: &Revert) -> Result<Clo
     }
     if let Ok(machine) = host(context)?.machine(&node.name).await {
         if machine.addresses != *addresses {
-            evidence = format!("{evidence}; its address is {:?}, it was {addresses:?}: the node took it over by itself", machine.addresses);
+            evidence = format!(
+                "{evidence}; its address is {:?}, it was {addresses:?}: the node took it over by itself",
+                machine.addresses
+            );
         }
     }
     Ok(Closing::Reverted(evidence))

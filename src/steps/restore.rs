@@ -20,10 +20,19 @@ use crate::{
 pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
     let scratch = spec.into == Some(Into::Scratch);
     let class = if scratch { StepClass::Fault } else { StepClass::Observe };
-    let mut planned = draft(class, if scratch { "removes the scratch namespace" } else { "finishes the restore: a namespace that was deleted must come back" });
+    let mut planned = draft(
+        class,
+        if scratch {
+            "removes the scratch namespace"
+        } else {
+            "finishes the restore: a namespace that was deleted must come back"
+        },
+    );
     let from = match (&spec.backup, &spec.schedule) {
         (Some(step), _) => format!("the backup of step `{step}`"),
-        (_, Some(schedule)) => format!("the newest Completed backup of schedule {schedule}, not older than {}", spec.newest_within),
+        (_, Some(schedule)) => {
+            format!("the newest Completed backup of schedule {schedule}, not older than {}", spec.newest_within)
+        }
         _ => return Err("neither backup nor schedule".into()),
     };
     if scratch {
@@ -36,8 +45,13 @@ pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -
         return Ok(planned);
     }
     let namespace = namespace_of(spec, so_far)?;
-    if !so_far.iter().any(|s| s.verb == "deleteNamespace" && s.objects.iter().any(|o| o.path.ends_with(&format!("/{namespace}")))) {
-        return Err(format!("namespace {namespace} would still be there: Velero skips what exists, and the restore would prove nothing. Delete it first, or restore `into: scratch`"));
+    if !so_far
+        .iter()
+        .any(|s| s.verb == "deleteNamespace" && s.objects.iter().any(|o| o.path.ends_with(&format!("/{namespace}"))))
+    {
+        return Err(format!(
+            "namespace {namespace} would still be there: Velero skips what exists, and the restore would prove nothing. Delete it first, or restore `into: scratch`"
+        ));
     }
     planned.acts.push(act(format!("create Restore of {from}, namespace {namespace}; wait until its workloads are ready; compare objects and volumes"), ""));
     Ok(planned)
@@ -78,13 +92,7 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
         Some(Revert::Restore { ready, .. }) => ready.clone(),
         _ => vec![],
     };
-    let order = Order {
-        namespace: &from,
-        backup: &backup,
-        restore: name,
-        ready: &ready,
-        limit: spec.at_most.0,
-    };
+    let order = Order { namespace: &from, backup: &backup, restore: name, ready: &ready, limit: spec.at_most.0 };
     let done = bring_back::bring_back(context, &order).await?;
     context.result(done.clone())?;
     let said = bring_back::closing(&done, &from).map_err(StepError::Failed)?;
@@ -100,7 +108,8 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
 /// The backup and the namespace in it.
 async fn source(context: &StepContext, spec: &RestoreStep) -> Result<(String, String), StepError> {
     if let Some(step) = &spec.backup {
-        let result = context.result_of(step).ok_or_else(|| StepError::Failed(format!("step `{step}` made no backup")))?;
+        let result =
+            context.result_of(step).ok_or_else(|| StepError::Failed(format!("step `{step}` made no backup")))?;
         let name = result["backup"].as_str().unwrap_or("").to_owned();
         let namespace = spec.namespace.clone().or_else(|| result.pointer("/namespaces/0")?.as_str().map(str::to_owned));
         return Ok((name, namespace.unwrap_or_default()));
@@ -113,27 +122,35 @@ async fn source(context: &StepContext, spec: &RestoreStep) -> Result<(String, St
         .iter()
         .filter(|b| text(b, "/status/phase") == "Completed")
         .max_by_key(|b| text(b, "/status/startTimestamp"))
-        .ok_or_else(|| StepError::Failed(format!("schedule {schedule} has no Completed backup ({} in all)", backups.len())))?;
+        .ok_or_else(|| {
+            StepError::Failed(format!("schedule {schedule} has no Completed backup ({} in all)", backups.len()))
+        })?;
     let started: Option<jiff::Timestamp> = text(newest, "/status/startTimestamp").parse().ok();
-    let age = started.map_or(u64::MAX, |t| u64::try_from(context.world.clock.wall().as_second() - t.as_second()).unwrap_or(0));
+    let age = started
+        .map_or(u64::MAX, |t| u64::try_from(context.world.clock.wall().as_second() - t.as_second()).unwrap_or(0));
     if age > spec.newest_within.0.as_secs() {
         return Err(StepError::Failed(format!(
             "the newest Completed backup of schedule {schedule} is {} old, more than {}: that is your real recovery point",
-            crate::model::Dur::secs(age), spec.newest_within
+            crate::model::Dur::secs(age),
+            spec.newest_within
         )));
     }
     Ok((text(newest, "/metadata/name"), spec.namespace.clone().unwrap_or_default()))
 }
 
-async fn into_scratch(context: &StepContext, spec: &RestoreStep, backup: &str, from: &str, name: &str) -> Result<String, StepError> {
+async fn into_scratch(
+    context: &StepContext,
+    spec: &RestoreStep,
+    backup: &str,
+    from: &str,
+    name: &str,
+) -> Result<String, StepError> {
     let velero = &context.world.velero;
     let kube = &context.world.kube;
     bring_back::usable(context, backup).await.map_err(StepError::Failed)?;
     let scratch = scratch_name(&context.run);
-    let modifier = ObjectRef {
-        path: format!("/api/v1/namespaces/{}/configmaps/{name}", velero.namespace),
-        uid: String::new(),
-    };
+    let modifier =
+        ObjectRef { path: format!("/api/v1/namespaces/{}/configmaps/{name}", velero.namespace), uid: String::new() };
     let revert = Revert::OwnNamespace {
         namespace: scratch.clone(),
         also: vec![modifier, ObjectRef { path: velero.path("restores", name), uid: String::new() }],
@@ -195,7 +212,10 @@ fn isolation(context: &StepContext, scratch: &str, name: &str, from: &str, held:
     let mut rules = vec![json!({
         "conditions": {"groupResource": "cronjobs.batch", "namespaces": [from]},
         "mergePatches": [{"patchData": "{\"spec\":{\"suspend\":true}}"}]})];
-    for service in held.iter().filter(|o| o["kind"] == "Service" && o.pointer("/metadata/namespace").and_then(Value::as_str) == Some(from)) {
+    for service in held
+        .iter()
+        .filter(|o| o["kind"] == "Service" && o.pointer("/metadata/namespace").and_then(Value::as_str) == Some(from))
+    {
         let kind = service.pointer("/spec/type").and_then(Value::as_str).unwrap_or("ClusterIP");
         if matches!(kind, "NodePort" | "LoadBalancer") {
             let mut ports = service.pointer("/spec/ports").cloned().unwrap_or_default();
@@ -212,7 +232,10 @@ fn isolation(context: &StepContext, scratch: &str, name: &str, from: &str, held:
     // JSON is YAML: Velero reads the file as YAML.
     let modifiers = json!({"version": "v1", "resourceModifierRules": rules}).to_string();
     vec![
-        ApiCall::create("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": scratch, "labels": labels}})),
+        ApiCall::create(
+            "/api/v1/namespaces",
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": scratch, "labels": labels}}),
+        ),
         ApiCall::create(
             format!("/apis/networking.k8s.io/v1/namespaces/{scratch}/networkpolicies"),
             json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "drillmaster-isolation", "labels": labels},
@@ -234,13 +257,19 @@ fn isolated(difference: &crate::kubernetes::Difference) -> bool {
         || object.contains("/Namespace/")
 }
 
-pub(super) async fn revert_scratch(context: &StepContext, scratch: &str, also: &[ObjectRef]) -> Result<Closing, String> {
+pub(super) async fn revert_scratch(
+    context: &StepContext,
+    scratch: &str,
+    also: &[ObjectRef],
+) -> Result<Closing, String> {
     let kube = &context.world.kube;
     let path = format!("/api/v1/namespaces/{scratch}");
     if let Some(found) = kube.find_as::<Named>(&path).await.map_err(|e| e.to_string())? {
         // Only what this run made: the label is ours, the name could be anybody's.
         if found.metadata.labels.get("drillmaster.dev/run") != Some(&context.run) {
-            return Ok(Closing::Left(format!("namespace {scratch} does not carry this run's label: not ours to delete")));
+            return Ok(Closing::Left(format!(
+                "namespace {scratch} does not carry this run's label: not ours to delete"
+            )));
         }
         kube.send(&ApiCall::delete(&path, &found.metadata.uid, None)).await.map_err(|e| e.to_string())?;
     }
@@ -273,6 +302,10 @@ async fn volumes_gone(context: &StepContext, scratch: &str) -> Result<(), String
     });
     let Err(error) = seen.await else { return Ok(()) };
     context
-        .leaves(&format!("volumes of namespace {scratch} ({error})"), "kubectl get pv | grep drill-scratch; kubectl delete pv NAME".into(), "never")
+        .leaves(
+            &format!("volumes of namespace {scratch} ({error})"),
+            "kubectl get pv | grep drill-scratch; kubectl delete pv NAME".into(),
+            "never",
+        )
         .map_err(|e| e.to_string())
 }

@@ -122,7 +122,11 @@ fn missing_alerts(context: &StepContext, state: &RunState) -> Vec<String> {
                     && alert.labels.iter().all(|(k, v)| labels.get(k) == Some(v))
             });
             if !received {
-                missing.push(format!("{}{} not received", alert.name, node.map(|n| format!(" for {n}")).unwrap_or_default()));
+                missing.push(format!(
+                    "{}{} not received",
+                    alert.name,
+                    node.map(|n| format!(" for {n}")).unwrap_or_default()
+                ));
             }
         }
     }
@@ -131,9 +135,11 @@ fn missing_alerts(context: &StepContext, state: &RunState) -> Vec<String> {
 
 /// The nodes that an alert is expected for; of faults that have begun.
 fn nodes_of(context: &StepContext, state: &RunState, alert: &AlertExpectation) -> Vec<Option<String>> {
-    let begun = context.plan.steps.iter().filter(|s| {
-        state.t0(&s.name).is_some() && alert.of.as_ref().is_none_or(|of| *of == s.name)
-    });
+    let begun = context
+        .plan
+        .steps
+        .iter()
+        .filter(|s| state.t0(&s.name).is_some() && alert.of.as_ref().is_none_or(|of| *of == s.name));
     match alert.for_each {
         Some(ForEach::TargetNode) => begun.flat_map(|s| s.nodes.iter().map(|n| Some(n.name.clone()))).collect(),
         None => begun.take(1).map(|_| None).collect(),

@@ -13,7 +13,10 @@ pub(super) fn answer(expected: &AlertExpectation, history: &History, now_us: u64
     };
     let targets = targets(expected, history);
     if targets.is_empty() {
-        return Answer::new(Outcome::Inconclusive, format!("{}: the fault has no target to expect it for", expected.name));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("{}: the fault has no target to expect it for", expected.name),
+        );
     }
     Answer::all(targets.iter().map(|labels| one(expected, labels, history, t0, now_us)).collect())
 }
@@ -38,7 +41,13 @@ fn targets(expected: &AlertExpectation, history: &History) -> Vec<BTreeMap<Strin
     }
 }
 
-fn one(expected: &AlertExpectation, labels: &BTreeMap<String, String>, history: &History, t0: u64, now_us: u64) -> Answer {
+fn one(
+    expected: &AlertExpectation,
+    labels: &BTreeMap<String, String>,
+    history: &History,
+    t0: u64,
+    now_us: u64,
+) -> Answer {
     let mine = |a: &&AlertPoint| a.name == expected.name && labels.iter().all(|(k, v)| a.labels.get(k) == Some(v));
     let who = labels.get("node").map_or_else(|| expected.name.clone(), |n| format!("{} for {n}", expected.name));
     let points: Vec<&AlertPoint> = history.alerts.iter().filter(mine).collect();
@@ -72,39 +81,77 @@ fn one(expected: &AlertExpectation, labels: &BTreeMap<String, String>, history: 
     Answer::all(answers).with(evidence)
 }
 
-fn missing(expected: &AlertExpectation, who: &str, fired: Option<u64>, history: &History, t0: u64, deadline: u64, now_us: u64) -> Answer {
+fn missing(
+    expected: &AlertExpectation,
+    who: &str,
+    fired: Option<u64>,
+    history: &History,
+    t0: u64,
+    deadline: u64,
+    now_us: u64,
+) -> Answer {
     if now_us < deadline {
         return Answer::open(format!("{who} was not received yet"));
     }
     // Absence is only known where somebody looked all the time, long enough.
     if history.end_us < deadline {
         let waited = (history.end_us - t0) as f64 / 1e6;
-        return Answer::new(Outcome::Inconclusive, format!("{who} was not received in the {waited:.0} s that the drill looked, fewer than the {} allowed", expected.fires_within));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!(
+                "{who} was not received in the {waited:.0} s that the drill looked, fewer than the {} allowed",
+                expected.fires_within
+            ),
+        );
     }
     for source in ["prometheus", "alertmanager"] {
         if history.source_blind_in(source, t0, deadline) {
-            return Answer::new(Outcome::Inconclusive, format!("{who} was not received, but {source} was out of sight for a time"));
+            return Answer::new(
+                Outcome::Inconclusive,
+                format!("{who} was not received, but {source} was out of sight for a time"),
+            );
         }
     }
-    let fired = fired.map_or("it never fired".to_owned(), |t| format!("it fired in Prometheus after {:.1} s and never arrived", (t - t0) as f64 / 1e6));
+    let fired = fired.map_or("it never fired".to_owned(), |t| {
+        format!("it fired in Prometheus after {:.1} s and never arrived", (t - t0) as f64 / 1e6)
+    });
     Answer::new(Outcome::Fail, format!("{who} was not received within {}: {fired}", expected.fires_within))
 }
 
-fn delivered(expected: &AlertExpectation, who: &str, received: &AlertPoint, points: &[&AlertPoint], t0: u64, deadline: u64) -> Answer {
+fn delivered(
+    expected: &AlertExpectation,
+    who: &str,
+    received: &AlertPoint,
+    points: &[&AlertPoint],
+    t0: u64,
+    deadline: u64,
+) -> Answer {
     let after = (received.at - t0) as f64 / 1e6;
     if received.at > deadline {
-        return Answer::new(Outcome::Fail, format!("{who} was received only {after:.1} s after the fault, allowed are {}", expected.fires_within));
+        return Answer::new(
+            Outcome::Fail,
+            format!("{who} was received only {after:.1} s after the fault, allowed are {}", expected.fires_within),
+        );
     }
-    let managers: Vec<&&AlertPoint> = points.iter().filter(|a| a.source.starts_with("alertmanager") && a.at >= t0 && !a.state.is_empty()).collect();
+    let managers: Vec<&&AlertPoint> =
+        points.iter().filter(|a| a.source.starts_with("alertmanager") && a.at >= t0 && !a.state.is_empty()).collect();
     let swallowed = managers.iter().find(|a| a.state == "suppressed");
     match (swallowed, expected.suppressed) {
-        (Some(a), false) => return Answer::new(Outcome::Fail, format!("{who} fired and was swallowed: suppressed by {}", a.suppressed_by.join(", "))),
+        (Some(a), false) => {
+            return Answer::new(
+                Outcome::Fail,
+                format!("{who} fired and was swallowed: suppressed by {}", a.suppressed_by.join(", ")),
+            );
+        }
         (None, true) => return Answer::new(Outcome::Fail, format!("{who} was meant to be suppressed and was not")),
         _ => {}
     }
     if let Some(wanted) = &expected.receiver {
         if !managers.iter().any(|a| a.receivers.contains(wanted)) {
-            return Answer::new(Outcome::Fail, format!("{who} goes to {}, not to {wanted}", received.receivers.join(", ")));
+            return Answer::new(
+                Outcome::Fail,
+                format!("{who} goes to {}, not to {wanted}", received.receivers.join(", ")),
+            );
         }
     }
     Answer::new(Outcome::Pass, format!("{who}: received {after:.1} s after the fault"))
@@ -126,10 +173,18 @@ fn resolved(expected: &AlertExpectation, who: &str, points: &[&AlertPoint], hist
         Some(at) if history.source_blind_in("prometheus", healed, at) => {
             Answer::new(Outcome::Inconclusive, format!("{who} is gone, but Prometheus was out of sight meanwhile"))
         }
-        Some(at) if at <= deadline => Answer::new(Outcome::Pass, format!("resolved {:.1} s after the heal", at.saturating_sub(healed) as f64 / 1e6)),
-        Some(at) => Answer::new(Outcome::Fail, format!("{who} was resolved only {:.1} s after the heal", (at - healed) as f64 / 1e6)),
+        Some(at) if at <= deadline => Answer::new(
+            Outcome::Pass,
+            format!("resolved {:.1} s after the heal", at.saturating_sub(healed) as f64 / 1e6),
+        ),
+        Some(at) => Answer::new(
+            Outcome::Fail,
+            format!("{who} was resolved only {:.1} s after the heal", (at - healed) as f64 / 1e6),
+        ),
         None if now_us < deadline => Answer::open(format!("{who} is not resolved yet")),
-        None if history.end_us < deadline => Answer::new(Outcome::Inconclusive, format!("{who} was not resolved when the drill ended")),
+        None if history.end_us < deadline => {
+            Answer::new(Outcome::Inconclusive, format!("{who} was not resolved when the drill ended"))
+        }
         None => Answer::new(Outcome::Fail, format!("{who} was not resolved within {within} after the heal")),
     }
 }

@@ -31,7 +31,12 @@ fn coverage(history: &History) -> Answer {
         .filter(|p| p.budgets.len() != 1)
         .map(|p| match p.budgets.len() {
             0 => format!("{} has no budget", p.pod),
-            _ => format!("{} has {} budgets ({}): the Eviction API refuses it with 500", p.pod, p.budgets.len(), p.budgets.join(", ")),
+            _ => format!(
+                "{} has {} budgets ({}): the Eviction API refuses it with 500",
+                p.pod,
+                p.budgets.len(),
+                p.budgets.join(", ")
+            ),
         })
         .collect();
     let evidence = Evidence {
@@ -50,13 +55,16 @@ fn coverage(history: &History) -> Answer {
 
 fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
     let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
-    let critical: Vec<String> = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.clone()).collect();
+    let critical: Vec<String> =
+        history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.clone()).collect();
     let mut wrong = vec![];
     let mut unsure = vec![];
     let (mut refused, mut allowed) = (0, 0);
     let mut from_to: Option<(u64, u64)> = None;
     for (t, kind) in &history.evictions {
-        let Kind::EvictionAnswered { step: of, pod, owner, dry_run: true, code, reason, expected, .. } = kind else { continue };
+        let Kind::EvictionAnswered { step: of, pod, owner, dry_run: true, code, reason, expected, .. } = kind else {
+            continue;
+        };
         if *of != step || (!critical.is_empty() && !critical.contains(owner)) {
             continue;
         }
@@ -94,9 +102,16 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
     } else if !unsure.is_empty() {
         Answer::new(Outcome::Inconclusive, unsure.join("; ")).with(evidence)
     } else if refused + allowed == 0 {
-        Answer::new(Outcome::Inconclusive, "no eviction was tried: the nodes were not seen as gone before they came back")
+        Answer::new(
+            Outcome::Inconclusive,
+            "no eviction was tried: the nodes were not seen as gone before they came back",
+        )
     } else {
-        Answer::new(Outcome::Pass, format!("{refused} dry-run evictions refused and {allowed} allowed, all as budgeted")).with(evidence)
+        Answer::new(
+            Outcome::Pass,
+            format!("{refused} dry-run evictions refused and {allowed} allowed, all as budgeted"),
+        )
+        .with(evidence)
     }
 }
 
@@ -116,7 +131,11 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
             broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));
         }
     }
-    let asked = history.evictions.iter().filter(|(t, k)| *t >= t0 && *t <= end && matches!(k, Kind::EvictionAnswered { dry_run: false, .. })).count();
+    let asked = history
+        .evictions
+        .iter()
+        .filter(|(t, k)| *t >= t0 && *t <= end && matches!(k, Kind::EvictionAnswered { dry_run: false, .. }))
+        .count();
     let refused = history
         .evictions
         .iter()
@@ -132,10 +151,15 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     if !broken.is_empty() {
         Answer::new(Outcome::Fail, broken.join("; ")).with(evidence)
     } else if history.budgets.is_empty() || asked == 0 {
-        Answer::new(Outcome::Inconclusive, "no budget was seen, or nothing was evicted: nothing was put to the test").with(evidence)
+        Answer::new(Outcome::Inconclusive, "no budget was seen, or nothing was evicted: nothing was put to the test")
+            .with(evidence)
     } else if let Some(blind) = history.blind_in(t0, end) {
         Answer::new(Outcome::Inconclusive, blind).with(evidence)
     } else {
-        Answer::new(Outcome::Pass, format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)")).with(evidence)
+        Answer::new(
+            Outcome::Pass,
+            format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)"),
+        )
+        .with(evidence)
     }
 }

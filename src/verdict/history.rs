@@ -110,16 +110,21 @@ impl History {
         for event in events {
             let before = history.end_us;
             if event.epoch != session && session != 0 {
-                // Nobody was looking between the two sessions.
-                history.blind.push((before, event.t_us));
+                // Nobody was looking between the two sessions, and a session that only
+                // picks up the pieces has no observers: what was seen last is old.
+                history.blind.push((before, u64::MAX));
             }
             session = event.epoch;
             let _ = history.state.take(event);
             history.take(event);
-            history.end_us = event.t_us;
+            // A wall clock that was set back must not turn time around.
+            history.end_us = history.end_us.max(event.t_us);
         }
         if let Some(since) = history.state.blind_since {
             history.blind.push((since, history.end_us));
+        }
+        for (_, to) in &mut history.blind {
+            *to = (*to).min(history.end_us);
         }
         history
     }
@@ -151,17 +156,21 @@ impl History {
                 entry.1.push(t, *desired);
             }
             Kind::EvictionAnswered { .. } => self.evictions.push((t, event.event.clone())),
-            Kind::ProbeSegment { probe, runs, .. } => self.probes.entry(probe.clone()).or_default().extend(runs.iter().cloned()),
-            Kind::AlertSeen { source, name, labels, state, since, receivers, suppressed_by } => self.alerts.push(AlertPoint {
-                at: t,
-                source: source.clone(),
-                name: name.clone(),
-                labels: labels.clone(),
-                state: state.clone(),
-                since: *since,
-                receivers: receivers.clone(),
-                suppressed_by: suppressed_by.clone(),
-            }),
+            Kind::ProbeSegment { probe, runs, .. } => {
+                self.probes.entry(probe.clone()).or_default().extend(runs.iter().cloned())
+            }
+            Kind::AlertSeen { source, name, labels, state, since, receivers, suppressed_by } => {
+                self.alerts.push(AlertPoint {
+                    at: t,
+                    source: source.clone(),
+                    name: name.clone(),
+                    labels: labels.clone(),
+                    state: state.clone(),
+                    since: *since,
+                    receivers: receivers.clone(),
+                    suppressed_by: suppressed_by.clone(),
+                })
+            }
             Kind::AlertGone { source, name, labels } => self.alerts.push(AlertPoint {
                 at: t,
                 source: source.clone(),
@@ -255,21 +264,20 @@ impl History {
 
     /// Time without sight in an interval, for messages.
     pub fn blind_in(&self, from: u64, to: u64) -> Option<String> {
-        let hit = self.blind.iter().find(|(b, e)| *b < to && *e > from && e - b > 1_500_000)?;
+        let hit = self.blind.iter().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > 1_500_000)?;
         Some(format!("the API server was out of sight from {:.1} s to {:.1} s", hit.0 as f64 / 1e6, hit.1 as f64 / 1e6))
     }
 
     /// The same of another source.
     pub fn source_blind_in(&self, source: &str, from: u64, to: u64) -> bool {
-        self.source_blind.iter().any(|(s, list)| s.starts_with(source) && list.iter().any(|(b, e)| *b < to && *e > from))
+        self.source_blind
+            .iter()
+            .any(|(s, list)| s.starts_with(source) && list.iter().any(|(b, e)| *b < to && *e > from))
     }
 
     /// The plan's only namespace, or the written one.
     pub fn namespace(&self, written: Option<&String>) -> String {
-        written
-            .cloned()
-            .or_else(|| self.state.plan.as_ref()?.namespaces.first().cloned())
-            .unwrap_or_default()
+        written.cloned().or_else(|| self.state.plan.as_ref()?.namespaces.first().cloned()).unwrap_or_default()
     }
 }
 

@@ -30,19 +30,11 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn new(outcome: Outcome, because: impl Into<String>) -> Self {
-        Self {
-            outcome: Some(outcome),
-            because: because.into(),
-            evidence: vec![],
-        }
+        Self { outcome: Some(outcome), because: because.into(), evidence: vec![] }
     }
 
     fn open(because: impl Into<String>) -> Self {
-        Self {
-            outcome: None,
-            because: because.into(),
-            evidence: vec![],
-        }
+        Self { outcome: None, because: because.into(), evidence: vec![] }
     }
 
     fn with(mut self, evidence: Evidence) -> Self {
@@ -69,11 +61,7 @@ impl Answer {
             .filter(|a| a.outcome == outcome || outcome == Some(Outcome::Pass))
             .map(|a| a.because.as_str())
             .collect();
-        Self {
-            outcome,
-            because: said.join("; "),
-            evidence: answers.iter().flat_map(|a| a.evidence.clone()).collect(),
-        }
+        Self { outcome, because: said.join("; "), evidence: answers.iter().flat_map(|a| a.evidence.clone()).collect() }
     }
 }
 
@@ -173,6 +161,8 @@ fn describe(expectation: &Expectation) -> String {
             }
             format!("restore `{}`: {}", e.of, parts.join(", "))
         }
-        Expectation::Placement(e) => format!("{} is spread by {:?} with skew of at most {}", e.workload, e.by, e.max_skew).to_lowercase(),
+        Expectation::Placement(e) => {
+            format!("{} is spread by {:?} with skew of at most {}", e.workload, e.by, e.max_skew).to_lowercase()
+        }
     }
 }

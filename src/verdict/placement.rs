@@ -8,7 +8,10 @@ use crate::model::{Evidence, Outcome, PlacementExpectation, Spread};
 
 pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us: u64) -> Answer {
     let Some((t0, _)) = history.window(expected.of.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, format!("placement of {}: its fault never happened", expected.workload));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("placement of {}: its fault never happened", expected.workload),
+        );
     };
     let namespace = history.namespace(expected.namespace.as_ref());
     let owner = expected.workload.to_string();
@@ -21,7 +24,8 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
         }
     }
     let mut placed = 0;
-    for pod in state.pods.values().filter(|p| p.namespace == namespace && p.owner == owner && p.ready && !p.terminating) {
+    for pod in state.pods.values().filter(|p| p.namespace == namespace && p.owner == owner && p.ready && !p.terminating)
+    {
         let Some(node) = state.nodes.get(&pod.node) else { continue };
         let domain = if expected.by == Spread::Zone { node.zone.as_str() } else { pod.node.as_str() };
         *domains.entry(domain).or_default() += 1;

@@ -22,21 +22,53 @@ pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: 
     let lowest = series.min(t0, end).unwrap_or(0);
     let evidence = Evidence {
         source: "watch pods (Ready, not Terminating, not on a node that was taken away)".into(),
-        observed: format!("lowest {lowest}, {}", reached.map_or("not reached again".into(), |t| format!("{wanted} ready again after {:.1} s", (t - t0) as f64 / 1e6))),
+        observed: format!(
+            "lowest {lowest}, {}",
+            reached.map_or("not reached again".into(), |t| format!(
+                "{wanted} ready again after {:.1} s",
+                (t - t0) as f64 / 1e6
+            ))
+        ),
         from_us: Some(t0),
         to_us: Some(end),
         uncertainty_us: None,
     };
+    // What was seen last before nobody looked is not what was there.
+    let unseen = reached.and_then(|t| history.blind_in(t, (t + HOLD_US).min(end)));
     let back = match reached {
-        Some(t) if t <= deadline => Answer::new(Outcome::Pass, format!("{}: {wanted} ready {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6)),
-        Some(t) => Answer::new(Outcome::Fail, format!("{}: {wanted} ready only {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6)),
-        None if now_us < deadline => Answer::open(format!("{} {}/{wanted} ready", expected.workload, series.at(end).unwrap_or(0))),
+        Some(_) if unseen.is_some() => {
+            Answer::new(Outcome::Inconclusive, format!("{}: {}", expected.workload, unseen.unwrap_or_default()))
+        }
+        Some(t) if t <= deadline => Answer::new(
+            Outcome::Pass,
+            format!("{}: {wanted} ready {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6),
+        ),
+        Some(t) => Answer::new(
+            Outcome::Fail,
+            format!("{}: {wanted} ready only {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6),
+        ),
+        None if now_us < deadline => {
+            Answer::open(format!("{} {}/{wanted} ready", expected.workload, series.at(end).unwrap_or(0)))
+        }
         None => match history.blind_in(end.min(deadline).saturating_sub(1), end) {
             Some(blind) => Answer::new(Outcome::Inconclusive, format!("{}: {blind}", expected.workload)),
-            None if end < deadline && now_us == u64::MAX && history.end_us < deadline => {
-                Answer::new(Outcome::Fail, format!("{}: {} of {wanted} ready when the drill ended", expected.workload, series.at(end).unwrap_or(0)))
-            }
-            None => Answer::new(Outcome::Fail, format!("{}: {} of {wanted} ready, {} after the fault", expected.workload, series.at(end.min(deadline)).unwrap_or(0), expected.within)),
+            None if end < deadline && now_us == u64::MAX && history.end_us < deadline => Answer::new(
+                Outcome::Fail,
+                format!(
+                    "{}: {} of {wanted} ready when the drill ended",
+                    expected.workload,
+                    series.at(end).unwrap_or(0)
+                ),
+            ),
+            None => Answer::new(
+                Outcome::Fail,
+                format!(
+                    "{}: {} of {wanted} ready, {} after the fault",
+                    expected.workload,
+                    series.at(end.min(deadline)).unwrap_or(0),
+                    expected.within
+                ),
+            ),
         },
     };
     let floor = expected.never_below.map(|floor| {

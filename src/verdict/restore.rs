@@ -24,7 +24,12 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
     }
     let evidence = Evidence {
         source: "archive of the backup, live objects, checksums by reader pods, Velero's records".into(),
-        observed: format!("restore {}: {} objects in the backup, warnings {}", result["restore"].as_str().unwrap_or("?"), result["objects"], result["warnings"]),
+        observed: format!(
+            "restore {}: {} objects in the backup, warnings {}",
+            result["restore"].as_str().unwrap_or("?"),
+            result["objects"],
+            result["warnings"]
+        ),
         from_us: result["sentUs"].as_u64(),
         to_us: result["readyUs"].as_u64(),
         uncertainty_us: None,
@@ -74,7 +79,10 @@ fn volumes(result: &Value, rule: VolumesRule) -> Answer {
     let compared = volumes["compared"].as_u64().unwrap_or(0);
     let files = volumes["files"].as_u64().unwrap_or(0);
     if compared == 0 || files == 0 {
-        Answer::new(Outcome::Inconclusive, format!("no checksum was taken before: {compared} volumes, {files} files to compare"))
+        Answer::new(
+            Outcome::Inconclusive,
+            format!("no checksum was taken before: {compared} volumes, {files} files to compare"),
+        )
     } else {
         Answer::new(Outcome::Pass, format!("{files} files in {compared} volumes have the checksums taken before"))
     }

@@ -38,7 +38,10 @@ pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u
     };
     let runs = history.probes.get(&expected.probe).map_or(&[][..], Vec::as_slice);
     if runs.iter().all(|r| r.from_us >= t0) {
-        return Answer::new(Outcome::Inconclusive, format!("{}: no sample before the fault, so no baseline", expected.probe));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("{}: no sample before the fault, so no baseline", expected.probe),
+        );
     }
     let outage = outage(spec, runs, t0, end);
     let deadline = t0 + expected.rto.micros();
@@ -65,16 +68,23 @@ pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u
 fn decide(expected: &ServiceExpectation, outage: &Outage, t0: u64, deadline: u64, now_us: u64) -> Answer {
     let probe = &expected.probe;
     if let Some((from, to)) = outage.gap {
-        return Answer::new(Outcome::Inconclusive, format!("{probe}: no samples from {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("{probe}: no samples from {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6),
+        );
     }
     let Some(last) = outage.stretches.last() else {
         return Answer::new(Outcome::Pass, format!("{probe} never failed ({} samples)", outage.samples));
     };
     match last.to_us {
         Some(stable) => {
-            let rto = (stable - t0) as f64 / 1e6;
-            let down: u64 = outage.stretches.iter().filter_map(|s| Some(s.to_us? - s.from_us)).sum();
-            let said = format!("{probe}: RTO {rto:.1} s ({:.1} s of it down, {} failed samples)", down as f64 / 1e6, outage.failed);
+            let rto = stable.saturating_sub(t0) as f64 / 1e6;
+            let down: u64 = outage.stretches.iter().filter_map(|s| Some(s.to_us?.saturating_sub(s.from_us))).sum();
+            let said = format!(
+                "{probe}: RTO {rto:.1} s ({:.1} s of it down, {} failed samples)",
+                down as f64 / 1e6,
+                outage.failed
+            );
             if stable <= deadline {
                 Answer::new(Outcome::Pass, said)
             } else {
@@ -82,7 +92,10 @@ fn decide(expected: &ServiceExpectation, outage: &Outage, t0: u64, deadline: u64
             }
         }
         None if now_us < deadline => Answer::open(format!("{probe} is down since {:.1} s", last.from_us as f64 / 1e6)),
-        None => Answer::new(Outcome::Fail, format!("{probe} was still down when this fault's time was over, objective {}", expected.rto)),
+        None => Answer::new(
+            Outcome::Fail,
+            format!("{probe} was still down when this fault's time was over, objective {}", expected.rto),
+        ),
     }
 }
 
@@ -127,10 +140,30 @@ pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phas
     let inside = |t: u64| t >= t0 && t <= end;
     let mut found: Vec<(&str, Option<u64>)> = vec![];
     found.push(("first failed sample", runs.iter().find(|r| !r.ok && inside(r.from_us)).map(|r| r.from_us)));
-    let nodes = history.fault_step(of).map(|s| history.state.plan.iter().flat_map(|p| &p.steps).filter(|x| x.name == s).flat_map(|x| x.nodes.clone()).collect::<Vec<_>>()).unwrap_or_default();
-    let unready = nodes.iter().filter_map(|n| history.nodes.get(&n.name)?.0.iter().find(|(t, v)| inside(*t) && *v == 0)).map(|(t, _)| *t).min();
+    let nodes = history
+        .fault_step(of)
+        .map(|s| {
+            history
+                .state
+                .plan
+                .iter()
+                .flat_map(|p| &p.steps)
+                .filter(|x| x.name == s)
+                .flat_map(|x| x.nodes.clone())
+                .collect::<Vec<_>>()
+        })
+        .unwrap_or_default();
+    let unready = nodes
+        .iter()
+        .filter_map(|n| history.nodes.get(&n.name)?.0.iter().find(|(t, v)| inside(*t) && *v == 0))
+        .map(|(t, _)| *t)
+        .min();
     found.push(("nodes seen as not Ready", unready));
-    let alerted = history.alerts.iter().find(|a| inside(a.at) && a.source.starts_with("alertmanager") && !a.state.is_empty()).map(|a| a.at);
+    let alerted = history
+        .alerts
+        .iter()
+        .find(|a| inside(a.at) && a.source.starts_with("alertmanager") && !a.state.is_empty())
+        .map(|a| a.at);
     found.push(("first alert received", alerted));
     let restores = history.state.results.values().filter_map(|r| r["completedUs"].as_u64()).find(|t| inside(*t));
     found.push(("restore Completed", restores));
@@ -143,7 +176,7 @@ pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phas
     }
     let mut phases: Vec<Phase> = found
         .into_iter()
-        .filter_map(|(name, at)| Some(Phase { name: name.to_owned(), at_us: at? - t0 }))
+        .filter_map(|(name, at)| Some(Phase { name: name.to_owned(), at_us: at?.saturating_sub(t0) }))
         .collect();
     phases.sort_by_key(|p| p.at_us);
     phases

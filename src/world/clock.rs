@@ -22,9 +22,7 @@ impl Clock {
     pub fn since(wall: Timestamp) -> Self {
         let ago = wall_now().duration_since(wall);
         let ago = u64::try_from(ago.as_micros()).unwrap_or(0);
-        Self {
-            zero_us: boot_us().saturating_sub(ago),
-        }
+        Self { zero_us: boot_us().saturating_sub(ago) }
     }
 
     /// Microseconds since the run began.

@@ -47,21 +47,13 @@ pub enum ConnectError {
 
 /// Connects and finds out which cluster it is.
 pub async fn connect(reach: &Reach) -> Result<(Kube, ClusterIdentity), ConnectError> {
-    let wrong = |why: String| ConnectError::Config {
-        context: reach.context.clone(),
-        why,
-    };
+    let wrong = |why: String| ConnectError::Config { context: reach.context.clone(), why };
     let mut config = if reach.in_cluster {
         kube::Config::incluster().map_err(|e| wrong(e.to_string()))?
     } else {
         let kubeconfig = read_kubeconfig(reach).map_err(wrong)?;
-        let options = KubeConfigOptions {
-            context: Some(reach.context.clone()),
-            ..KubeConfigOptions::default()
-        };
-        kube::Config::from_custom_kubeconfig(kubeconfig, &options)
-            .await
-            .map_err(|e| wrong(e.to_string()))?
+        let options = KubeConfigOptions { context: Some(reach.context.clone()), ..KubeConfigOptions::default() };
+        kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| wrong(e.to_string()))?
     };
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(3));
@@ -70,10 +62,7 @@ pub async fn connect(reach: &Reach) -> Result<(Kube, ClusterIdentity), ConnectEr
     let server = config.cluster_url.to_string();
     let client = kube::Client::try_from(config).map_err(|e| wrong(e.to_string()))?;
     let kube = Kube::new(client);
-    let api = |source| ConnectError::Api {
-        context: reach.context.clone(),
-        source,
-    };
+    let api = |source| ConnectError::Api { context: reach.context.clone(), source };
     let system = kube.get("/api/v1/namespaces/kube-system").await.map_err(api)?;
     let version = kube.get("/version").await.map_err(api)?;
     let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();

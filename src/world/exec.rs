@@ -57,10 +57,7 @@ pub enum ExecError {
 impl Program {
     /// A program with arguments.
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            argv: argv.into_iter().map(Into::into).collect(),
-            env: BTreeMap::new(),
-        }
+        Self { argv: argv.into_iter().map(Into::into).collect(), env: BTreeMap::new() }
     }
 
     /// Runs it; an exit code other than 0 is an error.
@@ -79,26 +76,13 @@ impl Program {
             .output();
         let output = tokio::time::timeout(limit, child)
             .await
-            .map_err(|_| ExecError::Timeout {
-                command: command.clone(),
-                limit,
-            })?
-            .map_err(|source| ExecError::Start {
-                program: program.clone(),
-                source,
-            })?;
+            .map_err(|_| ExecError::Timeout { command: command.clone(), limit })?
+            .map_err(|source| ExecError::Start { program: program.clone(), source })?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         if output.status.success() {
-            Ok(Output {
-                stdout: text(&output.stdout),
-                stderr: text(&output.stderr),
-            })
+            Ok(Output { stdout: text(&output.stdout), stderr: text(&output.stderr) })
         } else {
-            Err(ExecError::Failed {
-                command,
-                code: output.status.to_string(),
-                stderr: tail(&text(&output.stderr)),
-            })
+            Err(ExecError::Failed { command, code: output.status.to_string(), stderr: tail(&text(&output.stderr)) })
         }
     }
 }

@@ -76,10 +76,11 @@ impl NodeHost {
     pub async fn machines(&self) -> Result<Vec<Machine>, HostError> {
         let Self::Kind(kind) = self else { return Ok(vec![]) };
         let filter = format!("label=io.x-k8s.kind.cluster={}", kind.cluster);
-        let names = Program::new([&kind.engine, "ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.Names}}"])
-            .run(LOOK)
-            .await?
-            .stdout;
+        let names =
+            Program::new([&kind.engine, "ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.Names}}"])
+                .run(LOOK)
+                .await?
+                .stdout;
         let names: Vec<&str> = names.lines().map(str::trim).filter(|n| !n.is_empty()).collect();
         if names.is_empty() {
             return Ok(vec![]);
@@ -172,19 +173,11 @@ async fn inspect(kind: &KindHost, names: &[&str]) -> Result<Vec<Machine>, HostEr
     let argv = [kind.engine.as_str(), "inspect", "--type", "container"].into_iter().chain(names.iter().copied());
     let said = Program::new(argv).run(LOOK).await?.stdout;
     let containers: Vec<Value> = serde_json::from_str(&said).map_err(|e| HostError::Strange(e.to_string()))?;
-    Ok(containers
-        .iter()
-        .filter(|c| label(c, "io.x-k8s.kind.cluster") == kind.cluster)
-        .map(machine_of)
-        .collect())
+    Ok(containers.iter().filter(|c| label(c, "io.x-k8s.kind.cluster") == kind.cluster).map(machine_of).collect())
 }
 
 fn label<'a>(container: &'a Value, key: &str) -> &'a str {
-    container
-        .pointer("/Config/Labels")
-        .and_then(|l| l.get(key))
-        .and_then(Value::as_str)
-        .unwrap_or("")
+    container.pointer("/Config/Labels").and_then(|l| l.get(key)).and_then(Value::as_str).unwrap_or("")
 }
 
 fn machine_of(container: &Value) -> Machine {

@@ -45,11 +45,7 @@ impl Http {
         let response = self.client.get(url).send().await.map_err(|e| error("GET", url, chain(&e)))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|e| error("GET", url, chain(&e)))?;
-        if status.is_success() {
-            Ok(body.to_vec())
-        } else {
-            Err(error("GET", url, status.to_string()))
-        }
+        if status.is_success() { Ok(body.to_vec()) } else { Err(error("GET", url, status.to_string())) }
     }
 
     /// A GET of gzip, unpacked. Velero's object store sends no Content-Encoding.
@@ -65,20 +61,12 @@ impl Http {
     /// A POST of JSON; any 2xx will do.
     pub async fn post(&self, url: &str, body: &Value) -> Result<(), HttpError> {
         let response = self.client.post(url).json(body).send().await.map_err(|e| error("POST", url, chain(&e)))?;
-        if response.status().is_success() {
-            Ok(())
-        } else {
-            Err(error("POST", url, response.status().to_string()))
-        }
+        if response.status().is_success() { Ok(()) } else { Err(error("POST", url, response.status().to_string())) }
     }
 }
 
 fn error(method: &'static str, url: &str, why: String) -> HttpError {
-    HttpError {
-        method,
-        url: url.split('?').next().unwrap_or(url).to_owned(),
-        why,
-    }
+    HttpError { method, url: url.split('?').next().unwrap_or(url).to_owned(), why }
 }
 
 fn chain(error: &reqwest::Error) -> String {

@@ -79,12 +79,7 @@ impl ApiCall {
     }
 
     fn new(method: Method, path: impl Into<String>, content_type: &'static str, body: Value) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            content_type,
-            body,
-        }
+        Self { method, path: path.into(), content_type, body }
     }
 }
 
@@ -286,7 +281,9 @@ impl Kube {
         loop {
             let body = Some(&call.body);
             match self.request(call.method.clone(), &path, call.content_type, body, LIMIT).await {
-                Err(ApiError::Status { code: 429, causes, .. }) if tries < 4 && !causes.iter().any(|c| c == "DisruptionBudget") => {
+                Err(ApiError::Status { code: 429, causes, .. })
+                    if tries < 4 && !causes.iter().any(|c| c == "DisruptionBudget") =>
+                {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(300 * tries)).await;
                 }
@@ -297,10 +294,7 @@ impl Kube {
 
     /// Whether we may do something: asks the API server itself.
     pub async fn may(&self, permission: &Permission) -> Result<bool, ApiError> {
-        let (resource, subresource) = permission
-            .resource
-            .split_once('/')
-            .unwrap_or((permission.resource.as_str(), ""));
+        let (resource, subresource) = permission.resource.split_once('/').unwrap_or((permission.resource.as_str(), ""));
         let call = ApiCall::create(
             "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
             json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
@@ -321,9 +315,8 @@ impl Kube {
     /// Opens a watch from a version on. It ends by itself after 30 s at most.
     pub async fn watch(&self, path: &str, version: &str) -> Result<WatchLines, ApiError> {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let path = format!(
-            "{path}{joint}watch=true&allowWatchBookmarks=true&timeoutSeconds=30&resourceVersion={version}"
-        );
+        let path =
+            format!("{path}{joint}watch=true&allowWatchBookmarks=true&timeoutSeconds=30&resourceVersion={version}");
         let request = build(Method::GET, &path, "", None)?;
         let response = tokio::time::timeout(LIMIT, self.client.send(request))
             .await
@@ -336,15 +329,26 @@ impl Kube {
         Ok(WatchLines::new(path, response.into_body()))
     }
 
-    async fn request(&self, method: Method, path: &str, content_type: &str, body: Option<&Value>, limit: Duration) -> Result<Value, ApiError> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Option<&Value>,
+        limit: Duration,
+    ) -> Result<Value, ApiError> {
         let bytes = self.bytes(method, path, content_type, body, limit).await?;
-        serde_json::from_slice(&bytes).map_err(|e| ApiError::Strange {
-            path: path.to_owned(),
-            why: e.to_string(),
-        })
+        serde_json::from_slice(&bytes).map_err(|e| ApiError::Strange { path: path.to_owned(), why: e.to_string() })
     }
 
-    async fn bytes(&self, method: Method, path: &str, content_type: &str, body: Option<&Value>, limit: Duration) -> Result<Vec<u8>, ApiError> {
+    async fn bytes(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Option<&Value>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, ApiError> {
         let request = build(method.clone(), path, content_type, body)?;
         let exchange = async {
             let response = self.client.send(request).await.map_err(|e| unreachable(&method, path, &e))?;
@@ -354,21 +358,14 @@ impl Kube {
                 .iter()
                 .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
                 .collect();
-            let bytes = response
-                .into_body()
-                .collect()
-                .await
-                .map_err(|e| unreachable(&method, path, &e))?
-                .to_bytes();
+            let bytes = response.into_body().collect().await.map_err(|e| unreachable(&method, path, &e))?.to_bytes();
             if status.is_success() {
                 Ok(bytes.to_vec())
             } else {
                 Err(refused(&method, path, status.as_u16(), &headers, &bytes))
             }
         };
-        tokio::time::timeout(limit, exchange)
-            .await
-            .map_err(|_| timeout(&method, path, limit))?
+        tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(&method, path, limit))?
     }
 }
 
@@ -381,17 +378,11 @@ fn build(method: Method, path: &str, content_type: &str, body: Option<&Value>) -
     request
         .header("accept", "application/json")
         .body(Body::from(bytes))
-        .map_err(|e| ApiError::Strange {
-            path: path.to_owned(),
-            why: e.to_string(),
-        })
+        .map_err(|e| ApiError::Strange { path: path.to_owned(), why: e.to_string() })
 }
 
 fn shape<T: DeserializeOwned>(path: &str, value: Value) -> Result<T, ApiError> {
-    serde_json::from_value(value).map_err(|e| ApiError::Strange {
-        path: path.to_owned(),
-        why: e.to_string(),
-    })
+    serde_json::from_value(value).map_err(|e| ApiError::Strange { path: path.to_owned(), why: e.to_string() })
 }
 
 fn refused(method: &Method, path: &str, code: u16, headers: &BTreeMap<String, String>, body: &[u8]) -> ApiError {
@@ -415,11 +406,7 @@ fn refused(method: &Method, path: &str, code: u16, headers: &BTreeMap<String, St
 }
 
 fn timeout(method: &Method, path: &str, limit: Duration) -> ApiError {
-    ApiError::Timeout {
-        verb: method.to_string(),
-        path: path.to_owned(),
-        limit,
-    }
+    ApiError::Timeout { verb: method.to_string(), path: path.to_owned(), limit }
 }
 
 fn unreachable(method: &Method, path: &str, error: &dyn std::error::Error) -> ApiError {
@@ -432,9 +419,5 @@ fn unreachable(method: &Method, path: &str, error: &dyn std::error::Error) -> Ap
         }
         source = cause.source();
     }
-    ApiError::Unreachable {
-        verb: method.to_string(),
-        path: path.to_owned(),
-        why,
-    }
+    ApiError::Unreachable { verb: method.to_string(), path: path.to_owned(), why }
 }

@@ -65,11 +65,7 @@ impl Monitoring {
     /// With base URLs; a trailing slash does no harm.
     pub fn new(http: Http, prometheus: Option<&str>, alertmanagers: &[String]) -> Self {
         let trim = |url: &str| url.trim_end_matches('/').to_owned();
-        Self {
-            http,
-            prometheus: prometheus.map(trim),
-            alertmanagers: alertmanagers.iter().map(|u| trim(u)).collect(),
-        }
+        Self { http, prometheus: prometheus.map(trim), alertmanagers: alertmanagers.iter().map(|u| trim(u)).collect() }
     }
 
     /// Pending and firing alerts of Prometheus.
@@ -97,16 +93,19 @@ impl Monitoring {
         let url = format!("{}/api/v1/rules?type=alert", self.prometheus.as_ref()?);
         Some(self.http.json(&url).await.map(|answer| {
             let groups = list(&answer, "/data/groups");
-            groups.iter().flat_map(|group| {
-                let interval = group["interval"].as_f64().unwrap_or(0.0);
-                list(group, "/rules").into_iter().map(move |rule| RuleInfo {
-                    name: word(&rule, "name"),
-                    for_seconds: rule["duration"].as_f64().unwrap_or(0.0),
-                    interval_seconds: interval,
-                    healthy: rule["health"] == "ok" || rule["health"] == "unknown",
-                    last_error: word(&rule, "lastError"),
+            groups
+                .iter()
+                .flat_map(|group| {
+                    let interval = group["interval"].as_f64().unwrap_or(0.0);
+                    list(group, "/rules").into_iter().map(move |rule| RuleInfo {
+                        name: word(&rule, "name"),
+                        for_seconds: rule["duration"].as_f64().unwrap_or(0.0),
+                        interval_seconds: interval,
+                        healthy: rule["health"] == "ok" || rule["health"] == "unknown",
+                        last_error: word(&rule, "lastError"),
+                    })
                 })
-            }).collect()
+                .collect()
         }))
     }
 
@@ -136,9 +135,11 @@ impl Monitoring {
     /// Prometheus' own time, to see how far its clock is off.
     pub async fn time(&self) -> Option<Result<f64, HttpError>> {
         let url = format!("{}/api/v1/query?query=time()", self.prometheus.as_ref()?);
-        Some(self.http.json(&url).await.map(|a| {
-            a.pointer("/data/result/1").and_then(Value::as_str).and_then(|t| t.parse().ok()).unwrap_or(0.0)
-        }))
+        Some(
+            self.http.json(&url).await.map(|a| {
+                a.pointer("/data/result/1").and_then(Value::as_str).and_then(|t| t.parse().ok()).unwrap_or(0.0)
+            }),
+        )
     }
 }
 

@@ -23,10 +23,14 @@ const DURATION: Duration = Duration::from_secs(15);
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another run holds it.
-    #[error("run {0} holds the cluster's Lease drillmaster/drill: one drill at a time. `kubectl --namespace drillmaster annotate lease drill drillmaster.dev/stop=unwind` stops it")]
+    #[error(
+        "run {0} holds the cluster's Lease drillmaster/drill: one drill at a time. `kubectl --namespace drillmaster annotate lease drill drillmaster.dev/stop=unwind` stops it"
+    )]
     Held(String),
     /// An earlier run left something to be undone.
-    #[error("run {0} left {1} undo(s) open: finish it with `drillmaster recover --from-cluster` (or `recover DIR`) first")]
+    #[error(
+        "run {0} left {1} undo(s) open: finish it with `drillmaster recover --from-cluster` (or `recover DIR`) first"
+    )]
     LeftOpen(String, usize),
     /// Another session of this run took over.
     #[error("session {theirs} has taken over this run from session {mine}")]
@@ -51,10 +55,7 @@ pub struct RunRecord {
 impl RunRecord {
     /// The record of a run.
     pub fn new(kube: Kube, run: &str) -> Self {
-        Self {
-            kube,
-            run: run.to_owned(),
-        }
+        Self { kube, run: run.to_owned() }
     }
 
     /// Makes sure that there is a place for it.

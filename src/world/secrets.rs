@@ -6,11 +6,7 @@ use super::Program;
 use crate::model::{Redactor, Secret, SecretRef};
 
 /// Fills `${secret:NAME}` in a text.
-pub async fn resolve(
-    text: &str,
-    secrets: &BTreeMap<String, SecretRef>,
-    redactor: &Redactor,
-) -> Result<String, String> {
+pub async fn resolve(text: &str, secrets: &BTreeMap<String, SecretRef>, redactor: &Redactor) -> Result<String, String> {
     let mut out = text.to_owned();
     for (name, reference) in secrets {
         let mark = format!("${{secret:{name}}}");
@@ -25,17 +21,11 @@ pub async fn resolve(
 
 async fn fetch(reference: &SecretRef) -> Result<Secret, String> {
     let text = match reference {
-        SecretRef::Env(name) => {
-            std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))?
+        SecretRef::Env(name) => std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))?,
+        SecretRef::File(path) => std::fs::read_to_string(path).map_err(|e| format!("cannot read {path}: {e}"))?,
+        SecretRef::Exec(argv) => {
+            Program::new(argv.clone()).run(Duration::from_secs(30)).await.map_err(|e| e.to_string())?.stdout
         }
-        SecretRef::File(path) => {
-            std::fs::read_to_string(path).map_err(|e| format!("cannot read {path}: {e}"))?
-        }
-        SecretRef::Exec(argv) => Program::new(argv.clone())
-            .run(Duration::from_secs(30))
-            .await
-            .map_err(|e| e.to_string())?
-            .stdout,
     };
     Ok(Secret(text.trim().to_owned()))
 }

@@ -16,7 +16,9 @@ pub enum VeleroError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The object store said no.
-    #[error("{0}; the host of the URL is the storage location's publicUrl, or its s3Url: it must be reachable from here")]
+    #[error(
+        "{0}; the host of the URL is the storage location's publicUrl, or its s3Url: it must be reachable from here"
+    )]
     Download(#[from] HttpError),
     /// Velero did not answer a request.
     #[error("Velero made no download URL for {0} within {1:?}: is its server running?")]
@@ -123,7 +125,9 @@ impl Velero {
             }
         }
         let url = self
-            .poll(&path, limit, |v| v.pointer("/status/downloadURL").and_then(Value::as_str).filter(|u| !u.is_empty()).map(str::to_owned))
+            .poll(&path, limit, |v| {
+                v.pointer("/status/downloadURL").and_then(Value::as_str).filter(|u| !u.is_empty()).map(str::to_owned)
+            })
             .await?;
         let _ = self.kube.send(&ApiCall::delete(path, "", None)).await;
         let url = url.ok_or_else(|| VeleroError::Silent(format!("{kind} of {name}"), limit))?;
@@ -171,7 +175,12 @@ impl Velero {
         Ok(objects)
     }
 
-    async fn poll<T>(&self, path: &str, limit: Duration, take: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, ApiError> {
+    async fn poll<T>(
+        &self,
+        path: &str,
+        limit: Duration,
+        take: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
         let looked = tokio::time::timeout(limit, async {
             loop {
                 if let Some(found) = self.kube.find(path).await?.as_ref().and_then(&take) {

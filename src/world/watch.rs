@@ -36,11 +36,7 @@ pub struct WatchLines {
 
 impl WatchLines {
     pub(super) fn new(path: String, body: Body) -> Self {
-        Self {
-            path,
-            body,
-            buffer: vec![],
-        }
+        Self { path, body, buffer: vec![] }
     }
 
     /// The next line; none when the stream ended in order.
@@ -66,15 +62,19 @@ impl WatchLines {
     }
 
     fn parse(&self, line: &[u8]) -> Result<WatchEvent, String> {
-        let line: Line =
-            serde_json::from_slice(line).map_err(|e| format!("{}: a line of the watch cannot be read: {e}", self.path))?;
+        let line: Line = serde_json::from_slice(line)
+            .map_err(|e| format!("{}: a line of the watch cannot be read: {e}", self.path))?;
         let version = line.object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("").to_owned();
         Ok(match line.type_.as_str() {
             "ADDED" | "MODIFIED" => WatchEvent::Changed(line.object),
             "DELETED" => WatchEvent::Deleted(line.object),
             "BOOKMARK" => WatchEvent::Bookmark(version),
             _ => WatchEvent::Error(
-                line.object.get("message").and_then(Value::as_str).unwrap_or("the watch ended with an error").to_owned(),
+                line.object
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .unwrap_or("the watch ended with an error")
+                    .to_owned(),
             ),
         })
     }

@@ -1,1 +1,292 @@
-//! To come.
+//! Whatever interrupts a drill, the cluster is put back. Each test compares the
+//! cluster with its picture from before.
+
+use std::{process::Child, time::Duration};
+
+use drillmaster::event::{Actor, Kind};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{
+    drill::{Drill, events, happened, open_faults, report},
+    hollow::{Hollow, wait_for},
+};
+
+fn admin(lab: &Hollow) -> Drill {
+    Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"])
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+type Point = (&'static str, fn(&Kind) -> bool);
+
+/// Ten points of the acceptance drill.
+const POINTS: [Point; 10] = [
+    ("armed", |k| matches!(k, Kind::Armed { .. })),
+    ("backup begun", |k| matches!(k, Kind::StepStarted { step, .. } if step.0 == "snapshot")),
+    ("outage intended", |k| matches!(k, Kind::FaultIntended { step, .. } if step.0 == "outage")),
+    ("first node away", |k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0.starts_with("outage/"))),
+    ("waiting for recovery", |k| matches!(k, Kind::StepStarted { step, .. } if step.0 == "shop survives")),
+    ("deletion intended", |k| matches!(k, Kind::FaultIntended { fault, .. } if fault.0 == "namespace lost/shop")),
+    ("deletion sent", |k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0 == "namespace lost/shop")),
+    ("namespace gone", |k| matches!(k, Kind::StepFinished { step, .. } if step.0 == "namespace lost")),
+    ("restore begun", |k| matches!(k, Kind::LeftBehind { what, .. } if what.starts_with("Velero restore"))),
+    ("power coming back", |k| matches!(k, Kind::RevertStarted { fault, .. } if fault.0.starts_with("outage/"))),
+];
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn killed_at_ten_points() {
+    let lab = Hollow::up(&["--fast"]);
+    for (i, (name, look)) in POINTS.iter().enumerate() {
+        lab.spread();
+        let before = lab.picture();
+        let drill = admin(&lab);
+        // By turns the detached reaper and a person pick it up.
+        let reaped = i % 2 == 0;
+        let mut child = drill.start("zone-loss-and-restore", if reaped { &[] } else { &["--no-reaper"] });
+        let last = drill.newest();
+        wait_for(name, 120, || {
+            assert!(child.try_wait().unwrap().is_none(), "{name}: the run ended by itself");
+            drill.newest() != last && happened(&drill.newest(), look)
+                || last.as_os_str().is_empty() && happened(&drill.newest(), look)
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let dir = drill.newest();
+        eprintln!("killed at `{name}`: {} open", open_faults(&dir));
+        if reaped {
+            wait_for("the reaper to finish", 180, || happened(&dir, |k| matches!(k, Kind::RunEnded { .. })));
+            assert!(happened(&dir, |k| matches!(k, Kind::SessionOpened { actor: Actor::Reaper, .. })));
+        } else {
+            let ended = drill.recover();
+            assert_eq!(ended.code, 0, "{name}: {}", ended.said);
+        }
+        assert_eq!(open_faults(&dir), 0, "{name}");
+        before.same(&lab);
+    }
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn frozen_fenced_and_thawed() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let before = lab.picture();
+    let drill = admin(&lab);
+    let mut child = drill.start("zone-outage", &["--frozen-after", "5s"]);
+    wait_for("a node to be away", 60, || happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. })));
+    signal(&child, Signal::SIGSTOP);
+    let dir = drill.newest();
+    wait_for("the reaper to take over and finish", 120, || happened(&dir, |k| matches!(k, Kind::RunEnded { .. })));
+    signal(&child, Signal::SIGCONT);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(7), "who has lost the wheel leaves, and undoes nothing");
+    let after: Vec<u64> = events(&dir).iter().rev().take(3).map(|e| e.epoch).collect();
+    assert!(after.iter().all(|e| *e == 2), "nothing of the first session counts after the second began");
+    before.same(&lab);
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn one_drill_at_a_time_and_stopped_by_annotation() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let before = lab.picture();
+    let first = admin(&lab);
+    let mut child = first.start("zone-outage", &[]);
+    wait_for("a node to be away", 60, || happened(&first.newest(), |k| matches!(k, Kind::FaultApplied { .. })));
+    let mut second = admin(&lab);
+    second.runs = second.runs.with_file_name("second");
+    let ended = second.run("node-power-loss", &[]);
+    assert_eq!(ended.code, 3, "{}", ended.said);
+    // Anybody with kubectl stops it.
+    lab.kubectl(&["-n", "drillmaster", "annotate", "lease", "drill", "drillmaster.dev/stop=unwind"]);
+    let asked = events(&first.newest()).last().unwrap().t_us;
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    let noticed = events(&first.newest()).into_iter().find(|e| matches!(e.event, Kind::StopAsked { .. })).unwrap();
+    assert!(noticed.t_us < asked + 2_500_000, "noticed {} us after it was asked", noticed.t_us.saturating_sub(asked));
+    before.same(&lab);
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn interrupted_and_recovered_from_the_cluster() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let before = lab.picture();
+    let drill = admin(&lab);
+    let mut child = drill.start("zone-outage", &[]);
+    wait_for("a node to be away", 60, || happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. })));
+    signal(&child, Signal::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    before.same(&lab);
+    lab.settle();
+    // Once more, killed, and the run directory lost with the machine.
+    let mut child = drill.start("zone-outage", &["--no-reaper"]);
+    let last = drill.newest();
+    wait_for("a node to be away again", 60, || {
+        drill.newest() != last && happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. }))
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_dir_all(&drill.runs).unwrap();
+    let mut command = super::drill::binary();
+    command.envs(&lab.env).args([
+        "recover",
+        "--from-cluster",
+        "--context",
+        "hollow",
+        "--kubeconfig",
+        &lab.env["KUBECONFIG"],
+    ]);
+    command.args(["--bind", "scenarios/bindings/hollow.yaml", "--runs-dir"]).arg(&drill.runs);
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    before.same(&lab);
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn api_server_frozen_for_a_minute() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let before = lab.picture();
+    let drill = admin(&lab);
+    let mut child = drill.start("zone-outage", &[]);
+    wait_for("a node to be away", 60, || happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. })));
+    lab.script("proc", &["apiserver", "pause"]);
+    std::thread::sleep(Duration::from_secs(60));
+    lab.script("proc", &["apiserver", "resume"]);
+    let code = child.wait().unwrap().code().unwrap();
+    let dir = drill.newest();
+    assert!(matches!(code, 0 | 1 | 4), "ended with {code}");
+    assert!(happened(&dir, |k| matches!(k, Kind::ContactLost { .. })), "a blind interval was noticed");
+    let blind = report(&dir)["blind"].as_array().unwrap().len();
+    assert!(blind > 0, "and it stands in the report");
+    let floor = super::drill::outcomes(&dir, "never below");
+    assert!(!floor[0].starts_with("pass"), "no minimum is claimed over it: {floor:?}");
+    before.same(&lab);
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn velero_killed_during_backup_and_restore() {
+    let lab = Hollow::up(&["--fast"]);
+    for step in ["snapshot", "brought back"] {
+        lab.settle();
+        let before = lab.picture();
+        let drill = admin(&lab);
+        let last = drill.newest();
+        let mut child = drill.start("namespace-loss-and-restore", &[]);
+        wait_for(step, 90, || {
+            drill.newest() != last
+                && happened(
+                    &drill.newest(),
+                    |k| matches!(k, Kind::LeftBehind { what, .. } if what.contains(if step == "snapshot" { "backup" } else { "restore" })),
+                )
+        });
+        lab.script("proc", &["velero", "kill"]);
+        std::thread::sleep(Duration::from_secs(5));
+        lab.script("proc", &["velero", "start"]);
+        let code = child.wait().unwrap().code().unwrap();
+        assert!(
+            matches!(code, 0 | 1),
+            "{step}: ended with {code}: {}",
+            std::fs::read_to_string(drill.runs.join("log")).unwrap()
+        );
+        assert_eq!(open_faults(&drill.newest()), 0);
+        before.same(&lab);
+    }
+}
+
+/// A run directory that fills up in the middle: nothing new is done, what was
+/// done is undone from memory, and the exit code says that the journal is short.
+#[test]
+#[ignore = "needs the hollow lab, and root for a small file system"]
+fn the_run_directory_is_read_only_or_fills_up() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let before = lab.picture();
+    let mut drill = admin(&lab);
+    drill.runs = "/proc/no/such/place".into();
+    let ended = drill.run("zone-outage", &[]);
+    assert_eq!(ended.code, 2, "{}", ended.said);
+    assert!(ended.said.contains("cannot make a run directory"));
+    let small = lab.dir.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount =
+        |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).arg(&small).status().unwrap().success();
+    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs"]));
+    drill.runs = small.join("runs");
+    let mut child = drill.start("zone-outage", &["--no-reaper"]);
+    wait_for("a node to be away", 60, || happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. })));
+    let _ = std::fs::write(small.join("filler"), vec![0; 4 << 20]);
+    let code = child.wait().unwrap().code();
+    let _ = std::fs::remove_file(small.join("filler"));
+    let said = std::fs::read_to_string(drill.runs.join("log")).unwrap_or_default();
+    let unmounted = mount(&["umount", "-l"]);
+    assert_eq!(code, Some(70), "{said}");
+    assert!(unmounted);
+    before.same(&lab);
+}
+
+/// Against a second raw watch on the same clock: how long a pod's change takes
+/// into the journal, over at least 500 events.
+#[test]
+#[ignore = "needs the hollow lab"]
+fn events_reach_the_journal_at_once() {
+    use std::io::BufRead;
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let drill = admin(&lab);
+    let mut child = drill.start("zone-outage", &[]);
+    wait_for("the baseline", 60, || happened(&drill.newest(), |k| matches!(k, Kind::Armed { .. })));
+    let mut watch = std::process::Command::new(&lab.env["KUBECTL"])
+        .envs(&lab.env)
+        .args([
+            "get",
+            "pods",
+            "--namespace",
+            "shop",
+            "--watch",
+            "--output-watch-events",
+            "--output",
+            "jsonpath={.object.metadata.resourceVersion}{\"\\n\"}",
+        ])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(watch.stdout.take().unwrap()).lines();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::new()));
+    let sink = std::sync::Arc::clone(&seen);
+    std::thread::spawn(move || {
+        for version in lines.map_while(Result::ok) {
+            sink.lock().unwrap().entry(version).or_insert(jiff::Timestamp::now());
+        }
+    });
+    for replicas in ["90", "3", "90", "3"] {
+        lab.kubectl(&["-n", "shop", "scale", "deployment/web", &format!("--replicas={replicas}")]);
+        std::thread::sleep(Duration::from_secs(6));
+    }
+    let _ = child.wait();
+    let _ = watch.kill();
+    let seen = seen.lock().unwrap();
+    let mut late: Vec<i64> = events(&drill.newest())
+        .iter()
+        .filter_map(|e| match &e.event {
+            Kind::PodSeen { resource_version, .. } => Some((e.at, seen.get(resource_version)?)),
+            _ => None,
+        })
+        .map(|(journal, raw)| journal.duration_since(*raw).as_millis() as i64)
+        .collect();
+    late.sort_unstable();
+    let at = |share: f64| late[((late.len() - 1) as f64 * share) as usize];
+    eprintln!(
+        "events {}: median {} ms, 99 % {} ms, most {} ms later than a raw watch",
+        late.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+    assert!(late.len() >= 500, "only {} events", late.len());
+    assert!(at(0.5) <= 20 && at(0.99) <= 250);
+}

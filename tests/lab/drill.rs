@@ -6,7 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use drillmaster::{event::{Event, Kind}, journal};
+use drillmaster::{
+    event::{Event, Kind},
+    journal,
+};
 use serde_json::Value;
 
 /// The binary under test.

@@ -26,7 +26,12 @@ impl Hollow {
     /// Up, with the shop ready. `flags` are those of `hollow/up`.
     pub fn up(flags: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("hollow").tempdir().unwrap();
-        let up = Command::new(scripts().join("hollow/up")).arg(dir.path()).args(["--nodes", "6"]).args(flags).output().unwrap();
+        let up = Command::new(scripts().join("hollow/up"))
+            .arg(dir.path())
+            .args(["--nodes", "6"])
+            .args(flags)
+            .output()
+            .unwrap();
         assert!(up.status.success(), "the lab does not come up: {}", String::from_utf8_lossy(&up.stderr));
         let mut env = read_env(&dir.path().join("env"));
         let responder = Responder::start(&env["KUBECTL"], &env["KUBECONFIG"]);
@@ -91,12 +96,27 @@ impl Hollow {
             nodes: list(&["get", "nodes", "-o", "json"])
                 .iter()
                 .map(|n| {
-                    let ready = n["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
-                    format!("{} ready={} unschedulable={} taints={}", n["metadata"]["name"], ready["status"], n["spec"]["unschedulable"], n["spec"]["taints"])
+                    let ready =
+                        n["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
+                    format!(
+                        "{} ready={} unschedulable={} taints={}",
+                        n["metadata"]["name"], ready["status"], n["spec"]["unschedulable"], n["spec"]["taints"]
+                    )
                 })
                 .collect(),
-            objects: list(&["-n", "shop", "get", "deployments,statefulsets,services,configmaps,poddisruptionbudgets,pods", "-o", "json"]),
-            namespaces: list(&["get", "namespaces", "-o", "json"]).iter().map(|n| n["metadata"]["name"].to_string()).filter(|n| !n.contains("drillmaster")).collect(),
+            objects: list(&[
+                "-n",
+                "shop",
+                "get",
+                "deployments,statefulsets,services,configmaps,poddisruptionbudgets,pods",
+                "-o",
+                "json",
+            ]),
+            namespaces: list(&["get", "namespaces", "-o", "json"])
+                .iter()
+                .map(|n| n["metadata"]["name"].to_string())
+                .filter(|n| !n.contains("drillmaster"))
+                .collect(),
         }
     }
 }
@@ -123,7 +143,10 @@ impl Picture {
             if self.nodes == now.nodes && self.namespaces == now.namespaces && differences.is_empty() {
                 return;
             }
-            said = format!("{:?}\n{:?}\n{:?} {:?}\n{differences:?}", self.nodes, now.nodes, self.namespaces, now.namespaces);
+            said = format!(
+                "{:?}\n{:?}\n{:?} {:?}\n{differences:?}",
+                self.nodes, now.nodes, self.namespaces, now.namespaces
+            );
             std::thread::sleep(std::time::Duration::from_millis(500));
         }
         panic!("the cluster is not as before: {said}");

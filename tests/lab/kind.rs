@@ -1,10 +1,6 @@
 //! Drills on a real kind cluster: three zones, six workers, volumes with content.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    process::Command,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 use drillmaster::event::Kind;
 
@@ -23,7 +19,8 @@ struct Lab {
 impl Lab {
     /// The cluster that `.ci/run` made, with the shop in it, whole.
     fn new() -> Self {
-        let cache = std::env::var("LAB_CACHE").map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/drill-lab"), PathBuf::from);
+        let cache = std::env::var("LAB_CACHE")
+            .map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/drill-lab"), PathBuf::from);
         let dir = tempfile::Builder::new().prefix("kind").tempdir().unwrap();
         // A copy: the run directory lies beside it and goes with it.
         let kubeconfig = dir.path().join("kubeconfig");
@@ -38,7 +35,12 @@ impl Lab {
     }
 
     fn kubectl(&self, args: &[&str]) -> String {
-        let out = Command::new(&self.kubectl).arg("kubectl").args(["--kubeconfig", &self.kubeconfig]).args(args).output().unwrap();
+        let out = Command::new(&self.kubectl)
+            .arg("kubectl")
+            .args(["--kubeconfig", &self.kubeconfig])
+            .args(args)
+            .output()
+            .unwrap();
         assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).trim().to_owned()
     }
@@ -57,7 +59,9 @@ impl Lab {
     /// Two megabytes of chance in every volume of the store.
     fn seed(&self) {
         for pod in ["orders-0", "orders-1", "orders-2"] {
-            let script = format!("head -c 2000000 /dev/urandom | curl -fsS -T - http://$(/usr/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf -n shop get pod {pod} -o jsonpath='{{.status.podIP}}'):8080/data/ledger");
+            let script = format!(
+                "head -c 2000000 /dev/urandom | curl -fsS -T - http://$(/usr/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf -n shop get pod {pod} -o jsonpath='{{.status.podIP}}'):8080/data/ledger"
+            );
             let out = Command::new("docker").args(["exec", "lab-control-plane", "sh", "-c", &script]).output().unwrap();
             assert!(out.status.success(), "seeding {pod}: {}", String::from_utf8_lossy(&out.stderr));
         }
@@ -102,7 +106,10 @@ fn d_killed_in_the_middle_and_recovered() {
     lab.seed();
     let mut child = lab.drill.start("zone-loss-and-restore", &["--no-reaper"]);
     wait_for("the namespace to be on its way out", 300, || {
-        happened(&lab.drill.newest(), |k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0 == "namespace lost/shop"))
+        happened(
+            &lab.drill.newest(),
+            |k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0 == "namespace lost/shop"),
+        )
     });
     child.kill().unwrap();
     child.wait().unwrap();

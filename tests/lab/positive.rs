@@ -45,12 +45,18 @@ fn passes(lab: &Hollow, scenario: &str, more: &[&str]) -> Ended {
 fn every_scenario_passes_with_least_rights() {
     let lab = Hollow::up(&["--fast"]);
     let ended = passes(&lab, "zone-loss-and-restore", &[]);
-    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("no containers"), "volumes are skipped for the stated reason");
+    assert!(
+        outcomes(&ended.dir, "volumes identical")[0].contains("no containers"),
+        "volumes are skipped for the stated reason"
+    );
     for scenario in ["zone-outage", "node-power-loss", "node-freeze", "namespace-loss-and-restore"] {
         passes(&lab, scenario, &[]);
     }
     let ended = passes(&lab, "rolling-drain", &[]);
-    let refused = events(&ended.dir).iter().filter(|e| matches!(e.event, Kind::EvictionAnswered { dry_run: false, code: 429, .. })).count();
+    let refused = events(&ended.dir)
+        .iter()
+        .filter(|e| matches!(e.event, Kind::EvictionAnswered { dry_run: false, code: 429, .. }))
+        .count();
     assert!(refused > 0, "no budget ever refused an eviction: the drain put nothing to the test");
     nightly(&lab);
     let ended = least(&lab, "restore-to-scratch").run("restore-to-scratch", &[]);
@@ -65,7 +71,14 @@ fn nightly(lab: &Hollow) {
         let out = Command::new(&lab.env["VELERO"]).envs(&lab.env).args(args).output().unwrap();
         assert!(out.status.success(), "velero {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     };
-    velero(&["schedule", "create", "nightly", "--schedule=0 2 * * *", "--include-namespaces=shop", "--snapshot-volumes=false"]);
+    velero(&[
+        "schedule",
+        "create",
+        "nightly",
+        "--schedule=0 2 * * *",
+        "--include-namespaces=shop",
+        "--snapshot-volumes=false",
+    ]);
     velero(&["backup", "create", "--from-schedule", "nightly", "--wait"]);
 }
 

@@ -56,7 +56,10 @@ impl Drop for Responder {
 fn watch(port: u16, backends: Backends, stop: Arc<AtomicBool>) {
     std::thread::spawn(move || {
         while !stop.load(Ordering::Relaxed) {
-            let slices = get(port, "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices?labelSelector=kubernetes.io/service-name=web");
+            let slices = get(
+                port,
+                "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices?labelSelector=kubernetes.io/service-name=web",
+            );
             let nodes = get(port, "/api/v1/nodes");
             if let (Some(slices), Some(nodes)) = (slices, nodes) {
                 *backends.lock().unwrap() = alive(&slices, &nodes);

@@ -1,0 +1,168 @@
+//! The arrow test: which room may use which. The table is the one of ARCHITECTURE.md.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// Room, and the rooms it may use besides `model`.
+const TABLE: [(&str, &[&str]); 15] = [
+    ("model", &[]),
+    ("event", &[]),
+    ("kubernetes", &[]),
+    ("scenario", &[]),
+    ("world", &[]),
+    ("inventory", &["world", "kubernetes"]),
+    ("journal", &["event"]),
+    ("readiness", &["inventory", "kubernetes", "scenario", "world"]),
+    ("plan", &["scenario", "inventory", "kubernetes", "readiness", "steps", "world"]),
+    ("steps", &["event", "world", "inventory", "kubernetes", "journal"]),
+    ("observe", &["event", "world", "kubernetes", "journal"]),
+    ("verdict", &["event", "journal", "kubernetes"]),
+    ("report", &["event", "journal", "verdict"]),
+    (
+        "engine",
+        &[
+            "plan",
+            "steps",
+            "observe",
+            "world",
+            "journal",
+            "event",
+            "inventory",
+            "readiness",
+            "scenario",
+            "kubernetes",
+            "verdict",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "engine",
+            "plan",
+            "steps",
+            "observe",
+            "world",
+            "journal",
+            "event",
+            "inventory",
+            "readiness",
+            "scenario",
+            "kubernetes",
+            "verdict",
+            "report",
+        ],
+    ),
+];
+
+fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut all = vec![];
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            all.push(path);
+        }
+    }
+    all
+}
+
+/// Rooms named after `crate::`, in `use` trees and in paths.
+fn used(text: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (i, _) in text.match_indices("crate::") {
+        let rest = &text[i + 7..];
+        if let Some(tree) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut start = true;
+            let mut word = String::new();
+            for c in tree.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => start = true,
+                    c if depth == 0 && start && (c.is_alphanumeric() || c == '_') => word.push(c),
+                    _ => {
+                        if !word.is_empty() {
+                            rooms.insert(std::mem::take(&mut word));
+                            start = false;
+                        }
+                    }
+                }
+            }
+            if !word.is_empty() {
+                rooms.insert(word);
+            }
+        } else {
+            rooms.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    rooms
+}
+
+#[test]
+fn arrows_point_as_the_table_says() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = vec![];
+    for (room, may) in TABLE {
+        for file in files(&src.join(room)) {
+            let text = fs::read_to_string(&file).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for target in used(code) {
+                let known = TABLE.iter().any(|(r, _)| *r == target);
+                if known && target != room && target != "model" && !may.contains(&target.as_str()) {
+                    wrong.push(format!("{}: {room} uses {target}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn kube_is_named_only_where_it_may_be() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for room in [
+        "model",
+        "scenario",
+        "plan",
+        "journal",
+        "verdict",
+        "report",
+        "event",
+        "kubernetes",
+        "readiness",
+        "steps",
+        "observe",
+    ] {
+        for file in files(&src.join(room)) {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(!text.contains("use kube::") && !text.contains(" kube::"), "{} names kube", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_select_is_biased_or_says_why_not() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in files(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        for (i, _) in text.match_indices("select! {") {
+            assert!(
+                text[i + 9..].trim_start().starts_with("biased;"),
+                "{}: a select! without `biased;` picks at random",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in files(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines = text.split("#[cfg(test)]").next().unwrap().lines().count();
+        assert!(lines <= 470, "{} has {lines} lines: one room, one job", file.display());
+    }
+}

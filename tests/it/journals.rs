@@ -1,0 +1,152 @@
+//! Journals that were cut, damaged, forged, or written by two at once.
+
+use std::sync::Arc;
+
+use drillmaster::{
+    event::{Actor, Kind},
+    journal::{Journal, JournalError, Recorder, RunDir, RunState, WriteError, read, read_str},
+    model::{FaultId, NodeTarget, Revert},
+};
+use jiff::Timestamp;
+
+fn header() -> Kind {
+    Kind::RunStarted {
+        format: "1.0".into(),
+        run_id: "r".into(),
+        tool: "t".into(),
+        scenario: "s".into(),
+        title: "t".into(),
+        scenario_hash: String::new(),
+        plan_hash: String::new(),
+        clusters: vec![],
+        operator: String::new(),
+        host: String::new(),
+        reach: std::collections::BTreeMap::new(),
+    }
+}
+
+fn fault(name: &str) -> Kind {
+    Kind::FaultIntended {
+        fault: FaultId(format!("drain/{name}")),
+        step: "drain".into(),
+        target: name.into(),
+        revert: Revert::Cordon {
+            node: NodeTarget { name: name.into(), uid: "u".into(), provider_id: String::new(), zone: "a".into() },
+            before: false,
+        },
+    }
+}
+
+fn reverted(name: &str) -> Kind {
+    Kind::FaultReverted { fault: FaultId(format!("drain/{name}")), evidence: "seen".into() }
+}
+
+fn recorder(dir: &RunDir) -> Recorder {
+    Recorder::new(Journal::create(dir).unwrap(), vec![], Arc::default(), || (1, Timestamp::UNIX_EPOCH))
+}
+
+fn written() -> (tempfile::TempDir, RunDir, String) {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = RunDir::create(temp.path(), "run").unwrap();
+    let recorder = recorder(&dir);
+    for kind in [header(), fault("a"), fault("b"), reverted("b")] {
+        recorder.record(kind).unwrap();
+    }
+    drop(recorder);
+    let text = std::fs::read_to_string(dir.journal()).unwrap();
+    (temp, dir, text)
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_still_knows_what_is_open() {
+    let (_temp, _dir, text) = written();
+    let ends: Vec<usize> = text.match_indices('\n').map(|(i, _)| i + 1).collect();
+    for cut in ends[0]..=text.len() {
+        let journal = read_str("j", &text[..cut]).unwrap();
+        let whole = ends.iter().filter(|e| **e <= cut).count();
+        assert_eq!(journal.events.len(), whole, "cut at {cut}");
+        assert_eq!(journal.torn, !ends.contains(&cut));
+        let open = RunState::of(&journal.events).unwrap().open().len();
+        assert_eq!(open, [0, 1, 2, 1][whole - 1], "cut at {cut}");
+    }
+}
+
+#[test]
+fn damage_is_named_by_its_line_and_nothing_is_guessed() {
+    let (_temp, _dir, text) = written();
+    let lines: Vec<&str> = text.lines().collect();
+    let says = |text: &str| read_str("j", text).unwrap_err().to_string();
+    let without_second = [lines[0], lines[2], lines[3], ""].join("\n");
+    assert!(says(&without_second).contains("j:2: event 2 where 1 was expected"));
+    let changed = text.replacen("drain/a", "drain/x", 1);
+    assert!(says(&changed).contains("j:3: the line before was changed"));
+    assert!(says("{\"not\": \"ours\"}\n").contains("j:1: this is not a journal line"));
+    assert!(says(&text.replacen("\"format\":\"1.0\"", "\"format\":\"2.0\"", 1)).contains("journal format 2.0"));
+    assert!(matches!(read_str("j", ""), Err(JournalError::Empty(_))));
+    let unknown = |must: bool| {
+        let line =
+            lines[1].replace("FaultIntended", "FaultImagined").replace("\"must\":true", &format!("\"must\":{must}"));
+        [lines[0], &line, ""].join("\n")
+    };
+    assert!(says(&unknown(true)).contains("must not be skipped"));
+    assert_eq!(read_str("j", &unknown(false)).unwrap().skipped, 1);
+}
+
+#[test]
+fn who_lost_the_wheel_cannot_write_and_its_late_lines_do_not_count() {
+    let (_temp, dir, _) = written();
+    std::fs::remove_file(dir.journal()).unwrap();
+    let first = recorder(&dir);
+    first.record(header()).unwrap();
+    first.record(fault("a")).unwrap();
+    // Another session fences it and goes on.
+    let journal = read(&dir.journal()).unwrap();
+    let second = Recorder::new(Journal::resume(&dir, &journal, None).unwrap(), journal.events, Arc::default(), || {
+        (2, Timestamp::UNIX_EPOCH)
+    });
+    second.record(Kind::SessionOpened { epoch: 2, actor: Actor::Reaper, pid: 1, why: String::new() }).unwrap();
+    assert!(matches!(first.record(fault("b")), Err(WriteError::Fenced { mine: 1, theirs: 2 })));
+    // A line that was on its way when the fence came.
+    let late = std::fs::read_to_string(dir.journal()).unwrap().lines().nth(1).unwrap().to_owned();
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().append(true).open(dir.journal()).unwrap();
+    writeln!(file, "{late}").unwrap();
+    second.record(reverted("a")).unwrap();
+    let journal = read(&dir.journal()).unwrap();
+    assert_eq!(journal.stray, 1);
+    assert!(RunState::of(&journal.events).unwrap().open().is_empty());
+}
+
+#[test]
+fn a_secret_never_reaches_the_disk_and_others_cannot_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let temp = tempfile::tempdir().unwrap();
+    let dir = RunDir::create(temp.path(), "run").unwrap();
+    let redactor = Arc::new(drillmaster::model::Redactor::default());
+    redactor.remember("token", drillmaster::model::Secret("hunter22".into()));
+    let recorder = Recorder::new(Journal::create(&dir).unwrap(), vec![], redactor, || (1, Timestamp::UNIX_EPOCH));
+    recorder.record(header()).unwrap();
+    recorder.record(Kind::Noted { text: "Bearer hunter22".into() }).unwrap();
+    let text = std::fs::read_to_string(dir.journal()).unwrap();
+    assert!(!text.contains("hunter22") && text.contains("Bearer ***"));
+    assert!(read_str("j", &text).is_ok(), "the chain is over what was written");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&dir.0), mode(&dir.journal())), (0o700, 0o600));
+}
+
+#[test]
+fn a_run_that_is_alive_is_not_recovered() {
+    let (_temp, dir, _) = written();
+    std::fs::remove_file(dir.journal()).unwrap();
+    let alive = recorder(&dir);
+    alive.record(header()).unwrap();
+    let refused = drillmaster::journal::Lock::take(&dir.file("lock")).unwrap_err().to_string();
+    assert!(refused.contains("the run is still going on"), "{refused}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
+        let _ = read_str("j", &String::from_utf8_lossy(&bytes));
+    }
+}

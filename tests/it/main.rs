@@ -1,0 +1,14 @@
+//! One integration binary: the house's own rules, golden files, hostile input.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first surprise and runs the program"
+)]
+
+mod arrows;
+mod bad_input;
+mod golden;
+mod journals;
+mod plans;
+mod reports;
+mod scenarios;

@@ -1,0 +1,173 @@
+//! Plans, made purely: what is shown, what is refused, what the hash covers.
+
+use std::{collections::BTreeMap, path::Path};
+
+use drillmaster::{
+    inventory::{Inventory, Read},
+    kubernetes::objects::{Budget, Named, Node, Pod, Workload},
+    model::{Bindings, ClusterIdentity, ExecHost, NodeHostSpec, Plan},
+    plan::{Request, build, rbac, show},
+    scenario::{Loaded, Sources, load},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::golden;
+
+fn of<T: DeserializeOwned>(values: Vec<Value>) -> Read<T> {
+    Read::Seen(values.into_iter().map(|v| serde_json::from_value(v).unwrap()).collect())
+}
+
+fn node(name: &str, zone: &str) -> Value {
+    json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "labels": {"topology.kubernetes.io/zone": zone}},
+           "status": {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"cpu": "8", "memory": "32Gi", "pods": "110"}}})
+}
+
+fn pod(name: &str, owner: (&str, &str), node: &str, app: &str) -> Value {
+    json!({"metadata": {"name": name, "namespace": "shop", "uid": format!("uid-{name}"), "labels": {"app": app, "pod-template-hash": "x1"},
+                        "ownerReferences": [{"kind": owner.0, "name": owner.1, "controller": true}]},
+           "spec": {"nodeName": node, "containers": [], "tolerations": [{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}]},
+           "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}})
+}
+
+pub fn inventory() -> Inventory {
+    let zones = ["a", "b", "c"];
+    let nodes = zones.iter().flat_map(|z| [node(&format!("node-{z}-0"), z), node(&format!("node-{z}-1"), z)]).collect();
+    let mut pods = vec![];
+    for (i, z) in zones.iter().enumerate() {
+        pods.push(pod(&format!("web-x1-{i}"), ("ReplicaSet", "web-x1"), &format!("node-{z}-0"), "web"));
+        pods.push(pod(&format!("orders-{i}"), ("StatefulSet", "orders"), &format!("node-{z}-1"), "orders"));
+    }
+    let workload = |kind: &str, name: &str| json!({"kind": kind, "metadata": {"name": name, "namespace": "shop", "uid": format!("uid-{name}")}, "spec": {"replicas": 3}, "status": {"readyReplicas": 3}});
+    let budget = |name: &str| json!({"metadata": {"name": name, "namespace": "shop"}, "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": name}}}});
+    Inventory {
+        identity: ClusterIdentity {
+            name: "cluster".into(),
+            context: "lab".into(),
+            uid: "11111111-2222".into(),
+            server: "https://127.0.0.1:6443".into(),
+            version: "v1.37.2".into(),
+            flavour: "other".into(),
+        },
+        nodes: of::<Node>(nodes),
+        pods: of::<Pod>(pods),
+        workloads: of::<Workload>(vec![workload("Deployment", "web"), workload("StatefulSet", "orders")]),
+        budgets: of::<Budget>(vec![budget("web"), budget("orders")]),
+        claims: of(vec![]),
+        volumes: of(vec![]),
+        namespaces: of::<Named>(vec![json!({"metadata": {"name": "shop", "uid": "uid-shop"}})]),
+        scope: BTreeMap::from([("shop".into(), "uid-shop".into())]),
+    }
+}
+
+pub fn bindings() -> Bindings {
+    let words = |s: &str| s.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    Bindings {
+        values: BTreeMap::from([
+            ("storefront".into(), json!("http://shop.example/healthz")),
+            ("volumes".into(), json!("none")),
+        ]),
+        node_host: Some(NodeHostSpec::Exec(Box::new(ExecHost {
+            state: words("power state {node}"),
+            running: "on".into(),
+            off: "off".into(),
+            paused: None,
+            kill: words("power off {node}"),
+            stop: words("power shutdown {node}"),
+            pause: vec![],
+            start: words("power on {node}"),
+            unpause: vec![],
+        }))),
+        prometheus: Some("http://prometheus.example".into()),
+        alertmanager: vec!["http://alertmanager.example".into()],
+        ..Bindings::default()
+    }
+}
+
+fn loaded(name: &str, set: &[(&str, &str)]) -> Loaded {
+    let sources = Sources {
+        set: set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        bindings: bindings(),
+        lenient: false,
+    };
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml")), &sources)
+        .unwrap_or_else(|p| panic!("{p}"))
+}
+
+fn planned(loaded: &Loaded, inventory: &Inventory, bindings: &Bindings) -> Result<Plan, Vec<String>> {
+    build(&Request { loaded, inventory, bindings, machines: &BTreeMap::new(), run: "20260101t000000000-x" })
+}
+
+pub fn plan(name: &str) -> Plan {
+    planned(&loaded(name, &[]), &inventory(), &bindings()).unwrap_or_else(|w| panic!("{w:?}"))
+}
+
+#[test]
+fn what_a_person_reads_before_a_drill() {
+    let mut plan = plan("zone-loss-and-restore");
+    // The files' own hashes change with every word in them.
+    plan.scenario_hash.clear();
+    plan.hash = "…".into();
+    golden::check("plan.txt", &show(&plan));
+    let manifests: Vec<String> =
+        rbac(&plan, "drillmaster").iter().map(|m| serde_json::to_string_pretty(m).unwrap()).collect();
+    golden::check("rbac.txt", &(manifests.join("\n---\n") + "\n"));
+}
+
+#[test]
+fn the_same_input_gives_the_same_hash_and_another_target_another() {
+    let one = plan("zone-outage");
+    assert_eq!(one.hash, plan("zone-outage").hash);
+    let mut replaced = inventory();
+    if let Read::Seen(nodes) = &mut replaced.nodes {
+        nodes[0].metadata.uid = "another".into();
+    }
+    let other = planned(&loaded("zone-outage", &[]), &replaced, &bindings()).unwrap();
+    assert_ne!(one.hash, other.hash, "a node that was replaced is another target");
+}
+
+#[test]
+fn what_cannot_be_planned_is_refused_with_its_reason() {
+    let says = |name: &str, set: &[(&str, &str)], change: &dyn Fn(&mut Inventory, &mut Bindings)| {
+        let (mut inventory, mut bindings) = (inventory(), bindings());
+        change(&mut inventory, &mut bindings);
+        planned(&loaded(name, set), &inventory, &bindings).unwrap_err().join("\n")
+    };
+    let nothing = |_: &mut Inventory, _: &mut Bindings| {};
+    assert!(
+        says("zone-outage", &[("zone", "z")], &nothing).contains("zone `z` has no worker; zones with nodes: a, b, c")
+    );
+    assert!(says("zone-outage", &[("namespace", "shoop")], &nothing).contains("there is no namespace `shoop`"));
+    let no_web = |i: &mut Inventory, _: &mut Bindings| {
+        if let Read::Seen(w) = &mut i.workloads {
+            w.retain(|w| w.metadata.name != "web");
+        }
+    };
+    assert!(says("zone-outage", &[], &no_web).contains("has deployment/web"));
+    assert!(says("zone-outage", &[], &|_, b| b.node_host = None).contains("no node host"));
+    assert!(says("zone-outage", &[], &|_, b| b.prometheus = None).contains("the bindings name no `prometheus`"));
+    let few = |i: &mut Inventory, _: &mut Bindings| {
+        if let Read::Seen(n) = &mut i.nodes {
+            n.retain(|n| n.zone() != "c");
+        }
+    };
+    assert!(says("zone-outage", &[], &few).contains("the limit is 34%"));
+    let forbidden = |i: &mut Inventory, _: &mut Bindings| i.nodes = Read::Unknown("403 Forbidden".into());
+    assert!(says("zone-outage", &[], &forbidden).contains("403 Forbidden"), "a 403 is not an empty list");
+    let claim = |i: &mut Inventory, _: &mut Bindings| {
+        i.claims = of(vec![json!({"metadata": {"name": "ledger", "namespace": "shop"}, "spec": {"volumeName": "v"}})]);
+    };
+    assert!(says("namespace-loss-and-restore", &[], &claim).contains("their content would be lost"));
+    let platform = |i: &mut Inventory, _: &mut Bindings| {
+        if let Read::Seen(pods) = &mut i.pods {
+            let mut other: Pod =
+                serde_json::from_value(pod("billing-1", ("ReplicaSet", "billing-x1"), "node-a-0", "billing")).unwrap();
+            other.metadata.namespace = "billing".into();
+            pods.push(other);
+        }
+    };
+    assert!(
+        says("zone-outage", &[], &platform)
+            .contains("would take pods of billing with it: billing-1. Add `billing` to `collateral`")
+    );
+}

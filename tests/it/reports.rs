@@ -1,0 +1,302 @@
+//! Reports: what is said of a run, and that hostile names in it are inert.
+
+use drillmaster::{
+    event::{Event, Kind, PodView, ProbeRun},
+    model::{Exit, FaultId, NodeHow, Outcome, Revert},
+    report, verdict,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{golden, plans};
+
+struct Tape(Vec<Event>);
+
+impl Tape {
+    fn at(&mut self, seconds: f64, kind: Kind) -> &mut Self {
+        let t_us = (seconds * 1e6) as u64;
+        self.0.push(Event {
+            seq: self.0.len() as u64,
+            at: Timestamp::UNIX_EPOCH + SignedDuration::from_micros(t_us as i64),
+            t_us,
+            epoch: 1,
+            prev: String::new(),
+            must: kind.must(),
+            event: kind,
+        });
+        self
+    }
+}
+
+fn probe(from: f64, to: f64, n: u32, ok: bool) -> Kind {
+    let (from_us, to_us) = ((from * 1e6) as u64, (to * 1e6) as u64);
+    Kind::ProbeSegment {
+        probe: "storefront".into(),
+        file: String::new(),
+        sha256: String::new(),
+        from_us,
+        to_us,
+        n,
+        failed: if ok { 0 } else { n },
+        max_ms: 5,
+        late: 0,
+        runs: vec![ProbeRun { from_us, to_us, n, ok, error: if ok { String::new() } else { "no connection".into() } }],
+    }
+}
+
+fn pod(name: &str, node: &str, ready: bool) -> Kind {
+    Kind::PodSeen {
+        pod: PodView {
+            namespace: "shop".into(),
+            name: name.into(),
+            uid: format!("uid-{name}"),
+            owner: "deployment/web".into(),
+            node: node.into(),
+            phase: "Running".into(),
+            ready,
+            terminating: false,
+            disruption: String::new(),
+        },
+        resource_version: String::new(),
+    }
+}
+
+fn node(name: &str, zone: &str, ready: &str) -> Kind {
+    Kind::NodeSeen {
+        node: name.into(),
+        uid: format!("uid-{name}"),
+        zone: zone.into(),
+        ready: ready.into(),
+        unschedulable: false,
+        taints: vec![],
+        resource_version: String::new(),
+    }
+}
+
+fn alert(source: &str, node: &str, state: &str) -> Kind {
+    let labels = [("alertname", "NodeNotReady"), ("node", node)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    if state.is_empty() {
+        return Kind::AlertGone { source: source.into(), name: "NodeNotReady".into(), labels };
+    }
+    Kind::AlertSeen {
+        source: source.into(),
+        name: "NodeNotReady".into(),
+        labels,
+        state: state.into(),
+        since: None,
+        receivers: vec!["oncall".into()],
+        suppressed_by: vec![],
+    }
+}
+
+/// A zone outage as it goes well; `evil` is a name that wants to be more.
+fn outage(evil: &str) -> Tape {
+    let mut plan = plans::plan("zone-outage");
+    plan.title = format!("A zone loses power {evil}");
+    plan.hash = "…".into();
+    plan.scenario_hash = "…".into();
+    let mut tape = Tape(vec![]);
+    tape.at(
+        0.0,
+        Kind::RunStarted {
+            format: "1.0".into(),
+            run_id: "20260101t000000000-zone-outage".into(),
+            tool: "drillmaster 0.1.0".into(),
+            scenario: "zone-outage".into(),
+            title: plan.title.clone(),
+            scenario_hash: "…".into(),
+            plan_hash: "…".into(),
+            clusters: vec![plan.cluster.clone()],
+            operator: "ops".into(),
+            host: "laptop".into(),
+            reach: Default::default(),
+        },
+    )
+    .at(0.0, Kind::PlanFrozen { plan: Box::new(plan.clone()) });
+    for n in ["a-0", "a-1", "b-0", "b-1", "c-0", "c-1"] {
+        tape.at(0.1, node(&format!("node-{n}"), &n[..1], "True"));
+    }
+    for (i, n) in ["node-a-0", "node-b-0", "node-c-0"].iter().enumerate() {
+        tape.at(0.2, pod(&format!("web-{i}"), n, true));
+    }
+    tape.at(0.2, probe(0.0, 5.0, 21, true)).at(5.0, Kind::Armed { unwind_deadline_us: 0 });
+    tape.at(
+        5.0,
+        Kind::StepStarted { step: "outage".into(), verb: "killZone".into(), does: evil.into(), expected_us: None },
+    );
+    for target in &plan.steps[0].nodes {
+        let fault = FaultId(format!("outage/{}", target.name));
+        let revert = Revert::NodePower {
+            node: target.clone(),
+            host: "exec".into(),
+            machine: target.name.clone(),
+            how: NodeHow::Kill,
+            addresses: Default::default(),
+            command: vec!["power".into(), "on".into(), target.name.clone()],
+        };
+        tape.at(
+            5.1,
+            Kind::FaultIntended {
+                fault: fault.clone(),
+                step: "outage".into(),
+                target: format!("node {}", target.name),
+                revert,
+            },
+        );
+        tape.at(5.2, Kind::FaultApplied { fault, sent_us: 5_100_000, acknowledged_us: 5_200_000 });
+    }
+    tape.at(5.2, Kind::StepFinished { step: "outage".into(), ok: true, detail: format!("killed {evil}") });
+    tape.at(6.0, probe(5.5, 50.0, 40, false));
+    for n in ["node-a-0", "node-a-1"] {
+        tape.at(50.0, node(n, "a", "Unknown"));
+        tape.at(55.0, alert("prometheus", n, "firing")).at(56.0, alert("alertmanager-0", n, "active"));
+    }
+    for (pod, budget) in [("web-1", "web"), ("web-2", "web")] {
+        tape.at(
+            52.0,
+            Kind::EvictionAnswered {
+                step: "outage".into(),
+                namespace: "shop".into(),
+                pod: pod.into(),
+                owner: "deployment/web".into(),
+                dry_run: true,
+                code: 429,
+                reason: "DisruptionBudget".into(),
+                message: String::new(),
+                expected: "refused".into(),
+                budget: budget.into(),
+            },
+        );
+    }
+    tape.at(58.0, probe(50.5, 62.0, 40, true))
+        .at(60.0, pod("web-0", "node-a-0", false))
+        .at(60.5, pod("web-3", "node-b-1", true));
+    for target in &plan.steps[0].nodes {
+        tape.at(70.0, node(&target.name, "a", "True"));
+        tape.at(
+            70.5,
+            Kind::FaultReverted { fault: FaultId(format!("outage/{}", target.name)), evidence: "node is Ready".into() },
+        );
+        tape.at(75.0, alert("prometheus", &target.name, "")).at(76.0, alert("alertmanager-0", &target.name, ""));
+    }
+    tape.at(77.0, probe(62.25, 77.0, 59, true));
+    tape
+}
+
+fn ended(mut tape: Tape) -> Vec<Event> {
+    let verdict = verdict::judge(&tape.0);
+    let exit = verdict.exit();
+    tape.at(78.0, Kind::Judged { outcome: verdict.outcome, judgements: verdict.judgements });
+    tape.at(78.0, Kind::RunEnded { exit, detail: exit.meaning().into() });
+    tape.0
+}
+
+#[test]
+fn the_report_of_a_good_drill() {
+    let events = ended(outage(""));
+    let story = report::tell(&events);
+    assert_eq!((story.outcome, story.exit), (Some(Outcome::Pass), Some(Exit::Passed)), "{:#?}", story.judgements);
+    golden::check("report.md", &report::markdown(&story));
+    golden::check("summary.txt", &report::summary(&story, false));
+    let junit = report::junit(&story);
+    golden::check("junit.xml", &junit);
+    let lines: Vec<String> = events.iter().filter_map(report::line).collect();
+    golden::check("progress.txt", &(lines.join("\n") + "\n"));
+    let schema = report::schema();
+    let json: serde_json::Value = serde_json::from_str(&report::json(&story)).unwrap();
+    for required in schema["required"].as_array().unwrap() {
+        assert!(json.get(required.as_str().unwrap()).is_some(), "{required}");
+    }
+}
+
+#[test]
+fn hostile_names_are_inert_everywhere() {
+    let evil = "<script>alert(1)</script>\u{1b}[2J|`rm`\n# heading \"'&";
+    let events = ended(outage(evil));
+    let story = report::tell(&events);
+    let html = report::html(&story, &events);
+    assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
+    assert!(!html.contains("http://") || !html.contains("src="), "nothing is loaded from elsewhere");
+    let markdown = report::markdown(&story);
+    assert!(!markdown.contains("<script>") && !markdown.contains("\n# heading"));
+    assert!(!report::junit(&story).contains('\u{1b}'));
+    for line in events.iter().filter_map(report::line) {
+        assert!(!line.contains('\u{1b}'), "{line:?} drives the terminal");
+    }
+    assert!(!report::summary(&story, false).contains('\u{1b}'));
+}
+
+fn outcome(events: &[Event], word: &str) -> (Outcome, String) {
+    let verdict = verdict::judge(events);
+    let found = verdict.judgements.iter().find(|j| j.expectation.contains(word)).unwrap();
+    (found.outcome, found.because.clone())
+}
+
+fn without(tape: Tape, drop: impl Fn(&Kind) -> bool) -> Vec<Event> {
+    tape.0.into_iter().filter(|e| !drop(&e.event)).collect()
+}
+
+#[test]
+fn what_was_not_seen_is_never_a_pass() {
+    let no_alert =
+        without(outage(""), |k| matches!(k, Kind::AlertSeen { source, .. } if source.starts_with("alertmanager")));
+    assert_eq!(
+        outcome(&no_alert, "alert").0,
+        Outcome::Inconclusive,
+        "nobody looked long enough to know that it never came"
+    );
+    let no_answers = without(outage(""), |k| matches!(k, Kind::EvictionAnswered { .. }));
+    assert_eq!(outcome(&no_answers, "budget").0, Outcome::Inconclusive);
+    let no_samples = without(outage(""), |k| matches!(k, Kind::ProbeSegment { from_us, .. } if *from_us > 5_000_000));
+    assert_eq!(outcome(&no_samples, "storefront").0, Outcome::Inconclusive, "a probe that fell silent proves nothing");
+    let no_fault = without(outage(""), |k| {
+        matches!(k, Kind::FaultIntended { .. } | Kind::FaultApplied { .. } | Kind::FaultReverted { .. })
+    });
+    for j in verdict::judge(&no_fault).judgements {
+        assert_ne!(j.outcome, Outcome::Pass, "{}", j.expectation);
+    }
+    let mut blind = outage("");
+    blind.at(77.5, Kind::ContactRegained { cluster: "cluster".into(), blind_from_us: 20_000_000 });
+    assert_eq!(outcome(&blind.0, "never below").0, Outcome::Inconclusive, "no minimum over a blind interval");
+}
+
+#[test]
+fn a_run_that_was_picked_up_claims_nothing_that_nobody_saw() {
+    let mut tape = without(outage(""), |k| {
+        matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-0" && !pod.ready)
+            || matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3")
+    });
+    tape.retain(|e| e.t_us < 5_300_000 || matches!(e.event, Kind::FaultReverted { .. }));
+    for event in tape.iter_mut().filter(|e| matches!(e.event, Kind::FaultReverted { .. })) {
+        event.epoch = 2;
+    }
+    for j in verdict::judge(&tape).judgements {
+        assert!(j.outcome != Outcome::Pass || j.expectation.contains("budget"), "{}: {}", j.expectation, j.because);
+    }
+}
+
+#[test]
+fn what_was_seen_otherwise_is_a_fail() {
+    let mut swallowed = outage("");
+    swallowed.at(57.0, alert("alertmanager-0", "node-a-0", "suppressed"));
+    assert!(matches!(outcome(&swallowed.0, "alert"), (Outcome::Fail, why) if why.contains("swallowed")));
+    let no_replacement = without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3"));
+    let (outcome_of, why) = outcome(&no_replacement, "deployment/web has");
+    assert_eq!(outcome_of, Outcome::Fail, "{why}");
+    let mut allowed = outage("");
+    allowed.at(
+        53.0,
+        Kind::EvictionAnswered {
+            step: "outage".into(),
+            namespace: "shop".into(),
+            pod: "web-1".into(),
+            owner: "deployment/web".into(),
+            dry_run: true,
+            code: 201,
+            reason: String::new(),
+            message: String::new(),
+            expected: "refused".into(),
+            budget: "web".into(),
+        },
+    );
+    assert_eq!(outcome(&allowed.0, "budget").0, Outcome::Fail);
+}

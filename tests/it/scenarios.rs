@@ -1,0 +1,126 @@
+//! Scenario files: the shipped ones, the schemas, and what a mistake looks like.
+
+use std::{fs, path::Path};
+
+use drillmaster::{
+    report,
+    scenario::{Sources, bindings_schema, load, load_str, scenario_schema},
+};
+
+use super::golden;
+
+fn here(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn shipped_scenarios_have_no_problem_and_a_hypothesis() {
+    let mut count = 0;
+    for entry in fs::read_dir(here("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "yaml") {
+            let loaded =
+                load(&path, &Sources { lenient: true, ..Sources::default() }).unwrap_or_else(|p| panic!("{p}"));
+            assert!(loaded.scenario.hypothesis.split_whitespace().count() > 15, "{}", path.display());
+            assert!(loaded.text.starts_with("# yaml-language-server: $schema=scenario.schema.json"));
+            count += 1;
+        }
+    }
+    assert_eq!(count, 7);
+}
+
+#[test]
+fn schemas_are_current() {
+    for (name, schema) in [
+        ("scenarios/scenario.schema.json", scenario_schema()),
+        ("scenarios/bindings.schema.json", bindings_schema()),
+        ("docs/report.schema.json", report::schema()),
+    ] {
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(here(name), &text).unwrap();
+        }
+        assert_eq!(
+            fs::read_to_string(here(name)).unwrap_or_default(),
+            text,
+            "{name} is not current: `UPDATE_GOLDEN=1 cargo test`"
+        );
+    }
+}
+
+const WRONG: &str = r#"apiVersion: drillmaster.dev/v2
+kind: Scenario
+metadata: {name: Zone Outage, title: Everything that can be wrong}
+hypothesis: Every mistake is told at once.
+vars: {zone: a, rto: 8m}
+scope: {namespaces: [shop], critical: [pod/web]}
+probes:
+  - {name: storefront, http: {url: "http://shop"}, every: 250}
+  - {name: storefront, tcp: "shop:http"}
+steps:
+  - name: outage
+    killZone: {zone: "${zon}", how: explode}
+  - name: outage
+    kilNodes: {nodes: [a]}
+  - name: lost
+    deleteNamespace: {name: other, coveredBy: snapshot}
+  - name: heal it
+    heal: {fault: outrage}
+  - name: wait
+    wait: {until: recovered, of: [shopfront]}
+expect:
+  - service: {probe: storefont, rto: 8 minutes}
+  - replica: {workload: deployment/web, ready: 3, within: 5m}
+"#;
+
+#[test]
+fn every_mistake_at_once_with_its_place() {
+    let shape = load_str("wrong.yaml", WRONG, &Sources::default()).unwrap_err();
+    golden::check("lint-shape.txt", &shape.render(false));
+    // With the shape mended, the mistakes of sense come out, all of them too.
+    let sense = WRONG
+        .replace("${zon}", "${zone}")
+        .replace("explode", "kill")
+        .replace("pod/web", "deployment/web")
+        .replace("every: 250", "every: 250ms")
+        .replace("kilNodes", "killNodes")
+        .replace("{nodes: [a]}", "{nodes: [a], how: kill}")
+        .replace("8 minutes", "8m")
+        .replace("replica:", "replicas:");
+    let sense = load_str("wrong.yaml", &sense, &Sources::default()).unwrap_err();
+    golden::check("lint-sense.txt", &sense.render(false));
+}
+
+#[test]
+fn yaml_that_is_none_and_yaml_that_is_too_much() {
+    for (text, says) in [
+        ("", "the file is empty"),
+        ("a: [1, 2", "this is not YAML"),
+        ("a: 1\na: 2\n", "`a` is given twice"),
+        ("a: &x 1\nb: *x\n", "aliases are not used"),
+        ("a: !!int 1\n", "tags are not used"),
+        ("\u{0}", "YAML"),
+        ("- just\n- a list\n", "cannot be a list"),
+    ] {
+        let problems = load_str("odd.yaml", text, &Sources::default()).unwrap_err().to_string();
+        assert!(problems.contains(says), "{text:?} says {problems}");
+    }
+}
+
+#[test]
+fn a_secret_is_given_by_reference_only() {
+    let text = fs::read_to_string(here("scenarios/zone-outage.yaml"))
+        .unwrap()
+        .replace("vars: {zone: a,", "vars: {token: {secret: {env: TOKEN}}, zone: a,");
+    let sources = |set: &str| Sources {
+        set: set.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).into_iter().collect(),
+        lenient: true,
+        ..Sources::default()
+    };
+    let loaded = load_str("s.yaml", &text, &sources("")).unwrap();
+    assert!(loaded.secrets.contains_key("token"));
+    let refused = load_str("s.yaml", &text, &sources("token=hunter22")).unwrap_err().to_string();
+    assert!(refused.contains("cannot be given on the command line") && !refused.contains("hunter22"));
+    let unknown = load_str("s.yaml", &text, &sources("zome=b")).unwrap_err().to_string();
+    assert!(unknown.contains("did you mean `zone`?"), "{unknown}");
+}
