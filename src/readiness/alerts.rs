@@ -138,7 +138,11 @@ fn silenced(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
         let silences = match answer {
             Ok(silences) => silences,
             Err(why) => {
-                return Finding::unknown("alerts-not-silenced", why.clone(), "Alertmanager must be reachable from here");
+                return Finding::unknown(
+                    "alerts-not-silenced",
+                    why.clone(),
+                    "Alertmanager must be reachable from here",
+                );
             }
         };
         for alert in expected.iter().filter(|a| !a.suppressed) {

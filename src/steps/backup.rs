@@ -18,7 +18,7 @@ use crate::{
     world::{VolumeInfo, is_terminal},
 };
 
-pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>, step: &str) -> Result<PlannedStep, String> {
     for namespace in &spec.namespaces {
         if !input.namespaces.contains(namespace) {
             return Err(format!("namespace `{namespace}` is not in scope"));
@@ -28,7 +28,7 @@ pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>) -> Result<PlannedSt
     planned.acts.push(act(
         format!(
             "create Backup {} (namespaces {}, volumes {:?}, ttl {})",
-            backup_name(input.run, "STEP"),
+            backup_name(input.run, step),
             spec.namespaces.join(", "),
             spec.volumes,
             spec.ttl

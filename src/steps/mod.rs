@@ -33,7 +33,7 @@ use crate::{
 pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
     let verb = step.verb().ok_or_else(|| format!("step `{}` has no verb", step.name))?;
     let mut planned = match &verb {
-        Verb::Backup(spec) => backup::plan(spec, input),
+        Verb::Backup(spec) => backup::plan(spec, input, &step.name.0),
         Verb::Restore(spec) => restore::plan(spec, input, so_far),
         Verb::KillNodes(spec) => power::plan_nodes(spec, input),
         Verb::KillZone(spec) => power::plan_zone(spec, input),

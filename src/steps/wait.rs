@@ -25,7 +25,12 @@ pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> R
             return Err(format!("namespace {namespace} has no {workload}"));
         }
         // Waiting for what cannot come back before the nodes do would only burn time.
-        let dark: Vec<&str> = so_far.iter().flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
+        let dark: Vec<&str> = so_far
+            .iter()
+            .filter(|s| s.verb.starts_with("kill"))
+            .flat_map(|s| &s.nodes)
+            .map(|n| n.name.as_str())
+            .collect();
         let stuck = input.inventory.pods.get().unwrap_or_default().iter().any(|p| {
             workload.kind == "statefulset"
                 && p.metadata.namespace == namespace
