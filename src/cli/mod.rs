@@ -94,9 +94,11 @@ fn block(command: impl Future<Output = Done>) -> Done {
         .block_on(command)
 }
 
-#[expect(clippy::print_stderr, reason = "talk goes to standard error")]
+/// Talk to standard error. A terminal that is gone, or a full disk behind it, is
+/// no reason to fail.
 fn say(text: &str) {
-    eprintln!("{text}");
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Data to standard output. A reader that has gone away is no error.

@@ -86,7 +86,7 @@ pub(super) fn deadline(tasks: &mut JoinSet<()>, plan: &Plan, wakes: &Wakes) {
 /// Aborts when a service is down for too long, or cannot be evaluated for as long
 /// (correctness 74).
 pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: &[AbortSpec], wakes: &Wakes) {
-    for abort in aborts.to_vec() {
+    for abort in aborts.iter().cloned() {
         let (recorder, wakes) = (Arc::clone(recorder), wakes.clone());
         tasks.spawn(async move {
             let limit = abort.down_for.micros();

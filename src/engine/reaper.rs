@@ -2,7 +2,13 @@
 //! runner. It waits for the runner's lock to fall free (the kernel's proof of
 //! death) or for its heartbeat to stop (frozen), and then undoes what is open.
 
-use std::{io, os::unix::fs::OpenOptionsExt, path::Path, process::Stdio, time::Duration};
+use std::{
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -71,7 +77,7 @@ fn frozen(dir: &RunDir, clock: &Clock, after: Duration) -> bool {
     beat.is_some_and(|beat| clock.wall().duration_since(beat).unsigned_abs() > after)
 }
 
-#[expect(clippy::print_stderr, reason = "its standard error is reaper.log")]
+/// Its standard error is reaper.log.
 fn say(clock: &Clock, text: &str) {
-    eprintln!("{} {text}", clock.wall());
+    let _ = writeln!(io::stderr(), "{} {text}", clock.wall());
 }

@@ -102,10 +102,10 @@ pub async fn recover(
     let (Some(plan), Some(header)) = (plan, journal.events.first().map(|e| e.event.clone())) else {
         return Ok(Exit::Passed);
     };
-    if state.open().is_empty() {
-        if let Some(exit) = state.ended {
-            return Ok(exit);
-        }
+    if state.open().is_empty()
+        && let Some(exit) = state.ended
+    {
+        return Ok(exit);
     }
     let Kind::RunStarted { run_id, reach, operator, .. } = header else { return Ok(Exit::Passed) };
     let lock = match lock {

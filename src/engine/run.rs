@@ -311,10 +311,10 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     if let Err(error) = recorder.record(armed) {
         return end(recorder, Exit::Refused, &format!("the journal cannot be written: {error}"));
     }
-    if options.reaper {
-        if let Err(error) = spawn_reaper(&begun.dir, options.frozen_after) {
-            return end(recorder, Exit::Refused, &format!("the reaper cannot be started: {error}"));
-        }
+    if options.reaper
+        && let Err(error) = spawn_reaper(&begun.dir, options.frozen_after)
+    {
+        return end(recorder, Exit::Refused, &format!("the reaper cannot be started: {error}"));
     }
     guard::deadline(tasks, &context.plan, wakes);
     guard::aborts(tasks, recorder, &loaded.scenario.abort, wakes);

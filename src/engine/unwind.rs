@@ -119,11 +119,10 @@ async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
             context.recorder.observe(Kind::RevertStarted { fault: fault.id.clone(), attempt: 0 });
             let own = context.for_step(fault);
             let _ = steps::begin_revert(&own, &fault.revert).await;
-            if !fault.revert.is_destructive() {
-                if let Ok(Ok(closing)) = tokio::time::timeout(Duration::from_secs(3), steps::revert(&own, fault)).await
-                {
-                    let _ = own.close(&fault.id, closing).await;
-                }
+            if !fault.revert.is_destructive()
+                && let Ok(Ok(closing)) = tokio::time::timeout(Duration::from_secs(3), steps::revert(&own, fault)).await
+            {
+                let _ = own.close(&fault.id, closing).await;
             }
         }
     };

@@ -68,11 +68,12 @@ pub fn normalise(object: &Value) -> Value {
     for pointer in dropped {
         remove(&mut object, pointer);
     }
-    if kind == "Service" && text(&object, "/spec/clusterIP") != "None" {
-        if let Some(ports) = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut) {
-            for port in ports.iter_mut().filter_map(Value::as_object_mut) {
-                port.remove("nodePort");
-            }
+    if kind == "Service"
+        && text(&object, "/spec/clusterIP") != "None"
+        && let Some(ports) = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut)
+    {
+        for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+            port.remove("nodePort");
         }
     }
     object
@@ -145,10 +146,10 @@ fn drop_keys(meta: &mut Map<String, Value>, field: &str, drop: impl Fn(&str) -> 
 }
 
 fn remove(object: &mut Value, pointer: &str) {
-    if let Some((parent, key)) = pointer.rsplit_once('/') {
-        if let Some(map) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
-            map.remove(key);
-        }
+    if let Some((parent, key)) = pointer.rsplit_once('/')
+        && let Some(map) = object.pointer_mut(parent).and_then(Value::as_object_mut)
+    {
+        map.remove(key);
     }
 }
 

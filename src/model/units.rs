@@ -59,7 +59,7 @@ impl fmt::Display for Dur {
         if ms == 0 {
             return f.write_str("0s");
         }
-        if ms % 1000 != 0 {
+        if !ms.is_multiple_of(1000) {
             return if ms < 1000 { write!(f, "{ms}ms") } else { write!(f, "{}.{}s", ms / 1000, ms % 1000 / 100) };
         }
         let s = ms / 1000;

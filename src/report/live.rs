@@ -1,7 +1,11 @@
 //! The run as it happens, on standard error: one plain line for each event, and
 //! on a terminal a few status lines below them.
 
-use std::{io::IsTerminal, sync::Arc, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -73,7 +77,6 @@ impl Screen {
         Self { display, bars, step: String::new(), waiting: String::new() }
     }
 
-    #[expect(clippy::print_stdout, reason = "--output json: the journal is the data")]
     fn show(&mut self, event: &Event) {
         match &event.event {
             Kind::StepStarted { step, verb, .. } => {
@@ -85,18 +88,18 @@ impl Screen {
         }
         if self.display == Display::Json {
             if let Ok(text) = serde_json::to_string(event) {
-                println!("{text}");
+                let _ = writeln!(std::io::stdout(), "{text}");
             }
         } else if let Some(text) = line(event).filter(|_| self.display == Display::Human) {
             self.note(&text);
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "the live log is talk, not data")]
     fn note(&self, text: &str) {
         match &self.bars {
             Some((multi, _)) => drop(multi.println(text)),
-            None if self.display == Display::Human => eprintln!("{text}"),
+            // A log that cannot be written must not end the drill.
+            None if self.display == Display::Human => drop(writeln!(std::io::stderr(), "{text}")),
             None => {}
         }
     }

@@ -98,10 +98,11 @@ impl Lint<'_> {
             if probe.every.0.is_zero() {
                 self.say(&["probes", &index, "every"], "a probe cannot be sent every 0s", "250ms is usual");
             }
-            if let Some(tcp) = &probe.tcp {
-                if !tcp.contains("${") && tcp.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-                    self.say(&["probes", &index, "tcp"], format!("`{tcp}` is not HOST:PORT"), "");
-                }
+            if let Some(tcp) = &probe.tcp
+                && !tcp.contains("${")
+                && tcp.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err())
+            {
+                self.say(&["probes", &index, "tcp"], format!("`{tcp}` is not HOST:PORT"), "");
             }
         }
     }

@@ -75,10 +75,10 @@ impl<'a> Checker<'a> {
     fn format(&mut self, node: &Node, value: &Value, schema: &Value, name: &str) {
         let (Some(text), Some(format)) = (value.as_str(), schema.get("format").and_then(Value::as_str)) else {
             let minimum = schema.get("minimum").and_then(Value::as_f64);
-            if let (Some(n), Some(least)) = (value.as_f64(), minimum) {
-                if n < least {
-                    self.complain(&node.at, format!("{name} is {n}"), format!("the least is {least}"));
-                }
+            if let (Some(n), Some(least)) = (value.as_f64(), minimum)
+                && n < least
+            {
+                self.complain(&node.at, format!("{name} is {n}"), format!("the least is {least}"));
             }
             return;
         };

@@ -52,28 +52,28 @@ fn declare(
     values: &mut Values,
     problems: &mut Vec<Problem>,
 ) {
-    if let Data::Map(entries) = &node.data {
-        if entries.iter().any(|(k, _, _)| k == "secret") {
-            let reference = node.get("secret").map(Node::value).unwrap_or_default();
-            match serde_json::from_value::<SecretRef>(reference) {
-                Ok(secret) if set.is_none() => {
-                    values.secrets.insert(name.to_owned(), secret);
-                }
-                Ok(_) => problems.push(problem(
-                    file,
-                    at,
-                    format!("--set {name}: a secret cannot be given on the command line, where others can read it"),
-                    "give it by reference: secret: {env: NAME}, {file: PATH} or {exec: [PROGRAM, …]}",
-                )),
-                Err(error) => problems.push(problem(
-                    file,
-                    &node.at,
-                    format!("`{name}` is not a reference to a secret: {error}"),
-                    "write secret: {env: NAME}, secret: {file: PATH} or secret: {exec: [PROGRAM, ARGUMENT, …]}",
-                )),
+    if let Data::Map(entries) = &node.data
+        && entries.iter().any(|(k, _, _)| k == "secret")
+    {
+        let reference = node.get("secret").map(Node::value).unwrap_or_default();
+        match serde_json::from_value::<SecretRef>(reference) {
+            Ok(secret) if set.is_none() => {
+                values.secrets.insert(name.to_owned(), secret);
             }
-            return;
+            Ok(_) => problems.push(problem(
+                file,
+                at,
+                format!("--set {name}: a secret cannot be given on the command line, where others can read it"),
+                "give it by reference: secret: {env: NAME}, {file: PATH} or {exec: [PROGRAM, …]}",
+            )),
+            Err(error) => problems.push(problem(
+                file,
+                &node.at,
+                format!("`{name}` is not a reference to a secret: {error}"),
+                "write secret: {env: NAME}, secret: {file: PATH} or secret: {exec: [PROGRAM, ARGUMENT, …]}",
+            )),
         }
+        return;
     }
     let (type_, default) = match &node.data {
         Data::Map(_) => (

@@ -84,6 +84,8 @@ async fn read_claim(
 fn parse(log: &str) -> BTreeMap<String, String> {
     log.lines()
         .filter_map(|line| line.split_once("  "))
+        // Velero's own marks of a restore: it removes them with the next one.
+        .filter(|(_, file)| !file.starts_with("./.velero/"))
         .map(|(hash, file)| (file.to_owned(), hash.to_owned()))
         .collect()
 }

@@ -179,10 +179,8 @@ pub(super) async fn gone(
     let path = format!("/api/v1/namespaces/{namespace}");
     context
         .until(limit, &format!("namespace {namespace} to be gone"), async || {
-            if force {
-                if let Err(error) = pods::force_dead(context, namespace, None).await {
-                    return Look::NotYet(error.to_string());
-                }
+            if force && let Err(error) = pods::force_dead(context, namespace, None).await {
+                return Look::NotYet(error.to_string());
             }
             match context.world.kube.find_as::<Named>(&path).await {
                 Ok(None) => Look::Done(()),

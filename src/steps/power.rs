@@ -114,7 +114,7 @@ pub(super) async fn apply(context: &StepContext, how: NodeHow) -> Result<String,
     }
     // Docker hands out the lowest free address: the undo runs last in, first out,
     // so the highest address is written down first (correctness 27).
-    intended.sort_by(|a, b| octets(&b.1.addresses).cmp(&octets(&a.1.addresses)));
+    intended.sort_by_key(|(_, machine)| std::cmp::Reverse(octets(&machine.addresses)));
     let mut faults = vec![];
     for (target, machine) in &intended {
         let command = host.bring_back(&target.name, how).map_err(StepError::failed)?;
@@ -215,13 +215,13 @@ pub(super) async fn revert(context: &StepContext, revert: &Revert) -> Result<Clo
     if found.metadata.uid != node.uid {
         return Ok(Closing::Replaced(format!("{evidence}; the Node object was replaced (UID {})", found.metadata.uid)));
     }
-    if let Ok(machine) = host(context)?.machine(&node.name).await {
-        if machine.addresses != *addresses {
-            evidence = format!(
-                "{evidence}; its address is {:?}, it was {addresses:?}: the node took it over by itself",
-                machine.addresses
-            );
-        }
+    if let Ok(machine) = host(context)?.machine(&node.name).await
+        && machine.addresses != *addresses
+    {
+        evidence = format!(
+            "{evidence}; its address is {:?}, it was {addresses:?}: the node took it over by itself",
+            machine.addresses
+        );
     }
     Ok(Closing::Reverted(evidence))
 }

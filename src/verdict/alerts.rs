@@ -146,13 +146,10 @@ fn delivered(
         (None, true) => return Answer::new(Outcome::Fail, format!("{who} was meant to be suppressed and was not")),
         _ => {}
     }
-    if let Some(wanted) = &expected.receiver {
-        if !managers.iter().any(|a| a.receivers.contains(wanted)) {
-            return Answer::new(
-                Outcome::Fail,
-                format!("{who} goes to {}, not to {wanted}", received.receivers.join(", ")),
-            );
-        }
+    if let Some(wanted) = &expected.receiver
+        && !managers.iter().any(|a| a.receivers.contains(wanted))
+    {
+        return Answer::new(Outcome::Fail, format!("{who} goes to {}, not to {wanted}", received.receivers.join(", ")));
     }
     Answer::new(Outcome::Pass, format!("{who}: received {after:.1} s after the fault"))
 }

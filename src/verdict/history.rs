@@ -192,10 +192,10 @@ impl History {
             }
             _ => {}
         }
-        if let Kind::SourceRegained { source, .. } = &event.event {
-            if let Some(list) = self.source_blind.get_mut(source) {
-                list.retain(|(_, to)| *to != u64::MAX);
-            }
+        if let Kind::SourceRegained { source, .. } = &event.event
+            && let Some(list) = self.source_blind.get_mut(source)
+        {
+            list.retain(|(_, to)| *to != u64::MAX);
         }
     }
 

@@ -62,10 +62,10 @@ pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u
         to_us: Some(end),
         uncertainty_us: Some(error_us),
     };
-    decide(expected, &outage, t0, deadline, now_us).with(evidence)
+    decide(expected, &outage, (t0, end), deadline, now_us).with(evidence)
 }
 
-fn decide(expected: &ServiceExpectation, outage: &Outage, t0: u64, deadline: u64, now_us: u64) -> Answer {
+fn decide(expected: &ServiceExpectation, outage: &Outage, (t0, end): (u64, u64), deadline: u64, now_us: u64) -> Answer {
     let probe = &expected.probe;
     if let Some((from, to)) = outage.gap {
         return Answer::new(
@@ -92,6 +92,15 @@ fn decide(expected: &ServiceExpectation, outage: &Outage, t0: u64, deadline: u64
             }
         }
         None if now_us < deadline => Answer::open(format!("{probe} is down since {:.1} s", last.from_us as f64 / 1e6)),
+        // The next fault, or an interruption, came before its time was over.
+        None if end < deadline => Answer::new(
+            Outcome::Inconclusive,
+            format!(
+                "{probe} was down for the {:.1} s that could be seen, objective {}",
+                (end - t0) as f64 / 1e6,
+                expected.rto
+            ),
+        ),
         None => Answer::new(
             Outcome::Fail,
             format!("{probe} was still down when this fault's time was over, objective {}", expected.rto),
@@ -105,10 +114,11 @@ fn outage(spec: &ProbeSpec, runs: &[ProbeRun], t0: u64, end: u64) -> Outage {
     let patience = spec.every.micros() * 4 + spec.timeout.micros() + 2_000_000;
     let mut last = None;
     for run in runs.iter().filter(|r| r.from_us <= end) {
-        if let Some(previous) = last {
-            if run.from_us > t0 && run.from_us.saturating_sub(previous) > patience {
-                outage.gap.get_or_insert((previous, run.from_us));
-            }
+        if let Some(previous) = last
+            && run.from_us > t0
+            && run.from_us.saturating_sub(previous) > patience
+        {
+            outage.gap.get_or_insert((previous, run.from_us));
         }
         last = Some(run.to_us);
         let ended = state.take(run, &spec.up);

@@ -77,6 +77,8 @@ impl RunRecord {
             body["apiVersion"] = "coordination.k8s.io/v1".into();
             body["kind"] = "Lease".into();
             body["metadata"]["name"] = "drill".into();
+            // A null in a new object would become an empty annotation.
+            body["metadata"]["annotations"] = json!({ EPOCH: epoch.to_string() });
             return match self.kube.send(&ApiCall::create(LEASE, body)).await {
                 Err(error) if error.code() == Some(409) => Err(LeaseError::Held("another".into())),
                 other => Ok(other.map(drop)?),

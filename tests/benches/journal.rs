@@ -27,7 +27,7 @@ fn pod(i: usize) -> Kind {
             owner: "deployment/web".into(),
             node: format!("node-{}", i % 10),
             phase: "Running".into(),
-            ready: i % 3 == 0,
+            ready: i.is_multiple_of(3),
             terminating: false,
             disruption: String::new(),
         },

@@ -178,7 +178,7 @@ fn velero_killed_during_backup_and_restore() {
         let before = lab.picture();
         let drill = admin(&lab);
         let last = drill.newest();
-        let mut child = drill.start("namespace-loss-and-restore", &[]);
+        let mut child = drill.start("namespace-loss-and-restore", &["--set", "patience=40s"]);
         wait_for(step, 90, || {
             drill.newest() != last
                 && happened(
@@ -235,40 +235,41 @@ fn the_run_directory_is_read_only_or_fills_up() {
 #[test]
 #[ignore = "needs the hollow lab"]
 fn events_reach_the_journal_at_once() {
-    use std::io::BufRead;
+    use drillmaster::world::{Reach, WatchEvent, connect};
     let lab = Hollow::up(&["--fast", "--no-velero"]);
     let drill = admin(&lab);
-    let mut child = drill.start("zone-outage", &[]);
-    wait_for("the baseline", 60, || happened(&drill.newest(), |k| matches!(k, Kind::Armed { .. })));
-    let mut watch = std::process::Command::new(&lab.env["KUBECTL"])
-        .envs(&lab.env)
-        .args([
-            "get",
-            "pods",
-            "--namespace",
-            "shop",
-            "--watch",
-            "--output-watch-events",
-            "--output",
-            "jsonpath={.object.metadata.resourceVersion}{\"\\n\"}",
-        ])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = std::io::BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut child = drill.start("../tests/lab/watching", &[]);
+    wait_for("the drill to look on", 60, || {
+        happened(&drill.newest(), |k| matches!(k, Kind::StepStarted { step, .. } if step.0 == "looking on"))
+    });
     let seen = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::new()));
     let sink = std::sync::Arc::clone(&seen);
+    let reach =
+        Reach { context: "hollow".into(), kubeconfig: Some(lab.env["KUBECONFIG"].clone().into()), in_cluster: false };
     std::thread::spawn(move || {
-        for version in lines.map_while(Result::ok) {
-            sink.lock().unwrap().entry(version).or_insert(jiff::Timestamp::now());
-        }
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (kube, _) = connect(&reach).await.unwrap();
+            let path = "/api/v1/namespaces/shop/pods";
+            let (_, mut version) = kube.list(path).await.unwrap();
+            loop {
+                let mut lines = kube.watch(path, &version).await.unwrap();
+                while let Ok(Some(event)) = lines.next().await {
+                    let now = jiff::Timestamp::now();
+                    if let WatchEvent::Changed(object) = event {
+                        version = object["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+                        sink.lock().unwrap().entry(version.clone()).or_insert(now);
+                    }
+                }
+            }
+        });
     });
-    for replicas in ["90", "3", "90", "3"] {
+    for replicas in ["150", "3", "150", "3"] {
         lab.kubectl(&["-n", "shop", "scale", "deployment/web", &format!("--replicas={replicas}")]);
-        std::thread::sleep(Duration::from_secs(6));
+        std::thread::sleep(Duration::from_secs(9));
     }
     let _ = child.wait();
-    let _ = watch.kill();
     let seen = seen.lock().unwrap();
     let mut late: Vec<i64> = events(&drill.newest())
         .iter()

@@ -104,3 +104,35 @@ fn zone_outage_on_default_clocks() {
     assert_eq!(ended.code, 0, "{}", ended.said);
     before.same(&lab);
 }
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn steps_that_no_shipped_scenario_uses() {
+    let mut lab = Hollow::up(&["--fast", "--no-velero"]);
+    let before = lab.picture();
+    let marker = lab.dir.path().join("marker");
+    lab.env.insert("DRILL_WORD".into(), "hunter22".into());
+    let bind = lab.dir.path().join("all-steps-bind.yaml");
+    let tcp = lab.responder.storefront.trim_start_matches("http://").trim_end_matches("/healthz").to_owned();
+    let text = std::fs::read_to_string("scenarios/bindings/hollow.yaml").unwrap();
+    let values = format!("values:\n  tcp: \"{tcp}\"\n  hook: \"{}\"\n", lab.responder.webhook);
+    std::fs::write(&bind, text.replace("values:\n", &values)).unwrap();
+    let mut drill = Drill::new(&lab.env, "hollow", bind.to_str().unwrap(), &lab.env["KUBECONFIG"]);
+    let set = format!("marker={}", marker.display());
+    let ended = drill.run("../tests/lab/all-steps", &["--set", &set, "--approve", "may we"]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    assert!(!marker.exists(), "the undo of exec ran");
+    let journal = std::fs::read_to_string(ended.dir.join("journal.jsonl")).unwrap();
+    assert!(!journal.contains("hunter22"), "the secret was used and written nowhere");
+    let force = |k: &Kind| matches!(k, Kind::FaultApplied { fault, .. } if fault.0.starts_with("by force/shop/orders"));
+    assert!(events(&ended.dir).iter().any(|e| force(&e.event)), "a pod that hung was deleted by force");
+    assert!(lab.responder.messages.lock().unwrap().iter().any(|m| m.contains("all-steps begins")));
+    before.same(&lab);
+    // Nobody approves: the declared default refuses, and nothing is touched.
+    lab.spread();
+    drill.runs = drill.runs.with_file_name("refused");
+    let ended = drill.run("../tests/lab/all-steps", &["--set", &set]);
+    assert_eq!(ended.code, 1, "{}", ended.said);
+    assert!(ended.said.contains("the declared default"));
+    before.same(&lab);
+}

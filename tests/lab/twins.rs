@@ -64,6 +64,8 @@ fn a_replica_never_becomes_ready() {
     let lab = Hollow::up(&["--fast", "--no-velero"]);
     let set = lab.kubectl(&["-n", "shop", "get", "rs", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}"]);
     let never = r#"{"spec":{"template":{"metadata":{"annotations":{"lab/ready":"never"}}}}}"#;
+    // Paused, the Deployment leaves its ReplicaSet's template alone.
+    lab.kubectl(&["-n", "shop", "rollout", "pause", "deployment/web"]);
     lab.kubectl(&["-n", "shop", "patch", "rs", &set, "--type=merge", "-p", never]);
     let ended =
         admin(&lab).run("zone-outage", &["--set", "patience=25s", "--set", "within=20s", "--unwind-within", "2m"]);
