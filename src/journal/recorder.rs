@@ -144,10 +144,13 @@ impl Recorder {
         self.lock().journal.epoch()
     }
 
-    /// Brings observations to the disk.
+    /// Brings observations to the disk. The disk may take its time: nobody else
+    /// waits for it meanwhile.
     pub fn sync(&self) {
-        let mut inner = self.lock();
-        if let Err(error) = inner.journal.sync() {
+        let Some(file) = self.lock().journal.unsynced() else { return };
+        if let Err(source) = file.sync_data() {
+            let mut inner = self.lock();
+            let error = inner.journal.poison(source);
             inner.broken.get_or_insert_with(|| error.to_string());
         }
     }

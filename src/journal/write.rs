@@ -6,6 +6,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -46,7 +47,7 @@ pub enum WriteError {
 #[derive(Debug)]
 pub struct Journal {
     dir: RunDir,
-    file: File,
+    file: Arc<File>,
     epoch: u64,
     seq: u64,
     prev: String,
@@ -75,7 +76,7 @@ impl Journal {
             journal.file.set_len(read.whole_bytes).map_err(|e| io_error(dir, e))?;
         } else {
             // A frozen writer may have left half a line: end it, so that ours stand alone.
-            (&journal.file).write_all(if read.torn { b"\n" } else { b"" }).map_err(|e| io_error(dir, e))?;
+            (&*journal.file).write_all(if read.torn { b"\n" } else { b"" }).map_err(|e| io_error(dir, e))?;
         }
         Ok(journal)
     }
@@ -97,7 +98,16 @@ impl Journal {
         if let Ok(parent) = File::open(&dir.0) {
             let _ = parent.sync_all();
         }
-        Ok(Self { dir: dir.clone(), file, epoch, seq, prev, unsynced: false, poisoned: false, _lock: lock })
+        Ok(Self {
+            dir: dir.clone(),
+            file: Arc::new(file),
+            epoch,
+            seq,
+            prev,
+            unsynced: false,
+            poisoned: false,
+            _lock: lock,
+        })
     }
 
     /// This session's epoch.
@@ -138,7 +148,7 @@ impl Journal {
             event: kind,
         };
         let line = clean(serde_json::to_string(&event).expect("events have string keys only"));
-        let written = self.file.write_all(format!("{line}\n").as_bytes());
+        let written = (&*self.file).write_all(format!("{line}\n").as_bytes());
         self.unsynced = true;
         let synced = written.and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
         if let Err(source) = synced {
@@ -152,16 +162,16 @@ impl Journal {
         Ok(serde_json::from_str(&line).unwrap_or(event))
     }
 
-    /// Brings observations to the disk; called every second.
-    pub fn sync(&mut self) -> Result<(), WriteError> {
-        if self.unsynced && !self.poisoned {
-            if let Err(source) = self.file.sync_data() {
-                self.poisoned = true;
-                return Err(io_error(&self.dir, source));
-            }
-            self.unsynced = false;
-        }
-        Ok(())
+    /// The file, if it holds observations that are not on the disk yet. The caller
+    /// syncs it without holding anybody up, and reports a failure to [`Journal::poison`].
+    pub(super) fn unsynced(&mut self) -> Option<Arc<File>> {
+        (std::mem::take(&mut self.unsynced) && !self.poisoned).then(|| Arc::clone(&self.file))
+    }
+
+    /// After a failed sync nobody knows what the disk holds.
+    pub(super) fn poison(&mut self, source: io::Error) -> WriteError {
+        self.poisoned = true;
+        io_error(&self.dir, source)
     }
 }
 

@@ -63,16 +63,10 @@ impl fmt::Display for Dur {
             return if ms < 1000 { write!(f, "{ms}ms") } else { write!(f, "{}.{}s", ms / 1000, ms % 1000 / 100) };
         }
         let s = ms / 1000;
-        for (unit, size) in [("h", 3600), ("m", 60), ("s", 1)] {
-            let count = match unit {
-                "h" => s / 3600,
-                "m" => s % 3600 / 60,
-                _ => s % 60,
-            };
+        for (unit, count) in [("h", s / 3600), ("m", s % 3600 / 60), ("s", s % 60)] {
             if count > 0 {
                 write!(f, "{count}{unit}")?;
             }
-            let _ = size;
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Screen {
         let terminal = display == Display::Human && std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
         let bars = terminal.then(|| {
             let multi = MultiProgress::new();
-            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             let lines = (0..5).map(|_| multi.add(ProgressBar::new_spinner().with_style(style.clone()))).collect();
             (multi, lines)
         });

@@ -10,6 +10,9 @@ use crate::{
     model::{AlertExpectation, Expectation, ForEach, PlannedStep, Revert, StepClass, WaitStep, WaitUntil, WorkloadRef},
 };
 
+/// A watch delivers within milliseconds; a second is plenty.
+const SETTLE_US: u64 = 1_000_000;
+
 pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
     let mut planned = draft(StepClass::Observe, "stops waiting");
     let what = match (spec.for_, spec.until) {
@@ -63,9 +66,11 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
     };
     context
         .until(limit, &what, async || {
+            // Asked before the state is locked: the recorder has one lock.
+            let now = context.recorder.now_us();
             let missing = context.recorder.with(|state| match spec.until {
                 Some(WaitUntil::Alerted) => missing_alerts(context, state),
-                _ => missing_recovery(context, state, spec, began),
+                _ => missing_recovery(context, state, spec, (began, now)),
             });
             if missing.is_empty() { Look::Done(()) } else { Look::NotYet(missing.join(", ")) }
         })
@@ -73,8 +78,12 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
     Ok(format!("{what}: after {:.1} s", (context.recorder.now_us() - began) as f64 / 1e6))
 }
 
-fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, began: u64) -> Vec<String> {
+fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (began, now): (u64, u64)) -> Vec<String> {
     let mut missing = vec![];
+    // What was seen before this wait began may be from before the last step.
+    if now < began + SETTLE_US {
+        missing.push("looking".to_owned());
+    }
     if state.blind_since.is_some() {
         missing.push("the API server is out of sight".to_owned());
     }

@@ -279,7 +279,12 @@ fn what_was_seen_otherwise_is_a_fail() {
     let mut swallowed = outage("");
     swallowed.at(57.0, alert("alertmanager-0", "node-a-0", "suppressed"));
     assert!(matches!(outcome(&swallowed.0, "alert"), (Outcome::Fail, why) if why.contains("swallowed")));
-    let no_replacement = without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3"));
+    let mut no_replacement = without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3"));
+    // Cut short, nothing is known; looked at for long enough, it failed.
+    assert_eq!(outcome(&no_replacement, "deployment/web has").0, Outcome::Inconclusive);
+    let mut late = no_replacement.last().unwrap().clone();
+    late.t_us = 600_000_000;
+    no_replacement.push(late);
     let (outcome_of, why) = outcome(&no_replacement, "deployment/web has");
     assert_eq!(outcome_of, Outcome::Fail, "{why}");
     let mut allowed = outage("");

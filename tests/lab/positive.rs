@@ -130,6 +130,7 @@ fn steps_that_no_shipped_scenario_uses() {
     before.same(&lab);
     // Nobody approves: the declared default refuses, and nothing is touched.
     lab.spread();
+    let before = lab.picture();
     drill.runs = drill.runs.with_file_name("refused");
     let ended = drill.run("../tests/lab/all-steps", &["--set", &set]);
     assert_eq!(ended.code, 1, "{}", ended.said);
