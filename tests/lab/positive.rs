@@ -137,3 +137,38 @@ fn steps_that_no_shipped_scenario_uses() {
     assert!(ended.said.contains("the declared default"));
     before.same(&lab);
 }
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn an_approved_plan_and_what_the_pre_flight_refuses() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    lab.spread();
+    let before = lab.picture();
+    let drill = Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"]);
+    let file = lab.dir.path().join("plan.json");
+    let file = file.to_str().unwrap();
+    let out = drill.command("plan", "zone-outage", &["--out", file]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let plan: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let hash = plan["hash"].as_str().unwrap();
+    let ended = drill.run("zone-outage", &["--plan", file]);
+    assert_eq!(ended.code, 2, "{}", ended.said);
+    assert!(ended.said.contains("not approved: give --approve"));
+    let ended = drill.run("zone-outage", &["--plan", file, "--approve", hash, "--set", "zone=b"]);
+    assert_eq!(ended.code, 2, "{}", ended.said);
+    assert!(ended.said.contains("the plan is not the one that was approved"));
+    let ended = drill.run("zone-outage", &["--plan", file, "--approve", hash]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    before.same(&lab);
+    // Without Velero, nothing that needs it begins.
+    let ended = drill.run("namespace-loss-and-restore", &[]);
+    assert_eq!(ended.code, 3, "{}", ended.said);
+    assert!(ended.said.contains("refused: velero-server"), "{}", ended.said);
+    // With the rights of another scenario, the missing ones are named.
+    lab.spread();
+    let before = lab.picture();
+    let ended = least(&lab, "zone-outage").run("rolling-drain", &[]);
+    assert_eq!(ended.code, 3, "{}", ended.said);
+    assert!(ended.said.contains("patch nodes"), "{}", ended.said);
+    before.same(&lab);
+}
