@@ -216,7 +216,7 @@ async fn take_over(context: &StepContext, dir: &RunDir, limit: Duration) -> Exit
     recorder.observe(Kind::RunWoken { why: Wake::Recovered, detail: "picked up by another session".into() });
     let left = unwind(context, &wakes, limit).await;
     tasks.shutdown().await;
-    let verdict = recorder.with_events(verdict::judge);
+    let verdict = verdict::judge(&recorder.events());
     // A run that was interrupted proves nothing that it had not proven before.
     let outcome = if verdict.outcome == Outcome::Pass { Outcome::Inconclusive } else { verdict.outcome };
     recorder.observe(Kind::Judged { outcome, judgements: verdict.judgements });

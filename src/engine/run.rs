@@ -352,7 +352,7 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
     let waiting = async {
         loop {
             let now = context.recorder.now_us();
-            let open = context.recorder.with_events(|events| verdict::undecided(events, now));
+            let open = verdict::undecided(&context.recorder.events(), now);
             if open.is_empty() {
                 return;
             }
@@ -373,7 +373,7 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
 
 async fn conclude(context: &StepContext, wakes: &Wakes, why: Wake, detail: &str, left: Left) -> Exit {
     let recorder = &context.recorder;
-    let verdict = recorder.with_events(verdict::judge);
+    let verdict = verdict::judge(&recorder.events());
     recorder.observe(Kind::Judged { outcome: verdict.outcome, judgements: verdict.judgements.clone() });
     let mut exit = verdict.exit();
     exit = match why {

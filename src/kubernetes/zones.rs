@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::model::ClocksSpec;
+
 /// The controller's clocks. They are flags of a process that a client cannot
 /// read: these are the defaults of Kubernetes unless the bindings say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,19 @@ pub struct Clocks {
 }
 
 impl Clocks {
+    /// What the place says, or else the defaults of a version.
+    pub fn of(told: Option<ClocksSpec>, version: &str) -> Self {
+        told.map_or_else(
+            || Self::of_version(version),
+            |c| Self {
+                grace: c.grace.0,
+                period: c.period.0,
+                renew: c.renew.0,
+                eviction_interval: c.eviction_interval.0,
+            },
+        )
+    }
+
     /// The defaults of a version: 40 s until 1.31, 50 s since 1.32 (correctness 11).
     pub fn of_version(version: &str) -> Self {
         let minor = version

@@ -6,21 +6,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     kubernetes::{Clocks, UNREACHABLE, ZoneState, detection, toleration_seconds, zone_state},
-    model::{Dur, NodeHow, PlannedStep, Prediction, Step},
-    steps::PlanInput,
+    model::{Dur, NodeHow, PlannedStep, Prediction},
+    steps::{PlanInput, how_of},
 };
 
 /// Predictions for every step that takes nodes away.
 pub(super) fn predict(steps: &[PlannedStep], input: &PlanInput<'_>) -> Vec<Prediction> {
-    let clocks = clocks(input);
+    let clocks = Clocks::of(input.bindings.clocks, &input.inventory.identity.version);
     steps.iter().filter(|s| s.verb.starts_with("kill")).flat_map(|step| power(step, input, &clocks)).collect()
-}
-
-fn clocks(input: &PlanInput<'_>) -> Clocks {
-    input.bindings.clocks.map_or_else(
-        || Clocks::of_version(&input.inventory.identity.version),
-        |c| Clocks { grace: c.grace.0, period: c.period.0, renew: c.renew.0, eviction_interval: c.eviction_interval.0 },
-    )
 }
 
 fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks) -> Vec<Prediction> {
@@ -30,7 +23,7 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks) -> Vec<Pred
     } else {
         "Kubernetes' defaults for this version"
     };
-    let graceful = is_stop(step);
+    let graceful = how_of(step) == Some(NodeHow::Stop);
     let because = if graceful {
         format!("an orderly stop may say goodbye at once; else grace period {}, {source}", Dur(clocks.grace))
     } else {
@@ -72,13 +65,6 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks) -> Vec<Pred
         });
     }
     all
-}
-
-fn is_stop(step: &PlannedStep) -> bool {
-    serde_json::from_value::<Step>(step.spec.clone())
-        .ok()
-        .and_then(|s| s.kill_zone.map(|k| k.how).or(s.kill_nodes.map(|k| k.how)))
-        == Some(NodeHow::Stop)
 }
 
 /// A zone that loses most of its nodes, but not all, stops evicting (correctness 13-15).

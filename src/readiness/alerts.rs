@@ -119,10 +119,7 @@ fn wrong_rule(case: &Case<'_>, alert: &AlertExpectation, rules: &[RuleInfo]) -> 
     if !rule.healthy {
         return Some(format!("rule {} fails: {}", rule.name, rule.last_error));
     }
-    let clocks = case.bindings.clocks.map_or_else(
-        || Clocks::of_version(&case.plan.cluster.version),
-        |c| Clocks { grace: c.grace.0, period: c.period.0, renew: c.renew.0, eviction_interval: c.eviction_interval.0 },
-    );
+    let clocks = Clocks::of(case.bindings.clocks, &case.plan.cluster.version);
     let nodes = alert.for_each == Some(ForEach::TargetNode);
     let detected = if nodes { detection(&clocks).0.as_secs_f64() } else { 0.0 };
     let soonest = detected + rule.for_seconds;

@@ -23,6 +23,7 @@ mod wait;
 pub use context::{Closing, Look, StepContext, StepError};
 pub use gate::Approvals;
 pub use planning::{Drafts, PlanInput};
+pub use pods::how_of;
 
 use crate::{
     journal::FaultRecord,

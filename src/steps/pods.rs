@@ -151,7 +151,7 @@ pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &Drafts) -> Result
 }
 
 /// How a planned step takes nodes away.
-pub(super) fn how_of(planned: &PlannedStep) -> Option<NodeHow> {
+pub fn how_of(planned: &PlannedStep) -> Option<NodeHow> {
     let step: Step = serde_json::from_value(planned.spec.clone()).ok()?;
     step.kill_zone.map(|k| k.how).or(step.kill_nodes.map(|k| k.how))
 }
