@@ -169,6 +169,12 @@ pub(super) struct RecoverArgs {
     /// From the run record in the cluster, without the run directory
     #[arg(long, conflicts_with = "dir")]
     pub from_cluster: bool,
+    /// Stand by: recover every run of this cluster that dies, until you are stopped
+    #[arg(long, conflicts_with_all = ["dir", "from_cluster"])]
+    pub watch: bool,
+    /// With --watch: a run whose Lease is not renewed for this long is dead
+    #[arg(long, value_name = "TIME", default_value = "30s", requires = "watch")]
+    pub dead_after: Dur,
     #[command(flatten)]
     pub place: PlaceArgs,
     /// Where run directories are
@@ -246,4 +252,7 @@ pub(super) struct RbacArgs {
     /// Name of the service account
     #[arg(long, default_value = "drillmaster")]
     pub account: String,
+    /// Add a Deployment of this image that stands by as the reaper (`recover --watch`)
+    #[arg(long, value_name = "IMAGE")]
+    pub reaper: Option<String>,
 }

@@ -8,7 +8,7 @@ use super::{
     say,
 };
 use crate::{
-    engine::{Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up},
+    engine::{Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up, stand_by},
     event::Actor,
     journal::{RunDir, RunState, read},
     model::Exit,
@@ -23,6 +23,10 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
         bindings: args.place.bind.clone(),
         unwind_within: Some(args.unwind_within.0),
     };
+    if args.watch {
+        let place = place::place(&args.place)?;
+        return Err(failure(&stand_by(&place, &args.runs_dir, args.dead_after.0, say).await));
+    }
     let dir = if args.from_cluster {
         let place = place::place(&args.place)?;
         let (kube, _) = connect(&place.reach).await.map_err(|e| Failure::of(Exit::Refused, &e))?;

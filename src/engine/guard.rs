@@ -62,13 +62,16 @@ pub(super) fn heartbeat(
     let (world, recorder, dir, wakes) = (Arc::clone(world), Arc::clone(recorder), dir.clone(), wakes.clone());
     tasks.spawn(async move {
         loop {
-            let (dir, beat, disk) = (dir.clone(), world.clock.wall().to_string(), Arc::clone(&recorder));
-            // A slow disk must not slow the watches.
-            let written = tokio::task::spawn_blocking(move || {
-                let _ = dir.write("heartbeat", beat.as_bytes());
-                disk.sync();
-            });
-            let _ = written.await;
+            // A rehearsal has no reaper, and nothing in it must outlive a crash.
+            if world.stage.is_none() {
+                let (dir, beat, disk) = (dir.clone(), world.clock.wall().to_string(), Arc::clone(&recorder));
+                // A slow disk must not slow the watches.
+                let written = tokio::task::spawn_blocking(move || {
+                    let _ = dir.write("heartbeat", beat.as_bytes());
+                    disk.sync();
+                });
+                let _ = written.await;
+            }
             if let Some(why) = recorder.broken() {
                 let fenced = why.contains("has taken over");
                 wakes.wake(if fenced { Wake::Fenced } else { Wake::JournalFailed }, why);

@@ -9,6 +9,7 @@ mod open;
 mod reaper;
 mod recover;
 mod run;
+mod standby;
 mod unwind;
 mod wake;
 
@@ -16,4 +17,5 @@ pub use open::{OpenError, Place, open};
 pub use reaper::{reap, spawn_reaper};
 pub use recover::{Overrides, RecoverError, from_cluster, recover};
 pub use run::{Begun, Options, PrepareError, Prepared, RunError, begin, prepare, run};
+pub use standby::{reaper_dies_with, stand_by};
 pub use wake::Wakes;

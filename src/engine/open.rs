@@ -70,6 +70,7 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
         http,
         bindings: place.bindings.clone(),
         clock,
+        stage: None,
         redactor: Arc::new(Redactor::default()),
     };
     Ok((world, machines))

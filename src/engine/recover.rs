@@ -119,7 +119,7 @@ pub async fn recover(
         .at
         .checked_sub(jiff::SignedDuration::from_micros(i64::try_from(first.t_us).unwrap_or(0)))
         .unwrap_or(first.at);
-    let (world, _) = open(&place, Clock::since(began)).await?;
+    let (world, _) = open(&place, Clock::start().since(began)).await?;
     if world.identity.uid != plan.cluster.uid {
         return Err(RecoverError::WrongCluster {
             context: place.reach.context,
@@ -285,6 +285,9 @@ pub async fn from_cluster(
     }
     if let Some(path) = bindings {
         how.insert("bindings".into(), path.display().to_string());
+    }
+    if reach.in_cluster {
+        how.insert("inCluster".into(), "true".into());
     }
     recorder.record(Kind::RunStarted {
         format: FORMAT.into(),

@@ -16,6 +16,7 @@ use super::{
     forward::forward,
     guard, open,
     reaper::spawn_reaper,
+    standby::reaper_dies_with,
     unwind::{Left, unwind},
 };
 use crate::{
@@ -274,6 +275,8 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     tasks.shutdown().await;
     if exit != Exit::Left {
         let _ = context.record.release().await;
+    } else if wakes.signals() > 1 {
+        let _ = context.record.leave().await;
     }
     exit
 }
@@ -315,6 +318,13 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
         && let Err(error) = spawn_reaper(&begun.dir, options.frozen_after)
     {
         return end(recorder, Exit::Refused, &format!("the reaper cannot be started: {error}"));
+    }
+    if let Some(place) = reaper_dies_with().filter(|_| options.reaper) {
+        let text = format!(
+            "this is {place}: the detached reaper ends with it. To be safe from that, stand by elsewhere with \
+             `drillmaster recover --watch --context NAME`, or in the cluster with `drillmaster rbac SCENARIO --reaper IMAGE`"
+        );
+        recorder.observe(Kind::Noted { text });
     }
     guard::deadline(tasks, &context.plan, wakes);
     guard::aborts(tasks, recorder, &loaded.scenario.abort, wakes);

@@ -81,6 +81,9 @@ pub struct ProbeRun {
     pub n: u32,
     /// Answered as expected.
     pub ok: bool,
+    /// Could not be asked from here: says nothing of the service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub error: String,

@@ -32,6 +32,13 @@ pub struct Stretch {
 impl ProbeState {
     /// Takes in samples with the same answer. Returns a stretch that just ended.
     pub fn take(&mut self, run: &ProbeRun, rule: &UpRule) -> Option<Stretch> {
+        if run.lost {
+            // Nobody could look: neither up nor down, and no streak goes on across it.
+            self.streak = 0;
+            self.streak_from = None;
+            self.up_since = None;
+            return None;
+        }
         self.last_us = self.last_us.max(run.to_us);
         self.samples += u64::from(run.n);
         if !run.ok {
@@ -59,7 +66,7 @@ mod tests {
     use crate::model::Dur;
 
     fn run(from_s: u64, to_s: u64, n: u32, ok: bool) -> ProbeRun {
-        ProbeRun { from_us: from_s * 1_000_000, to_us: to_s * 1_000_000, n, ok, error: String::new() }
+        ProbeRun { from_us: from_s * 1_000_000, to_us: to_s * 1_000_000, n, ok, lost: false, error: String::new() }
     }
 
     const RULE: UpRule = UpRule { successes: 4, over: Dur::secs(4) };
@@ -76,6 +83,18 @@ mod tests {
         let ended = probe.take(&run(24, 30, 7, true), &RULE);
         // It counts from the first failure to the first success of the streak that lasted.
         assert_eq!(ended, Some(Stretch { from_us: 11_000_000, to_us: Some(24_000_000) }));
+    }
+
+    #[test]
+    fn a_lost_vantage_point_is_neither_up_nor_down() {
+        let mut probe = ProbeState::default();
+        probe.take(&run(0, 10, 10, true), &RULE);
+        probe.take(&ProbeRun { lost: true, ..run(11, 20, 10, false) }, &RULE);
+        assert_eq!((probe.up_since, probe.down_since, probe.failures), (None, None, 0));
+        assert_eq!(probe.last_us, 10_000_000, "the last time that anything was known");
+        // Nothing was seen to fail, so nothing is seen to recover.
+        assert_eq!(probe.take(&run(21, 30, 10, true), &RULE), None);
+        assert_eq!(probe.up_since, Some(21_000_000));
     }
 
     proptest::proptest! {

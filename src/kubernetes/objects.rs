@@ -121,6 +121,21 @@ impl Node {
             .map_or("", String::as_str)
     }
 
+    /// `label=value` of the pool that it belongs to, by the labels of the providers
+    /// and autoscalers; empty where there is none.
+    pub fn pool(&self) -> String {
+        [
+            "karpenter.sh/nodepool",
+            "eks.amazonaws.com/nodegroup",
+            "cloud.google.com/gke-nodepool",
+            "kubernetes.azure.com/agentpool",
+            "cluster.x-k8s.io/deployment-name",
+        ]
+        .iter()
+        .find_map(|key| Some(format!("{key}={}", self.metadata.labels.get(*key)?)))
+        .unwrap_or_default()
+    }
+
     /// Whether it carries the control plane.
     pub fn is_control_plane(&self) -> bool {
         ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"]

@@ -59,4 +59,7 @@ pub struct ProbeSpec {
     pub timeout: Dur,
     /// When the service counts as up.
     pub up: UpRule,
+    /// `host:port` that is asked when a sample fails, to know whether we can still see anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vantage: Option<String>,
 }

@@ -16,6 +16,9 @@ pub struct NodeTarget {
     pub provider_id: String,
     /// Its failure domain.
     pub zone: String,
+    /// `label=value` of the pool that autoscaling would take a replacement from; empty where none is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pool: String,
 }
 
 /// An object of the API, by its path.

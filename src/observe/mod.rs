@@ -2,6 +2,7 @@
 //! nothing; the verdict reads them later. All of them say when they could not see.
 
 mod alerts;
+mod asker;
 mod contact;
 mod evictions;
 mod objects;
@@ -43,13 +44,15 @@ impl Observers {
         if plan.expect.iter().any(asks_evictions) {
             tasks.spawn(evictions::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
         }
-        tasks.spawn(host_load(Arc::clone(recorder)));
-        Self { tasks, probes: Probes::start(&plan.probes, recorder, samples) }
+        if world.stage.is_none() {
+            tasks.spawn(host_load(Arc::clone(recorder)));
+        }
+        Self { tasks, probes: Probes::start(&plan.probes, world.stage.as_ref(), recorder, samples) }
     }
 
     /// Stops all of them; probes close their last segments first.
     pub async fn stop(mut self) {
-        self.probes.stop();
+        self.probes.stop().await;
         self.tasks.shutdown().await;
     }
 }

@@ -16,11 +16,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
+use super::asker::{Asker, Miss};
 use crate::{
     event::{Kind, ProbeRun},
     journal::Recorder,
-    model::{ProbeKind, ProbeSpec},
-    world::Program,
+    model::ProbeSpec,
+    world::Stage,
 };
 
 /// A segment is closed after this long: what a crash can lose of the samples.
@@ -30,7 +31,13 @@ const SEGMENT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Probes {
     stop: watch::Sender<bool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    running: Running,
+}
+
+#[derive(Debug)]
+enum Running {
+    Thread(Option<std::thread::JoinHandle<()>>),
+    Task(tokio::task::JoinHandle<()>),
 }
 
 /// One sample, as it stands in the samples file.
@@ -39,6 +46,9 @@ struct Sample {
     sent_us: u64,
     took_us: u64,
     ok: bool,
+    /// Could not be asked from here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    lost: bool,
     #[serde(skip_serializing_if = "String::is_empty")]
     error: String,
     #[serde(skip)]
@@ -46,33 +56,59 @@ struct Sample {
 }
 
 impl Probes {
-    /// Starts all probes.
-    pub fn start(specs: &[ProbeSpec], recorder: &Arc<Recorder>, samples: &Path) -> Self {
+    /// Starts all probes. In a simulation they live on its clock, so on its runtime.
+    pub fn start(specs: &[ProbeSpec], stage: Option<&Stage>, recorder: &Arc<Recorder>, samples: &Path) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (specs, recorder, samples) = (specs.to_vec(), Arc::clone(recorder), samples.to_owned());
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let Ok(runtime) = runtime else { return };
-            runtime.block_on(async {
-                let probes =
-                    specs.into_iter().map(|spec| probe(spec, Arc::clone(&recorder), samples.clone(), stopped.clone()));
-                futures_util::future::join_all(probes).await;
-            });
-        });
-        Self { stop, thread: Some(thread) }
+        let all = all(specs.to_vec(), stage.cloned(), Arc::clone(recorder), samples.to_owned(), stopped);
+        let running = if stage.is_some() {
+            Running::Task(tokio::spawn(all))
+        } else {
+            Running::Thread(Some(std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let Ok(runtime) = runtime else { return };
+                runtime.block_on(all);
+            })))
+        };
+        Self { stop, running }
     }
 
     /// Ends them; the last segments are closed when this returns.
-    pub fn stop(&mut self) {
+    pub async fn stop(&mut self) {
         let _ = self.stop.send(true);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        match &mut self.running {
+            Running::Thread(thread) => {
+                if let Some(thread) = thread.take() {
+                    let _ = thread.join();
+                }
+            }
+            Running::Task(task) => {
+                let _ = task.await;
+            }
         }
     }
 }
 
-async fn probe(spec: ProbeSpec, recorder: Arc<Recorder>, samples: PathBuf, mut stopped: watch::Receiver<bool>) {
-    let asker = Asker::new(&spec);
+async fn all(
+    specs: Vec<ProbeSpec>,
+    stage: Option<Stage>,
+    recorder: Arc<Recorder>,
+    samples: PathBuf,
+    stopped: watch::Receiver<bool>,
+) {
+    let probes = specs
+        .into_iter()
+        .map(|spec| probe(spec, stage.clone(), Arc::clone(&recorder), samples.clone(), stopped.clone()));
+    futures_util::future::join_all(probes).await;
+}
+
+async fn probe(
+    spec: ProbeSpec,
+    stage: Option<Stage>,
+    recorder: Arc<Recorder>,
+    samples: PathBuf,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let asker = Asker::new(&spec, stage);
     let mut tick = tokio::time::interval(spec.every.0);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut waiting = FuturesOrdered::new();
@@ -87,7 +123,7 @@ async fn probe(spec: ProbeSpec, recorder: Arc<Recorder>, samples: PathBuf, mut s
                 let sent_us = recorder.now_us();
                 let late = expected_us > 0 && sent_us > expected_us + spec.every.micros() / 2;
                 expected_us = sent_us + spec.every.micros();
-                waiting.push_back(ask(&asker, spec.timeout.0, sent_us, late, &recorder));
+                waiting.push_back(sample(&asker, sent_us, late, &recorder));
             }
         }
         if recorder.now_us() - segment.began_us >= SEGMENT.as_micros() as u64 {
@@ -97,71 +133,15 @@ async fn probe(spec: ProbeSpec, recorder: Arc<Recorder>, samples: PathBuf, mut s
     segment.close(&recorder);
 }
 
-enum Asker {
-    Http(Box<reqwest::Client>, String, u16, String),
-    Tcp(String),
-    Exec(Program),
-}
-
-impl Asker {
-    fn new(spec: &ProbeSpec) -> Self {
-        match &spec.kind {
-            ProbeKind::Http { url, status, body } => {
-                // No connection is kept: keep-alive would hide a removed endpoint.
-                let client = reqwest::Client::builder()
-                    .pool_max_idle_per_host(0)
-                    .timeout(spec.timeout.0)
-                    .redirect(reqwest::redirect::Policy::none())
-                    .build()
-                    .expect("nothing in these settings can fail once a crypto provider is installed");
-                Self::Http(Box::new(client), url.clone(), *status, body.clone())
-            }
-            ProbeKind::Tcp { address } => Self::Tcp(address.clone()),
-            ProbeKind::Exec { argv } => Self::Exec(Program::new(argv.clone())),
-        }
-    }
-
-    async fn ask(&self, timeout: Duration) -> Result<(), String> {
-        match self {
-            Self::Http(client, url, status, body) => {
-                let answer = client.get(url).send().await.map_err(|e| short(&e))?;
-                let got = answer.status().as_u16();
-                let text = answer.text().await.map_err(|e| short(&e))?;
-                if got != *status {
-                    Err(format!("status {got}"))
-                } else if !text.contains(body.as_str()) {
-                    Err("another body".into())
-                } else {
-                    Ok(())
-                }
-            }
-            Self::Tcp(address) => {
-                tokio::net::TcpStream::connect(address).await.map(drop).map_err(|e| e.kind().to_string())
-            }
-            Self::Exec(program) => program.run(timeout).await.map(drop).map_err(|e| e.to_string()),
-        }
-    }
-}
-
-fn short(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        "timeout".into()
-    } else if error.is_connect() {
-        "no connection".into()
-    } else {
-        "broken answer".into()
-    }
-}
-
-async fn ask(asker: &Asker, timeout: Duration, sent_us: u64, late: bool, recorder: &Recorder) -> Sample {
-    let answer = tokio::time::timeout(timeout, asker.ask(timeout)).await.unwrap_or_else(|_| Err("timeout".into()));
-    Sample {
-        sent_us,
-        took_us: recorder.now_us() - sent_us,
-        ok: answer.is_ok(),
-        error: answer.err().unwrap_or_default(),
-        late,
-    }
+async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) -> Sample {
+    let answer = asker.ask().await;
+    let (lost, error) = match answer {
+        Ok(()) => (false, String::new()),
+        Err(Miss::Service(why)) => (false, why),
+        Err(Miss::Vantage(why)) => (true, why),
+    };
+    let ok = !lost && error.is_empty();
+    Sample { sent_us, took_us: recorder.now_us() - sent_us, ok, lost, error, late }
 }
 
 /// Samples on their way to the file, and their summary for the journal.
@@ -201,7 +181,7 @@ impl Segment {
         self.late += u32::from(sample.late);
         let flipped = self.runs.last().is_some_and(|last| last.ok != sample.ok);
         match self.runs.last_mut() {
-            Some(last) if last.ok == sample.ok && last.error == sample.error => {
+            Some(last) if last.ok == sample.ok && last.lost == sample.lost && last.error == sample.error => {
                 last.to_us = sample.sent_us;
                 last.n += 1;
             }
@@ -210,6 +190,7 @@ impl Segment {
                 to_us: sample.sent_us,
                 n: 1,
                 ok: sample.ok,
+                lost: sample.lost,
                 error: sample.error,
             }),
         }
@@ -237,7 +218,7 @@ impl Segment {
             from_us,
             to_us,
             n: self.runs.iter().map(|r| r.n).sum(),
-            failed: self.runs.iter().filter(|r| !r.ok).map(|r| r.n).sum(),
+            failed: self.runs.iter().filter(|r| !r.ok && !r.lost).map(|r| r.n).sum(),
             max_ms: self.max_us / 1000,
             late: self.late,
             runs: std::mem::take(&mut self.runs),

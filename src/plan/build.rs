@@ -159,5 +159,12 @@ fn probe(entry: &ProbeEntry) -> ProbeSpec {
     } else {
         ProbeKind::Exec { argv: entry.exec.clone().unwrap_or_default() }
     };
-    ProbeSpec { name: entry.name.clone(), kind, every: entry.every, timeout: entry.timeout, up: entry.up }
+    ProbeSpec {
+        name: entry.name.clone(),
+        kind,
+        every: entry.every,
+        timeout: entry.timeout,
+        up: entry.up,
+        vantage: entry.vantage.clone(),
+    }
 }

@@ -11,5 +11,5 @@ mod show;
 
 pub use build::{Request, build};
 pub use hash::hash;
-pub use permissions::rbac;
+pub use permissions::{rbac, reaper};
 pub use show::show;

@@ -141,27 +141,63 @@ fn readers(rights: &mut Rights, namespace: &str) {
     rights.add("", "pods/log", namespace, &["get"]);
 }
 
-/// Manifests that grant exactly these rights to a service account. The objects of
-/// a namespace that the drill deletes go with it, and come back only with the
-/// restore: so its rights are cluster roles, bound outside of it.
+/// Manifests that grant exactly these rights to a service account: in each
+/// namespace only what is needed there. The objects of a namespace that the drill
+/// deletes go with it, and come back only with the restore: for such a namespace
+/// the rights are cluster-wide.
 pub fn rbac(plan: &crate::model::Plan, account: &str) -> Vec<Value> {
-    let mut rules: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    let mut places: BTreeMap<&str, BTreeMap<(&str, &str), BTreeSet<&str>>> = BTreeMap::new();
     for p in &plan.permissions {
-        rules.entry((p.group.clone(), p.resource.clone())).or_default().insert(p.verb.clone());
+        let lost = plan
+            .steps
+            .iter()
+            .filter(|s| s.verb == "deleteNamespace")
+            .flat_map(|s| &s.objects)
+            .any(|o| o.path.ends_with(&format!("/{}", p.namespace)));
+        let place = if lost { "" } else { p.namespace.as_str() };
+        places.entry(place).or_default().entry((&p.group, &p.resource)).or_default().insert(&p.verb);
     }
-    let rules: Vec<Value> = rules
-        .into_iter()
-        .map(|((group, resource), verbs)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs}))
-        .collect();
-    let name = format!("drillmaster-{}", plan.scenario);
     let labels = json!({"app.kubernetes.io/managed-by": "drillmaster"});
-    vec![
+    let mut manifests = vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE,
             "labels": {"app.kubernetes.io/managed-by": "drillmaster", "velero.io/exclude-from-backup": "true"}}}),
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": NAMESPACE, "labels": labels}}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name, "labels": labels}, "rules": rules}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name, "labels": labels},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+    ];
+    let name = format!("drillmaster-{}", plan.scenario);
+    for (place, rules) in places {
+        let rules: Vec<Value> = rules
+            .into_iter()
+            .map(|((group, resource), verbs)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs}))
+            .collect();
+        let mut metadata = json!({"name": name, "labels": labels});
+        let role = if place.is_empty() { "ClusterRole" } else { "Role" };
+        if !place.is_empty() {
+            metadata["namespace"] = place.into();
+        }
+        manifests.push(
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": role, "metadata": metadata, "rules": rules}),
+        );
+        manifests.push(
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": format!("{role}Binding"), "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]}),
-    ]
+        );
+    }
+    manifests
+}
+
+/// The reaper as a Deployment, for runs whose own detached one would die with their job.
+pub fn reaper(image: &str, account: &str) -> Value {
+    let labels = json!({"app.kubernetes.io/name": "drillmaster-reaper", "app.kubernetes.io/managed-by": "drillmaster"});
+    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "drillmaster-reaper", "namespace": NAMESPACE, "labels": labels},
+        "spec": {"replicas": 1, "strategy": {"type": "Recreate"}, "selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels},
+            "spec": {"serviceAccountName": account,
+                "containers": [{"name": "reaper", "image": image,
+                    "args": ["recover", "--watch", "--in-cluster", "--runs-dir", "/runs"],
+                    "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
+                    "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
+                    "volumeMounts": [{"name": "runs", "mountPath": "/runs"}]}],
+                "volumes": [{"name": "runs", "emptyDir": {}}]}}}})
 }

@@ -110,7 +110,13 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::SourceRegained { source, .. } => format!("  {source} is back in sight"),
         Kind::ProbeSegment { probe, runs, .. } if runs.len() > 1 || runs.iter().any(|r| !r.ok) => {
             let last = runs.last()?;
-            let word = if last.ok { "answers".to_owned() } else { format!("fails: {}", last.error) };
+            let word = if last.lost {
+                format!("cannot be asked from here: {}", last.error)
+            } else if last.ok {
+                "answers".to_owned()
+            } else {
+                format!("fails: {}", last.error)
+            };
             format!("  probe {probe} {word}")
         }
         Kind::GateOpened { step, prompt, .. } => format!("? {step}: {prompt} [y/N]"),

@@ -175,21 +175,25 @@ impl Chart {
         self.heading("Probes");
         for (probe, runs) in &history.probes {
             self.label(probe);
-            let mut merged: Vec<(u64, u64, bool, String)> = vec![];
+            let mut merged: Vec<(u64, u64, &str, String)> = vec![];
             for run in runs {
+                let class = match (run.lost, run.ok) {
+                    (true, _) => "dim",
+                    (_, true) => "good",
+                    _ => "bad",
+                };
                 match merged.last_mut() {
-                    Some(last) if last.2 == run.ok => last.1 = run.to_us,
-                    _ => merged.push((run.from_us, run.to_us, run.ok, run.error.clone())),
+                    Some(last) if last.2 == class => last.1 = run.to_us,
+                    _ => merged.push((run.from_us, run.to_us, class, run.error.clone())),
                 }
             }
-            for (from, to, ok, error) in merged {
-                let word = if ok { "answers".to_owned() } else { format!("fails: {error}") };
-                self.bar(
-                    if ok { "good" } else { "bad" },
-                    from,
-                    to,
-                    &format!("{word}, {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6),
-                );
+            for (from, to, class, error) in merged {
+                let word = match class {
+                    "good" => "answers".to_owned(),
+                    "dim" => format!("cannot be asked from here: {error}"),
+                    _ => format!("fails: {error}"),
+                };
+                self.bar(class, from, to, &format!("{word}, {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6));
             }
             self.y += ROW;
         }

@@ -98,11 +98,13 @@ impl Lint<'_> {
             if probe.every.0.is_zero() {
                 self.say(&["probes", &index, "every"], "a probe cannot be sent every 0s", "250ms is usual");
             }
-            if let Some(tcp) = &probe.tcp
-                && !tcp.contains("${")
-                && tcp.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err())
-            {
-                self.say(&["probes", &index, "tcp"], format!("`{tcp}` is not HOST:PORT"), "");
+            for (word, address) in [("tcp", &probe.tcp), ("vantage", &probe.vantage)] {
+                if let Some(address) = address
+                    && !address.contains("${")
+                    && address.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err())
+                {
+                    self.say(&["probes", &index, word], format!("`{address}` is not HOST:PORT"), "");
+                }
             }
         }
     }

@@ -92,6 +92,10 @@ pub struct ProbeEntry {
     /// When the service counts as up. Default 8 successes over 4s.
     #[serde(default)]
     pub up: UpRule,
+    /// HOST:PORT beside the service (a gateway, say) that is asked when a sample fails. If that
+    /// does not answer either, the sample says nothing: the probe has lost its vantage point.
+    #[serde(default)]
+    pub vantage: Option<String>,
 }
 
 /// An HTTP probe.

@@ -25,12 +25,13 @@ pub(super) fn plan(spec: &ExecStep) -> Result<PlannedStep, String> {
 pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<String, StepError> {
     let program = filled(context, &spec.argv, &spec.env).await.map_err(StepError::Failed)?;
     if spec.undo.is_empty() {
-        let said = program.run(spec.at_most.0).await.map_err(StepError::failed)?.stdout;
+        let said =
+            program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(StepError::failed)?.stdout;
         return Ok(last_line(&said));
     }
     let revert = Revert::ExecUndo { step: context.step.name.0.clone() };
     let fault = context.intend("program", revert).await?;
-    context.act(&fault, async { program.run(spec.at_most.0).await.map(drop) }).await?;
+    context.act(&fault, async { program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map(drop) }).await?;
     Ok("done".into())
 }
 
@@ -46,7 +47,7 @@ pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing,
     let spec: Step = serde_json::from_value(planned.spec.clone()).map_err(|e| e.to_string())?;
     let spec = spec.exec.ok_or_else(|| format!("step `{step}` is no exec step"))?;
     let program = filled(context, &spec.undo, &spec.env).await?;
-    program.run(spec.at_most.0).await.map_err(|e| e.to_string())?;
+    program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(|e| e.to_string())?;
     Ok(Closing::Reverted("its undo ended with 0".into()))
 }
 

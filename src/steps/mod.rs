@@ -16,6 +16,7 @@ mod notify;
 mod planning;
 mod pods;
 mod power;
+mod replaced;
 mod restore;
 mod scale;
 mod wait;
@@ -90,7 +91,7 @@ pub async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), 
 /// Safe to repeat, safe when the act never happened.
 pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
     match &fault.revert {
-        Revert::NodePower { .. } => power::revert(context, &fault.revert).await,
+        Revert::NodePower { .. } => power::revert(context, fault).await,
         Revert::Cordon { node, before } => drain::revert(context, node, *before).await,
         Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
         Revert::PodsReplaced { namespace, ready } => pods::revert(context, namespace, ready).await,

@@ -46,6 +46,7 @@ impl PlanInput<'_> {
             uid: node.metadata.uid.clone(),
             provider_id: node.spec.provider_id.clone(),
             zone: node.zone().to_owned(),
+            pool: node.pool(),
         }
     }
 

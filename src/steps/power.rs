@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Closing, Look, PlanInput, StepContext, StepError,
     planning::{act, draft},
+    replaced,
 };
 use crate::{
+    journal::FaultRecord,
     kubernetes::objects::Node,
     model::{
         KillNodesStep, KillZoneStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass, WorkloadRef,
@@ -173,7 +175,12 @@ fn host(context: &StepContext) -> Result<&NodeHost, String> {
 pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
     let Revert::NodePower { node, machine, .. } = revert else { return Ok(()) };
     let host = host(context)?;
-    let now = host.machine(&node.name).await.map_err(|e| e.to_string())?;
+    let now = match host.machine(&node.name).await {
+        Ok(machine) => machine,
+        // Autoscaling took node and machine away: there is nothing to give power to.
+        Err(_) if replaced::is_gone(context, node).await => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    };
     if now.id != *machine {
         return Err(format!(
             "the machine of node {} is another one than was taken away ({} instead of {machine})",
@@ -189,28 +196,37 @@ pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Resu
     host.run(&argv).await.map_err(|e| e.to_string())
 }
 
-/// Power, then Ready, then no taint of the outage left.
-pub(super) async fn revert(context: &StepContext, revert: &Revert) -> Result<Closing, String> {
-    let Revert::NodePower { node, addresses, .. } = revert else { return Err("not a node".into()) };
-    begin_revert(context, revert).await?;
+/// Power, then Ready, then no taint of the outage left; or another node of the
+/// same pool in its place.
+pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
+    let Revert::NodePower { node, addresses, .. } = &fault.revert else { return Err("not a node".into()) };
+    begin_revert(context, &fault.revert).await?;
     let path = format!("/api/v1/nodes/{}", node.name);
     let limit = Duration::from_secs(120);
     let what = format!("node {} to be Ready", node.name);
     let ready = context.until(limit, &what, async || match context.world.kube.find_as::<Node>(&path).await {
         Err(error) => Look::NotYet(error.to_string()),
-        Ok(None) => Look::NotYet("no such node".into()),
+        Ok(None) => match replaced::successor(context, node).await {
+            Some(successor) => Look::Done(Err(successor)),
+            None => Look::NotYet("no such node, and none of its pool and zone in its place".into()),
+        },
         Ok(Some(found)) => {
             let outage = found.taints().into_iter().find(|t| {
                 t.starts_with("node.kubernetes.io/unreachable") || t.starts_with("node.kubernetes.io/not-ready")
             });
             match (found.ready(), outage) {
-                ("True", None) => Look::Done(found),
+                ("True", None) => Look::Done(Ok(found)),
                 ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
                 (ready, _) => Look::NotYet(format!("Ready={ready}")),
             }
         }
     });
-    let found = ready.await.map_err(|e| e.to_string())?;
+    let found = match ready.await.map_err(|e| e.to_string())? {
+        Ok(found) => found,
+        Err(other) => {
+            return Ok(Closing::Replaced(format!("node {} is gone; {other} of its pool and zone is Ready", node.name)));
+        }
+    };
     let mut evidence = format!("node {} is Ready without an outage taint", node.name);
     if found.metadata.uid != node.uid {
         return Ok(Closing::Replaced(format!("{evidence}; the Node object was replaced (UID {})", found.metadata.uid)));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
-    event::{Event, Kind, ProbeRun},
+    event::{Event, Kind, ProbeRun, Wake},
     journal::RunState,
     model::{Revert, StepName},
 };
@@ -98,6 +98,8 @@ pub struct History {
     pub zero: Option<Timestamp>,
     /// When the drill armed itself.
     pub armed_us: Option<u64>,
+    /// When it was interrupted, if it was: what it was asked for had not all been done.
+    pub interrupted_us: Option<u64>,
     /// Time of the last event.
     pub end_us: u64,
 }
@@ -136,6 +138,9 @@ impl History {
                 self.zero = event.at.checked_sub(jiff::SignedDuration::from_micros(i64::try_from(t).unwrap_or(0))).ok();
             }
             Kind::Armed { .. } => self.armed_us = Some(t),
+            Kind::RunWoken { why, .. } if *why != Wake::Finished && self.interrupted_us.is_none() => {
+                self.interrupted_us = Some(t);
+            }
             Kind::StepStarted { step, .. } => {
                 self.steps.insert(step.clone(), (t, None, false));
             }
@@ -260,6 +265,17 @@ impl History {
             return None;
         }
         faults.iter().filter_map(|f| f.closed.as_ref().map(|(t, _)| *t)).max()
+    }
+
+    /// A drill that was interrupted while a fault was open gave it no time to
+    /// show: what did not fail until then might have. For messages.
+    pub fn cut_short(&self, of: Option<&StepName>) -> Option<String> {
+        let cut = self.interrupted_us?;
+        let step = self.fault_step(of)?;
+        let (t0, end) = self.window(of)?;
+        let open = self.healed(&step).is_none_or(|healed| healed > cut);
+        (open && cut <= end)
+            .then(|| format!("the drill was interrupted {:.1} s after the fault", cut.saturating_sub(t0) as f64 / 1e6))
     }
 
     /// Time without sight in an interval, for messages.

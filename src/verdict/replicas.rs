@@ -35,6 +35,9 @@ pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: 
     };
     // What was seen last before nobody looked is not what was there.
     let unseen = reached.and_then(|t| history.blind_in(t, (t + HOLD_US).min(end)));
+    // What had not fallen yet when the drill was interrupted might have.
+    let cut = history.cut_short(expected.of.as_ref());
+    let unseen = unseen.or_else(|| cut.clone().filter(|_| lowest >= wanted));
     let back = match reached {
         Some(_) if unseen.is_some() => {
             Answer::new(Outcome::Inconclusive, format!("{}: {}", expected.workload, unseen.unwrap_or_default()))
@@ -76,7 +79,7 @@ pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: 
     let floor = expected.never_below.map(|floor| {
         if lowest < i64::from(floor) {
             Answer::new(Outcome::Fail, format!("{} fell to {lowest} ready, below {floor}", expected.workload))
-        } else if let Some(blind) = history.blind_in(t0, end) {
+        } else if let Some(blind) = history.blind_in(t0, end).or(cut) {
             Answer::new(Outcome::Inconclusive, format!("the lowest seen is {lowest}, but {blind}"))
         } else {
             Answer::new(Outcome::Pass, format!("never below {floor} (lowest {lowest})"))

@@ -26,6 +26,8 @@ struct Outage {
     samples: u64,
     errors: Vec<String>,
     gap: Option<(u64, u64)>,
+    /// Why the probe could not ask, if so.
+    lost: Option<String>,
 }
 
 pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u64) -> Answer {
@@ -62,6 +64,10 @@ pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u
         to_us: Some(end),
         uncertainty_us: Some(error_us),
     };
+    if let Some(cut) = history.cut_short(expected.of.as_ref()).filter(|_| outage.stretches.is_empty()) {
+        let said = format!("{} had not failed, but {cut}", expected.probe);
+        return Answer::new(Outcome::Inconclusive, said).with(evidence);
+    }
     decide(expected, &outage, (t0, end), deadline, now_us).with(evidence)
 }
 
@@ -70,7 +76,12 @@ fn decide(expected: &ServiceExpectation, outage: &Outage, (t0, end): (u64, u64),
     if let Some((from, to)) = outage.gap {
         return Answer::new(
             Outcome::Inconclusive,
-            format!("{probe}: no samples from {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6),
+            format!(
+                "{probe}: {} from {:.1} s to {:.1} s",
+                outage.lost.as_ref().map_or("no samples".into(), |why| format!("its vantage point was lost ({why})")),
+                from as f64 / 1e6,
+                to as f64 / 1e6
+            ),
         );
     }
     let Some(last) = outage.stretches.last() else {
@@ -110,10 +121,15 @@ fn decide(expected: &ServiceExpectation, outage: &Outage, (t0, end): (u64, u64),
 
 fn outage(spec: &ProbeSpec, runs: &[ProbeRun], t0: u64, end: u64) -> Outage {
     let mut state = ProbeState::default();
-    let mut outage = Outage { stretches: vec![], failed: 0, samples: 0, errors: vec![], gap: None };
+    let mut outage = Outage { stretches: vec![], failed: 0, samples: 0, errors: vec![], gap: None, lost: None };
     let patience = spec.every.micros() * 4 + spec.timeout.micros() + 2_000_000;
     let mut last = None;
     for run in runs.iter().filter(|r| r.from_us <= end) {
+        if run.lost {
+            outage.lost = Some(run.error.clone());
+            state.take(run, &spec.up);
+            continue;
+        }
         if let Some(previous) = last
             && run.from_us > t0
             && run.from_us.saturating_sub(previous) > patience
@@ -143,13 +159,17 @@ fn outage(spec: &ProbeSpec, runs: &[ProbeRun], t0: u64, end: u64) -> Outage {
     outage
 }
 
+fn failed(run: &ProbeRun) -> bool {
+    !run.ok && !run.lost
+}
+
 /// The phases of a recovery, in order, as far as they were observed.
 pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phase> {
     let Some((t0, end)) = history.window(of) else { return vec![] };
     let runs = history.probes.get(probe).map_or(&[][..], Vec::as_slice);
     let inside = |t: u64| t >= t0 && t <= end;
     let mut found: Vec<(&str, Option<u64>)> = vec![];
-    found.push(("first failed sample", runs.iter().find(|r| !r.ok && inside(r.from_us)).map(|r| r.from_us)));
+    found.push(("first failed sample", runs.iter().find(|r| failed(r) && inside(r.from_us)).map(|r| r.from_us)));
     let nodes = history
         .fault_step(of)
         .map(|s| {
@@ -179,9 +199,9 @@ pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phas
     found.push(("restore Completed", restores));
     let ready = history.state.results.values().filter_map(|r| r["readyUs"].as_u64()).find(|t| inside(*t));
     found.push(("restored pods Ready", ready));
-    let last_failure = runs.iter().rev().find(|r| !r.ok && inside(r.from_us)).map(|r| r.to_us);
-    if let Some(failed) = last_failure {
-        let success = runs.iter().find(|r| r.ok && r.from_us > failed && inside(r.from_us));
+    let last_failed = runs.iter().rev().find(|r| failed(r) && inside(r.from_us)).map(|r| r.to_us);
+    if let Some(last) = last_failed {
+        let success = runs.iter().find(|r| r.ok && r.from_us > last && inside(r.from_us));
         found.push(("first success of the streak that lasted", success.map(|r| r.from_us)));
     }
     let mut phases: Vec<Phase> = found

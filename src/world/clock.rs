@@ -1,33 +1,70 @@
 //! The one clock. Durations come from CLOCK_BOOTTIME: it neither jumps with NTP
-//! nor stops while a laptop sleeps (correctness 54). Wall time is for labels.
+//! nor stops while a laptop sleeps (correctness 54). Wall time is for labels. In
+//! a simulation both come from tokio's paused clock.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use nix::time::{ClockId, clock_gettime};
 
 /// Microseconds since a run began, and wall time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
+    source: Source,
     zero_us: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Boot,
+    /// tokio's clock, which began at this instant and this wall time.
+    Simulated(tokio::time::Instant, Timestamp),
+}
+
+impl Source {
+    fn us(&self) -> u64 {
+        match self {
+            Self::Boot => boot_us(),
+            Self::Simulated(began, _) => u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn wall(&self) -> Timestamp {
+        match self {
+            Self::Boot => wall_now(),
+            Self::Simulated(_, wall) => wall
+                .saturating_add(SignedDuration::from_micros(i64::try_from(self.us()).unwrap_or(i64::MAX)))
+                .unwrap_or(Timestamp::MAX),
+        }
+    }
 }
 
 impl Clock {
     /// A clock that begins now.
     pub fn start() -> Self {
-        Self { zero_us: boot_us() }
+        Self { source: Source::Boot, zero_us: boot_us() }
     }
 
-    /// A clock of a run that began at `wall`: for another process, or after a reboot.
-    pub fn since(wall: Timestamp) -> Self {
-        let ago = wall_now().duration_since(wall);
+    /// A clock of tokio's runtime, which says `wall` now.
+    pub fn simulated(wall: Timestamp) -> Self {
+        Self { source: Source::Simulated(tokio::time::Instant::now(), wall), zero_us: 0 }
+    }
+
+    /// The same source, for a run that begins now.
+    pub fn restart(&self) -> Self {
+        Self { source: self.source, zero_us: self.source.us() }
+    }
+
+    /// The same source, for a run that began at `wall`: for another process, or after a reboot.
+    pub fn since(&self, wall: Timestamp) -> Self {
+        let ago = self.source.wall().duration_since(wall);
         let ago = u64::try_from(ago.as_micros()).unwrap_or(0);
-        Self { zero_us: boot_us().saturating_sub(ago) }
+        Self { source: self.source, zero_us: self.source.us().saturating_sub(ago) }
     }
 
     /// Microseconds since the run began.
     pub fn now_us(&self) -> u64 {
-        boot_us().saturating_sub(self.zero_us)
+        self.source.us().saturating_sub(self.zero_us)
     }
 
     /// Time since an earlier reading.
@@ -37,12 +74,12 @@ impl Clock {
 
     /// Wall time.
     pub fn wall(&self) -> Timestamp {
-        wall_now()
+        self.source.wall()
     }
 
     /// The reading of this clock at a wall time.
     pub fn at_wall(&self, wall: Timestamp) -> u64 {
-        let ago = u64::try_from(wall_now().duration_since(wall).as_micros()).unwrap_or(0);
+        let ago = u64::try_from(self.wall().duration_since(wall).as_micros()).unwrap_or(0);
         self.now_us().saturating_sub(ago)
     }
 }

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
 use tokio::process::Command;
 
+use super::Stage;
+
 /// A program with its arguments and environment.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
@@ -58,6 +60,15 @@ impl Program {
     /// A program with arguments.
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
         Self { argv: argv.into_iter().map(Into::into).collect(), env: BTreeMap::new() }
+    }
+
+    /// Runs it in a world: a rehearsal runs no programs.
+    pub async fn run_in(&self, stage: Option<&Stage>, limit: Duration) -> Result<Output, ExecError> {
+        let Some(stage) = stage else { return self.run(limit).await };
+        stage
+            .program(&self.argv)
+            .map(|stdout| Output { stdout, stderr: String::new() })
+            .map_err(|stderr| ExecError::Failed { command: crate::model::shell(&self.argv), code: "1".into(), stderr })
     }
 
     /// Runs it; an exit code other than 0 is an error.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use super::{ExecError, Program};
+use super::{ExecError, Program, Stage};
 use crate::model::{ExecHost, KindHost, NodeHostSpec, NodeHow, PowerState};
 
 /// A machine as its host sees it.
@@ -49,8 +49,12 @@ pub enum NodeHost {
     Kind(KindHost),
     /// Programs.
     Exec(ExecHost),
+    /// Machines that are not there.
+    Simulated(Stage),
 }
 
+/// Stands where a program's name would, in what is printed of a rehearsal.
+const SIMULATED: &str = "simulated-host";
 /// For a state; an act may take longer.
 const LOOK: Duration = Duration::from_secs(15);
 const ACT: Duration = Duration::from_secs(90);
@@ -69,6 +73,7 @@ impl NodeHost {
         match self {
             Self::Kind(_) => "kind",
             Self::Exec(_) => "exec",
+            Self::Simulated(_) => "simulated",
         }
     }
 
@@ -96,6 +101,7 @@ impl NodeHost {
                 let found = inspect(kind, &[node]).await?;
                 found.into_iter().next().ok_or_else(|| HostError::Unknown(node.to_owned()))
             }
+            Self::Simulated(stage) => stage.machine(node),
             Self::Exec(exec) => {
                 let said = program(&exec.state, node, "tell the state of")?.run(LOOK).await?.stdout;
                 let state = if said == exec.running {
@@ -135,6 +141,15 @@ impl NodeHost {
                 };
                 Ok(program(argv, node, verb)?.argv)
             }
+            Self::Simulated(_) => Ok(words(&[
+                SIMULATED,
+                match how {
+                    NodeHow::Kill => "kill",
+                    NodeHow::Stop => "stop",
+                    NodeHow::Pause => "pause",
+                },
+                node,
+            ])),
         }
     }
 
@@ -148,11 +163,17 @@ impl NodeHost {
             }),
             Self::Exec(exec) if how == NodeHow::Pause => Ok(program(&exec.unpause, node, "unpause")?.argv),
             Self::Exec(exec) => Ok(program(&exec.start, node, "start")?.argv),
+            Self::Simulated(_) => {
+                Ok(words(&[SIMULATED, if how == NodeHow::Pause { "unpause" } else { "start" }, node]))
+            }
         }
     }
 
     /// Runs what one of the two above returned.
     pub async fn run(&self, argv: &[String]) -> Result<(), HostError> {
+        if let (Self::Simulated(stage), [_, act, node]) = (self, argv) {
+            return stage.power(act, node).await;
+        }
         Program::new(argv.to_vec()).run(ACT).await?;
         Ok(())
     }

@@ -5,6 +5,8 @@ use std::{io::Read, time::Duration};
 
 use serde_json::Value;
 
+use super::{Stage, WebRequest};
+
 /// What went wrong with an exchange.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{method} {url}: {why}")]
@@ -19,8 +21,12 @@ pub struct HttpError {
 
 /// A client that keeps connections.
 #[derive(Clone, Debug)]
-pub struct Http {
-    client: reqwest::Client,
+pub struct Http(Side);
+
+#[derive(Clone, Debug)]
+enum Side {
+    Live(reqwest::Client),
+    Simulated(Stage, Duration),
 }
 
 impl Http {
@@ -31,7 +37,12 @@ impl Http {
             .connect_timeout(limit.min(Duration::from_secs(5)))
             .build()
             .expect("nothing in these settings can fail once a crypto provider is installed");
-        Self { client }
+        Self(Side::Live(client))
+    }
+
+    /// The same in a world that is not there.
+    pub fn simulated(stage: Stage, limit: Duration) -> Self {
+        Self(Side::Simulated(stage, limit))
     }
 
     /// A GET of JSON.
@@ -42,10 +53,15 @@ impl Http {
 
     /// A GET of bytes.
     pub async fn bytes(&self, url: &str) -> Result<Vec<u8>, HttpError> {
-        let response = self.client.get(url).send().await.map_err(|e| error("GET", url, chain(&e)))?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(|e| error("GET", url, chain(&e)))?;
-        if status.is_success() { Ok(body.to_vec()) } else { Err(error("GET", url, status.to_string())) }
+        match &self.0 {
+            Side::Live(client) => {
+                let response = client.get(url).send().await.map_err(|e| error("GET", url, chain(&e)))?;
+                let status = response.status();
+                let body = response.bytes().await.map_err(|e| error("GET", url, chain(&e)))?;
+                if status.is_success() { Ok(body.to_vec()) } else { Err(error("GET", url, status.to_string())) }
+            }
+            Side::Simulated(stage, limit) => exchange(stage, *limit, "GET", url, vec![]).await,
+        }
     }
 
     /// A GET of gzip, unpacked. Velero's object store sends no Content-Encoding.
@@ -60,8 +76,30 @@ impl Http {
 
     /// A POST of JSON; any 2xx will do.
     pub async fn post(&self, url: &str, body: &Value) -> Result<(), HttpError> {
-        let response = self.client.post(url).json(body).send().await.map_err(|e| error("POST", url, chain(&e)))?;
+        let client = match &self.0 {
+            Side::Live(client) => client,
+            Side::Simulated(stage, limit) => {
+                return exchange(stage, *limit, "POST", url, body.to_string().into_bytes()).await.map(drop);
+            }
+        };
+        let response = client.post(url).json(body).send().await.map_err(|e| error("POST", url, chain(&e)))?;
         if response.status().is_success() { Ok(()) } else { Err(error("POST", url, response.status().to_string())) }
+    }
+}
+
+async fn exchange(
+    stage: &Stage,
+    limit: Duration,
+    method: &'static str,
+    url: &str,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, HttpError> {
+    let request = WebRequest { method: method.to_owned(), url: url.to_owned(), body };
+    match tokio::time::timeout(limit, stage.web(request)).await {
+        Err(_) => Err(error(method, url, "no answer in time".into())),
+        Ok(Err(why)) => Err(error(method, url, why)),
+        Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(answer.body),
+        Ok(Ok(answer)) => Err(error(method, url, answer.status.to_string())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where it happens: one cluster, the machines under it, the services beside it.
 //! Everything that leaves this process goes through here. Each seam (API server,
-//! HTTP, programs, node host, clock) is one type; nothing here knows what a
-//! drill is. Start with [`World`].
+//! HTTP, programs, node host, clock) is one type with a live and a simulated side;
+//! nothing here knows what a drill is. Start with [`World`].
 
 mod clock;
 mod connect;
@@ -12,6 +12,7 @@ mod kube;
 mod monitoring;
 mod runrecord;
 mod secrets;
+mod simulated;
 mod velero;
 mod watch;
 
@@ -26,6 +27,7 @@ pub use kube::{ApiCall, ApiError, Kube};
 pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Silence};
 pub use runrecord::{LeaseError, NAMESPACE, RunRecord, STOP};
 pub use secrets::resolve;
+pub use simulated::{Simulated, Stage, WebAnswer, WebRequest};
 pub use velero::{Velero, VeleroError, VolumeInfo, is_terminal};
 pub use watch::{WatchEvent, WatchLines};
 
@@ -50,6 +52,8 @@ pub struct World {
     pub bindings: Bindings,
     /// The one clock.
     pub clock: Clock,
+    /// The simulation that this world is; none when it is real.
+    pub stage: Option<Stage>,
     /// Takes secrets out of whatever is written.
     pub redactor: Arc<Redactor>,
 }

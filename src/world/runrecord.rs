@@ -14,6 +14,8 @@ use super::{ApiCall, ApiError, Kube};
 pub const NAMESPACE: &str = "drillmaster";
 /// The annotation that stops a run: `unwind`, `hold` or `real-incident`.
 pub const STOP: &str = "drillmaster.dev/stop";
+/// The annotation of a run that was told to leave in a hurry.
+const LEFT: &str = "drillmaster.dev/left";
 const EPOCH: &str = "drillmaster.dev/epoch";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases";
 /// A Lease that was not renewed for this long is free (unless its run left something open).
@@ -137,6 +139,23 @@ impl RunRecord {
         }
     }
 
+    /// Leaves the Lease as it is and says so: a person sent the runner away, and a
+    /// person decides what becomes of what it left.
+    pub async fn leave(&self) -> Result<(), ApiError> {
+        let body = json!({"metadata": {"annotations": {LEFT: "true"}}});
+        self.kube.send(&ApiCall::merge(format!("{LEASE}/drill"), body)).await.map(drop)
+    }
+
+    /// Who holds the Lease and when it was last renewed, as one text that changes
+    /// as long as the runner lives; none where no run is under way, or one was left.
+    pub async fn pulse(kube: &Kube) -> Result<Option<String>, ApiError> {
+        let Some(lease) = kube.find(&format!("{LEASE}/drill")).await? else { return Ok(None) };
+        let holder = text(&lease, "/spec/holderIdentity");
+        let left = text(&lease, &format!("/metadata/annotations/{}", LEFT.replace('/', "~1")));
+        let beat = text(&lease, "/spec/renewTime");
+        Ok((!holder.is_empty() && left.is_empty()).then(|| format!("{holder} {beat}")))
+    }
+
     /// Asks the run to stop, as anybody with kubectl could.
     pub async fn ask_to_stop(&self, how: &str) -> Result<(), ApiError> {
         let body = json!({"metadata": {"annotations": {STOP: how}}});
@@ -190,7 +209,7 @@ impl RunRecord {
 
     fn body(&self, epoch: u64, now: Timestamp) -> Value {
         let stamp = format!("{now:.6}");
-        json!({"metadata": {"annotations": {EPOCH: epoch.to_string(), STOP: null}},
+        json!({"metadata": {"annotations": {EPOCH: epoch.to_string(), STOP: null, LEFT: null}},
             "spec": {"holderIdentity": self.run, "leaseDurationSeconds": DURATION.as_secs(), "renewTime": stamp}})
     }
 

@@ -31,7 +31,13 @@ fn fault(name: &str) -> Kind {
         step: "drain".into(),
         target: name.into(),
         revert: Revert::Cordon {
-            node: NodeTarget { name: name.into(), uid: "u".into(), provider_id: String::new(), zone: "a".into() },
+            node: NodeTarget {
+                name: name.into(),
+                uid: "u".into(),
+                provider_id: String::new(),
+                zone: "a".into(),
+                pool: String::new(),
+            },
             before: false,
         },
     }

@@ -39,7 +39,14 @@ fn probe(from: f64, to: f64, n: u32, ok: bool) -> Kind {
         failed: if ok { 0 } else { n },
         max_ms: 5,
         late: 0,
-        runs: vec![ProbeRun { from_us, to_us, n, ok, error: if ok { String::new() } else { "no connection".into() } }],
+        runs: vec![ProbeRun {
+            from_us,
+            to_us,
+            n,
+            ok,
+            lost: false,
+            error: if ok { String::new() } else { "no connection".into() },
+        }],
     }
 }
 

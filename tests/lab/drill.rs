@@ -12,9 +12,11 @@ use drillmaster::{
 };
 use serde_json::Value;
 
-/// The binary under test.
+/// The binary under test: the one just built, or the one of $DRILL_BINARY (a
+/// release build, say).
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_drillmaster"));
+    let other = std::env::var_os("DRILL_BINARY");
+    let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_drillmaster").into()));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).env("NO_COLOR", "1");
     command
 }
@@ -47,7 +49,9 @@ impl Drill {
 
     pub fn command(&self, verb: &str, scenario: &str, more: &[&str]) -> Command {
         let mut command = binary();
-        command.envs(&self.env).arg(verb).arg(format!("scenarios/{scenario}.yaml"));
+        let shipped = !scenario.starts_with('/');
+        command.envs(&self.env).arg(verb);
+        command.arg(if shipped { format!("scenarios/{scenario}.yaml") } else { scenario.to_owned() });
         command.args(["--context", &self.context, "--kubeconfig", &self.kubeconfig, "--bind", &self.bind]);
         if verb == "run" {
             command.arg("--runs-dir").arg(&self.runs).args(["--confirm", &self.context]);

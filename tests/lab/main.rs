@@ -13,5 +13,7 @@ mod responder;
 
 mod crashes;
 mod kind;
+mod people;
 mod positive;
+mod refusals;
 mod twins;

@@ -11,13 +11,19 @@ use super::{
 
 /// A kubeconfig with exactly the rights that `rbac SCENARIO` prints.
 pub fn least(lab: &Hollow, scenario: &str) -> Drill {
+    least_for(lab, scenario, "3h")
+}
+
+/// The same, with credentials that end.
+pub fn least_for(lab: &Hollow, scenario: &str, lifetime: &str) -> Drill {
     let admin = Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"]);
     let printed = admin.command("rbac", scenario, &[]).output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let manifests = lab.dir.path().join("rbac.yaml");
     std::fs::write(&manifests, &printed.stdout).unwrap();
     lab.kubectl(&["apply", "-f", manifests.to_str().unwrap()]);
-    let token = lab.kubectl(&["-n", "drillmaster", "create", "token", "drillmaster", "--duration=3h"]);
+    let token =
+        lab.kubectl(&["-n", "drillmaster", "create", "token", "drillmaster", &format!("--duration={lifetime}")]);
     let path = lab.dir.path().join("least.kubeconfig");
     std::fs::copy(&lab.env["KUBECONFIG"], &path).unwrap();
     let file = path.to_str().unwrap().to_owned();
@@ -68,7 +74,7 @@ fn rolling_drain_and_restore_to_scratch_with_least_rights() {
 }
 
 /// A schedule with a Completed backup of its own.
-fn nightly(lab: &Hollow) {
+pub fn nightly(lab: &Hollow) {
     let velero = |args: &[&str]| {
         let out = Command::new(&lab.env["VELERO"]).envs(&lab.env).args(args).output().unwrap();
         assert!(out.status.success(), "velero {args:?}: {}", String::from_utf8_lossy(&out.stderr));

@@ -1,0 +1,77 @@
+//! A reaper for where the detached one would die with its job: it stands by
+//! anywhere that reaches the cluster, and reads the Lease and the run record there.
+
+use std::{path::Path, time::Duration};
+
+use super::{
+    Place,
+    recover::{Overrides, RecoverError, from_cluster, recover},
+};
+use crate::{
+    event::Actor,
+    model::Exit,
+    world::{Clock, Kube, RunRecord, connect},
+};
+
+/// How often the Lease is looked at. Runners renew it about every second.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Stands by for ever: undoes every run of this cluster whose Lease stops being
+/// renewed while it has something open. `tell` hears what is done.
+pub async fn stand_by(place: &Place, runs: &Path, dead_after: Duration, tell: impl Fn(&str)) -> RecoverError {
+    let (kube, identity) = match connect(&place.reach).await {
+        Ok(connected) => connected,
+        Err(error) => return RecoverError::Open(error.into()),
+    };
+    tell(&format!("standing by for runs on {} (kube-system {})", identity.context, identity.uid));
+    let clock = Clock::start();
+    let mut last = (String::new(), clock.now_us());
+    let mut trouble = String::new();
+    loop {
+        tokio::time::sleep(EVERY).await;
+        match RunRecord::pulse(&kube).await {
+            Ok(Some(pulse)) if pulse != last.0 => last = (pulse, clock.now_us()),
+            Ok(Some(_)) if clock.since_us(last.1) > dead_after => {
+                trouble = take_over(&kube, place, runs, &trouble, &tell).await;
+                last.1 = clock.now_us();
+            }
+            Ok(Some(_)) => {}
+            // Nobody drills, or nobody can see: out of sight is not dead.
+            Ok(None) | Err(_) => last = (String::new(), clock.now_us()),
+        }
+    }
+}
+
+async fn take_over(kube: &Kube, place: &Place, runs: &Path, before: &str, tell: &impl Fn(&str)) -> String {
+    let overrides = Overrides {
+        context: Some(place.reach.context.clone()),
+        kubeconfig: place.reach.kubeconfig.clone(),
+        bindings: place.bindings_file.clone(),
+        unwind_within: None,
+    };
+    let taken = async {
+        let dir = from_cluster(kube, runs, &place.reach, place.bindings_file.as_ref()).await?;
+        tell(&format!("a run is dead or frozen with something open: undoing it in {}", dir.0.display()));
+        recover(&dir, Actor::Reaper, None, &overrides, |_, _| {}).await
+    };
+    let said = match taken.await {
+        Ok(Exit::Aborted) => "undone: the cluster is as before".to_owned(),
+        Ok(exit) => format!("ended with {}: {}", exit.code(), exit.meaning()),
+        Err(RecoverError::NothingInCluster) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    if !said.is_empty() && said != before {
+        tell(&said);
+    }
+    said
+}
+
+/// Where a detached process ends with what started it, and so is no reaper.
+pub fn reaper_dies_with() -> Option<&'static str> {
+    let set = |name: &str| std::env::var(name).is_ok_and(|v| !v.is_empty() && v != "false");
+    if set("CI") || set("GITHUB_ACTIONS") || set("GITLAB_CI") || set("TEKTON_PIPELINE_RUN") {
+        return Some("a CI job");
+    }
+    let inside = ["/.dockerenv", "/run/.containerenv"].iter().any(|p| std::path::Path::new(p).exists());
+    (inside || set("KUBERNETES_SERVICE_HOST")).then_some("a container")
+}

@@ -1,0 +1,190 @@
+//! Asks a service once. A new connection each time; what kept us from asking is
+//! told apart from what the service did (architecture §6).
+
+use std::{error::Error, io::ErrorKind, time::Duration};
+
+use crate::{
+    model::{ProbeKind, ProbeSpec},
+    world::{ExecError, Program, Stage, WebRequest},
+};
+
+/// Why a sample is no success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Miss {
+    /// The service did not answer as expected.
+    Service(String),
+    /// We could not ask: this says nothing of the service.
+    Vantage(String),
+}
+
+/// One probe, ready to ask.
+pub(super) struct Asker {
+    how: How,
+    stage: Option<Stage>,
+    timeout: Duration,
+    vantage: Option<String>,
+}
+
+enum How {
+    Http(Box<reqwest::Client>, String, u16, String),
+    Tcp(String),
+    Exec(Program),
+}
+
+impl Asker {
+    pub(super) fn new(spec: &ProbeSpec, stage: Option<Stage>) -> Self {
+        let how = match &spec.kind {
+            ProbeKind::Http { url, status, body } => {
+                // No connection is kept: keep-alive would hide a removed endpoint.
+                let client = reqwest::Client::builder()
+                    .pool_max_idle_per_host(0)
+                    .timeout(spec.timeout.0)
+                    .redirect(reqwest::redirect::Policy::none())
+                    .build()
+                    .expect("nothing in these settings can fail once a crypto provider is installed");
+                How::Http(Box::new(client), url.clone(), *status, body.clone())
+            }
+            ProbeKind::Tcp { address } => How::Tcp(address.clone()),
+            ProbeKind::Exec { argv } => How::Exec(Program::new(argv.clone())),
+        };
+        Self { how, stage, timeout: spec.timeout.0, vantage: spec.vantage.clone() }
+    }
+
+    /// Asks. When that fails, asks the vantage point's neighbour too: if it is
+    /// out of reach as well, we are the ones who are cut off.
+    pub(super) async fn ask(&self) -> Result<(), Miss> {
+        let answer = tokio::time::timeout(self.timeout, self.how.ask(self.stage.as_ref(), self.timeout)).await;
+        let miss = match answer.unwrap_or_else(|_| Err(Miss::Service("timeout".into()))) {
+            Ok(()) => return Ok(()),
+            Err(miss) => miss,
+        };
+        if let (Miss::Service(why), Some(neighbour)) = (&miss, &self.vantage) {
+            let reached = tokio::time::timeout(self.timeout, connect(self.stage.as_ref(), neighbour)).await;
+            if !matches!(reached, Ok(Ok(_))) {
+                return Err(Miss::Vantage(format!("{why}, and {neighbour} does not answer either")));
+            }
+        }
+        Err(miss)
+    }
+}
+
+impl How {
+    async fn ask(&self, stage: Option<&Stage>, timeout: Duration) -> Result<(), Miss> {
+        match self {
+            Self::Http(client, url, status, body) => {
+                let (got, text) = match stage {
+                    None => {
+                        let answer = client.get(url).send().await.map_err(|e| http(&e))?;
+                        let got = answer.status().as_u16();
+                        (got, answer.text().await.map_err(|e| http(&e))?)
+                    }
+                    Some(stage) => {
+                        let request = WebRequest { method: "GET".into(), url: url.clone(), body: vec![] };
+                        let answer = stage.web(request).await.map_err(Miss::Service)?;
+                        (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+                    }
+                };
+                if got != *status {
+                    Err(Miss::Service(format!("status {got}")))
+                } else if !text.contains(body.as_str()) {
+                    Err(Miss::Service("another body".into()))
+                } else {
+                    Ok(())
+                }
+            }
+            Self::Tcp(address) => connect(stage, address).await.map_err(|e| io(&e)),
+            Self::Exec(program) => program.run_in(stage, timeout).await.map(drop).map_err(|error| match error {
+                ExecError::Start { .. } => Miss::Vantage(error.to_string()),
+                _ => Miss::Service(error.to_string()),
+            }),
+        }
+    }
+}
+
+async fn connect(stage: Option<&Stage>, address: &str) -> std::io::Result<()> {
+    match stage {
+        None => tokio::net::TcpStream::connect(address).await.map(drop),
+        Some(stage) => stage.connect(address).await,
+    }
+}
+
+fn http(error: &reqwest::Error) -> Miss {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(cause) = cause.downcast_ref::<std::io::Error>()
+            && let Miss::Vantage(why) = io(cause)
+        {
+            return Miss::Vantage(why);
+        }
+        source = cause.source();
+    }
+    Miss::Service(
+        if error.is_timeout() {
+            "timeout"
+        } else if error.is_connect() {
+            "no connection"
+        } else {
+            "broken answer"
+        }
+        .into(),
+    )
+}
+
+/// What our own machine refused never left it. A host that is out of reach is not
+/// among these: a dead node looks like that.
+fn io(error: &std::io::Error) -> Miss {
+    let ours = matches!(
+        error.kind(),
+        ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::PermissionDenied
+    ) || error.raw_os_error().is_some_and(|code| {
+        [nix::libc::EMFILE, nix::libc::ENFILE, nix::libc::ENOBUFS, nix::libc::ENOMEM].contains(&code)
+    });
+    if ours { Miss::Vantage(error.kind().to_string()) } else { Miss::Service(error.kind().to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Dur, UpRule};
+
+    fn asker(kind: ProbeKind, vantage: Option<String>) -> Asker {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (every, timeout) = (Dur::secs(1), Dur::secs(1));
+        Asker::new(&ProbeSpec { name: "p".into(), kind, every, timeout, up: UpRule::default(), vantage }, None)
+    }
+
+    fn free_port() -> String {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").map(|l| l.local_addr().map(|a| a.port()));
+        format!("127.0.0.1:{}", port.ok().and_then(Result::ok).unwrap_or(1))
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_is_the_service_unless_the_neighbour_is_gone_too() {
+        let dead = free_port();
+        let tcp = || ProbeKind::Tcp { address: dead.clone() };
+        assert_eq!(asker(tcp(), None).ask().await, Err(Miss::Service("connection refused".into())));
+        let lost = asker(tcp(), Some(dead.clone())).ask().await;
+        assert!(matches!(lost, Err(Miss::Vantage(_))), "{lost:?}");
+        let neighbour = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = neighbour.local_addr().expect("it is bound").to_string();
+        assert_eq!(asker(tcp(), Some(address)).ask().await, Err(Miss::Service("connection refused".into())));
+    }
+
+    #[tokio::test]
+    async fn what_our_machine_refuses_says_nothing_of_the_service() {
+        // Port 0 cannot be connected to from anywhere.
+        for address in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let url = format!("http://{address}/");
+            let http = asker(ProbeKind::Http { url, status: 200, body: String::new() }, None).ask().await;
+            let tcp = asker(ProbeKind::Tcp { address: address.into() }, None).ask().await;
+            assert_eq!(matches!(http, Err(Miss::Vantage(_))), matches!(tcp, Err(Miss::Vantage(_))), "{http:?} {tcp:?}");
+        }
+        let gone = asker(ProbeKind::Exec { argv: vec!["/no/such/program".into()] }, None).ask().await;
+        assert!(matches!(gone, Err(Miss::Vantage(_))), "{gone:?}");
+        let fails = asker(ProbeKind::Exec { argv: vec!["false".into()] }, None).ask().await;
+        assert!(matches!(fails, Err(Miss::Service(_))), "{fails:?}");
+    }
+}
