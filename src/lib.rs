@@ -7,6 +7,7 @@
 //! cluster ──inventory──► Inventory ──readiness──► Findings
 //! (Scenario, Inventory, Findings) ──plan──► Plan
 //! Plan ──engine──► acts on world, observe watches it ──► event ──► journal
+//! in `rehearse` the world is sim: the same walk where nothing is real
 //! run directory ──journal::RunState──► verdict ──► report
 //! ```
 
@@ -19,6 +20,7 @@ pub mod scenario;
 pub mod journal;
 
 pub mod inventory;
+pub mod sim;
 pub mod world;
 
 pub mod plan;

@@ -26,6 +26,8 @@ pub(super) enum Command {
     Schema(SchemaArgs),
     /// Show exactly what a run would do to which targets, undone how; touches nothing
     Plan(PlanArgs),
+    /// Rehearse a drill on a simulated cluster, in virtual time; nothing real is touched
+    Rehearse(RehearseArgs),
     /// Run a drill
     Run(RunArgs),
     /// Undo what a run left open, from its directory or from the cluster
@@ -158,6 +160,33 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub no_reaper: bool,
     /// What to print while it runs: lines for people, or the journal
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct RehearseArgs {
+    /// The scenario file; without one, the built-in demonstration
+    pub scenario: Option<PathBuf>,
+    /// A variable: name=value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// The cluster: small-shop, fragile, large, or a description's file
+    #[arg(long, value_name = "NAME|FILE", default_value = "small-shop")]
+    pub cluster: String,
+    /// All chance comes from it: the same seed gives the same journal, byte for byte
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Pace it: 1 is real time, 10 ten times as fast; as fast as can be when left out
+    #[arg(long, value_name = "X")]
+    pub speed: Option<f64>,
+    /// Where rehearsals are kept, apart from real runs
+    #[arg(long, value_name = "DIR", default_value = "rehearsals")]
+    pub runs_dir: PathBuf,
+    /// Approve a gate by its name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub approve: Vec<String>,
+    /// What to print meanwhile: lines for people, or the journal
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }

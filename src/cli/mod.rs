@@ -6,6 +6,7 @@ mod lint;
 mod place;
 mod plan;
 mod rbac;
+mod rehearse;
 mod recover;
 mod report;
 mod run;
@@ -63,6 +64,7 @@ pub fn main() -> u8 {
         Command::Lint(a) => lint::lint(&a),
         Command::Schema(a) => schema::schema(&a),
         Command::Plan(a) => block(plan::plan(&a)),
+        Command::Rehearse(a) => rehearse::rehearse(&a),
         Command::Run(a) => block(run::run(&a)),
         Command::Recover(a) => block(recover::recover(&a)),
         Command::Reap(a) => block(recover::reap(&a)),

@@ -70,7 +70,7 @@ pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
 /// Off kind, the operator types the context's name: muscle memory does not.
 fn ask(plan: &Plan) -> Option<String> {
     let acts = plan.steps.iter().any(|s| s.class != StepClass::Observe);
-    if plan.cluster.flavour == "kind" || !acts || !std::io::stdin().is_terminal() {
+    if plan.cluster.is_expendable() || !acts || !std::io::stdin().is_terminal() {
         return None;
     }
     say(&show(plan));

@@ -23,14 +23,14 @@ use crate::{
     event::{Actor, FORMAT, Kind, Wake},
     inventory::{facts, gather},
     journal::{Journal, Recorder, RunDir, WriteError},
-    model::{Exit, Finding, Outcome, Plan, StepClass, StepName},
+    model::{Bindings, Exit, Finding, Outcome, Plan, StepClass, StepName},
     observe::Observers,
     plan::{Request, build},
     readiness::evaluate,
     scenario::Loaded,
     steps::{Approvals, StepContext},
     verdict,
-    world::{Clock, RunRecord, World, credentials_expire},
+    world::{Clock, Machine, RunRecord, World, credentials_expire},
 };
 
 /// What a run is asked to do.
@@ -78,28 +78,49 @@ pub enum PrepareError {
 
 /// Looks, plans, checks. Reads only (but for Velero's own request objects).
 pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, PrepareError> {
-    let clock = Clock::start();
-    let run = run_id(&clock, &loaded.scenario.metadata.name);
-    let (world, machines) = open(place, clock).await?;
+    let (world, machines) = open(place, Clock::start()).await?;
+    let run = run_id(&world.clock, &loaded.scenario.metadata.name);
+    prepare_in(world, &machines, credentials_expire(&place.reach), loaded, run).await
+}
+
+/// The same in a world that is open already.
+pub async fn prepare_in(
+    world: World,
+    machines: &BTreeMap<String, Machine>,
+    credentials_end: Option<jiff::Timestamp>,
+    loaded: &Loaded,
+    run: String,
+) -> Result<Prepared, PrepareError> {
     let inventory = gather(&world.kube, &world.identity, &loaded.scenario.scope.namespaces).await;
-    let request = Request { loaded, inventory: &inventory, bindings: &place.bindings, machines: &machines, run: &run };
+    let bindings = world.bindings.clone();
+    let request = Request {
+        loaded,
+        inventory: &inventory,
+        bindings: &bindings,
+        machines,
+        host: world.host.as_ref(),
+        run: &run,
+    };
     let mut plan = build(&request).map_err(PrepareError::Plan)?;
-    let facts = facts(&world, &plan, &run, credentials_expire(&place.reach)).await;
-    plan.findings = evaluate(&plan, &inventory, &facts, &place.bindings);
-    plan.findings.push(destruction(&plan, place));
+    let facts = facts(&world, &plan, &run, credentials_end).await;
+    plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
+    plan.findings.push(destruction(&plan, &bindings));
     Ok(Prepared { plan, world, run })
 }
 
 /// A destructive step needs a kind cluster, or a rule pinned to this very cluster.
-fn destruction(plan: &Plan, place: &Place) -> Finding {
+fn destruction(plan: &Plan, bindings: &Bindings) -> Finding {
     let check = "destruction-allowed";
     if !plan.steps.iter().any(|s| s.class == StepClass::Destructive) {
         return Finding::skip(check, "no step is destructive");
     }
+    if plan.cluster.is_simulated() {
+        return Finding::pass(check, "a simulated cluster");
+    }
     if plan.cluster.flavour == "kind" {
         return Finding::pass(check, "a kind cluster, by its containers' labels");
     }
-    match &place.bindings.allow_destruction {
+    match &bindings.allow_destruction {
         Some(uid) if *uid == plan.cluster.uid => {
             Finding::pass(check, "the bindings allow it for this cluster, by its UID")
         }
@@ -188,7 +209,11 @@ pub fn begin(
     plan.findings.retain(|f| !f.check.is_empty());
     dir.write("plan.json", &serde_json::to_vec_pretty(&plan).unwrap_or_default()).map_err(dir_error)?;
     let clock = world.clock;
-    let recorder = Arc::new(Recorder::new(Journal::create(&dir)?, vec![], Arc::clone(&world.redactor), move || {
+    let mut journal = Journal::create(&dir)?;
+    if plan.cluster.is_simulated() {
+        journal.survive_nothing();
+    }
+    let recorder = Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || {
         (clock.now_us(), clock.wall())
     }));
     show(&recorder, &plan);
@@ -196,7 +221,7 @@ pub fn begin(
     recorder.record(Kind::SessionOpened {
         epoch: recorder.epoch(),
         actor: Actor::Runner,
-        pid: std::process::id(),
+        pid: if plan.cluster.is_simulated() { 0 } else { std::process::id() },
         why: "a new run".into(),
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(plan.clone()) })?;
@@ -238,14 +263,18 @@ fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Opti
         plan_hash: plan.hash.clone(),
         clusters: vec![plan.cluster.clone()],
         operator: options.operator.clone(),
-        host: nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default(),
+        host: if plan.cluster.is_simulated() {
+            "a rehearsal".into()
+        } else {
+            nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default()
+        },
         reach,
     }
 }
 
 fn confirm(plan: &Plan, options: &Options) -> Result<(), RunError> {
     let acts = plan.steps.iter().any(|s| s.class != StepClass::Observe);
-    if plan.cluster.flavour == "kind" || !acts || options.confirm.as_ref() == Some(&plan.cluster.context) {
+    if plan.cluster.is_expendable() || !acts || options.confirm.as_ref() == Some(&plan.cluster.context) {
         return Ok(());
     }
     Err(RunError::Unconfirmed(plan.cluster.context.clone()))
@@ -261,7 +290,10 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
         return end(recorder, exit, "the pre-flight refused");
     }
     let mut tasks = JoinSet::new();
-    if let Err(error) = wakes.listen(&mut tasks, recorder) {
+    // Signals end a rehearsal as they end any program.
+    if context.world.stage.is_none()
+        && let Err(error) = wakes.listen(&mut tasks, recorder)
+    {
         return end(recorder, Exit::Internal, &error.to_string());
     }
     if let Err(why) = take_lease(context).await {

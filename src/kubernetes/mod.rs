@@ -17,7 +17,7 @@ mod zones;
 pub use budget::{desired_healthy, desired_healthy_of};
 pub use normalise::{Difference, compare, is_derived, normalise};
 pub use quantity::{cpu_millis, memory_bytes};
-pub use scheduling::{Demand, NodeRoom, place, room_of};
+pub use scheduling::{Demand, NodeRoom, may_run, place, room_of};
 pub use selector::Selector;
 pub use taints::{UNREACHABLE, toleration_seconds};
 pub use volumes::{VolumeFate, fate};

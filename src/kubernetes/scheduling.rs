@@ -99,7 +99,8 @@ pub fn place(mut rooms: Vec<NodeRoom>, mut demands: Vec<Demand>) -> Vec<String> 
     homeless
 }
 
-fn may_run(spec: &PodSpec, node: &Node) -> bool {
+/// Whether a node may run a pod: taints, selectors, affinity, readiness.
+pub fn may_run(spec: &PodSpec, node: &Node) -> bool {
     let tainted = node
         .spec
         .taints

@@ -22,6 +22,19 @@ pub struct ClusterIdentity {
     pub flavour: String,
 }
 
+impl ClusterIdentity {
+    /// A cluster that nobody would miss: a kind cluster, or one that is not there.
+    pub fn is_expendable(&self) -> bool {
+        self.flavour == "kind" || self.is_simulated()
+    }
+
+    /// A cluster that is not there.
+    pub fn is_simulated(&self) -> bool {
+        self.flavour == "simulated"
+    }
+}
+
+
 /// Whether and how a step can be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -8,7 +8,7 @@ use crate::{
     model::{Bindings, CoveredPod, Expectation, Limits, Plan, ProbeKind, ProbeSpec},
     scenario::{Loaded, ProbeEntry},
     steps::{self, PlanInput},
-    world::Machine,
+    world::{Machine, NodeHost},
 };
 
 /// What a plan is made from.
@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub bindings: &'a Bindings,
     /// Machines, where the host can list them.
     pub machines: &'a BTreeMap<String, Machine>,
+    /// What takes nodes away and brings them back.
+    pub host: Option<&'a NodeHost>,
     /// The run's id, for names.
     pub run: &'a str,
 }
@@ -35,6 +37,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         machines: request.machines,
         namespaces: &scenario.scope.namespaces,
         critical: &scenario.scope.critical,
+        host: request.host,
         run: request.run,
     };
     let mut wrong = scope(request);

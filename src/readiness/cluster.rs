@@ -85,10 +85,10 @@ pub(super) fn other_drill(case: &Case<'_>) -> Finding {
 
 /// Off kind, people must be told before, and paged if something stays broken.
 pub(super) fn announce(case: &Case<'_>) -> Finding {
-    let kind = case.plan.cluster.flavour == "kind";
+    let kind = case.plan.cluster.is_expendable();
     match (&case.bindings.announce, kind) {
         (Some(_), _) => Finding::pass("announcement", "a webhook will be told before the first act"),
-        (None, true) => Finding::skip("announcement", "a kind cluster of your own"),
+        (None, true) => Finding::skip("announcement", "a cluster of your own"),
         (None, false) => Finding::fail(
             "announcement",
             "nobody would be told that this is a drill",

@@ -12,6 +12,9 @@ use crate::{
     verdict::{History, Phase, judge, phases},
 };
 
+/// Stands on every artefact of a rehearsal.
+pub const REHEARSAL: &str = "REHEARSAL, NOTHING REAL WAS TESTED";
+
 /// A run, for telling.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -195,6 +198,9 @@ fn take(story: &mut Story, event: &Event) {
                 story.cluster =
                     format!("{} ({}, Kubernetes {}, kube-system {})", c.context, c.server, c.version, c.uid);
                 story.flavour.clone_from(&c.flavour);
+                if c.is_simulated() {
+                    story.title = format!("{REHEARSAL}: {title}");
+                }
             }
         }
         Kind::SessionOpened { actor, why, epoch, .. } if *actor != Actor::Runner => {
@@ -316,6 +322,12 @@ fn unexpected(history: &History) -> Vec<String> {
 }
 
 fn caveats(story: &mut Story, history: &History) {
+    if story.flavour == "simulated" {
+        story.caveats.push(
+            "A simulated cluster: what its model does not know stands in docs/fidelity.md. It shows how a drill would unfold, and proves nothing."
+                .into(),
+        );
+    }
     if story.flavour == "kind" {
         story
             .caveats

@@ -6,7 +6,7 @@ use crate::{
     inventory::Inventory,
     kubernetes::objects::{Node, Pod},
     model::{Bindings, NodeTarget, PlannedAct, PlannedStep, StepClass, StepName, WorkloadRef},
-    world::Machine,
+    world::{Machine, NodeHost},
 };
 
 /// What a plan is made from.
@@ -22,6 +22,8 @@ pub struct PlanInput<'a> {
     pub namespaces: &'a [String],
     /// Workloads that must survive.
     pub critical: &'a [WorkloadRef],
+    /// What takes nodes away and brings them back.
+    pub host: Option<&'a NodeHost>,
     /// The run's id, for names; a placeholder in a plan.
     pub run: &'a str,
 }

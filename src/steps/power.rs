@@ -47,10 +47,7 @@ pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<Pl
 
 fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
     let host = input
-        .bindings
-        .node_host
-        .as_ref()
-        .map(NodeHost::new)
+        .host
         .ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}} or {exec: …})")?;
     let mut planned = draft(StepClass::Fault, "brings the nodes back and waits until they are Ready");
     for node in nodes {

@@ -8,6 +8,7 @@ use drillmaster::{
     model::{Bindings, ClusterIdentity, ExecHost, NodeHostSpec, Plan},
     plan::{Request, build, rbac, show},
     scenario::{Loaded, Sources, load},
+    world::NodeHost,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -95,7 +96,9 @@ fn loaded(name: &str, set: &[(&str, &str)]) -> Loaded {
 }
 
 fn planned(loaded: &Loaded, inventory: &Inventory, bindings: &Bindings) -> Result<Plan, Vec<String>> {
-    build(&Request { loaded, inventory, bindings, machines: &BTreeMap::new(), run: "20260101t000000000-x" })
+    let host = bindings.node_host.as_ref().map(NodeHost::new);
+    let machines = BTreeMap::new();
+    build(&Request { loaded, inventory, bindings, machines: &machines, host: host.as_ref(), run: "20260101t000000000-x" })
 }
 
 pub fn plan(name: &str) -> Plan {

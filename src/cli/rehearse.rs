@@ -1,0 +1,125 @@
+//! `drillmaster rehearse`: the whole drill on a simulated cluster, in moments.
+
+use std::{path::Path, time::Duration};
+
+use super::{
+    Done, Failure,
+    args::{Output, RehearseArgs},
+    place, plan, say,
+    run::finish,
+};
+use crate::{
+    engine::{self, Options, begin, prepare_in},
+    model::Exit,
+    report::{Display, REHEARSAL, live},
+    scenario::{Loaded, Sources, load, load_str},
+    sim::{Description, Simulation},
+};
+
+/// The built-in demonstration.
+const DEMONSTRATION: &str = include_str!("../../scenarios/zone-outage.yaml");
+
+/// The shipped clusters.
+const CLUSTERS: [(&str, &str); 3] = [
+    ("small-shop", include_str!("../../scenarios/clusters/small-shop.yaml")),
+    ("fragile", include_str!("../../scenarios/clusters/fragile.yaml")),
+    ("large", include_str!("../../scenarios/clusters/large.yaml")),
+];
+
+pub(super) fn rehearse(args: &RehearseArgs) -> Done {
+    let description = description(&args.cluster)?;
+    let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false };
+    let loaded = match &args.scenario {
+        Some(file) => load(file, &sources),
+        None => load_str("zone-outage.yaml", DEMONSTRATION, &sources),
+    };
+    let loaded = loaded.map_err(|p| place::invalid(&p))?;
+    say(&format!("{REHEARSAL}: {} on the simulated cluster {}, seed {}", loaded.scenario.metadata.name, args.cluster, args.seed));
+    // The simulation's own clock: it stands still while there is work, and leaps when there is none.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?;
+    let done = runtime.block_on(whole(args, &description, &loaded));
+    if args.scenario.is_none() && done.is_ok() {
+        say("next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on a cluster of yours");
+    }
+    done
+}
+
+async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
+    let simulation = Simulation::start(description, args.seed).await.map_err(|wrong| {
+        Failure::new(Exit::Invalid, format!("cluster {} cannot be simulated:\n  {}", args.cluster, wrong.join("\n  ")))
+    })?;
+    let world = simulation.world();
+    let run = format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed);
+    // The same rehearsal again replaces the one before it: it would say the same.
+    forget(&args.runs_dir, &run)?;
+    let prepared = prepare_in(world, &Default::default(), None, loaded, run)
+        .await
+        .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    for refusal in plan::refusals(&prepared.plan.findings) {
+        say(&format!("refused: {refusal}"));
+    }
+    let options = Options {
+        runs_dir: args.runs_dir.clone(),
+        approve: args.approve.iter().cloned().collect(),
+        confirm: None,
+        reaper: false,
+        frozen_after: Duration::from_secs(30),
+        unwind_within: Duration::from_secs(1800),
+        approved: None,
+        operator: "rehearsal".into(),
+    };
+    let display = if args.output == Output::Json { Display::Json } else { Display::Human };
+    let mut screen = None;
+    let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {
+        screen = Some(live(recorder, display));
+    })
+    .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let dir = begun.dir.clone();
+    let pace = args.speed.filter(|s| *s > 0.0).map(|speed| tokio::spawn(paced(speed)));
+    let exit = engine::run(&begun, loaded, &options).await;
+    if let Some(pace) = pace {
+        pace.abort();
+    }
+    drop(begun);
+    if let Some(screen) = screen {
+        let _ = screen.join();
+    }
+    finish(&dir, exit)
+}
+
+/// Holds virtual time back to a multiple of real time, for those who want to watch.
+async fn paced(speed: f64) {
+    const STEP: Duration = Duration::from_millis(100);
+    loop {
+        tokio::time::sleep(STEP).await;
+        #[expect(clippy::disallowed_methods, reason = "real time is what this is to wait for")]
+        std::thread::sleep(STEP.div_f64(speed));
+    }
+}
+
+/// Removes an earlier rehearsal of the same name; nothing else.
+fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
+    let dir = runs.join(run);
+    if !dir.join("journal.jsonl").is_file() {
+        return Ok(());
+    }
+    std::fs::remove_dir_all(&dir)
+        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot replace {}: {e}", dir.display())))
+}
+
+/// A shipped description by its name, or a file.
+fn description(name: &str) -> Result<Description, Failure> {
+    let shipped = CLUSTERS.iter().find(|(n, _)| *n == name).map(|(_, text)| (*text).to_owned());
+    let text = match shipped {
+        Some(text) => text,
+        None => std::fs::read_to_string(name).map_err(|e| {
+            let known: Vec<&str> = CLUSTERS.iter().map(|(n, _)| *n).collect();
+            Failure::new(Exit::Invalid, format!("--cluster {name}: {e}; shipped are {}", known.join(", ")))
+        })?,
+    };
+    Description::parse(&text).map_err(|why| Failure::new(Exit::Invalid, format!("--cluster {name}: {why}")))
+}

@@ -1,0 +1,358 @@
+//! The API server of the simulated cluster: from a request to an answer. It does
+//! what the conformance file of the tests asks of it and of the real one alike.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::{
+    admission, eviction,
+    fields::{self, number, text},
+    patch,
+    resources::{self, Resource},
+    state::State,
+    store::Watch,
+};
+use crate::kubernetes::Selector;
+
+/// What a request is answered with.
+pub(super) enum Answer {
+    /// A document, or a text such as a log.
+    Whole(u16, Vec<u8>),
+    /// A watch.
+    Stream(UnboundedReceiver<Bytes>),
+}
+
+/// An error as the API server words it.
+pub(super) fn refuse(code: u16, reason: &str, message: impl Into<String>) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message.into(), "reason": reason, "code": code})
+}
+
+type Reply = Result<(u16, Value), Value>;
+
+/// One request, taken apart.
+pub(super) struct Call<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    pub query: BTreeMap<String, String>,
+    pub content_type: &'a str,
+    pub body: &'a [u8],
+}
+
+impl Call<'_> {
+    fn json(&self) -> Result<Value, Value> {
+        if self.body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(self.body).map_err(|e| refuse(400, "BadRequest", e.to_string()))
+    }
+
+    fn asks(&self, key: &str) -> Option<&str> {
+        self.query.get(key).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    fn dry_run(&self, options: &Value) -> bool {
+        self.asks("dryRun").is_some() || !fields::list(options, "/dryRun").is_empty()
+    }
+}
+
+/// A path, taken apart.
+struct Target {
+    resource: &'static Resource,
+    namespace: Option<String>,
+    name: Option<String>,
+    sub: Option<String>,
+}
+
+fn target(path: &str) -> Option<Target> {
+    let mut parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
+    let group = match parts.first()? {
+        &"api" => {
+            parts.drain(..2.min(parts.len()));
+            ""
+        }
+        &"apis" if parts.len() > 3 => {
+            let group = parts[1];
+            parts.drain(..3);
+            group
+        }
+        _ => return None,
+    };
+    let (namespace, rest) = match parts[..] {
+        ["namespaces", namespace, plural, ..] if resources::find(group, plural).is_some_and(|r| r.namespaced) => {
+            (Some(namespace.to_owned()), &parts[2..])
+        }
+        _ => (None, &parts[..]),
+    };
+    let resource = resources::find(group, rest.first()?)?;
+    let part = |i: usize| rest.get(i).map(|p| (*p).to_owned());
+    Some(Target { resource, namespace, name: part(1), sub: part(2) })
+}
+
+/// Answers a request.
+pub(super) fn handle(state: &mut State, call: &Call<'_>) -> Answer {
+    if let Some(document) = super::discovery::document(call.path) {
+        return whole(Ok((200, document)));
+    }
+    if call.path.ends_with("/selfsubjectaccessreviews") {
+        return whole(call.json().map(|mut review| {
+            review["status"] = json!({"allowed": true, "reason": "everything is allowed in a simulated cluster"});
+            (201, review)
+        }));
+    }
+    let Some(target) = target(call.path) else {
+        return whole(Err(refuse(404, "NotFound", "the server could not find the requested resource")));
+    };
+    if call.method == Method::GET && call.asks("watch").is_some_and(|w| w != "false") {
+        return watch(state, call, &target);
+    }
+    if target.sub.as_deref() == Some("log") {
+        return Answer::Whole(200, vec![]);
+    }
+    whole(dispatch(state, call, &target))
+}
+
+fn whole(reply: Reply) -> Answer {
+    let (code, value) = match reply {
+        Ok(reply) => reply,
+        Err(status) => (u16::try_from(number(&status, "/code")).unwrap_or(500), status),
+    };
+    Answer::Whole(code, serde_json::to_vec(&value).unwrap_or_default())
+}
+
+fn dispatch(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
+    match (call.method.as_str(), &target.name) {
+        ("GET", None) => list(state, call, target),
+        ("GET", Some(name)) => find(state, target, name).map(|o| (200, (*o).clone())),
+        ("POST", None) => create(state, call, target),
+        ("POST", Some(name)) if target.sub.as_deref() == Some("eviction") => {
+            let options = call.json()?;
+            let dry = call.dry_run(&options["deleteOptions"]);
+            eviction::evict(state, target.namespace.as_deref().unwrap_or(""), name, &options["deleteOptions"], dry)
+        }
+        ("PUT", Some(name)) => replace(state, call, target, name),
+        ("PATCH", Some(name)) => patched(state, call, target, name),
+        ("DELETE", Some(name)) => delete(state, call, target, name),
+        _ => Err(refuse(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")),
+    }
+}
+
+fn missing(resource: &Resource, name: &str) -> Value {
+    let plural = if resource.group.is_empty() {
+        resource.plural.to_owned()
+    } else {
+        format!("{}.{}", resource.plural, resource.group)
+    };
+    let mut status = refuse(404, "NotFound", format!("{plural} \"{name}\" not found"));
+    status["details"] = json!({"name": name, "kind": resource.plural});
+    status
+}
+
+fn find(state: &State, target: &Target, name: &str) -> Result<Arc<Value>, Value> {
+    let namespace = target.namespace.as_deref().unwrap_or("");
+    state.store.get(target.resource.plural, namespace, name).cloned().ok_or_else(|| missing(target.resource, name))
+}
+
+fn selector(call: &Call<'_>) -> Result<Option<Selector>, Value> {
+    let parse = |text: &str| Selector::parse(text).map_err(|e| refuse(400, "BadRequest", e));
+    call.asks("labelSelector").map(parse).transpose()
+}
+
+/// `metadata.name=…`, `spec.nodeName=…`: what the clients of this product use.
+fn field_matches(expression: &str, object: &Value) -> bool {
+    expression.split(',').all(|term| {
+        let (field, value) = term.split_once('=').unwrap_or((term, ""));
+        let (field, wanted) = field.strip_suffix('!').map_or((field, true), |f| (f, false));
+        let value = value.trim_start_matches('=');
+        (text(object, &format!("/{}", field.replace('.', "/"))) == value) == wanted
+    })
+}
+
+fn list(state: &State, call: &Call<'_>, target: &Target) -> Reply {
+    let selector = selector(call)?;
+    let resource = target.resource;
+    let all: Vec<&Arc<Value>> = match &target.namespace {
+        Some(namespace) => state.store.within(resource.plural, namespace).collect(),
+        None => state.store.all(resource.plural).collect(),
+    };
+    let chosen = all.into_iter().filter(|o| {
+        selector.as_ref().is_none_or(|s| s.matches(&fields::labels(o)))
+            && call.asks("fieldSelector").is_none_or(|f| field_matches(f, o))
+    });
+    let limit: usize = call.asks("limit").and_then(|l| l.parse().ok()).unwrap_or(0);
+    let from = match call.asks("continue") {
+        None => 0,
+        Some(token) => {
+            let (version, from) = token.split_once('.').unwrap_or(("", ""));
+            let version: u64 = version.parse().map_err(|_| refuse(400, "BadRequest", "continue key is not valid"))?;
+            if version + super::COMPACTED_AFTER < state.store.version() {
+                return Err(refuse(410, "Expired", "The provided continue parameter is too old"));
+            }
+            from.parse().unwrap_or(0)
+        }
+    };
+    let mut items: Vec<Value> = vec![];
+    let mut more = 0;
+    for object in chosen.skip(from) {
+        if limit > 0 && items.len() == limit {
+            more += 1;
+            continue;
+        }
+        // Items of a list come without kind and apiVersion.
+        let mut item = (**object).clone();
+        if let Some(fields) = item.as_object_mut() {
+            fields.remove("kind");
+            fields.remove("apiVersion");
+        }
+        items.push(item);
+    }
+    let mut metadata = json!({"resourceVersion": state.store.version().to_string()});
+    if more > 0 {
+        metadata["continue"] = format!("{}.{}", state.store.version(), from + items.len()).into();
+        metadata["remainingItemCount"] = more.into();
+    }
+    let kind = format!("{}List", resource.kind);
+    Ok((200, json!({"kind": kind, "apiVersion": resource.api_version(), "metadata": metadata, "items": items})))
+}
+
+fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {
+    let selector = match selector(call) {
+        Ok(selector) => selector,
+        Err(status) => return whole(Err(status)),
+    };
+    let (sink, stream) = unbounded_channel();
+    let name = call.asks("fieldSelector").and_then(|f| f.strip_prefix("metadata.name=")).map(str::to_owned);
+    let watch = Watch { resource: target.resource, namespace: target.namespace.clone(), selector, name, sink };
+    let from = call.asks("resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_else(|| state.store.version());
+    state.store.watch(watch, from);
+    Answer::Stream(stream)
+}
+
+fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
+    let mut object = call.json()?;
+    let resource = target.resource;
+    if object["metadata"].is_null() {
+        object["metadata"] = json!({});
+    }
+    if let Some(namespace) = &target.namespace {
+        object["metadata"]["namespace"] = namespace.clone().into();
+        let Some(home) = state.store.get("namespaces", "", namespace) else {
+            return Err(missing(resources::known("namespaces"), namespace));
+        };
+        if fields::is_terminating(home) {
+            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+            return Err(refuse(403, "Forbidden", why));
+        }
+    }
+    if text(&object, "/metadata/name").is_empty() {
+        let prefix = text(&object, "/metadata/generateName").to_owned();
+        if prefix.is_empty() {
+            return Err(refuse(422, "Invalid", "metadata.name: Required value: name or generateName is required"));
+        }
+        object["metadata"]["name"] = format!("{prefix}{}", state.suffix()).into();
+    }
+    let name = text(&object, "/metadata/name").to_owned();
+    if state.store.get(resource.plural, target.namespace.as_deref().unwrap_or(""), &name).is_some() {
+        let mut status = refuse(409, "AlreadyExists", format!("{} \"{name}\" already exists", resource.plural));
+        status["details"] = json!({"name": name, "kind": resource.plural});
+        return Err(status);
+    }
+    admission::defaults(resource, &mut object, state);
+    if call.dry_run(&Value::Null) {
+        return Ok((201, object));
+    }
+    let now = state.wall();
+    let made = state.store.create(resource, object, now);
+    Ok((201, (*made).clone()))
+}
+
+/// Only over the version that the writer saw, where it says one.
+fn current(now: &Value, version: &Value, resource: &Resource) -> Result<(), Value> {
+    match version.as_str() {
+        Some(version) if !version.is_empty() && version != text(now, "/metadata/resourceVersion") => {
+            let name = fields::name(now);
+            let why = format!(
+                "Operation cannot be fulfilled on {} \"{name}\": the object has been modified; please apply your changes to the latest version and try again",
+                resource.plural
+            );
+            Err(refuse(409, "Conflict", why))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn replace(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> Reply {
+    let now = find(state, target, name)?;
+    let object = call.json()?;
+    current(&now, &object["metadata"]["resourceVersion"], target.resource)?;
+    Ok((200, store(state, call, target, &now, object)))
+}
+
+fn patched(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> Reply {
+    let body = call.json()?;
+    let apply = call.content_type.starts_with("application/apply-patch");
+    let now = match find(state, target, name) {
+        Err(status) if apply && status["code"] == 404 => {
+            let mut body = body;
+            body["metadata"]["name"] = name.into();
+            let bytes = body.to_string().into_bytes();
+            let call = Call { body: &bytes, query: call.query.clone(), ..*call };
+            return create(state, &call, &Target { name: None, namespace: target.namespace.clone(), sub: None, ..*target });
+        }
+        other => other?,
+    };
+    current(&now, &body["metadata"]["resourceVersion"], target.resource)?;
+    let object = patch::apply(&now, &body, call.content_type)?;
+    Ok((200, store(state, call, target, &now, object)))
+}
+
+/// Writes what was sent, but for what only the server may set.
+fn store(state: &mut State, call: &Call<'_>, target: &Target, now: &Value, mut object: Value) -> Value {
+    for field in ["uid", "creationTimestamp", "generation", "deletionTimestamp", "name", "namespace"] {
+        match now["metadata"].get(field) {
+            Some(value) => object["metadata"][field] = value.clone(),
+            None => {
+                if let Some(meta) = object["metadata"].as_object_mut() {
+                    meta.remove(field);
+                }
+            }
+        }
+    }
+    if target.sub.as_deref() == Some("status") {
+        let status = object["status"].take();
+        object = now.clone();
+        object["status"] = status;
+    }
+    if call.dry_run(&Value::Null) {
+        return object;
+    }
+    if fields::is_terminating(&object) && fields::list(&object, "/metadata/finalizers").is_empty() && target.resource.plural != "pods" && target.resource.plural != "namespaces" {
+        state.store.remove(target.resource.plural, fields::namespace(&object), fields::name(&object));
+        return object;
+    }
+    (*state.store.update(target.resource.plural, object)).clone()
+}
+
+fn delete(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> Reply {
+    let now = find(state, target, name)?;
+    let options = call.json()?;
+    let wanted = text(&options, "/preconditions/uid");
+    if !wanted.is_empty() && wanted != fields::uid(&now) {
+        let why = format!(
+            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
+            fields::uid(&now)
+        );
+        return Err(refuse(409, "Conflict", why));
+    }
+    if !call.dry_run(&options) {
+        let grace = options["gracePeriodSeconds"].as_i64().or_else(|| call.asks("gracePeriodSeconds")?.parse().ok());
+        let orphan = options["propagationPolicy"] == "Orphan";
+        state.delete(target.resource, &now, grace, orphan);
+    }
+    Ok((200, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+        "details": {"name": name, "kind": target.resource.plural, "uid": fields::uid(&now)}})))
+}

@@ -1,0 +1,70 @@
+//! The disruption controller: what each budget counts, and what it allows
+//! (correctness 2, 6, 7).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    super::{
+        fields::{self, number},
+        state::State,
+    },
+    Changes,
+};
+use crate::kubernetes::desired_healthy_of;
+
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    let namespaces: BTreeSet<&String> = changes
+        .keys()
+        .filter(|k| matches!(k.0, "pods" | "poddisruptionbudgets" | "replicasets" | "deployments" | "statefulsets"))
+        .map(|k| &k.1)
+        .collect();
+    for namespace in namespaces {
+        let budgets: Vec<_> = state.store.within("poddisruptionbudgets", namespace).cloned().collect();
+        for budget in budgets {
+            count(state, namespace, &budget);
+        }
+    }
+}
+
+fn count(state: &mut State, namespace: &str, budget: &Value) {
+    let Some(selector) = fields::selector(budget.pointer("/spec/selector")) else { return };
+    let mut matching = 0;
+    let mut healthy = 0;
+    let mut owners = BTreeSet::new();
+    for pod in state.store.within("pods", namespace).filter(|p| selector.matches(&fields::labels(p))) {
+        if matches!(fields::text(pod, "/status/phase"), "Succeeded" | "Failed") {
+            continue;
+        }
+        matching += 1;
+        healthy += i64::from(fields::condition(pod, "Ready") == "True" && !fields::is_terminating(pod));
+        owners.extend(fields::controller(pod).map(|(kind, name, _)| (kind.to_owned(), name.to_owned())));
+    }
+    let (min, max) = (budget.pointer("/spec/minAvailable"), budget.pointer("/spec/maxUnavailable"));
+    // A plain number of pods that must be there needs no controller to be asked.
+    let expected = if min.is_some_and(Value::is_number) {
+        matching
+    } else {
+        owners.iter().map(|(kind, name)| scale(state, namespace, kind, name)).sum()
+    };
+    let desired = desired_healthy_of(min, max, expected as u64).unwrap_or(0) as i64;
+    let allowed = if expected == 0 { 0 } else { (healthy - desired).max(0) };
+    state.store.edit("poddisruptionbudgets", namespace, fields::name(budget), |b| {
+        b["status"]["currentHealthy"] = healthy.into();
+        b["status"]["desiredHealthy"] = desired.into();
+        b["status"]["expectedPods"] = expected.into();
+        b["status"]["disruptionsAllowed"] = allowed.into();
+        b["status"]["observedGeneration"] = number(b, "/metadata/generation").into();
+    });
+}
+
+/// How many pods a controller wants.
+fn scale(state: &State, namespace: &str, kind: &str, name: &str) -> i64 {
+    let resource = match kind {
+        "ReplicaSet" => "replicasets",
+        "StatefulSet" => "statefulsets",
+        _ => return 0,
+    };
+    state.store.get(resource, namespace, name).map_or(0, |o| number(o, "/spec/replicas"))
+}

@@ -1,0 +1,54 @@
+//! The EndpointSlice controller: which pods a Service sends its callers to.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{fields, resources, state::State},
+    Changes,
+};
+
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    let namespaces: BTreeSet<String> =
+        changes.keys().filter(|k| matches!(k.0, "pods" | "services")).map(|k| k.1.clone()).collect();
+    for namespace in namespaces {
+        let services: Vec<_> = state.store.within("services", &namespace).cloned().collect();
+        for service in services {
+            slice(state, &namespace, &service);
+        }
+    }
+}
+
+fn slice(state: &mut State, namespace: &str, service: &Value) {
+    let labels = fields::string_map(service.pointer("/spec/selector"));
+    if labels.is_empty() {
+        return;
+    }
+    let endpoints: Vec<Value> = state
+        .store
+        .within("pods", namespace)
+        .filter(|p| {
+            let own = fields::labels(p);
+            labels.iter().all(|(k, v)| own.get(k) == Some(v)) && p.pointer("/status/podIP").is_some()
+        })
+        .map(|p| {
+            let serving = fields::condition(p, "Ready") == "True";
+            let terminating = fields::is_terminating(p);
+            json!({"addresses": [p["status"]["podIP"]], "nodeName": p["spec"]["nodeName"],
+                "conditions": {"ready": serving && !terminating, "serving": serving, "terminating": terminating},
+                "targetRef": {"kind": "Pod", "namespace": namespace, "name": fields::name(p), "uid": fields::uid(p)}})
+        })
+        .collect();
+    let name = format!("{}-slice", fields::name(service));
+    if state.store.get("endpointslices", namespace, &name).is_some() {
+        state.store.edit("endpointslices", namespace, &name, |s| s["endpoints"] = endpoints.into());
+        return;
+    }
+    let object = json!({"metadata": {"name": name, "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": fields::name(service)},
+            "ownerReferences": fields::owned_by(service)},
+        "addressType": "IPv4", "ports": service["spec"]["ports"], "endpoints": endpoints});
+    let now = state.wall();
+    state.store.create(resources::known("endpointslices"), object, now);
+}

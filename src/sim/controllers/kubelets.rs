@@ -1,0 +1,129 @@
+//! Kubelets: containers that start, answer their probes, and end. A kubelet on a
+//! machine without power does nothing, and nobody does it for it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        fields::{self, text},
+        state::{State, Timer},
+    },
+    Changes, of,
+};
+
+/// How a description says how long a container takes to be ready.
+pub(in crate::sim) const START: &str = "drillmaster.dev/simulated-start";
+/// A node is back: its containers answer again after this long (measured on KWOK).
+const AGAIN: Duration = Duration::from_secs(1);
+
+fn start_of(pod: &Value, default: Duration) -> Duration {
+    let written = text(pod, &format!("/metadata/annotations/{}", START.replace('/', "~1")));
+    written.parse::<crate::model::Dur>().map_or(default, |d| d.0)
+}
+
+fn id(pod: &Value) -> (String, String, String) {
+    (fields::namespace(pod).to_owned(), fields::name(pod).to_owned(), fields::uid(pod).to_owned())
+}
+
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    let mut touched: Vec<std::sync::Arc<Value>> = vec![];
+    for (key, _) in of(changes, "pods") {
+        touched.extend(state.store.get("pods", &key.1, &key.2).cloned());
+    }
+    for (key, node) in of(changes, "nodes") {
+        if fields::condition(node, "Ready") == "True" {
+            touched.extend(state.store.pods_on(&key.2));
+        }
+    }
+    for (key, _) in of(changes, "persistentvolumeclaims") {
+        let waiting = state.store.within("pods", &key.1).filter(|p| text(p, "/status/phase") == "Pending");
+        touched.extend(waiting.cloned());
+    }
+    for pod in touched {
+        attend(state, &pod);
+    }
+}
+
+/// What a kubelet has to do about a pod.
+fn attend(state: &mut State, pod: &Value) {
+    let node = text(pod, "/spec/nodeName");
+    if node.is_empty() || !state.lives(node) {
+        return;
+    }
+    let (namespace, name, uid) = id(pod);
+    if fields::is_terminating(pod) {
+        let grace = Duration::from_secs(fields::number(pod, "/metadata/deletionGracePeriodSeconds").max(0) as u64);
+        state.schedule(state.settings.stop.min(grace), Timer::PodStopped(namespace, name, uid));
+        return;
+    }
+    let ready = fields::condition(pod, "Ready");
+    match (text(pod, "/status/phase"), ready) {
+        ("Pending", _) if !waits_for_claims(state, pod) => {
+            let started = state.wall();
+            let after = start_of(pod, state.settings.start);
+            let address = format!("10.244.{}.{}", state.dice.below(250), state.dice.below(250));
+            state.store.edit("pods", &namespace, &name, |p| {
+                p["status"]["phase"] = "Running".into();
+                p["status"]["podIP"] = address.into();
+                fields::set_condition(p, "Ready", "False", "ContainersNotReady", started);
+            });
+            state.schedule(after, Timer::PodReady(namespace, name, uid));
+        }
+        ("Running", "False") if text_reason(pod) == "NodeNotReady" => {
+            state.schedule(AGAIN, Timer::PodReady(namespace, name, uid));
+        }
+        _ => {}
+    }
+}
+
+fn text_reason(pod: &Value) -> &str {
+    fields::list(pod, "/status/conditions").iter().find(|c| c["type"] == "Ready").map_or("", |c| text(c, "/reason"))
+}
+
+fn waits_for_claims(state: &State, pod: &Value) -> bool {
+    fields::list(pod, "/spec/volumes").iter().any(|v| {
+        let claim = text(v, "/persistentVolumeClaim/claimName");
+        !claim.is_empty()
+            && state
+                .store
+                .get("persistentvolumeclaims", fields::namespace(pod), claim)
+                .is_none_or(|c| text(c, "/status/phase") != "Bound")
+    })
+}
+
+/// The pod that a timer means, if it is still that pod on a machine that runs.
+fn still(state: &State, namespace: &str, name: &str, uid: &str) -> Option<std::sync::Arc<Value>> {
+    let pod = state.store.get("pods", namespace, name)?;
+    (fields::uid(pod) == uid && state.lives(text(pod, "/spec/nodeName"))).then(|| pod.clone())
+}
+
+/// Its containers answer; a pod that is to run once has ended.
+pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
+    let Some(pod) = still(state, namespace, name, uid) else { return };
+    let now = state.wall();
+    let never = text(&pod, "/metadata/annotations/drillmaster.dev~1simulated-ready") == "never";
+    let once = matches!(text(&pod, "/spec/restartPolicy"), "Never" | "OnFailure");
+    state.store.edit("pods", namespace, name, |p| {
+        if once {
+            p["status"]["phase"] = "Succeeded".into();
+            fields::set_condition(p, "Ready", "False", "PodCompleted", now);
+        } else if !never {
+            fields::set_condition(p, "Ready", "True", "", now);
+            let containers: Vec<Value> = fields::list(p, "/spec/containers")
+                .iter()
+                .map(|c| json!({"name": c["name"], "image": c["image"], "ready": true, "restartCount": 0,
+                    "state": {"running": {"startedAt": fields::stamp(now)}}}))
+                .collect();
+            p["status"]["containerStatuses"] = containers.into();
+        }
+    });
+}
+
+/// Its containers have ended: the object goes.
+pub(super) fn stopped(state: &mut State, namespace: &str, name: &str, uid: &str) {
+    if still(state, namespace, name, uid).is_some_and(|pod| fields::is_terminating(&pod)) {
+        state.store.remove("pods", namespace, name);
+    }
+}

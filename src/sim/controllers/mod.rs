@@ -1,0 +1,90 @@
+//! The controllers of the simulated cluster, as timed state machines: each turns
+//! what changed, and what is due, into changes. All of one instant happen in this
+//! order, until nothing changes any more. Their clocks are those of the real ones.
+
+mod budgets;
+mod endpoints;
+mod garbage;
+mod kubelets;
+mod namespaces;
+mod nodes;
+mod placement;
+mod sets;
+mod taints;
+mod volumes;
+mod workloads;
+
+pub(super) use kubelets::START;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    monitoring,
+    state::{State, Timer},
+    store::Key,
+    velero,
+};
+
+/// What changed since the controllers looked last.
+pub(in crate::sim) type Changes = BTreeMap<Key, Arc<Value>>;
+
+/// A cluster that comes into being is given this many rounds to settle in one instant.
+const ROUNDS: u32 = 400;
+
+/// Lets every controller do what there is to do at this instant.
+pub(super) fn reconcile(state: &mut State) {
+    for _ in 0..ROUNDS {
+        let due = state.take_due();
+        let changes = state.store.take_dirty();
+        if due.is_empty() && changes.is_empty() {
+            return;
+        }
+        for timer in &due {
+            fire(state, timer);
+        }
+        let mut changes = changes;
+        changes.extend(state.store.take_dirty());
+        nodes::changed(state, &changes);
+        taints::changed(state, &changes);
+        garbage::changed(state, &changes);
+        workloads::changed(state, &changes);
+        sets::changed(state, &changes);
+        volumes::changed(state, &changes);
+        placement::changed(state, &changes);
+        kubelets::changed(state, &changes);
+        budgets::changed(state, &changes);
+        endpoints::changed(state, &changes);
+        namespaces::changed(state, &changes);
+        velero::changed(state, &changes);
+    }
+}
+
+fn fire(state: &mut State, timer: &Timer) {
+    match timer {
+        Timer::Monitor => nodes::look(state),
+        Timer::ZoneTurn(zone) => nodes::turn(state, zone),
+        Timer::NodeReports(node) => nodes::reports(state, node),
+        Timer::PodReady(namespace, name, uid) => kubelets::ready(state, namespace, name, uid),
+        Timer::PodStopped(namespace, name, uid) => kubelets::stopped(state, namespace, name, uid),
+        Timer::Evict(namespace, name, uid) => taints::evict(state, namespace, name, uid),
+        Timer::Evaluate => monitoring::evaluate(state),
+        Timer::Velero(resource, name) => velero::go_on(state, resource, name),
+        Timer::Claim(namespace, name) => volumes::provision(state, namespace, name),
+    }
+}
+
+/// Names of a kind that changed.
+fn of<'a>(changes: &'a Changes, resource: &'static str) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
+    changes.iter().filter(move |(key, _)| key.0 == resource)
+}
+
+/// The objects that control what changed of a kind: kind and UID are told apart by
+/// the caller.
+fn owners<'a>(changes: &'a Changes, resource: &'static str, kind: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
+    of(changes, resource).filter_map(move |(key, object)| {
+        let (owner_kind, name, _) = super::fields::controller(object)?;
+        (owner_kind == kind).then(|| (key.1.clone(), name.to_owned()))
+    })
+}

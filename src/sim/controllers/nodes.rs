@@ -1,0 +1,161 @@
+//! The node lifecycle controller: leases, grace period, taints, one node of a
+//! zone at a time (correctness 11–16). Constants: Kubernetes
+//! `pkg/controller/nodelifecycle/node_lifecycle_controller.go`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        fields::{self, text},
+        state::{State, Timer},
+    },
+    Changes, of,
+};
+use crate::kubernetes::{ZoneState, zone_state};
+
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// A zone of fewer nodes does not evict at all while most of it is away.
+const LARGE_CLUSTER: usize = 50;
+/// Nodes a second in a large zone that is partly away.
+const SECONDARY: Duration = Duration::from_secs(100);
+
+fn zone_of(node: &Value) -> String {
+    text(node, "/metadata/labels/topology.kubernetes.io~1zone").to_owned()
+}
+
+fn ready(node: &Value) -> bool {
+    fields::condition(node, "Ready") == "True"
+}
+
+/// Every monitor period: whose lease has not moved for the grace period?
+pub(super) fn look(state: &mut State) {
+    let (now, clocks) = (state.now_us, state.settings.clocks);
+    state.schedule(clocks.period, Timer::Monitor);
+    let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
+    for name in nodes {
+        let renewed = state.machines.renewed_us(&name, now, clocks.renew);
+        let seen = state.seen_leases.entry(name.clone()).or_insert((renewed, now));
+        if seen.0 != renewed {
+            *seen = (renewed, now);
+        }
+        if now >= seen.1 + clocks.grace.as_micros() as u64 && !state.machines.reports(&name, now) {
+            lost(state, &name);
+        } else if state.machines.reports(&name, now) {
+            // The last taint of an outage goes with the controller's next look.
+            untaint(state, &name, "NoExecute");
+        }
+    }
+}
+
+/// A node fell silent: unknown, its pods not Ready, nothing new on it.
+fn lost(state: &mut State, name: &str) {
+    let Some(node) = state.store.get("nodes", "", name).cloned() else { return };
+    if fields::condition(&node, "Ready") == "Unknown" {
+        return;
+    }
+    let now = state.wall();
+    state.store.edit("nodes", "", name, |node| {
+        fields::set_condition(node, "Ready", "Unknown", "NodeStatusUnknown", now);
+        taint(node, "NoSchedule", &fields::stamp(now));
+    });
+    for pod in state.store.pods_on(name) {
+        state.store.edit("pods", fields::namespace(&pod), fields::name(&pod), |pod| {
+            if fields::condition(pod, "Ready") == "True" {
+                fields::set_condition(pod, "Ready", "False", "NodeNotReady", now);
+            }
+        });
+    }
+    let zone = zone_of(&node);
+    let queue = state.queues.entry(zone.clone()).or_insert((0, vec![]));
+    queue.1.push(name.to_owned());
+    let at = queue.0;
+    state.schedule_at(at, Timer::ZoneTurn(zone));
+}
+
+/// A zone's turn to taint its next node, if its state allows it.
+pub(super) fn turn(state: &mut State, zone: &str) {
+    let count = |of_zone: bool| {
+        state.store.all("nodes").filter(|n| !of_zone || zone_of(n) == zone).fold((0, 0), |(yes, no), n| {
+            if ready(n) { (yes + 1, no) } else { (yes, no + 1) }
+        })
+    };
+    let ((here, gone), (all, _)) = (count(true), count(false));
+    let pace = match zone_state(here, gone) {
+        // Everything is away: it is the controller that is cut off (full disruption).
+        _ if all == 0 => return,
+        ZoneState::Partial if here + gone > LARGE_CLUSTER => SECONDARY,
+        ZoneState::Partial => return,
+        _ => state.settings.clocks.eviction_interval,
+    };
+    let now = state.now_us;
+    let next = now + pace.as_micros() as u64;
+    let Some(queue) = state.queues.get_mut(zone).filter(|q| !q.1.is_empty()) else { return };
+    if now < queue.0 {
+        return;
+    }
+    let name = queue.1.remove(0);
+    queue.0 = next;
+    let more = !queue.1.is_empty();
+    let stamp = fields::stamp(state.wall());
+    if !state.machines.reports(&name, now) {
+        state.store.edit("nodes", "", &name, |node| taint(node, "NoExecute", &stamp));
+    }
+    if more {
+        state.schedule_at(next, Timer::ZoneTurn(zone.to_owned()));
+    }
+}
+
+fn taint(node: &mut Value, effect: &str, stamp: &str) {
+    let mut taints = fields::list(node, "/spec/taints").to_vec();
+    if !taints.iter().any(|t| t["key"] == UNREACHABLE && t["effect"] == effect) {
+        taints.push(json!({"key": UNREACHABLE, "effect": effect, "timeAdded": stamp}));
+        node["spec"]["taints"] = taints.into();
+    }
+}
+
+fn untaint(state: &mut State, name: &str, effect: &str) {
+    state.store.edit("nodes", "", name, |node| {
+        let taints: Vec<Value> = fields::list(node, "/spec/taints")
+            .iter()
+            .filter(|t| !(t["key"] == UNREACHABLE && t["effect"] == effect))
+            .cloned()
+            .collect();
+        if taints.is_empty() {
+            if let Some(spec) = node["spec"].as_object_mut() {
+                spec.remove("taints");
+            }
+        } else {
+            node["spec"]["taints"] = taints.into();
+        }
+    });
+}
+
+/// A kubelet is back: it says Ready, and the pods that survived are Ready again.
+pub(super) fn reports(state: &mut State, name: &str) {
+    if !state.machines.reports(name, state.now_us) {
+        return;
+    }
+    let now = state.wall();
+    state.store.edit("nodes", "", name, |node| {
+        fields::set_condition(node, "Ready", "True", "KubeletReady", now);
+    });
+    untaint(state, name, "NoSchedule");
+    for (_, queue) in state.queues.values_mut() {
+        queue.retain(|waiting| waiting != name);
+    }
+}
+
+/// New nodes: Ready, as their machines run.
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    let new: Vec<String> = of(changes, "nodes")
+        .filter(|(_, node)| fields::condition(node, "Ready").is_empty())
+        .map(|(key, _)| key.2.clone())
+        .collect();
+    for name in new {
+        if state.machines.reports(&name, state.now_us) {
+            reports(state, &name);
+        }
+    }
+}

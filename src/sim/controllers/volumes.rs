@@ -1,0 +1,114 @@
+//! Claims and volumes: provisioned by class, bound, released, reclaimed.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        fields::{self, text},
+        resources,
+        state::{State, Timer},
+    },
+    Changes, of,
+};
+
+/// From a claim to its volume (measured on local-path: under two seconds).
+const PROVISION: Duration = Duration::from_millis(1200);
+
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    for (key, claim) in of(changes, "persistentvolumeclaims") {
+        match state.store.get("persistentvolumeclaims", &key.1, &key.2).cloned() {
+            Some(now) if fields::is_terminating(&now) => release_if_unused(state, &now),
+            Some(now) if text(&now, "/status/phase") == "Pending" => {
+                state.schedule(PROVISION, Timer::Claim(key.1.clone(), key.2.clone()));
+            }
+            Some(_) => {}
+            None => reclaim(state, claim),
+        }
+    }
+    // A pod that goes may be the last that held a claim back.
+    let namespaces: std::collections::BTreeSet<&String> = of(changes, "pods").map(|(k, _)| &k.1).collect();
+    for namespace in namespaces {
+        let ending: Vec<_> = state
+            .store
+            .within("persistentvolumeclaims", namespace)
+            .filter(|c| fields::is_terminating(c))
+            .cloned()
+            .collect();
+        for claim in ending {
+            release_if_unused(state, &claim);
+        }
+    }
+}
+
+fn release_if_unused(state: &mut State, claim: &Value) {
+    let (namespace, name) = (fields::namespace(claim), fields::name(claim));
+    let used = state.store.within("pods", namespace).any(|p| {
+        fields::list(p, "/spec/volumes").iter().any(|v| text(v, "/persistentVolumeClaim/claimName") == name)
+    });
+    if !used {
+        state.store.remove("persistentvolumeclaims", namespace, name);
+    }
+}
+
+/// A claim that waits: bound to the volume it names, or to a new one.
+pub(super) fn provision(state: &mut State, namespace: &str, name: &str) {
+    let Some(claim) = state.store.get("persistentvolumeclaims", namespace, name).cloned() else { return };
+    if fields::is_terminating(&claim) || text(&claim, "/status/phase") != "Pending" {
+        return;
+    }
+    let named = text(&claim, "/spec/volumeName").to_owned();
+    let volume = if named.is_empty() {
+        let volume = format!("pvc-{}", fields::uid(&claim));
+        create(state, &claim, &volume);
+        volume
+    } else {
+        let owner = state.store.get("persistentvolumes", "", &named).map(|v| text(v, "/spec/claimRef/uid").to_owned());
+        // A retained volume still names the claim that was lost: Pending for ever (correctness 37).
+        if owner.is_none_or(|uid| !uid.is_empty() && uid != fields::uid(&claim)) {
+            return;
+        }
+        named
+    };
+    let uid = fields::uid(&claim).to_owned();
+    state.store.edit("persistentvolumes", "", &volume, |v| {
+        v["spec"]["claimRef"] = json!({"kind": "PersistentVolumeClaim", "namespace": namespace, "name": name, "uid": uid});
+        v["status"]["phase"] = "Bound".into();
+    });
+    state.store.edit("persistentvolumeclaims", namespace, name, |c| {
+        c["spec"]["volumeName"] = volume.into();
+        c["status"]["phase"] = "Bound".into();
+    });
+}
+
+fn create(state: &mut State, claim: &Value, name: &str) {
+    let class = text(claim, "/spec/storageClassName").to_owned();
+    let kind = state.store.get("storageclasses", "", &class).cloned();
+    let policy = kind.as_ref().map_or("Delete", |c| text(c, "/reclaimPolicy"));
+    let source = kind.as_ref().map_or("csi", |c| text(c, "/parameters/source"));
+    let mut spec = json!({"persistentVolumeReclaimPolicy": if policy.is_empty() { "Delete" } else { policy },
+        "storageClassName": class, "capacity": claim["spec"]["resources"]["requests"], "accessModes": ["ReadWriteOnce"]});
+    match source {
+        "hostPath" => spec["hostPath"] = json!({"path": format!("/var/volumes/{name}")}),
+        "local" => spec["local"] = json!({"path": format!("/var/volumes/{name}")}),
+        _ => spec["csi"] = json!({"driver": "simulated.csi", "volumeHandle": name}),
+    }
+    let object = json!({"metadata": {"name": name}, "spec": spec, "status": {"phase": "Available"}});
+    let now = state.wall();
+    state.store.create(resources::known("persistentvolumes"), object, now);
+}
+
+/// A claim is gone: its volume goes too, or is kept and names it still.
+fn reclaim(state: &mut State, claim: &Value) {
+    let volume = text(claim, "/spec/volumeName").to_owned();
+    let Some(object) = state.store.get("persistentvolumes", "", &volume).cloned() else { return };
+    if text(&object, "/spec/claimRef/uid") != fields::uid(claim) {
+        return;
+    }
+    if text(&object, "/spec/persistentVolumeReclaimPolicy") == "Retain" {
+        state.store.edit("persistentvolumes", "", &volume, |v| v["status"]["phase"] = "Released".into());
+    } else {
+        state.store.remove("persistentvolumes", "", &volume);
+    }
+}

@@ -1,0 +1,132 @@
+//! Deployments and ReplicaSets. A new template gets a new ReplicaSet at once and
+//! the old one is scaled down at once: how a rollout proceeds is not modelled.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{
+    super::{
+        fields::{self, number, text},
+        resources,
+        state::State,
+    },
+    Changes, of, owners,
+};
+
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    let mut deployments: BTreeSet<(String, String)> =
+        of(changes, "deployments").map(|(k, _)| (k.1.clone(), k.2.clone())).collect();
+    deployments.extend(owners(changes, "replicasets", "Deployment"));
+    for (namespace, name) in deployments {
+        deployment(state, &namespace, &name);
+    }
+    let mut sets: BTreeSet<(String, String)> =
+        of(changes, "replicasets").map(|(k, _)| (k.1.clone(), k.2.clone())).collect();
+    sets.extend(owners(changes, "pods", "ReplicaSet"));
+    for (namespace, name) in sets {
+        replica_set(state, &namespace, &name);
+    }
+}
+
+fn hash_of(template: &Value) -> String {
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let digest = Sha256::digest(template.to_string());
+    digest.iter().take(9).map(|b| char::from(ALPHABET[usize::from(*b) % ALPHABET.len()])).collect()
+}
+
+fn deployment(state: &mut State, namespace: &str, name: &str) {
+    let Some(deployment) = state.store.get("deployments", namespace, name).cloned() else { return };
+    if fields::is_terminating(&deployment) {
+        return;
+    }
+    let hash = hash_of(&deployment["spec"]["template"]);
+    let wanted = number(&deployment, "/spec/replicas");
+    let mine: Vec<Arc<Value>> = state
+        .store
+        .within("replicasets", namespace)
+        .filter(|s| fields::controller(s).is_some_and(|(_, _, uid)| uid == fields::uid(&deployment)))
+        .cloned()
+        .collect();
+    let set = format!("{name}-{hash}");
+    if !mine.iter().any(|s| fields::name(s) == set) {
+        create_set(state, &deployment, &set, &hash, wanted);
+    }
+    for old in &mine {
+        let replicas = if fields::name(old) == set { wanted } else { 0 };
+        state.store.edit("replicasets", namespace, fields::name(old), |s| s["spec"]["replicas"] = replicas.into());
+    }
+    let sum = |pointer: &str| mine.iter().map(|s| number(s, pointer)).sum::<i64>();
+    let (replicas, ready) = (sum("/status/replicas"), sum("/status/readyReplicas"));
+    state.store.edit("deployments", namespace, name, |d| {
+        d["status"]["replicas"] = replicas.into();
+        d["status"]["updatedReplicas"] = replicas.into();
+        d["status"]["readyReplicas"] = ready.into();
+        d["status"]["availableReplicas"] = ready.into();
+        d["status"]["unavailableReplicas"] = (wanted - ready).max(0).into();
+        d["status"]["observedGeneration"] = number(d, "/metadata/generation").into();
+    });
+}
+
+fn create_set(state: &mut State, deployment: &Value, name: &str, hash: &str, wanted: i64) {
+    let mut template = deployment["spec"]["template"].clone();
+    template["metadata"]["labels"]["pod-template-hash"] = hash.into();
+    let mut selector = deployment["spec"]["selector"].clone();
+    selector["matchLabels"]["pod-template-hash"] = hash.into();
+    let object = json!({"metadata": {"name": name, "namespace": fields::namespace(deployment),
+            "labels": template["metadata"]["labels"], "ownerReferences": fields::owned_by(deployment)},
+        "spec": {"replicas": wanted, "selector": selector, "template": template}});
+    let now = state.wall();
+    state.store.create(resources::known("replicasets"), object, now);
+}
+
+fn replica_set(state: &mut State, namespace: &str, name: &str) {
+    let Some(set) = state.store.get("replicasets", namespace, name).cloned() else { return };
+    if fields::is_terminating(&set) {
+        return;
+    }
+    let wanted = number(&set, "/spec/replicas");
+    let live: Vec<Arc<Value>> = state
+        .store
+        .pods_of(fields::uid(&set))
+        .into_iter()
+        .filter(|p| !fields::is_terminating(p) && !matches!(text(p, "/status/phase"), "Succeeded" | "Failed"))
+        .collect();
+    let have = i64::try_from(live.len()).unwrap_or(i64::MAX);
+    for _ in have..wanted {
+        let suffix = state.suffix();
+        create_pod(state, &set, &format!("{name}-{suffix}"), &set["spec"]["template"]);
+    }
+    let mut surplus = live.clone();
+    // Those that are not Ready go first, then the youngest.
+    surplus.sort_by_key(|p| (fields::condition(p, "Ready") == "True", std::cmp::Reverse(text(p, "/metadata/creationTimestamp").to_owned())));
+    for pod in surplus.iter().take(usize::try_from(have - wanted).unwrap_or(0)) {
+        state.delete(resources::known("pods"), pod, None, false);
+    }
+    let ready = live.iter().filter(|p| fields::condition(p, "Ready") == "True").count();
+    state.store.edit("replicasets", namespace, name, |s| {
+        s["status"]["replicas"] = have.max(wanted).into();
+        s["status"]["readyReplicas"] = ready.into();
+        s["status"]["availableReplicas"] = ready.into();
+        s["status"]["observedGeneration"] = number(s, "/metadata/generation").into();
+    });
+}
+
+/// A pod of a template.
+pub(super) fn create_pod(state: &mut State, owner: &Value, name: &str, template: &Value) {
+    let mut pod = template.clone();
+    let namespace = fields::namespace(owner);
+    if state.store.get("namespaces", "", namespace).is_none_or(|ns| fields::is_terminating(ns)) {
+        return;
+    }
+    if !pod["metadata"].is_object() {
+        pod["metadata"] = json!({});
+    }
+    pod["metadata"]["name"] = name.into();
+    pod["metadata"]["namespace"] = namespace.into();
+    pod["metadata"]["ownerReferences"] = fields::owned_by(owner);
+    super::super::admission::defaults(resources::known("pods"), &mut pod, state);
+    let now = state.wall();
+    state.store.create(resources::known("pods"), pod, now);
+}

@@ -1,0 +1,305 @@
+//! A cluster as its description says: zones, nodes, workloads, budgets, volumes,
+//! rules, start-up times. Short words in the file become whole objects here.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::controllers::START;
+use crate::model::{Bindings, Capture, ClocksSpec, Dur, VolumeMethod};
+
+/// A cluster that is not there.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Description {
+    /// drillmaster.dev/v1
+    pub api_version: String,
+    /// Cluster
+    pub kind: String,
+    /// Name and title.
+    pub metadata: BTreeMap<String, String>,
+    /// How many nodes each zone has.
+    pub zones: BTreeMap<String, u32>,
+    /// What each node has.
+    pub node: NodeSize,
+    /// How long things take.
+    pub times: Times,
+    /// The node lifecycle controller's clocks, where they are not Kubernetes' defaults.
+    pub clocks: Option<ClocksSpec>,
+    /// Storage classes.
+    pub storage: Vec<Storage>,
+    /// Workloads.
+    pub workloads: Vec<WorkloadSpec>,
+    /// Whole objects, as in a manifest.
+    pub objects: Vec<Value>,
+    /// Alerting rules.
+    pub rules: Vec<RuleSpec>,
+    /// What Alertmanager does.
+    pub alertmanager: AlertmanagerSpec,
+    /// How Velero captures volumes here.
+    pub capture: Capture,
+    /// Values for ${bind.NAME} in a scenario.
+    pub values: BTreeMap<String, Value>,
+}
+
+/// What a node has.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeSize {
+    /// Cores.
+    pub cpu: String,
+    /// Memory.
+    pub memory: String,
+    /// Pods.
+    pub pods: u32,
+}
+
+impl Default for NodeSize {
+    fn default() -> Self {
+        Self { cpu: "4".into(), memory: "16Gi".into(), pods: 110 }
+    }
+}
+
+/// How long things take. Defaults are what was measured on a kind cluster.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Times {
+    /// From power to a kubelet that reports Ready. Default 6s.
+    pub boot: Dur,
+    /// From thaw to Ready. Default 10s.
+    pub thaw: Dur,
+    /// From a node to a container that is Ready, where the workload does not say. Default 2s.
+    pub start: Dur,
+    /// From deletion to gone. Default 1s.
+    pub stop: Dur,
+    /// What admission gives pods that say nothing themselves. Default 5m.
+    pub toleration: Dur,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            boot: Dur::secs(6),
+            thaw: Dur::secs(10),
+            start: Dur::secs(2),
+            stop: Dur::secs(1),
+            toleration: Dur::secs(300),
+        }
+    }
+}
+
+/// A storage class.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// Its name.
+    pub name: String,
+    /// csi, local or hostPath.
+    pub source: String,
+    /// Delete or Retain.
+    pub reclaim: String,
+}
+
+/// A workload.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct WorkloadSpec {
+    /// `deployment/web`, `statefulset/orders`, `daemonset/agent`
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Pods. Default 1.
+    pub replicas: Option<u32>,
+    /// Cores that each asks for.
+    pub cpu: Option<String>,
+    /// Memory that each asks for.
+    pub memory: Option<String>,
+    /// From a node to Ready.
+    pub start: Option<Dur>,
+    /// How long it stays on a node that is silent.
+    pub toleration: Option<Dur>,
+    /// zone or node: spread over these; with `!`, never otherwise.
+    pub spread: Option<String>,
+    /// Zones it may run in.
+    pub only_in: Vec<String>,
+    /// A budget: `minAvailable` or `maxUnavailable`.
+    pub budget: BTreeMap<String, Value>,
+    /// A Service of its name.
+    pub service: bool,
+    /// A volume for each pod, of this storage class.
+    pub volume: Option<String>,
+    /// Labels of its pods, besides app.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An alerting rule.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuleSpec {
+    /// Its name.
+    pub alert: String,
+    /// PromQL.
+    pub expr: String,
+    /// For how long it must hold.
+    #[serde(rename = "for")]
+    pub for_: Dur,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What Alertmanager does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertmanagerSpec {
+    /// Who is told. Default oncall.
+    pub receiver: String,
+    /// Matchers of each silence in force.
+    pub silences: Vec<BTreeMap<String, String>>,
+}
+
+impl Description {
+    /// From YAML.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its line.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let description: Self = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
+        if description.kind != "Cluster" {
+            return Err(format!("this is no description of a cluster: kind is `{}`, not Cluster", description.kind));
+        }
+        Ok(description)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.metadata.get("name").map_or("unnamed", String::as_str)
+    }
+
+    /// What a scenario needs to know of this place.
+    pub fn bindings(&self) -> Bindings {
+        let mut values = self.values.clone();
+        values.entry("volumes".into()).or_insert_with(|| json!(self.capture));
+        Bindings {
+            values,
+            prometheus: Some("http://prometheus.sim".into()),
+            alertmanager: vec!["http://alertmanager.sim".into()],
+            watchdog: self.rules.iter().find(|r| r.alert == "Watchdog").map(|r| r.alert.clone()),
+            volumes: VolumeMethod {
+                reader_image: None,
+                unreadable_because: Some("a simulated volume holds no bytes that could be read".into()),
+            },
+            clocks: self.clocks,
+            ..Bindings::default()
+        }
+    }
+
+    /// The objects of the cluster, nodes first.
+    pub(super) fn manifests(&self) -> Vec<Value> {
+        let mut all: Vec<Value> = vec![];
+        for (zone, count) in &self.zones {
+            all.extend((0..*count).map(|i| self.node_of(zone, i)));
+        }
+        let mut namespaces: Vec<&str> = vec!["kube-system", "default"];
+        namespaces.extend(self.workloads.iter().map(|w| w.namespace.as_str()));
+        namespaces.extend(self.objects.iter().filter_map(|o| o.pointer("/metadata/namespace")?.as_str()));
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        all.extend(namespaces.iter().map(|n| {
+            json!({"kind": "Namespace", "metadata": {"name": n, "labels": {"kubernetes.io/metadata.name": n}}})
+        }));
+        all.extend(self.storage.iter().map(|s| {
+            json!({"kind": "StorageClass", "metadata": {"name": s.name}, "provisioner": "simulated.csi",
+                "reclaimPolicy": if s.reclaim.is_empty() { "Delete" } else { &s.reclaim },
+                "parameters": {"source": if s.source.is_empty() { "csi" } else { &s.source }}})
+        }));
+        for workload in &self.workloads {
+            all.extend(workload.manifests());
+        }
+        all.extend(self.objects.iter().cloned());
+        all
+    }
+
+    fn node_of(&self, zone: &str, i: u32) -> Value {
+        let name = format!("node-{zone}-{i}");
+        let size = json!({"cpu": self.node.cpu, "memory": self.node.memory, "pods": self.node.pods.to_string()});
+        json!({"kind": "Node", "metadata": {"name": name, "labels": {
+                "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone, "topology.kubernetes.io/region": "simulated"}},
+            "spec": {"providerID": format!("simulated://{name}")},
+            "status": {"capacity": size, "allocatable": size, "addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}})
+    }
+}
+
+impl WorkloadSpec {
+    fn manifests(&self) -> Vec<Value> {
+        let (kind, name) = self.name.split_once('/').unwrap_or(("deployment", &self.name));
+        let mut labels = json!({"app": name});
+        for (key, value) in &self.labels {
+            labels[key.as_str()] = value.clone().into();
+        }
+        let app = json!({"app": name});
+        let mut all = vec![self.object(kind, name, &labels, &app)];
+        if !self.budget.is_empty() {
+            let mut spec = json!({"selector": {"matchLabels": app}});
+            for (key, value) in &self.budget {
+                spec[key.as_str()] = value.clone();
+            }
+            all.push(json!({"kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": self.namespace}, "spec": spec}));
+        }
+        if self.service {
+            all.push(json!({"kind": "Service", "metadata": {"name": name, "namespace": self.namespace},
+                "spec": {"selector": app, "ports": [{"name": "http", "port": 80}]}}));
+        }
+        all
+    }
+
+    fn object(&self, kind: &str, name: &str, labels: &Value, app: &Value) -> Value {
+        let kind = match kind {
+            "statefulset" => "StatefulSet",
+            "daemonset" => "DaemonSet",
+            _ => "Deployment",
+        };
+        let mut spec = json!({"replicas": self.replicas.unwrap_or(1), "selector": {"matchLabels": app},
+            "template": {"metadata": {"labels": labels}, "spec": self.pod(name, app)}});
+        if let Some(start) = self.start {
+            spec["template"]["metadata"]["annotations"] = json!({START: start.to_string()});
+        }
+        if let Some(class) = &self.volume {
+            spec["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}, "spec": {
+                "accessModes": ["ReadWriteOnce"], "storageClassName": class, "resources": {"requests": {"storage": "1Gi"}}}}]);
+        }
+        json!({"kind": kind, "metadata": {"name": name, "namespace": self.namespace, "labels": app}, "spec": spec})
+    }
+
+    fn pod(&self, name: &str, app: &Value) -> Value {
+        let mut requests = json!({});
+        for (key, value) in [("cpu", &self.cpu), ("memory", &self.memory)] {
+            if let Some(value) = value {
+                requests[key] = value.clone().into();
+            }
+        }
+        let mut pod = json!({"containers": [{"name": name, "image": format!("registry.example/{name}:1"),
+            "resources": {"requests": requests}}]});
+        if let Some(toleration) = self.toleration {
+            pod["tolerations"] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+                .map(|key| {
+                    json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": toleration.0.as_secs()})
+                })
+                .to_vec()
+                .into();
+        }
+        if let Some(spread) = &self.spread {
+            let (by, hard) = spread.strip_suffix('!').map_or((spread.as_str(), false), |by| (by, true));
+            let key = if by == "node" { "kubernetes.io/hostname" } else { "topology.kubernetes.io/zone" };
+            pod["topologySpreadConstraints"] = json!([{"maxSkew": 1, "topologyKey": key,
+                "whenUnsatisfiable": if hard { "DoNotSchedule" } else { "ScheduleAnyway" },
+                "labelSelector": {"matchLabels": app}}]);
+        }
+        if !self.only_in.is_empty() {
+            pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] = json!({"nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": self.only_in}]}]});
+        }
+        pod
+    }
+}

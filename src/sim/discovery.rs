@@ -1,0 +1,43 @@
+//! What the simulated API server says of itself.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::resources;
+
+/// Version, groups and resources.
+pub(super) fn document(path: &str) -> Option<Value> {
+    let path = path.trim_end_matches('/');
+    match path {
+        "/version" => Some(json!({"major": "1", "minor": "37", "gitVersion": super::VERSION, "platform": "simulated"})),
+        "/readyz" | "/livez" | "/healthz" => Some(json!("ok")),
+        "/apis" => Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups()})),
+        _ => list(path),
+    }
+}
+
+fn groups() -> Vec<Value> {
+    let known: BTreeSet<(&str, &str)> =
+        resources::all().filter(|r| !r.group.is_empty()).map(|r| (r.group, r.version)).collect();
+    known
+        .into_iter()
+        .map(|(group, version)| {
+            let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
+            json!({"name": group, "versions": [version], "preferredVersion": version})
+        })
+        .collect()
+}
+
+fn list(path: &str) -> Option<Value> {
+    let version = path.strip_prefix("/apis/").or_else(|| path.strip_prefix("/api/"))?;
+    let resources: Vec<Value> = resources::all()
+        .filter(|r| r.api_version() == version)
+        .map(|r| {
+            json!({"name": r.plural, "singularName": r.kind.to_lowercase(), "namespaced": r.namespaced, "kind": r.kind,
+                "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"]})
+        })
+        .collect();
+    (!resources.is_empty())
+        .then(|| json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}))
+}

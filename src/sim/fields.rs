@@ -1,0 +1,91 @@
+//! Reading and writing fields of JSON objects by path, shortly.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// A text; empty where there is none.
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+}
+
+/// A number; zero where there is none.
+pub(super) fn number(object: &Value, pointer: &str) -> i64 {
+    object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// A list; empty where there is none.
+pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
+    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+pub(super) fn name(object: &Value) -> &str {
+    text(object, "/metadata/name")
+}
+
+pub(super) fn namespace(object: &Value) -> &str {
+    text(object, "/metadata/namespace")
+}
+
+pub(super) fn uid(object: &Value) -> &str {
+    text(object, "/metadata/uid")
+}
+
+pub(super) fn labels(object: &Value) -> BTreeMap<String, String> {
+    string_map(object.pointer("/metadata/labels"))
+}
+
+pub(super) fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
+    value
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
+        .collect()
+}
+
+pub(super) fn is_terminating(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some_and(|t| !t.is_null())
+}
+
+/// Status of a condition; empty where there is none.
+pub(super) fn condition<'a>(object: &'a Value, type_: &str) -> &'a str {
+    list(object, "/status/conditions").iter().find(|c| c["type"] == type_).map_or("", |c| text(c, "/status"))
+}
+
+/// Sets a condition; its transition time moves only with its status.
+pub(super) fn set_condition(object: &mut Value, type_: &str, status: &str, reason: &str, now: Timestamp) {
+    if object["status"]["conditions"].as_array().is_none() {
+        object["status"]["conditions"] = json!([]);
+    }
+    let Some(conditions) = object["status"]["conditions"].as_array_mut() else { return };
+    let new = json!({"type": type_, "status": status, "reason": reason, "lastTransitionTime": stamp(now)});
+    match conditions.iter_mut().find(|c| c["type"] == type_) {
+        Some(old) if old["status"] == status && old["reason"] == reason => {}
+        Some(old) => *old = new,
+        None => conditions.push(new),
+    }
+}
+
+/// The owner that controls an object: kind, name, UID.
+pub(super) fn controller(object: &Value) -> Option<(&str, &str, &str)> {
+    let owner = list(object, "/metadata/ownerReferences").iter().find(|o| o["controller"] == true)?;
+    Some((text(owner, "/kind"), text(owner, "/name"), text(owner, "/uid")))
+}
+
+/// A reference to an owner that controls.
+pub(super) fn owned_by(owner: &Value) -> Value {
+    json!([{"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true}])
+}
+
+/// A time as the API writes it: whole seconds.
+pub(super) fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A selector of an object's spec: nil selects nothing.
+pub(super) fn selector(value: Option<&Value>) -> Option<crate::kubernetes::Selector> {
+    value.filter(|v| !v.is_null()).and_then(|v| serde_json::from_value(v.clone()).ok())
+}

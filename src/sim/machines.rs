@@ -1,0 +1,65 @@
+//! The machines under the nodes: power, and the heartbeat of their kubelets.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::model::PowerState;
+
+/// One machine.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub state: PowerState,
+    /// Since when its kubelet reports; none while it does not.
+    pub reports_from_us: Option<u64>,
+    /// When its kubelet fell silent last.
+    pub silent_us: u64,
+    /// Where in its period a kubelet renews its lease.
+    pub phase_us: u64,
+}
+
+/// All of them, by node.
+#[derive(Debug, Default)]
+pub(super) struct Machines(pub BTreeMap<String, Machine>);
+
+impl Machines {
+    /// Adds a machine that runs.
+    pub(super) fn add(&mut self, node: &str, phase_us: u64) {
+        let machine =
+            Machine { state: PowerState::Running, reports_from_us: Some(0), silent_us: 0, phase_us };
+        self.0.insert(node.to_owned(), machine);
+    }
+
+    /// Takes power away, or freezes.
+    pub(super) fn silence(&mut self, node: &str, state: PowerState, now_us: u64) {
+        if let Some(machine) = self.0.get_mut(node) {
+            if machine.reports_from_us.is_some_and(|from| from <= now_us) {
+                machine.silent_us = now_us;
+            }
+            machine.reports_from_us = None;
+            machine.state = state;
+        }
+    }
+
+    /// Gives power back; the kubelet reports after a while.
+    pub(super) fn revive(&mut self, node: &str, now_us: u64, after: Duration) {
+        if let Some(machine) = self.0.get_mut(node) {
+            machine.state = PowerState::Running;
+            machine.reports_from_us = Some(now_us + after.as_micros() as u64);
+        }
+    }
+
+    /// Whether a node's kubelet reports.
+    pub(super) fn reports(&self, node: &str, now_us: u64) -> bool {
+        self.0.get(node).is_some_and(|m| m.reports_from_us.is_some_and(|from| from <= now_us))
+    }
+
+    /// When a node's lease was renewed last.
+    pub(super) fn renewed_us(&self, node: &str, now_us: u64, every: Duration) -> u64 {
+        let Some(machine) = self.0.get(node) else { return 0 };
+        let every = (every.as_micros() as u64).max(1);
+        let grid = |t: u64| (t.saturating_sub(machine.phase_us)) / every * every + machine.phase_us;
+        match machine.reports_from_us {
+            Some(from) if from <= now_us => grid(now_us).max(from).min(now_us),
+            _ => grid(machine.silent_us).min(machine.silent_us),
+        }
+    }
+}

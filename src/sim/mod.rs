@@ -1,0 +1,246 @@
+//! A world that is not there: an API server in memory behind `kube::Client`, the
+//! controllers that decide how a disaster unfolds, Velero, monitoring, services
+//! that probes can call. It lives on tokio's paused clock: an hour passes in
+//! moments. The engine, steps, observers and reports know nothing of it.
+//!
+//! Determinism: all chance comes from the seed, by way of `dice`; all time from
+//! tokio's clock; all order from ordered maps. Start with [`Simulation`].
+
+mod admission;
+mod api;
+mod controllers;
+mod describe;
+mod dice;
+mod discovery;
+mod eviction;
+mod fields;
+mod machines;
+mod monitoring;
+mod patch;
+mod promql;
+mod resources;
+mod service;
+mod stage;
+mod state;
+mod store;
+mod velero;
+mod web;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+pub use describe::{Description, WorkloadSpec};
+pub use service::Trouble;
+
+use self::{
+    dice::Dice,
+    monitoring::{Monitor, Rule},
+    service::Shared,
+    state::{Settings, State, Timer},
+};
+use crate::{
+    kubernetes::Clocks,
+    model::{ClusterIdentity, Redactor},
+    world::{Clock, Http, Kube, Monitoring, NodeHost, Stage, Velero, World},
+};
+
+/// What the simulated API server says it is.
+const VERSION: &str = "v1.37.2";
+/// A list that is paged for longer than this many changes begins anew.
+const COMPACTED_AFTER: u64 = 4096;
+/// When every simulation begins.
+const ZERO: &str = "2026-01-01T00:00:00Z";
+/// Time in which a new cluster settles before anybody looks at it.
+const SETTLE: Duration = Duration::from_secs(120);
+
+/// A simulated cluster that runs.
+pub struct Simulation {
+    shared: Arc<Shared>,
+    clock: Clock,
+    description: Description,
+    controllers: tokio::task::JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Simulation")
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        self.controllers.abort();
+    }
+}
+
+impl Simulation {
+    /// Makes a cluster and lets it settle. Must be called on a runtime whose clock is paused.
+    ///
+    /// # Errors
+    /// A description that cannot be simulated: which rule or object, and why.
+    pub async fn start(description: &Description, seed: u64) -> Result<Self, Vec<String>> {
+        let zero: Timestamp = ZERO.parse().expect("a constant time");
+        let state = found(description, seed, zero)?;
+        let shared = Arc::new(Shared::new(state, seed));
+        let clock = Clock::simulated(zero);
+        let controllers = tokio::spawn(control(Arc::clone(&shared)));
+        let simulation = Self { shared, clock, description: description.clone(), controllers };
+        tokio::time::sleep(SETTLE).await;
+        Ok(simulation)
+    }
+
+    /// The world for the engine. Its clock begins now.
+    pub fn world(&self) -> World {
+        let kube = Kube::new(service::client(&self.shared));
+        let stage: Stage = Arc::new(stage::Theatre::new(&self.shared));
+        let http = |seconds| Http::simulated(Arc::clone(&stage), Duration::from_secs(seconds));
+        let bindings = self.description.bindings();
+        World {
+            velero: Velero::new(kube.clone(), http(60), "velero".into()),
+            monitoring: Monitoring::new(http(3), bindings.prometheus.as_deref(), &bindings.alertmanager),
+            identity: self.identity(),
+            host: Some(NodeHost::Simulated(Arc::clone(&stage))),
+            http: http(10),
+            kube,
+            bindings,
+            clock: self.clock.restart(),
+            stage: Some(stage),
+            redactor: Arc::new(Redactor::default()),
+        }
+    }
+
+    fn identity(&self) -> ClusterIdentity {
+        let uid = self.shared.state().store.get("namespaces", "", "kube-system").map(|n| fields::uid(n).to_owned());
+        let name = self.description.metadata.get("name").cloned().unwrap_or_else(|| "simulated".into());
+        ClusterIdentity {
+            name: "cluster".into(),
+            context: name,
+            uid: uid.unwrap_or_default(),
+            server: "simulated".into(),
+            version: VERSION.into(),
+            flavour: "simulated".into(),
+        }
+    }
+
+    /// Begins to make trouble on the wire, or stops.
+    pub fn make_trouble(&self, trouble: Trouble) {
+        self.shared.make_trouble(trouble);
+    }
+
+    /// Nodes, and everything in namespaces: what a test compares before and after.
+    pub fn picture(&self) -> Vec<Value> {
+        let state = self.shared.state();
+        let wide = ["nodes", "namespaces"].into_iter().flat_map(|r| state.store.all(r).cloned().collect::<Vec<_>>());
+        let mut all: Vec<Value> = wide.map(|o| (*o).clone()).collect();
+        let names: Vec<String> =
+            state.store.all("namespaces").map(|n| fields::name(n).to_owned()).filter(|n| n != "drillmaster").collect();
+        for name in names {
+            all.extend(state.store.content_of(&name).into_iter().map(|(_, o)| (*o).clone()));
+        }
+        all
+    }
+
+    /// What webhooks were told.
+    pub fn mail(&self) -> Vec<String> {
+        self.shared.state().mail.clone()
+    }
+
+    /// A client of its API server, for tests of the API itself.
+    pub fn client(&self) -> kube::Client {
+        service::client(&self.shared)
+    }
+}
+
+/// The controllers' loop: at every change and whenever something is due.
+async fn control(shared: Arc<Shared>) {
+    loop {
+        let next = {
+            let mut state = shared.state();
+            controllers::reconcile(&mut state);
+            state.next_due()
+        };
+        let due = async {
+            match next {
+                Some(us) => tokio::time::sleep_until(shared.instant(us)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shared.changed.notified() => {}
+            () = due => {}
+        }
+    }
+}
+
+/// The state of a cluster in its first instant.
+fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State, Vec<String>> {
+    let mut wrong = vec![];
+    let mut rules = vec![];
+    for rule in &description.rules {
+        match promql::parse(&rule.expr) {
+            Ok(expr) => rules.push(Rule {
+                alert: rule.alert.clone(),
+                text: rule.expr.clone(),
+                expr,
+                for_: rule.for_,
+                labels: rule.labels.clone(),
+            }),
+            Err(why) => wrong.push(format!("rule {}: {why}", rule.alert)),
+        }
+    }
+    let receiver = &description.alertmanager.receiver;
+    let monitor = Monitor {
+        rules,
+        every: crate::model::Dur::secs(5),
+        receiver: if receiver.is_empty() { "oncall".into() } else { receiver.clone() },
+        silences: description.alertmanager.silences.clone(),
+        ..Monitor::default()
+    };
+    let times = description.times;
+    let settings = Settings {
+        clocks: Clocks::of(description.clocks, VERSION),
+        toleration_seconds: i64::try_from(times.toleration.0.as_secs()).unwrap_or(300),
+        boot: times.boot.0,
+        thaw: times.thaw.0,
+        start: times.start.0,
+        stop: times.stop.0,
+    };
+    let mut state = State::new(settings, Dice::new(seed, "cluster"), zero, monitor, velero::Vault::default());
+    for object in description.manifests() {
+        if let Err(why) = add(&mut state, object) {
+            wrong.push(why);
+        }
+    }
+    if description.zones.values().sum::<u32>() == 0 {
+        wrong.push("a cluster needs nodes: zones: {a: 2, b: 2, c: 2}".into());
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let phase = state.dice.below(5_000_000);
+    state.schedule(Duration::from_micros(phase), Timer::Monitor);
+    state.schedule(Duration::from_micros(phase / 2), Timer::Evaluate);
+    Ok(state)
+}
+
+fn add(state: &mut State, mut object: Value) -> Result<(), String> {
+    let kind = fields::text(&object, "/kind").to_owned();
+    let resource = resources::of_kind(&kind).ok_or_else(|| format!("the simulation knows no kind `{kind}`"))?;
+    if fields::name(&object).is_empty() {
+        return Err(format!("an object of kind {kind} has no metadata.name"));
+    }
+    if resource.plural == "nodes" {
+        let phase = state.dice.below(state.settings.clocks.renew.as_micros() as u64);
+        state.machines.add(fields::name(&object), phase);
+    }
+    if resource.plural == "backupstoragelocations" {
+        object["status"] = json!({"phase": "Available", "lastValidationTime": ZERO});
+    }
+    admission::defaults(resource, &mut object, state);
+    let now = state.wall();
+    state.store.create(resource, object, now);
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Prometheus and Alertmanager of the simulated cluster: rules with `for`,
+//! silences, inhibition, receivers. What this evaluator of PromQL does not know
+//! is refused by name when the cluster is made, never taken for silence.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    fields,
+    promql::{self, Labels},
+    state::{State, Timer},
+};
+use crate::model::Dur;
+
+/// An alerting rule.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub alert: String,
+    pub text: String,
+    pub expr: promql_parser::parser::Expr,
+    pub for_: Dur,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An alert that is pending or fires.
+#[derive(Clone, Debug)]
+pub(super) struct Active {
+    labels: Labels,
+    since_us: u64,
+    /// When it began to fire and was sent.
+    fired_us: Option<u64>,
+}
+
+/// Both programs.
+#[derive(Debug, Default)]
+pub(super) struct Monitor {
+    pub rules: Vec<Rule>,
+    pub every: Dur,
+    pub receiver: String,
+    /// Matchers of each silence.
+    pub silences: Vec<BTreeMap<String, String>>,
+    /// While the first fires, the second is inhibited, where these labels are equal.
+    pub inhibit: Vec<(BTreeMap<String, String>, BTreeMap<String, String>, Vec<String>)>,
+    pub active: BTreeMap<(usize, String), Active>,
+}
+
+/// One scrape and one evaluation of every rule.
+pub(super) fn evaluate(state: &mut State) {
+    let every = state.monitor.every.0;
+    state.schedule(every, Timer::Evaluate);
+    if !state.monitoring_lives("prometheus") {
+        return;
+    }
+    let now = state.now_us;
+    let rules = state.monitor.rules.clone();
+    let mut seen = vec![];
+    for (at, rule) in rules.iter().enumerate() {
+        // Checked when the cluster was made: it cannot fail for what it does not know.
+        for (labels, _) in promql::evaluate(&rule.expr, state).unwrap_or_default() {
+            let mut labels = labels;
+            labels.remove("__name__");
+            labels.insert("alertname".into(), rule.alert.clone());
+            labels.extend(rule.labels.clone());
+            let key = (at, format!("{labels:?}"));
+            let active = state
+                .monitor
+                .active
+                .entry(key.clone())
+                .or_insert(Active { labels, since_us: now, fired_us: None });
+            if active.fired_us.is_none() && now - active.since_us >= rule.for_.micros() {
+                active.fired_us = Some(now);
+            }
+            seen.push(key);
+        }
+    }
+    state.monitor.active.retain(|key, _| seen.contains(key));
+}
+
+fn time(state: &State, us: u64) -> String {
+    state.at(us).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// `/api/v1/…` of Prometheus.
+pub(super) fn prometheus(state: &State, path: &str) -> Option<Value> {
+    let data = match path {
+        "/api/v1/alerts" => {
+            let alerts: Vec<Value> = state
+                .monitor
+                .active
+                .values()
+                .map(|a| {
+                    json!({"labels": a.labels, "annotations": {}, "activeAt": time(state, a.since_us),
+                        "state": if a.fired_us.is_some() { "firing" } else { "pending" }, "value": "1e+00"})
+                })
+                .collect();
+            json!({"alerts": alerts})
+        }
+        "/api/v1/rules" => {
+            let rules: Vec<Value> = state
+                .monitor
+                .rules
+                .iter()
+                .map(|r| {
+                    json!({"name": r.alert, "query": r.text, "duration": r.for_.0.as_secs_f64(), "labels": r.labels,
+                        "health": "ok", "type": "alerting", "lastError": ""})
+                })
+                .collect();
+            json!({"groups": [{"name": "simulated", "interval": state.monitor.every.0.as_secs_f64(), "rules": rules}]})
+        }
+        "/api/v1/query" => {
+            let now = state.wall().as_millisecond() as f64 / 1000.0;
+            json!({"resultType": "scalar", "result": [now, format!("{now:.3}")]})
+        }
+        _ => return None,
+    };
+    Some(json!({"status": "success", "data": data}))
+}
+
+/// `/api/v2/…` of Alertmanager.
+pub(super) fn alertmanager(state: &State, path: &str) -> Option<Value> {
+    let monitor = &state.monitor;
+    match path {
+        "/api/v2/alerts" => Some(
+            monitor
+                .active
+                .values()
+                .filter_map(|a| {
+                    let fired = a.fired_us?;
+                    let silenced: Vec<String> = monitor
+                        .silences
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, matchers)| carries(&a.labels, matchers))
+                        .map(|(i, _)| format!("silence-{i}"))
+                        .collect();
+                    let inhibited: Vec<String> = inhibitors(monitor, a);
+                    let word = if silenced.is_empty() && inhibited.is_empty() { "active" } else { "suppressed" };
+                    Some(json!({"labels": a.labels, "annotations": {}, "startsAt": time(state, fired),
+                        "receivers": [{"name": monitor.receiver}],
+                        "status": {"state": word, "silencedBy": silenced, "inhibitedBy": inhibited, "mutedBy": []}}))
+                })
+                .collect(),
+        ),
+        "/api/v2/silences" => Some(
+            monitor
+                .silences
+                .iter()
+                .enumerate()
+                .map(|(i, matchers)| {
+                    let matchers: Vec<Value> = matchers
+                        .iter()
+                        .map(|(n, v)| json!({"name": n, "value": v, "isRegex": false, "isEqual": true}))
+                        .collect();
+                    json!({"id": format!("silence-{i}"), "createdBy": "the description", "comment": "",
+                        "status": {"state": "active"}, "matchers": matchers})
+                })
+                .collect(),
+        ),
+        "/api/v2/status" => Some(json!({"config": {"original": configuration(monitor)}})),
+        _ => None,
+    }
+}
+
+fn carries(labels: &Labels, matchers: &BTreeMap<String, String>) -> bool {
+    matchers.iter().all(|(k, v)| labels.get(k) == Some(v))
+}
+
+fn inhibitors(monitor: &Monitor, alert: &Active) -> Vec<String> {
+    monitor
+        .inhibit
+        .iter()
+        .filter(|(_, target, _)| carries(&alert.labels, target))
+        .flat_map(|(source, _, equal)| {
+            monitor.active.values().filter(move |other| {
+                other.fired_us.is_some()
+                    && carries(&other.labels, source)
+                    && equal.iter().all(|l| other.labels.get(l) == alert.labels.get(l))
+            })
+        })
+        .filter(|other| other.labels != alert.labels)
+        .map(|other| other.labels.get("alertname").cloned().unwrap_or_default())
+        .collect()
+}
+
+fn configuration(monitor: &Monitor) -> String {
+    let mut text = format!("route:\n  receiver: {}\nreceivers:\n  - name: {}\n", monitor.receiver, monitor.receiver);
+    if !monitor.inhibit.is_empty() {
+        text.push_str("inhibit_rules:\n");
+        let matchers = |m: &BTreeMap<String, String>| {
+            m.iter().map(|(k, v)| format!("'{k}=\"{v}\"'")).collect::<Vec<_>>().join(", ")
+        };
+        for (source, target, equal) in &monitor.inhibit {
+            text.push_str(&format!(
+                "  - source_matchers: [{}]\n    target_matchers: [{}]\n    equal: [{}]\n",
+                matchers(source),
+                matchers(target),
+                equal.join(", ")
+            ));
+        }
+    }
+    text
+}
+
+impl State {
+    /// Whether a monitoring program can run: outside of the cluster it always does.
+    pub(super) fn monitoring_lives(&self, name: &str) -> bool {
+        let pods: Vec<_> = self
+            .store
+            .all("pods")
+            .filter(|p| fields::labels(p).get("app.kubernetes.io/name").is_some_and(|n| n == name))
+            .collect();
+        pods.is_empty()
+            || pods.iter().any(|p| {
+                fields::condition(p, "Ready") == "True" && self.lives(fields::text(p, "/spec/nodeName"))
+            })
+    }
+
+}

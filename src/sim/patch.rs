@@ -1,0 +1,80 @@
+//! The four kinds of patch.
+
+use serde_json::{Value, json};
+
+use super::api::refuse;
+
+/// The object after a patch.
+pub(super) fn apply(now: &Value, body: &Value, content_type: &str) -> Result<Value, Value> {
+    let mut object = now.clone();
+    match content_type.split(';').next().unwrap_or("") {
+        "application/merge-patch+json" => json_patch::merge(&mut object, body),
+        "application/json-patch+json" => {
+            let patch: json_patch::Patch =
+                serde_json::from_value(body.clone()).map_err(|e| refuse(400, "BadRequest", e.to_string()))?;
+            json_patch::patch(&mut object, &patch).map_err(|e| {
+                refuse(422, "Invalid", format!("the server rejected our request due to an error in our request: {e}"))
+            })?;
+        }
+        "application/strategic-merge-patch+json" | "application/apply-patch+yaml" => strategic(&mut object, body),
+        other => {
+            return Err(refuse(
+                415,
+                "UnsupportedMediaType",
+                format!("the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml (got {other})"),
+            ));
+        }
+    }
+    Ok(object)
+}
+
+/// Lists that Kubernetes merges by a key of their entries; all others are replaced.
+fn merge_key(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "containers" | "initContainers" | "volumes" | "env" | "ports" => "name",
+        "conditions" => "type",
+        "ownerReferences" => "uid",
+        "volumeMounts" => "mountPath",
+        _ => return None,
+    })
+}
+
+fn strategic(target: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (field, value) in fields {
+        match (value, merge_key(field)) {
+            (Value::Null, _) => {
+                if let Some(object) = target.as_object_mut() {
+                    object.remove(field);
+                }
+            }
+            (Value::Array(entries), Some(key)) if entries.iter().all(|e| e.get(key).is_some()) => {
+                by_key(&mut target[field.as_str()], entries, key);
+            }
+            (Value::Object(_), _) => strategic(&mut target[field.as_str()], value),
+            _ => target[field.as_str()] = value.clone(),
+        }
+    }
+}
+
+fn by_key(list: &mut Value, entries: &[Value], key: &str) {
+    if !list.is_array() {
+        *list = json!([]);
+    }
+    let Some(list) = list.as_array_mut() else { return };
+    for entry in entries {
+        let deletes = entry["$patch"] == "delete";
+        match list.iter().position(|old| old[key] == entry[key]) {
+            Some(at) if deletes => drop(list.remove(at)),
+            Some(at) => strategic(&mut list[at], entry),
+            None if deletes => {}
+            None => list.push(entry.clone()),
+        }
+    }
+}

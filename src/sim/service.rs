@@ -1,0 +1,220 @@
+//! The wire between a client and the simulated API server: latency, and every
+//! trouble that a network or a server can make. A request that was sent goes on
+//! even when nobody waits for its answer any more, as on a real server.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body::Frame;
+use kube::client::Body;
+use tokio::{
+    sync::{Notify, mpsc::UnboundedReceiver},
+    time::Instant,
+};
+
+use super::{
+    api::{self, Answer, Call},
+    dice::Dice,
+    state::State,
+};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Sent = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
+/// What may happen to a request, each once in so many.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble {
+    /// One request in so many gets some trouble; 0 is none.
+    pub once_in: u64,
+}
+
+/// What happens to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Well,
+    /// A 503 before any effect.
+    Unavailable,
+    /// A 500 before any effect.
+    Failed,
+    /// Throttled.
+    Throttled,
+    /// The effect happens, the answer is lost.
+    LostAnswer,
+    /// It takes long.
+    Slow,
+    /// It hangs.
+    Hangs,
+    /// Every watch is cut.
+    WatchesCut,
+}
+
+/// The cluster, shared by its API server, its controllers and its network.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    began: Instant,
+    pub changed: Notify,
+    latency: Mutex<Dice>,
+    trouble: Mutex<(Trouble, Dice)>,
+}
+
+impl Shared {
+    pub(super) fn new(state: State, seed: u64) -> Self {
+        Self {
+            state: Mutex::new(state),
+            began: Instant::now(),
+            changed: Notify::new(),
+            latency: Mutex::new(Dice::new(seed, "latency")),
+            trouble: Mutex::new((Trouble::default(), Dice::new(seed, "trouble"))),
+        }
+    }
+
+    /// The cluster at this instant.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.now_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        state
+    }
+
+    pub(super) fn instant(&self, us: u64) -> Instant {
+        self.began + Duration::from_micros(us)
+    }
+
+    /// Begins to make trouble, or stops.
+    pub(super) fn make_trouble(&self, trouble: Trouble) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).0 = trouble;
+    }
+
+    fn fate(&self) -> Fate {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let once_in = trouble.0.once_in;
+        if !trouble.1.once_in(once_in) {
+            return Fate::Well;
+        }
+        match trouble.1.below(7) {
+            0 => Fate::Unavailable,
+            1 => Fate::Failed,
+            2 => Fate::Throttled,
+            3 => Fate::LostAnswer,
+            4 => Fate::Slow,
+            5 => Fate::Hangs,
+            _ => Fate::WatchesCut,
+        }
+    }
+
+    fn latency(&self) -> Duration {
+        let mut dice = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        Duration::from_millis(1 + dice.below(6))
+    }
+}
+
+/// A client of the simulated API server.
+pub(super) fn client(shared: &Arc<Shared>) -> kube::Client {
+    let shared = Arc::clone(shared);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        // Latency and fate are drawn on entry, so that their order is the callers'.
+        let (latency, fate) = (shared.latency(), shared.fate());
+        let task = tokio::spawn(serve(Arc::clone(&shared), request, latency, fate));
+        async move { task.await.map_err(Error::from)? }
+    });
+    kube::Client::new(service, "default")
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    request: Request<Body>,
+    latency: Duration,
+    fate: Fate,
+) -> Result<Response<Sent>, Error> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    let query = parse_query(parts.uri.query().unwrap_or(""));
+    tokio::time::sleep(latency).await;
+    match fate {
+        Fate::Unavailable => return status(503, "ServiceUnavailable", "the server is currently unable to handle the request"),
+        Fate::Failed => return status(500, "InternalError", "an error on the server has prevented the request from succeeding"),
+        Fate::Throttled => return status(429, "TooManyRequests", "the server has received too many requests and has asked us to try again later"),
+        Fate::Slow => tokio::time::sleep(Duration::from_secs(3)).await,
+        Fate::Hangs => std::future::pending().await,
+        _ => {}
+    }
+    let ends = query.get("timeoutSeconds").and_then(|t| t.parse().ok()).unwrap_or(1800);
+    let content_type = parts.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let answer = {
+        let mut state = shared.state();
+        if fate == Fate::WatchesCut {
+            state.store.drop_watches();
+        }
+        let call = Call { method: &parts.method, path: parts.uri.path(), query, content_type: &content_type, body: &bytes };
+        api::handle(&mut state, &call)
+    };
+    if parts.method != Method::GET {
+        shared.changed.notify_one();
+    }
+    if fate == Fate::LostAnswer {
+        return Err("connection reset by peer".into());
+    }
+    match answer {
+        Answer::Whole(code, bytes) => whole(code, bytes),
+        Answer::Stream(lines) => Ok(Response::new(stream(&shared, lines, Duration::from_secs(ends)))),
+    }
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Result<Response<Sent>, Error> {
+    whole(code, api::refuse(code, reason, message).to_string().into_bytes())
+}
+
+fn whole(code: u16, bytes: Vec<u8>) -> Result<Response<Sent>, Error> {
+    let response = Response::builder().status(code).header("content-type", "application/json");
+    Ok(response.body(Full::new(Bytes::from(bytes)).boxed_unsync())?)
+}
+
+/// Lines as they come, for as long as was asked; the last one says how far it came.
+fn stream(
+    shared: &Arc<Shared>,
+    lines: UnboundedReceiver<Bytes>,
+    ends: Duration,
+) -> Sent {
+    let shared = Arc::clone(shared);
+    let last = futures_util::stream::once(async move { shared.state().store.bookmark() });
+    let lines = futures_util::stream::unfold(lines, |mut lines| async { lines.recv().await.map(|line| (line, lines)) });
+    let lines = lines.take_until(tokio::time::sleep(ends)).chain(last);
+    StreamBody::new(lines.map(|line| Ok(Frame::data(line)))).boxed_unsync()
+}
+
+fn parse_query(query: &str) -> BTreeMap<String, String> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        })
+        .collect()
+}
+
+/// Percent-decoding.
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = vec![];
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3).and_then(|h| u8::from_str_radix(h, 16).ok())).flatten();
+        match (hex, bytes[at]) {
+            (Some(byte), _) => {
+                out.push(byte);
+                at += 2;
+            }
+            (None, b'+') => out.push(b' '),
+            (None, byte) => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,112 @@
+//! The simulated side of the world's seams outside the API server.
+
+use std::{io, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    service::Shared,
+    state::Timer,
+    web::{self, Reach},
+};
+use crate::{
+    model::PowerState,
+    world::{HostError, Machine, Simulated, WebAnswer, WebRequest},
+};
+
+/// What a container engine needs to act (measured: 0.2 to 0.5 s).
+const ACT: Duration = Duration::from_millis(300);
+
+/// Network, programs and machines of a simulated cluster.
+pub(super) struct Theatre(Arc<Shared>);
+
+impl Theatre {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::clone(shared))
+    }
+}
+
+impl std::fmt::Debug for Theatre {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Theatre")
+    }
+}
+
+impl Simulated for Theatre {
+    fn web(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, String>> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let reach = web::reach(&mut shared.state(), &request);
+            match reach {
+                Reach::Answer(after, answer) => {
+                    tokio::time::sleep(after).await;
+                    Ok(answer)
+                }
+                Reach::Broken(after, why) => {
+                    tokio::time::sleep(after).await;
+                    Err(why.to_owned())
+                }
+                Reach::Silence => std::future::pending().await,
+            }
+        })
+    }
+
+    fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<()>> {
+        let request = WebRequest { method: "GET".into(), url: format!("tcp://{address}"), body: vec![] };
+        let asked = self.web(request);
+        Box::pin(async move { asked.await.map(drop).map_err(|_| io::ErrorKind::ConnectionRefused.into()) })
+    }
+
+    fn program(&self, _: &[String]) -> Result<String, String> {
+        Ok("not run: a rehearsal runs no programs".to_owned())
+    }
+
+    fn machine(&self, node: &str) -> Result<Machine, HostError> {
+        let state = self.0.state();
+        let machine = state.machines.0.get(node).ok_or_else(|| HostError::Unknown(node.to_owned()))?;
+        Ok(Machine {
+            node: node.to_owned(),
+            id: format!("simulated/{node}"),
+            state: machine.state.clone(),
+            addresses: std::collections::BTreeMap::new(),
+            ports: std::collections::BTreeMap::new(),
+            control_plane: false,
+        })
+    }
+
+    fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>> {
+        let (shared, act, node) = (Arc::clone(&self.0), act.to_owned(), node.to_owned());
+        // Begun acts go on, whatever becomes of who asked for them.
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(ACT).await;
+            let mut state = shared.state();
+            let now = state.now_us;
+            if !state.machines.0.contains_key(&node) {
+                return Err(HostError::Unknown(node));
+            }
+            let after = match act.as_str() {
+                "kill" | "stop" => {
+                    state.machines.silence(&node, PowerState::Off, now);
+                    return Ok(());
+                }
+                "pause" => {
+                    state.machines.silence(&node, PowerState::Paused, now);
+                    return Ok(());
+                }
+                "unpause" => state.settings.thaw,
+                _ => state.settings.boot,
+            };
+            state.machines.revive(&node, now, after);
+            state.schedule(after, Timer::NodeReports(node));
+            drop(state);
+            shared.changed.notify_one();
+            Ok(())
+        });
+        Box::pin(async move {
+            match task.await {
+                Ok(done) => done,
+                Err(error) => Err(HostError::Strange(error.to_string())),
+            }
+        })
+    }
+}

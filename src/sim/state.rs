@@ -1,0 +1,213 @@
+//! Everything that the simulated cluster is: objects, machines, timers, dice.
+//! Controllers and the API server change it under one lock, each in an instant.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    dice::Dice,
+    fields::{self, number},
+    machines::Machines,
+    monitoring::Monitor,
+    resources::Resource,
+    store::Store,
+    velero::Vault,
+};
+use crate::kubernetes::Clocks;
+
+/// What the cluster's description says of its clocks.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub clocks: Clocks,
+    /// What admission gives pods that say nothing themselves.
+    pub toleration_seconds: i64,
+    /// From power to a kubelet that reports.
+    pub boot: Duration,
+    /// From thaw to a kubelet that reports Ready.
+    pub thaw: Duration,
+    /// From binding to Ready, where the workload does not say.
+    pub start: Duration,
+    /// From deletion to gone.
+    pub stop: Duration,
+}
+
+/// Something that is due at an instant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// The node lifecycle controller looks at all leases.
+    Monitor,
+    /// A zone may taint its next node.
+    ZoneTurn(String),
+    /// A kubelet reports after its node got power back.
+    NodeReports(String),
+    /// A pod's containers are ready (namespace, name, UID).
+    PodReady(String, String, String),
+    /// A pod's containers have ended.
+    PodStopped(String, String, String),
+    /// A pod's toleration of an outage is over.
+    Evict(String, String, String),
+    /// Prometheus scrapes and evaluates.
+    Evaluate,
+    /// Velero goes on with something (resource, name).
+    Velero(&'static str, String),
+    /// Velero's objects and volumes of a restore.
+    Claim(String, String),
+}
+
+/// The cluster.
+pub(super) struct State {
+    pub store: Store,
+    pub machines: Machines,
+    pub settings: Settings,
+    pub dice: Dice,
+    pub monitor: Monitor,
+    pub vault: Vault,
+    /// Messages that webhooks received.
+    pub mail: Vec<String>,
+    /// Microseconds since the simulation began; set on entry by whoever has the lock.
+    pub now_us: u64,
+    zero: Timestamp,
+    timers: BTreeSet<(u64, Timer)>,
+    /// Nodes: when each lease was last seen to move, by the controller.
+    pub seen_leases: BTreeMap<String, (u64, u64)>,
+    /// Zones: when each may taint its next node, and who waits.
+    pub queues: BTreeMap<String, (u64, Vec<String>)>,
+}
+
+impl State {
+    pub(super) fn new(settings: Settings, dice: Dice, zero: Timestamp, monitor: Monitor, vault: Vault) -> Self {
+        Self {
+            store: Store::default(),
+            machines: Machines::default(),
+            settings,
+            dice,
+            monitor,
+            vault,
+            mail: vec![],
+            now_us: 0,
+            zero,
+            timers: BTreeSet::new(),
+            seen_leases: BTreeMap::new(),
+            queues: BTreeMap::new(),
+        }
+    }
+
+    /// Wall time of the simulated instant.
+    pub(super) fn wall(&self) -> Timestamp {
+        self.at(self.now_us)
+    }
+
+    /// Wall time of another instant.
+    pub(super) fn at(&self, us: u64) -> Timestamp {
+        let since = SignedDuration::from_micros(i64::try_from(us).unwrap_or(i64::MAX));
+        self.zero.saturating_add(since).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Five characters for a generated name.
+    pub(super) fn suffix(&mut self) -> String {
+        const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+        (0..5).map(|_| char::from(ALPHABET[self.dice.below(ALPHABET.len() as u64) as usize])).collect()
+    }
+
+    /// Makes something due.
+    pub(super) fn schedule(&mut self, after: Duration, timer: Timer) {
+        self.timers.insert((self.now_us + after.as_micros() as u64, timer));
+    }
+
+    /// The same at an instant.
+    pub(super) fn schedule_at(&mut self, at_us: u64, timer: Timer) {
+        self.timers.insert((at_us.max(self.now_us), timer));
+    }
+
+    /// What is due by now, in order.
+    pub(super) fn take_due(&mut self) -> Vec<Timer> {
+        let later = self.timers.split_off(&(self.now_us + 1, Timer::Monitor));
+        std::mem::replace(&mut self.timers, later).into_iter().map(|(_, timer)| timer).collect()
+    }
+
+    /// When something is due next.
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Deletes as the API server does: with grace, with finalizers.
+    pub(super) fn delete(&mut self, resource: &'static Resource, object: &Value, grace: Option<i64>, orphan: bool) {
+        let (namespace, name) = (fields::namespace(object).to_owned(), fields::name(object).to_owned());
+        if orphan {
+            self.orphan(fields::uid(object));
+        }
+        match resource.plural {
+            "pods" => self.delete_pod(object, grace),
+            "namespaces" => {
+                let now = fields::stamp(self.wall());
+                self.store.edit("namespaces", "", &name, |ns| {
+                    if !fields::is_terminating(ns) {
+                        ns["metadata"]["deletionTimestamp"] = now.into();
+                        ns["status"]["phase"] = "Terminating".into();
+                    }
+                });
+            }
+            plural if plural == "persistentvolumeclaims" || !fields::list(object, "/metadata/finalizers").is_empty() => {
+                let now = fields::stamp(self.wall());
+                self.store.edit(plural, &namespace, &name, |o| {
+                    if !fields::is_terminating(o) {
+                        o["metadata"]["deletionTimestamp"] = now.into();
+                    }
+                });
+            }
+            plural => self.store.remove(plural, &namespace, &name),
+        }
+    }
+
+    fn delete_pod(&mut self, pod: &Value, grace: Option<i64>) {
+        let (namespace, name) = (fields::namespace(pod), fields::name(pod));
+        let unscheduled = fields::text(pod, "/spec/nodeName").is_empty();
+        let finished = matches!(fields::text(pod, "/status/phase"), "Succeeded" | "Failed");
+        let grace = grace.unwrap_or_else(|| number(pod, "/spec/terminationGracePeriodSeconds"));
+        if grace == 0 || unscheduled || finished {
+            self.store.remove("pods", namespace, name);
+        } else if !fields::is_terminating(pod) {
+            let until = fields::stamp(self.at(self.now_us + grace as u64 * 1_000_000));
+            self.store.edit("pods", namespace, name, |p| {
+                p["metadata"]["deletionTimestamp"] = until.into();
+                p["metadata"]["deletionGracePeriodSeconds"] = grace.into();
+            });
+        }
+    }
+
+    /// `propagationPolicy: Orphan`: dependents are nobody's from now on.
+    fn orphan(&mut self, uid: &str) {
+        for resource in ["pods", "replicasets"] {
+            let dependents: Vec<Arc<Value>> = self
+                .store
+                .all(resource)
+                .filter(|o| fields::controller(o).is_some_and(|(_, _, owner)| owner == uid))
+                .cloned()
+                .collect();
+            for object in dependents {
+                self.store.edit(resource, fields::namespace(&object), fields::name(&object), |o| {
+                    o["metadata"]["ownerReferences"] = json!([]);
+                });
+            }
+        }
+    }
+
+    /// Writes on a pod who takes it away (correctness 8).
+    pub(super) fn disrupt(&mut self, namespace: &str, name: &str, reason: &str) {
+        let now = self.wall();
+        self.store.edit("pods", namespace, name, |pod| {
+            fields::set_condition(pod, "DisruptionTarget", "True", reason, now);
+        });
+    }
+
+    /// Whether the machine under a node runs.
+    pub(super) fn lives(&self, node: &str) -> bool {
+        self.machines.reports(node, self.now_us)
+    }
+}

@@ -1,0 +1,249 @@
+//! The objects of the simulated cluster, their versions, and who watches them.
+//! Knows nothing of what the objects mean.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    fields::{self, text},
+    resources::{self, Resource},
+};
+use crate::kubernetes::Selector;
+
+/// How many changes a watch may lie behind before it is told to list again.
+const WINDOW: usize = 4096;
+
+/// Resource, namespace (empty where there is none), name.
+pub(super) type Key = (&'static str, String, String);
+
+/// One change, for watches that start in the past.
+#[derive(Clone)]
+struct Change {
+    version: u64,
+    key: Key,
+    type_: &'static str,
+    object: Arc<Value>,
+}
+
+/// What a watch asks for.
+pub(super) struct Watch {
+    pub resource: &'static Resource,
+    pub namespace: Option<String>,
+    pub selector: Option<Selector>,
+    pub name: Option<String>,
+    pub sink: UnboundedSender<Bytes>,
+}
+
+impl Watch {
+    fn wants(&self, key: &Key, object: &Value) -> bool {
+        key.0 == self.resource.plural
+            && self.namespace.as_ref().is_none_or(|ns| *ns == key.1)
+            && self.name.as_ref().is_none_or(|name| *name == key.2)
+            && self.selector.as_ref().is_none_or(|s| s.matches(&fields::labels(object)))
+    }
+}
+
+/// The store.
+#[derive(Default)]
+pub(super) struct Store {
+    objects: BTreeMap<Key, Arc<Value>>,
+    version: u64,
+    uids: u64,
+    changes: VecDeque<Change>,
+    watches: Vec<Watch>,
+    /// What changed since it was asked last: as it is, or as it was before it went.
+    dirty: BTreeMap<Key, Arc<Value>>,
+    /// Pods by the UID of what controls them, and by node (empty: not scheduled).
+    by_owner: Index,
+    by_node: Index,
+}
+
+type Index = BTreeMap<String, BTreeSet<(String, String)>>;
+
+fn enter(index: &mut Index, key: &str, pod: &(String, String), there: bool) {
+    if there {
+        index.entry(key.to_owned()).or_default().insert(pod.clone());
+    } else if let Some(set) = index.get_mut(key) {
+        set.remove(pod);
+        if set.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What changed since this was asked last.
+    pub(super) fn take_dirty(&mut self) -> BTreeMap<Key, Arc<Value>> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Pods that an object controls.
+    pub(super) fn pods_of(&self, owner_uid: &str) -> Vec<Arc<Value>> {
+        self.pods_in(&self.by_owner, owner_uid)
+    }
+
+    /// Pods on a node; of the empty name: pods that wait for one.
+    pub(super) fn pods_on(&self, node: &str) -> Vec<Arc<Value>> {
+        self.pods_in(&self.by_node, node)
+    }
+
+    fn pods_in(&self, index: &Index, key: &str) -> Vec<Arc<Value>> {
+        index.get(key).into_iter().flatten().filter_map(|(ns, name)| self.get("pods", ns, name).cloned()).collect()
+    }
+
+    fn index(&mut self, key: &Key, object: &Value, there: bool) {
+        if key.0 == "pods" {
+            let pod = (key.1.clone(), key.2.clone());
+            if let Some((_, _, uid)) = fields::controller(object) {
+                enter(&mut self.by_owner, uid, &pod, there);
+            }
+            enter(&mut self.by_node, text(object, "/spec/nodeName"), &pod, there);
+        }
+    }
+
+    pub(super) fn get(&self, resource: &'static str, namespace: &str, name: &str) -> Option<&Arc<Value>> {
+        self.objects.get(&(resource, namespace.to_owned(), name.to_owned()))
+    }
+
+    /// All objects of a resource, by namespace and name.
+    pub(super) fn all(&self, resource: &'static str) -> impl Iterator<Item = &Arc<Value>> {
+        let from = (resource, String::new(), String::new());
+        self.objects.range(from..).take_while(move |(k, _)| k.0 == resource).map(|(_, v)| v)
+    }
+
+    /// The same of one namespace.
+    pub(super) fn within(&self, resource: &'static str, namespace: &str) -> impl Iterator<Item = &Arc<Value>> {
+        let from = (resource, namespace.to_owned(), String::new());
+        let namespace = namespace.to_owned();
+        self.objects.range(from..).take_while(move |(k, _)| k.0 == resource && k.1 == namespace).map(|(_, v)| v)
+    }
+
+    /// Adds a new object: UID, creation time, generation 1.
+    pub(super) fn create(&mut self, resource: &'static Resource, mut object: Value, now: Timestamp) -> Arc<Value> {
+        self.uids += 1;
+        let meta = &mut object["metadata"];
+        meta["uid"] = format!("00000000-0000-4000-8000-{:012x}", self.uids).into();
+        meta["creationTimestamp"] = fields::stamp(now).into();
+        meta["generation"] = 1.into();
+        object["kind"] = resource.kind.into();
+        object["apiVersion"] = resource.api_version().into();
+        self.write(resource.plural, "ADDED", object)
+    }
+
+    /// Writes a changed object; writing the same changes nothing.
+    pub(super) fn update(&mut self, resource: &'static str, mut object: Value) -> Arc<Value> {
+        let (namespace, name) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
+        if let Some(before) = self.get(resource, namespace, name) {
+            object["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"].clone();
+            if **before == object {
+                return Arc::clone(before);
+            }
+            if before.get("spec") != object.get("spec") {
+                let generation = fields::number(before, "/metadata/generation");
+                object["metadata"]["generation"] = (generation + 1).into();
+            }
+        }
+        self.write(resource, "MODIFIED", object)
+    }
+
+    /// Changes an object in place, if it is there.
+    pub(super) fn edit(&mut self, resource: &'static str, namespace: &str, name: &str, edit: impl FnOnce(&mut Value)) {
+        if let Some(object) = self.get(resource, namespace, name) {
+            let mut object = (**object).clone();
+            edit(&mut object);
+            self.update(resource, object);
+        }
+    }
+
+    /// Takes an object away.
+    pub(super) fn remove(&mut self, resource: &'static str, namespace: &str, name: &str) {
+        let key = (resource, namespace.to_owned(), name.to_owned());
+        if let Some(object) = self.objects.remove(&key) {
+            self.version += 1;
+            self.index(&key, &object, false);
+            let mut last = (*object).clone();
+            last["metadata"]["resourceVersion"] = self.version.to_string().into();
+            self.tell(Change { version: self.version, key, type_: "DELETED", object: Arc::new(last) });
+        }
+    }
+
+    fn write(&mut self, resource: &'static str, type_: &'static str, mut object: Value) -> Arc<Value> {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let key =
+            (resource, text(&object, "/metadata/namespace").to_owned(), text(&object, "/metadata/name").to_owned());
+        let object = Arc::new(object);
+        if let Some(before) = self.objects.insert(key.clone(), Arc::clone(&object)) {
+            self.index(&key, &before, false);
+        }
+        self.index(&key, &object, true);
+        self.tell(Change { version: self.version, key, type_, object: Arc::clone(&object) });
+        object
+    }
+
+    fn tell(&mut self, change: Change) {
+        self.dirty.insert(change.key.clone(), Arc::clone(&change.object));
+        let mut written = None;
+        self.watches.retain(|watch| {
+            if !watch.wants(&change.key, &change.object) {
+                return !watch.sink.is_closed();
+            }
+            let bytes = written.get_or_insert_with(|| line(change.type_, &change.object)).clone();
+            watch.sink.send(bytes).is_ok()
+        });
+        self.changes.push_back(change);
+        if self.changes.len() > WINDOW {
+            self.changes.pop_front();
+        }
+    }
+
+    /// Opens a watch from a version on. A version that is too old is told so (410).
+    pub(super) fn watch(&mut self, watch: Watch, from: u64) {
+        let oldest = self.changes.front().map_or(self.version + 1, |c| c.version);
+        if from + 1 < oldest {
+            let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 410,
+                "reason": "Expired", "message": format!("too old resource version: {from} ({})", oldest)});
+            let _ = watch.sink.send(line("ERROR", &status));
+            return;
+        }
+        for change in self.changes.iter().filter(|c| c.version > from && watch.wants(&c.key, &c.object)) {
+            let _ = watch.sink.send(line(change.type_, &change.object));
+        }
+        self.watches.push(watch);
+    }
+
+    /// How far a watch that ends now has come.
+    pub(super) fn bookmark(&self) -> Bytes {
+        line("BOOKMARK", &json!({"metadata": {"resourceVersion": self.version.to_string()}}))
+    }
+
+    /// Breaks every open watch: what a network that drops connections does.
+    pub(super) fn drop_watches(&mut self) {
+        self.watches.clear();
+    }
+
+    /// Everything of a namespace, with its resource.
+    pub(super) fn content_of(&self, namespace: &str) -> Vec<(&'static Resource, Arc<Value>)> {
+        resources::all()
+            .filter(|r| r.namespaced)
+            .flat_map(|r| self.within(r.plural, namespace).map(move |o| (r, Arc::clone(o))))
+            .collect()
+    }
+}
+
+fn line(type_: &str, object: &Value) -> Bytes {
+    let mut bytes = serde_json::to_vec(&json!({"type": type_, "object": object})).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes.into()
+}
