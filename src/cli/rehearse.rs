@@ -5,8 +5,9 @@ use std::{path::Path, time::Duration};
 use super::{
     Done, Failure,
     args::{Output, RehearseArgs},
-    place, plan, say,
+    place, plan,
     run::finish,
+    say,
 };
 use crate::{
     engine::{self, Options, begin, prepare_in},
@@ -34,7 +35,10 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
         None => load_str("zone-outage.yaml", DEMONSTRATION, &sources),
     };
     let loaded = loaded.map_err(|p| place::invalid(&p))?;
-    say(&format!("{REHEARSAL}: {} on the simulated cluster {}, seed {}", loaded.scenario.metadata.name, args.cluster, args.seed));
+    say(&format!(
+        "{REHEARSAL}: {} on the simulated cluster {}, seed {}",
+        loaded.scenario.metadata.name, args.cluster, args.seed
+    ));
     // The simulation's own clock: it stands still while there is work, and leaps when there is none.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -43,7 +47,9 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
         .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?;
     let done = runtime.block_on(whole(args, &description, &loaded));
     if args.scenario.is_none() && done.is_ok() {
-        say("next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on a cluster of yours");
+        say(
+            "next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on a cluster of yours",
+        );
     }
     done
 }
@@ -56,9 +62,8 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     let run = format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed);
     // The same rehearsal again replaces the one before it: it would say the same.
     forget(&args.runs_dir, &run)?;
-    let prepared = prepare_in(world, &Default::default(), None, loaded, run)
-        .await
-        .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let prepared =
+        prepare_in(world, &Default::default(), None, loaded, run).await.map_err(|e| Failure::of(Exit::Invalid, &e))?;
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }

@@ -15,7 +15,7 @@ mod wake;
 
 pub use open::{OpenError, Place, open};
 pub use reaper::{reap, spawn_reaper};
-pub use recover::{Overrides, RecoverError, from_cluster, recover};
+pub use recover::{Overrides, RecoverError, from_cluster, recover, recover_in};
 pub use run::{Begun, Options, PrepareError, Prepared, RunError, begin, prepare, prepare_in, run};
 pub use standby::{reaper_dies_with, stand_by};
 pub use wake::Wakes;

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{
@@ -14,13 +15,14 @@ use super::{
 use crate::{
     event::{Actor, FORMAT, Kind, Wake},
     journal::{
-        FaultRecord, FaultState, Journal, JournalError, Lock, LockError, Recorder, RunDir, RunState, WriteError, read,
+        FaultRecord, FaultState, Journal, JournalError, Lock, LockError, ReadJournal, Recorder, RunDir, RunState,
+        WriteError, read,
     },
     model::{ClusterIdentity, Exit, Limits, Outcome, Plan, PlannedStep, Revert, SecretRef, StepClass},
     scenario::{Sources, load_bindings, load_str},
     steps::{Approvals, StepContext},
     verdict,
-    world::{Clock, Kube, LeaseError, Reach, RunRecord},
+    world::{Clock, Kube, LeaseError, Reach, RunRecord, World},
 };
 
 /// Why a run could not be picked up. Nothing was touched.
@@ -95,61 +97,107 @@ pub async fn recover(
     overrides: &Overrides,
     show: impl FnOnce(&Arc<Recorder>, &Plan),
 ) -> Result<Exit, RecoverError> {
-    let path = dir.journal();
-    let journal = read(&path)?;
-    let state = RunState::of(&journal.events).map_err(|e| RecoverError::Illegal(path.display().to_string(), e))?;
-    let plan = state.plan.clone().map(|p| *p);
-    let (Some(plan), Some(header)) = (plan, journal.events.first().map(|e| e.event.clone())) else {
-        return Ok(Exit::Passed);
+    let left = match LeftOpen::read(dir)? {
+        Ok(left) => left,
+        Err(exit) => return Ok(exit),
     };
-    if state.open().is_empty()
-        && let Some(exit) = state.ended
-    {
-        return Ok(exit);
-    }
-    let Kind::RunStarted { run_id, reach, operator, .. } = header else { return Ok(Exit::Passed) };
     let lock = match lock {
         Some(lock) => lock,
         None => Some(Lock::take(&dir.file("lock"))?),
     };
-    let place = place_of(&reach, overrides)?;
-    let first = &journal.events[0];
-    // The run's zero lies before its first line.
-    let began = first
-        .at
-        .checked_sub(jiff::SignedDuration::from_micros(i64::try_from(first.t_us).unwrap_or(0)))
-        .unwrap_or(first.at);
-    let (world, _) = open(&place, Clock::start().since(began)).await?;
-    if world.identity.uid != plan.cluster.uid {
-        return Err(RecoverError::WrongCluster {
-            context: place.reach.context,
-            found: world.identity.uid,
-            wanted: plan.cluster.uid,
-        });
-    }
-    let clock = world.clock;
-    let writer = Journal::resume(dir, &journal, lock)?;
-    let stray = journal.stray;
-    let recorder = Arc::new(Recorder::new(writer, journal.events, Arc::clone(&world.redactor), move || {
-        (clock.now_us(), clock.wall())
-    }));
-    show(&recorder, &plan);
-    let why = match actor {
-        Actor::Reaper => "the runner is dead or frozen",
-        _ => "asked by a person",
+    let place = place_of(&left.reach, overrides)?;
+    let (world, _) = open(&place, Clock::start().since(left.began)).await?;
+    left.put_back(world, dir, actor, lock, overrides.unwind_within, show).await
+}
+
+/// The same in a world that is open already; its clock is set to the run's.
+pub async fn recover_in(mut world: World, dir: &RunDir, actor: Actor) -> Result<Exit, RecoverError> {
+    let left = match LeftOpen::read(dir)? {
+        Ok(left) => left,
+        Err(exit) => return Ok(exit),
     };
-    recorder.record(Kind::SessionOpened {
-        epoch: recorder.epoch(),
-        actor,
-        pid: std::process::id(),
-        why: why.into(),
-    })?;
-    if stray > 0 {
-        recorder.observe(Kind::StrayLines { count: stray, epoch: recorder.epoch() });
+    let lock = Lock::take(&dir.file("lock"))?;
+    world.clock = world.clock.since(left.began);
+    left.put_back(world, dir, actor, Some(lock), None, |_, _| {}).await
+}
+
+/// What the journal of an unfinished run says.
+struct LeftOpen {
+    journal: ReadJournal,
+    plan: Plan,
+    run_id: String,
+    operator: String,
+    reach: BTreeMap<String, String>,
+    /// The run's zero, by the wall clock: it lies before its first line.
+    began: Timestamp,
+}
+
+impl LeftOpen {
+    /// Reads it; a run that left nothing open says how it ended.
+    fn read(dir: &RunDir) -> Result<Result<Self, Exit>, RecoverError> {
+        let path = dir.journal();
+        let journal = read(&path)?;
+        let state = RunState::of(&journal.events).map_err(|e| RecoverError::Illegal(path.display().to_string(), e))?;
+        let plan = state.plan.clone().map(|p| *p);
+        let (Some(plan), Some(first)) = (plan, journal.events.first()) else {
+            return Ok(Err(Exit::Passed));
+        };
+        if state.open().is_empty()
+            && let Some(exit) = state.ended
+        {
+            return Ok(Err(exit));
+        }
+        let Kind::RunStarted { run_id, reach, operator, .. } = first.event.clone() else {
+            return Ok(Err(Exit::Passed));
+        };
+        let since = jiff::SignedDuration::from_micros(i64::try_from(first.t_us).unwrap_or(0));
+        let began = first.at.checked_sub(since).unwrap_or(first.at);
+        Ok(Ok(Self { journal, plan, run_id, operator, reach, began }))
     }
-    let secrets = secrets_of(dir, &place);
-    let context = context(world, recorder, plan, &run_id, operator, secrets);
-    Ok(take_over(&context, dir, overrides.unwind_within.unwrap_or(Duration::from_secs(1800))).await)
+
+    async fn put_back(
+        self,
+        world: World,
+        dir: &RunDir,
+        actor: Actor,
+        lock: Option<Lock>,
+        unwind_within: Option<Duration>,
+        show: impl FnOnce(&Arc<Recorder>, &Plan),
+    ) -> Result<Exit, RecoverError> {
+        if world.identity.uid != self.plan.cluster.uid {
+            return Err(RecoverError::WrongCluster {
+                context: world.identity.context,
+                found: world.identity.uid,
+                wanted: self.plan.cluster.uid,
+            });
+        }
+        let clock = world.clock;
+        let mut writer = Journal::resume(dir, &self.journal, lock)?;
+        if world.stage.is_some() {
+            writer.survive_nothing();
+        }
+        let stray = self.journal.stray;
+        let recorder = Arc::new(Recorder::new(writer, self.journal.events, Arc::clone(&world.redactor), move || {
+            (clock.now_us(), clock.wall())
+        }));
+        show(&recorder, &self.plan);
+        let why = match actor {
+            Actor::Reaper => "the runner is dead or frozen",
+            _ => "asked by a person",
+        };
+        recorder.record(Kind::SessionOpened {
+            epoch: recorder.epoch(),
+            actor,
+            pid: if world.stage.is_some() { 0 } else { std::process::id() },
+            why: why.into(),
+        })?;
+        if stray > 0 {
+            recorder.observe(Kind::StrayLines { count: stray, epoch: recorder.epoch() });
+        }
+        let secrets = secrets_of(dir, &world.bindings);
+        let context = context(world, recorder, self.plan, &self.run_id, self.operator, secrets);
+        Ok(take_over(&context, dir, unwind_within.unwrap_or(Duration::from_secs(1800))).await)
+    }
 }
 
 fn place_of(reach: &BTreeMap<String, String>, overrides: &Overrides) -> Result<Place, RecoverError> {
@@ -170,9 +218,9 @@ fn place_of(reach: &BTreeMap<String, String>, overrides: &Overrides) -> Result<P
 }
 
 /// References to secrets are read again from the run's own copy of the scenario.
-fn secrets_of(dir: &RunDir, place: &Place) -> BTreeMap<String, SecretRef> {
+fn secrets_of(dir: &RunDir, bindings: &crate::model::Bindings) -> BTreeMap<String, SecretRef> {
     let text = std::fs::read_to_string(dir.file("scenario.yaml")).unwrap_or_default();
-    let sources = Sources { bindings: place.bindings.clone(), lenient: true, ..Sources::default() };
+    let sources = Sources { bindings: bindings.clone(), lenient: true, ..Sources::default() };
     load_str("scenario.yaml", &text, &sources).map(|l| l.secrets).unwrap_or_default()
 }
 
@@ -204,7 +252,9 @@ async fn take_over(context: &StepContext, dir: &RunDir, limit: Duration) -> Exit
     let recorder = &context.recorder;
     let wakes = Wakes::default();
     let mut tasks = JoinSet::new();
-    let _ = wakes.listen(&mut tasks, recorder);
+    if context.world.stage.is_none() {
+        let _ = wakes.listen(&mut tasks, recorder);
+    }
     if let Err(error) = context.record.acquire(recorder.epoch(), context.world.clock.wall()).await {
         recorder.observe(Kind::LeaseTrouble { why: error.to_string() });
         if matches!(error, LeaseError::Fenced { .. }) {

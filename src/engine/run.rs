@@ -93,14 +93,8 @@ pub async fn prepare_in(
 ) -> Result<Prepared, PrepareError> {
     let inventory = gather(&world.kube, &world.identity, &loaded.scenario.scope.namespaces).await;
     let bindings = world.bindings.clone();
-    let request = Request {
-        loaded,
-        inventory: &inventory,
-        bindings: &bindings,
-        machines,
-        host: world.host.as_ref(),
-        run: &run,
-    };
+    let request =
+        Request { loaded, inventory: &inventory, bindings: &bindings, machines, host: world.host.as_ref(), run: &run };
     let mut plan = build(&request).map_err(PrepareError::Plan)?;
     let facts = facts(&world, &plan, &run, credentials_end).await;
     plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
@@ -213,9 +207,8 @@ pub fn begin(
     if plan.cluster.is_simulated() {
         journal.survive_nothing();
     }
-    let recorder = Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || {
-        (clock.now_us(), clock.wall())
-    }));
+    let recorder =
+        Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
     show(&recorder, &plan);
     recorder.record(header(&run, &plan, loaded, place, options))?;
     recorder.record(Kind::SessionOpened {

@@ -21,7 +21,11 @@ pub struct Recorder {
     now: Now,
     redactor: Arc<Redactor>,
     shown: broadcast::Sender<Arc<Event>>,
+    /// Called with each event as soon as it is written, before anything else happens.
+    tap: std::sync::OnceLock<Tap>,
 }
+
+type Tap = Box<dyn Fn(&Event) + Send + Sync>;
 
 struct Inner {
     journal: Journal,
@@ -75,6 +79,7 @@ impl Recorder {
             now: Box::new(now),
             redactor,
             shown: broadcast::channel(16_384).0,
+            tap: std::sync::OnceLock::new(),
         }
     }
 
@@ -98,9 +103,18 @@ impl Recorder {
                 }
             }
         };
+        if let Some(tap) = self.tap.get() {
+            tap(&event);
+        }
         // Nobody listening is no error.
         let _ = self.shown.send(Arc::clone(&event));
         Ok(event)
+    }
+
+    /// Hears of each event in the instant in which it is written: where a sweep cuts
+    /// a run off. Set once; later calls change nothing.
+    pub fn tap(&self, tap: impl Fn(&Event) + Send + Sync + 'static) {
+        let _ = self.tap.set(Box::new(tap));
     }
 
     /// The same for observations: a failure is remembered, and stops the run

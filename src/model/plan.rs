@@ -34,7 +34,6 @@ impl ClusterIdentity {
     }
 }
 
-
 /// Whether and how a step can be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

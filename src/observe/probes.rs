@@ -88,6 +88,15 @@ impl Probes {
     }
 }
 
+impl Drop for Probes {
+    fn drop(&mut self) {
+        // A runner that is cut off in a simulation takes its probes with it.
+        if let Running::Task(task) = &self.running {
+            task.abort();
+        }
+    }
+}
+
 async fn all(
     specs: Vec<ProbeSpec>,
     stage: Option<Stage>,

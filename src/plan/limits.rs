@@ -18,6 +18,8 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
     let mut away: Vec<(&PlannedStep, BTreeSet<&str>)> = vec![];
     let mut namespaces = 0;
     for step in steps {
+        // Only the step that takes more away is at fault, not all that follow.
+        let before = away.len();
         match step.verb.as_str() {
             "killNodes" | "killZone" => away.push((step, step.nodes.iter().map(|n| n.name.as_str()).collect())),
             // A drain takes one node after another.
@@ -31,7 +33,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
         }
         let nodes: BTreeSet<&str> = away.iter().flat_map(|(_, n)| n.iter().copied()).collect();
         let percent = (nodes.len() * 100).div_ceil(workers.max(1));
-        if percent > usize::from(limits.nodes_percent) {
+        if away.len() > before && percent > usize::from(limits.nodes_percent) {
             wrong.push(format!(
                 "step `{}`: {} of {workers} workers would be away at once ({percent}%), the limit is {}% (limits.nodes)",
                 step.name, nodes.len(), limits.nodes_percent
@@ -42,7 +44,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
             .flat_map(|(s, n)| s.nodes.iter().filter(|t| n.contains(t.name.as_str())))
             .map(|n| n.zone.as_str())
             .collect();
-        if zones.len() > limits.zones as usize {
+        if away.len() > before && zones.len() > limits.zones as usize {
             wrong.push(format!(
                 "step `{}`: {} zones would be hit at once, the limit is {} (limits.zones)",
                 step.name,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{
-    admission, eviction,
+    admission, controllers, eviction,
     fields::{self, number, text},
     patch,
     resources::{self, Resource},
@@ -111,7 +111,9 @@ pub(super) fn handle(state: &mut State, call: &Call<'_>) -> Answer {
         return watch(state, call, &target);
     }
     if target.sub.as_deref() == Some("log") {
-        return Answer::Whole(200, vec![]);
+        // No container writes anything here, but for the readers of checksums.
+        let (namespace, name) = (target.namespace.as_deref().unwrap_or(""), target.name.as_deref().unwrap_or(""));
+        return Answer::Whole(200, controllers::volumes::checksums(state, namespace, name).into_bytes());
     }
     whole(dispatch(state, call, &target))
 }
@@ -301,7 +303,11 @@ fn patched(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> R
             body["metadata"]["name"] = name.into();
             let bytes = body.to_string().into_bytes();
             let call = Call { body: &bytes, query: call.query.clone(), ..*call };
-            return create(state, &call, &Target { name: None, namespace: target.namespace.clone(), sub: None, ..*target });
+            return create(
+                state,
+                &call,
+                &Target { name: None, namespace: target.namespace.clone(), sub: None, ..*target },
+            );
         }
         other => other?,
     };
@@ -330,7 +336,11 @@ fn store(state: &mut State, call: &Call<'_>, target: &Target, now: &Value, mut o
     if call.dry_run(&Value::Null) {
         return object;
     }
-    if fields::is_terminating(&object) && fields::list(&object, "/metadata/finalizers").is_empty() && target.resource.plural != "pods" && target.resource.plural != "namespaces" {
+    if fields::is_terminating(&object)
+        && fields::list(&object, "/metadata/finalizers").is_empty()
+        && target.resource.plural != "pods"
+        && target.resource.plural != "namespaces"
+    {
         state.store.remove(target.resource.plural, fields::namespace(&object), fields::name(&object));
         return object;
     }
@@ -342,10 +352,8 @@ fn delete(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> Re
     let options = call.json()?;
     let wanted = text(&options, "/preconditions/uid");
     if !wanted.is_empty() && wanted != fields::uid(&now) {
-        let why = format!(
-            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
-            fields::uid(&now)
-        );
+        let why =
+            format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {}", fields::uid(&now));
         return Err(refuse(409, "Conflict", why));
     }
     if !call.dry_run(&options) {
@@ -353,6 +361,9 @@ fn delete(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> Re
         let orphan = options["propagationPolicy"] == "Orphan";
         state.delete(target.resource, &now, grace, orphan);
     }
-    Ok((200, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-        "details": {"name": name, "kind": target.resource.plural, "uid": fields::uid(&now)}})))
+    Ok((
+        200,
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+        "details": {"name": name, "kind": target.resource.plural, "uid": fields::uid(&now)}}),
+    ))
 }

@@ -186,10 +186,7 @@ impl Description {
             prometheus: Some("http://prometheus.sim".into()),
             alertmanager: vec!["http://alertmanager.sim".into()],
             watchdog: self.rules.iter().find(|r| r.alert == "Watchdog").map(|r| r.alert.clone()),
-            volumes: VolumeMethod {
-                reader_image: None,
-                unreadable_because: Some("a simulated volume holds no bytes that could be read".into()),
-            },
+            volumes: VolumeMethod { reader_image: Some("simulated".into()), unreadable_because: None },
             clocks: self.clocks,
             ..Bindings::default()
         }
@@ -206,9 +203,9 @@ impl Description {
         namespaces.extend(self.objects.iter().filter_map(|o| o.pointer("/metadata/namespace")?.as_str()));
         namespaces.sort_unstable();
         namespaces.dedup();
-        all.extend(namespaces.iter().map(|n| {
-            json!({"kind": "Namespace", "metadata": {"name": n, "labels": {"kubernetes.io/metadata.name": n}}})
-        }));
+        all.extend(namespaces.iter().map(
+            |n| json!({"kind": "Namespace", "metadata": {"name": n, "labels": {"kubernetes.io/metadata.name": n}}}),
+        ));
         all.extend(self.storage.iter().map(|s| {
             json!({"kind": "StorageClass", "metadata": {"name": s.name}, "provisioner": "simulated.csi",
                 "reclaimPolicy": if s.reclaim.is_empty() { "Delete" } else { &s.reclaim },

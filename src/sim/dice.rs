@@ -9,7 +9,8 @@ impl Dice {
     /// For a purpose.
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
         // FNV-1a of the purpose.
-        let hash = purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let hash =
+            purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         Self(seed ^ hash)
     }
 

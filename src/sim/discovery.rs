@@ -38,6 +38,7 @@ fn list(path: &str) -> Option<Value> {
                 "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"]})
         })
         .collect();
-    (!resources.is_empty())
-        .then(|| json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}))
+    (!resources.is_empty()).then(
+        || json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}),
+    )
 }

@@ -76,11 +76,8 @@ fn budget(state: &mut State, namespace: &str, pod: &Value, dry_run: bool) -> Opt
     }
     let name = fields::name(budget).to_owned();
     if number(budget, "/status/observedGeneration") < number(budget, "/metadata/generation") {
-        let mut status = refuse(
-            429,
-            "TooManyRequests",
-            "Cannot evict pod as it would violate the pod's disruption budget.",
-        );
+        let mut status =
+            refuse(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.");
         status["details"] = json!({"retryAfterSeconds": 10, "causes": [{"reason": "DisruptionBudget",
             "message": format!("The disruption budget {name} is still being processed by the server.")}]});
         return Some(status);

@@ -23,8 +23,7 @@ pub(super) struct Machines(pub BTreeMap<String, Machine>);
 impl Machines {
     /// Adds a machine that runs.
     pub(super) fn add(&mut self, node: &str, phase_us: u64) {
-        let machine =
-            Machine { state: PowerState::Running, reports_from_us: Some(0), silent_us: 0, phase_us };
+        let machine = Machine { state: PowerState::Running, reports_from_us: Some(0), silent_us: 0, phase_us };
         self.0.insert(node.to_owned(), machine);
     }
 

@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use describe::{Description, WorkloadSpec};
-pub use service::Trouble;
+pub use service::{Plug, Trouble};
 
 use self::{
     dice::Dice,
@@ -93,8 +93,13 @@ impl Simulation {
 
     /// The world for the engine. Its clock begins now.
     pub fn world(&self) -> World {
-        let kube = Kube::new(service::client(&self.shared));
-        let stage: Stage = Arc::new(stage::Theatre::new(&self.shared));
+        self.world_on(&Plug::default())
+    }
+
+    /// The same for a runner whose machine may lose its power.
+    pub fn world_on(&self, plug: &Plug) -> World {
+        let kube = Kube::new(service::client(&self.shared, plug));
+        let stage: Stage = Arc::new(stage::Theatre::new(&self.shared, plug));
         let http = |seconds| Http::simulated(Arc::clone(&stage), Duration::from_secs(seconds));
         let bindings = self.description.bindings();
         World {
@@ -149,7 +154,7 @@ impl Simulation {
 
     /// A client of its API server, for tests of the API itself.
     pub fn client(&self) -> kube::Client {
-        service::client(&self.shared)
+        service::client(&self.shared, &Plug::default())
     }
 }
 
@@ -219,6 +224,11 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
     }
     if !wrong.is_empty() {
         return Err(wrong);
+    }
+    let schedules: Vec<String> =
+        state.store.within("schedules", "velero").map(|s| fields::name(s).to_owned()).collect();
+    for name in schedules {
+        state.schedule(SETTLE / 2, Timer::Velero("schedules", name));
     }
     let phase = state.dice.below(5_000_000);
     state.schedule(Duration::from_micros(phase), Timer::Monitor);

@@ -63,11 +63,8 @@ pub(super) fn evaluate(state: &mut State) {
             labels.insert("alertname".into(), rule.alert.clone());
             labels.extend(rule.labels.clone());
             let key = (at, format!("{labels:?}"));
-            let active = state
-                .monitor
-                .active
-                .entry(key.clone())
-                .or_insert(Active { labels, since_us: now, fired_us: None });
+            let active =
+                state.monitor.active.entry(key.clone()).or_insert(Active { labels, since_us: now, fired_us: None });
             if active.fired_us.is_none() && now - active.since_us >= rule.for_.micros() {
                 active.fired_us = Some(now);
             }
@@ -211,9 +208,8 @@ impl State {
             .filter(|p| fields::labels(p).get("app.kubernetes.io/name").is_some_and(|n| n == name))
             .collect();
         pods.is_empty()
-            || pods.iter().any(|p| {
-                fields::condition(p, "Ready") == "True" && self.lives(fields::text(p, "/spec/nodeName"))
-            })
+            || pods
+                .iter()
+                .any(|p| fields::condition(p, "Ready") == "True" && self.lives(fields::text(p, "/spec/nodeName")))
     }
-
 }

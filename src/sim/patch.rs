@@ -21,7 +21,9 @@ pub(super) fn apply(now: &Value, body: &Value, content_type: &str) -> Result<Val
             return Err(refuse(
                 415,
                 "UnsupportedMediaType",
-                format!("the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml (got {other})"),
+                format!(
+                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml (got {other})"
+                ),
             ));
         }
     }

@@ -78,13 +78,12 @@ fn check(expr: &Expr) -> Result<(), String> {
 }
 
 fn known_operator(binary: &BinaryExpr) -> Result<(), String> {
-    use token::{
-        T_ADD, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_LUNLESS, T_MUL, T_NEQ, T_SUB,
-    };
+    use token::{T_ADD, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_LUNLESS, T_MUL, T_NEQ, T_SUB};
     let known = [T_ADD, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_LUNLESS, T_MUL, T_NEQ, T_SUB];
-    let grouped = binary.modifier.as_ref().is_some_and(|m| {
-        matches!(m.card, VectorMatchCardinality::ManyToOne(_) | VectorMatchCardinality::OneToMany(_))
-    });
+    let grouped = binary
+        .modifier
+        .as_ref()
+        .is_some_and(|m| matches!(m.card, VectorMatchCardinality::ManyToOne(_) | VectorMatchCardinality::OneToMany(_)));
     if !known.contains(&binary.op.id()) || grouped {
         return Err(format!("the simulation cannot evaluate `{binary}`"));
     }
@@ -161,9 +160,9 @@ fn binary(b: &BinaryExpr, state: &State) -> Result<Vector, String> {
     }
     let mut out = vec![];
     for (labels, value) in &left {
-        let partners = right.iter().filter(|(l, _)| {
-            is_scalar(&b.rhs) || is_scalar(&b.lhs) || key(l, matching) == key(labels, matching)
-        });
+        let partners = right
+            .iter()
+            .filter(|(l, _)| is_scalar(&b.rhs) || is_scalar(&b.lhs) || key(l, matching) == key(labels, matching));
         for (other, with) in partners {
             let labels = if is_scalar(&b.lhs) { other } else { labels };
             if let Some(value) = apply(b.op.id(), *value, *with, is_scalar(&b.lhs)) {
@@ -225,7 +224,9 @@ fn series(metric: &str, state: &State) -> Vector {
     let of = |resource: &'static str, label: &str, pointer: &str| -> Vector {
         store
             .all(resource)
-            .map(|o| (labels(&[("namespace", fields::namespace(o)), (label, fields::name(o))]), number(o, pointer) as f64))
+            .map(|o| {
+                (labels(&[("namespace", fields::namespace(o)), (label, fields::name(o))]), number(o, pointer) as f64)
+            })
             .collect()
     };
     let one_of = |resource: &'static str, label: &str, values: &[&str], has: &dyn Fn(&Value, &str) -> bool| -> Vector {
@@ -254,14 +255,21 @@ fn series(metric: &str, state: &State) -> Vector {
             .collect(),
         "kube_node_spec_unschedulable" => store
             .all("nodes")
-            .map(|n| (labels(&[("node", fields::name(n))]), truth(n.pointer("/spec/unschedulable") == Some(&Value::Bool(true)))))
+            .map(|n| {
+                (
+                    labels(&[("node", fields::name(n))]),
+                    truth(n.pointer("/spec/unschedulable") == Some(&Value::Bool(true))),
+                )
+            })
             .collect(),
         "kube_deployment_spec_replicas" => of("deployments", "deployment", "/spec/replicas"),
         "kube_deployment_status_replicas_available" => of("deployments", "deployment", "/status/availableReplicas"),
         "kube_deployment_status_replicas_ready" => of("deployments", "deployment", "/status/readyReplicas"),
         "kube_statefulset_replicas" => of("statefulsets", "statefulset", "/spec/replicas"),
         "kube_statefulset_status_replicas_ready" => of("statefulsets", "statefulset", "/status/readyReplicas"),
-        "kube_daemonset_status_desired_number_scheduled" => of("daemonsets", "daemonset", "/status/desiredNumberScheduled"),
+        "kube_daemonset_status_desired_number_scheduled" => {
+            of("daemonsets", "daemonset", "/status/desiredNumberScheduled")
+        }
         "kube_daemonset_status_number_ready" => of("daemonsets", "daemonset", "/status/numberReady"),
         "kube_poddisruptionbudget_status_current_healthy" => {
             of("poddisruptionbudgets", "poddisruptionbudget", "/status/currentHealthy")
@@ -276,9 +284,9 @@ fn series(metric: &str, state: &State) -> Vector {
             let phases = ["Pending", "Running", "Succeeded", "Failed", "Unknown"];
             one_of("pods", "pod", &phases, &|o, v| text(o, "/status/phase") == v)
         }
-        "kube_pod_status_ready" => {
-            one_of("pods", "pod", &["true", "false"], &|o, v| (fields::condition(o, "Ready") == "True") == (v == "true"))
-        }
+        "kube_pod_status_ready" => one_of("pods", "pod", &["true", "false"], &|o, v| {
+            (fields::condition(o, "Ready") == "True") == (v == "true")
+        }),
         "kube_persistentvolumeclaim_status_phase" => {
             let phases = ["Pending", "Bound", "Lost"];
             one_of("persistentvolumeclaims", "persistentvolumeclaim", &phases, &|o, v| text(o, "/status/phase") == v)

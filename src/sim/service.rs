@@ -4,15 +4,18 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use kube::client::Body;
 use tokio::{
     sync::{Notify, mpsc::UnboundedReceiver},
@@ -53,6 +56,31 @@ enum Fate {
     Hangs,
     /// Every watch is cut.
     WatchesCut,
+}
+
+/// Power of the machine that the runner is on. Without it nothing leaves that
+/// machine any more, and nothing comes back to it.
+#[derive(Clone, Debug, Default)]
+pub struct Plug(Arc<(AtomicBool, Notify)>);
+
+impl Plug {
+    /// Takes the power away.
+    pub fn pull(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+        self.0.1.notify_one();
+    }
+
+    /// Whether it was pulled.
+    pub fn is_pulled(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is.
+    pub async fn pulled(&self) {
+        while !self.is_pulled() {
+            self.0.1.notified().await;
+        }
+    }
 }
 
 /// The cluster, shared by its API server, its controllers and its network.
@@ -115,13 +143,19 @@ impl Shared {
 }
 
 /// A client of the simulated API server.
-pub(super) fn client(shared: &Arc<Shared>) -> kube::Client {
-    let shared = Arc::clone(shared);
+pub(super) fn client(shared: &Arc<Shared>, plug: &Plug) -> kube::Client {
+    let (shared, plug) = (Arc::clone(shared), plug.clone());
     let service = tower::service_fn(move |request: Request<Body>| {
+        let pulled = plug.is_pulled();
         // Latency and fate are drawn on entry, so that their order is the callers'.
         let (latency, fate) = (shared.latency(), shared.fate());
-        let task = tokio::spawn(serve(Arc::clone(&shared), request, latency, fate));
-        async move { task.await.map_err(Error::from)? }
+        let task = (!pulled).then(|| tokio::spawn(serve(Arc::clone(&shared), request, latency, fate)));
+        async move {
+            match task {
+                Some(task) => task.await.map_err(Error::from)?,
+                None => std::future::pending().await,
+            }
+        }
     });
     kube::Client::new(service, "default")
 }
@@ -137,9 +171,19 @@ async fn serve(
     let query = parse_query(parts.uri.query().unwrap_or(""));
     tokio::time::sleep(latency).await;
     match fate {
-        Fate::Unavailable => return status(503, "ServiceUnavailable", "the server is currently unable to handle the request"),
-        Fate::Failed => return status(500, "InternalError", "an error on the server has prevented the request from succeeding"),
-        Fate::Throttled => return status(429, "TooManyRequests", "the server has received too many requests and has asked us to try again later"),
+        Fate::Unavailable => {
+            return status(503, "ServiceUnavailable", "the server is currently unable to handle the request");
+        }
+        Fate::Failed => {
+            return status(500, "InternalError", "an error on the server has prevented the request from succeeding");
+        }
+        Fate::Throttled => {
+            return status(
+                429,
+                "TooManyRequests",
+                "the server has received too many requests and has asked us to try again later",
+            );
+        }
         Fate::Slow => tokio::time::sleep(Duration::from_secs(3)).await,
         Fate::Hangs => std::future::pending().await,
         _ => {}
@@ -151,7 +195,8 @@ async fn serve(
         if fate == Fate::WatchesCut {
             state.store.drop_watches();
         }
-        let call = Call { method: &parts.method, path: parts.uri.path(), query, content_type: &content_type, body: &bytes };
+        let call =
+            Call { method: &parts.method, path: parts.uri.path(), query, content_type: &content_type, body: &bytes };
         api::handle(&mut state, &call)
     };
     if parts.method != Method::GET {
@@ -176,11 +221,7 @@ fn whole(code: u16, bytes: Vec<u8>) -> Result<Response<Sent>, Error> {
 }
 
 /// Lines as they come, for as long as was asked; the last one says how far it came.
-fn stream(
-    shared: &Arc<Shared>,
-    lines: UnboundedReceiver<Bytes>,
-    ends: Duration,
-) -> Sent {
+fn stream(shared: &Arc<Shared>, lines: UnboundedReceiver<Bytes>, ends: Duration) -> Sent {
     let shared = Arc::clone(shared);
     let last = futures_util::stream::once(async move { shared.state().store.bookmark() });
     let lines = futures_util::stream::unfold(lines, |mut lines| async { lines.recv().await.map(|line| (line, lines)) });
@@ -205,7 +246,9 @@ fn decode(text: &str) -> String {
     let mut out = vec![];
     let mut at = 0;
     while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3).and_then(|h| u8::from_str_radix(h, 16).ok())).flatten();
+        let hex = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3).and_then(|h| u8::from_str_radix(h, 16).ok()))
+            .flatten();
         match (hex, bytes[at]) {
             (Some(byte), _) => {
                 out.push(byte);

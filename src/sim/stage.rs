@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::{
-    service::Shared,
+    service::{Plug, Shared},
     state::Timer,
     web::{self, Reach},
 };
@@ -18,11 +18,11 @@ use crate::{
 const ACT: Duration = Duration::from_millis(300);
 
 /// Network, programs and machines of a simulated cluster.
-pub(super) struct Theatre(Arc<Shared>);
+pub(super) struct Theatre(Arc<Shared>, Plug);
 
 impl Theatre {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Arc::clone(shared))
+    pub(super) fn new(shared: &Arc<Shared>, plug: &Plug) -> Self {
+        Self(Arc::clone(shared), plug.clone())
     }
 }
 
@@ -34,8 +34,11 @@ impl std::fmt::Debug for Theatre {
 
 impl Simulated for Theatre {
     fn web(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, String>> {
-        let shared = Arc::clone(&self.0);
+        let (shared, plug) = (Arc::clone(&self.0), self.1.clone());
         Box::pin(async move {
+            if plug.is_pulled() {
+                return std::future::pending().await;
+            }
             let reach = web::reach(&mut shared.state(), &request);
             match reach {
                 Reach::Answer(after, answer) => {
@@ -76,6 +79,9 @@ impl Simulated for Theatre {
 
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>> {
         let (shared, act, node) = (Arc::clone(&self.0), act.to_owned(), node.to_owned());
+        if self.1.is_pulled() {
+            return Box::pin(std::future::pending());
+        }
         // Begun acts go on, whatever becomes of who asked for them.
         let task = tokio::spawn(async move {
             tokio::time::sleep(ACT).await;

@@ -68,6 +68,10 @@ pub(super) struct State {
     pub dice: Dice,
     pub monitor: Monitor,
     pub vault: Vault,
+    /// What is written on each volume, by its name; nothing on a new one.
+    pub contents: BTreeMap<String, String>,
+    /// What a restore will write on the volume of a claim (namespace, name).
+    pub promised: BTreeMap<(String, String), String>,
     /// Messages that webhooks received.
     pub mail: Vec<String>,
     /// Microseconds since the simulation began; set on entry by whoever has the lock.
@@ -89,6 +93,8 @@ impl State {
             dice,
             monitor,
             vault,
+            contents: BTreeMap::new(),
+            promised: BTreeMap::new(),
             mail: vec![],
             now_us: 0,
             zero,
@@ -153,7 +159,9 @@ impl State {
                     }
                 });
             }
-            plural if plural == "persistentvolumeclaims" || !fields::list(object, "/metadata/finalizers").is_empty() => {
+            plural
+                if plural == "persistentvolumeclaims" || !fields::list(object, "/metadata/finalizers").is_empty() =>
+            {
                 let now = fields::stamp(self.wall());
                 self.store.edit(plural, &namespace, &name, |o| {
                     if !fields::is_terminating(o) {

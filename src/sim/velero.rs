@@ -1,12 +1,7 @@
 //! Velero of the simulated cluster: its phases and their times, what it captures
 //! of volumes and what it silently does not, what a restore brings back.
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::Write, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -44,6 +39,8 @@ pub(super) struct Vault {
 struct Kept {
     objects: Vec<Value>,
     volumes: Vec<Value>,
+    /// What was written on the captured volumes, by claim.
+    contents: BTreeMap<(String, String), String>,
 }
 
 impl Vault {
@@ -59,7 +56,11 @@ impl Vault {
                 let mut list: BTreeMap<String, Vec<String>> = BTreeMap::new();
                 for object in &self.backups.get(name)?.objects {
                     let key = format!("{}/{}", text(object, "/apiVersion"), text(object, "/kind"));
-                    list.entry(key).or_default().push(format!("{}/{}", fields::namespace(object), fields::name(object)));
+                    list.entry(key).or_default().push(format!(
+                        "{}/{}",
+                        fields::namespace(object),
+                        fields::name(object)
+                    ));
                 }
                 json!(list)
             }
@@ -80,7 +81,8 @@ fn archive(objects: &[Value]) -> Option<Vec<u8>> {
     let mut tar = tar::Builder::new(vec![]);
     for object in objects {
         let resource = resources::of_kind(text(object, "/kind"))?;
-        let scope = if resource.namespaced { format!("namespaces/{}", fields::namespace(object)) } else { "cluster".into() };
+        let scope =
+            if resource.namespaced { format!("namespaces/{}", fields::namespace(object)) } else { "cluster".into() };
         let path = format!("resources/{}/{scope}/{}.json", resource.plural, fields::name(object));
         let bytes = object.to_string().into_bytes();
         let mut header = tar::Header::new_gnu();
@@ -128,11 +130,16 @@ pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
         return;
     }
     match resource {
+        "schedules" => scheduled(state, name, &object),
         "backups" => backup(state, name, &object),
         "restores" => restore(state, name, &object),
         "downloadrequests" => phase(state, resource, name, "Processed", |status| {
-            status["downloadURL"] =
-                format!("http://vault.sim/{}/{}", text(&object, "/spec/target/kind"), text(&object, "/spec/target/name")).into();
+            status["downloadURL"] = format!(
+                "http://vault.sim/{}/{}",
+                text(&object, "/spec/target/kind"),
+                text(&object, "/spec/target/name")
+            )
+            .into();
         }),
         "deletebackuprequests" => {
             let backup = text(&object, "/spec/backupName").to_owned();
@@ -142,6 +149,14 @@ pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
         }
         _ => phase(state, resource, name, "Processed", |status| status["serverVersion"] = "v1.18.3 (simulated)".into()),
     }
+}
+
+/// A schedule's backup: one, before anybody looks.
+fn scheduled(state: &mut State, name: &str, schedule: &Value) {
+    let backup = json!({"metadata": {"name": format!("{name}-20260101000000"), "namespace": "velero",
+            "labels": {"velero.io/schedule-name": name}}, "spec": schedule["spec"]["template"]});
+    let now = state.wall();
+    state.store.create(resources::known("backups"), backup, now);
 }
 
 fn phase(state: &mut State, resource: &'static str, name: &str, word: &str, more: impl FnOnce(&mut Value)) {
@@ -166,7 +181,12 @@ fn backup(state: &mut State, name: &str, backup: &Value) {
         "" => {
             let usable = location.as_ref().is_some_and(|l| text(l, "/status/phase") == "Available");
             if !usable {
-                invalid(state, "backups", name, "backup can't be created because BackupStorageLocation default is in Unavailable status.");
+                invalid(
+                    state,
+                    "backups",
+                    name,
+                    "backup can't be created because BackupStorageLocation default is in Unavailable status.",
+                );
                 return;
             }
             let ttl = seconds(text(backup, "/spec/ttl"));
@@ -178,7 +198,8 @@ fn backup(state: &mut State, name: &str, backup: &Value) {
                 s["expiration"] = expires.into();
             });
             take(state, name, backup);
-            let copied = state.vault.backups.get(name).map_or(0, |k| k.volumes.iter().filter(|v| v["skipped"] == false).count());
+            let copied =
+                state.vault.backups.get(name).map_or(0, |k| k.volumes.iter().filter(|v| v["skipped"] == false).count());
             let by_files = backup.pointer("/spec/defaultVolumesToFsBackup") == Some(&Value::Bool(true));
             let volumes = if by_files { VOLUME * u32::try_from(copied).unwrap_or(0) } else { Duration::ZERO };
             next(state, "backups", name, BACKUP + volumes);
@@ -203,6 +224,9 @@ fn backup(state: &mut State, name: &str, backup: &Value) {
 }
 
 fn seconds(text: &str) -> u64 {
+    if let Some(hours) = text.strip_suffix('h') {
+        return hours.parse::<u64>().unwrap_or(720) * 3600;
+    }
     text.trim_end_matches('s').parse().unwrap_or(720 * 3600)
 }
 
@@ -220,7 +244,13 @@ fn take(state: &mut State, name: &str, backup: &Value) {
         let claims: Vec<Arc<Value>> = state.store.within("persistentvolumeclaims", namespace).cloned().collect();
         for claim in claims {
             let volume = state.store.get("persistentvolumes", "", text(&claim, "/spec/volumeName")).cloned();
-            kept.volumes.extend(capture(state, &claim, volume.as_deref(), backup));
+            let captured = capture(state, &claim, volume.as_deref(), backup);
+            if captured.as_ref().is_some_and(|info| info["skipped"] == false)
+                && let Some(content) = state.contents.get(text(&claim, "/spec/volumeName"))
+            {
+                kept.contents.insert((namespace.to_owned(), fields::name(&claim).to_owned()), content.clone());
+            }
+            kept.volumes.extend(captured);
             kept.objects.extend(volume.map(|v| (*v).clone()));
         }
     }
@@ -236,7 +266,9 @@ fn capture(state: &State, claim: &Value, volume: Option<&Value>, backup: &Value)
     let csi = volume.pointer("/spec/csi").is_some();
     let mounted = state.store.within("pods", fields::namespace(claim)).any(|p| {
         text(p, "/status/phase") == "Running"
-            && list(p, "/spec/volumes").iter().any(|v| text(v, "/persistentVolumeClaim/claimName") == fields::name(claim))
+            && list(p, "/spec/volumes")
+                .iter()
+                .any(|v| text(v, "/persistentVolumeClaim/claimName") == fields::name(claim))
     });
     // Velero's file-system backup passes over hostPath volumes without a word.
     if files && (host_path || !mounted) {
@@ -249,8 +281,10 @@ fn capture(state: &State, claim: &Value, volume: Option<&Value>, backup: &Value)
     } else {
         ("", true, "podvolume: opted out; volumeSnapshot: no applicable volumesnapshotter found;")
     };
-    Some(json!({"pvcName": fields::name(claim), "pvcNamespace": fields::namespace(claim), "pvName": fields::name(volume),
-        "backupMethod": method, "skipped": skipped, "skippedReason": why, "result": if skipped { "" } else { "succeeded" }}))
+    Some(
+        json!({"pvcName": fields::name(claim), "pvcNamespace": fields::namespace(claim), "pvName": fields::name(volume),
+        "backupMethod": method, "skipped": skipped, "skippedReason": why, "result": if skipped { "" } else { "succeeded" }}),
+    )
 }
 
 fn restore(state: &mut State, name: &str, restore: &Value) {
@@ -262,12 +296,18 @@ fn restore(state: &mut State, name: &str, restore: &Value) {
         }
         "" => {
             phase(state, "restores", name, "InProgress", |s| s["startTimestamp"] = now.into());
-            let volumes = state.vault.backups.get(&source).map_or(0, |k| k.volumes.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup").count());
+            let volumes = state
+                .vault
+                .backups
+                .get(&source)
+                .map_or(0, |k| k.volumes.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup").count());
             next(state, "restores", name, RESTORE + VOLUME * u32::try_from(volumes).unwrap_or(0));
         }
         "InProgress" => {
             let Some(items) = bring_back(state, name, restore, &source) else {
-                phase(state, "restores", name, "Failed", |s| s["failureReason"] = "the backup's data is not in the object store".into());
+                phase(state, "restores", name, "Failed", |s| {
+                    s["failureReason"] = "the backup's data is not in the object store".into()
+                });
                 return;
             };
             phase(state, "restores", name, "Completed", |s| {
@@ -284,9 +324,16 @@ fn restore(state: &mut State, name: &str, restore: &Value) {
 /// Creates what is not there; what exists is left alone.
 fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str) -> Option<usize> {
     let kept = state.vault.backups.get(source)?;
-    let (objects, volumes) = (kept.objects.clone(), kept.volumes.clone());
+    let (objects, volumes, contents) = (kept.objects.clone(), kept.volumes.clone(), kept.contents.clone());
     let included: Vec<&str> = list(restore, "/spec/includedNamespaces").iter().filter_map(Value::as_str).collect();
     let excluded: Vec<&str> = list(restore, "/spec/excludedResources").iter().filter_map(Value::as_str).collect();
+    for ((namespace, claim), content) in contents {
+        let home = mapped(restore, &namespace);
+        if included.contains(&namespace.as_str()) && state.store.get("persistentvolumeclaims", &home, &claim).is_none()
+        {
+            state.promised.insert((home, claim), content);
+        }
+    }
     let mut made = 0;
     for object in &objects {
         let Some(resource) = resources::of_kind(text(object, "/kind")) else { continue };
@@ -296,7 +343,10 @@ fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str) -> O
         }
         made += usize::from(put_back(state, name, restore, resource, object, &included));
     }
-    for volume in volumes.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup" && included.contains(&text(v, "/pvcNamespace"))) {
+    for volume in volumes
+        .iter()
+        .filter(|v| v["backupMethod"] == "PodVolumeBackup" && included.contains(&text(v, "/pvcNamespace")))
+    {
         let object = json!({"metadata": {"name": format!("{name}-{}", text(volume, "/pvcName")), "namespace": "velero",
                 "labels": {"velero.io/restore-name": name}},
             "status": {"phase": "Completed", "progress": {"totalBytes": 1, "bytesDone": 1}}});
@@ -306,11 +356,22 @@ fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str) -> O
     Some(made)
 }
 
-fn put_back(state: &mut State, name: &str, restore: &Value, resource: &'static Resource, object: &Value, included: &[&str]) -> bool {
+/// The namespace that a restore puts another's objects into.
+fn mapped(restore: &Value, namespace: &str) -> String {
+    let pointer = format!("/spec/namespaceMapping/{namespace}");
+    restore.pointer(&pointer).and_then(Value::as_str).unwrap_or(namespace).to_owned()
+}
+
+fn put_back(
+    state: &mut State,
+    name: &str,
+    restore: &Value,
+    resource: &'static Resource,
+    object: &Value,
+    included: &[&str],
+) -> bool {
     let mut copy = object.clone();
-    let map = |namespace: &str| {
-        restore.pointer(&format!("/spec/namespaceMapping/{namespace}")).and_then(Value::as_str).unwrap_or(namespace).to_owned()
-    };
+    let map = |namespace: &str| mapped(restore, namespace);
     let mut home = String::new();
     if resource.namespaced {
         if !included.contains(&fields::namespace(object)) {
@@ -339,7 +400,9 @@ fn put_back(state: &mut State, name: &str, restore: &Value, resource: &'static R
         copy["status"] = json!({"phase": "Pending"});
         // A volume that is no more is provisioned anew, with or without its content.
         let volume = text(&copy, "/spec/volumeName").to_owned();
-        if state.store.get("persistentvolumes", "", &volume).is_none()
+        let captured = state.promised.contains_key(&(home.clone(), own.clone()));
+        let moved = home != fields::namespace(object);
+        if (captured || moved || state.store.get("persistentvolumes", "", &volume).is_none())
             && let Some(spec) = copy["spec"].as_object_mut()
         {
             spec.remove("volumeName");
@@ -353,7 +416,10 @@ fn put_back(state: &mut State, name: &str, restore: &Value, resource: &'static R
     if resource.plural == "cronjobs" && restore.pointer("/spec/resourceModifier").is_some() {
         copy["spec"]["suspend"] = true.into();
     }
-    if resource.plural == "services" && restore.pointer("/spec/resourceModifier").is_some() && text(&copy, "/spec/type") != "" {
+    if resource.plural == "services"
+        && restore.pointer("/spec/resourceModifier").is_some()
+        && text(&copy, "/spec/type") != ""
+    {
         copy["spec"]["type"] = "ClusterIP".into();
     }
     let now = state.wall();

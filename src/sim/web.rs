@@ -85,10 +85,9 @@ fn through_service(state: &mut State, service: &str, namespace: &str) -> Reach {
     match state.machines.0.get(node).map(|m| &m.state) {
         Some(PowerState::Running) => {
             let (pod_namespace, pod) = (text(chosen, "/targetRef/namespace"), text(chosen, "/targetRef/name"));
-            let serves = state
-                .store
-                .get("pods", pod_namespace, pod)
-                .is_some_and(|p| fields::condition(p, "Ready") == "True" || p.pointer("/status/containerStatuses").is_some());
+            let serves = state.store.get("pods", pod_namespace, pod).is_some_and(|p| {
+                fields::condition(p, "Ready") == "True" || p.pointer("/status/containerStatuses").is_some()
+            });
             if serves { ok(b"ok\n".to_vec()) } else { Reach::Broken(NEAR, "no connection") }
         }
         Some(PowerState::Paused) => Reach::Silence,

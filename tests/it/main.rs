@@ -10,5 +10,7 @@ mod bad_input;
 mod golden;
 mod journals;
 mod plans;
+mod rehearsal;
 mod reports;
 mod scenarios;
+mod sweep;

@@ -98,7 +98,14 @@ fn loaded(name: &str, set: &[(&str, &str)]) -> Loaded {
 fn planned(loaded: &Loaded, inventory: &Inventory, bindings: &Bindings) -> Result<Plan, Vec<String>> {
     let host = bindings.node_host.as_ref().map(NodeHost::new);
     let machines = BTreeMap::new();
-    build(&Request { loaded, inventory, bindings, machines: &machines, host: host.as_ref(), run: "20260101t000000000-x" })
+    build(&Request {
+        loaded,
+        inventory,
+        bindings,
+        machines: &machines,
+        host: host.as_ref(),
+        run: "20260101t000000000-x",
+    })
 }
 
 pub fn plan(name: &str) -> Plan {

@@ -103,6 +103,9 @@ fn still(state: &State, namespace: &str, name: &str, uid: &str) -> Option<std::s
 pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
     let Some(pod) = still(state, namespace, name, uid) else { return };
     let now = state.wall();
+    if text(&pod, "/spec/restartPolicy").is_empty() {
+        super::volumes::write_first(state, &pod);
+    }
     let never = text(&pod, "/metadata/annotations/drillmaster.dev~1simulated-ready") == "never";
     let once = matches!(text(&pod, "/spec/restartPolicy"), "Never" | "OnFailure");
     state.store.edit("pods", namespace, name, |p| {
@@ -113,8 +116,10 @@ pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
             fields::set_condition(p, "Ready", "True", "", now);
             let containers: Vec<Value> = fields::list(p, "/spec/containers")
                 .iter()
-                .map(|c| json!({"name": c["name"], "image": c["image"], "ready": true, "restartCount": 0,
-                    "state": {"running": {"startedAt": fields::stamp(now)}}}))
+                .map(|c| {
+                    json!({"name": c["name"], "image": c["image"], "ready": true, "restartCount": 0,
+                    "state": {"running": {"startedAt": fields::stamp(now)}}})
+                })
                 .collect();
             p["status"]["containerStatuses"] = containers.into();
         }

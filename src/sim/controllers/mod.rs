@@ -11,7 +11,7 @@ mod nodes;
 mod placement;
 mod sets;
 mod taints;
-mod volumes;
+pub(super) mod volumes;
 mod workloads;
 
 pub(super) use kubelets::START;
@@ -82,7 +82,11 @@ fn of<'a>(changes: &'a Changes, resource: &'static str) -> impl Iterator<Item = 
 
 /// The objects that control what changed of a kind: kind and UID are told apart by
 /// the caller.
-fn owners<'a>(changes: &'a Changes, resource: &'static str, kind: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
+fn owners<'a>(
+    changes: &'a Changes,
+    resource: &'static str,
+    kind: &'a str,
+) -> impl Iterator<Item = (String, String)> + 'a {
     of(changes, resource).filter_map(move |(key, object)| {
         let (owner_kind, name, _) = super::fields::controller(object)?;
         (owner_kind == kind).then(|| (key.1.clone(), name.to_owned()))

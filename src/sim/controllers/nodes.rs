@@ -77,9 +77,11 @@ fn lost(state: &mut State, name: &str) {
 /// A zone's turn to taint its next node, if its state allows it.
 pub(super) fn turn(state: &mut State, zone: &str) {
     let count = |of_zone: bool| {
-        state.store.all("nodes").filter(|n| !of_zone || zone_of(n) == zone).fold((0, 0), |(yes, no), n| {
-            if ready(n) { (yes + 1, no) } else { (yes, no + 1) }
-        })
+        state
+            .store
+            .all("nodes")
+            .filter(|n| !of_zone || zone_of(n) == zone)
+            .fold((0, 0), |(yes, no), n| if ready(n) { (yes + 1, no) } else { (yes, no + 1) })
     };
     let ((here, gone), (all, _)) = (count(true), count(false));
     let pace = match zone_state(here, gone) {

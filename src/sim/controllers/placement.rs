@@ -13,9 +13,9 @@ use super::{
     Changes,
 };
 use crate::kubernetes::{
-    Demand, NodeRoom, Selector,
+    Demand, NodeRoom, Selector, may_run,
     objects::{Node, Pod, PodSpec},
-    may_run, room_of,
+    room_of,
 };
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
@@ -27,7 +27,9 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     if waiting.is_empty() {
         return;
     }
-    waiting.sort_by_key(|p| (std::cmp::Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion")));
+    waiting.sort_by_key(|p| {
+        (std::cmp::Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion"))
+    });
     let mut rooms = rooms(state);
     for pod in waiting {
         bind(state, &pod, &mut rooms);
@@ -118,8 +120,12 @@ fn volumes_allow(state: &State, pod: &Value, node: &Node) -> bool {
         if claim.is_empty() {
             return true;
         }
-        let Some(claim) = state.store.get("persistentvolumeclaims", fields::namespace(pod), claim) else { return false };
-        let Some(volume) = state.store.get("persistentvolumes", "", text(claim, "/spec/volumeName")) else { return true };
+        let Some(claim) = state.store.get("persistentvolumeclaims", fields::namespace(pod), claim) else {
+            return false;
+        };
+        let Some(volume) = state.store.get("persistentvolumes", "", text(claim, "/spec/volumeName")) else {
+            return true;
+        };
         let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
         terms.is_empty()
             || terms.iter().any(|term| {

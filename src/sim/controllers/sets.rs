@@ -17,10 +17,13 @@ use super::{
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     for (resource, kind) in [("statefulsets", "StatefulSet"), ("daemonsets", "DaemonSet"), ("jobs", "Job")] {
-        let mut sets: BTreeSet<(String, String)> = of(changes, resource).map(|(k, _)| (k.1.clone(), k.2.clone())).collect();
+        let mut sets: BTreeSet<(String, String)> =
+            of(changes, resource).map(|(k, _)| (k.1.clone(), k.2.clone())).collect();
         sets.extend(owners(changes, "pods", kind));
         if resource == "daemonsets" && of(changes, "nodes").next().is_some() {
-            sets.extend(state.store.all(resource).map(|s| (fields::namespace(s).to_owned(), fields::name(s).to_owned())));
+            sets.extend(
+                state.store.all(resource).map(|s| (fields::namespace(s).to_owned(), fields::name(s).to_owned())),
+            );
         }
         for (namespace, name) in sets {
             let Some(set) = state.store.get(resource, &namespace, &name).cloned() else { continue };

@@ -16,13 +16,16 @@ use super::{
 use crate::kubernetes::{objects::Toleration, toleration_seconds};
 
 fn no_execute(node: &Value) -> Vec<String> {
-    list(node, "/spec/taints").iter().filter(|t| t["effect"] == "NoExecute").map(|t| text(t, "/key").to_owned()).collect()
+    list(node, "/spec/taints")
+        .iter()
+        .filter(|t| t["effect"] == "NoExecute")
+        .map(|t| text(t, "/key").to_owned())
+        .collect()
 }
 
 /// How long a pod may stay; none is for ever.
 fn patience(pod: &Value, keys: &[String]) -> Option<u64> {
-    let tolerations: Vec<Toleration> =
-        serde_json::from_value(pod["spec"]["tolerations"].clone()).unwrap_or_default();
+    let tolerations: Vec<Toleration> = serde_json::from_value(pod["spec"]["tolerations"].clone()).unwrap_or_default();
     keys.iter().filter_map(|key| toleration_seconds(&tolerations, key)).min()
 }
 

@@ -44,9 +44,10 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
 
 fn release_if_unused(state: &mut State, claim: &Value) {
     let (namespace, name) = (fields::namespace(claim), fields::name(claim));
-    let used = state.store.within("pods", namespace).any(|p| {
-        fields::list(p, "/spec/volumes").iter().any(|v| text(v, "/persistentVolumeClaim/claimName") == name)
-    });
+    let used = state
+        .store
+        .within("pods", namespace)
+        .any(|p| fields::list(p, "/spec/volumes").iter().any(|v| text(v, "/persistentVolumeClaim/claimName") == name));
     if !used {
         state.store.remove("persistentvolumeclaims", namespace, name);
     }
@@ -73,9 +74,13 @@ pub(super) fn provision(state: &mut State, namespace: &str, name: &str) {
     };
     let uid = fields::uid(&claim).to_owned();
     state.store.edit("persistentvolumes", "", &volume, |v| {
-        v["spec"]["claimRef"] = json!({"kind": "PersistentVolumeClaim", "namespace": namespace, "name": name, "uid": uid});
+        v["spec"]["claimRef"] =
+            json!({"kind": "PersistentVolumeClaim", "namespace": namespace, "name": name, "uid": uid});
         v["status"]["phase"] = "Bound".into();
     });
+    if let Some(content) = state.promised.remove(&(namespace.to_owned(), name.to_owned())) {
+        state.contents.insert(volume.clone(), content);
+    }
     state.store.edit("persistentvolumeclaims", namespace, name, |c| {
         c["spec"]["volumeName"] = volume.into();
         c["status"]["phase"] = "Bound".into();
@@ -109,6 +114,47 @@ fn reclaim(state: &mut State, claim: &Value) {
     if text(&object, "/spec/persistentVolumeReclaimPolicy") == "Retain" {
         state.store.edit("persistentvolumes", "", &volume, |v| v["status"]["phase"] = "Released".into());
     } else {
+        state.contents.remove(&volume);
         state.store.remove("persistentvolumes", "", &volume);
     }
+}
+
+/// The volume of a claim.
+pub(in crate::sim) fn volume_of(state: &State, namespace: &str, claim: &str) -> String {
+    state
+        .store
+        .get("persistentvolumeclaims", namespace, claim)
+        .map(|c| text(c, "/spec/volumeName").to_owned())
+        .unwrap_or_default()
+}
+
+/// An application that runs for the first time on an empty volume writes to it,
+/// and never again: what a restore lost is not made up by the application.
+pub(in crate::sim) fn write_first(state: &mut State, pod: &Value) {
+    let namespace = fields::namespace(pod).to_owned();
+    for mounted in fields::list(pod, "/spec/volumes") {
+        let claim = text(mounted, "/persistentVolumeClaim/claimName");
+        let volume = volume_of(state, &namespace, claim);
+        let restored = state
+            .store
+            .get("persistentvolumeclaims", &namespace, claim)
+            .is_some_and(|c| fields::labels(c).contains_key("velero.io/restore-name"));
+        if !volume.is_empty() && !restored && !state.contents.contains_key(&volume) {
+            let content = format!("{:016x}{:016x}", state.dice.next(), state.dice.next());
+            state.contents.insert(volume, content);
+        }
+    }
+}
+
+/// What a pod that reads checksums prints of the volume that it mounts.
+pub(in crate::sim) fn checksums(state: &State, namespace: &str, pod: &str) -> String {
+    let Some(pod) = state.store.get("pods", namespace, pod) else { return String::new() };
+    let mut lines = String::new();
+    for mounted in fields::list(pod, "/spec/volumes") {
+        let volume = volume_of(state, namespace, text(mounted, "/persistentVolumeClaim/claimName"));
+        if let Some(content) = state.contents.get(&volume) {
+            lines.push_str(&format!("{content}  ./data\n"));
+        }
+    }
+    lines + "end\n"
 }

@@ -100,7 +100,9 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
     }
     let mut surplus = live.clone();
     // Those that are not Ready go first, then the youngest.
-    surplus.sort_by_key(|p| (fields::condition(p, "Ready") == "True", std::cmp::Reverse(text(p, "/metadata/creationTimestamp").to_owned())));
+    surplus.sort_by_key(|p| {
+        (fields::condition(p, "Ready") == "True", std::cmp::Reverse(text(p, "/metadata/creationTimestamp").to_owned()))
+    });
     for pod in surplus.iter().take(usize::try_from(have - wanted).unwrap_or(0)) {
         state.delete(resources::known("pods"), pod, None, false);
     }

@@ -1,0 +1,182 @@
+//! A drill on the simulated cluster, as a test drives it: to its end, or cut off
+//! at any line and picked up again.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use drillmaster::{
+    engine::{self, Options, Place, begin, prepare_in, recover_in},
+    event::{Actor, Event},
+    journal::{RunDir, read},
+    kubernetes::compare,
+    model::Exit,
+    scenario::{Loaded, Sources, load},
+    sim::{Description, Plug, Simulation, Trouble},
+};
+use serde_json::Value;
+
+/// A shipped cluster.
+pub fn cluster(name: &str) -> Description {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/clusters/{name}.yaml"));
+    Description::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A shipped scenario for it.
+pub fn scenario(name: &str, description: &Description) -> Loaded {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml"));
+    let sources = Sources { bindings: description.bindings(), ..Sources::default() };
+    load(&path, &sources).unwrap_or_else(|p| panic!("{name}: {p}"))
+}
+
+/// How a rehearsal ended.
+pub struct Ended {
+    /// None when its machine lost power.
+    pub exit: Option<Exit>,
+    pub events: Vec<Event>,
+    pub journal: Vec<u8>,
+}
+
+/// Everything of one rehearsal.
+pub struct Stage {
+    pub simulation: Simulation,
+    pub dir: tempfile::TempDir,
+    before: Vec<Value>,
+}
+
+/// Runs something on a runtime of its own whose clock is paused.
+pub fn on_paused_time<T>(work: impl Future<Output = T>) -> T {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(work)
+}
+
+impl Stage {
+    pub async fn set(description: &Description, seed: u64) -> Self {
+        let simulation = Simulation::start(description, seed).await.unwrap_or_else(|w| panic!("{w:?}"));
+        // Memory rather than a disk, where there is such a place.
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let before = simulation.picture();
+        Self { simulation, dir, before }
+    }
+
+    fn run_dir(&self) -> RunDir {
+        RunDir(self.dir.path().join("run"))
+    }
+
+    /// Runs a drill; its machine loses power right after that line.
+    pub async fn drill(&self, loaded: &Loaded, cut_after: Option<u64>) -> Ended {
+        let plug = Plug::default();
+        let world = self.simulation.world_on(&plug);
+        let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await;
+        let Ok(prepared) = prepared else {
+            return Ended { exit: Some(Exit::Refused), events: vec![], journal: vec![] };
+        };
+        let options = Options {
+            runs_dir: self.dir.path().to_owned(),
+            approve: Default::default(),
+            confirm: None,
+            reaper: false,
+            frozen_after: Duration::from_secs(30),
+            unwind_within: Duration::from_secs(1800),
+            approved: None,
+            operator: "sweep".into(),
+        };
+        let (own, lines) = (plug.clone(), Arc::new(AtomicU64::new(0)));
+        let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| {
+            recorder.tap(move |event| {
+                lines.store(event.seq + 1, Ordering::SeqCst);
+                if cut_after == Some(event.seq) {
+                    own.pull();
+                }
+            });
+        })
+        .unwrap();
+        let exit = tokio::select! {
+            biased;
+            () = plug.pulled() => None,
+            exit = engine::run(&begun, loaded, &options) => Some(exit),
+        };
+        drop(begun);
+        // What was dropped ends at its next turn.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if let (None, Some(last)) = (exit, cut_after) {
+            self.cut(last);
+        }
+        self.ended(exit)
+    }
+
+    /// What the machine still wrote in its last instant never reached the disk.
+    fn cut(&self, last: u64) {
+        let path = self.run_dir().journal();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let kept: String = text.split_inclusive('\n').take(last as usize + 1).collect();
+        std::fs::write(path, kept).unwrap();
+    }
+
+    fn ended(&self, exit: Option<Exit>) -> Ended {
+        let path = self.run_dir().journal();
+        let events = read(&path).map(|j| j.events).unwrap_or_default();
+        Ended { exit, events, journal: std::fs::read(path).unwrap_or_default() }
+    }
+
+    /// Picks the run up, as `recover` does.
+    pub async fn recover(&self) -> Exit {
+        recover_in(self.simulation.world(), &self.run_dir(), Actor::Recover)
+            .await
+            .unwrap_or_else(|e| panic!("it cannot be recovered: {e}"))
+    }
+
+    pub fn trouble(&self, once_in: u64) {
+        self.simulation.make_trouble(Trouble { once_in });
+    }
+
+    /// Waits until the cluster is as it was before; says what is not.
+    pub async fn as_before(&self) -> Result<(), String> {
+        let mut said = String::new();
+        for _ in 0..600 {
+            let now = self.simulation.picture();
+            said = differences(&self.before, &now);
+            if said.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Err(said)
+    }
+}
+
+/// Nodes and namespaces one by one; everything else by the product's own notion of "as before".
+fn differences(before: &[Value], now: &[Value]) -> String {
+    let ours = |v: &&Value| v["metadata"]["name"] != "drillmaster" && v["metadata"]["namespace"] != "velero";
+    let short = |v: &Value| match v["kind"].as_str() {
+        Some("Node") => Some(format!(
+            "{} ready={} unschedulable={} taints={}",
+            v["metadata"]["name"], v["status"]["conditions"][0]["status"], v["spec"]["unschedulable"], v["spec"]["taints"]
+        )),
+        Some("Namespace") => Some(v["metadata"]["name"].to_string()),
+        _ => None,
+    };
+    let wide = |all: &[Value]| all.iter().filter(ours).filter_map(short).collect::<Vec<_>>();
+    let (was, is) = (wide(before), wide(now));
+    if was != is {
+        return format!("{was:?} is now {is:?}");
+    }
+    let rest = |all: &[Value]| all.iter().filter(ours).filter(|v| short(v).is_none()).cloned().collect::<Vec<_>>();
+    let found = compare(&rest(before), &rest(now), str::to_owned);
+    if !found.is_empty() {
+        return format!("{found:?}");
+    }
+    let ready = |all: &[Value]| {
+        all.iter()
+            .filter(|v| v["kind"] == "Deployment" || v["kind"] == "StatefulSet")
+            .map(|v| format!("{} {}", v["metadata"]["name"], v["status"]["readyReplicas"]))
+            .collect::<Vec<_>>()
+    };
+    if ready(before) == ready(now) { String::new() } else { format!("{:?} ready, were {:?}", ready(now), ready(before)) }
+}

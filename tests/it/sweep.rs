@@ -1,0 +1,117 @@
+//! Crash sweeps: whatever line a run dies at, whatever goes wrong on the wire,
+//! the cluster is as before, or exit 6 names what is not. `DRILL_SEED=n` runs one
+//! seed again.
+
+use drillmaster::{
+    event::{Event, Kind},
+    model::Exit,
+};
+
+use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+
+const SHIPPED: [&str; 7] = [
+    "zone-outage",
+    "node-power-loss",
+    "node-freeze",
+    "rolling-drain",
+    "namespace-loss-and-restore",
+    "zone-loss-and-restore",
+    "restore-to-scratch",
+];
+
+/// One table: what each shipped scenario comes to on the shipped clusters.
+#[test]
+fn every_shipped_scenario_ends_as_the_table_says() {
+    let shop = cluster("small-shop");
+    for name in SHIPPED {
+        let loaded = scenario(name, &shop);
+        on_paused_time(async {
+            let stage = Stage::set(&shop, 1).await;
+            let ended = stage.drill(&loaded, None).await;
+            assert_eq!(ended.exit, Some(Exit::Passed), "{name}: {:?}", ended.events.last());
+            stage.as_before().await.unwrap_or_else(|why| panic!("{name}: {why}"));
+        });
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_journal() {
+    let shop = cluster("small-shop");
+    let loaded = scenario("zone-loss-and-restore", &shop);
+    let journal = |seed| on_paused_time(async { Stage::set(&shop, seed).await.drill(&loaded, None).await.journal });
+    assert!(journal(7) == journal(7), "two rehearsals with one seed differ");
+    assert!(journal(7) != journal(8), "the seed changes nothing");
+}
+
+/// Lines after which something was done or is to be undone.
+fn is_load_bearing(event: &Event) -> bool {
+    event.event.is_durable() || matches!(event.event, Kind::RevertStarted { .. })
+}
+
+#[test]
+fn killed_at_every_load_bearing_line() {
+    let shop = cluster("small-shop");
+    let (mut cuts, mut sampled) = (0, 0);
+    for name in SHIPPED {
+        let loaded = scenario(name, &shop);
+        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+        for event in &whole.events {
+            let bearing = is_load_bearing(event);
+            // Observations are sampled.
+            if !bearing && event.seq % 97 != 0 {
+                continue;
+            }
+            cuts += 1;
+            sampled += u32::from(!bearing);
+            on_paused_time(async {
+                let stage = Stage::set(&shop, 1).await;
+                let ended = stage.drill(&loaded, Some(event.seq)).await;
+                let at = format!("{name}, killed after line {} ({})", event.seq, event.event.name());
+                if ended.exit.is_none() {
+                    let exit = stage.recover().await;
+                    assert!(matches!(exit, Exit::Passed | Exit::Aborted), "{at}: recover ended with {exit:?}");
+                }
+                stage.as_before().await.unwrap_or_else(|why| panic!("{at}: {why}"));
+            });
+        }
+    }
+    println!("{cuts} cuts, {sampled} of them at sampled observations");
+    assert!(cuts > 150, "only {cuts} cuts: the sweep has gone soft");
+}
+
+/// Mixed trouble on the wire, by seed.
+#[test]
+fn whatever_goes_wrong_on_the_wire() {
+    let one = std::env::var("DRILL_SEED").ok().and_then(|s| s.parse().ok());
+    let seeds: Vec<u64> = one.map_or_else(|| (0..256).collect(), |s| vec![s]);
+    let shop = cluster("small-shop");
+    let mut seen = std::collections::BTreeMap::<String, u32>::new();
+    for seed in seeds {
+        let name = SHIPPED[seed as usize % SHIPPED.len()];
+        let loaded = scenario(name, &shop);
+        on_paused_time(async {
+            let stage = Stage::set(&shop, seed).await;
+            stage.trouble(40 + seed % 200);
+            let ended = stage.drill(&loaded, None).await;
+            stage.trouble(0);
+            let at = format!("{name}, DRILL_SEED={seed}");
+            let exit = ended.exit.unwrap_or(Exit::Internal);
+            *seen.entry(format!("exit {}", exit.code())).or_default() += 1;
+            for event in &ended.events {
+                if matches!(event.event, Kind::RevertStarted { attempt: 2.., .. } | Kind::ContactLost { .. } | Kind::WatchGap { .. }) {
+                    *seen.entry(event.event.name()).or_default() += 1;
+                }
+            }
+            if matches!(exit, Exit::Residue | Exit::Left | Exit::Internal) {
+                stage.recover().await;
+            }
+            stage.as_before().await.unwrap_or_else(|why| panic!("{at}: ended with {exit:?}: {why}"));
+        });
+    }
+    println!("{seen:?}");
+    if one.is_none() {
+        for wanted in ["exit 0", "RevertStarted", "ContactLost", "WatchGap"] {
+            assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
+        }
+    }
+}
