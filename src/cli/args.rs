@@ -22,7 +22,7 @@ const EXIT_CODES: &str = "Exit codes: 0 passed Â· 1 an expectation was not met Â
 pub(super) enum Command {
     /// Check scenario files: every mistake at once, with file, line and column
     Lint(LintArgs),
-    /// Print the JSON Schema of scenario files, bindings or reports
+    /// Print the JSON Schema of scenario files, bindings, simulated clusters or reports
     Schema(SchemaArgs),
     /// Show exactly what a run would do to which targets, undone how; touches nothing
     Plan(PlanArgs),
@@ -112,6 +112,7 @@ pub(super) enum SchemaOf {
     #[default]
     Scenario,
     Bindings,
+    Cluster,
     Report,
 }
 

@@ -6,6 +6,7 @@ mod baseline;
 mod forward;
 mod guard;
 mod open;
+mod prepare;
 mod reaper;
 mod recover;
 mod run;
@@ -14,8 +15,9 @@ mod unwind;
 mod wake;
 
 pub use open::{OpenError, Place, open};
+pub use prepare::{PrepareError, Prepared, prepare, prepare_in};
 pub use reaper::{reap, spawn_reaper};
 pub use recover::{Overrides, RecoverError, from_cluster, recover, recover_in};
-pub use run::{Begun, Options, PrepareError, Prepared, RunError, begin, prepare, prepare_in, run};
+pub use run::{Begun, Options, RunError, begin, run};
 pub use standby::{reaper_dies_with, stand_by};
 pub use wake::Wakes;

@@ -11,26 +11,23 @@ use std::{
 use tokio::task::JoinSet;
 
 use super::{
-    OpenError, Place, Wakes,
+    Place, Prepared, Wakes,
     baseline::baseline,
     forward::forward,
-    guard, open,
+    guard,
     reaper::spawn_reaper,
     standby::reaper_dies_with,
     unwind::{Left, unwind},
 };
 use crate::{
     event::{Actor, FORMAT, Kind, Wake},
-    inventory::{facts, gather},
     journal::{Journal, Recorder, RunDir, WriteError},
-    model::{Bindings, Exit, Finding, Outcome, Plan, StepClass, StepName},
+    model::{Exit, Finding, Outcome, Plan, StepClass, StepName},
     observe::Observers,
-    plan::{Request, build},
-    readiness::evaluate,
     scenario::Loaded,
     steps::{Approvals, StepContext},
     verdict,
-    world::{Clock, Machine, RunRecord, World, credentials_expire},
+    world::RunRecord,
 };
 
 /// What a run is asked to do.
@@ -52,92 +49,6 @@ pub struct Options {
     pub approved: Option<String>,
     /// Who runs this.
     pub operator: String,
-}
-
-/// A plan made, with its findings; nothing touched.
-#[derive(Debug)]
-pub struct Prepared {
-    /// The plan.
-    pub plan: Plan,
-    /// The world it was made for.
-    pub world: World,
-    /// The run's id.
-    pub run: String,
-}
-
-/// Why nothing could be prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// The world could not be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The plan is impossible here.
-    #[error("this scenario cannot be planned here:\n  {}", .0.join("\n  "))]
-    Plan(Vec<String>),
-}
-
-/// Looks, plans, checks. Reads only (but for Velero's own request objects).
-pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, PrepareError> {
-    let (world, machines) = open(place, Clock::start()).await?;
-    let run = run_id(&world.clock, &loaded.scenario.metadata.name);
-    prepare_in(world, &machines, credentials_expire(&place.reach), loaded, run).await
-}
-
-/// The same in a world that is open already.
-pub async fn prepare_in(
-    world: World,
-    machines: &BTreeMap<String, Machine>,
-    credentials_end: Option<jiff::Timestamp>,
-    loaded: &Loaded,
-    run: String,
-) -> Result<Prepared, PrepareError> {
-    let inventory = gather(&world.kube, &world.identity, &loaded.scenario.scope.namespaces).await;
-    let bindings = world.bindings.clone();
-    let request =
-        Request { loaded, inventory: &inventory, bindings: &bindings, machines, host: world.host.as_ref(), run: &run };
-    let mut plan = build(&request).map_err(PrepareError::Plan)?;
-    let facts = facts(&world, &plan, &run, credentials_end).await;
-    plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
-    plan.findings.push(destruction(&plan, &bindings));
-    Ok(Prepared { plan, world, run })
-}
-
-/// A destructive step needs a kind cluster, or a rule pinned to this very cluster.
-fn destruction(plan: &Plan, bindings: &Bindings) -> Finding {
-    let check = "destruction-allowed";
-    if !plan.steps.iter().any(|s| s.class == StepClass::Destructive) {
-        return Finding::skip(check, "no step is destructive");
-    }
-    if plan.cluster.is_simulated() {
-        return Finding::pass(check, "a simulated cluster");
-    }
-    if plan.cluster.flavour == "kind" {
-        return Finding::pass(check, "a kind cluster, by its containers' labels");
-    }
-    match &bindings.allow_destruction {
-        Some(uid) if *uid == plan.cluster.uid => {
-            Finding::pass(check, "the bindings allow it for this cluster, by its UID")
-        }
-        Some(_) => Finding::fail(
-            check,
-            "the bindings allow it for another cluster",
-            format!("this one is {}", plan.cluster.uid),
-        ),
-        None => Finding::fail(
-            check,
-            "a namespace would be deleted on a cluster that is no kind cluster",
-            format!(
-                "restore `into: scratch` instead; or allow it for this very cluster in the bindings: allowDestruction: {}",
-                plan.cluster.uid
-            ),
-        ),
-    }
-}
-
-fn run_id(clock: &Clock, scenario: &str) -> String {
-    let wall = clock.wall();
-    let fraction = wall.subsec_nanosecond() / 1_000_000;
-    format!("{}{fraction:03}-{scenario}", wall.strftime("%Y%m%dt%H%M%S"))
 }
 
 /// Why a run could not begin. Nothing was touched.

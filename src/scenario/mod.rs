@@ -18,5 +18,5 @@ mod vars;
 pub use bindings::load_bindings;
 pub use load::{Loaded, Sources, load, load_str};
 pub use problem::{Problem, Problems};
-pub use schema::{bindings_schema, scenario_schema};
+pub use schema::{bindings_schema, scenario_schema, schema_of};
 pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};

@@ -70,12 +70,12 @@ struct Target {
 
 fn target(path: &str) -> Option<Target> {
     let mut parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
-    let group = match parts.first()? {
-        &"api" => {
+    let group = match *parts.first()? {
+        "api" => {
             parts.drain(..2.min(parts.len()));
             ""
         }
-        &"apis" if parts.len() > 3 => {
+        "apis" if parts.len() > 3 => {
             let group = parts[1];
             parts.drain(..3);
             group

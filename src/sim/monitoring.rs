@@ -1,5 +1,5 @@
 //! Prometheus and Alertmanager of the simulated cluster: rules with `for`,
-//! silences, inhibition, receivers. What this evaluator of PromQL does not know
+//! silences, a receiver. What this evaluator of PromQL does not know
 //! is refused by name when the cluster is made, never taken for silence.
 
 use std::collections::BTreeMap;
@@ -40,8 +40,6 @@ pub(super) struct Monitor {
     pub receiver: String,
     /// Matchers of each silence.
     pub silences: Vec<BTreeMap<String, String>>,
-    /// While the first fires, the second is inhibited, where these labels are equal.
-    pub inhibit: Vec<(BTreeMap<String, String>, BTreeMap<String, String>, Vec<String>)>,
     pub active: BTreeMap<(usize, String), Active>,
 }
 
@@ -131,11 +129,10 @@ pub(super) fn alertmanager(state: &State, path: &str) -> Option<Value> {
                         .filter(|(_, matchers)| carries(&a.labels, matchers))
                         .map(|(i, _)| format!("silence-{i}"))
                         .collect();
-                    let inhibited: Vec<String> = inhibitors(monitor, a);
-                    let word = if silenced.is_empty() && inhibited.is_empty() { "active" } else { "suppressed" };
+                    let word = if silenced.is_empty() { "active" } else { "suppressed" };
                     Some(json!({"labels": a.labels, "annotations": {}, "startsAt": time(state, fired),
                         "receivers": [{"name": monitor.receiver}],
-                        "status": {"state": word, "silencedBy": silenced, "inhibitedBy": inhibited, "mutedBy": []}}))
+                        "status": {"state": word, "silencedBy": silenced, "inhibitedBy": [], "mutedBy": []}}))
                 })
                 .collect(),
         ),
@@ -163,40 +160,8 @@ fn carries(labels: &Labels, matchers: &BTreeMap<String, String>) -> bool {
     matchers.iter().all(|(k, v)| labels.get(k) == Some(v))
 }
 
-fn inhibitors(monitor: &Monitor, alert: &Active) -> Vec<String> {
-    monitor
-        .inhibit
-        .iter()
-        .filter(|(_, target, _)| carries(&alert.labels, target))
-        .flat_map(|(source, _, equal)| {
-            monitor.active.values().filter(move |other| {
-                other.fired_us.is_some()
-                    && carries(&other.labels, source)
-                    && equal.iter().all(|l| other.labels.get(l) == alert.labels.get(l))
-            })
-        })
-        .filter(|other| other.labels != alert.labels)
-        .map(|other| other.labels.get("alertname").cloned().unwrap_or_default())
-        .collect()
-}
-
 fn configuration(monitor: &Monitor) -> String {
-    let mut text = format!("route:\n  receiver: {}\nreceivers:\n  - name: {}\n", monitor.receiver, monitor.receiver);
-    if !monitor.inhibit.is_empty() {
-        text.push_str("inhibit_rules:\n");
-        let matchers = |m: &BTreeMap<String, String>| {
-            m.iter().map(|(k, v)| format!("'{k}=\"{v}\"'")).collect::<Vec<_>>().join(", ")
-        };
-        for (source, target, equal) in &monitor.inhibit {
-            text.push_str(&format!(
-                "  - source_matchers: [{}]\n    target_matchers: [{}]\n    equal: [{}]\n",
-                matchers(source),
-                matchers(target),
-                equal.join(", ")
-            ));
-        }
-    }
-    text
+    format!("route:\n  receiver: {0}\nreceivers:\n  - name: {0}\n", monitor.receiver)
 }
 
 impl State {

@@ -418,7 +418,7 @@ fn put_back(
     }
     if resource.plural == "services"
         && restore.pointer("/spec/resourceModifier").is_some()
-        && text(&copy, "/spec/type") != ""
+        && !text(&copy, "/spec/type").is_empty()
     {
         copy["spec"]["type"] = "ClusterIP".into();
     }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Room, and the rooms it may use besides `model`.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("event", &[]),
     ("kubernetes", &[]),
     ("scenario", &[]),
     ("world", &[]),
+    ("sim", &["world", "kubernetes"]),
     ("inventory", &["world", "kubernetes"]),
     ("journal", &["event"]),
     ("readiness", &["inventory", "kubernetes", "scenario", "world"]),
@@ -49,6 +50,7 @@ const TABLE: [(&str, &[&str]); 15] = [
             "kubernetes",
             "verdict",
             "report",
+            "sim",
         ],
     ),
 ];

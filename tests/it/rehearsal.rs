@@ -157,7 +157,10 @@ fn differences(before: &[Value], now: &[Value]) -> String {
     let short = |v: &Value| match v["kind"].as_str() {
         Some("Node") => Some(format!(
             "{} ready={} unschedulable={} taints={}",
-            v["metadata"]["name"], v["status"]["conditions"][0]["status"], v["spec"]["unschedulable"], v["spec"]["taints"]
+            v["metadata"]["name"],
+            v["status"]["conditions"][0]["status"],
+            v["spec"]["unschedulable"],
+            v["spec"]["taints"]
         )),
         Some("Namespace") => Some(v["metadata"]["name"].to_string()),
         _ => None,
@@ -178,5 +181,9 @@ fn differences(before: &[Value], now: &[Value]) -> String {
             .map(|v| format!("{} {}", v["metadata"]["name"], v["status"]["readyReplicas"]))
             .collect::<Vec<_>>()
     };
-    if ready(before) == ready(now) { String::new() } else { format!("{:?} ready, were {:?}", ready(now), ready(before)) }
+    if ready(before) == ready(now) {
+        String::new()
+    } else {
+        format!("{:?} ready, were {:?}", ready(now), ready(before))
+    }
 }

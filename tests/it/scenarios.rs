@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use drillmaster::{
     report,
-    scenario::{Sources, bindings_schema, load, load_str, scenario_schema},
+    scenario::{Sources, bindings_schema, load, load_str, scenario_schema, schema_of},
 };
 
 use super::golden;
@@ -34,6 +34,10 @@ fn schemas_are_current() {
     for (name, schema) in [
         ("scenarios/scenario.schema.json", scenario_schema()),
         ("scenarios/bindings.schema.json", bindings_schema()),
+        (
+            "scenarios/cluster.schema.json",
+            schema_of::<drillmaster::sim::Description>("https://drillmaster.dev/schema/cluster-v1.json"),
+        ),
         ("docs/report.schema.json", report::schema()),
     ] {
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";

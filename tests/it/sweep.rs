@@ -98,7 +98,10 @@ fn whatever_goes_wrong_on_the_wire() {
             let exit = ended.exit.unwrap_or(Exit::Internal);
             *seen.entry(format!("exit {}", exit.code())).or_default() += 1;
             for event in &ended.events {
-                if matches!(event.event, Kind::RevertStarted { attempt: 2.., .. } | Kind::ContactLost { .. } | Kind::WatchGap { .. }) {
+                if matches!(
+                    event.event,
+                    Kind::RevertStarted { attempt: 2.., .. } | Kind::ContactLost { .. } | Kind::WatchGap { .. }
+                ) {
                     *seen.entry(event.event.name()).or_default() += 1;
                 }
             }

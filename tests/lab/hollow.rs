@@ -69,7 +69,22 @@ impl Hollow {
 
     /// Spreads the shop over all zones again: nothing else does after a drill.
     pub fn spread(&self) {
-        self.kubectl(&["-n", "shop", "rollout", "restart", "deployment/web"]);
+        // All at once: a rollout would take one after another.
+        self.kubectl(&["-n", "shop", "delete", "pods", "-l", "app=web", "--wait=false"]);
+        wait_for("the old pods to be gone", 60, || {
+            !self
+                .kubectl(&[
+                    "-n",
+                    "shop",
+                    "get",
+                    "pods",
+                    "-l",
+                    "app=web",
+                    "-o",
+                    "jsonpath={.items[*].metadata.deletionTimestamp}",
+                ])
+                .contains('T')
+        });
         self.settle();
     }
 
