@@ -22,6 +22,12 @@ pub(super) fn evict(
         status["details"] = json!({"name": name, "kind": "pods"});
         return Err(status);
     };
+    let phase = text(&pod, "/status/phase");
+    let free = matches!(phase, "Succeeded" | "Failed" | "Pending") || fields::is_terminating(&pod);
+    if !free && let Some(refusal) = budget(state, namespace, &pod, dry_run) {
+        return Err(refusal);
+    }
+    // As on a real server, the budget is used up before the precondition is looked at.
     let wanted = text(options, "/preconditions/uid");
     if !wanted.is_empty() && wanted != fields::uid(&pod) {
         return Err(refuse(
@@ -29,11 +35,6 @@ pub(super) fn evict(
             "Conflict",
             format!("the UID in the precondition ({wanted}) does not match the UID in record ({})", fields::uid(&pod)),
         ));
-    }
-    let phase = text(&pod, "/status/phase");
-    let free = matches!(phase, "Succeeded" | "Failed" | "Pending") || fields::is_terminating(&pod);
-    if !free && let Some(refusal) = budget(state, namespace, &pod, dry_run) {
-        return Err(refusal);
     }
     if !dry_run {
         state.disrupt(namespace, name, "EvictionByEvictionAPI");
@@ -84,8 +85,10 @@ fn budget(state: &mut State, namespace: &str, pod: &Value, dry_run: bool) -> Opt
     }
     if number(budget, "/status/disruptionsAllowed") > 0 {
         if !dry_run {
+            let (own, now) = (fields::name(pod).to_owned(), fields::stamp(state.wall()));
             state.store.edit("poddisruptionbudgets", namespace, &name, |b| {
                 b["status"]["disruptionsAllowed"] = (number(b, "/status/disruptionsAllowed") - 1).into();
+                b["status"]["disruptedPods"][own] = now.into();
             });
         }
         return None;

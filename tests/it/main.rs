@@ -8,6 +8,7 @@
 
 mod arrows;
 mod bad_input;
+mod conformance;
 mod golden;
 mod journals;
 mod plans;

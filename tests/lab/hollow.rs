@@ -25,6 +25,15 @@ pub fn scripts() -> PathBuf {
 impl Hollow {
     /// Up, with the shop ready. `flags` are those of `hollow/up`.
     pub fn up(flags: &[&str]) -> Self {
+        Self::start(flags).furnish()
+    }
+
+    /// Only a control plane with its nodes, on default clocks.
+    pub fn bare() -> Self {
+        Self::start(&["--control-plane-only"])
+    }
+
+    fn start(flags: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("hollow").tempdir().unwrap();
         let up = Command::new(scripts().join("hollow/up"))
             .arg(dir.path())
@@ -37,8 +46,7 @@ impl Hollow {
         let responder = Responder::start(&env["KUBECTL"], &env["KUBECONFIG"]);
         env.insert("STOREFRONT".into(), responder.storefront.clone());
         env.insert("ANNOUNCE".into(), responder.webhook.clone());
-        let lab = Self { dir, env, responder };
-        lab.furnish()
+        Self { dir, env, responder }
     }
 
     fn furnish(mut self) -> Self {

@@ -11,6 +11,7 @@ mod drill;
 mod hollow;
 mod responder;
 
+mod conformance;
 mod crashes;
 mod kind;
 mod people;

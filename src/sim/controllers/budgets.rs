@@ -3,16 +3,20 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     super::{
-        fields::{self, number},
+        fields::{self, number, text},
         state::State,
     },
     Changes,
 };
 use crate::kubernetes::desired_healthy_of;
+
+/// `DeletionTimeout` of Kubernetes' disruption controller.
+const DISRUPTED_SECONDS: i64 = 120;
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     let namespaces: BTreeSet<&String> = changes
@@ -30,15 +34,20 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
 
 fn count(state: &mut State, namespace: &str, budget: &Value) {
     let Some(selector) = fields::selector(budget.pointer("/spec/selector")) else { return };
+    let now = state.wall();
     let mut matching = 0;
     let mut healthy = 0;
     let mut owners = BTreeSet::new();
     for pod in state.store.within("pods", namespace).filter(|p| selector.matches(&fields::labels(p))) {
-        if matches!(fields::text(pod, "/status/phase"), "Succeeded" | "Failed") {
+        if matches!(text(pod, "/status/phase"), "Succeeded" | "Failed") {
             continue;
         }
         matching += 1;
-        healthy += i64::from(fields::condition(pod, "Ready") == "True" && !fields::is_terminating(pod));
+        // A pod whose eviction was granted is as good as gone, until it is or two minutes are over.
+        let granted = text(budget, &format!("/status/disruptedPods/{}", fields::name(pod)));
+        let granted = granted.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at).as_secs() < DISRUPTED_SECONDS);
+        let ready = fields::condition(pod, "Ready") == "True" && !fields::is_terminating(pod);
+        healthy += i64::from(ready && !granted);
         owners.extend(fields::controller(pod).map(|(kind, name, _)| (kind.to_owned(), name.to_owned())));
     }
     let (min, max) = (budget.pointer("/spec/minAvailable"), budget.pointer("/spec/maxUnavailable"));
@@ -50,11 +59,20 @@ fn count(state: &mut State, namespace: &str, budget: &Value) {
     };
     let desired = desired_healthy_of(min, max, expected as u64).unwrap_or(0) as i64;
     let allowed = if expected == 0 { 0 } else { (healthy - desired).max(0) };
+    let there: BTreeSet<String> = state
+        .store
+        .within("pods", namespace)
+        .filter(|p| !fields::is_terminating(p))
+        .map(|p| fields::name(p).to_owned())
+        .collect();
     state.store.edit("poddisruptionbudgets", namespace, fields::name(budget), |b| {
         b["status"]["currentHealthy"] = healthy.into();
         b["status"]["desiredHealthy"] = desired.into();
         b["status"]["expectedPods"] = expected.into();
         b["status"]["disruptionsAllowed"] = allowed.into();
+        if let Some(granted) = b["status"]["disruptedPods"].as_object_mut() {
+            granted.retain(|name, _| there.contains(name));
+        }
         b["status"]["observedGeneration"] = number(b, "/metadata/generation").into();
     });
 }
