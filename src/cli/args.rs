@@ -24,6 +24,8 @@ pub(super) enum Command {
     Lint(LintArgs),
     /// Print the JSON Schema of scenario files, bindings, simulated clusters or reports
     Schema(SchemaArgs),
+    /// Copy a cluster, to rehearse on: trimmed objects, secrets never
+    Capture(CaptureArgs),
     /// Show exactly what a run would do to which targets, undone how; touches nothing
     Plan(PlanArgs),
     /// Rehearse a drill on a simulated cluster, in virtual time; nothing real is touched
@@ -117,6 +119,18 @@ pub(super) enum SchemaOf {
 }
 
 #[derive(Debug, Group)]
+pub(super) struct CaptureArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What a scenario's ${bind.NAME} is in the copy: name=value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub value: Vec<String>,
+    /// Where to write it; standard output when left out
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
 pub(super) struct PlanArgs {
     #[command(flatten)]
     pub scenario: ScenarioArgs,
@@ -178,6 +192,9 @@ pub(super) struct RehearseArgs {
     /// All chance comes from it: the same seed gives the same journal, byte for byte
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Compare variants of the cluster in one table: 'replicas web=4; toleration web=10s; spread web=zone; node +1 zone=b'
+    #[arg(long, value_name = "CHANGES")]
+    pub what_if: Option<String>,
     /// Pace it: 1 is real time, 10 ten times as fast; as fast as can be when left out
     #[arg(long, value_name = "X")]
     pub speed: Option<f64>,

@@ -2,6 +2,7 @@
 //! error; every error names what to change and, where there is one, the next command.
 
 mod args;
+mod capture;
 mod lint;
 mod place;
 mod plan;
@@ -12,6 +13,7 @@ mod report;
 mod run;
 mod schema;
 mod status;
+mod what_if;
 
 use clap::{CommandFactory, Parser};
 
@@ -63,6 +65,7 @@ pub fn main() -> u8 {
     let done = match args.command {
         Command::Lint(a) => lint::lint(&a),
         Command::Schema(a) => schema::schema(&a),
+        Command::Capture(a) => block(capture::capture(&a)),
         Command::Plan(a) => block(plan::plan(&a)),
         Command::Rehearse(a) => rehearse::rehearse(&a),
         Command::Run(a) => block(run::run(&a)),

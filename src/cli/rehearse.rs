@@ -8,9 +8,11 @@ use super::{
     place, plan,
     run::finish,
     say,
+    what_if::what_if,
 };
 use crate::{
     engine::{self, Options, begin, prepare_in},
+    event::Event,
     model::Exit,
     report::{Display, REHEARSAL, live},
     scenario::{Loaded, Sources, load, load_str},
@@ -39,19 +41,55 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
         "{REHEARSAL}: {} on the simulated cluster {}, seed {}",
         loaded.scenario.metadata.name, args.cluster, args.seed
     ));
-    // The simulation's own clock: it stands still while there is work, and leaps when there is none.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?;
-    let done = runtime.block_on(whole(args, &description, &loaded));
+    if let Some(changes) = &args.what_if {
+        return what_if(changes, &description, &loaded, args.seed);
+    }
+    let done = paused()?.block_on(whole(args, &description, &loaded));
     if args.scenario.is_none() && done.is_ok() {
         say(
             "next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on a cluster of yours",
         );
     }
     done
+}
+
+/// The simulation's own clock: it stands still while there is work, and leaps when there is none.
+fn paused() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))
+}
+
+/// A rehearsal that leaves nothing behind but its events.
+pub(super) fn rehearsal(description: &Description, loaded: &Loaded, seed: u64) -> Result<(Exit, Vec<Event>), Failure> {
+    let dir = tempfile::tempdir().map_err(|e| Failure::new(Exit::Internal, format!("no temporary directory: {e}")))?;
+    paused()?.block_on(async {
+        let simulation =
+            Simulation::start(description, seed).await.map_err(|w| Failure::new(Exit::Invalid, w.join("; ")))?;
+        let prepared = prepare_in(simulation.world(), &Default::default(), None, loaded, "variant".into())
+            .await
+            .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+        let options = options(dir.path(), &[]);
+        let begun = begin(prepared, loaded, &engine::Place::default(), &options, |_, _| {})
+            .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+        let exit = engine::run(&begun, loaded, &options).await;
+        Ok((exit, begun.recorder.events()))
+    })
+}
+
+fn options(runs: &Path, approve: &[String]) -> Options {
+    Options {
+        runs_dir: runs.to_owned(),
+        approve: approve.iter().cloned().collect(),
+        confirm: None,
+        reaper: false,
+        frozen_after: Duration::from_secs(30),
+        unwind_within: Duration::from_secs(1800),
+        approved: None,
+        operator: "rehearsal".into(),
+    }
 }
 
 async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
@@ -67,16 +105,7 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }
-    let options = Options {
-        runs_dir: args.runs_dir.clone(),
-        approve: args.approve.iter().cloned().collect(),
-        confirm: None,
-        reaper: false,
-        frozen_after: Duration::from_secs(30),
-        unwind_within: Duration::from_secs(1800),
-        approved: None,
-        operator: "rehearsal".into(),
-    };
+    let options = options(&args.runs_dir, &args.approve);
     let display = if args.output == Output::Json { Display::Json } else { Display::Human };
     let mut screen = None;
     let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {

@@ -2,11 +2,13 @@
 //! unknown for a stated reason: there is no accessor that turns a 403 into an
 //! empty list. `gather` asks the cluster; everything else here is pure.
 
+mod capture;
 mod facts;
 mod gather;
 
 use std::collections::BTreeMap;
 
+pub use capture::{Copy, capture};
 pub use facts::{Answer, Facts, facts};
 pub use gather::gather;
 

@@ -26,6 +26,8 @@ pub struct Description {
     pub node: NodeSize,
     /// How long things take.
     pub times: Times,
+    /// How old each node's lease is when its power goes; left to chance where it is not told.
+    pub leases: BTreeMap<String, Dur>,
     /// The node lifecycle controller's clocks, where they are not Kubernetes' defaults.
     pub clocks: Option<ClocksSpec>,
     /// Storage classes.
@@ -170,6 +172,21 @@ impl Description {
             return Err(format!("this is no description of a cluster: kind is `{}`, not Cluster", description.kind));
         }
         Ok(description)
+    }
+
+    /// Takes out of a copy what the simulation would refuse, and says what and why.
+    pub fn keep_what_can_be_simulated(copy: &mut Value) -> Vec<String> {
+        let mut left_out = vec![];
+        if let Some(rules) = copy["rules"].as_array_mut() {
+            rules.retain(|rule| match super::promql::parse(rule["expr"].as_str().unwrap_or("")) {
+                Ok(_) => true,
+                Err(why) => {
+                    left_out.push(format!("rule {}: {why}", rule["alert"]));
+                    false
+                }
+            });
+        }
+        left_out
     }
 
     /// Its name.

@@ -18,7 +18,11 @@ pub(super) struct Machine {
 
 /// All of them, by node.
 #[derive(Debug, Default)]
-pub(super) struct Machines(pub BTreeMap<String, Machine>);
+pub(super) struct Machines(pub BTreeMap<String, Machine>, pub LeaseAges);
+
+/// How old a node's lease is when its kubelet falls silent, in microseconds, where
+/// that is told and not left to chance.
+pub(super) type LeaseAges = BTreeMap<String, u64>;
 
 impl Machines {
     /// Adds a machine that runs.
@@ -58,7 +62,10 @@ impl Machines {
         let grid = |t: u64| (t.saturating_sub(machine.phase_us)) / every * every + machine.phase_us;
         match machine.reports_from_us {
             Some(from) if from <= now_us => grid(now_us).max(from).min(now_us),
-            _ => grid(machine.silent_us).min(machine.silent_us),
+            _ => match self.1.get(node) {
+                Some(age) => machine.silent_us.saturating_sub(*age),
+                None => grid(machine.silent_us).min(machine.silent_us),
+            },
         }
     }
 }

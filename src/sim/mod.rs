@@ -7,6 +7,7 @@
 //! tokio's clock; all order from ordered maps. Start with [`Simulation`].
 
 mod admission;
+mod alter;
 mod api;
 mod controllers;
 mod describe;
@@ -31,6 +32,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use alter::Change;
 pub use describe::{Description, WorkloadSpec};
 pub use service::{Plug, Trouble};
 
@@ -214,12 +216,13 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         stop: times.stop.0,
     };
     let mut state = State::new(settings, Dice::new(seed, "cluster"), zero, monitor, velero::Vault::default());
+    state.machines.1 = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
     for object in description.manifests() {
         if let Err(why) = add(&mut state, object) {
             wrong.push(why);
         }
     }
-    if description.zones.values().sum::<u32>() == 0 {
+    if state.machines.0.is_empty() {
         wrong.push("a cluster needs nodes: zones: {a: 2, b: 2, c: 2}".into());
     }
     if !wrong.is_empty() {
@@ -248,6 +251,13 @@ fn add(state: &mut State, mut object: Value) -> Result<(), String> {
     }
     if resource.plural == "backupstoragelocations" {
         object["status"] = json!({"phase": "Available", "lastValidationTime": ZERO});
+    }
+    if resource.plural == "persistentvolumeclaims" {
+        object["status"] = json!({"phase": "Pending"});
+    }
+    if state.store.get(resource.plural, fields::namespace(&object), fields::name(&object)).is_some() {
+        // A copy has its own kube-system; the description's short words made one too.
+        return Ok(());
     }
     admission::defaults(resource, &mut object, state);
     let now = state.wall();

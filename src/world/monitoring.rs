@@ -30,6 +30,10 @@ pub struct ActiveAlert {
 pub struct RuleInfo {
     /// alertname
     pub name: String,
+    /// PromQL.
+    pub query: String,
+    /// Labels that it adds.
+    pub labels: BTreeMap<String, String>,
     /// `for`, in seconds.
     pub for_seconds: f64,
     /// Evaluation interval, in seconds.
@@ -99,6 +103,8 @@ impl Monitoring {
                     let interval = group["interval"].as_f64().unwrap_or(0.0);
                     list(group, "/rules").into_iter().map(move |rule| RuleInfo {
                         name: word(&rule, "name"),
+                        query: word(&rule, "query"),
+                        labels: labels(&rule),
                         for_seconds: rule["duration"].as_f64().unwrap_or(0.0),
                         interval_seconds: interval,
                         healthy: rule["health"] == "ok" || rule["health"] == "unknown",
@@ -144,12 +150,7 @@ impl Monitoring {
 }
 
 fn alert(value: &Value, state: &str, since: &str) -> ActiveAlert {
-    let labels: BTreeMap<String, String> = value["labels"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
-        .collect();
+    let labels = labels(value);
     let words = |pointer: &str| -> Vec<String> {
         list(value, pointer).iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
     };
@@ -164,6 +165,11 @@ fn alert(value: &Value, state: &str, since: &str) -> ActiveAlert {
         receivers: list(value, "/receivers").iter().map(|r| word(r, "name")).collect(),
         suppressed_by,
     }
+}
+
+fn labels(value: &Value) -> BTreeMap<String, String> {
+    let pairs = value["labels"].as_object().into_iter().flatten();
+    pairs.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
 }
 
 fn list(value: &Value, pointer: &str) -> Vec<Value> {

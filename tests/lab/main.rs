@@ -13,6 +13,7 @@ mod responder;
 
 mod conformance;
 mod crashes;
+mod fidelity;
 mod kind;
 mod people;
 mod positive;

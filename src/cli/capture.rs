@@ -1,0 +1,29 @@
+//! `drillmaster capture`: a copy of a cluster, to rehearse on.
+
+use super::{Done, Failure, args::CaptureArgs, place, print, say};
+use crate::{engine::open, inventory::capture as copy, model::Exit, sim::Description, world::Clock};
+
+pub(super) async fn capture(args: &CaptureArgs) -> Done {
+    let place = place::place(&args.place)?;
+    let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
+        .await
+        .map_err(|e| Failure::of(Exit::Refused, &e))?;
+    for (name, value) in place::set(&args.value)? {
+        copied.description["values"][name] = value.into();
+    }
+    let left_out = Description::keep_what_can_be_simulated(&mut copied.description);
+    for what in copied.missing.iter().chain(&left_out) {
+        say(&format!("not in the copy: {what}"));
+    }
+    let text = serde_json::to_string_pretty(&copied.description).unwrap_or_default() + "\n";
+    match &args.out {
+        None => print(&text),
+        Some(path) => {
+            std::fs::write(path, text)
+                .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
+            say(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", path.display(), path.display()));
+        }
+    }
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,166 @@
+//! Changes to a described cluster, in short words: what if there were one more
+//! replica, another toleration, a node more?
+
+use serde_json::{Value, json};
+
+use super::Description;
+use crate::model::Dur;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `replicas web=4`
+    Replicas(String, u32),
+    /// `toleration web=10s`
+    Toleration(String, Dur),
+    /// `spread web=zone`, `spread web=node!`
+    Spread(String, String),
+    /// `node +1 zone=b`
+    Nodes(String, u32),
+}
+
+impl Change {
+    /// Reads changes that are separated by `;`.
+    ///
+    /// # Errors
+    /// The change that cannot be read, and what is understood.
+    pub fn parse(text: &str) -> Result<Vec<(String, Self)>, String> {
+        text.split(';')
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+            .map(|t| Self::one(t).map(|change| (t.to_owned(), change)))
+            .collect()
+    }
+
+    fn one(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{text}`: understood are `replicas NAME=N`, `toleration NAME=TIME`, `spread NAME=zone|node` (with `!`: never otherwise) and `node +N zone=ZONE`"
+            )
+        };
+        let (verb, rest) = text.split_once(' ').ok_or_else(wrong)?;
+        let pair = || rest.trim().split_once('=').map(|(a, b)| (a.trim().to_owned(), b.trim()));
+        match verb {
+            "replicas" => {
+                let (name, count) = pair().ok_or_else(wrong)?;
+                Ok(Self::Replicas(name, count.parse().map_err(|_| wrong())?))
+            }
+            "toleration" => {
+                let (name, time) = pair().ok_or_else(wrong)?;
+                Ok(Self::Toleration(name, time.parse().map_err(|_| wrong())?))
+            }
+            "spread" => {
+                let (name, by) = pair().ok_or_else(wrong)?;
+                if !matches!(by.trim_end_matches('!'), "zone" | "node") {
+                    return Err(wrong());
+                }
+                Ok(Self::Spread(name, by.to_owned()))
+            }
+            "node" => {
+                let (count, zone) = rest.trim().split_once(' ').ok_or_else(wrong)?;
+                let count = count.strip_prefix('+').and_then(|c| c.parse().ok()).ok_or_else(wrong)?;
+                Ok(Self::Nodes(zone.trim().strip_prefix("zone=").ok_or_else(wrong)?.to_owned(), count))
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Description {
+    /// The cluster with a change.
+    ///
+    /// # Errors
+    /// What the cluster does not have.
+    pub fn altered(&self, change: &Change) -> Result<Self, String> {
+        let mut other = self.clone();
+        match change {
+            Change::Nodes(zone, count) => other.add_nodes(zone, *count)?,
+            Change::Replicas(name, count) => {
+                other.alter(name, |w| w.replicas = Some(*count), |spec| spec["replicas"] = (*count).into())?;
+            }
+            Change::Toleration(name, time) => {
+                other.alter(name, |w| w.toleration = Some(*time), |spec| {
+                    let tolerations = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(|key| {
+                        json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": time.0.as_secs()})
+                    });
+                    spec["template"]["spec"]["tolerations"] = tolerations.to_vec().into();
+                })?;
+            }
+            Change::Spread(name, by) => {
+                other.alter(name, |w| w.spread = Some(by.clone()), |spec| {
+                    let key = if by.starts_with("node") { "kubernetes.io/hostname" } else { "topology.kubernetes.io/zone" };
+                    spec["template"]["spec"]["topologySpreadConstraints"] = json!([{"maxSkew": 1, "topologyKey": key,
+                        "whenUnsatisfiable": if by.ends_with('!') { "DoNotSchedule" } else { "ScheduleAnyway" },
+                        "labelSelector": spec["selector"]}]);
+                })?;
+            }
+        }
+        Ok(other)
+    }
+
+    fn add_nodes(&mut self, zone: &str, count: u32) -> Result<(), String> {
+        if let Some(nodes) = self.zones.get_mut(zone) {
+            *nodes += count;
+            return Ok(());
+        }
+        let key = "/metadata/labels/topology.kubernetes.io~1zone";
+        let model =
+            self.objects.iter().find(|o| o["kind"] == "Node" && o.pointer(key).and_then(Value::as_str) == Some(zone));
+        let model = model.cloned().ok_or_else(|| format!("the cluster has no zone `{zone}`"))?;
+        for i in 0..count {
+            let mut node = model.clone();
+            let name = format!("{}-more-{i}", super::fields::name(&model));
+            node["metadata"]["labels"]["kubernetes.io/hostname"] = name.clone().into();
+            node["metadata"]["name"] = name.into();
+            self.objects.push(node);
+        }
+        Ok(())
+    }
+
+    /// A workload by its short name, in words or as an object.
+    fn alter(
+        &mut self,
+        name: &str,
+        words: impl Fn(&mut super::WorkloadSpec),
+        object: impl Fn(&mut Value),
+    ) -> Result<(), String> {
+        let mut found = false;
+        for workload in self.workloads.iter_mut().filter(|w| w.name.rsplit('/').next() == Some(name)) {
+            words(workload);
+            found = true;
+        }
+        let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
+        let named = |o: &&mut Value| kinds.contains(&super::fields::text(o, "/kind")) && super::fields::name(o) == name;
+        for workload in self.objects.iter_mut().filter(named) {
+            object(&mut workload["spec"]);
+            found = true;
+        }
+        if found { Ok(()) } else { Err(format!("the cluster has no workload `{name}`")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_read_or_explained() {
+        let changes =
+            Change::parse("replicas web=4; toleration web=10s;spread web=zone!; node +1 zone=b;").expect("four");
+        let read: Vec<&Change> = changes.iter().map(|(_, c)| c).collect();
+        assert_eq!(read[0], &Change::Replicas("web".into(), 4));
+        assert_eq!(read[2], &Change::Spread("web".into(), "zone!".into()));
+        assert_eq!(read[3], &Change::Nodes("b".into(), 1));
+        for wrong in ["replicas web", "replicas web=many", "spread web=rack", "node 1 zone=b", "power web=9"] {
+            assert!(Change::parse(wrong).expect_err(wrong).contains("understood are"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_changed() {
+        let shop = Description { zones: [("a".to_owned(), 1)].into(), ..Description::default() };
+        assert!(shop.altered(&Change::Nodes("z".into(), 1)).is_err());
+        assert!(shop.altered(&Change::Replicas("web".into(), 1)).is_err());
+        assert_eq!(shop.altered(&Change::Nodes("a".into(), 2)).expect("zone a").zones["a"], 3);
+    }
+}
