@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -83,19 +82,11 @@ async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> Vec<Value>
 
 /// Median time from a node to Ready, by namespace and workload.
 async fn learned(kube: &Kube) -> BTreeMap<(String, String), Dur> {
-    let mut seen: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();
-    let Ok((pods, _)) = kube.list("/api/v1/pods").await else { return BTreeMap::new() };
-    for value in pods {
-        let at = |type_: &str| -> Option<Timestamp> {
-            let conditions = value.pointer("/status/conditions")?.as_array()?;
-            let found = conditions.iter().find(|c| c["type"] == type_ && c["status"] == "True")?;
-            found["lastTransitionTime"].as_str()?.parse().ok()
-        };
-        let times = (at("PodScheduled"), at("Ready"));
-        let Ok(pod) = serde_json::from_value::<Pod>(value.clone()) else { continue };
-        if let ((Some(bound), Some(ready)), Some(owner)) = (times, pod.workload()) {
-            let key = (pod.metadata.namespace.clone(), owner.to_string());
-            seen.entry(key).or_default().push(ready.duration_since(bound).as_secs());
+    let mut seen: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
+    let Ok(pods) = kube.list_as::<Pod>("/api/v1/pods").await else { return BTreeMap::new() };
+    for pod in pods {
+        if let (Some(seconds), Some(owner)) = (pod.start_seconds(), pod.workload()) {
+            seen.entry((pod.metadata.namespace.clone(), owner.to_string())).or_default().push(seconds);
         }
     }
     seen.into_iter()
@@ -103,7 +94,7 @@ async fn learned(kube: &Kube) -> BTreeMap<(String, String), Dur> {
             seconds.sort_unstable();
             // Pods that were not Ready for hours are no measure of a start.
             let median = *seconds.get(seconds.len() / 2)?;
-            u64::try_from(median).ok().filter(|s| *s < 1800).map(|s| (key, Dur::secs(s)))
+            (median < 1800).then(|| (key, Dur::secs(median)))
         })
         .collect()
 }

@@ -48,6 +48,8 @@ pub struct Condition {
     pub status: String,
     pub reason: String,
     pub message: String,
+    #[serde(rename = "lastTransitionTime", skip_serializing_if = "Option::is_none")]
+    pub last_transition_time: Option<String>,
 }
 
 fn condition<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
@@ -228,6 +230,15 @@ impl Pod {
     /// Condition Ready is True.
     pub fn is_ready(&self) -> bool {
         condition(&self.status.conditions, "Ready").is_some_and(|c| c.status == "True")
+    }
+
+    /// Seconds from a node to Ready, where its conditions still tell.
+    pub fn start_seconds(&self) -> Option<u64> {
+        let at = |type_: &str| -> Option<jiff::Timestamp> {
+            let found = condition(&self.status.conditions, type_).filter(|c| c.status == "True")?;
+            found.last_transition_time.as_ref()?.parse().ok()
+        };
+        u64::try_from(at("Ready")?.duration_since(at("PodScheduled")?).as_secs()).ok()
     }
 
     /// It has been deleted and is still there.

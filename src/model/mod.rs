@@ -23,7 +23,9 @@ pub use expect::{
 pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
-pub use plan::{ClusterIdentity, CoveredPod, Limits, Permission, Plan, PlannedAct, PlannedStep, Prediction, StepClass};
+pub use plan::{
+    ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction, StepClass,
+};
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{NodeHow, PowerState, Revert, shell};
 pub use secret::{Redactor, Secret, SecretRef};

@@ -95,6 +95,25 @@ pub struct Prediction {
     pub to: Dur,
     /// What that rests on.
     pub because: String,
+    /// Which observation it is to be held against; none where it is held against none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+}
+
+/// A part of an outage, in the order in which they follow from each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Nodes are seen as not Ready.
+    Detected,
+    /// Pods of a workload (`namespace/kind/name`) are evicted.
+    Evicted(String),
+    /// Their replacements have a node.
+    Rescheduled(String),
+    /// The workload has as many ready pods as before.
+    Ready(String),
+    /// A probe's service is stable again.
+    Serving(String),
 }
 
 /// A critical pod and the budgets that select it.

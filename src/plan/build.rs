@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{hash::hash, limits, permissions, predict, radius};
 use crate::{
     inventory::Inventory,
-    model::{Bindings, CoveredPod, Expectation, Limits, Plan, ProbeKind, ProbeSpec},
-    scenario::{Loaded, ProbeEntry},
+    model::{Bindings, CoveredPod, Expectation, Limits, Plan, PlannedStep, Prediction, ProbeKind, ProbeSpec},
+    scenario::{Loaded, ProbeEntry, Scenario},
     steps::{self, PlanInput},
     world::{Machine, NodeHost},
 };
@@ -78,7 +78,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         probes: scenario.probes.iter().map(probe).collect(),
         expect: scenario.expect.iter().filter_map(|e| serde_json::to_value(e).ok()).collect(),
         permissions: permissions::needed(&planned, scenario, request.bindings),
-        predictions: predict::predict(&planned, &input),
+        predictions: predictions(&planned, &input, scenario),
         steps: planned,
         limits,
         blast_radius,
@@ -88,6 +88,12 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
     };
     plan.hash = hash(&plan);
     Ok(plan)
+}
+
+fn predictions(planned: &[PlannedStep], input: &PlanInput<'_>, scenario: &Scenario) -> Vec<Prediction> {
+    let mut all = predict::predict(planned, input);
+    all.extend(predict::serving(&all, scenario));
+    all
 }
 
 fn scope(request: &Request<'_>) -> Vec<String> {

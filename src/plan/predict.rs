@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     kubernetes::{Clocks, UNREACHABLE, ZoneState, detection, toleration_seconds, zone_state},
-    model::{Dur, NodeHow, PlannedStep, Prediction},
+    model::{Dur, Expectation, NodeHow, Phase, PlannedStep, Prediction},
+    scenario::Scenario,
     steps::{PlanInput, how_of},
 };
 
@@ -41,27 +42,116 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks) -> Vec<Pred
         from: Dur(from),
         to: Dur(to),
         because,
+        phase: Some(Phase::Detected),
     }];
     let spread = clocks.eviction_interval * u32::try_from(step.nodes.len().saturating_sub(1)).unwrap_or(0);
     all.extend(halted(step, input));
     for (workload, tolerated) in tolerations(step, input) {
         let name = step.name.clone();
         let by = format!("toleration of {UNREACHABLE}, one node each {}", Dur(clocks.eviction_interval));
-        all.push(match tolerated {
-            Some(seconds) => Prediction {
-                of: name,
-                what: format!("pods of {workload} evicted; a Deployment's replacements are created at once"),
-                from: Dur(from + Duration::from_secs(seconds)),
-                to: Dur(to + Duration::from_secs(seconds) + spread),
-                because: format!("{by}: {}", Dur::secs(seconds)),
-            },
-            None => Prediction {
+        let Some(seconds) = tolerated else {
+            all.push(Prediction {
                 of: name,
                 what: format!("pods of {workload} are never evicted"),
                 from: Dur::default(),
                 to: Dur::default(),
                 because: "they tolerate an unreachable node for ever".into(),
+                phase: None,
+            });
+            continue;
+        };
+        let (from, to) = (from + Duration::from_secs(seconds), to + Duration::from_secs(seconds) + spread);
+        all.push(Prediction {
+            of: name,
+            what: if workload.contains("/statefulset/") {
+                format!("pods of {workload} evicted; not replaced before their nodes are back")
+            } else {
+                format!("pods of {workload} evicted; replacements are created at once")
             },
+            from: Dur(from),
+            to: Dur(to),
+            because: format!("{by}: {}", Dur::secs(seconds)),
+            phase: Some(Phase::Evicted(workload.clone())),
+        });
+        all.extend(replaced(step, input, &workload, (from, to)));
+    }
+    all
+}
+
+/// When each service that is expected to come back is stable: its Service drops
+/// dead endpoints as soon as their nodes are noticed.
+pub(super) fn serving(so_far: &[Prediction], scenario: &Scenario) -> Vec<Prediction> {
+    let expected = scenario.expect.iter().filter_map(|e| match e {
+        Expectation::Service(service) => Some(service),
+        _ => None,
+    });
+    let mut all = vec![];
+    for service in expected {
+        let probe = scenario.probes.iter().find(|p| p.name == service.probe);
+        let noticed = so_far
+            .iter()
+            .find(|p| p.phase == Some(Phase::Detected) && service.of.as_ref().is_none_or(|of| *of == p.of));
+        if let (Some(probe), Some(noticed)) = (probe, noticed) {
+            all.push(Prediction {
+                of: noticed.of.clone(),
+                what: format!("{} is stable again", probe.name),
+                from: Dur::default(),
+                to: Dur(noticed.to.0 + PLACED + probe.up.over.0),
+                because:
+                    "dead endpoints leave the Service when their nodes are seen as not Ready; other pods must be left"
+                        .into(),
+                phase: Some(Phase::Serving(probe.name.clone())),
+            });
+        }
+    }
+    all
+}
+
+/// How long the scheduler may take for a pod that fits.
+const PLACED: Duration = Duration::from_secs(2);
+
+/// A Deployment's replacements: placed, and Ready after as long as the pods that
+/// run now took.
+fn replaced(
+    step: &PlannedStep,
+    input: &PlanInput<'_>,
+    workload: &str,
+    (from, to): (Duration, Duration),
+) -> Vec<Prediction> {
+    if !workload.contains("/deployment/") {
+        return vec![];
+    }
+    let mut all = vec![Prediction {
+        of: step.name.clone(),
+        what: format!("replacements of {workload} have a node"),
+        from: Dur(from),
+        to: Dur(to + PLACED),
+        because: "where the survivors have room (survivor-capacity)".into(),
+        phase: Some(Phase::Rescheduled(workload.to_owned())),
+    }];
+    let starts: Vec<u64> = input
+        .inventory
+        .pods
+        .get()
+        .unwrap_or_default()
+        .iter()
+        .filter(|p| p.workload().is_some_and(|w| format!("{}/{w}", p.metadata.namespace) == workload))
+        .filter_map(crate::kubernetes::objects::Pod::start_seconds)
+        .collect();
+    if let (Some(least), Some(most)) = (starts.iter().min(), starts.iter().max()) {
+        all.push(Prediction {
+            of: step.name.clone(),
+            what: format!("{workload} has as many ready pods as before"),
+            from: Dur(from + Duration::from_secs(*least)),
+            // The API's stamps have whole seconds.
+            to: Dur(to + PLACED + Duration::from_secs(most + 1)),
+            because: format!(
+                "the {} pods that run now took {} to {} to be Ready",
+                starts.len(),
+                Dur::secs(*least),
+                Dur::secs(*most)
+            ),
+            phase: Some(Phase::Ready(workload.to_owned())),
         });
     }
     all
@@ -84,6 +174,7 @@ fn halted(step: &PlannedStep, input: &PlanInput<'_>) -> Vec<Prediction> {
                 from: Dur::default(),
                 to: Dur::default(),
                 because: format!("{lost} of {all} nodes of a small zone are at least 55 % and more than 2"),
+                phase: None,
             })
         })
         .collect()

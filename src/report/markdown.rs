@@ -36,7 +36,7 @@ pub fn markdown(story: &Story) -> String {
             r.phases.iter().map(|p| format!("{} {:.1} s", text(&p.name), p.at_us as f64 / 1e6)).collect();
         let _ = writeln!(w, "- **{}** after *{}*: {}", text(&r.probe), text(&r.of), phases.join(" → "));
     }
-    list(w, "Expected beforehand", &story.predictions);
+    list(w, "Predicted and measured", &story.predictions);
     let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
     for s in &story.steps {
         let took = s.seconds.map_or("–".into(), |t| format!("{t:.1} s"));

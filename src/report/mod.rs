@@ -7,6 +7,7 @@ mod junit;
 mod line;
 mod live;
 mod markdown;
+mod predicted;
 mod story;
 mod summary;
 mod svg;

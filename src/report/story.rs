@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::predicted;
 use crate::{
     event::{Actor, Event, Kind},
     journal::FaultState,
@@ -155,12 +156,7 @@ pub fn tell(events: &[Event]) -> Story {
     if let Some(plan) = &history.state.plan {
         story.hypothesis.clone_from(&plan.hypothesis);
         story.recoveries = recoveries(&history);
-        story.predictions = plan
-            .predictions
-            .iter()
-            .filter(|p| !p.to.0.is_zero())
-            .map(|p| format!("{}: {} — predicted {} to {} after the fault ({})", p.of, p.what, p.from, p.to, p.because))
-            .collect();
+        story.predictions = predicted::lines(events, &history);
         story.unexpected_alerts = unexpected(&history);
     }
     story.undo_log = undo_log(&history);

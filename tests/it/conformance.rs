@@ -6,13 +6,13 @@ use drillmaster::sim::Simulation;
 use super::rehearsal::{cluster, on_paused_time};
 
 #[path = "../shared/conformance.rs"]
-mod conformance;
+mod questions;
 
 #[test]
 fn the_simulated_api_server_conforms() {
     let wrong = on_paused_time(async {
         let simulation = Simulation::start(&cluster("small-shop"), 1).await.unwrap();
-        conformance::all(simulation.client()).await
+        questions::all(simulation.client()).await
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -5,7 +5,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use super::hollow::Hollow;
 
 #[path = "../shared/conformance.rs"]
-mod conformance;
+mod questions;
 
 #[test]
 #[ignore = "needs the hollow lab"]
@@ -17,7 +17,7 @@ fn the_real_api_server_conforms() {
         let kubeconfig = Kubeconfig::read_from(&lab.env["KUBECONFIG"]).unwrap();
         let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         config.default_retry = false;
-        conformance::all(kube::Client::try_from(config).unwrap()).await
+        questions::all(kube::Client::try_from(config).unwrap()).await
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

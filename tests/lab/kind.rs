@@ -104,7 +104,7 @@ fn c_namespace_with_its_volumes() {
 fn d_killed_in_the_middle_and_recovered() {
     let lab = Lab::new();
     lab.seed();
-    let mut child = lab.drill.start("zone-loss-and-restore", &["--no-reaper"]);
+    let mut child = lab.drill.start("namespace-loss-and-restore", &["--no-reaper"]);
     wait_for("the namespace to be on its way out", 300, || {
         happened(
             &lab.drill.newest(),

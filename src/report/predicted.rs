@@ -1,0 +1,177 @@
+//! What was predicted, beside what was measured, and which phase explains the
+//! difference.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    event::{Event, Kind},
+    model::{Phase, Prediction, StepName},
+    verdict::{History, phases},
+};
+
+/// Whole seconds of the API, and a watch's delay.
+const TOLERANCE_S: f64 = 1.0;
+
+/// One line for each prediction.
+pub(super) fn lines(events: &[Event], history: &History) -> Vec<String> {
+    let Some(plan) = &history.state.plan else { return vec![] };
+    let mut late_before = (None, 0.0);
+    let mut lines = vec![];
+    for prediction in plan.predictions.iter().filter(|p| !p.to.0.is_zero()) {
+        let head = format!(
+            "{}: {} — predicted {} to {} after the fault ({})",
+            prediction.of, prediction.what, prediction.from, prediction.to, prediction.because
+        );
+        let measured = measured(prediction, events, history);
+        let over = history.healed(&prediction.of).zip(history.state.t0(&prediction.of));
+        let (said, late) = match over {
+            Some((healed, t0)) if measured.is_none() && healed < t0 + prediction.from.micros() => {
+                ("; the fault was undone before".to_owned(), None)
+            }
+            _ => compare(prediction, measured, &late_before),
+        };
+        lines.push(format!("{head}{said}"));
+        if let (Some(phase), Some(late)) = (&prediction.phase, late) {
+            late_before = (Some(word(phase)), late);
+        }
+    }
+    lines
+}
+
+fn word(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Detected => "detection",
+        Phase::Evicted(_) => "eviction",
+        Phase::Rescheduled(_) => "scheduling",
+        Phase::Ready(_) => "starting",
+        Phase::Serving(_) => "serving",
+    }
+}
+
+/// The words, and by how much it was late (early is negative).
+fn compare(
+    prediction: &Prediction,
+    measured: Option<(f64, f64)>,
+    (before, late_before): &(Option<&'static str>, f64),
+) -> (String, Option<f64>) {
+    let Some(phase) = &prediction.phase else { return (String::new(), None) };
+    let Some((first, last)) = measured else { return ("; not measured".into(), None) };
+    let (from, to) = (prediction.from.0.as_secs_f64(), prediction.to.0.as_secs_f64());
+    let said = if (last - first).abs() < 0.05 { format!("{last:.1} s") } else { format!("{first:.1} to {last:.1} s") };
+    let late = if last > to + TOLERANCE_S {
+        last - to
+    } else if first < from - TOLERANCE_S {
+        first - from
+    } else {
+        return (format!("; measured {said}, as predicted"), Some(0.0));
+    };
+    let why = match before {
+        Some(phase) if late * late_before > 0.0 && (late - late_before).abs() <= 0.2 * late.abs() + TOLERANCE_S => {
+            format!("the {phase} before it explains that")
+        }
+        _ => format!("the {} itself differs", word(phase)),
+    };
+    let how = if late > 0.0 { "later" } else { "earlier" };
+    (format!("; measured {said}, {:.1} s {how}: {why}", late.abs()), Some(late))
+}
+
+/// First and last, in seconds after the fault.
+fn measured(prediction: &Prediction, events: &[Event], history: &History) -> Option<(f64, f64)> {
+    let (t0, end) = history.window(Some(&prediction.of))?;
+    let end = history.healed(&prediction.of).map_or(end, |healed| healed.min(end));
+    let times: Vec<u64> = match prediction.phase.as_ref()? {
+        Phase::Detected => unready(history, &prediction.of, t0, end),
+        Phase::Evicted(workload) => evicted(events, workload, t0, end),
+        Phase::Rescheduled(workload) => placed(events, workload, t0, end),
+        Phase::Ready(workload) => {
+            let (namespace, name) = workload.split_once('/')?;
+            let series = history.ready.get(&(namespace.to_owned(), name.to_owned()))?;
+            let before = series.at(t0)?;
+            let fell = series.0.iter().find(|(t, v)| *t >= t0 && *t <= end && *v < before)?.0;
+            series.reaches(before, fell, end, 0).into_iter().collect()
+        }
+        Phase::Serving(probe) => phases(probe, Some(&prediction.of), history)
+            .iter()
+            .find(|p| p.name.starts_with("first success"))
+            .map(|p| t0 + p.at_us)
+            .into_iter()
+            .collect(),
+    };
+    let seconds = |t: &u64| t.saturating_sub(t0) as f64 / 1e6;
+    Some((seconds(times.iter().min()?), seconds(times.iter().max()?)))
+}
+
+fn unready(history: &History, step: &StepName, t0: u64, end: u64) -> Vec<u64> {
+    let plan = history.state.plan.iter();
+    let nodes = plan.flat_map(|p| &p.steps).filter(|s| s.name == *step).flat_map(|s| &s.nodes);
+    nodes
+        .filter_map(|n| history.nodes.get(&n.name)?.0.iter().find(|(t, v)| *t >= t0 && *t <= end && *v == 0))
+        .map(|(t, _)| *t)
+        .collect()
+}
+
+fn evicted(events: &[Event], workload: &str, t0: u64, end: u64) -> Vec<u64> {
+    let mut known = BTreeSet::new();
+    events
+        .iter()
+        .filter_map(|e| match &e.event {
+            Kind::PodSeen { pod, .. }
+                if format!("{}/{}", pod.namespace, pod.owner) == workload
+                    && pod.terminating
+                    && pod.disruption == "DeletionByTaintManager"
+                    && known.insert(pod.uid.clone()) =>
+            {
+                Some(e.t_us)
+            }
+            _ => None,
+        })
+        .filter(|t| *t >= t0 && *t <= end)
+        .collect()
+}
+
+fn placed(events: &[Event], workload: &str, t0: u64, end: u64) -> Vec<u64> {
+    let mut known = BTreeSet::new();
+    let mut times = vec![];
+    for event in events {
+        if let Kind::PodSeen { pod, .. } = &event.event
+            && format!("{}/{}", pod.namespace, pod.owner) == workload
+            && !pod.node.is_empty()
+            && known.insert(pod.uid.clone())
+            && event.t_us >= t0
+            && event.t_us <= end
+        {
+            times.push(event.t_us);
+        }
+    }
+    times
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dur;
+
+    #[test]
+    fn a_difference_is_explained_by_the_phase_that_made_it() {
+        let predicted = |phase| Prediction {
+            of: StepName::from("outage"),
+            what: String::new(),
+            from: Dur::secs(40),
+            to: Dur::secs(55),
+            because: String::new(),
+            phase: Some(phase),
+        };
+        let detected = predicted(Phase::Detected);
+        let (said, late) = compare(&detected, Some((42.0, 47.0)), &(None, 0.0));
+        assert_eq!((said.as_str(), late), ("; measured 42.0 to 47.0 s, as predicted", Some(0.0)));
+        let (said, late) = compare(&detected, Some((80.0, 80.0)), &(None, 0.0));
+        assert_eq!(
+            (said.as_str(), late),
+            ("; measured 80.0 s, 25.0 s later: the detection itself differs", Some(25.0))
+        );
+        let evicted = predicted(Phase::Evicted("shop/deployment/web".into()));
+        let (said, _) = compare(&evicted, Some((79.0, 79.0)), &(Some("detection"), 25.0));
+        assert_eq!(said, "; measured 79.0 s, 24.0 s later: the detection before it explains that");
+        assert_eq!(compare(&evicted, None, &(None, 0.0)).0, "; not measured");
+    }
+}
