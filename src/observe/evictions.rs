@@ -58,9 +58,9 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
     for namespace in &plan.namespaces {
         let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
         let pods: Result<Vec<Pod>, _> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await;
-        for pod in
-            pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && p.workload().is_some())
-        {
+        let critical: BTreeSet<&str> = plan.coverage.iter().flatten().map(|c| c.owner.as_str()).collect();
+        let asked = |p: &Pod| p.workload().is_some_and(|w| critical.contains(w.to_string().as_str()));
+        for pod in pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && asked(p)) {
             // The budget is read before and after: an answer between two states proves nothing.
             for _ in 0..3 {
                 let Ok(before) = world.kube.list_as::<Budget>(&budgets).await else { break };

@@ -89,3 +89,12 @@ pub(super) fn stamp(at: Timestamp) -> String {
 pub(super) fn selector(value: Option<&Value>) -> Option<crate::kubernetes::Selector> {
     value.filter(|v| !v.is_null()).and_then(|v| serde_json::from_value(v.clone()).ok())
 }
+
+/// Whether a selector selects an object; labels are copied only where expressions ask for them.
+pub(super) fn selects(selector: &crate::kubernetes::Selector, object: &Value) -> bool {
+    let own = &object["metadata"]["labels"];
+    if !selector.match_labels.iter().all(|(key, value)| own[key.as_str()] == *value.as_str()) {
+        return false;
+    }
+    selector.match_expressions.is_empty() || selector.matches(&labels(object))
+}

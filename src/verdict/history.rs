@@ -1,7 +1,7 @@
 //! The journal laid out by time: series of what was seen, and the intervals in
 //! which nothing was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -102,6 +102,11 @@ pub struct History {
     pub interrupted_us: Option<u64>,
     /// Time of the last event.
     pub end_us: u64,
+    /// Nodes that are away because the drill took them.
+    dark: BTreeSet<String>,
+    /// Ready pods by namespace and workload, now; and which pod counts for which.
+    counts: BTreeMap<(String, String), i64>,
+    counted: BTreeMap<String, (String, String)>,
 }
 
 impl History {
@@ -153,7 +158,12 @@ impl History {
                 self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
             }
             Kind::NodeGone { node, .. } => self.nodes.entry(node.clone()).or_default().push(t, 0),
-            Kind::PodSeen { .. } | Kind::PodGone { .. } => self.count(t),
+            Kind::PodSeen { pod, .. } => {
+                let (namespace, owner) = (pod.namespace.clone(), pod.owner.clone());
+                let counts = pod.ready && !pod.terminating && !self.dark.contains(&pod.node);
+                self.one(t, pod.uid.clone(), (!owner.is_empty()).then_some((namespace, owner)), counts);
+            }
+            Kind::PodGone { uid, .. } => self.one(t, uid.clone(), None, false),
             Kind::FaultApplied { .. } | Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } => self.count(t),
             Kind::BudgetSeen { namespace, name, healthy, desired, current: true, .. } => {
                 let entry = self.budgets.entry((namespace.clone(), name.clone())).or_default();
@@ -204,23 +214,53 @@ impl History {
         }
     }
 
-    /// Recounts ready pods of every workload seen so far.
+    /// One pod changed: its workload's count moves by one at most.
+    fn one(&mut self, t: u64, uid: String, owner: Option<(String, String)>, counts: bool) {
+        let before = self.counted.remove(&uid);
+        if let Some(key) = &before {
+            *self.counts.entry(key.clone()).or_default() -= 1;
+        }
+        if let Some(key) = owner.clone().filter(|_| counts) {
+            *self.counts.entry(key.clone()).or_default() += 1;
+            self.counted.insert(uid, key);
+        }
+        for key in before.into_iter().chain(owner) {
+            let count = self.counts.get(&key).copied().unwrap_or(0);
+            self.ready.entry(key).or_default().push(t, count);
+        }
+    }
+
+    /// Nodes went dark or came back: every workload is counted again.
     fn count(&mut self, t: u64) {
-        let dark = self.dark();
-        let mut counts: BTreeMap<(String, String), i64> = self.ready.keys().map(|k| (k.clone(), 0)).collect();
-        for pod in self.state.pods.values().filter(|p| !p.owner.is_empty()) {
-            let count = counts.entry((pod.namespace.clone(), pod.owner.clone())).or_default();
-            if pod.ready && !pod.terminating && !dark.contains(&pod.node) {
+        self.dark = self.away();
+        let pods: Vec<_> = self
+            .state
+            .pods
+            .values()
+            .filter(|p| !p.owner.is_empty())
+            .map(|p| {
+                let counts = p.ready && !p.terminating && !self.dark.contains(&p.node);
+                (p.uid.clone(), (p.namespace.clone(), p.owner.clone()), counts)
+            })
+            .collect();
+        self.counts.clear();
+        self.counted.clear();
+        for (uid, key, counts) in pods {
+            let count = self.counts.entry(key.clone()).or_default();
+            if counts {
                 *count += 1;
+                self.counted.insert(uid, key);
             }
         }
-        for (key, count) in counts {
+        let keys: Vec<_> = self.ready.keys().chain(self.counts.keys()).cloned().collect();
+        for key in keys {
+            let count = self.counts.get(&key).copied().unwrap_or(0);
             self.ready.entry(key).or_default().push(t, count);
         }
     }
 
     /// Nodes that are away because the drill took them.
-    fn dark(&self) -> Vec<String> {
+    fn away(&self) -> BTreeSet<String> {
         self.state
             .faults
             .iter()

@@ -4,6 +4,7 @@
 
 use drillmaster::{
     event::{Event, Kind},
+    journal::{RunState, read},
     model::Exit,
 };
 
@@ -77,6 +78,29 @@ fn killed_at_every_load_bearing_line() {
     }
     println!("{cuts} cuts, {sampled} of them at sampled observations");
     assert!(cuts > 150, "only {cuts} cuts: the sweep has gone soft");
+}
+
+/// What a crash leaves of the last lines: whole ones count, half ones do not.
+#[test]
+fn a_journal_that_ends_at_any_byte_is_read_up_to_its_last_line() {
+    let shop = cluster("small-shop");
+    let loaded = scenario("namespace-loss-and-restore", &shop);
+    let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let intent = whole.events.iter().find(|e| matches!(e.event, Kind::FaultIntended { .. })).unwrap();
+    let lines: Vec<&[u8]> = whole.journal.split_inclusive(|b| *b == b'\n').collect();
+    let upto = |n: usize| lines[..n].iter().map(|l| l.len()).sum::<usize>();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    let at = intent.seq as usize;
+    for end in upto(at)..=upto(at + 2) {
+        std::fs::write(&path, &whole.journal[..end]).unwrap();
+        let read = read(&path).unwrap_or_else(|e| panic!("cut at byte {end}: {e}"));
+        let state = RunState::of(&read.events).unwrap();
+        // Without its newline a line is torn, even if it is all there otherwise.
+        let complete = (0..lines.len()).rev().find(|n| upto(*n) <= end).unwrap();
+        assert_eq!(read.events.len(), complete, "cut at byte {end}");
+        assert_eq!(state.open().len(), usize::from(complete > at), "cut at byte {end}");
+    }
 }
 
 /// Mixed trouble on the wire, by seed.

@@ -13,7 +13,7 @@ use super::{
     },
     Changes,
 };
-use crate::kubernetes::desired_healthy_of;
+use crate::kubernetes::{Selector, desired_healthy_of};
 
 /// `DeletionTimeout` of Kubernetes' disruption controller.
 const DISRUPTED_SECONDS: i64 = 120;
@@ -21,24 +21,33 @@ const DISRUPTED_SECONDS: i64 = 120;
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     let namespaces: BTreeSet<&String> = changes
         .keys()
-        .filter(|k| matches!(k.0, "pods" | "poddisruptionbudgets" | "replicasets" | "deployments" | "statefulsets"))
+        .filter(|k| matches!(k.0, "pods" | "poddisruptionbudgets" | "replicasets" | "statefulsets"))
         .map(|k| &k.1)
         .collect();
     for namespace in namespaces {
         let budgets: Vec<_> = state.store.within("poddisruptionbudgets", namespace).cloned().collect();
         for budget in budgets {
-            count(state, namespace, &budget);
+            let Some(selector) = fields::selector(budget.pointer("/spec/selector")) else { continue };
+            let touched = changes.iter().filter(|(k, _)| k.1 == *namespace).any(|(key, object)| match key.0 {
+                "pods" => fields::selects(&selector, object),
+                "poddisruptionbudgets" => key.2 == fields::name(&budget),
+                // The scale of a controller counts for percentages.
+                "replicasets" | "statefulsets" => true,
+                _ => false,
+            });
+            if touched {
+                count(state, namespace, &budget, &selector);
+            }
         }
     }
 }
 
-fn count(state: &mut State, namespace: &str, budget: &Value) {
-    let Some(selector) = fields::selector(budget.pointer("/spec/selector")) else { return };
+fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector) {
     let now = state.wall();
     let mut matching = 0;
     let mut healthy = 0;
     let mut owners = BTreeSet::new();
-    for pod in state.store.within("pods", namespace).filter(|p| selector.matches(&fields::labels(p))) {
+    for pod in state.store.within("pods", namespace).filter(|p| fields::selects(selector, p)) {
         if matches!(text(pod, "/status/phase"), "Succeeded" | "Failed") {
             continue;
         }
@@ -59,11 +68,13 @@ fn count(state: &mut State, namespace: &str, budget: &Value) {
     };
     let desired = desired_healthy_of(min, max, expected as u64).unwrap_or(0) as i64;
     let allowed = if expected == 0 { 0 } else { (healthy - desired).max(0) };
-    let there: BTreeSet<String> = state
-        .store
-        .within("pods", namespace)
-        .filter(|p| !fields::is_terminating(p))
-        .map(|p| fields::name(p).to_owned())
+    let granted = budget.pointer("/status/disruptedPods").and_then(Value::as_object);
+    let there: BTreeSet<String> = granted
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name)
+        .filter(|name| state.store.get("pods", namespace, name).is_some_and(|p| !fields::is_terminating(p)))
+        .cloned()
         .collect();
     state.store.edit("poddisruptionbudgets", namespace, fields::name(budget), |b| {
         b["status"]["currentHealthy"] = healthy.into();

@@ -8,6 +8,7 @@ use super::{
     super::{fields, resources, state::State},
     Changes,
 };
+use crate::kubernetes::Selector;
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     let namespaces: BTreeSet<String> =
@@ -15,23 +16,24 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     for namespace in namespaces {
         let services: Vec<_> = state.store.within("services", &namespace).cloned().collect();
         for service in services {
-            slice(state, &namespace, &service);
+            let selector =
+                Selector { match_labels: fields::string_map(service.pointer("/spec/selector")), ..Selector::default() };
+            let touched = changes.iter().filter(|(k, _)| k.1 == namespace).any(|(key, object)| {
+                (key.0 == "services" && key.2 == fields::name(&service))
+                    || (key.0 == "pods" && fields::selects(&selector, object))
+            });
+            if touched && !selector.match_labels.is_empty() {
+                slice(state, &namespace, &service, &selector);
+            }
         }
     }
 }
 
-fn slice(state: &mut State, namespace: &str, service: &Value) {
-    let labels = fields::string_map(service.pointer("/spec/selector"));
-    if labels.is_empty() {
-        return;
-    }
+fn slice(state: &mut State, namespace: &str, service: &Value, selector: &Selector) {
     let endpoints: Vec<Value> = state
         .store
         .within("pods", namespace)
-        .filter(|p| {
-            let own = fields::labels(p);
-            labels.iter().all(|(k, v)| own.get(k) == Some(v)) && p.pointer("/status/podIP").is_some()
-        })
+        .filter(|p| fields::selects(selector, p) && p.pointer("/status/podIP").is_some())
         .map(|p| {
             let serving = fields::condition(p, "Ready") == "True";
             let terminating = fields::is_terminating(p);
