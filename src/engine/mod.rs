@@ -4,6 +4,7 @@
 
 mod baseline;
 mod forward;
+mod from_cluster;
 mod guard;
 mod open;
 mod prepare;
@@ -14,10 +15,11 @@ mod standby;
 mod unwind;
 mod wake;
 
+pub use from_cluster::from_cluster;
 pub use open::{OpenError, Place, open};
 pub use prepare::{PrepareError, Prepared, prepare, prepare_in};
 pub use reaper::{reap, spawn_reaper};
-pub use recover::{Overrides, RecoverError, from_cluster, recover, recover_in};
+pub use recover::{Overrides, RecoverError, recover, recover_in};
 pub use run::{Begun, Options, RunError, begin, run};
 pub use standby::{reaper_dies_with, stand_by};
 pub use wake::Wakes;

@@ -8,21 +8,20 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{
-    OpenError, Place, Wakes, guard, open,
+    OpenError, Place, Wakes,
+    from_cluster::empty_step,
+    guard, open,
     run::tell,
     unwind::{Left, unwind},
 };
 use crate::{
-    event::{Actor, FORMAT, Kind, Wake},
-    journal::{
-        FaultRecord, FaultState, Journal, JournalError, Lock, LockError, ReadJournal, Recorder, RunDir, RunState,
-        WriteError, read,
-    },
-    model::{ClusterIdentity, Exit, Limits, Outcome, Plan, PlannedStep, Revert, SecretRef, StepClass},
+    event::{Actor, Kind, Wake},
+    journal::{Journal, JournalError, Lock, LockError, ReadJournal, Recorder, RunDir, RunState, WriteError, read},
+    model::{Exit, Outcome, Plan, SecretRef},
     scenario::{Sources, load_bindings, load_str},
     steps::{Approvals, StepContext},
     verdict,
-    world::{Clock, Kube, LeaseError, Reach, RunRecord, World},
+    world::{Clock, LeaseError, Reach, RunRecord, World},
 };
 
 /// Why a run could not be picked up. Nothing was touched.
@@ -31,6 +30,9 @@ pub enum RecoverError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Nothing was broken.
+    #[error("{0} is a rehearsal: nothing real was touched, and there is nothing to recover")]
+    Rehearsal(String),
     /// It holds something that cannot be.
     #[error("{0}: {1}; nothing was changed")]
     Illegal(String, crate::journal::IllegalTransition),
@@ -101,6 +103,9 @@ pub async fn recover(
         Ok(left) => left,
         Err(exit) => return Ok(exit),
     };
+    if left.plan.cluster.is_simulated() {
+        return Err(RecoverError::Rehearsal(dir.0.display().to_string()));
+    }
     let lock = match lock {
         Some(lock) => lock,
         None => Some(Lock::take(&dir.file("lock"))?),
@@ -284,123 +289,5 @@ async fn take_over(context: &StepContext, dir: &RunDir, limit: Duration) -> Exit
     match recorder.record(Kind::RunEnded { exit, detail }) {
         Ok(_) => exit,
         Err(_) => exit.worse(Exit::Left),
-    }
-}
-
-/// Makes a run directory out of the newest open run record of a cluster.
-pub async fn from_cluster(
-    kube: &Kube,
-    runs: &std::path::Path,
-    reach: &Reach,
-    bindings: Option<&PathBuf>,
-) -> Result<RunDir, RecoverError> {
-    let record = RunRecord::all(kube)
-        .await?
-        .into_iter()
-        .find(|r| r["open"].as_array().is_some_and(|o| !o.is_empty()))
-        .ok_or(RecoverError::NothingInCluster)?;
-    let text = |key: &str| record[key].as_str().unwrap_or("").to_owned();
-    let run = text("run");
-    let name = format!("{run}-from-cluster");
-    let dir_error = |source| RecoverError::Dir { path: runs.join(&name).display().to_string(), source };
-    let dir = RunDir::create(runs, &name).map_err(dir_error)?;
-    let cluster: ClusterIdentity =
-        serde_json::from_value(record["cluster"].clone()).map_err(|e| dir_error(e.into()))?;
-    let open: Vec<FaultRecord> = record["open"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|f| {
-            Some(FaultRecord {
-                id: serde_json::from_value(f["fault"].clone()).ok()?,
-                step: serde_json::from_value(f["step"].clone()).ok()?,
-                target: f["target"].as_str()?.to_owned(),
-                revert: serde_json::from_value::<Revert>(f["revert"].clone()).ok()?,
-                state: FaultState::Intended,
-                sent_us: None,
-                acknowledged_us: None,
-                closed: None,
-            })
-        })
-        .collect();
-    let plan = stand_in(&record, cluster.clone(), &open);
-    let clock = Clock::start();
-    // The record's epoch is the one to beat: a runner that still lives is fenced by it.
-    let epoch = record["epoch"].as_u64().unwrap_or(1);
-    let recorder =
-        Recorder::new(Journal::create(&dir)?, vec![], Arc::default(), move || (clock.now_us(), clock.wall()));
-    let mut how = BTreeMap::from([("context".to_owned(), reach.context.clone())]);
-    if let Some(path) = &reach.kubeconfig {
-        how.insert("kubeconfig".into(), path.display().to_string());
-    }
-    if let Some(path) = bindings {
-        how.insert("bindings".into(), path.display().to_string());
-    }
-    if reach.in_cluster {
-        how.insert("inCluster".into(), "true".into());
-    }
-    recorder.record(Kind::RunStarted {
-        format: FORMAT.into(),
-        run_id: run,
-        tool: format!("drillmaster {}", env!("CARGO_PKG_VERSION")),
-        scenario: text("scenario"),
-        title: "recovered from the cluster's run record".into(),
-        scenario_hash: text("scenarioHash"),
-        plan_hash: text("planHash"),
-        clusters: vec![cluster],
-        operator: String::new(),
-        host: String::new(),
-        reach: how,
-    })?;
-    recorder.record(Kind::PlanFrozen { plan: Box::new(plan) })?;
-    for fault in open {
-        recorder.record(Kind::FaultIntended {
-            fault: fault.id,
-            step: fault.step,
-            target: fault.target,
-            revert: fault.revert,
-        })?;
-    }
-    drop(recorder);
-    dir.set_epoch(epoch).map_err(|source| RecoverError::Dir { path: dir.0.display().to_string(), source })?;
-    Ok(dir)
-}
-
-/// As much of a plan as the record knows: enough to undo, nothing to judge.
-fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultRecord]) -> Plan {
-    let mut steps: Vec<PlannedStep> = open.iter().map(|f| empty_step(&f.step.0)).collect();
-    steps.dedup_by(|a, b| a.name == b.name);
-    Plan {
-        format: "1.0".into(),
-        scenario: record["scenario"].as_str().unwrap_or("").to_owned(),
-        title: "recovered from the cluster's run record".into(),
-        hypothesis: String::new(),
-        scenario_hash: record["scenarioHash"].as_str().unwrap_or("").to_owned(),
-        cluster,
-        namespaces: vec![],
-        steps,
-        probes: vec![],
-        expect: vec![],
-        limits: Limits { nodes_percent: 0, zones: 0, namespaces: 0, duration: crate::model::Dur::secs(0) },
-        permissions: vec![],
-        blast_radius: vec![],
-        coverage: None,
-        predictions: vec![],
-        findings: vec![],
-        hash: record["planHash"].as_str().unwrap_or("").to_owned(),
-    }
-}
-
-fn empty_step(name: &str) -> PlannedStep {
-    PlannedStep {
-        name: name.into(),
-        verb: String::new(),
-        class: StepClass::Observe,
-        nodes: vec![],
-        objects: vec![],
-        acts: vec![],
-        on_stop: String::new(),
-        notes: vec![],
-        spec: serde_json::Value::Null,
     }
 }

@@ -5,7 +5,8 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Place,
-    recover::{Overrides, RecoverError, from_cluster, recover},
+    from_cluster::from_cluster,
+    recover::{Overrides, RecoverError, recover},
 };
 use crate::{
     event::Actor,

@@ -16,6 +16,7 @@ mod discovery;
 mod eviction;
 mod fields;
 mod machines;
+mod manifests;
 mod monitoring;
 mod patch;
 mod promql;
@@ -24,6 +25,7 @@ mod service;
 mod stage;
 mod state;
 mod store;
+mod vault;
 mod velero;
 mod web;
 
@@ -215,7 +217,7 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         start: times.start.0,
         stop: times.stop.0,
     };
-    let mut state = State::new(settings, Dice::new(seed, "cluster"), zero, monitor, velero::Vault::default());
+    let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault::Vault::default());
     state.machines.1 = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
     for object in description.manifests() {
         if let Err(why) = add(&mut state, object) {

@@ -17,7 +17,7 @@ use super::{
     monitoring::Monitor,
     resources::Resource,
     store::Store,
-    velero::Vault,
+    vault::Vault,
 };
 use crate::kubernetes::Clocks;
 
@@ -85,9 +85,9 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(settings: Settings, dice: Dice, zero: Timestamp, monitor: Monitor, vault: Vault) -> Self {
+    pub(super) fn new(settings: Settings, mut dice: Dice, zero: Timestamp, monitor: Monitor, vault: Vault) -> Self {
         Self {
-            store: Store::default(),
+            store: Store::of(dice.next() as u32),
             machines: Machines::default(),
             settings,
             dice,

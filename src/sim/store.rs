@@ -55,6 +55,8 @@ impl Watch {
 pub(super) struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
     version: u64,
+    /// What tells this cluster's UIDs from another's.
+    family: u32,
     uids: u64,
     changes: VecDeque<Change>,
     watches: Vec<Watch>,
@@ -79,6 +81,11 @@ fn enter(index: &mut Index, key: &str, pod: &(String, String), there: bool) {
 }
 
 impl Store {
+    /// An empty one, whose UIDs are its own.
+    pub(super) fn of(family: u32) -> Self {
+        Self { family, ..Self::default() }
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.version
     }
@@ -133,7 +140,7 @@ impl Store {
     pub(super) fn create(&mut self, resource: &'static Resource, mut object: Value, now: Timestamp) -> Arc<Value> {
         self.uids += 1;
         let meta = &mut object["metadata"];
-        meta["uid"] = format!("00000000-0000-4000-8000-{:012x}", self.uids).into();
+        meta["uid"] = format!("{:08x}-0000-4000-8000-{:012x}", self.family, self.uids).into();
         meta["creationTimestamp"] = fields::stamp(now).into();
         meta["generation"] = 1.into();
         object["kind"] = resource.kind.into();

@@ -1,7 +1,7 @@
 //! Velero of the simulated cluster: its phases and their times, what it captures
 //! of volumes and what it silently does not, what a restore brings back.
 
-use std::{collections::BTreeMap, io::Write, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use super::{
     fields::{self, list, text},
     resources::{self, Resource},
     state::{State, Timer},
+    vault::Kept,
 };
 
 /// Times of Velero 1.18 (measured).
@@ -26,73 +27,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LEFT_OUT: [&str; 2] = ["events", "leases"];
 /// Made anew by their controllers, with the same names or others.
 const DERIVED: [&str; 3] = ["pods", "replicasets", "endpointslices"];
-
-/// The object store, outside of the cluster.
-#[derive(Debug, Default)]
-pub(super) struct Vault {
-    backups: BTreeMap<String, Kept>,
-    /// A defect to plant: the next backup loses its data.
-    pub lose_next: bool,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    objects: Vec<Value>,
-    volumes: Vec<Value>,
-    /// What was written on the captured volumes, by claim.
-    contents: BTreeMap<(String, String), String>,
-}
-
-impl Vault {
-    /// A download: `/KIND/NAME`.
-    pub(super) fn download(&self, path: &str) -> Option<Vec<u8>> {
-        let mut parts = path.trim_matches('/').split('/');
-        let (kind, name) = (parts.next()?, parts.next()?);
-        let document = match kind {
-            "RestoreResults" | "BackupResults" => json!({"errors": {}, "warnings": {}}),
-            "RestoreVolumeInfo" | "RestoreResourceList" | "RestoreLog" => json!([]),
-            "BackupVolumeInfos" => self.backups.get(name)?.volumes.clone().into(),
-            "BackupResourceList" => {
-                let mut list: BTreeMap<String, Vec<String>> = BTreeMap::new();
-                for object in &self.backups.get(name)?.objects {
-                    let key = format!("{}/{}", text(object, "/apiVersion"), text(object, "/kind"));
-                    list.entry(key).or_default().push(format!(
-                        "{}/{}",
-                        fields::namespace(object),
-                        fields::name(object)
-                    ));
-                }
-                json!(list)
-            }
-            "BackupContents" => return pack(&archive(&self.backups.get(name)?.objects)?),
-            _ => return None,
-        };
-        pack(document.to_string().as_bytes())
-    }
-}
-
-fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut out = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
-    out.write_all(bytes).ok()?;
-    out.finish().ok()
-}
-
-fn archive(objects: &[Value]) -> Option<Vec<u8>> {
-    let mut tar = tar::Builder::new(vec![]);
-    for object in objects {
-        let resource = resources::of_kind(text(object, "/kind"))?;
-        let scope =
-            if resource.namespaced { format!("namespaces/{}", fields::namespace(object)) } else { "cluster".into() };
-        let path = format!("resources/{}/{scope}/{}.json", resource.plural, fields::name(object));
-        let bytes = object.to_string().into_bytes();
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o600);
-        header.set_cksum();
-        tar.append_data(&mut header, path, &bytes[..]).ok()?;
-    }
-    tar.into_inner().ok()
-}
 
 /// Whether its server runs: one of its pods is Ready on a machine that has power.
 fn lives(state: &State) -> bool {

@@ -3,6 +3,7 @@
 //! HTTP, programs, node host, clock) is one type with a live and a simulated side;
 //! nothing here knows what a drill is. Start with [`World`].
 
+mod api;
 mod clock;
 mod connect;
 mod exec;
@@ -18,12 +19,13 @@ mod watch;
 
 use std::sync::Arc;
 
+pub use api::{ApiCall, ApiError};
 pub use clock::Clock;
 pub use connect::{ConnectError, Reach, connect, credentials_expire};
 pub use exec::{ExecError, Output, Program};
 pub use host::{HostError, Machine, NodeHost};
 pub use http::{Http, HttpError};
-pub use kube::{ApiCall, ApiError, Kube};
+pub use kube::Kube;
 pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Silence};
 pub use runrecord::{LeaseError, NAMESPACE, RunRecord, STOP};
 pub use secrets::resolve;

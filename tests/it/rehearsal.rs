@@ -1,14 +1,7 @@
 //! A drill on the simulated cluster, as a test drives it: to its end, or cut off
 //! at any line and picked up again.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use drillmaster::{
     engine::{self, Options, Place, begin, prepare_in, recover_in},
@@ -72,11 +65,29 @@ impl Stage {
     /// Runs a drill; its machine loses power right after that line.
     pub async fn drill(&self, loaded: &Loaded, cut_after: Option<u64>) -> Ended {
         let plug = Plug::default();
-        let world = self.simulation.world_on(&plug);
-        let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await;
-        let Ok(prepared) = prepared else {
-            return Ended { exit: Some(Exit::Refused), events: vec![], journal: vec![] };
+        let own = plug.clone();
+        let tap = move |event: &Event| {
+            if cut_after == Some(event.seq) {
+                own.pull();
+            }
         };
+        let exit = self.run(loaded, &plug, tap).await;
+        if let (None, Some(last)) = (exit, cut_after) {
+            self.cut(last);
+        }
+        self.ended(exit)
+    }
+
+    /// Runs a drill while somebody hears of each event in the instant of its writing.
+    pub async fn drill_heard(&self, loaded: &Loaded, tap: impl Fn(&Event) + Send + Sync + 'static) -> Ended {
+        let exit = self.run(loaded, &Plug::default(), tap).await;
+        self.ended(exit)
+    }
+
+    async fn run(&self, loaded: &Loaded, plug: &Plug, tap: impl Fn(&Event) + Send + Sync + 'static) -> Option<Exit> {
+        let world = self.simulation.world_on(plug);
+        let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await;
+        let Ok(prepared) = prepared else { return Some(Exit::Refused) };
         let options = Options {
             runs_dir: self.dir.path().to_owned(),
             approve: Default::default(),
@@ -87,16 +98,7 @@ impl Stage {
             approved: None,
             operator: "sweep".into(),
         };
-        let (own, lines) = (plug.clone(), Arc::new(AtomicU64::new(0)));
-        let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| {
-            recorder.tap(move |event| {
-                lines.store(event.seq + 1, Ordering::SeqCst);
-                if cut_after == Some(event.seq) {
-                    own.pull();
-                }
-            });
-        })
-        .unwrap();
+        let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| recorder.tap(tap)).unwrap();
         let exit = tokio::select! {
             biased;
             () = plug.pulled() => None,
@@ -105,10 +107,18 @@ impl Stage {
         drop(begun);
         // What was dropped ends at its next turn.
         tokio::time::sleep(Duration::from_millis(5)).await;
-        if let (None, Some(last)) = (exit, cut_after) {
-            self.cut(last);
-        }
-        self.ended(exit)
+        exit
+    }
+
+    /// Asks the run to stop, as anybody with kubectl could.
+    pub async fn annotate_stop(&self) {
+        let body = serde_json::json!({"metadata": {"annotations": {"drillmaster.dev/stop": "unwind"}}});
+        let request = http::Request::patch("/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases/drill")
+            .header("content-type", "application/merge-patch+json")
+            .body(kube::client::Body::from(body.to_string().into_bytes()))
+            .unwrap();
+        let answer = self.simulation.client().send(request).await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// What the machine still wrote in its last instant never reached the disk.
@@ -130,6 +140,18 @@ impl Stage {
         recover_in(self.simulation.world(), &self.run_dir(), Actor::Recover)
             .await
             .unwrap_or_else(|e| panic!("it cannot be recovered: {e}"))
+    }
+
+    /// Tries to pick the run up on another cluster.
+    pub async fn recover_elsewhere(&self, other: &Simulation) -> String {
+        let tried = recover_in(other.world(), &self.run_dir(), Actor::Recover).await;
+        tried.map_or_else(|e| e.to_string(), |exit| format!("{exit:?}"))
+    }
+
+    /// What is asked of a real cluster about this rehearsal.
+    pub async fn recover_for_real(&self) -> String {
+        let tried = engine::recover(&self.run_dir(), Actor::Recover, None, &Default::default(), |_, _| {}).await;
+        tried.map_or_else(|e| e.to_string(), |exit| format!("{exit:?}"))
     }
 
     pub fn trouble(&self, once_in: u64) {

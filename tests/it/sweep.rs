@@ -2,11 +2,16 @@
 //! the cluster is as before, or exit 6 names what is not. `DRILL_SEED=n` runs one
 //! seed again.
 
+use std::sync::Arc;
+
 use drillmaster::{
     event::{Event, Kind},
     journal::{RunState, read},
     model::Exit,
+    sim::Simulation,
 };
+
+use tokio::sync::Notify;
 
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
@@ -78,6 +83,88 @@ fn killed_at_every_load_bearing_line() {
     }
     println!("{cuts} cuts, {sampled} of them at sampled observations");
     assert!(cuts > 150, "only {cuts} cuts: the sweep has gone soft");
+}
+
+/// A stop that is asked for as each step begins: everything is put back.
+#[test]
+fn stopped_as_each_step_begins() {
+    let shop = cluster("small-shop");
+    let mut stops = 0;
+    for name in SHIPPED {
+        let loaded = scenario(name, &shop);
+        for step in 0..loaded.scenario.steps.len() {
+            stops += 1;
+            let wanted = loaded.scenario.steps[step].name.clone();
+            on_paused_time(async {
+                let stage = Stage::set(&shop, 1).await;
+                let begun = Arc::new(Notify::new());
+                let (told, own) = (Arc::clone(&begun), wanted.clone());
+                let tap = move |event: &Event| {
+                    if matches!(&event.event, Kind::StepStarted { step, .. } if *step == own) {
+                        told.notify_one();
+                    }
+                };
+                let stopper = async {
+                    begun.notified().await;
+                    stage.annotate_stop().await;
+                };
+                let (ended, ()) = tokio::join!(stage.drill_heard(&loaded, tap), stopper);
+                let at = format!("{name}, stopped at `{wanted}`");
+                // A step that was over within the two seconds may have been the last.
+                assert!(matches!(ended.exit, Some(Exit::Aborted | Exit::Passed)), "{at}: {:?}", ended.exit);
+                stage.as_before().await.unwrap_or_else(|why| panic!("{at}: {why}"));
+            });
+        }
+    }
+    assert!(stops >= 25, "only {stops} stops");
+}
+
+/// A bug in a step, at each thing that it writes down: the cluster is put back,
+/// and the exit code says that it was a bug.
+#[test]
+fn a_panic_in_each_step() {
+    let shop = cluster("small-shop");
+    let mut panics = 0;
+    for name in SHIPPED {
+        let loaded = scenario(name, &shop);
+        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+        let written = whole.events.iter().filter(|e| {
+            matches!(e.event, Kind::FaultIntended { .. } | Kind::FaultApplied { .. } | Kind::StepResult { .. })
+        });
+        for event in written {
+            panics += 1;
+            let seq = event.seq;
+            on_paused_time(async {
+                let stage = Stage::set(&shop, 1).await;
+                let tap = move |event: &Event| assert!(event.seq != seq, "a planted panic");
+                let ended = stage.drill_heard(&loaded, tap).await;
+                let at = format!("{name}, panic at line {seq} ({})", event.event.name());
+                assert_eq!(ended.exit, Some(Exit::Internal), "{at}");
+                stage.as_before().await.unwrap_or_else(|why| panic!("{at}: {why}"));
+            });
+        }
+    }
+    assert!(panics >= 25, "only {panics} panics");
+}
+
+/// The run belongs to the cluster that it broke, and to no other.
+#[test]
+fn another_cluster_is_left_alone() {
+    let shop = cluster("small-shop");
+    let loaded = scenario("zone-outage", &shop);
+    on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        let whole = stage.drill(&loaded, Some(80)).await;
+        assert!(whole.exit.is_none());
+        let other = Simulation::start(&cluster("fragile"), 1).await.unwrap();
+        let before = other.picture();
+        let said = stage.recover_elsewhere(&other).await;
+        assert!(said.contains("leads to another cluster"), "{said}");
+        assert_eq!(before, other.picture(), "and nothing was touched there");
+        let said = stage.recover_for_real().await;
+        assert!(said.contains("is a rehearsal: nothing real was touched"), "{said}");
+        assert_eq!(stage.recover().await, Exit::Aborted);
+    });
 }
 
 /// What a crash leaves of the last lines: whole ones count, half ones do not.

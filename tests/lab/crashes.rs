@@ -40,14 +40,25 @@ const POINTS: [Point; 10] = [
 
 #[test]
 #[ignore = "needs the hollow lab"]
-fn killed_at_ten_points() {
+fn killed_at_five_points_and_reaped() {
+    killed_at(0);
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn killed_at_five_points_and_recovered() {
+    killed_at(1);
+}
+
+/// By turns the detached reaper and a person pick it up: each half of the points
+/// has a lab of its own.
+fn killed_at(half: usize) {
     let lab = Hollow::up(&["--fast"]);
-    for (i, (name, look)) in POINTS.iter().enumerate() {
+    let reaped = half == 0;
+    for (name, look) in POINTS.iter().skip(half).step_by(2) {
         lab.spread();
         let before = lab.picture();
         let drill = admin(&lab);
-        // By turns the detached reaper and a person pick it up.
-        let reaped = i % 2 == 0;
         let mut child = drill.start("zone-loss-and-restore", if reaped { &[] } else { &["--no-reaper"] });
         let last = drill.newest();
         wait_for(name, 120, || {

@@ -32,7 +32,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
                 "pods" => fields::selects(&selector, object),
                 "poddisruptionbudgets" => key.2 == fields::name(&budget),
                 // The scale of a controller counts for percentages.
-                "replicasets" | "statefulsets" => true,
+                "replicasets" | "statefulsets" => fields::selects(&selector, &object["spec"]["template"]),
                 _ => false,
             });
             if touched {
