@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use crate::{
     event::{Kind, Wake},
-    model::Prediction,
+    model::{Phase, PlannedStep, Prediction},
     steps::{self, StepContext, StepError},
 };
 
@@ -22,7 +22,7 @@ pub(super) async fn forward(context: &StepContext, wakes: &Wakes) {
             step: planned.name.clone(),
             verb: planned.verb.clone(),
             does: planned.acts.iter().map(|a| a.does.as_str()).collect::<Vec<_>>().join("; "),
-            expected_us: expected(&context.plan.predictions, &planned.name.0),
+            expected_us: expected(&context.plan.predictions, planned),
         });
         if let Err(error) = started {
             wakes.wake(Wake::JournalFailed, error.to_string());
@@ -69,6 +69,13 @@ fn finish(context: &StepContext, step: &crate::model::StepName, ok: bool, detail
     context.recorder.observe(Kind::StepFinished { step: step.clone(), ok, detail });
 }
 
-fn expected(predictions: &[Prediction], step: &str) -> Option<u64> {
-    predictions.iter().filter(|p| p.of.0 == step).map(|p| p.to.micros()).max().filter(|t| *t > 0)
+/// When a wait for recovery is expected to be over, after its fault.
+fn expected(predictions: &[Prediction], step: &PlannedStep) -> Option<u64> {
+    let of: Vec<&str> = step.spec.pointer("/wait/of")?.as_array()?.iter().filter_map(|v| v.as_str()).collect();
+    let about = |prediction: &&Prediction| match &prediction.phase {
+        Some(Phase::Ready(workload)) => of.iter().any(|o| workload.ends_with(o)),
+        Some(Phase::Serving(probe)) => of.contains(&probe.as_str()),
+        _ => false,
+    };
+    predictions.iter().filter(about).map(|p| p.to.micros()).max().filter(|t| *t > 0)
 }

@@ -93,7 +93,9 @@ impl How {
                 }
             }
             Self::Tcp(address) => connect(stage, address).await.map_err(|e| io(&e)),
-            Self::Exec(program) => program.run_in(stage, timeout).await.map(drop).map_err(|error| match error {
+            // What was not asked has not answered.
+            Self::Exec(_) if stage.is_some() => Err(Miss::Vantage("a rehearsal runs no programs".into())),
+            Self::Exec(program) => program.run(timeout).await.map(drop).map_err(|error| match error {
                 ExecError::Start { .. } => Miss::Vantage(error.to_string()),
                 _ => Miss::Service(error.to_string()),
             }),

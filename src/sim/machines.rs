@@ -16,24 +16,25 @@ pub(super) struct Machine {
     pub phase_us: u64,
 }
 
-/// All of them, by node.
+/// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Machines(pub BTreeMap<String, Machine>, pub LeaseAges);
-
-/// How old a node's lease is when its kubelet falls silent, in microseconds, where
-/// that is told and not left to chance.
-pub(super) type LeaseAges = BTreeMap<String, u64>;
+pub(super) struct Machines {
+    pub by_node: BTreeMap<String, Machine>,
+    /// How old a node's lease is when its kubelet falls silent, in microseconds,
+    /// where that is told and not left to chance.
+    pub lease_ages: BTreeMap<String, u64>,
+}
 
 impl Machines {
     /// Adds a machine that runs.
     pub(super) fn add(&mut self, node: &str, phase_us: u64) {
         let machine = Machine { state: PowerState::Running, reports_from_us: Some(0), silent_us: 0, phase_us };
-        self.0.insert(node.to_owned(), machine);
+        self.by_node.insert(node.to_owned(), machine);
     }
 
     /// Takes power away, or freezes.
     pub(super) fn silence(&mut self, node: &str, state: PowerState, now_us: u64) {
-        if let Some(machine) = self.0.get_mut(node) {
+        if let Some(machine) = self.by_node.get_mut(node) {
             if machine.reports_from_us.is_some_and(|from| from <= now_us) {
                 machine.silent_us = now_us;
             }
@@ -44,7 +45,7 @@ impl Machines {
 
     /// Gives power back; the kubelet reports after a while.
     pub(super) fn revive(&mut self, node: &str, now_us: u64, after: Duration) {
-        if let Some(machine) = self.0.get_mut(node) {
+        if let Some(machine) = self.by_node.get_mut(node) {
             machine.state = PowerState::Running;
             machine.reports_from_us = Some(now_us + after.as_micros() as u64);
         }
@@ -52,17 +53,17 @@ impl Machines {
 
     /// Whether a node's kubelet reports.
     pub(super) fn reports(&self, node: &str, now_us: u64) -> bool {
-        self.0.get(node).is_some_and(|m| m.reports_from_us.is_some_and(|from| from <= now_us))
+        self.by_node.get(node).is_some_and(|m| m.reports_from_us.is_some_and(|from| from <= now_us))
     }
 
     /// When a node's lease was renewed last.
     pub(super) fn renewed_us(&self, node: &str, now_us: u64, every: Duration) -> u64 {
-        let Some(machine) = self.0.get(node) else { return 0 };
+        let Some(machine) = self.by_node.get(node) else { return 0 };
         let every = (every.as_micros() as u64).max(1);
         let grid = |t: u64| (t.saturating_sub(machine.phase_us)) / every * every + machine.phase_us;
         match machine.reports_from_us {
             Some(from) if from <= now_us => grid(now_us).max(from).min(now_us),
-            _ => match self.1.get(node) {
+            _ => match self.lease_ages.get(node) {
                 Some(age) => machine.silent_us.saturating_sub(*age),
                 None => grid(machine.silent_us).min(machine.silent_us),
             },

@@ -218,13 +218,13 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         stop: times.stop.0,
     };
     let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault::Vault::default());
-    state.machines.1 = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
+    state.machines.lease_ages = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
     for object in description.manifests() {
         if let Err(why) = add(&mut state, object) {
             wrong.push(why);
         }
     }
-    if state.machines.0.is_empty() {
+    if state.machines.by_node.is_empty() {
         wrong.push("a cluster needs nodes: zones: {a: 2, b: 2, c: 2}".into());
     }
     if !wrong.is_empty() {

@@ -66,7 +66,7 @@ impl Simulated for Theatre {
 
     fn machine(&self, node: &str) -> Result<Machine, HostError> {
         let state = self.0.state();
-        let machine = state.machines.0.get(node).ok_or_else(|| HostError::Unknown(node.to_owned()))?;
+        let machine = state.machines.by_node.get(node).ok_or_else(|| HostError::Unknown(node.to_owned()))?;
         Ok(Machine {
             node: node.to_owned(),
             id: format!("simulated/{node}"),
@@ -87,7 +87,7 @@ impl Simulated for Theatre {
             tokio::time::sleep(ACT).await;
             let mut state = shared.state();
             let now = state.now_us;
-            if !state.machines.0.contains_key(&node) {
+            if !state.machines.by_node.contains_key(&node) {
                 return Err(HostError::Unknown(node));
             }
             let after = match act.as_str() {

@@ -56,8 +56,24 @@ pub(super) enum Timer {
     Evaluate,
     /// Velero goes on with something (resource, name).
     Velero(&'static str, String),
-    /// Velero's objects and volumes of a restore.
+    /// A claim gets its volume (namespace, name).
     Claim(String, String),
+}
+
+/// A lease as the node controller saw it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SeenLease {
+    pub renewed_us: u64,
+    /// When the controller saw that renewal.
+    pub seen_us: u64,
+}
+
+/// Nodes of a zone that wait for their NoExecute taint.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue {
+    /// When the next of them may have it.
+    pub next_us: u64,
+    pub nodes: Vec<String>,
 }
 
 /// The cluster.
@@ -78,10 +94,10 @@ pub(super) struct State {
     pub now_us: u64,
     zero: Timestamp,
     timers: BTreeSet<(u64, Timer)>,
-    /// Nodes: when each lease was last seen to move, by the controller.
-    pub seen_leases: BTreeMap<String, (u64, u64)>,
-    /// Zones: when each may taint its next node, and who waits.
-    pub queues: BTreeMap<String, (u64, Vec<String>)>,
+    /// The node controller's view of each node's lease.
+    pub seen_leases: BTreeMap<String, SeenLease>,
+    /// The nodes of each zone that wait to be tainted.
+    pub queues: BTreeMap<String, Queue>,
 }
 
 impl State {

@@ -82,7 +82,7 @@ fn through_service(state: &mut State, service: &str, namespace: &str) -> Reach {
     }
     let chosen = ready[state.dice.below(ready.len() as u64) as usize];
     let node = text(chosen, "/nodeName");
-    match state.machines.0.get(node).map(|m| &m.state) {
+    match state.machines.by_node.get(node).map(|m| &m.state) {
         Some(PowerState::Running) => {
             let (pod_namespace, pod) = (text(chosen, "/targetRef/namespace"), text(chosen, "/targetRef/name"));
             let serves = state.store.get("pods", pod_namespace, pod).is_some_and(|p| {

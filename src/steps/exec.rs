@@ -32,7 +32,7 @@ pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Stri
     let revert = Revert::ExecUndo { step: context.step.name.0.clone() };
     let fault = context.intend("program", revert).await?;
     context.act(&fault, async { program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map(drop) }).await?;
-    Ok("done".into())
+    Ok(if context.world.stage.is_some() { "not run: a rehearsal runs no programs" } else { "done" }.into())
 }
 
 /// The undo comes from the local scenario, by the step's name: no argv is ever

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         fields::{self, text},
-        state::{State, Timer},
+        state::{SeenLease, State, Timer},
     },
     Changes, of,
 };
@@ -36,11 +36,12 @@ pub(super) fn look(state: &mut State) {
     let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
     for name in nodes {
         let renewed = state.machines.renewed_us(&name, now, clocks.renew);
-        let seen = state.seen_leases.entry(name.clone()).or_insert((renewed, now));
-        if seen.0 != renewed {
-            *seen = (renewed, now);
+        let fresh = SeenLease { renewed_us: renewed, seen_us: now };
+        let seen = state.seen_leases.entry(name.clone()).or_insert(fresh);
+        if seen.renewed_us != renewed {
+            *seen = fresh;
         }
-        if now >= seen.1 + clocks.grace.as_micros() as u64 && !state.machines.reports(&name, now) {
+        if now >= seen.seen_us + clocks.grace.as_micros() as u64 && !state.machines.reports(&name, now) {
             lost(state, &name);
         } else if state.machines.reports(&name, now) {
             // The last taint of an outage goes with the controller's next look.
@@ -68,9 +69,9 @@ fn lost(state: &mut State, name: &str) {
         });
     }
     let zone = zone_of(&node);
-    let queue = state.queues.entry(zone.clone()).or_insert((0, vec![]));
-    queue.1.push(name.to_owned());
-    let at = queue.0;
+    let queue = state.queues.entry(zone.clone()).or_default();
+    queue.nodes.push(name.to_owned());
+    let at = queue.next_us;
     state.schedule_at(at, Timer::ZoneTurn(zone));
 }
 
@@ -93,13 +94,13 @@ pub(super) fn turn(state: &mut State, zone: &str) {
     };
     let now = state.now_us;
     let next = now + pace.as_micros() as u64;
-    let Some(queue) = state.queues.get_mut(zone).filter(|q| !q.1.is_empty()) else { return };
-    if now < queue.0 {
+    let Some(queue) = state.queues.get_mut(zone).filter(|q| !q.nodes.is_empty()) else { return };
+    if now < queue.next_us {
         return;
     }
-    let name = queue.1.remove(0);
-    queue.0 = next;
-    let more = !queue.1.is_empty();
+    let name = queue.nodes.remove(0);
+    queue.next_us = next;
+    let more = !queue.nodes.is_empty();
     let stamp = fields::stamp(state.wall());
     if !state.machines.reports(&name, now) {
         state.store.edit("nodes", "", &name, |node| taint(node, "NoExecute", &stamp));
@@ -144,8 +145,14 @@ pub(super) fn reports(state: &mut State, name: &str) {
         fields::set_condition(node, "Ready", "True", "KubeletReady", now);
     });
     untaint(state, name, "NoSchedule");
-    for (_, queue) in state.queues.values_mut() {
-        queue.retain(|waiting| waiting != name);
+    for queue in state.queues.values_mut() {
+        queue.nodes.retain(|waiting| waiting != name);
+    }
+    // A zone that was held back while most of it was away may go on.
+    let held: Vec<(u64, String)> =
+        state.queues.iter().filter(|(_, q)| !q.nodes.is_empty()).map(|(zone, q)| (q.next_us, zone.clone())).collect();
+    for (at, zone) in held {
+        state.schedule_at(at, Timer::ZoneTurn(zone));
     }
 }
 
