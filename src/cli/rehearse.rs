@@ -13,8 +13,8 @@ use super::{
 use crate::{
     engine::{self, Options, begin, prepare_in},
     event::Event,
-    model::Exit,
-    report::{Display, REHEARSAL, live},
+    model::{Exit, REHEARSAL},
+    report::{Display, live},
     scenario::{Loaded, Sources, load, load_str},
     sim::{Description, Simulation},
 };

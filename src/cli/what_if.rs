@@ -3,8 +3,7 @@
 use super::{Done, Failure, print, rehearse::rehearsal, say};
 use crate::{
     event::Event,
-    model::{Exit, Outcome},
-    report::REHEARSAL,
+    model::{Exit, Outcome, REHEARSAL},
     scenario::Loaded,
     sim::{Change, Description},
     verdict::judge,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{OpenError, Place, open};
 use crate::{
     inventory::{facts, gather},
-    model::{Bindings, Finding, Plan, StepClass},
+    model::{Bindings, Finding, Plan, REHEARSAL, StepClass},
     plan::{Request, build},
     readiness::evaluate,
     scenario::Loaded,
@@ -54,6 +54,9 @@ pub async fn prepare_in(
     let request =
         Request { loaded, inventory: &inventory, bindings: &bindings, machines, host: world.host.as_ref(), run: &run };
     let mut plan = build(&request).map_err(PrepareError::Plan)?;
+    if plan.cluster.is_simulated() {
+        plan.title = format!("{REHEARSAL}: {}", plan.title);
+    }
     let facts = facts(&world, &plan, &run, credentials_end).await;
     plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
     plan.findings.push(destruction(&plan, &bindings));

@@ -24,7 +24,8 @@ pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
 pub use plan::{
-    ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction, StepClass,
+    ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction, REHEARSAL,
+    StepClass,
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{NodeHow, PowerState, Revert, shell};

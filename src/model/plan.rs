@@ -22,6 +22,9 @@ pub struct ClusterIdentity {
     pub flavour: String,
 }
 
+/// Stands on every artefact of a rehearsal.
+pub const REHEARSAL: &str = "REHEARSAL, NOTHING REAL WAS TESTED";
+
 impl ClusterIdentity {
     /// A cluster that nobody would miss: a kind cluster, or one that is not there.
     pub fn is_expendable(&self) -> bool {

@@ -4,7 +4,7 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::Story;
-use crate::model::Outcome;
+use crate::model::{Outcome, REHEARSAL};
 
 /// The report for CI.
 pub fn junit(story: &Story) -> String {
@@ -45,7 +45,8 @@ pub fn junit(story: &Story) -> String {
         status.set_message(clean(&u.evidence));
         undo.add_test_case(TestCase::new(clean(&u.fault), status));
     }
-    let mut report = Report::new(clean(&format!("drillmaster {}", story.run)));
+    let what = if story.flavour == "simulated" { REHEARSAL } else { "drillmaster" };
+    let mut report = Report::new(clean(&format!("{what} {}", story.run)));
     report.add_test_suites([expectations, steps, undo]);
     report.to_string().unwrap_or_default()
 }

@@ -18,7 +18,7 @@ pub use junit::junit;
 pub use line::line;
 pub use live::{Display, live};
 pub use markdown::markdown;
-pub use story::{REHEARSAL, Story, tell};
+pub use story::{Story, tell};
 pub use summary::summary;
 
 use crate::{event::Event, journal::RunDir};

@@ -13,9 +13,6 @@ use crate::{
     verdict::{History, Phase, judge, phases},
 };
 
-/// Stands on every artefact of a rehearsal.
-pub const REHEARSAL: &str = "REHEARSAL, NOTHING REAL WAS TESTED";
-
 /// A run, for telling.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -194,9 +191,6 @@ fn take(story: &mut Story, event: &Event) {
                 story.cluster =
                     format!("{} ({}, Kubernetes {}, kube-system {})", c.context, c.server, c.version, c.uid);
                 story.flavour.clone_from(&c.flavour);
-                if c.is_simulated() {
-                    story.title = format!("{REHEARSAL}: {title}");
-                }
             }
         }
         Kind::SessionOpened { actor, why, epoch, .. } if *actor != Actor::Runner => {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use drillmaster::{
     event::{Event, Kind},
-    journal::{RunState, read},
+    journal::{RunDir, RunState, read},
     model::Exit,
+    report,
     sim::Simulation,
 };
 
@@ -50,6 +51,22 @@ fn every_shipped_scenario_ends_as_the_table_says() {
             stage.as_before().await.unwrap_or_else(|why| panic!("{name} on {place}: {why}"));
         });
     }
+}
+
+#[test]
+fn every_artefact_of_a_rehearsal_says_that_it_is_one() {
+    let shop = cluster("small-shop");
+    let loaded = scenario("node-power-loss", &shop);
+    on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        let ended = stage.drill(&loaded, None).await;
+        let dir = RunDir(stage.dir.path().join("run"));
+        report::write_all(&dir, &ended.events).unwrap();
+        for name in ["journal.jsonl", "plan.json", "report.html", "report.md", "report.json", "junit.xml"] {
+            let text = std::fs::read_to_string(dir.file(name)).unwrap();
+            assert!(text.contains("REHEARSAL, NOTHING REAL WAS TESTED"), "{name} does not say so");
+        }
+    });
 }
 
 #[test]
