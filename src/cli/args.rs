@@ -209,10 +209,20 @@ pub(super) struct RehearseArgs {
     pub output: Output,
 }
 
-#[derive(Debug, Group)]
-pub(super) struct RecoverArgs {
+/// Which run.
+#[derive(Clone, Debug, Group)]
+pub(super) struct RunDirArgs {
     /// The run directory; the newest of --runs-dir when left out
     pub dir: Option<PathBuf>,
+    /// Where run directories are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct RecoverArgs {
+    #[command(flatten)]
+    pub run: RunDirArgs,
     /// From the run record in the cluster, without the run directory
     #[arg(long, conflicts_with = "dir")]
     pub from_cluster: bool,
@@ -224,9 +234,6 @@ pub(super) struct RecoverArgs {
     pub dead_after: Dur,
     #[command(flatten)]
     pub place: PlaceArgs,
-    /// Where run directories are
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs_dir: PathBuf,
     /// Give up putting things back after this long (exit 6)
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub unwind_within: Dur,
@@ -241,22 +248,16 @@ pub(super) struct ReapArgs {
 
 #[derive(Debug, Group)]
 pub(super) struct StatusArgs {
-    /// The run directory; the newest of --runs-dir when left out
-    pub dir: Option<PathBuf>,
-    /// Where run directories are
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs_dir: PathBuf,
+    #[command(flatten)]
+    pub run: RunDirArgs,
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }
 
 #[derive(Debug, Group)]
 pub(super) struct StopArgs {
-    /// The run directory; the newest of --runs-dir when left out
-    pub dir: Option<PathBuf>,
-    /// Where run directories are
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs_dir: PathBuf,
+    #[command(flatten)]
+    pub run: RunDirArgs,
     /// Stop and put everything back (the default)
     #[arg(long)]
     pub unwind: bool,
@@ -270,22 +271,16 @@ pub(super) struct StopArgs {
 
 #[derive(Debug, Group)]
 pub(super) struct ReportArgs {
-    /// The run directory; the newest of --runs-dir when left out
-    pub dir: Option<PathBuf>,
-    /// Where run directories are
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs_dir: PathBuf,
+    #[command(flatten)]
+    pub run: RunDirArgs,
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }
 
 #[derive(Debug, Group)]
 pub(super) struct ReplayArgs {
-    /// The run directory; the newest of --runs-dir when left out
-    pub dir: Option<PathBuf>,
-    /// Where run directories are
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub runs_dir: PathBuf,
+    #[command(flatten)]
+    pub run: RunDirArgs,
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }

@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Failure, args::PlaceArgs, colours};
+use super::{
+    Failure,
+    args::{PlaceArgs, RunDirArgs},
+    colours,
+};
 use crate::{
     engine::Place,
     journal::{RunDir, latest},
@@ -72,8 +76,9 @@ pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<L
 }
 
 /// The run directory that is meant.
-pub(super) fn dir(given: Option<&PathBuf>, runs: &Path) -> Result<RunDir, Failure> {
-    let path = match given {
+pub(super) fn dir(args: &RunDirArgs) -> Result<RunDir, Failure> {
+    let runs = &args.runs_dir;
+    let path = match &args.dir {
         Some(path) => path.clone(),
         None => latest(runs).ok_or_else(|| {
             Failure::new(Exit::Invalid, format!("{} holds no run: name a run directory, or --runs-dir", runs.display()))

@@ -25,15 +25,17 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
     };
     if args.watch {
         let place = place::place(&args.place)?;
-        return Err(failure(&stand_by(&place, &args.runs_dir, args.dead_after.0, say).await));
+        return Err(failure(&stand_by(&place, &args.run.runs_dir, args.dead_after.0, say).await));
     }
     let dir = if args.from_cluster {
         let place = place::place(&args.place)?;
         let (kube, _) = connect(&place.reach).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
         overrides.kubeconfig.clone_from(&place.reach.kubeconfig);
-        from_cluster(&kube, &args.runs_dir, &place.reach, args.place.bind.as_ref()).await.map_err(|e| failure(&e))?
+        from_cluster(&kube, &args.run.runs_dir, &place.reach, args.place.bind.as_ref())
+            .await
+            .map_err(|e| failure(&e))?
     } else {
-        place::dir(args.dir.as_ref(), &args.runs_dir)?
+        place::dir(&args.run)?
     };
     if nothing_open(&dir) {
         say(&format!("{}: nothing is open, nothing was changed", dir.0.display()));

@@ -11,7 +11,7 @@ use super::{
     what_if::what_if,
 };
 use crate::{
-    engine::{self, Options, begin, prepare_in},
+    engine::{self, Options, Prepared, begin, prepare_in},
     event::Event,
     model::{Exit, REHEARSAL},
     report::{Display, live},
@@ -66,12 +66,8 @@ fn paused() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) fn rehearsal(description: &Description, loaded: &Loaded, seed: u64) -> Result<(Exit, Vec<Event>), Failure> {
     let dir = tempfile::tempdir().map_err(|e| Failure::new(Exit::Internal, format!("no temporary directory: {e}")))?;
     paused()?.block_on(async {
-        let simulation =
-            Simulation::start(description, seed).await.map_err(|w| Failure::new(Exit::Invalid, w.join("; ")))?;
-        let prepared = prepare_in(simulation.world(), &Default::default(), None, loaded, "variant".into())
-            .await
-            .map_err(|e| Failure::of(Exit::Invalid, &e))?;
-        let options = options(dir.path(), &[]);
+        let (_simulation, prepared) = prepared(description, loaded, seed, "variant".into()).await?;
+        let options = Options::rehearsal(dir.path(), &[]);
         let begun = begin(prepared, loaded, &engine::Place::default(), &options, |_, _| {})
             .map_err(|e| Failure::of(Exit::Invalid, &e))?;
         let exit = engine::run(&begun, loaded, &options).await;
@@ -79,33 +75,32 @@ pub(super) fn rehearsal(description: &Description, loaded: &Loaded, seed: u64) -
     })
 }
 
-fn options(runs: &Path, approve: &[String]) -> Options {
-    Options {
-        runs_dir: runs.to_owned(),
-        approve: approve.iter().cloned().collect(),
-        confirm: None,
-        reaper: false,
-        frozen_after: Duration::from_secs(30),
-        unwind_within: Duration::from_secs(1800),
-        approved: None,
-        operator: "rehearsal".into(),
-    }
+/// A cluster, and the drill prepared for it.
+async fn prepared(
+    description: &Description,
+    loaded: &Loaded,
+    seed: u64,
+    run: String,
+) -> Result<(Simulation, Prepared), Failure> {
+    let simulation = Simulation::start(description, seed).await.map_err(|wrong| {
+        let name = description.name();
+        Failure::new(Exit::Invalid, format!("cluster {name} cannot be simulated:\n  {}", wrong.join("\n  ")))
+    })?;
+    let prepared = prepare_in(simulation.world(), &Default::default(), None, loaded, run)
+        .await
+        .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    Ok((simulation, prepared))
 }
 
 async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
-    let simulation = Simulation::start(description, args.seed).await.map_err(|wrong| {
-        Failure::new(Exit::Invalid, format!("cluster {} cannot be simulated:\n  {}", args.cluster, wrong.join("\n  ")))
-    })?;
-    let world = simulation.world();
     let run = format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed);
     // The same rehearsal again replaces the one before it: it would say the same.
     forget(&args.runs_dir, &run)?;
-    let prepared =
-        prepare_in(world, &Default::default(), None, loaded, run).await.map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let (_simulation, prepared) = prepared(description, loaded, args.seed, run).await?;
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }
-    let options = options(&args.runs_dir, &args.approve);
+    let options = Options::rehearsal(&args.runs_dir, &args.approve);
     let display = if args.output == Output::Json { Display::Json } else { Display::Human };
     let mut screen = None;
     let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {

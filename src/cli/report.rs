@@ -8,7 +8,7 @@ use super::{
 use crate::{journal::read, model::Exit, report};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
-    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let dir = place::dir(&args.run)?;
     let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let story = report::tell(&journal.events);
     match args.output {
@@ -22,7 +22,7 @@ pub(super) fn report(args: &ReportArgs) -> Done {
 }
 
 pub(super) fn replay(args: &ReplayArgs) -> Done {
-    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let dir = place::dir(&args.run)?;
     let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     for event in &journal.events {
         let line = match args.output {

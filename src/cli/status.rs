@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) async fn status(args: &StatusArgs) -> Done {
-    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let dir = place::dir(&args.run)?;
     let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let state = RunState::of(&journal.events).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let alive = Lock::take(&dir.file("lock")).is_err();
@@ -54,7 +54,7 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
 }
 
 pub(super) async fn stop(args: &StopArgs) -> Done {
-    let dir = place::dir(args.dir.as_ref(), &args.runs_dir)?;
+    let dir = place::dir(&args.run)?;
     let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let Some(Kind::RunStarted { run_id, reach, .. }) = journal.events.first().map(|e| e.event.clone()) else {
         return Err(Failure::new(Exit::Invalid, "this journal has no header"));

@@ -7,7 +7,7 @@ use super::recover::RecoverError;
 use crate::{
     event::{FORMAT, Kind},
     journal::{FaultRecord, FaultState, Journal, Recorder, RunDir},
-    model::{ClusterIdentity, Limits, Plan, PlannedStep, Revert, StepClass},
+    model::{ClusterIdentity, Limits, Plan, PlannedStep, StepClass},
     world::{Clock, Kube, Reach, RunRecord},
 };
 
@@ -27,26 +27,17 @@ pub async fn from_cluster(
     let run = text("run");
     let name = format!("{run}-from-cluster");
     let dir_error = |source| RecoverError::Dir { path: runs.join(&name).display().to_string(), source };
+    // An earlier attempt that did not come to its end is gone on with.
+    let earlier = RunDir(runs.join(&name));
+    if earlier.journal().is_file() {
+        return Ok(earlier);
+    }
+    let strange = |error: serde_json::Error| RecoverError::Record(run.clone(), error);
+    let cluster: ClusterIdentity = serde_json::from_value(record["cluster"].clone()).map_err(strange)?;
+    // One undo that cannot be read is an undo that would be forgotten.
+    let open: Vec<FaultRecord> =
+        record["open"].as_array().into_iter().flatten().map(|f| fault(f).map_err(strange)).collect::<Result<_, _>>()?;
     let dir = RunDir::create(runs, &name).map_err(dir_error)?;
-    let cluster: ClusterIdentity =
-        serde_json::from_value(record["cluster"].clone()).map_err(|e| dir_error(e.into()))?;
-    let open: Vec<FaultRecord> = record["open"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|f| {
-            Some(FaultRecord {
-                id: serde_json::from_value(f["fault"].clone()).ok()?,
-                step: serde_json::from_value(f["step"].clone()).ok()?,
-                target: f["target"].as_str()?.to_owned(),
-                revert: serde_json::from_value::<Revert>(f["revert"].clone()).ok()?,
-                state: FaultState::Intended,
-                sent_us: None,
-                acknowledged_us: None,
-                closed: None,
-            })
-        })
-        .collect();
     let plan = stand_in(&record, cluster.clone(), &open);
     let clock = Clock::start();
     // The record's epoch is the one to beat: a runner that still lives is fenced by it.
@@ -65,7 +56,7 @@ pub async fn from_cluster(
     }
     recorder.record(Kind::RunStarted {
         format: FORMAT.into(),
-        run_id: run,
+        run_id: run.clone(),
         tool: format!("drillmaster {}", env!("CARGO_PKG_VERSION")),
         scenario: text("scenario"),
         title: "recovered from the cluster's run record".into(),
@@ -88,6 +79,19 @@ pub async fn from_cluster(
     drop(recorder);
     dir.set_epoch(epoch).map_err(|source| RecoverError::Dir { path: dir.0.display().to_string(), source })?;
     Ok(dir)
+}
+
+fn fault(open: &serde_json::Value) -> Result<FaultRecord, serde_json::Error> {
+    Ok(FaultRecord {
+        id: serde_json::from_value(open["fault"].clone())?,
+        step: serde_json::from_value(open["step"].clone())?,
+        target: serde_json::from_value(open["target"].clone())?,
+        revert: serde_json::from_value(open["revert"].clone())?,
+        state: FaultState::Intended,
+        sent_us: None,
+        acknowledged_us: None,
+        closed: None,
+    })
 }
 
 /// As much of a plan as the record knows: enough to undo, nothing to judge.

@@ -60,6 +60,11 @@ pub enum RecoverError {
         /// UID of the journal.
         wanted: String,
     },
+    /// What the cluster keeps of the run is not what we wrote.
+    #[error(
+        "the record of run {0} in the cluster cannot be read, so what it left open is not known: nothing was changed"
+    )]
+    Record(String, #[source] serde_json::Error),
     /// The cluster holds no open record.
     #[error("the cluster holds no run record with anything open: there is nothing to recover")]
     NothingInCluster,
@@ -282,6 +287,10 @@ async fn take_over(context: &StepContext, dir: &RunDir, limit: Duration) -> Exit
     };
     if exit != Exit::Aborted {
         tell(context, "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report").await;
+        // A person was asked for, and must not find a stand-by at work against them.
+        if matches!(left, Left::Stuck | Left::InAHurry) {
+            let _ = context.record.leave().await;
+        }
     } else {
         let _ = context.record.release().await;
     }

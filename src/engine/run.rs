@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -49,6 +49,22 @@ pub struct Options {
     pub approved: Option<String>,
     /// Who runs this.
     pub operator: String,
+}
+
+impl Options {
+    /// For a rehearsal: nobody to confirm to, and nothing that a reaper could save.
+    pub fn rehearsal(runs: &Path, approve: &[String]) -> Self {
+        Self {
+            runs_dir: runs.to_owned(),
+            approve: approve.iter().cloned().collect(),
+            confirm: None,
+            reaper: false,
+            frozen_after: Duration::from_secs(30),
+            unwind_within: Duration::from_secs(1800),
+            approved: None,
+            operator: "rehearsal".into(),
+        }
+    }
 }
 
 /// Why a run could not begin. Nothing was touched.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     kubernetes::objects::Pod,
-    model::Dur,
+    model::{Dur, SIMULATED_START},
     world::{ApiError, Kube, Monitoring},
 };
 
@@ -28,12 +28,10 @@ const COPIED: [(&str, &str, &str); 13] = [
     ("/apis/velero.io/v1", "backupstoragelocations", "BackupStorageLocation"),
     ("/apis/velero.io/v1", "schedules", "Schedule"),
 ];
-/// How a simulation is told how long a container takes to be ready.
-const START: &str = "drillmaster.dev/simulated-start";
 
 /// A copy, and what could not be copied.
 #[derive(Debug)]
-pub struct Copy {
+pub struct Captured {
     /// The description, as `rehearse --cluster` reads it.
     pub description: Value,
     /// What is missing in it, and why.
@@ -44,9 +42,12 @@ pub struct Copy {
 ///
 /// # Errors
 /// Nodes that cannot be listed: without them there is no cluster to copy.
-pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result<Copy, ApiError> {
-    let starts = learned(kube).await;
+pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result<Captured, ApiError> {
     let mut missing = vec![];
+    let starts = learned(kube).await.unwrap_or_else(|error| {
+        missing.push(format!("start-up times: {error}"));
+        BTreeMap::new()
+    });
     let mut objects = vec![];
     for (base, plural, kind) in COPIED {
         match kube.list(&format!("{base}/{plural}")).await {
@@ -60,7 +61,7 @@ pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result
         "metadata": {"name": name, "title": format!("A copy of {name}")},
         "objects": objects, "rules": rules(monitoring, &mut missing).await,
     });
-    Ok(Copy { description, missing })
+    Ok(Captured { description, missing })
 }
 
 async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> Vec<Value> {
@@ -81,22 +82,20 @@ async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> Vec<Value>
 }
 
 /// Median time from a node to Ready, by namespace and workload.
-async fn learned(kube: &Kube) -> BTreeMap<(String, String), Dur> {
+async fn learned(kube: &Kube) -> Result<BTreeMap<(String, String), Dur>, ApiError> {
     let mut seen: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
-    let Ok(pods) = kube.list_as::<Pod>("/api/v1/pods").await else { return BTreeMap::new() };
-    for pod in pods {
+    for pod in kube.list_as::<Pod>("/api/v1/pods").await? {
         if let (Some(seconds), Some(owner)) = (pod.start_seconds(), pod.workload()) {
             seen.entry((pod.metadata.namespace.clone(), owner.to_string())).or_default().push(seconds);
         }
     }
-    seen.into_iter()
-        .filter_map(|(key, mut seconds)| {
-            seconds.sort_unstable();
-            // Pods that were not Ready for hours are no measure of a start.
-            let median = *seconds.get(seconds.len() / 2)?;
-            (median < 1800).then(|| (key, Dur::secs(median)))
-        })
-        .collect()
+    let medians = seen.into_iter().filter_map(|(key, mut seconds)| {
+        seconds.sort_unstable();
+        // Pods that were not Ready for hours are no measure of a start.
+        let median = *seconds.get(seconds.len() / 2)?;
+        (median < 1800).then(|| (key, Dur::secs(median)))
+    });
+    Ok(medians.collect())
 }
 
 /// An object without what the cluster filled in, and without anything private.
@@ -119,7 +118,11 @@ fn trim(mut object: Value, kind: &str, starts: &BTreeMap<(String, String), Dur>)
             let kept = ["capacity", "allocatable", "addresses"].map(|f| (f.to_owned(), object["status"][f].clone()));
             object["status"] = Value::Object(kept.into_iter().collect());
             if let Some(spec) = object["spec"].as_object_mut() {
-                spec.retain(|field, _| field == "providerID" || field == "unschedulable");
+                spec.retain(|field, _| matches!(field.as_str(), "providerID" | "unschedulable" | "taints"));
+            }
+            // What the controllers put on sick nodes is not what the node is for.
+            if let Some(taints) = object["spec"]["taints"].as_array_mut() {
+                taints.retain(|t| !t["key"].as_str().unwrap_or("").starts_with("node.kubernetes.io/"));
             }
         }
         "PersistentVolume" => {
@@ -139,7 +142,7 @@ fn trim(mut object: Value, kind: &str, starts: &BTreeMap<(String, String), Dur>)
         "Deployment" | "StatefulSet" | "DaemonSet" => {
             private(&mut object["spec"]["template"]);
             if let Some(start) = starts.get(&(namespace, format!("{}/{name}", kind.to_lowercase()))) {
-                object["spec"]["template"]["metadata"]["annotations"] = json!({START: start.to_string()});
+                object["spec"]["template"]["metadata"]["annotations"] = json!({SIMULATED_START: start.to_string()});
             }
             drop_field(&mut object, "status");
         }
@@ -173,6 +176,16 @@ fn drop_field(object: &mut Value, field: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_keeps_the_taints_that_are_its_own() {
+        let node = json!({"metadata": {"name": "n"}, "status": {}, "spec": {"podCIDR": "10.0.0.0/24", "taints": [
+            {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
+            {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]}});
+        let copy = trim(node, "Node", &BTreeMap::new()).expect("it is copied");
+        let own = json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
+        assert_eq!(copy["spec"], json!({"taints": own}));
+    }
 
     #[test]
     fn nothing_private_is_copied() {

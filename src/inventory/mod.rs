@@ -8,7 +8,7 @@ mod gather;
 
 use std::collections::BTreeMap;
 
-pub use capture::{Copy, capture};
+pub use capture::{Captured, capture};
 pub use facts::{Answer, Facts, facts};
 pub use gather::gather;
 

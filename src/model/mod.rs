@@ -25,7 +25,7 @@ pub use ids::{FaultId, RunId, StepName};
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
 pub use plan::{
     ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction, REHEARSAL,
-    StepClass,
+    SIMULATED_START, StepClass,
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{NodeHow, PowerState, Revert, shell};

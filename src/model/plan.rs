@@ -22,6 +22,9 @@ pub struct ClusterIdentity {
     pub flavour: String,
 }
 
+/// Annotation of a pod that tells a simulation how long it takes to be Ready.
+pub const SIMULATED_START: &str = "drillmaster.dev/simulated-start";
+
 /// Stands on every artefact of a rehearsal.
 pub const REHEARSAL: &str = "REHEARSAL, NOTHING REAL WAS TESTED";
 

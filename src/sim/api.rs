@@ -14,7 +14,7 @@ use super::{
     patch,
     resources::{self, Resource},
     state::State,
-    store::Watch,
+    store::{WINDOW, Watch},
 };
 use crate::kubernetes::Selector;
 
@@ -182,7 +182,7 @@ fn list(state: &State, call: &Call<'_>, target: &Target) -> Reply {
         None => state.store.all(resource.plural).collect(),
     };
     let chosen = all.into_iter().filter(|o| {
-        selector.as_ref().is_none_or(|s| s.matches(&fields::labels(o)))
+        selector.as_ref().is_none_or(|s| fields::selects(s, o))
             && call.asks("fieldSelector").is_none_or(|f| field_matches(f, o))
     });
     let limit: usize = call.asks("limit").and_then(|l| l.parse().ok()).unwrap_or(0);
@@ -191,7 +191,7 @@ fn list(state: &State, call: &Call<'_>, target: &Target) -> Reply {
         Some(token) => {
             let (version, from) = token.split_once('.').unwrap_or(("", ""));
             let version: u64 = version.parse().map_err(|_| refuse(400, "BadRequest", "continue key is not valid"))?;
-            if version + super::COMPACTED_AFTER < state.store.version() {
+            if version + WINDOW < state.store.version() {
                 return Err(refuse(410, "Expired", "The provided continue parameter is too old"));
             }
             from.parse().unwrap_or(0)

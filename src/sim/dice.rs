@@ -1,6 +1,9 @@
 //! The only source of chance: SplitMix64 from the seed. Each purpose throws its
 //! own dice, so that one more throw of one does not change the others.
 
+/// The letters of generated names, as Kubernetes takes them.
+pub(super) const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
 /// Dice.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);

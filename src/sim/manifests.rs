@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Description, WorkloadSpec, controllers::START};
+use super::{Description, WorkloadSpec};
+use crate::model::SIMULATED_START;
 
 impl Description {
     /// The objects of the cluster, nodes first.
@@ -73,7 +74,7 @@ impl WorkloadSpec {
         let mut spec = json!({"replicas": self.replicas.unwrap_or(1), "selector": {"matchLabels": app},
             "template": {"metadata": {"labels": labels}, "spec": self.pod(name, app)}});
         if let Some(start) = self.start {
-            spec["template"]["metadata"]["annotations"] = json!({START: start.to_string()});
+            spec["template"]["metadata"]["annotations"] = json!({SIMULATED_START: start.to_string()});
         }
         if let Some(class) = &self.volume {
             spec["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}, "spec": {

@@ -52,8 +52,6 @@ use crate::{
 
 /// What the simulated API server says it is.
 const VERSION: &str = "v1.37.2";
-/// A list that is paged for longer than this many changes begins anew.
-const COMPACTED_AFTER: u64 = 4096;
 /// When every simulation begins.
 const ZERO: &str = "2026-01-01T00:00:00Z";
 /// Time in which a new cluster settles before anybody looks at it.
@@ -149,11 +147,6 @@ impl Simulation {
             all.extend(state.store.content_of(&name).into_iter().map(|(_, o)| (*o).clone()));
         }
         all
-    }
-
-    /// What webhooks were told.
-    pub fn mail(&self) -> Vec<String> {
-        self.shared.state().mail.clone()
     }
 
     /// A client of its API server, for tests of the API itself.

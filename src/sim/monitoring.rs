@@ -2,7 +2,7 @@
 //! silences, a receiver. What this evaluator of PromQL does not know
 //! is refused by name when the cluster is made, never taken for silence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -51,8 +51,8 @@ pub(super) fn evaluate(state: &mut State) {
         return;
     }
     let now = state.now_us;
-    let rules = state.monitor.rules.clone();
-    let mut seen = vec![];
+    let rules = std::mem::take(&mut state.monitor.rules);
+    let mut seen = BTreeSet::new();
     for (at, rule) in rules.iter().enumerate() {
         // Checked when the cluster was made: it cannot fail for what it does not know.
         for (labels, _) in promql::evaluate(&rule.expr, state).unwrap_or_default() {
@@ -66,9 +66,10 @@ pub(super) fn evaluate(state: &mut State) {
             if active.fired_us.is_none() && now - active.since_us >= rule.for_.micros() {
                 active.fired_us = Some(now);
             }
-            seen.push(key);
+            seen.insert(key);
         }
     }
+    state.monitor.rules = rules;
     state.monitor.active.retain(|key, _| seen.contains(key));
 }
 
@@ -167,11 +168,9 @@ fn configuration(monitor: &Monitor) -> String {
 impl State {
     /// Whether a monitoring program can run: outside of the cluster it always does.
     pub(super) fn monitoring_lives(&self, name: &str) -> bool {
-        let pods: Vec<_> = self
-            .store
-            .all("pods")
-            .filter(|p| fields::labels(p).get("app.kubernetes.io/name").is_some_and(|n| n == name))
-            .collect();
+        // Asked with every scrape and every question: no labels are copied.
+        let label = "/metadata/labels/app.kubernetes.io~1name";
+        let pods: Vec<_> = self.store.all("pods").filter(|p| fields::text(p, label) == name).collect();
         pods.is_empty()
             || pods
                 .iter()

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    dice::Dice,
+    dice::{ALPHABET, Dice},
     fields::{self, number},
     machines::Machines,
     monitoring::Monitor,
@@ -88,8 +88,6 @@ pub(super) struct State {
     pub contents: BTreeMap<String, String>,
     /// What a restore will write on the volume of a claim (namespace, name).
     pub promised: BTreeMap<(String, String), String>,
-    /// Messages that webhooks received.
-    pub mail: Vec<String>,
     /// Microseconds since the simulation began; set on entry by whoever has the lock.
     pub now_us: u64,
     zero: Timestamp,
@@ -111,7 +109,6 @@ impl State {
             vault,
             contents: BTreeMap::new(),
             promised: BTreeMap::new(),
-            mail: vec![],
             now_us: 0,
             zero,
             timers: BTreeSet::new(),
@@ -133,7 +130,6 @@ impl State {
 
     /// Five characters for a generated name.
     pub(super) fn suffix(&mut self) -> String {
-        const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
         (0..5).map(|_| char::from(ALPHABET[self.dice.below(ALPHABET.len() as u64) as usize])).collect()
     }
 

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::kubernetes::Selector;
 
-/// How many changes a watch may lie behind before it is told to list again.
-const WINDOW: usize = 4096;
+/// How many changes a watch or a paged list may lie behind before it is told to begin anew.
+pub(super) const WINDOW: u64 = 4096;
 
 /// Resource, namespace (empty where there is none), name.
 pub(super) type Key = (&'static str, String, String);
@@ -46,7 +46,7 @@ impl Watch {
         key.0 == self.resource.plural
             && self.namespace.as_ref().is_none_or(|ns| *ns == key.1)
             && self.name.as_ref().is_none_or(|name| *name == key.2)
-            && self.selector.as_ref().is_none_or(|s| s.matches(&fields::labels(object)))
+            && self.selector.as_ref().is_none_or(|s| fields::selects(s, object))
     }
 }
 
@@ -210,7 +210,7 @@ impl Store {
             watch.sink.send(bytes).is_ok()
         });
         self.changes.push_back(change);
-        if self.changes.len() > WINDOW {
+        if self.changes.len() as u64 > WINDOW {
             self.changes.pop_front();
         }
     }

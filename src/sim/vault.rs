@@ -14,8 +14,6 @@ use super::{
 #[derive(Debug, Default)]
 pub(super) struct Vault {
     pub backups: BTreeMap<String, Kept>,
-    /// A defect to plant: the next backup loses its data.
-    pub lose_next: bool,
 }
 
 #[derive(Debug, Default)]

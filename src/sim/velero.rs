@@ -149,9 +149,6 @@ fn backup(state: &mut State, name: &str, backup: &Value) {
                 s["completionTimestamp"] = now.into();
                 s["progress"] = json!({"totalItems": items, "itemsBackedUp": items});
             });
-            if std::mem::take(&mut state.vault.lose_next) {
-                state.vault.backups.remove(name);
-            }
         }
         _ => {}
     }

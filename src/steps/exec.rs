@@ -32,7 +32,12 @@ pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Stri
     let revert = Revert::ExecUndo { step: context.step.name.0.clone() };
     let fault = context.intend("program", revert).await?;
     context.act(&fault, async { program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map(drop) }).await?;
-    Ok(if context.world.stage.is_some() { "not run: a rehearsal runs no programs" } else { "done" }.into())
+    Ok(ended(context, "done"))
+}
+
+/// A rehearsal claims nothing of programs that it did not run.
+fn ended(context: &StepContext, said: &str) -> String {
+    if context.world.stage.is_some() { "not run: a rehearsal runs no programs" } else { said }.to_owned()
 }
 
 /// The undo comes from the local scenario, by the step's name: no argv is ever
@@ -48,7 +53,7 @@ pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing,
     let spec = spec.exec.ok_or_else(|| format!("step `{step}` is no exec step"))?;
     let program = filled(context, &spec.undo, &spec.env).await?;
     program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(|e| e.to_string())?;
-    Ok(Closing::Reverted("its undo ended with 0".into()))
+    Ok(Closing::Reverted(ended(context, "its undo ended with 0")))
 }
 
 async fn filled(context: &StepContext, argv: &[String], env: &BTreeMap<String, String>) -> Result<Program, String> {

@@ -11,6 +11,7 @@ use drillmaster::{
     model::Exit,
     scenario::{Loaded, Sources, load},
     sim::{Description, Plug, Simulation, Trouble},
+    world::ApiCall,
 };
 use serde_json::Value;
 
@@ -88,16 +89,7 @@ impl Stage {
         let world = self.simulation.world_on(plug);
         let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await;
         let Ok(prepared) = prepared else { return Some(Exit::Refused) };
-        let options = Options {
-            runs_dir: self.dir.path().to_owned(),
-            approve: Default::default(),
-            confirm: None,
-            reaper: false,
-            frozen_after: Duration::from_secs(30),
-            unwind_within: Duration::from_secs(1800),
-            approved: None,
-            operator: "sweep".into(),
-        };
+        let options = Options::rehearsal(self.dir.path(), &[]);
         let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| recorder.tap(tap)).unwrap();
         let exit = tokio::select! {
             biased;
@@ -140,6 +132,29 @@ impl Stage {
         recover_in(self.simulation.world(), &self.run_dir(), Actor::Recover)
             .await
             .unwrap_or_else(|e| panic!("it cannot be recovered: {e}"))
+    }
+
+    /// A run directory made of the cluster's own record.
+    pub async fn from_cluster(&self) -> Result<RunDir, String> {
+        let kube = self.simulation.world().kube;
+        engine::from_cluster(&kube, self.dir.path(), &Default::default(), None).await.map_err(|e| e.to_string())
+    }
+
+    /// Picks up the run of another directory.
+    pub async fn recover_from(&self, dir: &RunDir) -> Exit {
+        recover_in(self.simulation.world(), dir, Actor::Recover).await.unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Somebody edits an undo in the record so that it is none any more.
+    pub async fn damage_record(&self) {
+        let kube = self.simulation.world().kube;
+        let base = "/api/v1/namespaces/drillmaster/configmaps";
+        let map = kube.list(base).await.unwrap().0.into_iter().find(|m| m["data"]["run.json"].is_string()).unwrap();
+        let text = map["data"]["run.json"].as_str().unwrap().replacen("NodePower", "NodePowder", 1);
+        let text = text.replacen("nodePower", "nodePowder", 1);
+        assert_ne!(text, map["data"]["run.json"], "there is an undo to damage");
+        let path = format!("{base}/{}", map["metadata"]["name"].as_str().unwrap());
+        kube.send(&ApiCall::merge(path, serde_json::json!({"data": {"run.json": text}}))).await.unwrap();
     }
 
     /// Tries to pick the run up on another cluster.

@@ -1,26 +1,15 @@
 //! Whatever interrupts a drill, the cluster is put back. Each test compares the
 //! cluster with its picture from before.
 
-use std::{process::Child, time::Duration};
+use std::time::Duration;
 
 use drillmaster::event::{Actor, Kind};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 
 use super::{
-    drill::{Drill, events, happened, open_faults, report},
+    drill::{admin, events, happened, open_faults, report, signal},
     hollow::{Hollow, wait_for},
 };
-
-fn admin(lab: &Hollow) -> Drill {
-    Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"])
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
-}
 
 type Point = (&'static str, fn(&Kind) -> bool);
 

@@ -10,7 +10,13 @@ use drillmaster::{
     event::{Event, Kind},
     journal,
 };
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
+
+use super::hollow::Hollow;
 
 /// The binary under test: the one just built, or the one of $DRILL_BINARY (a
 /// release build, say).
@@ -19,6 +25,16 @@ pub fn binary() -> Command {
     let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_drillmaster").into()));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).env("NO_COLOR", "1");
     command
+}
+
+/// A drill on the hollow lab, as its administrator.
+pub fn admin(lab: &Hollow) -> Drill {
+    Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"])
+}
+
+/// A signal to a run that goes on.
+pub fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
 }
 
 pub struct Drill {

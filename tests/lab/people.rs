@@ -9,19 +9,12 @@ use std::{
 };
 
 use drillmaster::event::{Actor, Kind};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 
 use super::{
-    drill::{Drill, binary, events, happened, open_faults, outcomes},
+    drill::{Drill, admin, binary, events, happened, open_faults, outcomes, signal},
     hollow::{Hollow, wait_for},
 };
-
-fn admin(lab: &Hollow) -> Drill {
-    Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"])
-}
 
 fn broken(drill: &Drill, more: &[&str]) -> Child {
     let last = drill.newest();
@@ -36,10 +29,6 @@ fn broken(drill: &Drill, more: &[&str]) -> Child {
 fn stop(drill: &Drill, how: &str) {
     let out = binary().arg("stop").arg(drill.newest()).arg(how).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
 }
 
 #[test]

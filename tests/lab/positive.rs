@@ -5,7 +5,7 @@ use std::process::Command;
 use drillmaster::event::Kind;
 
 use super::{
-    drill::{Drill, Ended, events, outcomes},
+    drill::{Drill, Ended, admin, events, outcomes},
     hollow::Hollow,
 };
 
@@ -16,7 +16,7 @@ pub fn least(lab: &Hollow, scenario: &str) -> Drill {
 
 /// The same, with credentials that end.
 pub fn least_for(lab: &Hollow, scenario: &str, lifetime: &str) -> Drill {
-    let admin = Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"]);
+    let admin = admin(lab);
     let printed = admin.command("rbac", scenario, &[]).output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let manifests = lab.dir.path().join("rbac.yaml");
@@ -157,7 +157,7 @@ fn an_approved_plan_and_what_the_pre_flight_refuses() {
     let lab = Hollow::up(&["--fast", "--no-velero"]);
     lab.spread();
     let before = lab.picture();
-    let drill = Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"]);
+    let drill = admin(&lab);
     let file = lab.dir.path().join("plan.json");
     let file = file.to_str().unwrap();
     let out = drill.command("plan", "zone-outage", &["--out", file]).output().unwrap();

@@ -4,14 +4,10 @@
 use std::process::Command;
 
 use super::{
-    drill::Drill,
+    drill::{Drill, admin},
     hollow::{Hollow, wait_for},
     positive::{least_for, nightly},
 };
-
-fn admin(lab: &Hollow) -> Drill {
-    Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"])
-}
 
 #[test]
 #[ignore = "needs the hollow lab"]

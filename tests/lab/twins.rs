@@ -6,13 +6,9 @@ use std::process::Command;
 use drillmaster::event::Kind;
 
 use super::{
-    drill::{Drill, happened, outcomes},
+    drill::{admin, happened, outcomes},
     hollow::{Hollow, wait_for},
 };
-
-fn admin(lab: &Hollow) -> Drill {
-    Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"])
-}
 
 #[test]
 #[ignore = "needs the hollow lab"]

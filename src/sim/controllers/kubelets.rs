@@ -12,14 +12,13 @@ use super::{
     },
     Changes, of,
 };
+use crate::model::SIMULATED_START;
 
-/// How a description says how long a container takes to be ready.
-pub(in crate::sim) const START: &str = "drillmaster.dev/simulated-start";
 /// A node is back: its containers answer again after this long (measured on KWOK).
 const AGAIN: Duration = Duration::from_secs(1);
 
 fn start_of(pod: &Value, default: Duration) -> Duration {
-    let written = text(pod, &format!("/metadata/annotations/{}", START.replace('/', "~1")));
+    let written = text(pod, &format!("/metadata/annotations/{}", SIMULATED_START.replace('/', "~1")));
     written.parse::<crate::model::Dur>().map_or(default, |d| d.0)
 }
 
@@ -71,14 +70,15 @@ fn attend(state: &mut State, pod: &Value) {
             });
             state.schedule(after, Timer::PodReady(namespace, name, uid));
         }
-        ("Running", "False") if text_reason(pod) == "NodeNotReady" => {
+        ("Running", "False") if unready_because(pod) == "NodeNotReady" => {
             state.schedule(AGAIN, Timer::PodReady(namespace, name, uid));
         }
         _ => {}
     }
 }
 
-fn text_reason(pod: &Value) -> &str {
+/// Reason of condition Ready.
+fn unready_because(pod: &Value) -> &str {
     fields::list(pod, "/status/conditions").iter().find(|c| c["type"] == "Ready").map_or("", |c| text(c, "/reason"))
 }
 

@@ -14,8 +14,6 @@ mod taints;
 pub(super) mod volumes;
 mod workloads;
 
-pub(super) use kubelets::START;
-
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;

@@ -43,11 +43,10 @@ fn stateful(state: &mut State, set: &Value) {
     let (namespace, name) = (fields::namespace(set), fields::name(set));
     let wanted = number(set, "/spec/replicas");
     let parallel = text(set, "/spec/podManagementPolicy") == "Parallel";
-    let mut ready = 0;
     for ordinal in 0..wanted {
         let pod_name = format!("{name}-{ordinal}");
         match state.store.get("pods", namespace, &pod_name) {
-            Some(pod) if fields::condition(pod, "Ready") == "True" && !fields::is_terminating(pod) => ready += 1,
+            Some(pod) if fields::condition(pod, "Ready") == "True" && !fields::is_terminating(pod) => {}
             Some(_) if parallel => {}
             Some(_) => break,
             None => {
@@ -65,15 +64,9 @@ fn stateful(state: &mut State, set: &Value) {
             state.delete(resources::known("pods"), &pod, None, false);
         }
     }
-    // Counted over all, not only up to the first gap.
-    let ready = state
-        .store
-        .pods_of(fields::uid(set))
-        .iter()
-        .filter(|p| fields::condition(p, "Ready") == "True" && !fields::is_terminating(p))
-        .count()
-        .max(ready);
-    let have = state.store.pods_of(fields::uid(set)).len();
+    let pods = state.store.pods_of(fields::uid(set));
+    let ready = pods.iter().filter(|p| fields::condition(p, "Ready") == "True" && !fields::is_terminating(p)).count();
+    let have = pods.len();
     state.store.edit("statefulsets", namespace, name, |s| {
         s["status"]["replicas"] = have.into();
         s["status"]["readyReplicas"] = ready.into();

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     super::{
+        dice::ALPHABET,
         fields::{self, number, text},
         resources,
         state::State,
@@ -31,7 +32,6 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
 }
 
 fn hash_of(template: &Value) -> String {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let digest = Sha256::digest(template.to_string());
     digest.iter().take(9).map(|b| char::from(ALPHABET[usize::from(*b) % ALPHABET.len()])).collect()
 }
