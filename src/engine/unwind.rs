@@ -34,6 +34,7 @@ pub(super) async fn unwind(context: &StepContext, wakes: &Wakes, limit: Duration
     let deadline = context.recorder.now_us() + limit.as_micros() as u64;
     let mut attempt = 0;
     let mut errors = std::collections::BTreeMap::new();
+    steps::withdraw(context).await;
     loop {
         let open = context.recorder.with(crate::journal::RunState::open);
         if open.is_empty() {

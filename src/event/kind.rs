@@ -141,6 +141,11 @@ pub enum Kind {
         remove_with: String,
         expires: String,
     },
+    /// What was left behind was taken away again.
+    LeftoverGone {
+        what: String,
+        why: String,
+    },
 
     // Steps.
     StepStarted {
@@ -393,6 +398,7 @@ impl Kind {
                     | Self::RunWoken { .. }
                     | Self::Judged { .. }
                     | Self::LeftBehind { .. }
+                    | Self::LeftoverGone { .. }
                     | Self::GateAnswered { .. }
             )
     }

@@ -37,6 +37,7 @@ pub fn evaluate(plan: &Plan, inventory: &Inventory, facts: &Facts, bindings: &Bi
         capacity::survivors(&case),
         velero::server(&case),
         velero::storage(&case),
+        velero::queue(&case),
         velero::download(&case),
         velero::volumes(&case),
         velero::store_outside(&case),

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::Case;
-use crate::model::Finding;
+use crate::{
+    model::Finding,
+    world::{is_terminal, is_unbegun},
+};
 
 const NOT_NEEDED: &str = "no step needs Velero";
 
@@ -62,6 +65,56 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
             }
         }
     }
+}
+
+/// How long a backup may have been ReadyToStart; Velero begins it within a second.
+const READY_SECONDS: i64 = 60;
+
+/// Velero takes one backup at a time. One that it never began (it was killed just
+/// then) keeps all others waiting for ever, ours and the nightly ones.
+pub(super) fn queue(case: &Case<'_>) -> Finding {
+    const CHECK: &str = "velero-queue";
+    let backups = match (&case.facts.backups, case.plan.steps.iter().any(|s| s.verb == "backup")) {
+        (_, false) | (None, _) => return Finding::skip(CHECK, "no step takes a backup"),
+        (Some(Err(why)), _) => return Finding::unknown(CHECK, why.clone(), "grant list on backups"),
+        (Some(Ok(backups)), _) => backups,
+    };
+    let text = |b: &Value, p: &str| b.pointer(p).and_then(Value::as_str).unwrap_or("").to_owned();
+    let phase = |b: &Value| text(b, "/status/phase");
+    let age = |b: &Value| {
+        let made: Option<jiff::Timestamp> = text(b, "/metadata/creationTimestamp").parse().ok();
+        made.map_or(0, |t| case.facts.at.as_second() - t.as_second())
+    };
+    let named = |found: Vec<&Value>| {
+        let named: Vec<String> =
+            found.iter().map(|b| format!("{} ({})", text(b, "/metadata/name"), phase(b))).collect();
+        named.join(", ")
+    };
+    let waiting: Vec<&Value> = backups.iter().filter(|b| !is_terminal(&phase(b)) && phase(b) != "Deleting").collect();
+    let moving = waiting.iter().any(|b| !is_unbegun(&phase(b)));
+    let stuck: Vec<&Value> =
+        waiting.iter().copied().filter(|b| phase(b) == "ReadyToStart" && age(b) > READY_SECONDS).collect();
+    if !stuck.is_empty() && !moving {
+        let remove: Vec<String> = stuck.iter().map(|b| text(b, "/metadata/name")).collect();
+        return Finding::fail(
+            CHECK,
+            format!("Velero never began {}: nothing behind it is taken", named(stuck)),
+            format!(
+                "kubectl --namespace {} delete backups.velero.io {}",
+                text(&backups[0], "/metadata/namespace"),
+                remove.join(" ")
+            ),
+        );
+    }
+    if waiting.is_empty() {
+        return Finding::pass(CHECK, "no backup is ahead of the drill's");
+    }
+    Finding::fail(
+        CHECK,
+        format!("the drill's backup waits for {}", named(waiting)),
+        "drill at another hour than the backups",
+    )
+    .advisory()
 }
 
 pub(super) fn download(case: &Case<'_>) -> Finding {

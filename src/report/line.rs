@@ -46,6 +46,7 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("VERDICT {outcome}{}", lines.concat())
         }
         Kind::RunEnded { exit, detail } => format!("ended with {}: {detail}", exit.code()),
+        Kind::LeftoverGone { what, why } => format!("took away again: {what}: {why}"),
         Kind::LeftBehind { what, expires, .. } => format!("leaves behind: {what} (goes {expires})"),
         Kind::StepStarted { step, verb, does, expected_us } => {
             let expected =

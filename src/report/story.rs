@@ -225,6 +225,10 @@ fn take(story: &mut Story, event: &Event) {
             remove_with: remove_with.clone(),
             expires: expires.clone(),
         }),
+        Kind::LeftoverGone { what, why } => {
+            story.leftovers.retain(|l| l.what != *what);
+            story.deviations.push(format!("{at:.1} s: {what} was taken away again: {why}"));
+        }
         Kind::SignalCaught { signal, count } => story.deviations.push(format!("{at:.1} s: {signal} ({count})")),
         Kind::StopAsked { by, how } => story.deviations.push(format!("{at:.1} s: stop ({how}) asked by {by}")),
         Kind::AbortTriggered { condition, detail } => {

@@ -356,6 +356,13 @@ fn delete(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> Re
             format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {}", fields::uid(&now));
         return Err(refuse(409, "Conflict", why));
     }
+    let (wanted, found) = (text(&options, "/preconditions/resourceVersion"), text(&now, "/metadata/resourceVersion"));
+    if !wanted.is_empty() && wanted != found {
+        let why = format!(
+            "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {found}"
+        );
+        return Err(refuse(409, "Conflict", why));
+    }
     if !call.dry_run(&options) {
         let grace = options["gracePeriodSeconds"].as_i64().or_else(|| call.asks("gracePeriodSeconds")?.parse().ok());
         let orphan = options["propagationPolicy"] == "Orphan";

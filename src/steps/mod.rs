@@ -20,11 +20,13 @@ mod replaced;
 mod restore;
 mod scale;
 mod wait;
+mod withdraw;
 
 pub use context::{Closing, Look, StepContext, StepError};
 pub use gate::Approvals;
 pub use planning::{Drafts, PlanInput};
 pub use pods::how_of;
+pub use withdraw::withdraw;
 
 use crate::{
     journal::FaultRecord,

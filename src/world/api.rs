@@ -47,6 +47,12 @@ impl ApiCall {
         Self::new(Method::DELETE, path, "application/json", body)
     }
 
+    /// And only if it has not changed since it was seen.
+    pub fn at_version(mut self, version: &str) -> Self {
+        self.body["preconditions"]["resourceVersion"] = version.into();
+        self
+    }
+
     /// Evicts a pod. Written out, because the key that kube 5 sends for its
     /// options is not the API's.
     pub fn evict(namespace: &str, pod: &str, uid: &str, dry_run: bool) -> Self {
@@ -142,6 +148,11 @@ impl ApiError {
     /// There is no such object.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
+    }
+
+    /// The object is not as the precondition says.
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
     }
 
     /// A right is missing, or the credentials are no longer good.

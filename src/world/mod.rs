@@ -30,7 +30,7 @@ pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Silence};
 pub use runrecord::{LeaseError, NAMESPACE, RunRecord, STOP};
 pub use secrets::resolve;
 pub use simulated::{Simulated, Stage, WebAnswer, WebRequest};
-pub use velero::{Velero, VeleroError, VolumeInfo, is_terminal};
+pub use velero::{Velero, VeleroError, VolumeInfo, is_terminal, is_unbegun};
 pub use watch::{WatchEvent, WatchLines};
 
 use crate::model::{Bindings, ClusterIdentity, Redactor};

@@ -63,6 +63,11 @@ pub fn is_terminal(phase: &str) -> bool {
     matches!(phase, "Completed" | "PartiallyFailed" | "Failed" | "FailedValidation")
 }
 
+/// Whether Velero has not begun yet: there is nothing of it in the store.
+pub fn is_unbegun(phase: &str) -> bool {
+    matches!(phase, "" | "New" | "Queued" | "ReadyToStart")
+}
+
 impl Velero {
     /// Velero in a namespace.
     pub fn new(kube: Kube, http: Http, namespace: String) -> Self {

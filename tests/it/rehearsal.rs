@@ -135,7 +135,7 @@ impl Stage {
     }
 
     /// A run directory made of the cluster's own record.
-    pub async fn from_cluster(&self) -> Result<RunDir, String> {
+    pub async fn recovered_from_cluster(&self) -> Result<RunDir, String> {
         let kube = self.simulation.world().kube;
         engine::from_cluster(&kube, self.dir.path(), &Default::default(), None).await.map_err(|e| e.to_string())
     }

@@ -203,18 +203,18 @@ fn recovered_from_the_clusters_record() {
     on_paused_time(async {
         let stage = Stage::set(&shop, 1).await;
         let whole = stage.drill(&loaded, None).await;
-        let applied = whole.events.iter().filter(|e| matches!(e.event, Kind::FaultApplied { .. })).next_back();
+        let applied = whole.events.iter().rfind(|e| matches!(e.event, Kind::FaultApplied { .. }));
         let stage = Stage::set(&shop, 1).await;
         assert!(stage.drill(&loaded, Some(applied.unwrap().seq + 5)).await.exit.is_none());
-        let first = stage.from_cluster().await.unwrap();
-        let second = stage.from_cluster().await.unwrap();
+        let first = stage.recovered_from_cluster().await.unwrap();
+        let second = stage.recovered_from_cluster().await.unwrap();
         assert_eq!(first.0, second.0, "an attempt that did not end is gone on with");
         assert_eq!(stage.recover_from(&second).await, Exit::Aborted);
         stage.as_before().await.unwrap();
         let stage = Stage::set(&shop, 1).await;
         assert!(stage.drill(&loaded, Some(applied.unwrap().seq + 5)).await.exit.is_none());
         stage.damage_record().await;
-        let said = stage.from_cluster().await.map(|d| d.0).unwrap_err();
+        let said = stage.recovered_from_cluster().await.map(|d| d.0).unwrap_err();
         assert!(said.contains("cannot be read"), "{said}");
     });
 }

@@ -197,6 +197,10 @@ fn velero_killed_during_backup_and_restore() {
             std::fs::read_to_string(drill.runs.join("log")).unwrap()
         );
         assert_eq!(open_faults(&drill.newest()), 0);
+        // Velero never takes up what was ReadyToStart when it died, nor anything
+        // behind it: none of ours may stay in its queue.
+        let phases = lab.kubectl(&["-n", "velero", "get", "backups", "-o", "jsonpath={.items[*].status.phase}"]);
+        assert!(!phases.contains("ReadyToStart") && !phases.contains("Queued"), "{step}: {phases}");
         before.same(&lab);
     }
 }

@@ -268,7 +268,11 @@ async fn deletions(s: &mut Server) {
     let other = json!({"preconditions": {"uid": "11111111-1111-4111-8111-111111111111"}});
     let (code, refused) = s.delete(&path, other).await;
     s.check("another UID than the precondition's is 409", code == 409 && refused["reason"] == "Conflict", &refused);
-    let own = json!({"preconditions": {"uid": made["metadata"]["uid"]}});
+    let older = json!({"preconditions": {"resourceVersion": "1"}});
+    let (code, refused) = s.delete(&path, older).await;
+    s.check("and so is another version", code == 409 && refused["reason"] == "Conflict", &refused);
+    let metadata = &made["metadata"];
+    let own = json!({"preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}});
     let (code, _) = s.delete(&path, own).await;
     let (_, now) = s.get(&path).await;
     s.check("a finalizer keeps what is deleted", code == 200 && now["metadata"]["deletionTimestamp"].is_string(), &now);
