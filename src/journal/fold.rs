@@ -82,6 +82,8 @@ pub struct RunState {
     pub nodes: BTreeMap<String, NodeView>,
     /// Pods by UID.
     pub pods: BTreeMap<String, PodView>,
+    /// Ready pods by namespace and workload.
+    ready: BTreeMap<(String, String), u32>,
     /// Budgets by namespace and name.
     pub budgets: BTreeMap<(String, String), BudgetView>,
     /// Wanted replicas by namespace and workload.
@@ -157,10 +159,12 @@ impl RunState {
                 self.nodes.remove(node);
             }
             Kind::PodSeen { pod, .. } => {
-                self.pods.insert(pod.uid.clone(), pod.clone());
+                let before = self.pods.insert(pod.uid.clone(), pod.clone());
+                self.count(before.as_ref(), Some(pod));
             }
             Kind::PodGone { uid, .. } => {
-                self.pods.remove(uid);
+                let before = self.pods.remove(uid);
+                self.count(before.as_ref(), None);
             }
             Kind::BudgetSeen { namespace, name, healthy, desired, allowed, current, .. } => {
                 let view = BudgetView { healthy: *healthy, desired: *desired, allowed: *allowed, current: *current };
@@ -198,12 +202,21 @@ impl RunState {
 
     /// Pods of a workload that are Ready and not going away (correctness 19).
     pub fn ready(&self, namespace: &str, workload: &str) -> u32 {
-        let count = self
-            .pods
-            .values()
-            .filter(|p| p.namespace == namespace && p.owner == workload && p.ready && !p.terminating)
-            .count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        self.ready.get(&(namespace.to_owned(), workload.to_owned())).copied().unwrap_or(0)
+    }
+
+    /// Keeps count as a pod takes the place of what was seen of it before: a wait
+    /// asks ten times a second, and a cluster has ten thousand pods.
+    fn count(&mut self, before: Option<&PodView>, now: Option<&PodView>) {
+        let counts = |pod: &&PodView| pod.ready && !pod.terminating;
+        if let Some(pod) = before.filter(counts)
+            && let Some(count) = self.ready.get_mut(&(pod.namespace.clone(), pod.owner.clone()))
+        {
+            *count -= 1;
+        }
+        if let Some(pod) = now.filter(counts) {
+            *self.ready.entry((pod.namespace.clone(), pod.owner.clone())).or_default() += 1;
+        }
     }
 
     fn step_fault(&mut self, id: &FaultId, event: &Event) -> Result<(), IllegalTransition> {

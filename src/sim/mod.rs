@@ -19,6 +19,7 @@ mod machines;
 mod manifests;
 mod monitoring;
 mod patch;
+mod pods;
 mod promql;
 mod resources;
 mod service;

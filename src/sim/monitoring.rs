@@ -168,9 +168,7 @@ fn configuration(monitor: &Monitor) -> String {
 impl State {
     /// Whether a monitoring program can run: outside of the cluster it always does.
     pub(super) fn monitoring_lives(&self, name: &str) -> bool {
-        // Asked with every scrape and every question: no labels are copied.
-        let label = "/metadata/labels/app.kubernetes.io~1name";
-        let pods: Vec<_> = self.store.all("pods").filter(|p| fields::text(p, label) == name).collect();
+        let pods = self.store.pods_labelled("app.kubernetes.io/name", name);
         pods.is_empty()
             || pods
                 .iter()

@@ -19,7 +19,7 @@ use super::{
     store::Store,
     vault::Vault,
 };
-use crate::kubernetes::Clocks;
+use crate::kubernetes::{Clocks, NodeRoom};
 
 /// What the cluster's description says of its clocks.
 #[derive(Clone, Debug)]
@@ -96,7 +96,12 @@ pub(super) struct State {
     pub seen_leases: BTreeMap<String, SeenLease>,
     /// The nodes of each zone that wait to be tainted.
     pub queues: BTreeMap<String, Queue>,
+    /// The scheduler's view of what is free.
+    pub rooms: Rooms,
 }
+
+/// What is free on each node, by its name.
+pub(super) type Rooms = BTreeMap<String, NodeRoom>;
 
 impl State {
     pub(super) fn new(settings: Settings, mut dice: Dice, zero: Timestamp, monitor: Monitor, vault: Vault) -> Self {
@@ -114,6 +119,7 @@ impl State {
             timers: BTreeSet::new(),
             seen_leases: BTreeMap::new(),
             queues: BTreeMap::new(),
+            rooms: Rooms::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 //! Knows nothing of what the objects mean.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     fields::{self, text},
+    pods::{Pod, Pods},
     resources::{self, Resource},
 };
 use crate::kubernetes::Selector;
@@ -62,22 +63,7 @@ pub(super) struct Store {
     watches: Vec<Watch>,
     /// What changed since it was asked last: as it is, or as it was before it went.
     dirty: BTreeMap<Key, Arc<Value>>,
-    /// Pods by the UID of what controls them, and by node (empty: not scheduled).
-    by_owner: Index,
-    by_node: Index,
-}
-
-type Index = BTreeMap<String, BTreeSet<(String, String)>>;
-
-fn enter(index: &mut Index, key: &str, pod: &(String, String), there: bool) {
-    if there {
-        index.entry(key.to_owned()).or_default().insert(pod.clone());
-    } else if let Some(set) = index.get_mut(key) {
-        set.remove(pod);
-        if set.is_empty() {
-            index.remove(key);
-        }
-    }
+    pods: Pods,
 }
 
 impl Store {
@@ -96,27 +82,26 @@ impl Store {
     }
 
     /// Pods that an object controls.
-    pub(super) fn pods_of(&self, owner_uid: &str) -> Vec<Arc<Value>> {
-        self.pods_in(&self.by_owner, owner_uid)
+    pub(super) fn pods_of(&self, owner_uid: &str) -> Vec<Pod> {
+        self.pods.of(owner_uid)
     }
 
     /// Pods on a node; of the empty name: pods that wait for one.
-    pub(super) fn pods_on(&self, node: &str) -> Vec<Arc<Value>> {
-        self.pods_in(&self.by_node, node)
+    pub(super) fn pods_on(&self, node: &str) -> Vec<Pod> {
+        self.pods.on(node)
     }
 
-    fn pods_in(&self, index: &Index, key: &str) -> Vec<Arc<Value>> {
-        index.get(key).into_iter().flatten().filter_map(|(ns, name)| self.get("pods", ns, name).cloned()).collect()
+    /// Pods that carry a label, in any namespace.
+    pub(super) fn pods_labelled(&self, label: &str, value: &str) -> Vec<Pod> {
+        self.pods.labelled(label, value)
     }
 
-    fn index(&mut self, key: &Key, object: &Value, there: bool) {
-        if key.0 == "pods" {
-            let pod = (key.1.clone(), key.2.clone());
-            if let Some((_, _, uid)) = fields::controller(object) {
-                enter(&mut self.by_owner, uid, &pod, there);
-            }
-            enter(&mut self.by_node, text(object, "/spec/nodeName"), &pod, there);
+    /// Pods of a namespace that a selector selects, in their order.
+    pub(super) fn pods_selected(&self, namespace: &str, selector: &Selector) -> Vec<Pod> {
+        if selector.match_labels.is_empty() {
+            return self.within("pods", namespace).filter(|p| fields::selects(selector, p)).map(Pod::of).collect();
         }
+        self.pods.selected(namespace, selector)
     }
 
     pub(super) fn get(&self, resource: &'static str, namespace: &str, name: &str) -> Option<&Arc<Value>> {
@@ -178,7 +163,7 @@ impl Store {
         let key = (resource, namespace.to_owned(), name.to_owned());
         if let Some(object) = self.objects.remove(&key) {
             self.version += 1;
-            self.index(&key, &object, false);
+            self.pods.leave(&key, &object);
             let mut last = (*object).clone();
             last["metadata"]["resourceVersion"] = self.version.to_string().into();
             self.tell(Change { version: self.version, key, type_: "DELETED", object: Arc::new(last) });
@@ -192,9 +177,9 @@ impl Store {
             (resource, text(&object, "/metadata/namespace").to_owned(), text(&object, "/metadata/name").to_owned());
         let object = Arc::new(object);
         if let Some(before) = self.objects.insert(key.clone(), Arc::clone(&object)) {
-            self.index(&key, &before, false);
+            self.pods.leave(&key, &before);
         }
-        self.index(&key, &object, true);
+        self.pods.enter(&key, &object);
         self.tell(Change { version: self.version, key, type_, object: Arc::clone(&object) });
         object
     }

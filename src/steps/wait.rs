@@ -113,13 +113,14 @@ fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (b
 /// Nodes that were taken away and are still believed.
 fn unnoticed(state: &RunState) -> Vec<String> {
     state
-        .open()
+        .faults
         .iter()
+        .filter(|f| f.state.is_open())
         .filter_map(|f| match &f.revert {
-            Revert::NodePower { node, .. } => Some(node.name.clone()),
+            Revert::NodePower { node, .. } => Some(&node.name),
             _ => None,
         })
-        .filter(|name| state.nodes.get(name).is_some_and(|n| n.ready == "True"))
+        .filter(|name| state.nodes.get(*name).is_some_and(|n| n.ready == "True"))
         .map(|name| format!("node {name} is still believed Ready"))
         .collect()
 }

@@ -230,29 +230,23 @@ impl History {
         }
     }
 
-    /// Nodes went dark or came back: every workload is counted again.
+    /// Nodes went dark or came back: their pods are counted again.
     fn count(&mut self, t: u64) {
-        self.dark = self.away();
-        let pods: Vec<_> = self
-            .state
-            .pods
-            .values()
-            .filter(|p| !p.owner.is_empty())
-            .map(|p| {
-                let counts = p.ready && !p.terminating && !self.dark.contains(&p.node);
-                (p.uid.clone(), (p.namespace.clone(), p.owner.clone()), counts)
-            })
-            .collect();
-        self.counts.clear();
-        self.counted.clear();
-        for (uid, key, counts) in pods {
+        let away = self.away();
+        let turned: BTreeSet<&String> = self.dark.symmetric_difference(&away).collect();
+        let mut keys = BTreeSet::new();
+        for pod in self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&p.node)) {
+            let key = (pod.namespace.clone(), pod.owner.clone());
+            let counts = pod.ready && !pod.terminating && !away.contains(&pod.node);
             let count = self.counts.entry(key.clone()).or_default();
+            *count -= i64::from(self.counted.remove(&pod.uid).is_some());
             if counts {
                 *count += 1;
-                self.counted.insert(uid, key);
+                self.counted.insert(pod.uid.clone(), key.clone());
             }
+            keys.insert(key);
         }
-        let keys: Vec<_> = self.ready.keys().chain(self.counts.keys()).cloned().collect();
+        self.dark = away;
         for key in keys {
             let count = self.counts.get(&key).copied().unwrap_or(0);
             self.ready.entry(key).or_default().push(t, count);

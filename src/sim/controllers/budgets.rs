@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     super::{
-        fields::{self, number, text},
+        fields::{self, number},
         state::State,
     },
     Changes,
@@ -46,18 +46,22 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
     let now = state.wall();
     let mut matching = 0;
     let mut healthy = 0;
-    let mut owners = BTreeSet::new();
-    for pod in state.store.within("pods", namespace).filter(|p| fields::selects(selector, p)) {
-        if matches!(text(pod, "/status/phase"), "Succeeded" | "Failed") {
+    let mut owners: Vec<&(String, String)> = vec![];
+    let disrupted = budget.pointer("/status/disruptedPods");
+    let pods = state.store.pods_selected(namespace, selector);
+    for pod in &pods {
+        if pod.finished {
             continue;
         }
         matching += 1;
         // A pod whose eviction was granted is as good as gone, until it is or two minutes are over.
-        let granted = text(budget, &format!("/status/disruptedPods/{}", fields::name(pod)));
-        let granted = granted.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at).as_secs() < DISRUPTED_SECONDS);
-        let ready = fields::condition(pod, "Ready") == "True" && !fields::is_terminating(pod);
-        healthy += i64::from(ready && !granted);
-        owners.extend(fields::controller(pod).map(|(kind, name, _)| (kind.to_owned(), name.to_owned())));
+        let granted = disrupted.and_then(|d| d.get(fields::name(pod))).and_then(Value::as_str).is_some_and(|at| {
+            at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at).as_secs() < DISRUPTED_SECONDS)
+        });
+        healthy += i64::from(pod.ready && !pod.terminating && !granted);
+        if let Some(owner) = pod.owner.as_deref().filter(|o| !owners.contains(o)) {
+            owners.push(owner);
+        }
     }
     let (min, max) = (budget.pointer("/spec/minAvailable"), budget.pointer("/spec/maxUnavailable"));
     // A plain number of pods that must be there needs no controller to be asked.

@@ -32,11 +32,11 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
 fn slice(state: &mut State, namespace: &str, service: &Value, selector: &Selector) {
     let endpoints: Vec<Value> = state
         .store
-        .within("pods", namespace)
-        .filter(|p| fields::selects(selector, p) && p.pointer("/status/podIP").is_some())
+        .pods_selected(namespace, selector)
+        .iter()
+        .filter(|p| p.pointer("/status/podIP").is_some())
         .map(|p| {
-            let serving = fields::condition(p, "Ready") == "True";
-            let terminating = fields::is_terminating(p);
+            let (serving, terminating) = (p.ready, p.terminating);
             json!({"addresses": [p["status"]["podIP"]], "nodeName": p["spec"]["nodeName"],
                 "conditions": {"ready": serving && !terminating, "serving": serving, "terminating": terminating},
                 "targetRef": {"kind": "Pod", "namespace": namespace, "name": fields::name(p), "uid": fields::uid(p)}})

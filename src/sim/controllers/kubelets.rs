@@ -1,7 +1,7 @@
 //! Kubelets: containers that start, answer their probes, and end. A kubelet on a
 //! machine without power does nothing, and nobody does it for it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -33,11 +33,12 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
     for (key, node) in of(changes, "nodes") {
         if fields::condition(node, "Ready") == "True" {
-            touched.extend(state.store.pods_on(&key.2));
+            touched.extend(state.store.pods_on(&key.2).into_iter().map(|p| p.object));
         }
     }
-    for (key, _) in of(changes, "persistentvolumeclaims") {
-        let waiting = state.store.within("pods", &key.1).filter(|p| text(p, "/status/phase") == "Pending");
+    let claimed: BTreeSet<&String> = of(changes, "persistentvolumeclaims").map(|(key, _)| &key.1).collect();
+    for namespace in claimed {
+        let waiting = state.store.within("pods", namespace).filter(|p| text(p, "/status/phase") == "Pending");
         touched.extend(waiting.cloned());
     }
     for pod in touched {

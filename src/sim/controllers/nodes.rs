@@ -119,6 +119,10 @@ fn taint(node: &mut Value, effect: &str, stamp: &str) {
 }
 
 fn untaint(state: &mut State, name: &str, effect: &str) {
+    let has = |t: &Value| t["key"] == UNREACHABLE && t["effect"] == effect;
+    if !state.store.get("nodes", "", name).is_some_and(|n| fields::list(n, "/spec/taints").iter().any(has)) {
+        return;
+    }
     state.store.edit("nodes", "", name, |node| {
         let taints: Vec<Value> = fields::list(node, "/spec/taints")
             .iter()

@@ -1,7 +1,7 @@
 //! The scheduler: which node a pod may run on, and which of these it prefers.
 //! Filters as the real one's; of its scores only spreading and room.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     super::{
         fields::{self, list, text},
-        state::State,
+        state::{Rooms, State},
     },
     Changes,
 };
@@ -23,36 +23,51 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     if !changes.keys().any(|k| matches!(k.0, "pods" | "nodes" | "persistentvolumeclaims" | "persistentvolumes")) {
         return;
     }
-    let mut waiting: Vec<Arc<Value>> =
-        state.store.pods_on("").into_iter().filter(|p| !fields::is_terminating(p)).collect();
+    measure(state, changes);
+    let mut waiting = state.store.pods_on("");
+    waiting.retain(|p| !p.terminating);
     if waiting.is_empty() {
         return;
     }
     waiting.sort_by_key(|p| {
         (std::cmp::Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion"))
     });
-    let mut rooms = rooms(state);
+    let mut rooms = std::mem::take(&mut state.rooms);
     for pod in waiting {
         bind(state, &pod, &mut rooms);
     }
+    state.rooms = rooms;
 }
 
-fn rooms(state: &State) -> Vec<NodeRoom> {
-    let nodes = state.store.all("nodes").filter_map(|n| Node::deserialize(&**n).ok());
-    nodes
-        .map(|node| {
-            let mut room = room_of(&node, &[]);
-            for pod in state.store.pods_on(&node.metadata.name) {
-                if !matches!(text(&pod, "/status/phase"), "Succeeded" | "Failed") {
-                    let (cpu, memory) = asks(&pod);
-                    room.cpu = room.cpu.saturating_sub(cpu);
-                    room.memory = room.memory.saturating_sub(memory);
-                    room.pods = room.pods.saturating_sub(1);
-                }
-            }
-            room
+/// Counts again what is free on the nodes that something happened on.
+fn measure(state: &mut State, changes: &Changes) {
+    let touched: BTreeSet<&str> = changes
+        .iter()
+        .filter_map(|(key, object)| match key.0 {
+            "nodes" => Some(key.2.as_str()),
+            "pods" => Some(text(object, "/spec/nodeName")).filter(|node| !node.is_empty()),
+            _ => None,
         })
-        .collect()
+        .collect();
+    for name in touched {
+        match state.store.get("nodes", "", name).and_then(|n| Node::deserialize(&**n).ok()) {
+            Some(node) => state.rooms.insert(name.to_owned(), room(state, &node)),
+            None => state.rooms.remove(name),
+        };
+    }
+}
+
+fn room(state: &State, node: &Node) -> NodeRoom {
+    let mut room = room_of(node, &[]);
+    for pod in state.store.pods_on(&node.metadata.name) {
+        if !pod.finished {
+            let (cpu, memory) = asks(&pod);
+            room.cpu = room.cpu.saturating_sub(cpu);
+            room.memory = room.memory.saturating_sub(memory);
+            room.pods = room.pods.saturating_sub(1);
+        }
+    }
+    room
 }
 
 /// What the containers of a pod request, read without taking the pod apart.
@@ -63,44 +78,42 @@ fn asks(pod: &Value) -> (u64, u64) {
     (sum("/resources/requests/cpu", cpu_millis), sum("/resources/requests/memory", memory_bytes))
 }
 
-fn bind(state: &mut State, pod: &Value, rooms: &mut [NodeRoom]) {
+fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
     let Ok(spec) = serde_json::from_value::<PodSpec>(pod["spec"].clone()) else { return };
     let demand = Demand::of(fields::name(pod), &spec);
-    let peers = peers(state, pod, rooms);
-    let mut in_zone: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut on_node: BTreeMap<&str, usize> = BTreeMap::new();
-    for node in &peers {
-        *in_zone.entry(node.zone()).or_default() += 1;
-        *on_node.entry(&node.metadata.name).or_default() += 1;
-    }
+    let peers = Peers::of(state, pod, rooms);
+    let zones = peers.by("topology.kubernetes.io/zone");
+    let apart = kept_apart(&spec, &peers);
+    let spreads = spreads(&spec, rooms, &peers);
+    let places = volume_places(state, pod);
     let fits = |room: &NodeRoom| {
         room.pods > 0
             && room.cpu >= demand.cpu
             && room.memory >= demand.memory
             && may_run(&spec, &room.node)
-            && volumes_allow(state, pod, &room.node)
-            && !kept_apart(&spec, &peers, &room.node)
-            && !skewed(&spec, rooms, &peers, &room.node)
+            && places.as_ref().is_some_and(|all| {
+                all.iter().all(|terms: &Vec<Selector>| terms.iter().any(|t| t.matches(&room.node.metadata.labels)))
+            })
+            && !apart.iter().any(|(key, taken)| label(&room.node, key).is_some_and(|own| taken.contains_key(own)))
+            && spreads.iter().all(|spread| spread.allows(&room.node))
     };
     let best = rooms
-        .iter()
-        .enumerate()
-        .filter(|(_, room)| fits(room))
-        .min_by_key(|(_, room)| {
+        .values()
+        .filter(|room| fits(room))
+        .min_by_key(|room| {
             let name = room.node.metadata.name.as_str();
-            let count = |map: &BTreeMap<&str, usize>, key: &str| map.get(key).copied().unwrap_or(0);
-            (count(&in_zone, room.node.zone()), count(&on_node, name), std::cmp::Reverse(room.cpu), name)
+            let in_zone = zones.get(room.node.zone()).copied().unwrap_or(0);
+            (in_zone, peers.on(name), std::cmp::Reverse(room.cpu), name)
         })
-        .map(|(at, _)| at);
+        .map(|room| room.node.metadata.name.clone());
     let (namespace, name) = (fields::namespace(pod).to_owned(), fields::name(pod).to_owned());
     let now = state.wall();
-    let Some(at) = best else {
+    let Some(room) = best.and_then(|node| rooms.get_mut(&node)) else {
         state.store.edit("pods", &namespace, &name, |p| {
             fields::set_condition(p, "PodScheduled", "False", "Unschedulable", now);
         });
         return;
     };
-    let room = &mut rooms[at];
     room.cpu -= demand.cpu;
     room.memory -= demand.memory;
     room.pods -= 1;
@@ -111,68 +124,106 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut [NodeRoom]) {
     });
 }
 
-/// The nodes of pods of the same controller, one entry a pod.
-fn peers<'a>(state: &State, pod: &Value, rooms: &'a [NodeRoom]) -> Vec<&'a Node> {
-    let Some((_, _, owner)) = fields::controller(pod) else { return vec![] };
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for peer in state.store.pods_of(owner) {
-        if !fields::is_terminating(&peer) && !text(&peer, "/spec/nodeName").is_empty() {
-            *counts.entry(text(&peer, "/spec/nodeName").to_owned()).or_default() += 1;
+fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    node.metadata.labels.get(key).map(String::as_str)
+}
+
+/// Where the pods of the same controller are: how many on each node.
+struct Peers<'a>(BTreeMap<&'a str, (&'a Node, usize)>);
+
+impl<'a> Peers<'a> {
+    fn of(state: &State, pod: &Value, rooms: &'a Rooms) -> Self {
+        let Some((_, _, owner)) = fields::controller(pod) else { return Self(BTreeMap::new()) };
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for peer in state.store.pods_of(owner) {
+            let node = text(&peer, "/spec/nodeName");
+            if !peer.terminating && !node.is_empty() {
+                *counts.entry(node.to_owned()).or_default() += 1;
+            }
+        }
+        let on = counts.into_iter().filter_map(|(name, count)| {
+            let (name, room) = rooms.get_key_value(&name)?;
+            Some((name.as_str(), (&room.node, count)))
+        });
+        Self(on.collect())
+    }
+
+    fn on(&self, node: &str) -> usize {
+        self.0.get(node).map_or(0, |(_, count)| *count)
+    }
+
+    /// How many are in each domain of a topology.
+    fn by(&self, key: &str) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for (node, count) in self.0.values() {
+            if let Some(domain) = label(node, key) {
+                *counts.entry(domain.to_owned()).or_default() += count;
+            }
+        }
+        counts
+    }
+}
+
+/// A volume that lives in one place keeps its pod there: for each such volume the
+/// places, one of which it must be. None where a claim is not there yet.
+fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<Selector>>> {
+    let mut places = vec![];
+    for volume in list(pod, "/spec/volumes") {
+        let claim = text(volume, "/persistentVolumeClaim/claimName");
+        if claim.is_empty() {
+            continue;
+        }
+        let claim = state.store.get("persistentvolumeclaims", fields::namespace(pod), claim)?;
+        let Some(volume) = state.store.get("persistentvolumes", "", text(claim, "/spec/volumeName")) else { continue };
+        let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
+        if !terms.is_empty() {
+            let term = |term: &Value| {
+                serde_json::from_value(serde_json::json!({"matchExpressions": term["matchExpressions"]})).ok()
+            };
+            places.push(terms.iter().filter_map(term).collect());
         }
     }
-    rooms
+    Some(places)
+}
+
+/// Required anti-affinity to its own kind: by topology, the domains that are taken.
+fn kept_apart(spec: &PodSpec, peers: &Peers<'_>) -> Vec<(String, BTreeMap<String, usize>)> {
+    list(&spec.affinity, "/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution")
         .iter()
-        .flat_map(|room| {
-            let count = counts.get(&room.node.metadata.name).copied().unwrap_or(0);
-            std::iter::repeat_n(&room.node, count)
-        })
+        .map(|term| text(term, "/topologyKey"))
+        .map(|key| (key.to_owned(), peers.by(key)))
         .collect()
 }
 
-/// A volume that lives in one place keeps its pod there.
-fn volumes_allow(state: &State, pod: &Value, node: &Node) -> bool {
-    list(pod, "/spec/volumes").iter().all(|volume| {
-        let claim = text(volume, "/persistentVolumeClaim/claimName");
-        if claim.is_empty() {
-            return true;
-        }
-        let Some(claim) = state.store.get("persistentvolumeclaims", fields::namespace(pod), claim) else {
-            return false;
-        };
-        let Some(volume) = state.store.get("persistentvolumes", "", text(claim, "/spec/volumeName")) else {
-            return true;
-        };
-        let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
-        terms.is_empty()
-            || terms.iter().any(|term| {
-                serde_json::from_value::<Selector>(serde_json::json!({"matchExpressions": term["matchExpressions"]}))
-                    .is_ok_and(|s| s.matches(&node.metadata.labels))
-            })
-    })
+/// A spread that must be kept, and how far each domain is.
+struct Spread {
+    key: String,
+    counts: BTreeMap<String, usize>,
+    least: usize,
+    skew: usize,
 }
 
-/// Required anti-affinity to its own kind.
-fn kept_apart(spec: &PodSpec, peers: &[&Node], node: &Node) -> bool {
-    list(&spec.affinity, "/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution").iter().any(|term| {
-        let key = text(term, "/topologyKey");
-        let here = node.metadata.labels.get(key);
-        here.is_some() && peers.iter().any(|peer| peer.metadata.labels.get(key) == here)
-    })
+impl Spread {
+    fn allows(&self, node: &Node) -> bool {
+        label(node, &self.key).is_some_and(|own| self.counts.get(own).copied().unwrap_or(0) < self.least + self.skew)
+    }
 }
 
-/// A spread that must be kept (DoNotSchedule). A dark zone still counts as one
-/// unless the constraint honours taints (correctness 24).
-fn skewed(spec: &PodSpec, rooms: &[NodeRoom], peers: &[&Node], node: &Node) -> bool {
-    spec.topology_spread_constraints.iter().filter(|c| c.when_unsatisfiable == "DoNotSchedule").any(|constraint| {
-        let key = constraint.topology_key.as_str();
-        let honours = constraint.node_taints_policy.as_deref() == Some("Honor");
-        let domains: std::collections::BTreeSet<&String> = rooms
-            .iter()
-            .filter(|r| !honours || r.node.spec.taints.iter().all(|t| t.effect == "PreferNoSchedule"))
-            .filter_map(|r| r.node.metadata.labels.get(key))
-            .collect();
-        let count = |domain: &String| peers.iter().filter(|peer| peer.metadata.labels.get(key) == Some(domain)).count();
-        let least = domains.iter().map(|d| count(d)).min().unwrap_or(0);
-        node.metadata.labels.get(key).is_none_or(|own| count(own) + 1 > least + constraint.max_skew as usize)
-    })
+/// Spreads of kind DoNotSchedule. A dark zone still counts as one unless the
+/// constraint honours taints (correctness 24).
+fn spreads(spec: &PodSpec, rooms: &Rooms, peers: &Peers<'_>) -> Vec<Spread> {
+    let constraints = spec.topology_spread_constraints.iter().filter(|c| c.when_unsatisfiable == "DoNotSchedule");
+    constraints
+        .map(|constraint| {
+            let key = constraint.topology_key.clone();
+            let honours = constraint.node_taints_policy.as_deref() == Some("Honor");
+            let counts = peers.by(&key);
+            let domains = rooms
+                .values()
+                .filter(|r| !honours || r.node.spec.taints.iter().all(|t| t.effect == "PreferNoSchedule"))
+                .filter_map(|r| label(&r.node, &key));
+            let least = domains.map(|d| counts.get(d).copied().unwrap_or(0)).min().unwrap_or(0);
+            Spread { key, counts, least, skew: constraint.max_skew as usize }
+        })
+        .collect()
 }

@@ -87,26 +87,25 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
         return;
     }
     let wanted = number(&set, "/spec/replicas");
-    let live: Vec<Arc<Value>> = state
-        .store
-        .pods_of(fields::uid(&set))
-        .into_iter()
-        .filter(|p| !fields::is_terminating(p) && !matches!(text(p, "/status/phase"), "Succeeded" | "Failed"))
-        .collect();
+    let mut live = state.store.pods_of(fields::uid(&set));
+    live.retain(|p| !p.terminating && !p.finished);
     let have = i64::try_from(live.len()).unwrap_or(i64::MAX);
     for _ in have..wanted {
         let suffix = state.suffix();
         create_pod(state, &set, &format!("{name}-{suffix}"), &set["spec"]["template"]);
     }
-    let mut surplus = live.clone();
-    // Those that are not Ready go first, then the youngest.
-    surplus.sort_by_key(|p| {
-        (fields::condition(p, "Ready") == "True", std::cmp::Reverse(text(p, "/metadata/creationTimestamp").to_owned()))
-    });
-    for pod in surplus.iter().take(usize::try_from(have - wanted).unwrap_or(0)) {
-        state.delete(resources::known("pods"), pod, None, false);
+    if have > wanted {
+        let mut surplus = live.clone();
+        // Those that are not Ready go first, then the youngest.
+        surplus.sort_by_cached_key(|p| {
+            let made = text(p, "/metadata/creationTimestamp").to_owned();
+            (p.ready, std::cmp::Reverse(made))
+        });
+        for pod in surplus.iter().take(usize::try_from(have - wanted).unwrap_or(0)) {
+            state.delete(resources::known("pods"), pod, None, false);
+        }
     }
-    let ready = live.iter().filter(|p| fields::condition(p, "Ready") == "True").count();
+    let ready = live.iter().filter(|p| p.ready).count();
     state.store.edit("replicasets", namespace, name, |s| {
         s["status"]["replicas"] = have.max(wanted).into();
         s["status"]["readyReplicas"] = ready.into();

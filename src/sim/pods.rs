@@ -1,0 +1,136 @@
+//! The pods of the simulated cluster by what is asked of them: who controls them,
+//! where they are, what labels they carry. Controllers count pods with every
+//! change; what they count by is read once, when a pod is written.
+
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    fields::{self, text},
+    store::Key,
+};
+use crate::kubernetes::Selector;
+
+/// A pod, and what is most often asked of one.
+#[derive(Clone)]
+pub(super) struct Pod {
+    pub object: Arc<Value>,
+    pub ready: bool,
+    pub terminating: bool,
+    /// Succeeded or Failed.
+    pub finished: bool,
+    /// Kind and name of what controls it.
+    pub owner: Option<Arc<(String, String)>>,
+}
+
+impl Pod {
+    pub(super) fn of(object: &Arc<Value>) -> Self {
+        Self {
+            ready: fields::condition(object, "Ready") == "True",
+            terminating: fields::is_terminating(object),
+            finished: matches!(text(object, "/status/phase"), "Succeeded" | "Failed"),
+            owner: fields::controller(object).map(|(kind, name, _)| Arc::new((kind.to_owned(), name.to_owned()))),
+            object: Arc::clone(object),
+        }
+    }
+}
+
+impl Deref for Pod {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.object
+    }
+}
+
+/// Namespace and name.
+type Id = (String, String);
+type Index = BTreeMap<String, BTreeMap<Id, Pod>>;
+
+/// The indices.
+#[derive(Default)]
+pub(super) struct Pods {
+    /// By the UID of what controls them.
+    owner: Index,
+    /// By node; the empty name: not scheduled.
+    node: Index,
+    /// By each label.
+    label: Index,
+}
+
+fn tag(label: &str, value: &str) -> String {
+    format!("{label}={value}")
+}
+
+fn drop_from(index: &mut Index, key: &str, id: &Id) {
+    if let Some(pods) = index.get_mut(key) {
+        pods.remove(id);
+        if pods.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+fn found(index: &Index, key: &str) -> Vec<Pod> {
+    index.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
+}
+
+impl Pods {
+    /// Something was written; what is no pod is none of ours.
+    pub(super) fn enter(&mut self, key: &Key, object: &Arc<Value>) {
+        if key.0 != "pods" {
+            return;
+        }
+        let (id, pod) = ((key.1.clone(), key.2.clone()), Pod::of(object));
+        let put = |index: &mut Index, key: String| {
+            index.entry(key).or_default().insert(id.clone(), pod.clone());
+        };
+        if let Some((_, _, uid)) = fields::controller(object) {
+            put(&mut self.owner, uid.to_owned());
+        }
+        put(&mut self.node, text(object, "/spec/nodeName").to_owned());
+        for (label, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
+            put(&mut self.label, tag(label, value.as_str().unwrap_or("")));
+        }
+    }
+
+    /// It was as this, and is so no more.
+    pub(super) fn leave(&mut self, key: &Key, object: &Value) {
+        if key.0 != "pods" {
+            return;
+        }
+        let id = (key.1.clone(), key.2.clone());
+        if let Some((_, _, uid)) = fields::controller(object) {
+            drop_from(&mut self.owner, uid, &id);
+        }
+        drop_from(&mut self.node, text(object, "/spec/nodeName"), &id);
+        for (label, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
+            drop_from(&mut self.label, &tag(label, value.as_str().unwrap_or("")), &id);
+        }
+    }
+
+    pub(super) fn of(&self, owner_uid: &str) -> Vec<Pod> {
+        found(&self.owner, owner_uid)
+    }
+
+    pub(super) fn on(&self, node: &str) -> Vec<Pod> {
+        found(&self.node, node)
+    }
+
+    pub(super) fn labelled(&self, label: &str, value: &str) -> Vec<Pod> {
+        found(&self.label, &tag(label, value))
+    }
+
+    /// Of a selector with labels: the rarest of them says where to look.
+    pub(super) fn selected(&self, namespace: &str, selector: &Selector) -> Vec<Pod> {
+        let tags = selector.match_labels.iter().map(|(label, value)| self.label.get(&tag(label, value)));
+        let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, BTreeMap::len)) else { return vec![] };
+        let label_says_it = selector.match_labels.len() == 1 && selector.match_expressions.is_empty();
+        rarest
+            .iter()
+            .filter(|((ns, _), pod)| ns == namespace && (label_says_it || fields::selects(selector, pod)))
+            .map(|(_, pod)| pod.clone())
+            .collect()
+    }
+}
