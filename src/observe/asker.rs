@@ -26,7 +26,8 @@ pub(super) struct Asker {
 }
 
 enum How {
-    Http(Box<reqwest::Client>, String, u16, String),
+    /// Without a client on a stage: its roots of trust take longer to load than a drill takes to rehearse.
+    Http(Option<Box<reqwest::Client>>, String, u16, String),
     Tcp(String),
     Exec(Program),
 }
@@ -35,14 +36,8 @@ impl Asker {
     pub(super) fn new(spec: &ProbeSpec, stage: Option<Stage>) -> Self {
         let how = match &spec.kind {
             ProbeKind::Http { url, status, body } => {
-                // No connection is kept: keep-alive would hide a removed endpoint.
-                let client = reqwest::Client::builder()
-                    .pool_max_idle_per_host(0)
-                    .timeout(spec.timeout.0)
-                    .redirect(reqwest::redirect::Policy::none())
-                    .build()
-                    .expect("nothing in these settings can fail once a crypto provider is installed");
-                How::Http(Box::new(client), url.clone(), *status, body.clone())
+                let client = stage.is_none().then(|| Box::new(client(spec.timeout.0)));
+                How::Http(client, url.clone(), *status, body.clone())
             }
             ProbeKind::Tcp { address } => How::Tcp(address.clone()),
             ProbeKind::Exec { argv } => How::Exec(Program::new(argv.clone())),
@@ -68,21 +63,32 @@ impl Asker {
     }
 }
 
+/// No connection is kept: keep-alive would hide a removed endpoint.
+fn client(timeout: Duration) -> reqwest::Client {
+    reqwest::Client::builder()
+        .pool_max_idle_per_host(0)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("nothing in these settings can fail once a crypto provider is installed")
+}
+
 impl How {
     async fn ask(&self, stage: Option<&Stage>, timeout: Duration) -> Result<(), Miss> {
         match self {
             Self::Http(client, url, status, body) => {
-                let (got, text) = match stage {
-                    None => {
+                let (got, text) = match (client, stage) {
+                    (Some(client), _) => {
                         let answer = client.get(url).send().await.map_err(|e| http(&e))?;
                         let got = answer.status().as_u16();
                         (got, answer.text().await.map_err(|e| http(&e))?)
                     }
-                    Some(stage) => {
+                    (None, Some(stage)) => {
                         let request = WebRequest { method: "GET".into(), url: url.clone(), body: vec![] };
                         let answer = stage.web(request).await.map_err(Miss::Service)?;
                         (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
                     }
+                    (None, None) => return Err(Miss::Vantage("there is nothing to ask with".into())),
                 };
                 if got != *status {
                     Err(Miss::Service(format!("status {got}")))
