@@ -120,15 +120,16 @@ pub async fn recover(
     left.put_back(world, dir, actor, lock, overrides.unwind_within, show).await
 }
 
-/// The same in a world that is open already; its clock is set to the run's.
-pub async fn recover_in(mut world: World, dir: &RunDir, actor: Actor) -> Result<Exit, RecoverError> {
+/// The same in a world that is open already; its clock is set to the run's. The
+/// runner is dead, or frozen with the lock in its hand.
+pub async fn recover_in(mut world: World, dir: &RunDir, actor: Actor, frozen: bool) -> Result<Exit, RecoverError> {
     let left = match LeftOpen::read(dir)? {
         Ok(left) => left,
         Err(exit) => return Ok(exit),
     };
-    let lock = Lock::take(&dir.file("lock"))?;
+    let lock = if frozen { None } else { Some(Lock::take(&dir.file("lock"))?) };
     world.clock = world.clock.since(left.began);
-    left.put_back(world, dir, actor, Some(lock), None, |_, _| {}).await
+    left.put_back(world, dir, actor, lock, None, |_, _| {}).await
 }
 
 /// What the journal of an unfinished run says.

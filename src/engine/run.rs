@@ -109,6 +109,13 @@ pub struct Begun {
     wakes: Wakes,
 }
 
+impl Begun {
+    /// As if its process had caught a signal.
+    pub fn signal(&self, name: &str) {
+        self.wakes.caught(&self.recorder, name);
+    }
+}
+
 /// Makes the run directory and writes the header. `show` is called with the
 /// recorder before its first line, so that a display misses nothing.
 pub fn begin(

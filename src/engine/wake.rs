@@ -90,6 +90,13 @@ impl Wakes {
         self.stop.borrow().clone()
     }
 
+    /// A signal came.
+    pub fn caught(&self, recorder: &Recorder, name: &str) {
+        self.signals.send_modify(|n| *n += 1);
+        recorder.observe(Kind::SignalCaught { signal: name.to_owned(), count: self.signals() });
+        self.wake(Wake::Signal, name);
+    }
+
     /// Listens for SIGINT, SIGTERM and SIGHUP.
     pub fn listen(&self, tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>) -> std::io::Result<()> {
         for (kind, name) in [
@@ -101,10 +108,7 @@ impl Wakes {
             let (wakes, recorder) = (self.clone(), Arc::clone(recorder));
             tasks.spawn(async move {
                 while stream.recv().await.is_some() {
-                    wakes.signals.send_modify(|n| *n += 1);
-                    let count = wakes.signals();
-                    recorder.observe(Kind::SignalCaught { signal: name.to_owned(), count });
-                    wakes.wake(Wake::Signal, name);
+                    wakes.caught(&recorder, name);
                 }
             });
         }

@@ -26,6 +26,7 @@ mod service;
 mod stage;
 mod state;
 mod store;
+mod trouble;
 mod vault;
 mod velero;
 mod web;
@@ -37,7 +38,8 @@ use serde_json::{Value, json};
 
 pub use alter::Change;
 pub use describe::{Description, WorkloadSpec};
-pub use service::{Plug, Trouble};
+pub use service::Plug;
+pub use trouble::{Fate, Trouble};
 
 use self::{
     dice::Dice,
@@ -134,7 +136,13 @@ impl Simulation {
 
     /// Begins to make trouble on the wire, or stops.
     pub fn make_trouble(&self, trouble: Trouble) {
-        self.shared.make_trouble(trouble);
+        self.shared.trouble.make(trouble);
+    }
+
+    /// Hears of each request to the API server as it comes in, and of each act of
+    /// power (`POST /power/kill/NODE`).
+    pub fn overhear(&self, ear: impl Fn(&http::Method, &http::Uri) + Send + Sync + 'static) {
+        self.shared.trouble.overhear(ear);
     }
 
     /// Nodes, and everything in namespaces: what a test compares before and after.

@@ -26,37 +26,11 @@ use super::{
     api::{self, Answer, Call},
     dice::Dice,
     state::State,
+    trouble::{Fate, Troubles},
 };
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Sent = UnsyncBoxBody<Bytes, std::convert::Infallible>;
-
-/// What may happen to a request, each once in so many.
-#[derive(Clone, Debug, Default)]
-pub struct Trouble {
-    /// One request in so many gets some trouble; 0 is none.
-    pub once_in: u64,
-}
-
-/// What happens to one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Well,
-    /// A 503 before any effect.
-    Unavailable,
-    /// A 500 before any effect.
-    Failed,
-    /// Throttled.
-    Throttled,
-    /// The effect happens, the answer is lost.
-    LostAnswer,
-    /// It takes long.
-    Slow,
-    /// It hangs.
-    Hangs,
-    /// Every watch is cut.
-    WatchesCut,
-}
 
 /// Power of the machine that the runner is on. Without it nothing leaves that
 /// machine any more, and nothing comes back to it.
@@ -68,6 +42,11 @@ impl Plug {
     pub fn pull(&self) {
         self.0.0.store(true, Ordering::SeqCst);
         self.0.1.notify_one();
+    }
+
+    /// Gives it back: what was asked meanwhile is never answered, what is asked now is.
+    pub fn push(&self) {
+        self.0.0.store(false, Ordering::SeqCst);
     }
 
     /// Whether it was pulled.
@@ -89,7 +68,7 @@ pub(super) struct Shared {
     began: Instant,
     pub changed: Notify,
     latency: Mutex<Dice>,
-    trouble: Mutex<(Trouble, Dice)>,
+    pub trouble: Troubles,
 }
 
 impl Shared {
@@ -99,7 +78,7 @@ impl Shared {
             began: Instant::now(),
             changed: Notify::new(),
             latency: Mutex::new(Dice::new(seed, "latency")),
-            trouble: Mutex::new((Trouble::default(), Dice::new(seed, "trouble"))),
+            trouble: Troubles::new(seed),
         }
     }
 
@@ -114,28 +93,6 @@ impl Shared {
         self.began + Duration::from_micros(us)
     }
 
-    /// Begins to make trouble, or stops.
-    pub(super) fn make_trouble(&self, trouble: Trouble) {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).0 = trouble;
-    }
-
-    fn fate(&self) -> Fate {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let once_in = trouble.0.once_in;
-        if !trouble.1.once_in(once_in) {
-            return Fate::Well;
-        }
-        match trouble.1.below(7) {
-            0 => Fate::Unavailable,
-            1 => Fate::Failed,
-            2 => Fate::Throttled,
-            3 => Fate::LostAnswer,
-            4 => Fate::Slow,
-            5 => Fate::Hangs,
-            _ => Fate::WatchesCut,
-        }
-    }
-
     fn latency(&self) -> Duration {
         let mut dice = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
         Duration::from_millis(1 + dice.below(6))
@@ -148,7 +105,7 @@ pub(super) fn client(shared: &Arc<Shared>, plug: &Plug) -> kube::Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         let pulled = plug.is_pulled();
         // Latency and fate are drawn on entry, so that their order is the callers'.
-        let (latency, fate) = (shared.latency(), shared.fate());
+        let (latency, fate) = (shared.latency(), shared.trouble.fate(request.method(), request.uri()));
         let task = (!pulled).then(|| tokio::spawn(serve(Arc::clone(&shared), request, latency, fate)));
         async move {
             match task {
@@ -197,6 +154,10 @@ async fn serve(
         }
         let call =
             Call { method: &parts.method, path: parts.uri.path(), query, content_type: &content_type, body: &bytes };
+        if fate == Fate::Twice {
+            // The wire delivers it, loses the answer, and delivers it again.
+            api::handle(&mut state, &call);
+        }
         api::handle(&mut state, &call)
     };
     if parts.method != Method::GET {

@@ -82,6 +82,9 @@ impl Simulated for Theatre {
         if self.1.is_pulled() {
             return Box::pin(std::future::pending());
         }
+        if let Ok(uri) = format!("/power/{act}/{node}").parse() {
+            self.0.trouble.tell(&http::Method::POST, &uri);
+        }
         // Begun acts go on, whatever becomes of who asked for them.
         let task = tokio::spawn(async move {
             tokio::time::sleep(ACT).await;

@@ -16,3 +16,4 @@ mod rehearsal;
 mod reports;
 mod scenarios;
 mod sweep;
+mod wire;

@@ -4,13 +4,13 @@
 use std::{path::Path, time::Duration};
 
 use drillmaster::{
-    engine::{self, Options, Place, begin, prepare_in, recover_in},
+    engine::{self, Begun, Options, Place, begin, prepare_in, recover_in},
     event::{Actor, Event},
-    journal::{RunDir, read},
+    journal::{RunDir, RunState, read},
     kubernetes::compare,
     model::Exit,
     scenario::{Loaded, Sources, load},
-    sim::{Description, Plug, Simulation, Trouble},
+    sim::{Description, Fate, Plug, Simulation, Trouble},
     world::ApiCall,
 };
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl Stage {
         Self { simulation, dir, before }
     }
 
-    fn run_dir(&self) -> RunDir {
+    pub fn run_dir(&self) -> RunDir {
         RunDir(self.dir.path().join("run"))
     }
 
@@ -85,12 +85,71 @@ impl Stage {
         self.ended(exit)
     }
 
-    async fn run(&self, loaded: &Loaded, plug: &Plug, tap: impl Fn(&Event) + Send + Sync + 'static) -> Option<Exit> {
+    /// Runs a drill while something else happens to it.
+    pub async fn drill_beside(
+        &self,
+        loaded: &Loaded,
+        tap: impl Fn(&Event) + Send + Sync + 'static,
+        beside: impl AsyncFnOnce(&Begun),
+    ) -> Ended {
+        let Some((begun, options)) = self.begin(loaded, &Plug::default(), tap).await else {
+            return self.ended(Some(Exit::Refused));
+        };
+        let (exit, ()) = tokio::join!(engine::run(&begun, loaded, &options), beside(&begun));
+        drop(begun);
+        self.ended(Some(exit))
+    }
+
+    /// Runs a drill whose process is frozen right after a line; the reaper takes
+    /// over beside it, and then it wakes up.
+    pub async fn drill_frozen(&self, loaded: &Loaded, after: u64) -> (Option<Exit>, Ended) {
+        let plug = Plug::default();
+        let own = plug.clone();
+        let tap = move |event: &Event| {
+            if event.seq == after && event.epoch == 1 {
+                own.pull();
+            }
+        };
+        let Some((begun, options)) = self.begin(loaded, &plug, tap).await else {
+            return (None, self.ended(Some(Exit::Refused)));
+        };
+        let over = tokio::sync::Notify::new();
+        let runner = async {
+            let exit = engine::run(&begun, loaded, &options).await;
+            over.notify_one();
+            exit
+        };
+        let reaper = async {
+            tokio::select! {
+                biased;
+                () = plug.pulled() => {}
+                () = over.notified() => return None,
+            }
+            let taken = recover_in(self.simulation.world(), &self.run_dir(), Actor::Reaper, true).await;
+            plug.push();
+            Some(taken.unwrap_or_else(|e| panic!("the reaper cannot take over: {e}")))
+        };
+        let both = async { tokio::join!(runner, reaper) };
+        let (exit, taken) = tokio::time::timeout(Duration::from_secs(7200), both).await.expect("it never ends");
+        drop(begun);
+        (taken, self.ended(Some(exit)))
+    }
+
+    async fn begin(
+        &self,
+        loaded: &Loaded,
+        plug: &Plug,
+        tap: impl Fn(&Event) + Send + Sync + 'static,
+    ) -> Option<(Begun, Options)> {
         let world = self.simulation.world_on(plug);
-        let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await;
-        let Ok(prepared) = prepared else { return Some(Exit::Refused) };
+        let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await.ok()?;
         let options = Options::rehearsal(self.dir.path(), &[]);
         let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| recorder.tap(tap)).unwrap();
+        Some((begun, options))
+    }
+
+    async fn run(&self, loaded: &Loaded, plug: &Plug, tap: impl Fn(&Event) + Send + Sync + 'static) -> Option<Exit> {
+        let Some((begun, options)) = self.begin(loaded, plug, tap).await else { return Some(Exit::Refused) };
         let exit = tokio::select! {
             biased;
             () = plug.pulled() => None,
@@ -124,12 +183,15 @@ impl Stage {
     fn ended(&self, exit: Option<Exit>) -> Ended {
         let path = self.run_dir().journal();
         let events = read(&path).map(|j| j.events).unwrap_or_default();
+        // Laws of every run: its journal folds (I3), and exit 0 leaves nothing open (I5).
+        let state = RunState::of(&events).unwrap_or_else(|e| panic!("a journal of ours does not fold: {e}"));
+        assert!(exit != Some(Exit::Passed) || state.open().is_empty(), "exit 0 with something open");
         Ended { exit, events, journal: std::fs::read(path).unwrap_or_default() }
     }
 
     /// Picks the run up, as `recover` does.
     pub async fn recover(&self) -> Exit {
-        recover_in(self.simulation.world(), &self.run_dir(), Actor::Recover)
+        recover_in(self.simulation.world(), &self.run_dir(), Actor::Recover, false)
             .await
             .unwrap_or_else(|e| panic!("it cannot be recovered: {e}"))
     }
@@ -142,7 +204,7 @@ impl Stage {
 
     /// Picks up the run of another directory.
     pub async fn recover_from(&self, dir: &RunDir) -> Exit {
-        recover_in(self.simulation.world(), dir, Actor::Recover).await.unwrap_or_else(|e| panic!("{e}"))
+        recover_in(self.simulation.world(), dir, Actor::Recover, false).await.unwrap_or_else(|e| panic!("{e}"))
     }
 
     /// Somebody edits an undo in the record so that it is none any more.
@@ -159,7 +221,7 @@ impl Stage {
 
     /// Tries to pick the run up on another cluster.
     pub async fn recover_elsewhere(&self, other: &Simulation) -> String {
-        let tried = recover_in(other.world(), &self.run_dir(), Actor::Recover).await;
+        let tried = recover_in(other.world(), &self.run_dir(), Actor::Recover, false).await;
         tried.map_or_else(|e| e.to_string(), |exit| format!("{exit:?}"))
     }
 
@@ -169,8 +231,13 @@ impl Stage {
         tried.map_or_else(|e| e.to_string(), |exit| format!("{exit:?}"))
     }
 
+    /// One request, counted from now on, gets what it gets.
+    pub fn trouble_at(&self, number: u64, fate: Fate) {
+        self.simulation.make_trouble(Trouble { once_in: 0, picked: Some((number, fate)) });
+    }
+
     pub fn trouble(&self, once_in: u64) {
-        self.simulation.make_trouble(Trouble { once_in });
+        self.simulation.make_trouble(Trouble { once_in, picked: None });
     }
 
     /// Waits until the cluster is as it was before; says what is not.

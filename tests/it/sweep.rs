@@ -30,7 +30,7 @@ const TABLE: [(&str, &str, Exit); 9] = [
 ];
 
 /// The scenarios that pass, for the sweeps.
-fn shipped() -> Vec<&'static str> {
+pub fn shipped() -> Vec<&'static str> {
     TABLE.iter().filter(|(_, _, exit)| *exit == Exit::Passed).map(|(_, name, _)| *name).collect()
 }
 
@@ -74,7 +74,7 @@ fn the_same_seed_gives_the_same_journal() {
 }
 
 /// Lines after which something was done or is to be undone.
-fn is_load_bearing(event: &Event) -> bool {
+pub fn is_load_bearing(event: &Event) -> bool {
     event.event.is_durable() || matches!(event.event, Kind::RevertStarted { .. })
 }
 

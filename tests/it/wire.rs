@@ -1,0 +1,213 @@
+//! Sweeps over single requests, signals and a runner that sleeps: what one of them
+//! does to a drill, at every place where it can.
+
+use std::sync::{Arc, Mutex};
+
+use drillmaster::{
+    event::{Event, Kind},
+    journal::{RunState, read},
+    model::{Exit, Revert},
+    sim::Fate,
+};
+use http::Method;
+use tokio::sync::Notify;
+
+use super::{
+    rehearsal::{Stage, cluster, on_paused_time, scenario},
+    sweep::{is_load_bearing, shipped},
+};
+
+const FATES: [Fate; 4] = [Fate::Unavailable, Fate::LostAnswer, Fate::Twice, Fate::Hangs];
+
+/// Each request that changes something fails before its effect, loses its answer,
+/// happens twice, or hangs; reads and renewals of the Lease are sampled. They take
+/// turns at these fates; with `DRILL_SWEEP=all` each has all of them (some minutes).
+#[test]
+fn each_request_fails_is_lost_doubled_or_hangs() {
+    let shop = cluster("small-shop");
+    let all = std::env::var("DRILL_SWEEP").is_ok_and(|v| v == "all");
+    let (mut runs, mut requests) = (0_u32, 0_usize);
+    for name in shipped() {
+        let loaded = scenario(name, &shop);
+        for number in worth_trying(name) {
+            requests += 1;
+            let fates = if all { &FATES[..] } else { &FATES[requests % 4..][..1] };
+            for &fate in fates {
+                runs += 1;
+                on_paused_time(async {
+                    let stage = Stage::set(&shop, 1).await;
+                    stage.trouble_at(number, fate);
+                    let ended = stage.drill(&loaded, None).await;
+                    let at = format!("{name}, request {number}: {fate:?}");
+                    let exit = ended.exit.unwrap_or(Exit::Internal);
+                    assert!(exit != Exit::Internal, "{at}: {:?}", ended.events.last());
+                    if matches!(exit, Exit::Residue | Exit::Left) {
+                        stage.recover().await;
+                    }
+                    stage.as_before().await.unwrap_or_else(|why| panic!("{at}: ended with {exit:?}: {why}"));
+                });
+            }
+        }
+    }
+    println!("{runs} drills, trouble with {requests} requests");
+    assert!(requests > 250, "only {requests} requests: the sweep has gone soft");
+}
+
+/// Numbers of the requests of a drill that changes something, and a sample of the rest.
+fn worth_trying(name: &str) -> Vec<u64> {
+    let shop = cluster("small-shop");
+    let loaded = scenario(name, &shop);
+    let heard = Arc::new(Mutex::new(Vec::<(Method, String)>::new()));
+    let ear = Arc::clone(&heard);
+    on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        stage.simulation.overhear(move |method, uri| {
+            if !uri.path().starts_with("/power/") {
+                ear.lock().unwrap().push((method.clone(), uri.path().to_owned()));
+            }
+        });
+        stage.drill(&loaded, None).await;
+    });
+    let heard = heard.lock().unwrap();
+    let mut often = 0;
+    let mut worth = vec![];
+    for (number, (method, path)) in heard.iter().enumerate() {
+        let routine = *method == Method::GET || path.contains("/leases/") || path.ends_with("selfsubjectaccessreviews");
+        often += u32::from(routine);
+        if !routine || often % 29 == 0 {
+            worth.push(number as u64);
+        }
+    }
+    worth
+}
+
+/// One, two or three signals as each undo begins.
+#[test]
+fn signals_during_each_undo() {
+    let shop = cluster("small-shop");
+    let (mut runs, mut left) = (0, 0);
+    for name in shipped() {
+        let loaded = scenario(name, &shop);
+        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+        for event in whole.events.iter().filter(|e| matches!(e.event, Kind::RevertStarted { .. })) {
+            for signals in 1..=3 {
+                runs += 1;
+                on_paused_time(async {
+                    let stage = Stage::set(&shop, 1).await;
+                    let (begun, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+                    let seq = event.seq;
+                    let tell = Arc::clone(&told);
+                    let tap = move |event: &Event| {
+                        if event.seq == seq {
+                            tell.notify_one();
+                        }
+                    };
+                    let own = Arc::clone(&begun);
+                    let ended = stage
+                        .drill_beside(&loaded, tap, async move |run| {
+                            told.notified().await;
+                            (0..signals).for_each(|_| run.signal("SIGINT"));
+                            own.notify_one();
+                        })
+                        .await;
+                    let at = format!("{name}, {signals} signals at line {seq}");
+                    let exit = ended.exit.unwrap_or(Exit::Internal);
+                    if exit == Exit::Left {
+                        left += 1;
+                        stage.recover().await;
+                    } else {
+                        assert!(matches!(exit, Exit::Passed | Exit::Aborted), "{at}: {exit:?}");
+                    }
+                    stage.as_before().await.unwrap_or_else(|why| panic!("{at}: ended with {exit:?}: {why}"));
+                });
+            }
+        }
+    }
+    println!("{runs} drills, {left} of them left in a hurry and recovered");
+    assert!(left > 5, "only {left} of {runs} were left with something open: the sweep has gone soft");
+}
+
+/// The runner freezes after each line; the reaper fences it and takes over; then
+/// the runner wakes up, and must do nothing any more.
+#[test]
+fn the_reaper_beside_a_sleeping_runner() {
+    let shop = cluster("small-shop");
+    let (mut runs, mut taken_over) = (0, 0);
+    for name in shipped() {
+        let loaded = scenario(name, &shop);
+        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+        let armed = whole.events.iter().find(|e| matches!(e.event, Kind::Armed { .. })).unwrap().seq;
+        let over = whole.events.iter().find(|e| matches!(e.event, Kind::RunEnded { .. })).unwrap().seq;
+        for event in whole.events.iter().filter(|e| e.seq >= armed && e.seq < over && is_load_bearing(e)) {
+            runs += 1;
+            on_paused_time(async {
+                let stage = Stage::set(&shop, 1).await;
+                let (taken, ended) = stage.drill_frozen(&loaded, event.seq).await;
+                let at = format!("{name}, frozen after line {} ({})", event.seq, event.event.name());
+                let Some(taken) = taken else { return };
+                // What is written in one breath is over before anything can freeze it.
+                let Some(first) = ended.events.iter().position(|e| e.epoch == 2) else { return };
+                taken_over += 1;
+                assert!(matches!(taken, Exit::Aborted | Exit::Passed), "{at}: the reaper ended with {taken:?}");
+                assert!(ended.exit != Some(Exit::Passed), "{at}: the runner claims to have passed");
+                let late = ended.events.iter().rposition(|e| e.epoch == 1).unwrap();
+                assert!(late < first, "{at}: the runner wrote after it was fenced");
+                stage.as_before().await.unwrap_or_else(|why| panic!("{at}: {why}"));
+            });
+        }
+    }
+    println!("{runs} drills, {taken_over} taken over");
+    assert!(taken_over > 100, "only {taken_over} of {runs} were taken over: the sweep has gone soft");
+}
+
+/// Law I2: whatever takes something away has its undo on the disk already.
+#[test]
+fn the_intent_is_on_the_disk_before_the_act() {
+    let shop = cluster("small-shop");
+    let mut acts = 0;
+    for name in shipped() {
+        let loaded = scenario(name, &shop);
+        on_paused_time(async {
+            let stage = Stage::set(&shop, 1).await;
+            let wrong = Arc::new(Mutex::new(Vec::<String>::new()));
+            let count = Arc::new(Mutex::new(0));
+            let (told, counted, journal) = (Arc::clone(&wrong), Arc::clone(&count), stage.run_dir().journal());
+            stage.simulation.overhear(move |method, uri| {
+                let Some(target) = taken_away(method, uri.path()) else { return };
+                // A dry run takes nothing.
+                if uri.query().is_some_and(|q| q.contains("dryRun")) || uri.path().ends_with("/eviction") {
+                    return;
+                }
+                *counted.lock().unwrap() += 1;
+                let state = RunState::of(&read(&journal).map(|j| j.events).unwrap_or_default()).unwrap();
+                if !state.open().iter().any(|f| names(&f.revert, &target)) {
+                    told.lock().unwrap().push(format!("{method} {uri}"));
+                }
+            });
+            stage.drill(&loaded, None).await;
+            assert!(wrong.lock().unwrap().is_empty(), "{name}: without an intent: {wrong:?}");
+            acts += *count.lock().unwrap();
+        });
+    }
+    println!("{acts} acts");
+    assert!(acts >= 12, "only {acts} acts were heard");
+}
+
+/// What a request takes away, if it does.
+fn taken_away(method: &Method, path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (method, &parts[..]) {
+        (&Method::POST, ["power", "kill" | "stop" | "pause", node]) => Some((*node).to_owned()),
+        (&Method::PATCH, ["api", "v1", "nodes", node]) => Some((*node).to_owned()),
+        (&Method::DELETE, ["api", "v1", "namespaces", namespace]) => Some((*namespace).to_owned()),
+        // Readers of volumes are the drill's own.
+        (&Method::DELETE, ["api", "v1", "namespaces", _, "pods", pod]) if pod.starts_with("drill-read-") => None,
+        (&Method::DELETE, ["api", "v1", "namespaces", namespace, "pods", _]) => Some((*namespace).to_owned()),
+        (&Method::PATCH, ["apis", "apps", "v1", "namespaces", _, _, workload, "scale"]) => Some((*workload).to_owned()),
+        _ => None,
+    }
+}
+
+fn names(revert: &Revert, target: &str) -> bool {
+    serde_json::to_string(revert).is_ok_and(|text| text.contains(&format!("\"{target}\"")))
+}
