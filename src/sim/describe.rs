@@ -158,6 +158,21 @@ pub struct AlertmanagerSpec {
     pub receiver: String,
     /// Matchers of each silence in force.
     pub silences: Vec<BTreeMap<String, String>>,
+    /// Which alerts keep others quiet.
+    pub inhibit: Vec<Inhibition>,
+}
+
+/// While an alert that carries `source` fires, alerts that carry `target` and have
+/// the same values of the labels in `equal` are quiet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inhibition {
+    /// Labels of the alert that inhibits.
+    pub source: BTreeMap<String, String>,
+    /// Labels of those that it inhibits.
+    pub target: BTreeMap<String, String>,
+    /// Labels that must be the same in both; one that neither has is the same.
+    pub equal: Vec<String>,
 }
 
 impl Description {

@@ -37,7 +37,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use alter::Change;
-pub use describe::{Description, WorkloadSpec};
+pub use describe::{Description, Inhibition, RuleSpec, WorkloadSpec};
 pub use service::Plug;
 pub use trouble::{Fate, Trouble};
 
@@ -147,21 +147,31 @@ impl Simulation {
 
     /// Nodes, and everything in namespaces: what a test compares before and after.
     pub fn picture(&self) -> Vec<Value> {
-        let state = self.shared.state();
-        let wide = ["nodes", "namespaces"].into_iter().flat_map(|r| state.store.all(r).cloned().collect::<Vec<_>>());
-        let mut all: Vec<Value> = wide.map(|o| (*o).clone()).collect();
-        let names: Vec<String> =
-            state.store.all("namespaces").map(|n| fields::name(n).to_owned()).filter(|n| n != "drillmaster").collect();
-        for name in names {
-            all.extend(state.store.content_of(&name).into_iter().map(|(_, o)| (*o).clone()));
-        }
-        all
+        picture(&self.shared)
+    }
+
+    /// The same for whoever looks at some later instant.
+    pub fn eye(&self) -> impl Fn() -> Vec<Value> + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || picture(&shared)
     }
 
     /// A client of its API server, for tests of the API itself.
     pub fn client(&self) -> kube::Client {
         service::client(&self.shared, &Plug::default())
     }
+}
+
+fn picture(shared: &Shared) -> Vec<Value> {
+    let state = shared.state();
+    let wide = ["nodes", "namespaces"].into_iter().flat_map(|r| state.store.all(r).cloned().collect::<Vec<_>>());
+    let mut all: Vec<Value> = wide.map(|o| (*o).clone()).collect();
+    let names: Vec<String> =
+        state.store.all("namespaces").map(|n| fields::name(n).to_owned()).filter(|n| n != "drillmaster").collect();
+    for name in names {
+        all.extend(state.store.content_of(&name).into_iter().map(|(_, o)| (*o).clone()));
+    }
+    all
 }
 
 /// The controllers' loop: at every change and whenever something is due.
@@ -208,6 +218,7 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         every: crate::model::Dur::secs(5),
         receiver: if receiver.is_empty() { "oncall".into() } else { receiver.clone() },
         silences: description.alertmanager.silences.clone(),
+        inhibit: description.alertmanager.inhibit.clone(),
         ..Monitor::default()
     };
     let times = description.times;

@@ -1,5 +1,6 @@
 //! Prometheus and Alertmanager of the simulated cluster: rules with `for`,
-//! silences, a receiver. What this evaluator of PromQL does not know
+//! silences, inhibitions, a receiver. When a receiver is told (group_wait) is not
+//! asked of it: a drill judges by what Alertmanager shows. What this evaluator of PromQL does not know
 //! is refused by name when the cluster is made, never taken for silence.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
+    describe::Inhibition,
     fields,
     promql::{self, Labels},
     state::{State, Timer},
@@ -40,6 +42,7 @@ pub(super) struct Monitor {
     pub receiver: String,
     /// Matchers of each silence.
     pub silences: Vec<BTreeMap<String, String>>,
+    pub inhibit: Vec<Inhibition>,
     pub active: BTreeMap<(usize, String), Active>,
 }
 
@@ -117,26 +120,7 @@ pub(super) fn prometheus(state: &State, path: &str) -> Option<Value> {
 pub(super) fn alertmanager(state: &State, path: &str) -> Option<Value> {
     let monitor = &state.monitor;
     match path {
-        "/api/v2/alerts" => Some(
-            monitor
-                .active
-                .values()
-                .filter_map(|a| {
-                    let fired = a.fired_us?;
-                    let silenced: Vec<String> = monitor
-                        .silences
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, matchers)| carries(&a.labels, matchers))
-                        .map(|(i, _)| format!("silence-{i}"))
-                        .collect();
-                    let word = if silenced.is_empty() { "active" } else { "suppressed" };
-                    Some(json!({"labels": a.labels, "annotations": {}, "startsAt": time(state, fired),
-                        "receivers": [{"name": monitor.receiver}],
-                        "status": {"state": word, "silencedBy": silenced, "inhibitedBy": [], "mutedBy": []}}))
-                })
-                .collect(),
-        ),
+        "/api/v2/alerts" => Some(monitor.active.values().filter_map(|a| received(state, a)).collect()),
         "/api/v2/silences" => Some(
             monitor
                 .silences
@@ -157,12 +141,46 @@ pub(super) fn alertmanager(state: &State, path: &str) -> Option<Value> {
     }
 }
 
+/// An alert as Alertmanager shows it; none that only is pending in Prometheus.
+fn received(state: &State, alert: &Active) -> Option<Value> {
+    let monitor = &state.monitor;
+    let fired = alert.fired_us?;
+    let silences = monitor.silences.iter().enumerate().filter(|(_, matchers)| carries(&alert.labels, matchers));
+    let silenced: Vec<String> = silences.map(|(i, _)| format!("silence-{i}")).collect();
+    let inhibited: Vec<String> = monitor.inhibit.iter().filter_map(|rule| inhibitor(monitor, rule, alert)).collect();
+    let word = if silenced.is_empty() && inhibited.is_empty() { "active" } else { "suppressed" };
+    Some(json!({"labels": alert.labels, "annotations": {}, "startsAt": time(state, fired),
+        "receivers": [{"name": monitor.receiver}],
+        "status": {"state": word, "silencedBy": silenced, "inhibitedBy": inhibited, "mutedBy": []}}))
+}
+
+/// The firing alert that keeps another quiet by a rule. As in Alertmanager, one
+/// that is on both sides of a rule does not inhibit itself or its like.
+fn inhibitor(monitor: &Monitor, rule: &Inhibition, alert: &Active) -> Option<String> {
+    if !carries(&alert.labels, &rule.target) || carries(&alert.labels, &rule.source) {
+        return None;
+    }
+    let same = |other: &Active| rule.equal.iter().all(|l| other.labels.get(l) == alert.labels.get(l));
+    let source = monitor
+        .active
+        .iter()
+        .find(|(_, other)| other.fired_us.is_some() && carries(&other.labels, &rule.source) && same(other));
+    source.map(|((rule, _), other)| format!("{}-{rule}", other.labels.get("alertname").map_or("", String::as_str)))
+}
+
 fn carries(labels: &Labels, matchers: &BTreeMap<String, String>) -> bool {
     matchers.iter().all(|(k, v)| labels.get(k) == Some(v))
 }
 
 fn configuration(monitor: &Monitor) -> String {
-    format!("route:\n  receiver: {0}\nreceivers:\n  - name: {0}\n", monitor.receiver)
+    let rules: Vec<Value> = monitor
+        .inhibit
+        .iter()
+        .map(|r| json!({"source_match": r.source, "target_match": r.target, "equal": r.equal}))
+        .collect();
+    // JSON is YAML, in which the real one answers.
+    let receiver = &monitor.receiver;
+    json!({"route": {"receiver": receiver}, "receivers": [{"name": receiver}], "inhibit_rules": rules}).to_string()
 }
 
 impl State {

@@ -15,5 +15,6 @@ mod plans;
 mod rehearsal;
 mod reports;
 mod scenarios;
+mod simulated;
 mod sweep;
 mod wire;

@@ -1,14 +1,19 @@
 //! A drill on the simulated cluster, as a test drives it: to its end, or cut off
 //! at any line and picked up again.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use drillmaster::{
     engine::{self, Begun, Options, Place, begin, prepare_in, recover_in},
-    event::{Actor, Event},
+    event::{Actor, Event, Kind},
     journal::{RunDir, RunState, read},
     kubernetes::compare,
-    model::Exit,
+    model::{Exit, Revert},
     scenario::{Loaded, Sources, load},
     sim::{Description, Fate, Plug, Simulation, Trouble},
     world::ApiCall,
@@ -41,6 +46,7 @@ pub struct Stage {
     pub simulation: Simulation,
     pub dir: tempfile::TempDir,
     before: Vec<Value>,
+    lies: Arc<Mutex<Vec<String>>>,
 }
 
 /// Runs something on a runtime of its own whose clock is paused.
@@ -56,7 +62,7 @@ impl Stage {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let before = simulation.picture();
-        Self { simulation, dir, before }
+        Self { simulation, dir, before, lies: Arc::default() }
     }
 
     pub fn run_dir(&self) -> RunDir {
@@ -135,6 +141,25 @@ impl Stage {
         (taken, self.ended(Some(exit)))
     }
 
+    /// Law I6: what the journal says is put back is so in the cluster, in that very
+    /// instant. What is not is kept, and told when the drill is over.
+    fn soundness(&self) -> impl Fn(&Event) + Send + Sync + 'static {
+        let (eye, lies) = (self.simulation.eye(), Arc::clone(&self.lies));
+        let undos = Mutex::new(BTreeMap::new());
+        move |event| match &event.event {
+            Kind::FaultIntended { fault, revert, .. } => {
+                undos.lock().unwrap().insert(fault.clone(), revert.clone());
+            }
+            Kind::FaultReverted { fault, .. } => {
+                let undos = undos.lock().unwrap();
+                if let Some(revert) = undos.get(fault).filter(|revert| !is_undone(revert, &eye())) {
+                    lies.lock().unwrap().push(format!("{fault} is said to be undone, and is not: {revert:?}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
     async fn begin(
         &self,
         loaded: &Loaded,
@@ -144,6 +169,11 @@ impl Stage {
         let world = self.simulation.world_on(plug);
         let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await.ok()?;
         let options = Options::rehearsal(self.dir.path(), &[]);
+        let soundness = self.soundness();
+        let tap = move |event: &Event| {
+            soundness(event);
+            tap(event);
+        };
         let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| recorder.tap(tap)).unwrap();
         Some((begun, options))
     }
@@ -183,6 +213,7 @@ impl Stage {
     fn ended(&self, exit: Option<Exit>) -> Ended {
         let path = self.run_dir().journal();
         let events = read(&path).map(|j| j.events).unwrap_or_default();
+        assert!(self.lies.lock().unwrap().is_empty(), "{:?}", self.lies);
         // Laws of every run: its journal folds (I3), and exit 0 leaves nothing open (I5).
         let state = RunState::of(&events).unwrap_or_else(|e| panic!("a journal of ours does not fold: {e}"));
         assert!(exit != Some(Exit::Passed) || state.open().is_empty(), "exit 0 with something open");
@@ -252,6 +283,30 @@ impl Stage {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         Err(said)
+    }
+}
+
+/// Whether the cluster is as an undo should leave it.
+fn is_undone(revert: &Revert, now: &[Value]) -> bool {
+    let find = |kind: &str, name: &str| now.iter().find(|o| o["kind"] == kind && o["metadata"]["name"] == name);
+    match revert {
+        Revert::NodePower { node, .. } => find("Node", &node.name).is_some_and(|node| {
+            let conditions = node["status"]["conditions"].as_array().unwrap();
+            let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+            ready && !node["spec"]["taints"].to_string().contains("node.kubernetes.io/")
+        }),
+        Revert::Cordon { node, before } => {
+            find("Node", &node.name).is_some_and(|node| (node["spec"]["unschedulable"] == true) == *before)
+        }
+        Revert::Scale { object, before, .. } => {
+            let name = object.path.rsplit('/').next().unwrap();
+            now.iter().any(|o| o["metadata"]["name"] == name && o["spec"]["replicas"] == *before)
+        }
+        Revert::Restore { namespace, .. } => {
+            find("Namespace", namespace).is_some_and(|ns| ns["metadata"]["deletionTimestamp"].is_null())
+        }
+        Revert::OwnNamespace { namespace, .. } => find("Namespace", namespace).is_none(),
+        Revert::PodsReplaced { .. } | Revert::ExecUndo { .. } => true,
     }
 }
 

@@ -9,7 +9,7 @@ use drillmaster::{
     journal::{RunDir, RunState, read},
     model::Exit,
     report,
-    sim::Simulation,
+    sim::{Description, Inhibition, RuleSpec, Simulation},
 };
 
 use tokio::sync::Notify;
@@ -227,6 +227,25 @@ fn a_silence_in_the_description_is_seen() {
     let loaded = scenario("zone-outage", &shop);
     let exit = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await.exit });
     assert_eq!(exit, Some(Exit::Refused));
+}
+
+/// And so is one that another alert keeps quiet.
+#[test]
+fn an_inhibition_in_the_description_is_seen() {
+    let mut shop = cluster("small-shop");
+    let label = |name: &str| [("alertname".to_owned(), name.to_owned())].into();
+    let rule = Inhibition { source: label("Watchdog"), target: label("NodeNotReady"), equal: vec![] };
+    let exit = |shop: &Description| {
+        let loaded = scenario("zone-outage", shop);
+        on_paused_time(async { Stage::set(shop, 1).await.drill(&loaded, None).await.exit })
+    };
+    shop.alertmanager.inhibit = vec![rule.clone()];
+    assert_eq!(exit(&shop), Some(Exit::Refused), "it fires already: the pre-flight knows");
+    // One that fires only when the nodes are lost cannot be foreseen; it is judged.
+    let node_is_lost = shop.rules.iter().find(|r| r.alert == "NodeNotReady").unwrap().clone();
+    shop.rules.push(RuleSpec { alert: "ZoneLost".into(), ..node_is_lost });
+    shop.alertmanager.inhibit = vec![Inhibition { source: label("ZoneLost"), ..rule }];
+    assert_eq!(exit(&shop), Some(Exit::Failed), "it was received, and told nobody");
 }
 
 /// What a crash leaves of the last lines: whole ones count, half ones do not.

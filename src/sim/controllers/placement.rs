@@ -83,7 +83,7 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
     let demand = Demand::of(fields::name(pod), &spec);
     let peers = Peers::of(state, pod, rooms);
     let zones = peers.by("topology.kubernetes.io/zone");
-    let apart = kept_apart(&spec, &peers);
+    let company = company(state, pod, &spec, rooms);
     let spreads = spreads(&spec, rooms, &peers);
     let places = volume_places(state, pod);
     let fits = |room: &NodeRoom| {
@@ -94,7 +94,9 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
             && places.as_ref().is_some_and(|all| {
                 all.iter().all(|terms: &Vec<Selector>| terms.iter().any(|t| t.matches(&room.node.metadata.labels)))
             })
-            && !apart.iter().any(|(key, taken)| label(&room.node, key).is_some_and(|own| taken.contains_key(own)))
+            && company.iter().all(|(key, domains, together)| {
+                label(&room.node, key).is_some_and(|own| domains.contains(own)) == *together
+            })
             && spreads.iter().all(|spread| spread.allows(&room.node))
     };
     let best = rooms
@@ -186,13 +188,33 @@ fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<Selector>>> {
     Some(places)
 }
 
-/// Required anti-affinity to its own kind: by topology, the domains that are taken.
-fn kept_apart(spec: &PodSpec, peers: &Peers<'_>) -> Vec<(String, BTreeMap<String, usize>)> {
-    list(&spec.affinity, "/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution")
-        .iter()
-        .map(|term| text(term, "/topologyKey"))
-        .map(|key| (key.to_owned(), peers.by(key)))
-        .collect()
+/// Required affinity and anti-affinity to other pods: a topology, the domains in
+/// which pods of that kind are, and whether this pod goes there or stays away.
+/// What pods that run already demand of newcomers is not asked.
+fn company(state: &State, pod: &Value, spec: &PodSpec, rooms: &Rooms) -> Vec<(String, BTreeSet<String>, bool)> {
+    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+    let mut all = vec![];
+    for (kind, together) in [("podAffinity", true), ("podAntiAffinity", false)] {
+        for term in list(&spec.affinity, &format!("/{kind}/{REQUIRED}")) {
+            let Some(selector) = fields::selector(term.get("labelSelector")) else { continue };
+            let key = text(term, "/topologyKey").to_owned();
+            let mut namespaces: Vec<&str> = list(term, "/namespaces").iter().filter_map(Value::as_str).collect();
+            if namespaces.is_empty() {
+                namespaces.push(fields::namespace(pod));
+            }
+            let others = namespaces.iter().flat_map(|ns| state.store.pods_selected(ns, &selector));
+            // One that is going away counts until it is gone: a dead node keeps it for long.
+            let domains: BTreeSet<String> = others
+                .filter(|p| !p.finished)
+                .filter_map(|p| label(&rooms.get(text(&p, "/spec/nodeName"))?.node, &key).map(str::to_owned))
+                .collect();
+            // The first of its kind may go anywhere, or none would ever start.
+            if !(together && domains.is_empty() && fields::selects(&selector, pod)) {
+                all.push((key, domains, together));
+            }
+        }
+    }
+    all
 }
 
 /// A spread that must be kept, and how far each domain is.

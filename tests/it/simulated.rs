@@ -1,0 +1,47 @@
+//! What the simulated scheduler makes of a pod's demands on its company.
+
+use std::collections::BTreeSet;
+
+use drillmaster::sim::Simulation;
+use serde_json::{Value, json};
+
+use super::rehearsal::{cluster, on_paused_time};
+
+fn deployment(name: &str, replicas: u32, affinity: &Value) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}},
+                "spec": {"affinity": affinity, "containers": [{"name": "main", "image": "none"}]}}}})
+}
+
+fn term(app: &str, topology: &str) -> Value {
+    json!({"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"topologyKey": topology, "labelSelector": {"matchLabels": {"app": app}}}]})
+}
+
+#[test]
+fn pods_keep_the_company_that_they_demand() {
+    const ZONE: &str = "topology.kubernetes.io/zone";
+    const HOST: &str = "kubernetes.io/hostname";
+    let mut shop = cluster("small-shop");
+    shop.objects.push(deployment("cache", 4, &json!({"podAntiAffinity": term("cache", ZONE)})));
+    shop.objects.push(deployment("reader", 3, &json!({"podAffinity": term("cache", HOST)})));
+    shop.objects.push(deployment("herd", 3, &json!({"podAffinity": term("herd", HOST)})));
+    shop.objects.push(deployment("loner", 1, &json!({"podAffinity": term("nobody", HOST)})));
+    let pods = on_paused_time(async {
+        let simulation = Simulation::start(&shop, 1).await.unwrap();
+        simulation.world().kube.list("/api/v1/namespaces/shop/pods").await.unwrap().0
+    });
+    let nodes = |app: &str| -> Vec<String> {
+        let own = pods.iter().filter(|p| p["metadata"]["labels"]["app"] == app);
+        own.map(|p| p["spec"]["nodeName"].as_str().unwrap_or("").to_owned()).collect()
+    };
+    let cache: BTreeSet<String> = nodes("cache").into_iter().collect();
+    let zones: BTreeSet<&str> = cache.iter().filter_map(|n| n.get(..6)).collect();
+    assert_eq!(zones.len(), 3, "one a zone: {cache:?}");
+    assert!(cache.contains(""), "and the fourth finds no zone: {cache:?}");
+    assert!(nodes("reader").iter().all(|n| !n.is_empty() && cache.contains(n)), "{:?}", nodes("reader"));
+    let herd: BTreeSet<String> = nodes("herd").into_iter().collect();
+    assert!(herd.len() == 1 && !herd.contains(""), "the first goes anywhere, the others follow: {herd:?}");
+    assert_eq!(nodes("loner"), [""], "whom it wants is not there");
+}
