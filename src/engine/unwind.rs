@@ -29,12 +29,19 @@ pub(super) enum Left {
     Fenced,
 }
 
-/// Undoes everything that is open.
+/// Undoes everything that is open; then what only stands in the way of others.
 pub(super) async fn unwind(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left {
+    let left = converge(context, wakes, limit).await;
+    if matches!(left, Left::Nothing | Left::Stuck) {
+        steps::withdraw(context).await;
+    }
+    left
+}
+
+async fn converge(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left {
     let deadline = context.recorder.now_us() + limit.as_micros() as u64;
     let mut attempt = 0;
     let mut errors = std::collections::BTreeMap::new();
-    steps::withdraw(context).await;
     loop {
         let open = context.recorder.with(crate::journal::RunState::open);
         if open.is_empty() {

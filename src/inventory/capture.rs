@@ -121,12 +121,12 @@ fn trim(mut object: Value, kind: &str, starts: &BTreeMap<(String, String), Dur>)
                 spec.retain(|field, _| matches!(field.as_str(), "providerID" | "unschedulable" | "taints"));
             }
             // What the controllers put on sick nodes is not what the node is for.
-            if let Some(taints) = object["spec"]["taints"].as_array_mut() {
+            if let Some(taints) = object.pointer_mut("/spec/taints").and_then(Value::as_array_mut) {
                 taints.retain(|t| !t["key"].as_str().unwrap_or("").starts_with("node.kubernetes.io/"));
             }
         }
         "PersistentVolume" => {
-            if let Some(claim) = object["spec"]["claimRef"].as_object_mut() {
+            if let Some(claim) = object.pointer_mut("/spec/claimRef").and_then(Value::as_object_mut) {
                 claim.retain(|field, _| matches!(field.as_str(), "kind" | "namespace" | "name"));
             }
             object["status"] = json!({"phase": "Available"});
@@ -134,7 +134,7 @@ fn trim(mut object: Value, kind: &str, starts: &BTreeMap<(String, String), Dur>)
         "ConfigMap" => {
             // The names of its entries say that it is there; what they hold is nobody's business.
             for part in ["data", "binaryData"] {
-                if let Some(entries) = object[part].as_object_mut() {
+                if let Some(entries) = object.get_mut(part).and_then(Value::as_object_mut) {
                     entries.values_mut().for_each(|v| *v = "".into());
                 }
             }
@@ -153,11 +153,13 @@ fn trim(mut object: Value, kind: &str, starts: &BTreeMap<(String, String), Dur>)
 
 /// Environment, arguments and annotations of a template may hold secrets.
 fn private(template: &mut Value) {
-    if let Some(meta) = template["metadata"].as_object_mut() {
+    if let Some(meta) = template.get_mut("metadata").and_then(Value::as_object_mut) {
         meta.remove("annotations");
     }
     for list in ["containers", "initContainers"] {
-        for container in template["spec"][list].as_array_mut().into_iter().flatten() {
+        for container in
+            template.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut).into_iter().flatten()
+        {
             if let Some(fields) = container.as_object_mut() {
                 fields.retain(|field, _| {
                     matches!(field.as_str(), "name" | "image" | "resources" | "ports" | "volumeMounts")
@@ -185,6 +187,11 @@ mod tests {
         let copy = trim(node, "Node", &BTreeMap::new()).expect("it is copied");
         let own = json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
         assert_eq!(copy["spec"], json!({"taints": own}));
+        // Nothing is written where nothing was: a list that is null is no list.
+        for (kind, spec) in [("Node", json!({})), ("PersistentVolume", json!({"capacity": {}}))] {
+            let bare = json!({"metadata": {"name": "n"}, "status": {}, "spec": spec});
+            assert_eq!(trim(bare, kind, &BTreeMap::new()).expect("it is copied")["spec"], spec);
+        }
     }
 
     #[test]

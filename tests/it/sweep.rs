@@ -73,6 +73,20 @@ fn the_same_seed_gives_the_same_journal() {
     assert!(journal(7) != journal(8), "the seed changes nothing");
 }
 
+/// What differs from process to process (its id, addresses in memory) must not show.
+#[test]
+fn the_same_seed_gives_the_same_journal_in_two_processes() {
+    let journal = || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_drillmaster"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["rehearse", "--seed", "7", "--runs-dir"]).arg(dir.path());
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        std::fs::read(drillmaster::journal::latest(dir.path()).unwrap().join("journal.jsonl")).unwrap()
+    };
+    assert!(journal() == journal(), "two processes differ");
+}
+
 /// Lines after which something was done or is to be undone.
 pub fn is_load_bearing(event: &Event) -> bool {
     event.event.is_durable() || matches!(event.event, Kind::RevertStarted { .. })
@@ -288,6 +302,10 @@ fn whatever_goes_wrong_on_the_wire() {
             stage.trouble(0);
             let at = format!("{name}, DRILL_SEED={seed}");
             let exit = ended.exit.unwrap_or(Exit::Internal);
+            // Law I7: a run ends within its own limit and that of its undo.
+            let limit = RunState::of(&ended.events).unwrap().plan.map_or(0, |p| p.limits.duration.micros());
+            let took = ended.events.last().map_or(0, |e| e.t_us);
+            assert!(took <= limit + 2_400_000_000, "{at}: took {} s", took / 1_000_000);
             *seen.entry(format!("exit {}", exit.code())).or_default() += 1;
             for event in &ended.events {
                 if matches!(

@@ -85,7 +85,7 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
         b["status"]["desiredHealthy"] = desired.into();
         b["status"]["expectedPods"] = expected.into();
         b["status"]["disruptionsAllowed"] = allowed.into();
-        if let Some(granted) = b["status"]["disruptedPods"].as_object_mut() {
+        if let Some(granted) = b.pointer_mut("/status/disruptedPods").and_then(Value::as_object_mut) {
             granted.retain(|name, _| there.contains(name));
         }
         b["status"]["observedGeneration"] = number(b, "/metadata/generation").into();

@@ -9,6 +9,7 @@ mod kubelets;
 mod namespaces;
 mod nodes;
 mod placement;
+mod rollout;
 mod sets;
 mod taints;
 pub(super) mod volumes;

@@ -1,5 +1,4 @@
-//! Deployments and ReplicaSets. A new template gets a new ReplicaSet at once and
-//! the old one is scaled down at once: how a rollout proceeds is not modelled.
+//! Deployments and ReplicaSets.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -14,6 +13,7 @@ use super::{
         state::State,
     },
     Changes, of, owners,
+    rollout::{Side, Strategy},
 };
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
@@ -50,18 +50,31 @@ fn deployment(state: &mut State, namespace: &str, name: &str) {
         .cloned()
         .collect();
     let set = format!("{name}-{hash}");
+    let side = |new: bool| {
+        let sets = mine.iter().filter(|s| (fields::name(s) == set) == new);
+        sets.fold(Side::default(), |sum, s| Side {
+            wanted: sum.wanted + number(s, "/spec/replicas"),
+            ready: sum.ready + number(s, "/status/readyReplicas"),
+            pods: sum.pods + number(s, "/status/replicas"),
+        })
+    };
+    let (new, old) = (side(true), side(false));
+    let (grown, mut left) = Strategy::of(&deployment, wanted).next(wanted, new, old);
     if !mine.iter().any(|s| fields::name(s) == set) {
-        create_set(state, &deployment, &set, &hash, wanted);
+        create_set(state, &deployment, &set, &hash, grown);
     }
-    for old in &mine {
-        let replicas = if fields::name(old) == set { wanted } else { 0 };
-        state.store.edit("replicasets", namespace, fields::name(old), |s| s["spec"]["replicas"] = replicas.into());
+    for own in &mine {
+        let replicas = if fields::name(own) == set { grown } else { number(own, "/spec/replicas").min(left) };
+        if fields::name(own) != set {
+            left -= replicas;
+        }
+        state.store.edit("replicasets", namespace, fields::name(own), |s| s["spec"]["replicas"] = replicas.into());
     }
     let sum = |pointer: &str| mine.iter().map(|s| number(s, pointer)).sum::<i64>();
     let (replicas, ready) = (sum("/status/replicas"), sum("/status/readyReplicas"));
     state.store.edit("deployments", namespace, name, |d| {
         d["status"]["replicas"] = replicas.into();
-        d["status"]["updatedReplicas"] = replicas.into();
+        d["status"]["updatedReplicas"] = new.pods.into();
         d["status"]["readyReplicas"] = ready.into();
         d["status"]["availableReplicas"] = ready.into();
         d["status"]["unavailableReplicas"] = (wanted - ready).max(0).into();
