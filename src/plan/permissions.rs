@@ -78,7 +78,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
     match verb {
         Verb::Backup(spec) => {
             backup_store(rights, velero);
-            rights.add("velero.io", "backups", velero, &["create", "delete"]);
+            rights.add("velero.io", "backups", velero, &["create", "delete", "patch"]);
             if spec.volumes != Capture::None && bindings.volumes.reader_image.is_some() {
                 spec.namespaces.iter().for_each(|ns| readers(rights, ns));
             }

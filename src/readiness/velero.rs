@@ -5,10 +5,14 @@ use serde_json::Value;
 use super::Case;
 use crate::{
     model::Finding,
-    world::{is_terminal, is_unbegun},
+    world::{BACKUP_READY, is_queued, is_terminal, nudge_command},
 };
 
 const NOT_NEEDED: &str = "no step needs Velero";
+
+fn text(object: &Value, pointer: &str) -> String {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned()
+}
 
 pub(super) fn server(case: &Case<'_>) -> Finding {
     match &case.facts.velero_server {
@@ -32,7 +36,6 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
         None => Finding::skip("velero-storage", NOT_NEEDED),
         Some(Err(why)) => Finding::unknown("velero-storage", why.clone(), "grant list on backupstoragelocations"),
         Some(Ok(locations)) => {
-            let text = |v: &Value, p: &str| v.pointer(p).and_then(Value::as_str).unwrap_or("").to_owned();
             let default =
                 locations.iter().find(|l| l.pointer("/spec/default") == Some(&Value::Bool(true))).or(locations.first());
             let Some(default) = default else {
@@ -67,11 +70,14 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
     }
 }
 
-/// How long a backup may have been ReadyToStart; Velero begins it within a second.
+/// How long a backup may be ReadyToStart; Velero begins it within a second.
 const READY_SECONDS: i64 = 60;
+/// How long one may be queued while none runs; Velero looks at its queue each minute.
+const QUEUE_SECONDS: i64 = 150;
 
 /// Velero takes one backup at a time. One that it never began (it was killed just
-/// then) keeps all others waiting for ever, ours and the nightly ones.
+/// then), or one that was deleted just before it began, keeps all others waiting:
+/// ours and the nightly ones.
 pub(super) fn queue(case: &Case<'_>) -> Finding {
     const CHECK: &str = "velero-queue";
     let backups = match (&case.facts.backups, case.plan.steps.iter().any(|s| s.verb == "backup")) {
@@ -79,42 +85,65 @@ pub(super) fn queue(case: &Case<'_>) -> Finding {
         (Some(Err(why)), _) => return Finding::unknown(CHECK, why.clone(), "grant list on backups"),
         (Some(Ok(backups)), _) => backups,
     };
-    let text = |b: &Value, p: &str| b.pointer(p).and_then(Value::as_str).unwrap_or("").to_owned();
-    let phase = |b: &Value| text(b, "/status/phase");
-    let age = |b: &Value| {
-        let made: Option<jiff::Timestamp> = text(b, "/metadata/creationTimestamp").parse().ok();
-        made.map_or(0, |t| case.facts.at.as_second() - t.as_second())
+    let waiting: Vec<Waiting> = backups.iter().filter_map(|b| Waiting::of(b, case.facts.at)).collect();
+    let Some(first) = waiting.first() else {
+        return Finding::pass(CHECK, "no backup is ahead of the drill's");
     };
-    let named = |found: Vec<&Value>| {
-        let named: Vec<String> =
-            found.iter().map(|b| format!("{} ({})", text(b, "/metadata/name"), phase(b))).collect();
-        named.join(", ")
-    };
-    let waiting: Vec<&Value> = backups.iter().filter(|b| !is_terminal(&phase(b)) && phase(b) != "Deleting").collect();
-    let moving = waiting.iter().any(|b| !is_unbegun(&phase(b)));
-    let stuck: Vec<&Value> =
-        waiting.iter().copied().filter(|b| phase(b) == "ReadyToStart" && age(b) > READY_SECONDS).collect();
-    if !stuck.is_empty() && !moving {
-        let remove: Vec<String> = stuck.iter().map(|b| text(b, "/metadata/name")).collect();
+    let ready: Vec<&Waiting> = waiting.iter().filter(|w| w.phase == BACKUP_READY).collect();
+    let running = waiting.iter().any(|w| w.phase != BACKUP_READY && !is_queued(&w.phase));
+    if !running && !ready.is_empty() && ready.iter().all(|w| w.seconds > READY_SECONDS) {
         return Finding::fail(
             CHECK,
-            format!("Velero never began {}: nothing behind it is taken", named(stuck)),
+            format!("Velero never began {}: nothing behind it is taken", named(&ready)),
+            ready.iter().map(|w| nudge_command(&w.namespace, &w.name)).collect::<Vec<_>>().join("; "),
+        );
+    }
+    if !running && ready.is_empty() && waiting.iter().any(|w| w.seconds > QUEUE_SECONDS) {
+        return Finding::fail(
+            CHECK,
+            format!("none runs, yet Velero does not take {}", named(&waiting.iter().collect::<Vec<_>>())),
             format!(
-                "kubectl --namespace {} delete backups.velero.io {}",
-                text(&backups[0], "/metadata/namespace"),
-                remove.join(" ")
+                "restart its server, which counts a deleted backup as running: kubectl --namespace {} rollout restart deployment velero",
+                first.namespace
             ),
         );
     }
-    if waiting.is_empty() {
-        return Finding::pass(CHECK, "no backup is ahead of the drill's");
-    }
     Finding::fail(
         CHECK,
-        format!("the drill's backup waits for {}", named(waiting)),
+        format!("the drill's backup waits for {}", named(&waiting.iter().collect::<Vec<_>>())),
         "drill at another hour than the backups",
     )
     .advisory()
+}
+
+/// A backup that is not over.
+struct Waiting {
+    namespace: String,
+    name: String,
+    phase: String,
+    seconds: i64,
+}
+
+impl Waiting {
+    fn of(backup: &Value, now: jiff::Timestamp) -> Option<Self> {
+        let phase = text(backup, "/status/phase");
+        if is_terminal(&phase) || phase == "Deleting" {
+            return None;
+        }
+        let made: Option<jiff::Timestamp> = text(backup, "/metadata/creationTimestamp").parse().ok();
+        let seconds = made.map_or(0, |t| now.as_second() - t.as_second());
+        Some(Self {
+            namespace: text(backup, "/metadata/namespace"),
+            name: text(backup, "/metadata/name"),
+            phase,
+            seconds,
+        })
+    }
+}
+
+fn named(found: &[&Waiting]) -> String {
+    let one = |w: &&Waiting| format!("{} ({})", w.name, if w.phase.is_empty() { "no phase" } else { &w.phase });
+    found.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn download(case: &Case<'_>) -> Finding {

@@ -18,6 +18,7 @@ use super::{
     resources::Resource,
     store::Store,
     vault::Vault,
+    velero::Server,
 };
 use crate::kubernetes::{Clocks, NodeRoom};
 
@@ -84,6 +85,8 @@ pub(super) struct State {
     pub dice: Dice,
     pub monitor: Monitor,
     pub vault: Vault,
+    /// What the process of Velero's server remembers.
+    pub velero: Server,
     /// What is written on each volume, by its name; nothing on a new one.
     pub contents: BTreeMap<String, String>,
     /// What a restore will write on the volume of a claim (namespace, name).
@@ -112,6 +115,7 @@ impl State {
             dice,
             monitor,
             vault,
+            velero: Server::default(),
             contents: BTreeMap::new(),
             promised: BTreeMap::new(),
             now_us: 0,

@@ -89,12 +89,17 @@ pub(super) fn backup_name(run: &str, step: &str) -> String {
     name.trim_end_matches('-').to_owned()
 }
 
+/// How the ledger of what is left behind names a backup.
+pub(super) fn leftover(name: &str) -> String {
+    format!("Velero backup {name}")
+}
+
 pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<String, StepError> {
     let velero = &context.world.velero;
     let name = backup_name(&context.run, &context.step.name.0);
     let before = checksums_of(context, spec).await?;
     context.leaves(
-        &format!("Velero backup {name}"),
+        &leftover(&name),
         format!("velero --namespace {} backup delete {name} --confirm", velero.namespace),
         &format!("after {}", spec.ttl),
     )?;

@@ -216,37 +216,44 @@ impl History {
 
     /// One pod changed: its workload's count moves by one at most.
     fn one(&mut self, t: u64, uid: String, owner: Option<(String, String)>, counts: bool) {
-        let before = self.counted.remove(&uid);
-        if let Some(key) = &before {
-            *self.counts.entry(key.clone()).or_default() -= 1;
-        }
-        if let Some(key) = owner.clone().filter(|_| counts) {
-            *self.counts.entry(key.clone()).or_default() += 1;
-            self.counted.insert(uid, key);
-        }
-        for key in before.into_iter().chain(owner) {
-            let count = self.counts.get(&key).copied().unwrap_or(0);
-            self.ready.entry(key).or_default().push(t, count);
-        }
+        let before = self.tally(uid, owner.clone().filter(|_| counts));
+        self.push(t, before.into_iter().chain(owner));
     }
 
     /// Nodes went dark or came back: their pods are counted again.
     fn count(&mut self, t: u64) {
         let away = self.away();
         let turned: BTreeSet<&String> = self.dark.symmetric_difference(&away).collect();
-        let mut keys = BTreeSet::new();
-        for pod in self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&p.node)) {
-            let key = (pod.namespace.clone(), pod.owner.clone());
-            let counts = pod.ready && !pod.terminating && !away.contains(&pod.node);
-            let count = self.counts.entry(key.clone()).or_default();
-            *count -= i64::from(self.counted.remove(&pod.uid).is_some());
-            if counts {
-                *count += 1;
-                self.counted.insert(pod.uid.clone(), key.clone());
-            }
-            keys.insert(key);
-        }
+        let pods = self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&p.node));
+        let pods: Vec<_> = pods
+            .map(|p| {
+                let counts = p.ready && !p.terminating && !away.contains(&p.node);
+                (p.uid.clone(), (p.namespace.clone(), p.owner.clone()), counts)
+            })
+            .collect();
         self.dark = away;
+        let mut turned = BTreeSet::new();
+        for (uid, key, counts) in pods {
+            self.tally(uid, Some(key.clone()).filter(|_| counts));
+            turned.insert(key);
+        }
+        self.push(t, turned.into_iter());
+    }
+
+    /// A pod counts for a workload from now on, or for none; says for which it did.
+    fn tally(&mut self, uid: String, now: Option<(String, String)>) -> Option<(String, String)> {
+        let before = self.counted.remove(&uid);
+        if let Some(key) = &before {
+            *self.counts.entry(key.clone()).or_default() -= 1;
+        }
+        if let Some(key) = now {
+            *self.counts.entry(key.clone()).or_default() += 1;
+            self.counted.insert(uid, key);
+        }
+        before
+    }
+
+    fn push(&mut self, t: u64, keys: impl Iterator<Item = (String, String)>) {
         for key in keys {
             let count = self.counts.get(&key).copied().unwrap_or(0);
             self.ready.entry(key).or_default().push(t, count);

@@ -63,9 +63,18 @@ pub fn is_terminal(phase: &str) -> bool {
     matches!(phase, "Completed" | "PartiallyFailed" | "Failed" | "FailedValidation")
 }
 
-/// Whether Velero has not begun yet: there is nothing of it in the store.
-pub fn is_unbegun(phase: &str) -> bool {
-    matches!(phase, "" | "New" | "Queued" | "ReadyToStart")
+/// The phase of a backup that Velero counts as running and has not begun.
+pub const BACKUP_READY: &str = "ReadyToStart";
+
+/// Whether a backup is only in the queue: Velero does not miss it when it goes.
+pub fn is_queued(phase: &str) -> bool {
+    matches!(phase, "" | "New" | "Queued")
+}
+
+/// What makes Velero take up a backup that was ReadyToStart when its server died:
+/// any change of it (backup controller of 1.18.3: it acts on updates only).
+pub fn nudge_command(namespace: &str, backup: &str) -> String {
+    format!("kubectl --namespace {namespace} annotate --overwrite backups.velero.io {backup} drillmaster.dev/nudged=1")
 }
 
 impl Velero {

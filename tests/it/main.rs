@@ -17,4 +17,5 @@ mod reports;
 mod scenarios;
 mod simulated;
 mod sweep;
+mod velero;
 mod wire;

@@ -18,7 +18,8 @@ use drillmaster::{
     sim::{Description, Fate, Plug, Simulation, Trouble},
     world::ApiCall,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// A shipped cluster.
 pub fn cluster(name: &str) -> Description {
@@ -91,17 +92,28 @@ impl Stage {
         self.ended(exit)
     }
 
-    /// Runs a drill while something else happens to it.
-    pub async fn drill_beside(
+    /// Runs a drill; when it has written a line of that kind for the first time, something happens to it.
+    pub async fn drill_when(
         &self,
         loaded: &Loaded,
-        tap: impl Fn(&Event) + Send + Sync + 'static,
-        beside: impl AsyncFnOnce(&Begun),
+        is_it: impl Fn(&Event) -> bool + Send + Sync + 'static,
+        then: impl AsyncFnOnce(&Begun),
     ) -> Ended {
+        let told = Arc::new(Notify::new());
+        let tell = Arc::clone(&told);
+        let tap = move |event: &Event| {
+            if is_it(event) {
+                tell.notify_one();
+            }
+        };
         let Some((begun, options)) = self.begin(loaded, &Plug::default(), tap).await else {
             return self.ended(Some(Exit::Refused));
         };
-        let (exit, ()) = tokio::join!(engine::run(&begun, loaded, &options), beside(&begun));
+        let beside = async {
+            told.notified().await;
+            then(&begun).await;
+        };
+        let (exit, ()) = tokio::join!(engine::run(&begun, loaded, &options), beside);
         drop(begun);
         self.ended(Some(exit))
     }
@@ -119,7 +131,7 @@ impl Stage {
         let Some((begun, options)) = self.begin(loaded, &plug, tap).await else {
             return (None, self.ended(Some(Exit::Refused)));
         };
-        let over = tokio::sync::Notify::new();
+        let over = Notify::new();
         let runner = async {
             let exit = engine::run(&begun, loaded, &options).await;
             over.notify_one();
@@ -193,7 +205,7 @@ impl Stage {
 
     /// Asks the run to stop, as anybody with kubectl could.
     pub async fn annotate_stop(&self) {
-        let body = serde_json::json!({"metadata": {"annotations": {"drillmaster.dev/stop": "unwind"}}});
+        let body = json!({"metadata": {"annotations": {"drillmaster.dev/stop": "unwind"}}});
         let request = http::Request::patch("/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases/drill")
             .header("content-type", "application/merge-patch+json")
             .body(kube::client::Body::from(body.to_string().into_bytes()))
@@ -212,7 +224,8 @@ impl Stage {
 
     fn ended(&self, exit: Option<Exit>) -> Ended {
         let path = self.run_dir().journal();
-        let events = read(&path).map(|j| j.events).unwrap_or_default();
+        let (events, stray) = read(&path).map(|j| (j.events, j.stray)).unwrap_or_default();
+        assert_eq!(stray, 0, "a session that had lost the wheel wrote on");
         assert!(self.lies.lock().unwrap().is_empty(), "{:?}", self.lies);
         // Laws of every run: its journal folds (I3), and exit 0 leaves nothing open (I5).
         let state = RunState::of(&events).unwrap_or_else(|e| panic!("a journal of ours does not fold: {e}"));
@@ -247,7 +260,7 @@ impl Stage {
         let text = text.replacen("nodePower", "nodePowder", 1);
         assert_ne!(text, map["data"]["run.json"], "there is an undo to damage");
         let path = format!("{base}/{}", map["metadata"]["name"].as_str().unwrap());
-        kube.send(&ApiCall::merge(path, serde_json::json!({"data": {"run.json": text}}))).await.unwrap();
+        kube.send(&ApiCall::merge(path, json!({"data": {"run.json": text}}))).await.unwrap();
     }
 
     /// Tries to pick the run up on another cluster.
@@ -271,14 +284,51 @@ impl Stage {
         self.simulation.make_trouble(Trouble { once_in, picked: None });
     }
 
-    /// Waits until the cluster is as it was before; says what is not.
+    /// A drill must not leave Velero's queue waiting: the nightly backup is taken.
+    async fn velero_takes_backups(&self) -> Result<(), String> {
+        let world = self.simulation.world();
+        if !self.before.iter().any(|o| o["kind"] == "BackupStorageLocation") {
+            return Ok(());
+        }
+        let name = format!("nightly-{}", self.backups(|_| true).len());
+        let spec = json!({"includedNamespaces": ["shop", "default"], "ttl": "1h"});
+        let call = world.velero.creation("Backup", &name, &json!({}), spec);
+        world.kube.send(&call).await.map_err(|e| e.to_string())?;
+        let mut phase = String::new();
+        for _ in 0..300 {
+            let found = world.velero.find("backups", &name).await.map_err(|e| e.to_string())?;
+            phase = found.unwrap_or_default()["status"]["phase"].as_str().unwrap_or_default().to_owned();
+            if phase == "Completed" {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Err(format!("Velero takes no backups any more: {name} is {phase}"))
+    }
+
+    /// The process of Velero's server ends; its Deployment begins another.
+    pub async fn replace_velero(&self) {
+        let kube = self.simulation.world().kube;
+        let pods = "/api/v1/namespaces/velero/pods";
+        for pod in kube.list(pods).await.unwrap().0 {
+            let path = format!("{pods}/{}", pod["metadata"]["name"].as_str().unwrap());
+            kube.send(&ApiCall::delete(path, "", Some(0))).await.unwrap();
+        }
+    }
+
+    /// Backups of a kind, as they are now.
+    pub fn backups(&self, which: impl Fn(&Value) -> bool) -> Vec<Value> {
+        self.simulation.picture().into_iter().filter(|o| o["kind"] == "Backup" && which(o)).collect()
+    }
+
+    /// Waits until the cluster is as it was before, and of as much use; says what is not.
     pub async fn as_before(&self) -> Result<(), String> {
         let mut said = String::new();
         for _ in 0..600 {
             let now = self.simulation.picture();
             said = differences(&self.before, &now);
             if said.is_empty() {
-                return Ok(());
+                return self.velero_takes_backups().await;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

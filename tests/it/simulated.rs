@@ -1,11 +1,12 @@
-//! What the simulated scheduler makes of a pod's demands on its company.
+//! The simulated control plane: what its scheduler makes of a pod's demands on its
+//! company, and what its node controller makes of a lease.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use drillmaster::sim::Simulation;
+use drillmaster::{event::Kind, model::Dur, sim::Simulation};
 use serde_json::{Value, json};
 
-use super::rehearsal::{cluster, on_paused_time};
+use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
 fn deployment(name: &str, replicas: u32, affinity: &Value) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"},
@@ -44,4 +45,25 @@ fn pods_keep_the_company_that_they_demand() {
     let herd: BTreeSet<String> = nodes("herd").into_iter().collect();
     assert!(herd.len() == 1 && !herd.contains(""), "the first goes anywhere, the others follow: {herd:?}");
     assert_eq!(nodes("loner"), [""], "whom it wants is not there");
+}
+
+/// A lease whose age is told is found stale by the look that would have found it so
+/// had it been renewed then: within 50 s (grace) and a look's period of its renewal.
+#[test]
+fn a_lease_is_as_old_as_it_is_told() {
+    let mut shop = cluster("small-shop");
+    for node in ["node-a-0", "node-a-1", "node-b-0", "node-b-1", "node-c-0", "node-c-1"] {
+        shop.leases.insert(node.into(), Dur(Duration::from_secs(9)));
+    }
+    let loaded = scenario("node-power-loss", &shop);
+    for seed in 0..6 {
+        let events = on_paused_time(async { Stage::set(&shop, seed).await.drill(&loaded, None).await.events });
+        let sent = events.iter().find_map(|e| match e.event {
+            Kind::FaultApplied { sent_us, .. } => Some(sent_us),
+            _ => None,
+        });
+        let stale = events.iter().find(|e| matches!(&e.event, Kind::NodeSeen { ready, .. } if ready == "Unknown"));
+        let seconds = (stale.unwrap().t_us - sent.unwrap()) as f64 / 1e6;
+        assert!((40.9..46.1).contains(&seconds), "seed {seed}: {seconds:.1} s after the power went");
+    }
 }

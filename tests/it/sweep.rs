@@ -2,17 +2,14 @@
 //! the cluster is as before, or exit 6 names what is not. `DRILL_SEED=n` runs one
 //! seed again.
 
-use std::sync::Arc;
-
 use drillmaster::{
     event::{Event, Kind},
     journal::{RunDir, RunState, read},
     model::Exit,
     report,
+    scenario::Loaded,
     sim::{Description, Inhibition, RuleSpec, Simulation},
 };
-
-use tokio::sync::Notify;
 
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
@@ -32,6 +29,16 @@ const TABLE: [(&str, &str, Exit); 9] = [
 /// The scenarios that pass, for the sweeps.
 pub fn shipped() -> Vec<&'static str> {
     TABLE.iter().filter(|(_, _, exit)| *exit == Exit::Passed).map(|(_, name, _)| *name).collect()
+}
+
+/// Each of them, and the journal of a drill of it that nothing disturbs.
+pub fn undisturbed() -> impl Iterator<Item = (&'static str, Loaded, Vec<Event>)> {
+    shipped().into_iter().map(|name| {
+        let shop = cluster("small-shop");
+        let loaded = scenario(name, &shop);
+        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+        (name, loaded, whole.events)
+    })
 }
 
 #[test]
@@ -96,10 +103,8 @@ pub fn is_load_bearing(event: &Event) -> bool {
 fn killed_at_every_load_bearing_line() {
     let shop = cluster("small-shop");
     let (mut cuts, mut sampled) = (0, 0);
-    for name in shipped() {
-        let loaded = scenario(name, &shop);
-        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
-        for event in &whole.events {
+    for (name, loaded, whole) in undisturbed() {
+        for event in &whole {
             let bearing = is_load_bearing(event);
             // Observations are sampled.
             if !bearing && event.seq % 97 != 0 {
@@ -135,18 +140,9 @@ fn stopped_as_each_step_begins() {
             let wanted = loaded.scenario.steps[step].name.clone();
             on_paused_time(async {
                 let stage = Stage::set(&shop, 1).await;
-                let begun = Arc::new(Notify::new());
-                let (told, own) = (Arc::clone(&begun), wanted.clone());
-                let tap = move |event: &Event| {
-                    if matches!(&event.event, Kind::StepStarted { step, .. } if *step == own) {
-                        told.notify_one();
-                    }
-                };
-                let stopper = async {
-                    begun.notified().await;
-                    stage.annotate_stop().await;
-                };
-                let (ended, ()) = tokio::join!(stage.drill_heard(&loaded, tap), stopper);
+                let own = wanted.clone();
+                let begins = move |e: &Event| matches!(&e.event, Kind::StepStarted { step, .. } if *step == own);
+                let ended = stage.drill_when(&loaded, begins, async |_| stage.annotate_stop().await).await;
                 let at = format!("{name}, stopped at `{wanted}`");
                 // A step that was over within the two seconds may have been the last.
                 assert!(matches!(ended.exit, Some(Exit::Aborted | Exit::Passed)), "{at}: {:?}", ended.exit);
@@ -166,10 +162,8 @@ fn stopped_as_each_step_begins() {
 fn a_panic_in_each_step() {
     let shop = cluster("small-shop");
     let mut panics = 0;
-    for name in shipped() {
-        let loaded = scenario(name, &shop);
-        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
-        let written = whole.events.iter().filter(|e| {
+    for (name, loaded, whole) in undisturbed() {
+        let written = whole.iter().filter(|e| {
             matches!(e.event, Kind::FaultIntended { .. } | Kind::FaultApplied { .. } | Kind::StepResult { .. })
         });
         for event in written {

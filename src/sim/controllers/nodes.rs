@@ -36,7 +36,10 @@ pub(super) fn look(state: &mut State) {
     let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
     for name in nodes {
         let renewed = state.machines.renewed_us(&name, now, clocks.renew);
-        let fresh = SeenLease { renewed_us: renewed, seen_us: now };
+        // The first look that could see that renewal: it is this one, unless the
+        // lease is as old as the description says.
+        let looks = now.saturating_sub(renewed) / (clocks.period.as_micros() as u64).max(1);
+        let fresh = SeenLease { renewed_us: renewed, seen_us: now - looks * clocks.period.as_micros() as u64 };
         let seen = state.seen_leases.entry(name.clone()).or_insert(fresh);
         if seen.renewed_us != renewed {
             *seen = fresh;
@@ -124,11 +127,7 @@ fn untaint(state: &mut State, name: &str, effect: &str) {
         return;
     }
     state.store.edit("nodes", "", name, |node| {
-        let taints: Vec<Value> = fields::list(node, "/spec/taints")
-            .iter()
-            .filter(|t| !(t["key"] == UNREACHABLE && t["effect"] == effect))
-            .cloned()
-            .collect();
+        let taints: Vec<Value> = fields::list(node, "/spec/taints").iter().filter(|t| !has(t)).cloned().collect();
         if taints.is_empty() {
             if let Some(spec) = node["spec"].as_object_mut() {
                 spec.remove("taints");

@@ -1,0 +1,110 @@
+//! Velero of the simulated cluster: its server and its requests. Backups wait in
+//! a queue (`queue`), capture what they can (`backup`), and are brought back
+//! (`restore`).
+
+mod backup;
+mod queue;
+mod restore;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub(super) use self::queue::Server;
+use super::{
+    controllers::Changes,
+    fields::text,
+    resources,
+    state::{State, Timer},
+};
+
+/// Times of Velero 1.18 (measured). File-system copies run one at a time.
+const VOLUME: Duration = Duration::from_secs(5);
+const DOWNLOAD: Duration = Duration::from_millis(120);
+const STATUS: Duration = Duration::from_millis(900);
+/// A server that is away is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+const KINDS: [&str; 4] = ["restores", "downloadrequests", "serverstatusrequests", "deletebackuprequests"];
+/// From a request to its first phase.
+const QUEUED: Duration = Duration::from_millis(100);
+
+/// New requests are taken up.
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    if changes.keys().any(|k| k.0 == "pods" && k.1 == "velero") {
+        queue::server_changed(state);
+    }
+    queue::changed(state, changes);
+    let new: Vec<(&'static str, String)> = changes
+        .iter()
+        .filter(|(k, object)| KINDS.contains(&k.0) && text(object, "/status/phase").is_empty())
+        .map(|(k, _)| (k.0, k.2.clone()))
+        .collect();
+    for (resource, name) in new {
+        let after = match resource {
+            "downloadrequests" => DOWNLOAD,
+            "serverstatusrequests" => STATUS,
+            _ => QUEUED,
+        };
+        state.schedule(after, Timer::Velero(resource, name));
+    }
+}
+
+/// One phase after another.
+pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
+    queue::server_changed(state);
+    let Some(object) = state.store.get(resource, "velero", name).cloned() else {
+        return queue::missed(state, resource, name);
+    };
+    if queue::server(state).is_none() {
+        state.schedule(AGAIN, Timer::Velero(resource, name.to_owned()));
+        return;
+    }
+    match resource {
+        "schedules" => scheduled(state, name, &object),
+        "backups" => queue::go_on(state, name, &object),
+        "restores" => restore::restore(state, name, &object),
+        "downloadrequests" => phase(state, resource, name, "Processed", |status| {
+            status["downloadURL"] = format!(
+                "http://vault.sim/{}/{}",
+                text(&object, "/spec/target/kind"),
+                text(&object, "/spec/target/name")
+            )
+            .into();
+        }),
+        "deletebackuprequests" => {
+            let backup = text(&object, "/spec/backupName").to_owned();
+            if state.velero.runs(&backup) {
+                phase(state, resource, name, "Processed", |s| s["errors"] = json!(["backup is still in progress"]));
+                return;
+            }
+            state.vault.backups.remove(&backup);
+            state.store.remove("backups", "velero", &backup);
+            state.store.remove(resource, "velero", name);
+        }
+        _ => phase(state, resource, name, "Processed", |status| status["serverVersion"] = "v1.18.3 (simulated)".into()),
+    }
+}
+
+/// A schedule's backup: one, before anybody looks.
+fn scheduled(state: &mut State, name: &str, schedule: &Value) {
+    let backup = json!({"metadata": {"name": format!("{name}-20260101000000"), "namespace": "velero",
+            "labels": {"velero.io/schedule-name": name}}, "spec": schedule["spec"]["template"]});
+    let now = state.wall();
+    state.store.create(resources::known("backups"), backup, now);
+}
+
+fn phase(state: &mut State, resource: &'static str, name: &str, word: &str, more: impl FnOnce(&mut Value)) {
+    state.store.edit(resource, "velero", name, |o| {
+        o["status"]["phase"] = word.into();
+        more(&mut o["status"]);
+    });
+}
+
+fn next(state: &mut State, resource: &'static str, name: &str, after: Duration) {
+    state.schedule(after, Timer::Velero(resource, name.to_owned()));
+}
+
+fn invalid(state: &mut State, resource: &'static str, name: &str, why: &str) {
+    phase(state, resource, name, "FailedValidation", |s| s["validationErrors"] = json!([why]));
+}

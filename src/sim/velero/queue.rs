@@ -1,0 +1,231 @@
+//! Velero's queue, as its server (1.18.3) keeps it. One backup at a time; what is
+//! ReadyToStart or InProgress counts in the memory of the server's process. So a
+//! Backup that is deleted while it is ReadyToStart holds its place until the
+//! server restarts; and one that was ReadyToStart when the server died waits
+//! until somebody changes it, as only changes are acted on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::{AGAIN, VOLUME, backup, invalid, next, phase};
+use crate::sim::{
+    controllers::Changes,
+    fields::{self, list, number, text},
+    state::State,
+};
+
+/// From one phase to the next, and the shortest backup (measured).
+const STEP: Duration = Duration::from_millis(33);
+const BACKUP: Duration = Duration::from_millis(700);
+/// The queue is looked at.
+const LOOK: Duration = Duration::from_secs(60);
+/// Backups at a time.
+const CONCURRENT: usize = 1;
+
+/// What the server's process remembers; a new one begins with nothing.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Server {
+    process: Option<String>,
+    /// Backups that it knows of: a change of any other is a creation to it.
+    known: BTreeSet<String>,
+    ready: BTreeSet<String>,
+    /// Those that are ReadyToStart and were changed while it looked.
+    changed: BTreeSet<String>,
+    /// When each that is InProgress is done, in microseconds.
+    running: BTreeMap<String, u64>,
+}
+
+impl Server {
+    /// Whether it is at a backup.
+    pub(super) fn runs(&self, backup: &str) -> bool {
+        self.running.contains_key(backup)
+    }
+}
+
+/// The process of the server: one of its pods is Ready on a machine that has power.
+pub(super) fn server(state: &State) -> Option<String> {
+    let pod = state.store.within("pods", "velero").find(|p| {
+        fields::labels(p).get("component").is_some_and(|c| c == "velero")
+            && fields::condition(p, "Ready") == "True"
+            && state.lives(text(p, "/spec/nodeName"))
+    })?;
+    let since = state.machines.by_node.get(text(pod, "/spec/nodeName")).and_then(|m| m.reports_from_us);
+    Some(format!("{} {} {since:?}", fields::uid(pod), text(pod, "/status/containerStatuses/0/state/running/startedAt")))
+}
+
+fn backups(state: &State) -> Vec<(String, String)> {
+    let all = state.store.within("backups", "velero");
+    all.map(|b| (fields::name(b).to_owned(), text(b, "/status/phase").to_owned())).collect()
+}
+
+/// A new process fails what another had begun, and takes up what is queued.
+pub(super) fn server_changed(state: &mut State) {
+    let process = server(state);
+    if process.is_none() || process == state.velero.process {
+        return;
+    }
+    let first = state.velero.process.is_none();
+    let known = backups(state);
+    state.velero = Server { process, known: known.iter().map(|(name, _)| name.clone()).collect(), ..Server::default() };
+    for (name, word) in known {
+        match word.as_str() {
+            "" | "New" => next(state, "backups", &name, STEP),
+            "Queued" => next(state, "backups", &name, LOOK),
+            "InProgress" if !first => failed(state, "backups", &name),
+            _ => {}
+        }
+    }
+    let restores: Vec<String> = state
+        .store
+        .within("restores", "velero")
+        .filter(|r| !first && text(r, "/status/phase") == "InProgress")
+        .map(|r| fields::name(r).to_owned())
+        .collect();
+    for name in restores {
+        failed(state, "restores", &name);
+    }
+}
+
+fn failed(state: &mut State, resource: &'static str, name: &str) {
+    let kind = resource.trim_end_matches('s');
+    phase(state, resource, name, "Failed", |s| {
+        s["failureReason"] =
+            format!("found a {kind} with status \"InProgress\" during the server starting, mark it as \"Failed\"")
+                .into();
+    });
+}
+
+/// Backups that were made or changed.
+pub(super) fn changed(state: &mut State, changes: &Changes) {
+    if server(state).is_none() {
+        return;
+    }
+    for (key, object) in changes.iter().filter(|(k, _)| k.0 == "backups") {
+        let new = state.velero.known.insert(key.2.clone());
+        match text(object, "/status/phase") {
+            "" | "New" => next(state, "backups", &key.2, STEP),
+            "ReadyToStart" if !new => {
+                state.velero.changed.insert(key.2.clone());
+                next(state, "backups", &key.2, STEP);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A Backup that is gone: a running one frees its place, a ready one does not.
+pub(super) fn missed(state: &mut State, resource: &'static str, name: &str) {
+    if resource == "backups" && state.velero.running.remove(name).is_some() {
+        look(state);
+    }
+}
+
+pub(super) fn go_on(state: &mut State, name: &str, object: &Value) {
+    match text(object, "/status/phase") {
+        "" | "New" => {
+            let queued = state.store.within("backups", "velero").filter(|b| text(b, "/status/phase") == "Queued");
+            let last = queued.map(|b| number(b, "/status/queuePosition")).max().unwrap_or(0);
+            phase(state, "backups", name, "Queued", |s| s["queuePosition"] = (last + 1).into());
+            next(state, "backups", name, STEP);
+        }
+        "Queued" if waits(state, object) => next(state, "backups", name, LOOK),
+        "Queued" => {
+            state.velero.ready.insert(name.to_owned());
+            phase(state, "backups", name, "ReadyToStart", |s| s["queuePosition"] = 0.into());
+        }
+        "ReadyToStart" if !state.velero.running.is_empty() => next(state, "backups", name, AGAIN),
+        "ReadyToStart" if state.velero.changed.remove(name) => begin(state, name, object),
+        "InProgress" if state.velero.running.get(name).is_some_and(|due| *due <= state.now_us) => {
+            finish(state, name, object);
+        }
+        _ => {}
+    }
+}
+
+/// The next of the queue is looked for.
+fn look(state: &mut State) {
+    let queued: Vec<String> = backups(state).into_iter().filter(|(_, p)| p == "Queued").map(|(n, _)| n).collect();
+    for name in queued {
+        next(state, "backups", &name, STEP);
+    }
+}
+
+/// Whether a queued backup has to wait: for a place, for one of the same
+/// namespaces, or for one before it.
+fn waits(state: &State, object: &Value) -> bool {
+    let others: Vec<&Value> = state.store.within("backups", "velero").map(|b| &**b).collect();
+    let conflicts = |b: &Value| before(&others, b).any(|other| overlap(other, b));
+    state.velero.ready.len() + state.velero.running.len() >= CONCURRENT
+        || conflicts(object)
+        || before(&others, object).any(|other| text(other, "/status/phase") == "Queued" && !conflicts(other))
+}
+
+/// Backups that are before one.
+fn before<'a>(all: &'a [&'a Value], one: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let position = |b: &Value| number(b, "/status/queuePosition");
+    all.iter().copied().filter(move |b| {
+        fields::name(b) != fields::name(one)
+            && matches!(text(b, "/status/phase"), "Queued" | "ReadyToStart" | "InProgress")
+            && position(b) < position(one)
+    })
+}
+
+fn overlap(a: &Value, b: &Value) -> bool {
+    let names = |v| list(v, "/spec/includedNamespaces").iter().filter_map(Value::as_str).collect::<BTreeSet<_>>();
+    let (a, b) = (names(a), names(b));
+    let all = |s: &BTreeSet<&str>| s.is_empty() || s.contains("*");
+    all(&a) || all(&b) || !a.is_disjoint(&b)
+}
+
+fn begin(state: &mut State, name: &str, object: &Value) {
+    state.velero.ready.remove(name);
+    let now = fields::stamp(state.wall());
+    let location = state.store.within("backupstoragelocations", "velero").next().cloned();
+    if location.as_ref().is_none_or(|l| text(l, "/status/phase") != "Available") {
+        let why = "backup can't be created because BackupStorageLocation default is in Unavailable status.";
+        invalid(state, "backups", name, why);
+        look(state);
+        return;
+    }
+    let expires = fields::stamp(state.at(state.now_us + seconds(text(object, "/spec/ttl")) * 1_000_000));
+    let location = location.map(|l| fields::name(&l).to_owned()).unwrap_or_default();
+    state.store.edit("backups", "velero", name, |b| b["spec"]["storageLocation"] = location.into());
+    phase(state, "backups", name, "InProgress", |s| {
+        s["startTimestamp"] = now.into();
+        s["expiration"] = expires.into();
+    });
+    backup::take(state, name, object);
+    let kept = state.vault.backups.get(name);
+    let copied = kept.map_or(0, |k| k.volumes.iter().filter(|v| v["skipped"] == false).count());
+    let by_files = object.pointer("/spec/defaultVolumesToFsBackup") == Some(&Value::Bool(true));
+    let volumes = if by_files { VOLUME * u32::try_from(copied).unwrap_or(0) } else { Duration::ZERO };
+    state.velero.running.insert(name.to_owned(), state.now_us + (BACKUP + volumes).as_micros() as u64);
+    next(state, "backups", name, BACKUP + volumes);
+}
+
+fn finish(state: &mut State, name: &str, object: &Value) {
+    let now = fields::stamp(state.wall());
+    let items = state.vault.backups.get(name).map_or(0, |k| k.objects.len());
+    let missing = list(object, "/spec/includedNamespaces")
+        .iter()
+        .filter_map(Value::as_str)
+        .any(|ns| state.store.get("namespaces", "", ns).is_none() && items == 0);
+    let word = if missing { "PartiallyFailed" } else { "Completed" };
+    phase(state, "backups", name, word, |s| {
+        s["completionTimestamp"] = now.into();
+        s["progress"] = json!({"totalItems": items, "itemsBackedUp": items});
+    });
+    state.velero.running.remove(name);
+    look(state);
+}
+
+fn seconds(text: &str) -> u64 {
+    if let Some(hours) = text.strip_suffix('h') {
+        return hours.parse::<u64>().unwrap_or(720) * 3600;
+    }
+    text.trim_end_matches('s').parse().unwrap_or(720 * 3600)
+}

@@ -1,0 +1,157 @@
+//! What a restore brings back.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{VOLUME, invalid, next, phase};
+use crate::sim::{
+    fields::{self, list, text},
+    resources::{self, Resource},
+    state::State,
+};
+
+/// Of Velero 1.18 (measured).
+const RESTORE: Duration = Duration::from_millis(1100);
+/// Made anew by their controllers, with the same names or others.
+const DERIVED: [&str; 3] = ["pods", "replicasets", "endpointslices"];
+
+pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
+    let now = fields::stamp(state.wall());
+    let source = text(restore, "/spec/backupName").to_owned();
+    match text(restore, "/status/phase") {
+        "" if state.store.get("backups", "velero", &source).is_none() => {
+            invalid(state, "restores", name, &format!("Error retrieving backup: can't find backup velero/{source}"));
+        }
+        "" => {
+            phase(state, "restores", name, "InProgress", |s| s["startTimestamp"] = now.into());
+            let volumes = state
+                .vault
+                .backups
+                .get(&source)
+                .map_or(0, |k| k.volumes.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup").count());
+            next(state, "restores", name, RESTORE + VOLUME * u32::try_from(volumes).unwrap_or(0));
+        }
+        "InProgress" => {
+            let Some(items) = bring_back(state, name, restore, &source) else {
+                phase(state, "restores", name, "Failed", |s| {
+                    s["failureReason"] = "the backup's data is not in the object store".into()
+                });
+                return;
+            };
+            phase(state, "restores", name, "Completed", |s| {
+                s["completionTimestamp"] = now.into();
+                s["progress"] = json!({"totalItems": items, "itemsRestored": items});
+                // kube-root-ca.crt is always there already.
+                s["warnings"] = 1.into();
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Creates what is not there; what exists is left alone.
+fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str) -> Option<usize> {
+    let kept = state.vault.backups.get(source)?;
+    let (objects, volumes, contents) = (kept.objects.clone(), kept.volumes.clone(), kept.contents.clone());
+    let included: Vec<&str> = list(restore, "/spec/includedNamespaces").iter().filter_map(Value::as_str).collect();
+    let excluded: Vec<&str> = list(restore, "/spec/excludedResources").iter().filter_map(Value::as_str).collect();
+    for ((namespace, claim), content) in contents {
+        let home = mapped(restore, &namespace);
+        if included.contains(&namespace.as_str()) && state.store.get("persistentvolumeclaims", &home, &claim).is_none()
+        {
+            state.promised.insert((home, claim), content);
+        }
+    }
+    let mut made = 0;
+    for object in &objects {
+        let Some(resource) = resources::of_kind(text(object, "/kind")) else { continue };
+        let full = format!("{}.{}", resource.plural, resource.group);
+        if DERIVED.contains(&resource.plural) || excluded.iter().any(|e| *e == resource.plural || *e == full) {
+            continue;
+        }
+        made += usize::from(put_back(state, name, restore, resource, object, &included));
+    }
+    for volume in volumes
+        .iter()
+        .filter(|v| v["backupMethod"] == "PodVolumeBackup" && included.contains(&text(v, "/pvcNamespace")))
+    {
+        let object = json!({"metadata": {"name": format!("{name}-{}", text(volume, "/pvcName")), "namespace": "velero",
+                "labels": {"velero.io/restore-name": name}},
+            "status": {"phase": "Completed", "progress": {"totalBytes": 1, "bytesDone": 1}}});
+        let now = state.wall();
+        state.store.create(resources::known("podvolumerestores"), object, now);
+    }
+    Some(made)
+}
+
+/// The namespace that a restore puts another's objects into.
+fn mapped(restore: &Value, namespace: &str) -> String {
+    let pointer = format!("/spec/namespaceMapping/{namespace}");
+    restore.pointer(&pointer).and_then(Value::as_str).unwrap_or(namespace).to_owned()
+}
+
+fn put_back(
+    state: &mut State,
+    name: &str,
+    restore: &Value,
+    resource: &'static Resource,
+    object: &Value,
+    included: &[&str],
+) -> bool {
+    let mut copy = object.clone();
+    let map = |namespace: &str| mapped(restore, namespace);
+    let mut home = String::new();
+    if resource.namespaced {
+        if !included.contains(&fields::namespace(object)) {
+            return false;
+        }
+        home = map(fields::namespace(object));
+        copy["metadata"]["namespace"] = home.clone().into();
+    } else if resource.plural == "namespaces" {
+        copy["metadata"]["name"] = map(fields::name(object)).into();
+    } else {
+        // A deleted volume is provisioned anew by its class.
+        return false;
+    }
+    let own = fields::name(&copy).to_owned();
+    if state.store.get(resource.plural, &home, &own).is_some() {
+        return false;
+    }
+    for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp", "ownerReferences"] {
+        if let Some(meta) = copy["metadata"].as_object_mut() {
+            meta.remove(field);
+        }
+    }
+    copy["metadata"]["labels"]["velero.io/restore-name"] = name.into();
+    copy["metadata"]["labels"]["velero.io/backup-name"] = restore["spec"]["backupName"].clone();
+    if resource.plural == "persistentvolumeclaims" {
+        copy["status"] = json!({"phase": "Pending"});
+        // A volume that is no more is provisioned anew, with or without its content.
+        let volume = text(&copy, "/spec/volumeName").to_owned();
+        let captured = state.promised.contains_key(&(home.clone(), own.clone()));
+        let moved = home != fields::namespace(object);
+        if (captured || moved || state.store.get("persistentvolumes", "", &volume).is_none())
+            && let Some(spec) = copy["spec"].as_object_mut()
+        {
+            spec.remove("volumeName");
+        }
+    } else if let Some(fields) = copy.as_object_mut() {
+        fields.remove("status");
+    }
+    if resource.plural == "namespaces" {
+        copy["status"] = json!({"phase": "Active"});
+    }
+    if resource.plural == "cronjobs" && restore.pointer("/spec/resourceModifier").is_some() {
+        copy["spec"]["suspend"] = true.into();
+    }
+    if resource.plural == "services"
+        && restore.pointer("/spec/resourceModifier").is_some()
+        && !text(&copy, "/spec/type").is_empty()
+    {
+        copy["spec"]["type"] = "ClusterIP".into();
+    }
+    let now = state.wall();
+    state.store.create(resource, copy, now);
+    true
+}
