@@ -9,6 +9,10 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
     let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
         .await
         .map_err(|e| Failure::of(Exit::Refused, &e))?;
+    // No API tells these: the bindings do.
+    if let Some(clocks) = world.bindings.clocks {
+        copied.description["clocks"] = serde_json::to_value(clocks).unwrap_or_default();
+    }
     for (name, value) in place::set(&args.value)? {
         copied.description["values"][name] = value.into();
     }

@@ -22,13 +22,17 @@ pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
                     Some(s) => format!("{} ({} of {} samples failed)", p.name, s.failures, s.samples),
                     None => format!("{} (no sample)", p.name),
                 })
+                .chain(plan.data.iter().filter_map(|d| match state.logs.get(&d.name) {
+                    None => Some(format!("{} (not read yet)", d.name)),
+                    Some(why) => (!why.is_empty()).then(|| format!("{} ({why})", d.name)),
+                }))
                 .collect()
         });
         let watching = recorder.with(|s| !s.nodes.is_empty() && s.blind_since.is_none());
         if missing.is_empty() && watching {
             return vec![Finding::pass(
                 "baseline",
-                format!("{} probe(s) up by their rule; the watches are open", plan.probes.len()),
+                format!("{} probe(s) up by their rule{}; the watches are open", plan.probes.len(), logs(plan)),
             )];
         }
         if recorder.now_us() > limit {
@@ -44,4 +48,8 @@ pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+fn logs(plan: &Plan) -> String {
+    if plan.data.is_empty() { String::new() } else { format!(", {} append log(s) written and read", plan.data.len()) }
 }

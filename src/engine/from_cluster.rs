@@ -108,6 +108,7 @@ fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultR
         namespaces: vec![],
         steps,
         probes: vec![],
+        data: vec![],
         expect: vec![],
         limits: Limits { nodes_percent: 0, zones: 0, namespaces: 0, duration: crate::model::Dur::secs(0) },
         permissions: vec![],

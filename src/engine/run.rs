@@ -228,7 +228,7 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     }
     guard::lease(&mut tasks, &context.world, recorder, &context.record, wakes);
     guard::heartbeat(&mut tasks, &context.world, recorder, &begun.dir, wakes);
-    let observers = Observers::start(&context.world, recorder, &context.plan, &begun.dir.file("samples"));
+    let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, &begun.dir.file("samples"));
     let exit = guarded(begun, loaded, options, &mut tasks).await;
     observers.stop().await;
     tasks.shutdown().await;

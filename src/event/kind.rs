@@ -89,6 +89,22 @@ pub struct ProbeRun {
     pub error: String,
 }
 
+/// Lines of an append log that were answered in the same way, in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRun {
+    /// Number of the first.
+    pub from: u64,
+    /// Number of the last.
+    pub to: u64,
+    /// When the first was sent.
+    pub from_us: u64,
+    /// When the last was sent.
+    pub to_us: u64,
+    /// Why they were not acknowledged; empty where they were.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -310,6 +326,18 @@ pub enum Kind {
         max_ms: u64,
         late: u32,
         runs: Vec<ProbeRun>,
+    },
+    /// Numbered lines that were appended to a log of the application.
+    LinesWritten {
+        data: String,
+        runs: Vec<LineRun>,
+    },
+    /// What the log holds of the acknowledged ones: those that are missing, first and last of each row.
+    LinesRead {
+        data: String,
+        missing: Vec<(u64, u64)>,
+        damaged: u64,
+        error: String,
     },
     ClockOffset {
         source: String,

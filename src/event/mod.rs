@@ -4,7 +4,7 @@
 
 mod kind;
 
-pub use kind::{Actor, Kind, PodView, ProbeRun, Wake};
+pub use kind::{Actor, Kind, LineRun, PodView, ProbeRun, Wake};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

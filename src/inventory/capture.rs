@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     kubernetes::objects::Pod,
     model::{Dur, SIMULATED_START},
-    world::{ApiError, Kube, Monitoring},
+    world::{ApiError, Kube, Monitoring, RuleInfo},
 };
 
 /// What is copied, by API path. Pods, ReplicaSets and EndpointSlices are made
@@ -44,62 +44,118 @@ pub struct Captured {
 /// Nodes that cannot be listed: without them there is no cluster to copy.
 pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result<Captured, ApiError> {
     let mut missing = vec![];
-    let starts = learned(kube).await.unwrap_or_else(|error| {
-        missing.push(format!("start-up times: {error}"));
-        BTreeMap::new()
-    });
+    let learned = match kube.list_as::<Pod>("/api/v1/pods").await {
+        Ok(pods) => learn(&pods),
+        Err(error) => {
+            missing.push(format!("start-up times and places of pods: {error}"));
+            Learned::default()
+        }
+    };
     let mut objects = vec![];
     for (base, plural, kind) in COPIED {
         match kube.list(&format!("{base}/{plural}")).await {
-            Ok((items, _)) => objects.extend(items.into_iter().filter_map(|item| trim(item, kind, &starts))),
+            Ok((items, _)) => objects.extend(items.into_iter().filter_map(|item| trim(item, kind, &learned.starts))),
             Err(error) if plural == "nodes" => return Err(error),
             Err(error) => missing.push(format!("{plural}: {error}")),
         }
     }
-    let description = json!({
+    let toleration = toleration(&objects, &learned);
+    let (rules, every) = rules(monitoring, &mut missing).await;
+    let mut description = json!({
         "apiVersion": "drillmaster.dev/v1", "kind": "Cluster",
         "metadata": {"name": name, "title": format!("A copy of {name}")},
-        "objects": objects, "rules": rules(monitoring, &mut missing).await,
+        "objects": objects, "rules": rules, "placement": learned.placement,
     });
+    if let Some(seconds) = every {
+        description["times"]["evaluate"] = format!("{seconds}s").into();
+    }
+    if let Some(seconds) = toleration {
+        description["times"]["toleration"] = format!("{seconds}s").into();
+    }
     Ok(Captured { description, missing })
 }
 
-async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> Vec<Value> {
-    match monitoring.rules().await {
-        None => {
-            missing.push("alerting rules: the bindings name no Prometheus".into());
-            vec![]
+/// Alerting rules, and how often they are evaluated: in whole seconds, by the quickest.
+async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> (Vec<Value>, Option<u64>) {
+    let why = match monitoring.rules().await {
+        Some(Ok(rules)) => {
+            let every = rules.iter().map(|r| r.interval_seconds.ceil() as u64).filter(|s| *s > 0).min();
+            let rule = |r: &RuleInfo| json!({"alert": r.name, "expr": r.query, "for": format!("{}s", r.for_seconds as u64), "labels": r.labels});
+            return (rules.iter().map(rule).collect(), every);
         }
-        Some(Err(error)) => {
-            missing.push(format!("alerting rules: {error}"));
-            vec![]
-        }
-        Some(Ok(rules)) => rules
-            .iter()
-            .map(|r| json!({"alert": r.name, "expr": r.query, "for": format!("{}s", r.for_seconds as u64), "labels": r.labels}))
-            .collect(),
-    }
+        Some(Err(error)) => error.to_string(),
+        None => "the bindings name no Prometheus".into(),
+    };
+    missing.push(format!("alerting rules: {why}"));
+    (vec![], None)
 }
 
-/// Median time from a node to Ready, by namespace and workload.
-async fn learned(kube: &Kube) -> Result<BTreeMap<(String, String), Dur>, ApiError> {
-    let mut seen: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
-    for pod in kube.list_as::<Pod>("/api/v1/pods").await? {
-        if let (Some(seconds), Some(owner)) = (pod.start_seconds(), pod.workload()) {
-            seen.entry((pod.metadata.namespace.clone(), owner.to_string())).or_default().push(seconds);
+/// The taint of a node that is silent.
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+
+/// What admission gives pods that say nothing themselves: it is found on the pods
+/// of a workload whose template does not have it.
+fn toleration(objects: &[Value], learned: &Learned) -> Option<i64> {
+    let silent = |o: &&Value| {
+        let own = o.pointer("/spec/template/spec/tolerations").and_then(Value::as_array);
+        !own.into_iter().flatten().any(|t| t["key"] == UNREACHABLE || t["key"].is_null())
+    };
+    objects.iter().filter(|o| o["spec"]["template"].is_object()).filter(silent).find_map(|o| {
+        let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
+        let workload = format!("{}/{}", text(&o["kind"]).to_lowercase(), text(&o["metadata"]["name"]));
+        learned.tolerations.get(&text(&o["metadata"]["namespace"]))?.get(&workload).copied()
+    })
+}
+
+/// By namespace and workload.
+type ByWorkload<T> = BTreeMap<String, BTreeMap<String, T>>;
+
+/// What the pods tell of their workloads.
+#[derive(Default)]
+struct Learned {
+    /// Median time from a node to Ready.
+    starts: ByWorkload<Dur>,
+    /// The node of each pod, by the pods' names.
+    placement: ByWorkload<Vec<String>>,
+    /// For how many seconds its pods stay on a node that is silent.
+    tolerations: ByWorkload<i64>,
+}
+
+fn learn(pods: &[Pod]) -> Learned {
+    let mut pods: Vec<&Pod> = pods.iter().filter(|p| !p.spec.node_name.is_empty() && p.counts()).collect();
+    pods.sort_by_key(|p| &p.metadata.name);
+    let mut learned = Learned::default();
+    let mut seconds: ByWorkload<Vec<u64>> = BTreeMap::new();
+    for pod in pods {
+        let Some(owner) = pod.workload().map(|w| w.to_string()) else { continue };
+        let namespace = &pod.metadata.namespace;
+        if let Some(took) = pod.start_seconds() {
+            seconds.entry(namespace.clone()).or_default().entry(owner.clone()).or_default().push(took);
+        }
+        let silent = pod.spec.tolerations.iter().find(|t| t.key == UNREACHABLE && t.effect == "NoExecute");
+        if let Some(seconds) = silent.and_then(|t| t.toleration_seconds) {
+            learned.tolerations.entry(namespace.clone()).or_default().insert(owner.clone(), seconds);
+        }
+        if !owner.starts_with("daemonset/") {
+            let nodes = learned.placement.entry(namespace.clone()).or_default().entry(owner).or_default();
+            nodes.push(pod.spec.node_name.clone());
         }
     }
-    let medians = seen.into_iter().filter_map(|(key, mut seconds)| {
-        seconds.sort_unstable();
-        // Pods that were not Ready for hours are no measure of a start.
-        let median = *seconds.get(seconds.len() / 2)?;
-        (median < 1800).then(|| (key, Dur::secs(median)))
-    });
-    Ok(medians.collect())
+    for (namespace, owners) in seconds {
+        for (owner, mut seconds) in owners {
+            seconds.sort_unstable();
+            let median = seconds[seconds.len() / 2];
+            // Pods that were not Ready for hours are no measure of a start.
+            if median < 1800 {
+                learned.starts.entry(namespace.clone()).or_default().insert(owner, Dur::secs(median));
+            }
+        }
+    }
+    learned
 }
 
 /// An object without what the cluster filled in, and without anything private.
-fn trim(mut object: Value, kind: &str, starts: &BTreeMap<(String, String), Dur>) -> Option<Value> {
+fn trim(mut object: Value, kind: &str, starts: &ByWorkload<Dur>) -> Option<Value> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     if kind == "ConfigMap" && name == "kube-root-ca.crt" || namespace == "drillmaster" {
@@ -141,7 +197,8 @@ fn trim(mut object: Value, kind: &str, starts: &BTreeMap<(String, String), Dur>)
         }
         "Deployment" | "StatefulSet" | "DaemonSet" => {
             private(&mut object["spec"]["template"]);
-            if let Some(start) = starts.get(&(namespace, format!("{}/{name}", kind.to_lowercase()))) {
+            if let Some(start) = starts.get(&namespace).and_then(|s| s.get(&format!("{}/{name}", kind.to_lowercase())))
+            {
                 object["spec"]["template"]["metadata"]["annotations"] = json!({SIMULATED_START: start.to_string()});
             }
             drop_field(&mut object, "status");
@@ -202,7 +259,7 @@ mod tests {
             "spec": {"template": {"metadata": {"annotations": {"token": "hunter22"}}, "spec": {"containers": [
                 {"name": "c", "image": "i", "env": [{"name": "P", "value": "hunter22"}], "args": ["--key=hunter22"],
                  "resources": {"requests": {"cpu": "1"}}}]}}}});
-        let starts = [(("n".to_owned(), "deployment/d".to_owned()), Dur::secs(7))].into();
+        let starts = [("n".to_owned(), [("deployment/d".to_owned(), Dur::secs(7))].into())].into();
         for (object, kind) in [(map, "ConfigMap"), (deployment, "Deployment")] {
             let copy = trim(object, kind, &starts).expect("it is copied").to_string();
             assert!(!copy.contains("hunter22"), "{copy}");

@@ -90,6 +90,8 @@ pub struct RunState {
     pub wanted: BTreeMap<(String, String), u32>,
     /// Probes by name.
     pub probes: BTreeMap<String, ProbeState>,
+    /// Append logs: why each could not be read last; empty where it could.
+    pub logs: BTreeMap<String, String>,
     /// State of each alert.
     pub alerts: BTreeMap<AlertKey, String>,
     /// Since when the API server has been out of sight, if it is.
@@ -185,6 +187,9 @@ impl RunState {
                 for run in runs {
                     state.take(run, &rule);
                 }
+            }
+            Kind::LinesRead { data, error, .. } => {
+                self.logs.insert(data.clone(), error.clone());
             }
             Kind::ContactLost { last_proof_us, .. } => self.blind_since = Some(*last_proof_us),
             Kind::ContactRegained { .. } => self.blind_since = None,

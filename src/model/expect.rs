@@ -21,6 +21,8 @@ pub enum Expectation {
     Alert(AlertExpectation),
     /// What a restore brought back.
     Restore(RestoreExpectation),
+    /// What an append log lost: the recovery point.
+    Loss(LossExpectation),
     /// How pods are spread.
     Placement(PlacementExpectation),
 }
@@ -34,6 +36,7 @@ impl Expectation {
             Self::Service(e) => e.of.as_ref(),
             Self::Alert(e) => e.of.as_ref(),
             Self::Restore(e) => Some(&e.of),
+            Self::Loss(e) => e.of.as_ref(),
             Self::Placement(e) => e.of.as_ref(),
         }
     }
@@ -137,6 +140,20 @@ pub struct AlertExpectation {
     /// Gone within this time after the fault was healed.
     #[serde(default)]
     pub resolves_within: Option<Dur>,
+}
+
+/// What an append log lost.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LossExpectation {
+    /// The append log.
+    pub data: String,
+    /// Recovery point objective: so much time before the fault may be missing, no more.
+    pub rpo: Dur,
+    /// The fault. May be left out when the scenario has one only.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub of: Option<StepName>,
 }
 
 /// One alert for each of these.

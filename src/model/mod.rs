@@ -3,6 +3,7 @@
 //! another process. Start with [`Plan`], then [`Revert`].
 
 mod bindings;
+mod data;
 mod expect;
 mod finding;
 mod ids;
@@ -16,9 +17,11 @@ mod target;
 mod units;
 
 pub use bindings::{Bindings, Capture, ClocksSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
+pub use data::{DataHttp, DataSpec};
 pub use expect::{
-    AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, Objects, PlacementExpectation,
-    ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule, WhileDegraded,
+    AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,
+    PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule,
+    WhileDegraded,
 };
 pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};

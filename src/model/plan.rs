@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Dur, Finding, NodeTarget, ObjectRef, ProbeSpec, StepName};
+use super::{DataSpec, Dur, Finding, NodeTarget, ObjectRef, ProbeSpec, StepName};
 
 /// Which cluster this is, so that no other is taken for it (correctness 72).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +182,9 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// Probes that run from the baseline to the end.
     pub probes: Vec<ProbeSpec>,
+    /// Append logs that are written to and read back from the baseline to the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<DataSpec>,
     /// Expectations, as the scenario wrote them.
     pub expect: Vec<Value>,
     /// Caps.

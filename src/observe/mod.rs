@@ -5,6 +5,7 @@ mod alerts;
 mod asker;
 mod contact;
 mod evictions;
+mod ledger;
 mod objects;
 mod probes;
 mod watch;
@@ -29,7 +30,13 @@ pub struct Observers {
 
 impl Observers {
     /// Starts watching everything that the plan's expectations may ask about.
-    pub fn start(world: &Arc<World>, recorder: &Arc<Recorder>, plan: &Arc<Plan>, samples: &std::path::Path) -> Self {
+    pub fn start(
+        world: &Arc<World>,
+        recorder: &Arc<Recorder>,
+        plan: &Arc<Plan>,
+        run: &str,
+        samples: &std::path::Path,
+    ) -> Self {
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder)));
@@ -39,6 +46,9 @@ impl Observers {
             for resource in ["deployments", "statefulsets", "daemonsets"] {
                 tasks.spawn(objects::workloads(Arc::clone(world), Arc::clone(recorder), namespace.clone(), resource));
             }
+        }
+        for spec in &plan.data {
+            tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), spec.clone(), run.to_owned()));
         }
         tasks.spawn(alerts::watch(Arc::clone(world), Arc::clone(recorder)));
         if plan.expect.iter().any(asks_evictions) {

@@ -76,6 +76,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         cluster: request.inventory.identity.clone(),
         namespaces: scenario.scope.namespaces.clone(),
         probes: scenario.probes.iter().map(probe).collect(),
+        data: scenario.data.clone(),
         expect: scenario.expect.iter().filter_map(|e| serde_json::to_value(e).ok()).collect(),
         permissions: permissions::needed(&planned, scenario, request.bindings),
         predictions: predictions(&planned, &input, scenario),

@@ -16,7 +16,7 @@ pub fn hash(plan: &Plan) -> String {
     // serde_json's maps are sorted: the text is canonical.
     let approved = json!({
         "scenario": plan.scenario, "scenarioHash": plan.scenario_hash, "cluster": plan.cluster.uid,
-        "namespaces": plan.namespaces, "steps": steps, "probes": plan.probes,
+        "namespaces": plan.namespaces, "steps": steps, "probes": plan.probes, "data": plan.data,
         "expect": plan.expect, "limits": plan.limits,
     });
     Sha256::digest(approved.to_string().as_bytes()).iter().map(|b| format!("{b:02x}")).collect()

@@ -107,6 +107,21 @@ fn describe(kind: &Kind) -> Option<String> {
             let node = labels.get("node").map(|n| format!(" for {n}")).unwrap_or_default();
             format!("  alert {name}{node} gone from {source}")
         }
+        Kind::LinesWritten { data, runs } => {
+            let said: Vec<String> = runs
+                .iter()
+                .map(|r| {
+                    let word = if r.error.is_empty() { "acknowledged" } else { &r.error };
+                    format!("lines {} to {} {word}", r.from, r.to)
+                })
+                .collect();
+            format!("  log {data}: {}", said.join("; "))
+        }
+        Kind::LinesRead { data, error, .. } if !error.is_empty() => format!("  log {data} cannot be read: {error}"),
+        Kind::LinesRead { data, missing, damaged, .. } => {
+            let lost: u64 = missing.iter().map(|(from, to)| to - from + 1).sum();
+            format!("  log {data} was read: {lost} acknowledged lines missing, {damaged} damaged")
+        }
         Kind::SourceLost { source, why } => format!("  {source} is out of sight: {why}"),
         Kind::SourceRegained { source, .. } => format!("  {source} is back in sight"),
         Kind::ProbeSegment { probe, runs, .. } if runs.len() > 1 || runs.iter().any(|r| !r.ok) => {

@@ -15,6 +15,7 @@ pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem>
     let mut lint = Lint { file, root, scenario, problems: vec![] };
     lint.header();
     lint.probes();
+    lint.data();
     lint.steps();
     lint.expectations();
     lint.aborts();
@@ -225,6 +226,21 @@ impl Lint<'_> {
         }
     }
 
+    fn data(&mut self) {
+        let scenario = self.scenario;
+        let mut seen = BTreeMap::new();
+        for (i, data) in scenario.data.iter().enumerate() {
+            let index = i.to_string();
+            if seen.insert(&data.name, i).is_some() {
+                let said = format!("two append logs are called `{}`", data.name);
+                self.say(&["data", &index, "name"], said, "give each its own name");
+            }
+            if data.every.0.is_zero() {
+                self.say(&["data", &index, "every"], "a line cannot be written every 0s", "500ms is usual");
+            }
+        }
+    }
+
     fn expectations(&mut self) {
         let scenario = self.scenario;
         let verbs: Vec<(String, Option<Verb>)> = scenario.steps.iter().map(|s| (s.name.0.clone(), s.verb())).collect();
@@ -234,6 +250,7 @@ impl Lint<'_> {
         let faults = with(Verb::is_fault);
         let restores = with(|v| matches!(v, Verb::Restore(_)));
         let probes: Vec<String> = scenario.probes.iter().map(|p| p.name.clone()).collect();
+        let logs: Vec<String> = scenario.data.iter().map(|d| d.name.clone()).collect();
         for (i, expectation) in scenario.expect.iter().enumerate() {
             let i = i.to_string();
             let word = word(expectation);
@@ -253,6 +270,7 @@ impl Lint<'_> {
             }
             match expectation {
                 Expectation::Service(s) => self.refers(&["expect", &i, word, "probe"], &s.probe, &probes, "probe"),
+                Expectation::Loss(l) => self.refers(&["expect", &i, word, "data"], &l.data, &logs, "append log"),
                 Expectation::Budgets(b) if b.every_critical_pod_covered && scenario.scope.critical.is_empty() => {
                     self.say(
                         &["expect", &i, word],
@@ -308,6 +326,7 @@ fn word(expectation: &Expectation) -> &'static str {
         Expectation::Service(_) => "service",
         Expectation::Alert(_) => "alert",
         Expectation::Restore(_) => "restore",
+        Expectation::Loss(_) => "loss",
         Expectation::Placement(_) => "placement",
     }
 }

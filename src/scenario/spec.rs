@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{Dur, Expectation, Percent, Step, UpRule, WorkloadRef};
+use crate::model::{DataSpec, Dur, Expectation, Percent, Step, UpRule, WorkloadRef};
 
 /// One drill: what is broken, how it is put back, and what must hold meanwhile.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct Scenario {
     /// Probes that run from before the first fault to the end.
     #[serde(default)]
     pub probes: Vec<ProbeEntry>,
+    /// Append logs that are written to from before the first fault to the end, and read back.
+    #[serde(default)]
+    pub data: Vec<DataSpec>,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What must hold.

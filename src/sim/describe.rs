@@ -1,7 +1,7 @@
 //! A cluster as its description says: zones, nodes, workloads, budgets, volumes,
 //! rules, start-up times. Short words in the file become whole objects here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub struct Description {
     pub times: Times,
     /// How old each node's lease is when its power goes; left to chance where it is not told.
     pub leases: BTreeMap<String, Dur>,
+    /// Where the pods of a workload are in the beginning, by namespace and workload; the
+    /// scheduler's choice where it is not told.
+    pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// The node lifecycle controller's clocks, where they are not Kubernetes' defaults.
     pub clocks: Option<ClocksSpec>,
     /// Storage classes.
@@ -77,6 +80,14 @@ pub struct Times {
     pub stop: Dur,
     /// What admission gives pods that say nothing themselves. Default 5m.
     pub toleration: Dur,
+    /// From one evaluation of the alerting rules to the next. Default 5s.
+    pub evaluate: Dur,
+    /// How long Velero takes over a backup, without its volumes. Default 700ms.
+    pub backup: Dur,
+    /// The same of a restore. Default 1100ms.
+    pub restore: Dur,
+    /// How long it copies a volume's files, either way. Default 5s.
+    pub volume: Dur,
 }
 
 impl Default for Times {
@@ -87,6 +98,10 @@ impl Default for Times {
             start: Dur::secs(2),
             stop: Dur::secs(1),
             toleration: Dur::secs(300),
+            evaluate: Dur::secs(5),
+            backup: Dur(Duration::from_millis(700)),
+            restore: Dur(Duration::from_millis(1100)),
+            volume: Dur::secs(5),
         }
     }
 }

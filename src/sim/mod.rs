@@ -139,6 +139,16 @@ impl Simulation {
         self.shared.trouble.make(trouble);
     }
 
+    /// How many requests met with which trouble so far.
+    pub fn met(&self) -> std::collections::BTreeMap<Fate, u32> {
+        self.shared.trouble.met()
+    }
+
+    /// One of Velero's backups and restores in so many goes wrong in part; 0 is none.
+    pub fn velero_errs(&self, once_in: u64) {
+        self.shared.state().velero_errs(once_in);
+    }
+
     /// Hears of each request to the API server as it comes in, and of each act of
     /// power (`POST /power/kill/NODE`).
     pub fn overhear(&self, ear: impl Fn(&http::Method, &http::Uri) + Send + Sync + 'static) {
@@ -215,7 +225,7 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
     let receiver = &description.alertmanager.receiver;
     let monitor = Monitor {
         rules,
-        every: crate::model::Dur::secs(5),
+        every: description.times.evaluate,
         receiver: if receiver.is_empty() { "oncall".into() } else { receiver.clone() },
         silences: description.alertmanager.silences.clone(),
         inhibit: description.alertmanager.inhibit.clone(),
@@ -229,14 +239,19 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         thaw: times.thaw.0,
         start: times.start.0,
         stop: times.stop.0,
+        backup: times.backup.0,
+        restore: times.restore.0,
+        volume: times.volume.0,
     };
     let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault::Vault::default());
     state.machines.lease_ages = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
+    state.placement = description.placement.clone();
     for object in description.manifests() {
         if let Err(why) = add(&mut state, object) {
             wrong.push(why);
         }
     }
+    velero::placed(&mut state);
     if state.machines.by_node.is_empty() {
         wrong.push("a cluster needs nodes: zones: {a: 2, b: 2, c: 2}".into());
     }
@@ -248,9 +263,12 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
     for name in schedules {
         state.schedule(SETTLE / 2, Timer::Velero("schedules", name));
     }
-    let phase = state.dice.below(5_000_000);
-    state.schedule(Duration::from_micros(phase), Timer::Monitor);
-    state.schedule(Duration::from_micros(phase / 2), Timer::Evaluate);
+    for (every, timer) in
+        [(state.settings.clocks.period, Timer::Monitor), (description.times.evaluate.0, Timer::Evaluate)]
+    {
+        let phase = state.dice.below((every.as_micros() as u64).max(1));
+        state.schedule(Duration::from_micros(phase), timer);
+    }
     Ok(state)
 }
 

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
+    controllers::namespaces::Leaving,
     dice::{ALPHABET, Dice},
     fields::{self, number},
     machines::Machines,
@@ -36,6 +37,10 @@ pub(super) struct Settings {
     pub start: Duration,
     /// From deletion to gone.
     pub stop: Duration,
+    /// Velero's backup, its restore, and the files of one volume.
+    pub backup: Duration,
+    pub restore: Duration,
+    pub volume: Duration,
 }
 
 /// Something that is due at an instant.
@@ -57,8 +62,21 @@ pub(super) enum Timer {
     Evaluate,
     /// Velero goes on with something (resource, name).
     Velero(&'static str, String),
+    /// The files of a volume are back (restore, claim).
+    VolumeFilled(String, String),
+    /// A namespace that is to go may be emptied.
+    NamespaceEmpties(String),
     /// A claim gets its volume (namespace, name).
     Claim(String, String),
+}
+
+/// What is written on a volume.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content {
+    /// A file that is written once: its checksum. Empty where there is none.
+    pub file: String,
+    /// What was appended to the log.
+    pub log: String,
 }
 
 /// A lease as the node controller saw it.
@@ -88,9 +106,11 @@ pub(super) struct State {
     /// What the process of Velero's server remembers.
     pub velero: Server,
     /// What is written on each volume, by its name; nothing on a new one.
-    pub contents: BTreeMap<String, String>,
+    pub contents: BTreeMap<String, Content>,
     /// What a restore will write on the volume of a claim (namespace, name).
-    pub promised: BTreeMap<(String, String), String>,
+    pub promised: BTreeMap<(String, String), Content>,
+    /// Claims whose files are on their way (namespace, name).
+    pub filling: BTreeSet<(String, String)>,
     /// Microseconds since the simulation began; set on entry by whoever has the lock.
     pub now_us: u64,
     zero: Timestamp,
@@ -99,8 +119,12 @@ pub(super) struct State {
     pub seen_leases: BTreeMap<String, SeenLease>,
     /// The nodes of each zone that wait to be tainted.
     pub queues: BTreeMap<String, Queue>,
+    /// Namespaces that are to go.
+    pub leaving: BTreeMap<String, Leaving>,
     /// The scheduler's view of what is free.
     pub rooms: Rooms,
+    /// Where the description wants the first pods of each workload, by namespace.
+    pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
 /// What is free on each node, by its name.
@@ -118,12 +142,15 @@ impl State {
             velero: Server::default(),
             contents: BTreeMap::new(),
             promised: BTreeMap::new(),
+            filling: BTreeSet::new(),
             now_us: 0,
             zero,
             timers: BTreeSet::new(),
             seen_leases: BTreeMap::new(),
             queues: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             rooms: Rooms::new(),
+            placement: BTreeMap::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! request that a test has picked.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -20,7 +21,7 @@ pub struct Trouble {
 }
 
 /// What happens to one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// Nothing.
     Well,
@@ -53,6 +54,7 @@ struct Mood {
     dice: Dice,
     came: u64,
     ear: Option<Ear>,
+    met: BTreeMap<Fate, u32>,
 }
 
 impl fmt::Debug for Troubles {
@@ -64,7 +66,7 @@ impl fmt::Debug for Troubles {
 impl Troubles {
     pub(super) fn new(seed: u64) -> Self {
         let dice = Dice::new(seed, "trouble");
-        Self(Mutex::new(Mood { trouble: Trouble::default(), dice, came: 0, ear: None }))
+        Self(Mutex::new(Mood { trouble: Trouble::default(), dice, came: 0, ear: None, met: BTreeMap::new() }))
     }
 
     fn mood(&self) -> MutexGuard<'_, Mood> {
@@ -99,13 +101,14 @@ impl Troubles {
         if let Some((picked, fate)) = mood.trouble.picked
             && picked == number
         {
+            *mood.met.entry(fate).or_default() += 1;
             return fate;
         }
         let once_in = mood.trouble.once_in;
         if !mood.dice.once_in(once_in) {
             return Fate::Well;
         }
-        match mood.dice.below(7) {
+        let fate = match mood.dice.below(7) {
             0 => Fate::Unavailable,
             1 => Fate::Failed,
             2 => Fate::Throttled,
@@ -113,6 +116,13 @@ impl Troubles {
             4 => Fate::Slow,
             5 => Fate::Hangs,
             _ => Fate::WatchesCut,
-        }
+        };
+        *mood.met.entry(fate).or_default() += 1;
+        fate
+    }
+
+    /// How many requests met with which fate so far.
+    pub(super) fn met(&self) -> BTreeMap<Fate, u32> {
+        self.mood().met.clone()
     }
 }

@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use super::{
     fields::{self, text},
     resources,
+    state::Content,
 };
 
 /// The object store, outside of the cluster.
 #[derive(Debug, Default)]
 pub(super) struct Vault {
     pub backups: BTreeMap<String, Kept>,
+    /// What went wrong, by backup or restore.
+    pub errors: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Default)]
@@ -21,7 +24,7 @@ pub(super) struct Kept {
     pub objects: Vec<Value>,
     pub volumes: Vec<Value>,
     /// What was written on the captured volumes, by claim.
-    pub contents: BTreeMap<(String, String), String>,
+    pub contents: BTreeMap<(String, String), Content>,
 }
 
 impl Vault {
@@ -30,7 +33,9 @@ impl Vault {
         let mut parts = path.trim_matches('/').split('/');
         let (kind, name) = (parts.next()?, parts.next()?);
         let document = match kind {
-            "RestoreResults" | "BackupResults" => json!({"errors": {}, "warnings": {}}),
+            "RestoreResults" | "BackupResults" => {
+                json!({"errors": self.errors.get(name).cloned().unwrap_or(json!({})), "warnings": {}})
+            }
             "RestoreVolumeInfo" | "RestoreResourceList" | "RestoreLog" => json!([]),
             "BackupVolumeInfos" => self.backups.get(name)?.volumes.clone().into(),
             "BackupResourceList" => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
+    controllers::volumes::volume_of,
     fields::{self, list, text},
     monitoring,
     state::State,
@@ -64,6 +65,10 @@ pub(super) fn reach(state: &mut State, request: &WebRequest) -> Reach {
         },
         ["webhook", "sim"] => ok(vec![]),
         [service, namespace, "svc"] => through_service(state, service, namespace),
+        [pod, _, namespace, "svc"] => match serving(state, namespace, pod) {
+            Ok(()) => log(state, namespace, pod, request, &path),
+            Err(reach) => reach,
+        },
         _ => Reach::Broken(NEAR, "no such host in the simulation"),
     }
 }
@@ -78,16 +83,40 @@ fn through_service(state: &mut State, service: &str, namespace: &str) -> Reach {
         return Reach::Broken(NEAR, "no connection");
     }
     let chosen = ready[state.dice.below(ready.len() as u64) as usize];
-    let node = text(chosen, "/nodeName");
+    let (pod_namespace, pod) = (text(chosen, "/targetRef/namespace"), text(chosen, "/targetRef/name"));
+    serving(state, pod_namespace, pod).err().unwrap_or_else(|| ok(b"ok\n".to_vec()))
+}
+
+/// Whether a pod answers, or what happens instead.
+fn serving(state: &State, namespace: &str, pod: &str) -> Result<(), Reach> {
+    let Some(found) = state.store.get("pods", namespace, pod) else { return Err(Reach::Broken(NEAR, "no connection")) };
+    let node = text(found, "/spec/nodeName");
     match state.machines.by_node.get(node).map(|m| &m.state) {
         Some(PowerState::Running) => {
-            let (pod_namespace, pod) = (text(chosen, "/targetRef/namespace"), text(chosen, "/targetRef/name"));
-            let serves = state.store.get("pods", pod_namespace, pod).is_some_and(|p| {
-                fields::condition(p, "Ready") == "True" || p.pointer("/status/containerStatuses").is_some()
-            });
-            if serves { ok(b"ok\n".to_vec()) } else { Reach::Broken(NEAR, "no connection") }
+            let serves =
+                fields::condition(found, "Ready") == "True" || found.pointer("/status/containerStatuses").is_some();
+            if serves { Ok(()) } else { Err(Reach::Broken(NEAR, "no connection")) }
         }
-        Some(PowerState::Paused) => Reach::Silence,
-        _ => Reach::Broken(NO_HOST, "no connection"),
+        Some(PowerState::Paused) => Err(Reach::Silence),
+        _ => Err(Reach::Broken(NO_HOST, "no connection")),
+    }
+}
+
+/// The append log on a pod's own volume: what a restore does not bring back is lost.
+fn log(state: &mut State, namespace: &str, pod: &str, request: &WebRequest, path: &str) -> Reach {
+    let claim = state.store.get("pods", namespace, pod).and_then(|p| {
+        let mounted = list(p, "/spec/volumes").iter().map(|v| text(v, "/persistentVolumeClaim/claimName"));
+        mounted.into_iter().find(|c| !c.is_empty()).map(str::to_owned)
+    });
+    let Some(claim) = claim else { return document(None) };
+    let content = state.contents.entry(volume_of(state, namespace, &claim)).or_default();
+    match (request.method.as_str(), path) {
+        ("POST", "/append") => {
+            content.log.push_str(&String::from_utf8_lossy(&request.body));
+            content.log.push('\n');
+            ok(vec![])
+        }
+        ("GET", "/all") => ok(content.log.clone().into_bytes()),
+        _ => document(None),
     }
 }

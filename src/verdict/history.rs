@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::{Log, loss::Reading};
 use crate::{
     event::{Event, Kind, ProbeRun, Wake},
     journal::RunState,
@@ -82,6 +83,8 @@ pub struct History {
     pub nodes: BTreeMap<String, Series>,
     /// Probe samples.
     pub probes: BTreeMap<String, Vec<ProbeRun>>,
+    /// Append logs.
+    pub logs: BTreeMap<String, Log>,
     /// Alerts.
     pub alerts: Vec<AlertPoint>,
     /// Budgets: healthy and desired.
@@ -173,6 +176,13 @@ impl History {
             Kind::EvictionAnswered { .. } => self.evictions.push((t, event.event.clone())),
             Kind::ProbeSegment { probe, runs, .. } => {
                 self.probes.entry(probe.clone()).or_default().extend(runs.iter().cloned())
+            }
+            Kind::LinesWritten { data, runs } => {
+                self.logs.entry(data.clone()).or_default().written.extend(runs.iter().cloned());
+            }
+            Kind::LinesRead { data, missing, damaged, error } => {
+                let read = Reading { at_us: t, missing: missing.clone(), damaged: *damaged, error: error.clone() };
+                self.logs.entry(data.clone()).or_default().read.push(read);
             }
             Kind::AlertSeen { source, name, labels, state, since, receivers, suppressed_by } => {
                 self.alerts.push(AlertPoint {

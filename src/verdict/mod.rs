@@ -5,6 +5,7 @@
 mod alerts;
 mod budgets;
 mod history;
+mod loss;
 mod placement;
 mod replicas;
 mod restore;
@@ -12,6 +13,7 @@ mod return_to_normal;
 mod service;
 
 pub use history::{History, Series};
+pub use loss::{Log, Reading};
 pub use service::{Phase, phases};
 
 use crate::{
@@ -121,6 +123,7 @@ fn answer(expectation: &Expectation, history: &History, now_us: u64) -> Answer {
         Expectation::Service(e) => service::answer(e, history, now_us),
         Expectation::Alert(e) => alerts::answer(e, history, now_us),
         Expectation::Restore(e) => restore::answer(e, history),
+        Expectation::Loss(e) => loss::answer(e, history, now_us),
         Expectation::Placement(e) => placement::answer(e, history, now_us),
     }
 }
@@ -161,6 +164,7 @@ fn describe(expectation: &Expectation) -> String {
             }
             format!("restore `{}`: {}", e.of, parts.join(", "))
         }
+        Expectation::Loss(e) => format!("{} loses at most what is {} old", e.data, e.rpo),
         Expectation::Placement(e) => {
             format!("{} is spread by {:?} with skew of at most {}", e.workload, e.by, e.max_skew).to_lowercase()
         }

@@ -74,6 +74,19 @@ impl Http {
         Ok(out)
     }
 
+    /// A POST of one line of text; any 2xx says that it is durable.
+    pub async fn append(&self, url: &str, line: &str) -> Result<(), HttpError> {
+        let client = match &self.0 {
+            Side::Live(client) => client,
+            Side::Simulated(stage, limit) => {
+                return exchange(stage, *limit, "POST", url, line.as_bytes().to_vec()).await.map(drop);
+            }
+        };
+        let request = client.post(url).header("content-type", "text/plain").body(line.to_owned());
+        let response = request.send().await.map_err(|e| error("POST", url, chain(&e)))?;
+        if response.status().is_success() { Ok(()) } else { Err(error("POST", url, response.status().to_string())) }
+    }
+
     /// A POST of JSON; any 2xx will do.
     pub async fn post(&self, url: &str, body: &Value) -> Result<(), HttpError> {
         let client = match &self.0 {

@@ -9,13 +9,16 @@
 mod arrows;
 mod bad_input;
 mod conformance;
+mod fidelity;
 mod golden;
 mod journals;
+mod loss;
 mod plans;
 mod rehearsal;
 mod reports;
 mod scenarios;
 mod simulated;
+mod soundness;
 mod sweep;
 mod velero;
 mod wire;

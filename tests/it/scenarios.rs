@@ -26,7 +26,7 @@ fn shipped_scenarios_have_no_problem_and_a_hypothesis() {
             count += 1;
         }
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 8);
 }
 
 #[test]
@@ -44,9 +44,8 @@ fn schemas_are_current() {
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(here(name), &text).unwrap();
         }
-        assert_eq!(
-            fs::read_to_string(here(name)).unwrap_or_default(),
-            text,
+        assert!(
+            fs::read_to_string(here(name)).unwrap_or_default() == text,
             "{name} is not current: `UPDATE_GOLDEN=1 cargo test`"
         );
     }

@@ -14,7 +14,7 @@ use drillmaster::{
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
 /// One table: what each shipped scenario comes to on the shipped clusters.
-const TABLE: [(&str, &str, Exit); 9] = [
+const TABLE: [(&str, &str, Exit); 10] = [
     ("small-shop", "zone-outage", Exit::Passed),
     ("small-shop", "node-power-loss", Exit::Passed),
     ("small-shop", "node-freeze", Exit::Passed),
@@ -22,6 +22,7 @@ const TABLE: [(&str, &str, Exit); 9] = [
     ("small-shop", "namespace-loss-and-restore", Exit::Passed),
     ("small-shop", "zone-loss-and-restore", Exit::Passed),
     ("small-shop", "restore-to-scratch", Exit::Passed),
+    ("small-shop", "data-loss", Exit::Passed),
     ("fragile", "zone-outage", Exit::Refused),
     ("fragile", "node-power-loss", Exit::Refused),
 ];
@@ -284,7 +285,10 @@ fn a_journal_that_ends_at_any_byte_is_read_up_to_its_last_line() {
 fn whatever_goes_wrong_on_the_wire() {
     let one = std::env::var("DRILL_SEED").ok().and_then(|s| s.parse().ok());
     let seeds: Vec<u64> = one.map_or_else(|| (0..256).collect(), |s| vec![s]);
-    let shop = cluster("small-shop");
+    let mut shop = cluster("small-shop");
+    // All of web where the drain begins: its budget has something to refuse.
+    let crowded = ["node-a-0", "node-a-0", "node-a-1"].map(str::to_owned).to_vec();
+    shop.placement.insert("shop".into(), [("deployment/web".to_owned(), crowded)].into());
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
     for seed in seeds {
         let name = shipped()[seed as usize % shipped().len()];
@@ -292,6 +296,8 @@ fn whatever_goes_wrong_on_the_wire() {
         on_paused_time(async {
             let stage = Stage::set(&shop, seed).await;
             stage.trouble(40 + seed % 200);
+            // Velero goes wrong too, with every other seed.
+            stage.simulation.velero_errs(if seed % 2 == 0 { 0 } else { 3 });
             let ended = stage.drill(&loaded, None).await;
             stage.trouble(0);
             let at = format!("{name}, DRILL_SEED={seed}");
@@ -301,14 +307,13 @@ fn whatever_goes_wrong_on_the_wire() {
             let took = ended.events.last().map_or(0, |e| e.t_us);
             assert!(took <= limit + 2_400_000_000, "{at}: took {} s", took / 1_000_000);
             *seen.entry(format!("exit {}", exit.code())).or_default() += 1;
-            for event in &ended.events {
-                if matches!(
-                    event.event,
-                    Kind::RevertStarted { attempt: 2.., .. } | Kind::ContactLost { .. } | Kind::WatchGap { .. }
-                ) {
-                    *seen.entry(event.event.name()).or_default() += 1;
-                }
+            for word in ended.events.iter().filter_map(remarkable) {
+                *seen.entry(word).or_default() += 1;
             }
+            for (fate, count) in stage.simulation.met() {
+                *seen.entry(format!("{fate:?}")).or_default() += count;
+            }
+            stage.simulation.velero_errs(0);
             if matches!(exit, Exit::Residue | Exit::Left | Exit::Internal) {
                 stage.recover().await;
             }
@@ -317,8 +322,36 @@ fn whatever_goes_wrong_on_the_wire() {
     }
     println!("{seen:?}");
     if one.is_none() {
-        for wanted in ["exit 0", "RevertStarted", "ContactLost", "WatchGap"] {
+        for wanted in SOMETIMES {
             assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
         }
     }
+}
+
+/// What must happen with one seed at least.
+const SOMETIMES: [&str; 10] = [
+    "exit 0",
+    "exit 3",
+    "LostAnswer",
+    "Hangs",
+    "RevertStarted again",
+    "ContactLost",
+    "WatchGap",
+    "BackupPartiallyFailed",
+    "RestorePartiallyFailed",
+    "EvictionRefused",
+];
+
+fn remarkable(event: &Event) -> Option<String> {
+    let word = match &event.event {
+        Kind::RevertStarted { attempt: 2.., .. } => "RevertStarted again",
+        Kind::ContactLost { .. } => "ContactLost",
+        Kind::WatchGap { .. } => "WatchGap",
+        Kind::EvictionAnswered { dry_run: false, code: 429, .. } => "EvictionRefused",
+        Kind::StepFinished { ok: false, detail, .. } if detail.contains("ended PartiallyFailed") => {
+            if detail.contains("restore ") { "RestorePartiallyFailed" } else { "BackupPartiallyFailed" }
+        }
+        _ => return None,
+    };
+    Some(word.to_owned())
 }

@@ -172,6 +172,44 @@ fn the_intent_is_on_the_disk_before_the_act() {
     assert!(acts >= 12, "only {acts} acts were heard");
 }
 
+/// Law I4: each change of the cluster says whose it is, and what is created says of
+/// which run. (A deletion has no manager: it names the UID of what it deletes.)
+#[test]
+fn every_change_says_whose_it_is() {
+    let shop = cluster("small-shop");
+    let mut changes = 0;
+    for name in shipped() {
+        let loaded = scenario(name, &shop);
+        on_paused_time(async {
+            let stage = Stage::set(&shop, 1).await;
+            let nameless = Arc::new(Mutex::new(Vec::<String>::new()));
+            let count = Arc::new(Mutex::new(0));
+            let (told, counted) = (Arc::clone(&nameless), Arc::clone(&count));
+            stage.simulation.overhear(move |method, uri| {
+                if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) || uri.path().starts_with("/power/") {
+                    return;
+                }
+                *counted.lock().unwrap() += 1;
+                if !uri.query().unwrap_or("").split('&').any(|q| q == "fieldManager=drillmaster") {
+                    told.lock().unwrap().push(format!("{method} {uri}"));
+                }
+            });
+            stage.drill(&loaded, None).await;
+            assert!(nameless.lock().unwrap().is_empty(), "{name}: {nameless:?}");
+            changes += *count.lock().unwrap();
+            let made = |o: &serde_json::Value| {
+                let kind = o["kind"].as_str().unwrap_or("");
+                matches!(kind, "Backup" | "Restore")
+                    && !o["metadata"]["name"].as_str().unwrap_or("").starts_with("nightly")
+            };
+            for object in stage.simulation.picture().into_iter().filter(made) {
+                assert_eq!(object["metadata"]["labels"]["drillmaster.dev/run"], "run", "{object}");
+            }
+        });
+    }
+    assert!(changes > 200, "only {changes} changes were heard");
+}
+
 /// What a request takes away, if it does.
 fn taken_away(method: &Method, path: &str) -> Option<String> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();

@@ -22,6 +22,9 @@ pub struct Responder {
     pub storefront: String,
     pub webhook: String,
     pub messages: Arc<Mutex<Vec<String>>>,
+    /// An append log, and the lines that it holds.
+    pub ledger: String,
+    pub lines: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
     proxy: std::process::Child,
 }
@@ -41,7 +44,9 @@ impl Responder {
         watch(port, Arc::clone(&backends), Arc::clone(&stop));
         let storefront = serve(backends);
         let webhook = swallow(Arc::clone(&messages));
-        Self { storefront: format!("{storefront}/healthz"), webhook, messages, stop, proxy }
+        let lines = Arc::new(Mutex::new(vec![]));
+        let ledger = keep(Arc::clone(&lines));
+        Self { storefront: format!("{storefront}/healthz"), webhook, messages, ledger, lines, stop, proxy }
     }
 }
 
@@ -122,18 +127,41 @@ fn swallow(messages: Arc<Mutex<Vec<String>>>) -> String {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            messages.lock().unwrap().push(read_request(&stream));
+            messages.lock().unwrap().push(read_request(&stream).1);
             let _ = (&stream).write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n");
         }
     });
     format!("http://{address}/")
 }
 
-fn read_request(stream: &TcpStream) -> String {
+/// POST …/append takes a line, GET …/all gives all of them back.
+fn keep(lines: Arc<Mutex<Vec<String>>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (head, body) = read_request(&stream);
+            let mut lines = lines.lock().unwrap();
+            let answer = if head.starts_with("POST /append ") {
+                lines.push(body);
+                String::new()
+            } else {
+                lines.iter().map(|l| format!("{l}\n")).collect()
+            };
+            let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", answer.len());
+            let _ = (&stream).write_all((head + &answer).as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+/// The first line of a request, and its body.
+fn read_request(stream: &TcpStream) -> (String, String) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let mut reader = BufReader::new(stream);
     let mut length = 0;
-    let mut line = String::new();
+    let (mut first, mut line) = (String::new(), String::new());
+    let _ = reader.read_line(&mut first);
     while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
         if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap_or(0);
@@ -142,5 +170,5 @@ fn read_request(stream: &TcpStream) -> String {
     }
     let mut body = vec![0; length];
     let _ = reader.read_exact(&mut body);
-    String::from_utf8_lossy(&body).into_owned()
+    (first, String::from_utf8_lossy(&body).into_owned())
 }

@@ -17,6 +17,9 @@ use crate::model::SIMULATED_START;
 /// A node is back: its containers answer again after this long (measured on KWOK).
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// From the end of the grace period to gone.
+const CLEANUP: Duration = Duration::from_secs(1);
+
 fn start_of(pod: &Value, default: Duration) -> Duration {
     let written = text(pod, &format!("/metadata/annotations/{}", SIMULATED_START.replace('/', "~1")));
     written.parse::<crate::model::Dur>().map_or(default, |d| d.0)
@@ -36,7 +39,9 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
             touched.extend(state.store.pods_on(&key.2).into_iter().map(|p| p.object));
         }
     }
-    let claimed: BTreeSet<&String> = of(changes, "persistentvolumeclaims").map(|(key, _)| &key.1).collect();
+    let filled = of(changes, "podvolumerestores").map(|(_, r)| text(r, "/spec/pod/namespace"));
+    let claimed: BTreeSet<&str> =
+        of(changes, "persistentvolumeclaims").map(|(key, _)| key.1.as_str()).chain(filled).collect();
     for namespace in claimed {
         let waiting = state.store.within("pods", namespace).filter(|p| text(p, "/status/phase") == "Pending");
         touched.extend(waiting.cloned());
@@ -55,7 +60,10 @@ fn attend(state: &mut State, pod: &Value) {
     let (namespace, name, uid) = id(pod);
     if fields::is_terminating(pod) {
         let grace = Duration::from_secs(fields::number(pod, "/metadata/deletionGracePeriodSeconds").max(0) as u64);
-        state.schedule(state.settings.stop.min(grace), Timer::PodStopped(namespace, name, uid));
+        // Who does not stop in time is killed, and cleaned up after.
+        let stop = state.settings.stop;
+        let gone = if stop > grace && !grace.is_zero() { grace + CLEANUP } else { stop.min(grace) };
+        state.schedule(gone, Timer::PodStopped(namespace, name, uid));
         return;
     }
     let ready = fields::condition(pod, "Ready");
@@ -86,11 +94,12 @@ fn unready_because(pod: &Value) -> &str {
 fn waits_for_claims(state: &State, pod: &Value) -> bool {
     fields::list(pod, "/spec/volumes").iter().any(|v| {
         let claim = text(v, "/persistentVolumeClaim/claimName");
+        let bound = || {
+            let found = state.store.get("persistentvolumeclaims", fields::namespace(pod), claim);
+            found.is_some_and(|c| text(c, "/status/phase") == "Bound")
+        };
         !claim.is_empty()
-            && state
-                .store
-                .get("persistentvolumeclaims", fields::namespace(pod), claim)
-                .is_none_or(|c| text(c, "/status/phase") != "Bound")
+            && (!bound() || state.filling.contains(&(fields::namespace(pod).to_owned(), claim.to_owned())))
     })
 }
 

@@ -6,7 +6,7 @@ mod budgets;
 mod endpoints;
 mod garbage;
 mod kubelets;
-mod namespaces;
+pub(super) mod namespaces;
 mod nodes;
 mod placement;
 mod rollout;
@@ -70,6 +70,8 @@ fn fire(state: &mut State, timer: &Timer) {
         Timer::Evict(namespace, name, uid) => taints::evict(state, namespace, name, uid),
         Timer::Evaluate => monitoring::evaluate(state),
         Timer::Velero(resource, name) => velero::go_on(state, resource, name),
+        Timer::VolumeFilled(restore, claim) => velero::filled(state, restore, claim),
+        Timer::NamespaceEmpties(name) => namespaces::look(state, name),
         Timer::Claim(namespace, name) => volumes::provision(state, namespace, name),
     }
 }

@@ -1,22 +1,36 @@
 //! The namespace controller: a namespace goes when everything in it is gone. A
 //! pod on a machine without power keeps it for ever (measured).
 
+use std::{collections::BTreeSet, time::Duration};
+
 use serde_json::{Value, json};
 
 use super::{
-    super::{fields, state::State},
+    super::{
+        fields,
+        state::{State, Timer},
+    },
     Changes,
 };
 
+/// Before it takes anything away, so that every API server knows of the deletion
+/// (namespaceDeletionGracePeriod of the real one).
+const GRACE: Duration = Duration::from_secs(5);
+/// Between two tries: twice as long each time (its rate limiter).
+const BACKOFF: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(60);
+
 pub(super) fn changed(state: &mut State, changes: &Changes) {
-    let touched: std::collections::BTreeSet<String> =
-        changes.keys().map(|k| if k.0 == "namespaces" { k.2.clone() } else { k.1.clone() }).collect();
+    let touched: BTreeSet<&str> =
+        changes.keys().map(|k| if k.0 == "namespaces" { k.2.as_str() } else { k.1.as_str() }).collect();
     for name in touched {
-        let Some(namespace) = state.store.get("namespaces", "", &name).cloned() else { continue };
-        if fields::is_terminating(&namespace) {
-            empty(state, &name);
-        } else if state.store.get("configmaps", &name, "kube-root-ca.crt").is_none() {
-            furnish(state, &name);
+        let Some(namespace) = state.store.get("namespaces", "", name).cloned() else { continue };
+        if !fields::is_terminating(&namespace) {
+            if state.store.get("configmaps", name, "kube-root-ca.crt").is_none() {
+                furnish(state, name);
+            }
+        } else if changes.contains_key(&("namespaces", String::new(), name.to_owned())) {
+            leaves(state, name);
         }
     }
 }
@@ -36,21 +50,55 @@ fn furnish(state: &mut State, name: &str) {
     }
 }
 
-fn empty(state: &mut State, name: &str) {
-    let content = state.store.content_of(name);
-    if content.is_empty() {
-        state.store.remove("namespaces", "", name);
+/// What the controller remembers of a namespace that is to go.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sim) struct Leaving {
+    /// When it may be emptied, in microseconds.
+    from_us: u64,
+    /// How often something was still there.
+    tries: u32,
+}
+
+/// A namespace that is to go is looked at after the grace period; its changes are
+/// looked at as late.
+fn leaves(state: &mut State, name: &str) {
+    let from_us = state.now_us + GRACE.as_micros() as u64;
+    state.leaving.entry(name.to_owned()).or_insert(Leaving { from_us, tries: 0 });
+    state.schedule(GRACE, Timer::NamespaceEmpties(name.to_owned()));
+}
+
+/// Pods first, then the rest; while something is left, again and again.
+pub(super) fn look(state: &mut State, name: &str) {
+    let Some(leaving) = state.leaving.get(name).copied().filter(|l| l.from_us <= state.now_us) else { return };
+    if !state.store.get("namespaces", "", name).is_some_and(|ns| fields::is_terminating(ns)) {
+        state.leaving.remove(name);
         return;
     }
-    for (resource, object) in &content {
-        if !fields::is_terminating(object) {
-            state.delete(resource, object, None, false);
+    if empty(state, name) {
+        state.store.remove("namespaces", "", name);
+        state.leaving.remove(name);
+        return;
+    }
+    let again = BACKOFF.saturating_mul(1 << leaving.tries.min(20)).min(LONGEST);
+    state.leaving.insert(name.to_owned(), Leaving { tries: leaving.tries + 1, ..leaving });
+    state.schedule(again, Timer::NamespaceEmpties(name.to_owned()));
+}
+
+/// Whether nothing is left of it.
+fn empty(state: &mut State, name: &str) -> bool {
+    for pods in [true, false] {
+        for (resource, object) in state.store.content_of(name) {
+            if (resource.plural == "pods") == pods && !fields::is_terminating(&object) {
+                state.delete(resource, &object, None, false);
+            }
+        }
+        if pods && state.store.within("pods", name).next().is_some() {
+            break;
         }
     }
     let rest = state.store.content_of(name);
     if rest.is_empty() {
-        state.store.remove("namespaces", "", name);
-        return;
+        return true;
     }
     let mut kinds: Vec<&str> = rest.iter().map(|(r, _)| r.plural).collect();
     kinds.dedup();
@@ -69,4 +117,5 @@ fn empty(state: &mut State, name: &str) {
             condition["message"] = message.into();
         }
     });
+    false
 }

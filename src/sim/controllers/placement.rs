@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     super::{
+        SETTLE,
         fields::{self, list, text},
         state::{Rooms, State},
     },
@@ -99,15 +100,15 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
             })
             && spreads.iter().all(|spread| spread.allows(&room.node))
     };
-    let best = rooms
-        .values()
-        .filter(|room| fits(room))
-        .min_by_key(|room| {
+    let told = told(state, pod).filter(|node| rooms.get(node).is_some_and(&fits));
+    let best = || {
+        rooms.values().filter(|room| fits(room)).min_by_key(|room| {
             let name = room.node.metadata.name.as_str();
             let in_zone = zones.get(room.node.zone()).copied().unwrap_or(0);
             (in_zone, peers.on(name), std::cmp::Reverse(room.cpu), name)
         })
-        .map(|room| room.node.metadata.name.clone());
+    };
+    let best = told.or_else(|| best().map(|room| room.node.metadata.name.clone()));
     let (namespace, name) = (fields::namespace(pod).to_owned(), fields::name(pod).to_owned());
     let now = state.wall();
     let Some(room) = best.and_then(|node| rooms.get_mut(&node)) else {
@@ -124,6 +125,24 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
         p["spec"]["nodeName"] = node.into();
         fields::set_condition(p, "PodScheduled", "True", "", now);
     });
+}
+
+/// Where the description has the pod; the first ones of a workload only.
+fn told(state: &mut State, pod: &Value) -> Option<String> {
+    if state.placement.is_empty() || state.now_us > SETTLE.as_micros() as u64 {
+        return None;
+    }
+    let namespace = fields::namespace(pod);
+    let (mut kind, mut owner, _) = fields::controller(pod)?;
+    let set = state.store.get("replicasets", namespace, owner).cloned();
+    if let Some((above, name, _)) = set.as_deref().filter(|_| kind == "ReplicaSet").and_then(fields::controller) {
+        (kind, owner) = (above, name);
+    }
+    let nodes = state.placement.get_mut(namespace)?.get_mut(&format!("{}/{owner}", kind.to_lowercase()))?;
+    let at = if kind == "StatefulSet" { fields::name(pod).rsplit('-').next()?.parse().ok()? } else { 0 };
+    let node = nodes.get_mut(at)?;
+    // A StatefulSet's place is used once, the others' move up.
+    Some(if kind == "StatefulSet" { std::mem::take(node) } else { nodes.remove(at) })
 }
 
 fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {

@@ -139,9 +139,10 @@ pub(in crate::sim) fn write_first(state: &mut State, pod: &Value) {
             .store
             .get("persistentvolumeclaims", &namespace, claim)
             .is_some_and(|c| fields::labels(c).contains_key("velero.io/restore-name"));
-        if !volume.is_empty() && !restored && !state.contents.contains_key(&volume) {
-            let content = format!("{:016x}{:016x}", state.dice.next(), state.dice.next());
-            state.contents.insert(volume, content);
+        let written = state.contents.get(&volume).is_some_and(|c| !c.file.is_empty());
+        if !volume.is_empty() && !restored && !written {
+            let file = format!("{:016x}{:016x}", state.dice.next(), state.dice.next());
+            state.contents.entry(volume).or_default().file = file;
         }
     }
 }
@@ -152,8 +153,8 @@ pub(in crate::sim) fn checksums(state: &State, namespace: &str, pod: &str) -> St
     let mut lines = String::new();
     for mounted in fields::list(pod, "/spec/volumes") {
         let volume = volume_of(state, namespace, text(mounted, "/persistentVolumeClaim/claimName"));
-        if let Some(content) = state.contents.get(&volume) {
-            lines.push_str(&format!("{content}  ./data\n"));
+        if let Some(content) = state.contents.get(&volume).filter(|c| !c.file.is_empty()) {
+            lines.push_str(&format!("{}  ./data\n", content.file));
         }
     }
     lines + "end\n"

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub(super) use self::queue::Server;
+pub(super) use self::{
+    queue::{Server, placed},
+    restore::filled,
+};
 use super::{
     controllers::Changes,
     fields::text,
@@ -18,8 +21,7 @@ use super::{
     state::{State, Timer},
 };
 
-/// Times of Velero 1.18 (measured). File-system copies run one at a time.
-const VOLUME: Duration = Duration::from_secs(5);
+/// Times of Velero 1.18 (measured).
 const DOWNLOAD: Duration = Duration::from_millis(120);
 const STATUS: Duration = Duration::from_millis(900);
 /// A server that is away is asked again.

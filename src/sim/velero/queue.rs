@@ -11,16 +11,15 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{AGAIN, VOLUME, backup, invalid, next, phase};
+use super::{AGAIN, backup, invalid, next, phase, restore::Filling};
 use crate::sim::{
     controllers::Changes,
     fields::{self, list, number, text},
     state::State,
 };
 
-/// From one phase to the next, and the shortest backup (measured).
+/// From one phase to the next (measured).
 const STEP: Duration = Duration::from_millis(33);
-const BACKUP: Duration = Duration::from_millis(700);
 /// The queue is looked at.
 const LOOK: Duration = Duration::from_secs(60);
 /// Backups at a time.
@@ -29,6 +28,10 @@ const CONCURRENT: usize = 1;
 /// What the server's process remembers; a new one begins with nothing.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Server {
+    /// It runs on no node of the cluster.
+    outside: bool,
+    /// One backup or restore in so many goes wrong in part; 0 is none.
+    errs_once_in: u64,
     process: Option<String>,
     /// Backups that it knows of: a change of any other is a creation to it.
     known: BTreeSet<String>,
@@ -37,6 +40,8 @@ pub(in crate::sim) struct Server {
     changed: BTreeSet<String>,
     /// When each that is InProgress is done, in microseconds.
     running: BTreeMap<String, u64>,
+    /// Restores that fill volumes.
+    pub(super) restoring: BTreeMap<String, Filling>,
 }
 
 impl Server {
@@ -46,8 +51,23 @@ impl Server {
     }
 }
 
+impl State {
+    /// Velero errs once in so many backups and restores.
+    pub(in crate::sim) fn velero_errs(&mut self, once_in: u64) {
+        self.velero.errs_once_in = once_in;
+    }
+
+    /// Whether this time something of it goes wrong.
+    pub(super) fn errs(&mut self) -> bool {
+        self.velero.errs_once_in > 0 && self.dice.once_in(self.velero.errs_once_in)
+    }
+}
+
 /// The process of the server: one of its pods is Ready on a machine that has power.
 pub(super) fn server(state: &State) -> Option<String> {
+    if state.velero.outside {
+        return Some("outside".into());
+    }
     let pod = state.store.within("pods", "velero").find(|p| {
         fields::labels(p).get("component").is_some_and(|c| c == "velero")
             && fields::condition(p, "Ready") == "True"
@@ -55,6 +75,16 @@ pub(super) fn server(state: &State) -> Option<String> {
     })?;
     let since = state.machines.by_node.get(text(pod, "/spec/nodeName")).and_then(|m| m.reports_from_us);
     Some(format!("{} {} {since:?}", fields::uid(pod), text(pod, "/status/containerStatuses/0/state/running/startedAt")))
+}
+
+/// Where a cluster has Velero's objects and wants none of its pods, its server is elsewhere.
+pub(in crate::sim) fn placed(state: &mut State) {
+    let wanted = state
+        .store
+        .within("deployments", "velero")
+        .any(|d| text(d, "/spec/template/metadata/labels/component") == "velero" && number(d, "/spec/replicas") > 0);
+    state.velero.outside = !wanted;
+    server_changed(state);
 }
 
 fn backups(state: &State) -> Vec<(String, String)> {
@@ -70,7 +100,14 @@ pub(super) fn server_changed(state: &mut State) {
     }
     let first = state.velero.process.is_none();
     let known = backups(state);
-    state.velero = Server { process, known: known.iter().map(|(name, _)| name.clone()).collect(), ..Server::default() };
+    let names = known.iter().map(|(name, _)| name.clone()).collect();
+    state.velero = Server {
+        outside: state.velero.outside,
+        errs_once_in: state.velero.errs_once_in,
+        process,
+        known: names,
+        ..Server::default()
+    };
     for (name, word) in known {
         match word.as_str() {
             "" | "New" => next(state, "backups", &name, STEP),
@@ -202,9 +239,11 @@ fn begin(state: &mut State, name: &str, object: &Value) {
     let kept = state.vault.backups.get(name);
     let copied = kept.map_or(0, |k| k.volumes.iter().filter(|v| v["skipped"] == false).count());
     let by_files = object.pointer("/spec/defaultVolumesToFsBackup") == Some(&Value::Bool(true));
-    let volumes = if by_files { VOLUME * u32::try_from(copied).unwrap_or(0) } else { Duration::ZERO };
-    state.velero.running.insert(name.to_owned(), state.now_us + (BACKUP + volumes).as_micros() as u64);
-    next(state, "backups", name, BACKUP + volumes);
+    // File-system copies run one at a time.
+    let copied = if by_files { u32::try_from(copied).unwrap_or(0) } else { 0 };
+    let takes = state.settings.backup + state.settings.volume * copied;
+    state.velero.running.insert(name.to_owned(), state.now_us + takes.as_micros() as u64);
+    next(state, "backups", name, takes);
 }
 
 fn finish(state: &mut State, name: &str, object: &Value) {
@@ -214,7 +253,7 @@ fn finish(state: &mut State, name: &str, object: &Value) {
         .iter()
         .filter_map(Value::as_str)
         .any(|ns| state.store.get("namespaces", "", ns).is_none() && items == 0);
-    let word = if missing { "PartiallyFailed" } else { "Completed" };
+    let word = if missing || state.errs() { "PartiallyFailed" } else { "Completed" };
     phase(state, "backups", name, word, |s| {
         s["completionTimestamp"] = now.into();
         s["progress"] = json!({"totalItems": items, "itemsBackedUp": items});
@@ -223,9 +262,8 @@ fn finish(state: &mut State, name: &str, object: &Value) {
     look(state);
 }
 
+/// A Go duration; what is not told, or zero, is Velero's thirty days.
 fn seconds(text: &str) -> u64 {
-    if let Some(hours) = text.strip_suffix('h') {
-        return hours.parse::<u64>().unwrap_or(720) * 3600;
-    }
-    text.trim_end_matches('s').parse().unwrap_or(720 * 3600)
+    let told = text.parse::<jiff::SignedDuration>().ok().and_then(|d| u64::try_from(d.as_secs()).ok());
+    told.filter(|s| *s > 0).unwrap_or(720 * 3600)
 }

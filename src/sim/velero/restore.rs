@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{VOLUME, invalid, next, phase};
+use super::{invalid, next, phase};
 use crate::sim::{
     fields::{self, list, text},
     resources::{self, Resource},
-    state::State,
+    state::{State, Timer},
 };
 
-/// Of Velero 1.18 (measured).
-const RESTORE: Duration = Duration::from_millis(1100);
 /// Made anew by their controllers, with the same names or others.
 const DERIVED: [&str; 3] = ["pods", "replicasets", "endpointslices"];
+
+/// What a restore that errs leaves out.
+const LOST: &str = "services";
 
 pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
     let now = fields::stamp(state.wall());
@@ -25,35 +26,91 @@ pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
         }
         "" => {
             phase(state, "restores", name, "InProgress", |s| s["startTimestamp"] = now.into());
-            let volumes = state
-                .vault
-                .backups
-                .get(&source)
-                .map_or(0, |k| k.volumes.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup").count());
-            next(state, "restores", name, RESTORE + VOLUME * u32::try_from(volumes).unwrap_or(0));
+            next(state, "restores", name, state.settings.restore);
         }
-        "InProgress" => {
-            let Some(items) = bring_back(state, name, restore, &source) else {
-                phase(state, "restores", name, "Failed", |s| {
-                    s["failureReason"] = "the backup's data is not in the object store".into()
-                });
-                return;
-            };
-            phase(state, "restores", name, "Completed", |s| {
-                s["completionTimestamp"] = now.into();
-                s["progress"] = json!({"totalItems": items, "itemsRestored": items});
-                // kube-root-ca.crt is always there already.
-                s["warnings"] = 1.into();
-            });
-        }
+        "InProgress" => match state.velero.restoring.get(name).copied() {
+            None => begin(state, name, restore, &source),
+            Some(done) if done.at_us <= state.now_us => finish(state, name, done),
+            Some(_) => {}
+        },
         _ => {}
     }
 }
 
-/// Creates what is not there; what exists is left alone.
-fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str) -> Option<usize> {
+/// A restore whose objects are there, and whose volumes are being filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filling {
+    at_us: u64,
+    items: usize,
+    errs: bool,
+}
+
+/// Objects first; their pods wait for the files.
+fn begin(state: &mut State, name: &str, restore: &Value, source: &str) {
+    let errs = state.errs();
+    let Some(items) = bring_back(state, name, restore, source, if errs { LOST } else { "" }) else {
+        phase(state, "restores", name, "Failed", |s| {
+            s["failureReason"] = "the backup's data is not in the object store".into()
+        });
+        return;
+    };
+    let takes = fill(state, name, restore, source);
+    let at_us = state.now_us + takes.as_micros() as u64;
+    state.velero.restoring.insert(name.to_owned(), Filling { at_us, items, errs });
+    next(state, "restores", name, takes);
+}
+
+fn finish(state: &mut State, name: &str, done: Filling) {
+    state.velero.restoring.remove(name);
+    let now = fields::stamp(state.wall());
+    if done.errs {
+        let why = json!({"namespaces": {"shop": [format!("error restoring {LOST}: simulated")]}});
+        state.vault.errors.insert(name.to_owned(), why);
+    }
+    phase(state, "restores", name, if done.errs { "PartiallyFailed" } else { "Completed" }, |s| {
+        s["completionTimestamp"] = now.into();
+        s["progress"] = json!({"totalItems": done.items, "itemsRestored": done.items});
+        // kube-root-ca.crt is always there already.
+        s["warnings"] = 1.into();
+        s["errors"] = i32::from(done.errs).into();
+    });
+}
+
+/// Files go back one volume after another; how long that takes.
+fn fill(state: &mut State, name: &str, restore: &Value, source: &str) -> Duration {
+    let included = list(restore, "/spec/includedNamespaces").to_vec();
+    let kept = state.vault.backups.get(source).map(|k| k.volumes.clone()).unwrap_or_default();
+    let mut takes = Duration::ZERO;
+    for volume in
+        kept.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup" && included.contains(&v["pvcNamespace"]))
+    {
+        let home = mapped(restore, text(volume, "/pvcNamespace"));
+        let claim = text(volume, "/pvcName");
+        let object = json!({"metadata": {"name": format!("{name}-{claim}"), "namespace": "velero",
+                "labels": {"velero.io/restore-name": name}},
+            "spec": {"pod": {"namespace": home}}, "status": {"phase": "InProgress"}});
+        let now = state.wall();
+        state.store.create(resources::known("podvolumerestores"), object, now);
+        takes += state.settings.volume;
+        state.filling.insert((home, claim.to_owned()));
+        state.schedule(takes, Timer::VolumeFilled(name.to_owned(), claim.to_owned()));
+    }
+    takes
+}
+
+/// The files of a volume are back: its pod may start.
+pub(in crate::sim) fn filled(state: &mut State, restore: &str, claim: &str) {
+    let name = format!("{restore}-{claim}");
+    let Some(object) = state.store.get("podvolumerestores", "velero", &name).cloned() else { return };
+    state.filling.remove(&(text(&object, "/spec/pod/namespace").to_owned(), claim.to_owned()));
+    phase(state, "podvolumerestores", &name, "Completed", |s| s["progress"] = json!({"totalBytes": 1, "bytesDone": 1}));
+}
+
+/// Creates what is not there; what exists is left alone, and so is one kind of
+/// resource where it errs.
+fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str, lost: &str) -> Option<usize> {
     let kept = state.vault.backups.get(source)?;
-    let (objects, volumes, contents) = (kept.objects.clone(), kept.volumes.clone(), kept.contents.clone());
+    let (objects, contents) = (kept.objects.clone(), kept.contents.clone());
     let included: Vec<&str> = list(restore, "/spec/includedNamespaces").iter().filter_map(Value::as_str).collect();
     let excluded: Vec<&str> = list(restore, "/spec/excludedResources").iter().filter_map(Value::as_str).collect();
     for ((namespace, claim), content) in contents {
@@ -67,20 +124,13 @@ fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str) -> O
     for object in &objects {
         let Some(resource) = resources::of_kind(text(object, "/kind")) else { continue };
         let full = format!("{}.{}", resource.plural, resource.group);
-        if DERIVED.contains(&resource.plural) || excluded.iter().any(|e| *e == resource.plural || *e == full) {
+        if resource.plural == lost
+            || DERIVED.contains(&resource.plural)
+            || excluded.iter().any(|e| *e == resource.plural || *e == full)
+        {
             continue;
         }
         made += usize::from(put_back(state, name, restore, resource, object, &included));
-    }
-    for volume in volumes
-        .iter()
-        .filter(|v| v["backupMethod"] == "PodVolumeBackup" && included.contains(&text(v, "/pvcNamespace")))
-    {
-        let object = json!({"metadata": {"name": format!("{name}-{}", text(volume, "/pvcName")), "namespace": "velero",
-                "labels": {"velero.io/restore-name": name}},
-            "status": {"phase": "Completed", "progress": {"totalBytes": 1, "bytesDone": 1}}});
-        let now = state.wall();
-        state.store.create(resources::known("podvolumerestores"), object, now);
     }
     Some(made)
 }

@@ -1,0 +1,135 @@
+//! Append logs: one line after another, each with a number; which of them were
+//! acknowledged, and which of these the log holds when it is read back.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use tokio::time::MissedTickBehavior;
+
+use crate::{
+    event::{Kind, LineRun},
+    journal::Recorder,
+    model::DataSpec,
+    world::{Http, World},
+};
+
+/// The log is read back as often, and oftener while it cannot be read.
+const READ: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_secs(1);
+/// What a read finds is written down when it is news, and this often in any case.
+const TOLD: Duration = Duration::from_secs(10);
+
+struct Ledger {
+    spec: DataSpec,
+    http: Http,
+    /// Before the number in each line: the log may hold others' lines, and other runs'.
+    mark: String,
+    acknowledged: BTreeSet<u64>,
+    runs: Vec<LineRun>,
+    told: Option<(Kind, u64)>,
+}
+
+/// Writes and reads until it is dropped.
+pub(super) async fn keep(world: Arc<World>, recorder: Arc<Recorder>, spec: DataSpec, run: String) {
+    let limit = spec.timeout.0;
+    let http = world.stage.clone().map_or_else(|| Http::new(limit), |stage| Http::simulated(stage, limit));
+    let mut tick = tokio::time::interval(spec.every.0);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mark = format!("drillmaster {run} ");
+    let mut ledger = Ledger { spec, http, mark, acknowledged: BTreeSet::new(), runs: vec![], told: None };
+    let mut read_at = 0;
+    for number in 1.. {
+        tick.tick().await;
+        ledger.write(number, &recorder).await;
+        if recorder.now_us() >= read_at {
+            let readable = ledger.read(&recorder).await;
+            read_at = recorder.now_us() + if readable { READ } else { RETRY }.as_micros() as u64;
+        }
+    }
+}
+
+impl Ledger {
+    async fn write(&mut self, number: u64, recorder: &Recorder) {
+        let sent_us = recorder.now_us();
+        let answer = self.http.append(&self.spec.http.append, &format!("{}{number}", self.mark)).await;
+        let error = answer.err().map(|e| e.why).unwrap_or_default();
+        if error.is_empty() {
+            self.acknowledged.insert(number);
+        }
+        match self.runs.last_mut() {
+            Some(last) if last.error == error => (last.to, last.to_us) = (number, sent_us),
+            _ => {
+                // A change is news: what came before it is not held back.
+                self.flush(recorder);
+                self.runs.push(LineRun { from: number, to: number, from_us: sent_us, to_us: sent_us, error });
+            }
+        }
+    }
+
+    fn flush(&mut self, recorder: &Recorder) {
+        if !self.runs.is_empty() {
+            let runs = std::mem::take(&mut self.runs);
+            recorder.observe(Kind::LinesWritten { data: self.spec.name.clone(), runs });
+        }
+    }
+
+    /// Whether it could be read.
+    async fn read(&mut self, recorder: &Recorder) -> bool {
+        self.flush(recorder);
+        let (missing, damaged, error) = match self.http.bytes(&self.spec.http.read).await {
+            Ok(bytes) => {
+                let (held, damaged) = held(&String::from_utf8_lossy(&bytes), &self.mark);
+                (ranges(self.acknowledged.difference(&held).copied()), damaged, String::new())
+            }
+            Err(error) => (vec![], 0, error.why),
+        };
+        let readable = error.is_empty();
+        let found = Kind::LinesRead { data: self.spec.name.clone(), missing, damaged, error };
+        let now = recorder.now_us();
+        let old = self.told.as_ref().is_none_or(|(last, at)| *last != found || now > at + TOLD.as_micros() as u64);
+        if old {
+            recorder.observe(found.clone());
+            self.told = Some((found, now));
+        }
+        readable
+    }
+}
+
+/// The numbers of our lines in a log, and how many of these lines are not what we
+/// wrote: without a number, twice, or before an earlier one.
+fn held(text: &str, mark: &str) -> (BTreeSet<u64>, u64) {
+    let (mut held, mut damaged, mut last) = (BTreeSet::new(), 0, 0);
+    for rest in text.lines().filter_map(|line| line.strip_prefix(mark)) {
+        match rest.trim_end().parse::<u64>() {
+            Ok(number) if number > last => {
+                held.insert(number);
+                last = number;
+            }
+            _ => damaged += 1,
+        }
+    }
+    (held, damaged)
+}
+
+/// Consecutive numbers as first and last.
+fn ranges(numbers: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = vec![];
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, to)) if *to + 1 == number => *to = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_log_holds_of_ours() {
+        let text = "somebody's line\nm 1\nm 2\nm 4\nother 3\nm 4\nm x\nm 7\n";
+        let (held, damaged) = held(text, "m ");
+        assert_eq!((ranges(held.into_iter()), damaged), (vec![(1, 2), (4, 4), (7, 7)], 2));
+    }
+}

@@ -1,0 +1,52 @@
+//! Every drill that was recorded on a real control plane, rehearsed on the copy that
+//! was taken before it. The table of docs/fidelity.md is made of this.
+
+use std::path::Path;
+
+use drillmaster::sim::Description;
+use shared::{Recording, Slack, partings, rows, transitions};
+
+use super::rehearsal::{Stage, on_paused_time, scenario};
+
+#[path = "../shared/fidelity.rs"]
+mod shared;
+
+const BEGIN: &str = "<!-- Made by `UPDATE_GOLDEN=1 cargo test fidelity`: do not edit. -->\n";
+const END: &str = "<!-- Here ends what is made. -->";
+
+fn recordings() -> Vec<Recording> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fidelity");
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    let read = |f: &std::path::PathBuf| serde_json::from_str(&std::fs::read_to_string(f).unwrap()).unwrap();
+    files.iter().map(read).collect()
+}
+
+#[test]
+fn a_rehearsal_sees_what_was_seen_for_real() {
+    let (mut table, mut parted) = (String::new(), vec![]);
+    for recording in recordings() {
+        let description = Description::parse(&recording.description.to_string()).unwrap();
+        let loaded = scenario(&recording.scenario, &description);
+        let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
+        let (simulated, slack) = (transitions(&ended.events), Slack::of(&recording));
+        let head = format!("{} on {}, Kubernetes {}", recording.scenario, recording.bed, recording.kubernetes);
+        let found = partings(&recording.real, &simulated, &slack);
+        parted.extend(found.into_iter().map(|why| format!("{head}: {why}")));
+        table += &format!("\n### {head}, {}\n\n", recording.recorded);
+        table += "| transition | after | real, s | simulated, s | explained, s |\n|---|---|---|---|---|\n";
+        table += &rows(&recording.real, &simulated, &slack);
+    }
+    assert!(parted.is_empty(), "{table}{parted:#?}");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fidelity.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (from, to) = (text.find(BEGIN).unwrap() + BEGIN.len(), text.find(END).unwrap());
+    let wanted = format!("{}{table}\n{}", &text[..from], &text[to..]);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, &wanted).unwrap();
+    }
+    assert!(
+        text == wanted || std::env::var_os("UPDATE_GOLDEN").is_some(),
+        "docs/fidelity.md is not current; `UPDATE_GOLDEN=1 cargo test fidelity` writes it:\n{table}"
+    );
+}

@@ -1,0 +1,104 @@
+//! Law I6 for verdicts: somebody breaks during a drill what the drill is to prove.
+//! Whatever else the drill then says, it does not say that it passed.
+
+use std::time::Duration;
+
+use drillmaster::{
+    event::{Event, Kind},
+    model::{Exit, Outcome},
+    world::{ApiCall, Kube},
+};
+use serde_json::{Value, json};
+
+use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+
+const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
+const PODS: &str = "/api/v1/namespaces/shop/pods";
+
+fn first_fault(event: &Event) -> bool {
+    matches!(event.event, Kind::FaultApplied { .. })
+}
+
+fn restore_begun(event: &Event) -> bool {
+    matches!(&event.event, Kind::LeftBehind { what, .. } if what.starts_with("Velero restore"))
+}
+
+/// Drills while somebody breaks something, and returns what the expectations that
+/// mention a word came to.
+fn broken(name: &str, when: fn(&Event) -> bool, word: &str, how: impl AsyncFnOnce(&Kube)) {
+    let shop = cluster("small-shop");
+    let loaded = scenario(name, &shop);
+    let ended = on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        let kube = stage.simulation.world().kube;
+        stage.drill_when(&loaded, when, async |_| how(&kube).await).await
+    });
+    let judged = ended.events.iter().find_map(|e| match &e.event {
+        Kind::Judged { judgements, .. } => Some(judgements.clone()),
+        _ => None,
+    });
+    let judged = judged.unwrap();
+    let about: Vec<_> = judged.iter().filter(|j| json!(j)["expectation"].to_string().contains(word)).collect();
+    assert!(!about.is_empty(), "{name} judges nothing about `{word}`: {judged:?}");
+    assert!(about.iter().any(|j| j.outcome != Outcome::Pass), "{name}, {word}: {about:?}");
+    assert!(!matches!(ended.exit, Some(Exit::Passed)), "{name}, {word}");
+}
+
+async fn patch(kube: &Kube, path: &str, body: Value) {
+    kube.send(&ApiCall::merge(path, body)).await.unwrap();
+}
+
+#[test]
+fn fewer_replicas_than_are_to_be_ready() {
+    broken("zone-outage", first_fault, "deployment/web has 3 ready", async |kube| {
+        patch(kube, WEB, json!({"spec": {"replicas": 2}})).await;
+    });
+}
+
+#[test]
+fn a_service_that_leads_nowhere() {
+    broken("zone-outage", first_fault, "storefront recovers", async |kube| {
+        patch(kube, "/api/v1/namespaces/shop/services/web", json!({"spec": {"selector": {"app": "nobody"}}})).await;
+    });
+}
+
+#[test]
+fn a_budget_that_is_taken_away() {
+    broken("zone-outage", first_fault, "has one budget", async |kube| {
+        let path = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web";
+        kube.send(&ApiCall::delete(path, "", None)).await.unwrap();
+    });
+}
+
+#[test]
+fn no_room_for_what_was_lost() {
+    broken("node-power-loss", first_fault, "deployment/web has 3 ready", async |kube| {
+        for node in kube.list("/api/v1/nodes").await.unwrap().0 {
+            let path = format!("/api/v1/nodes/{}", node["metadata"]["name"].as_str().unwrap());
+            patch(kube, &path, json!({"spec": {"unschedulable": true}})).await;
+        }
+    });
+}
+
+#[test]
+fn an_object_that_the_restore_brought_is_gone_again() {
+    broken("namespace-loss-and-restore", restore_begun, "objects complete", async |kube| {
+        let path = "/api/v1/namespaces/shop/services/orders";
+        while kube.find(path).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        kube.send(&ApiCall::delete(path, "", None)).await.unwrap();
+    });
+}
+
+#[test]
+fn fewer_ready_than_the_drain_has_to_leave() {
+    broken("rolling-drain", first_fault, "deployment/web", async |kube| {
+        for pod in kube.list(PODS).await.unwrap().0 {
+            if pod["metadata"]["labels"]["app"] == "web" {
+                let path = format!("{PODS}/{}", pod["metadata"]["name"].as_str().unwrap());
+                kube.send(&ApiCall::delete(path, "", Some(0))).await.unwrap();
+            }
+        }
+    });
+}
