@@ -23,6 +23,8 @@ pub mod inventory;
 pub mod sim;
 pub mod world;
 
+pub mod clusters;
+
 pub mod plan;
 pub mod steps;
 

@@ -44,6 +44,9 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Print the least rights that a scenario needs, as manifests
     Rbac(RbacArgs),
+    /// Make a kind cluster that is worth drilling, remove it, or tell what there is of it
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell.
@@ -52,6 +55,53 @@ pub(super) enum Command {
     /// Watch over a run and undo it should it die (started by `run` itself)
     #[command(hide = true)]
     Reap(ReapArgs),
+}
+
+/// What to do about a kind cluster.
+#[derive(Debug, Subcommand)]
+pub(super) enum ClusterCommand {
+    /// Make it, with Velero, monitoring and the sample shop, and wait until all is ready
+    Up(ClusterUpArgs),
+    /// Remove it and its store, with the backups in it
+    Down(ClusterArgs),
+    /// Tell what there is of it; 1 when something is not ready
+    Status(ClusterArgs),
+}
+
+/// Which kind cluster, and the programs that make it.
+#[derive(Clone, Debug, Group)]
+pub(super) struct ClusterArgs {
+    /// Its name; the context is kind-NAME
+    #[arg(long, value_name = "NAME", default_value = "drill")]
+    pub name: String,
+    /// The kubeconfig that it is written to, instead of $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The container engine: docker, or podman or nerdctl (neither has been tried)
+    #[arg(long, value_name = "PROGRAM", default_value = "docker")]
+    pub engine: String,
+    /// The kind program
+    #[arg(long, value_name = "PROGRAM", default_value = "kind")]
+    pub kind: String,
+}
+
+/// What kind of cluster.
+#[derive(Clone, Debug, Group)]
+pub(super) struct ClusterUpArgs {
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// three-zones, small, or a file of kind's own
+    #[arg(long, value_name = "CONFIG", default_value = "three-zones")]
+    pub config: String,
+    /// Node image, instead of kind's default
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// Images in place of the pinned ones of kind-configs/stack/images.yaml
+    #[arg(long, value_name = "FILE")]
+    pub images: Option<PathBuf>,
+    /// How long the stack has to be ready
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub at_most: Dur,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

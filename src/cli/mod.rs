@@ -3,6 +3,7 @@
 
 mod args;
 mod capture;
+mod cluster;
 mod lint;
 mod place;
 mod plan;
@@ -76,6 +77,7 @@ pub fn main() -> u8 {
         Command::Report(a) => report::report(&a),
         Command::Replay(a) => report::replay(&a),
         Command::Rbac(a) => block(rbac::rbac(&a)),
+        Command::Cluster(a) => block(cluster::cluster(&a)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "drillmaster", &mut std::io::stdout());
             Ok(Exit::Passed)

@@ -77,7 +77,7 @@ impl Ledger {
         self.flush(recorder);
         let (missing, damaged, error) = match self.http.bytes(&self.spec.http.read).await {
             Ok(bytes) => {
-                let (held, damaged) = held(&String::from_utf8_lossy(&bytes), &self.mark);
+                let (held, damaged) = held(&String::from_utf8_lossy(&bytes), &self.mark, &self.acknowledged);
                 (ranges(self.acknowledged.difference(&held).copied()), damaged, String::new())
             }
             Err(error) => (vec![], 0, error.why),
@@ -94,12 +94,14 @@ impl Ledger {
     }
 }
 
-/// The numbers of our lines in a log, and how many of these lines are not what we
-/// wrote: without a number, twice, or before an earlier one.
-fn held(text: &str, mark: &str) -> (BTreeSet<u64>, u64) {
+/// The numbers of our acknowledged lines in a log, and how many of our lines are not
+/// what we wrote: without a number, or acknowledged and there twice, or after a later
+/// one. (What was given up on may still be taken, whenever that is.)
+fn held(text: &str, mark: &str, acknowledged: &BTreeSet<u64>) -> (BTreeSet<u64>, u64) {
     let (mut held, mut damaged, mut last) = (BTreeSet::new(), 0, 0);
     for rest in text.lines().filter_map(|line| line.strip_prefix(mark)) {
         match rest.trim_end().parse::<u64>() {
+            Ok(number) if !acknowledged.contains(&number) => {}
             Ok(number) if number > last => {
                 held.insert(number);
                 last = number;
@@ -128,8 +130,10 @@ mod tests {
 
     #[test]
     fn what_a_log_holds_of_ours() {
-        let text = "somebody's line\nm 1\nm 2\nm 4\nother 3\nm 4\nm x\nm 7\n";
-        let (held, damaged) = held(text, "m ");
+        let text = "somebody's line\nm 1\nm 2\nm 4\nother 3\nm 4\nm x\nm 7\nm 5\n";
+        let acknowledged = BTreeSet::from([1, 2, 3, 4, 7]);
+        let (held, damaged) = held(text, "m ", &acknowledged);
+        // 5 was given up on, and came late.
         assert_eq!((ranges(held.into_iter()), damaged), (vec![(1, 2), (4, 4), (7, 7)], 2));
     }
 }

@@ -30,6 +30,11 @@ impl ApiCall {
         Self::new(Method::PATCH, path, "application/merge-patch+json", body)
     }
 
+    /// Makes an object so, whoever else has written to it (server-side apply).
+    pub fn apply(path: impl Into<String>, body: Value) -> Self {
+        Self::new(Method::PATCH, format!("{}?force=true", path.into()), "application/apply-patch+yaml", body)
+    }
+
     /// Patches an object by JSON patch: its `test` operations are preconditions.
     pub fn json_patch(path: impl Into<String>, body: Value) -> Self {
         Self::new(Method::PATCH, path, "application/json-patch+json", body)

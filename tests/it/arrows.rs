@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Room, and the rooms it may use besides `model`.
-const TABLE: [(&str, &[&str]); 16] = [
+const TABLE: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("event", &[]),
     ("kubernetes", &[]),
     ("scenario", &[]),
     ("world", &[]),
     ("sim", &["world", "kubernetes"]),
+    ("clusters", &["world"]),
     ("inventory", &["world", "kubernetes"]),
     ("journal", &["event"]),
     ("readiness", &["inventory", "kubernetes", "scenario", "world"]),
@@ -51,6 +52,7 @@ const TABLE: [(&str, &[&str]); 16] = [
             "verdict",
             "report",
             "sim",
+            "clusters",
         ],
     ),
 ];

@@ -7,7 +7,7 @@ use drillmaster::event::{Actor, Kind};
 use nix::sys::signal::Signal;
 
 use super::{
-    drill::{admin, events, happened, open_faults, report, signal},
+    drill::{admin, events, happened, open_faults, report, signal, wait_for_event},
     hollow::{Hollow, wait_for},
 };
 
@@ -60,7 +60,7 @@ fn killed_at(half: usize) {
         let dir = drill.newest();
         eprintln!("killed at `{name}`: {} open", open_faults(&dir));
         if reaped {
-            wait_for("the reaper to finish", 180, || happened(&dir, |k| matches!(k, Kind::RunEnded { .. })));
+            wait_for_event(&dir, "the reaper to finish", 180, |k| matches!(k, Kind::RunEnded { .. }));
             assert!(happened(&dir, |k| matches!(k, Kind::SessionOpened { actor: Actor::Reaper, .. })));
         } else {
             let ended = drill.recover();

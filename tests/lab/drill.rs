@@ -132,3 +132,17 @@ pub fn outcomes(dir: &Path, word: &str) -> Vec<String> {
 pub fn happened(dir: &Path, look: impl Fn(&Kind) -> bool) -> bool {
     events(dir).iter().any(|e| look(&e.event))
 }
+
+/// Waits for an event of a run; when it does not come, says what came last.
+pub fn wait_for_event(dir: &Path, what: &str, seconds: u64, look: impl Fn(&Kind) -> bool) {
+    let began = std::time::Instant::now();
+    while !happened(dir, &look) {
+        if began.elapsed().as_secs() > seconds {
+            for event in events(dir).iter().rev().take(25).rev() {
+                eprintln!("{}", serde_json::to_string(event).unwrap());
+            }
+            panic!("gave up after {seconds} s waiting for {what}");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}

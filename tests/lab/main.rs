@@ -11,6 +11,7 @@ mod drill;
 mod hollow;
 mod responder;
 
+mod cluster;
 mod conformance;
 mod crashes;
 mod fidelity;

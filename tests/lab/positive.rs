@@ -157,16 +157,16 @@ fn an_append_log_that_keeps_its_lines_and_one_that_does_not() {
     wait_for("the power to go", 60, || {
         drill.newest() != last && happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. }))
     });
-    // Five seconds of acknowledged lines, as if they had never been made durable.
+    // Two seconds of acknowledged lines, as if they had never been made durable.
     let mut lines = lab.responder.lines.lock().unwrap();
-    let kept = lines.len() - 20;
+    let kept = lines.len() - 8;
     lines.truncate(kept);
     drop(lines);
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let said = &outcomes(&drill.newest(), "loses at most")[0];
-    assert!(said.starts_with("fail: orders: RPO ") && said.contains("20 acknowledged lines lost"), "{said}");
+    assert!(said.starts_with("fail: orders: RPO ") && said.contains("8 acknowledged lines lost"), "{said}");
     let rpo: f64 = said["fail: orders: RPO ".len()..].split(' ').next().unwrap().parse().unwrap();
-    assert!((3.0..=6.0).contains(&rpo), "{said}");
+    assert!((1.0..=4.0).contains(&rpo), "{said}");
     before.same(&lab);
 }
 

@@ -1,0 +1,31 @@
+//! Links the sample shop statically, so that `cluster up` can make an image of it
+//! that holds nothing else. Where that cannot be done the program says so when asked.
+
+use std::{env, fs, path::PathBuf, process::Command};
+
+fn main() {
+    println!("cargo::rerun-if-changed=kind-configs/shop/main.rs");
+    let Some(out) = env::var_os("OUT_DIR").map(|dir| PathBuf::from(dir).join("shop")) else { return };
+    let linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
+    let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let target = env::var("TARGET").unwrap_or_default();
+    #[expect(clippy::disallowed_methods, reason = "a build script has no world")]
+    let linked = linux
+        && Command::new(compiler)
+            .args([
+                "--edition=2024",
+                "-Copt-level=s",
+                "-Cpanic=abort",
+                "-Cstrip=symbols",
+                "-Ctarget-feature=+crt-static",
+            ])
+            .args(["--target", &target, "-o"])
+            .arg(&out)
+            .arg("kind-configs/shop/main.rs")
+            .status()
+            .is_ok_and(|status| status.success());
+    if !linked {
+        println!("cargo::warning=the sample shop could not be linked statically: `cluster up` will want --shop IMAGE");
+        let _ = fs::write(&out, []);
+    }
+}

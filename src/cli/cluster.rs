@@ -1,0 +1,55 @@
+//! `drillmaster cluster up|down|status`: a kind cluster that is worth drilling.
+
+use super::{
+    Done, Failure,
+    args::{ClusterArgs, ClusterCommand, ClusterUpArgs},
+    say,
+};
+use crate::{
+    clusters::{self, Wanted},
+    model::Exit,
+};
+
+pub(super) async fn cluster(command: &ClusterCommand) -> Done {
+    let failed = |error: clusters::ClusterError| Failure::of(Exit::Refused, &error);
+    match command {
+        ClusterCommand::Up(args) => {
+            clusters::up(&wanted(args), &say).await.map_err(failed)?;
+            let name = &args.cluster.name;
+            let kubeconfig = args.cluster.kubeconfig.as_ref().map(|p| format!(" --kubeconfig {}", p.display()));
+            say(&format!(
+                "ready; next: CLUSTER={name} drillmaster run scenarios/zone-loss-and-restore.yaml --context kind-{name}{} --bind scenarios/bindings/kind.yaml",
+                kubeconfig.unwrap_or_default()
+            ));
+            Ok(Exit::Passed)
+        }
+        ClusterCommand::Down(args) => clusters::down(&bare(args), &say).await.map(|()| Exit::Passed).map_err(failed),
+        ClusterCommand::Status(args) => {
+            let well = clusters::status(&bare(args), &say).await.map_err(failed)?;
+            Ok(if well { Exit::Passed } else { Exit::Failed })
+        }
+    }
+}
+
+fn wanted(args: &ClusterUpArgs) -> Wanted {
+    Wanted {
+        config: args.config.clone(),
+        image: args.image.clone(),
+        images: args.images.clone(),
+        at_most: args.at_most.0,
+        ..bare(&args.cluster)
+    }
+}
+
+fn bare(args: &ClusterArgs) -> Wanted {
+    Wanted {
+        name: args.name.clone(),
+        config: String::new(),
+        image: None,
+        images: None,
+        kubeconfig: args.kubeconfig.clone(),
+        engine: args.engine.clone(),
+        kind: args.kind.clone(),
+        at_most: std::time::Duration::ZERO,
+    }
+}

@@ -1,0 +1,138 @@
+//! The container engine and kind, as a thin layer over their commands. podman and
+//! nerdctl take the same words; neither has been tried.
+
+use std::{collections::BTreeSet, io::Write, path::Path, time::Duration};
+
+use super::{ClusterError, Wanted};
+use crate::world::{ExecError, Output, Program};
+
+/// For commands that only look.
+const LOOK: Duration = Duration::from_secs(30);
+/// For those that move an image.
+const MOVE: Duration = Duration::from_secs(300);
+
+/// Linked by build.rs; empty where it could not be.
+const SHOP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shop"));
+const SMALL: &str = include_str!("../../kind-configs/small.yaml");
+const THREE_ZONES: &str = include_str!("../../kind-configs/three-zones.yaml");
+
+/// Both programs.
+pub(super) struct Engine {
+    engine: String,
+    kind: String,
+}
+
+impl Engine {
+    /// Finds them, and sees that they may be used.
+    pub(super) async fn find(wanted: &Wanted) -> Result<Self, ClusterError> {
+        let found = Self { engine: wanted.engine.clone(), kind: wanted.kind.clone() };
+        let unusable = |program: &str, fix: &'static str| {
+            let program = program.to_owned();
+            move |error: ExecError| ClusterError::Program { program, why: said(&error), fix }
+        };
+        let fix = "install a container engine and start it, or name another with --engine; your user must be allowed to use it";
+        found.engine(&["version"], LOOK).await.map_err(unusable(&wanted.engine, fix))?;
+        let fix = "install kind (https://kind.sigs.k8s.io), or name it with --kind";
+        found.kind(&["version"], LOOK).await.map_err(unusable(&wanted.kind, fix))?;
+        Ok(found)
+    }
+
+    pub(super) async fn engine(&self, words: &[&str], limit: Duration) -> Result<Output, ExecError> {
+        Program::new([&[self.engine.as_str()], words].concat()).run(limit).await
+    }
+
+    async fn kind(&self, words: &[&str], limit: Duration) -> Result<Output, ExecError> {
+        let mut program = Program::new([&[self.kind.as_str()], words].concat());
+        if self.engine.rsplit('/').next() != Some("docker") {
+            let provider = self.engine.rsplit('/').next().unwrap_or("").to_owned();
+            program.env.insert("KIND_EXPERIMENTAL_PROVIDER".into(), provider);
+        }
+        program.run(limit).await
+    }
+
+    pub(super) async fn clusters(&self) -> Result<BTreeSet<String>, ClusterError> {
+        Ok(self.kind(&["get", "clusters"], LOOK).await?.stdout.lines().map(str::to_owned).collect())
+    }
+
+    pub(super) async fn create(&self, wanted: &Wanted, limit: Duration) -> Result<(), ClusterError> {
+        let dir = scratch()?;
+        let config = match wanted.config.as_str() {
+            "three-zones" => file(dir.path(), "config.yaml", THREE_ZONES.as_bytes())?,
+            "small" => file(dir.path(), "config.yaml", SMALL.as_bytes())?,
+            path => path.to_owned(),
+        };
+        let mut words = vec!["create", "cluster", "--name", &wanted.name, "--config", &config, "--wait", "3m"];
+        if let Some(image) = &wanted.image {
+            words.extend(["--image", image]);
+        }
+        let kubeconfig = wanted.kubeconfig.as_ref().map(|p| p.display().to_string());
+        if let Some(path) = &kubeconfig {
+            words.extend(["--kubeconfig", path]);
+        }
+        self.kind(&words, limit).await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete(&self, wanted: &Wanted) -> Result<(), ClusterError> {
+        let mut words = vec!["delete", "cluster", "--name", &wanted.name];
+        let kubeconfig = wanted.kubeconfig.as_ref().map(|p| p.display().to_string());
+        if let Some(path) = &kubeconfig {
+            words.extend(["--kubeconfig", path]);
+        }
+        self.kind(&words, MOVE).await?;
+        Ok(())
+    }
+
+    /// The cluster's containers and their states, by kind's label.
+    pub(super) async fn nodes(&self, cluster: &str) -> Result<Vec<(String, String)>, ClusterError> {
+        let label = format!("label=io.x-k8s.kind.cluster={cluster}");
+        let words = ["ps", "--all", "--filter", &label, "--format", "{{.Names}} {{.State}}"];
+        let said = self.engine(&words, LOOK).await?.stdout;
+        let mut nodes: Vec<(String, String)> =
+            said.lines().filter_map(|l| l.split_once(' ')).map(|(n, s)| (n.to_owned(), s.to_owned())).collect();
+        nodes.sort();
+        Ok(nodes)
+    }
+
+    /// An image FROM scratch with the shop in it, on every node.
+    pub(super) async fn load_shop(&self, wanted: &Wanted, image: &str) -> Result<(), ClusterError> {
+        let bad = |why: std::io::Error| ClusterError::File { what: "the shop's image".into(), why: why.to_string() };
+        if SHOP.is_empty() {
+            let why = "this build has none: it could not be linked statically".into();
+            return Err(ClusterError::File { what: "the sample shop".into(), why });
+        }
+        let dir = scratch()?;
+        let layer = dir.path().join("layer.tar");
+        let mut tar = tar::Builder::new(std::fs::File::create(&layer).map_err(bad)?);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(SHOP.len() as u64);
+        header.set_mode(0o755);
+        tar.append_data(&mut header, "shop", SHOP).map_err(bad)?;
+        tar.into_inner().and_then(|mut f| f.flush()).map_err(bad)?;
+        let (layer, archive) = (layer.display().to_string(), dir.path().join("image.tar").display().to_string());
+        self.engine(&["import", "--change", r#"ENTRYPOINT ["/shop"]"#, &layer, image], MOVE).await?;
+        self.engine(&["save", "--output", &archive, image], MOVE).await?;
+        self.kind(&["load", "image-archive", &archive, "--name", &wanted.name], MOVE).await?;
+        Ok(())
+    }
+}
+
+/// What a program said, without its command line.
+fn said(error: &ExecError) -> String {
+    match error {
+        ExecError::Failed { stderr, .. } if !stderr.is_empty() => stderr.clone(),
+        ExecError::Start { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn scratch() -> Result<tempfile::TempDir, ClusterError> {
+    tempfile::tempdir().map_err(|e| ClusterError::File { what: "a temporary directory".into(), why: e.to_string() })
+}
+
+fn file(dir: &Path, name: &str, content: &[u8]) -> Result<String, ClusterError> {
+    let path = dir.join(name);
+    std::fs::write(&path, content)
+        .map_err(|e| ClusterError::File { what: path.display().to_string(), why: e.to_string() })?;
+    Ok(path.display().to_string())
+}

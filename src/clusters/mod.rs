@@ -1,0 +1,173 @@
+//! A kind cluster that is worth drilling: zones, Velero with a store outside of the
+//! nodes, monitoring, a sample shop. Everything that it makes carries its name, and
+//! nothing else is touched.
+
+mod engine;
+mod ready;
+mod stack;
+mod store;
+
+use std::{net::TcpListener, path::PathBuf, time::Duration};
+
+use self::engine::Engine;
+use crate::world::{ApiError, ConnectError, ExecError, Kube, Reach, connect};
+
+/// What listens on this machine's loopback: storefront, append log, store,
+/// Prometheus, Alertmanager.
+const PORTS: [u16; 5] = [30080, 30081, 30071, 30090, 30093];
+/// kind's own wait for its control plane.
+const CREATE: Duration = Duration::from_secs(600);
+
+/// What kind of cluster, and by which programs.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its name; the context is `kind-NAME`.
+    pub name: String,
+    /// three-zones, small, or a file of kind's own.
+    pub config: String,
+    /// Node image; kind's default where it is not told.
+    pub image: Option<String>,
+    /// Images in place of the pinned ones.
+    pub images: Option<PathBuf>,
+    /// Where the kubeconfig is written; $KUBECONFIG or ~/.kube/config where it is not told.
+    pub kubeconfig: Option<PathBuf>,
+    /// docker, podman or nerdctl.
+    pub engine: String,
+    /// The kind program.
+    pub kind: String,
+    /// How long everything has to be ready.
+    pub at_most: Duration,
+}
+
+/// Why there is no cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// A program is missing or may not be used.
+    #[error("{program} cannot be used: {why}; {fix}")]
+    Program {
+        /// Which.
+        program: String,
+        /// What it said.
+        why: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// A program did not do what it was asked.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// Something of that name is there and is not ours.
+    #[error("{0}")]
+    Foreign(String),
+    /// What listens there already.
+    #[error("port {0} of 127.0.0.1 is taken: another drill cluster (`drillmaster cluster status`), or another program")]
+    Port(u16),
+    /// A file of ours or the user's that cannot be read.
+    #[error("{what}: {why}")]
+    File {
+        /// Which.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// The cluster cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The API server said no.
+    #[error("{what}")]
+    Api {
+        /// What was asked of it.
+        what: String,
+        /// What it said.
+        #[source]
+        source: ApiError,
+    },
+    /// Not ready in time.
+    #[error("not ready within {limit:?}: {waiting}")]
+    Late {
+        /// How long it had.
+        limit: Duration,
+        /// What it still waits for.
+        waiting: String,
+    },
+}
+
+/// Makes the cluster, or what is missing of it, and waits until all of it is ready.
+///
+/// # Errors
+/// What could not be made, and what to do about it. What was made before stays, and
+/// asking again goes on from there; `down` removes it.
+pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+    let engine = Engine::find(wanted).await?;
+    let images = stack::images(wanted)?;
+    let there = engine.clusters().await?.contains(&wanted.name);
+    if there {
+        say(&format!("cluster {} is there already: what is missing of its stack is added", wanted.name));
+    } else {
+        PORTS.iter().try_for_each(|port| {
+            TcpListener::bind(("127.0.0.1", *port)).map(drop).map_err(|_| ClusterError::Port(*port))
+        })?;
+        say(&format!("creating the kind cluster {} ({})", wanted.name, wanted.config));
+        engine.create(wanted, CREATE).await?;
+    }
+    say("starting the store, beside the nodes");
+    store::start(&engine, &wanted.name, &images.of("s3")?.image).await?;
+    say("making the shop's image and loading it into the nodes");
+    engine.load_shop(wanted, &images.of("shop")?.image).await?;
+    let kube = reach(wanted).await?;
+    for (name, manifests) in stack::manifests(&images, &store::name(&wanted.name))? {
+        say(&format!("applying {name}"));
+        stack::apply(&kube, name, &manifests).await?;
+    }
+    ready::wait(&kube, wanted.at_most, say).await
+}
+
+/// Removes the cluster and its store.
+///
+/// # Errors
+/// A program that does not do it.
+pub async fn down(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+    let engine = Engine::find(wanted).await?;
+    if engine.clusters().await?.contains(&wanted.name) {
+        engine.delete(wanted).await?;
+        say(&format!("cluster {} is removed", wanted.name));
+    } else {
+        say(&format!("there is no cluster {}", wanted.name));
+    }
+    if store::remove(&engine, &wanted.name).await? {
+        say(&format!("its store {} is removed, with the backups in it", store::name(&wanted.name)));
+    }
+    Ok(())
+}
+
+/// What there is of it, line by line, and whether all of it is ready.
+///
+/// # Errors
+/// A program or an API server that does not answer.
+pub async fn status(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
+    let engine = Engine::find(wanted).await?;
+    if !engine.clusters().await?.contains(&wanted.name) {
+        say(&format!("there is no cluster {}: drillmaster cluster up", wanted.name));
+        return Ok(false);
+    }
+    let mut well = true;
+    for (node, state) in engine.nodes(&wanted.name).await? {
+        well &= state == "running";
+        say(&format!("node {node}: {state}"));
+    }
+    let state = store::state(&engine, &wanted.name).await?;
+    well &= state == "running";
+    say(&format!("store {}: {state}", store::name(&wanted.name)));
+    let kube = reach(wanted).await?;
+    let waiting = ready::missing(&kube).await?;
+    waiting.iter().for_each(|what| say(what));
+    if waiting.is_empty() {
+        say("velero, monitoring and shop are ready");
+    }
+    Ok(well && waiting.is_empty())
+}
+
+async fn reach(wanted: &Wanted) -> Result<Kube, ClusterError> {
+    let context = format!("kind-{}", wanted.name);
+    let reach = Reach { context, kubeconfig: wanted.kubeconfig.clone(), in_cluster: false };
+    Ok(connect(&reach).await?.0)
+}

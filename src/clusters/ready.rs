@@ -1,0 +1,75 @@
+//! Whether the stack is ready: nodes, workloads, and Velero's way to its store.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ClusterError;
+use crate::world::Kube;
+
+const NAMESPACES: [&str; 3] = ["velero", "monitoring", "shop"];
+
+/// Waits until nothing is missing.
+pub(super) async fn wait(kube: &Kube, limit: Duration, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+    let began = tokio::time::Instant::now();
+    let mut told = String::new();
+    loop {
+        // A control plane that has just started may not answer each time.
+        let waiting = match missing(kube).await {
+            Ok(missing) if missing.is_empty() => return Ok(()),
+            Ok(missing) => missing.join(", "),
+            Err(error) => error.to_string(),
+        };
+        if waiting != told {
+            say(&format!("waiting for: {waiting}"));
+            told.clone_from(&waiting);
+        }
+        if began.elapsed() > limit {
+            return Err(ClusterError::Late { limit, waiting });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// What is not ready, line by line.
+pub(super) async fn missing(kube: &Kube) -> Result<Vec<String>, ClusterError> {
+    let list = async |path: String| {
+        let found = kube.list(&path).await;
+        found
+            .map(|(items, _)| items)
+            .map_err(|source| ClusterError::Api { what: format!("{path} cannot be listed"), source })
+    };
+    let mut missing = vec![];
+    for node in list("/api/v1/nodes".into()).await? {
+        let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+        if !conditions.into_iter().any(|c| c["type"] == "Ready" && c["status"] == "True") {
+            missing.push(format!("node {} is not Ready", text(&node, "/metadata/name")));
+        }
+    }
+    for namespace in NAMESPACES {
+        for (resource, wanted, ready) in [
+            ("deployments", "/spec/replicas", "/status/readyReplicas"),
+            ("statefulsets", "/spec/replicas", "/status/readyReplicas"),
+            ("daemonsets", "/status/desiredNumberScheduled", "/status/numberReady"),
+        ] {
+            let path = format!("/apis/apps/v1/namespaces/{namespace}/{resource}");
+            for workload in list(path).await? {
+                let number = |pointer| workload.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+                let seen = number("/status/observedGeneration") >= number("/metadata/generation");
+                let (wanted, ready) = (number(wanted), number(ready));
+                if !seen || wanted == 0 || ready < wanted {
+                    missing.push(format!("{namespace}/{} {ready} of {wanted}", text(&workload, "/metadata/name")));
+                }
+            }
+        }
+    }
+    let locations = list("/apis/velero.io/v1/namespaces/velero/backupstoragelocations".into()).await?;
+    if !locations.iter().any(|l| text(l, "/status/phase") == "Available") {
+        missing.push("velero's storage location is not Available".into());
+    }
+    Ok(missing)
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+}

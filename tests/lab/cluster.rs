@@ -1,0 +1,100 @@
+//! `cluster up` with a real container engine: a cluster of this repository's own
+//! stack, drilled, and removed. Where nothing can be pulled, the lab's programs
+//! stand in under the upstream names.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::drill::{Drill, binary, outcomes};
+
+const NAME: &str = "drill";
+
+fn cache() -> PathBuf {
+    std::env::var("LAB_CACHE")
+        .map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/drill-lab"), PathBuf::from)
+}
+
+fn docker(args: &[&str]) -> String {
+    let out = Command::new("docker").args(args).output().unwrap();
+    assert!(out.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+/// The store's image is run by the engine itself, not by a node: it is made of the lab's program.
+fn store_image(dir: &Path) {
+    const IMAGE: &str = "versity/versitygw:v1.8.0";
+    if docker(&["images", "--quiet", IMAGE]).is_empty() {
+        let layer = dir.join("store.tar");
+        let tar =
+            Command::new("tar").arg("-C").arg(cache().join("bin")).arg("-cf").arg(&layer).arg("versitygw").status();
+        assert!(tar.unwrap().success());
+        docker(&["import", "--change", r#"ENTRYPOINT ["/versitygw"]"#, layer.to_str().unwrap(), IMAGE]);
+    }
+}
+
+struct Cluster {
+    dir: tempfile::TempDir,
+}
+
+impl Cluster {
+    fn run(&self, verb: &str, more: &[&str]) -> (i32, String) {
+        let mut command = binary();
+        command.args(["cluster", verb, "--name", NAME, "--kind"]).arg(cache().join("kind/bin/kind"));
+        command.arg("--kubeconfig").arg(self.dir.path().join("kubeconfig")).args(more);
+        let out = command.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        eprintln!("cluster {verb}: {:?}\n{said}", out.status.code());
+        (out.status.code().unwrap_or(-1), said)
+    }
+
+    fn up(&self) -> (i32, String) {
+        let images = self.dir.path().join("images.yaml");
+        let arguments = "--server=https://kubernetes.default.svc, --ca=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt, \
+                         --token-file=/var/run/secrets/kubernetes.io/serviceaccount/token, --listen=:8080";
+        let text = format!("kube-state-metrics:\n  image: drillmaster/state-metrics:dev\n  args: [{arguments}]\n");
+        std::fs::write(&images, text).unwrap();
+        let images = images.to_str().unwrap().to_owned();
+        self.run("up", &["--config", "small", "--image", "kindest/node:v1.37.2", "--images", &images])
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.run("down", &[]);
+    }
+}
+
+#[test]
+#[ignore = "needs a container engine, the lab's node image and its ports"]
+fn up_drilled_and_down() {
+    let cluster = Cluster { dir: tempfile::Builder::new().prefix("cluster").tempdir().unwrap() };
+    store_image(cluster.dir.path());
+    assert_eq!(cluster.run("status", &[]).0, 1, "there is none yet");
+    assert_eq!(cluster.up().0, 0);
+    let (code, said) = cluster.up();
+    assert_eq!(code, 0, "asking again changes nothing");
+    assert!(said.contains("is there already"));
+    let (code, said) = cluster.run("status", &[]);
+    assert_eq!(code, 0);
+    assert!(said.contains("velero, monitoring and shop are ready"), "{said}");
+
+    let env = BTreeMap::from([("CLUSTER".to_owned(), NAME.to_owned())]);
+    let kubeconfig = cluster.dir.path().join("kubeconfig").to_str().unwrap().to_owned();
+    let drill = Drill::new(&env, &format!("kind-{NAME}"), "scenarios/bindings/kind.yaml", &kubeconfig);
+    let ended = drill.run("data-loss", &["--set", "rpo=3m"]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    let loss = &outcomes(&ended.dir, "loses at most")[0];
+    assert!(loss.starts_with("pass: orders: RPO ") && loss.contains("acknowledged lines lost"), "{loss}");
+
+    docker(&["stop", &format!("{NAME}-store")]);
+    assert_eq!(cluster.run("status", &[]).0, 1, "its store is down");
+    assert_eq!(cluster.run("down", &[]).0, 0);
+    assert!(
+        docker(&["ps", "--all", "--quiet", "--filter", &format!("name=^{NAME}-")]).is_empty(),
+        "nothing of it stays"
+    );
+    assert_eq!(cluster.run("status", &[]).0, 1);
+}
