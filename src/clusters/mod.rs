@@ -14,7 +14,8 @@ use crate::world::{ApiError, ConnectError, ExecError, Kube, Reach, connect};
 
 /// What listens on this machine's loopback: storefront, append log, store,
 /// Prometheus, Alertmanager.
-const PORTS: [u16; 5] = [30080, 30081, 30071, 30090, 30093];
+const PORTS: [u16; 5] = [30080, 30081, STORE, 30090, 30093];
+const STORE: u16 = 30071;
 /// kind's own wait for its control plane.
 const CREATE: Duration = Duration::from_secs(600);
 
@@ -99,13 +100,18 @@ pub enum ClusterError {
 pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     let engine = Engine::find(wanted).await?;
     let images = stack::images(wanted)?;
-    let there = engine.clusters().await?.contains(&wanted.name);
-    if there {
+    if engine.clusters().await?.contains(&wanted.name) {
+        ours(&engine, wanted).await?;
         say(&format!("cluster {} is there already: what is missing of its stack is added", wanted.name));
     } else {
-        PORTS.iter().try_for_each(|port| {
-            TcpListener::bind(("127.0.0.1", *port)).map(drop).map_err(|_| ClusterError::Port(*port))
-        })?;
+        // Who made a cluster is asked before it is changed or removed: this says it.
+        store::claim(&engine, &wanted.name).await?;
+        let store = store::state(&engine, &wanted.name).await? == "running";
+        for port in PORTS {
+            if !(store && port == STORE) {
+                TcpListener::bind(("127.0.0.1", port)).map_err(|_| ClusterError::Port(port))?;
+            }
+        }
         say(&format!("creating the kind cluster {} ({})", wanted.name, wanted.config));
         engine.create(wanted, CREATE).await?;
     }
@@ -128,6 +134,7 @@ pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError>
 pub async fn down(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     let engine = Engine::find(wanted).await?;
     if engine.clusters().await?.contains(&wanted.name) {
+        ours(&engine, wanted).await?;
         engine.delete(wanted).await?;
         say(&format!("cluster {} is removed", wanted.name));
     } else {
@@ -164,6 +171,17 @@ pub async fn status(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<bool, Cluster
         say("velero, monitoring and shop are ready");
     }
     Ok(well && waiting.is_empty())
+}
+
+/// A cluster that somebody made without this program is not touched by it.
+async fn ours(engine: &Engine, wanted: &Wanted) -> Result<(), ClusterError> {
+    if store::is_claimed(engine, &wanted.name).await? {
+        return Ok(());
+    }
+    let name = &wanted.name;
+    Err(ClusterError::Foreign(format!(
+        "the kind cluster {name} was not made by `drillmaster cluster up`: choose another --name, or `kind delete cluster --name {name}` if it may go"
+    )))
 }
 
 async fn reach(wanted: &Wanted) -> Result<Kube, ClusterError> {

@@ -16,6 +16,20 @@ pub(super) fn name(cluster: &str) -> String {
     format!("{cluster}-store")
 }
 
+/// Says that the cluster of this name is made by this program: its store's volume
+/// is there before it, and goes after it.
+pub(super) async fn claim(engine: &Engine, cluster: &str) -> Result<(), ClusterError> {
+    let label = format!("{LABEL}={cluster}");
+    engine.engine(&["volume", "create", "--label", &label, &name(cluster)], LIMIT).await?;
+    Ok(())
+}
+
+/// Whether it said so.
+pub(super) async fn is_claimed(engine: &Engine, cluster: &str) -> Result<bool, ClusterError> {
+    let label = format!("label={LABEL}={cluster}");
+    Ok(!engine.engine(&["volume", "ls", "--quiet", "--filter", &label], LIMIT).await?.stdout.is_empty())
+}
+
 /// Of the container; `none` where there is none.
 pub(super) async fn state(engine: &Engine, cluster: &str) -> Result<String, ClusterError> {
     let filter = format!("name=^{}$", name(cluster));
@@ -61,13 +75,15 @@ pub(super) async fn start(engine: &Engine, cluster: &str, image: &str) -> Result
     Ok(())
 }
 
-/// Whether there was one.
+/// Container and volume; whether there was anything.
 pub(super) async fn remove(engine: &Engine, cluster: &str) -> Result<bool, ClusterError> {
-    if state(engine, cluster).await? == "none" {
-        return Ok(false);
-    }
+    let (container, claimed) = (state(engine, cluster).await? != "none", is_claimed(engine, cluster).await?);
     let name = name(cluster);
-    engine.engine(&["rm", "--force", "--volumes", &name], LIMIT).await?;
-    engine.engine(&["volume", "rm", "--force", &name], LIMIT).await?;
-    Ok(true)
+    if container {
+        engine.engine(&["rm", "--force", "--volumes", &name], LIMIT).await?;
+    }
+    if claimed {
+        engine.engine(&["volume", "rm", "--force", &name], LIMIT).await?;
+    }
+    Ok(container || claimed)
 }

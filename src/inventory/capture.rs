@@ -167,6 +167,10 @@ fn trim(mut object: Value, kind: &str, starts: &ByWorkload<Dur>) -> Option<Value
             metadata[field] = object["metadata"][field].clone();
         }
     }
+    // What a restore brought back once is the cluster's own by now.
+    if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+        labels.retain(|label, _| !label.starts_with("velero.io/"));
+    }
     object["metadata"] = metadata;
     object["kind"] = kind.into();
     match kind {

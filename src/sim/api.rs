@@ -1,7 +1,10 @@
 //! The API server of the simulated cluster: from a request to an answer. It does
 //! what the conformance file of the tests asks of it and of the real one alike.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bytes::Bytes;
 use http::Method;
@@ -23,7 +26,7 @@ pub(super) enum Answer {
     /// A document, or a text such as a log.
     Whole(u16, Vec<u8>),
     /// A watch.
-    Stream(UnboundedReceiver<Bytes>),
+    Stream(UnboundedReceiver<Bytes>, Arc<AtomicBool>),
 }
 
 /// An error as the API server words it.
@@ -228,10 +231,12 @@ fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {
     };
     let (sink, stream) = unbounded_channel();
     let name = call.asks("fieldSelector").and_then(|f| f.strip_prefix("metadata.name=")).map(str::to_owned);
-    let watch = Watch { resource: target.resource, namespace: target.namespace.clone(), selector, name, sink };
+    let stalled = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stalled);
+    let watch = Watch { resource: target.resource, namespace: target.namespace.clone(), selector, name, sink, stalled };
     let from = call.asks("resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_else(|| state.store.version());
     state.store.watch(watch, from);
-    Answer::Stream(stream)
+    Answer::Stream(stream, told)
 }
 
 fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {

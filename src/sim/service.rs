@@ -141,6 +141,14 @@ async fn serve(
                 "the server has received too many requests and has asked us to try again later",
             );
         }
+        // What an object that changed meanwhile gets; a new one cannot.
+        Fate::Conflict if parts.method != Method::GET && parts.method != Method::POST => {
+            return status(
+                409,
+                "Conflict",
+                "the object has been modified; please apply your changes to the latest version and try again",
+            );
+        }
         Fate::Slow => tokio::time::sleep(Duration::from_secs(3)).await,
         Fate::Hangs => std::future::pending().await,
         _ => {}
@@ -151,6 +159,9 @@ async fn serve(
         let mut state = shared.state();
         if fate == Fate::WatchesCut {
             state.store.drop_watches();
+        }
+        if fate == Fate::WatchesStall {
+            state.store.stall_watches();
         }
         let call =
             Call { method: &parts.method, path: parts.uri.path(), query, content_type: &content_type, body: &bytes };
@@ -168,7 +179,7 @@ async fn serve(
     }
     match answer {
         Answer::Whole(code, bytes) => whole(code, bytes),
-        Answer::Stream(lines) => Ok(Response::new(stream(&shared, lines, Duration::from_secs(ends)))),
+        Answer::Stream(lines, stalled) => Ok(Response::new(stream(&shared, lines, stalled, Duration::from_secs(ends)))),
     }
 }
 
@@ -181,10 +192,14 @@ fn whole(code: u16, bytes: Vec<u8>) -> Result<Response<Sent>, Error> {
     Ok(response.body(Full::new(Bytes::from(bytes)).boxed_unsync())?)
 }
 
-/// Lines as they come, for as long as was asked; the last one says how far it came.
-fn stream(shared: &Arc<Shared>, lines: UnboundedReceiver<Bytes>, ends: Duration) -> Sent {
+/// Lines as they come, for as long as was asked; the last one says how far it came,
+/// unless nothing comes through any more.
+fn stream(shared: &Arc<Shared>, lines: UnboundedReceiver<Bytes>, stalled: Arc<AtomicBool>, ends: Duration) -> Sent {
     let shared = Arc::clone(shared);
-    let last = futures_util::stream::once(async move { shared.state().store.bookmark() });
+    let last = futures_util::stream::once(async move {
+        if stalled.load(Ordering::Relaxed) { None } else { Some(shared.state().store.bookmark()) }
+    });
+    let last = last.filter_map(std::future::ready);
     let lines = futures_util::stream::unfold(lines, |mut lines| async { lines.recv().await.map(|line| (line, lines)) });
     let lines = lines.take_until(tokio::time::sleep(ends)).chain(last);
     StreamBody::new(lines.map(|line| Ok(Frame::data(line)))).boxed_unsync()

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -40,6 +43,8 @@ pub(super) struct Watch {
     pub selector: Option<Selector>,
     pub name: Option<String>,
     pub sink: UnboundedSender<Bytes>,
+    /// Its connection is open and nothing comes through any more.
+    pub stalled: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -61,6 +66,8 @@ pub(super) struct Store {
     uids: u64,
     changes: VecDeque<Change>,
     watches: Vec<Watch>,
+    /// Those that hear nothing; they stay open until their time is over.
+    stalled: Vec<Watch>,
     /// What changed since it was asked last: as it is, or as it was before it went.
     dirty: BTreeMap<Key, Arc<Value>>,
     pods: Pods,
@@ -223,6 +230,16 @@ impl Store {
     /// Breaks every open watch: what a network that drops connections does.
     pub(super) fn drop_watches(&mut self) {
         self.watches.clear();
+    }
+
+    /// Every open watch hears nothing from now on, and is not told so: what a network
+    /// that swallows packets does.
+    pub(super) fn stall_watches(&mut self) {
+        self.stalled.retain(|watch| !watch.sink.is_closed());
+        for watch in self.watches.drain(..) {
+            watch.stalled.store(true, Ordering::Relaxed);
+            self.stalled.push(watch);
+        }
     }
 
     /// Everything of a namespace, with its resource.

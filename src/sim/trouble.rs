@@ -39,8 +39,12 @@ pub enum Fate {
     Slow,
     /// It hangs.
     Hangs,
+    /// A 409 before any effect, where an object could have changed.
+    Conflict,
     /// Every watch is cut.
     WatchesCut,
+    /// Every watch hears nothing any more, and stays open.
+    WatchesStall,
 }
 
 /// Who hears of each request as it comes in.
@@ -108,13 +112,15 @@ impl Troubles {
         if !mood.dice.once_in(once_in) {
             return Fate::Well;
         }
-        let fate = match mood.dice.below(7) {
+        let fate = match mood.dice.below(9) {
             0 => Fate::Unavailable,
             1 => Fate::Failed,
             2 => Fate::Throttled,
             3 => Fate::LostAnswer,
             4 => Fate::Slow,
             5 => Fate::Hangs,
+            6 => Fate::Conflict,
+            7 => Fate::WatchesStall,
             _ => Fate::WatchesCut,
         };
         *mood.met.entry(fate).or_default() += 1;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use drillmaster::sim::Description;
+use drillmaster::{model::Exit, sim::Description};
 use shared::{Recording, Slack, partings, rows, transitions};
 
 use super::rehearsal::{Stage, on_paused_time, scenario};
@@ -29,6 +29,7 @@ fn a_rehearsal_sees_what_was_seen_for_real() {
         let description = Description::parse(&recording.description.to_string()).unwrap();
         let loaded = scenario(&recording.scenario, &description);
         let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
+        assert_eq!(ended.exit, Some(Exit::Passed), "{} on {}", recording.scenario, recording.bed);
         let (simulated, slack) = (transitions(&ended.events), Slack::of(&recording));
         let head = format!("{} on {}, Kubernetes {}", recording.scenario, recording.bed, recording.kubernetes);
         let found = partings(&recording.real, &simulated, &slack);

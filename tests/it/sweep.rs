@@ -329,11 +329,13 @@ fn whatever_goes_wrong_on_the_wire() {
 }
 
 /// What must happen with one seed at least.
-const SOMETIMES: [&str; 10] = [
+const SOMETIMES: [&str; 12] = [
     "exit 0",
     "exit 3",
     "LostAnswer",
     "Hangs",
+    "Conflict",
+    "WatchesStall",
     "RevertStarted again",
     "ContactLost",
     "WatchGap",

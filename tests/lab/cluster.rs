@@ -97,4 +97,17 @@ fn up_drilled_and_down() {
         "nothing of it stays"
     );
     assert_eq!(cluster.run("status", &[]).0, 1);
+
+    // One of that name that somebody made by hand is left alone.
+    let kind = |args: &[&str]| {
+        let out = Command::new(cache().join("kind/bin/kind")).args(args).output().unwrap();
+        assert!(out.status.success(), "kind {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    };
+    let (image, kubeconfig) = ("kindest/node:v1.37.2", kubeconfig.as_str());
+    kind(&["create", "cluster", "--name", NAME, "--image", image, "--kubeconfig", kubeconfig]);
+    assert_eq!(cluster.up().0, 3);
+    let (code, said) = cluster.run("down", &[]);
+    assert_eq!(code, 3);
+    assert!(said.contains("was not made by `drillmaster cluster up`"), "{said}");
+    kind(&["delete", "cluster", "--name", NAME, "--kubeconfig", kubeconfig]);
 }

@@ -113,11 +113,11 @@ fn still(state: &State, namespace: &str, name: &str, uid: &str) -> Option<std::s
 pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
     let Some(pod) = still(state, namespace, name, uid) else { return };
     let now = state.wall();
-    if text(&pod, "/spec/restartPolicy").is_empty() {
-        super::volumes::write_first(state, &pod);
-    }
     let never = text(&pod, "/metadata/annotations/drillmaster.dev~1simulated-ready") == "never";
     let once = matches!(text(&pod, "/spec/restartPolicy"), "Never" | "OnFailure");
+    if !once {
+        super::volumes::write_first(state, &pod);
+    }
     state.store.edit("pods", namespace, name, |p| {
         if once {
             p["status"]["phase"] = "Succeeded".into();
