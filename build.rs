@@ -25,7 +25,9 @@ fn main() {
             .status()
             .is_ok_and(|status| status.success());
     if !linked {
-        println!("cargo::warning=the sample shop could not be linked statically: `cluster up` will want --shop IMAGE");
+        println!(
+            "cargo::warning=the sample shop could not be linked statically: `cluster up` will want an image of it, named in a file for --images"
+        );
         let _ = fs::write(&out, []);
     }
 }

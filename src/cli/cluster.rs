@@ -6,7 +6,7 @@ use super::{
     say,
 };
 use crate::{
-    clusters::{self, Wanted},
+    clusters::{self, Place, Wanted},
     model::Exit,
 };
 
@@ -23,9 +23,9 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
             ));
             Ok(Exit::Passed)
         }
-        ClusterCommand::Down(args) => clusters::down(&bare(args), &say).await.map(|()| Exit::Passed).map_err(failed),
+        ClusterCommand::Down(args) => clusters::down(&place(args), &say).await.map(|()| Exit::Passed).map_err(failed),
         ClusterCommand::Status(args) => {
-            let well = clusters::status(&bare(args), &say).await.map_err(failed)?;
+            let well = clusters::status(&place(args), &say).await.map_err(failed)?;
             Ok(if well { Exit::Passed } else { Exit::Failed })
         }
     }
@@ -33,23 +33,19 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
 
 fn wanted(args: &ClusterUpArgs) -> Wanted {
     Wanted {
+        place: place(&args.cluster),
         config: args.config.clone(),
         image: args.image.clone(),
         images: args.images.clone(),
         at_most: args.at_most.0,
-        ..bare(&args.cluster)
     }
 }
 
-fn bare(args: &ClusterArgs) -> Wanted {
-    Wanted {
+fn place(args: &ClusterArgs) -> Place {
+    Place {
         name: args.name.clone(),
-        config: String::new(),
-        image: None,
-        images: None,
         kubeconfig: args.kubeconfig.clone(),
         engine: args.engine.clone(),
         kind: args.kind.clone(),
-        at_most: std::time::Duration::ZERO,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, io::Write, path::Path, time::Duration};
 
-use super::{ClusterError, Wanted};
+use super::{ClusterError, Place, Wanted};
 use crate::world::{ExecError, Output, Program};
 
 /// For commands that only look.
@@ -24,16 +24,16 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Finds them, and sees that they may be used.
-    pub(super) async fn find(wanted: &Wanted) -> Result<Self, ClusterError> {
-        let found = Self { engine: wanted.engine.clone(), kind: wanted.kind.clone() };
+    pub(super) async fn find(place: &Place) -> Result<Self, ClusterError> {
+        let found = Self { engine: place.engine.clone(), kind: place.kind.clone() };
         let unusable = |program: &str, fix: &'static str| {
             let program = program.to_owned();
             move |error: ExecError| ClusterError::Program { program, why: said(&error), fix }
         };
         let fix = "install a container engine and start it, or name another with --engine; your user must be allowed to use it";
-        found.engine(&["version"], LOOK).await.map_err(unusable(&wanted.engine, fix))?;
+        found.engine(&["version"], LOOK).await.map_err(unusable(&place.engine, fix))?;
         let fix = "install kind (https://kind.sigs.k8s.io), or name it with --kind";
-        found.kind(&["version"], LOOK).await.map_err(unusable(&wanted.kind, fix))?;
+        found.kind(&["version"], LOOK).await.map_err(unusable(&place.kind, fix))?;
         Ok(found)
     }
 
@@ -61,25 +61,24 @@ impl Engine {
             "small" => file(dir.path(), "config.yaml", SMALL.as_bytes())?,
             path => path.to_owned(),
         };
-        let mut words = vec!["create", "cluster", "--name", &wanted.name, "--config", &config, "--wait", "3m"];
+        let mut words = vec!["create", "cluster", "--name", &wanted.place.name, "--config", &config, "--wait", "3m"];
         if let Some(image) = &wanted.image {
             words.extend(["--image", image]);
         }
-        let kubeconfig = wanted.kubeconfig.as_ref().map(|p| p.display().to_string());
+        self.write_cluster(&wanted.place, words, limit).await
+    }
+
+    pub(super) async fn delete(&self, place: &Place) -> Result<(), ClusterError> {
+        self.write_cluster(place, vec!["delete", "cluster", "--name", &place.name], MOVE).await
+    }
+
+    /// Runs what writes the kubeconfig too.
+    async fn write_cluster(&self, place: &Place, mut words: Vec<&str>, limit: Duration) -> Result<(), ClusterError> {
+        let kubeconfig = place.kubeconfig.as_ref().map(|p| p.display().to_string());
         if let Some(path) = &kubeconfig {
             words.extend(["--kubeconfig", path]);
         }
         self.kind(&words, limit).await?;
-        Ok(())
-    }
-
-    pub(super) async fn delete(&self, wanted: &Wanted) -> Result<(), ClusterError> {
-        let mut words = vec!["delete", "cluster", "--name", &wanted.name];
-        let kubeconfig = wanted.kubeconfig.as_ref().map(|p| p.display().to_string());
-        if let Some(path) = &kubeconfig {
-            words.extend(["--kubeconfig", path]);
-        }
-        self.kind(&words, MOVE).await?;
         Ok(())
     }
 
@@ -95,10 +94,10 @@ impl Engine {
     }
 
     /// An image FROM scratch with the shop in it, on every node.
-    pub(super) async fn load_shop(&self, wanted: &Wanted, image: &str) -> Result<(), ClusterError> {
+    pub(super) async fn load_shop(&self, cluster: &str, image: &str) -> Result<(), ClusterError> {
         let bad = |why: std::io::Error| ClusterError::File { what: "the shop's image".into(), why: why.to_string() };
         if SHOP.is_empty() {
-            let why = "this build has none: it could not be linked statically".into();
+            let why = "this build has none, for it could not be linked statically: name an image of it (shop: IMAGE) in a file for --images".into();
             return Err(ClusterError::File { what: "the sample shop".into(), why });
         }
         let dir = scratch()?;
@@ -112,7 +111,7 @@ impl Engine {
         let (layer, archive) = (layer.display().to_string(), dir.path().join("image.tar").display().to_string());
         self.engine(&["import", "--change", r#"ENTRYPOINT ["/shop"]"#, &layer, image], MOVE).await?;
         self.engine(&["save", "--output", &archive, image], MOVE).await?;
-        self.kind(&["load", "image-archive", &archive, "--name", &wanted.name], MOVE).await?;
+        self.kind(&["load", "image-archive", &archive, "--name", cluster], MOVE).await?;
         Ok(())
     }
 }

@@ -12,30 +12,37 @@ use std::{net::TcpListener, path::PathBuf, time::Duration};
 use self::engine::Engine;
 use crate::world::{ApiError, ConnectError, ExecError, Kube, Reach, connect};
 
-/// What listens on this machine's loopback: storefront, append log, store,
-/// Prometheus, Alertmanager.
-const PORTS: [u16; 5] = [30080, 30081, STORE, 30090, 30093];
+/// What listens on this machine's loopback: storefront (by two ways), append log,
+/// archive, store, Prometheus, Alertmanager.
+const PORTS: [u16; 7] = [30080, 30082, 30081, 30083, STORE, 30090, 30093];
 const STORE: u16 = 30071;
 /// kind's own wait for its control plane.
 const CREATE: Duration = Duration::from_secs(600);
 
-/// What kind of cluster, and by which programs.
+/// Which cluster, and the programs that make it.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct Place {
     /// Its name; the context is `kind-NAME`.
     pub name: String,
-    /// three-zones, small, or a file of kind's own.
-    pub config: String,
-    /// Node image; kind's default where it is not told.
-    pub image: Option<String>,
-    /// Images in place of the pinned ones.
-    pub images: Option<PathBuf>,
     /// Where the kubeconfig is written; $KUBECONFIG or ~/.kube/config where it is not told.
     pub kubeconfig: Option<PathBuf>,
     /// docker, podman or nerdctl.
     pub engine: String,
     /// The kind program.
     pub kind: String,
+}
+
+/// What kind of cluster.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Which.
+    pub place: Place,
+    /// three-zones, small, or a file of kind's own.
+    pub config: String,
+    /// Node image; kind's default where it is not told.
+    pub image: Option<String>,
+    /// Images in place of the pinned ones.
+    pub images: Option<PathBuf>,
     /// How long everything has to be ready.
     pub at_most: Duration,
 }
@@ -98,29 +105,32 @@ pub enum ClusterError {
 /// What could not be made, and what to do about it. What was made before stays, and
 /// asking again goes on from there; `down` removes it.
 pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
-    let engine = Engine::find(wanted).await?;
-    let images = stack::images(wanted)?;
-    if engine.clusters().await?.contains(&wanted.name) {
-        ours(&engine, wanted).await?;
-        say(&format!("cluster {} is there already: what is missing of its stack is added", wanted.name));
+    let place = &wanted.place;
+    let engine = Engine::find(place).await?;
+    let images = stack::images(wanted.images.as_deref())?;
+    if engine.clusters().await?.contains(&place.name) {
+        ours(&engine, place).await?;
+        say(&format!("cluster {} is there already: what is missing of its stack is added", place.name));
     } else {
         // Who made a cluster is asked before it is changed or removed: this says it.
-        store::claim(&engine, &wanted.name).await?;
-        let store = store::state(&engine, &wanted.name).await? == "running";
+        store::claim(&engine, &place.name).await?;
+        let store = store::state(&engine, &place.name).await? == "running";
         for port in PORTS {
             if !(store && port == STORE) {
                 TcpListener::bind(("127.0.0.1", port)).map_err(|_| ClusterError::Port(port))?;
             }
         }
-        say(&format!("creating the kind cluster {} ({})", wanted.name, wanted.config));
+        say(&format!("creating the kind cluster {} ({})", place.name, wanted.config));
         engine.create(wanted, CREATE).await?;
     }
     say("starting the store, beside the nodes");
-    store::start(&engine, &wanted.name, &images.of("s3")?.image).await?;
-    say("making the shop's image and loading it into the nodes");
-    engine.load_shop(wanted, &images.of("shop")?.image).await?;
-    let kube = reach(wanted).await?;
-    for (name, manifests) in stack::manifests(&images, &store::name(&wanted.name))? {
+    store::start(&engine, &place.name, &images.of("s3")?.image).await?;
+    if images.is_own("shop")? {
+        say("making the shop's image and loading it into the nodes");
+        engine.load_shop(&place.name, &images.of("shop")?.image).await?;
+    }
+    let kube = reach(place).await?;
+    for (name, manifests) in stack::manifests(&images, &store::name(&place.name))? {
         say(&format!("applying {name}"));
         stack::apply(&kube, name, &manifests).await?;
     }
@@ -131,17 +141,17 @@ pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError>
 ///
 /// # Errors
 /// A program that does not do it.
-pub async fn down(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
-    let engine = Engine::find(wanted).await?;
-    if engine.clusters().await?.contains(&wanted.name) {
-        ours(&engine, wanted).await?;
-        engine.delete(wanted).await?;
-        say(&format!("cluster {} is removed", wanted.name));
+pub async fn down(place: &Place, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+    let engine = Engine::find(place).await?;
+    if engine.clusters().await?.contains(&place.name) {
+        ours(&engine, place).await?;
+        engine.delete(place).await?;
+        say(&format!("cluster {} is removed", place.name));
     } else {
-        say(&format!("there is no cluster {}", wanted.name));
+        say(&format!("there is no cluster {}", place.name));
     }
-    if store::remove(&engine, &wanted.name).await? {
-        say(&format!("its store {} is removed, with the backups in it", store::name(&wanted.name)));
+    if store::remove(&engine, &place.name).await? {
+        say(&format!("its store {} is removed, with the backups in it", store::name(&place.name)));
     }
     Ok(())
 }
@@ -150,21 +160,21 @@ pub async fn down(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterErro
 ///
 /// # Errors
 /// A program or an API server that does not answer.
-pub async fn status(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
-    let engine = Engine::find(wanted).await?;
-    if !engine.clusters().await?.contains(&wanted.name) {
-        say(&format!("there is no cluster {}: drillmaster cluster up", wanted.name));
+pub async fn status(place: &Place, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
+    let engine = Engine::find(place).await?;
+    if !engine.clusters().await?.contains(&place.name) {
+        say(&format!("there is no cluster {}: drillmaster cluster up", place.name));
         return Ok(false);
     }
     let mut well = true;
-    for (node, state) in engine.nodes(&wanted.name).await? {
+    for (node, state) in engine.nodes(&place.name).await? {
         well &= state == "running";
         say(&format!("node {node}: {state}"));
     }
-    let state = store::state(&engine, &wanted.name).await?;
+    let state = store::state(&engine, &place.name).await?;
     well &= state == "running";
-    say(&format!("store {}: {state}", store::name(&wanted.name)));
-    let kube = reach(wanted).await?;
+    say(&format!("store {}: {state}", store::name(&place.name)));
+    let kube = reach(place).await?;
     let waiting = ready::missing(&kube).await?;
     waiting.iter().for_each(|what| say(what));
     if waiting.is_empty() {
@@ -174,18 +184,18 @@ pub async fn status(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<bool, Cluster
 }
 
 /// A cluster that somebody made without this program is not touched by it.
-async fn ours(engine: &Engine, wanted: &Wanted) -> Result<(), ClusterError> {
-    if store::is_claimed(engine, &wanted.name).await? {
+async fn ours(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
+    if store::is_claimed(engine, &place.name).await? {
         return Ok(());
     }
-    let name = &wanted.name;
+    let name = &place.name;
     Err(ClusterError::Foreign(format!(
         "the kind cluster {name} was not made by `drillmaster cluster up`: choose another --name, or `kind delete cluster --name {name}` if it may go"
     )))
 }
 
-async fn reach(wanted: &Wanted) -> Result<Kube, ClusterError> {
-    let context = format!("kind-{}", wanted.name);
-    let reach = Reach { context, kubeconfig: wanted.kubeconfig.clone(), in_cluster: false };
+async fn reach(place: &Place) -> Result<Kube, ClusterError> {
+    let context = format!("kind-{}", place.name);
+    let reach = Reach { context, kubeconfig: place.kubeconfig.clone(), in_cluster: false };
     Ok(connect(&reach).await?.0)
 }

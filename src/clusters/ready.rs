@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ClusterError;
 use crate::world::Kube;
 
-const NAMESPACES: [&str; 3] = ["velero", "monitoring", "shop"];
+const NAMESPACES: [&str; 4] = ["velero", "monitoring", "shop", "archive"];
 
 /// Waits until nothing is missing.
 pub(super) async fn wait(kube: &Kube, limit: Duration, say: &dyn Fn(&str)) -> Result<(), ClusterError> {

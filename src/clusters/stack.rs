@@ -1,11 +1,11 @@
 //! The drill's stack: manifests of this repository with pinned images.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ClusterError, Wanted};
+use super::ClusterError;
 use crate::world::{ApiCall, Kube};
 
 const PINNED: &str = include_str!("../../kind-configs/stack/images.yaml");
@@ -52,6 +52,15 @@ impl Images {
     pub(super) fn of(&self, name: &str) -> Result<&Image, ClusterError> {
         self.0.get(name).ok_or_else(|| broken("images.yaml", format!("there is no image for {name}")))
     }
+
+    /// Whether it is the pinned one: the user's own is not made here.
+    pub(super) fn is_own(&self, name: &str) -> Result<bool, ClusterError> {
+        Ok(pinned()?.get(name).map(|i| &i.image) == Some(&self.of(name)?.image))
+    }
+}
+
+fn pinned() -> Result<BTreeMap<String, Image>, ClusterError> {
+    serde_saphyr::from_str(PINNED).map_err(|e| broken("images.yaml", e))
 }
 
 fn broken(what: &str, why: impl ToString) -> ClusterError {
@@ -59,9 +68,9 @@ fn broken(what: &str, why: impl ToString) -> ClusterError {
 }
 
 /// The pinned ones, and what the user puts in their place.
-pub(super) fn images(wanted: &Wanted) -> Result<Images, ClusterError> {
-    let mut all: BTreeMap<String, Image> = serde_saphyr::from_str(PINNED).map_err(|e| broken("images.yaml", e))?;
-    if let Some(path) = &wanted.images {
+pub(super) fn images(own: Option<&Path>) -> Result<Images, ClusterError> {
+    let mut all = pinned()?;
+    if let Some(path) = own {
         let what = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|e| broken(&what, e))?;
         let own: BTreeMap<String, Image> = serde_saphyr::from_str(&text).map_err(|e| broken(&what, e))?;
@@ -155,26 +164,11 @@ fn path(object: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-
-    fn wanted(images: Option<PathBuf>) -> Wanted {
-        Wanted {
-            name: "drill".into(),
-            config: "small".into(),
-            image: None,
-            images,
-            kubeconfig: None,
-            engine: "docker".into(),
-            kind: "kind".into(),
-            at_most: std::time::Duration::ZERO,
-        }
-    }
 
     #[test]
     fn every_object_of_the_stack_has_a_path_and_its_image() {
-        let images = images(&wanted(None)).expect("the pinned images are readable");
+        let images = images(None).expect("the pinned images are readable");
         let all = manifests(&images, "drill-store").expect("the manifests are readable");
         let objects: Vec<&Value> = all.iter().flat_map(|(_, objects)| objects).collect();
         assert!(objects.len() > 40, "{}", objects.len());
@@ -190,11 +184,11 @@ mod tests {
         let file = dir.path().join("images.yaml");
         std::fs::write(&file, "kube-state-metrics: {image: here/metrics:1, args: [--listen=:8080]}\n")
             .expect("written");
-        let own = images(&wanted(Some(file.clone()))).expect("readable");
+        let own = images(Some(&file)).expect("readable");
         let all = manifests(&own, "s").expect("readable");
         assert!(all.iter().any(|(_, o)| o.iter().any(|o| o.to_string().contains(r#""args":["--listen=:8080"]"#))));
         std::fs::write(&file, "prometeus: here\n").expect("written");
-        let why = images(&wanted(Some(file))).err().expect("refused").to_string();
+        let why = images(Some(&file)).err().expect("refused").to_string();
         assert!(why.contains("`prometeus`") && why.contains("prometheus"), "{why}");
     }
 }

@@ -316,20 +316,26 @@ async fn hold(begun: &Begun, why: Wake, options: &Options) {
     }
 }
 
-/// Observation goes on until every expectation is decided or its time is over.
+/// Observation goes on until every expectation is decided or its time is over; the
+/// drill's own time limit is the last resort.
 async fn look_on(context: &StepContext, wakes: &Wakes) {
     let waiting = async {
+        let mut told = String::new();
         loop {
             let now = context.recorder.now_us();
             let open = verdict::undecided(&context.recorder.events(), now);
             if open.is_empty() {
                 return;
             }
-            context.recorder.observe(Kind::StepProgress {
-                step: StepName::from("looking on"),
-                waiting_for: "expectations to be decided".into(),
-                last_seen: open.join("; "),
-            });
+            let open = open.join("; ");
+            if open != told {
+                context.recorder.observe(Kind::StepProgress {
+                    step: StepName::from("looking on"),
+                    waiting_for: "expectations to be decided".into(),
+                    last_seen: open.clone(),
+                });
+                told = open;
+            }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
@@ -337,6 +343,7 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
         biased;
         () = wakes.signalled(1) => {}
         () = waiting => {}
+        () = tokio::time::sleep(context.plan.limits.duration.0) => {}
     }
 }
 

@@ -8,7 +8,6 @@ use super::Wakes;
 use crate::{
     event::Kind,
     journal::FaultRecord,
-    model::Revert,
     steps::{self, StepContext},
 };
 
@@ -107,7 +106,7 @@ fn note(context: &StepContext, errors: &mut Errors, fault: &FaultRecord, error: 
 }
 
 fn is_power(fault: &FaultRecord) -> bool {
-    matches!(fault.revert, Revert::NodePower { .. })
+    fault.revert.takes_away().is_some()
 }
 
 async fn one(context: &StepContext, fault: &FaultRecord) -> Option<String> {

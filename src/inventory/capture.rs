@@ -13,10 +13,11 @@ use crate::{
 
 /// What is copied, by API path. Pods, ReplicaSets and EndpointSlices are made
 /// anew by the simulation's controllers.
-const COPIED: [(&str, &str, &str); 13] = [
+const COPIED: [(&str, &str, &str); 14] = [
     ("/api/v1", "nodes", "Node"),
     ("/api/v1", "namespaces", "Namespace"),
     ("/apis/storage.k8s.io/v1", "storageclasses", "StorageClass"),
+    ("/apis/scheduling.k8s.io/v1", "priorityclasses", "PriorityClass"),
     ("/api/v1", "persistentvolumes", "PersistentVolume"),
     ("/api/v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
     ("/api/v1", "services", "Service"),

@@ -97,6 +97,8 @@ pub struct NodeSpec {
     pub taints: Vec<Taint>,
     #[serde(rename = "providerID")]
     pub provider_id: String,
+    #[serde(rename = "podCIDRs", skip_serializing_if = "Vec::is_empty")]
+    pub pod_cidrs: Vec<String>,
 }
 
 /// `status` of a node.
@@ -143,6 +145,13 @@ impl Node {
         ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"]
             .iter()
             .any(|key| self.metadata.labels.contains_key(*key))
+    }
+
+    /// Its own IPv4 address, and those of its pods.
+    pub fn networks(&self) -> Vec<String> {
+        let own = self.status.addresses.iter().filter(|a| a.get("type").is_some_and(|t| t == "InternalIP"));
+        let all = own.filter_map(|a| a.get("address").cloned()).chain(self.spec.pod_cidrs.iter().cloned());
+        all.filter(|a| a.contains('.')).collect()
     }
 
     /// `key=value:effect` of each taint.

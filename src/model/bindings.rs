@@ -103,6 +103,15 @@ pub struct ExecHost {
     /// Brings back what was paused.
     #[serde(default)]
     pub unpause: Vec<String>,
+    /// Cuts off from the network.
+    #[serde(default)]
+    pub partition: Vec<String>,
+    /// Brings back what was cut off.
+    #[serde(default)]
+    pub rejoin: Vec<String>,
+    /// What `state` prints for a node that is cut off, where it can tell.
+    #[serde(default)]
+    pub isolated: Option<String>,
 }
 
 fn docker() -> String {

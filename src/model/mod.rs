@@ -7,11 +7,13 @@ mod data;
 mod expect;
 mod finding;
 mod ids;
+mod node_steps;
 mod outcome;
 mod plan;
 mod probe;
 mod revert;
 mod secret;
+mod specs;
 mod step;
 mod target;
 mod units;
@@ -25,18 +27,21 @@ pub use expect::{
 };
 pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
+pub use node_steps::{
+    Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, NetworkFault, NodeService,
+};
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
 pub use plan::{
     ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction, REHEARSAL,
     SIMULATED_START, StepClass,
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
-pub use revert::{NodeHow, PowerState, Revert, shell};
+pub use revert::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState, Revert, shell};
 pub use secret::{Redactor, Secret, SecretRef};
-pub use step::{
+pub use specs::{
     BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateAnswer,
-    GateStep, HealStep, Into, KillNodesStep, KillZoneStep, NotifyStep, RestoreStep, ScaleStep, Step, Verb, WaitStep,
-    WaitUntil,
+    GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
 };
+pub use step::{Step, Verb};
 pub use target::{NodeTarget, ObjectRef, WorkloadRef};
 pub use units::{Dur, Percent};

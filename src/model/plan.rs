@@ -88,6 +88,13 @@ pub struct PlannedStep {
     pub spec: Value,
 }
 
+impl PlannedStep {
+    /// Whether its nodes are away, or not themselves, until it is undone.
+    pub fn takes_nodes(&self) -> bool {
+        matches!(self.verb.as_str(), "killNodes" | "killZone" | "impairNodes")
+    }
+}
+
 /// What the plan expects to happen, and when. Not part of the plan's hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prediction {

@@ -17,6 +17,43 @@ pub enum NodeHow {
     Stop,
     /// Frozen: connections hang instead of failing.
     Pause,
+    /// Cut off from the network: what runs on it goes on, and may go on writing.
+    Partition,
+}
+
+impl NodeHow {
+    /// Whether what runs on the node may go on, or go on again at any moment.
+    pub fn leaves_alive(self) -> bool {
+        matches!(self, Self::Pause | Self::Partition)
+    }
+}
+
+/// Tells Kubernetes that a node is off: its pods may be replaced elsewhere.
+pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
+/// What is broken inside a node that keeps its power: enough to put it right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Impairment {
+    /// Its kubelet is stopped; containers go on.
+    Kubelet,
+    /// Its container runtime is stopped; containers go on, and none is started.
+    Runtime,
+    /// A file of the drill's fills a file system.
+    Disk {
+        /// The file.
+        file: String,
+    },
+    /// Packets are dropped by a table of rules of the drill's own.
+    Packets {
+        /// Its name.
+        table: String,
+    },
+    /// Packets leave late.
+    Delay {
+        /// By this interface.
+        interface: String,
+    },
 }
 
 /// What a node host reports of a machine.
@@ -29,6 +66,8 @@ pub enum PowerState {
     Off,
     /// It is frozen: it may go on writing at any moment.
     Paused,
+    /// It runs, without a network.
+    Isolated,
     /// The host said something else.
     Other(String),
 }
@@ -49,8 +88,27 @@ pub enum Revert {
         how: NodeHow,
         /// Addresses by network before the fault.
         addresses: BTreeMap<String, String>,
+        /// Its routes before the fault, where the fault takes them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        routes: Vec<String>,
         /// What a person types to bring it back.
         command: Vec<String>,
+    },
+    /// Put right what was broken inside a node, and see it Ready.
+    Impairment {
+        /// Which node.
+        node: NodeTarget,
+        /// The machine's own id.
+        machine: String,
+        /// What is broken.
+        what: Impairment,
+        /// What a person types to put it right.
+        command: Vec<String>,
+    },
+    /// Take the taint away that tells Kubernetes that a node is off for good.
+    Fence {
+        /// Which node.
+        node: NodeTarget,
     },
     /// Put `spec.unschedulable` back to what it was: not simply to false (correctness 9).
     Cordon {
@@ -112,6 +170,11 @@ impl Revert {
                 shell(command),
                 format!("kubectl wait --for=condition=Ready node/{} --timeout=5m", quote(&node.name)),
             ],
+            Self::Impairment { node, command, .. } => vec![
+                shell(command),
+                format!("kubectl wait --for=condition=Ready node/{} --timeout=5m", quote(&node.name)),
+            ],
+            Self::Fence { node } => vec![format!("kubectl taint node {} {OUT_OF_SERVICE}-", quote(&node.name))],
             Self::Cordon { node, before } => {
                 vec![format!("kubectl {} {}", if *before { "cordon" } else { "uncordon" }, quote(&node.name))]
             }
@@ -152,13 +215,24 @@ impl Revert {
     /// What it acts on, in a word or two.
     pub fn target(&self) -> String {
         match self {
-            Self::NodePower { node, .. } | Self::Cordon { node, .. } => format!("node {}", node.name),
+            Self::NodePower { node, .. }
+            | Self::Impairment { node, .. }
+            | Self::Fence { node }
+            | Self::Cordon { node, .. } => format!("node {}", node.name),
             Self::Scale { object, .. } => object.path.clone(),
             Self::PodsReplaced { namespace, .. } => format!("pods of namespace {namespace}"),
             Self::Restore { namespace, .. } | Self::OwnNamespace { namespace, .. } => {
                 format!("namespace {namespace}")
             }
             Self::ExecUndo { step } => format!("step {step}"),
+        }
+    }
+
+    /// The node that is away, or not itself, while this is open.
+    pub fn takes_away(&self) -> Option<&NodeTarget> {
+        match self {
+            Self::NodePower { node, .. } | Self::Impairment { node, .. } => Some(node),
+            _ => None,
         }
     }
 

@@ -1,11 +1,16 @@
 //! The steps as written. A step has a name and exactly one verb.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Capture, Dur, NodeHow, Percent, StepName, WorkloadRef};
+use super::{
+    StepName,
+    node_steps::{FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep},
+    specs::{
+        BackupStep, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateStep, HealStep,
+        NotifyStep, RestoreStep, ScaleStep, WaitStep,
+    },
+};
 
 /// One step: a name and exactly one verb.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +31,12 @@ pub struct Step {
     /// Take every node of a zone away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_zone: Option<KillZoneStep>,
+    /// Break something inside nodes that keep their power: kubelet, runtime, disk, network. kind only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impair_nodes: Option<ImpairNodesStep>,
+    /// Tell Kubernetes that nodes are off for good, so that their pods are replaced elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence_node: Option<FenceNodeStep>,
     /// Cordon nodes and evict their pods through the Eviction API, one node after another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<DrainStep>,
@@ -66,6 +77,8 @@ pub enum Verb {
     Restore(RestoreStep),
     KillNodes(KillNodesStep),
     KillZone(KillZoneStep),
+    ImpairNodes(ImpairNodesStep),
+    FenceNode(FenceNodeStep),
     Drain(DrainStep),
     DeletePods(DeletePodsStep),
     ForceDeletePods(ForceDeletePodsStep),
@@ -80,11 +93,13 @@ pub enum Verb {
 
 impl Step {
     /// The names of the verbs, as written.
-    pub const VERBS: [&'static str; 14] = [
+    pub const VERBS: [&'static str; 16] = [
         "backup",
         "restore",
         "killNodes",
         "killZone",
+        "impairNodes",
+        "fenceNode",
         "drain",
         "deletePods",
         "forceDeletePods",
@@ -104,6 +119,8 @@ impl Step {
             self.restore.clone().map(Verb::Restore),
             self.kill_nodes.clone().map(Verb::KillNodes),
             self.kill_zone.clone().map(Verb::KillZone),
+            self.impair_nodes.clone().map(Verb::ImpairNodes),
+            self.fence_node.clone().map(Verb::FenceNode),
             self.drain.clone().map(Verb::Drain),
             self.delete_pods.clone().map(Verb::DeletePods),
             self.force_delete_pods.clone().map(Verb::ForceDeletePods),
@@ -130,6 +147,8 @@ impl Verb {
             Self::Restore(_) => "restore",
             Self::KillNodes(_) => "killNodes",
             Self::KillZone(_) => "killZone",
+            Self::ImpairNodes(_) => "impairNodes",
+            Self::FenceNode(_) => "fenceNode",
             Self::Drain(_) => "drain",
             Self::DeletePods(_) => "deletePods",
             Self::ForceDeletePods(_) => "forceDeletePods",
@@ -149,6 +168,8 @@ impl Verb {
             self,
             Self::KillNodes(_)
                 | Self::KillZone(_)
+                | Self::ImpairNodes(_)
+                | Self::FenceNode(_)
                 | Self::Drain(_)
                 | Self::DeletePods(_)
                 | Self::ForceDeletePods(_)
@@ -157,284 +178,4 @@ impl Verb {
                 | Self::Exec(_)
         )
     }
-}
-
-/// Take a Velero backup and prove that it holds everything.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct BackupStep {
-    /// Namespaces.
-    pub namespaces: Vec<String>,
-    /// How volumes are captured: fileSystem, snapshot, or none (only where no claim is in scope).
-    pub volumes: Capture,
-    /// How long Velero keeps it. Default 24h.
-    #[serde(default = "day")]
-    pub ttl: Dur,
-    /// Give up after. Default 30m.
-    #[serde(default = "half_hour")]
-    pub at_most: Dur,
-}
-
-/// Restore from a backup. Exactly one of `backup` and `schedule`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct RestoreStep {
-    /// The backup step whose backup it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backup: Option<String>,
-    /// A Velero Schedule: its newest Completed backup.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<String>,
-    /// Of the schedule's backups, refuse one that is older than this. Default 26h.
-    #[serde(default = "day_and_a_bit")]
-    pub newest_within: Dur,
-    /// Namespace to restore. Default: the backup step's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// `scratch`: into a namespace of the drill's own, isolated, removed afterwards. Default: in place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub into: Option<Into>,
-    /// Give up after. Default 30m.
-    #[serde(default = "half_hour")]
-    pub at_most: Dur,
-}
-
-/// Where to restore to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Into {
-    /// A namespace of the drill's own.
-    Scratch,
-}
-
-/// Take single nodes away: `nodes`, or `count` of those in a `zone`, or `count` of those `hosting` a workload.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KillNodesStep {
-    /// Nodes by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub nodes: Vec<String>,
-    /// Or nodes of this zone, in the order of their names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
-    /// Or nodes that host ready pods of this workload, in the order of their names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hosting: Option<WorkloadRef>,
-    /// How many of them. Default 1.
-    #[serde(default = "one")]
-    pub count: usize,
-    /// kill, stop or pause.
-    pub how: NodeHow,
-}
-
-/// Take every node of a zone away.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KillZoneStep {
-    /// The zone, by its label topology.kubernetes.io/zone.
-    pub zone: String,
-    /// kill, stop or pause.
-    pub how: NodeHow,
-}
-
-/// Cordon nodes and evict their pods, one node after another.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct DrainStep {
-    /// Nodes by name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub nodes: Vec<String>,
-    /// Or nodes of this zone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
-    /// Uncordon each node once it is empty, before the next. Default true.
-    #[serde(default = "yes")]
-    pub uncordon: bool,
-    /// Evict pods with emptyDir volumes too: their content is lost. Default true.
-    #[serde(default = "yes")]
-    pub empty_dir: bool,
-    /// Evict pods that no controller will make again. Default false.
-    #[serde(default)]
-    pub unmanaged: bool,
-    /// For each node. Default 10m.
-    #[serde(default = "ten_minutes")]
-    pub at_most: Dur,
-}
-
-/// Delete pods of a workload.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DeletePodsStep {
-    /// The workload.
-    pub workload: WorkloadRef,
-    /// Its namespace. Default: the scope's only one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// How many, at most. Default 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<usize>,
-    /// Or which share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percent: Option<Percent>,
-}
-
-/// Delete by force the pods that hang on nodes which are proven off.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ForceDeletePodsStep {
-    /// The killNodes or killZone step whose nodes they hang on (how: kill or stop).
-    pub fault: String,
-}
-
-/// Delete a namespace that a proven backup covers.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct DeleteNamespaceStep {
-    /// The namespace.
-    pub name: String,
-    /// The backup step that holds it.
-    pub covered_by: String,
-    /// Pods that hang on dead nodes: fail, healFirst or force. Default fail.
-    #[serde(default)]
-    pub dead_pods: DeadPods,
-    /// Give up after. Default 10m.
-    #[serde(default = "ten_minutes")]
-    pub at_most: Dur,
-}
-
-/// What to do about pods that keep a namespace from going.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum DeadPods {
-    /// Refuse to delete while there are any.
-    #[default]
-    Fail,
-    /// Bring the nodes back first.
-    HealFirst,
-    /// Delete them by force; only on nodes that the node host reports off.
-    Force,
-}
-
-/// Set the replicas of a workload.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScaleStep {
-    /// A Deployment or StatefulSet.
-    pub workload: WorkloadRef,
-    /// Its namespace. Default: the scope's only one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// Replicas.
-    pub to: u32,
-}
-
-/// Run a program here; no shell.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ExecStep {
-    /// Program and arguments.
-    pub argv: Vec<String>,
-    /// What undoes it. Without one the step is taken to change nothing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub undo: Vec<String>,
-    /// Environment variables to add; secrets by ${name}.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-    /// Give up after. Default 5m.
-    #[serde(default = "five_minutes")]
-    pub at_most: Dur,
-}
-
-/// Ask a person.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GateStep {
-    /// The question.
-    pub prompt: String,
-    /// How long to wait for an answer. Default 30m.
-    #[serde(default = "half_hour")]
-    pub timeout: Dur,
-    /// What no answer means: approve or refuse.
-    pub default: GateAnswer,
-}
-
-/// An answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GateAnswer {
-    /// Go on.
-    Approve,
-    /// Stop and put everything back.
-    Refuse,
-}
-
-/// Wait for a time (`for`), or until something holds (`until` with `of` and `atMost`).
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct WaitStep {
-    /// A time.
-    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-    pub for_: Option<Dur>,
-    /// recovered: every probe named is up, every workload named has all its pods ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<WaitUntil>,
-    /// Probes and workloads.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub of: Vec<String>,
-    /// Give up after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<Dur>,
-}
-
-/// What to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum WaitUntil {
-    /// Up, and all pods ready.
-    Recovered,
-    /// Every alert expectation of an earlier fault has been decided.
-    Alerted,
-}
-
-/// Tell somebody, by webhook: a POST with a JSON body.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NotifyStep {
-    /// Where.
-    pub url: String,
-    /// What.
-    pub message: String,
-}
-
-/// Undo an earlier fault now.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct HealStep {
-    /// The step that did it.
-    pub fault: String,
-    /// Give up after. Default 10m.
-    #[serde(default = "ten_minutes")]
-    pub at_most: Dur,
-}
-
-fn day() -> Dur {
-    Dur::secs(24 * 3600)
-}
-fn day_and_a_bit() -> Dur {
-    Dur::secs(26 * 3600)
-}
-fn half_hour() -> Dur {
-    Dur::secs(1800)
-}
-fn ten_minutes() -> Dur {
-    Dur::secs(600)
-}
-fn five_minutes() -> Dur {
-    Dur::secs(300)
-}
-fn one() -> usize {
-    1
-}
-fn yes() -> bool {
-    true
 }

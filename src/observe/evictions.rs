@@ -7,7 +7,7 @@ use crate::{
     event::Kind,
     journal::Recorder,
     kubernetes::objects::{Budget, Pod},
-    model::{Expectation, Plan, Revert, StepName},
+    model::{Expectation, Plan, StepName},
     world::{ApiCall, ApiError, World},
 };
 
@@ -42,14 +42,8 @@ fn wanted(plan: &Plan) -> Vec<StepName> {
 /// Every node of the step is seen as not Ready.
 fn degraded(recorder: &Recorder, step: &StepName) -> bool {
     recorder.with(|state| {
-        let nodes: Vec<String> = state
-            .open_of(step)
-            .iter()
-            .filter_map(|f| match &f.revert {
-                Revert::NodePower { node, .. } => Some(node.name.clone()),
-                _ => None,
-            })
-            .collect();
+        let nodes: Vec<String> =
+            state.open_of(step).iter().filter_map(|f| f.revert.takes_away().map(|node| node.name.clone())).collect();
         !nodes.is_empty() && nodes.iter().all(|n| state.nodes.get(n).is_some_and(|v| v.ready != "True"))
     })
 }

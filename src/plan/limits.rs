@@ -21,7 +21,9 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
         // Only the step that takes more away is at fault, not all that follow.
         let before = away.len();
         match step.verb.as_str() {
-            "killNodes" | "killZone" => away.push((step, step.nodes.iter().map(|n| n.name.as_str()).collect())),
+            "killNodes" | "killZone" | "impairNodes" => {
+                away.push((step, step.nodes.iter().map(|n| n.name.as_str()).collect()))
+            }
             // A drain takes one node after another.
             "drain" => away.push((step, step.nodes.iter().take(1).map(|n| n.name.as_str()).collect())),
             "heal" => {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     kubernetes::{Clocks, UNREACHABLE, ZoneState, detection, toleration_seconds, zone_state},
-    model::{Dur, Expectation, NodeHow, Phase, PlannedStep, Prediction},
+    model::{Direction, Dur, Expectation, NetworkFault, NodeHow, NodeService, Phase, PlannedStep, Prediction, Step},
     scenario::Scenario,
     steps::{PlanInput, how_of},
 };
@@ -14,10 +14,30 @@ use crate::{
 /// Predictions for every step that takes nodes away.
 pub(super) fn predict(steps: &[PlannedStep], input: &PlanInput<'_>) -> Vec<Prediction> {
     let clocks = Clocks::of(input.bindings.clocks, &input.inventory.identity.version);
-    steps.iter().filter(|s| s.verb.starts_with("kill")).flat_map(|step| power(step, input, &clocks)).collect()
+    let fenced = |step: &PlannedStep| {
+        steps.iter().any(|s| s.spec.pointer("/fenceNode/fault").and_then(|f| f.as_str()) == Some(&step.name.0))
+    };
+    steps.iter().filter(|s| silences(s)).flat_map(|step| power(step, input, &clocks, fenced(step))).collect()
 }
 
-fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks) -> Vec<Prediction> {
+/// How often the pod garbage collector looks.
+const COLLECTS: Duration = Duration::from_secs(20);
+
+/// Whether the control plane hears nothing of its nodes any more.
+fn silences(step: &PlannedStep) -> bool {
+    let Ok(spec) = serde_json::from_value::<Step>(step.spec.clone()) else { return false };
+    match spec.impair_nodes {
+        None => step.takes_nodes(),
+        Some(impair) => {
+            let all_out = |n: NetworkFault| {
+                matches!(n.drop, Some(Direction::Out | Direction::Both)) && n.zone.is_none() && n.loss.is_none()
+            };
+            impair.stop == Some(NodeService::Kubelet) || impair.network.is_some_and(all_out)
+        }
+    }
+}
+
+fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: bool) -> Vec<Prediction> {
     let (from, to) = detection(clocks);
     let source = if input.bindings.clocks.is_some() {
         "clocks of the bindings"
@@ -48,6 +68,17 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks) -> Vec<Pred
     all.extend(halted(step, input));
     for (workload, tolerated) in tolerations(step, input) {
         let name = step.name.clone();
+        if fenced {
+            all.push(Prediction {
+                of: name,
+                what: format!("pods of {workload} deleted by force; replacements are created at once"),
+                from: Dur(from),
+                to: Dur(to + COLLECTS),
+                because: "the out-of-service taint: the pod garbage collector looks every 20 s, and takes Terminating pods of nodes that are not Ready".into(),
+                phase: None,
+            });
+            continue;
+        }
         let by = format!("toleration of {UNREACHABLE}, one node each {}", Dur(clocks.eviction_interval));
         let Some(seconds) = tolerated else {
             all.push(Prediction {

@@ -12,7 +12,7 @@ pub(super) fn of(steps: &[PlannedStep], request: &Request<'_>) -> (Vec<String>, 
     let velero = request.bindings.velero.as_deref().unwrap_or("velero");
     let mut known = vec![];
     let mut undeclared = vec![];
-    for step in steps.iter().filter(|s| s.verb.starts_with("kill")) {
+    for step in steps.iter().filter(|s| s.takes_nodes()) {
         let mut others: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
         for node in &step.nodes {
             for pod in request.inventory.pods_on(&node.name) {

@@ -13,7 +13,7 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
         .plan
         .steps
         .iter()
-        .filter(|s| s.verb.starts_with("kill") || s.verb == "drain")
+        .filter(|s| s.takes_nodes() || s.verb == "drain")
         .flat_map(|s| if s.verb == "drain" { s.nodes.iter().take(1) } else { s.nodes.iter().take(usize::MAX) })
         .map(|n| n.name.as_str())
         .collect();

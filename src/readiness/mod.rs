@@ -2,6 +2,7 @@
 //! inventory and facts. What could not be looked at is unknown, and unknown
 //! refuses the run just as a fail does.
 
+mod alertmanager;
 mod alerts;
 mod capacity;
 mod cluster;

@@ -211,7 +211,7 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
         .plan
         .steps
         .iter()
-        .filter(|s| s.verb.starts_with("kill"))
+        .filter(|s| s.takes_nodes())
         .flat_map(|s| s.nodes.iter().map(|n| n.name.as_str()))
         .collect();
     let urls = locations.iter().filter_map(|l| l.pointer("/spec/config/s3Url").and_then(Value::as_str));

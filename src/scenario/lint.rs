@@ -8,7 +8,7 @@ use super::{
     problem::did_you_mean,
     tree::{Node, problem},
 };
-use crate::model::{Expectation, Step, Verb, WaitStep, WaitUntil, WorkloadRef};
+use crate::model::{Expectation, ImpairNodesStep, Step, Verb, WaitStep, WaitUntil, WorkloadRef};
 
 /// All mistakes of sense.
 pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
@@ -166,6 +166,10 @@ impl Lint<'_> {
                     "",
                 );
             }
+            Verb::ImpairNodes(n) => self.impair(i, n),
+            Verb::FenceNode(f) => {
+                self.refers(&["steps", i, "fenceNode", "fault"], &f.fault, &nodes, "killNodes or killZone step")
+            }
             Verb::Drain(d) if d.nodes.is_empty() == d.zone.is_none() => {
                 self.say(&["steps", i, "drain"], "name the nodes by exactly one of `nodes` and `zone`", "");
             }
@@ -198,6 +202,30 @@ impl Lint<'_> {
             }
             Verb::Wait(w) => self.wait(i, w),
             _ => {}
+        }
+    }
+
+    fn impair(&mut self, i: &str, n: &ImpairNodesStep) {
+        let at = ["steps", i, "impairNodes"];
+        let count = |given: &[bool]| given.iter().filter(|g| **g).count();
+        if count(&[!n.nodes.is_empty(), n.zone.is_some(), n.hosting.is_some()]) != 1 {
+            self.say(&at, "name the nodes by exactly one of `nodes`, `zone` and `hosting`", "");
+        }
+        if count(&[n.stop.is_some(), n.disk.is_some(), n.network.is_some()]) != 1 {
+            self.say(
+                &at,
+                "break exactly one thing: `stop`, `disk` or `network`",
+                "one step for each thing that breaks",
+            );
+        }
+        let Some(network) = &n.network else { return };
+        let at = ["steps", i, "impairNodes", "network"];
+        if count(&[network.drop.is_some(), network.delay.is_some()]) != 1 {
+            self.say(&at, "lose packets (`drop`) or delay them (`delay`), exactly one", "");
+        } else if network.delay.is_some() && (network.loss.is_some() || network.zone.is_some()) {
+            self.say(&at, "a delay is of all packets: `loss` and `zone` go with `drop`", "");
+        } else if network.loss.is_some_and(|p| p.0 == 0 || p.0 > 100) {
+            self.say(&at, "`loss` is a share of packets", "from 1% to 100%");
         }
     }
 

@@ -7,6 +7,9 @@ use super::{fields, resources::Resource, state::State};
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
+/// What a priority class says of itself where it says nothing.
+const LOWER: &str = "PreemptLowerPriority";
+
 /// Defaults of a new object.
 pub(super) fn defaults(resource: &Resource, object: &mut Value, state: &State) {
     match resource.plural {
@@ -38,5 +41,22 @@ fn pod(object: &mut Value, state: &State) {
         }
     }
     spec["tolerations"] = tolerations.into();
+    if spec["priority"].is_null() {
+        (spec["priority"], spec["preemptionPolicy"]) = priority(fields::text(spec, "/priorityClassName"), state);
+    }
     object["status"] = json!({"phase": "Pending"});
+}
+
+/// Of a priority class: Kubernetes' own, one of the cluster, or its default.
+fn priority(class: &str, state: &State) -> (Value, Value) {
+    let known = |found: Option<&std::sync::Arc<Value>>| {
+        found.map(|c| (c["value"].clone(), c.get("preemptionPolicy").cloned().unwrap_or(json!(LOWER))))
+    };
+    match class {
+        "system-node-critical" => (2_000_001_000.into(), json!(LOWER)),
+        "system-cluster-critical" => (2_000_000_000.into(), json!(LOWER)),
+        "" => known(state.store.all("priorityclasses").find(|c| c["globalDefault"] == true))
+            .unwrap_or((0.into(), json!(LOWER))),
+        name => known(state.store.get("priorityclasses", "", name)).unwrap_or((0.into(), json!(LOWER))),
+    }
 }

@@ -136,6 +136,8 @@ pub struct WorkloadSpec {
     pub start: Option<Dur>,
     /// How long it stays on a node that is silent.
     pub toleration: Option<Dur>,
+    /// Its pods' priority: where there is no room they take the place of lower ones.
+    pub priority: Option<i32>,
     /// zone or node: spread over these; with `!`, never otherwise.
     pub spread: Option<String>,
     /// Zones it may run in.
@@ -167,10 +169,12 @@ pub struct RuleSpec {
 
 /// What Alertmanager does.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct AlertmanagerSpec {
     /// Who is told. Default oncall.
     pub receiver: String,
+    /// How long a new group of alerts waits before its receiver is told. Default 30s, as Alertmanager's.
+    pub group_wait: Option<Dur>,
     /// Matchers of each silence in force.
     pub silences: Vec<BTreeMap<String, String>>,
     /// Which alerts keep others quiet.

@@ -100,6 +100,9 @@ impl WorkloadSpec {
                 .to_vec()
                 .into();
         }
+        if let Some(priority) = self.priority {
+            pod["priority"] = priority.into();
+        }
         if let Some(spread) = &self.spread {
             let (by, hard) = spread.strip_suffix('!').map_or((spread.as_str(), false), |by| (by, true));
             let key = if by == "node" { "kubernetes.io/hostname" } else { "topology.kubernetes.io/zone" };

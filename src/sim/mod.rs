@@ -228,6 +228,7 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         every: description.times.evaluate,
         receiver: if receiver.is_empty() { "oncall".into() } else { receiver.clone() },
         silences: description.alertmanager.silences.clone(),
+        group_wait: description.alertmanager.group_wait,
         inhibit: description.alertmanager.inhibit.clone(),
         ..Monitor::default()
     };

@@ -1,7 +1,8 @@
 //! Prometheus and Alertmanager of the simulated cluster: rules with `for`,
-//! silences, inhibitions, a receiver. When a receiver is told (group_wait) is not
-//! asked of it: a drill judges by what Alertmanager shows. What this evaluator of PromQL does not know
-//! is refused by name when the cluster is made, never taken for silence.
+//! silences, inhibitions, a receiver. group_wait is in its configuration, which the
+//! pre-flight reads; nobody is told, as a drill judges by what Alertmanager shows. What
+//! this evaluator of PromQL does not know is refused by name when the cluster is made,
+//! never taken for silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +41,7 @@ pub(super) struct Monitor {
     pub rules: Vec<Rule>,
     pub every: Dur,
     pub receiver: String,
+    pub group_wait: Option<Dur>,
     /// Matchers of each silence.
     pub silences: Vec<BTreeMap<String, String>>,
     pub inhibit: Vec<Inhibition>,
@@ -180,7 +182,11 @@ fn configuration(monitor: &Monitor) -> String {
         .collect();
     // JSON is YAML, in which the real one answers.
     let receiver = &monitor.receiver;
-    json!({"route": {"receiver": receiver}, "receivers": [{"name": receiver}], "inhibit_rules": rules}).to_string()
+    let mut route = json!({"receiver": receiver});
+    if let Some(wait) = monitor.group_wait {
+        route["group_wait"] = wait.to_string().into();
+    }
+    json!({"route": route, "receivers": [{"name": receiver}], "inhibit_rules": rules}).to_string()
 }
 
 impl State {

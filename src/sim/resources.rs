@@ -25,11 +25,12 @@ const fn wide(group: &'static str, version: &'static str, plural: &'static str, 
 }
 
 /// Plurals are unique here: they are the store's keys.
-const ALL: [Resource; 34] = [
+const ALL: [Resource; 35] = [
     wide("", "v1", "nodes", "Node"),
     wide("", "v1", "namespaces", "Namespace"),
     wide("", "v1", "persistentvolumes", "PersistentVolume"),
     wide("storage.k8s.io", "v1", "storageclasses", "StorageClass"),
+    wide("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass"),
     namespaced("", "v1", "pods", "Pod"),
     namespaced("", "v1", "services", "Service"),
     namespaced("", "v1", "configmaps", "ConfigMap"),
@@ -64,7 +65,7 @@ const ALL: [Resource; 34] = [
 
 /// All of them.
 pub(super) fn all() -> impl Iterator<Item = &'static Resource> {
-    static TABLE: [Resource; 34] = ALL;
+    static TABLE: [Resource; 35] = ALL;
     TABLE.iter()
 }
 

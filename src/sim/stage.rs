@@ -77,6 +77,25 @@ impl Simulated for Theatre {
         })
     }
 
+    fn inside(&self, node: &str, argv: &[String]) -> BoxFuture<'static, Result<String, HostError>> {
+        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let active = self.0.state().machines.by_node.get(node).is_some_and(|m| m.reports_from_us.is_some());
+        let act = match words[..] {
+            ["systemctl", "show", "--property=ActiveState", "--value", "kubelet"] => {
+                return Box::pin(std::future::ready(Ok(if active { "active" } else { "inactive" }.to_owned())));
+            }
+            ["systemctl", "start", "kubelet"] if active => return Box::pin(std::future::ready(Ok(String::new()))),
+            ["systemctl", "stop", "kubelet"] => "stop-kubelet",
+            ["systemctl", "start", "kubelet"] => "start-kubelet",
+            _ => {
+                let why = format!("a simulated node runs no programs: {}", argv.join(" "));
+                return Box::pin(std::future::ready(Err(HostError::Strange(why))));
+            }
+        };
+        let done = self.power(act, node);
+        Box::pin(async move { done.await.map(|()| String::new()) })
+    }
+
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>> {
         let (shared, act, node) = (Arc::clone(&self.0), act.to_owned(), node.to_owned());
         if self.1.is_pulled() {
@@ -102,7 +121,15 @@ impl Simulated for Theatre {
                     state.machines.silence(&node, PowerState::Paused, now);
                     return Ok(());
                 }
-                "unpause" => state.settings.thaw,
+                "partition" => {
+                    state.machines.silence(&node, PowerState::Isolated, now);
+                    return Ok(());
+                }
+                "stop-kubelet" => {
+                    state.machines.silence(&node, PowerState::Running, now);
+                    return Ok(());
+                }
+                "unpause" | "rejoin" | "start-kubelet" => state.settings.thaw,
                 _ => state.settings.boot,
             };
             state.machines.revive(&node, now, after);

@@ -58,6 +58,8 @@ pub(super) enum Timer {
     PodStopped(String, String, String),
     /// A pod's toleration of an outage is over.
     Evict(String, String, String),
+    /// The pod garbage collector looks at nodes that are out of service.
+    CollectPods,
     /// Prometheus scrapes and evaluates.
     Evaluate,
     /// Velero goes on with something (resource, name).

@@ -97,7 +97,7 @@ fn serving(state: &State, namespace: &str, pod: &str) -> Result<(), Reach> {
                 fields::condition(found, "Ready") == "True" || found.pointer("/status/containerStatuses").is_some();
             if serves { Ok(()) } else { Err(Reach::Broken(NEAR, "no connection")) }
         }
-        Some(PowerState::Paused) => Err(Reach::Silence),
+        Some(PowerState::Paused | PowerState::Isolated) => Err(Reach::Silence),
         _ => Err(Reach::Broken(NO_HOST, "no connection")),
     }
 }

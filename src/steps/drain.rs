@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
-    let nodes = input.nodes(&spec.nodes, spec.zone.as_ref(), None)?;
+    let nodes = input.nodes(&spec.nodes, spec.zone.as_ref(), None, false)?;
     let mut planned = draft(StepClass::Fault, "stops evicting and puts each node's cordon back as it was");
     for node in nodes {
         let name = &node.metadata.name;

@@ -8,8 +8,11 @@ mod checksums;
 mod context;
 mod drain;
 mod exec;
+mod fence;
 mod gate;
 mod heal;
+mod impair;
+mod inside;
 mod live;
 mod namespace;
 mod notify;
@@ -18,6 +21,7 @@ mod pods;
 mod power;
 mod replaced;
 mod restore;
+mod returned;
 mod scale;
 mod wait;
 mod withdraw;
@@ -41,6 +45,8 @@ pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &Drafts) -> Result<Plann
         Verb::Restore(spec) => restore::plan(spec, input, so_far),
         Verb::KillNodes(spec) => power::plan_nodes(spec, input),
         Verb::KillZone(spec) => power::plan_zone(spec, input),
+        Verb::ImpairNodes(spec) => impair::plan(spec, input),
+        Verb::FenceNode(spec) => fence::plan(spec, so_far),
         Verb::Drain(spec) => drain::plan(spec, input),
         Verb::DeletePods(spec) => pods::plan(spec, input),
         Verb::ForceDeletePods(spec) => pods::plan_forced(spec, so_far),
@@ -68,6 +74,8 @@ pub async fn apply(context: &StepContext) -> Result<String, StepError> {
         Verb::Restore(spec) => restore::apply(context, &spec).await,
         Verb::KillNodes(spec) => power::apply(context, spec.how).await,
         Verb::KillZone(spec) => power::apply(context, spec.how).await,
+        Verb::ImpairNodes(spec) => impair::apply(context, &spec).await,
+        Verb::FenceNode(_) => fence::apply(context).await,
         Verb::Drain(spec) => drain::apply(context, &spec).await,
         Verb::DeletePods(spec) => pods::apply(context, &spec).await,
         Verb::ForceDeletePods(spec) => pods::apply_forced(context, &spec).await,
@@ -85,6 +93,7 @@ pub async fn apply(context: &StepContext) -> Result<String, StepError> {
 pub async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
     match revert {
         Revert::NodePower { .. } => power::begin_revert(context, revert).await,
+        Revert::Impairment { .. } => impair::begin_revert(context, revert).await,
         _ => Ok(()),
     }
 }
@@ -94,6 +103,8 @@ pub async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), 
 pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
     match &fault.revert {
         Revert::NodePower { .. } => power::revert(context, fault).await,
+        Revert::Impairment { .. } => impair::revert(context, fault).await,
+        Revert::Fence { node } => fence::revert(context, node).await,
         Revert::Cordon { node, before } => drain::revert(context, node, *before).await,
         Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
         Revert::PodsReplaced { namespace, ready } => pods::revert(context, namespace, ready).await,

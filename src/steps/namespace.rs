@@ -14,7 +14,7 @@ use crate::{
         objects::{Named, Volume, Workload},
     },
     model::{
-        BackupStep, Capture, DeadPods, DeleteNamespaceStep, NodeHow, ObjectRef, PlannedStep, Revert, Step, StepClass,
+        BackupStep, Capture, DeadPods, DeleteNamespaceStep, ObjectRef, PlannedStep, Revert, Step, StepClass,
         WorkloadRef,
     },
     world::ApiCall,
@@ -80,7 +80,7 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
 
 /// Pods that will hang on dead nodes and keep the namespace from going.
 fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<Vec<String>, String> {
-    let dark: Vec<&PlannedStep> = so_far.iter().filter(|s| !s.nodes.is_empty() && s.verb.starts_with("kill")).collect();
+    let dark: Vec<&PlannedStep> = so_far.iter().filter(|s| s.takes_nodes()).collect();
     let mut notes = vec![];
     for step in dark {
         for pod in input.scope_pods_on(&step.nodes).into_iter().filter(|p| p.metadata.namespace == spec.name) {
@@ -89,8 +89,8 @@ fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) 
                 DeadPods::Fail => {
                     return Err(format!("pod {name} will hang on node {node}, which step `{}` takes away: the namespace would never go. Say what to do about it: deadPods: force | healFirst", step.name));
                 }
-                DeadPods::Force if pods::how_of(step) == Some(NodeHow::Pause) => {
-                    return Err(format!("pod {name} is on node {node}, which step `{}` only freezes: it may go on writing, and must not be deleted by force", step.name));
+                DeadPods::Force if pods::how_of(step).is_none_or(|how| how.leaves_alive()) => {
+                    return Err(format!("pod {name} is on node {node}, which step `{}` leaves alive: it may go on writing, and must not be deleted by force", step.name));
                 }
                 DeadPods::Force => notes.push(format!("pod {name} will hang on node {node}: it is deleted by force, once the node host reports the node off")),
                 DeadPods::HealFirst => notes.push(format!("pod {name} is on node {node}: the node is brought back first")),
@@ -102,9 +102,9 @@ fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) 
 
 pub(super) async fn apply(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
     if spec.dead_pods == DeadPods::HealFirst {
-        let open = context.recorder.with(|s| {
-            s.open().into_iter().filter(|f| matches!(f.revert, Revert::NodePower { .. })).collect::<Vec<_>>()
-        });
+        let open = context
+            .recorder
+            .with(|s| s.open().into_iter().filter(|f| f.revert.takes_away().is_some()).collect::<Vec<_>>());
         heal::undo_all(context, &open).await?;
     }
     let backup = prove(context, spec).await?;

@@ -53,7 +53,14 @@ impl PlanInput<'_> {
     }
 
     /// Nodes by name or zone. Nothing found is an error, not an empty success (correctness 73).
-    pub fn nodes(&self, names: &[String], zone: Option<&String>, count: Option<usize>) -> Result<Vec<&Node>, String> {
+    /// Those that carry the control plane only where that is allowed.
+    pub fn nodes(
+        &self,
+        names: &[String],
+        zone: Option<&String>,
+        count: Option<usize>,
+        control_plane: bool,
+    ) -> Result<Vec<&Node>, String> {
         let all = self.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
         let mut found: Vec<&Node> = vec![];
         if let Some(zone) = zone {
@@ -77,12 +84,36 @@ impl PlanInput<'_> {
                 let known: Vec<&str> = all.iter().map(|n| n.metadata.name.as_str()).collect();
                 format!("there is no node `{name}`; there are: {}", known.join(", "))
             })?;
-            if node.is_control_plane() {
-                return Err(format!("node `{name}` carries the control plane: this version takes no such node away"));
+            if node.is_control_plane() && !control_plane {
+                return Err(format!(
+                    "node `{name}` carries the control plane: while it is away nothing is seen of the cluster. Say `controlPlane: true` in a killNodes step if that is meant"
+                ));
             }
             found.push(node);
         }
         Ok(found)
+    }
+
+    /// The machine under a node; on kind only a container of that very cluster will do.
+    pub fn machine(&self, host: &NodeHost, node: &str) -> Result<Machine, String> {
+        match self.machines.get(node) {
+            Some(machine) => Ok(machine.clone()),
+            None if host.name() == "kind" => Err(format!(
+                "node `{node}` is no container of the kind cluster that the bindings name: the kubeconfig and the containers belong to different clusters"
+            )),
+            None => Ok(Machine::named(node)),
+        }
+    }
+
+    /// Whether a pod has a volume that lives on its node.
+    pub fn keeps_to_its_node(&self, pod: &Pod) -> bool {
+        let (claims, volumes) =
+            (self.inventory.claims.get().unwrap_or_default(), self.inventory.volumes.get().unwrap_or_default());
+        let own = claims.iter().filter(|c| {
+            c.metadata.namespace == pod.metadata.namespace && pod.claims().contains(&c.metadata.name.as_str())
+        });
+        let mut named = own.filter_map(|c| volumes.iter().find(|v| v.metadata.name == c.spec.volume_name));
+        named.any(|v| v.spec.local.is_some() || v.spec.host_path.is_some())
     }
 
     /// Pods on nodes, of the scope only.

@@ -133,9 +133,9 @@ pub(super) async fn whole(
 pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &Drafts) -> Result<PlannedStep, String> {
     let fault =
         so_far.iter().find(|s| s.name.0 == spec.fault).ok_or_else(|| format!("there is no step `{}`", spec.fault))?;
-    if how_of(fault) == Some(NodeHow::Pause) {
+    if how_of(fault).is_none_or(|how| how.leaves_alive()) {
         return Err(format!(
-            "step `{}` freezes its nodes: a pod on a frozen node may go on writing, and must not be deleted by force",
+            "step `{}` leaves its nodes alive: a pod there may go on writing, and must not be deleted by force",
             spec.fault
         ));
     }
@@ -182,7 +182,7 @@ pub(super) async fn force_dead(
             .iter()
             .filter(|f| of.is_none_or(|s| f.step == *s))
             .filter_map(|f| match &f.revert {
-                Revert::NodePower { node, how, .. } if *how != NodeHow::Pause => Some(node.name.clone()),
+                Revert::NodePower { node, how, .. } if !how.leaves_alive() => Some(node.name.clone()),
                 _ => None,
             })
             .collect()

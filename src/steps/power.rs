@@ -1,11 +1,11 @@
-//! killNodes, killZone: take the power of nodes, or freeze them.
+//! killNodes, killZone: take the power of nodes, freeze them, or cut them off.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use super::{
-    Closing, Look, PlanInput, StepContext, StepError,
+    Closing, PlanInput, StepContext, StepError,
     planning::{act, draft},
-    replaced,
+    replaced, returned,
 };
 use crate::{
     journal::FaultRecord,
@@ -20,12 +20,12 @@ use crate::{
 pub(super) fn plan_nodes(spec: &KillNodesStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
     let hosts = spec.hosting.as_ref().map(|w| hosting(w, spec.count, input)).transpose()?;
     let names = hosts.as_ref().unwrap_or(&spec.nodes);
-    let nodes = input.nodes(names, spec.zone.as_ref(), spec.zone.as_ref().map(|_| spec.count))?;
+    let nodes = input.nodes(names, spec.zone.as_ref(), spec.zone.as_ref().map(|_| spec.count), spec.control_plane)?;
     plan(&nodes, spec.how, input)
 }
 
 /// Nodes with ready pods of a workload, by name.
-fn hosting(workload: &WorkloadRef, count: usize, input: &PlanInput<'_>) -> Result<Vec<String>, String> {
+pub(super) fn hosting(workload: &WorkloadRef, count: usize, input: &PlanInput<'_>) -> Result<Vec<String>, String> {
     let pods = input.inventory.pods.get().map_err(|why| format!("the pods cannot be listed: {why}"))?;
     let nodes: BTreeSet<String> = pods
         .iter()
@@ -41,7 +41,7 @@ fn hosting(workload: &WorkloadRef, count: usize, input: &PlanInput<'_>) -> Resul
 }
 
 pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
-    let nodes = input.nodes(&[], Some(&spec.zone), None)?;
+    let nodes = input.nodes(&[], Some(&spec.zone), None, false)?;
     plan(&nodes, spec.how, input)
 }
 
@@ -52,17 +52,21 @@ fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<PlannedS
     let mut planned = draft(StepClass::Fault, "brings the nodes back and waits until they are Ready");
     for node in nodes {
         let name = &node.metadata.name;
-        if host.name() == "kind" && !input.machines.contains_key(name) {
+        let machine = input.machine(host, name)?;
+        if node.is_control_plane() && host.name() == "simulated" {
             return Err(format!(
-                "node `{name}` is no container of the kind cluster that the bindings name: the kubeconfig and the containers belong to different clusters"
+                "node `{name}` carries the control plane, and a simulated control plane never fails: no rehearsal can show this"
             ));
         }
-        let does = host.take_away(name, how).map_err(|e| e.to_string())?;
-        let undo = host.bring_back(name, how).map_err(|e| e.to_string())?;
+        let does = host.take_away(&machine, how).map_err(|e| e.to_string())?;
+        let undo = host.bring_back(name, how, &machine.addresses).map_err(|e| e.to_string())?;
         planned.acts.push(act(shell(&does), shell(&undo)));
         planned.nodes.push(PlanInput::target(node));
     }
     planned.notes = notes(&planned.nodes, how, input);
+    if nodes.iter().any(|n| n.is_control_plane()) {
+        planned.notes.push("the control plane is away meanwhile: BLIND INTERVAL, only probes go on; alerts, pods and budgets cannot be judged over it".into());
+    }
     Ok(planned)
 }
 
@@ -74,7 +78,7 @@ fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<Str
         let owner = pod.workload();
         if owner.as_ref().is_some_and(|w| w.kind == "statefulset") {
             notes.insert(format!(
-                "{name} will stay Terminating and is not replaced until its node is back (StatefulSet)"
+                "{name} will stay Terminating and is not replaced until its node is back or fenced (StatefulSet)"
             ));
         }
         if pod.controller().is_none() {
@@ -93,6 +97,9 @@ fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<Str
     }
     if how == NodeHow::Pause {
         notes.insert("connections to frozen nodes hang and do not fail: clients wait for their timeouts".into());
+    }
+    if how == NodeHow::Partition {
+        notes.insert("what runs on nodes that are cut off goes on, and may go on writing: their pods are replaced elsewhere all the same".into());
     }
     notes.into_iter().collect()
 }
@@ -116,19 +123,24 @@ pub(super) async fn apply(context: &StepContext, how: NodeHow) -> Result<String,
     intended.sort_by_key(|(_, machine)| std::cmp::Reverse(octets(&machine.addresses)));
     let mut faults = vec![];
     for (target, machine) in &intended {
-        let command = host.bring_back(&target.name, how).map_err(StepError::failed)?;
+        let command = host.bring_back(&target.name, how, &machine.addresses).map_err(StepError::failed)?;
+        let routes = match how {
+            NodeHow::Partition => host.routes(&target.name).await.map_err(StepError::failed)?,
+            _ => vec![],
+        };
         let revert = Revert::NodePower {
             node: target.clone(),
             host: host.name().to_owned(),
             machine: machine.id.clone(),
             how,
             addresses: machine.addresses.clone(),
+            routes,
             command,
         };
         faults.push((context.intend(&target.name, revert).await?, target.name.clone()));
     }
-    let acts = faults.iter().map(|(fault, node)| async {
-        let argv = host.take_away(node, how).map_err(StepError::failed)?;
+    let acts = faults.iter().zip(&intended).map(|((fault, _), (_, machine))| async {
+        let argv = host.take_away(machine, how).map_err(StepError::failed)?;
         context.act(fault, host.run(&argv)).await
     });
     for done in futures_util::future::join_all(acts).await {
@@ -143,6 +155,7 @@ fn past(how: NodeHow) -> &'static str {
         NodeHow::Kill => "killed",
         NodeHow::Stop => "stopped",
         NodeHow::Pause => "paused",
+        NodeHow::Partition => "cut off",
     }
 }
 
@@ -151,7 +164,7 @@ fn octets(addresses: &std::collections::BTreeMap<String, String>) -> Vec<u8> {
 }
 
 /// The node is still the one that was planned.
-async fn same_node(context: &StepContext, target: &NodeTarget) -> Result<(), StepError> {
+pub(super) async fn same_node(context: &StepContext, target: &NodeTarget) -> Result<(), StepError> {
     let path = format!("/api/v1/nodes/{}", target.name);
     let node: Option<Node> = context.world.kube.find_as(&path).await.map_err(StepError::failed)?;
     match node {
@@ -164,69 +177,55 @@ async fn same_node(context: &StepContext, target: &NodeTarget) -> Result<(), Ste
     }
 }
 
-fn host(context: &StepContext) -> Result<&NodeHost, String> {
+pub(super) fn host(context: &StepContext) -> Result<&NodeHost, String> {
     context.world.host.as_ref().ok_or_else(|| "the bindings name no node host".to_owned())
 }
 
-/// Gives the power back, whatever the machine's state.
+/// Gives the power back, and the network, whatever the machine's state.
 pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
-    let Revert::NodePower { node, machine, .. } = revert else { return Ok(()) };
+    let Revert::NodePower { node, machine, addresses, .. } = revert else { return Ok(()) };
     let host = host(context)?;
-    let now = match host.machine(&node.name).await {
-        Ok(machine) => machine,
-        // Autoscaling took node and machine away: there is nothing to give power to.
-        Err(_) if replaced::is_gone(context, node).await => return Ok(()),
-        Err(error) => return Err(error.to_string()),
-    };
-    if now.id != *machine {
-        return Err(format!(
-            "the machine of node {} is another one than was taken away ({} instead of {machine})",
-            node.name, now.id
-        ));
+    // A machine that was cut off and then lost its power needs both back.
+    for _ in 0..2 {
+        let now = match host.machine(&node.name).await {
+            Ok(machine) => machine,
+            // Autoscaling took node and machine away: there is nothing to give power to.
+            Err(_) if replaced::is_gone(context, node).await => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+        };
+        if now.id != *machine {
+            return Err(format!(
+                "the machine of node {} is another one than was taken away ({} instead of {machine})",
+                node.name, now.id
+            ));
+        }
+        let how = match now.state {
+            PowerState::Running => return Ok(()),
+            PowerState::Paused => NodeHow::Pause,
+            PowerState::Isolated => NodeHow::Partition,
+            PowerState::Off | PowerState::Other(_) => NodeHow::Kill,
+        };
+        let argv = host.bring_back(&node.name, how, addresses).map_err(|e| e.to_string())?;
+        host.run(&argv).await.map_err(|e| e.to_string())?;
     }
-    let argv = match now.state {
-        PowerState::Running => return Ok(()),
-        PowerState::Paused => host.bring_back(&node.name, NodeHow::Pause),
-        PowerState::Off | PowerState::Other(_) => host.bring_back(&node.name, NodeHow::Kill),
-    }
-    .map_err(|e| e.to_string())?;
-    host.run(&argv).await.map_err(|e| e.to_string())
+    Ok(())
 }
 
 /// Power, then Ready, then no taint of the outage left; or another node of the
 /// same pool in its place.
 pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
-    let Revert::NodePower { node, addresses, .. } = &fault.revert else { return Err("not a node".into()) };
+    let Revert::NodePower { node, addresses, routes, .. } = &fault.revert else { return Err("not a node".into()) };
     begin_revert(context, &fault.revert).await?;
-    let path = format!("/api/v1/nodes/{}", node.name);
-    let limit = Duration::from_secs(120);
-    let what = format!("node {} to be Ready", node.name);
-    let ready = context.until(limit, &what, async || match context.world.kube.find_as::<Node>(&path).await {
-        Err(error) => Look::NotYet(error.to_string()),
-        Ok(None) => match replaced::successor(context, node).await {
-            Some(successor) => Look::Done(Err(successor)),
-            None => Look::NotYet("no such node, and none of its pool and zone in its place".into()),
-        },
-        Ok(Some(found)) => {
-            let outage = found.taints().into_iter().find(|t| {
-                t.starts_with("node.kubernetes.io/unreachable") || t.starts_with("node.kubernetes.io/not-ready")
-            });
-            match (found.ready(), outage) {
-                ("True", None) => Look::Done(Ok(found)),
-                ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
-                (ready, _) => Look::NotYet(format!("Ready={ready}")),
-            }
-        }
-    });
-    let found = match ready.await.map_err(|e| e.to_string())? {
+    let found = match returned::wait(context, node).await? {
         Ok(found) => found,
-        Err(other) => {
-            return Ok(Closing::Replaced(format!("node {} is gone; {other} of its pool and zone is Ready", node.name)));
-        }
+        Err(replaced) => return Ok(replaced),
     };
     let mut evidence = format!("node {} is Ready without an outage taint", node.name);
     if found.metadata.uid != node.uid {
         return Ok(Closing::Replaced(format!("{evidence}; the Node object was replaced (UID {})", found.metadata.uid)));
+    }
+    if !routes.is_empty() {
+        evidence = format!("{evidence}; {}", returned::routes(context, &node.name, routes).await?);
     }
     if let Ok(machine) = host(context)?.machine(&node.name).await
         && machine.addresses != *addresses

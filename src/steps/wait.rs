@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     journal::RunState,
-    model::{AlertExpectation, Expectation, ForEach, PlannedStep, Revert, StepClass, WaitStep, WaitUntil, WorkloadRef},
+    kubernetes::objects::Pod,
+    model::{AlertExpectation, Expectation, ForEach, PlannedStep, StepClass, WaitStep, WaitUntil, WorkloadRef},
 };
 
 /// A watch delivers within milliseconds; a second is plenty.
@@ -28,25 +29,33 @@ pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> R
             return Err(format!("namespace {namespace} has no {workload}"));
         }
         // Waiting for what cannot come back before the nodes do would only burn time.
-        let dark: Vec<&str> = so_far
-            .iter()
-            .filter(|s| s.verb.starts_with("kill"))
-            .flat_map(|s| &s.nodes)
-            .map(|n| n.name.as_str())
-            .collect();
-        let stuck = input.inventory.pods.get().unwrap_or_default().iter().any(|p| {
-            workload.kind == "statefulset"
-                && p.metadata.namespace == namespace
-                && p.workload().as_ref() == Some(&workload)
-                && dark.contains(&p.spec.node_name.as_str())
-        });
-        if stuck && !healed(so_far) {
+        if let Some(why) = stuck(&workload, &namespace, input, so_far).filter(|_| !healed(so_far)) {
             return Err(format!(
-                "{workload} cannot recover before its nodes are back (a StatefulSet's pod on a dead node is not replaced): heal the fault first, or do not wait for it"
+                "{workload} cannot recover before its nodes are back ({why}): heal the fault first, or do not wait for it"
             ));
         }
     }
     Ok(planned)
+}
+
+/// Why a StatefulSet's pods stay on nodes that went away: they are not replaced
+/// there unless the nodes are fenced, and a volume of the node keeps them even so.
+fn stuck(workload: &WorkloadRef, namespace: &str, input: &PlanInput<'_>, so_far: &Drafts) -> Option<&'static str> {
+    if workload.kind != "statefulset" {
+        return None;
+    }
+    let on = |verb: fn(&PlannedStep) -> bool, node: &str| {
+        so_far.iter().filter(|s| verb(s)).any(|s| s.nodes.iter().any(|n| n.name == node))
+    };
+    let own = |p: &&Pod| p.metadata.namespace == namespace && p.workload().as_ref() == Some(workload);
+    let gone = |p: &&Pod| on(PlannedStep::takes_nodes, &p.spec.node_name);
+    input.inventory.pods.get().unwrap_or_default().iter().filter(own).filter(gone).find_map(|pod| {
+        if !on(|s| s.verb == "fenceNode", &pod.spec.node_name) {
+            Some("a StatefulSet's pod on a dead node is not replaced")
+        } else {
+            input.keeps_to_its_node(pod).then_some("its volume lives on the node that is lost")
+        }
+    })
 }
 
 fn healed(so_far: &Drafts) -> bool {
@@ -116,10 +125,7 @@ fn unnoticed(state: &RunState) -> Vec<String> {
         .faults
         .iter()
         .filter(|f| f.state.is_open())
-        .filter_map(|f| match &f.revert {
-            Revert::NodePower { node, .. } => Some(&node.name),
-            _ => None,
-        })
+        .filter_map(|f| f.revert.takes_away().map(|node| &node.name))
         .filter(|name| state.nodes.get(*name).is_some_and(|n| n.ready == "True"))
         .map(|name| format!("node {name} is still believed Ready"))
         .collect()

@@ -276,10 +276,7 @@ impl History {
             .faults
             .iter()
             .filter(|f| f.sent_us.is_some() && f.state.is_open())
-            .filter_map(|f| match &f.revert {
-                Revert::NodePower { node, .. } => Some(node.name.clone()),
-                _ => None,
-            })
+            .filter_map(|f| f.revert.takes_away().map(|node| node.name.clone()))
             .collect()
     }
 
@@ -297,7 +294,8 @@ impl History {
             .state
             .faults
             .iter()
-            .filter(|f| f.step != step)
+            // A fence answers a fault; it is none of its own.
+            .filter(|f| f.step != step && !matches!(f.revert, Revert::Fence { .. }))
             .filter_map(|f| f.sent_us)
             .filter(|t| *t > t0)
             .filter(|t| !self.within_step(&step, *t))

@@ -33,18 +33,33 @@ pub struct Reading {
 }
 
 impl Log {
-    /// When an acknowledged line was sent; lines of a run are evenly apart.
+    /// The runs of acknowledged lines, oldest first.
+    fn acknowledged(&self) -> impl DoubleEndedIterator<Item = &LineRun> {
+        self.written.iter().filter(|r| r.error.is_empty())
+    }
+
+    /// When an acknowledged line was sent.
     fn sent_us(&self, number: u64) -> Option<u64> {
-        let run = self.written.iter().find(|r| r.error.is_empty() && (r.from..=r.to).contains(&number))?;
-        let lines = (run.to - run.from).max(1);
-        Some(run.from_us + (run.to_us - run.from_us) * (number - run.from) / lines)
+        self.acknowledged().find(|r| (r.from..=r.to).contains(&number)).map(|r| sent_us(r, number))
     }
 
     /// The newest acknowledged line that satisfies a condition, and when it was sent.
     fn newest(&self, keep: impl Fn(u64, u64) -> bool) -> Option<(u64, u64)> {
-        let lines = self.written.iter().filter(|r| r.error.is_empty()).flat_map(|r| r.from..=r.to);
-        lines.filter_map(|n| Some((n, self.sent_us(n)?))).rfind(|(n, at)| keep(*n, *at))
+        let lines = self.acknowledged().rev().flat_map(|r| (r.from..=r.to).rev().map(|n| (n, sent_us(r, n))));
+        lines.into_iter().find(|(n, at)| keep(*n, *at))
     }
+}
+
+impl Reading {
+    fn lost(&self) -> u64 {
+        self.missing.iter().map(|(from, to)| to - from + 1).sum()
+    }
+}
+
+/// Lines of a run are evenly apart.
+fn sent_us(run: &LineRun, number: u64) -> u64 {
+    let lines = (run.to - run.from).max(1);
+    run.from_us + (run.to_us - run.from_us) * (number - run.from) / lines
 }
 
 pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64) -> Answer {
@@ -62,7 +77,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
         return Answer::new(Outcome::Inconclusive, format!("{data}: {cut}"));
     }
     let read = log.read.iter().rev().find(|r| r.at_us >= over && r.error.is_empty());
-    let Some(Reading { at_us, missing, damaged, .. }) = read else {
+    let Some(read) = read else {
         let why = log.read.last().map_or("it was never read".to_owned(), |r| r.error.clone());
         return if now_us < over + PATIENCE_US {
             Answer::open(format!("{data} has not been read since the last step ({why})"))
@@ -74,26 +89,19 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
         source: format!("numbered lines appended to `{data}`, and the log as it was read back"),
         observed,
         from_us: Some(t0),
-        to_us: Some(*at_us),
+        to_us: Some(read.at_us),
         uncertainty_us: history.state.plan.as_ref().and_then(|p| {
             let spec = p.data.iter().find(|d| d.name == *data)?;
             Some(spec.every.micros() + spec.timeout.micros())
         }),
     };
-    let lost: u64 = missing.iter().map(|(from, to)| to - from + 1).sum();
-    let observed = format!("{lost} acknowledged lines are gone {missing:?}, {damaged} damaged");
-    decide(expected, log, (t0, before_us), missing, *damaged).with(evidence(observed))
+    let observed = format!("{} acknowledged lines are gone {:?}, {} damaged", read.lost(), read.missing, read.damaged);
+    decide(expected, log, (t0, before_us), read).with(evidence(observed))
 }
 
-fn decide(
-    expected: &LossExpectation,
-    log: &Log,
-    (t0, before_us): (u64, u64),
-    missing: &[(u64, u64)],
-    damaged: u64,
-) -> Answer {
+fn decide(expected: &LossExpectation, log: &Log, (t0, before_us): (u64, u64), read: &Reading) -> Answer {
     let (data, objective) = (&expected.data, expected.rpo);
-    let lost: u64 = missing.iter().map(|(from, to)| to - from + 1).sum();
+    let (missing, damaged, lost) = (&read.missing, read.damaged, read.lost());
     if damaged > 0 {
         return Answer::new(Outcome::Fail, format!("{data}: {damaged} lines came back damaged, twice or out of order"));
     }

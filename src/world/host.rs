@@ -3,44 +3,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::Value;
-
-use super::{ExecError, Program, Stage};
+use super::{
+    Program, Stage,
+    machine::{HostError, LOOK, Machine, inspect, only_network},
+};
 use crate::model::{ExecHost, KindHost, NodeHostSpec, NodeHow, PowerState};
-
-/// A machine as its host sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Machine {
-    /// Node name.
-    pub node: String,
-    /// The host's own id of it.
-    pub id: String,
-    /// Running, off, paused.
-    pub state: PowerState,
-    /// Addresses by network.
-    pub addresses: BTreeMap<String, String>,
-    /// Host ports by container port, where the host publishes any.
-    pub ports: BTreeMap<String, String>,
-    /// Whether it carries the control plane, where the host knows.
-    pub control_plane: bool,
-}
-
-/// Why a host could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// The program said no.
-    #[error(transparent)]
-    Exec(#[from] ExecError),
-    /// There is no such machine.
-    #[error("the node host knows no machine for node `{0}`")]
-    Unknown(String),
-    /// The bindings name no program for this.
-    #[error("the bindings name no program to {0} a node")]
-    Unbound(&'static str),
-    /// The engine answered something that cannot be read.
-    #[error("the container engine's answer cannot be read: {0}")]
-    Strange(String),
-}
 
 /// A node host.
 #[derive(Clone, Debug)]
@@ -55,8 +22,7 @@ pub enum NodeHost {
 
 /// Stands where a program's name would, in what is printed of a rehearsal.
 const SIMULATED: &str = "simulated-host";
-/// For a state; an act may take longer.
-const LOOK: Duration = Duration::from_secs(15);
+/// A look takes less.
 const ACT: Duration = Duration::from_secs(90);
 
 impl NodeHost {
@@ -110,34 +76,39 @@ impl NodeHost {
                     PowerState::Off
                 } else if Some(&said) == exec.paused.as_ref() {
                     PowerState::Paused
+                } else if Some(&said) == exec.isolated.as_ref() {
+                    PowerState::Isolated
                 } else {
                     PowerState::Other(said)
                 };
-                Ok(Machine {
-                    node: node.to_owned(),
-                    id: node.to_owned(),
-                    state,
-                    addresses: BTreeMap::new(),
-                    ports: BTreeMap::new(),
-                    control_plane: false,
-                })
+                Ok(Machine { state, ..Machine::named(node) })
             }
         }
     }
 
     /// What is run to take a node away.
-    pub fn take_away(&self, node: &str, how: NodeHow) -> Result<Vec<String>, HostError> {
+    pub fn take_away(&self, machine: &Machine, how: NodeHow) -> Result<Vec<String>, HostError> {
+        let node = machine.node.as_str();
         match self {
             Self::Kind(kind) => Ok(match how {
                 NodeHow::Kill => words(&[&kind.engine, "kill", node]),
                 NodeHow::Stop => words(&[&kind.engine, "stop", "--time", "60", node]),
                 NodeHow::Pause => words(&[&kind.engine, "pause", node]),
+                NodeHow::Partition => {
+                    let (network, _) = only_network(node, &machine.addresses)?;
+                    words(&[&kind.engine, "network", "disconnect", network, node])
+                }
             }),
             Self::Exec(exec) => {
+                // Otherwise nobody could tell later that it must rejoin.
+                if how == NodeHow::Partition && exec.isolated.is_none() {
+                    return Err(HostError::Unbound("tell the state (`isolated`) of"));
+                }
                 let (argv, verb) = match how {
                     NodeHow::Kill => (&exec.kill, "kill"),
                     NodeHow::Stop => (&exec.stop, "stop"),
                     NodeHow::Pause => (&exec.pause, "pause"),
+                    NodeHow::Partition => (&exec.partition, "partition"),
                 };
                 Ok(program(argv, node, verb)?.argv)
             }
@@ -147,26 +118,66 @@ impl NodeHost {
                     NodeHow::Kill => "kill",
                     NodeHow::Stop => "stop",
                     NodeHow::Pause => "pause",
+                    NodeHow::Partition => "partition",
                 },
                 node,
             ])),
         }
     }
 
-    /// What is run to bring a node back.
-    pub fn bring_back(&self, node: &str, how: NodeHow) -> Result<Vec<String>, HostError> {
-        match self {
-            Self::Kind(kind) => Ok(if how == NodeHow::Pause {
-                words(&[&kind.engine, "unpause", node])
-            } else {
-                words(&[&kind.engine, "start", node])
-            }),
-            Self::Exec(exec) if how == NodeHow::Pause => Ok(program(&exec.unpause, node, "unpause")?.argv),
-            Self::Exec(exec) => Ok(program(&exec.start, node, "start")?.argv),
-            Self::Simulated(_) => {
-                Ok(words(&[SIMULATED, if how == NodeHow::Pause { "unpause" } else { "start" }, node]))
+    /// What is run to bring a node back, with the addresses that it had.
+    pub fn bring_back(
+        &self,
+        node: &str,
+        how: NodeHow,
+        addresses: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, HostError> {
+        let verb = match how {
+            NodeHow::Kill | NodeHow::Stop => "start",
+            NodeHow::Pause => "unpause",
+            NodeHow::Partition => "rejoin",
+        };
+        match (self, how) {
+            // Without the address the engine would hand out the lowest free one.
+            (Self::Kind(kind), NodeHow::Partition) => {
+                let (network, address) = only_network(node, addresses)?;
+                Ok(words(&[&kind.engine, "network", "connect", "--ip", address, network, node]))
             }
+            (Self::Kind(kind), _) => Ok(words(&[&kind.engine, verb, node])),
+            (Self::Exec(exec), NodeHow::Partition) => Ok(program(&exec.rejoin, node, verb)?.argv),
+            (Self::Exec(exec), NodeHow::Pause) => Ok(program(&exec.unpause, node, verb)?.argv),
+            (Self::Exec(exec), _) => Ok(program(&exec.start, node, verb)?.argv),
+            (Self::Simulated(_), _) => Ok(words(&[SIMULATED, verb, node])),
         }
+    }
+
+    /// What is run to run a program inside a node.
+    pub fn inside(&self, node: &str, argv: &[&str]) -> Result<Vec<String>, HostError> {
+        match self {
+            Self::Kind(kind) => Ok(words(&[&[&kind.engine, "exec", node], argv].concat())),
+            Self::Exec(_) => Err(HostError::NoInside),
+            Self::Simulated(_) => Ok(words(&[&[SIMULATED, "exec", node], argv].concat())),
+        }
+    }
+
+    /// Runs a program inside a node; what it printed.
+    pub async fn ask(&self, node: &str, argv: &[&str]) -> Result<String, HostError> {
+        let whole = self.inside(node, argv)?;
+        match self {
+            Self::Simulated(stage) => stage.inside(node, &whole[3..]).await,
+            _ => Ok(Program::new(whole).run(ACT).await?.stdout),
+        }
+    }
+
+    /// `DESTINATION via GATEWAY` of each IPv4 route of a node that leads to another machine.
+    pub async fn routes(&self, node: &str) -> Result<Vec<String>, HostError> {
+        let Self::Kind(_) = self else { return Ok(vec![]) };
+        let said = self.ask(node, &["ip", "-4", "route", "show"]).await?;
+        let route = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            (words.get(1) == Some(&"via")).then(|| words[..3.min(words.len())].join(" "))
+        };
+        Ok(said.lines().filter_map(route).collect())
     }
 
     /// Runs what one of the two above returned.
@@ -188,37 +199,4 @@ fn program(argv: &[String], node: &str, verb: &'static str) -> Result<Program, H
         return Err(HostError::Unbound(verb));
     }
     Ok(Program::new(argv.iter().map(|word| word.replace("{node}", node))))
-}
-
-async fn inspect(kind: &KindHost, names: &[&str]) -> Result<Vec<Machine>, HostError> {
-    let argv = [kind.engine.as_str(), "inspect", "--type", "container"].into_iter().chain(names.iter().copied());
-    let said = Program::new(argv).run(LOOK).await?.stdout;
-    let containers: Vec<Value> = serde_json::from_str(&said).map_err(|e| HostError::Strange(e.to_string()))?;
-    Ok(containers.iter().filter(|c| label(c, "io.x-k8s.kind.cluster") == kind.cluster).map(machine_of).collect())
-}
-
-fn label<'a>(container: &'a Value, key: &str) -> &'a str {
-    container.pointer("/Config/Labels").and_then(|l| l.get(key)).and_then(Value::as_str).unwrap_or("")
-}
-
-fn machine_of(container: &Value) -> Machine {
-    let text = |pointer: &str| container.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
-    let entries = |pointer: &str| container.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
-    Machine {
-        node: text("/Name").trim_start_matches('/').to_owned(),
-        id: text("/Id"),
-        state: match text("/State/Status").as_str() {
-            "running" => PowerState::Running,
-            "exited" | "dead" | "created" => PowerState::Off,
-            "paused" => PowerState::Paused,
-            other => PowerState::Other(other.to_owned()),
-        },
-        addresses: entries("/NetworkSettings/Networks")
-            .map(|(name, net)| (name.clone(), net["IPAddress"].as_str().unwrap_or("").to_owned()))
-            .collect(),
-        ports: entries("/NetworkSettings/Ports")
-            .filter_map(|(port, bound)| Some((port.clone(), bound.get(0)?.get("HostPort")?.as_str()?.to_owned())))
-            .collect(),
-        control_plane: label(container, "io.x-k8s.kind.role") == "control-plane",
-    }
 }

@@ -76,26 +76,23 @@ impl Http {
 
     /// A POST of one line of text; any 2xx says that it is durable.
     pub async fn append(&self, url: &str, line: &str) -> Result<(), HttpError> {
-        let client = match &self.0 {
-            Side::Live(client) => client,
-            Side::Simulated(stage, limit) => {
-                return exchange(stage, *limit, "POST", url, line.as_bytes().to_vec()).await.map(drop);
-            }
-        };
-        let request = client.post(url).header("content-type", "text/plain").body(line.to_owned());
-        let response = request.send().await.map_err(|e| error("POST", url, chain(&e)))?;
-        if response.status().is_success() { Ok(()) } else { Err(error("POST", url, response.status().to_string())) }
+        self.send(url, "text/plain", line.to_owned()).await
     }
 
     /// A POST of JSON; any 2xx will do.
     pub async fn post(&self, url: &str, body: &Value) -> Result<(), HttpError> {
+        self.send(url, "application/json", body.to_string()).await
+    }
+
+    async fn send(&self, url: &str, kind: &str, body: String) -> Result<(), HttpError> {
         let client = match &self.0 {
             Side::Live(client) => client,
             Side::Simulated(stage, limit) => {
-                return exchange(stage, *limit, "POST", url, body.to_string().into_bytes()).await.map(drop);
+                return exchange(stage, *limit, "POST", url, body.into_bytes()).await.map(drop);
             }
         };
-        let response = client.post(url).json(body).send().await.map_err(|e| error("POST", url, chain(&e)))?;
+        let request = client.post(url).header("content-type", kind).body(body);
+        let response = request.send().await.map_err(|e| error("POST", url, chain(&e)))?;
         if response.status().is_success() { Ok(()) } else { Err(error("POST", url, response.status().to_string())) }
     }
 }

@@ -38,7 +38,9 @@ pub trait Simulated: Debug + Send + Sync {
     fn program(&self, argv: &[String]) -> Result<String, String>;
     /// A machine under a node.
     fn machine(&self, node: &str) -> Result<Machine, HostError>;
-    /// Takes power away or gives it back: `kill`, `stop`, `pause`, `start`, `unpause`.
+    /// A program inside a node: what it would print, or why it fails.
+    fn inside(&self, node: &str, argv: &[String]) -> BoxFuture<'static, Result<String, HostError>>;
+    /// Takes power away or gives it back: `kill`, `stop`, `pause`, `partition`, `start`, `unpause`, `rejoin`.
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>>;
 }
 

@@ -340,11 +340,16 @@ impl Stage {
 fn is_undone(revert: &Revert, now: &[Value]) -> bool {
     let find = |kind: &str, name: &str| now.iter().find(|o| o["kind"] == kind && o["metadata"]["name"] == name);
     match revert {
-        Revert::NodePower { node, .. } => find("Node", &node.name).is_some_and(|node| {
-            let conditions = node["status"]["conditions"].as_array().unwrap();
-            let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-            ready && !node["spec"]["taints"].to_string().contains("node.kubernetes.io/")
-        }),
+        Revert::NodePower { node, .. } | Revert::Impairment { node, .. } => {
+            find("Node", &node.name).is_some_and(|node| {
+                let conditions = node["status"]["conditions"].as_array().unwrap();
+                let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+                ready && !node["spec"]["taints"].to_string().contains("node.kubernetes.io/")
+            })
+        }
+        Revert::Fence { node } => {
+            find("Node", &node.name).is_some_and(|node| !node["spec"]["taints"].to_string().contains("out-of-service"))
+        }
         Revert::Cordon { node, before } => {
             find("Node", &node.name).is_some_and(|node| (node["spec"]["unschedulable"] == true) == *before)
         }

@@ -138,6 +138,7 @@ fn outage(evil: &str) -> Tape {
             machine: target.name.clone(),
             how: NodeHow::Kill,
             addresses: Default::default(),
+            routes: vec![],
             command: vec!["power".into(), "on".into(), target.name.clone()],
         };
         tape.at(

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use drillmaster::{event::Kind, model::Dur, sim::Simulation};
+use drillmaster::{event::Kind, model::Dur, sim::Simulation, world::ApiCall};
 use serde_json::{Value, json};
 
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
@@ -65,5 +65,64 @@ fn a_lease_is_as_old_as_it_is_told() {
         let stale = events.iter().find(|e| matches!(&e.event, Kind::NodeSeen { ready, .. } if ready == "Unknown"));
         let seconds = (stale.unwrap().t_us - sent.unwrap()) as f64 / 1e6;
         assert!((40.9..46.1).contains(&seconds), "seed {seed}: {seconds:.1} s after the power went");
+    }
+}
+
+#[test]
+fn pods_go_where_they_would_rather_be() {
+    let mut shop = cluster("small-shop");
+    let apart = json!({"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+        {"weight": 10, "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname",
+            "labelSelector": {"matchLabels": {"app": "apart"}}}}]}});
+    shop.objects.push(deployment("apart", 8, &apart));
+    let in_b = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+        {"weight": 1, "preference": {"matchExpressions": [
+            {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["b"]}]}}]}});
+    shop.objects.push(deployment("in-b", 3, &in_b));
+    let pods = on_paused_time(async {
+        let simulation = Simulation::start(&shop, 1).await.unwrap();
+        simulation.world().kube.list("/api/v1/namespaces/shop/pods").await.unwrap().0
+    });
+    let nodes = |app: &str| -> Vec<&str> {
+        let own = pods.iter().filter(|p| p["metadata"]["labels"]["app"] == app);
+        own.map(|p| p["spec"]["nodeName"].as_str().unwrap_or("")).collect()
+    };
+    let apart: BTreeSet<&str> = nodes("apart").into_iter().collect();
+    assert!(apart.len() == 6 && !apart.contains(""), "one on each node, and the others where they can: {apart:?}");
+    assert!(nodes("in-b").iter().all(|n| n.starts_with("node-b")), "{:?}", nodes("in-b"));
+}
+
+/// Two nodes full of batch pods: what matters more takes the place of as few as it
+/// needs, and what matters as much waits.
+#[test]
+fn a_pod_takes_the_place_of_lesser_ones() {
+    let full = |priority: &str| {
+        format!(
+            "{{apiVersion: drillmaster.dev/v1, kind: Cluster, metadata: {{name: full}}, zones: {{a: 1, b: 1}}, node: {{cpu: '4', memory: 8Gi}},
+              workloads: [{{name: deployment/batch, namespace: work, replicas: 4, cpu: '2', priority: 10}}],
+              objects: [{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: high}}, value: 1000}},
+                        {{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: polite}}, value: 1000, preemptionPolicy: Never}},
+                        {{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: same}}, value: 10}},
+                        {{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web, namespace: work}}, spec: {{replicas: 0,
+                          selector: {{matchLabels: {{app: web}}}}, template: {{metadata: {{labels: {{app: web}}}},
+                          spec: {{priorityClassName: {priority}, containers: [{{name: web, image: none,
+                          resources: {{requests: {{cpu: '1'}}}}}}]}}}}}}}}]}}"
+        )
+    };
+    for (class, running) in [("high", 3), ("polite", 4), ("same", 4)] {
+        let description = drillmaster::sim::Description::parse(&full(class)).unwrap();
+        let pods = on_paused_time(async {
+            let simulation = Simulation::start(&description, 1).await.unwrap();
+            let web = "/apis/apps/v1/namespaces/work/deployments/web";
+            let kube = simulation.world().kube;
+            kube.send(&ApiCall::merge(web, json!({"spec": {"replicas": 1}}))).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            simulation.world().kube.list("/api/v1/namespaces/work/pods").await.unwrap().0
+        });
+        let placed = |app: &str| {
+            let own = pods.iter().filter(|p| p["metadata"]["labels"]["app"] == app);
+            own.filter(|p| p["spec"]["nodeName"].is_string()).count()
+        };
+        assert_eq!((class, placed("batch"), placed("web")), (class, running, usize::from(running == 3)));
     }
 }

@@ -14,7 +14,7 @@ use drillmaster::{
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
 /// One table: what each shipped scenario comes to on the shipped clusters.
-const TABLE: [(&str, &str, Exit); 10] = [
+const TABLE: [(&str, &str, Exit); 14] = [
     ("small-shop", "zone-outage", Exit::Passed),
     ("small-shop", "node-power-loss", Exit::Passed),
     ("small-shop", "node-freeze", Exit::Passed),
@@ -23,8 +23,12 @@ const TABLE: [(&str, &str, Exit); 10] = [
     ("small-shop", "zone-loss-and-restore", Exit::Passed),
     ("small-shop", "restore-to-scratch", Exit::Passed),
     ("small-shop", "data-loss", Exit::Passed),
+    ("small-shop", "node-partition", Exit::Passed),
+    ("small-shop", "kubelet-loss", Exit::Passed),
+    ("small-shop", "statefulset-failover", Exit::Passed),
     ("fragile", "zone-outage", Exit::Refused),
     ("fragile", "node-power-loss", Exit::Refused),
+    ("fragile", "silent-volume-loss", Exit::Failed),
 ];
 
 /// The scenarios that pass, for the sweeps.

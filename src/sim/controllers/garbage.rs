@@ -1,20 +1,30 @@
 //! The garbage collector: what was owned goes after its owner; pods of nodes
 //! that are no more go too.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use super::{
-    super::{fields, resources, state::State},
+    super::{
+        fields, resources,
+        state::{State, Timer},
+    },
     Changes,
 };
+use crate::model::OUT_OF_SERVICE;
 
 const OWNERS: [&str; 5] = ["deployments", "replicasets", "statefulsets", "daemonsets", "jobs"];
+/// How often the pod garbage collector looks (`gcCheckPeriod` of the real one).
+const LOOK: Duration = Duration::from_secs(20);
 const OWNED: [&str; 3] = ["replicasets", "jobs", "endpointslices"];
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     for (key, object) in changes {
+        if key.0 == "nodes" && is_fenced(object) {
+            let left = LOOK.as_micros() as u64 - state.now_us % LOOK.as_micros() as u64;
+            state.schedule(Duration::from_micros(left), Timer::CollectPods);
+        }
         let gone = state.store.get(key.0, &key.1, &key.2).is_none_or(|now| fields::uid(now) != fields::uid(object));
         if !gone {
             continue;
@@ -26,6 +36,26 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
         }
         if OWNERS.contains(&key.0) {
             collect(state, &key.1, fields::uid(object));
+        }
+    }
+}
+
+fn is_fenced(node: &Value) -> bool {
+    fields::list(node, "/spec/taints").iter().any(|t| t["key"] == OUT_OF_SERVICE)
+}
+
+/// Pods that are Terminating on nodes which are out of service and not Ready are
+/// deleted by force: their owners may make them again.
+pub(super) fn collect_pods(state: &mut State) {
+    let fenced: Vec<Arc<Value>> = state.store.all("nodes").filter(|n| is_fenced(n)).cloned().collect();
+    if !fenced.is_empty() {
+        state.schedule(LOOK, Timer::CollectPods);
+    }
+    for node in fenced.iter().filter(|n| fields::condition(n, "Ready") != "True") {
+        for pod in state.store.pods_on(fields::name(node)) {
+            if pod.terminating {
+                state.delete(resources::known("pods"), &pod, Some(0), false);
+            }
         }
     }
 }

@@ -3,12 +3,14 @@
 //! order, until nothing changes any more. Their clocks are those of the real ones.
 
 mod budgets;
+mod company;
 mod endpoints;
 mod garbage;
 mod kubelets;
 pub(super) mod namespaces;
 mod nodes;
 mod placement;
+mod preemption;
 mod rollout;
 mod sets;
 mod taints;
@@ -68,6 +70,7 @@ fn fire(state: &mut State, timer: &Timer) {
         Timer::PodReady(namespace, name, uid) => kubelets::ready(state, namespace, name, uid),
         Timer::PodStopped(namespace, name, uid) => kubelets::stopped(state, namespace, name, uid),
         Timer::Evict(namespace, name, uid) => taints::evict(state, namespace, name, uid),
+        Timer::CollectPods => garbage::collect_pods(state),
         Timer::Evaluate => monitoring::evaluate(state),
         Timer::Velero(resource, name) => velero::go_on(state, resource, name),
         Timer::VolumeFilled(restore, claim) => velero::filled(state, restore, claim),

@@ -1,0 +1,79 @@
+//! Preemption: a pod that fits nowhere takes the place of pods of lower priority.
+//! As the real one, it looks at one node after another, spares whom it can, most
+//! important first, and prefers the node whose victims matter least. Budgets are
+//! not asked; the real one only prefers victims that no budget protects.
+
+use serde_json::Value;
+
+use super::{
+    super::{
+        fields::{self, number, text},
+        pods::Pod,
+        resources,
+        state::{Rooms, State},
+    },
+    placement::{asks, holds},
+};
+use crate::kubernetes::{Demand, NodeRoom, objects::Node};
+
+pub(super) fn make_room(
+    state: &mut State,
+    pod: &Value,
+    demand: &Demand,
+    rooms: &Rooms,
+    may_run: &dyn Fn(&Node) -> bool,
+) {
+    let priority = number(pod, "/spec/priority");
+    if text(pod, "/spec/preemptionPolicy") == "Never" || is_awaited(state, pod, priority) {
+        return;
+    }
+    let choices = rooms.values().filter(|room| may_run(&room.node)).filter_map(|room| {
+        let victims = victims(state.store.pods_on(&room.node.metadata.name), room, demand, priority)?;
+        let worth = |v: &Pod| number(v, "/spec/priority");
+        let highest = victims.iter().map(worth).max()?;
+        let sum: i64 = victims.iter().map(worth).sum();
+        Some((highest, sum, victims.len(), room.node.metadata.name.clone(), victims))
+    });
+    let Some((.., node, victims)) = choices.min_by(|a, b| (a.0, a.1, a.2, &a.3).cmp(&(b.0, b.1, b.2, &b.3))) else {
+        return;
+    };
+    for victim in victims {
+        state.disrupt(fields::namespace(&victim), fields::name(&victim), "PreemptionByScheduler");
+        state.delete(resources::known("pods"), &victim, None, false);
+    }
+    state.store.edit("pods", fields::namespace(pod), fields::name(pod), |p| {
+        p["status"]["nominatedNodeName"] = node.into();
+    });
+}
+
+/// Whether room is being made for it already.
+fn is_awaited(state: &State, pod: &Value, priority: i64) -> bool {
+    let nominated = text(pod, "/status/nominatedNodeName");
+    let leaving = |p: &Pod| p.terminating && number(p, "/spec/priority") < priority;
+    !nominated.is_empty() && state.store.pods_on(nominated).iter().any(leaving)
+}
+
+/// Who would have to go; none where that would not be enough, or nobody has to.
+fn victims(on_it: Vec<Pod>, room: &NodeRoom, demand: &Demand, priority: i64) -> Option<Vec<Pod>> {
+    let mut lower: Vec<Pod> =
+        on_it.into_iter().filter(|p| !p.finished && number(p, "/spec/priority") < priority).collect();
+    // Those that leave in any case are no victims, and their room is not free yet.
+    lower.retain(|p| !p.terminating);
+    lower.sort_by_key(|p| (std::cmp::Reverse(number(p, "/spec/priority")), fields::name(p).to_owned()));
+    let mut room = room.clone();
+    for (cpu, memory) in lower.iter().map(|p| asks(p)) {
+        (room.cpu, room.memory, room.pods) = (room.cpu + cpu, room.memory + memory, room.pods + 1);
+    }
+    if lower.is_empty() || !holds(&room, demand) {
+        return None;
+    }
+    lower.retain(|pod| {
+        let (cpu, memory) = asks(pod);
+        let spared = room.cpu >= demand.cpu + cpu && room.memory >= demand.memory + memory && room.pods > 1;
+        if spared {
+            (room.cpu, room.memory, room.pods) = (room.cpu - cpu, room.memory - memory, room.pods - 1);
+        }
+        !spared
+    });
+    Some(lower)
+}

@@ -1,0 +1,118 @@
+//! fenceNode: tell Kubernetes that nodes are off for good, so that pods which it
+//! would keep for them (StatefulSets, volumes) come back elsewhere. Two writers on one
+//! volume are worse than an outage: only what the node host reports off is fenced.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    Closing, Drafts, Look, StepContext, StepError,
+    planning::{act, draft},
+    pods::how_of,
+    power::{host, same_node},
+};
+use crate::{
+    kubernetes::objects::Node,
+    model::{FenceNodeStep, NodeTarget, OUT_OF_SERVICE, PlannedStep, PowerState, Revert, StepClass},
+    world::ApiCall,
+};
+
+pub(super) fn plan(spec: &FenceNodeStep, so_far: &Drafts) -> Result<PlannedStep, String> {
+    let fault =
+        so_far.iter().find(|s| s.name.0 == spec.fault).ok_or_else(|| format!("there is no step `{}`", spec.fault))?;
+    if how_of(fault).is_none_or(|how| how.leaves_alive()) {
+        return Err(format!(
+            "step `{}` leaves its nodes alive: what runs there may go on writing, and must not be fenced off by a taint alone",
+            spec.fault
+        ));
+    }
+    let mut planned = draft(StepClass::Fault, "takes the taint away");
+    planned.nodes = fault.nodes.clone();
+    for node in &fault.nodes {
+        planned.acts.push(act(
+            format!(
+                "taint node {} with {OUT_OF_SERVICE}=nodeshutdown:NoExecute, once the node host reports it off",
+                node.name
+            ),
+            format!("kubectl taint node {} {OUT_OF_SERVICE}-", node.name),
+        ));
+    }
+    planned
+        .notes
+        .push("pods of these nodes are deleted by force; a volume that lives on its node cannot follow".into());
+    Ok(planned)
+}
+
+pub(super) async fn apply(context: &StepContext) -> Result<String, StepError> {
+    let host = host(context).map_err(StepError::Failed)?;
+    let mut fenced = vec![];
+    for target in &context.step.nodes {
+        same_node(context, target).await?;
+        let state = host.machine(&target.name).await.map_err(StepError::failed)?.state;
+        if state != PowerState::Off {
+            return Err(StepError::Failed(format!(
+                "node {} is {state:?}, not off: it is not fenced, for what runs there may be writing",
+                target.name
+            )));
+        }
+        let found = read(context, target).await.map_err(StepError::Failed)?;
+        if found.as_ref().is_some_and(is_fenced) {
+            return Err(StepError::Failed(format!("node {} is fenced already, by somebody else", target.name)));
+        }
+        let fault = context.intend(&target.name, Revert::Fence { node: target.clone() }).await?;
+        context.act(&fault, write(context, target, true)).await?;
+        fenced.push(target.name.clone());
+    }
+    Ok(format!("fenced {}", fenced.join(", ")))
+}
+
+pub(super) async fn revert(context: &StepContext, node: &NodeTarget) -> Result<Closing, String> {
+    match read(context, node).await? {
+        None => return Ok(Closing::Left(format!("node {} is gone, and its taint with it", node.name))),
+        Some(found) if found["metadata"]["uid"] != node.uid.as_str() => {
+            return Ok(Closing::Replaced(format!("node {} was replaced", node.name)));
+        }
+        Some(found) if !is_fenced(&found) => {}
+        Some(_) => write(context, node, false).await?,
+    }
+    match read(context, node).await? {
+        Some(found) if is_fenced(&found) => Err(format!("node {} is still fenced", node.name)),
+        _ => Ok(Closing::Reverted(format!("node {} is not fenced any more", node.name))),
+    }
+}
+
+async fn read(context: &StepContext, node: &NodeTarget) -> Result<Option<Value>, String> {
+    context.world.kube.find(&format!("/api/v1/nodes/{}", node.name)).await.map_err(|e| e.to_string())
+}
+
+fn is_fenced(node: &Value) -> bool {
+    serde_json::from_value::<Node>(node.clone()).is_ok_and(|n| n.taints().iter().any(|t| t.starts_with(OUT_OF_SERVICE)))
+}
+
+/// The list of taints is written as a whole: others write it too, so that each try
+/// begins with what is there.
+async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Result<(), String> {
+    let what = format!("the taint of node {}", target.name);
+    let written = context.until(Duration::from_secs(30), &what, async || {
+        let node = match read(context, target).await {
+            Ok(Some(node)) => node,
+            Ok(None) => return Look::NotYet("no such node".into()),
+            Err(why) => return Look::NotYet(why),
+        };
+        let mut taints: Vec<Value> = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
+        taints.retain(|t| t["key"] != OUT_OF_SERVICE);
+        if fence {
+            taints.push(json!({"key": OUT_OF_SERVICE, "value": "nodeshutdown", "effect": "NoExecute"}));
+        }
+        let patch = json!({
+            "metadata": {"uid": target.uid, "resourceVersion": node["metadata"]["resourceVersion"]},
+            "spec": {"taints": taints},
+        });
+        match context.world.kube.send(&ApiCall::merge(format!("/api/v1/nodes/{}", target.name), patch)).await {
+            Ok(_) => Look::Done(()),
+            Err(error) => Look::NotYet(error.to_string()),
+        }
+    });
+    written.await.map_err(|e| e.to_string())
+}

@@ -1,0 +1,146 @@
+//! impairNodes: break something inside nodes that keep their power.
+
+use super::{
+    Closing, PlanInput, StepContext, StepError, inside,
+    planning::{act, draft},
+    power::{host, hosting, same_node},
+    returned,
+};
+use crate::{
+    journal::FaultRecord,
+    kubernetes::objects::Node,
+    model::{ImpairNodesStep, NodeService, PlannedStep, PowerState, Revert, StepClass, shell},
+};
+
+pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+    let host = input.host.ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}})")?;
+    if host.name() == "simulated" && spec.stop != Some(NodeService::Kubelet) {
+        return Err(
+            "a simulated node has a kubelet, and neither runtime, disk nor network: no rehearsal can show this".into(),
+        );
+    }
+    let hosts = spec.hosting.as_ref().map(|w| hosting(w, spec.count.unwrap_or(1), input)).transpose()?;
+    let names = hosts.as_ref().unwrap_or(&spec.nodes);
+    let nodes = input.nodes(names, spec.zone.as_ref(), spec.count.filter(|_| spec.zone.is_some()), false)?;
+    let all = input.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
+    let mut planned = draft(StepClass::Fault, "puts the nodes right and waits until they are Ready");
+    for node in nodes {
+        let name = &node.metadata.name;
+        input.machine(host, name)?;
+        let trouble = inside::Trouble::of(spec, &peers(spec, all, name)?, input.run)?;
+        let whole = |argv: Vec<String>| {
+            let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+            host.inside(name, &words).map(|a| shell(&a)).map_err(|e| e.to_string())
+        };
+        planned.acts.push(act(whole(trouble.argv(None))?, whole(inside::undo(&trouble.leaves("")))?));
+        planned.nodes.push(PlanInput::target(node));
+    }
+    planned.notes = notes(spec);
+    Ok(planned)
+}
+
+/// Addresses of the machines and pods that packets are lost from and to.
+fn peers(spec: &ImpairNodesStep, all: &[Node], own: &str) -> Result<Vec<String>, String> {
+    let Some(network) = spec.network.as_ref().filter(|n| n.drop.is_some()) else { return Ok(vec![]) };
+    let others = all
+        .iter()
+        .filter(|n| n.metadata.name != own && network.zone.as_ref().is_none_or(|zone| n.zone() == *zone))
+        .flat_map(Node::networks)
+        .collect::<Vec<_>>();
+    if others.is_empty() {
+        let place = network.zone.as_ref().map(|zone| format!(" in zone `{zone}`")).unwrap_or_default();
+        return Err(format!("node {own} has no other node{place} to lose packets from"));
+    }
+    Ok(others)
+}
+
+fn notes(spec: &ImpairNodesStep) -> Vec<String> {
+    let alive = "containers go on, and may go on writing: pods that are replaced elsewhere run twice";
+    let note = match (spec.stop, &spec.disk, &spec.network) {
+        (Some(NodeService::Kubelet), ..) => alive.to_owned(),
+        (Some(NodeService::Runtime), ..) => format!("the kubelet notices by itself that its runtime is gone; {alive}"),
+        (_, Some(_), _) => "what writes there fails, or waits; what it had not yet written may be lost".to_owned(),
+        (.., Some(network)) if network.delay.is_some() => {
+            "all that leaves the node is late, to pods and machines alike".to_owned()
+        }
+        _ => format!("connections hang and do not fail; {alive}"),
+    };
+    vec![note]
+}
+
+pub(super) async fn apply(context: &StepContext, spec: &ImpairNodesStep) -> Result<String, StepError> {
+    let host = host(context).map_err(StepError::Failed)?;
+    let all: Vec<Node> = context.world.kube.list_as("/api/v1/nodes").await.map_err(StepError::failed)?;
+    let mut begun = vec![];
+    for target in &context.step.nodes {
+        same_node(context, target).await?;
+        let machine = host.machine(&target.name).await.map_err(StepError::failed)?;
+        if machine.state != PowerState::Running {
+            return Err(StepError::Failed(format!(
+                "node {} is {:?}: nothing was done to it",
+                target.name, machine.state
+            )));
+        }
+        let peers = peers(spec, &all, &target.name).map_err(StepError::Failed)?;
+        let trouble = inside::Trouble::of(spec, &peers, &context.run).map_err(StepError::Failed)?;
+        let ready = inside::ready_for(host, &target.name, &trouble).await.map_err(StepError::Failed)?;
+        begun.push((target, machine, trouble, ready));
+    }
+    let mut acts = vec![];
+    for (target, machine, trouble, ready) in begun {
+        let what = trouble.leaves(&ready.interface);
+        let undo = inside::undo(&what);
+        let words: Vec<&str> = undo.iter().map(String::as_str).collect();
+        let command = host.inside(&target.name, &words).map_err(StepError::failed)?;
+        let revert = Revert::Impairment { node: target.clone(), machine: machine.id, what, command };
+        let fault = context.intend(&target.name, revert).await?;
+        acts.push((fault, target.name.clone(), trouble.argv(Some(&ready))));
+    }
+    let done = acts.iter().map(|(fault, node, argv)| {
+        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+        async move { context.act(fault, async { host.ask(node, &words).await.map(drop) }).await }
+    });
+    for done in futures_util::future::join_all(done).await {
+        done?;
+    }
+    let names: Vec<String> = acts.into_iter().map(|(_, name, _)| name).collect();
+    Ok(format!("{} on {}", inside::past(spec), names.join(", ")))
+}
+
+/// Puts it right, whatever was done of it. A node without power has nothing running
+/// that could be put right: its power comes first.
+pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
+    let Revert::Impairment { node, machine, what, .. } = revert else { return Ok(()) };
+    inside::is_ours(what)?;
+    let host = host(context)?;
+    let now = host.machine(&node.name).await.map_err(|e| e.to_string())?;
+    if now.id != *machine {
+        return Err(format!("the machine of node {} is another one ({} instead of {machine})", node.name, now.id));
+    }
+    if !matches!(now.state, PowerState::Running | PowerState::Isolated) {
+        return Err(format!("node {} is {:?}: it can be put right once it runs", node.name, now.state));
+    }
+    if inside::is_right(host, &node.name, what).await? {
+        return Ok(());
+    }
+    let undo = inside::undo(what);
+    let words: Vec<&str> = undo.iter().map(String::as_str).collect();
+    host.ask(&node.name, &words).await.map_err(|e| e.to_string())?;
+    Ok(())
+}
+
+pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
+    let Revert::Impairment { node, what, .. } = &fault.revert else { return Err("not a node".into()) };
+    begin_revert(context, &fault.revert).await?;
+    if !inside::is_right(host(context)?, &node.name, what).await? {
+        return Err(format!("{} of node {} is not right yet", inside::name(what), node.name));
+    }
+    match returned::wait(context, node).await? {
+        Ok(_) => Ok(Closing::Reverted(format!(
+            "{} is as before, and node {} is Ready without an outage taint",
+            inside::name(what),
+            node.name
+        ))),
+        Err(replaced) => Ok(replaced),
+    }
+}

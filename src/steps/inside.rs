@@ -1,0 +1,250 @@
+//! What is run inside a node to break something and to put it right. Argv only;
+//! each undo may be repeated, and finds out by itself whether there is anything to do.
+
+use crate::{
+    model::{Direction, ImpairNodesStep, Impairment, NodeService},
+    world::NodeHost,
+};
+
+/// Files and tables of the drill's own begin with these: nothing else is ever removed.
+const FILE: &str = ".drillmaster-fill-";
+const TABLE: &str = "drillmaster_";
+
+/// What is to be broken.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Trouble {
+    Stop(NodeService),
+    Fill { path: String, leave: u64, file: String },
+    Drop { direction: Direction, peers: Vec<String>, percent: u8, table: String },
+    Delay { milliseconds: u128 },
+}
+
+/// What a look at the node found before it is touched.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Ready {
+    /// The interface that leads out.
+    pub interface: String,
+    /// Bytes that are free.
+    free: u64,
+}
+
+impl Trouble {
+    pub(super) fn of(spec: &ImpairNodesStep, peers: &[String], run: &str) -> Result<Self, String> {
+        let id: String = run.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        if let Some(service) = spec.stop {
+            return Ok(Self::Stop(service));
+        }
+        if let Some(disk) = &spec.disk {
+            let path = disk.path.trim_end_matches('/');
+            if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
+                return Err(format!("`{}` is no absolute path inside the node", disk.path));
+            }
+            return Ok(Self::Fill { path: path.to_owned(), leave: disk.leave, file: format!("{path}/{FILE}{id}") });
+        }
+        let network = spec.network.as_ref().ok_or("nothing to break is named")?;
+        if let Some(delay) = network.delay {
+            return Ok(Self::Delay { milliseconds: delay.0.as_millis() });
+        }
+        Ok(Self::Drop {
+            direction: network.drop.unwrap_or(Direction::Both),
+            peers: peers.to_vec(),
+            percent: network.loss.map_or(100, |p| p.0),
+            table: format!("{TABLE}{id}"),
+        })
+    }
+
+    /// What breaks it; in a plan the figures of the node are not known yet.
+    pub(super) fn argv(&self, ready: Option<&Ready>) -> Vec<String> {
+        match self {
+            Self::Stop(service) => words(&["systemctl", "stop", unit(*service)]),
+            Self::Fill { leave, file, .. } => {
+                let size = ready.map_or("ALL".to_owned(), |r| r.free.saturating_sub(*leave).to_string());
+                words(&["fallocate", "--length", &size, file])
+            }
+            Self::Drop { direction, peers, percent, table } => {
+                words(&["nft", &rules(*direction, peers, *percent, table)])
+            }
+            Self::Delay { milliseconds } => {
+                let interface = ready.map_or("INTERFACE", |r| r.interface.as_str());
+                let late = format!("{milliseconds}ms");
+                words(&["tc", "qdisc", "add", "dev", interface, "root", "netem", "delay", &late])
+            }
+        }
+    }
+
+    /// What has to be put right afterwards.
+    pub(super) fn leaves(&self, interface: &str) -> Impairment {
+        match self {
+            Self::Stop(NodeService::Kubelet) => Impairment::Kubelet,
+            Self::Stop(NodeService::Runtime) => Impairment::Runtime,
+            Self::Fill { file, .. } => Impairment::Disk { file: file.clone() },
+            Self::Drop { table, .. } => Impairment::Packets { table: table.clone() },
+            Self::Delay { .. } => {
+                Impairment::Delay { interface: if interface.is_empty() { "INTERFACE" } else { interface }.to_owned() }
+            }
+        }
+    }
+}
+
+/// One transaction: all rules are there, or none.
+fn rules(direction: Direction, peers: &[String], percent: u8, table: &str) -> String {
+    let share = if percent < 100 { format!("numgen random mod 100 < {percent} ") } else { String::new() };
+    let peers = peers.join(", ");
+    let mut all = vec![format!("add table inet {table}")];
+    // Before any other rule on the way in, after any other on the way out.
+    for (name, hook, priority, side, wanted) in [
+        ("arriving", "prerouting", -400, "saddr", Direction::In),
+        ("leaving", "postrouting", 400, "daddr", Direction::Out),
+    ] {
+        if direction == Direction::Both || direction == wanted {
+            all.push(format!("add chain inet {table} {name} {{ type filter hook {hook} priority {priority} ; }}"));
+            all.push(format!("add rule inet {table} {name} ip {side} {{ {peers} }} {share}drop"));
+        }
+    }
+    all.join(" ; ")
+}
+
+/// Sees that the node is as it should be before it is broken, and what its figures are.
+pub(super) async fn ready_for(host: &NodeHost, node: &str, trouble: &Trouble) -> Result<Ready, String> {
+    let mut ready = Ready::default();
+    match trouble {
+        Trouble::Stop(_) | Trouble::Drop { .. } => {}
+        Trouble::Fill { path, leave, .. } => {
+            let said = ask(host, node, &["stat", "--format=%d", "/", "/var", path]).await?;
+            let devices: Vec<&str> = said.lines().collect();
+            if devices.len() != 3 || devices[..2].contains(&devices[2]) {
+                return Err(format!(
+                    "{path} is on the disk that node {node} shares with this machine and every other node: filling it would take them all. Mount a file system of its own there first"
+                ));
+            }
+            let free = ask(host, node, &["df", "--block-size=1", "--output=avail", path]).await?;
+            ready.free = free.lines().last().and_then(|l| l.trim().parse().ok()).unwrap_or(0);
+            if ready.free <= *leave {
+                return Err(format!("{path} of node {node} has {} bytes free: nothing to fill", ready.free));
+            }
+        }
+        Trouble::Delay { .. } => {
+            let said = ask(host, node, &["ip", "-4", "route", "show", "default"]).await?;
+            let mut all = said.split_whitespace().skip_while(|w| *w != "dev");
+            ready.interface = all.nth(1).unwrap_or_default().to_owned();
+            let queue = ask(host, node, &["tc", "qdisc", "show", "dev", &ready.interface]).await?;
+            if ready.interface.is_empty() || !queue.contains("noqueue") {
+                return Err(format!("node {node} has no plain interface that leads out: `{queue}`"));
+            }
+        }
+    }
+    if !is_right(host, node, &trouble.leaves(&ready.interface)).await? {
+        return Err(format!("node {node} is not as it should be before the drill: {}", name(&trouble.leaves(""))));
+    }
+    Ok(ready)
+}
+
+/// Whether nothing of it is broken any more.
+pub(super) async fn is_right(host: &NodeHost, node: &str, what: &Impairment) -> Result<bool, String> {
+    Ok(match what {
+        Impairment::Kubelet | Impairment::Runtime => {
+            let unit = if *what == Impairment::Kubelet { "kubelet" } else { "containerd" };
+            ask(host, node, &["systemctl", "show", "--property=ActiveState", "--value", unit]).await? == "active"
+        }
+        Impairment::Disk { file } => {
+            let (dir, name) = file.rsplit_once('/').unwrap_or(("/", file));
+            ask(host, node, &["find", dir, "-maxdepth", "1", "-name", name]).await?.is_empty()
+        }
+        Impairment::Packets { table } => {
+            !ask(host, node, &["nft", "list", "tables"]).await?.lines().any(|l| l.ends_with(&format!(" {table}")))
+        }
+        Impairment::Delay { interface } => {
+            !ask(host, node, &["tc", "qdisc", "show", "dev", interface]).await?.contains("netem")
+        }
+    })
+}
+
+/// What puts it right.
+pub(super) fn undo(what: &Impairment) -> Vec<String> {
+    match what {
+        Impairment::Kubelet => words(&["systemctl", "start", "kubelet"]),
+        Impairment::Runtime => words(&["systemctl", "start", "containerd"]),
+        Impairment::Disk { file } => words(&["rm", "--force", file]),
+        Impairment::Packets { table } => {
+            words(&["nft", &format!("add table inet {table} ; delete table inet {table}")])
+        }
+        Impairment::Delay { interface } => words(&["tc", "qdisc", "del", "dev", interface, "root"]),
+    }
+}
+
+/// An undo may come from a record in the cluster, which others can write: only what
+/// the drill makes is ever removed.
+pub(super) fn is_ours(what: &Impairment) -> Result<(), String> {
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    let ours = match what {
+        Impairment::Kubelet | Impairment::Runtime => true,
+        Impairment::Disk { file } => {
+            let (dir, name) = file.rsplit_once('/').unwrap_or_default();
+            file.starts_with('/') && name.starts_with(FILE) && plain(name) && !dir.split('/').any(|p| p == "..")
+        }
+        Impairment::Packets { table } => table.starts_with(TABLE) && plain(table),
+        Impairment::Delay { interface } => !interface.starts_with('-') && plain(interface),
+    };
+    if ours { Ok(()) } else { Err(format!("this is not what a drill leaves behind, and is left alone: {what:?}")) }
+}
+
+pub(super) fn name(what: &Impairment) -> &'static str {
+    match what {
+        Impairment::Kubelet => "the kubelet",
+        Impairment::Runtime => "the container runtime",
+        Impairment::Disk { .. } => "the disk",
+        Impairment::Packets { .. } | Impairment::Delay { .. } => "the network",
+    }
+}
+
+pub(super) fn past(spec: &ImpairNodesStep) -> String {
+    match (spec.stop, &spec.disk, &spec.network) {
+        (Some(NodeService::Kubelet), ..) => "stopped the kubelet".into(),
+        (Some(NodeService::Runtime), ..) => "stopped the container runtime".into(),
+        (_, Some(disk), _) => format!("filled {}", disk.path),
+        (.., Some(network)) if network.delay.is_some() => "delayed packets".into(),
+        _ => "packets are lost".into(),
+    }
+}
+
+async fn ask(host: &NodeHost, node: &str, argv: &[&str]) -> Result<String, String> {
+    host.ask(node, argv).await.map_err(|e| e.to_string())
+}
+
+fn unit(service: NodeService) -> &'static str {
+    match service {
+        NodeService::Kubelet => "kubelet",
+        NodeService::Runtime => "containerd",
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|w| (*w).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_lost_both_ways() {
+        let peers = vec!["172.18.0.3".to_owned(), "10.244.1.0/24".to_owned()];
+        let rules = rules(Direction::Both, &peers, 30, "drillmaster_x");
+        assert!(rules.contains("ip saddr { 172.18.0.3, 10.244.1.0/24 }"), "{rules}");
+        assert_eq!(rules.matches("numgen random mod 100 < 30 drop").count(), 2);
+    }
+
+    #[test]
+    fn only_what_a_drill_makes_is_removed() {
+        let bad = [
+            Impairment::Disk { file: "/etc/passwd".into() },
+            Impairment::Disk { file: "/var/../.drillmaster-fill-1".into() },
+            Impairment::Packets { table: "nat".into() },
+            Impairment::Packets { table: "drillmaster_x ; delete table ip nat".into() },
+            Impairment::Delay { interface: "-all".into() },
+        ];
+        assert!(bad.iter().all(|what| is_ours(what).is_err()));
+        assert!(is_ours(&Impairment::Disk { file: "/data/.drillmaster-fill-1".into() }).is_ok());
+        assert!(is_ours(&Impairment::Packets { table: "drillmaster_20261123".into() }).is_ok());
+    }
+}

@@ -1,0 +1,68 @@
+//! What a node must show before it is believed to be back.
+
+use std::time::Duration;
+
+use super::{Closing, Look, StepContext, power::host, replaced};
+use crate::{kubernetes::objects::Node, model::NodeTarget};
+
+/// Taints that Kubernetes itself puts on a node that is not well.
+const OUTAGE: [&str; 4] = ["unreachable", "not-ready", "disk-pressure", "network-unavailable"];
+
+/// Waits until a node is Ready without a taint of the outage; or closes the undo,
+/// because another node of its pool stands in its place.
+pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Result<Node, Closing>, String> {
+    let path = format!("/api/v1/nodes/{}", node.name);
+    let what = format!("node {} to be Ready", node.name);
+    let ready = context.until(Duration::from_secs(120), &what, async || {
+        match context.world.kube.find_as::<Node>(&path).await {
+            Err(error) => Look::NotYet(error.to_string()),
+            Ok(None) => match replaced::successor(context, node).await {
+                Some(successor) => Look::Done(Err(Closing::Replaced(format!(
+                    "node {} is gone; {successor} of its pool and zone is Ready",
+                    node.name
+                )))),
+                None => Look::NotYet("no such node, and none of its pool and zone in its place".into()),
+            },
+            Ok(Some(found)) => {
+                let sick = |t: &String| OUTAGE.iter().any(|o| t.starts_with(&format!("node.kubernetes.io/{o}")));
+                let outage = found.taints().into_iter().find(sick);
+                match (found.ready(), outage) {
+                    ("True", None) => Look::Done(Ok(found)),
+                    ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
+                    (ready, _) => Look::NotYet(format!("Ready={ready}")),
+                }
+            }
+        }
+    });
+    ready.await.map_err(|e| e.to_string())
+}
+
+/// Waits until the routes that a node had are back. Its pod network puts those to
+/// other nodes back, some seconds after it is Ready; those to nodes that are gone
+/// meanwhile never come, so that only the way out is waited for without end.
+pub(super) async fn routes(context: &StepContext, node: &str, before: &[String]) -> Result<String, String> {
+    let host = host(context)?;
+    let missing = async || -> Result<Vec<String>, String> {
+        let now = host.routes(node).await.map_err(|e| e.to_string())?;
+        Ok(before.iter().filter(|r| !now.contains(r)).cloned().collect())
+    };
+    let what = format!("the routes of node {node}");
+    let back = context.until(Duration::from_secs(30), &what, async || match missing().await {
+        Ok(missing) if missing.is_empty() => Look::Done(()),
+        Ok(missing) => Look::NotYet(format!("missing: {}", missing.join(", "))),
+        Err(why) => Look::NotYet(why),
+    });
+    if back.await.is_ok() {
+        return Ok(format!("its {} routes are as before", before.len()));
+    }
+    let missing = missing().await?;
+    if missing.iter().any(|r| r.starts_with("default")) {
+        return Err(format!("node {node} has no way out: route `{}` is not back", missing.join("`, `")));
+    }
+    Ok(format!(
+        "{} of its {} routes are back; not back: {}",
+        before.len() - missing.len(),
+        before.len(),
+        missing.join(", ")
+    ))
+}
