@@ -90,7 +90,7 @@ pub(super) struct ClusterArgs {
 pub(super) struct ClusterUpArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// three-zones, small, or a file of kind's own
+    /// three-zones, small, two-clusters (small, and one to restore into), or a file of kind's own
     #[arg(long, value_name = "CONFIG", default_value = "three-zones")]
     pub config: String,
     /// Node image, instead of kind's default
@@ -114,9 +114,10 @@ pub(super) enum Output {
 /// Where the drill runs.
 #[derive(Clone, Debug, Default, Group)]
 pub(super) struct PlaceArgs {
-    /// The kubeconfig's context. There is no default: a drill names its cluster
+    /// The kubeconfig's context. There is no default: a drill names its cluster. A drill
+    /// of two clusters names both: --context source=NAME --context recovery=NAME
     #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    pub context: Vec<String>,
     /// The kubeconfig, instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

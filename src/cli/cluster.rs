@@ -17,8 +17,14 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
             clusters::up(&wanted(args), &say).await.map_err(failed)?;
             let name = &args.cluster.name;
             let kubeconfig = args.cluster.kubeconfig.as_ref().map(|p| format!(" --kubeconfig {}", p.display()));
+            let (scenario, context) = match args.config.as_str() {
+                "two-clusters" => {
+                    ("region-loss", format!("--context source=kind-{name} --context recovery=kind-{name}-recovery"))
+                }
+                _ => ("zone-loss-and-restore", format!("--context kind-{name}")),
+            };
             say(&format!(
-                "ready; next: CLUSTER={name} drillmaster run scenarios/zone-loss-and-restore.yaml --context kind-{name}{} --bind scenarios/bindings/kind.yaml",
+                "ready; next: CLUSTER={name} drillmaster run scenarios/{scenario}.yaml {context}{} --bind scenarios/bindings/kind.yaml",
                 kubeconfig.unwrap_or_default()
             ));
             Ok(Exit::Passed)

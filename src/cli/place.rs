@@ -41,8 +41,9 @@ pub(super) fn bindings(file: Option<&PathBuf>) -> Result<Bindings, Failure> {
 }
 
 pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
-    let context = match (&args.context, args.in_cluster) {
-        (Some(context), _) => context.clone(),
+    let (source, recovery) = contexts(&args.context)?;
+    let context = match (source, args.in_cluster) {
+        (Some(context), _) => context,
         (None, true) => "in-cluster".into(),
         (None, false) => {
             return Err(Failure::new(
@@ -51,15 +52,32 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
             ));
         }
     };
+    let kubeconfig = args.kubeconfig.clone().or_else(from_environment);
     Ok(Place {
-        reach: Reach {
-            context,
-            kubeconfig: args.kubeconfig.clone().or_else(from_environment),
-            in_cluster: args.in_cluster,
-        },
+        recovery: recovery.map(|context| Reach { context, kubeconfig: kubeconfig.clone(), in_cluster: false }),
+        reach: Reach { context, kubeconfig, in_cluster: args.in_cluster },
         bindings: bindings(args.bind.as_ref())?,
         bindings_file: args.bind.clone(),
     })
+}
+
+/// The cluster of the drill, and the second one.
+pub(super) fn contexts(given: &[String]) -> Result<(Option<String>, Option<String>), Failure> {
+    let (mut source, mut recovery) = (None, None);
+    for word in given {
+        let (place, name) = match word.split_once('=') {
+            Some(("source", name)) => (&mut source, name),
+            Some(("recovery", name)) => (&mut recovery, name),
+            _ => (&mut source, word.as_str()),
+        };
+        if place.replace(name.to_owned()).is_some() {
+            return Err(Failure::new(
+                Exit::Invalid,
+                format!("--context {word}: that cluster is named already; a second one is --context recovery=NAME"),
+            ));
+        }
+    }
+    Ok((source, recovery))
 }
 
 /// $KUBECONFIG with one file in it is written down by its path: `recover` may run

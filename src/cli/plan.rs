@@ -38,7 +38,8 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
 pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::Place) -> Result<Prepared, Failure> {
     prepare(loaded, place).await.map_err(|error| {
         let exit = match &error {
-            PrepareError::Plan(_) | PrepareError::Open(OpenError::Different { .. } | OpenError::Host(_)) => {
+            PrepareError::Plan(_)
+            | PrepareError::Open(OpenError::Different { .. } | OpenError::Same(..) | OpenError::Host(_)) => {
                 Exit::Invalid
             }
             PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Config { .. })) => Exit::Invalid,

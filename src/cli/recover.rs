@@ -18,7 +18,7 @@ use crate::{
 
 pub(super) async fn recover(args: &RecoverArgs) -> Done {
     let mut overrides = Overrides {
-        context: args.place.context.clone(),
+        context: place::contexts(&args.place.context)?.0,
         kubeconfig: args.place.kubeconfig.clone(),
         bindings: args.place.bind.clone(),
         unwind_within: Some(args.unwind_within.0),

@@ -14,6 +14,7 @@ const MOVE: Duration = Duration::from_secs(300);
 /// Linked by build.rs; empty where it could not be.
 const SHOP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shop"));
 const SMALL: &str = include_str!("../../kind-configs/small.yaml");
+const RECOVERY: &str = include_str!("../../kind-configs/recovery.yaml");
 const THREE_ZONES: &str = include_str!("../../kind-configs/three-zones.yaml");
 
 /// Both programs.
@@ -59,6 +60,7 @@ impl Engine {
         let config = match wanted.config.as_str() {
             "three-zones" => file(dir.path(), "config.yaml", THREE_ZONES.as_bytes())?,
             "small" => file(dir.path(), "config.yaml", SMALL.as_bytes())?,
+            "recovery" => file(dir.path(), "config.yaml", RECOVERY.as_bytes())?,
             path => path.to_owned(),
         };
         let mut words = vec!["create", "cluster", "--name", &wanted.place.name, "--config", &config, "--wait", "3m"];

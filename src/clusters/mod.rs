@@ -16,6 +16,9 @@ use crate::world::{ApiError, ConnectError, ExecError, Kube, Reach, connect};
 /// archive, store, Prometheus, Alertmanager.
 const PORTS: [u16; 7] = [30080, 30082, 30081, 30083, STORE, 30090, 30093];
 const STORE: u16 = 30071;
+/// The storefront of a second cluster, once it is restored there.
+const RECOVERED: u16 = 31080;
+const TWO: &str = "two-clusters";
 /// kind's own wait for its control plane.
 const CREATE: Duration = Duration::from_secs(600);
 
@@ -37,7 +40,7 @@ pub struct Place {
 pub struct Wanted {
     /// Which.
     pub place: Place,
-    /// three-zones, small, or a file of kind's own.
+    /// three-zones, small, two-clusters, or a file of kind's own.
     pub config: String,
     /// Node image; kind's default where it is not told.
     pub image: Option<String>,
@@ -99,12 +102,53 @@ pub enum ClusterError {
     },
 }
 
-/// Makes the cluster, or what is missing of it, and waits until all of it is ready.
+/// What a cluster is for.
+enum Role {
+    /// To be drilled: the whole stack.
+    Drilled,
+    /// To restore into what was lost in another: Velero, with that one's store.
+    Recovery { of: String },
+}
+
+impl Role {
+    fn ports(&self) -> &'static [u16] {
+        match self {
+            Self::Drilled => &PORTS,
+            Self::Recovery { .. } => &[RECOVERED],
+        }
+    }
+
+    /// Namespaces that must be ready.
+    fn namespaces(&self) -> &'static [&'static str] {
+        match self {
+            Self::Drilled => &["velero", "monitoring", "shop", "archive"],
+            Self::Recovery { .. } => &["velero"],
+        }
+    }
+}
+
+/// The second cluster of one.
+fn second(place: &Place) -> Place {
+    Place { name: format!("{}-recovery", place.name), ..place.clone() }
+}
+
+/// Makes the cluster, or what is missing of it, and waits until all of it is ready;
+/// for `two-clusters` a second one that can read the store of the first.
 ///
 /// # Errors
 /// What could not be made, and what to do about it. What was made before stays, and
 /// asking again goes on from there; `down` removes it.
 pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+    if wanted.config != TWO {
+        return one(wanted, &Role::Drilled, say).await;
+    }
+    let first = Wanted { config: "small".into(), ..wanted.clone() };
+    one(&first, &Role::Drilled, say).await?;
+    let other = Wanted { config: "recovery".into(), place: second(&wanted.place), ..wanted.clone() };
+    one(&other, &Role::Recovery { of: wanted.place.name.clone() }, say).await
+}
+
+async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     let place = &wanted.place;
     let engine = Engine::find(place).await?;
     let images = stack::images(wanted.images.as_deref())?;
@@ -115,42 +159,56 @@ pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError>
         // Who made a cluster is asked before it is changed or removed: this says it.
         store::claim(&engine, &place.name).await?;
         let store = store::state(&engine, &place.name).await? == "running";
-        for port in PORTS {
-            if !(store && port == STORE) {
-                TcpListener::bind(("127.0.0.1", port)).map_err(|_| ClusterError::Port(port))?;
+        for port in role.ports() {
+            if !(store && *port == STORE) {
+                TcpListener::bind(("127.0.0.1", *port)).map_err(|_| ClusterError::Port(*port))?;
             }
         }
         say(&format!("creating the kind cluster {} ({})", place.name, wanted.config));
         engine.create(wanted, CREATE).await?;
     }
-    say("starting the store, beside the nodes");
-    store::start(&engine, &place.name, &images.of("s3")?.image).await?;
+    let store = match role {
+        Role::Drilled => {
+            say("starting the store, beside the nodes");
+            store::start(&engine, &place.name, &images.of("s3")?.image).await?;
+            store::name(&place.name)
+        }
+        Role::Recovery { of } => store::name(of),
+    };
     if images.is_own("shop")? {
         say("making the shop's image and loading it into the nodes");
         engine.load_shop(&place.name, &images.of("shop")?.image).await?;
     }
     let kube = reach(place).await?;
-    for (name, manifests) in stack::manifests(&images, &store::name(&place.name))? {
+    for (name, manifests) in stack::manifests(&images, &store, matches!(role, Role::Recovery { .. }))? {
         say(&format!("applying {name}"));
         stack::apply(&kube, name, &manifests).await?;
     }
-    ready::wait(&kube, wanted.at_most, say).await
+    ready::wait(&kube, role.namespaces(), wanted.at_most, say).await
 }
 
-/// Removes the cluster and its store.
+/// Removes the cluster, its store and, where there is one, its second cluster.
 ///
 /// # Errors
 /// A program that does not do it.
 pub async fn down(place: &Place, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     let engine = Engine::find(place).await?;
+    let other = second(place);
+    if store::is_claimed(&engine, &other.name).await? {
+        remove(&engine, &other, say).await?;
+    }
+    remove(&engine, place, say).await
+}
+
+async fn remove(engine: &Engine, place: &Place, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     if engine.clusters().await?.contains(&place.name) {
-        ours(&engine, place).await?;
+        ours(engine, place).await?;
         engine.delete(place).await?;
         say(&format!("cluster {} is removed", place.name));
     } else {
         say(&format!("there is no cluster {}", place.name));
     }
-    if store::remove(&engine, &place.name).await? {
+    if store::remove(engine, &place.name).await? {
         say(&format!("its store {} is removed, with the backups in it", store::name(&place.name)));
     }
     Ok(())
@@ -166,19 +224,27 @@ pub async fn status(place: &Place, say: &dyn Fn(&str)) -> Result<bool, ClusterEr
         say(&format!("there is no cluster {}: drillmaster cluster up", place.name));
         return Ok(false);
     }
+    let state = store::state(&engine, &place.name).await?;
+    say(&format!("store {}: {state}", store::name(&place.name)));
+    let mut well = look(&engine, place, &Role::Drilled, say).await? && state == "running";
+    let other = second(place);
+    if store::is_claimed(&engine, &other.name).await? {
+        well &= look(&engine, &other, &Role::Recovery { of: place.name.clone() }, say).await?;
+    }
+    Ok(well)
+}
+
+async fn look(engine: &Engine, place: &Place, role: &Role, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
     let mut well = true;
     for (node, state) in engine.nodes(&place.name).await? {
         well &= state == "running";
         say(&format!("node {node}: {state}"));
     }
-    let state = store::state(&engine, &place.name).await?;
-    well &= state == "running";
-    say(&format!("store {}: {state}", store::name(&place.name)));
     let kube = reach(place).await?;
-    let waiting = ready::missing(&kube).await?;
+    let waiting = ready::missing(&kube, role.namespaces()).await?;
     waiting.iter().for_each(|what| say(what));
     if waiting.is_empty() {
-        say("velero, monitoring and shop are ready");
+        say(&format!("ready: {}", role.namespaces().join(", ")));
     }
     Ok(well && waiting.is_empty())
 }

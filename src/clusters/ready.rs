@@ -7,15 +7,18 @@ use serde_json::Value;
 use super::ClusterError;
 use crate::world::Kube;
 
-const NAMESPACES: [&str; 4] = ["velero", "monitoring", "shop", "archive"];
-
 /// Waits until nothing is missing.
-pub(super) async fn wait(kube: &Kube, limit: Duration, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+pub(super) async fn wait(
+    kube: &Kube,
+    namespaces: &[&str],
+    limit: Duration,
+    say: &dyn Fn(&str),
+) -> Result<(), ClusterError> {
     let began = tokio::time::Instant::now();
     let mut told = String::new();
     loop {
         // A control plane that has just started may not answer each time.
-        let waiting = match missing(kube).await {
+        let waiting = match missing(kube, namespaces).await {
             Ok(missing) if missing.is_empty() => return Ok(()),
             Ok(missing) => missing.join(", "),
             Err(error) => error.to_string(),
@@ -32,7 +35,7 @@ pub(super) async fn wait(kube: &Kube, limit: Duration, say: &dyn Fn(&str)) -> Re
 }
 
 /// What is not ready, line by line.
-pub(super) async fn missing(kube: &Kube) -> Result<Vec<String>, ClusterError> {
+pub(super) async fn missing(kube: &Kube, namespaces: &[&str]) -> Result<Vec<String>, ClusterError> {
     let list = async |path: String| {
         let found = kube.list(&path).await;
         found
@@ -46,7 +49,7 @@ pub(super) async fn missing(kube: &Kube) -> Result<Vec<String>, ClusterError> {
             missing.push(format!("node {} is not Ready", text(&node, "/metadata/name")));
         }
     }
-    for namespace in NAMESPACES {
+    for namespace in namespaces {
         for (resource, wanted, ready) in [
             ("deployments", "/spec/replicas", "/status/readyReplicas"),
             ("statefulsets", "/spec/replicas", "/status/readyReplicas"),

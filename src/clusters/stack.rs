@@ -87,9 +87,16 @@ pub(super) fn images(own: Option<&Path>) -> Result<Images, ClusterError> {
 }
 
 /// Objects of each file, with images and the store's address filled in.
-pub(super) fn manifests(images: &Images, store: &str) -> Result<Vec<(&'static str, Vec<Value>)>, ClusterError> {
+/// A cluster that is restored into gets storage and Velero only, and must not write
+/// into the store: what expires there is the first cluster's business.
+pub(super) fn manifests(
+    images: &Images,
+    store: &str,
+    recovery: bool,
+) -> Result<Vec<(&'static str, Vec<Value>)>, ClusterError> {
+    let access = if recovery { "ReadOnly" } else { "ReadWrite" };
     let fill = |text: &str| {
-        let mut text = text.replace("${store}", store);
+        let mut text = text.replace("${store}", store).replace("${access}", access);
         for (name, image) in &images.0 {
             let args = serde_json::to_string(&image.args).unwrap_or_default();
             text = text
@@ -98,7 +105,8 @@ pub(super) fn manifests(images: &Images, store: &str) -> Result<Vec<(&'static st
         }
         text
     };
-    FILES.iter().map(|(name, text)| Ok((*name, objects(name, &fill(text))?))).collect()
+    let files = if recovery { &FILES[..3] } else { &FILES[..] };
+    files.iter().map(|(name, text)| Ok((*name, objects(name, &fill(text))?))).collect()
 }
 
 fn objects(name: &str, text: &str) -> Result<Vec<Value>, ClusterError> {
@@ -169,7 +177,7 @@ mod tests {
     #[test]
     fn every_object_of_the_stack_has_a_path_and_its_image() {
         let images = images(None).expect("the pinned images are readable");
-        let all = manifests(&images, "drill-store").expect("the manifests are readable");
+        let all = manifests(&images, "drill-store", false).expect("the manifests are readable");
         let objects: Vec<&Value> = all.iter().flat_map(|(_, objects)| objects).collect();
         assert!(objects.len() > 40, "{}", objects.len());
         for object in objects {
@@ -185,7 +193,7 @@ mod tests {
         std::fs::write(&file, "kube-state-metrics: {image: here/metrics:1, args: [--listen=:8080]}\n")
             .expect("written");
         let own = images(Some(&file)).expect("readable");
-        let all = manifests(&own, "s").expect("readable");
+        let all = manifests(&own, "s", false).expect("readable");
         assert!(all.iter().any(|(_, o)| o.iter().any(|o| o.to_string().contains(r#""args":["--listen=:8080"]"#))));
         std::fs::write(&file, "prometeus: here\n").expect("written");
         let why = images(Some(&file)).err().expect("refused").to_string();

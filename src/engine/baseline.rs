@@ -17,8 +17,18 @@ pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
         let missing: Vec<String> = recorder.with(|state| {
             plan.probes
                 .iter()
-                .filter(|p| state.probes.get(&p.name).is_none_or(|s| s.up_since.is_none()))
+                .filter(|p| match state.probes.get(&p.name) {
+                    // What is to come up must be down first, or its coming would show nothing.
+                    Some(s) if p.starts_down => s.up_since.is_some() || s.samples < 8 || s.failures < s.samples,
+                    found => found.is_none_or(|s| s.up_since.is_none()),
+                })
                 .map(|p| match state.probes.get(&p.name) {
+                    Some(s) if p.starts_down => {
+                        format!(
+                            "{} is to be down before the fault ({} of {} samples failed)",
+                            p.name, s.failures, s.samples
+                        )
+                    }
                     Some(s) => format!("{} ({} of {} samples failed)", p.name, s.failures, s.samples),
                     None => format!("{} (no sample)", p.name),
                 })

@@ -51,6 +51,9 @@ pub async fn from_cluster(
     if let Some(path) = bindings {
         how.insert("bindings".into(), path.display().to_string());
     }
+    if let Some(second) = record.pointer("/recovery/context").and_then(serde_json::Value::as_str) {
+        how.insert("recovery".into(), second.to_owned());
+    }
     if reach.in_cluster {
         how.insert("inCluster".into(), "true".into());
     }
@@ -105,6 +108,7 @@ fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultR
         hypothesis: String::new(),
         scenario_hash: record["scenarioHash"].as_str().unwrap_or("").to_owned(),
         cluster,
+        recovery: serde_json::from_value(record["recovery"].clone()).ok(),
         namespaces: vec![],
         steps,
         probes: vec![],

@@ -3,6 +3,7 @@
 //! with [`run`], then [`recover`].
 
 mod baseline;
+mod dark;
 mod forward;
 mod from_cluster;
 mod guard;

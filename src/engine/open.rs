@@ -13,6 +13,8 @@ use crate::{
 pub struct Place {
     /// How to reach the cluster.
     pub reach: Reach,
+    /// How to reach the second one, where a drill has two.
+    pub recovery: Option<Reach>,
     /// The bindings.
     pub bindings: Bindings,
     /// The file they came from.
@@ -28,6 +30,9 @@ pub enum OpenError {
     /// No node host.
     #[error("the node host cannot be used")]
     Host(#[from] HostError),
+    /// Both names lead to one cluster.
+    #[error("contexts `{0}` and `{1}` lead to the same cluster: a second cluster is another one")]
+    Same(String, String),
     /// Kubeconfig and containers belong to different clusters (correctness 72).
     #[error(
         "context `{context}` ({server}) and the kind cluster `{cluster}` of the bindings are not the same cluster: {why}"
@@ -55,25 +60,51 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
         identity.flavour = "kind".into();
         machines = found.into_iter().map(|m| (m.node.clone(), m)).collect();
     }
+    let recovery = match &place.recovery {
+        Some(reach) => Some(Arc::new(second(reach, &identity, &place.bindings, clock).await?)),
+        None => None,
+    };
+    Ok((world(kube, identity, host, &place.bindings, clock, recovery), machines))
+}
+
+/// The second cluster: the same bindings, but no machines and no monitoring of its own.
+async fn second(reach: &Reach, first: &ClusterIdentity, bindings: &Bindings, clock: Clock) -> Result<World, OpenError> {
+    let (kube, mut identity) = connect(reach).await?;
+    if identity.uid == first.uid {
+        return Err(OpenError::Same(first.context.clone(), identity.context));
+    }
+    identity.name = "recovery".into();
+    let bindings = Bindings { prometheus: None, alertmanager: vec![], node_host: None, ..bindings.clone() };
+    Ok(world(kube, identity, None, &bindings, clock, None))
+}
+
+fn world(
+    kube: Kube,
+    identity: ClusterIdentity,
+    host: Option<NodeHost>,
+    bindings: &Bindings,
+    clock: Clock,
+    recovery: Option<Arc<World>>,
+) -> World {
     let http = Http::new(Duration::from_secs(10));
-    let velero = place.bindings.velero.clone().unwrap_or_else(|| "velero".into());
-    let world = World {
+    let velero = bindings.velero.clone().unwrap_or_else(|| "velero".into());
+    World {
         velero: Velero::new(kube.clone(), Http::new(Duration::from_secs(60)), velero),
         monitoring: Monitoring::new(
             Http::new(Duration::from_secs(3)),
-            place.bindings.prometheus.as_deref(),
-            &place.bindings.alertmanager,
+            bindings.prometheus.as_deref(),
+            &bindings.alertmanager,
         ),
         kube,
         identity,
+        recovery,
         host,
         http,
-        bindings: place.bindings.clone(),
+        bindings: bindings.clone(),
         clock,
         stage: None,
         redactor: Arc::new(Redactor::default()),
-    };
-    Ok((world, machines))
+    }
 }
 
 /// Asked from both sides: the API server's port is one that the control plane's

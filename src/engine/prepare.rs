@@ -51,8 +51,15 @@ pub async fn prepare_in(
 ) -> Result<Prepared, PrepareError> {
     let inventory = gather(&world.kube, &world.identity, &loaded.scenario.scope.namespaces).await;
     let bindings = world.bindings.clone();
-    let request =
-        Request { loaded, inventory: &inventory, bindings: &bindings, machines, host: world.host.as_ref(), run: &run };
+    let request = Request {
+        loaded,
+        inventory: &inventory,
+        bindings: &bindings,
+        machines,
+        host: world.host.as_ref(),
+        run: &run,
+        recovery: world.recovery.as_ref().map(|w| &w.identity),
+    };
     let mut plan = build(&request).map_err(PrepareError::Plan)?;
     if plan.cluster.is_simulated() {
         plan.title = format!("{REHEARSAL}: {}", plan.title);
@@ -60,6 +67,7 @@ pub async fn prepare_in(
     let facts = facts(&world, &plan, &run, credentials_end).await;
     plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
     plan.findings.push(destruction(&plan, &bindings));
+    plan.findings.push(second_cluster(&world, &plan, &run).await);
     Ok(Prepared { plan, world, run })
 }
 
@@ -92,6 +100,40 @@ fn destruction(plan: &Plan, bindings: &Bindings) -> Finding {
                 plan.cluster.uid
             ),
         ),
+    }
+}
+
+/// Whether the second cluster can take what is to be restored into it.
+async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Finding {
+    let check = "recovery-cluster";
+    let Some(there) = &world.recovery else { return Finding::skip(check, "no second cluster is named") };
+    let name = format!("drill-{}-{}", run.to_lowercase(), there.clock.now_us());
+    let mut wrong = vec![];
+    match there.velero.server_version(&name, std::time::Duration::from_secs(15)).await {
+        Ok(Some(_)) => {}
+        Ok(None) => wrong.push("its Velero does not answer within 15 s".to_owned()),
+        Err(error) => wrong.push(format!("its Velero: {error}")),
+    }
+    match there.velero.list("backupstoragelocations", "").await {
+        Ok(all) if all.iter().any(|l| l.pointer("/status/phase") == Some(&"Available".into())) => {}
+        Ok(_) => wrong.push("none of its storage locations is Available".to_owned()),
+        Err(error) => wrong.push(format!("its storage locations: {error}")),
+    }
+    for namespace in &plan.namespaces {
+        match there.kube.find(&format!("/api/v1/namespaces/{namespace}")).await {
+            Ok(None) => {}
+            Ok(Some(_)) => wrong.push(format!("it has a namespace {namespace} already")),
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    if wrong.is_empty() {
+        Finding::pass(check, format!("{} has Velero and the store, and none of the namespaces", there.identity.context))
+    } else {
+        Finding::fail(
+            check,
+            wrong.join("; "),
+            "prepare the second cluster: Velero with the same store, and room for the namespaces",
+        )
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 
 use super::{
     OpenError, Place, Wakes,
+    dark::open_again,
     from_cluster::empty_step,
-    guard, open,
+    guard,
     run::tell,
     unwind::{Left, unwind},
 };
@@ -116,7 +117,7 @@ pub async fn recover(
         None => Some(Lock::take(&dir.file("lock"))?),
     };
     let place = place_of(&left.reach, overrides)?;
-    let (world, _) = open(&place, Clock::start().since(left.began)).await?;
+    let world = open_again(&place, Clock::start().since(left.began), &left.journal).await?;
     left.put_back(world, dir, actor, lock, overrides.unwind_within, show).await
 }
 
@@ -182,6 +183,13 @@ impl LeftOpen {
                 wanted: self.plan.cluster.uid,
             });
         }
+        let second = |of: Option<&crate::model::ClusterIdentity>| of.map(|c| c.uid.clone()).unwrap_or_default();
+        let (wanted, found) =
+            (second(self.plan.recovery.as_ref()), second(world.recovery.as_ref().map(|w| &w.identity)));
+        if wanted != found {
+            let context = self.reach.get("recovery").cloned().unwrap_or_default();
+            return Err(RecoverError::WrongCluster { context, found, wanted });
+        }
         let clock = world.clock;
         let mut writer = Journal::resume(dir, &self.journal, lock)?;
         if world.stage.is_some() {
@@ -217,10 +225,16 @@ fn place_of(reach: &BTreeMap<String, String>, overrides: &Overrides) -> Result<P
         Some(path) => load_bindings(path).map_err(RecoverError::Bindings)?,
         None => crate::model::Bindings::default(),
     };
+    let kubeconfig = overrides.kubeconfig.clone().or_else(|| reach.get("kubeconfig").map(PathBuf::from));
     Ok(Place {
+        recovery: reach.get("recovery").map(|context| Reach {
+            context: context.clone(),
+            kubeconfig: kubeconfig.clone(),
+            in_cluster: false,
+        }),
         reach: Reach {
             context: overrides.context.clone().or_else(|| reach.get("context").cloned()).unwrap_or_default(),
-            kubeconfig: overrides.kubeconfig.clone().or_else(|| reach.get("kubeconfig").map(PathBuf::from)),
+            kubeconfig,
             in_cluster: reach.contains_key("inCluster"),
         },
         bindings,

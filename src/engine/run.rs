@@ -174,8 +174,14 @@ fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Opti
     if let Some(path) = &place.reach.kubeconfig {
         reach.insert("kubeconfig".into(), full(path));
     }
+    if let Some(recovery) = &place.recovery {
+        reach.insert("recovery".into(), recovery.context.clone());
+    }
     if let Some(path) = &place.bindings_file {
         reach.insert("bindings".into(), full(path));
+    }
+    if !loaded.file.is_empty() {
+        reach.insert("scenario".into(), loaded.file.clone());
     }
     if place.reach.in_cluster {
         reach.insert("inCluster".into(), "true".into());
@@ -188,7 +194,7 @@ fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Opti
         title: plan.title.clone(),
         scenario_hash: loaded.hash.clone(),
         plan_hash: plan.hash.clone(),
-        clusters: vec![plan.cluster.clone()],
+        clusters: std::iter::once(plan.cluster.clone()).chain(plan.recovery.clone()).collect(),
         operator: options.operator.clone(),
         host: if plan.cluster.is_simulated() {
             "a rehearsal".into()

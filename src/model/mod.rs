@@ -28,7 +28,8 @@ pub use expect::{
 pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
 pub use node_steps::{
-    Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, NetworkFault, NodeService,
+    Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
+    NodeService,
 };
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
 pub use plan::{

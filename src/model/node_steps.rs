@@ -38,6 +38,15 @@ pub struct KillZoneStep {
     pub how: NodeHow,
 }
 
+/// Lose a whole kind cluster, its control plane included: only probes go on. A second cluster
+/// must be named (`--context recovery=NAME`).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoseClusterStep {
+    /// kill or stop.
+    pub how: NodeHow,
+}
+
 /// Break something inside nodes: named as in killNodes, and exactly one thing.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -91,7 +91,7 @@ pub struct PlannedStep {
 impl PlannedStep {
     /// Whether its nodes are away, or not themselves, until it is undone.
     pub fn takes_nodes(&self) -> bool {
-        matches!(self.verb.as_str(), "killNodes" | "killZone" | "impairNodes")
+        matches!(self.verb.as_str(), "killNodes" | "killZone" | "loseCluster" | "impairNodes")
     }
 }
 
@@ -183,6 +183,9 @@ pub struct Plan {
     pub scenario_hash: String,
     /// Where.
     pub cluster: ClusterIdentity,
+    /// The second cluster, that is restored into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<ClusterIdentity>,
     /// Namespaces in scope.
     pub namespaces: Vec<String>,
     /// Steps in order.

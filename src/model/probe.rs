@@ -49,6 +49,9 @@ pub enum ProbeKind {
 /// One probe of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeSpec {
+    /// Whether it is down before the fault, and must come up after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starts_down: bool,
     /// Its name in the scenario.
     pub name: String,
     /// How it asks.

@@ -154,6 +154,9 @@ pub enum Revert {
         namespace: String,
         /// Objects outside it that belong to it, deleted afterwards.
         also: Vec<ObjectRef>,
+        /// Whether it is in the second cluster.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        recovery: bool,
     },
     /// Run the undo command of an `exec` step, taken from the scenario by the step's name.
     ExecUndo {
@@ -200,9 +203,10 @@ impl Revert {
                     quote(namespace)
                 ),
             ],
-            Self::OwnNamespace { namespace, also } => {
-                let mut lines =
-                    vec![format!("kubectl delete namespace {} --ignore-not-found --timeout=10m", quote(namespace))];
+            Self::OwnNamespace { namespace, also, recovery } => {
+                let mut lines: Vec<String> =
+                    recovery.then(|| "# in the recovery cluster:".to_owned()).into_iter().collect();
+                lines.push(format!("kubectl delete namespace {} --ignore-not-found --timeout=10m", quote(namespace)));
                 lines.extend(also.iter().map(|o| format!("kubectl delete --raw {}", quote(&o.path))));
                 lines
             }

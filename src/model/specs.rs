@@ -39,7 +39,8 @@ pub struct RestoreStep {
     /// Namespace to restore. Default: the backup step's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// `scratch`: into a namespace of the drill's own, isolated, removed afterwards. Default: in place.
+    /// `scratch`: into a namespace of the drill's own, isolated, removed afterwards. `recovery`: into the
+    /// second cluster (`--context recovery=NAME`), removed there afterwards. Default: in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub into: Option<Into>,
     /// Give up after. Default 30m.
@@ -53,6 +54,8 @@ pub struct RestoreStep {
 pub enum Into {
     /// A namespace of the drill's own.
     Scratch,
+    /// The same namespace of the second cluster.
+    Recovery,
 }
 
 /// Cordon nodes and evict their pods, one node after another.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StepName,
-    node_steps::{FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep},
+    node_steps::{FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep},
     specs::{
         BackupStep, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateStep, HealStep,
         NotifyStep, RestoreStep, ScaleStep, WaitStep,
@@ -31,6 +31,9 @@ pub struct Step {
     /// Take every node of a zone away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_zone: Option<KillZoneStep>,
+    /// Lose every machine of a kind cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lose_cluster: Option<LoseClusterStep>,
     /// Break something inside nodes that keep their power: kubelet, runtime, disk, network. kind only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impair_nodes: Option<ImpairNodesStep>,
@@ -77,6 +80,7 @@ pub enum Verb {
     Restore(RestoreStep),
     KillNodes(KillNodesStep),
     KillZone(KillZoneStep),
+    LoseCluster(LoseClusterStep),
     ImpairNodes(ImpairNodesStep),
     FenceNode(FenceNodeStep),
     Drain(DrainStep),
@@ -93,11 +97,12 @@ pub enum Verb {
 
 impl Step {
     /// The names of the verbs, as written.
-    pub const VERBS: [&'static str; 16] = [
+    pub const VERBS: [&'static str; 17] = [
         "backup",
         "restore",
         "killNodes",
         "killZone",
+        "loseCluster",
         "impairNodes",
         "fenceNode",
         "drain",
@@ -119,6 +124,7 @@ impl Step {
             self.restore.clone().map(Verb::Restore),
             self.kill_nodes.clone().map(Verb::KillNodes),
             self.kill_zone.clone().map(Verb::KillZone),
+            self.lose_cluster.clone().map(Verb::LoseCluster),
             self.impair_nodes.clone().map(Verb::ImpairNodes),
             self.fence_node.clone().map(Verb::FenceNode),
             self.drain.clone().map(Verb::Drain),
@@ -147,6 +153,7 @@ impl Verb {
             Self::Restore(_) => "restore",
             Self::KillNodes(_) => "killNodes",
             Self::KillZone(_) => "killZone",
+            Self::LoseCluster(_) => "loseCluster",
             Self::ImpairNodes(_) => "impairNodes",
             Self::FenceNode(_) => "fenceNode",
             Self::Drain(_) => "drain",
@@ -168,6 +175,7 @@ impl Verb {
             self,
             Self::KillNodes(_)
                 | Self::KillZone(_)
+                | Self::LoseCluster(_)
                 | Self::ImpairNodes(_)
                 | Self::FenceNode(_)
                 | Self::Drain(_)

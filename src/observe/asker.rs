@@ -161,7 +161,10 @@ mod tests {
     fn asker(kind: ProbeKind, vantage: Option<String>) -> Asker {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (every, timeout) = (Dur::secs(1), Dur::secs(1));
-        Asker::new(&ProbeSpec { name: "p".into(), kind, every, timeout, up: UpRule::default(), vantage }, None)
+        Asker::new(
+            &ProbeSpec { name: "p".into(), kind, every, timeout, up: UpRule::default(), vantage, starts_down: false },
+            None,
+        )
     }
 
     fn free_port() -> String {

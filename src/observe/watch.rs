@@ -22,20 +22,32 @@ pub(super) enum Seen {
 /// The server ends a watch after 30 s: silence beyond that is a broken stream.
 const MUTE: Duration = Duration::from_secs(40);
 
+/// A gap that lasts is told again after as long.
+const AGAIN_US: u64 = 10_000_000;
+
 /// Follows a collection for ever.
 pub(super) async fn follow(kube: &Kube, recorder: &Recorder, path: &str, kind: &str, mut tell: impl FnMut(Seen)) {
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
     let mut last_us = recorder.now_us();
     let mut first = true;
+    let mut failing: Option<(u64, String)> = None;
     loop {
         let (items, mut version) = match kube.list(path).await {
             Ok(listed) => listed,
             Err(error) => {
-                gap(recorder, path, last_us, &error.to_string());
+                // Told at its beginning, and now and then while it lasts.
+                let now = recorder.now_us();
+                if failing.as_ref().is_none_or(|(told, _)| now > told + AGAIN_US) {
+                    gap(recorder, path, last_us, &error.to_string());
+                    failing = Some((now, error.to_string()));
+                }
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
             }
         };
+        if let Some((_, why)) = failing.take() {
+            gap(recorder, path, last_us, &why);
+        }
         if first {
             recorder.observe(Kind::Watching { what: path.to_owned(), objects: items.len() });
             first = false;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::{hash::hash, limits, permissions, predict, radius};
 use crate::{
     inventory::Inventory,
-    model::{Bindings, CoveredPod, Expectation, Limits, Plan, PlannedStep, Prediction, ProbeKind, ProbeSpec},
+    model::{
+        Bindings, ClusterIdentity, CoveredPod, Expectation, Limits, Plan, PlannedStep, Prediction, ProbeKind, ProbeSpec,
+    },
     scenario::{Loaded, ProbeEntry, Scenario},
     steps::{self, PlanInput},
     world::{Machine, NodeHost},
@@ -26,6 +28,8 @@ pub struct Request<'a> {
     pub host: Option<&'a NodeHost>,
     /// The run's id, for names.
     pub run: &'a str,
+    /// The second cluster, where one is named.
+    pub recovery: Option<&'a ClusterIdentity>,
 }
 
 /// The plan, or everything that speaks against it.
@@ -39,6 +43,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         critical: &scenario.scope.critical,
         host: request.host,
         run: request.run,
+        recovery: request.recovery,
     };
     let mut wrong = scope(request);
     wrong.extend(expectations(request, &input));
@@ -74,6 +79,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         hypothesis: scenario.hypothesis.trim().to_owned(),
         scenario_hash: request.loaded.hash.clone(),
         cluster: request.inventory.identity.clone(),
+        recovery: request.recovery.cloned(),
         namespaces: scenario.scope.namespaces.clone(),
         probes: scenario.probes.iter().map(probe).collect(),
         data: scenario.data.clone(),
@@ -182,5 +188,6 @@ fn probe(entry: &ProbeEntry) -> ProbeSpec {
         timeout: entry.timeout,
         up: entry.up,
         vantage: entry.vantage.clone(),
+        starts_down: entry.starts_down,
     }
 }

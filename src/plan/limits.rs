@@ -21,9 +21,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
         // Only the step that takes more away is at fault, not all that follow.
         let before = away.len();
         match step.verb.as_str() {
-            "killNodes" | "killZone" | "impairNodes" => {
-                away.push((step, step.nodes.iter().map(|n| n.name.as_str()).collect()))
-            }
+            _ if step.takes_nodes() => away.push((step, step.nodes.iter().map(|n| n.name.as_str()).collect())),
             // A drain takes one node after another.
             "drain" => away.push((step, step.nodes.iter().take(1).map(|n| n.name.as_str()).collect())),
             "heal" => {
@@ -34,7 +32,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
             _ => {}
         }
         let nodes: BTreeSet<&str> = away.iter().flat_map(|(_, n)| n.iter().copied()).collect();
-        let percent = (nodes.len() * 100).div_ceil(workers.max(1));
+        let percent = (nodes.len() * 100).div_ceil(workers.max(1)).min(100);
         if away.len() > before && percent > usize::from(limits.nodes_percent) {
             wrong.push(format!(
                 "step `{}`: {} of {workers} workers would be away at once ({percent}%), the limit is {}% (limits.nodes)",

@@ -20,6 +20,9 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
     if gone.is_empty() {
         return Finding::skip("survivor-capacity", "no step takes a node away");
     }
+    if case.plan.steps.iter().any(|s| s.verb == "loseCluster") {
+        return Finding::skip("survivor-capacity", "the whole cluster goes: nothing is left to take what it displaces");
+    }
     let (nodes, pods) = match (case.inventory.nodes.get(), case.inventory.pods.get()) {
         (Ok(nodes), Ok(pods)) => (nodes, pods),
         (Err(why), _) | (_, Err(why)) => {

@@ -8,6 +8,7 @@ mod line;
 mod live;
 mod markdown;
 mod predicted;
+mod sarif;
 mod story;
 mod summary;
 mod svg;
@@ -18,6 +19,7 @@ pub use junit::junit;
 pub use line::line;
 pub use live::{Display, live};
 pub use markdown::markdown;
+pub use sarif::sarif;
 pub use story::{Story, tell};
 pub use summary::summary;
 
@@ -32,6 +34,7 @@ pub fn write_all(dir: &RunDir, events: &[Event]) -> std::io::Result<()> {
         dir.write("report.md", markdown(&story).as_bytes()),
         dir.write("report.html", html(&story, events).as_bytes()),
         dir.write("junit.xml", junit(&story).as_bytes()),
+        dir.write("report.sarif", sarif(&story).as_bytes()),
     ];
     results.into_iter().collect()
 }

@@ -23,6 +23,8 @@ pub struct Story {
     pub run: String,
     /// Scenario.
     pub scenario: String,
+    /// The scenario's file, as it was given.
+    pub scenario_file: String,
     /// Title.
     pub title: String,
     /// Hypothesis.
@@ -178,8 +180,19 @@ fn take(story: &mut Story, event: &Event) {
     let at = event.t_us as f64 / 1e6;
     match &event.event {
         Kind::RunStarted {
-            run_id, tool, scenario, title, scenario_hash, plan_hash, clusters, operator, host, ..
+            run_id,
+            tool,
+            scenario,
+            title,
+            scenario_hash,
+            plan_hash,
+            clusters,
+            operator,
+            host,
+            reach,
+            ..
         } => {
+            story.scenario_file = reach.get("scenario").cloned().unwrap_or_default();
             story.run.clone_from(run_id);
             story.tool.clone_from(tool);
             story.scenario.clone_from(scenario);

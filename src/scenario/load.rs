@@ -36,6 +36,8 @@ pub struct Loaded {
     pub hash: String,
     /// The file's text.
     pub text: String,
+    /// Its path, as it was given.
+    pub file: String,
 }
 
 /// Loads a scenario file.
@@ -70,6 +72,7 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
         secrets: values.secrets,
         hash: Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect(),
         text: text.to_owned(),
+        file: file.to_owned(),
     })
 }
 

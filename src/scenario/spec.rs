@@ -73,7 +73,7 @@ pub struct Scope {
 
 /// One probe. Exactly one of http, tcp and exec.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProbeEntry {
     /// Its name, for expectations and waits.
     pub name: String,
@@ -95,6 +95,9 @@ pub struct ProbeEntry {
     /// When the service counts as up. Default 8 successes over 4s.
     #[serde(default)]
     pub up: UpRule,
+    /// The service is not there before the fault (in a second cluster, say) and must come up after it.
+    #[serde(default)]
+    pub starts_down: bool,
     /// HOST:PORT beside the service (a gateway, say) that is asked when a sample fails. If that
     /// does not answer either, the sample says nothing: the probe has lost its vantage point.
     #[serde(default)]

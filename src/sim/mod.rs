@@ -108,6 +108,7 @@ impl Simulation {
         let http = |seconds| Http::simulated(Arc::clone(&stage), Duration::from_secs(seconds));
         let bindings = self.description.bindings();
         World {
+            recovery: None,
             velero: Velero::new(kube.clone(), http(60), "velero".into()),
             monitoring: Monitoring::new(http(3), bindings.prometheus.as_deref(), &bindings.alertmanager),
             identity: self.identity(),

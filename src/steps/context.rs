@@ -155,6 +155,7 @@ impl StepContext {
             "scenarioHash": self.plan.scenario_hash,
             "planHash": self.plan.hash,
             "cluster": self.plan.cluster,
+            "recovery": self.plan.recovery,
             "open": open,
         })
     }

@@ -105,6 +105,8 @@ async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Resul
         if fence {
             taints.push(json!({"key": OUT_OF_SERVICE, "value": "nodeshutdown", "effect": "NoExecute"}));
         }
+        // An empty list is none at all.
+        let taints = if taints.is_empty() { Value::Null } else { taints.into() };
         let patch = json!({
             "metadata": {"uid": target.uid, "resourceVersion": node["metadata"]["resourceVersion"]},
             "spec": {"taints": taints},

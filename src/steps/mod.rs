@@ -7,6 +7,7 @@ mod bring_back;
 mod checksums;
 mod context;
 mod drain;
+mod elsewhere;
 mod exec;
 mod fence;
 mod gate;
@@ -23,6 +24,7 @@ mod replaced;
 mod restore;
 mod returned;
 mod scale;
+mod scratch;
 mod wait;
 mod withdraw;
 
@@ -45,6 +47,7 @@ pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &Drafts) -> Result<Plann
         Verb::Restore(spec) => restore::plan(spec, input, so_far),
         Verb::KillNodes(spec) => power::plan_nodes(spec, input),
         Verb::KillZone(spec) => power::plan_zone(spec, input),
+        Verb::LoseCluster(spec) => power::plan_cluster(spec, input),
         Verb::ImpairNodes(spec) => impair::plan(spec, input),
         Verb::FenceNode(spec) => fence::plan(spec, so_far),
         Verb::Drain(spec) => drain::plan(spec, input),
@@ -74,6 +77,7 @@ pub async fn apply(context: &StepContext) -> Result<String, StepError> {
         Verb::Restore(spec) => restore::apply(context, &spec).await,
         Verb::KillNodes(spec) => power::apply(context, spec.how).await,
         Verb::KillZone(spec) => power::apply(context, spec.how).await,
+        Verb::LoseCluster(spec) => power::apply(context, spec.how).await,
         Verb::ImpairNodes(spec) => impair::apply(context, &spec).await,
         Verb::FenceNode(_) => fence::apply(context).await,
         Verb::Drain(spec) => drain::apply(context, &spec).await,
@@ -109,7 +113,10 @@ pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closin
         Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
         Revert::PodsReplaced { namespace, ready } => pods::revert(context, namespace, ready).await,
         Revert::Restore { .. } => bring_back::revert(context, fault).await,
-        Revert::OwnNamespace { namespace, also } => restore::revert_scratch(context, namespace, also).await,
+        Revert::OwnNamespace { namespace, also, recovery: false } => scratch::revert(context, namespace, also).await,
+        Revert::OwnNamespace { namespace, also, recovery: true } => {
+            scratch::revert(&elsewhere::there(context)?, namespace, also).await
+        }
         Revert::ExecUndo { step } => exec::revert(context, step).await,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     inventory::Inventory,
     kubernetes::objects::{Node, Pod},
-    model::{Bindings, NodeTarget, PlannedAct, PlannedStep, StepClass, StepName, WorkloadRef},
+    model::{Bindings, ClusterIdentity, NodeTarget, PlannedAct, PlannedStep, StepClass, StepName, WorkloadRef},
     world::{Machine, NodeHost},
 };
 
@@ -26,6 +26,8 @@ pub struct PlanInput<'a> {
     pub host: Option<&'a NodeHost>,
     /// The run's id, for names; a placeholder in a plan.
     pub run: &'a str,
+    /// The second cluster, where one is named.
+    pub recovery: Option<&'a ClusterIdentity>,
 }
 
 /// The steps planned so far.

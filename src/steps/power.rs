@@ -11,8 +11,8 @@ use crate::{
     journal::FaultRecord,
     kubernetes::objects::Node,
     model::{
-        KillNodesStep, KillZoneStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass, WorkloadRef,
-        shell,
+        KillNodesStep, KillZoneStep, LoseClusterStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass,
+        WorkloadRef, shell,
     },
     world::NodeHost,
 };
@@ -42,6 +42,22 @@ pub(super) fn hosting(workload: &WorkloadRef, count: usize, input: &PlanInput<'_
 
 pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
     let nodes = input.nodes(&[], Some(&spec.zone), None, false)?;
+    plan(&nodes, spec.how, input)
+}
+
+/// Every machine of the cluster; that something of the application is left is the
+/// second cluster's business.
+pub(super) fn plan_cluster(spec: &LoseClusterStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+    if input.recovery.is_none() {
+        return Err("no second cluster is named (--context recovery=NAME): nothing could be shown but the loss".into());
+    }
+    if spec.how.leaves_alive() {
+        return Err("a lost cluster is killed or stopped: what is frozen or cut off would go on writing".into());
+    }
+    let all = input.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
+    // The control plane last in, so that it is the first out: the undo needs it.
+    let mut nodes: Vec<&Node> = all.iter().collect();
+    nodes.sort_by_key(|n| (n.is_control_plane(), n.metadata.name.clone()));
     plan(&nodes, spec.how, input)
 }
 

@@ -1,25 +1,22 @@
-//! restore: from a step's backup or a schedule's newest, in place or into a
-//! scratch namespace that cannot disturb anything.
-
-use serde_json::{Value, json};
+//! restore: from a step's backup or a schedule's newest; in place, into a scratch
+//! namespace that cannot disturb anything, or into a second cluster.
 
 use super::{
-    Closing, Drafts, Look, PlanInput, StepContext, StepError, backup,
+    Closing, Drafts, PlanInput, StepContext, StepError, backup,
     bring_back::{self, Order},
-    namespace,
+    elsewhere,
     planning::{act, draft},
-    pods,
+    scratch,
 };
 use crate::{
     event::Kind,
-    kubernetes::objects::{Named, Workload},
-    model::{Into, ObjectRef, PlannedStep, RestoreStep, Revert, Step, StepClass, WorkloadRef},
-    world::ApiCall,
+    model::{Into, PlannedStep, RestoreStep, Revert, Step, StepClass},
 };
+use serde_json::Value;
 
 pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
     let scratch = spec.into == Some(Into::Scratch);
-    let class = if scratch { StepClass::Fault } else { StepClass::Observe };
+    let class = if spec.into.is_some() { StepClass::Fault } else { StepClass::Observe };
     let mut planned = draft(
         class,
         if scratch {
@@ -36,7 +33,7 @@ pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -
         _ => return Err("neither backup nor schedule".into()),
     };
     if scratch {
-        let name = scratch_name(input.run);
+        let name = scratch::name(input.run);
         planned.acts.push(act(
             format!("create namespace {name} with a default-deny NetworkPolicy; restore {from} into it (CronJobs suspended, Services ClusterIP, no Ingress)"),
             format!("delete namespace {name} and what belongs to it"),
@@ -45,6 +42,15 @@ pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -
         return Ok(planned);
     }
     let namespace = namespace_of(spec, so_far)?;
+    if spec.into == Some(Into::Recovery) {
+        let there = input.recovery.ok_or("no second cluster is named: --context recovery=NAME")?;
+        planned.on_stop = "removes the namespace from the second cluster".into();
+        planned.acts.push(act(
+            format!("in {}: wait until its Velero sees {from}; create Restore, namespace {namespace}; wait until its workloads are ready; compare objects and volumes", there.context),
+            format!("in {}: delete namespace {namespace} and the Restore", there.context),
+        ));
+        return Ok(planned);
+    }
     if !so_far
         .iter()
         .any(|s| s.verb == "deleteNamespace" && s.objects.iter().any(|o| o.path.ends_with(&format!("/{namespace}"))))
@@ -73,16 +79,14 @@ fn namespace_of(spec: &RestoreStep, so_far: &Drafts) -> Result<String, String> {
     }
 }
 
-fn scratch_name(run: &str) -> String {
-    let tail: String = run.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect();
-    format!("drill-scratch-{}", tail.to_lowercase())
-}
-
 pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<String, StepError> {
     let (backup, from) = source(context, spec).await?;
     let name = backup::backup_name(&context.run, &context.step.name.0);
     if spec.into == Some(Into::Scratch) {
-        return into_scratch(context, spec, &backup, &from, &name).await;
+        return scratch::restore(context, spec, &backup, &from, &name).await;
+    }
+    if spec.into == Some(Into::Recovery) {
+        return elsewhere::restore(context, spec, &backup, &from, &name).await;
     }
     // The fault that this restore undoes, if the drill deleted the namespace.
     let fault = context.recorder.with(|s| {
@@ -136,176 +140,4 @@ async fn source(context: &StepContext, spec: &RestoreStep) -> Result<(String, St
         )));
     }
     Ok((text(newest, "/metadata/name"), spec.namespace.clone().unwrap_or_default()))
-}
-
-async fn into_scratch(
-    context: &StepContext,
-    spec: &RestoreStep,
-    backup: &str,
-    from: &str,
-    name: &str,
-) -> Result<String, StepError> {
-    let velero = &context.world.velero;
-    let kube = &context.world.kube;
-    bring_back::usable(context, backup).await.map_err(StepError::Failed)?;
-    let scratch = scratch_name(&context.run);
-    let modifier =
-        ObjectRef { path: format!("/api/v1/namespaces/{}/configmaps/{name}", velero.namespace), uid: String::new() };
-    let revert = Revert::OwnNamespace {
-        namespace: scratch.clone(),
-        also: vec![modifier, ObjectRef { path: velero.path("restores", name), uid: String::new() }],
-    };
-    let fault = context.intend(&scratch, revert).await?;
-    let held = velero.contents(backup).await.map_err(StepError::failed)?;
-    context
-        .act(&fault, async {
-            for call in isolation(context, &scratch, name, from, &held) {
-                kube.send(&call).await?;
-            }
-            let spec = json!({
-                "backupName": backup, "includedNamespaces": [from], "namespaceMapping": {from: scratch},
-                "excludedResources": ["ingresses.networking.k8s.io", "events", "events.events.k8s.io", "dnsendpoints.externaldns.k8s.io"],
-                "includeClusterResources": null, "restorePVs": true,
-                "resourceModifier": {"kind": "ConfigMap", "name": name},
-            });
-            kube.send(&velero.creation("Restore", name, &json!({"drillmaster.dev/run": context.run}), spec)).await.map(drop)
-        })
-        .await?;
-    let sent_us = context.recorder.now_us();
-    let restore = backup::finished(context, "restores", name, spec.at_most.0).await?;
-    let completed_us = context.recorder.now_us();
-    let phase = restore.pointer("/status/phase").and_then(Value::as_str).unwrap_or("").to_owned();
-    if phase != "Completed" {
-        let why = backup::results(context, "RestoreResults", name, &restore).await;
-        return Err(StepError::Failed(format!("restore {name} ended {phase}: {why}")));
-    }
-    let ready = wanted(&held, from);
-    let whole = pods::whole(context, &scratch, &ready, spec.at_most.0).await.map_err(StepError::Failed)?;
-    let ready_us = context.recorder.now_us();
-    let (objects, differences) = bring_back::differences(context, from, backup, &scratch).await?;
-    let differences: Vec<_> = differences.into_iter().filter(|d| !isolated(d)).collect();
-    let order = Order { namespace: from, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
-    let volumes = bring_back::volumes(context, &order, &scratch).await?;
-    context.result(json!({
-        "restore": name, "backup": backup, "namespace": from, "into": scratch, "phase": phase,
-        "sentUs": sent_us, "completedUs": completed_us, "readyUs": ready_us,
-        "objects": objects, "differences": differences, "volumes": volumes,
-        "warnings": restore.pointer("/status/warnings"),
-    }))?;
-    let Closing::Reverted(whole) = whole else { return Err(StepError::Failed("not whole".into())) };
-    Ok(format!("{backup} restored into {scratch}: {whole}"))
-}
-
-/// What the workloads in the backup ask for.
-fn wanted(held: &[Value], namespace: &str) -> Vec<(WorkloadRef, u32)> {
-    held.iter()
-        .filter(|o| o.pointer("/metadata/namespace").and_then(Value::as_str) == Some(namespace))
-        .filter(|o| matches!(o["kind"].as_str(), Some("Deployment" | "StatefulSet")))
-        .filter_map(|o| serde_json::from_value::<Workload>(o.clone()).ok())
-        .filter_map(|w| Some((w.reference()?, w.wanted())))
-        .collect()
-}
-
-/// Namespace, policy and Velero's modifiers, all before the first pod.
-fn isolation(context: &StepContext, scratch: &str, name: &str, from: &str, held: &[Value]) -> Vec<ApiCall> {
-    let labels = json!({"app.kubernetes.io/managed-by": "drillmaster", "drillmaster.dev/run": context.run});
-    let mut rules = vec![json!({
-        "conditions": {"groupResource": "cronjobs.batch", "namespaces": [from]},
-        "mergePatches": [{"patchData": "{\"spec\":{\"suspend\":true}}"}]})];
-    for service in held
-        .iter()
-        .filter(|o| o["kind"] == "Service" && o.pointer("/metadata/namespace").and_then(Value::as_str) == Some(from))
-    {
-        let kind = service.pointer("/spec/type").and_then(Value::as_str).unwrap_or("ClusterIP");
-        if matches!(kind, "NodePort" | "LoadBalancer") {
-            let mut ports = service.pointer("/spec/ports").cloned().unwrap_or_default();
-            for port in ports.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-                port.remove("nodePort");
-            }
-            let patch = json!({"spec": {"type": "ClusterIP", "ports": ports, "externalTrafficPolicy": null, "healthCheckNodePort": null, "loadBalancerIP": null}});
-            let name = service.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
-            rules.push(json!({
-                "conditions": {"groupResource": "services", "namespaces": [from], "resourceNameRegex": format!("^{}$", name.replace('.', "\\."))},
-                "mergePatches": [{"patchData": patch.to_string()}]}));
-        }
-    }
-    // JSON is YAML: Velero reads the file as YAML.
-    let modifiers = json!({"version": "v1", "resourceModifierRules": rules}).to_string();
-    vec![
-        ApiCall::create(
-            "/api/v1/namespaces",
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": scratch, "labels": labels}}),
-        ),
-        ApiCall::create(
-            format!("/apis/networking.k8s.io/v1/namespaces/{scratch}/networkpolicies"),
-            json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "drillmaster-isolation", "labels": labels},
-                   "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}),
-        ),
-        ApiCall::create(
-            format!("/api/v1/namespaces/{}/configmaps", context.world.velero.namespace),
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": {"modifiers.yaml": modifiers}}),
-        ),
-    ]
-}
-
-/// Differences that the isolation itself makes.
-fn isolated(difference: &crate::kubernetes::Difference) -> bool {
-    let object = &difference.object;
-    (object.contains("/Service/") && difference.what.contains("/spec/"))
-        || (object.contains("/CronJob/") && difference.what == "changed at /spec/suspend")
-        || (object.contains("/Ingress/") && difference.what == "missing")
-        || object.contains("/Namespace/")
-}
-
-pub(super) async fn revert_scratch(
-    context: &StepContext,
-    scratch: &str,
-    also: &[ObjectRef],
-) -> Result<Closing, String> {
-    let kube = &context.world.kube;
-    let path = format!("/api/v1/namespaces/{scratch}");
-    if let Some(found) = kube.find_as::<Named>(&path).await.map_err(|e| e.to_string())? {
-        // Only what this run made: the label is ours, the name could be anybody's.
-        if found.metadata.labels.get("drillmaster.dev/run") != Some(&context.run) {
-            return Ok(Closing::Left(format!(
-                "namespace {scratch} does not carry this run's label: not ours to delete"
-            )));
-        }
-        kube.send(&ApiCall::delete(&path, &found.metadata.uid, None)).await.map_err(|e| e.to_string())?;
-    }
-    namespace::gone(context, scratch, false, std::time::Duration::from_secs(300)).await.map_err(|e| e.to_string())?;
-    for object in also {
-        match kube.send(&ApiCall::delete(&object.path, "", None)).await {
-            Err(error) if !error.is_not_found() => return Err(error.to_string()),
-            _ => {}
-        }
-    }
-    volumes_gone(context, scratch).await?;
-    Ok(Closing::Reverted(format!("namespace {scratch} and what belonged to it are gone")))
-}
-
-/// Volumes that the restore made must not stay and be paid for.
-async fn volumes_gone(context: &StepContext, scratch: &str) -> Result<(), String> {
-    let limit = std::time::Duration::from_secs(60);
-    let seen = context.until(limit, "the volumes of the scratch namespace to be gone", async || {
-        match context.world.kube.list_as::<crate::kubernetes::objects::Volume>("/api/v1/persistentvolumes").await {
-            Err(error) => Look::NotYet(error.to_string()),
-            Ok(volumes) => {
-                let left: Vec<String> = volumes
-                    .into_iter()
-                    .filter(|v| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(scratch))
-                    .map(|v| v.metadata.name)
-                    .collect();
-                if left.is_empty() { Look::Done(()) } else { Look::NotYet(left.join(", ")) }
-            }
-        }
-    });
-    let Err(error) = seen.await else { return Ok(()) };
-    context
-        .leaves(
-            &format!("volumes of namespace {scratch} ({error})"),
-            "kubectl get pv | grep drill-scratch; kubectl delete pv NAME".into(),
-            "never",
-        )
-        .map_err(|e| e.to_string())
 }

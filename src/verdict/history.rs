@@ -276,7 +276,11 @@ impl History {
             .faults
             .iter()
             .filter(|f| f.sent_us.is_some() && f.state.is_open())
-            .filter_map(|f| f.revert.takes_away().map(|node| node.name.clone()))
+            // What is only impaired goes on: its pods are believed as Kubernetes has them.
+            .filter_map(|f| match &f.revert {
+                Revert::NodePower { node, .. } => Some(node.name.clone()),
+                _ => None,
+            })
             .collect()
     }
 

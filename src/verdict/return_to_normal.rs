@@ -29,7 +29,15 @@ pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
     if now_us > undone + PATIENCE_US {
         return vec![];
     }
-    short(history).unwrap_or_default()
+    let mut waiting = short(history).unwrap_or_default();
+    // What came back into sight just now has yet to be looked at.
+    waiting.extend(last_look(history, now_us));
+    waiting
+}
+
+/// Why the last look at the application may have seen too little.
+fn last_look(history: &History, now_us: u64) -> Option<String> {
+    history.blind_in(now_us.saturating_sub(2_000_000), now_us)
 }
 
 /// The judgement that every drill gets.
@@ -38,10 +46,9 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     if history.state.faults.is_empty() || history.ready.is_empty() {
         return None;
     }
-    let blind = history.blind_in(history.end_us.saturating_sub(2_000_000), history.end_us);
     let (outcome, because) = if !short.is_empty() {
         (Outcome::Fail, short.join("; "))
-    } else if let Some(blind) = blind {
+    } else if let Some(blind) = last_look(history, history.end_us) {
         (Outcome::Inconclusive, blind)
     } else {
         (Outcome::Pass, format!("{} workloads have as many ready pods as before", history.ready.len()))

@@ -15,7 +15,7 @@ pub enum NodeHost {
     /// Containers of a kind cluster.
     Kind(KindHost),
     /// Programs.
-    Exec(ExecHost),
+    Exec(Box<ExecHost>),
     /// Machines that are not there.
     Simulated(Stage),
 }
@@ -30,7 +30,7 @@ impl NodeHost {
     pub fn new(spec: &NodeHostSpec) -> Self {
         match spec {
             NodeHostSpec::Kind(kind) => Self::Kind(kind.clone()),
-            NodeHostSpec::Exec(exec) => Self::Exec((**exec).clone()),
+            NodeHostSpec::Exec(exec) => Self::Exec(exec.clone()),
         }
     }
 

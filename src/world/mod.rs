@@ -54,6 +54,8 @@ pub struct World {
     pub velero: Velero,
     /// The place.
     pub bindings: Bindings,
+    /// The second cluster, where one is named.
+    pub recovery: Option<Arc<World>>,
     /// The one clock.
     pub clock: Clock,
     /// The simulation that this world is; none when it is real.

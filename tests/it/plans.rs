@@ -102,6 +102,7 @@ fn planned(loaded: &Loaded, inventory: &Inventory, bindings: &Bindings) -> Resul
     let host = bindings.node_host.as_ref().map(NodeHost::new);
     let machines = BTreeMap::new();
     build(&Request {
+        recovery: None,
         loaded,
         inventory,
         bindings,

@@ -13,7 +13,7 @@ use drillmaster::{
     event::{Actor, Event, Kind},
     journal::{RunDir, RunState, read},
     kubernetes::compare,
-    model::{Exit, Revert},
+    model::{Exit, OUT_OF_SERVICE, Revert},
     scenario::{Loaded, Sources, load},
     sim::{Description, Fate, Plug, Simulation, Trouble},
     world::ApiCall,
@@ -344,7 +344,13 @@ fn is_undone(revert: &Revert, now: &[Value]) -> bool {
             find("Node", &node.name).is_some_and(|node| {
                 let conditions = node["status"]["conditions"].as_array().unwrap();
                 let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-                ready && !node["spec"]["taints"].to_string().contains("node.kubernetes.io/")
+                // That of a fence is the fence's own undo.
+                let mut taints = node["spec"]["taints"].as_array().into_iter().flatten();
+                ready
+                    && taints.all(|t| {
+                        let key = t["key"].as_str().unwrap_or("");
+                        !key.starts_with("node.kubernetes.io/") || key == OUT_OF_SERVICE
+                    })
             })
         }
         Revert::Fence { node } => {

@@ -216,6 +216,28 @@ fn the_report_of_a_good_drill() {
     }
 }
 
+/// One result for each thing that is wrong, none for what is right, and the counts are
+/// those of the other formats.
+#[test]
+fn what_failed_is_a_result_for_code_scanning() {
+    let sarif = |events: &[Event]| -> serde_json::Value {
+        serde_json::from_str(&report::sarif(&report::tell(events))).unwrap()
+    };
+    let good = sarif(&ended(outage("")));
+    assert_eq!(good["runs"][0]["results"], serde_json::json!([]));
+    let missing = without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3"));
+    let story = report::tell(&missing);
+    let wrong = story.judgements.iter().filter(|j| matches!(j.outcome, Outcome::Fail | Outcome::Inconclusive)).count();
+    let bad = sarif(&missing);
+    let results = bad["runs"][0]["results"].as_array().unwrap();
+    assert!(wrong > 0 && results.len() == wrong, "{results:#?}");
+    let rules = bad["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    for result in results {
+        assert!(rules.iter().any(|r| r["id"] == result["ruleId"]), "{result}");
+        assert!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].is_string());
+    }
+}
+
 #[test]
 fn hostile_names_are_inert_everywhere() {
     let evil = "<script>alert(1)</script>\u{1b}[2J|`rm`\n# heading \"'&";

@@ -26,7 +26,7 @@ fn shipped_scenarios_have_no_problem_and_a_hypothesis() {
             count += 1;
         }
     }
-    assert_eq!(count, 14);
+    assert_eq!(count, 15);
 }
 
 #[test]

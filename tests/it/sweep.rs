@@ -69,7 +69,9 @@ fn every_artefact_of_a_rehearsal_says_that_it_is_one() {
         let ended = stage.drill(&loaded, None).await;
         let dir = RunDir(stage.dir.path().join("run"));
         report::write_all(&dir, &ended.events).unwrap();
-        for name in ["journal.jsonl", "plan.json", "report.html", "report.md", "report.json", "junit.xml"] {
+        for name in
+            ["journal.jsonl", "plan.json", "report.html", "report.md", "report.json", "junit.xml", "report.sarif"]
+        {
             let text = std::fs::read_to_string(dir.file(name)).unwrap();
             assert!(text.contains("REHEARSAL, NOTHING REAL WAS TESTED"), "{name} does not say so");
         }

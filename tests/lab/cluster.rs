@@ -10,6 +10,9 @@ use std::{
 
 use super::drill::{Drill, binary, outcomes};
 
+#[path = "faults.rs"]
+mod faults;
+
 const NAME: &str = "drill";
 
 fn cache() -> PathBuf {
@@ -37,9 +40,23 @@ fn store_image(dir: &Path) {
 
 struct Cluster {
     dir: tempfile::TempDir,
+    config: &'static str,
 }
 
 impl Cluster {
+    fn new(config: &'static str) -> Self {
+        let cluster = Self { dir: tempfile::Builder::new().prefix("cluster").tempdir().unwrap(), config };
+        store_image(cluster.dir.path());
+        cluster
+    }
+
+    /// Drills on it, with the shipped bindings.
+    fn drill(&self) -> Drill {
+        let env = BTreeMap::from([("CLUSTER".to_owned(), NAME.to_owned())]);
+        let kubeconfig = self.dir.path().join("kubeconfig").to_str().unwrap().to_owned();
+        Drill::new(&env, &format!("kind-{NAME}"), "scenarios/bindings/kind.yaml", &kubeconfig)
+    }
+
     fn run(&self, verb: &str, more: &[&str]) -> (i32, String) {
         let mut command = binary();
         command.args(["cluster", verb, "--name", NAME, "--kind"]).arg(cache().join("kind/bin/kind"));
@@ -57,7 +74,7 @@ impl Cluster {
         let text = format!("kube-state-metrics:\n  image: drillmaster/state-metrics:dev\n  args: [{arguments}]\n");
         std::fs::write(&images, text).unwrap();
         let images = images.to_str().unwrap().to_owned();
-        self.run("up", &["--config", "small", "--image", "kindest/node:v1.37.2", "--images", &images])
+        self.run("up", &["--config", self.config, "--image", "kindest/node:v1.37.2", "--images", &images])
     }
 }
 
@@ -70,8 +87,7 @@ impl Drop for Cluster {
 #[test]
 #[ignore = "needs a container engine, the lab's node image and its ports"]
 fn up_drilled_and_down() {
-    let cluster = Cluster { dir: tempfile::Builder::new().prefix("cluster").tempdir().unwrap() };
-    store_image(cluster.dir.path());
+    let cluster = Cluster::new("small");
     assert_eq!(cluster.run("status", &[]).0, 1, "there is none yet");
     assert_eq!(cluster.up().0, 0);
     let (code, said) = cluster.up();
@@ -79,11 +95,10 @@ fn up_drilled_and_down() {
     assert!(said.contains("is there already"));
     let (code, said) = cluster.run("status", &[]);
     assert_eq!(code, 0);
-    assert!(said.contains("velero, monitoring and shop are ready"), "{said}");
+    assert!(said.contains("ready: velero, monitoring, shop, archive"), "{said}");
 
-    let env = BTreeMap::from([("CLUSTER".to_owned(), NAME.to_owned())]);
-    let kubeconfig = cluster.dir.path().join("kubeconfig").to_str().unwrap().to_owned();
-    let drill = Drill::new(&env, &format!("kind-{NAME}"), "scenarios/bindings/kind.yaml", &kubeconfig);
+    let drill = cluster.drill();
+    let kubeconfig = drill.kubeconfig.clone();
     let ended = drill.run("data-loss", &["--set", "rpo=3m"]);
     assert_eq!(ended.code, 0, "{}", ended.said);
     let loss = &outcomes(&ended.dir, "loses at most")[0];

@@ -51,6 +51,13 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
+/// A kubelet that was away looks after its pods again.
+pub(super) fn resume(state: &mut State, node: &str) {
+    for pod in state.store.pods_on(node) {
+        attend(state, &pod.object);
+    }
+}
+
 /// What a kubelet has to do about a pod.
 fn attend(state: &mut State, pod: &Value) {
     let node = text(pod, "/spec/nodeName");

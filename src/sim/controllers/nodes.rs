@@ -11,7 +11,7 @@ use super::{
         fields::{self, text},
         state::{SeenLease, State, Timer},
     },
-    Changes, of,
+    Changes, kubelets, of,
 };
 use crate::kubernetes::{ZoneState, zone_state};
 
@@ -144,9 +144,14 @@ pub(super) fn reports(state: &mut State, name: &str) {
         return;
     }
     let now = state.wall();
+    let unnoticed = state.store.get("nodes", "", name).is_some_and(|n| fields::condition(n, "Ready") == "True");
     state.store.edit("nodes", "", name, |node| {
         fields::set_condition(node, "Ready", "True", "KubeletReady", now);
     });
+    if unnoticed {
+        // The node did not change for anybody; its kubelet has pods to look after all the same.
+        kubelets::resume(state, name);
+    }
     untaint(state, name, "NoSchedule");
     for queue in state.queues.values_mut() {
         queue.nodes.retain(|waiting| waiting != name);

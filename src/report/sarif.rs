@@ -1,0 +1,72 @@
+//! SARIF 2.1.0, for code scanning: what was not met, not proven, not done or not put
+//! back is a result at the scenario's file. What passed is a count.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Story;
+use crate::model::{FindingState, Outcome, REHEARSAL};
+
+const RULES: [(&str, &str, &str); 5] = [
+    ("expectation-failed", "error", "An expectation of the drill was not met"),
+    ("expectation-inconclusive", "warning", "An expectation of the drill could not be proven"),
+    ("step-failed", "error", "A step of the drill could not be done"),
+    ("preflight-refused", "error", "The pre-flight refused the drill"),
+    ("not-put-back", "error", "The drill left something that a person must put back"),
+];
+
+/// The report for code scanning.
+pub fn sarif(story: &Story) -> String {
+    let mut results = vec![];
+    for j in &story.judgements {
+        let rule = match j.outcome {
+            Outcome::Fail => "expectation-failed",
+            Outcome::Inconclusive => "expectation-inconclusive",
+            _ => continue,
+        };
+        let of = j.of.as_ref().map(|of| format!(" [{of}]")).unwrap_or_default();
+        results.push(result(story, rule, &format!("{}{of}", j.expectation), &j.because));
+    }
+    for s in story.steps.iter().filter(|s| s.ok == Some(false)) {
+        results.push(result(story, "step-failed", &format!("step `{}` ({})", s.name, s.verb), &s.detail));
+    }
+    for f in story.findings.iter().filter(|f| f.refuses()) {
+        results.push(result(story, "preflight-refused", &f.check, &format!("{}; {}", f.observed, f.fix)));
+    }
+    for u in story.undo_log.iter().filter(|u| !u.commands.is_empty()) {
+        results.push(result(story, "not-put-back", &u.target, &format!("by hand: {}", u.commands.join("; "))));
+    }
+    let passed = story.judgements.iter().filter(|j| j.outcome == Outcome::Pass).count();
+    let checks = story.findings.iter().filter(|f| f.state == FindingState::Pass).count();
+    let rules = RULES.map(|(id, level, text)| {
+        json!({"id": id, "name": id, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}})
+    });
+    let note = if story.flavour == "simulated" { REHEARSAL } else { "a real drill" };
+    let whole = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {"name": "drillmaster", "version": env!("CARGO_PKG_VERSION"),
+                "informationUri": "https://drillmaster.dev", "rules": rules}},
+            "invocations": [{"executionSuccessful": story.exit.is_some(), "exitCode": story.exit.map(|e| e.code()),
+                "startTimeUtc": story.started, "endTimeUtc": story.ended}],
+            "properties": {"run": story.run, "kind": note, "expectationsPassed": passed, "checksPassed": checks},
+            "results": results,
+        }],
+    });
+    serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+}
+
+fn result(story: &Story, rule: &str, what: &str, why: &str) -> Value {
+    let level = RULES.iter().find(|(id, ..)| *id == rule).map_or("error", |(_, level, _)| level);
+    // The same finding of the next drill is the same alert: figures are left out of it.
+    let print = Sha256::digest(format!("{}\n{rule}\n{what}", story.scenario));
+    let print: String = print.iter().take(16).map(|b| format!("{b:02x}")).collect();
+    let file = if story.scenario_file.is_empty() { "scenario.yaml" } else { story.scenario_file.as_str() };
+    json!({
+        "ruleId": rule, "level": level,
+        "message": {"text": format!("{what}: {why} ({}, run {})", story.cluster, story.run)},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": 1}}}],
+        "partialFingerprints": {"drillmaster/v1": print},
+    })
+}

@@ -1,0 +1,91 @@
+//! A restore into the second cluster: what a region's loss leaves. The backups are
+//! in a store that both clusters reach; the namespace is the drill's own there.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{
+    Closing, Look, StepContext, StepError, backup,
+    bring_back::{self, Order},
+    pods, scratch,
+};
+use crate::{
+    kubernetes::objects::Named,
+    model::{ObjectRef, RestoreStep, Revert},
+    world::ApiCall,
+};
+
+/// The same step, in the second cluster.
+pub(super) fn there(context: &StepContext) -> Result<StepContext, String> {
+    let world = context.world.recovery.as_ref().ok_or("no second cluster is named: --context recovery=NAME")?;
+    Ok(StepContext { world: Arc::clone(world), ..context.clone() })
+}
+
+pub(super) async fn restore(
+    context: &StepContext,
+    spec: &RestoreStep,
+    backup: &str,
+    namespace: &str,
+    name: &str,
+) -> Result<String, StepError> {
+    let there = there(context).map_err(StepError::Failed)?;
+    let (velero, kube) = (&there.world.velero, &there.world.kube);
+    let path = format!("/api/v1/namespaces/{namespace}");
+    if kube.find_as::<Named>(&path).await.map_err(StepError::failed)?.is_some() {
+        return Err(StepError::Failed(format!(
+            "namespace {namespace} is in the second cluster already: it is not ours, and Velero would skip what exists"
+        )));
+    }
+    // Its Velero looks into the store once a minute.
+    let what = format!("the second cluster's Velero to see backup {backup}");
+    there
+        .until(spec.at_most.0, &what, async || match bring_back::usable(&there, backup).await {
+            Ok(_) => Look::Done(()),
+            Err(why) => Look::NotYet(why),
+        })
+        .await?;
+    let also = vec![ObjectRef { path: velero.path("restores", name), uid: String::new() }];
+    let revert = Revert::OwnNamespace { namespace: namespace.to_owned(), also, recovery: true };
+    let fault = context.intend(&format!("recovery/{namespace}"), revert).await?;
+    let labels = json!({"app.kubernetes.io/managed-by": "drillmaster", "drillmaster.dev/run": context.run});
+    context
+        .act(&fault, async {
+            // With our label on it: by that the undo knows it.
+            let own =
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
+            kube.send(&ApiCall::create("/api/v1/namespaces", own)).await?;
+            let spec = json!({
+                "backupName": backup, "includedNamespaces": [namespace], "restorePVs": true, "preserveNodePorts": true,
+                "excludedResources": ["events", "events.events.k8s.io"], "includeClusterResources": null,
+            });
+            let restore = velero.creation("Restore", name, &json!({"drillmaster.dev/run": context.run}), spec);
+            kube.send(&restore).await.map(drop)
+        })
+        .await?;
+    let sent_us = context.recorder.now_us();
+    let restore = backup::finished(&there, "restores", name, spec.at_most.0).await?;
+    let completed_us = context.recorder.now_us();
+    let phase = restore.pointer("/status/phase").and_then(serde_json::Value::as_str).unwrap_or("").to_owned();
+    if phase != "Completed" {
+        let why = backup::results(&there, "RestoreResults", name, &restore).await;
+        return Err(StepError::Failed(format!("restore {name} ended {phase}: {why}")));
+    }
+    let held = velero.contents(backup).await.map_err(StepError::failed)?;
+    let ready = scratch::wanted(&held, namespace);
+    let whole = pods::whole(&there, namespace, &ready, spec.at_most.0).await.map_err(StepError::Failed)?;
+    let ready_us = context.recorder.now_us();
+    let (objects, differences) = bring_back::differences(&there, namespace, backup, namespace).await?;
+    // The namespace is ours: what differs in its own labels is our mark.
+    let differences: Vec<_> = differences.into_iter().filter(|d| !d.object.contains("/Namespace/")).collect();
+    let order = Order { namespace, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
+    let volumes = bring_back::volumes(&there, &order, namespace).await?;
+    context.result(json!({
+        "restore": name, "backup": backup, "namespace": namespace, "into": there.world.identity.context, "phase": phase,
+        "sentUs": sent_us, "completedUs": completed_us, "readyUs": ready_us,
+        "objects": objects, "differences": differences, "volumes": volumes,
+        "warnings": restore.pointer("/status/warnings"),
+    }))?;
+    let Closing::Reverted(whole) = whole else { return Err(StepError::Failed("not whole".into())) };
+    Ok(format!("{backup} restored into {}: {whole}", there.world.identity.context))
+}

@@ -1,0 +1,196 @@
+//! Every fault that a node of kind can have, on a cluster of `cluster up`: done, seen,
+//! put back, and the node compared with what it was.
+
+use drillmaster::event::Kind;
+
+use super::{Cluster, NAME, cache, docker};
+use crate::{
+    drill::{Drill, Ended, events, happened, open_faults, outcomes, report, wait_for_event},
+    hollow::wait_for,
+};
+
+const NODES: [&str; 3] = ["drill-worker", "drill-worker2", "drill-worker3"];
+
+/// Addresses, routes, tables of rules, services and queues of every worker: what a
+/// fault must leave as it was. Interfaces may have another name.
+fn picture() -> Vec<String> {
+    let one = |node: &&str| {
+        let ask = |argv: &[&str]| docker(&[&["exec", node], argv].concat());
+        let via = |text: String| -> Vec<String> {
+            let mut all: Vec<String> = text.lines().filter_map(|l| Some(l.split_once(" dev ")?.0.to_owned())).collect();
+            all.sort();
+            all
+        };
+        let address =
+            docker(&["inspect", "--format", "{{(index .NetworkSettings.Networks \"kind\").IPAddress}}", node]);
+        let routes = via(ask(&["ip", "-4", "route", "show", "proto", "117"]));
+        let default = via(ask(&["ip", "-4", "route", "show", "default"]));
+        let tables = ask(&["sh", "-c", "nft list tables | grep -c drillmaster || true"]);
+        let services = ask(&["systemctl", "is-active", "kubelet", "containerd"]);
+        format!("{node} {address} {default:?} {routes:?} {tables} {services:?}")
+    };
+    NODES.iter().map(one).collect()
+}
+
+struct Bed {
+    cluster: Cluster,
+    drill: Drill,
+    before: Vec<String>,
+}
+
+impl Bed {
+    /// Drills, and sees that the nodes are as before.
+    fn ends(&self, code: i32, scenario: &str, more: &[&str]) -> Ended {
+        self.settle();
+        let ended = self.drill.run(scenario, more);
+        assert_eq!(ended.code, code, "{scenario}: {}", ended.said);
+        assert_eq!(open_faults(&ended.dir), 0);
+        wait_for("the nodes to be as before", 60, || picture() == self.before);
+        ended
+    }
+
+    /// A scenario of one fault that lasts while a program is run.
+    fn of(&self, name: &str, fault: &str, meanwhile: &[&str]) -> String {
+        let meanwhile = serde_json::to_string(meanwhile).unwrap();
+        let text = format!(
+            "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: {name}, title: A fault}}\n\
+             hypothesis: Seen by a program that runs while it lasts.\n\
+             scope: {{namespaces: [shop], critical: [deployment/web]}}\n\
+             probes: [{{name: storefront, http: {{url: 'http://127.0.0.1:30082/healthz', body: ok}}, up: {{successes: 8, over: 2s}}}}]\n\
+             steps:\n  - {{name: fault, {fault}}}\n  - {{name: meanwhile, exec: {{argv: {meanwhile}}}}}\n  \
+             - {{name: put back, heal: {{fault: fault}}}}\n\
+             expect: [{{service: {{probe: storefront, rto: 3m, of: fault}}}}]\nlimits: {{duration: 15m}}\n\
+             collateral: [monitoring, velero, kube-system, local-path-storage, archive]\n"
+        );
+        let path = self.cluster.dir.path().join(format!("{name}.yaml"));
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn settle(&self) {
+        for what in [["deployment/web", "shop"], ["statefulset/orders", "shop"], ["statefulset/sessions", "shop"]] {
+            self.kubectl(&["-n", what[1], "rollout", "status", what[0], "--timeout=180s"]);
+        }
+        wait_for("the alerts to be silent", 90, || {
+            let out =
+                std::process::Command::new("curl").args(["-fsS", "http://127.0.0.1:30090/api/v1/alerts"]).output();
+            out.is_ok_and(|o| o.status.success() && !String::from_utf8_lossy(&o.stdout).contains("NodeNotReady"))
+        });
+    }
+
+    fn kubectl(&self, args: &[&str]) {
+        let program = cache().join("kind/bin/kindnode");
+        let mut command = std::process::Command::new(program);
+        let out = command.args(["kubectl", "--kubeconfig", &self.drill.kubeconfig]).args(args).output().unwrap();
+        assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+#[test]
+#[ignore = "needs a container engine, the lab's node image and its ports; ten minutes"]
+fn every_fault_is_done_seen_and_put_back() {
+    let cluster = Cluster::new("small");
+    assert_eq!(cluster.up().0, 0);
+    let drill = cluster.drill();
+    let bed = Bed { before: picture(), cluster, drill };
+
+    bed.ends(0, "node-partition", &[]);
+    bed.ends(0, "kubelet-loss", &[]);
+    bed.ends(0, "zone-split", &["--set", "for=15s"]);
+    bed.ends(0, "control-plane-loss", &["--set", "for=20s"]);
+    bed.ends(0, "statefulset-failover", &["--set", "workload=statefulset/sessions", "--set", "ready=2"]);
+    let silent = bed.ends(1, "silent-volume-loss", &[]);
+    assert!(silent.said.contains("does not hold the content of: claim data-archive-0"), "{}", silent.said);
+
+    // A control plane that freezes does not refuse: nothing answers at all.
+    let frozen =
+        bed.of("frozen", "killNodes: {nodes: [drill-control-plane], how: pause, controlPlane: true}", &["sleep", "20"]);
+    let ended = bed.ends(0, &frozen, &[]);
+    assert!(happened(&ended.dir, |k| matches!(k, Kind::ContactLost { .. })), "it was out of sight");
+    assert!(outcomes(&ended.dir, "storefront")[0].contains("never failed"));
+
+    let address = docker(&["inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", NODES[1]]);
+    let reach = format!("! timeout 2 bash -c 'echo > /dev/tcp/{address}/10250'");
+    let cut = "impairNodes: {nodes: [drill-worker], network: {drop: out, zone: b}}";
+    bed.ends(0, &bed.of("one-way", cut, &["docker", "exec", NODES[0], "bash", "-c", &reach]), &[]);
+
+    let rules = ["docker", "exec", NODES[0], "sh", "-c", "nft list ruleset | grep 'numgen random mod 100 < 30 drop'"];
+    let lossy = "impairNodes: {nodes: [drill-worker], network: {drop: both, loss: 30%, zone: c}}";
+    bed.ends(0, &bed.of("lossy", lossy, &rules), &[]);
+
+    runtime_and_disk(&bed);
+    refusals(&bed);
+    a_worker_that_does_not_start(&bed);
+}
+
+fn runtime_and_disk(bed: &Bed) {
+    let stopped = "impairNodes: {nodes: [drill-worker], stop: runtime}";
+    let noticed =
+        "for i in $(seq 60); do docker exec drill-worker systemctl is-active -q containerd && exit 1; sleep 1; done";
+    let ended = bed.ends(0, &bed.of("runtime", stopped, &["sh", "-c", noticed]), &[]);
+    let node_lost =
+        |k: &Kind| matches!(k, Kind::NodeSeen { node, ready, .. } if node == "drill-worker" && ready != "True");
+    assert!(happened(&ended.dir, node_lost), "the kubelet says by itself that its runtime is gone");
+
+    // The disk that all nodes share is never filled.
+    let full = |path: &str| format!("impairNodes: {{nodes: [drill-worker], disk: {{path: {path}}}}}");
+    let ended = bed.ends(1, &bed.of("shared", &full("/var/lib"), &["true"]), &[]);
+    assert!(ended.said.contains("shares with this machine"), "{}", ended.said);
+    docker(&["exec", NODES[0], "sh", "-c", "mkdir -p /mnt/own && mount -t tmpfs -o size=16m tmpfs /mnt/own"]);
+    let writes =
+        ["docker", "exec", NODES[0], "sh", "-c", "! head -c 100000 /dev/zero > /mnt/own/more; rm -f /mnt/own/more"];
+    bed.ends(0, &bed.of("disk", &full("/mnt/own"), &writes), &[]);
+    assert_eq!(docker(&["exec", NODES[0], "ls", "-A", "/mnt/own"]), "");
+
+    // Whether packets can be delayed is the kernel's business: without netem it says so.
+    let late = "impairNodes: {nodes: [drill-worker], network: {delay: 50ms}}";
+    let path = bed.of("late", late, &["docker", "exec", NODES[0], "sh", "-c", "tc qdisc show | grep -q netem"]);
+    let ended = bed.drill.run(&path, &[]);
+    assert!(ended.code == 0 || (ended.code == 1 && ended.said.contains("qdisc")), "{}", ended.said);
+    assert_eq!((open_faults(&ended.dir), picture()), (0, bed.before.clone()));
+}
+
+/// What may still be alive is not fenced, and a control plane is taken by consent only.
+fn refusals(bed: &Bed) {
+    let cut = "killNodes: {nodes: [drill-worker], how: partition}}\n  - {name: fenced, fenceNode: {fault: fault}";
+    let ended = bed.drill.run(&bed.of("alive", cut, &["true"]), &[]);
+    assert!(ended.code == 2 && ended.said.contains("leaves its nodes alive"), "{}: {}", ended.code, ended.said);
+    let taken = "killNodes: {nodes: [drill-control-plane], how: kill}";
+    let ended = bed.drill.run(&bed.of("unsaid", taken, &["true"]), &[]);
+    assert!(ended.code == 2 && ended.said.contains("controlPlane: true"), "{}: {}", ended.code, ended.said);
+    assert_eq!(picture(), bed.before);
+}
+
+/// Exit 6, and what it prints is what a person can do.
+fn a_worker_that_does_not_start(bed: &Bed) {
+    bed.settle();
+    let mut child = bed.drill.start("node-power-loss", &["--no-reaper", "--unwind-within", "20s"]);
+    wait_for("the run to begin", 60, || bed.drill.newest().join("journal.jsonl").is_file());
+    let dir = bed.drill.newest();
+    wait_for_event(&dir, "a node to be lost", 60, |k| matches!(k, Kind::FaultApplied { .. }));
+    let node = events(&dir).iter().find_map(|e| match &e.event {
+        Kind::FaultApplied { fault, .. } => fault.0.rsplit('/').next().map(str::to_owned),
+        _ => None,
+    });
+    let node = node.unwrap();
+    docker(&["rename", &node, &format!("{node}-gone")]);
+    let code = child.wait().unwrap().code();
+    assert_eq!((code, open_faults(&dir)), (Some(6), 1));
+    let commands: Vec<String> = events(&dir)
+        .into_iter()
+        .filter_map(|e| match e.event {
+            Kind::FaultStuck { commands, .. } => Some(commands),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    docker(&["rename", &format!("{node}-gone"), &node]);
+    assert_eq!(commands[0], format!("docker start {node}"));
+    assert!(commands[1].starts_with("kubectl wait --for=condition=Ready"), "{commands:?}");
+    docker(&["start", &node]);
+    bed.kubectl(&commands[1].split(' ').skip(1).collect::<Vec<_>>());
+    let ended = bed.drill.recover();
+    assert_eq!((ended.code, open_faults(&dir)), (0, 0), "{}", ended.said);
+    assert_eq!(report(&dir)["exit"], "aborted");
+    assert!(picture() == bed.before && NAME == "drill");
+}
