@@ -89,6 +89,11 @@ pub struct PlannedStep {
 }
 
 impl PlannedStep {
+    /// Whether the control plane is away with its nodes.
+    pub fn takes_control_plane(&self) -> bool {
+        self.verb == "loseCluster" || self.spec.pointer("/killNodes/controlPlane") == Some(&true.into())
+    }
+
     /// Whether its nodes are away, or not themselves, until it is undone.
     pub fn takes_nodes(&self) -> bool {
         matches!(self.verb.as_str(), "killNodes" | "killZone" | "loseCluster" | "impairNodes")

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
-    model::{Bindings, Capture, Permission, PlannedStep, Step, Verb},
+    model::{Bindings, Capture, Into, Permission, PlannedStep, Step, Verb},
     scenario::Scenario,
     world::NAMESPACE,
 };
@@ -83,6 +83,8 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 spec.namespaces.iter().for_each(|ns| readers(rights, ns));
             }
         }
+        // That happens in the second cluster, whose rights are not asked.
+        Verb::Restore(spec) if spec.into == Some(Into::Recovery) => {}
         Verb::Restore(spec) => {
             backup_store(rights, velero);
             restores(rights, velero);
@@ -99,6 +101,11 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 rights.add("*", "*", "", &["list"]);
                 readers(rights, "");
             }
+        }
+        Verb::FenceNode(_) => rights.add("", "nodes", "", &["patch"]),
+        Verb::LoseCluster(_) => rights.add("coordination.k8s.io", "leases", "kube-node-lease", &["get"]),
+        Verb::KillNodes(spec) if spec.control_plane => {
+            rights.add("coordination.k8s.io", "leases", "kube-node-lease", &["get"]);
         }
         Verb::Drain(_) => {
             rights.add("", "nodes", "", &["patch"]);

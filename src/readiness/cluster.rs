@@ -205,7 +205,7 @@ pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
         return Finding::unknown(check, "the pods cannot be listed", "grant list on pods");
     };
     // Without a control plane nothing that runs is hit: that is what such a drill shows.
-    let control_plane = |s: &PlannedStep| s.spec.pointer("/killNodes/controlPlane") == Some(&true.into());
+    let control_plane = |s: &PlannedStep| s.verb == "killNodes" && s.takes_control_plane();
     let steps = case.plan.steps.iter().filter(|s| (s.takes_nodes() || s.verb == "drain") && !control_plane(s));
     let mut idle = vec![];
     let mut hit = 0;

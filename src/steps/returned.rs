@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Closing, Look, StepContext, power::host, replaced};
-use crate::{kubernetes::objects::Node, model::NodeTarget};
+use crate::{
+    kubernetes::objects::Node,
+    model::{NodeTarget, PlannedStep},
+};
 
 /// Taints that Kubernetes itself puts on a node that is not well.
 const OUTAGE: [&str; 4] = ["unreachable", "not-ready", "disk-pressure", "network-unavailable"];
@@ -12,6 +15,7 @@ const OUTAGE: [&str; 4] = ["unreachable", "not-ready", "disk-pressure", "network
 /// because another node of its pool stands in its place.
 pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Result<Node, Closing>, String> {
     let path = format!("/api/v1/nodes/{}", node.name);
+    let since_us = context.recorder.now_us();
     let what = format!("node {} to be Ready", node.name);
     let ready = context.until(Duration::from_secs(120), &what, async || {
         match context.world.kube.find_as::<Node>(&path).await {
@@ -27,7 +31,10 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
                 let sick = |t: &String| OUTAGE.iter().any(|o| t.starts_with(&format!("node.kubernetes.io/{o}")));
                 let outage = found.taints().into_iter().find(sick);
                 match (found.ready(), outage) {
-                    ("True", None) => Look::Done(Ok(found)),
+                    ("True", None) => match stale(context, &node.name, since_us).await {
+                        Some(why) => Look::NotYet(why),
+                        None => Look::Done(Ok(found)),
+                    },
                     ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
                     (ready, _) => Look::NotYet(format!("Ready={ready}")),
                 }
@@ -35,6 +42,22 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
         }
     });
     ready.await.map_err(|e| e.to_string())
+}
+
+/// A control plane that was away too may still hold what it knew before: then only a
+/// lease that was renewed since says that the kubelet is back.
+async fn stale(context: &StepContext, node: &str, since_us: u64) -> Option<String> {
+    if !context.plan.steps.iter().any(PlannedStep::takes_control_plane) {
+        return None;
+    }
+    let path = format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}");
+    let lease = match context.world.kube.find(&path).await {
+        Ok(lease) => lease.unwrap_or_default(),
+        Err(error) => return Some(format!("Ready, but its lease cannot be read: {error}")),
+    };
+    let renewed: Option<jiff::Timestamp> = lease.pointer("/spec/renewTime").and_then(|t| t.as_str()?.parse().ok());
+    let fresh = renewed.is_some_and(|at| context.world.clock.at_wall(at) >= since_us);
+    (!fresh).then(|| "Ready as it was before; its lease is not renewed since".to_owned())
 }
 
 /// Waits until the routes that a node had are back. Its pod network puts those to

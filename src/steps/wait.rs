@@ -28,6 +28,11 @@ pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> R
         if input.inventory.workload(&namespace, &workload).is_none() {
             return Err(format!("namespace {namespace} has no {workload}"));
         }
+        if so_far.iter().any(PlannedStep::takes_control_plane) && !healed(so_far) {
+            return Err(format!(
+                "{workload} cannot be seen while the control plane is away: heal the fault first, or wait for probes only"
+            ));
+        }
         // Waiting for what cannot come back before the nodes do would only burn time.
         if let Some(why) = stuck(&workload, &namespace, input, so_far).filter(|_| !healed(so_far)) {
             return Err(format!(
@@ -93,12 +98,16 @@ fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (b
     if now < began + SETTLE_US {
         missing.push("looking".to_owned());
     }
-    if state.blind_since.is_some() {
-        missing.push("the API server is out of sight".to_owned());
+    // Without a control plane nobody notices anything: probes are all that there is.
+    let only_probes = spec.of.iter().all(|of| of.parse::<WorkloadRef>().is_err());
+    if !(only_probes && control_plane_away(context, state)) {
+        if state.blind_since.is_some() {
+            missing.push("the API server is out of sight".to_owned());
+        }
+        // A fault is not over before it was noticed: a Deployment whose dead pods
+        // still count as Ready has not recovered, it has not noticed.
+        missing.extend(unnoticed(state));
     }
-    // A fault is not over before it was noticed: a Deployment whose dead pods
-    // still count as Ready has not recovered, it has not noticed.
-    missing.extend(unnoticed(state));
     for of in &spec.of {
         if let Ok(workload) = of.parse::<WorkloadRef>() {
             let namespace = context.plan.namespaces.first().cloned().unwrap_or_default();
@@ -117,6 +126,11 @@ fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (b
         }
     }
     missing
+}
+
+/// Whether a step that takes the control plane away is not undone yet.
+fn control_plane_away(context: &StepContext, state: &RunState) -> bool {
+    context.plan.steps.iter().filter(|s| s.takes_control_plane()).any(|s| !state.open_of(&s.name).is_empty())
 }
 
 /// Nodes that were taken away and are still believed.

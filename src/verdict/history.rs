@@ -103,6 +103,8 @@ pub struct History {
     pub armed_us: Option<u64>,
     /// When it was interrupted, if it was: what it was asked for had not all been done.
     pub interrupted_us: Option<u64>,
+    /// When the steps were over, and the undo of all that is left began.
+    pub over_us: Option<u64>,
     /// Time of the last event.
     pub end_us: u64,
     /// Nodes that are away because the drill took them.
@@ -146,8 +148,11 @@ impl History {
                 self.zero = event.at.checked_sub(jiff::SignedDuration::from_micros(i64::try_from(t).unwrap_or(0))).ok();
             }
             Kind::Armed { .. } => self.armed_us = Some(t),
-            Kind::RunWoken { why, .. } if *why != Wake::Finished && self.interrupted_us.is_none() => {
-                self.interrupted_us = Some(t);
+            Kind::RunWoken { why, .. } => {
+                self.over_us.get_or_insert(t);
+                if *why != Wake::Finished && self.interrupted_us.is_none() {
+                    self.interrupted_us = Some(t);
+                }
             }
             Kind::StepStarted { step, .. } => {
                 self.steps.insert(step.clone(), (t, None, false));
@@ -298,8 +303,8 @@ impl History {
             .state
             .faults
             .iter()
-            // A fence answers a fault; it is none of its own.
-            .filter(|f| f.step != step && !matches!(f.revert, Revert::Fence { .. }))
+            // Fences and restores beside the application answer a fault; they are none.
+            .filter(|f| f.step != step && !matches!(f.revert, Revert::Fence { .. } | Revert::OwnNamespace { .. }))
             .filter_map(|f| f.sent_us)
             .filter(|t| *t > t0)
             .filter(|t| !self.within_step(&step, *t))

@@ -38,6 +38,8 @@ pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u
     let Some(spec) = plan.and_then(|p| p.probes.iter().find(|p| p.name == expected.probe)) else {
         return Answer::new(Outcome::Inconclusive, format!("there is no probe {}", expected.probe));
     };
+    // What the drill itself takes away again at its end is no outage.
+    let end = if spec.starts_down { history.over_us.map_or(end, |over| over.min(end)) } else { end };
     let runs = history.probes.get(&expected.probe).map_or(&[][..], Vec::as_slice);
     if runs.iter().all(|r| r.from_us >= t0) {
         return Answer::new(
@@ -90,7 +92,8 @@ fn decide(expected: &ServiceExpectation, outage: &Outage, (t0, end): (u64, u64),
     match last.to_us {
         Some(stable) => {
             let rto = stable.saturating_sub(t0) as f64 / 1e6;
-            let down: u64 = outage.stretches.iter().filter_map(|s| Some(s.to_us?.saturating_sub(s.from_us))).sum();
+            let down: u64 =
+                outage.stretches.iter().filter_map(|s| Some(s.to_us?.saturating_sub(s.from_us.max(t0)))).sum();
             let said = format!(
                 "{probe}: RTO {rto:.1} s ({:.1} s of it down, {} failed samples)",
                 down as f64 / 1e6,

@@ -123,6 +123,38 @@ fn every_fault_is_done_seen_and_put_back() {
     a_worker_that_does_not_start(&bed);
 }
 
+/// Two clusters and one store: one is lost as a whole, the other takes its shop, and
+/// both are as before afterwards. Killed in the middle, it is put back all the same.
+#[test]
+#[ignore = "needs a container engine, the lab's node image and its ports; six minutes"]
+fn a_region_is_lost_and_served_from_another() {
+    let cluster = Cluster::new("two-clusters");
+    assert_eq!(cluster.up().0, 0);
+    let drill = cluster.drill();
+    let second = ["--context", "recovery=kind-drill-recovery"];
+    let bed = Bed { before: picture(), cluster, drill };
+    let ended = bed.ends(0, "region-loss", &second);
+    assert!(outcomes(&ended.dir, "storefront there")[0].starts_with("pass: storefront there: RTO "));
+    assert!(outcomes(&ended.dir, "restore `restored elsewhere`")[0].contains("as they were"));
+
+    bed.settle();
+    let mut child = bed.drill.start("region-loss", &[&second[..], &["--no-reaper"]].concat());
+    wait_for("the run to begin", 60, || bed.drill.newest() != ended.dir);
+    let dir = bed.drill.newest();
+    wait_for_event(
+        &dir,
+        "the region to be lost and restored",
+        300,
+        |k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0.contains("recovery/shop")),
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let recovered = bed.drill.recover();
+    assert_eq!((recovered.code, open_faults(&dir)), (0, 0), "{}", recovered.said);
+    wait_for("the nodes to be as before", 60, || picture() == bed.before);
+    assert_eq!(bed.cluster.run("status", &[]).0, 0);
+}
+
 fn runtime_and_disk(bed: &Bed) {
     let stopped = "impairNodes: {nodes: [drill-worker], stop: runtime}";
     let noticed =
