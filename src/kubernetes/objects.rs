@@ -233,6 +233,16 @@ pub struct Spread {
 pub struct PodStatus {
     pub phase: String,
     pub conditions: Vec<Condition>,
+    #[serde(rename = "containerStatuses", skip_serializing_if = "Vec::is_empty")]
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+/// How a container fares.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct ContainerStatus {
+    pub restart_count: u32,
 }
 
 impl Pod {
@@ -241,8 +251,12 @@ impl Pod {
         condition(&self.status.conditions, "Ready").is_some_and(|c| c.status == "True")
     }
 
-    /// Seconds from a node to Ready, where its conditions still tell.
+    /// Seconds from a node to Ready, where its conditions still tell: after a restart
+    /// they tell of that, whenever it was.
     pub fn start_seconds(&self) -> Option<u64> {
+        if self.status.container_statuses.iter().any(|c| c.restart_count > 0) {
+            return None;
+        }
         let at = |type_: &str| -> Option<jiff::Timestamp> {
             let found = condition(&self.status.conditions, type_).filter(|c| c.status == "True")?;
             found.last_transition_time.as_ref()?.parse().ok()

@@ -27,7 +27,8 @@ const COLLECTS: Duration = Duration::from_secs(20);
 fn silences(step: &PlannedStep) -> bool {
     let Ok(spec) = serde_json::from_value::<Step>(step.spec.clone()) else { return false };
     match spec.impair_nodes {
-        None => step.takes_nodes(),
+        // Without a control plane nobody notices anything.
+        None => step.takes_nodes() && !step.takes_control_plane(),
         Some(impair) => {
             let all_out = |n: NetworkFault| {
                 matches!(n.drop, Some(Direction::Out | Direction::Both)) && n.zone.is_none() && n.loss.is_none()

@@ -253,8 +253,17 @@ impl Chart {
 
     fn blind(&self, history: &History, height: f64) -> String {
         let mut out = String::new();
-        for (from, to) in history.blind.iter().filter(|(from, to)| to.saturating_sub(*from) > 1_500_000) {
-            let (x, end) = (self.x(*from), self.x(*to));
+        let mut all: Vec<(u64, u64)> =
+            history.blind.iter().copied().filter(|(from, to)| to.saturating_sub(*from) > 1_500_000).collect();
+        all.sort_unstable();
+        // Several watches are blind at once: one shade over another would hide what probes saw.
+        all.dedup_by(|next, kept| {
+            let joined = next.0 <= kept.1;
+            kept.1 = if joined { kept.1.max(next.1) } else { kept.1 };
+            joined
+        });
+        for (from, to) in all {
+            let (x, end) = (self.x(from), self.x(to));
             let _ = write!(
                 out,
                 "<rect class=\"blind\" x=\"{x:.1}\" y=\"18\" width=\"{:.1}\" height=\"{:.1}\"><title>nobody could see the API server</title></rect>",

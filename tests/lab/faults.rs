@@ -81,7 +81,11 @@ impl Bed {
     fn kubectl(&self, args: &[&str]) {
         let program = cache().join("kind/bin/kindnode");
         let mut command = std::process::Command::new(program);
-        let out = command.args(["kubectl", "--kubeconfig", &self.drill.kubeconfig]).args(args).output().unwrap();
+        let out = command
+            .args(["kubectl", "--context", &self.drill.context, "--kubeconfig", &self.drill.kubeconfig])
+            .args(args)
+            .output()
+            .unwrap();
         assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
 }
