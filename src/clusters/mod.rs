@@ -156,14 +156,14 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
         ours(&engine, place).await?;
         say(&format!("cluster {} is there already: what is missing of its stack is added", place.name));
     } else {
-        // Who made a cluster is asked before it is changed or removed: this says it.
-        store::claim(&engine, &place.name).await?;
         let store = store::state(&engine, &place.name).await? == "running";
         for port in role.ports() {
             if !(store && *port == STORE) {
                 TcpListener::bind(("127.0.0.1", *port)).map_err(|_| ClusterError::Port(*port))?;
             }
         }
+        // Who made a cluster is asked before it is changed or removed: this says it.
+        store::claim(&engine, &place.name).await?;
         say(&format!("creating the kind cluster {} ({})", place.name, wanted.config));
         engine.create(wanted, CREATE).await?;
     }

@@ -7,6 +7,7 @@ mod data;
 mod expect;
 mod finding;
 mod ids;
+mod machine;
 mod node_steps;
 mod outcome;
 mod plan;
@@ -27,6 +28,7 @@ pub use expect::{
 };
 pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
+pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
 pub use node_steps::{
     Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
     NodeService,
@@ -37,7 +39,7 @@ pub use plan::{
     SIMULATED_START, StepClass,
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
-pub use revert::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState, Revert, shell};
+pub use revert::{Revert, shell};
 pub use secret::{Redactor, Secret, SecretRef};
 pub use specs::{
     BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateAnswer,
