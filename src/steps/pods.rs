@@ -198,17 +198,27 @@ pub(super) async fn force_dead(
         if !off {
             continue;
         }
-        let target = format!("{namespace}/{}", pod.metadata.name);
+        let Some(target) = untried(context, &format!("{namespace}/{}", pod.metadata.name)) else { continue };
         let revert = Revert::PodsReplaced { namespace: namespace.to_owned(), ready: vec![] };
-        let known =
-            context.recorder.with(|s| s.fault(&crate::model::FaultId::new(&context.step.name, &target)).is_some());
-        if known {
-            continue;
-        }
         let fault = context.intend(&target, revert).await?;
         let call = delete(&pod, Some(0));
         context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
         deleted.push(pod.metadata.name.clone());
     }
     Ok(deleted)
+}
+
+/// The name of a deletion that is still to be done; none when it was acknowledged. One
+/// that was only intended, by a session that died over it, is done again by another name.
+fn untried(context: &StepContext, pod: &str) -> Option<String> {
+    for attempt in 1_u32.. {
+        let target = if attempt == 1 { pod.to_owned() } else { format!("{pod} again {attempt}") };
+        let id = crate::model::FaultId::new(&context.step.name, &target);
+        match context.recorder.with(|s| s.fault(&id).map(|f| f.acknowledged_us.is_some())) {
+            None => return Some(target),
+            Some(true) => return None,
+            Some(false) => {}
+        }
+    }
+    None
 }
