@@ -132,7 +132,6 @@ fn what_no_shipped_scenario_breaks() {
 
     runtime_and_disk(&bed);
     refusals(&bed);
-    a_worker_that_does_not_start(&bed);
 }
 
 /// Two clusters and one store: one is lost as a whole, the other takes its shop, and
@@ -203,7 +202,10 @@ fn refusals(bed: &Bed) {
 }
 
 /// Exit 6, and what it prints is what a person can do.
-fn a_worker_that_does_not_start(bed: &Bed) {
+#[test]
+#[ignore = "needs a container engine, the lab's node image and its ports; three minutes"]
+fn a_worker_that_does_not_start_again() {
+    let bed = Bed::new("small");
     bed.settle();
     let mut child = bed.drill.start("node-power-loss", &["--no-reaper", "--unwind-within", "20s"]);
     wait_for("the run to begin", 60, || bed.drill.newest().join("journal.jsonl").is_file());
