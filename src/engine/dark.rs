@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::{OpenError, Place, open};
 use crate::{
     journal::{ReadJournal, RunState},
-    model::{NodeHow, PowerState, Revert},
-    world::{Clock, ConnectError, NodeHost, World},
+    model::Revert,
+    world::{Clock, ConnectError, HostError, NodeHost, World},
 };
 
 /// How long an API server has to answer once its machine has its power back.
@@ -23,7 +23,7 @@ pub(super) async fn open_again(place: &Place, clock: Clock, journal: &ReadJourna
         Err(error) => return Err(error),
     };
     let Some(host) = place.bindings.node_host.as_ref().map(NodeHost::new) else { return Err(error) };
-    if give_power(&host, journal).await == 0 {
+    if !give_back(&host, journal).await? {
         return Err(error);
     }
     let began = clock.now_us();
@@ -36,28 +36,20 @@ pub(super) async fn open_again(place: &Place, clock: Clock, journal: &ReadJourna
     }
 }
 
-/// How many machines got something back.
-async fn give_power(host: &NodeHost, journal: &ReadJournal) -> usize {
+/// Whether a machine got anything back. One that cannot does not keep the others waiting;
+/// if none can, the first reason is the answer.
+async fn give_back(host: &NodeHost, journal: &ReadJournal) -> Result<bool, HostError> {
     let open = RunState::of(&journal.events).map(|s| s.open()).unwrap_or_default();
-    let mut given = 0;
+    let (mut given, mut failed) = (false, None);
     for fault in open {
         let Revert::NodePower { node, machine, addresses, .. } = &fault.revert else { continue };
-        let Ok(now) = host.machine(&node.name).await else { continue };
-        let how = match now.state {
-            PowerState::Paused => NodeHow::Pause,
-            PowerState::Isolated => NodeHow::Partition,
-            PowerState::Off => NodeHow::Kill,
-            PowerState::Running | PowerState::Other(_) => continue,
-        };
-        // Only the very machine that the run took away.
-        if now.id != *machine {
-            continue;
-        }
-        if let Ok(argv) = host.bring_back(&node.name, how, addresses)
-            && host.run(&argv).await.is_ok()
-        {
-            given += 1;
+        match host.give_back(&node.name, machine, addresses).await {
+            Ok(something) => given |= something,
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    given
+    match failed {
+        Some(error) if !given => Err(error),
+        _ => Ok(given),
+    }
 }

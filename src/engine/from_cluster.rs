@@ -116,6 +116,7 @@ fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultR
         expect: vec![],
         limits: Limits { nodes_percent: 0, zones: 0, namespaces: 0, duration: crate::model::Dur::secs(0) },
         permissions: vec![],
+        recovery_permissions: vec![],
         blast_radius: vec![],
         coverage: None,
         predictions: vec![],

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{OpenError, Place, open};
 use crate::{
-    inventory::{facts, gather},
+    inventory::{facts, gather, rights},
     model::{Bindings, Finding, Plan, REHEARSAL, StepClass},
     plan::{Request, build},
-    readiness::evaluate,
+    readiness::{evaluate, missing},
     scenario::Loaded,
     world::{Clock, Machine, World, credentials_expire},
 };
@@ -119,6 +119,10 @@ async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Finding {
         Ok(_) => wrong.push("none of its storage locations is Available".to_owned()),
         Err(error) => wrong.push(format!("its storage locations: {error}")),
     }
+    match rights(&there.kube, &plan.recovery_permissions).await {
+        Ok(answers) => wrong.extend(missing(&answers).into_iter().map(|right| format!("missing right: {right}"))),
+        Err(why) => wrong.push(format!("its rights cannot be asked: {why}")),
+    }
     for namespace in &plan.namespaces {
         match there.kube.find(&format!("/api/v1/namespaces/{namespace}")).await {
             Ok(None) => {}
@@ -132,7 +136,7 @@ async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Finding {
         Finding::fail(
             check,
             wrong.join("; "),
-            "prepare the second cluster: Velero with the same store, and room for the namespaces",
+            "prepare the second cluster: Velero with the same store, room for the namespaces, and the rights that `drillmaster rbac --recovery` prints",
         )
     }
 }

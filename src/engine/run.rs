@@ -330,17 +330,19 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
         loop {
             let now = context.recorder.now_us();
             let open = verdict::undecided(&context.recorder.events(), now);
-            if open.is_empty() {
-                return;
-            }
-            let open = open.join("; ");
-            if open != told {
+            // The last look is in the journal too: a verdict reaches up to its last event.
+            let done = open.is_empty();
+            let open = if done { "all are".to_owned() } else { open.join("; ") };
+            if open != told && !(done && told.is_empty()) {
                 context.recorder.observe(Kind::StepProgress {
                     step: StepName::from("looking on"),
                     waiting_for: "expectations to be decided".into(),
                     last_seen: open.clone(),
                 });
                 told = open;
+            }
+            if done {
+                return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

@@ -79,6 +79,19 @@ pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Resu
             .await
             .map_err(StepError::failed)?;
     }
+    see_through(context, order, order.namespace, sent_us, |_| false).await
+}
+
+/// Waits for the end of a Restore that was sent at `sent_us` into namespace `to`, and
+/// sees whether what it made is whole. Returns what was found, for the verdict.
+/// `meant` are differences that the drill itself made.
+pub(super) async fn see_through(
+    context: &StepContext,
+    order: &Order<'_>,
+    to: &str,
+    sent_us: u64,
+    meant: fn(&Difference) -> bool,
+) -> Result<Value, StepError> {
     let restore = backup::finished(context, "restores", &order.restore, order.limit).await?;
     let completed_us = context.recorder.now_us();
     let phase = restore.pointer("/status/phase").and_then(Value::as_str).unwrap_or("").to_owned();
@@ -86,20 +99,26 @@ pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Resu
         let why = backup::results(context, "RestoreResults", &order.restore, &restore).await;
         return Err(StepError::Failed(format!("restore {} ended {phase}: {why}", order.restore)));
     }
-    let ready = pods::whole(context, order.namespace, order.ready, order.limit).await.map_err(StepError::Failed)?;
+    let ready = pods::whole(context, to, order.ready, order.limit).await.map_err(StepError::Failed)?;
     let ready_us = context.recorder.now_us();
-    let (objects, differences) = differences(context, order.namespace, order.backup, order.namespace).await?;
-    let volumes = volumes(context, order, order.namespace).await?;
+    let (objects, mut differences) = differences(context, order.namespace, order.backup, to).await?;
+    differences.retain(|d| !meant(d));
+    let volumes = volumes(context, order, to).await?;
     Ok(json!({
         "restore": order.restore, "backup": order.backup, "namespace": order.namespace, "phase": phase,
         "sentUs": sent_us, "completedUs": completed_us, "readyUs": ready_us,
         "warnings": restore.pointer("/status/warnings"), "errors": restore.pointer("/status/errors"),
-        "objects": objects, "differences": differences, "volumes": volumes, "ready": format!("{ready:?}"),
+        "objects": objects, "differences": differences, "volumes": volumes, "ready": ready,
     }))
 }
 
+/// What was ready at the end, in words.
+pub(super) fn ready(done: &Value) -> &str {
+    done["ready"].as_str().unwrap_or("?")
+}
+
 /// What is missing or other than in the backup.
-pub(super) async fn differences(
+async fn differences(
     context: &StepContext,
     from: &str,
     backup: &str,
@@ -125,7 +144,7 @@ pub(super) async fn differences(
 
 /// Compares the files of the volumes with the checksums taken before, and
 /// Velero's own record of what it restored.
-pub(super) async fn volumes(context: &StepContext, order: &Order<'_>, to: &str) -> Result<Value, StepError> {
+async fn volumes(context: &StepContext, order: &Order<'_>, to: &str) -> Result<Value, StepError> {
     let before = context.recorder.with(|s| {
         s.results
             .values()

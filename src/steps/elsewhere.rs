@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{
-    Closing, Look, StepContext, StepError, backup,
+    Look, StepContext, StepError,
     bring_back::{self, Order},
-    pods, scratch,
+    scratch,
 };
 use crate::{
     kubernetes::objects::Named,
@@ -64,28 +64,13 @@ pub(super) async fn restore(
         })
         .await?;
     let sent_us = context.recorder.now_us();
-    let restore = backup::finished(&there, "restores", name, spec.at_most.0).await?;
-    let completed_us = context.recorder.now_us();
-    let phase = restore.pointer("/status/phase").and_then(serde_json::Value::as_str).unwrap_or("").to_owned();
-    if phase != "Completed" {
-        let why = backup::results(&there, "RestoreResults", name, &restore).await;
-        return Err(StepError::Failed(format!("restore {name} ended {phase}: {why}")));
-    }
     let held = velero.contents(backup).await.map_err(StepError::failed)?;
     let ready = scratch::wanted(&held, namespace);
-    let whole = pods::whole(&there, namespace, &ready, spec.at_most.0).await.map_err(StepError::Failed)?;
-    let ready_us = context.recorder.now_us();
-    let (objects, differences) = bring_back::differences(&there, namespace, backup, namespace).await?;
-    // The namespace is ours: what differs in its own labels is our mark.
-    let differences: Vec<_> = differences.into_iter().filter(|d| !d.object.contains("/Namespace/")).collect();
     let order = Order { namespace, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
-    let volumes = bring_back::volumes(&there, &order, namespace).await?;
-    context.result(json!({
-        "restore": name, "backup": backup, "namespace": namespace, "into": there.world.identity.context, "phase": phase,
-        "sentUs": sent_us, "completedUs": completed_us, "readyUs": ready_us,
-        "objects": objects, "differences": differences, "volumes": volumes,
-        "warnings": restore.pointer("/status/warnings"),
-    }))?;
-    let Closing::Reverted(whole) = whole else { return Err(StepError::Failed("not whole".into())) };
-    Ok(format!("{backup} restored into {}: {whole}", there.world.identity.context))
+    // The namespace is ours: what differs in its own labels is our mark.
+    let mut done =
+        bring_back::see_through(&there, &order, namespace, sent_us, |d| d.object.contains("/Namespace/")).await?;
+    done["into"] = there.world.identity.context.clone().into();
+    context.result(done.clone())?;
+    Ok(format!("{backup} restored into {}: {}", there.world.identity.context, bring_back::ready(&done)))
 }

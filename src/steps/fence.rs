@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Closing, Drafts, Look, StepContext, StepError,
     planning::{act, draft},
-    pods::how_of,
+    pods::dead,
     power::{host, same_node},
 };
 use crate::{
@@ -19,17 +19,9 @@ use crate::{
 };
 
 pub(super) fn plan(spec: &FenceNodeStep, so_far: &Drafts) -> Result<PlannedStep, String> {
-    let fault =
-        so_far.iter().find(|s| s.name.0 == spec.fault).ok_or_else(|| format!("there is no step `{}`", spec.fault))?;
-    if how_of(fault).is_none_or(|how| how.leaves_alive()) {
-        return Err(format!(
-            "step `{}` leaves its nodes alive: what runs there may go on writing, and must not be fenced off by a taint alone",
-            spec.fault
-        ));
-    }
     let mut planned = draft(StepClass::Fault, "takes the taint away");
-    planned.nodes = fault.nodes.clone();
-    for node in &fault.nodes {
+    planned.nodes = dead(&spec.fault, so_far, "fenced off by a taint alone")?;
+    for node in &planned.nodes {
         planned.acts.push(act(
             format!(
                 "taint node {} with {OUT_OF_SERVICE}=nodeshutdown:NoExecute, once the node host reports it off",

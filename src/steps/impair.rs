@@ -3,7 +3,7 @@
 use super::{
     Closing, PlanInput, StepContext, StepError, inside,
     planning::{act, draft},
-    power::{host, hosting, same_node},
+    power::{host, running},
     returned,
 };
 use crate::{
@@ -19,9 +19,7 @@ pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Plan
             "a simulated node has a kubelet, and neither runtime, disk nor network: no rehearsal can show this".into(),
         );
     }
-    let hosts = spec.hosting.as_ref().map(|w| hosting(w, spec.count.unwrap_or(1), input)).transpose()?;
-    let names = hosts.as_ref().unwrap_or(&spec.nodes);
-    let nodes = input.nodes(names, spec.zone.as_ref(), spec.count.filter(|_| spec.zone.is_some()), false)?;
+    let nodes = input.chosen(spec.choice(), false)?;
     let all = input.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
     let mut planned = draft(StepClass::Fault, "puts the nodes right and waits until they are Ready");
     for node in nodes {
@@ -73,14 +71,7 @@ pub(super) async fn apply(context: &StepContext, spec: &ImpairNodesStep) -> Resu
     let all: Vec<Node> = context.world.kube.list_as("/api/v1/nodes").await.map_err(StepError::failed)?;
     let mut begun = vec![];
     for target in &context.step.nodes {
-        same_node(context, target).await?;
-        let machine = host.machine(&target.name).await.map_err(StepError::failed)?;
-        if machine.state != PowerState::Running {
-            return Err(StepError::Failed(format!(
-                "node {} is {:?}: nothing was done to it",
-                target.name, machine.state
-            )));
-        }
+        let machine = running(context, target).await?;
         let peers = peers(spec, &all, &target.name).map_err(StepError::Failed)?;
         let trouble = inside::Trouble::of(spec, &peers, &context.run).map_err(StepError::Failed)?;
         let ready = inside::ready_for(host, &target.name, &trouble).await.map_err(StepError::Failed)?;

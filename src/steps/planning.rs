@@ -1,11 +1,13 @@
 //! What the planning half of a step is given, and what it gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     inventory::Inventory,
     kubernetes::objects::{Node, Pod},
-    model::{Bindings, ClusterIdentity, NodeTarget, PlannedAct, PlannedStep, StepClass, StepName, WorkloadRef},
+    model::{
+        Bindings, ClusterIdentity, NodeChoice, NodeTarget, PlannedAct, PlannedStep, StepClass, StepName, WorkloadRef,
+    },
     world::{Machine, NodeHost},
 };
 
@@ -52,6 +54,33 @@ impl PlanInput<'_> {
             zone: node.zone().to_owned(),
             pool: node.pool(),
         }
+    }
+
+    /// The nodes that a step chooses; of those that host a workload one, if it does not say how many.
+    pub fn chosen(&self, choice: NodeChoice<'_>, control_plane: bool) -> Result<Vec<&Node>, String> {
+        match choice.hosting {
+            Some(workload) => {
+                let names = self.hosting(workload, choice.count.unwrap_or(1))?;
+                self.nodes(&names, None, None, control_plane)
+            }
+            None => self.nodes(choice.nodes, choice.zone, choice.count, control_plane),
+        }
+    }
+
+    /// Nodes with ready pods of a workload, by name.
+    fn hosting(&self, workload: &WorkloadRef, count: usize) -> Result<Vec<String>, String> {
+        let pods = self.inventory.pods.get().map_err(|why| format!("the pods cannot be listed: {why}"))?;
+        let nodes: BTreeSet<String> = pods
+            .iter()
+            .filter(|p| {
+                self.namespaces.contains(&p.metadata.namespace) && p.counts() && p.workload().as_ref() == Some(workload)
+            })
+            .map(|p| p.spec.node_name.clone())
+            .collect();
+        if nodes.len() < count || count == 0 {
+            return Err(format!("{} node(s) host a ready pod of {workload}, not {count}", nodes.len()));
+        }
+        Ok(nodes.into_iter().take(count).collect())
     }
 
     /// Nodes by name or zone. Nothing found is an error, not an empty success (correctness 73).

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     kubernetes::objects::Pod,
     model::{
-        DeletePodsStep, ForceDeletePodsStep, NodeHow, ObjectRef, PlannedStep, PowerState, Revert, Step, StepClass,
-        StepName, WorkloadRef,
+        DeletePodsStep, ForceDeletePodsStep, NodeHow, NodeTarget, ObjectRef, PlannedStep, PowerState, Revert, Step,
+        StepClass, StepName, WorkloadRef,
     },
     world::ApiCall,
 };
@@ -100,7 +100,7 @@ pub(super) async fn revert(
     if ready.is_empty() {
         return Ok(Closing::Reverted("nothing to wait for: the namespace's own undo covers it".into()));
     }
-    whole(context, namespace, ready, Duration::from_secs(60)).await
+    whole(context, namespace, ready, Duration::from_secs(60)).await.map(Closing::Reverted)
 }
 
 /// Waits until each workload has as many ready pods as it had, or as it wants
@@ -110,7 +110,7 @@ pub(super) async fn whole(
     namespace: &str,
     ready: &[(WorkloadRef, u32)],
     limit: Duration,
-) -> Result<Closing, String> {
+) -> Result<String, String> {
     let what = format!("the workloads of namespace {namespace} to be whole");
     let seen = context.until(limit, &what, async || {
         let pods = match pods_of(context, namespace).await {
@@ -127,27 +127,31 @@ pub(super) async fn whole(
         let said = said.join(", ");
         if missing { Look::NotYet(said) } else { Look::Done(said) }
     });
-    seen.await.map(|said| Closing::Reverted(format!("ready pods: {said}"))).map_err(|e| e.to_string())
+    seen.await.map(|said| format!("ready pods: {said}")).map_err(|e| e.to_string())
 }
 
 pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &Drafts) -> Result<PlannedStep, String> {
-    let fault =
-        so_far.iter().find(|s| s.name.0 == spec.fault).ok_or_else(|| format!("there is no step `{}`", spec.fault))?;
-    if how_of(fault).is_none_or(|how| how.leaves_alive()) {
-        return Err(format!(
-            "step `{}` leaves its nodes alive: a pod there may go on writing, and must not be deleted by force",
-            spec.fault
-        ));
-    }
     let mut planned = draft(StepClass::Fault, "waits until the workloads are whole again");
-    planned.nodes = fault.nodes.clone();
-    for node in &fault.nodes {
+    planned.nodes = dead(&spec.fault, so_far, "deleted by force")?;
+    for node in &planned.nodes {
         planned.acts.push(act(
             format!("DELETE with gracePeriodSeconds=0 each Terminating pod of the scope on node {}, once the node host reports the node off", node.name),
             "its controller makes it again",
         ));
     }
     Ok(planned)
+}
+
+/// The nodes of a fault that leaves nothing alive on them: what may go on writing must
+/// not be given up (correctness 17, 20).
+pub(super) fn dead(fault: &str, so_far: &Drafts, given_up: &str) -> Result<Vec<NodeTarget>, String> {
+    let step = so_far.iter().find(|s| s.name.0 == fault).ok_or_else(|| format!("there is no step `{fault}`"))?;
+    if how_of(step).is_none_or(|how| how.leaves_alive()) {
+        return Err(format!(
+            "step `{fault}` leaves its nodes alive: what runs there may go on writing, and must not be {given_up}"
+        ));
+    }
+    Ok(step.nodes.clone())
 }
 
 /// How a planned step takes nodes away.

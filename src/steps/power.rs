@@ -12,32 +12,14 @@ use crate::{
     kubernetes::objects::Node,
     model::{
         KillNodesStep, KillZoneStep, LoseClusterStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass,
-        WorkloadRef, shell,
+        shell,
     },
-    world::NodeHost,
+    world::{Machine, NodeHost},
 };
 
 pub(super) fn plan_nodes(spec: &KillNodesStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
-    let hosts = spec.hosting.as_ref().map(|w| hosting(w, spec.count, input)).transpose()?;
-    let names = hosts.as_ref().unwrap_or(&spec.nodes);
-    let nodes = input.nodes(names, spec.zone.as_ref(), spec.zone.as_ref().map(|_| spec.count), spec.control_plane)?;
+    let nodes = input.chosen(spec.choice(), spec.control_plane)?;
     plan(&nodes, spec.how, input)
-}
-
-/// Nodes with ready pods of a workload, by name.
-pub(super) fn hosting(workload: &WorkloadRef, count: usize, input: &PlanInput<'_>) -> Result<Vec<String>, String> {
-    let pods = input.inventory.pods.get().map_err(|why| format!("the pods cannot be listed: {why}"))?;
-    let nodes: BTreeSet<String> = pods
-        .iter()
-        .filter(|p| {
-            input.namespaces.contains(&p.metadata.namespace) && p.counts() && p.workload().as_ref() == Some(workload)
-        })
-        .map(|p| p.spec.node_name.clone())
-        .collect();
-    if nodes.len() < count || count == 0 {
-        return Err(format!("{} node(s) host a ready pod of {workload}, not {count}", nodes.len()));
-    }
-    Ok(nodes.into_iter().take(count).collect())
 }
 
 pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
@@ -124,15 +106,7 @@ pub(super) async fn apply(context: &StepContext, how: NodeHow) -> Result<String,
     let host = host(context).map_err(StepError::Failed)?;
     let mut intended = vec![];
     for target in &context.step.nodes {
-        same_node(context, target).await?;
-        let machine = host.machine(&target.name).await.map_err(StepError::failed)?;
-        if machine.state != PowerState::Running {
-            return Err(StepError::Failed(format!(
-                "node {} is {:?} already: nothing was done to it",
-                target.name, machine.state
-            )));
-        }
-        intended.push((target.clone(), machine));
+        intended.push((target.clone(), running(context, target).await?));
     }
     // Docker hands out the lowest free address: the undo runs last in, first out,
     // so the highest address is written down first (correctness 27).
@@ -193,6 +167,17 @@ pub(super) async fn same_node(context: &StepContext, target: &NodeTarget) -> Res
     }
 }
 
+/// The machine of a node that is the planned one and runs: a fault acts on nothing else.
+pub(super) async fn running(context: &StepContext, target: &NodeTarget) -> Result<Machine, StepError> {
+    same_node(context, target).await?;
+    let host = host(context).map_err(StepError::Failed)?;
+    let machine = host.machine(&target.name).await.map_err(StepError::failed)?;
+    match machine.state {
+        PowerState::Running => Ok(machine),
+        state => Err(StepError::Failed(format!("node {} is {state:?}: nothing was done to it", target.name))),
+    }
+}
+
 pub(super) fn host(context: &StepContext) -> Result<&NodeHost, String> {
     context.world.host.as_ref().ok_or_else(|| "the bindings name no node host".to_owned())
 }
@@ -201,30 +186,12 @@ pub(super) fn host(context: &StepContext) -> Result<&NodeHost, String> {
 pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
     let Revert::NodePower { node, machine, addresses, .. } = revert else { return Ok(()) };
     let host = host(context)?;
-    // A machine that was cut off and then lost its power needs both back.
-    for _ in 0..2 {
-        let now = match host.machine(&node.name).await {
-            Ok(machine) => machine,
-            // Autoscaling took node and machine away: there is nothing to give power to.
-            Err(_) if replaced::is_gone(context, node).await => return Ok(()),
-            Err(error) => return Err(error.to_string()),
-        };
-        if now.id != *machine {
-            return Err(format!(
-                "the machine of node {} is another one than was taken away ({} instead of {machine})",
-                node.name, now.id
-            ));
-        }
-        let how = match now.state {
-            PowerState::Running => return Ok(()),
-            PowerState::Paused => NodeHow::Pause,
-            PowerState::Isolated => NodeHow::Partition,
-            PowerState::Off | PowerState::Other(_) => NodeHow::Kill,
-        };
-        let argv = host.bring_back(&node.name, how, addresses).map_err(|e| e.to_string())?;
-        host.run(&argv).await.map_err(|e| e.to_string())?;
+    match host.give_back(&node.name, machine, addresses).await {
+        Ok(_) => Ok(()),
+        // Autoscaling took node and machine away: there is nothing to give power to.
+        Err(_) if replaced::is_gone(context, node).await => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
-    Ok(())
 }
 
 /// Power, then Ready, then no taint of the outage left; or another node of the

@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Closing, Look, StepContext, StepError, backup,
+    Closing, Look, StepContext, StepError,
     bring_back::{self, Order},
-    namespace, pods,
+    namespace,
 };
 use crate::{
     kubernetes::objects::{Named, Workload},
@@ -55,28 +55,12 @@ pub(super) async fn restore(
         })
         .await?;
     let sent_us = context.recorder.now_us();
-    let restore = backup::finished(context, "restores", name, spec.at_most.0).await?;
-    let completed_us = context.recorder.now_us();
-    let phase = restore.pointer("/status/phase").and_then(Value::as_str).unwrap_or("").to_owned();
-    if phase != "Completed" {
-        let why = backup::results(context, "RestoreResults", name, &restore).await;
-        return Err(StepError::Failed(format!("restore {name} ended {phase}: {why}")));
-    }
     let ready = wanted(&held, from);
-    let whole = pods::whole(context, &scratch, &ready, spec.at_most.0).await.map_err(StepError::Failed)?;
-    let ready_us = context.recorder.now_us();
-    let (objects, differences) = bring_back::differences(context, from, backup, &scratch).await?;
-    let differences: Vec<_> = differences.into_iter().filter(|d| !isolated(d)).collect();
     let order = Order { namespace: from, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
-    let volumes = bring_back::volumes(context, &order, &scratch).await?;
-    context.result(json!({
-        "restore": name, "backup": backup, "namespace": from, "into": scratch, "phase": phase,
-        "sentUs": sent_us, "completedUs": completed_us, "readyUs": ready_us,
-        "objects": objects, "differences": differences, "volumes": volumes,
-        "warnings": restore.pointer("/status/warnings"),
-    }))?;
-    let Closing::Reverted(whole) = whole else { return Err(StepError::Failed("not whole".into())) };
-    Ok(format!("{backup} restored into {scratch}: {whole}"))
+    let mut done = bring_back::see_through(context, &order, &scratch, sent_us, isolated).await?;
+    done["into"] = scratch.as_str().into();
+    context.result(done.clone())?;
+    Ok(format!("{backup} restored into {scratch}: {}", bring_back::ready(&done)))
 }
 
 /// What the workloads in the backup ask for.
@@ -166,7 +150,7 @@ pub(super) async fn revert(context: &StepContext, scratch: &str, also: &[ObjectR
 /// Volumes that the restore made must not stay and be paid for.
 async fn volumes_gone(context: &StepContext, scratch: &str) -> Result<(), String> {
     let limit = std::time::Duration::from_secs(60);
-    let seen = context.until(limit, "the volumes of the scratch namespace to be gone", async || {
+    let seen = context.until(limit, "the volumes of the drill's own namespace to be gone", async || {
         match context.world.kube.list_as::<crate::kubernetes::objects::Volume>("/api/v1/persistentvolumes").await {
             Err(error) => Look::NotYet(error.to_string()),
             Ok(volumes) => {
@@ -183,7 +167,10 @@ async fn volumes_gone(context: &StepContext, scratch: &str) -> Result<(), String
     context
         .leaves(
             &format!("volumes of namespace {scratch} ({error})"),
-            "kubectl get pv | grep drill-scratch; kubectl delete pv NAME".into(),
+            format!(
+                "kubectl --context {0} get pv | grep {scratch}; kubectl --context {0} delete pv NAME",
+                context.world.identity.context
+            ),
             "never",
         )
         .map_err(|e| e.to_string())

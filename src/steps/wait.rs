@@ -8,11 +8,16 @@ use super::{
 use crate::{
     journal::RunState,
     kubernetes::objects::Pod,
-    model::{AlertExpectation, Expectation, ForEach, PlannedStep, StepClass, WaitStep, WaitUntil, WorkloadRef},
+    model::{
+        AlertExpectation, Expectation, ForEach, PlannedStep, PowerState, Revert, StepClass, WaitStep, WaitUntil,
+        WorkloadRef,
+    },
 };
 
 /// A watch delivers within milliseconds; a second is plenty.
 const SETTLE_US: u64 = 1_000_000;
+/// How often the node host is asked whether what was taken away is still away.
+const POWER_LOOK_US: u64 = 5_000_000;
 
 pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
     let mut planned = draft(StepClass::Observe, "stops waiting");
@@ -78,18 +83,60 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
         Some(WaitUntil::Alerted) => "the alerts".to_owned(),
         _ => format!("{} to recover", spec.of.join(", ")),
     };
-    context
+    let mut power = Power::default();
+    let found = context
         .until(limit, &what, async || {
+            if let Some(why) = power.returned(context).await {
+                return Look::Done(Err(why));
+            }
             // Asked before the state is locked: the recorder has one lock.
             let now = context.recorder.now_us();
             let missing = context.recorder.with(|state| match spec.until {
                 Some(WaitUntil::Alerted) => missing_alerts(context, state),
                 _ => missing_recovery(context, state, spec, (began, now)),
             });
-            if missing.is_empty() { Look::Done(()) } else { Look::NotYet(missing.join(", ")) }
+            if missing.is_empty() { Look::Done(Ok(())) } else { Look::NotYet(missing.join(", ")) }
         })
         .await?;
+    found.map_err(StepError::Failed)?;
     Ok(format!("{what}: after {:.1} s", (context.recorder.now_us() - began) as f64 / 1e6))
+}
+
+/// Nodes that somebody else gave their power back: a container engine that was started
+/// again starts its containers too. What waits for them to be noticed would wait in vain,
+/// and the outage was not the one that the scenario means.
+#[derive(Default)]
+struct Power {
+    looked_us: u64,
+    running: Vec<String>,
+}
+
+impl Power {
+    /// Two looks must agree: a host may need a moment until it shows what it did.
+    async fn returned(&mut self, context: &StepContext) -> Option<String> {
+        let now = context.recorder.now_us();
+        if now < self.looked_us + POWER_LOOK_US {
+            return None;
+        }
+        let host = context.world.host.as_ref()?;
+        let first = self.looked_us == 0;
+        self.looked_us = now;
+        let mut running = vec![];
+        for node in context.recorder.with(|state| believed(state, |r| matches!(r, Revert::NodePower { .. }))) {
+            if host.machine(&node).await.is_ok_and(|m| m.state == PowerState::Running) {
+                running.push(node);
+            }
+        }
+        let before = std::mem::replace(&mut self.running, running);
+        let again: Vec<&String> = self.running.iter().filter(|node| before.contains(node)).collect();
+        (!first && !again.is_empty()).then(|| {
+            let names: Vec<&str> = again.into_iter().map(String::as_str).collect();
+            format!(
+                "the outage did not last: the machine of {} runs again, and this drill did not give it its power back",
+                names.join(", ")
+            )
+        })
+    }
 }
 
 fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (began, now): (u64, u64)) -> Vec<String> {
@@ -135,13 +182,18 @@ fn control_plane_away(context: &StepContext, state: &RunState) -> bool {
 
 /// Nodes that were taken away and are still believed.
 fn unnoticed(state: &RunState) -> Vec<String> {
+    believed(state, |_| true).into_iter().map(|name| format!("node {name} is still believed Ready")).collect()
+}
+
+/// Nodes with an open fault of some kind that Kubernetes believes to be Ready.
+fn believed(state: &RunState, kind: fn(&Revert) -> bool) -> Vec<String> {
     state
         .faults
         .iter()
-        .filter(|f| f.state.is_open())
+        .filter(|f| f.state.is_open() && kind(&f.revert))
         .filter_map(|f| f.revert.takes_away().map(|node| &node.name))
         .filter(|name| state.nodes.get(*name).is_some_and(|n| n.ready == "True"))
-        .map(|name| format!("node {name} is still believed Ready"))
+        .cloned()
         .collect()
 }
 

@@ -79,10 +79,11 @@ fn volumes(result: &Value, rule: VolumesRule) -> Answer {
     let compared = volumes["compared"].as_u64().unwrap_or(0);
     let files = volumes["files"].as_u64().unwrap_or(0);
     if compared == 0 || files == 0 {
-        Answer::new(
-            Outcome::Inconclusive,
-            format!("no checksum was taken before: {compared} volumes, {files} files to compare"),
-        )
+        let why = match compared {
+            0 => "no checksum was taken before".to_owned(),
+            n => format!("the {n} volumes held no file before: nothing shows that their content came back"),
+        };
+        Answer::new(Outcome::Inconclusive, why)
     } else {
         Answer::new(Outcome::Pass, format!("{files} files in {compared} volumes have the checksums taken before"))
     }

@@ -7,20 +7,32 @@ use crate::model::{Evidence, Judgement, Outcome};
 /// After the last undo, the application has this long to be whole again.
 const PATIENCE_US: u64 = 300_000_000;
 
+/// As many workloads as are named with their numbers.
+const NAMED: usize = 10;
+
+/// Each workload with its ready pods, when the drill armed itself and now.
+fn counts(history: &History, armed: u64) -> impl Iterator<Item = (String, i64, i64)> {
+    history.ready.iter().map(move |((namespace, workload), series)| {
+        let at = |time| series.at(time).unwrap_or(0);
+        (format!("{namespace}/{workload}"), at(armed), at(history.end_us))
+    })
+}
+
 /// Workloads with fewer ready pods than when the drill armed itself.
 fn short(history: &History) -> Option<Vec<String>> {
-    let armed = history.armed_us?;
-    Some(
-        history
-            .ready
-            .iter()
-            .filter_map(|((namespace, workload), series)| {
-                let before = series.at(armed).unwrap_or(0);
-                let now = series.at(history.end_us).unwrap_or(0);
-                (now < before).then(|| format!("{namespace}/{workload} has {now} of {before} ready"))
-            })
-            .collect(),
-    )
+    let less = counts(history, history.armed_us?).filter(|(_, before, now)| now < before);
+    Some(less.map(|(name, before, now)| format!("{name} has {now} of {before} ready")).collect())
+}
+
+/// The numbers that the judgement rests on.
+fn numbers(history: &History) -> String {
+    let all = counts(history, history.armed_us.unwrap_or_default());
+    let mut said: Vec<String> =
+        all.take(NAMED).map(|(name, before, now)| format!("{name} {before} before, {now} now")).collect();
+    if history.ready.len() > NAMED {
+        said.push(format!("{} more", history.ready.len() - NAMED));
+    }
+    said.join("; ")
 }
 
 /// What is still waited for.
@@ -60,7 +72,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         because,
         evidence: vec![Evidence {
             source: "watch pods, when armed and at the end".into(),
-            observed: String::new(),
+            observed: numbers(history),
             from_us: history.armed_us,
             to_us: Some(history.end_us),
             uncertainty_us: None,

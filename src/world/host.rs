@@ -151,6 +151,33 @@ impl NodeHost {
         }
     }
 
+    /// Gives a machine back what it lacks: power, its thaw, its network. Whatever state it
+    /// is in, and only if it is the machine with this id. Whether anything was given.
+    pub async fn give_back(
+        &self,
+        node: &str,
+        id: &str,
+        addresses: &BTreeMap<String, String>,
+    ) -> Result<bool, HostError> {
+        let mut given = false;
+        // A machine that was cut off and then lost its power needs both back.
+        for _ in 0..2 {
+            let now = self.machine(node).await?;
+            if now.id != id {
+                return Err(HostError::Another { node: node.to_owned(), found: now.id, wanted: id.to_owned() });
+            }
+            let how = match now.state {
+                PowerState::Running => break,
+                PowerState::Paused => NodeHow::Pause,
+                PowerState::Isolated => NodeHow::Partition,
+                PowerState::Off | PowerState::Other(_) => NodeHow::Kill,
+            };
+            self.run(&self.bring_back(node, how, addresses)?).await?;
+            given = true;
+        }
+        Ok(given)
+    }
+
     /// What is run to run a program inside a node.
     pub fn inside(&self, node: &str, argv: &[&str]) -> Result<Vec<String>, HostError> {
         match self {

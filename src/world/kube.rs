@@ -18,6 +18,8 @@ use crate::model::Permission;
 
 /// How long a request may take. A frozen API server accepts and never answers.
 const LIMIT: Duration = Duration::from_secs(10);
+/// How long a page of a list may take: it may be many megabytes.
+const LIST_LIMIT: Duration = Duration::from_secs(30);
 /// How many objects a page of a list holds.
 const PAGE: u32 = 500;
 /// Our name on every change we make.
@@ -116,6 +118,30 @@ impl Kube {
         items.into_iter().map(|item| shape(path, item)).collect()
     }
 
+    /// A page of a list, asked for as `accept`: its body and how long it is.
+    pub async fn page(&self, path: &str, token: &str, accept: &str) -> Result<(Value, usize), ApiError> {
+        let token = if token.is_empty() { String::new() } else { format!("&continue={token}") };
+        let page = format!("{path}?limit={PAGE}{token}");
+        let mut wait = Duration::from_millis(200);
+        for attempt in 0.. {
+            let request = build(Method::GET, &page, "", None)?;
+            match self.exchange(with_accept(request, accept), &Method::GET, &page, LIST_LIMIT).await {
+                Err(error) if error.is_transient() && attempt < 3 => {
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
+                Err(error) => return Err(error),
+                Ok(bytes) => {
+                    let size = bytes.len();
+                    let strange =
+                        |e: serde_json::Error| ApiError::Strange { path: path.to_owned(), why: e.to_string() };
+                    return Ok((serde_json::from_slice(&bytes).map_err(strange)?, size));
+                }
+            }
+        }
+        Err(timeout(&Method::GET, path, LIST_LIMIT))
+    }
+
     /// Sends a change, once. Only an answer that proves it had no effect is worth
     /// a second try; the caller looks again in all other cases.
     pub async fn send(&self, call: &ApiCall) -> Result<Value, ApiError> {
@@ -198,22 +224,32 @@ impl Kube {
         limit: Duration,
     ) -> Result<Vec<u8>, ApiError> {
         let request = build(method.clone(), path, content_type, body)?;
+        self.exchange(request, &method, path, limit).await
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Body>,
+        method: &Method,
+        path: &str,
+        limit: Duration,
+    ) -> Result<Vec<u8>, ApiError> {
         let exchange = async {
-            let response = self.client.send(request).await.map_err(|e| unreachable(&method, path, &e))?;
+            let response = self.client.send(request).await.map_err(|e| unreachable(method, path, &e))?;
             let status = response.status();
             let headers: BTreeMap<String, String> = response
                 .headers()
                 .iter()
                 .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
                 .collect();
-            let bytes = response.into_body().collect().await.map_err(|e| unreachable(&method, path, &e))?.to_bytes();
+            let bytes = response.into_body().collect().await.map_err(|e| unreachable(method, path, &e))?.to_bytes();
             if status.is_success() {
                 Ok(bytes.to_vec())
             } else {
-                Err(refused(&method, path, status.as_u16(), &headers, &bytes))
+                Err(refused(method, path, status.as_u16(), &headers, &bytes))
             }
         };
-        tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(&method, path, limit))?
+        tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(method, path, limit))?
     }
 }
 
@@ -227,6 +263,13 @@ fn build(method: Method, path: &str, content_type: &str, body: Option<&Value>) -
         .header("accept", "application/json")
         .body(Body::from(bytes))
         .map_err(|e| ApiError::Strange { path: path.to_owned(), why: e.to_string() })
+}
+
+fn with_accept(mut request: Request<Body>, accept: &str) -> Request<Body> {
+    if let Ok(value) = accept.parse() {
+        request.headers_mut().insert("accept", value);
+    }
+    request
 }
 
 fn shape<T: DeserializeOwned>(path: &str, value: Value) -> Result<T, ApiError> {

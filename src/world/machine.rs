@@ -50,6 +50,16 @@ pub enum HostError {
     /// There is no such machine.
     #[error("the node host knows no machine for node `{0}`")]
     Unknown(String),
+    /// The machine was replaced.
+    #[error("the machine of node {node} is another one ({found} instead of {wanted})")]
+    Another {
+        /// Whose machine.
+        node: String,
+        /// What is there now.
+        found: String,
+        /// What the journal holds.
+        wanted: String,
+    },
     /// The bindings name no program for this.
     #[error("the bindings name no program to {0} a node")]
     Unbound(&'static str),
