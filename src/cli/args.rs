@@ -24,6 +24,12 @@ pub(super) enum Command {
     Lint(LintArgs),
     /// Print the JSON Schema of scenario files, bindings, simulated clusters or reports
     Schema(SchemaArgs),
+    /// Review the readiness of manifests or of a cluster; touches nothing
+    Check(CheckArgs),
+    /// Tell a check's rule, its reason and what to do
+    Explain(ExplainArgs),
+    /// Name all checks
+    ListChecks(ListChecksArgs),
     /// Copy a cluster, to rehearse on: trimmed objects, secrets never
     Capture(CaptureArgs),
     /// Show exactly what a run would do to which targets, undone how; touches nothing
@@ -167,6 +173,102 @@ pub(super) enum SchemaOf {
     Bindings,
     Cluster,
     Report,
+    Readiness,
+    Review,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct CheckArgs {
+    /// Manifest files or directories; `-` is standard input (helm template … | drillmaster check -)
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// A capture of a cluster (`capture --review --out FILE`)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "context", "in_cluster"])]
+    pub capture: Option<PathBuf>,
+    /// Objectives, attestations, waivers and the policy of the house
+    #[arg(long, value_name = "FILE")]
+    pub drill: Option<PathBuf>,
+    /// Judge these namespaces only; may be repeated
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Vec<String>,
+    /// The drills that are to come: what gates them blocks (drain, node, zone, region, restore, netpart, depout, alerts)
+    #[arg(long = "for", value_name = "DRILL", value_delimiter = ',', value_parser = ["drain", "node", "zone", "region", "restore", "netpart", "depout", "alerts"])]
+    pub drills: Vec<String>,
+    /// How strict: instead of the drill file's
+    #[arg(long, value_enum)]
+    pub environment: Option<EnvironmentArg>,
+    /// Which checks: ci (what manifests tell), preflight (what blocks or gates a drill), security, full
+    #[arg(long, default_value = "full", value_parser = ["ci", "preflight", "security", "full"])]
+    pub profile: String,
+    /// Only these checks; `*` for any part (PDB-*)
+    #[arg(long, value_name = "CHECK", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Not these checks
+    #[arg(long, value_name = "CHECK", value_delimiter = ',')]
+    pub skip: Vec<String>,
+    /// FORMAT or FORMAT=FILE; may be repeated: human, json, sarif, junit, markdown, prometheus
+    #[arg(long, value_name = "FORMAT[=FILE]", default_value = "human")]
+    pub format: Vec<String>,
+    /// Only what this earlier review (json) does not have stands in the way
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Name every object
+    #[arg(long)]
+    pub all: bool,
+    /// Warnings are exit 3 too
+    #[arg(long)]
+    pub strict: bool,
+    /// Exit 0 whatever was found
+    #[arg(long, conflicts_with = "strict")]
+    pub exit_zero: bool,
+    /// No object at all is no error
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// What could not be seen does not stand in the way
+    #[arg(long)]
+    pub allow_unknown: bool,
+    /// No waiver and no attestation counts
+    #[arg(long)]
+    pub no_waivers: bool,
+}
+
+/// How strict a review is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EnvironmentArg {
+    OwnKind,
+    Staging,
+    Production,
+}
+
+impl From<EnvironmentArg> for crate::scenario::Environment {
+    fn from(arg: EnvironmentArg) -> Self {
+        match arg {
+            EnvironmentArg::OwnKind => Self::OwnKind,
+            EnvironmentArg::Staging => Self::Staging,
+            EnvironmentArg::Production => Self::Production,
+        }
+    }
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ExplainArgs {
+    /// Its id or name; `*` for any part
+    pub check: String,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ListChecksArgs {
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ListFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormat {
+    #[default]
+    Human,
+    Json,
+    Markdown,
 }
 
 #[derive(Debug, Group)]
@@ -179,6 +281,9 @@ pub(super) struct CaptureArgs {
     /// Where to write it; standard output when left out
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// For `check --capture`, not for a rehearsal: everything that a review looks at, as tar.gz
+    #[arg(long, requires = "out", conflicts_with = "value")]
+    pub review: bool,
 }
 
 #[derive(Debug, Group)]
@@ -338,13 +443,23 @@ pub(super) struct ReplayArgs {
 
 #[derive(Debug, Group)]
 pub(super) struct RbacArgs {
-    #[command(flatten)]
-    pub scenario: ScenarioArgs,
+    /// The scenario file
+    #[arg(required_unless_present = "check")]
+    pub scenario: Option<PathBuf>,
+    /// A variable: name=value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// The rights that `check` and `capture --review` need instead: reading, of what a review looks at
+    #[arg(long, conflicts_with_all = ["scenario", "recovery", "reaper"])]
+    pub check: bool,
     #[command(flatten)]
     pub place: PlaceArgs,
     /// Name of the service account
     #[arg(long, default_value = "drillmaster")]
     pub account: String,
+    /// The rights in the second cluster instead, for a scenario that restores into one
+    #[arg(long, conflicts_with = "reaper")]
+    pub recovery: bool,
     /// Add a Deployment of this image that stands by as the reaper (`recover --watch`)
     #[arg(long, value_name = "IMAGE")]
     pub reaper: Option<String>,

@@ -1,11 +1,27 @@
 //! `drillmaster capture`: a copy of a cluster, to rehearse on.
 
 use super::{Done, Failure, args::CaptureArgs, place, print, say};
-use crate::{engine::open, inventory::capture as copy, model::Exit, sim::Description, world::Clock};
+use crate::{
+    engine::open,
+    inventory::{capture as copy, save, survey},
+    model::{Exit, Unseen},
+    sim::Description,
+    world::Clock,
+};
 
 pub(super) async fn capture(args: &CaptureArgs) -> Done {
     let place = place::place(&args.place)?;
     let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    if let (true, Some(path)) = (args.review, &args.out) {
+        let shelf = survey(&world.kube, &world.identity, world.clock.wall(), &[]).await;
+        for (kind, gap) in shelf.gaps.iter().filter(|(_, g)| g.why != Unseen::NotInstalled) {
+            say(&format!("not in the capture: {kind} ({}): {}", gap.why, gap.text));
+        }
+        save(&shelf, &world.identity.context, path)
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
+        say(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), path.display()));
+        return Ok(Exit::Passed);
+    }
     let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
         .await
         .map_err(|e| Failure::of(Exit::Refused, &e))?;

@@ -3,6 +3,7 @@
 
 mod args;
 mod capture;
+mod check;
 mod cluster;
 mod lint;
 mod place;
@@ -66,6 +67,9 @@ pub fn main() -> u8 {
     let done = match args.command {
         Command::Lint(a) => lint::lint(&a),
         Command::Schema(a) => schema::schema(&a),
+        Command::Check(a) => block(check::check(&a)),
+        Command::Explain(a) => check::explain(&a),
+        Command::ListChecks(a) => check::list(&a),
         Command::Capture(a) => block(capture::capture(&a)),
         Command::Plan(a) => block(plan::plan(&a)),
         Command::Rehearse(a) => rehearse::rehearse(&a),

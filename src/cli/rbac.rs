@@ -1,13 +1,25 @@
 //! `drillmaster rbac`: the least rights, as manifests for kubectl.
 
-use super::{Done, args::RbacArgs, place, plan::prepared, print, say};
-use crate::{model::Exit, plan};
+use super::{Done, Failure, args::RbacArgs, place, plan::prepared, print, say};
+use serde_json::json;
+
+use crate::{inventory::KINDS, model::Exit, plan};
 
 pub(super) async fn rbac(args: &RbacArgs) -> Done {
+    let Some(scenario) = &args.scenario else {
+        print(&for_check(&args.account));
+        return Ok(Exit::Passed);
+    };
     let place = place::place(&args.place)?;
-    let loaded = place::scenario(&args.scenario.scenario, &args.scenario.set, &place)?;
+    let loaded = place::scenario(scenario, &args.set, &place)?;
     let prepared = prepared(&loaded, &place).await?;
-    let mut manifests = plan::rbac(&prepared.plan, &args.account);
+    if args.recovery && prepared.plan.recovery_permissions.is_empty() {
+        return Err(Failure::new(
+            Exit::Invalid,
+            "no step of this scenario restores into a second cluster: no right is needed there",
+        ));
+    }
+    let mut manifests = plan::rbac(&prepared.plan, &args.account, args.recovery);
     if let Some(image) = &args.reaper {
         manifests.push(plan::reaper(image, &args.account));
         if prepared.plan.steps.iter().any(|s| !s.nodes.is_empty() && s.verb.starts_with("kill")) {
@@ -20,4 +32,31 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
     // JSON documents are YAML documents: kubectl takes them as they are.
     print(&format!("{}\n", manifests.join("\n---\n")));
     Ok(Exit::Passed)
+}
+
+/// The least rights of a review: to list what it looks at, everywhere.
+fn for_check(account: &str) -> String {
+    let mut rules: Vec<(&str, Vec<&str>)> = vec![];
+    for kind in KINDS {
+        match rules.iter_mut().find(|(group, _)| *group == kind.group) {
+            Some((_, plurals)) => plurals.push(kind.plural),
+            None => rules.push((kind.group, vec![kind.plural])),
+        }
+    }
+    let rules: Vec<serde_json::Value> = rules
+        .into_iter()
+        .map(|(group, plurals)| json!({"apiGroups": [group], "resources": plurals, "verbs": ["list"]}))
+        .chain([
+            json!({"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}),
+        ])
+        .collect();
+    let name = format!("{account}-check");
+    let manifests = [
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "default"}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}]}),
+    ];
+    manifests.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n---\n") + "\n"
 }

@@ -6,14 +6,17 @@ use super::{
     print,
 };
 use crate::{
-    model::Exit,
+    model::{Exit, Review},
     report,
-    scenario::{bindings_schema, scenario_schema, schema_of},
+    scenario::{bindings_schema, drill_file_schema, scenario_schema, schema_of},
     sim::Description,
 };
 
 /// Where the schema of a simulated cluster's description lives.
 const CLUSTER: &str = "https://drillmaster.dev/schema/cluster-v1.json";
+
+/// Where the schema of a review is.
+const REVIEW: &str = "https://drillmaster.dev/schema/review-v1.json";
 
 pub(super) fn schema(args: &SchemaArgs) -> Done {
     let schema = match args.what {
@@ -21,6 +24,8 @@ pub(super) fn schema(args: &SchemaArgs) -> Done {
         SchemaOf::Bindings => bindings_schema(),
         SchemaOf::Cluster => schema_of::<Description>(CLUSTER),
         SchemaOf::Report => report::schema(),
+        SchemaOf::Readiness => drill_file_schema(),
+        SchemaOf::Review => schema_of::<Review>(REVIEW),
     };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
     Ok(Exit::Passed)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     model::{Permission, Plan},
-    world::{ActiveAlert, RuleInfo, RunRecord, Silence, World},
+    world::{ActiveAlert, Kube, RuleInfo, RunRecord, Silence, World},
 };
 
 /// An answer, or why there is none.
@@ -51,7 +51,7 @@ pub struct Facts {
 pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Option<Timestamp>) -> Facts {
     let needs_velero = plan.steps.iter().any(|s| matches!(s.verb.as_str(), "backup" | "restore" | "deleteNamespace"));
     let (permissions, velero, monitoring, other_runs) = tokio::join!(
-        permissions(world, plan),
+        rights(&world.kube, &plan.permissions),
         velero(world, needs_velero, run),
         monitoring(world),
         other_runs(world, run)
@@ -83,10 +83,11 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
     }
 }
 
-async fn permissions(world: &World, plan: &Plan) -> Answer<Vec<(Permission, bool)>> {
+/// Which of these rights we have.
+pub async fn rights(kube: &Kube, needed: &[Permission]) -> Answer<Vec<(Permission, bool)>> {
     let mut answers = vec![];
-    for chunk in plan.permissions.chunks(8) {
-        let asked = chunk.iter().map(|p| world.kube.may(p));
+    for chunk in needed.chunks(8) {
+        let asked = chunk.iter().map(|p| kube.may(p));
         for (permission, answer) in chunk.iter().zip(futures_util::future::join_all(asked).await) {
             answers.push((permission.clone(), answer.map_err(|e| e.to_string())?));
         }

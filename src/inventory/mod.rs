@@ -2,15 +2,27 @@
 //! unknown for a stated reason: there is no accessor that turns a 403 into an
 //! empty list. `gather` asks the cluster; everything else here is pure.
 
+mod archive;
 mod capture;
 mod facts;
 mod gather;
+mod kinds;
+mod manifests;
+mod object;
+mod shelf;
+mod survey;
 
 use std::collections::BTreeMap;
 
+pub use archive::{LEFT_OUT, open_capture, save};
 pub use capture::{Captured, capture};
-pub use facts::{Answer, Facts, facts};
+pub use facts::{Answer, Facts, facts, rights};
 pub use gather::gather;
+pub use kinds::{KINDS, KindOf, key};
+pub use manifests::{documents, manifests, read_text};
+pub use object::{Object, Origin};
+pub use shelf::{Gap, Shelf, Source};
+pub use survey::survey;
 
 use crate::{
     kubernetes::objects::{Budget, Claim, Named, Node, Pod, Volume, Workload},

@@ -6,6 +6,7 @@
 pub mod objects;
 
 mod budget;
+mod node;
 mod normalise;
 mod quantity;
 mod scheduling;

@@ -13,6 +13,7 @@ mod outcome;
 mod plan;
 mod probe;
 mod revert;
+mod review;
 mod secret;
 mod specs;
 mod step;
@@ -31,7 +32,7 @@ pub use ids::{FaultId, RunId, StepName};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
 pub use node_steps::{
     Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
-    NodeService,
+    NodeChoice, NodeService,
 };
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
 pub use plan::{
@@ -40,6 +41,7 @@ pub use plan::{
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{Revert, shell};
+pub use review::{CheckSummary, Class, Readiness, Review, Ruling, Severity, State, Subject, Tally, Unseen};
 pub use secret::{Redactor, Secret, SecretRef};
 pub use specs::{
     BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateAnswer,

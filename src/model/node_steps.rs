@@ -74,6 +74,46 @@ pub struct ImpairNodesStep {
     pub network: Option<NetworkFault>,
 }
 
+/// Which nodes a step means.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeChoice<'a> {
+    /// Nodes by name.
+    pub nodes: &'a [String],
+    /// Or nodes of this zone.
+    pub zone: Option<&'a String>,
+    /// Or nodes that host ready pods of this workload.
+    pub hosting: Option<&'a WorkloadRef>,
+    /// How many of them; none is as many as that way of choosing means by itself.
+    pub count: Option<usize>,
+}
+
+impl NodeChoice<'_> {
+    /// Whether they are chosen in exactly one way.
+    pub fn is_one(&self) -> bool {
+        usize::from(!self.nodes.is_empty()) + usize::from(self.zone.is_some()) + usize::from(self.hosting.is_some())
+            == 1
+    }
+}
+
+impl KillNodesStep {
+    /// The nodes it takes away.
+    pub fn choice(&self) -> NodeChoice<'_> {
+        NodeChoice {
+            nodes: &self.nodes,
+            zone: self.zone.as_ref(),
+            hosting: self.hosting.as_ref(),
+            count: Some(self.count),
+        }
+    }
+}
+
+impl ImpairNodesStep {
+    /// The nodes in which it breaks something.
+    pub fn choice(&self) -> NodeChoice<'_> {
+        NodeChoice { nodes: &self.nodes, zone: self.zone.as_ref(), hosting: self.hosting.as_ref(), count: self.count }
+    }
+}
+
 /// A service of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

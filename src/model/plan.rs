@@ -206,6 +206,9 @@ pub struct Plan {
     pub limits: Limits,
     /// Rights needed.
     pub permissions: Vec<Permission>,
+    /// Rights needed in the second cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recovery_permissions: Vec<Permission>,
     /// Blind windows and platform pods in the blast radius.
     pub blast_radius: Vec<String>,
     /// Critical pods and their budgets; none when they could not be listed.

@@ -85,6 +85,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         data: scenario.data.clone(),
         expect: scenario.expect.iter().filter_map(|e| serde_json::to_value(e).ok()).collect(),
         permissions: permissions::needed(&planned, scenario, request.bindings),
+        recovery_permissions: permissions::needed_there(&planned, scenario, request.bindings),
         predictions: predictions(&planned, &input, scenario),
         steps: planned,
         limits,

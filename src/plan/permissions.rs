@@ -29,6 +29,13 @@ impl Rights {
         }
     }
 
+    /// One right is named once, for the first thing that needs it.
+    fn once(self) -> Vec<Permission> {
+        let mut seen = BTreeSet::new();
+        let same = |p: &Permission| (p.group.clone(), p.resource.clone(), p.verb.clone(), p.namespace.clone());
+        self.all.into_iter().filter(|p| seen.insert(same(p))).collect()
+    }
+
     fn read(&mut self, group: &str, resource: &str, namespace: &str) {
         self.add(group, resource, namespace, &["get", "list", "watch"]);
     }
@@ -65,13 +72,35 @@ pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bind
             of_verb(&mut rights, &verb, scenario, bindings, velero);
         }
     }
-    // One right is named once, for the first thing that needs it.
-    let mut seen = BTreeSet::new();
-    rights
-        .all
-        .into_iter()
-        .filter(|p| seen.insert((p.group.clone(), p.resource.clone(), p.verb.clone(), p.namespace.clone())))
-        .collect()
+    rights.once()
+}
+
+/// What the same run needs in the second cluster: the restores, and what sees that they
+/// are whole, whatever it is called there; nothing where no step restores into it.
+pub(super) fn needed_there(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bindings) -> Vec<Permission> {
+    let velero = bindings.velero.as_deref().unwrap_or("velero");
+    let mut rights = Rights { all: BTreeSet::new(), purpose: String::new() };
+    for planned in steps {
+        rights.purpose = format!("step `{}`", planned.name);
+        let verb = serde_json::from_value::<Step>(planned.spec.clone()).ok().and_then(|s| s.verb());
+        let Some(Verb::Restore(spec)) =
+            verb.filter(|v| matches!(v, Verb::Restore(r) if r.into == Some(Into::Recovery)))
+        else {
+            continue;
+        };
+        backup_store(&mut rights, velero);
+        restores(&mut rights, velero);
+        rights.add("velero.io", "restores", velero, &["delete"]);
+        rights.add("", "namespaces", "", &["get", "create", "delete"]);
+        rights.add("", "persistentvolumes", "", &["list"]);
+        for namespace in spec.namespace.iter().chain(scenario.scope.namespaces.iter()) {
+            rights.add("*", "*", namespace, &["list"]);
+            // Nothing is observed there, so that no other purpose has asked for this.
+            rights.add("", "pods", namespace, &["get"]);
+            readers(&mut rights, namespace);
+        }
+    }
+    rights.once()
 }
 
 fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bindings, velero: &str) {
@@ -83,7 +112,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 spec.namespaces.iter().for_each(|ns| readers(rights, ns));
             }
         }
-        // That happens in the second cluster, whose rights are not asked.
+        // That happens in the second cluster (`needed_there`).
         Verb::Restore(spec) if spec.into == Some(Into::Recovery) => {}
         Verb::Restore(spec) => {
             backup_store(rights, velero);
@@ -151,17 +180,19 @@ fn readers(rights: &mut Rights, namespace: &str) {
 /// Manifests that grant exactly these rights to a service account: in each
 /// namespace only what is needed there. The objects of a namespace that the drill
 /// deletes go with it, and come back only with the restore: for such a namespace
-/// the rights are cluster-wide.
-pub fn rbac(plan: &crate::model::Plan, account: &str) -> Vec<Value> {
+/// the rights are cluster-wide. In the second cluster (`there`) that is every namespace
+/// of the drill: none of them is there before it.
+pub fn rbac(plan: &crate::model::Plan, account: &str, there: bool) -> Vec<Value> {
     let mut places: BTreeMap<&str, BTreeMap<(&str, &str), BTreeSet<&str>>> = BTreeMap::new();
-    for p in &plan.permissions {
+    for p in if there { &plan.recovery_permissions } else { &plan.permissions } {
         let lost = plan
             .steps
             .iter()
             .filter(|s| s.verb == "deleteNamespace")
             .flat_map(|s| &s.objects)
             .any(|o| o.path.ends_with(&format!("/{}", p.namespace)));
-        let place = if lost { "" } else { p.namespace.as_str() };
+        let absent = lost || (there && plan.namespaces.contains(&p.namespace));
+        let place = if absent { "" } else { p.namespace.as_str() };
         places.entry(place).or_default().entry((&p.group, &p.resource)).or_default().insert(&p.verb);
     }
     let labels = json!({"app.kubernetes.io/managed-by": "drillmaster"});

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::{
     kubernetes::objects::Workload,
-    model::{Finding, PlannedStep},
+    model::{Finding, Permission, PlannedStep},
 };
 
 /// Time for the undo after the last step; credentials must outlive it.
@@ -25,16 +25,7 @@ pub(super) fn permissions(case: &Case<'_>) -> Finding {
     match &case.facts.permissions {
         Err(why) => Finding::unknown("permissions", why.clone(), "the API server must answer SelfSubjectAccessReviews"),
         Ok(answers) => {
-            let missing: Vec<String> = answers
-                .iter()
-                .filter(|(_, allowed)| !allowed)
-                .map(|(p, _)| {
-                    let group = if p.group.is_empty() { String::new() } else { format!(".{}", p.group) };
-                    let place =
-                        if p.namespace.is_empty() { "everywhere".to_owned() } else { format!("in {}", p.namespace) };
-                    format!("{} {}{group} {place} ({})", p.verb, p.resource, p.purpose)
-                })
-                .collect();
+            let missing = missing(answers);
             if missing.is_empty() {
                 Finding::pass(
                     "permissions",
@@ -49,6 +40,16 @@ pub(super) fn permissions(case: &Case<'_>) -> Finding {
             }
         }
     }
+}
+
+/// The rights that we lack, in words.
+pub fn missing(answers: &[(Permission, bool)]) -> Vec<String> {
+    let word = |p: &Permission| {
+        let group = if p.group.is_empty() { String::new() } else { format!(".{}", p.group) };
+        let place = if p.namespace.is_empty() { "everywhere".to_owned() } else { format!("in {}", p.namespace) };
+        format!("{} {}{group} {place} ({})", p.verb, p.resource, p.purpose)
+    };
+    answers.iter().filter(|(_, allowed)| !allowed).map(|(p, _)| word(p)).collect()
 }
 
 pub(super) fn credentials(case: &Case<'_>) -> Finding {

@@ -1,12 +1,29 @@
-//! The pre-flight: is this drill survivable and measurable here, now? Pure over
-//! inventory and facts. What could not be looked at is unknown, and unknown
-//! refuses the run just as a fail does.
+//! Is this cluster ready: for production ([`review`], the catalogue of checks, one
+//! file for each area) and for this very drill ([`evaluate`])? Pure over inventory
+//! and facts. What could not be looked at is unknown, and unknown refuses a run just
+//! as a fail does. Read `check.rs` first, then one file of `areas/`.
 
 mod alertmanager;
 mod alerts;
 mod capacity;
 mod cluster;
 mod velero;
+
+mod areas;
+mod catalogue;
+mod check;
+mod examples;
+mod explain;
+mod look;
+mod picture;
+mod review;
+mod settings;
+mod waivers;
+
+pub use cluster::missing;
+pub use explain::{explain, listing, listing_json, page};
+pub use review::{against_baseline, review};
+pub use settings::Settings;
 
 use crate::{
     inventory::{Facts, Inventory},

@@ -8,6 +8,7 @@ mod line;
 mod live;
 mod markdown;
 mod predicted;
+mod review;
 mod sarif;
 mod story;
 mod summary;
@@ -19,6 +20,10 @@ pub use junit::junit;
 pub use line::line;
 pub use live::{Display, live};
 pub use markdown::markdown;
+pub use review::{
+    human as review_human, markdown as review_markdown, prometheus as review_prometheus, review_json, review_junit,
+    review_sarif,
+};
 pub use sarif::sarif;
 pub use story::{Story, tell};
 pub use summary::summary;

@@ -8,7 +8,7 @@ use super::{
     problem::did_you_mean,
     tree::{Node, problem},
 };
-use crate::model::{Expectation, ImpairNodesStep, Step, Verb, WaitStep, WaitUntil, WorkloadRef};
+use crate::model::{Expectation, ImpairNodesStep, NodeChoice, Step, Verb, WaitStep, WaitUntil, WorkloadRef};
 
 /// All mistakes of sense.
 pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
@@ -154,18 +154,7 @@ impl Lint<'_> {
                 (None, Some(_)) => {}
                 _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
             },
-            Verb::KillNodes(k)
-                if usize::from(!k.nodes.is_empty())
-                    + usize::from(k.zone.is_some())
-                    + usize::from(k.hosting.is_some())
-                    != 1 =>
-            {
-                self.say(
-                    &["steps", i, "killNodes"],
-                    "name the nodes by exactly one of `nodes`, `zone` and `hosting`",
-                    "",
-                );
-            }
+            Verb::KillNodes(k) => self.choice(&["steps", i, "killNodes"], k.choice()),
             Verb::ImpairNodes(n) => self.impair(i, n),
             Verb::FenceNode(f) => {
                 self.refers(&["steps", i, "fenceNode", "fault"], &f.fault, &nodes, "killNodes or killZone step")
@@ -205,12 +194,16 @@ impl Lint<'_> {
         }
     }
 
+    fn choice(&mut self, at: &[&str], choice: NodeChoice<'_>) {
+        if !choice.is_one() {
+            self.say(at, "name the nodes by exactly one of `nodes`, `zone` and `hosting`", "");
+        }
+    }
+
     fn impair(&mut self, i: &str, n: &ImpairNodesStep) {
         let at = ["steps", i, "impairNodes"];
         let count = |given: &[bool]| given.iter().filter(|g| **g).count();
-        if count(&[!n.nodes.is_empty(), n.zone.is_some(), n.hosting.is_some()]) != 1 {
-            self.say(&at, "name the nodes by exactly one of `nodes`, `zone` and `hosting`", "");
-        }
+        self.choice(&at, n.choice());
         if count(&[n.stop.is_some(), n.disk.is_some(), n.network.is_some()]) != 1 {
             self.say(
                 &at,

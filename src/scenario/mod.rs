@@ -6,6 +6,7 @@
 //! Read [`Scenario`] first, then [`load`].
 
 mod bindings;
+mod drillfile;
 mod lint;
 mod load;
 mod problem;
@@ -16,6 +17,10 @@ mod tree;
 mod vars;
 
 pub use bindings::load_bindings;
+pub use drillfile::{
+    Attestation, CheckRules, DrillFile, Environment, Objective, Parameters, PlanFacts, ReviewScope, Waiver,
+    drill_file_schema, load_drill_file,
+};
 pub use load::{Loaded, Sources, load, load_str};
 pub use problem::{Problem, Problems};
 pub use schema::{bindings_schema, scenario_schema, schema_of};

@@ -4,7 +4,12 @@
 use std::{fs, path::Path};
 
 pub fn check(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    check_at(&format!("tests/golden/{name}"), text);
+}
+
+/// The same of any file of the repository.
+pub fn check_at(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, text).unwrap();
     }

@@ -8,6 +8,7 @@
 
 mod arrows;
 mod bad_input;
+mod checks;
 mod conformance;
 mod fidelity;
 mod golden;

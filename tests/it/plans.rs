@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use drillmaster::{
     inventory::{Inventory, Read},
     kubernetes::objects::{Budget, Named, Node, Pod, Workload},
-    model::{Bindings, ClusterIdentity, ExecHost, NodeHostSpec, Plan},
+    model::{Bindings, ClusterIdentity, ExecHost, NodeHostSpec, Permission, Plan},
     plan::{Request, build, rbac, show},
     scenario::{Loaded, Sources, load},
     world::NodeHost,
@@ -124,8 +124,46 @@ fn what_a_person_reads_before_a_drill() {
     plan.hash = "…".into();
     golden::check("plan.txt", &show(&plan));
     let manifests: Vec<String> =
-        rbac(&plan, "drillmaster").iter().map(|m| serde_json::to_string_pretty(m).unwrap()).collect();
+        rbac(&plan, "drillmaster", false).iter().map(|m| serde_json::to_string_pretty(m).unwrap()).collect();
     golden::check("rbac.txt", &(manifests.join("\n---\n") + "\n"));
+}
+
+#[test]
+fn the_second_cluster_is_asked_for_its_own_rights() {
+    let mut bindings = bindings();
+    bindings.values.insert("storefrontThere".into(), json!("http://there.example/healthz"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/region-loss.yaml");
+    let loaded = load(&path, &Sources { bindings: bindings.clone(), ..Sources::default() }).unwrap();
+    let there = ClusterIdentity { uid: "uid-there".into(), ..self::inventory().identity };
+    let host = bindings.node_host.as_ref().map(NodeHost::new);
+    let machines = BTreeMap::new();
+    let inventory = inventory();
+    let request = Request {
+        recovery: Some(&there),
+        loaded: &loaded,
+        inventory: &inventory,
+        bindings: &bindings,
+        machines: &machines,
+        host: host.as_ref(),
+        run: "20260101t000000000-x",
+    };
+    let plan = build(&request).unwrap_or_else(|w| panic!("{w:?}"));
+    let has =
+        |list: &[Permission], resource: &str, verb: &str| list.iter().any(|p| p.resource == resource && p.verb == verb);
+    for (resource, verb) in
+        [("restores", "create"), ("restores", "delete"), ("namespaces", "delete"), ("*", "list"), ("pods", "get")]
+    {
+        assert!(has(&plan.recovery_permissions, resource, verb), "{verb} {resource}");
+    }
+    assert!(!has(&plan.permissions, "restores", "create"), "nothing is restored in the first cluster");
+    assert!(planned(&self::loaded("zone-outage", &[]), &inventory, &bindings).unwrap().recovery_permissions.is_empty());
+    let namespaces: Vec<String> = rbac(&plan, "drillmaster", true)
+        .iter()
+        .filter(|m| m["kind"] == "Role")
+        .map(|m| m["metadata"]["namespace"].as_str().unwrap().to_owned())
+        .collect();
+    // A role in a namespace that is not there yet could not be made.
+    assert_eq!(namespaces, ["velero"]);
 }
 
 #[test]

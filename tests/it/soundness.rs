@@ -1,11 +1,11 @@
 //! Law I6 for verdicts: somebody breaks during a drill what the drill is to prove.
 //! Whatever else the drill then says, it does not say that it passed.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use drillmaster::{
     event::{Event, Kind},
-    model::{Exit, Outcome},
+    model::{Exit, NodeHow, Outcome},
     world::{ApiCall, Kube},
 };
 use serde_json::{Value, json};
@@ -46,6 +46,32 @@ fn broken(name: &str, when: fn(&Event) -> bool, word: &str, how: impl AsyncFnOnc
 
 async fn patch(kube: &Kube, path: &str, body: Value) {
     kube.send(&ApiCall::merge(path, body)).await.unwrap();
+}
+
+/// Somebody else ends the outage before Kubernetes has noticed it: what waits for that
+/// does not wait to its end, and says why.
+#[test]
+fn an_outage_that_does_not_last() {
+    let shop = cluster("small-shop");
+    let loaded = scenario("zone-outage", &shop);
+    let (ended, seconds) = on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        let host = stage.simulation.world().host.unwrap();
+        let whole = stage.drill_when(&loaded, first_fault, async |run| {
+            let dark = run.recorder.with(|state| state.open());
+            for node in dark.iter().filter_map(|f| f.revert.takes_away()).map(|n| n.name.clone()) {
+                let start = host.bring_back(&node, NodeHow::Kill, &BTreeMap::new()).unwrap();
+                host.run(&start).await.unwrap();
+            }
+        });
+        let ended = whole.await;
+        stage.as_before().await.unwrap();
+        let last = ended.events.last().unwrap().t_us;
+        (ended, last / 1_000_000)
+    });
+    assert_eq!(ended.exit, Some(Exit::Failed));
+    let said = ended.events.iter().any(|e| json!(e.event).to_string().contains("the outage did not last"));
+    assert!(said && seconds < 60, "after {seconds} s: {:?}", ended.events.last());
 }
 
 #[test]

@@ -86,14 +86,39 @@ impl Bed {
     }
 
     fn kubectl(&self, args: &[&str]) {
+        self.kubectl_in(&self.drill.context, args);
+    }
+
+    fn kubectl_in(&self, context: &str, args: &[&str]) -> String {
         let program = cache().join("kind/bin/kindnode");
         let mut command = std::process::Command::new(program);
         let out = command
-            .args(["kubectl", "--context", &self.drill.context, "--kubeconfig", &self.drill.kubeconfig])
+            .args(["kubectl", "--context", context, "--kubeconfig", &self.drill.kubeconfig])
             .args(args)
             .output()
             .unwrap();
         assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The context `least`, which may do in the second cluster what `rbac --recovery` prints;
+    /// with one of these rights less, nothing begins.
+    fn least_rights_there(&self) {
+        let there = |args: &[&str]| self.kubectl_in("kind-drill-recovery", args);
+        let second = ["--context", "recovery=kind-drill-recovery", "--recovery"];
+        let printed = self.drill.command("rbac", "region-loss", &second).output().unwrap();
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        let file = self.cluster.dir.path().join("rbac.yaml");
+        std::fs::write(&file, printed.stdout).unwrap();
+        let file = file.to_str().unwrap();
+        there(&["apply", "-f", file]);
+        let token = there(&["-n", "drillmaster", "create", "token", "drillmaster", "--duration=2h"]);
+        there(&["config", "set-credentials", "least", "--token", &token]);
+        there(&["config", "set-context", "least", "--cluster", "kind-drill-recovery", "--user", "least"]);
+        there(&["-n", "velero", "delete", "rolebinding", "drillmaster-region-loss"]);
+        let refused = self.drill.run("region-loss", &["--context", "recovery=least"]);
+        assert!(refused.code == 3 && refused.said.contains("missing right: create restores"), "{}", refused.said);
+        there(&["apply", "-f", file]);
     }
 }
 
@@ -140,7 +165,8 @@ fn what_no_shipped_scenario_breaks() {
 #[ignore = "needs a container engine, the lab's node image and its ports; six minutes"]
 fn a_region_is_lost_and_served_from_another() {
     let bed = Bed::new("two-clusters");
-    let second = ["--context", "recovery=kind-drill-recovery"];
+    bed.least_rights_there();
+    let second = ["--context", "recovery=least"];
     let ended = bed.ends(0, "region-loss", &second);
     assert!(outcomes(&ended.dir, "storefront there")[0].starts_with("pass: storefront there: RTO "));
     assert!(outcomes(&ended.dir, "restore `restored elsewhere`")[0].contains("as they were"));

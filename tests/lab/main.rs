@@ -19,4 +19,5 @@ mod kind;
 mod people;
 mod positive;
 mod refusals;
+mod review;
 mod twins;

@@ -1,0 +1,181 @@
+//! `drillmaster check`: the readiness of manifests, a capture or a cluster.
+
+use std::path::PathBuf;
+
+use super::{
+    Done, Failure,
+    args::{CheckArgs, ExplainArgs, ListChecksArgs, ListFormat},
+    place, print, say,
+};
+use crate::{
+    engine::open,
+    inventory::{Shelf, manifests, open_capture, survey},
+    model::{Exit, Readiness, Review},
+    readiness::{self, Settings, against_baseline, review},
+    report,
+    scenario::load_drill_file,
+    world::Clock,
+};
+
+/// Where one format goes.
+struct Output {
+    format: String,
+    file: Option<PathBuf>,
+}
+
+pub(super) async fn check(args: &CheckArgs) -> Done {
+    let outputs = outputs(&args.format)?;
+    let mut settings = settings(args)?;
+    settings.keep_passes = outputs.iter().any(|o| o.format == "junit");
+    let (shelf, target) = look(args).await?;
+    if shelf.is_empty() && !args.allow_empty {
+        let notes = shelf.notes.iter().map(|n| format!("\n  {n}")).collect::<String>();
+        return Err(Failure::new(
+            Exit::Invalid,
+            format!("there is no object in {target}: nothing was checked (--allow-empty lets that pass){notes}"),
+        ));
+    }
+    let now = shelf.at.unwrap_or_else(|| Clock::start().wall());
+    let mut review = review(&shelf, &settings, &target, &args.profile, now);
+    if let Some(path) = &args.baseline {
+        against_baseline(&mut review, &baseline(path)?);
+    }
+    for output in &outputs {
+        write(output, &review, args.all)?;
+    }
+    Ok(exit(args, &shelf, &review))
+}
+
+/// Broken input beats every word over the rest of it.
+fn exit(args: &CheckArgs, shelf: &Shelf, review: &Review) -> Exit {
+    if shelf.broken {
+        say("error: some of the input could not be read (see the notes): the rest was checked");
+        return Exit::Invalid;
+    }
+    if args.exit_zero {
+        return Exit::Passed;
+    }
+    if args.strict && review.verdict == Readiness::ReadyWithWarnings {
+        return Exit::Refused;
+    }
+    review.verdict.exit()
+}
+
+fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
+    let mut settings = Settings {
+        namespaces: args.namespace.clone(),
+        only: args.only.clone(),
+        skip: args.skip.clone(),
+        drills: args.drills.iter().cloned().collect(),
+        no_waivers: args.no_waivers,
+        allow_unknown: args.allow_unknown,
+        ..Settings::default()
+    };
+    if let Some(path) = &args.drill {
+        settings.read(load_drill_file(path).map_err(|p| place::invalid(&p))?);
+    }
+    if let Some(environment) = args.environment {
+        settings.environment = environment.into();
+    }
+    if let Some(pattern) = settings.only.iter().find(|p| readiness::explain(p).is_none()) {
+        return Err(Failure::new(
+            Exit::Invalid,
+            format!("--only {pattern}: there is no such check; `drillmaster list-checks` names them all"),
+        ));
+    }
+    Ok(settings)
+}
+
+async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
+    let cluster = !args.place.context.is_empty() || args.place.in_cluster;
+    if cluster && !args.paths.is_empty() {
+        return Err(Failure::new(
+            Exit::Invalid,
+            "files or a cluster, not both: what is missing in one would be looked for in the other",
+        ));
+    }
+    if cluster {
+        let place = place::place(&args.place)?;
+        let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Inconclusive, &e))?;
+        let shelf = survey(&world.kube, &world.identity, world.clock.wall(), &args.namespace).await;
+        say(&format!("read {} objects with {} requests, {} KiB", shelf.len(), shelf.cost.0, shelf.cost.1 / 1024));
+        return Ok((shelf, world.identity.context.clone()));
+    }
+    if let Some(path) = &args.capture {
+        return open_capture(path).map_err(|why| Failure::new(Exit::Invalid, why));
+    }
+    if args.paths.is_empty() {
+        return Err(Failure::new(
+            Exit::Invalid,
+            "what is to be checked? Name files or directories, `-` for standard input, a capture (--capture FILE), or a cluster: --context NAME",
+        ));
+    }
+    let shelf = manifests(&args.paths).map_err(|why| Failure::new(Exit::Invalid, why))?;
+    let names: Vec<String> = args.paths.iter().map(|p| p.display().to_string()).collect();
+    Ok((shelf, names.join(", ")))
+}
+
+fn baseline(path: &PathBuf) -> Result<Review, Failure> {
+    let wrong = |why: String| Failure::new(Exit::Invalid, format!("--baseline {}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    serde_json::from_str(&text)
+        .map_err(|e| wrong(format!("this is no review (`check --format json=FILE` writes one): {e}")))
+}
+
+const FORMATS: [&str; 6] = ["human", "json", "sarif", "junit", "markdown", "prometheus"];
+
+/// `sarif=a.sarif`; without a file, or with `-`, standard output.
+fn outputs(words: &[String]) -> Result<Vec<Output>, Failure> {
+    let mut outputs = vec![];
+    for word in words {
+        let (format, file) = word.split_once('=').map_or((word.as_str(), None), |(f, p)| (f, Some(p)));
+        if !FORMATS.contains(&format) {
+            return Err(Failure::new(Exit::Invalid, format!("--format {word}: one of {}", FORMATS.join(", "))));
+        }
+        let file = file.filter(|f| *f != "-").map(PathBuf::from);
+        outputs.push(Output { format: format.to_owned(), file });
+    }
+    if outputs.iter().filter(|o| o.file.is_none()).count() > 1 {
+        return Err(Failure::new(Exit::Invalid, "only one format can go to standard output: --format sarif=a.sarif"));
+    }
+    Ok(outputs)
+}
+
+fn write(output: &Output, review: &Review, all: bool) -> Result<(), Failure> {
+    let text = match output.format.as_str() {
+        "json" => report::review_json(review),
+        "sarif" => report::review_sarif(review),
+        "junit" => report::review_junit(review),
+        "markdown" => report::review_markdown(review),
+        "prometheus" => report::review_prometheus(review),
+        _ => report::review_human(review, all),
+    };
+    match &output.file {
+        None => print(&text),
+        Some(path) => std::fs::write(path, text)
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?,
+    }
+    Ok(())
+}
+
+pub(super) fn explain(args: &ExplainArgs) -> Done {
+    match readiness::explain(&args.check) {
+        Some(text) => {
+            print(&text);
+            Ok(Exit::Passed)
+        }
+        None => Err(Failure::new(
+            Exit::Invalid,
+            format!("there is no check {}; `drillmaster list-checks` names them all", args.check),
+        )),
+    }
+}
+
+pub(super) fn list(args: &ListChecksArgs) -> Done {
+    print(&match args.output {
+        ListFormat::Human => readiness::listing(),
+        ListFormat::Json => readiness::listing_json(),
+        ListFormat::Markdown => readiness::page(),
+    });
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,123 @@
+//! The kinds of object that a readiness review reads from a cluster: one list for
+//! each, so the least rights of `check` are this table.
+
+/// One kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindOf {
+    /// API group; empty for the core.
+    pub group: &'static str,
+    /// Versions that we can read, best first.
+    pub versions: &'static [&'static str],
+    /// As in the path.
+    pub plural: &'static str,
+    /// As in an object.
+    pub kind: &'static str,
+    /// Whether only its metadata is asked for.
+    pub metadata_only: bool,
+}
+
+const fn kind(
+    group: &'static str,
+    versions: &'static [&'static str],
+    plural: &'static str,
+    kind: &'static str,
+) -> KindOf {
+    KindOf { group, versions, plural, kind, metadata_only: false }
+}
+
+/// All of them. A group that a cluster does not serve is known to be absent.
+pub const KINDS: &[KindOf] = &[
+    kind("", &["v1"], "nodes", "Node"),
+    kind("", &["v1"], "pods", "Pod"),
+    kind("", &["v1"], "namespaces", "Namespace"),
+    kind("", &["v1"], "services", "Service"),
+    kind("", &["v1"], "serviceaccounts", "ServiceAccount"),
+    kind("", &["v1"], "configmaps", "ConfigMap"),
+    KindOf { metadata_only: true, ..kind("", &["v1"], "secrets", "Secret") },
+    kind("", &["v1"], "persistentvolumes", "PersistentVolume"),
+    kind("", &["v1"], "persistentvolumeclaims", "PersistentVolumeClaim"),
+    kind("", &["v1"], "resourcequotas", "ResourceQuota"),
+    kind("", &["v1"], "limitranges", "LimitRange"),
+    kind("", &["v1"], "replicationcontrollers", "ReplicationController"),
+    kind("apps", &["v1"], "deployments", "Deployment"),
+    kind("apps", &["v1"], "statefulsets", "StatefulSet"),
+    kind("apps", &["v1"], "daemonsets", "DaemonSet"),
+    kind("batch", &["v1"], "jobs", "Job"),
+    kind("batch", &["v1"], "cronjobs", "CronJob"),
+    kind("autoscaling", &["v2"], "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
+    kind("policy", &["v1"], "poddisruptionbudgets", "PodDisruptionBudget"),
+    kind("discovery.k8s.io", &["v1"], "endpointslices", "EndpointSlice"),
+    kind("coordination.k8s.io", &["v1"], "leases", "Lease"),
+    kind("networking.k8s.io", &["v1"], "networkpolicies", "NetworkPolicy"),
+    kind("networking.k8s.io", &["v1"], "ingresses", "Ingress"),
+    kind("rbac.authorization.k8s.io", &["v1"], "roles", "Role"),
+    kind("rbac.authorization.k8s.io", &["v1"], "clusterroles", "ClusterRole"),
+    kind("rbac.authorization.k8s.io", &["v1"], "rolebindings", "RoleBinding"),
+    kind("rbac.authorization.k8s.io", &["v1"], "clusterrolebindings", "ClusterRoleBinding"),
+    kind("storage.k8s.io", &["v1"], "storageclasses", "StorageClass"),
+    kind("storage.k8s.io", &["v1"], "csinodes", "CSINode"),
+    kind("storage.k8s.io", &["v1"], "volumeattachments", "VolumeAttachment"),
+    kind("scheduling.k8s.io", &["v1"], "priorityclasses", "PriorityClass"),
+    kind("node.k8s.io", &["v1"], "runtimeclasses", "RuntimeClass"),
+    kind("admissionregistration.k8s.io", &["v1"], "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"),
+    kind("admissionregistration.k8s.io", &["v1"], "mutatingwebhookconfigurations", "MutatingWebhookConfiguration"),
+    kind("admissionregistration.k8s.io", &["v1"], "validatingadmissionpolicies", "ValidatingAdmissionPolicy"),
+    kind("apiregistration.k8s.io", &["v1"], "apiservices", "APIService"),
+    kind("apiextensions.k8s.io", &["v1"], "customresourcedefinitions", "CustomResourceDefinition"),
+    kind("snapshot.storage.k8s.io", &["v1"], "volumesnapshotclasses", "VolumeSnapshotClass"),
+    kind("velero.io", &["v1"], "backupstoragelocations", "BackupStorageLocation"),
+    kind("velero.io", &["v1"], "schedules", "Schedule"),
+    kind("velero.io", &["v1"], "backups", "Backup"),
+    kind("velero.io", &["v1"], "restores", "Restore"),
+    kind("velero.io", &["v1"], "podvolumebackups", "PodVolumeBackup"),
+    kind("velero.io", &["v1"], "backuprepositories", "BackupRepository"),
+    kind("monitoring.coreos.com", &["v1"], "prometheuses", "Prometheus"),
+    kind("monitoring.coreos.com", &["v1"], "alertmanagers", "Alertmanager"),
+    kind("monitoring.coreos.com", &["v1"], "servicemonitors", "ServiceMonitor"),
+    kind("monitoring.coreos.com", &["v1"], "podmonitors", "PodMonitor"),
+    kind("monitoring.coreos.com", &["v1"], "prometheusrules", "PrometheusRule"),
+    kind("monitoring.coreos.com", &["v1alpha1", "v1beta1"], "alertmanagerconfigs", "AlertmanagerConfig"),
+    kind("external-secrets.io", &["v1", "v1beta1"], "externalsecrets", "ExternalSecret"),
+    kind("external-secrets.io", &["v1", "v1beta1"], "clusterexternalsecrets", "ClusterExternalSecret"),
+    kind("external-secrets.io", &["v1", "v1beta1"], "secretstores", "SecretStore"),
+    kind("external-secrets.io", &["v1", "v1beta1"], "clustersecretstores", "ClusterSecretStore"),
+    kind("secrets.hashicorp.com", &["v1beta1"], "vaultstaticsecrets", "VaultStaticSecret"),
+    kind("secrets.hashicorp.com", &["v1beta1"], "vaultdynamicsecrets", "VaultDynamicSecret"),
+    kind("secrets.hashicorp.com", &["v1beta1"], "vaultpkisecrets", "VaultPKISecret"),
+    kind("secrets-store.csi.x-k8s.io", &["v1"], "secretproviderclasses", "SecretProviderClass"),
+    kind("secrets-store.csi.x-k8s.io", &["v1"], "secretproviderclasspodstatuses", "SecretProviderClassPodStatus"),
+    kind("bitnami.com", &["v1alpha1"], "sealedsecrets", "SealedSecret"),
+    kind("cert-manager.io", &["v1"], "certificates", "Certificate"),
+    kind("aquasecurity.github.io", &["v1alpha1"], "vulnerabilityreports", "VulnerabilityReport"),
+    kind("security.istio.io", &["v1", "v1beta1"], "peerauthentications", "PeerAuthentication"),
+    kind("security.istio.io", &["v1", "v1beta1"], "authorizationpolicies", "AuthorizationPolicy"),
+    kind("argoproj.io", &["v1alpha1"], "applications", "Application"),
+    kind("argoproj.io", &["v1alpha1"], "rollouts", "Rollout"),
+    kind("kustomize.toolkit.fluxcd.io", &["v1"], "kustomizations", "Kustomization"),
+    kind("helm.toolkit.fluxcd.io", &["v2"], "helmreleases", "HelmRelease"),
+    kind("keda.sh", &["v1alpha1"], "scaledobjects", "ScaledObject"),
+    kind("cilium.io", &["v2"], "ciliumnetworkpolicies", "CiliumNetworkPolicy"),
+    kind("cilium.io", &["v2"], "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy"),
+    kind("crd.projectcalico.org", &["v1"], "networkpolicies", "NetworkPolicy"),
+    kind("crd.projectcalico.org", &["v1"], "globalnetworkpolicies", "GlobalNetworkPolicy"),
+    kind("loki.grafana.com", &["v1"], "lokistacks", "LokiStack"),
+    kind("loki.grafana.com", &["v1"], "alertingrules", "AlertingRule"),
+    kind("grafana.integreatly.org", &["v1beta1"], "grafanadashboards", "GrafanaDashboard"),
+    kind("postgresql.cnpg.io", &["v1"], "clusters", "Cluster"),
+    kind("k3s.cattle.io", &["v1"], "etcdsnapshotfiles", "ETCDSnapshotFile"),
+    kind("datadoghq.com", &["v1alpha1"], "datadogmonitors", "DatadogMonitor"),
+    kind("datadoghq.com", &["v2alpha1"], "datadogagents", "DatadogAgent"),
+    kind("kyverno.io", &["v1"], "clusterpolicies", "ClusterPolicy"),
+];
+
+impl KindOf {
+    /// `kind.group`, by which a review finds it.
+    pub fn key(&self) -> String {
+        key(self.kind, self.group)
+    }
+}
+
+/// `kind.group`; the bare kind for the core.
+pub fn key(kind: &str, group: &str) -> String {
+    if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }
+}

@@ -1,0 +1,246 @@
+//! Manifests from files, directories and standard input: YAML with many documents,
+//! JSON, lists. One broken document among a thousand is named and the others are
+//! read all the same.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+use super::{
+    object::Origin,
+    shelf::{Shelf, Source},
+};
+use crate::kubernetes::objects::Pod;
+
+/// More than any manifest is; a file that big is something else.
+const TOO_BIG: u64 = 512 << 20;
+
+/// Reads manifests into a shelf. `-` is standard input.
+///
+/// # Errors
+/// A path that cannot be read at all.
+pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
+    let mut shelf = Shelf { source: Source::Manifests, ..Shelf::default() };
+    for path in paths {
+        if path.as_os_str() == "-" {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map_err(|e| format!("standard input cannot be read: {e}"))?;
+            read_text(&mut shelf, "<stdin>", &text);
+        } else if path.is_dir() {
+            let mut files = vec![];
+            walk(path, &mut files)?;
+            if files.is_empty() {
+                return Err(format!("{} holds no .yaml, .yml or .json file", path.display()));
+            }
+            for file in files {
+                read_file(&mut shelf, &file)?;
+            }
+        } else {
+            read_file(&mut shelf, path)?;
+        }
+    }
+    shelf.settle();
+    Ok(shelf)
+}
+
+/// Adds manifests from a text.
+pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
+    let name: Arc<str> = file.into();
+    if text.trim_start().starts_with('{')
+        && let Ok(value) = serde_json::from_str::<Value>(text)
+    {
+        put(shelf, value, &name, 1);
+        return;
+    }
+    for (line, document) in documents(text) {
+        if document.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#')) {
+            continue;
+        }
+        if let Some(pod) = owned_pod(document) {
+            shelf.put_pod(pod);
+            continue;
+        }
+        match parse(document) {
+            Ok(Value::Null) => {}
+            Ok(value) => put(shelf, value, &name, line),
+            Err((within, why)) => {
+                shelf.broken = true;
+                shelf.notes.push(format!("{file}:{}: {why}", line + within));
+            }
+        }
+    }
+}
+
+fn put(shelf: &mut Shelf, mut value: Value, file: &Arc<str>, line: usize) {
+    let list = value["kind"].as_str().is_some_and(|k| k.ends_with("List")) && value["items"].is_array();
+    let items =
+        if list { value["items"].take().as_array_mut().map(std::mem::take).unwrap_or_default() } else { vec![] };
+    if !list {
+        return put_one(shelf, value, file, line);
+    }
+    let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
+    for mut item in items {
+        // The items of a typed list come without their kind.
+        if item.is_object() && item["kind"].is_null() && !kind.is_empty() {
+            item["kind"] = kind.clone().into();
+            item["apiVersion"] = value["apiVersion"].clone();
+        }
+        put_one(shelf, item, file, line);
+    }
+}
+
+fn put_one(shelf: &mut Shelf, value: Value, file: &Arc<str>, line: usize) {
+    if let Err(why) = shelf.put(value, Origin { file: Arc::clone(file), line }) {
+        shelf.broken = true;
+        shelf.notes.push(format!("{file}:{line}: {why}"));
+    }
+}
+
+/// A pod of a controller, of which a dump holds thousands: read straight into its slim
+/// shape. Anything unusual about it takes the long way, which tells what.
+fn owned_pod(document: &str) -> Option<Pod> {
+    let is = |line: &str| document.starts_with(line) || document.contains(&format!("\n{line}"));
+    if !is("kind: Pod\n") || !is("apiVersion: v1\n") || !document.contains("controller: true\n") {
+        return None;
+    }
+    let pod: Pod = serde_saphyr::from_str(document).ok()?;
+    (pod.controller().is_some() && !pod.metadata.name.is_empty()).then_some(pod)
+}
+
+/// One document, or the line in it (from 0) and what is wrong with it.
+fn parse(text: &str) -> Result<Value, (usize, String)> {
+    if text.trim_start().starts_with('{')
+        && !text.trim_start().starts_with("{{")
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        return Ok(value);
+    }
+    serde_saphyr::from_str::<Value>(text).map_err(|error| {
+        if let Some((line, _)) = text.lines().enumerate().find(|(_, l)| l.contains("{{")) {
+            return (
+                line,
+                "this is a Helm template; render it first: helm template CHART | drillmaster check -".into(),
+            );
+        }
+        let line = error.location().map_or(0, |l| usize::try_from(l.line()).unwrap_or(1).saturating_sub(1));
+        let said = error.to_string();
+        (line, format!("this is not YAML: {}", said.lines().next().unwrap_or("it cannot be read")))
+    })
+}
+
+/// The documents of a text, each with the line on which it begins.
+pub fn documents(text: &str) -> Vec<(usize, &str)> {
+    let mut found = vec![];
+    let (mut start, mut first, mut at) = (0, 1, 0);
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let mark = line.trim_end();
+        let separates = mark == "..." || mark == "---" || mark.starts_with("--- ");
+        if separates {
+            found.push((first, &text[start..at]));
+            // `--- # comment` and `--- {…}` may hold something behind the mark.
+            start = at + mark.len().min(3);
+            first = index + 1;
+        }
+        at += line.len();
+    }
+    found.push((first, &text[start..]));
+    found.retain(|(_, document)| !document.trim().is_empty());
+    // A document begins where its first word is.
+    for (line, document) in &mut found {
+        let blank = document.len() - document.trim_start().len();
+        *line += document[..blank].matches('\n').count();
+        let cut = document[..blank].rfind('\n').map_or(0, |i| i + 1);
+        *document = &document[cut..];
+    }
+    found
+}
+
+fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {
+    let say = |e: std::io::Error| format!("{} cannot be read: {e}", path.display());
+    if std::fs::metadata(path).map_err(say)?.len() > TOO_BIG {
+        return Err(format!("{} is larger than 512 MiB: no manifest is", path.display()));
+    }
+    let bytes = std::fs::read(path).map_err(say)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => read_text(shelf, &path.display().to_string(), text.trim_start_matches('\u{feff}')),
+        Err(_) => {
+            shelf.broken = true;
+            shelf.notes.push(format!("{}: this is no text in UTF-8", path.display()));
+        }
+    }
+    Ok(())
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    let say = |e: std::io::Error| format!("{} cannot be read: {e}", folder.display());
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).map_err(say)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().map_err(say)?;
+    entries.sort();
+    for entry in entries {
+        let hidden = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        // A link may lead in a circle.
+        if hidden || entry.is_symlink() && entry.is_dir() {
+            continue;
+        }
+        if entry.is_dir() {
+            walk(&entry, files)?;
+        } else if entry.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
+            files.push(entry);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelf(text: &str) -> Shelf {
+        let mut shelf = Shelf::default();
+        read_text(&mut shelf, "all.yaml", text);
+        shelf.settle();
+        shelf
+    }
+
+    #[test]
+    fn one_broken_document_does_not_take_the_others_with_it() {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\nkind: [\n---\n# nothing\n---\n\n\
+            apiVersion: v1\nkind: Service\nmetadata: {name: b}\n---\nreplicas: {{ .Values.n }}\n";
+        let shelf = shelf(text);
+        assert_eq!(shelf.any("Service").len(), 2);
+        assert_eq!(shelf.any("Service")[1].origin.line, 10);
+        assert!(shelf.broken);
+        assert!(shelf.notes[0].starts_with("all.yaml:5: this is not YAML"), "{:?}", shelf.notes);
+        assert!(shelf.notes[1].starts_with("all.yaml:14: this is a Helm template"), "{:?}", shelf.notes);
+    }
+
+    #[test]
+    fn a_bare_no_is_no_name() {
+        let shelf = shelf("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: no}\n");
+        assert!(shelf.broken && shelf.notes[0].contains("in quotes"), "{:?}", shelf.notes);
+    }
+
+    #[test]
+    fn lists_twins_and_nulls() {
+        let text = r#"{"apiVersion": "v1", "kind": "ServiceList", "items": [
+            {"metadata": {"name": "a", "labels": null, "annotations": {"n": 1}}, "spec": {"ports": null, "type": "x"}},
+            {"metadata": {"name": "a"}, "spec": {"type": "y"}}, {"metadata": {}}]}"#;
+        let shelf = shelf(text);
+        assert_eq!(shelf.any("Service").len(), 1);
+        assert_eq!(shelf.any("Service")[0].text("/spec/type"), "y");
+        assert!(
+            shelf.notes.iter().any(|n| n.contains("twice")) && shelf.notes.iter().any(|n| n.contains("without a name"))
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_makes_it_panic(text in "(---|\\.\\.\\.|kind|apiVersion|metadata|name|: |\\{|\\}|\\[|\\]|\n|- |&a|\\*a|'|\"| |v1|é|\t){0,40}") {
+            let _ = shelf(&text);
+        }
+    }
+}

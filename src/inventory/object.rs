@@ -1,0 +1,194 @@
+//! Any object of a cluster, trimmed: what the readiness checks look at. Pods that a
+//! controller owns are many and alike, so they are kept slim; everything else keeps
+//! its own body.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::kubernetes::objects::{Meta, Node, Pod};
+
+/// Where an object comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The manifest file; empty for a cluster's own objects.
+    pub file: Arc<str>,
+    /// The line on which its document begins, from 1.
+    pub line: usize,
+}
+
+/// An object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object {
+    /// Its API group; empty for the core.
+    pub group: Arc<str>,
+    /// The version that it was read in.
+    pub version: Arc<str>,
+    /// Its kind.
+    pub kind: Arc<str>,
+    /// Its metadata.
+    pub metadata: Meta,
+    /// Everything but apiVersion, kind and metadata.
+    pub body: Value,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl Object {
+    /// What a pointer leads to, from the object's root: `/spec/replicas`.
+    pub fn at(&self, pointer: &str) -> &Value {
+        self.body.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// A text, or none.
+    pub fn text(&self, pointer: &str) -> &str {
+        self.at(pointer).as_str().unwrap_or("")
+    }
+
+    /// A list, or none.
+    pub fn list(&self, pointer: &str) -> &[Value] {
+        self.at(pointer).as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// A map, or none.
+    pub fn map(&self, pointer: &str) -> Option<&Map<String, Value>> {
+        self.at(pointer).as_object()
+    }
+
+    /// The status of a condition; empty where there is none.
+    pub fn condition(&self, name: &str) -> &str {
+        let found = self.list("/status/conditions").iter().find(|c| c["type"] == name);
+        found.and_then(|c| c["status"].as_str()).unwrap_or("")
+    }
+}
+
+/// What became of a document that was read.
+#[derive(Clone, Debug)]
+pub enum Decoded {
+    /// A pod that a controller owns.
+    Pod(Box<Pod>),
+    /// A node.
+    Node(Box<Node>),
+    /// Anything else.
+    Object(Box<Object>),
+}
+
+/// Fields that tell of who wrote an object, not of what it is.
+const NOISE: [&str; 3] = ["managedFields", "selfLink", "resourceVersion"];
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What is wrong with metadata, and what to do about the mistake that everybody makes:
+/// in the YAML of Kubernetes a bare `no`, `n` or `1` is no text.
+fn unread(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let bare = said.contains("expected a string") && (said.contains("boolean") || said.contains("integer"));
+    let fix = if bare { "; put the name, namespace or label in quotes" } else { "" };
+    format!("its metadata cannot be read: {said}{fix}")
+}
+
+/// Takes an object in.
+///
+/// # Errors
+/// What makes it no object of Kubernetes, in words.
+pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
+    let Value::Object(mut map) = value else { return Err("this document is no object".into()) };
+    let text = |value: Option<Value>| value.and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let (api, kind) = (text(map.remove("apiVersion")), text(map.remove("kind")));
+    if api.is_empty() || kind.is_empty() {
+        return Err("apiVersion or kind is missing".into());
+    }
+    let (group, version) = api.split_once('/').unwrap_or(("", api.as_str()));
+    let mut metadata = map.remove("metadata").unwrap_or_default();
+    let mut edited = vec![];
+    if let Some(fields) = metadata.as_object_mut() {
+        edited = editors(fields.get("managedFields"));
+        NOISE.iter().for_each(|noise| drop(fields.remove(*noise)));
+        if let Some(annotations) = fields.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove(LAST_APPLIED);
+        }
+        fields.retain(|_, value| !value.is_null());
+        if fields.get("generateName").is_some() && !fields.contains_key("name") {
+            let generated = fields.get("generateName").cloned().unwrap_or_default();
+            fields.insert("name".into(), generated);
+        }
+        texts_only(fields.get_mut("labels"));
+        texts_only(fields.get_mut("annotations"));
+    }
+    let meta: Meta = serde_json::from_value(metadata).map_err(|e| unread(&e))?;
+    if meta.name.is_empty() {
+        return Err(format!("a {kind} without a name"));
+    }
+    match (group, kind.as_str()) {
+        ("", "Pod") if meta.owner_references.iter().any(|o| o.controller) => {
+            let mut pod: Pod = typed(map, &kind, &meta.name)?;
+            pod.metadata = meta;
+            Ok(Decoded::Pod(Box::new(pod)))
+        }
+        ("", "Node") => {
+            let mut node: Node = typed(map, &kind, &meta.name)?;
+            node.metadata = meta;
+            Ok(Decoded::Node(Box::new(node)))
+        }
+        _ => {
+            prune(&mut map);
+            if !edited.is_empty() {
+                map.insert("drillmaster.dev/editors".into(), edited.into());
+            }
+            Ok(Decoded::Object(Box::new(Object {
+                group: group.into(),
+                version: version.into(),
+                kind: kind.as_str().into(),
+                metadata: meta,
+                body: Value::Object(map),
+                origin,
+            })))
+        }
+    }
+}
+
+/// Who wrote the spec by hand, and when: all that is kept of `managedFields`.
+fn editors(fields: Option<&Value>) -> Vec<Value> {
+    let entries = fields.and_then(Value::as_array).into_iter().flatten();
+    entries
+        .filter(|e| e.pointer("/fieldsV1/f:spec").is_some())
+        .map(|e| serde_json::json!({"manager": e["manager"], "time": e["time"]}))
+        .collect()
+}
+
+fn typed<T: serde::de::DeserializeOwned>(mut map: Map<String, Value>, kind: &str, name: &str) -> Result<T, String> {
+    map.values_mut().for_each(without_nulls);
+    serde_json::from_value(Value::Object(map)).map_err(|e| format!("{kind} {name} cannot be read: {e}"))
+}
+
+/// YAML lets a label be a number or nothing; the API server does not. A check must
+/// not stumble over it.
+fn texts_only(map: Option<&mut Value>) {
+    let Some(map) = map else { return };
+    if let Some(map) = map.as_object_mut() {
+        for value in map.values_mut().filter(|v| !v.is_string()) {
+            *value = if value.is_null() { "".into() } else { value.to_string().into() };
+        }
+    } else {
+        *map = Value::Object(Map::new());
+    }
+}
+
+/// `field: null` is the same as no field, everywhere in the API.
+pub fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => {
+            items.retain(|v| !v.is_null());
+            items.iter_mut().for_each(without_nulls);
+        }
+        _ => {}
+    }
+}
+
+fn prune(map: &mut Map<String, Value>) {
+    map.retain(|_, value| !value.is_null());
+    map.values_mut().for_each(without_nulls);
+}

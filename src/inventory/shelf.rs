@@ -1,0 +1,203 @@
+//! Everything that a review looks at, by kind. A kind is either there in full (which
+//! may be none at all) or unseen for a stated reason: a 403 never becomes "none".
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    kinds::key,
+    object::{Decoded, Object, Origin, decode},
+};
+use crate::{
+    kubernetes::objects::{Node, Pod},
+    model::Unseen,
+};
+
+/// What sort of thing a review looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Files: what somebody wants. They tell nothing of what runs.
+    #[default]
+    Manifests,
+    /// A cluster, just now.
+    Live,
+    /// A cluster, some time ago.
+    Capture,
+}
+
+/// Why a kind was not seen.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Gap {
+    /// In a word.
+    pub why: Unseen,
+    /// In full.
+    pub text: String,
+}
+
+/// All objects.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    /// Where they come from.
+    pub source: Source,
+    /// When they were read; none for files.
+    pub at: Option<jiff::Timestamp>,
+    /// Pods that a controller owns.
+    pub pods: Vec<Pod>,
+    /// Nodes.
+    pub nodes: Vec<Node>,
+    /// Everything else, by `kind.group`.
+    pub objects: BTreeMap<String, Vec<Object>>,
+    /// What could not be read, by `kind.group`.
+    pub gaps: BTreeMap<String, Gap>,
+    /// What a reader must know: input that was broken, duplicates.
+    pub notes: Vec<String>,
+    /// The API server's version; empty for files.
+    pub version: String,
+    /// Requests made and bytes read.
+    pub cost: (usize, usize),
+    /// Whether some of the input was broken.
+    pub broken: bool,
+    /// One copy of each word, while it is filled.
+    pub words: BTreeMap<Box<str>, Arc<str>>,
+}
+
+impl Shelf {
+    /// Puts an object where it belongs.
+    ///
+    /// # Errors
+    /// What makes it no object, in words.
+    pub fn put(&mut self, value: Value, origin: Origin) -> Result<(), String> {
+        match decode(value, origin)? {
+            Decoded::Pod(pod) => self.put_pod(*pod),
+            Decoded::Node(node) => self.nodes.push(*node),
+            Decoded::Object(mut object) => {
+                object.kind = self.word(&object.kind);
+                object.group = self.word(&object.group);
+                object.version = self.word(&object.version);
+                let key = key(&object.kind, &object.group);
+                self.objects.entry(key).or_default().push(*object);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a pod that a controller owns where it belongs, without what no check reads.
+    pub fn put_pod(&mut self, mut pod: Pod) {
+        pod.status.conditions.retain(|c| matches!(c.type_.as_str(), "Ready" | "DisruptionTarget"));
+        for condition in &mut pod.status.conditions {
+            condition.message = String::new();
+            condition.last_transition_time = None;
+        }
+        for status in &mut pod.status.container_statuses {
+            if status.state["waiting"].is_null() {
+                status.state = Value::Null;
+            }
+        }
+        pod.spec.volumes.retain(|v| v["persistentVolumeClaim"].is_object());
+        pod.metadata.annotations.retain(|key, _| key.starts_with("kubernetes.io/config."));
+        pod.metadata.resource_version = String::new();
+        pod.spec.containers.shrink_to_fit();
+        pod.spec.tolerations.shrink_to_fit();
+        self.pods.push(pod);
+    }
+
+    /// One copy of each word.
+    fn word(&mut self, text: &str) -> Arc<str> {
+        if let Some(word) = self.words.get(text) {
+            return Arc::clone(word);
+        }
+        let word: Arc<str> = text.into();
+        self.words.insert(text.into(), Arc::clone(&word));
+        word
+    }
+
+    /// All of a kind, or why they were not seen.
+    ///
+    /// # Errors
+    /// The gap.
+    pub fn all(&self, key: &str) -> Result<&[Object], &Gap> {
+        match self.gaps.get(key) {
+            Some(gap) if gap.why != Unseen::NotInstalled => Err(gap),
+            _ => Ok(self.objects.get(key).map_or(&[], Vec::as_slice)),
+        }
+    }
+
+    /// All of a kind that there are; a gap is none of them. Only for what adds to an
+    /// answer and never decides it.
+    pub fn any(&self, key: &str) -> &[Object] {
+        self.objects.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a cluster serves a kind. Files never say that it does not.
+    pub fn serves(&self, key: &str) -> bool {
+        self.gaps.get(key).is_none_or(|gap| gap.why != Unseen::NotInstalled)
+    }
+
+    /// An object by its name.
+    pub fn find(&self, key: &str, namespace: &str, name: &str) -> Option<&Object> {
+        self.any(key).iter().find(|o| o.metadata.name == name && o.metadata.namespace == namespace)
+    }
+
+    /// How many objects there are of each kind.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts: BTreeMap<String, usize> = self.objects.iter().map(|(k, v)| (k.clone(), v.len())).collect();
+        if !self.pods.is_empty() {
+            *counts.entry("Pod".into()).or_default() += self.pods.len();
+        }
+        if !self.nodes.is_empty() {
+            counts.insert("Node".into(), self.nodes.len());
+        }
+        counts
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.pods.len() + self.nodes.len() + self.objects.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sorts everything by namespace and name, and names what is there twice: the
+    /// later one counts, as it would with `kubectl apply`.
+    pub fn settle(&mut self) {
+        self.pods.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
+        self.nodes.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
+        for objects in self.objects.values_mut() {
+            objects.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
+            let mut kept: Vec<Object> = Vec::with_capacity(objects.len());
+            for object in objects.drain(..) {
+                let twin = kept.last_mut().filter(|k| {
+                    // A name that is to be generated is no name yet.
+                    by_name(&k.metadata) == by_name(&object.metadata) && !object.metadata.name.ends_with('-')
+                });
+                match twin {
+                    None => kept.push(object),
+                    Some(twin) => {
+                        self.notes.push(format!(
+                            "{} {} is there twice: {} and {}; the second one counts",
+                            object.kind,
+                            object.metadata.name,
+                            place(&twin.origin),
+                            place(&object.origin)
+                        ));
+                        *twin = object;
+                    }
+                }
+            }
+            *objects = kept;
+        }
+        self.words.clear();
+    }
+}
+
+fn by_name(meta: &crate::kubernetes::objects::Meta) -> (&str, &str) {
+    (&meta.namespace, &meta.name)
+}
+
+fn place(origin: &Origin) -> String {
+    if origin.file.is_empty() { "in the cluster".into() } else { format!("{}:{}", origin.file, origin.line) }
+}

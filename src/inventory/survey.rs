@@ -1,0 +1,169 @@
+//! Reads everything that a review looks at from a live cluster: one paged list for
+//! each kind, at most eight at once, not one write. A refusal makes that kind
+//! unseen, nothing else.
+
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+
+use super::{
+    kinds::{KINDS, KindOf},
+    object::Origin,
+    shelf::{Gap, Shelf, Source},
+};
+use crate::{
+    model::{ClusterIdentity, Unseen},
+    world::{ApiError, Kube},
+};
+
+/// At most so many lists at once.
+const AT_ONCE: usize = 8;
+/// A list that grows too old while it is read is begun again as often as this.
+const RESTARTS: usize = 3;
+const JSON: &str = "application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// What came of one kind.
+struct Read {
+    kind: KindOf,
+    items: Result<Vec<Value>, Gap>,
+    cost: (usize, usize),
+}
+
+/// Reads a cluster. Where a list of all namespaces is refused, those that were named
+/// are asked one by one.
+pub async fn survey(kube: &Kube, identity: &ClusterIdentity, at: jiff::Timestamp, namespaces: &[String]) -> Shelf {
+    let mut shelf = Shelf { source: Source::Live, at: Some(at), version: identity.version.clone(), ..Shelf::default() };
+    let groups = match groups(kube).await {
+        Ok(groups) => groups,
+        Err(error) => {
+            let gap = gap(&error);
+            shelf.gaps = KINDS.iter().map(|k| (k.key(), gap.clone())).collect();
+            return shelf;
+        }
+    };
+    let mut reads = stream::iter(KINDS.iter().map(|kind| one(kube, *kind, &groups, namespaces))).buffered(AT_ONCE);
+    while let Some(read) = reads.next().await {
+        shelf.cost.0 += read.cost.0;
+        shelf.cost.1 += read.cost.1;
+        match read.items {
+            Err(gap) => drop(shelf.gaps.insert(read.kind.key(), gap)),
+            Ok(items) => {
+                for item in items {
+                    // What even the API server cannot say of an object is no object.
+                    if let Err(why) = shelf.put(item, Origin::default()) {
+                        shelf.notes.push(format!("{}: {why}", read.kind.plural));
+                    }
+                }
+            }
+        }
+    }
+    shelf.settle();
+    shelf
+}
+
+/// Served API groups, each with its versions.
+async fn groups(kube: &Kube) -> Result<Vec<(String, Vec<String>)>, ApiError> {
+    let answer = kube.get("/apis").await?;
+    let groups = answer["groups"].as_array().cloned().unwrap_or_default();
+    let versions = |g: &Value| -> Vec<String> {
+        let all = g["versions"].as_array().cloned().unwrap_or_default();
+        all.iter().filter_map(|v| v["version"].as_str().map(str::to_owned)).collect()
+    };
+    Ok(groups.iter().map(|g| (g["name"].as_str().unwrap_or("").to_owned(), versions(g))).collect())
+}
+
+async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namespaces: &[String]) -> Read {
+    let served = groups.iter().find(|(name, _)| *name == kind.group);
+    let version = kind
+        .versions
+        .iter()
+        .find(|v| kind.group.is_empty() || served.is_some_and(|(_, all)| all.iter().any(|a| a == *v)));
+    let Some(version) = version else {
+        let text = served.map_or_else(
+            || format!("the cluster serves no {}", kind.group),
+            |(_, all)| format!("the cluster serves {} in {} only, which is not read here", kind.group, all.join(", ")),
+        );
+        let why = if served.is_some() { Unseen::NoData } else { Unseen::NotInstalled };
+        return Read { kind, items: Err(Gap { why, text }), cost: (0, 0) };
+    };
+    let base =
+        if kind.group.is_empty() { format!("/api/{version}") } else { format!("/apis/{}/{version}", kind.group) };
+    let mut cost = (0, 0);
+    let mut items = list(kube, &format!("{base}/{}", kind.plural), &kind, version, &mut cost).await;
+    let refused = matches!(&items, Err(gap) if gap.why == Unseen::Forbidden);
+    if refused && !namespaces.is_empty() {
+        let mut all = Ok(vec![]);
+        for namespace in namespaces {
+            let path = format!("{base}/namespaces/{namespace}/{}", kind.plural);
+            match (list(kube, &path, &kind, version, &mut cost).await, &mut all) {
+                (Ok(more), Ok(all)) => all.extend(more),
+                (Err(gap), _) => all = Err(gap),
+                (Ok(_), Err(_)) => {}
+            }
+        }
+        items = all;
+    }
+    Read { kind, items, cost }
+}
+
+async fn list(
+    kube: &Kube,
+    path: &str,
+    kind: &KindOf,
+    version: &str,
+    cost: &mut (usize, usize),
+) -> Result<Vec<Value>, Gap> {
+    let accept = if kind.metadata_only { METADATA } else { JSON };
+    let api = if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) };
+    let (mut items, mut token, mut restarts) = (vec![], String::new(), 0);
+    loop {
+        cost.0 += 1;
+        let (mut page, size) = match kube.page(path, &token, accept).await {
+            Err(ApiError::Status { code: 410, .. }) if !token.is_empty() && restarts < RESTARTS => {
+                restarts += 1;
+                items.clear();
+                token.clear();
+                continue;
+            }
+            Err(error) => return Err(gap(&error)),
+            Ok(page) => page,
+        };
+        cost.1 += size;
+        if !page["items"].is_array() && !page["items"].is_null() || page["kind"].is_null() {
+            return Err(Gap { why: Unseen::NoData, text: format!("{path} answers with something that is no list") });
+        }
+        for mut item in page["items"].as_array_mut().map(std::mem::take).unwrap_or_default() {
+            item["kind"] = kind.kind.into();
+            item["apiVersion"] = api.clone().into();
+            slim(&mut item);
+            items.push(item);
+        }
+        token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or("").to_owned();
+        if token.is_empty() {
+            return Ok(items);
+        }
+    }
+}
+
+/// What no check looks at, dropped before it is kept.
+fn slim(item: &mut Value) {
+    if let Some(images) = item.pointer_mut("/status/images") {
+        *images = Value::Null;
+    }
+    if item["kind"] == "CustomResourceDefinition"
+        && let Some(versions) = item.pointer_mut("/spec/versions").and_then(Value::as_array_mut)
+    {
+        versions.iter_mut().for_each(|v| v["schema"] = Value::Null);
+    }
+}
+
+/// A refusal in one word.
+fn gap(error: &ApiError) -> Gap {
+    let why = match error {
+        ApiError::Status { code: 401 | 403, .. } => Unseen::Forbidden,
+        ApiError::Status { code: 404, .. } => Unseen::NotInstalled,
+        ApiError::Timeout { .. } | ApiError::Unreachable { .. } => Unseen::Timeout,
+        _ => Unseen::NoData,
+    };
+    Gap { why, text: error.to_string() }
+}

@@ -1,0 +1,314 @@
+//! What a readiness review found: one result for each object that a check looked
+//! at and did not pass, counts for all. Start with [`Review`].
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::Exit;
+
+/// How bad it is when a check does not hold. The order is from worst to least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A drill, or an outage, would lose something for good.
+    Critical,
+    /// An outage would be long.
+    High,
+    /// It makes recovery slower or harder.
+    Medium,
+    /// Good to know.
+    Low,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        })
+    }
+}
+
+/// What a check means to a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Blocks: a waiver needs a second person.
+    Blocks,
+    /// Blocks the kinds of drill that it names; one person may waive it.
+    Gate,
+    /// Advice.
+    Advisory,
+}
+
+/// The result of one check for one object. Unknown is never a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Looked at, and not as it should be.
+    Fail,
+    /// The check itself went wrong.
+    Error,
+    /// Could not be looked at.
+    Unknown,
+    /// Set aside by a person, with a reason, until a day.
+    Waived,
+    /// Does not apply.
+    Skip,
+    /// Looked at, and as it should be.
+    Pass,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fail => "fail",
+            Self::Error => "error",
+            Self::Unknown => "unknown",
+            Self::Waived => "waived",
+            Self::Skip => "skip",
+            Self::Pass => "pass",
+        })
+    }
+}
+
+/// Why something could not be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unseen {
+    /// We have no right to.
+    Forbidden,
+    /// The cluster does not serve such objects.
+    NotInstalled,
+    /// Nobody gave it to us.
+    NoData,
+    /// What we have is too old.
+    Stale,
+    /// No answer in time.
+    Timeout,
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Forbidden => "forbidden",
+            Self::NotInstalled => "not-installed",
+            Self::NoData => "no-data",
+            Self::Stale => "stale",
+            Self::Timeout => "timeout",
+        })
+    }
+}
+
+/// The object that a result is about: the one on top of the owner chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Subject {
+    /// Its kind; empty where a result is about the whole cluster.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// Its namespace; empty where it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The container or rule in it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub part: String,
+    /// The manifest file that holds it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
+    /// Its line in that file, or that of its document; from 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub line: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind.is_empty() {
+            return f.write_str("the cluster");
+        }
+        write!(f, "{} ", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)?;
+        if !self.part.is_empty() {
+            write!(f, " [{}]", self.part)?;
+        }
+        Ok(())
+    }
+}
+
+/// One result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Ruling {
+    /// The check's id, such as `PDB-003`.
+    pub check: String,
+    /// Its short name, such as `pdb-blocks-drain`.
+    pub name: String,
+    /// The result.
+    pub state: State,
+    /// How bad that is here; may differ from the check's own.
+    pub severity: Severity,
+    /// What it means to a drill.
+    pub class: Class,
+    /// Whether it stands in the way: of a drill, or of the word READY.
+    pub blocking: bool,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where in the object, as a JSON pointer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pointer: String,
+    /// What was seen.
+    pub observed: String,
+    /// What should be.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expected: String,
+    /// Where it was seen: manifests, live, capture, prometheus …
+    pub source: String,
+    /// When it was seen; empty for files.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub at: String,
+    /// Why it could not be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fix: String,
+    /// Who set it aside, until when and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<String>,
+    /// The same finding has the same print in the next review.
+    pub fingerprint: String,
+    /// Whether the baseline has it already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
+}
+
+/// How many results of each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[expect(missing_docs, reason = "the states' own names")]
+pub struct Tally {
+    pub pass: usize,
+    pub fail: usize,
+    pub unknown: usize,
+    pub error: usize,
+    pub waived: usize,
+    pub skip: usize,
+}
+
+impl Tally {
+    /// One more.
+    pub fn add(&mut self, state: State, count: usize) {
+        let place = match state {
+            State::Pass => &mut self.pass,
+            State::Fail => &mut self.fail,
+            State::Unknown => &mut self.unknown,
+            State::Error => &mut self.error,
+            State::Waived => &mut self.waived,
+            State::Skip => &mut self.skip,
+        };
+        *place += count;
+    }
+}
+
+/// The word over a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readiness {
+    /// Everything that was asked holds.
+    Ready,
+    /// Nothing blocks, something is to be mended.
+    ReadyWithWarnings,
+    /// Something blocks.
+    NotReady,
+    /// Something that would block could not be seen.
+    CannotDetermine,
+}
+
+impl Readiness {
+    /// The exit code of `check`.
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Ready | Self::ReadyWithWarnings => Exit::Passed,
+            Self::NotReady => Exit::Refused,
+            Self::CannotDetermine => Exit::Inconclusive,
+        }
+    }
+}
+
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "READY",
+            Self::ReadyWithWarnings => "READY WITH WARNINGS",
+            Self::NotReady => "NOT READY",
+            Self::CannotDetermine => "CANNOT DETERMINE",
+        })
+    }
+}
+
+/// What a check is, beside its results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CheckSummary {
+    /// Its id.
+    pub id: String,
+    /// Its short name.
+    pub name: String,
+    /// What it asks for, in one line.
+    pub title: String,
+    /// The area of a review that it belongs to.
+    pub area: String,
+    /// Its own severity.
+    pub severity: Severity,
+    /// What it means to a drill.
+    pub class: Class,
+    /// The drills that it gates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<String>,
+    /// Not proven on a real object yet that makes it fail and one that makes it pass.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub experimental: bool,
+    /// What came of it.
+    pub tally: Tally,
+}
+
+/// A whole review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// The shape of this file.
+    pub schema_version: String,
+    /// What was looked at: a context, a capture, files.
+    pub target: String,
+    /// When; empty for files alone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub at: String,
+    /// The word.
+    pub verdict: Readiness,
+    /// Which checks were asked for.
+    pub profile: String,
+    /// How many objects were looked at, by kind.
+    pub objects: BTreeMap<String, usize>,
+    /// Counts over everything.
+    pub tally: Tally,
+    /// Every check that was asked, in the catalogue's order.
+    pub checks: Vec<CheckSummary>,
+    /// Every result that is no pass, worst first.
+    pub results: Vec<Ruling>,
+    /// What a pass was given to; kept only where a format lists it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<(String, Subject)>,
+    /// What else a reader must know: kinds that could not be read, input that was broken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,218 @@
+//! Alerts and dashboards.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::metrics::{PROMETHEUS, picked};
+use crate::{
+    inventory::Object,
+    model::{Class, Severity, Subject, Unseen},
+    readiness::{
+        check::{ALERTS, Check, Needs, Say},
+        look::{list, seconds, text},
+        picture::Picture,
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "ALR-001",
+        name: "alert-families",
+        title: "The core families of alerts exist",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[ALERTS],
+        needs: Needs::Manifests,
+        rule: "The PrometheusRules hold an alert on each of: nodes not ready, pods in trouble, rollouts, capacity, budgets, volumes filling up, the API server, certificates, the monitoring itself, backups; by a usual name or by the series that it asks. Only velero_backup_last_status does not count for backups: Velero sets it back to 1 each minute.",
+        fix: "Install the rules of kubernetes-mixin, and rules on backups",
+        why: "An alert that nobody wrote cannot fire.",
+        run: families,
+    },
+    Check {
+        id: "ALR-002",
+        name: "alert-rules-loaded",
+        title: "Rules are picked up by a Prometheus",
+        severity: Severity::High,
+        class: Class::Blocks,
+        gates: &[ALERTS],
+        needs: Needs::Manifests,
+        rule: "Each PrometheusRule is selected by ruleSelector and ruleNamespaceSelector of some Prometheus (nil selects none, {} all).",
+        fix: "Correct labels or namespaces; correct the rule's syntax",
+        why: "A rule that is not loaded never fires.",
+        run: loaded,
+    },
+    Check {
+        id: "ALR-008",
+        name: "detect-latency",
+        title: "Alerts can fire within the RTO",
+        severity: Severity::Medium,
+        class: Class::Gate,
+        gates: &[ALERTS],
+        needs: Needs::Manifests,
+        rule: "The `for` of each critical alert, plus 90 s for scrape, evaluation and grouping, is at most half of the shortest RTO of the drill file.",
+        fix: "Shorten `for` or group_wait of the alerts that matter to the drill",
+        why: "An alert after the RTO is a post-mortem.",
+        run: latency,
+    },
+    Check {
+        id: "DSH-001",
+        name: "dashboard-available",
+        title: "There are dashboards, as code",
+        severity: Severity::Low,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "There is a ConfigMap labelled grafana_dashboard whose JSON has panels, or a GrafanaDashboard.",
+        fix: "Provision Grafana with dashboards as code",
+        why: "In an outage nobody builds one.",
+        run: dashboards,
+    },
+];
+
+const RULE: &str = "PrometheusRule.monitoring.coreos.com";
+
+/// The families: usual names, and the series that an expression of theirs asks.
+const FAMILIES: [(&str, &[&str], &[&str]); 10] = [
+    (
+        "nodes",
+        &["KubeNodeNotReady", "KubeNodeUnreachable", "KubeletDown", "NodeNotReady"],
+        &["kube_node_status_condition"],
+    ),
+    (
+        "pods",
+        &["KubePodCrashLooping", "KubePodNotReady", "KubeContainerWaiting"],
+        &["kube_pod_container_status_waiting_reason", "kube_pod_status_phase"],
+    ),
+    (
+        "rollouts",
+        &["KubeDeploymentReplicasMismatch", "KubeStatefulSetReplicasMismatch", "KubeDaemonSetRolloutStuck"],
+        &["kube_deployment_status_replicas_available", "kube_deployment_spec_replicas"],
+    ),
+    (
+        "capacity",
+        &["KubeCPUOvercommit", "KubeMemoryOvercommit", "KubeHpaMaxedOut"],
+        &["kube_node_status_allocatable", "namespace_cpu"],
+    ),
+    ("budgets", &["KubePdbNotEnoughHealthyPods"], &["kube_poddisruptionbudget_status"]),
+    (
+        "volumes",
+        &["KubePersistentVolumeFillingUp", "KubePersistentVolumeErrors"],
+        &["kubelet_volume_stats_available_bytes"],
+    ),
+    ("API server", &["KubeAPIErrorBudgetBurn", "KubeAPIDown"], &["apiserver_request"]),
+    (
+        "certificates",
+        &[
+            "KubeClientCertificateExpiration",
+            "KubeletClientCertificateExpiration",
+            "KubeletServerCertificateExpiration",
+        ],
+        &["certificate_expiration", "certmanager_certificate_expiration"],
+    ),
+    ("monitoring", &["Watchdog", "TargetDown", "PrometheusTargetMissing"], &["vector(1)"]),
+    (
+        "backups",
+        &[],
+        &[
+            "velero_backup_last_successful_timestamp",
+            "velero_backup_failure_total",
+            "velero_backup_partial_failure_total",
+            "velero_backup_location_status_gauge",
+        ],
+    ),
+];
+
+/// Alerts of all rules.
+fn alerts<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a Value)> {
+    let rules = p
+        .all(RULE, say)
+        .iter()
+        .flat_map(|o| o.list("/spec/groups").iter().flat_map(|g| list(g, "/rules")).map(move |r| (o, r)));
+    rules.filter(|(_, r)| !text(r, "/alert").is_empty()).collect()
+}
+
+fn families(p: &Picture<'_>, say: &mut Say) {
+    let alerts = alerts(p, say);
+    if p.shelf.all(RULE).is_err() {
+        return;
+    }
+    if p.shelf.any(RULE).is_empty() {
+        if p.is_cluster() {
+            say.unknown(
+                Subject::default(),
+                Unseen::NoData,
+                "there is no PrometheusRule: rules that are loaded otherwise are not seen here",
+            );
+        }
+        return;
+    }
+    for (family, names, series) in FAMILIES {
+        let there = alerts.iter().any(|(_, r)| {
+            let expression = r["expr"].as_str().unwrap_or("");
+            names.contains(&text(r, "/alert")) || series.iter().any(|s| expression.contains(s))
+        });
+        let subject = Subject::named("AlertFamily", "", family);
+        if there { say.pass(subject) } else { say.fail(subject, "", "no alert of this family") }
+    }
+}
+
+fn loaded(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all(PROMETHEUS) {
+        return say.gap(gap);
+    }
+    let operated = !p.shelf.any(PROMETHEUS).is_empty();
+    for rule in p.all(RULE, say) {
+        if !operated {
+            say.skip(rule, "no Prometheus of the operator is here");
+        } else if picked(p, rule, "rule") {
+            say.pass(rule);
+        } else {
+            say.fail(rule, "/metadata/labels", "no Prometheus selects it: it never fires");
+        }
+    }
+}
+
+/// Scrape, evaluation and grouping by the defaults: 30 s each.
+const PIPELINE: f64 = 90.0;
+
+fn latency(p: &Picture<'_>, say: &mut Say) {
+    let Some(rto) = p.settings.shortest_rto() else { return };
+    for (object, rule) in alerts(p, say) {
+        if text(rule, "/labels/severity") != "critical" {
+            continue;
+        }
+        let after = seconds(text(rule, "/for")).unwrap_or(0.0) + PIPELINE;
+        let subject = Subject::from(object).part(text(rule, "/alert"));
+        if after * 2.0 > rto.0.as_secs_f64() {
+            say.fail(subject, "", format!("it fires after {after:.0} s, more than half of the RTO of {rto}"));
+        } else {
+            say.pass(subject);
+        }
+    }
+}
+
+fn dashboards(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all("ConfigMap") {
+        return say.gap(gap);
+    }
+    if !p.is_cluster() && p.shelf.any("ConfigMap").is_empty() {
+        return;
+    }
+    let mut found: BTreeSet<bool> = BTreeSet::new();
+    for config in p.shelf.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard")) {
+        let whole = config.map("/data").into_iter().flatten().any(|(_, v)| {
+            let parsed = serde_json::from_str::<Value>(v.as_str().unwrap_or(""));
+            parsed.is_ok_and(|d| d["panels"].as_array().is_some_and(|panels| !panels.is_empty()))
+        });
+        found.insert(whole);
+        if whole { say.pass(config) } else { say.fail(config, "/data", "it holds no dashboard with panels") }
+    }
+    for dashboard in p.shelf.any("GrafanaDashboard.grafana.integreatly.org") {
+        found.insert(true);
+        say.pass(dashboard);
+    }
+    if found.is_empty() {
+        say.fail(Subject::default(), "", "no dashboard is provisioned as code");
+    }
+}

@@ -1,0 +1,303 @@
+//! PodDisruptionBudgets. They bind the Eviction API only: neither a node that dies
+//! nor a rolling update asks them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    inventory::Object,
+    kubernetes::{Selector, desired_healthy_of},
+    model::{Class, Severity, Unseen},
+    readiness::{
+        check::{Check, DRAIN, NODE, Needs, Say},
+        look::{selector, share},
+        picture::{Picture, Work},
+    },
+};
+
+const BUDGET: &str = "PodDisruptionBudget.policy";
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "PDB-001",
+        name: "pdb-coverage",
+        title: "Every replicated workload has a PodDisruptionBudget",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN],
+        needs: Needs::Manifests,
+        rule: "A Deployment, StatefulSet or Rollout of at least 2 replicas (its autoscaler's minimum where it has one) has a policy/v1 budget in its namespace whose selector, matchLabels and matchExpressions alike, selects the labels of its pods. Budgets do not govern rolling updates: the workload's own strategy does.",
+        fix: "Create a policy/v1 PodDisruptionBudget with maxUnavailable 1 that selects the template's labels",
+        why: "Without one, a drain takes all replicas at once.",
+        run: coverage,
+    },
+    Check {
+        id: "PDB-002",
+        name: "pdb-overlap",
+        title: "No pod is selected by two PodDisruptionBudgets",
+        severity: Severity::Critical,
+        class: Class::Gate,
+        gates: &[DRAIN],
+        needs: Needs::Manifests,
+        rule: "The Eviction API refuses pods that more than one budget selects, for ever.",
+        fix: "Merge them into one budget",
+        why: "A drain of such a pod's node never ends.",
+        run: overlap,
+    },
+    Check {
+        id: "PDB-003",
+        name: "pdb-blocks-drain",
+        title: "Every PodDisruptionBudget allows a disruption",
+        severity: Severity::Critical,
+        class: Class::Gate,
+        gates: &[DRAIN, NODE],
+        needs: Needs::Manifests,
+        rule: "By its numbers (percentages round up), a budget leaves at least one pod that may go: minAvailable is below the replicas, maxUnavailable above 0, and one of both is set. Live, disruptionsAllowed is above 0; where observedGeneration is behind, that is unknown.",
+        fix: "Allow a disruption (maxUnavailable 1 or more), or run more replicas",
+        why: "A drain waits until its deadline for a budget that allows none.",
+        run: blocks,
+    },
+    Check {
+        id: "PDB-004",
+        name: "pdb-ineffective",
+        title: "Every PodDisruptionBudget protects something",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN],
+        needs: Needs::Manifests,
+        rule: "It selects some workload (live: expectedPods is above 0), demands more than nothing (minAvailable above 0, maxUnavailable below 100 %), and its condition DisruptionAllowed is not False with reason SyncFailed.",
+        fix: "Correct the selector, or delete the dead budget",
+        why: "A budget that selects nothing passes every validation and protects nobody.",
+        run: ineffective,
+    },
+    Check {
+        id: "PDB-005",
+        name: "pdb-vs-hpa",
+        title: "A budget demands fewer pods than the autoscaler's minimum",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN],
+        needs: Needs::Manifests,
+        rule: "minAvailable, scaled to minReplicas of the workload's autoscaler, is below minReplicas: equal blocks as well.",
+        fix: "Set minAvailable below minReplicas, or use maxUnavailable",
+        why: "At night, when the autoscaler is at its minimum, no node can be drained.",
+        run: against_autoscaler,
+    },
+    Check {
+        id: "PDB-006",
+        name: "pdb-unhealthy-eviction",
+        title: "Pods that are not ready may be evicted",
+        severity: Severity::Low,
+        class: Class::Gate,
+        gates: &[DRAIN],
+        needs: Needs::Manifests,
+        rule: "unhealthyPodEvictionPolicy is AlwaysAllow (stable since 1.31; the default, IfHealthyBudget, keeps sick pods on a node that is to be drained).",
+        fix: "Set unhealthyPodEvictionPolicy: AlwaysAllow",
+        why: "A pod that crashes in a loop blocks the drain of its node.",
+        run: unhealthy,
+    },
+];
+
+/// A budget's selector: none where it selects nothing (checks D3).
+fn chosen(budget: &Object) -> Option<Selector> {
+    selector(&budget.body, "/spec/selector")
+}
+
+/// The budgets of each workload.
+fn covering<'a>(p: &Picture<'a>) -> BTreeMap<usize, Vec<&'a Object>> {
+    let mut all: BTreeMap<usize, Vec<&Object>> = BTreeMap::new();
+    for budget in p.shelf.any(BUDGET) {
+        let Some(selector) = chosen(budget) else { continue };
+        for work in p.select(&budget.metadata.namespace, &selector) {
+            all.entry(work.index).or_default().push(budget);
+        }
+    }
+    all
+}
+
+fn coverage(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all(BUDGET) {
+        return say.gap(gap);
+    }
+    let covering = covering(p);
+    let kinds = ["Deployment", "StatefulSet", "Rollout"];
+    for work in p.works.iter().filter(|w| kinds.contains(&w.kind)) {
+        if work.replicas.is_none_or(|n| n < 2) {
+            say.skip(work, "fewer than 2 replicas: a budget could only block");
+        } else if covering.contains_key(&work.index) {
+            say.pass(work);
+        } else {
+            say.fail(work, "", format!("{} replicas and no budget selects them", work.replicas.unwrap_or(0)));
+        }
+    }
+}
+
+fn overlap(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all(BUDGET) {
+        return say.gap(gap);
+    }
+    for (index, budgets) in covering(p) {
+        let work = &p.works[index];
+        if budgets.len() > 1 {
+            let names: Vec<&str> = budgets.iter().map(|b| b.metadata.name.as_str()).collect();
+            say.fail(
+                work,
+                "",
+                format!(
+                    "{} budgets select its pods, which makes them impossible to evict: {}",
+                    names.len(),
+                    names.join(", ")
+                ),
+            );
+        } else {
+            say.pass(work);
+        }
+    }
+}
+
+/// How many pods the workloads behind a budget have at the least; none where one of
+/// them has no number.
+fn expected(works: &[&Work<'_>]) -> Option<u64> {
+    works.iter().map(|w| w.replicas).sum()
+}
+
+fn blocks(p: &Picture<'_>, say: &mut Say) {
+    for budget in p.each(BUDGET, say) {
+        if p.is_cluster() && budget.at("/status/expectedPods").is_u64() {
+            live(budget, say);
+            continue;
+        }
+        let (min, max) = (
+            budget.map("/spec").and_then(|s| s.get("minAvailable")),
+            budget.map("/spec").and_then(|s| s.get("maxUnavailable")),
+        );
+        let none = max.is_some_and(|m| *m == 0 || *m == "0%" || *m == "0");
+        if none {
+            say.fail(budget, "/spec/maxUnavailable", "maxUnavailable is 0: no pod may ever be evicted");
+            continue;
+        }
+        if min.is_some_and(|m| *m == "100%") {
+            say.fail(budget, "/spec/minAvailable", "minAvailable is 100 %: no pod may ever be evicted");
+            continue;
+        }
+        let Some(works) = chosen(budget).map(|s| p.select(&budget.metadata.namespace, &s)).filter(|w| !w.is_empty())
+        else {
+            say.skip(budget, "it selects no workload here (PDB-004)");
+            continue;
+        };
+        let Some(all) = expected(&works) else {
+            say.skip(budget, "its workloads have no number of replicas");
+            continue;
+        };
+        match desired_healthy_of(min, max, all) {
+            None => say.fail(budget, "/spec", "its numbers cannot be read"),
+            Some(demanded) if demanded >= all => say.fail(
+                budget,
+                if min.is_some() { "/spec/minAvailable" } else { "/spec" },
+                format!("it demands {demanded} of {all} pods: none may be evicted"),
+            ),
+            Some(_) => say.pass(budget),
+        }
+    }
+}
+
+fn live(budget: &Object, say: &mut Say) {
+    let number = |field: &str| budget.at(&format!("/status/{field}")).as_i64().unwrap_or(0);
+    if number("observedGeneration") < budget.metadata.generation {
+        return say.unknown(budget, Unseen::Stale, "the controller has not looked at its newest version yet");
+    }
+    let (allowed, healthy, demanded) =
+        (number("disruptionsAllowed"), number("currentHealthy"), number("desiredHealthy"));
+    if number("expectedPods") == 0 {
+        say.skip(budget, "it selects no pod (PDB-004)");
+    } else if allowed > 0 {
+        say.pass(budget);
+    } else if healthy >= demanded {
+        say.fail(
+            budget,
+            "/spec",
+            format!(
+                "all {healthy} pods are healthy and still none may go: it demands {demanded} of {}",
+                number("expectedPods")
+            ),
+        );
+    } else {
+        say.fail(
+            budget,
+            "/status",
+            format!("only {healthy} of {demanded} demanded pods are healthy: none may go (see WRK-003)"),
+        );
+    }
+}
+
+fn ineffective(p: &Picture<'_>, say: &mut Say) {
+    for budget in p.each(BUDGET, say) {
+        let spec = |field: &str| budget.map("/spec").and_then(|s| s.get(field));
+        let is = |value: Option<&Value>, words: [Value; 2]| value.is_some_and(|v| words.contains(v));
+        let failed = budget
+            .list("/status/conditions")
+            .iter()
+            .find(|c| c["type"] == "DisruptionAllowed" && c["status"] == "False" && c["reason"] == "SyncFailed");
+        let selects = chosen(budget).map(|s| p.select(&budget.metadata.namespace, &s));
+        let nobody = match (&selects, budget.at("/status/expectedPods").as_u64()) {
+            (_, Some(n)) if p.is_cluster() => n == 0,
+            (Some(works), _) => works.is_empty(),
+            (None, _) => true,
+        };
+        if let Some(condition) = failed {
+            say.fail(
+                budget,
+                "/status",
+                format!("the controller cannot work with it: {}", condition["message"].as_str().unwrap_or("")),
+            );
+        } else if nobody {
+            say.fail(budget, "/spec/selector", "it selects no pod");
+        } else if is(spec("minAvailable"), [0.into(), "0%".into()]) {
+            say.fail(budget, "/spec/minAvailable", "minAvailable is 0: it protects nothing");
+        } else if is(spec("maxUnavailable"), ["100%".into(), "100%".into()]) {
+            say.fail(budget, "/spec/maxUnavailable", "maxUnavailable is 100 %: it protects nothing");
+        } else {
+            say.pass(budget);
+        }
+    }
+}
+
+fn against_autoscaler(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all(BUDGET) {
+        return say.gap(gap);
+    }
+    for (index, budgets) in covering(p) {
+        let work = &p.works[index];
+        let (Some(_), Some(least)) = (work.scaled, work.replicas) else { continue };
+        for budget in budgets {
+            let Some(min) = budget.map("/spec").and_then(|s| s.get("minAvailable")) else {
+                say.pass(budget);
+                continue;
+            };
+            match share(min, least, true) {
+                Some(demanded) if demanded >= least => say.fail(
+                    budget,
+                    "/spec/minAvailable",
+                    format!(
+                        "it demands {demanded} while the autoscaler of {} {} may go down to {least}",
+                        work.kind,
+                        work.name()
+                    ),
+                ),
+                Some(_) => say.pass(budget),
+                None => say.fail(budget, "/spec/minAvailable", "this number cannot be read"),
+            }
+        }
+    }
+}
+
+fn unhealthy(p: &Picture<'_>, say: &mut Say) {
+    for budget in p.each(BUDGET, say) {
+        if budget.text("/spec/unhealthyPodEvictionPolicy") == "AlwaysAllow" {
+            say.pass(budget);
+        } else {
+            say.fail(budget, "/spec", "pods that are not ready count as to be kept (IfHealthyBudget)");
+        }
+    }
+}

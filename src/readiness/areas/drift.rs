@@ -1,0 +1,172 @@
+//! Drift from what is written, access to the monitoring, profiling.
+
+use std::collections::BTreeMap;
+
+use super::plan::{APPLICATION, flux};
+use crate::{
+    inventory::Object,
+    model::{Class, Severity, Unseen},
+    readiness::{
+        check::{Check, Needs, REGION, RESTORE, Say},
+        look::{list, text},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "DRF-001",
+        name: "gitops-in-sync",
+        title: "What runs is what is written",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[RESTORE, REGION],
+        needs: Needs::Cluster,
+        rule: "Each Argo CD Application is Synced and Healthy; each Flux Kustomization and HelmRelease is Ready.",
+        fix: "Sync or repair the application or release",
+        why: "What is restored is the drift, and Git will undo it.",
+        run: in_sync,
+    },
+    Check {
+        id: "DRF-003",
+        name: "manual-edit",
+        title: "Nobody edits live objects by hand",
+        severity: Severity::Low,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "No workload's spec was written last by kubectl-edit or kubectl-patch.",
+        fix: "Revert the edit, or commit it",
+        why: "What is not written anywhere does not come back.",
+        run: edited,
+    },
+    Check {
+        id: "MON-SEC",
+        name: "monitoring-access",
+        title: "Monitoring and logging are not open to everybody",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No Service of type LoadBalancer or NodePort, and no Ingress without an authentication annotation, leads to Prometheus, Alertmanager, Loki or Elasticsearch; Grafana does not allow anonymous access by its environment.",
+        fix: "Put an authenticating proxy before it; ClusterIP; GF_AUTH_ANONYMOUS_ENABLED=false",
+        why: "Who can silence an alert can hide an outage.",
+        run: open_monitoring,
+    },
+    Check {
+        id: "PRF-001",
+        name: "profiling-available",
+        title: "Critical workloads can be profiled",
+        severity: Severity::Low,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "Each critical workload has an annotation profiles.grafana.com/*.scrape or DD_PROFILING_ENABLED, or a profiler (Pyroscope, Parca) runs.",
+        fix: "Enable a continuous profiler",
+        why: "Why the survivors were slow is asked afterwards.",
+        run: profiling,
+    },
+];
+
+fn in_sync(p: &Picture<'_>, say: &mut Say) {
+    for application in p.all(APPLICATION, say) {
+        let (sync, health) = (application.text("/status/sync/status"), application.text("/status/health/status"));
+        match (sync, health) {
+            ("", "") => say.unknown(application, Unseen::NoData, "Argo CD has not looked at it"),
+            ("Synced", "Healthy") => say.pass(application),
+            _ => say.fail(application, "/status", format!("it is {sync} and {health}")),
+        }
+    }
+    for object in flux(p, say) {
+        match object.condition("Ready") {
+            "True" => say.pass(object),
+            "" => say.unknown(object, Unseen::NoData, "Flux has not looked at it"),
+            _ => say.fail(object, "/status/conditions", "it is not Ready"),
+        }
+    }
+}
+
+fn edited(p: &Picture<'_>, say: &mut Say) {
+    for work in &p.works {
+        let editors = work.object.list("/drillmaster.dev~1editors");
+        let last = editors.iter().max_by_key(|e| e["time"].as_str().unwrap_or(""));
+        match last.map(|e| (text(e, "/manager"), text(e, "/time"))) {
+            Some((manager @ ("kubectl-edit" | "kubectl-patch"), time)) => {
+                say.fail(work, "/spec", format!("{manager} wrote its spec last, at {time}"));
+            }
+            Some(_) => say.pass(work),
+            None => {}
+        }
+    }
+}
+
+const WATCHED: [&str; 4] = ["prometheus", "alertmanager", "loki", "elasticsearch"];
+
+fn open_monitoring(p: &Picture<'_>, say: &mut Say) {
+    let images = |w: &Work<'_>| w.containers().iter().map(|c| text(c.value, "/image").to_owned()).collect::<Vec<_>>();
+    let mut services: BTreeMap<(&str, &str), bool> = BTreeMap::new();
+    for work in &p.works {
+        let images = images(work);
+        let watched = images
+            .iter()
+            .any(|i| WATCHED.iter().any(|w| i.contains(w)) && !i.contains("exporter") && !i.contains("operator"));
+        for service in p.services(work).into_iter().filter(|_| watched) {
+            let open = matches!(service.text("/spec/type"), "LoadBalancer" | "NodePort");
+            services.insert((&service.metadata.namespace, &service.metadata.name), open);
+            if open {
+                say.fail(
+                    service,
+                    "/spec/type",
+                    format!("{} leads to {} from outside, past any login", service.text("/spec/type"), work.name()),
+                );
+            } else {
+                say.pass(service);
+            }
+        }
+        if images.iter().any(|i| i.contains("grafana/grafana")) {
+            let anonymous = work.containers().iter().any(|c| {
+                list(c.value, "/env")
+                    .iter()
+                    .any(|e| text(e, "/name") == "GF_AUTH_ANONYMOUS_ENABLED" && text(e, "/value") == "true")
+            });
+            if anonymous {
+                say.fail(work, work.pointer, "Grafana lets anybody in (GF_AUTH_ANONYMOUS_ENABLED)")
+            } else {
+                say.pass(work)
+            }
+        }
+    }
+    for ingress in p.each("Ingress.networking.k8s.io", say) {
+        let guarded = ingress.metadata.annotations.keys().any(|k| k.contains("auth"));
+        let leads = |o: &Object| {
+            o.list("/spec/rules").iter().flat_map(|r| list(r, "/http/paths")).any(|path| {
+                services.contains_key(&(o.metadata.namespace.as_str(), text(path, "/backend/service/name")))
+            })
+        };
+        if leads(ingress) && !guarded {
+            say.fail(ingress, "/metadata/annotations", "it leads to the monitoring without a login");
+        }
+    }
+}
+
+fn profiling(p: &Picture<'_>, say: &mut Say) {
+    let profiler = p.works.iter().chain(&p.platform).find(|w| {
+        w.containers().iter().any(|c| ["pyroscope", "parca"].iter().any(|n| text(c.value, "/image").contains(n)))
+    });
+    for work in p.works.iter().filter(|w| w.critical) {
+        let annotated =
+            work.object.at(work.pointer.strip_suffix("/spec").unwrap_or("")).pointer("/metadata/annotations");
+        let noted = annotated
+            .and_then(|a| a.as_object())
+            .is_some_and(|a| a.keys().any(|k| k.starts_with("profiles.grafana.com/")));
+        let datadog = work
+            .containers()
+            .iter()
+            .any(|c| list(c.value, "/env").iter().any(|e| text(e, "/name") == "DD_PROFILING_ENABLED"));
+        if noted || datadog || profiler.is_some() {
+            say.pass(work)
+        } else {
+            say.fail(work, "", "critical, and nothing profiles it")
+        }
+    }
+}

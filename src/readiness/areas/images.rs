@@ -1,0 +1,351 @@
+//! Images: where they come from, whether the same bytes will start again, whether
+//! somebody has looked into them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    inventory::Object,
+    model::{Class, Severity, Subject},
+    readiness::{
+        check::{Check, DEPOUT, Needs, REGION, RESTORE, Say},
+        look::{ago, list, text},
+        picture::Picture,
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "IMG-001",
+        name: "image-trusted-registry",
+        title: "Images come from registries of the house",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "Each image, written out in full (docker.io/library/…), lies under one of the parameter registries, on a border of its path. Without that parameter the check is skipped.",
+        fix: "Mirror the image to an allowed registry",
+        why: "In an outage a registry that nobody vouches for is the one that is away.",
+        run: registry,
+    },
+    Check {
+        id: "IMG-002",
+        name: "image-tag",
+        title: "Images have a tag that does not move",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "Each image has a digest, or a tag that is neither latest nor one of the parameter floatingTags.",
+        fix: "Use a tag of a version",
+        why: "A pod that comes back may come back as another version.",
+        run: tag,
+    },
+    Check {
+        id: "IMG-003",
+        name: "image-digest",
+        title: "Images are pinned by digest",
+        severity: Severity::Low,
+        class: Class::Advisory,
+        gates: &[RESTORE, REGION],
+        needs: Needs::Manifests,
+        rule: "Each image has @sha256: with 64 hexadecimal digits (sha512: with 128); of a critical workload a miss is medium.",
+        fix: "Pin @sha256 (a bot keeps it fresh)",
+        why: "A restore months later must start the same bytes.",
+        run: digest,
+    },
+    Check {
+        id: "IMG-004",
+        name: "image-scanned",
+        title: "Everything that runs was scanned lately",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "For each container of a workload there is a VulnerabilityReport of the Trivy operator, not older than 7 days. Without its CRD this is unknown.",
+        fix: "Run the Trivy operator, or give the results of CI by digest",
+        why: "What is restored may have become dangerous since it was built.",
+        run: scanned,
+    },
+    Check {
+        id: "IMG-005",
+        name: "image-critical-cve",
+        title: "Nothing runs with a critical vulnerability that has a fix",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "No VulnerabilityReport has a vulnerability of severity CRITICAL with a fixedVersion.",
+        fix: "Rebuild on a mended base; waive with an end when it cannot be exploited",
+        why: "An emergency is the worst time to learn of it.",
+        run: vulnerable,
+    },
+    Check {
+        id: "IMG-006",
+        name: "image-tag-divergence",
+        title: "One tag is one image everywhere",
+        severity: Severity::Medium,
+        class: Class::Gate,
+        gates: &[RESTORE, REGION],
+        needs: Needs::Cluster,
+        rule: "Running pods with the same image reference run the same digest.",
+        fix: "Stop pushing the tag again; pin digests; roll all pods",
+        why: "It proves that the tag moved: nobody knows which of them comes back.",
+        run: divergence,
+    },
+    Check {
+        id: "IMG-007",
+        name: "image-pull-path",
+        title: "Images can be pulled when the cluster is hurt",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[REGION, RESTORE, DEPOUT],
+        needs: Needs::Manifests,
+        rule: "No image's registry is a Service of this cluster (a host that ends in .svc or .svc.cluster.local, or localhost), and each imagePullSecret that a workload names exists.",
+        fix: "Have a pull-through cache or a second registry in the recovery region; copy the pull Secret",
+        why: "A registry that runs in the cluster is away when the cluster is.",
+        run: pull_path,
+    },
+];
+
+/// Registry, path, tag and digest of an image.
+struct Reference<'a> {
+    host: &'a str,
+    path: String,
+    tag: &'a str,
+    digest: &'a str,
+}
+
+fn parse(image: &str) -> Reference<'_> {
+    let (rest, digest) = image.split_once('@').unwrap_or((image, ""));
+    // A colon before the last slash is that of a port.
+    let slash = rest.rfind('/').map_or(0, |i| i + 1);
+    let (name, tag) = rest[slash..].split_once(':').map_or((rest, ""), |(n, t)| (&rest[..slash + n.len()], t));
+    let (host, path) = match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path.to_owned()),
+        Some(_) => ("docker.io", name.to_owned()),
+        None => ("docker.io", format!("library/{name}")),
+    };
+    Reference { host, path, tag, digest }
+}
+
+/// What is wrong with an image, and how bad that is where it differs; told whether its
+/// workload is critical.
+type Judge<'a> = &'a dyn Fn(&str, bool) -> Option<(Option<Severity>, String)>;
+
+/// Judges each image of each workload.
+fn each(p: &Picture<'_>, say: &mut Say, judge: Judge<'_>) {
+    for work in &p.works {
+        for container in work.all_containers() {
+            let subject = Subject::from(work).part(container.name);
+            let image = text(container.value, "/image");
+            match judge(image, work.critical) {
+                None => say.pass(subject),
+                Some((None, text)) => say.fail(subject, format!("{}/image", container.pointer), text),
+                Some((Some(severity), text)) => {
+                    say.fail_as(severity, subject, format!("{}/image", container.pointer), text)
+                }
+            }
+        }
+    }
+}
+
+fn registry(p: &Picture<'_>, say: &mut Say) {
+    let allowed = &p.settings.parameters.registries;
+    if allowed.is_empty() {
+        return say.skip(Subject::default(), "the drill file names no registries (checks.parameters.registries)");
+    }
+    each(p, say, &|image, _| {
+        let reference = parse(image);
+        let full = format!("{}/{}", reference.host, reference.path);
+        let under = allowed
+            .iter()
+            .map(|a| a.trim_end_matches('/'))
+            .any(|a| full.strip_prefix(a).is_some_and(|rest| rest.starts_with('/')));
+        (!under).then(|| (None, format!("{image} comes from {}", reference.host)))
+    });
+}
+
+fn tag(p: &Picture<'_>, say: &mut Say) {
+    let floating = &p.settings.parameters.floating_tags;
+    each(p, say, &|image, _| {
+        let reference = parse(image);
+        if !reference.digest.is_empty() {
+            None
+        } else if reference.tag.is_empty() {
+            Some((None, format!("{image} has no tag: it is latest")))
+        } else if reference.tag == "latest" || floating.iter().any(|f| f == reference.tag) {
+            Some((None, format!("the tag of {image} moves")))
+        } else {
+            None
+        }
+    });
+}
+
+fn digest(p: &Picture<'_>, say: &mut Say) {
+    each(p, say, &|image, critical| {
+        let hex = |text: &str, n: usize| text.len() == n && text.chars().all(|c| c.is_ascii_hexdigit());
+        let digest = parse(image).digest;
+        let good = digest.strip_prefix("sha256:").is_some_and(|d| hex(d, 64))
+            || digest.strip_prefix("sha512:").is_some_and(|d| hex(d, 128));
+        let severity = critical.then_some(Severity::Medium);
+        let why = if digest.is_empty() { "it has no digest" } else { "its digest is none" };
+        (!good).then(|| (severity, format!("{image}: {why}")))
+    });
+}
+
+const REPORT: &str = "VulnerabilityReport.aquasecurity.github.io";
+const WEEK: i64 = 7 * 86_400;
+
+/// Reports by namespace, kind, workload and container. Of a Deployment they name the ReplicaSet.
+fn reports<'a>(p: &Picture<'a>) -> BTreeMap<(String, String), Vec<&'a Object>> {
+    let mut all: BTreeMap<(String, String), Vec<&Object>> = BTreeMap::new();
+    for report in p.shelf.any(REPORT) {
+        let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
+        let container = label("trivy-operator.container.name").to_owned();
+        all.entry((report.metadata.namespace.clone(), container)).or_default().push(report);
+    }
+    all
+}
+
+fn is_of(report: &Object, kind: &str, name: &str) -> bool {
+    let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
+    let (of, resource) = (label("trivy-operator.resource.kind"), label("trivy-operator.resource.name"));
+    of == kind && resource == name
+        || of == "ReplicaSet" && kind == "Deployment" && resource.rsplit_once('-').is_some_and(|(base, _)| base == name)
+}
+
+fn scanned(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all(REPORT) {
+        return say.gap(gap);
+    }
+    if !p.shelf.serves(REPORT) {
+        return say.unknown(
+            Subject::default(),
+            crate::model::Unseen::NotInstalled,
+            "no scanner's reports are here (Trivy operator)",
+        );
+    }
+    let reports = reports(p);
+    for work in &p.works {
+        for container in work.containers() {
+            let subject = Subject::from(work).part(container.name);
+            let found = reports.get(&(work.namespace().to_owned(), container.name.to_owned()));
+            let newest = found
+                .into_iter()
+                .flatten()
+                .filter(|r| is_of(r, work.kind, work.name()))
+                .filter_map(|r| p.age(r.text("/report/updateTimestamp")))
+                .min();
+            match newest {
+                None => say.fail(subject, "", "no scan of it is known"),
+                Some(age) if age > WEEK => say.fail(subject, "", format!("its last scan is {} old", ago(age))),
+                Some(_) => say.pass(subject),
+            }
+        }
+    }
+}
+
+fn vulnerable(p: &Picture<'_>, say: &mut Say) {
+    if p.shelf.all(REPORT).is_ok() && !p.shelf.serves(REPORT) {
+        return say.unknown(
+            Subject::default(),
+            crate::model::Unseen::NotInstalled,
+            "no scanner's reports are here (Trivy operator)",
+        );
+    }
+    for report in p.each(REPORT, say) {
+        let fixable: Vec<&str> = report
+            .list("/report/vulnerabilities")
+            .iter()
+            .filter(|v| v["severity"] == "CRITICAL" && !text(v, "/fixedVersion").is_empty())
+            .map(|v| text(v, "/vulnerabilityID"))
+            .collect();
+        if fixable.is_empty() {
+            say.pass(report);
+        } else {
+            say.fail(
+                report,
+                "/report/vulnerabilities",
+                format!("{} critical with a fix: {}", fixable.len(), fixable.join(", ")),
+            );
+        }
+    }
+}
+
+fn divergence(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all("Pod") {
+        return say.gap(gap);
+    }
+    let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for pod in p.shelf.pods.iter().filter(|pod| pod.status.phase == "Running" && p.in_scope(&pod.metadata.namespace)) {
+        for status in &pod.status.container_statuses {
+            let Some(container) = pod.spec.containers.iter().find(|c| c.name == status.name) else { continue };
+            let digest = status.image_id.rsplit_once('@').map_or("", |(_, digest)| digest);
+            if !digest.is_empty() {
+                seen.entry(&container.image).or_default().insert(digest);
+            }
+        }
+    }
+    for (image, digests) in seen {
+        let subject = Subject::named("Image", "", image);
+        if digests.len() > 1 {
+            let short = |d: &str| d.chars().take(19).collect::<String>();
+            say.fail(
+                subject,
+                "",
+                format!(
+                    "it runs as {} images: {}",
+                    digests.len(),
+                    digests.iter().map(|d| short(d)).collect::<Vec<_>>().join(", ")
+                ),
+            );
+        } else {
+            say.pass(subject);
+        }
+    }
+}
+
+fn pull_path(p: &Picture<'_>, say: &mut Say) {
+    for work in &p.works {
+        let mut wrong = vec![];
+        for container in work.all_containers() {
+            let host = parse(text(container.value, "/image")).host.split(':').next().unwrap_or("");
+            if host == "localhost"
+                || host == "127.0.0.1"
+                || host.ends_with(".svc")
+                || host.ends_with(".svc.cluster.local")
+            {
+                wrong.push(format!("{} is pulled from {host}, which runs in this cluster", container.name));
+            }
+        }
+        for secret in list(work.spec(), "/imagePullSecrets") {
+            let name = text(secret, "/name");
+            if p.is_cluster()
+                && p.shelf.all("Secret").is_ok()
+                && p.shelf.find("Secret", work.namespace(), name).is_none()
+            {
+                wrong.push(format!("its pull Secret {name} is missing"));
+            }
+        }
+        say.judge(work, work.pointer, &wrong);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_port_is_no_tag() {
+        let parts = |image| {
+            let r = parse(image);
+            (r.host.to_owned(), r.path, r.tag.to_owned(), r.digest.to_owned())
+        };
+        let of = |a: &str, b: &str, c: &str, d: &str| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned());
+        assert_eq!(parts("web"), of("docker.io", "library/web", "", ""));
+        assert_eq!(parts("team/web:1"), of("docker.io", "team/web", "1", ""));
+        assert_eq!(parts("reg:5000/web"), of("reg:5000", "web", "", ""));
+        assert_eq!(parts("reg.io/a/web:1@sha256:ab"), of("reg.io", "a/web", "1", "sha256:ab"));
+        assert_eq!(parts(""), of("docker.io", "library/", "", ""));
+    }
+}

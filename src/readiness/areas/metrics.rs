@@ -1,0 +1,335 @@
+//! Whether anybody measures, and would still do so when the target is gone.
+
+use crate::{
+    inventory::Object,
+    kubernetes::Selector,
+    model::{Class, Severity, Subject, Unseen},
+    readiness::{
+        check::{Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
+        look::{is_everything, seconds, selector, text, words},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "MET-001",
+        name: "metrics-collector-healthy",
+        title: "A collector of metrics runs",
+        severity: Severity::Critical,
+        class: Class::Blocks,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "A Prometheus of the operator is Available and Reconciled, a DatadogAgent runs, or a workload with the image of a known collector (Prometheus, VictoriaMetrics, Grafana Alloy or Agent, OpenTelemetry collector, Datadog agent) has all its pods ready. None is unknown where the collector may run outside: attest it.",
+        fix: "Deploy or repair Prometheus, its like, or Datadog",
+        why: "A drill without measurement proves nothing.",
+        run: collector,
+    },
+    Check {
+        id: "MET-002",
+        name: "workload-scraped",
+        title: "Workloads are scraped",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "80 % of the workloads in scope are selected by a ServiceMonitor or PodMonitor, or carry the annotation prometheus.io/scrape or one of Datadog.",
+        fix: "Add a ServiceMonitor, a PodMonitor or the annotation",
+        why: "What is not scraped has no story to tell afterwards.",
+        run: scraped,
+    },
+    Check {
+        id: "MET-003",
+        name: "monitor-ignored",
+        title: "Monitors are picked up and match something",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "Each ServiceMonitor selects a Service that has the port which each endpoint names; where there is a Prometheus of the operator, its serviceMonitorSelector and serviceMonitorNamespaceSelector pick the monitor up (nil picks none, {} all).",
+        fix: "Add the label that the Prometheus selects by; correct the port's name",
+        why: "A monitor that is silently ignored looks exactly like one that works.",
+        run: monitors,
+    },
+    Check {
+        id: "MET-005",
+        name: "measurement-quality",
+        title: "Measurements are fine enough and last",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the drill file (30 s by default), keeps data for 15 days or writes it elsewhere, and has a volume of its own.",
+        fix: "Scrape the drilled jobs more often; longer retention or remote_write; a volume",
+        why: "An outage of a minute is two samples at thirty seconds.",
+        run: quality,
+    },
+    Check {
+        id: "MHA-001",
+        name: "monitoring-replicated",
+        title: "Monitoring survives what it is to watch",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[NODE, ZONE, DRAIN],
+        needs: Needs::Manifests,
+        rule: "Each Prometheus and Alertmanager of the operator has 2 replicas or more; so has a StatefulSet or Deployment with the image of either.",
+        fix: "Run 2 Prometheus and 3 Alertmanagers, spread, with budgets and volumes",
+        why: "The evidence dies with the node otherwise.",
+        run: replicated,
+    },
+    Check {
+        id: "MHA-002",
+        name: "monitoring-outside-domain",
+        title: "An observer outlives the target",
+        severity: Severity::Critical,
+        class: Class::Blocks,
+        gates: &[ZONE, REGION],
+        needs: Needs::Cluster,
+        rule: "A Prometheus of the operator writes to an address outside this cluster (remoteWrite, or Thanos with an object store). The drill's own prober does not count. A plain Prometheus does not show its configuration: unknown until it is attested.",
+        fix: "Add remote_write, Thanos, or a prober outside the failure domain",
+        why: "What watched from within saw nothing of the end.",
+        run: outside,
+    },
+];
+
+pub(super) const PROMETHEUS: &str = "Prometheus.monitoring.coreos.com";
+
+const MANAGER: &str = "Alertmanager.monitoring.coreos.com";
+
+const SERVICE_MONITOR: &str = "ServiceMonitor.monitoring.coreos.com";
+
+const POD_MONITOR: &str = "PodMonitor.monitoring.coreos.com";
+
+/// Images of collectors, by a part of their name.
+const COLLECTORS: [&str; 8] = [
+    "prometheus",
+    "victoria-metrics",
+    "vmagent",
+    "alloy",
+    "grafana/agent",
+    "opentelemetry-collector",
+    "otelcol",
+    "datadog/agent",
+];
+
+pub(super) fn has_image(work: &Work<'_>, parts: &[&str]) -> bool {
+    work.containers().iter().any(|c| {
+        let image = text(c.value, "/image").split(['@']).next().unwrap_or("");
+        let helper = ["operator", "reloader", "exporter", "adapter", "pushgateway"].iter().any(|h| image.contains(h));
+        !helper && parts.iter().any(|part| image.contains(part))
+    })
+}
+
+pub(super) fn is_ready(work: &Work<'_>) -> bool {
+    let number = |field: &str| work.object.at(&format!("/status/{field}")).as_u64().unwrap_or(0);
+    if work.kind == "DaemonSet" {
+        number("numberReady") > 0 && number("numberReady") == number("desiredNumberScheduled")
+    } else {
+        number("readyReplicas") > 0 && number("readyReplicas") >= work.object.at("/spec/replicas").as_u64().unwrap_or(1)
+    }
+}
+
+pub(super) fn everything<'p, 'a>(p: &'p Picture<'a>) -> impl Iterator<Item = &'p Work<'a>> {
+    p.works.iter().chain(&p.platform)
+}
+
+fn collector(p: &Picture<'_>, say: &mut Say) {
+    for key in [PROMETHEUS, "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps"] {
+        if let Err(gap) = p.shelf.all(key) {
+            return say.gap(gap);
+        }
+    }
+    for prometheus in p.shelf.any(PROMETHEUS) {
+        if prometheus.condition("Available") == "True" && prometheus.condition("Reconciled") == "True" {
+            say.pass(prometheus);
+        } else {
+            say.fail(prometheus, "/status/conditions", "it is not Available and Reconciled");
+        }
+    }
+    if !p.shelf.any(PROMETHEUS).is_empty() {
+        return;
+    }
+    let found: Vec<&Work<'_>> = everything(p).filter(|w| has_image(w, &COLLECTORS)).collect();
+    if found.is_empty() && p.shelf.any("DatadogAgent.datadoghq.com").is_empty() {
+        say.unknown(Subject::default(), Unseen::NoData, "no collector that is known here runs in the cluster");
+    }
+    for work in found {
+        if is_ready(work) { say.pass(work) } else { say.fail(work, "/status", "not all of its pods are ready") }
+    }
+    for agent in p.shelf.any("DatadogAgent.datadoghq.com") {
+        say.pass(agent);
+    }
+}
+
+/// Whether a monitor's namespaceSelector takes a namespace.
+fn takes(monitor: &Object, namespace: &str) -> bool {
+    let any = monitor.at("/spec/namespaceSelector/any") == true;
+    let named = words(&monitor.body, "/spec/namespaceSelector/matchNames");
+    any || named.contains(&namespace) || named.is_empty() && monitor.metadata.namespace == namespace
+}
+
+fn scraped(p: &Picture<'_>, say: &mut Say) {
+    for key in [SERVICE_MONITOR, POD_MONITOR] {
+        if let Err(gap) = p.shelf.all(key) {
+            return say.gap(gap);
+        }
+    }
+    let works: Vec<&Work<'_>> = p.works.iter().filter(|w| !w.is_batch()).collect();
+    if works.is_empty() {
+        return;
+    }
+    let monitors: Vec<(&Object, Selector)> = p
+        .shelf
+        .any(SERVICE_MONITOR)
+        .iter()
+        .chain(p.shelf.any(POD_MONITOR))
+        .map(|m| (m, selector(&m.body, "/spec/selector").unwrap_or_default()))
+        .collect();
+    let is = |work: &Work<'_>| {
+        let noted = work.pod_annotation("prometheus.io/scrape") == Some("true")
+            || work
+                .containers()
+                .iter()
+                .any(|c| work.pod_annotation(&format!("ad.datadoghq.com/{}.checks", c.name)).is_some());
+        let services = p.services(work);
+        let annotated =
+            services.iter().any(|s| s.metadata.annotations.get("prometheus.io/scrape").is_some_and(|v| v == "true"));
+        let selected = monitors.iter().any(|(monitor, chosen)| {
+            let by_service =
+                *monitor.kind == *"ServiceMonitor" && services.iter().any(|s| chosen.matches(&s.metadata.labels));
+            let by_pod = *monitor.kind == *"PodMonitor" && chosen.matches(&work.labels);
+            takes(monitor, work.namespace()) && (by_service || by_pod)
+        });
+        noted || annotated || selected
+    };
+    let missed: Vec<String> =
+        works.iter().filter(|w| !is(w)).map(|w| format!("{}/{}", w.namespace(), w.name())).collect();
+    let share = (works.len() - missed.len()) * 100 / works.len();
+    if share >= 80 {
+        say.pass(Subject::default());
+    } else {
+        let shown = missed.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = if missed.len() > 5 { " …" } else { "" };
+        say.fail(
+            Subject::default(),
+            "",
+            format!("{share} % of {} workloads are scraped; not: {shown}{more}", works.len()),
+        );
+    }
+}
+
+/// Whether some Prometheus picks an object up, by the selectors of its kind.
+pub(super) fn picked(p: &Picture<'_>, object: &Object, kind: &str) -> bool {
+    let labels = p
+        .shelf
+        .find("Namespace", "", &object.metadata.namespace)
+        .map(|n| n.metadata.labels.clone())
+        .unwrap_or_default();
+    p.shelf.any(PROMETHEUS).iter().any(|prometheus| {
+        // Nil selects nothing, {} everything; a nil namespace selector is its own namespace.
+        let chosen = selector(&prometheus.body, &format!("/spec/{kind}Selector"));
+        let spaces = selector(&prometheus.body, &format!("/spec/{kind}NamespaceSelector"));
+        let here = match spaces {
+            None => prometheus.metadata.namespace == object.metadata.namespace,
+            Some(spaces) => is_everything(&spaces) || spaces.matches(&labels),
+        };
+        here && chosen.is_some_and(|s| s.matches(&object.metadata.labels))
+    })
+}
+
+fn monitors(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all(PROMETHEUS).and(p.shelf.all("Service")) {
+        return say.gap(gap);
+    }
+    let operated = !p.shelf.any(PROMETHEUS).is_empty();
+    for monitor in p.all(SERVICE_MONITOR, say) {
+        let chosen = selector(&monitor.body, "/spec/selector").unwrap_or_default();
+        let services: Vec<&Object> = p
+            .shelf
+            .any("Service")
+            .iter()
+            .filter(|s| takes(monitor, &s.metadata.namespace) && chosen.matches(&s.metadata.labels))
+            .collect();
+        let mut wrong = vec![];
+        if services.is_empty() {
+            wrong.push("it selects no Service".to_owned());
+        }
+        for endpoint in monitor.list("/spec/endpoints") {
+            let port = text(endpoint, "/port");
+            let has = |s: &&Object| s.list("/spec/ports").iter().any(|q| q["name"] == port);
+            if !port.is_empty() && !services.is_empty() && !services.iter().any(has) {
+                wrong.push(format!("no selected Service has a port named {port}"));
+            }
+        }
+        if operated && !picked(p, monitor, "serviceMonitor") {
+            wrong.push("no Prometheus picks it up: it is silently ignored".into());
+        }
+        say.judge(monitor, "/spec", &wrong);
+    }
+}
+
+fn quality(p: &Picture<'_>, say: &mut Say) {
+    for prometheus in p.all(PROMETHEUS, say) {
+        let mut wrong = vec![];
+        let every = seconds(prometheus.text("/spec/scrapeInterval")).unwrap_or(30.0);
+        if let Some(rto) = p.settings.shortest_rto().filter(|rto| every * 10.0 > rto.0.as_secs_f64()) {
+            wrong.push(format!("it scrapes every {every} s, less than ten times within the RTO of {rto}"));
+        }
+        let kept = seconds(prometheus.text("/spec/retention")).unwrap_or(86_400.0);
+        let elsewhere = !prometheus.list("/spec/remoteWrite").is_empty() || prometheus.at("/spec/thanos").is_object();
+        if kept < 15.0 * 86_400.0 && !elsewhere {
+            wrong.push(format!("it keeps data for {:.0} h and writes nothing elsewhere", kept / 3600.0));
+        }
+        if !prometheus.at("/spec/storage/volumeClaimTemplate").is_object() {
+            wrong.push("its data is in an emptyDir, gone with its pod".into());
+        }
+        say.judge(prometheus, "/spec", &wrong);
+    }
+}
+
+fn replicated(p: &Picture<'_>, say: &mut Say) {
+    let mut operated = false;
+    for key in [PROMETHEUS, MANAGER] {
+        for object in p.all(key, say) {
+            operated = true;
+            let n = object.at("/spec/replicas").as_u64().unwrap_or(1);
+            if n < 2 { say.fail(object, "/spec/replicas", format!("{n} replica")) } else { say.pass(object) }
+        }
+    }
+    if operated {
+        return;
+    }
+    let own =
+        |w: &&Work<'_>| w.is_replicated_kind() && has_image(w, &["/prometheus:", "/alertmanager:", "victoria-metrics"]);
+    for work in everything(p).filter(own) {
+        let n = work.replicas.unwrap_or(1);
+        if n < 2 { say.fail(work, "/spec/replicas", format!("{n} replica")) } else { say.pass(work) }
+    }
+}
+
+fn is_outside(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or(url).split(['/', ':']).next().unwrap_or("");
+    host.contains('.') && !host.ends_with(".svc") && !host.ends_with(".svc.cluster.local") && host != "127.0.0.1"
+}
+
+fn outside(p: &Picture<'_>, say: &mut Say) {
+    let all = p.all(PROMETHEUS, say);
+    if p.shelf.all(PROMETHEUS).is_err() {
+        return;
+    }
+    let writes = |o: &&Object| {
+        let remote = o.list("/spec/remoteWrite").iter().any(|w| is_outside(text(w, "/url")));
+        remote || o.at("/spec/thanos/objectStorageConfig").is_object()
+    };
+    match all.iter().find(writes) {
+        Some(prometheus) => say.pass(prometheus),
+        None if all.is_empty() => {
+            say.unknown(
+                Subject::default(),
+                Unseen::NoData,
+                "nothing in the cluster shows an observer outside: attest it",
+            );
+        }
+        None => say.fail(Subject::default(), "", "no Prometheus writes to anywhere outside this cluster"),
+    }
+}

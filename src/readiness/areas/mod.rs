@@ -1,0 +1,25 @@
+//! The checks, a file for each area of a production-readiness review. Each file
+//! holds its entries of the catalogue, then their rules.
+
+pub(super) mod affinity;
+pub(super) mod alerting;
+pub(super) mod backups;
+pub(super) mod budgets;
+pub(super) mod drift;
+pub(super) mod images;
+pub(super) mod logging;
+pub(super) mod mesh;
+pub(super) mod metrics;
+pub(super) mod network;
+pub(super) mod plan;
+pub(super) mod probes;
+pub(super) mod rbac;
+pub(super) mod reach;
+pub(super) mod references;
+pub(super) mod resources;
+pub(super) mod restorable;
+pub(super) mod secrets;
+pub(super) mod storage;
+pub(super) mod stores;
+pub(super) mod workloads;
+pub(super) mod zones;

@@ -1,0 +1,380 @@
+//! Network policies, down to ports.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::{
+    inventory::Object,
+    kubernetes::Selector,
+    model::{Class, Severity},
+    readiness::{
+        check::{Check, DEPOUT, NETPART, Needs, REGION, RESTORE, Say},
+        look::{is_everything, list, selector, text, words},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "NET-001",
+        name: "net-ingress-isolated",
+        title: "Every workload is isolated for ingress by some network policy",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[NETPART],
+        needs: Needs::Manifests,
+        rule: "Some NetworkPolicy of the namespace selects the pods' labels and has Ingress among its effective policy types (policyTypes, or Ingress and, with egress rules, Egress where it is left out); or a Cilium or Calico policy does. Pods on the host's network are left out.",
+        fix: "Add a per-namespace NetworkPolicy with podSelector {} and policyTypes [Ingress], then explicit allow rules",
+        why: "A network partition can only be drilled where it is known who may talk to whom.",
+        run: |p, say| isolated(p, say, "Ingress"),
+    },
+    Check {
+        id: "NET-002",
+        name: "net-egress-isolated",
+        title: "Every workload is isolated for egress by some network policy",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[NETPART, DEPOUT],
+        needs: Needs::Manifests,
+        rule: "As NET-001, for Egress.",
+        fix: "Add a per-namespace NetworkPolicy with policyTypes [Egress]; allow DNS and named dependencies",
+        why: "The egress rules are the map of dependencies from which an outage is chosen.",
+        run: |p, say| isolated(p, say, "Egress"),
+    },
+    Check {
+        id: "NET-003",
+        name: "net-ports-restricted",
+        title: "Rules of network policies name ports",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "Each rule of a NetworkPolicy that selects a workload has `ports`, each with a port, and no range wider than the parameter maxPortRange (1024). A policy without rules (default deny) is left out.",
+        fix: "List protocol and port (endPort for narrow ranges) in every rule",
+        why: "A rule without ports lets everything of a peer in.",
+        run: ports,
+    },
+    Check {
+        id: "NET-004",
+        name: "net-allow-all",
+        title: "No rule of a network policy allows everybody",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No rule is {}, lacks from or to, names 0.0.0.0/0 or ::/0 (for egress to 53, 80 and 443 only: low), or selects all namespaces without selecting pods.",
+        fix: "Replace empty rules, 0.0.0.0/0 and namespaceSelector {} by named peers or CIDRs",
+        why: "A policy that allows everybody isolates nobody.",
+        run: allow_all,
+    },
+    Check {
+        id: "NET-005",
+        name: "net-policy-effective",
+        title: "Network policies and Services agree with the pods that there are",
+        severity: Severity::Medium,
+        class: Class::Gate,
+        gates: &[NETPART, REGION, RESTORE],
+        needs: Needs::Manifests,
+        rule: "A podSelector that is not {} selects some workload; a named port of a policy exists in a selected pod; each port of a Service whose pods are isolated is admitted by some rule (else high).",
+        fix: "Correct selector labels, targetPort or the policy's port names; delete dead policies",
+        why: "A restored application behind a wrong policy looks as if it were down.",
+        run: effective,
+    },
+];
+
+pub(super) const POLICY: &str = "NetworkPolicy.networking.k8s.io";
+
+const CILIUM: &str = "CiliumNetworkPolicy.cilium.io";
+
+const CILIUM_WIDE: &str = "CiliumClusterwideNetworkPolicy.cilium.io";
+
+const CALICO: &str = "NetworkPolicy.crd.projectcalico.org";
+
+const CALICO_WIDE: &str = "GlobalNetworkPolicy.crd.projectcalico.org";
+
+/// The types of a policy that count (checks D10).
+pub(super) fn types(policy: &Object) -> Vec<&str> {
+    let named = words(&policy.body, "/spec/policyTypes");
+    if !named.is_empty() {
+        return named;
+    }
+    if policy.list("/spec/egress").is_empty() { vec!["Ingress"] } else { vec!["Ingress", "Egress"] }
+}
+
+/// The workloads that a policy selects.
+fn selected<'p, 'a>(p: &'p Picture<'a>, policy: &Object) -> Vec<&'p Work<'a>> {
+    let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
+    p.select(&policy.metadata.namespace, &chosen)
+}
+
+/// Workloads that some policy isolates in a direction.
+fn isolated_set(p: &Picture<'_>, direction: &str) -> BTreeSet<usize> {
+    let mut set = BTreeSet::new();
+    for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&direction)) {
+        set.extend(selected(p, policy).iter().map(|w| w.index));
+    }
+    let lower = direction.to_lowercase();
+    for (key, wide) in [(CILIUM, false), (CILIUM_WIDE, true)] {
+        for policy in p.shelf.any(key) {
+            let specs = std::iter::once(policy.at("/spec")).chain(policy.list("/specs"));
+            for spec in specs.filter(|s| s.is_object()) {
+                let names = !spec[&lower].is_null() || !spec[format!("{lower}Deny")].is_null();
+                if !names || spec["enableDefaultDeny"][&lower] == false {
+                    continue;
+                }
+                let chosen = selector(spec, "/endpointSelector").unwrap_or_default();
+                set.extend(chosen_by(p, policy, wide, &chosen));
+            }
+        }
+    }
+    for (key, wide) in [(CALICO, false), (CALICO_WIDE, true)] {
+        for policy in p.shelf.any(key) {
+            let named = words(&policy.body, "/spec/types");
+            let implied = named.is_empty() && (direction == "Ingress" || !policy.list("/spec/egress").is_empty());
+            let all = matches!(policy.text("/spec/selector"), "" | "all()");
+            // Calico's own selector language is not spoken here: only "all" is certain.
+            if all && (implied || named.contains(&direction)) {
+                set.extend(chosen_by(p, policy, wide, &Selector::default()));
+            }
+        }
+    }
+    set
+}
+
+fn chosen_by(p: &Picture<'_>, policy: &Object, wide: bool, chosen: &Selector) -> Vec<usize> {
+    if wide {
+        p.works.iter().filter(|w| chosen.matches(&w.labels)).map(|w| w.index).collect()
+    } else {
+        p.select(&policy.metadata.namespace, chosen).iter().map(|w| w.index).collect()
+    }
+}
+
+fn isolated(p: &Picture<'_>, say: &mut Say, direction: &str) {
+    for key in [POLICY, CILIUM, CILIUM_WIDE, CALICO, CALICO_WIDE] {
+        if let Err(gap) = p.shelf.all(key) {
+            return say.gap(gap);
+        }
+    }
+    let set = isolated_set(p, direction);
+    for work in &p.works {
+        if work.spec()["hostNetwork"] == true {
+            say.skip(work, "runs on the host's network, which policies do not reach");
+        } else if set.contains(&work.index) {
+            say.pass(work);
+        } else {
+            say.fail(work, format!("{}/..", work.pointer), format!("no policy isolates its pods for {direction}"));
+        }
+    }
+}
+
+/// The rules of a policy, with their pointers and the field that names the peers.
+fn rules(policy: &Object) -> Vec<(String, &Value, &'static str)> {
+    let mut all = vec![];
+    for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
+        for (i, rule) in policy.list(&format!("/spec/{direction}")).iter().enumerate() {
+            all.push((format!("/spec/{direction}/{i}"), rule, peers));
+        }
+    }
+    all
+}
+
+fn ports(p: &Picture<'_>, say: &mut Say) {
+    for policy in p.each(POLICY, say) {
+        let all = rules(policy);
+        if all.is_empty() || selected(p, policy).is_empty() {
+            continue;
+        }
+        let mut wrong = vec![];
+        for (pointer, rule, _) in all {
+            let ports = list(rule, "/ports");
+            if ports.is_empty() {
+                wrong.push((pointer, "this rule names no port".to_owned()));
+                continue;
+            }
+            for port in ports {
+                let range = port["endPort"]
+                    .as_u64()
+                    .zip(port["port"].as_u64())
+                    .map(|(end, from)| (end + 1).saturating_sub(from));
+                if port["port"].is_null() {
+                    wrong.push((pointer.clone(), format!("this rule opens every port of {}", protocol(port))));
+                } else if let Some(wide) = range.filter(|w| *w > p.settings.parameters.max_port_range) {
+                    wrong.push((pointer.clone(), format!("this rule opens {wide} ports")));
+                }
+            }
+        }
+        if wrong.is_empty() {
+            say.pass(policy);
+        }
+        for (pointer, text) in wrong {
+            say.fail(policy, pointer, text);
+        }
+    }
+}
+
+pub(super) fn protocol(port: &Value) -> &str {
+    port["protocol"].as_str().unwrap_or("TCP")
+}
+
+fn allow_all(p: &Picture<'_>, say: &mut Say) {
+    for policy in p.each(POLICY, say) {
+        let mut wrong = vec![];
+        for (pointer, rule, peers) in rules(policy) {
+            let named = list(rule, &format!("/{peers}"));
+            let anybody = if peers == "from" { "anybody may come in" } else { "it may go anywhere" };
+            if named.is_empty() {
+                wrong.push((Severity::High, pointer, format!("a rule without `{peers}`: {anybody}")));
+                continue;
+            }
+            for peer in named {
+                let cidr = text(peer, "/ipBlock/cidr");
+                if matches!(cidr, "0.0.0.0/0" | "::/0") && list(peer, "/ipBlock/except").is_empty() {
+                    let web = peers == "to" && only_web(rule);
+                    let severity = if web { Severity::Low } else { Severity::High };
+                    wrong.push((severity, pointer.clone(), format!("{cidr}: {anybody}")));
+                }
+                let all = selector(peer, "/namespaceSelector").is_some_and(|s| is_everything(&s));
+                if all && peer["podSelector"].is_null() {
+                    wrong.push((
+                        Severity::High,
+                        pointer.clone(),
+                        "namespaceSelector {}: every pod of the cluster".into(),
+                    ));
+                }
+            }
+        }
+        if wrong.is_empty() {
+            say.pass(policy);
+        }
+        for (severity, pointer, text) in wrong {
+            say.fail_as(severity, policy, pointer, text);
+        }
+    }
+}
+
+fn only_web(rule: &Value) -> bool {
+    let ports = list(rule, "/ports");
+    !ports.is_empty()
+        && ports.iter().all(|p| matches!(p["port"].as_u64(), Some(53 | 80 | 443)) && p["endPort"].is_null())
+}
+
+/// Ports by name and number that a workload's containers name.
+fn named_ports(work: &Work<'_>) -> Vec<(String, u64, String)> {
+    let mut all = vec![];
+    for container in work.containers() {
+        for port in list(container.value, "/ports") {
+            let number = port["containerPort"].as_u64().unwrap_or(0);
+            all.push((text(port, "/name").to_owned(), number, protocol(port).to_owned()));
+        }
+    }
+    all
+}
+
+fn effective(p: &Picture<'_>, say: &mut Say) {
+    for policy in p.each(POLICY, say) {
+        let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
+        let works = p.select(&policy.metadata.namespace, &chosen);
+        let mut wrong = vec![];
+        if works.is_empty() && !is_everything(&chosen) && p.shelf.gaps.is_empty() {
+            wrong.push(("/spec/podSelector".to_owned(), "it selects no workload".to_owned()));
+        }
+        for (pointer, rule, peers) in rules(policy).into_iter().filter(|(.., peers)| *peers == "from") {
+            let _ = peers;
+            for (i, port) in list(rule, "/ports").iter().enumerate() {
+                let Some(name) = port["port"].as_str().filter(|_| !works.is_empty()) else { continue };
+                let known = works
+                    .iter()
+                    .any(|w| named_ports(w).iter().any(|(n, _, proto)| n == name && proto == protocol(port)));
+                if !known {
+                    let text =
+                        format!("no selected pod has a port named {name} ({}): this admits nothing", protocol(port));
+                    wrong.push((format!("{pointer}/ports/{i}"), text));
+                }
+            }
+        }
+        if wrong.is_empty() {
+            say.pass(policy);
+        }
+        for (pointer, text) in wrong {
+            say.fail(policy, pointer, text);
+        }
+    }
+    unreachable_services(p, say);
+}
+
+/// Ports of Services that no rule admits from anybody.
+fn unreachable_services(p: &Picture<'_>, say: &mut Say) {
+    let admitted = admissions(p);
+    for (service, chosen) in p.selecting_services() {
+        for work in p.select(&service.metadata.namespace, chosen) {
+            let Some(rules) = admitted.get(&work.index) else { continue };
+            for (i, port) in service.list("/spec/ports").iter().enumerate() {
+                let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
+                let (name, number) = resolve(work, target, protocol(port));
+                let Some(number) = number else { continue };
+                let open = rules.iter().any(|(who, number_or_name, proto)| {
+                    *who && (proto.is_empty() || proto == protocol(port))
+                        && match number_or_name {
+                            None => true,
+                            Some((Value::String(n), _)) => *n == name,
+                            Some((from, to)) => {
+                                let from = from.as_u64().unwrap_or(0);
+                                (from..=to.unwrap_or(from)).contains(&number)
+                            }
+                        }
+                });
+                if !open {
+                    say.fail_as(
+                        Severity::High,
+                        *service,
+                        format!("/spec/ports/{i}"),
+                        format!(
+                            "port {number} of {} {} is admitted by no policy: nobody reaches it",
+                            work.kind,
+                            work.name()
+                        ),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Of a rule's port: whether the rule has peers at all, from and to, protocol.
+type Admission = (bool, Option<(Value, Option<u64>)>, String);
+
+/// What the policies admit to each workload that is isolated for ingress.
+fn admissions(p: &Picture<'_>) -> BTreeMap<usize, Vec<Admission>> {
+    let mut all: BTreeMap<usize, Vec<Admission>> = BTreeMap::new();
+    for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&"Ingress")) {
+        let mut admits = vec![];
+        for rule in policy.list("/spec/ingress") {
+            let ports = list(rule, "/ports");
+            if ports.is_empty() {
+                admits.push((true, None, String::new()));
+            }
+            for port in ports {
+                let which = (!port["port"].is_null()).then(|| (port["port"].clone(), port["endPort"].as_u64()));
+                admits.push((true, which, protocol(port).to_owned()));
+            }
+        }
+        for work in selected(p, policy) {
+            all.entry(work.index).or_default().extend(admits.iter().cloned());
+        }
+    }
+    all
+}
+
+/// Name and number of a target port in a workload's pods.
+fn resolve(work: &Work<'_>, target: &Value, proto: &str) -> (String, Option<u64>) {
+    let ports = named_ports(work);
+    if let Some(name) = target.as_str() {
+        let number = ports.iter().find(|(n, _, p)| n == name && p == proto).map(|(_, number, _)| *number);
+        return (name.to_owned(), number);
+    }
+    let number = target.as_u64();
+    let name =
+        ports.iter().find(|(_, n, p)| Some(*n) == number && p == proto).map_or(String::new(), |(n, ..)| n.clone());
+    (name, number)
+}

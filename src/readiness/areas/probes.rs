@@ -1,0 +1,216 @@
+//! Probes of containers.
+
+use serde_json::Value;
+
+use crate::{
+    model::{Class, Severity, Subject},
+    readiness::{
+        check::{Check, DRAIN, NODE, Needs, Say, ZONE},
+        look::list,
+        picture::{Cont, Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "PRB-001",
+        name: "readiness",
+        title: "Every container that serves has a readiness probe",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN, NODE, ZONE],
+        needs: Needs::Manifests,
+        rule: "Each container that holds the target port of a Service (every container where none names it) has a readinessProbe; so has each of a StatefulSet under a budget. Init containers do not count.",
+        fix: "Add a readinessProbe to the container that serves",
+        why: "Traffic goes to pods that are not ready yet, and a budget counts them as healthy.",
+        run: readiness,
+    },
+    Check {
+        id: "PRB-002",
+        name: "liveness-sane",
+        title: "Liveness probes do no harm",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "A livenessProbe is not the same as the readinessProbe, its timeout is shorter than its period, and it gives up later than readiness does; initialDelaySeconds above 60 without a startupProbe is low.",
+        fix: "Give liveness another endpoint, a startupProbe, looser thresholds",
+        why: "Under the load of a failover a nervous liveness probe restarts what still works.",
+        run: liveness,
+    },
+    Check {
+        id: "PRB-003",
+        name: "probe-port",
+        title: "The port of a probe exists",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "A port by name is among the container's ports; a port by number that is not among them is low.",
+        fix: "Use a named port of the container",
+        why: "A probe of a port that is not there keeps the pod out of service for ever.",
+        run: ports,
+    },
+    Check {
+        id: "PRB-004",
+        name: "probe-vs-rto",
+        title: "A pod that fails is noticed soon enough",
+        severity: Severity::Medium,
+        class: Class::Gate,
+        gates: &[NODE, ZONE],
+        needs: Needs::Manifests,
+        rule: "Period times failureThreshold plus timeout of a readinessProbe is within a quarter of the workload's RTO of the drill file.",
+        fix: "Lower the period or the failureThreshold",
+        why: "The time to notice is part of the outage.",
+        run: against_rto,
+    },
+];
+
+/// The numbers of a probe, with the API's defaults.
+fn number(probe: &Value, field: &str, default: u64) -> u64 {
+    probe[field].as_u64().unwrap_or(default)
+}
+
+/// Containers of a workload that hold a target port of its Services.
+fn serving<'a>(p: &Picture<'a>, work: &Work<'a>) -> Vec<Cont<'a>> {
+    let containers = work.containers();
+    let services = p.services(work);
+    if services.is_empty() {
+        return vec![];
+    }
+    let targets: Vec<&Value> = services
+        .iter()
+        .flat_map(|s| s.list("/spec/ports"))
+        .map(|port| if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] })
+        .collect();
+    let holds = |c: &Cont<'_>| {
+        list(c.value, "/ports")
+            .iter()
+            .any(|port| targets.iter().any(|t| port["containerPort"] == **t || port["name"] == **t))
+    };
+    let named: Vec<Cont<'a>> = containers.iter().filter(|c| holds(c)).cloned().collect();
+    if named.is_empty() { containers } else { named }
+}
+
+fn readiness(p: &Picture<'_>, say: &mut Say) {
+    for work in p.works.iter().filter(|w| !w.is_batch()) {
+        let mut serving = serving(p, work);
+        let budgeted = work.kind == "StatefulSet"
+            && p.shelf.any("PodDisruptionBudget.policy").iter().any(|b| {
+                b.metadata.namespace == work.namespace()
+                    && crate::readiness::look::selector(&b.body, "/spec/selector")
+                        .is_some_and(|s| s.matches(&work.labels))
+            });
+        if serving.is_empty() && budgeted {
+            serving = work.containers();
+        }
+        if serving.is_empty() {
+            say.skip(work, "no Service selects its pods");
+            continue;
+        }
+        for container in serving {
+            let subject = Subject::from(work).part(container.name);
+            if container.value["readinessProbe"].is_object() {
+                say.pass(subject);
+            } else {
+                say.fail(subject, container.pointer.clone(), "it serves and has no readinessProbe");
+            }
+        }
+    }
+}
+
+/// What a probe asks, without its numbers.
+fn handler(probe: &Value) -> Value {
+    let mut bare = probe.clone();
+    if let Some(fields) = bare.as_object_mut() {
+        fields.retain(|field, _| matches!(field.as_str(), "httpGet" | "tcpSocket" | "exec" | "grpc"));
+    }
+    bare
+}
+
+fn liveness(p: &Picture<'_>, say: &mut Say) {
+    for work in p.works.iter().filter(|w| !w.is_batch()) {
+        for container in work.containers() {
+            let (live, ready) = (&container.value["livenessProbe"], &container.value["readinessProbe"]);
+            let subject = Subject::from(work).part(container.name);
+            if !live.is_object() {
+                say.skip(subject, "no liveness probe, which does no harm");
+                continue;
+            }
+            let budget = |probe: &Value| number(probe, "failureThreshold", 3) * number(probe, "periodSeconds", 10);
+            let mut wrong = vec![];
+            if ready.is_object() && handler(live) == handler(ready) && budget(live) <= budget(ready) {
+                wrong.push("it asks the same as readiness and gives up no later: what is busy is killed".to_owned());
+            }
+            if number(live, "timeoutSeconds", 1) >= number(live, "periodSeconds", 10) {
+                wrong.push("its timeout is not shorter than its period".to_owned());
+            }
+            if ready.is_object() && budget(live) < budget(ready) {
+                wrong.push(format!("it gives up after {} s, readiness after {} s", budget(live), budget(ready)));
+            }
+            let late = number(live, "initialDelaySeconds", 0) > 60 && !container.value["startupProbe"].is_object();
+            let pointer = format!("{}/livenessProbe", container.pointer);
+            if wrong.is_empty() && late {
+                say.fail_as(
+                    Severity::Low,
+                    subject,
+                    pointer,
+                    "initialDelaySeconds above 60 stands in for a startupProbe",
+                );
+            } else {
+                say.judge(subject, &pointer, &wrong);
+            }
+        }
+    }
+}
+
+fn ports(p: &Picture<'_>, say: &mut Say) {
+    for work in p.works.iter().filter(|w| !w.is_batch()) {
+        for container in work.containers() {
+            let known = list(container.value, "/ports");
+            for kind in ["readinessProbe", "livenessProbe", "startupProbe"] {
+                let probe = &container.value[kind];
+                let port = ["httpGet", "tcpSocket", "grpc"].iter().map(|h| &probe[*h]["port"]).find(|v| !v.is_null());
+                let Some(port) = port else { continue };
+                let subject = Subject::from(work).part(format!("{} {kind}", container.name));
+                let pointer = format!("{}/{kind}", container.pointer);
+                let found = known.iter().any(|k| k["name"] == *port || k["containerPort"] == *port);
+                if found {
+                    say.pass(subject);
+                } else if let Some(name) = port.as_str().filter(|n| n.parse::<u64>().is_err()) {
+                    say.fail(subject, pointer, format!("it asks port {name}, which the container does not name"));
+                } else {
+                    say.fail_as(
+                        Severity::Low,
+                        subject,
+                        pointer,
+                        format!("it asks port {port}, which the container does not list"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn against_rto(p: &Picture<'_>, say: &mut Say) {
+    for work in p.works.iter().filter(|w| !w.is_batch()) {
+        let Some(rto) = p.settings.objective(work.namespace(), work.kind, work.name()).and_then(|o| o.rto) else {
+            continue;
+        };
+        for container in work.containers() {
+            let probe = &container.value["readinessProbe"];
+            if !probe.is_object() {
+                continue;
+            }
+            let seconds = number(probe, "periodSeconds", 10) * number(probe, "failureThreshold", 3)
+                + number(probe, "timeoutSeconds", 1);
+            let subject = Subject::from(work).part(container.name);
+            if seconds * 4 > rto.0.as_secs() {
+                let text = format!("a failure is noticed after {seconds} s, more than a quarter of the RTO of {rto}");
+                say.fail(subject, format!("{}/readinessProbe", container.pointer), text);
+            } else {
+                say.pass(subject);
+            }
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Rights: who may do what, and what the drill itself may do.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    inventory::Object,
+    model::{Class, Severity, Subject, Unseen},
+    readiness::{
+        check::{Check, Needs, Say},
+        look::{list, text, words},
+        picture::Picture,
+    },
+};
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "RBAC-001",
+        name: "rbac-cluster-admin",
+        title: "Nobody has all rights but who breaks the glass",
+        severity: Severity::Critical,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No subject is bound to cluster-admin, or to a role with one rule of all groups, resources and verbs; Group system:masters and the parameter breakGlass are left out. By a RoleBinding: high.",
+        fix: "Bind a scoped role instead; keep cluster-admin for the break-glass group",
+        why: "In an outage the account that can do anything is the one that does it by mistake.",
+        run: cluster_admin,
+    },
+    Check {
+        id: "RBAC-002",
+        name: "rbac-wildcard",
+        title: "Roles in use name what they allow",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No rule of a bound role has a wildcard for verbs, resources or groups. An unbound role is low.",
+        fix: "Name apiGroups, resources and verbs",
+        why: "What a wildcard allows grows with every CRD.",
+        run: |p, say| {
+            rules(p, say, &|rule| {
+                let star = |field: &str| words(rule, field).contains(&"*") || words(rule, field).contains(&"*/*");
+                let found: Vec<&str> = [("/verbs", "verbs"), ("/resources", "resources"), ("/apiGroups", "apiGroups")]
+                    .into_iter()
+                    .filter(|(field, _)| star(field))
+                    .map(|(_, name)| name)
+                    .collect();
+                (!found.is_empty() && found.len() < 3)
+                    .then(|| (Severity::High, format!("wildcard in {}", found.join(", "))))
+            })
+        },
+    },
+    Check {
+        id: "RBAC-003",
+        name: "rbac-secret-read",
+        title: "Few may read Secrets",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No bound role may get, list or watch secrets: cluster-wide high, in one namespace medium, with resourceNames low.",
+        fix: "Drop list and watch; use get with resourceNames",
+        why: "Who can read all Secrets is everybody.",
+        run: |p, say| {
+            rules(p, say, &|rule| {
+                let named = !list(rule, "/resourceNames").is_empty();
+                let reads = touches(rule, &[""], &["secrets"], &["get", "list", "watch"]);
+                reads.then(|| (if named { Severity::Low } else { Severity::High }, "may read Secrets".to_owned()))
+            })
+        },
+    },
+    Check {
+        id: "RBAC-004",
+        name: "rbac-escalation",
+        title: "Nobody can give themselves more rights",
+        severity: Severity::Critical,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No bound role may escalate or bind roles, impersonate, change webhooks, approve certificates, make tokens of service accounts, reach the proxy of nodes, make volumes, or (cluster-wide) make pods or what makes pods.",
+        fix: "Remove the verb, or move it to a dedicated and audited identity",
+        why: "Each of these is the way to all rights.",
+        run: |p, say| rules(p, say, &escalates),
+    },
+    Check {
+        id: "RBAC-005",
+        name: "rbac-exec",
+        title: "Few may get into running pods",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No bound role has pods/exec, pods/attach, pods/portforward or pods/ephemeralcontainers.",
+        fix: "Remove exec and attach; give access for a time",
+        why: "Who is in a pod has what the pod has.",
+        run: |p, say| {
+            rules(p, say, &|rule| {
+                let into = ["pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers"];
+                touches(rule, &[""], &into, &["get", "create", "update", "patch"])
+                    .then(|| (Severity::High, "may get into pods".to_owned()))
+            })
+        },
+    },
+    Check {
+        id: "RBAC-006",
+        name: "rbac-broad-subject",
+        title: "No right is given to everybody",
+        severity: Severity::Critical,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No binding names system:anonymous or system:unauthenticated (critical; the public info viewer is left out), system:authenticated or system:serviceaccounts, or a service account named default (high).",
+        fix: "Bind named groups and accounts; make a service account for each workload",
+        why: "What everybody has, the pod that was broken into has too.",
+        run: broad,
+    },
+    Check {
+        id: "RBAC-007",
+        name: "sa-automount-unneeded",
+        title: "No pod has a token that it does not need",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "Where a service account has no binding, automountServiceAccountToken is false on the pod or the account.",
+        fix: "Set automountServiceAccountToken: false on the service account or the pod",
+        why: "A token in every pod is a token to lose.",
+        run: automount,
+    },
+    Check {
+        id: "RBAC-008",
+        name: "sa-long-lived-token",
+        title: "Tokens end",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No Secret of type kubernetes.io/service-account-token in scope; no projected token that lasts longer than a day (medium). Live, Secrets are read by metadata only: such a Secret is known by its annotation kubernetes.io/service-account.name.",
+        fix: "Delete the token Secret; use TokenRequest or a projected token of 24 h or less",
+        why: "A token without an end is found again in the backup of last year.",
+        run: tokens,
+    },
+    Check {
+        id: "RBAC-009",
+        name: "audit-enabled",
+        title: "The API server writes an audit log",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "The pods kube-apiserver-* in kube-system have --audit-policy-file and --audit-log-path (with --audit-log-maxage 30 or more) or --audit-webhook-config-file, in command or args. A managed control plane is unknown until it is attested.",
+        fix: "Set --audit-policy-file and a sink; or attest the audit log of the managed control plane",
+        why: "The drill's own acts must be told from those of others.",
+        run: audit,
+    },
+];
+
+/// Whether a rule covers one of these resources with one of these verbs.
+fn touches(rule: &Value, groups: &[&str], resources: &[&str], verbs: &[&str]) -> bool {
+    let any = |field: &str, wanted: &[&str]| words(rule, field).iter().any(|w| *w == "*" || wanted.contains(w));
+    any("/apiGroups", groups) && any("/resources", resources) && any("/verbs", verbs)
+}
+
+fn escalates(rule: &Value) -> Option<(Severity, String)> {
+    const MAKERS: [&str; 8] = [
+        "pods",
+        "deployments",
+        "statefulsets",
+        "daemonsets",
+        "replicasets",
+        "jobs",
+        "cronjobs",
+        "replicationcontrollers",
+    ];
+    let write = ["create", "update", "patch"];
+    let found = [
+        (touches(rule, &[GROUP], &["roles", "clusterroles"], &["escalate", "bind"]), "may escalate or bind roles"),
+        (
+            touches(
+                rule,
+                &["", "authentication.k8s.io"],
+                &["users", "groups", "serviceaccounts", "userextras"],
+                &["impersonate"],
+            ),
+            "may impersonate",
+        ),
+        (
+            touches(
+                rule,
+                &["admissionregistration.k8s.io"],
+                &["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+                &write,
+            ),
+            "may change webhooks",
+        ),
+        (
+            touches(rule, &["certificates.k8s.io"], &["certificatesigningrequests/approval"], &["update", "patch"]),
+            "may approve certificates",
+        ),
+        (touches(rule, &[""], &["serviceaccounts/token"], &["create"]), "may make tokens"),
+        (touches(rule, &[""], &["nodes/proxy"], &["get", "create"]), "may reach the nodes' proxy"),
+        (touches(rule, &[""], &["persistentvolumes"], &["create"]), "may make volumes of any path"),
+        (touches(rule, &["", "apps", "batch"], &MAKERS, &write), "may make pods"),
+    ];
+    let said: Vec<&str> = found.iter().filter(|(is, _)| *is).map(|(_, text)| *text).collect();
+    (!said.is_empty()).then(|| (Severity::Critical, said.join(", ")))
+}
+
+/// A role, and everything that is bound to it.
+struct Bound<'a> {
+    role: &'a Object,
+    /// Whether some binding gives it in the whole cluster.
+    wide: bool,
+    subjects: Vec<String>,
+}
+
+/// Kubernetes' own roles and bindings, which it puts back itself.
+fn is_own(object: &Object) -> bool {
+    object.metadata.labels.get("kubernetes.io/bootstrapping").is_some_and(|v| v == "rbac-defaults")
+}
+
+fn subject_name(subject: &Value, namespace: &str) -> String {
+    let (kind, name) = (text(subject, "/kind"), text(subject, "/name"));
+    if kind == "ServiceAccount" {
+        let own = text(subject, "/namespace");
+        return format!("ServiceAccount {}/{name}", if own.is_empty() { namespace } else { own });
+    }
+    format!("{kind}/{name}")
+}
+
+/// The system's own subjects: what Kubernetes runs itself.
+fn is_system(subject: &Value) -> bool {
+    let (name, namespace) = (text(subject, "/name"), text(subject, "/namespace"));
+    name.starts_with("system:kube-")
+        || name.starts_with("system:node")
+        || name.starts_with("kubeadm:")
+        || namespace == "kube-system"
+}
+
+/// Bindings, each with whether it is for the whole cluster.
+fn bindings<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, bool)> {
+    let mut all = vec![];
+    for (key, wide) in [("ClusterRoleBinding", true), ("RoleBinding", false)] {
+        let found = p.all(&format!("{key}.{GROUP}"), say);
+        let wanted = |o: &&Object| !is_own(o) && (wide || p.in_scope(&o.metadata.namespace));
+        all.extend(found.iter().filter(wanted).map(|o| (o, wide)));
+    }
+    all
+}
+
+fn bound<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<Bound<'a>> {
+    let mut all: BTreeMap<(String, String, String), Bound<'a>> = BTreeMap::new();
+    for (key, kind) in [("ClusterRole", "ClusterRole"), ("Role", "Role")] {
+        for role in p.all(&format!("{key}.{GROUP}"), say).iter().filter(|o| !is_own(o)) {
+            if kind == "Role" && !p.in_scope(&role.metadata.namespace) {
+                continue;
+            }
+            let id = (kind.to_owned(), role.metadata.namespace.clone(), role.metadata.name.clone());
+            all.insert(id, Bound { role, wide: false, subjects: vec![] });
+        }
+    }
+    for (binding, wide) in bindings(p, say) {
+        let kind = binding.text("/roleRef/kind");
+        let namespace = if kind == "Role" { binding.metadata.namespace.clone() } else { String::new() };
+        let id = (kind.to_owned(), namespace, binding.text("/roleRef/name").to_owned());
+        if let Some(found) = all.get_mut(&id) {
+            let subjects = binding.list("/subjects").iter().filter(|s| !is_system(s));
+            let before = found.subjects.len();
+            found.subjects.extend(subjects.map(|s| subject_name(s, &binding.metadata.namespace)));
+            found.wide |= wide && found.subjects.len() > before;
+        }
+    }
+    all.into_values().collect()
+}
+
+/// Judges the rules of all bound roles. What is bound in one namespace only is a step
+/// less bad, and what nobody has is low.
+fn rules(p: &Picture<'_>, say: &mut Say, wrong: &dyn Fn(&Value) -> Option<(Severity, String)>) {
+    for bound in bound(p, say) {
+        let aggregated = bound.role.at("/aggregationRule").is_object();
+        let found: Vec<(usize, Severity, String)> = bound
+            .role
+            .list("/rules")
+            .iter()
+            .enumerate()
+            .filter_map(|(i, rule)| wrong(rule).map(|(severity, text)| (i, severity, text)))
+            .collect();
+        if found.is_empty() || aggregated {
+            say.pass(bound.role);
+            continue;
+        }
+        for (i, severity, text) in found {
+            let pointer = format!("/rules/{i}");
+            if bound.subjects.is_empty() {
+                say.fail_as(Severity::Low, bound.role, pointer, format!("{text}; nobody in scope is bound to it"));
+                continue;
+            }
+            let severity = match (bound.wide, severity) {
+                (false, Severity::Critical) => Severity::High,
+                (false, Severity::High) => Severity::Medium,
+                (_, severity) => severity,
+            };
+            let mut who = bound.subjects.clone();
+            who.sort();
+            who.dedup();
+            let more = if who.len() > 3 { format!(" and {} more", who.len() - 3) } else { String::new() };
+            who.truncate(3);
+            say.fail_as(severity, bound.role, pointer, format!("{text}: {}{more}", who.join(", ")));
+        }
+    }
+}
+
+/// Whether a role allows everything.
+fn is_everything(role: &Object) -> bool {
+    let star = |rule: &Value, field: &str| words(rule, field).contains(&"*");
+    role.list("/rules").iter().any(|r| star(r, "/apiGroups") && star(r, "/resources") && star(r, "/verbs"))
+}
+
+fn cluster_admin(p: &Picture<'_>, say: &mut Say) {
+    let all: Vec<&Object> = ["ClusterRole", "Role"].iter().flat_map(|k| p.shelf.any(&format!("{k}.{GROUP}"))).collect();
+    for (binding, wide) in bindings(p, say) {
+        let name = binding.text("/roleRef/name");
+        let kind = binding.text("/roleRef/kind");
+        let role = all.iter().find(|r| {
+            r.metadata.name == name
+                && *r.kind == *kind
+                && (kind == "ClusterRole" || r.metadata.namespace == binding.metadata.namespace)
+        });
+        if name != "cluster-admin" && !role.is_some_and(|r| is_everything(r)) {
+            say.pass(binding);
+            continue;
+        }
+        for (i, subject) in binding.list("/subjects").iter().enumerate() {
+            let who = subject_name(subject, &binding.metadata.namespace);
+            let allowed =
+                who == "Group/system:masters" || p.settings.parameters.break_glass.contains(&who) || is_system(subject);
+            if allowed {
+                continue;
+            }
+            let severity = if wide { Severity::Critical } else { Severity::High };
+            say.fail_as(severity, binding, format!("/subjects/{i}"), format!("{who} has all rights, by {kind} {name}"));
+        }
+    }
+}
+
+fn broad(p: &Picture<'_>, say: &mut Say) {
+    for (binding, _) in bindings(p, say) {
+        let mut fine = true;
+        for (i, subject) in binding.list("/subjects").iter().enumerate() {
+            let name = text(subject, "/name");
+            let severity = match name {
+                "system:anonymous" | "system:unauthenticated"
+                    if binding.text("/roleRef/name") != "system:public-info-viewer" =>
+                {
+                    Severity::Critical
+                }
+                "system:authenticated" | "system:serviceaccounts" => Severity::High,
+                "default" if text(subject, "/kind") == "ServiceAccount" && !is_system(subject) => Severity::High,
+                _ => continue,
+            };
+            fine = false;
+            let role = binding.text("/roleRef/name");
+            say.fail_as(
+                severity,
+                binding,
+                format!("/subjects/{i}"),
+                format!("{} has {role}", subject_name(subject, &binding.metadata.namespace)),
+            );
+        }
+        if fine {
+            say.pass(binding);
+        }
+    }
+}
+
+fn automount(p: &Picture<'_>, say: &mut Say) {
+    let mut has = std::collections::BTreeSet::new();
+    for (binding, _) in bindings(p, say) {
+        has.extend(binding.list("/subjects").iter().map(|s| subject_name(s, &binding.metadata.namespace)));
+    }
+    for work in &p.works {
+        let account = match text(work.spec(), "/serviceAccountName") {
+            "" => "default",
+            name => name,
+        };
+        let own = work.spec()["automountServiceAccountToken"].as_bool();
+        let found = p.shelf.find("ServiceAccount", work.namespace(), account);
+        let of_account = found.and_then(|a| a.body["automountServiceAccountToken"].as_bool());
+        if !own.or(of_account).unwrap_or(true)
+            || has.contains(&format!("ServiceAccount {}/{account}", work.namespace()))
+        {
+            say.pass(work);
+        } else {
+            say.fail(work, work.pointer, format!("it gets a token of service account {account}, which has no rights"));
+        }
+    }
+}
+
+const DAY: u64 = 86_400;
+
+fn tokens(p: &Picture<'_>, say: &mut Say) {
+    for secret in p.each("Secret", say) {
+        let token = secret.body["type"] == "kubernetes.io/service-account-token"
+            || secret.metadata.annotations.contains_key("kubernetes.io/service-account.name");
+        if token {
+            let unused = secret.metadata.labels.contains_key("kubernetes.io/legacy-token-invalid-since");
+            let more = if unused { "; Kubernetes has marked it as unused: delete it" } else { "" };
+            say.fail(secret, "/type", format!("a service account's token without an end{more}"));
+        }
+    }
+    for work in &p.works {
+        let mut long = vec![];
+        for volume in list(work.spec(), "/volumes") {
+            for source in list(volume, "/projected/sources") {
+                let seconds =
+                    source.pointer("/serviceAccountToken/expirationSeconds").and_then(Value::as_u64).unwrap_or(0);
+                if seconds > DAY {
+                    long.push(format!("volume {} holds a token for {} h", text(volume, "/name"), seconds / 3600));
+                }
+            }
+        }
+        if long.is_empty() {
+            say.pass(work);
+        } else {
+            say.fail_as(Severity::Medium, work, format!("{}/volumes", work.pointer), long.join("; "));
+        }
+    }
+}
+
+fn audit(p: &Picture<'_>, say: &mut Say) {
+    let servers: Vec<&Object> = p
+        .shelf
+        .any("Pod")
+        .iter()
+        .filter(|o| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-"))
+        .collect();
+    if let Err(gap) = p.shelf.all("Pod") {
+        return say.gap(gap);
+    }
+    if servers.is_empty() {
+        return say.unknown(
+            Subject::default(),
+            Unseen::NoData,
+            "the API server is no pod here: attest the audit log of the control plane",
+        );
+    }
+    for server in servers {
+        let flags: Vec<&str> = server
+            .list("/spec/containers")
+            .iter()
+            .flat_map(|c| words(c, "/command").into_iter().chain(words(c, "/args")))
+            .collect();
+        let value = |name: &str| flags.iter().find_map(|f| f.strip_prefix(name)?.strip_prefix('='));
+        let mut wrong = vec![];
+        if value("--audit-policy-file").is_none() {
+            wrong.push("no --audit-policy-file: nothing is written".to_owned());
+        } else if value("--audit-webhook-config-file").is_none() {
+            match (value("--audit-log-path"), value("--audit-log-maxage").and_then(|n| n.parse::<u64>().ok())) {
+                (None, _) => wrong.push("no --audit-log-path and no --audit-webhook-config-file".into()),
+                (Some(_), Some(days)) if days < 30 => wrong.push(format!("the audit log is kept for {days} days")),
+                _ => {}
+            }
+        }
+        say.judge(server, "/spec/containers/0/command", &wrong);
+    }
+}

@@ -1,0 +1,226 @@
+//! Whether everything that an object names is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::workloads::HPA;
+use crate::{
+    model::{Class, Severity},
+    readiness::{
+        check::{Check, Needs, REGION, RESTORE, Say},
+        look::{list, text},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[Check {
+    id: "WRK-008",
+    name: "references-resolve",
+    title: "Everything that an object names is there",
+    severity: Severity::High,
+    class: Class::Blocks,
+    gates: &[RESTORE, REGION],
+    needs: Needs::Manifests,
+    rule: "Service accounts, ConfigMaps and their keys, Secrets, claims, priority classes, runtime classes, a StatefulSet's Service, a Service's pods, an Ingress' backends and ports, an autoscaler's workload, a RoleBinding's role exist; the template's labels match the selector. Files alone prove only what must be among them: a name that they do not hold is skipped where the cluster may have it.",
+    fix: "Create the missing object, or mark it optional; have it in the recovery cluster too",
+    why: "What is restored without what it names does not start.",
+    run: references,
+}];
+
+/// Looks names up; what files do not hold may be in the cluster.
+struct Names<'p, 'a> {
+    p: &'p Picture<'a>,
+    known: BTreeMap<&'static str, BTreeSet<(&'a str, &'a str)>>,
+}
+
+/// Kinds that are looked up.
+const NAMED: [&str; 8] = [
+    "ServiceAccount",
+    "ConfigMap",
+    "Secret",
+    "PersistentVolumeClaim",
+    "PriorityClass.scheduling.k8s.io",
+    "RuntimeClass.node.k8s.io",
+    "Role.rbac.authorization.k8s.io",
+    "ClusterRole.rbac.authorization.k8s.io",
+];
+
+impl<'p, 'a> Names<'p, 'a> {
+    fn new(p: &'p Picture<'a>) -> Self {
+        let of = |key: &'static str| {
+            let all = p.shelf.any(key).iter();
+            (key, all.map(|o| (o.metadata.namespace.as_str(), o.metadata.name.as_str())).collect())
+        };
+        Self { p, known: NAMED.iter().map(|key| of(key)).collect() }
+    }
+
+    /// Whether it is missing for sure.
+    fn missing(&self, key: &str, namespace: &str, name: &str) -> bool {
+        let Some(known) = self.known.get(key) else { return false };
+        !name.is_empty()
+            && self.p.is_cluster()
+            && self.p.shelf.all(key).is_ok()
+            && self.p.shelf.serves(key)
+            && !known.contains(&(namespace, name))
+    }
+}
+
+fn references(p: &Picture<'_>, say: &mut Say) {
+    let names = Names::new(p);
+    for key in NAMED {
+        if let Err(gap) = p.shelf.all(key) {
+            say.gap(gap);
+        }
+    }
+    for work in &p.works {
+        let mut wrong = pod_references(work, &names);
+        wrong.extend(own_references(p, work));
+        say.judge(work, "", &wrong);
+    }
+    for service in p.each("Service", say) {
+        let selects = service.map("/spec/selector").is_some_and(|m| !m.is_empty());
+        let found = p.selecting_services().find(|(s, _)| std::ptr::eq(*s, service));
+        let nobody = found.is_some_and(|(s, chosen)| p.select(&s.metadata.namespace, chosen).is_empty());
+        if selects && nobody {
+            say.fail(service, "/spec/selector", "it selects no workload");
+        } else if selects {
+            say.pass(service);
+        }
+    }
+    ingresses(p, say);
+    for scaler in p.each(HPA, say) {
+        let target = scaler.text("/spec/scaleTargetRef/name");
+        let there = p.in_namespace(&scaler.metadata.namespace).iter().any(|w| w.name() == target);
+        if there {
+            say.pass(scaler)
+        } else {
+            say.fail(scaler, "/spec/scaleTargetRef", format!("there is no {target} to scale"))
+        }
+    }
+    bindings(p, &names, say);
+}
+
+fn pod_references(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
+    let (spec, namespace) = (work.spec(), work.namespace());
+    let mut wrong = vec![];
+    let mut look = |key: &str, namespace: &str, name: &str, optional: bool| {
+        if !optional && names.missing(key, namespace, name) {
+            let kind = key.split('.').next().unwrap_or(key);
+            wrong.push(format!("{kind} {name} is missing"));
+        }
+    };
+    look("ServiceAccount", namespace, text(spec, "/serviceAccountName"), false);
+    look("RuntimeClass.node.k8s.io", "", text(spec, "/runtimeClassName"), false);
+    let priority = text(spec, "/priorityClassName");
+    look("PriorityClass.scheduling.k8s.io", "", priority, priority.starts_with("system-"));
+    for secret in list(spec, "/imagePullSecrets") {
+        look("Secret", namespace, text(secret, "/name"), false);
+    }
+    for claim in work.claims() {
+        look("PersistentVolumeClaim", namespace, claim, false);
+    }
+    for volume in list(spec, "/volumes") {
+        look("ConfigMap", namespace, text(volume, "/configMap/name"), volume["configMap"]["optional"] == true);
+        look("Secret", namespace, text(volume, "/secret/secretName"), volume["secret"]["optional"] == true);
+        for source in list(volume, "/projected/sources") {
+            look("ConfigMap", namespace, text(source, "/configMap/name"), source["configMap"]["optional"] == true);
+            look("Secret", namespace, text(source, "/secret/name"), source["secret"]["optional"] == true);
+        }
+    }
+    for container in work.all_containers() {
+        for (list_of, fields) in [
+            ("/env", ["/valueFrom/configMapKeyRef", "/valueFrom/secretKeyRef"]),
+            ("/envFrom", ["/configMapRef", "/secretRef"]),
+        ] {
+            for entry in list(container.value, list_of) {
+                for (field, key) in fields.iter().zip(["ConfigMap", "Secret"]) {
+                    let Some(reference) = entry.pointer(field) else { continue };
+                    let (name, optional) = (text(reference, "/name"), reference["optional"] == true);
+                    look(key, namespace, name, optional);
+                }
+            }
+        }
+    }
+    wrong.extend(keys(work, names));
+    wrong.sort();
+    wrong.dedup();
+    wrong
+}
+
+/// Keys of ConfigMaps that are there and do not hold them.
+fn keys(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
+    let mut wrong = vec![];
+    for entry in work.all_containers().iter().flat_map(|c| list(c.value, "/env")) {
+        let Some(reference) = entry.pointer("/valueFrom/configMapKeyRef") else { continue };
+        let (name, key) = (text(reference, "/name"), text(reference, "/key"));
+        let Some(found) = names.p.shelf.find("ConfigMap", work.namespace(), name) else { continue };
+        let has = |part: &str| found.map(part).is_some_and(|m| m.contains_key(key));
+        if !has("/data") && !has("/binaryData") && reference["optional"] != true {
+            wrong.push(format!("ConfigMap {name} has no key {key}"));
+        }
+    }
+    wrong
+}
+
+fn own_references(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
+    let mut wrong = vec![];
+    if let Some(chosen) = crate::readiness::look::selector(&work.object.body, "/spec/selector")
+        && !work.is_batch()
+        && work.kind != "ReplicationController"
+        && !work.labels.is_empty()
+        && !chosen.matches(&work.labels)
+    {
+        wrong.push("its selector does not match its own pods".to_owned());
+    }
+    let service = work.object.text("/spec/serviceName");
+    if work.kind == "StatefulSet" && !service.is_empty() {
+        match p.shelf.find("Service", work.namespace(), service) {
+            None => wrong.push(format!("its Service {service} is missing")),
+            Some(found) if found.text("/spec/clusterIP") != "None" => {
+                wrong.push(format!("its Service {service} is not headless: its pods have no names of their own"));
+            }
+            Some(_) => {}
+        }
+    }
+    wrong
+}
+
+fn ingresses(p: &Picture<'_>, say: &mut Say) {
+    for ingress in p.each("Ingress.networking.k8s.io", say) {
+        let paths =
+            ingress.list("/spec/rules").iter().flat_map(|r| list(r, "/http/paths")).map(|path| &path["backend"]);
+        let mut wrong = vec![];
+        for backend in paths.chain(Some(ingress.at("/spec/defaultBackend"))).filter(|b| b["service"].is_object()) {
+            let name = text(backend, "/service/name");
+            let Some(service) = p.shelf.find("Service", &ingress.metadata.namespace, name) else {
+                wrong.push(format!("its Service {name} is missing"));
+                continue;
+            };
+            let (number, word) = (&backend["service"]["port"]["number"], &backend["service"]["port"]["name"]);
+            let has = service
+                .list("/spec/ports")
+                .iter()
+                .any(|port| !number.is_null() && port["port"] == *number || !word.is_null() && port["name"] == *word);
+            if !has {
+                let port = if number.is_null() { word } else { number };
+                wrong.push(format!("Service {name} has no port {port}"));
+            }
+        }
+        say.judge(ingress, "/spec", &wrong);
+    }
+}
+
+fn bindings(p: &Picture<'_>, names: &Names<'_, '_>, say: &mut Say) {
+    for binding in p.each("RoleBinding.rbac.authorization.k8s.io", say) {
+        let (kind, name) = (binding.text("/roleRef/kind"), binding.text("/roleRef/name"));
+        let missing = if kind == "ClusterRole" {
+            names.missing("ClusterRole.rbac.authorization.k8s.io", "", name)
+        } else {
+            names.missing("Role.rbac.authorization.k8s.io", &binding.metadata.namespace, name)
+        };
+        if missing {
+            say.fail_as(Severity::Medium, binding, "/roleRef", format!("{kind} {name} is missing"));
+        } else {
+            say.pass(binding);
+        }
+    }
+}

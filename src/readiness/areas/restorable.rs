@@ -1,0 +1,287 @@
+//! What the backups hold, and whether a restore of it was ever seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::backups::{BACKUP, DAY, RESTORED, SCHEDULE, VOLUME, installed, takes};
+use crate::{
+    inventory::Object,
+    model::{Class, Severity, Subject},
+    readiness::{
+        check::{Check, Needs, REGION, RESTORE, Say},
+        look::{ago, text},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "BCK-003",
+        name: "namespace-coverage",
+        title: "Every namespace is in some schedule",
+        severity: Severity::Critical,
+        class: Class::Gate,
+        gates: &[REGION, RESTORE],
+        needs: Needs::Cluster,
+        rule: "Each namespace with a workload in scope is included by an enabled Schedule (globs count; none or * is all), and not excluded; nothing in it that carries velero.io/exclude-from-backup=true is a workload, a claim or a Secret.",
+        fix: "Add the namespace to a schedule; remove the label that excludes it",
+        why: "The namespace that nobody added is the one that is lost.",
+        run: coverage,
+    },
+    Check {
+        id: "BCK-004",
+        name: "backup-fresh",
+        title: "The newest usable backup of each namespace is within the RPO",
+        severity: Severity::Critical,
+        class: Class::Blocks,
+        gates: &[RESTORE, REGION],
+        needs: Needs::Cluster,
+        rule: "The newest Completed Backup that holds the namespace began no longer ago than the RPO of the drill file (24 h where it names none): its start, not its end, bounds what is lost.",
+        fix: "Take a backup now; shorten the schedule to the RPO",
+        why: "What was written since is gone.",
+        run: fresh,
+    },
+    Check {
+        id: "BCK-006",
+        name: "volume-coverage",
+        title: "The content of every claim is captured",
+        severity: Severity::Critical,
+        class: Class::Gate,
+        gates: &[REGION, RESTORE],
+        needs: Needs::Cluster,
+        rule: "For each claim that a pod mounts, the newest Completed Backup that holds its namespace has a Completed PodVolumeBackup of all its bytes, or snapshotted its volume; hostPath volumes never are.",
+        fix: "Add a snapshot class, the annotation backup.velero.io/backup-volumes, or snapshotMoveData",
+        why: "Velero skips what it cannot copy and says Completed.",
+        run: volumes,
+    },
+    Check {
+        id: "BCK-009",
+        name: "restore-tested",
+        title: "A restore of each namespace was seen to work",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[REGION],
+        needs: Needs::Cluster,
+        rule: "Within 90 days a Restore of the namespace was Completed without errors.",
+        fix: "Drill a restore into a scratch namespace (scenarios/restore-to-scratch.yaml)",
+        why: "A backup that was never restored is a hope.",
+        run: tested,
+    },
+    Check {
+        id: "BCK-010",
+        name: "database-consistent-backup",
+        title: "Databases are backed up the database's way",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[RESTORE],
+        needs: Needs::Cluster,
+        rule: "A StatefulSet with claims and the image of a known database has the annotation pre.hook.backup.velero.io/command or belongs to a CloudNativePG Cluster whose archiving works.",
+        fix: "Add hooks, or the operator's own backup with its log archive",
+        why: "The files of a database that was writing may not open again.",
+        run: databases,
+    },
+];
+
+/// The newest Completed backup of a namespace.
+fn newest<'a>(p: &Picture<'a>, namespace: &str) -> Option<&'a Object> {
+    p.shelf
+        .any(BACKUP)
+        .iter()
+        .filter(|b| b.text("/status/phase") == "Completed" && takes(b.at("/spec"), namespace))
+        .filter(|b| b.at("/spec/labelSelector").is_null())
+        .max_by_key(|b| b.text("/status/startTimestamp"))
+}
+
+const EXCLUDE: &str = "velero.io/exclude-from-backup";
+
+fn coverage(p: &Picture<'_>, say: &mut Say) {
+    if !installed(p, say) {
+        return;
+    }
+    let runs = |s: &&Object| s.at("/spec/paused") != true && s.text("/status/phase") != "FailedValidation";
+    let schedules: Vec<&Object> = p.shelf.any(SCHEDULE).iter().filter(runs).collect();
+    let excluded: BTreeSet<&str> = p
+        .shelf
+        .any("Namespace")
+        .iter()
+        .filter(|n| n.metadata.labels.get(EXCLUDE).is_some_and(|v| v == "true"))
+        .map(|n| n.metadata.name.as_str())
+        .collect();
+    for namespace in p.namespaces() {
+        let subject = Subject::named("Namespace", "", namespace);
+        let whole = |s: &&&Object| {
+            let template = s.at("/spec/template");
+            takes(template, namespace) && template["labelSelector"].is_null() && template["orLabelSelectors"].is_null()
+        };
+        let left_out: Vec<String> = p
+            .in_namespace(namespace)
+            .iter()
+            .filter(|w| w.object.metadata.labels.get(EXCLUDE).is_some_and(|v| v == "true"))
+            .map(|w| format!("{} {}", w.kind, w.name()))
+            .collect();
+        if excluded.contains(namespace) {
+            say.fail(subject, "", format!("its label {EXCLUDE} keeps it out of every backup"));
+        } else if !schedules.iter().any(|s| whole(&s)) {
+            say.fail(subject, "", "no schedule backs all of it up");
+        } else if !left_out.is_empty() {
+            say.fail(subject, "", format!("left out by label: {}", left_out.join(", ")));
+        } else {
+            say.pass(subject);
+        }
+    }
+}
+
+fn fresh(p: &Picture<'_>, say: &mut Say) {
+    if !installed(p, say) {
+        return;
+    }
+    for namespace in p.namespaces() {
+        let subject = Subject::named("Namespace", "", namespace);
+        let promised = p.settings.objective(namespace, "", "").and_then(|o| o.rpo);
+        let limit = promised.map_or(DAY, |d| i64::try_from(d.0.as_secs()).unwrap_or(i64::MAX));
+        let said =
+            promised.map_or("24 h, for want of an RPO in the drill file".to_owned(), |d| format!("the RPO of {d}"));
+        let age = newest(p, namespace).and_then(|b| Some((b, p.age(b.text("/status/startTimestamp"))?)));
+        match age {
+            None => say.fail(subject, "", "no Completed backup holds it"),
+            Some((backup, age)) if age > limit => {
+                say.fail(
+                    subject,
+                    "",
+                    format!("its newest backup {} began {} ago, more than {said}", backup.metadata.name, ago(age)),
+                );
+            }
+            Some(_) => say.pass(subject),
+        }
+    }
+}
+
+/// Claims whose content the newest backup of their namespace holds.
+pub(super) fn captured_claims(p: &Picture<'_>) -> BTreeSet<(String, String)> {
+    let mut held: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for copy in p.shelf.any(VOLUME) {
+        let whole = copy.at("/status/progress/bytesDone") == copy.at("/status/progress/totalBytes");
+        let claim = copy
+            .metadata
+            .annotations
+            .get("velero.io/pvc-name")
+            .or_else(|| copy.metadata.labels.get("velero.io/pvc-name"));
+        let backup = copy.metadata.labels.get("velero.io/backup-name");
+        if copy.text("/status/phase") == "Completed"
+            && whole
+            && let (Some(backup), Some(claim)) =
+                (backup, claim.map(String::as_str).or(copy.at("/spec/tags/pvc-uid").as_str()))
+        {
+            held.entry(backup).or_default().insert(claim);
+        }
+    }
+    let mut found = BTreeSet::new();
+    for claim in p.shelf.any("PersistentVolumeClaim") {
+        let Some(backup) = newest(p, &claim.metadata.namespace) else { continue };
+        let copies = held.get(backup.metadata.name.as_str());
+        let copied =
+            copies.is_some_and(|c| c.contains(claim.metadata.name.as_str()) || c.contains(claim.metadata.uid.as_str()));
+        let number = |pointer: &str| backup.at(pointer).as_u64().unwrap_or(0);
+        let csi = number("/status/csiVolumeSnapshotsAttempted");
+        // All that were tried were done; which claims they are of the Backup does not say.
+        let volume = p.shelf.find("PersistentVolume", "", claim.text("/spec/volumeName"));
+        let is_csi = volume.is_some_and(|v| v.at("/spec/csi").is_object());
+        let snapped = is_csi && csi > 0 && csi == number("/status/csiVolumeSnapshotsCompleted");
+        if copied || snapped {
+            found.insert((claim.metadata.namespace.clone(), claim.metadata.name.clone()));
+        }
+    }
+    found
+}
+
+fn volumes(p: &Picture<'_>, say: &mut Say) {
+    if !installed(p, say) {
+        return;
+    }
+    for key in [VOLUME, "PersistentVolume", "PersistentVolumeClaim", "Pod"] {
+        if let Err(gap) = p.shelf.all(key) {
+            return say.gap(gap);
+        }
+    }
+    let mounted: BTreeSet<(&str, &str)> = p
+        .shelf
+        .pods
+        .iter()
+        .filter(|pod| !pod.is_finished())
+        .flat_map(|pod| pod.claims().into_iter().map(|c| (pod.metadata.namespace.as_str(), c)))
+        .collect();
+    let captured = captured_claims(p);
+    for claim in p.each("PersistentVolumeClaim", say) {
+        let id = (claim.metadata.namespace.clone(), claim.metadata.name.clone());
+        if !mounted.contains(&(id.0.as_str(), id.1.as_str())) {
+            say.skip(claim, "no pod mounts it");
+        } else if captured.contains(&id) {
+            say.pass(claim);
+        } else if newest(p, &id.0).is_none() {
+            say.fail(claim, "", "no Completed backup holds its namespace");
+        } else {
+            let volume = p.shelf.find("PersistentVolume", "", claim.text("/spec/volumeName"));
+            let host = volume.is_some_and(|v| v.at("/spec/hostPath").is_object());
+            let why = if host { ": its volume is a hostPath, which Velero skips" } else { "" };
+            say.fail(claim, "", format!("the newest backup of its namespace does not hold its content{why}"));
+        }
+    }
+}
+
+fn tested(p: &Picture<'_>, say: &mut Say) {
+    if !installed(p, say) {
+        return;
+    }
+    let by_name: BTreeMap<&str, &Object> = p.shelf.any(BACKUP).iter().map(|b| (b.metadata.name.as_str(), b)).collect();
+    let restores = p.all(RESTORED, say);
+    for namespace in p.namespaces() {
+        let of = |r: &&Object| {
+            let scope = r.at("/spec");
+            let from = by_name.get(r.text("/spec/backupName")).is_none_or(|b| takes(b.at("/spec"), namespace));
+            r.text("/status/phase") == "Completed"
+                && r.at("/status/errors").as_u64().unwrap_or(0) == 0
+                && takes(scope, namespace)
+                && from
+        };
+        let youngest = restores.iter().filter(of).filter_map(|r| p.age(r.text("/status/completionTimestamp"))).min();
+        let subject = Subject::named("Namespace", "", namespace);
+        match youngest {
+            Some(age) if age <= 90 * DAY => say.pass(subject),
+            Some(age) => say.fail(subject, "", format!("its last restore that worked was {} ago", ago(age))),
+            None => say.fail(subject, "", "no restore of it was ever seen to work"),
+        }
+    }
+}
+
+/// Images of databases, by a part of their path.
+const DATABASES: [&str; 10] =
+    ["postgres", "mysql", "mariadb", "mongo", "redis", "valkey", "cassandra", "elasticsearch", "opensearch", "etcd"];
+
+fn is_database(work: &Work<'_>) -> bool {
+    work.containers().iter().any(|c| {
+        let image = text(c.value, "/image");
+        let name = image.rsplit('/').next().unwrap_or(image).split([':', '@']).next().unwrap_or("");
+        DATABASES.iter().any(|d| name.contains(d)) && !name.contains("exporter")
+    })
+}
+
+fn databases(p: &Picture<'_>, say: &mut Say) {
+    for work in
+        p.works.iter().filter(|w| w.kind == "StatefulSet" && !w.object.list("/spec/volumeClaimTemplates").is_empty())
+    {
+        if !is_database(work) {
+            continue;
+        }
+        let hook = |key: &str| work.pod_annotation(key).is_some();
+        if hook("pre.hook.backup.velero.io/command") || hook("backup.velero.io/backup-volumes-hook") {
+            say.pass(work);
+        } else {
+            say.fail(work, "", "a database without a hook that makes its files consistent before the backup");
+        }
+    }
+    for cluster in p.each("Cluster.postgresql.cnpg.io", say) {
+        match cluster.condition("ContinuousArchiving") {
+            "True" => say.pass(cluster),
+            _ => say.fail(cluster, "/status/conditions", "its continuous archiving does not work"),
+        }
+    }
+}

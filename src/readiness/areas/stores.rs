@@ -1,0 +1,296 @@
+//! Who manages the secrets, and how well that works.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    inventory::Object,
+    model::{Class, Severity, Subject, Unseen},
+    readiness::{
+        check::{Check, DEPOUT, Needs, REGION, RESTORE, Say},
+        look::{ago, list, seconds, text, words},
+        picture::Picture,
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "SEC-005",
+        name: "secret-externally-managed",
+        title: "Secrets come from a manager outside the cluster",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[REGION, RESTORE],
+        needs: Needs::Manifests,
+        rule: "Of the Secrets that workloads name, 80 % (parameter managedSecrets) are made by an ExternalSecret, a resource of the Vault operator, a SealedSecret, a SecretProviderClass or cert-manager, or injected by Vault's agent.",
+        fix: "Manage them with External Secrets, the Vault operator or the CSI driver from Vault, AWS, Azure or Google",
+        why: "After a restore into another cluster they come again by themselves.",
+        run: managed,
+    },
+    Check {
+        id: "SEC-006",
+        name: "secret-sync-healthy",
+        title: "What comes from outside came just now",
+        severity: Severity::High,
+        class: Class::Blocks,
+        gates: &[RESTORE, REGION, DEPOUT],
+        needs: Needs::Cluster,
+        rule: "Each ExternalSecret is Ready and was refreshed within twice its refreshInterval (1 h by default), each SecretStore and ClusterSecretStore is Ready, each resource of the Vault operator has no False condition, each SecretProviderClassPodStatus is mounted.",
+        fix: "Mend the store's credentials or its network; force a sync; alert on Ready=False",
+        why: "A store that answers late keeps pods waiting: External Secrets tries again with up to 7 min in between.",
+        run: synced,
+    },
+    Check {
+        id: "SEC-007",
+        name: "secret-store-failure-domain",
+        title: "The store of secrets does not fall with the cluster",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[REGION, DEPOUT],
+        needs: Needs::Manifests,
+        rule: "The server of a SecretStore or ClusterSecretStore is not a Service of the cluster itself (a host that ends in .svc or .svc.cluster.local).",
+        fix: "Keep the store outside, or have it twice, in another region; keep its unseal keys outside",
+        why: "With the store gone the recovered pods have no passwords.",
+        run: stores,
+    },
+    Check {
+        id: "SEC-008",
+        name: "certificates-current",
+        title: "Certificates do not end soon",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[RESTORE, REGION],
+        needs: Needs::Cluster,
+        rule: "Each cert-manager Certificate is Ready, ends in 14 days at the earliest and is past its renewal time by no more than a day.",
+        fix: "Renew it now; lower renewBefore; mend the issuer",
+        why: "A certificate that ends while the issuer is away takes the service with it.",
+        run: certificates,
+    },
+    Check {
+        id: "SEC-009",
+        name: "secrets-encrypted-at-rest",
+        title: "Secrets are encrypted in etcd",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "The pods kube-apiserver-* in kube-system have --encryption-provider-config. A managed control plane is unknown until it is attested.",
+        fix: "Configure EncryptionConfiguration with KMS v2 or secretbox, and write the Secrets again",
+        why: "A snapshot of etcd is a copy of all passwords.",
+        run: at_rest,
+    },
+];
+
+/// The Secrets that workloads name.
+fn used(p: &Picture<'_>) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for work in &p.works {
+        let mut add = |name: &str| {
+            if !name.is_empty() {
+                all.insert((work.namespace().to_owned(), name.to_owned()));
+            }
+        };
+        for volume in list(work.spec(), "/volumes") {
+            add(text(volume, "/secret/secretName"));
+            list(volume, "/projected/sources").iter().for_each(|s| add(text(s, "/secret/name")));
+        }
+        for container in work.all_containers() {
+            list(container.value, "/env").iter().for_each(|e| add(text(e, "/valueFrom/secretKeyRef/name")));
+            list(container.value, "/envFrom").iter().for_each(|e| add(text(e, "/secretRef/name")));
+        }
+    }
+    all
+}
+
+/// The Secrets that a manager makes.
+fn made(p: &Picture<'_>) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    let mut add = |namespace: &str, name: &str| {
+        let _ = all.insert((namespace.to_owned(), name.to_owned()));
+    };
+    let or_own = |o: &Object, pointer: &str| match o.text(pointer) {
+        "" => o.metadata.name.clone(),
+        name => name.to_owned(),
+    };
+    for o in p.shelf.any("ExternalSecret.external-secrets.io") {
+        add(&o.metadata.namespace, &or_own(o, "/spec/target/name"));
+    }
+    for kind in ["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret"] {
+        for o in p.shelf.any(&format!("{kind}.secrets.hashicorp.com")) {
+            add(&o.metadata.namespace, &or_own(o, "/spec/destination/name"));
+        }
+    }
+    for o in p.shelf.any("SealedSecret.bitnami.com") {
+        add(&o.metadata.namespace, &or_own(o, "/spec/template/metadata/name"));
+    }
+    for o in p.shelf.any("Certificate.cert-manager.io") {
+        add(&o.metadata.namespace, o.text("/spec/secretName"));
+    }
+    for o in p.shelf.any("SecretProviderClass.secrets-store.csi.x-k8s.io") {
+        for made in o.list("/spec/secretObjects") {
+            add(&o.metadata.namespace, text(made, "/secretName"));
+        }
+    }
+    for secret in p.shelf.any("Secret") {
+        let managers = [
+            "ExternalSecret",
+            "ClusterExternalSecret",
+            "SealedSecret",
+            "Certificate",
+            "VaultStaticSecret",
+            "VaultDynamicSecret",
+            "VaultPKISecret",
+        ];
+        if secret.metadata.owner_references.iter().any(|o| managers.contains(&o.kind.as_str())) {
+            add(&secret.metadata.namespace, &secret.metadata.name);
+        }
+    }
+    all
+}
+
+fn managed(p: &Picture<'_>, say: &mut Say) {
+    let (used, made) = (used(p), made(p));
+    if used.is_empty() {
+        return say.skip(Subject::default(), "no workload names a Secret");
+    }
+    if let Err(gap) = p.shelf.all("ExternalSecret.external-secrets.io") {
+        return say.gap(gap);
+    }
+    let by_hand: Vec<String> = used.difference(&made).map(|(ns, name)| format!("{ns}/{name}")).collect();
+    let share = (used.len() - by_hand.len()) * 100 / used.len();
+    if u64::try_from(share).unwrap_or(0) >= p.settings.parameters.managed_secrets {
+        say.pass(Subject::default());
+    } else {
+        let shown = by_hand.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = if by_hand.len() > 5 { " …" } else { "" };
+        say.fail(
+            Subject::default(),
+            "",
+            format!("{share} % of {} Secrets in use are managed outside; by hand: {shown}{more}", used.len()),
+        );
+    }
+}
+
+fn synced(p: &Picture<'_>, say: &mut Say) {
+    for secret in p.each("ExternalSecret.external-secrets.io", say) {
+        let every = seconds(secret.text("/spec/refreshInterval")).unwrap_or(3600.0) as i64;
+        let periodic = matches!(secret.text("/spec/refreshPolicy"), "" | "Periodic") && every > 0;
+        let age = p.age(secret.text("/status/refreshTime"));
+        let ready = secret.list("/status/conditions").iter().find(|c| c["type"] == "Ready");
+        match (ready.map(|c| text(c, "/status")), age) {
+            (None, _) => say.unknown(secret, Unseen::NoData, "nobody has looked at it yet"),
+            (Some("True"), Some(age)) if periodic && age > 2 * every => {
+                say.fail(
+                    secret,
+                    "/status/refreshTime",
+                    format!("refreshed {} ago, and that is to be every {}", ago(age), ago(every)),
+                );
+            }
+            (Some("True"), None) if periodic => {
+                say.unknown(secret, Unseen::NoData, "it does not say when it was refreshed")
+            }
+            (Some("True"), _) => say.pass(secret),
+            (Some(_), _) => say.fail(
+                secret,
+                "/status/conditions",
+                format!("it is not Ready: {}", ready.map_or("", |c| text(c, "/message"))),
+            ),
+        }
+    }
+    for key in ["SecretStore.external-secrets.io", "ClusterSecretStore.external-secrets.io"] {
+        for store in p.each(key, say) {
+            match store.condition("Ready") {
+                "True" => say.pass(store),
+                "" => say.unknown(store, Unseen::NoData, "nobody has looked at it yet"),
+                _ => say.fail(store, "/status/conditions", "it is not Ready"),
+            }
+        }
+    }
+    for kind in ["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret"] {
+        for secret in p.each(&format!("{kind}.secrets.hashicorp.com"), say) {
+            let broken = secret.list("/status/conditions").iter().find(|c| c["status"] == "False");
+            match broken {
+                Some(c) => say.fail(
+                    secret,
+                    "/status/conditions",
+                    format!("{} is False: {}", text(c, "/type"), text(c, "/message")),
+                ),
+                None if secret.at("/status").is_null() => {
+                    say.unknown(secret, Unseen::NoData, "nobody has looked at it yet")
+                }
+                None => say.pass(secret),
+            }
+        }
+    }
+    for status in p.each("SecretProviderClassPodStatus.secrets-store.csi.x-k8s.io", say) {
+        if status.at("/status/mounted") == true {
+            say.pass(status)
+        } else {
+            say.fail(status, "/status/mounted", "its volume is not mounted")
+        }
+    }
+}
+
+fn stores(p: &Picture<'_>, say: &mut Say) {
+    for key in ["SecretStore.external-secrets.io", "ClusterSecretStore.external-secrets.io"] {
+        for store in p.each(key, say) {
+            let urls = [store.text("/spec/provider/vault/server"), store.text("/spec/provider/webhook/url")];
+            let inside = urls.iter().find(|u| {
+                let host = u.split("://").nth(1).unwrap_or("").split(['/', ':']).next().unwrap_or("");
+                host.ends_with(".svc") || host.ends_with(".svc.cluster.local") || host.ends_with(".svc.")
+            });
+            match inside {
+                Some(url) => say.fail(store, "/spec/provider", format!("its server {url} runs in this very cluster")),
+                None => say.pass(store),
+            }
+        }
+    }
+}
+
+const SOON: i64 = 14 * 86_400;
+
+fn certificates(p: &Picture<'_>, say: &mut Say) {
+    for certificate in p.each("Certificate.cert-manager.io", say) {
+        let left = p.age(certificate.text("/status/notAfter")).map(|age| -age);
+        let overdue = p.age(certificate.text("/status/renewalTime")).unwrap_or(-1);
+        if certificate.condition("Ready") != "True" {
+            say.fail(certificate, "/status/conditions", "it is not Ready");
+        } else if left.is_some_and(|l| l < SOON) {
+            say.fail(certificate, "/status/notAfter", format!("it ends in {}", ago(left.unwrap_or(0))));
+        } else if overdue > 86_400 {
+            say.fail(certificate, "/status/renewalTime", format!("it should have been renewed {} ago", ago(overdue)));
+        } else {
+            say.pass(certificate);
+        }
+    }
+}
+
+fn at_rest(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all("Pod") {
+        return say.gap(gap);
+    }
+    let servers: Vec<&Object> = p
+        .shelf
+        .any("Pod")
+        .iter()
+        .filter(|o| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-"))
+        .collect();
+    if servers.is_empty() {
+        return say.unknown(
+            Subject::default(),
+            Unseen::NoData,
+            "the API server is no pod here: attest how its control plane encrypts",
+        );
+    }
+    for server in servers {
+        let set = server
+            .list("/spec/containers")
+            .iter()
+            .flat_map(|c| words(c, "/command").into_iter().chain(words(c, "/args")))
+            .any(|f| f.starts_with("--encryption-provider-config="));
+        if set {
+            say.pass(server)
+        } else {
+            say.fail(server, "/spec/containers/0/command", "no --encryption-provider-config")
+        }
+    }
+}

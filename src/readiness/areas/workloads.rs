@@ -1,0 +1,382 @@
+//! Replicas, controllers, health, autoscalers, rollouts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::{
+    inventory::Object,
+    model::{Class, Severity, Subject},
+    readiness::{
+        check::{Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
+        look::{map, share, text},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "WRK-001",
+        name: "replicas-min",
+        title: "Every workload runs often enough to lose one",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN, NODE, ZONE],
+        needs: Needs::Manifests,
+        rule: "At least 2 replicas (3 for a critical workload), by the autoscaler's minimum where there is one. DaemonSets, Jobs, CronJobs and declared singletons are left out.",
+        fix: "Set replicas to 2 or more (3 where it is critical), or the autoscaler's minimum",
+        why: "A single replica is an outage with every node that goes.",
+        run: replicas,
+    },
+    Check {
+        id: "WRK-002",
+        name: "no-naked-pods",
+        title: "Every pod has a controller",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN, NODE, ZONE],
+        needs: Needs::Manifests,
+        rule: "No pod without a controller among its owners; static pods of a kubelet are left out.",
+        fix: "Wrap it in a Deployment, StatefulSet or Job",
+        why: "Nobody makes a naked pod again, and a drain refuses it.",
+        run: naked,
+    },
+    Check {
+        id: "WRK-003",
+        name: "workload-healthy-now",
+        title: "Every workload is whole right now",
+        severity: Severity::Critical,
+        class: Class::Blocks,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "The controller has seen the newest version, all replicas are updated, ready and available, none of its containers waits in CrashLoopBackOff, ImagePullBackOff, ErrImagePull or CreateContainerConfigError, and none of its pods is Pending for more than 5 minutes.",
+        fix: "Mend the workload before drilling; do not waive this lightly",
+        why: "Recovery cannot be told from the state before when that was broken.",
+        run: healthy,
+    },
+    Check {
+        id: "WRK-004",
+        name: "live-node-concentration",
+        title: "Replicas really are on different nodes",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN, NODE],
+        needs: Needs::Cluster,
+        rule: "Of n running pods (n at least 2) no node holds more than n divided by the smaller of n and the number of nodes that could run them, rounded up; all on one node fails with that word.",
+        fix: "Add a host spread; delete the surplus pod, or let a descheduler rebalance",
+        why: "What is on one node is gone with it, whatever the number of replicas.",
+        run: concentration,
+    },
+    Check {
+        id: "WRK-005",
+        name: "hpa-sane",
+        title: "Autoscalers are fit for a failover",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[ZONE, REGION],
+        needs: Needs::Manifests,
+        rule: "minReplicas is at least 2, maxReplicas above it; resource metrics have a request in every container; no two autoscalers scale one workload; live, AbleToScale and ScalingActive are True and it is not at its maximum. A workload that sets spec.replicas as well is low.",
+        fix: "Set minReplicas 2 or more, leave headroom in maxReplicas, set requests, keep one autoscaler for each workload",
+        why: "After a zone is gone the survivors carry its load.",
+        run: autoscalers,
+    },
+    Check {
+        id: "WRK-006",
+        name: "rollout-strategy",
+        title: "A rollout takes no service away by itself",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "A Deployment behind a Service is not of strategy Recreate, and its maxUnavailable is below its replicas; a StatefulSet of strategy OnDelete is low.",
+        fix: "Use RollingUpdate with maxUnavailable below the replicas",
+        why: "A fix that is rolled out in the middle of an outage must not be one.",
+        run: strategy,
+    },
+    Check {
+        id: "WRK-007",
+        name: "graceful-shutdown",
+        title: "An evicted pod ends in order",
+        severity: Severity::Medium,
+        class: Class::Gate,
+        gates: &[DRAIN],
+        needs: Needs::Manifests,
+        rule: "A StatefulSet's terminationGracePeriodSeconds is not 0; a pod behind a Service has a preStop hook or a grace of 30 s (the default) or more; a preStop sleep is shorter than the grace; a critical workload has a priorityClassName.",
+        fix: "Add a preStop sleep of at least the propagation of endpoints, a longer grace period, a priorityClassName",
+        why: "Requests that are on their way when a pod is evicted are lost otherwise.",
+        run: graceful,
+    },
+];
+
+pub(super) const HPA: &str = "HorizontalPodAutoscaler.autoscaling";
+
+fn replicas(p: &Picture<'_>, say: &mut Say) {
+    for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
+        let path = format!("{}/{}/{}", work.namespace(), work.kind.to_lowercase(), work.name());
+        if p.settings.parameters.singletons.contains(&path) {
+            say.skip(work, "a singleton, by declaration");
+            continue;
+        }
+        let n = work.replicas.unwrap_or(1);
+        let quorum = work.critical && work.kind == "StatefulSet";
+        let least = if work.critical { 3 } else { 2 };
+        let by = work.scaled.map_or(String::new(), |s| format!(" at the least, by {} {}", s.kind, s.metadata.name));
+        if n == 0 {
+            say.skip(work, "scaled to 0");
+        } else if n < least {
+            say.fail(
+                work,
+                "/spec/replicas",
+                format!("{n} replica{}{by}; {least} are needed", if n == 1 { "" } else { "s" }),
+            );
+        } else if quorum && n % 2 == 0 {
+            say.fail(work, "/spec/replicas", format!("{n} replicas: a quorum needs an odd number"));
+        } else {
+            say.pass(work);
+        }
+    }
+}
+
+fn naked(p: &Picture<'_>, say: &mut Say) {
+    for work in &p.works {
+        if work.kind != "Pod" {
+            continue;
+        }
+        if matches!(work.object.text("/status/phase"), "Succeeded" | "Failed") {
+            say.skip(work, "it has ended");
+        } else {
+            say.fail(work, "/metadata/ownerReferences", "no controller makes it again");
+        }
+    }
+    // Pods that a controller owns are as they should be: they are kept apart.
+    let mut seen = BTreeSet::new();
+    for pod in &p.shelf.pods {
+        if p.in_scope(&pod.metadata.namespace) && seen.insert((&pod.metadata.namespace, &pod.metadata.name)) {
+            say.pass(Subject::named("Pod", &pod.metadata.namespace, &pod.metadata.name));
+        }
+    }
+}
+
+/// What a controller says of itself that is not as it should be.
+fn unwell(work: &Work<'_>) -> Vec<String> {
+    let number = |field: &str| work.object.at(&format!("/status/{field}")).as_u64().unwrap_or(0);
+    let wanted = work.object.at("/spec/replicas").as_u64().unwrap_or(1);
+    let mut wrong = vec![];
+    if work.object.metadata.generation > work.object.at("/status/observedGeneration").as_i64().unwrap_or(0) {
+        wrong.push("its controller has not seen its newest version".to_owned());
+    }
+    let mut short = |what: &str, have: u64, of: u64| {
+        if have != of {
+            wrong.push(format!("{have} of {of} {what}"));
+        }
+    };
+    match work.kind {
+        "Deployment" => {
+            short("ready", number("readyReplicas"), wanted);
+            short("updated", number("updatedReplicas"), wanted);
+            short("available", number("availableReplicas"), wanted);
+        }
+        "StatefulSet" => {
+            short("ready", number("readyReplicas"), wanted);
+            let (current, update) =
+                (work.object.text("/status/currentRevision"), work.object.text("/status/updateRevision"));
+            if current != update {
+                wrong.push("a rollout is under way".into());
+            }
+        }
+        _ => short("ready", number("numberReady"), number("desiredNumberScheduled")),
+    }
+    if work.kind == "Deployment" && work.object.condition("Progressing") == "False" {
+        wrong.push("its rollout is stuck (Progressing=False)".into());
+    }
+    wrong
+}
+
+const WAITING: [&str; 4] = ["CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError"];
+
+const PENDING_SECONDS: i64 = 300;
+
+fn healthy(p: &Picture<'_>, say: &mut Say) {
+    for key in ["Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "Pod"] {
+        if let Err(gap) = p.shelf.all(key) {
+            return say.gap(gap);
+        }
+    }
+    for work in p.works.iter().filter(|w| matches!(w.kind, "Deployment" | "StatefulSet" | "DaemonSet")) {
+        let mut wrong = unwell(work);
+        for pod in p.pods(work) {
+            for status in &pod.status.container_statuses {
+                let reason = text(&status.state, "/waiting/reason");
+                if WAITING.contains(&reason) {
+                    wrong.push(format!("{} waits in {reason}", pod.metadata.name));
+                }
+            }
+            let age = pod.metadata.creation_timestamp.as_deref().and_then(|t| p.age(t)).unwrap_or(0);
+            if pod.status.phase == "Pending" && age > PENDING_SECONDS {
+                wrong.push(format!("{} is Pending for {} min", pod.metadata.name, age / 60));
+            }
+        }
+        say.judge(work, "/status", &wrong);
+    }
+}
+
+fn concentration(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all("Pod").and(p.shelf.all("Node")) {
+        return say.gap(gap);
+    }
+    for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
+        let mut on: BTreeMap<&str, usize> = BTreeMap::new();
+        for pod in p.pods(work).iter().filter(|pod| pod.status.phase == "Running") {
+            *on.entry(&pod.spec.node_name).or_default() += 1;
+        }
+        let running: usize = on.values().sum();
+        if running < 2 {
+            say.skip(work, "fewer than 2 pods run");
+            continue;
+        }
+        let spec = work.pod_spec();
+        let could = p.shelf.nodes.iter().filter(|n| crate::kubernetes::may_run(&spec, n)).count().max(1);
+        let fair = running.div_ceil(running.min(could));
+        let (node, most) = on.iter().max_by_key(|(_, n)| **n).map_or(("", 0), |(node, n)| (*node, *n));
+        if could < 2 {
+            say.fail(work, "", format!("all {running} pods run on {node}, the only node that may run them"));
+        } else if most == running {
+            say.fail(work, "", format!("all {running} pods run on {node}"));
+        } else if most > fair {
+            say.fail(work, "", format!("{most} of {running} pods run on {node}; {fair} would be fair"));
+        } else {
+            say.pass(work);
+        }
+    }
+}
+
+fn autoscalers(p: &Picture<'_>, say: &mut Say) {
+    let all = p.each(HPA, say);
+    let mut targets: BTreeMap<String, usize> = BTreeMap::new();
+    let target = |o: &Object| {
+        format!(
+            "{}/{}/{}",
+            o.metadata.namespace,
+            o.text("/spec/scaleTargetRef/kind"),
+            o.text("/spec/scaleTargetRef/name")
+        )
+    };
+    for scaler in &all {
+        *targets.entry(target(scaler)).or_default() += 1;
+    }
+    for scaler in all {
+        let least = scaler.at("/spec/minReplicas").as_u64().unwrap_or(1);
+        let most = scaler.at("/spec/maxReplicas").as_u64().unwrap_or(0);
+        let mut wrong = vec![];
+        if least < 2 {
+            wrong.push(format!("minReplicas is {least}"));
+        }
+        if most <= least {
+            wrong.push(format!("maxReplicas {most} leaves no headroom over {least}"));
+        }
+        if targets.get(&target(scaler)).is_some_and(|n| *n > 1) {
+            wrong.push("another autoscaler scales the same workload".into());
+        }
+        if p.is_cluster() {
+            for condition in ["AbleToScale", "ScalingActive"] {
+                if scaler.condition(condition) == "False" {
+                    wrong.push(format!("{condition} is False"));
+                }
+            }
+            if most > 0 && scaler.at("/status/currentReplicas").as_u64() == Some(most) {
+                wrong.push(format!("it is at its maximum of {most} already"));
+            }
+        }
+        let by_resource = scaler.list("/spec/metrics").iter().any(|m| m["type"] == "Resource")
+            || scaler.list("/spec/metrics").is_empty();
+        let work = p.works.iter().find(|w| w.scaled.is_some_and(|s| std::ptr::eq(s, scaler)));
+        if let Some(work) = work.filter(|_| by_resource) {
+            let bare: Vec<&str> = work
+                .containers()
+                .iter()
+                .filter(|c| map(c.value, "/resources/requests").is_none())
+                .map(|c| c.name)
+                .collect();
+            if !bare.is_empty() && map(work.spec(), "/resources/requests").is_none() {
+                wrong.push(format!("it scales by usage of requests, which {} does not set", bare.join(", ")));
+            }
+        }
+        if wrong.is_empty() && !p.is_cluster() && work.is_some_and(|w| w.object.at("/spec/replicas").is_u64()) {
+            say.fail_as(
+                Severity::Low,
+                scaler,
+                "",
+                "its workload sets spec.replicas as well: each apply undoes the autoscaler",
+            );
+        } else {
+            say.judge(scaler, "/spec", &wrong);
+        }
+    }
+}
+
+fn strategy(p: &Picture<'_>, say: &mut Say) {
+    for work in &p.works {
+        match work.kind {
+            "Deployment" => {
+                let behind = !p.services(work).is_empty();
+                let n = work.replicas.unwrap_or(1);
+                let most = work.object.at("/spec/strategy/rollingUpdate/maxUnavailable");
+                if behind && work.object.text("/spec/strategy/type") == "Recreate" {
+                    say.fail(
+                        work,
+                        "/spec/strategy/type",
+                        "strategy Recreate behind a Service: each rollout is an outage",
+                    );
+                } else if n > 0 && share(most, n, false).is_some_and(|m| m >= n) {
+                    say.fail(
+                        work,
+                        "/spec/strategy/rollingUpdate/maxUnavailable",
+                        format!("maxUnavailable is all {n} replicas"),
+                    );
+                } else {
+                    say.pass(work);
+                }
+            }
+            "StatefulSet" if work.object.text("/spec/updateStrategy/type") == "OnDelete" => {
+                say.fail_as(
+                    Severity::Low,
+                    work,
+                    "/spec/updateStrategy/type",
+                    "OnDelete: a new version waits for hands",
+                );
+            }
+            "StatefulSet" => say.pass(work),
+            _ => {}
+        }
+    }
+}
+
+fn graceful(p: &Picture<'_>, say: &mut Say) {
+    for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
+        let grace = work.spec()["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
+        let mut wrong = vec![];
+        if work.kind == "StatefulSet" && grace == 0 {
+            wrong.push("terminationGracePeriodSeconds is 0: its pods are killed at once".to_owned());
+        }
+        let containers = work.containers();
+        let hook = |c: &&crate::readiness::picture::Cont<'_>| c.value["lifecycle"]["preStop"].is_object();
+        if !p.services(work).is_empty() && grace < 30 && !containers.iter().any(|c| hook(&c)) {
+            wrong.push(format!("behind a Service with a grace of {grace} s and no preStop hook"));
+        }
+        for container in &containers {
+            let sleep = container.value.pointer("/lifecycle/preStop/sleep/seconds").and_then(Value::as_u64);
+            if sleep.is_some_and(|s| s >= grace) {
+                wrong.push(format!(
+                    "{} sleeps {} s before it stops, and its grace is {grace} s",
+                    container.name,
+                    sleep.unwrap_or(0)
+                ));
+            }
+        }
+        let class = text(work.spec(), "/priorityClassName");
+        if work.critical && (class.is_empty() || class.starts_with("system-")) {
+            wrong.push("critical, and without a priority class of its own".into());
+        }
+        say.judge(work, work.pointer, &wrong);
+    }
+}

@@ -1,0 +1,56 @@
+//! The catalogue: every check there is, by area, in the order in which it is told.
+
+use super::{
+    areas::{
+        affinity, alerting, backups, budgets, drift, images, logging, mesh, metrics, network, plan, probes, rbac,
+        reach, references, resources, restorable, secrets, storage, stores, workloads, zones,
+    },
+    check::Check,
+};
+
+/// An area of a production-readiness review.
+pub(crate) struct Area {
+    /// For `--profile security`, and in code.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// A slice for each file.
+    checks: &'static [&'static [Check]],
+}
+
+/// All areas.
+pub(crate) const AREAS: &[Area] = &[
+    Area {
+        name: "network",
+        title: "Network policies and mesh",
+        checks: &[network::CHECKS, reach::CHECKS, mesh::CHECKS],
+    },
+    Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS] },
+    Area { name: "secrets", title: "Secrets", checks: &[secrets::CHECKS, stores::CHECKS] },
+    Area { name: "images", title: "Images", checks: &[images::CHECKS] },
+    Area { name: "workloads", title: "Replicas and workloads", checks: &[workloads::CHECKS, references::CHECKS] },
+    Area { name: "resources", title: "Requests, limits, capacity", checks: &[resources::CHECKS] },
+    Area { name: "budgets", title: "Disruption budgets", checks: &[budgets::CHECKS] },
+    Area { name: "affinity", title: "Affinity and tolerations", checks: &[affinity::CHECKS] },
+    Area { name: "zones", title: "Zones", checks: &[zones::CHECKS] },
+    Area { name: "probes", title: "Probes", checks: &[probes::CHECKS] },
+    Area { name: "storage", title: "Storage", checks: &[storage::CHECKS] },
+    Area { name: "metrics", title: "Metrics and monitoring", checks: &[metrics::CHECKS] },
+    Area { name: "alerting", title: "Alerts and dashboards", checks: &[alerting::CHECKS] },
+    Area { name: "logging", title: "Logging", checks: &[logging::CHECKS] },
+    Area { name: "backups", title: "Backups", checks: &[backups::CHECKS, restorable::CHECKS] },
+    Area { name: "plan", title: "Plan and platform", checks: &[plan::CHECKS] },
+    Area { name: "drift", title: "Drift, access, profiling", checks: &[drift::CHECKS] },
+];
+
+impl Area {
+    /// Its checks, in the order in which they are told.
+    pub fn checks(&self) -> impl Iterator<Item = &'static Check> + use<> {
+        self.checks.iter().copied().flatten()
+    }
+}
+
+/// All checks.
+pub(crate) fn all() -> impl Iterator<Item = &'static Check> {
+    AREAS.iter().flat_map(Area::checks)
+}

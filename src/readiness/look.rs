@@ -1,0 +1,108 @@
+//! Small readings of values that many checks share.
+
+use serde_json::{Map, Value};
+
+use crate::kubernetes::Selector;
+
+/// A text field; empty where there is none.
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+}
+
+/// A list field; empty where there is none.
+pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A map field.
+pub(crate) fn map<'a>(value: &'a Value, pointer: &str) -> Option<&'a Map<String, Value>> {
+    value.pointer(pointer).and_then(Value::as_object)
+}
+
+/// Texts of a list.
+pub(crate) fn words<'a>(value: &'a Value, pointer: &str) -> Vec<&'a str> {
+    list(value, pointer).iter().filter_map(Value::as_str).collect()
+}
+
+/// A label selector: none where there is no such field or it cannot be read.
+pub(crate) fn selector(value: &Value, pointer: &str) -> Option<Selector> {
+    let found = value.pointer(pointer).filter(|v| v.is_object())?;
+    serde_json::from_value(found.clone()).ok()
+}
+
+/// Whether a selector selects everything.
+pub(crate) fn is_everything(selector: &Selector) -> bool {
+    selector.match_labels.is_empty() && selector.match_expressions.is_empty()
+}
+
+/// A number, or a percentage of a whole, rounded up or down.
+pub(crate) fn share(value: &Value, whole: u64, up: bool) -> Option<u64> {
+    match value {
+        Value::Number(n) => n.as_u64(),
+        Value::String(s) => {
+            let Some(percent) = s.strip_suffix('%') else { return s.parse().ok() };
+            let part = percent.parse::<u64>().ok()?.checked_mul(whole)?;
+            Some(if up { part.div_ceil(100) } else { part / 100 })
+        }
+        _ => None,
+    }
+}
+
+/// Seconds of a duration as Kubernetes and Prometheus write them: `1h30m`, `15d`, `500ms`.
+pub(crate) fn seconds(text: &str) -> Option<f64> {
+    let (mut sum, mut rest) = (0.0, text.trim());
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let number: f64 = rest[..digits].parse().ok()?;
+        let unit = &rest[digits..];
+        let end = unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len());
+        let factor = match &unit[..end] {
+            "ns" => 1e-9,
+            "us" | "µs" => 1e-6,
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            "w" => 604_800.0,
+            "y" => 31_536_000.0,
+            "" if number == 0.0 => 0.0,
+            _ => return None,
+        };
+        sum += number * factor;
+        rest = &unit[end..];
+    }
+    Some(sum)
+}
+
+/// Seconds for people: `90 s`, `15 min`, `3 h`, `2 d`.
+pub(crate) fn ago(seconds: i64) -> String {
+    match seconds.abs() {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn shares_and_durations() {
+        assert_eq!(share(&json!("50%"), 3, true), Some(2));
+        assert_eq!(share(&json!("25%"), 3, false), Some(0));
+        assert_eq!(share(&json!(2), 3, true), Some(2));
+        assert_eq!(share(&json!("x%"), 3, true), None);
+        assert_eq!(share(&json!(format!("{}%", u64::MAX)), 3, true), None);
+        assert_eq!(seconds("1h30m"), Some(5400.0));
+        assert_eq!(seconds("15d"), Some(1_296_000.0));
+        assert_eq!(seconds("0"), Some(0.0));
+        assert!(["", "5", "m", "1x", "--"].iter().all(|t| seconds(t).is_none()));
+    }
+}

@@ -1,0 +1,305 @@
+//! From objects to a review: every check is asked, what people attest and set aside
+//! is applied, and one word is said over it. Pure, and the same for the same input.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    catalogue::{AREAS, Area},
+    check::{Check, Found, Needs, Say},
+    picture::Picture,
+    settings::Settings,
+    waivers,
+};
+use crate::{
+    inventory::{Shelf, Source},
+    model::{CheckSummary, Class, Readiness, Review, Ruling, Severity, State, Subject, Tally},
+    scenario::Environment,
+};
+
+/// Asks all checks that the settings want.
+pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, now: jiff::Timestamp) -> Review {
+    let picture = Picture::new(shelf, settings, now);
+    let at = shelf.at.map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
+    let mut whole = Whole { picture: &picture, at: &at, checks: vec![], results: vec![], passes: vec![] };
+    for area in AREAS {
+        for check in area.checks().filter(|c| asked(c, area, settings, profile)) {
+            whole.ask(area, check);
+        }
+    }
+    let Whole { mut checks, mut results, passes, .. } = whole;
+    waivers::apply(&picture, &mut results, &mut checks);
+    results.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    let mut tally = Tally::default();
+    for check in &mut checks {
+        for result in results.iter().filter(|r| r.check == check.id) {
+            check.tally.add(result.state, 1);
+        }
+        for (state, count) in [
+            (State::Pass, check.tally.pass),
+            (State::Fail, check.tally.fail),
+            (State::Unknown, check.tally.unknown),
+            (State::Error, check.tally.error),
+            (State::Waived, check.tally.waived),
+            (State::Skip, check.tally.skip),
+        ] {
+            tally.add(state, count);
+        }
+    }
+    let mut notes = shelf.notes.clone();
+    notes.extend(
+        shelf
+            .gaps
+            .iter()
+            .filter(|(_, g)| g.why != crate::model::Unseen::NotInstalled)
+            .map(|(kind, gap)| format!("{kind} could not be read ({}): {}", gap.why, gap.text)),
+    );
+    Review {
+        schema_version: "1".into(),
+        target: target.to_owned(),
+        at,
+        verdict: verdict(&results, &checks),
+        profile: profile.to_owned(),
+        objects: shelf.counts(),
+        tally,
+        checks,
+        results,
+        passes,
+        notes,
+    }
+}
+
+/// Whether a name is meant by one of the patterns: `*` stands for anything.
+pub(crate) fn matches(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| glob(pattern, name))
+}
+
+/// `*` stands for any run of letters.
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// Areas that the profile `security` asks.
+const SECURITY: [&str; 4] = ["network", "rbac", "secrets", "images"];
+
+fn asked(check: &Check, area: &Area, settings: &Settings, profile: &str) -> bool {
+    let named = |patterns: &[String]| matches(patterns, check.id) || matches(patterns, check.name);
+    let in_profile = match profile {
+        "ci" => check.needs == Needs::Manifests,
+        "preflight" => check.class != Class::Advisory,
+        "security" => SECURITY.contains(&area.name),
+        _ => true,
+    };
+    // Who names a check wants it, whatever the profile.
+    let wanted = if settings.only.is_empty() { in_profile } else { named(&settings.only) };
+    wanted && !named(&settings.skip)
+}
+
+struct Whole<'a, 'b> {
+    picture: &'a Picture<'b>,
+    at: &'a str,
+    checks: Vec<CheckSummary>,
+    results: Vec<Ruling>,
+    passes: Vec<(String, Subject)>,
+}
+
+impl Whole<'_, '_> {
+    fn ask(&mut self, area: &Area, check: &Check) {
+        let settings = self.picture.settings;
+        let severity = settings.severity.get(check.id).copied().unwrap_or(check.severity);
+        let mut tally = Tally::default();
+        let mut skips: BTreeMap<String, (usize, Subject)> = BTreeMap::new();
+        for found in answers(check, self.picture) {
+            match found.state {
+                State::Pass => {
+                    tally.add(State::Pass, 1);
+                    if settings.keep_passes {
+                        self.passes.push((check.id.to_owned(), found.subject));
+                    }
+                }
+                State::Skip => {
+                    let entry = skips.entry(found.observed).or_insert((0, found.subject));
+                    entry.0 += 1;
+                }
+                _ => {
+                    let ruling = self.ruling(check, severity, found);
+                    self.results.push(ruling);
+                }
+            }
+        }
+        // The same reason over and over is one line.
+        for (why, (count, subject)) in skips {
+            let (observed, subject) =
+                if count == 1 { (why, subject) } else { (format!("{why} ({count} objects)"), Subject::default()) };
+            let found =
+                Found { state: State::Skip, severity: None, subject, pointer: String::new(), observed, unseen: None };
+            let ruling = self.ruling(check, severity, found);
+            self.results.push(ruling);
+        }
+        self.checks.push(CheckSummary {
+            id: check.id.to_owned(),
+            name: check.name.to_owned(),
+            title: check.title.to_owned(),
+            area: area.title.to_owned(),
+            severity,
+            class: check.class,
+            gates: check.gates.iter().map(|g| (*g).to_owned()).collect(),
+            experimental: !super::examples::proven(check.id),
+            tally,
+        });
+    }
+
+    fn ruling(&self, check: &Check, severity: Severity, found: Found) -> Ruling {
+        let own = found.severity.unwrap_or(severity);
+        let lesser = own > severity;
+        let stands_in_the_way = matches!(found.state, State::Fail | State::Unknown | State::Error)
+            && !lesser
+            && blocks(check, own, self.picture.settings)
+            && !(found.state == State::Unknown && self.picture.settings.allow_unknown);
+        let source = match self.picture.shelf.source {
+            Source::Manifests => "manifests",
+            Source::Live => "live",
+            Source::Capture => "capture",
+        };
+        Ruling {
+            check: check.id.to_owned(),
+            name: check.name.to_owned(),
+            state: found.state,
+            severity: own,
+            class: check.class,
+            blocking: stands_in_the_way,
+            fingerprint: fingerprint(check.id, &found),
+            subject: found.subject,
+            pointer: found.pointer,
+            observed: found.observed,
+            expected: check.title.to_owned(),
+            source: source.to_owned(),
+            at: self.at.to_owned(),
+            unseen: found.unseen,
+            fix: if matches!(found.state, State::Fail | State::Unknown) { check.fix.to_owned() } else { String::new() },
+            waiver: None,
+            known: false,
+        }
+    }
+}
+
+/// What a check says; one that breaks says so itself, and takes no other with it.
+fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
+    let mut say = Say::default();
+    if check.needs == Needs::Cluster && !picture.is_cluster() {
+        say.skip(Subject::default(), "manifests do not tell this");
+        return say.found;
+    }
+    if check.needs == Needs::DrillFile && !picture.settings.has_drill_file && !picture.is_cluster() {
+        say.skip(Subject::default(), "no drill file was given (--drill FILE)");
+        return say.found;
+    }
+    match catch_unwind(AssertUnwindSafe(|| (check.run)(picture, &mut say))) {
+        Ok(()) => {
+            if say.found.is_empty() {
+                say.skip(Subject::default(), "there is nothing here that it applies to");
+            }
+        }
+        Err(_) => say.found.push(Found {
+            state: State::Error,
+            severity: None,
+            subject: Subject::default(),
+            pointer: String::new(),
+            observed: "the check itself broke: please report this".into(),
+            unseen: None,
+        }),
+    }
+    say.found
+}
+
+/// Whether a fail of this check stands in the way here.
+fn blocks(check: &Check, severity: Severity, settings: &Settings) -> bool {
+    let concerns = |gates: &[&str]| gates.is_empty() || gates.iter().any(|g| settings.drills.contains(*g));
+    let named = !settings.drills.is_empty();
+    match (settings.environment, check.class) {
+        (_, Class::Advisory) => false,
+        (Environment::OwnKind, Class::Blocks) => severity == Severity::Critical && check.gates.is_empty(),
+        (Environment::OwnKind, Class::Gate) => false,
+        (_, Class::Blocks) => !named || concerns(check.gates),
+        (Environment::Staging, Class::Gate) => named && concerns(check.gates) && severity == Severity::Critical,
+        // Without a drill in sight, what would gate some drill counts when it is grave.
+        (Environment::Production, Class::Gate) => {
+            if named {
+                concerns(check.gates)
+            } else {
+                severity <= Severity::High
+            }
+        }
+    }
+}
+
+fn fingerprint(id: &str, found: &Found) -> String {
+    let s = &found.subject;
+    let print = Sha256::digest(format!("{id}\n{}\n{}\n{}\n{}\n{}", s.kind, s.namespace, s.name, s.part, found.pointer));
+    print.iter().take(16).map(|b| format!("{b:02x}")).collect()
+}
+
+/// Worst first; among equals by check and object, so that the order never changes.
+fn rank(r: &Ruling) -> (bool, State, Severity, &str, &Subject, &str, &str) {
+    (!r.blocking, r.state, r.severity, &r.check, &r.subject, &r.pointer, &r.observed)
+}
+
+/// Fail beats unknown, which beats ready. Nothing asked is not ready.
+fn verdict(results: &[Ruling], checks: &[CheckSummary]) -> Readiness {
+    let in_the_way = |states: &[State]| results.iter().any(|r| r.blocking && !r.known && states.contains(&r.state));
+    let passed = checks.iter().any(|c| c.tally.pass > 0);
+    if in_the_way(&[State::Fail]) {
+        Readiness::NotReady
+    } else if in_the_way(&[State::Unknown, State::Error]) || (!passed && results.iter().all(|r| r.state != State::Fail))
+    {
+        Readiness::CannotDetermine
+    } else if results.iter().any(|r| matches!(r.state, State::Fail | State::Unknown | State::Error)) {
+        Readiness::ReadyWithWarnings
+    } else {
+        Readiness::Ready
+    }
+}
+
+/// Leaves only what an earlier review has not found: the rest is known, and blocks nothing.
+pub fn against_baseline(review: &mut Review, earlier: &Review) {
+    let before: BTreeMap<&str, Severity> = earlier
+        .results
+        .iter()
+        .filter(|r| r.state == State::Fail)
+        .map(|r| (r.fingerprint.as_str(), r.severity))
+        .collect();
+    for result in &mut review.results {
+        let was = before.get(result.fingerprint.as_str());
+        result.known = result.state == State::Fail && was.is_some_and(|was| *was <= result.severity);
+    }
+    let now: BTreeSet<&str> = review.results.iter().map(|r| r.fingerprint.as_str()).collect();
+    let gone = before.keys().filter(|print| !now.contains(*print)).count();
+    let known = review.results.iter().filter(|r| r.known).count();
+    review.notes.push(format!("against the baseline: {known} findings known, {gone} gone"));
+    review.verdict = verdict(&review.results, &review.checks);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        assert!(glob("PDB-*", "PDB-003") && glob("*", "x") && glob("a*c", "abc") && glob("a*b*", "a-b-c"));
+        assert!(!glob("PDB-*", "NET-001") && !glob("a*c", "ab") && !glob("a", "ab") && !glob("a*a", "a"));
+    }
+}

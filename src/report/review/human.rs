@@ -1,0 +1,155 @@
+//! For people: the word, what to do first, then everything by area, worst first.
+
+use std::fmt::Write;
+
+use super::{counted, place};
+use crate::{
+    model::{Review, Ruling, State},
+    report::line::printable,
+};
+
+/// As many objects of one check are named before the rest is counted.
+const NAMED: usize = 5;
+/// As many things are to be done next.
+const NEXT: usize = 3;
+
+/// The whole review as text; `all` names every object.
+pub fn human(review: &Review, all: bool) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}  {}", review.verdict, printable(&review.target));
+    let objects: usize = review.objects.values().sum();
+    let _ = writeln!(out, "{objects} objects, {} checks: {}", review.checks.len(), counted(review));
+    for note in &review.notes {
+        let _ = writeln!(out, "note: {}", printable(note));
+    }
+    next(review, &mut out);
+    for area in areas(review) {
+        let _ = writeln!(out, "\n{area}");
+        for check in review.checks.iter().filter(|c| c.area == area) {
+            let results: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && tell(r)).collect();
+            group(&results, all, &mut out);
+        }
+    }
+    let quiet =
+        review.checks.iter().filter(|c| c.tally.fail + c.tally.unknown + c.tally.error + c.tally.waived == 0).count();
+    let _ = writeln!(out, "\n{quiet} checks found nothing. `drillmaster explain ID` tells a check's rule and reason.");
+    out
+}
+
+fn tell(r: &Ruling) -> bool {
+    !matches!(r.state, State::Skip | State::Pass)
+}
+
+/// Areas with something to tell, the worst first.
+fn areas(review: &Review) -> Vec<&str> {
+    let mut found: Vec<&str> = vec![];
+    for result in review.results.iter().filter(|r| tell(r)) {
+        if let Some(check) = review.checks.iter().find(|c| c.id == result.check)
+            && !found.contains(&check.area.as_str())
+        {
+            found.push(&check.area);
+        }
+    }
+    found
+}
+
+fn mark(r: &Ruling) -> String {
+    let way = if r.blocking && !r.known { " BLOCKS" } else { "" };
+    let known = if r.known { " known" } else { "" };
+    match r.state {
+        State::Fail => format!("{}{way}{known}", r.severity),
+        state => format!("{state}{way}"),
+    }
+}
+
+/// The results of one check, alike ones together.
+fn group(results: &[&Ruling], all: bool, out: &mut String) {
+    let mut heads: Vec<(String, Vec<&Ruling>)> = vec![];
+    for result in results {
+        let head = format!("{:<9} {} {}", mark(result), result.check, result.expected);
+        match heads.iter_mut().find(|(h, _)| *h == head) {
+            Some((_, members)) => members.push(result),
+            None => heads.push((head, vec![result])),
+        }
+    }
+    for (head, members) in heads {
+        let _ = writeln!(out, "  {}", printable(&head));
+        let shown = if all { members.len() } else { NAMED };
+        for result in members.iter().take(shown) {
+            let at = place(&result.subject);
+            let at = if at.is_empty() { String::new() } else { format!(" ({at})") };
+            let waiver = result.waiver.as_ref().map(|w| format!(" [{w}]")).unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "      {}: {}{waiver}{at}",
+                printable(&result.subject.to_string()),
+                printable(&result.observed)
+            );
+        }
+        if members.len() > shown {
+            let _ = writeln!(out, "      and {} more (--all names them)", members.len() - shown);
+        }
+        if let Some(fix) = members.iter().map(|r| &r.fix).find(|f| !f.is_empty()) {
+            let _ = writeln!(out, "      fix: {}", printable(fix));
+        }
+    }
+}
+
+/// What stands in the way, or is worst: the checks to begin with.
+fn next(review: &Review, out: &mut String) {
+    let mut seen: Vec<&str> = vec![];
+    for result in review.results.iter().filter(|r| matches!(r.state, State::Fail | State::Unknown) && !r.known) {
+        if !seen.contains(&result.check.as_str()) {
+            seen.push(&result.check);
+        }
+        if seen.len() == NEXT {
+            break;
+        }
+    }
+    if seen.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\nnext:");
+    for (i, id) in seen.iter().enumerate() {
+        let of: Vec<&Ruling> =
+            review.results.iter().filter(|r| r.check == *id && tell(r) && !r.fix.is_empty()).collect();
+        let fix = of.first().map_or("", |r| r.fix.as_str());
+        let _ = writeln!(
+            out,
+            "  {}. {} ({id}, {} object{})",
+            i + 1,
+            printable(fix),
+            of.len(),
+            if of.len() == 1 { "" } else { "s" }
+        );
+    }
+}
+
+/// The same as a table in Markdown.
+pub fn markdown(review: &Review) -> String {
+    let cell = |text: &str| printable(text).replace('|', "\\|").replace('<', "&lt;").replace('\n', " ");
+    let mut out = format!("# {}\n\n{}: {}\n", review.verdict, cell(&review.target), counted(review));
+    for note in &review.notes {
+        let _ = write!(out, "\n> {}\n", cell(note));
+    }
+    for area in areas(review) {
+        let _ = write!(out, "\n## {}\n\n| | check | object | observed | fix |\n|---|---|---|---|---|\n", cell(area));
+        for check in review.checks.iter().filter(|c| c.area == area) {
+            for r in review.results.iter().filter(|r| r.check == check.id && tell(r)) {
+                let at = place(&r.subject);
+                let _ = writeln!(
+                    out,
+                    "| {} | {} {} | {}{} | {} | {} |",
+                    mark(r),
+                    r.check,
+                    cell(&r.expected),
+                    cell(&r.subject.to_string()),
+                    if at.is_empty() { String::new() } else { format!(" ({})", cell(&at)) },
+                    cell(&r.observed),
+                    cell(&r.fix)
+                );
+            }
+        }
+    }
+    out
+}

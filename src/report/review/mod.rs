@@ -1,0 +1,38 @@
+//! A readiness review in every format. Each is a view of the one [`Review`]: counts
+//! are equal in all of them.
+
+mod human;
+mod junit;
+mod prometheus;
+mod sarif;
+
+pub use human::{human, markdown};
+pub use junit::junit as review_junit;
+pub use prometheus::prometheus;
+pub use sarif::sarif as review_sarif;
+
+use crate::model::Review;
+
+/// The review itself.
+pub fn review_json(review: &Review) -> String {
+    serde_json::to_string_pretty(review).unwrap_or_default() + "\n"
+}
+
+/// `3 fail, 1 unknown, 40 pass`, nothing of what is zero.
+fn counted(review: &Review) -> String {
+    let t = &review.tally;
+    let all = [
+        (t.fail, "fail"),
+        (t.error, "error"),
+        (t.unknown, "unknown"),
+        (t.waived, "waived"),
+        (t.skip, "skip"),
+        (t.pass, "pass"),
+    ];
+    all.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `file:line`, where there is one.
+fn place(subject: &crate::model::Subject) -> String {
+    if subject.file.is_empty() { String::new() } else { format!("{}:{}", subject.file, subject.line) }
+}

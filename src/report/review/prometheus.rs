@@ -1,0 +1,39 @@
+//! Prometheus' text format, for the node exporter's textfile collector.
+
+use std::fmt::Write;
+
+use crate::model::{Readiness, Review};
+
+/// The counts of a review, as gauges.
+pub fn prometheus(review: &Review) -> String {
+    let mut out = String::from(
+        "# HELP drillmaster_check_results Results of the last readiness review, by check and state.\n\
+         # TYPE drillmaster_check_results gauge\n",
+    );
+    for check in &review.checks {
+        let t = &check.tally;
+        let all = [
+            ("pass", t.pass),
+            ("fail", t.fail),
+            ("unknown", t.unknown),
+            ("error", t.error),
+            ("waived", t.waived),
+            ("skip", t.skip),
+        ];
+        for (state, count) in all {
+            let _ = writeln!(
+                out,
+                "drillmaster_check_results{{check=\"{}\",name=\"{}\",severity=\"{}\",state=\"{state}\"}} {count}",
+                check.id, check.name, check.severity
+            );
+        }
+    }
+    out.push_str(
+        "# HELP drillmaster_check_ready The word of the last readiness review: 1 for the one that holds.\n\
+         # TYPE drillmaster_check_ready gauge\n",
+    );
+    for word in [Readiness::Ready, Readiness::ReadyWithWarnings, Readiness::NotReady, Readiness::CannotDetermine] {
+        let _ = writeln!(out, "drillmaster_check_ready{{verdict=\"{word}\"}} {}", u8::from(word == review.verdict));
+    }
+    out
+}

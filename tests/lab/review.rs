@@ -1,0 +1,118 @@
+//! `check` on a real API server: with the rights that `rbac --check` prints and no
+//! more, from a capture, and with rights missing. Nothing is written.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::{drill::binary, hollow::Hollow};
+
+/// Objects that fail and pass checks which only a real API server answers for.
+const OBJECTS: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: review}\n---\n\
+    apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: all, namespace: shop}\n\
+    spec: {minAvailable: '100%', selector: {matchLabels: {app: web}}}\n---\n\
+    apiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: review, annotations: {kubernetes.io/service-account.name: default}}\n\
+    type: kubernetes.io/service-account-token\n---\n\
+    apiVersion: v1\nkind: ConfigMap\nmetadata: {name: private, namespace: review}\ndata: {db_password: hunter22}\n---\n\
+    apiVersion: v1\nkind: Secret\nmetadata: {name: private, namespace: review}\nstringData: {password: hunter23}\n";
+
+struct Bed {
+    lab: Hollow,
+    kubeconfig: String,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let lab = Hollow::up(&["--fast"]);
+        let objects = lab.dir.path().join("objects.yaml");
+        std::fs::write(&objects, OBJECTS).unwrap();
+        lab.kubectl(&["apply", "-f", objects.to_str().unwrap()]);
+        let rights = lab.dir.path().join("rights.yaml");
+        let printed = binary().args(["rbac", "--check"]).output().unwrap();
+        assert!(printed.status.success());
+        std::fs::write(&rights, printed.stdout).unwrap();
+        lab.kubectl(&["apply", "-f", rights.to_str().unwrap()]);
+        let token = lab.kubectl(&["create", "token", "drillmaster-check", "--duration=1h"]);
+        let kubeconfig = lab.dir.path().join("check.kubeconfig").to_str().unwrap().to_owned();
+        std::fs::copy(&lab.env["KUBECONFIG"], &kubeconfig).unwrap();
+        for args in [
+            vec!["config", "set-credentials", "check", "--token", &token],
+            vec!["config", "set-context", "check", "--cluster", "hollow", "--user", "check"],
+        ] {
+            assert!(
+                Command::new(&lab.env["KUBECTL"])
+                    .arg("--kubeconfig")
+                    .arg(&kubeconfig)
+                    .args(args)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        }
+        Self { lab, kubeconfig }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        binary().args(args).output().unwrap()
+    }
+
+    fn live(&self, more: &[&str]) -> Value {
+        let place = ["check", "--context", "check", "--kubeconfig", &self.kubeconfig, "--format", "json"];
+        review(&self.run(&[&place[..], more].concat()))
+    }
+}
+
+fn review(out: &Output) -> Value {
+    let text = String::from_utf8_lossy(&out.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{}", String::from_utf8_lossy(&out.stderr)))
+}
+
+/// Checks with a result of this state, each once.
+fn with<'a>(review: &'a Value, state: &str) -> std::collections::BTreeSet<&'a str> {
+    let results = review["results"].as_array().unwrap().iter();
+    results.filter(|r| r["state"] == state).map(|r| r["check"].as_str().unwrap()).collect()
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn a_cluster_a_capture_of_it_and_missing_rights() {
+    let bed = Bed::new();
+    let live = bed.live(&[]);
+    let failed = with(&live, "fail");
+    for check in ["PDB-002", "PDB-003", "RBAC-008", "SEC-003", "BCK-002", "BCK-003", "AFF-001"] {
+        assert!(failed.contains(check), "{check}: {failed:?}");
+    }
+    assert_eq!(live["notes"].as_array().map_or(0, Vec::len), 0, "{}", live["notes"]);
+    assert_eq!(live["tally"]["error"], 0);
+    assert!(!live.to_string().contains("hunter2"));
+    for check in ["DRP-008", "WRK-003", "RES-006", "RES-007", "PDB-001", "STO-001"] {
+        assert!(!failed.contains(check), "{check}: {}", live["results"]);
+    }
+
+    // A capture tells the same, but for the values that it leaves out.
+    let file = bed.lab.dir.path().join("shop.tar.gz").to_str().unwrap().to_owned();
+    let saved =
+        bed.run(&["capture", "--review", "--out", &file, "--context", "check", "--kubeconfig", &bed.kubeconfig]);
+    assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    let kept = review(&bed.run(&["check", "--capture", &file, "--format", "json"]));
+    let mut from_capture = with(&kept, "fail");
+    assert!(with(&kept, "unknown").contains("SEC-003"));
+    from_capture.insert("SEC-003");
+    assert_eq!(from_capture, failed);
+
+    // One right less: exactly what needs it is unknown, and nothing is ready.
+    bed.lab.kubectl(&[
+        "patch", "clusterrole", "drillmaster-check", "--type=json",
+        "-p", r#"[{"op": "add", "path": "/rules/-", "value": {"apiGroups": ["none.example"], "resources": ["x"], "verbs": ["list"]}}]"#,
+    ]);
+    let role = bed.lab.kubectl(&["get", "clusterrole", "drillmaster-check", "-o", "json"]);
+    let mut role: Value = serde_json::from_str(&role).unwrap();
+    role["rules"].as_array_mut().unwrap().retain(|r| r["apiGroups"][0] != "policy");
+    let path = bed.lab.dir.path().join("role.json");
+    std::fs::write(&path, role.to_string()).unwrap();
+    bed.lab.kubectl(&["apply", "--force-conflicts", "--server-side", "-f", path.to_str().unwrap()]);
+    let less = bed.live(&["--only", "PDB-*"]);
+    assert_eq!(less["verdict"], "cannot-determine");
+    assert!(with(&less, "fail").is_empty() && with(&less, "pass").is_empty());
+    assert!(less["results"][0]["unseen"] == "forbidden", "{}", less["results"]);
+}
