@@ -207,9 +207,12 @@ pub(super) struct CheckArgs {
     /// Not these checks
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     pub skip: Vec<String>,
-    /// FORMAT or FORMAT=FILE; may be repeated: human, json, sarif, junit, markdown, prometheus
+    /// FORMAT or FORMAT=FILE; may be repeated: human, json, sarif, junit, html, markdown, prometheus, fix-plan
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "human")]
     pub format: Vec<String>,
+    /// Print the changes that would mend the findings, as a script to read; none is applied
+    #[arg(long, conflicts_with = "format")]
+    pub fix_plan: bool,
     /// Only what this earlier review (json) does not have stands in the way
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,

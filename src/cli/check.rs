@@ -24,7 +24,8 @@ struct Output {
 }
 
 pub(super) async fn check(args: &CheckArgs) -> Done {
-    let outputs = outputs(&args.format)?;
+    let plan = ["fix-plan".to_owned()];
+    let outputs = outputs(if args.fix_plan { &plan } else { &args.format })?;
     let mut settings = settings(args)?;
     settings.keep_passes = outputs.iter().any(|o| o.format == "junit");
     let (shelf, target) = look(args).await?;
@@ -122,7 +123,7 @@ fn baseline(path: &PathBuf) -> Result<Review, Failure> {
         .map_err(|e| wrong(format!("this is no review (`check --format json=FILE` writes one): {e}")))
 }
 
-const FORMATS: [&str; 6] = ["human", "json", "sarif", "junit", "markdown", "prometheus"];
+const FORMATS: [&str; 8] = ["human", "json", "sarif", "junit", "html", "markdown", "prometheus", "fix-plan"];
 
 /// `sarif=a.sarif`; without a file, or with `-`, standard output.
 fn outputs(words: &[String]) -> Result<Vec<Output>, Failure> {
@@ -146,6 +147,8 @@ fn write(output: &Output, review: &Review, all: bool) -> Result<(), Failure> {
         "json" => report::review_json(review),
         "sarif" => report::review_sarif(review),
         "junit" => report::review_junit(review),
+        "html" => report::review_html(review),
+        "fix-plan" => report::fix_plan(review),
         "markdown" => report::review_markdown(review),
         "prometheus" => report::review_prometheus(review),
         _ => report::review_human(review, all),

@@ -41,7 +41,9 @@ pub use plan::{
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{Revert, shell};
-pub use review::{CheckSummary, Class, Readiness, Review, Ruling, Severity, State, Subject, Tally, Unseen};
+pub use review::{
+    Change, CheckSummary, Class, Readiness, Remedy, Review, Ruling, Severity, State, Subject, Tally, Unseen,
+};
 pub use secret::{Redactor, Secret, SecretRef};
 pub use specs::{
     BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateAnswer,

@@ -184,6 +184,9 @@ pub struct Ruling {
     /// What to do.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fix: String,
+    /// The change that would do it, where it can be written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
     /// Who set it aside, until when and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<String>,
@@ -192,6 +195,38 @@ pub struct Ruling {
     /// Whether the baseline has it already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub known: bool,
+}
+
+/// A change that would mend a finding. It is printed, never applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Remedy {
+    /// The change.
+    #[serde(flatten)]
+    pub change: Change,
+    /// What to think of before; empty where there is nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub caution: String,
+}
+
+/// What is changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Change {
+    /// An object is made.
+    Create(serde_json::Value),
+    /// An object is patched.
+    Patch {
+        /// Its kind.
+        kind: String,
+        /// Its namespace; empty where it has none.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// A strategic merge patch, which joins lists; else a merge patch.
+        strategic: bool,
+        /// The patch.
+        body: serde_json::Value,
+    },
 }
 
 /// How many results of each state.

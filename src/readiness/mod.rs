@@ -16,6 +16,7 @@ mod examples;
 mod explain;
 mod look;
 mod picture;
+mod remedies;
 mod review;
 mod settings;
 mod waivers;

@@ -12,6 +12,7 @@ use crate::{
         Selector,
         objects::{Node, Pod, PodSpec},
     },
+    model::Subject,
 };
 
 /// Namespaces that no review judges unless it is told to (checks D8): what a new
@@ -228,6 +229,12 @@ impl<'a> Picture<'a> {
         let all = || self.by_namespace.get(namespace).map_or(&[][..], Vec::as_slice);
         let candidates = candidates.unwrap_or_else(all);
         candidates.iter().map(|i| &self.works[*i]).filter(|w| selector.matches(&w.labels)).collect()
+    }
+
+    /// The workload that a result is about.
+    pub fn work(&self, of: &Subject) -> Option<&Work<'a>> {
+        let all = self.by_namespace.get(of.namespace.as_str())?;
+        all.iter().map(|i| &self.works[*i]).find(|w| w.kind == of.kind && w.name() == of.name)
     }
 
     /// Workloads of a namespace.

@@ -175,6 +175,8 @@ impl Whole<'_, '_> {
             Source::Live => "live",
             Source::Capture => "capture",
         };
+        let remedy =
+            if found.state == State::Fail { super::remedies::remedy(check.id, &found, self.picture) } else { None };
         Ruling {
             check: check.id.to_owned(),
             name: check.name.to_owned(),
@@ -191,6 +193,7 @@ impl Whole<'_, '_> {
             at: self.at.to_owned(),
             unseen: found.unseen,
             fix: if matches!(found.state, State::Fail | State::Unknown) { check.fix.to_owned() } else { String::new() },
+            remedy,
             waiver: None,
             known: false,
         }

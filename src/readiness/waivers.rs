@@ -60,6 +60,7 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
     let title = "waivers and attestations are in force, needed and narrow";
     for (severity, check, observed) in complaints {
         results.push(Ruling {
+            remedy: None,
             check: ID.into(),
             name: "waivers-current".into(),
             state: State::Fail,

@@ -21,8 +21,8 @@ pub use line::line;
 pub use live::{Display, live};
 pub use markdown::markdown;
 pub use review::{
-    human as review_human, markdown as review_markdown, prometheus as review_prometheus, review_json, review_junit,
-    review_sarif,
+    fix_plan, html as review_html, human as review_human, markdown as review_markdown, prometheus as review_prometheus,
+    review_json, review_junit, review_sarif,
 };
 pub use sarif::sarif;
 pub use story::{Story, tell};

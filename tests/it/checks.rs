@@ -11,11 +11,11 @@ use drillmaster::{
     scenario::load_drill_file,
 };
 
-fn now() -> jiff::Timestamp {
+pub(crate) fn now() -> jiff::Timestamp {
     "2026-11-24T00:00:00Z".parse().unwrap()
 }
 
-fn shelf(text: &str, source: Source) -> Shelf {
+pub(crate) fn shelf(text: &str, source: Source) -> Shelf {
     let mut shelf = Shelf { source, at: Some(now()), version: "v1.37.2".into(), ..Shelf::default() };
     read_text(&mut shelf, "example.yaml", text);
     assert!(!shelf.broken, "{:?}\n{text}", shelf.notes);
@@ -33,12 +33,12 @@ fn settings(drill: &str, only: &str) -> Settings {
     settings
 }
 
-fn asked(text: &str, drill: &str, only: &str, source: Source) -> Review {
+pub(crate) fn asked(text: &str, drill: &str, only: &str, source: Source) -> Review {
     review(&shelf(text, source), &settings(drill, only), "example", "full", now())
 }
 
 /// The parts of an example, by their heads.
-fn part<'a>(text: &'a str, head: &str) -> &'a str {
+pub(crate) fn part<'a>(text: &'a str, head: &str) -> &'a str {
     let Some((_, rest)) = text.split_once(&format!("# {head}\n")) else { return "" };
     ["# fails\n", "# passes\n"]
         .iter()
@@ -191,6 +191,7 @@ fn counts_are_equal_in_every_format() {
         (report::review_junit(&review), report::review_human(&review, true), report::review_prometheus(&review));
     let t = &review.tally;
     assert!(t.fail > 0 && t.pass > 0 && t.skip > 0);
+    assert_eq!(report::review_html(&review).matches("<tr>").count(), t.fail + t.unknown + t.error + t.waived);
     assert_eq!(json["tally"]["fail"], t.fail);
     assert_eq!(json["results"].as_array().unwrap().iter().filter(|r| r["state"] == "fail").count(), t.fail);
     assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), t.fail + t.unknown + t.error + t.waived);

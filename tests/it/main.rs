@@ -16,6 +16,7 @@ mod journals;
 mod loss;
 mod plans;
 mod rehearsal;
+mod remedies;
 mod reports;
 mod scenarios;
 mod simulated;

@@ -36,12 +36,12 @@ pub fn human(review: &Review, all: bool) -> String {
     out
 }
 
-fn tell(r: &Ruling) -> bool {
+pub(super) fn tell(r: &Ruling) -> bool {
     !matches!(r.state, State::Skip | State::Pass)
 }
 
 /// Areas with something to tell, the worst first.
-fn areas(review: &Review) -> Vec<&str> {
+pub(super) fn areas(review: &Review) -> Vec<&str> {
     let mut found: Vec<&str> = vec![];
     for result in review.results.iter().filter(|r| tell(r)) {
         if let Some(check) = review.checks.iter().find(|c| c.id == result.check)

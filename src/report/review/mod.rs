@@ -1,11 +1,15 @@
 //! A readiness review in every format. Each is a view of the one [`Review`]: counts
 //! are equal in all of them.
 
+mod fixplan;
+mod html;
 mod human;
 mod junit;
 mod prometheus;
 mod sarif;
 
+pub use fixplan::fix_plan;
+pub use html::html;
 pub use human::{human, markdown};
 pub use junit::junit as review_junit;
 pub use prometheus::prometheus;

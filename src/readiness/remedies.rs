@@ -1,0 +1,152 @@
+//! Changes that would mend a finding, where they can be written down without knowing
+//! what only its owner knows. Somebody reads and applies them; nothing here does.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    check::Found,
+    picture::{Picture, Work},
+};
+use crate::{
+    inventory::Object,
+    model::{Change, Remedy},
+};
+
+const ZONE: &str = "topology.kubernetes.io/zone";
+const HOST: &str = "kubernetes.io/hostname";
+
+/// The change that would mend this; none where a person has to decide.
+pub(crate) fn remedy(check: &str, found: &Found, picture: &Picture<'_>) -> Option<Remedy> {
+    match check {
+        "NET-001" => Some(closed(found, "Ingress", "callers")),
+        "NET-002" => Some(closed(found, "Egress", "DNS and what they call")),
+        "RBAC-007" => token(found),
+        "WRK-001" => replicas(found, picture.work(&found.subject)?),
+        "PDB-001" => budget(picture.work(&found.subject)?.object),
+        "PDB-006" => Some(patch(found, "/spec/unhealthyPodEvictionPolicy", &json!("AlwaysAllow"))),
+        "AFF-001" => spread(found, picture.work(&found.subject)?, HOST),
+        "ZON-002" => spread(found, picture.work(&found.subject)?, ZONE),
+        // An older name of PreferSameZone, which every version that has the field takes.
+        "ZON-005" => Some(patch(found, "/spec/trafficDistribution", &json!("PreferClose"))),
+        "STO-002" if found.subject.kind == "StatefulSet" => {
+            Some(patch(found, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted", &json!("Retain")))
+        }
+        "BCK-002" if found.pointer == "/spec/paused" => {
+            let mut remedy = patch(found, "/spec/paused", &json!(false));
+            if let Change::Patch { kind, .. } = &mut remedy.change {
+                // Others have schedules too.
+                "Schedule.velero.io".clone_into(kind);
+            }
+            Some(remedy)
+        }
+        _ => None,
+    }
+}
+
+/// A policy that closes the namespace, to which what is needed is added.
+fn closed(found: &Found, direction: &str, needed: &str) -> Remedy {
+    let name = format!("default-deny-{}", direction.to_lowercase());
+    let object = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": metadata(&name, &found.subject.namespace),
+        "spec": {"podSelector": {}, "policyTypes": [direction]},
+    });
+    Remedy {
+        change: Change::Create(object),
+        caution: format!("it closes all pods of the namespace: first allow their {needed} in policies of their own"),
+    }
+}
+
+/// Bare pods cannot be changed.
+fn token(found: &Found) -> Option<Remedy> {
+    (found.subject.kind != "Pod")
+        .then(|| patch(found, &format!("{}/automountServiceAccountToken", found.pointer), &json!(false)))
+}
+
+fn replicas(found: &Found, work: &Work<'_>) -> Option<Remedy> {
+    let least = if work.critical { 3 } else { 2 };
+    // A quorum needs an odd number.
+    let wanted = match work.replicas? {
+        n if n < least => least,
+        n => n + 1,
+    };
+    let mut remedy = match work.scaled {
+        None => patch(found, "/spec/replicas", &json!(wanted)),
+        Some(scaler) => {
+            let field = if *scaler.kind == *"ScaledObject" { "minReplicaCount" } else { "minReplicas" };
+            let most = scaler.at(&format!("/spec/max{}", &field[3..])).as_u64();
+            // More at the least than at the most is refused by the API server.
+            most.is_none_or(|most| most >= wanted).then(|| patch_of(scaler, &json!({"spec": {field: wanted}})))?
+        }
+    };
+    remedy.caution = "only if its pods can run beside each other".into();
+    Some(remedy)
+}
+
+/// A budget with the workload's own selector, which no other workload's pods match.
+fn budget(work: &Object) -> Option<Remedy> {
+    let selector = work.at("/spec/selector");
+    let meta = &work.metadata;
+    selector.is_object().then(|| {
+        let object = json!({
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+            "metadata": metadata(&meta.name, &meta.namespace),
+            "spec": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": selector},
+        });
+        Remedy { change: Change::Create(object), caution: String::new() }
+    })
+}
+
+/// One more constraint; the others stay, for lists are joined by their topology key.
+fn spread(found: &Found, work: &Work<'_>, key: &str) -> Option<Remedy> {
+    let selector = work.object.at("/spec/selector");
+    if work.kind == "Rollout" || !selector.is_object() {
+        return None;
+    }
+    let constraint = json!([{
+        "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector,
+    }]);
+    let mut remedy = patch(found, &format!("{}/topologySpreadConstraints", work.pointer), &constraint);
+    if let Change::Patch { strategic, .. } = &mut remedy.change {
+        *strategic = true;
+    }
+    remedy.caution = "its pods are replaced".into();
+    Some(remedy)
+}
+
+fn metadata(name: &str, namespace: &str) -> Value {
+    if namespace.is_empty() { json!({"name": name}) } else { json!({"name": name, "namespace": namespace}) }
+}
+
+/// Sets one field of what was found.
+fn patch(found: &Found, pointer: &str, value: &Value) -> Remedy {
+    let body = pointer
+        .split('/')
+        .skip(1)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .fold(value.clone(), |inner, part| json!(BTreeMap::from([(part, inner)])));
+    let s = &found.subject;
+    let change = Change::Patch {
+        kind: s.kind.clone(),
+        namespace: s.namespace.clone(),
+        name: s.name.clone(),
+        strategic: false,
+        body,
+    };
+    Remedy { change, caution: String::new() }
+}
+
+fn patch_of(object: &Object, body: &Value) -> Remedy {
+    let change = Change::Patch {
+        kind: object.kind.to_string(),
+        namespace: object.metadata.namespace.clone(),
+        name: object.metadata.name.clone(),
+        strategic: false,
+        body: body.clone(),
+    };
+    Remedy { change, caution: String::new() }
+}

@@ -1,0 +1,86 @@
+//! The fix plan: every change that can be written down, as commands to read and run,
+//! and what is left for people. It is a shell script so that it can be run as it is,
+//! and nothing that an object is called can become a command in it.
+
+use std::fmt::Write;
+
+use crate::{
+    model::{Change, Remedy, Review, Ruling, State, shell},
+    report::line::printable,
+};
+
+/// The plan as a script for sh.
+pub fn fix_plan(review: &Review) -> String {
+    let failed: Vec<&Ruling> = review.results.iter().filter(|r| r.state == State::Fail).collect();
+    let mut changes: Vec<(&Remedy, Vec<&Ruling>)> = vec![];
+    for ruling in &failed {
+        let Some(remedy) = &ruling.remedy else { continue };
+        match changes.iter_mut().find(|(known, _)| *known == remedy) {
+            Some((_, of)) => of.push(ruling),
+            None => changes.push((remedy, vec![ruling])),
+        }
+    }
+    let mended: usize = changes.iter().map(|(_, of)| of.len()).sum();
+    let live = failed.first().is_some_and(|r| r.source != "manifests");
+    let context = if live {
+        format!("CONTEXT={}", shell(&[printable(&review.target)]))
+    } else {
+        ": \"${CONTEXT:?name the cluster to change}\"".to_owned()
+    };
+    let mut out = format!(
+        "#!/bin/sh\n# Fix plan for {}: {} changes, for {mended} of {} findings.\n\
+         # Nothing of it was applied. Read each change, delete what is not wanted, then run this.\nset -eu\n{context}\n",
+        printable(&review.target),
+        changes.len(),
+        failed.len(),
+    );
+    for (remedy, of) in &changes {
+        change(remedy, of, &mut out);
+    }
+    by_hand(&failed, &mut out);
+    out
+}
+
+fn change(remedy: &Remedy, of: &[&Ruling], out: &mut String) {
+    out.push('\n');
+    for ruling in of {
+        let what = format!("{} {} {}: {}", ruling.check, ruling.severity, ruling.subject, ruling.observed);
+        let _ = writeln!(out, "# {}", printable(&what));
+    }
+    if !remedy.caution.is_empty() {
+        let _ = writeln!(out, "# CAUTION: {}", printable(&remedy.caution));
+    }
+    match &remedy.change {
+        Change::Create(object) => {
+            let text = serde_json::to_string_pretty(object).unwrap_or_default();
+            let _ = writeln!(out, "kubectl --context \"$CONTEXT\" create --filename - <<'EOF'\n{text}\nEOF");
+        }
+        Change::Patch { kind, namespace, name, strategic, body } => {
+            let mut words = vec!["patch".to_owned(), format!("{}/{name}", kind.to_lowercase())];
+            if !namespace.is_empty() {
+                words.extend(["--namespace".to_owned(), namespace.clone()]);
+            }
+            let sort = if *strategic { "strategic" } else { "merge" };
+            words.extend(["--type".to_owned(), sort.to_owned(), "--patch".to_owned(), body.to_string()]);
+            let _ = writeln!(out, "kubectl --context \"$CONTEXT\" {}", shell(&words));
+        }
+    }
+}
+
+/// One line for each check whose findings need a person.
+fn by_hand(failed: &[&Ruling], out: &mut String) {
+    let mut left: Vec<(&Ruling, usize)> = vec![];
+    for ruling in failed.iter().filter(|r| r.remedy.is_none()) {
+        match left.iter_mut().find(|(first, _)| first.check == ruling.check) {
+            Some((_, count)) => *count += 1,
+            None => left.push((ruling, 1)),
+        }
+    }
+    if !left.is_empty() {
+        out.push_str("\n# By hand:\n");
+    }
+    for (ruling, count) in left {
+        let text = format!("{} {} ({count}): {}", ruling.check, ruling.severity, ruling.fix);
+        let _ = writeln!(out, "# {}", printable(&text));
+    }
+}
