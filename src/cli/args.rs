@@ -244,7 +244,7 @@ pub(super) enum EnvironmentArg {
     Production,
 }
 
-impl From<EnvironmentArg> for crate::scenario::Environment {
+impl From<EnvironmentArg> for crate::model::Environment {
     fn from(arg: EnvironmentArg) -> Self {
         match arg {
             EnvironmentArg::OwnKind => Self::OwnKind,

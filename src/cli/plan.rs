@@ -39,6 +39,7 @@ pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::Place) -> R
     prepare(loaded, place).await.map_err(|error| {
         let exit = match &error {
             PrepareError::Plan(_)
+            | PrepareError::Readiness(_)
             | PrepareError::Open(OpenError::Different { .. } | OpenError::Same(..) | OpenError::Host(_)) => {
                 Exit::Invalid
             }

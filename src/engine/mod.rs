@@ -8,6 +8,7 @@ mod forward;
 mod from_cluster;
 mod guard;
 mod open;
+mod preflight;
 mod prepare;
 mod reaper;
 mod recover;

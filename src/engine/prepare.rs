@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{OpenError, Place, open};
+use super::{OpenError, Place, open, preflight};
 use crate::{
-    inventory::{facts, gather, rights},
+    inventory::{Inventory, facts, gather, rights},
     model::{Bindings, Finding, Plan, REHEARSAL, StepClass},
     plan::{Request, build},
     readiness::{evaluate, missing},
-    scenario::Loaded,
+    scenario::{Loaded, Problems},
     world::{Clock, Machine, World, credentials_expire},
 };
 
@@ -29,6 +29,9 @@ pub enum PrepareError {
     /// The world could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The Readiness file that the bindings name is wrong.
+    #[error(transparent)]
+    Readiness(#[from] Problems),
     /// The plan is impossible here.
     #[error("this scenario cannot be planned here:\n  {}", .0.join("\n  "))]
     Plan(Vec<String>),
@@ -38,10 +41,15 @@ pub enum PrepareError {
 pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, PrepareError> {
     let (world, machines) = open(place, Clock::start()).await?;
     let run = run_id(&world.clock, &loaded.scenario.metadata.name);
-    prepare_in(world, &machines, credentials_expire(&place.reach), loaded, run).await
+    let (mut prepared, inventory) = look(world, &machines, credentials_expire(&place.reach), loaded, run).await?;
+    let settings = preflight::settings(&prepared.world, &prepared.plan, &inventory)?;
+    let found = preflight::catalogue(&prepared.world, &settings).await;
+    prepared.plan.findings.extend(found);
+    Ok(prepared)
 }
 
-/// The same in a world that is open already.
+/// The same in a world that is open already, without the readiness catalogue: a
+/// simulated cluster has nothing that most of its checks look at.
 pub async fn prepare_in(
     world: World,
     machines: &BTreeMap<String, Machine>,
@@ -49,6 +57,16 @@ pub async fn prepare_in(
     loaded: &Loaded,
     run: String,
 ) -> Result<Prepared, PrepareError> {
+    look(world, machines, credentials_end, loaded, run).await.map(|(prepared, _)| prepared)
+}
+
+async fn look(
+    world: World,
+    machines: &BTreeMap<String, Machine>,
+    credentials_end: Option<jiff::Timestamp>,
+    loaded: &Loaded,
+    run: String,
+) -> Result<(Prepared, Inventory), PrepareError> {
     let inventory = gather(&world.kube, &world.identity, &loaded.scenario.scope.namespaces).await;
     let bindings = world.bindings.clone();
     let request = Request {
@@ -68,7 +86,7 @@ pub async fn prepare_in(
     plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
     plan.findings.push(destruction(&plan, &bindings));
     plan.findings.push(second_cluster(&world, &plan, &run).await);
-    Ok(Prepared { plan, world, run })
+    Ok((Prepared { plan, world, run }, inventory))
 }
 
 /// A destructive step needs a kind cluster, or a rule pinned to this very cluster.

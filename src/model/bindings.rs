@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Dur, SecretRef};
+use super::{Dur, Environment, SecretRef};
 
 /// What a scenario needs to know of one place.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +39,11 @@ pub struct Bindings {
     pub announce: Option<String>,
     /// UID of namespace kube-system of the one cluster, off kind, on which destructive steps are allowed.
     pub allow_destruction: Option<String>,
+    /// How strict the readiness catalogue is in the pre-flight: own-kind, staging, production.
+    /// Default: own-kind on a kind cluster, production anywhere else.
+    pub environment: Option<Environment>,
+    /// A Readiness file (objectives, attestations, waivers), beside this one.
+    pub readiness: Option<String>,
 }
 
 /// The node lifecycle controller's clocks.

@@ -44,6 +44,29 @@ pub enum Class {
     Advisory,
 }
 
+/// Where a review is made, and so how strict it is: which findings stand in the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Environment {
+    /// A kind cluster of one's own: only what makes a drill impossible blocks.
+    OwnKind,
+    /// A shared cluster that nobody's business rests on.
+    Staging,
+    /// The real thing: every blocking and gating check blocks.
+    #[default]
+    Production,
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OwnKind => "own-kind",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        })
+    }
+}
+
 /// The result of one check for one object. Unknown is never a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -17,8 +17,7 @@ use super::{
 };
 use crate::{
     inventory::{Shelf, Source},
-    model::{CheckSummary, Class, Readiness, Review, Ruling, Severity, State, Subject, Tally},
-    scenario::Environment,
+    model::{CheckSummary, Class, Environment, Readiness, Review, Ruling, Severity, State, Subject, Tally},
 };
 
 /// Asks all checks that the settings want.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Dur, Severity},
-    scenario::{Attestation, DrillFile, Environment, Objective, Parameters, PlanFacts, Waiver},
+    model::{Dur, Environment, Severity},
+    scenario::{Attestation, DrillFile, Objective, Parameters, PlanFacts, Waiver},
 };
 
 /// Everything that a review is told.

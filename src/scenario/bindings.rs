@@ -20,5 +20,9 @@ pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
     for (name, value) in std::env::vars() {
         values.plain.insert(format!("env.{name}"), Value::String(value));
     }
-    parse_as(&file, &text, &super::bindings_schema(), &values).map(|(bindings, _)| bindings)
+    let (mut bindings, _) = parse_as::<Bindings>(&file, &text, &super::bindings_schema(), &values)?;
+    if let (Some(readiness), Some(folder)) = (&mut bindings.readiness, path.parent()) {
+        *readiness = folder.join(&*readiness).display().to_string();
+    }
+    Ok(bindings)
 }

@@ -6,20 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{Problems, load::parse_as, schema::schema_of, vars::Values};
-use crate::model::{Dur, Severity};
-
-/// How strict a review is: which findings stand in the way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Environment {
-    /// A kind cluster of one's own: only what makes a drill impossible blocks.
-    OwnKind,
-    /// A shared cluster that nobody's business rests on.
-    Staging,
-    /// The real thing: every blocking and gating check blocks.
-    #[default]
-    Production,
-}
+use crate::model::{Dur, Environment, Severity};
 
 /// What one application is promised.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -1,0 +1,114 @@
+//! The readiness catalogue in the pre-flight: what blocks or gates the sorts of drill
+//! that a plan holds. What stands in the way refuses the run; the rest is told in one
+//! line, for `check` tells it in full.
+
+use std::{collections::BTreeSet, path::Path};
+
+use crate::{
+    inventory::{Inventory, survey},
+    model::{Environment, Finding, Plan, PlannedStep, Review, Ruling, State},
+    readiness::{Settings, review},
+    scenario::{Problems, load_drill_file},
+    world::World,
+};
+
+/// As many objects of one check are named.
+const NAMED: usize = 3;
+
+/// What the review is told: by the bindings, by the Readiness file that they name, and
+/// by the plan.
+pub(super) fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Settings, Problems> {
+    let bindings = &world.bindings;
+    let mut settings = Settings { drills: drills(plan, inventory), ..Settings::default() };
+    // A kind cluster is somebody's own; anything else is the real thing until it is said not to be.
+    settings.environment = if plan.cluster.is_expendable() { Environment::OwnKind } else { Environment::Production };
+    if let Some(path) = &bindings.readiness {
+        let drills = std::mem::take(&mut settings.drills);
+        settings.read(load_drill_file(Path::new(path))?);
+        settings.drills = drills;
+    }
+    if let Some(environment) = bindings.environment {
+        settings.environment = environment;
+    }
+    if settings.namespaces.is_empty() {
+        settings.namespaces.clone_from(&plan.namespaces);
+    }
+    // What production needs to see, a first drill on a cluster of one's own need not.
+    settings.allow_unknown = settings.environment == Environment::OwnKind;
+    Ok(settings)
+}
+
+/// Looks at the cluster and asks the checks.
+pub(super) async fn catalogue(world: &World, settings: &Settings) -> Vec<Finding> {
+    let at = world.clock.wall();
+    let shelf = survey(&world.kube, &world.identity, at, &settings.namespaces).await;
+    let review = review(&shelf, settings, &world.identity.context, "preflight", at);
+    findings(&review, settings.environment)
+}
+
+/// The sorts of drill that a plan holds, by the words of the checks.
+fn drills(plan: &Plan, inventory: &Inventory) -> BTreeSet<String> {
+    let mut drills: BTreeSet<&str> = plan.steps.iter().flat_map(|step| sorts(step, inventory)).copied().collect();
+    if plan.expect.iter().any(|e| e.get("alert").is_some()) {
+        drills.insert("alerts");
+    }
+    drills.into_iter().map(str::to_owned).collect()
+}
+
+fn sorts(step: &PlannedStep, inventory: &Inventory) -> &'static [&'static str] {
+    match step.verb.as_str() {
+        "drain" => &["drain"],
+        "restore" | "deleteNamespace" => &["restore"],
+        "loseCluster" => &["region", "restore"],
+        "killZone" => &["node", "zone"],
+        "killNodes" if step.spec.pointer("/killNodes/how") == Some(&"partition".into()) => &["node", "netpart"],
+        "killNodes" if whole_zone(step, inventory) => &["node", "zone"],
+        "killNodes" => &["node"],
+        "impairNodes" => &["netpart"],
+        _ => &[],
+    }
+}
+
+/// Whether all nodes of some zone are among a step's.
+fn whole_zone(step: &PlannedStep, inventory: &Inventory) -> bool {
+    let gone: BTreeSet<&str> = step.nodes.iter().map(|n| n.name.as_str()).collect();
+    inventory.zones().iter().any(|zone| inventory.zone(zone).iter().all(|n| gone.contains(n.metadata.name.as_str())))
+}
+
+fn findings(review: &Review, environment: Environment) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = review
+        .checks
+        .iter()
+        .filter_map(|check| {
+            let of: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && r.blocking).collect();
+            let fix = of.iter().map(|r| r.fix.clone()).find(|f| !f.is_empty()).unwrap_or_default();
+            let make = if of.iter().any(|r| r.state == State::Fail) { Finding::fail } else { Finding::unknown };
+            (!of.is_empty()).then(|| make(&check.id, format!("{}: {}", check.title, named(&of)), fix))
+        })
+        .collect();
+    let rest: BTreeSet<&str> = review
+        .results
+        .iter()
+        .filter(|r| !r.blocking && matches!(r.state, State::Fail | State::Error))
+        .map(|r| r.check.as_str())
+        .collect();
+    let asked = format!("{} checks of the catalogue, as for {environment}", review.checks.len());
+    let last = "readiness";
+    findings.push(if rest.is_empty() {
+        Finding::pass(last, format!("{asked}: {} pass, {} could not be seen", review.tally.pass, review.tally.unknown))
+    } else {
+        let ids = rest.into_iter().collect::<Vec<_>>().join(", ");
+        let fix = format!("drillmaster check --context {} --profile preflight", review.target);
+        Finding::fail(last, format!("{asked}: to be mended, but no reason to refuse: {ids}"), fix).advisory()
+    });
+    findings
+}
+
+fn named(of: &[&Ruling]) -> String {
+    let mut text =
+        of.iter().take(NAMED).map(|r| format!("{} {}", r.subject, r.observed)).collect::<Vec<_>>().join("; ");
+    if of.len() > NAMED {
+        text += &format!("; and {} more", of.len() - NAMED);
+    }
+    text
+}
