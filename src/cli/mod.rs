@@ -4,6 +4,7 @@
 mod args;
 mod capture;
 mod check;
+mod check_args;
 mod cluster;
 mod lint;
 mod place;

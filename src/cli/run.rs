@@ -32,6 +32,7 @@ pub(super) async fn run(args: &RunArgs) -> Done {
         reaper: !args.no_reaper,
         frozen_after: args.frozen_after.0,
         unwind_within: args.unwind_within.0,
+        preflight_max_age: args.preflight_max_age.0,
         approved: approved(args)?,
         operator: place::operator(),
     };

@@ -1,21 +1,27 @@
 //! Forward: one step after another. An interruption drops a step at its next
 //! await (what it had intended is in the journal), and a panic stays in it.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
 
 use crate::{
     event::{Kind, Wake},
-    model::{Phase, PlannedStep, Prediction},
+    model::{Phase, PlannedStep, Prediction, StepClass},
     steps::{self, StepContext, StepError},
 };
 
-use super::Wakes;
+use super::{Wakes, preflight::Catalogue};
 
 /// Runs the steps until the end or the first reason to stop.
-pub(super) async fn forward(context: &StepContext, wakes: &Wakes) {
+pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue, Duration)>, wakes: &Wakes) {
     for planned in &context.plan.steps {
+        if planned.class != StepClass::Observe
+            && let Some((catalogue, most)) = stale.take()
+            && !still_ready(context, catalogue, most, wakes).await
+        {
+            return;
+        }
         let mut own = context.clone();
         own.step = planned.clone();
         let started = context.recorder.record(Kind::StepStarted {
@@ -67,6 +73,28 @@ pub(super) async fn forward(context: &StepContext, wakes: &Wakes) {
 
 fn finish(context: &StepContext, step: &crate::model::StepName, ok: bool, detail: String) {
     context.recorder.observe(Kind::StepFinished { step: step.clone(), ok, detail });
+}
+
+/// Whether nothing stands in the way of the first act: the answers of the pre-flight
+/// are young enough, or are the same when it is made again.
+async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duration, wakes: &Wakes) -> bool {
+    if catalogue.age(&context.world) < most {
+        return true;
+    }
+    let findings = tokio::select! {
+        biased;
+        (_, _) = wakes.woken() => return false,
+        findings = catalogue.ask(&context.world) => findings,
+    };
+    context.recorder.observe(Kind::PreflightDone { findings: findings.clone() });
+    let refused: Vec<&str> = findings.iter().filter(|f| f.refuses()).map(|f| f.check.as_str()).collect();
+    if !refused.is_empty() {
+        wakes.wake(
+            Wake::StepFailed,
+            format!("the pre-flight, made again before the first act, refuses: {}", refused.join(", ")),
+        );
+    }
+    refused.is_empty()
 }
 
 /// When a wait for recovery is expected to be over, after its fault.

@@ -19,6 +19,7 @@ mod wake;
 
 pub use from_cluster::from_cluster;
 pub use open::{OpenError, Place, open};
+pub use preflight::Catalogue;
 pub use prepare::{PrepareError, Prepared, prepare, prepare_in};
 pub use reaper::{reap, spawn_reaper};
 pub use recover::{Overrides, RecoverError, recover, recover_in};

@@ -2,22 +2,58 @@
 //! that a plan holds. What stands in the way refuses the run; the rest is told in one
 //! line, for `check` tells it in full.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use crate::{
     inventory::{Inventory, survey},
-    model::{Environment, Finding, Plan, PlannedStep, Review, Ruling, State},
+    model::{Environment, Finding, Plan, PlannedStep, Review, Ruling, State, Unseen},
     readiness::{Settings, review},
     scenario::{Problems, load_drill_file},
     world::World,
 };
 
+/// What lets us see what we may not.
+const RIGHTS: &str = "grant the rights that `drillmaster rbac --check` prints";
 /// As many objects of one check are named.
 const NAMED: usize = 3;
 
+/// The catalogue, asked once and ready to be asked again.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    settings: Settings,
+    /// When it was asked last, by the world's clock.
+    asked_us: u64,
+}
+
+impl Catalogue {
+    /// Looks at the cluster and asks the checks for the first time.
+    pub(super) async fn first(
+        world: &World,
+        plan: &Plan,
+        inventory: &Inventory,
+    ) -> Result<(Self, Vec<Finding>), Problems> {
+        let catalogue = Self { settings: settings(world, plan, inventory)?, asked_us: world.clock.now_us() };
+        let findings = catalogue.ask(world).await;
+        Ok((catalogue, findings))
+    }
+
+    /// Looks at the cluster and asks the checks.
+    pub(super) async fn ask(&self, world: &World) -> Vec<Finding> {
+        let at = world.clock.wall();
+        let shelf = survey(&world.kube, &world.identity, at, &self.settings.namespaces).await;
+        let review = review(&shelf, &self.settings, &world.identity.context, "preflight", at);
+        findings(&review, self.settings.environment)
+    }
+
+    /// How old the first answers are.
+    pub(super) fn age(&self, world: &World) -> Duration {
+        Duration::from_micros(world.clock.now_us().saturating_sub(self.asked_us))
+    }
+}
+
 /// What the review is told: by the bindings, by the Readiness file that they name, and
 /// by the plan.
-pub(super) fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Settings, Problems> {
+fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Settings, Problems> {
     let bindings = &world.bindings;
     let mut settings = Settings { drills: drills(plan, inventory), ..Settings::default() };
     // A kind cluster is somebody's own; anything else is the real thing until it is said not to be.
@@ -36,14 +72,6 @@ pub(super) fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Res
     // What production needs to see, a first drill on a cluster of one's own need not.
     settings.allow_unknown = settings.environment == Environment::OwnKind;
     Ok(settings)
-}
-
-/// Looks at the cluster and asks the checks.
-pub(super) async fn catalogue(world: &World, settings: &Settings) -> Vec<Finding> {
-    let at = world.clock.wall();
-    let shelf = survey(&world.kube, &world.identity, at, &settings.namespaces).await;
-    let review = review(&shelf, settings, &world.identity.context, "preflight", at);
-    findings(&review, settings.environment)
 }
 
 /// The sorts of drill that a plan holds, by the words of the checks.
@@ -81,7 +109,12 @@ fn findings(review: &Review, environment: Environment) -> Vec<Finding> {
         .iter()
         .filter_map(|check| {
             let of: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && r.blocking).collect();
-            let fix = of.iter().map(|r| r.fix.clone()).find(|f| !f.is_empty()).unwrap_or_default();
+            let forbidden = of.iter().all(|r| r.unseen == Some(Unseen::Forbidden));
+            let fix = if forbidden {
+                RIGHTS
+            } else {
+                of.iter().map(|r| r.fix.as_str()).find(|f| !f.is_empty()).unwrap_or("")
+            };
             let make = if of.iter().any(|r| r.state == State::Fail) { Finding::fail } else { Finding::unknown };
             (!of.is_empty()).then(|| make(&check.id, format!("{}: {}", check.title, named(&of)), fix))
         })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{OpenError, Place, open, preflight};
+use super::{OpenError, Place, open, preflight::Catalogue};
 use crate::{
     inventory::{Inventory, facts, gather, rights},
     model::{Bindings, Finding, Plan, REHEARSAL, StepClass},
@@ -21,6 +21,8 @@ pub struct Prepared {
     pub world: World,
     /// The run's id.
     pub run: String,
+    /// The readiness catalogue as it was asked; none on a simulated cluster.
+    pub catalogue: Option<Catalogue>,
 }
 
 /// Why nothing could be prepared.
@@ -42,9 +44,9 @@ pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, Prepare
     let (world, machines) = open(place, Clock::start()).await?;
     let run = run_id(&world.clock, &loaded.scenario.metadata.name);
     let (mut prepared, inventory) = look(world, &machines, credentials_expire(&place.reach), loaded, run).await?;
-    let settings = preflight::settings(&prepared.world, &prepared.plan, &inventory)?;
-    let found = preflight::catalogue(&prepared.world, &settings).await;
+    let (catalogue, found) = Catalogue::first(&prepared.world, &prepared.plan, &inventory).await?;
     prepared.plan.findings.extend(found);
+    prepared.catalogue = Some(catalogue);
     Ok(prepared)
 }
 
@@ -86,7 +88,7 @@ async fn look(
     plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
     plan.findings.push(destruction(&plan, &bindings));
     plan.findings.push(second_cluster(&world, &plan, &run).await);
-    Ok((Prepared { plan, world, run }, inventory))
+    Ok((Prepared { plan, world, run, catalogue: None }, inventory))
 }
 
 /// A destructive step needs a kind cluster, or a rule pinned to this very cluster.

@@ -15,6 +15,7 @@ use super::{
     baseline::baseline,
     forward::forward,
     guard,
+    preflight::Catalogue,
     reaper::spawn_reaper,
     standby::reaper_dies_with,
     unwind::{Left, unwind},
@@ -45,6 +46,8 @@ pub struct Options {
     pub frozen_after: Duration,
     /// The unwind gives up after this long.
     pub unwind_within: Duration,
+    /// The readiness catalogue is asked again before the first act when its answers are older.
+    pub preflight_max_age: Duration,
     /// A plan that was approved: the hash that must come out again.
     pub approved: Option<String>,
     /// Who runs this.
@@ -61,6 +64,7 @@ impl Options {
             reaper: false,
             frozen_after: Duration::from_secs(30),
             unwind_within: Duration::from_secs(1800),
+            preflight_max_age: Duration::from_secs(900),
             approved: None,
             operator: "rehearsal".into(),
         }
@@ -106,6 +110,7 @@ pub struct Begun {
     /// The recorder.
     pub recorder: Arc<Recorder>,
     context: StepContext,
+    catalogue: Option<Catalogue>,
     wakes: Wakes,
 }
 
@@ -125,7 +130,7 @@ pub fn begin(
     options: &Options,
     show: impl FnOnce(&Arc<Recorder>, &Plan),
 ) -> Result<Begun, RunError> {
-    let Prepared { mut plan, world, run } = prepared;
+    let Prepared { mut plan, world, run, catalogue } = prepared;
     if let Some(approved) = options.approved.as_ref().filter(|a| **a != plan.hash) {
         return Err(RunError::Drift { now: plan.hash, approved: approved.clone() });
     }
@@ -165,7 +170,7 @@ pub fn begin(
         approvals: Arc::new(Approvals { beforehand: options.approve.clone(), operator: options.operator.clone() }),
         mirroring: Arc::default(),
     };
-    Ok(Begun { dir, recorder, context, wakes: Wakes::default() })
+    Ok(Begun { dir, recorder, context, catalogue, wakes: Wakes::default() })
 }
 
 fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Options) -> Kind {
@@ -293,7 +298,8 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     }
     guard::deadline(tasks, &context.plan, wakes);
     guard::aborts(tasks, recorder, &loaded.scenario.abort, wakes);
-    forward(context, wakes).await;
+    let stale = begun.catalogue.as_ref().map(|c| (c, options.preflight_max_age));
+    forward(context, stale, wakes).await;
     let (why, detail) = wakes.reason().unwrap_or((Wake::Finished, String::new()));
     recorder.observe(Kind::RunWoken { why, detail: detail.clone() });
     if why == Wake::Fenced {

@@ -5,7 +5,12 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::{drill::binary, hollow::Hollow};
+use drillmaster::event::Kind;
+
+use super::{
+    drill::{Drill, admin, binary, events},
+    hollow::Hollow,
+};
 
 /// Objects that fail and pass checks which only a real API server answers for.
 const OBJECTS: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: review}\n---\n\
@@ -115,4 +120,70 @@ fn a_cluster_a_capture_of_it_and_missing_rights() {
     assert_eq!(less["verdict"], "cannot-determine");
     assert!(with(&less, "fail").is_empty() && with(&less, "pass").is_empty());
     assert!(less["results"][0]["unseen"] == "forbidden", "{}", less["results"]);
+}
+
+/// The findings of a plan, and how it ended.
+fn planned(drill: &Drill) -> (i32, Value, String) {
+    let out = drill.command("plan", "zone-outage", &["--output", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    let plan: Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
+    (out.status.code().unwrap_or(-1), plan["findings"].clone(), said)
+}
+
+fn finding<'a>(findings: &'a Value, check: &str) -> Option<&'a Value> {
+    findings.as_array()?.iter().find(|f| f["check"] == check)
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn the_catalogue_before_a_drill() {
+    let lab = Hollow::up(&["--fast"]);
+    let mut drill = admin(&lab);
+    // A lab of one's own: told in a line, and nothing refused.
+    let (code, findings, said) = planned(&drill);
+    assert_eq!(code, 0, "{said}{findings:#}");
+    let told = finding(&findings, "readiness").expect("the catalogue was asked");
+    assert!(told["observed"].as_str().unwrap().contains("as for own-kind"), "{told}");
+    assert!(told["fix"].as_str().unwrap().contains("check --context hollow"), "{told}");
+
+    // The same cluster, said to be production: what it lacks refuses, by name.
+    let shipped = std::fs::read_to_string("scenarios/bindings/hollow.yaml").unwrap();
+    let bind = lab.dir.path().join("bind.yaml");
+    std::fs::write(&bind, shipped.replace("environment: own-kind", "environment: production")).unwrap();
+    drill.bind = bind.to_str().unwrap().to_owned();
+    let (code, findings, said) = planned(&drill);
+    assert_eq!(code, 3, "{said}");
+    let objectives = finding(&findings, "DRP-001").unwrap_or_else(|| panic!("{findings:#}"));
+    assert!(objectives["state"] == "fail" && objectives["blocking"] == true, "{objectives}");
+
+    // Objectives of a Readiness file beside the bindings count; one that is wrong is named with its line.
+    std::fs::write(&bind, shipped.replace("environment: own-kind", "environment: production\nreadiness: shop.yaml"))
+        .unwrap();
+    let file = lab.dir.path().join("shop.yaml");
+    let head = "apiVersion: drillmaster.dev/v1\nkind: Readiness\n";
+    std::fs::write(
+        &file,
+        format!(
+            "{head}objectives: [{{of: shop, rto: 5m, rpo: 1h, owner: shop team, criteria: the storefront answers}}]\n"
+        ),
+    )
+    .unwrap();
+    let (_, findings, said) = planned(&drill);
+    assert!(finding(&findings, "readiness").is_some(), "{said}");
+    assert!(finding(&findings, "DRP-001").is_none(), "{findings:#}");
+    std::fs::write(&file, format!("{head}objectifs: []\n")).unwrap();
+    let (code, _, said) = planned(&drill);
+    assert!(code == 2 && said.contains("shop.yaml:3"), "{code} {said}");
+
+    // Answers that are too old are asked for again before the first act.
+    let drill = admin(&lab);
+    let ended = drill.run("zone-outage", &["--preflight-max-age", "0s"]);
+    assert_eq!(ended.code, 0, "{}", ended.said);
+    let asked = events(&ended.dir)
+        .iter()
+        .filter(
+            |e| matches!(&e.event, Kind::PreflightDone { findings } if findings.iter().any(|f| f.check == "readiness")),
+        )
+        .count();
+    assert_eq!(asked, 2);
 }
