@@ -21,6 +21,7 @@ mod reports;
 mod scenarios;
 mod simulated;
 mod soundness;
+mod survey;
 mod sweep;
 mod velero;
 mod wire;

@@ -1,0 +1,142 @@
+//! A review's reading of an API server that answers badly: what was not seen is said
+//! to be unseen for its reason, nothing is counted twice, nothing is written.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use drillmaster::{
+    inventory::{Shelf, survey},
+    model::{ClusterIdentity, Readiness, State, Unseen},
+    readiness::{Settings, review},
+    world::Kube,
+};
+use http::{Method, Request, Response};
+use kube::client::Body;
+
+use super::{checks::now, rehearsal::on_paused_time};
+
+/// What the server saw.
+#[derive(Default)]
+struct Seen {
+    calls: Mutex<Vec<String>>,
+    writes: AtomicUsize,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+fn list(kind: &str, names: &[&str], next: &str) -> (u16, String) {
+    let items: Vec<String> = names
+        .iter()
+        .map(|n| format!(r#"{{"metadata":{{"name":"{n}","namespace":"shop"}},"spec":{{"replicas":3}}}}"#))
+        .collect();
+    let meta = format!(r#"{{"continue":"{next}"}}"#);
+    (200, format!(r#"{{"kind":"{kind}List","metadata":{meta},"items":[{}]}}"#, items.join(",")))
+}
+
+fn status(code: u16) -> (u16, String) {
+    (code, format!(r#"{{"kind":"Status","status":"Failure","code":{code},"message":"no","reason":"no"}}"#))
+}
+
+/// The answer, and how many seconds it takes.
+fn answer(path: &str, query: &str, earlier: usize) -> ((u16, String), u64) {
+    let groups = r#"{"kind":"APIGroupList","groups":[
+        {"name":"apps","versions":[{"version":"v1"}]},{"name":"batch","versions":[{"version":"v1"}]},
+        {"name":"policy","versions":[{"version":"v1"}]},{"name":"autoscaling","versions":[{"version":"v9"}]}]}"#;
+    match path.rsplit('/').next().unwrap_or("") {
+        "apis" => ((200, groups.into()), 0),
+        // The list grows too old after its first page, once.
+        "services" if query.contains("continue") && earlier < 2 => (status(410), 0),
+        "services" if query.contains("continue") => (list("Service", &["c"], ""), 0),
+        "services" => (list("Service", &["a", "b"], "more"), 0),
+        // It is always too old.
+        "configmaps" if query.contains("continue") => (status(410), 0),
+        "configmaps" => (list("ConfigMap", &["a"], "more"), 0),
+        "deployments" => ((200, "<html>502 from a proxy</html>".into()), 0),
+        "statefulsets" if earlier < 2 => (status(429), 0),
+        "statefulsets" => (list("StatefulSet", &["db"], ""), 20),
+        "daemonsets" => (status(403), 0),
+        "nodes" => (status(500), 0),
+        "poddisruptionbudgets" => (list("PodDisruptionBudget", &[], ""), 600),
+        "jobs" => (
+            (
+                200,
+                r#"{"kind":"JobList","items":[null,{"metadata":null},{"metadata":{"name":"j","labels":null}}]}"#.into(),
+            ),
+            0,
+        ),
+        "cronjobs" => ((200, "[]".into()), 0),
+        _ => (list("X", &[], ""), 0),
+    }
+}
+
+fn server(seen: &Arc<Seen>) -> Kube {
+    let seen = Arc::clone(seen);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or("").to_owned());
+            if request.method() != Method::GET {
+                seen.writes.fetch_add(1, SeqCst);
+            }
+            let earlier = {
+                let mut calls = seen.calls.lock().unwrap();
+                calls.push(path.clone());
+                calls.iter().filter(|c| **c == path).count() - 1
+            };
+            seen.most.fetch_max(seen.now.fetch_add(1, SeqCst) + 1, SeqCst);
+            let ((code, body), seconds) = answer(&path, &query, earlier);
+            tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+            seen.now.fetch_sub(1, SeqCst);
+            Ok::<_, std::convert::Infallible>(
+                Response::builder().status(code).body(Body::from(body.into_bytes())).unwrap(),
+            )
+        }
+    });
+    Kube::new(kube::Client::new(service, "default"))
+}
+
+fn why(shelf: &Shelf, key: &str) -> Option<Unseen> {
+    shelf.gaps.get(key).map(|gap| gap.why)
+}
+
+#[test]
+fn what_a_bad_api_server_does_not_tell_is_unknown() {
+    let seen = Arc::new(Seen::default());
+    let identity = ClusterIdentity {
+        name: "cluster".into(),
+        context: "bad".into(),
+        uid: "u".into(),
+        server: "https://bad".into(),
+        version: "v1.37.2".into(),
+        flavour: "other".into(),
+    };
+    let shelf = on_paused_time(async { survey(&server(&seen), &identity, now(), &[]).await });
+    assert_eq!(seen.writes.load(SeqCst), 0);
+    assert!(seen.most.load(SeqCst) <= 8, "{} lists at once", seen.most.load(SeqCst));
+    // Begun again, and nothing counted twice.
+    let names: Vec<&str> = shelf.any("Service").iter().map(|o| o.metadata.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(shelf.any("StatefulSet.apps").len(), 1, "429 is tried again, slow is waited for");
+    assert_eq!(why(&shelf, "ConfigMap"), Some(Unseen::NoData));
+    assert_eq!(why(&shelf, "Deployment.apps"), Some(Unseen::NoData));
+    assert_eq!(why(&shelf, "DaemonSet.apps"), Some(Unseen::Forbidden));
+    assert_eq!(why(&shelf, "Node"), Some(Unseen::NoData));
+    assert_eq!(why(&shelf, "PodDisruptionBudget.policy"), Some(Unseen::Timeout));
+    assert_eq!(why(&shelf, "CronJob.batch"), Some(Unseen::NoData));
+    assert_eq!(
+        why(&shelf, "HorizontalPodAutoscaler.autoscaling"),
+        Some(Unseen::NoData),
+        "v9 is no version that we read"
+    );
+    assert_eq!(why(&shelf, "Backup.velero.io"), Some(Unseen::NotInstalled));
+    // Objects that are none are told, the others stay.
+    assert_eq!(shelf.any("Job.batch").len(), 1);
+    assert!(shelf.notes.iter().any(|n| n.starts_with("jobs: ")), "{:?}", shelf.notes);
+    let review = review(&shelf, &Settings::default(), "bad", "full", now());
+    assert_eq!(review.tally.error, 0);
+    assert_ne!(review.verdict, Readiness::Ready);
+    let budgets = review.results.iter().find(|r| r.check == "PDB-003").unwrap();
+    assert_eq!((budgets.state, budgets.unseen), (State::Unknown, Some(Unseen::Timeout)));
+}
