@@ -122,6 +122,32 @@ fn a_cluster_a_capture_of_it_and_missing_rights() {
     assert!(less["results"][0]["unseen"] == "forbidden", "{}", less["results"]);
 }
 
+#[test]
+#[ignore = "needs the hollow lab"]
+fn the_fix_plan_mends_what_it_names() {
+    let lab = Hollow::up(&["--fast"]);
+    let only = "AFF-001,ZON-002,ZON-005,PDB-001,PDB-006,RBAC-007";
+    let ask = |format: &str| {
+        let place = ["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"], "--only", only];
+        binary().args(place).args(["--namespace", "shop", format]).output().unwrap()
+    };
+    let before = ask("--format=json");
+    let failed = with(&review(&before), "fail").len();
+    assert!(failed >= 3, "{}", String::from_utf8_lossy(&before.stdout));
+    let script = ask("--fix-plan").stdout;
+    let folder = lab.dir.path().join("bin");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(&lab.env["KUBECTL"], folder.join("kubectl")).unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let file = folder.join("plan.sh");
+    std::fs::write(&file, &script).unwrap();
+    let done = Command::new("sh").arg(&file).envs(&lab.env).env("PATH", path).output().unwrap();
+    let text = String::from_utf8_lossy(&script);
+    assert!(done.status.success(), "{}\n{text}", String::from_utf8_lossy(&done.stderr));
+    let after = review(&ask("--format=json"));
+    assert_eq!(with(&after, "fail").len(), 0, "{}\n{text}", after["results"]);
+}
+
 /// The findings of a plan, and how it ended.
 fn planned(drill: &Drill) -> (i32, Value, String) {
     let out = drill.command("plan", "zone-outage", &["--output", "json"]).output().unwrap();
