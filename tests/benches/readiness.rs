@@ -1,5 +1,5 @@
 //! What a readiness review costs on inventories of three sizes, without reading them.
-#![expect(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+#![expect(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use drillmaster::{
