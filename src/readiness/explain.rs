@@ -35,13 +35,14 @@ pub fn explain(pattern: &str) -> Option<String> {
         let experimental = if super::examples::proven(check.id) { "" } else { " · experimental" };
         let _ = write!(
             out,
-            "{} {}\n  {}\n\n  severity  {}{experimental}\n  drills    {}\n  looks at  {}\n\n  Rule: {}\n\n  Why: {}\n\n  Fix: {}\n\n",
+            "{} {}\n  {}\n\n  severity  {}{experimental}\n  drills    {}\n  looks at  {}\n  proven    {}\n\n  Rule: {}\n\n  Why: {}\n\n  Fix: {}\n\n",
             check.id,
             check.name,
             check.title,
             check.severity,
             class(check),
             needs(check),
+            super::examples::proof(check.id),
             check.rule,
             check.why,
             check.fix
@@ -75,7 +76,7 @@ pub fn listing_json() -> String {
     let one = |area: &str, c: &Check| {
         serde_json::json!({"id": c.id, "name": c.name, "title": c.title, "area": area, "severity": c.severity,
             "class": c.class, "gates": c.gates, "rule": c.rule, "why": c.why, "fix": c.fix,
-            "experimental": !super::examples::proven(c.id)})
+            "experimental": !super::examples::proven(c.id), "proven": super::examples::proof(c.id)})
     };
     let checks: Vec<serde_json::Value> =
         AREAS.iter().flat_map(|area| area.checks().map(move |c| one(area.title, c))).collect();
@@ -88,7 +89,8 @@ pub fn page() -> String {
     let mut out = format!(
         "# Readiness checks\n\nThe {} checks that `drillmaster check` makes. This page is made from the catalogue \
          (`drillmaster list-checks --output markdown`). States are pass, fail, skip, unknown, waived and error; \
-         unknown is never a pass. A check is experimental until an example that fails and one that passes are among the tests.\n",
+         unknown is never a pass. A check is experimental until an example that fails and one that passes are among the tests; *proven on a real API server* are those \
+         whose fail or pass was seen there (tests/lab), all others by their examples.\n",
         all().count()
     );
     for area in AREAS {
@@ -97,13 +99,14 @@ pub fn page() -> String {
             let experimental = if super::examples::proven(check.id) { "" } else { " · experimental" };
             let _ = write!(
                 out,
-                "\n### {} {}\n\n**{}** · {} · {}{experimental} · looks at {}\n\n{}\n\n*Why:* {}\n\n*Fix:* {}\n",
+                "\n### {} {}\n\n**{}** · {} · {}{experimental} · looks at {} · proven {}\n\n{}\n\n*Why:* {}\n\n*Fix:* {}\n",
                 check.id,
                 check.name,
                 check.title,
                 check.severity,
                 class(check),
                 needs(check),
+                super::examples::proof(check.id),
                 check.rule,
                 check.why,
                 check.fix
