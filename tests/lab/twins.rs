@@ -63,8 +63,16 @@ fn a_replica_never_becomes_ready() {
     // Paused, the Deployment leaves its ReplicaSet's template alone.
     lab.kubectl(&["-n", "shop", "rollout", "pause", "deployment/web"]);
     lab.kubectl(&["-n", "shop", "patch", "rs", &set, "--type=merge", "-p", never]);
-    let ended =
-        admin(&lab).run("zone-outage", &["--set", "patience=25s", "--set", "within=20s", "--unwind-within", "2m"]);
+    // A paused Deployment is refused by WRK-003; this twin is about what comes after that.
+    let mut drill = admin(&lab);
+    let file = lab.dir.path().join("readiness.yaml");
+    let text = "apiVersion: drillmaster.dev/v1\nkind: Readiness\nenvironment: own-kind\nchecks: {disable: [WRK-003]}\n";
+    std::fs::write(&file, text).unwrap();
+    let bind = lab.dir.path().join("bind.yaml");
+    let shipped = std::fs::read_to_string("scenarios/bindings/hollow.yaml").unwrap();
+    std::fs::write(&bind, shipped + "readiness: readiness.yaml\n").unwrap();
+    drill.bind = bind.to_str().unwrap().to_owned();
+    let ended = drill.run("zone-outage", &["--set", "patience=25s", "--set", "within=20s", "--unwind-within", "2m"]);
     assert_eq!(ended.code, 1, "{}", ended.said);
     assert!(outcomes(&ended.dir, "deployment/web has 3 ready")[0].starts_with("fail"));
 }
