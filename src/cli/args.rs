@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::check_args::{CheckArgs, ExplainArgs, ListChecksArgs, ListFormat};
-use crate::model::Dur;
+use crate::{engine::Place, model::Dur};
 
 /// Disaster-recovery drills for Kubernetes: break it, restore it, prove it, put it back.
 #[derive(Debug, Parser)]
@@ -136,6 +136,35 @@ pub(super) struct PlaceArgs {
     pub bind: Option<PathBuf>,
 }
 
+/// Where the monitoring is, without bindings.
+#[derive(Clone, Debug, Default, Group)]
+pub(super) struct MonitoringArgs {
+    /// Prometheus' base URL, instead of the bindings'
+    #[arg(long, value_name = "URL")]
+    pub prometheus: Option<String>,
+    /// Alertmanager's base URL, instead of the bindings'; may be repeated, for each peer
+    #[arg(long, value_name = "URL")]
+    pub alertmanager: Vec<String>,
+}
+
+impl MonitoringArgs {
+    /// What was said beats what the bindings say.
+    pub fn at(&self, mut place: Place) -> Place {
+        if self.prometheus.is_some() {
+            place.bindings.prometheus.clone_from(&self.prometheus);
+        }
+        if !self.alertmanager.is_empty() {
+            place.bindings.alertmanager.clone_from(&self.alertmanager);
+        }
+        place
+    }
+
+    /// Whether anything was said.
+    pub fn is_empty(&self) -> bool {
+        self.prometheus.is_none() && self.alertmanager.is_empty()
+    }
+}
+
 /// A scenario and its variables.
 #[derive(Clone, Debug, Group)]
 pub(super) struct ScenarioArgs {
@@ -182,6 +211,8 @@ pub(super) enum SchemaOf {
 pub(super) struct CaptureArgs {
     #[command(flatten)]
     pub place: PlaceArgs,
+    #[command(flatten)]
+    pub monitoring: MonitoringArgs,
     /// What a scenario's ${bind.NAME} is in the copy: name=value; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub value: Vec<String>,

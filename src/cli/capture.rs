@@ -3,17 +3,17 @@
 use super::{Done, Failure, args::CaptureArgs, place, print, say};
 use crate::{
     engine::open,
-    inventory::{capture as copy, save, survey},
+    inventory::{capture as copy, look, save},
     model::{Exit, Unseen},
     sim::Description,
     world::Clock,
 };
 
 pub(super) async fn capture(args: &CaptureArgs) -> Done {
-    let place = place::place(&args.place)?;
+    let place = args.monitoring.at(place::place(&args.place)?);
     let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
     if let (true, Some(path)) = (args.review, &args.out) {
-        let shelf = survey(&world.kube, &world.identity, world.clock.wall(), &[]).await;
+        let shelf = look(&world, &[]).await;
         for (kind, gap) in shelf.gaps.iter().filter(|(_, g)| g.why != Unseen::NotInstalled) {
             say(&format!("not in the capture: {kind} ({}): {}", gap.why, gap.text));
         }

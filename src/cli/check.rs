@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::open,
-    inventory::{Shelf, manifests, open_capture, survey},
+    inventory::{self, Shelf, manifests, open_capture, sample_logs},
     model::{Exit, Readiness, Review},
     readiness::{self, Settings, against_baseline, review},
     report,
@@ -28,7 +28,10 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
     let outputs = outputs(if args.fix_plan { &plan } else { &args.format })?;
     let mut settings = settings(args)?;
     settings.keep_passes = outputs.iter().any(|o| o.format == "junit");
-    let (shelf, target) = look(args).await?;
+    let (mut shelf, target) = look(args).await?;
+    if let Some(path) = &args.target {
+        shelf.target = Some(Box::new(other(path)?));
+    }
     if shelf.is_empty() && !args.allow_empty {
         let notes = shelf.notes.iter().map(|n| format!("\n  {n}")).collect::<String>();
         return Err(Failure::new(
@@ -95,10 +98,19 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
             "files or a cluster, not both: what is missing in one would be looked for in the other",
         ));
     }
+    if !cluster && (!args.monitoring.is_empty() || args.sample_logs) {
+        return Err(Failure::new(
+            Exit::Invalid,
+            "--prometheus, --alertmanager and --sample-logs ask a running cluster: name it with --context (a capture holds what they said then)",
+        ));
+    }
     if cluster {
-        let place = place::place(&args.place)?;
+        let place = args.monitoring.at(place::place(&args.place)?);
         let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Inconclusive, &e))?;
-        let shelf = survey(&world.kube, &world.identity, world.clock.wall(), &args.namespace).await;
+        let mut shelf = inventory::look(&world, &args.namespace).await;
+        if args.sample_logs {
+            shelf.readings.logs = Some(sample_logs(&world.kube, &shelf, &args.namespace).await);
+        }
         say(&format!("read {} objects with {} requests, {} KiB", shelf.len(), shelf.cost.0, shelf.cost.1 / 1024));
         return Ok((shelf, world.identity.context.clone()));
     }
@@ -114,6 +126,21 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
     let shelf = manifests(&args.paths).map_err(|why| Failure::new(Exit::Invalid, why))?;
     let names: Vec<String> = args.paths.iter().map(|p| p.display().to_string()).collect();
     Ok((shelf, names.join(", ")))
+}
+
+/// The other environment.
+fn other(path: &PathBuf) -> Result<Shelf, Failure> {
+    let wrong = |why: String| Failure::new(Exit::Invalid, format!("--target: {why}"));
+    let packed = path.extension().is_some_and(|e| e == "gz" || e == "tgz");
+    let shelf = if packed {
+        open_capture(path).map(|(shelf, _)| shelf).map_err(wrong)?
+    } else {
+        manifests(std::slice::from_ref(path)).map_err(wrong)?
+    };
+    if shelf.is_empty() {
+        return Err(wrong(format!("there is no object in {}", path.display())));
+    }
+    Ok(shelf)
 }
 
 fn baseline(path: &PathBuf) -> Result<Review, Failure> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, ValueEnum};
 
-use super::args::PlaceArgs;
+use super::args::{MonitoringArgs, PlaceArgs};
 
 #[derive(Debug, Group)]
 pub(super) struct CheckArgs {
@@ -12,6 +12,15 @@ pub(super) struct CheckArgs {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub place: PlaceArgs,
+    #[command(flatten)]
+    pub monitoring: MonitoringArgs,
+    /// The other environment, or the cluster to recover in: a capture (.tar.gz) or manifests.
+    /// A live one is --context recovery=NAME
+    #[arg(long, value_name = "PATH")]
+    pub target: Option<PathBuf>,
+    /// Look at 50 lines of each workload's log, too (needs get on pods/log); none is kept
+    #[arg(long)]
+    pub sample_logs: bool,
     /// A capture of a cluster (`capture --review --out FILE`)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "context", "in_cluster"])]
     pub capture: Option<PathBuf>,

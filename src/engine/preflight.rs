@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use crate::{
-    inventory::{Inventory, survey},
+    inventory::{Inventory, look},
     model::{Environment, Finding, Plan, PlannedStep, Review, Ruling, State, Unseen},
     readiness::{Settings, review},
     scenario::{Problems, load_drill_file},
@@ -40,7 +40,7 @@ impl Catalogue {
     /// Looks at the cluster and asks the checks.
     pub(super) async fn ask(&self, world: &World) -> Vec<Finding> {
         let at = world.clock.wall();
-        let shelf = survey(&world.kube, &world.identity, at, &self.settings.namespaces).await;
+        let shelf = look(world, &self.settings.namespaces).await;
         let review = review(&shelf, &self.settings, &world.identity.context, "preflight", at);
         findings(&review, self.settings.environment)
     }

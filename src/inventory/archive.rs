@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     object::{Object, Origin},
+    readings::Readings,
     shelf::{Gap, Shelf, Source},
 };
 
@@ -29,6 +30,8 @@ struct Head {
     kubernetes: String,
     gaps: std::collections::BTreeMap<String, Gap>,
     notes: Vec<String>,
+    #[serde(default)]
+    readings: Readings,
 }
 
 /// Writes a capture. ConfigMaps keep their keys, containers the names of their
@@ -45,6 +48,7 @@ pub fn save(shelf: &Shelf, context: &str, path: &Path) -> std::io::Result<()> {
         kubernetes: shelf.version.clone(),
         gaps: shelf.gaps.clone(),
         notes: shelf.notes.clone(),
+        readings: shelf.readings.clone(),
     };
     let file =
         tempfile::NamedTempFile::new_in(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
@@ -160,6 +164,7 @@ pub fn open_capture(path: &Path) -> Result<(Shelf, String), String> {
             shelf.version = head.kubernetes;
             shelf.gaps = head.gaps;
             shelf.notes = head.notes;
+            shelf.readings = head.readings;
             context = Some(head.context);
         } else {
             for (i, line) in text.lines().enumerate() {

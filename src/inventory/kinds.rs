@@ -62,6 +62,12 @@ pub const KINDS: &[KindOf] = &[
     kind("admissionregistration.k8s.io", &["v1"], "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"),
     kind("admissionregistration.k8s.io", &["v1"], "mutatingwebhookconfigurations", "MutatingWebhookConfiguration"),
     kind("admissionregistration.k8s.io", &["v1"], "validatingadmissionpolicies", "ValidatingAdmissionPolicy"),
+    kind(
+        "admissionregistration.k8s.io",
+        &["v1"],
+        "validatingadmissionpolicybindings",
+        "ValidatingAdmissionPolicyBinding",
+    ),
     kind("apiregistration.k8s.io", &["v1"], "apiservices", "APIService"),
     kind("apiextensions.k8s.io", &["v1"], "customresourcedefinitions", "CustomResourceDefinition"),
     kind("snapshot.storage.k8s.io", &["v1"], "volumesnapshotclasses", "VolumeSnapshotClass"),
@@ -107,6 +113,11 @@ pub const KINDS: &[KindOf] = &[
     kind("k3s.cattle.io", &["v1"], "etcdsnapshotfiles", "ETCDSnapshotFile"),
     kind("datadoghq.com", &["v1alpha1"], "datadogmonitors", "DatadogMonitor"),
     kind("datadoghq.com", &["v2alpha1"], "datadogagents", "DatadogAgent"),
+    kind("grafana.integreatly.org", &["v1beta1"], "grafanaalertrulegroups", "GrafanaAlertRuleGroup"),
+    kind("metrics.k8s.io", &["v1beta1"], "pods", "PodMetrics"),
+    kind("autoscaling.k8s.io", &["v1"], "verticalpodautoscalers", "VerticalPodAutoscaler"),
+    kind("node.k8s.io", &["v1"], "runtimeclasses", "RuntimeClass"),
+    kind("networking.k8s.io", &["v1"], "ingressclasses", "IngressClass"),
     kind("kyverno.io", &["v1"], "clusterpolicies", "ClusterPolicy"),
 ];
 

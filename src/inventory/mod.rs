@@ -7,8 +7,11 @@ mod capture;
 mod facts;
 mod gather;
 mod kinds;
+mod logs;
 mod manifests;
 mod object;
+mod readings;
+mod selectors;
 mod shelf;
 mod survey;
 
@@ -19,10 +22,13 @@ pub use capture::{Captured, capture};
 pub use facts::{Answer, Facts, facts, rights};
 pub use gather::gather;
 pub use kinds::{KINDS, KindOf, key};
+pub use logs::sample_logs;
 pub use manifests::{documents, manifests, read_text};
 pub use object::{Object, Origin};
+pub use readings::{AlertmanagerReading, PrometheusReading, QUESTIONS, Readings, readings};
+pub use selectors::{Asked, asked};
 pub use shelf::{Gap, Shelf, Source};
-pub use survey::survey;
+pub use survey::{look, survey};
 
 use crate::{
     kubernetes::objects::{Budget, Claim, Named, Node, Pod, Volume, Workload},

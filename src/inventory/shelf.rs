@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     kinds::key,
     object::{Decoded, Object, Origin, decode},
+    readings::Readings,
 };
 use crate::{
     kubernetes::objects::{Node, Pod},
@@ -50,6 +51,10 @@ pub struct Shelf {
     pub objects: BTreeMap<String, Vec<Object>>,
     /// What could not be read, by `kind.group`.
     pub gaps: BTreeMap<String, Gap>,
+    /// What the monitoring said; nothing for files.
+    pub readings: Readings,
+    /// The second cluster, or the other environment, where one was named.
+    pub target: Option<Box<Shelf>>,
     /// What a reader must know: input that was broken, duplicates.
     pub notes: Vec<String>,
     /// The API server's version; empty for files.
@@ -92,6 +97,9 @@ impl Shelf {
         for status in &mut pod.status.container_statuses {
             if status.state["waiting"].is_null() {
                 status.state = Value::Null;
+            }
+            if status.last_state.pointer("/terminated/reason") != Some(&"OOMKilled".into()) {
+                status.last_state = Value::Null;
             }
         }
         pod.spec.volumes.retain(|v| v["persistentVolumeClaim"].is_object());

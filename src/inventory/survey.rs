@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::{
     kinds::{KINDS, KindOf},
     object::Origin,
+    readings::readings,
     shelf::{Gap, Shelf, Source},
 };
 use crate::{
     model::{ClusterIdentity, Unseen},
-    world::{ApiError, Kube},
+    world::{ApiError, Http, Kube, Monitoring, World},
 };
 
 /// At most so many lists at once.
@@ -22,11 +23,30 @@ const RESTARTS: usize = 3;
 const JSON: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
+/// A week of samples of a large cluster takes Prometheus a while.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// What came of one kind.
 struct Read {
     kind: KindOf,
     items: Result<Vec<Value>, Gap>,
     cost: (usize, usize),
+}
+
+/// Reads all that a review can look at: the cluster, its monitoring, the second cluster.
+pub async fn look(world: &World, namespaces: &[String]) -> Shelf {
+    let at = world.clock.wall();
+    let near = &world.monitoring;
+    let patient = match &world.stage {
+        Some(_) => near.clone(),
+        None => Monitoring::new(Http::new(PATIENCE), near.prometheus.as_deref(), &near.alertmanagers),
+    };
+    let (mut shelf, said) = tokio::join!(survey(&world.kube, &world.identity, at, namespaces), readings(&patient, at));
+    shelf.readings = said;
+    if let Some(there) = &world.recovery {
+        shelf.target = Some(Box::new(survey(&there.kube, &there.identity, at, namespaces).await));
+    }
+    shelf
 }
 
 /// Reads a cluster. Where a list of all namespaces is refused, those that were named

@@ -158,6 +158,8 @@ pub struct ContainerStatus {
     pub image_id: String,
     #[serde(skip_serializing_if = "Value::is_null")]
     pub state: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub last_state: Value,
 }
 
 impl Pod {

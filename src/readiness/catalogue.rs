@@ -2,8 +2,9 @@
 
 use super::{
     areas::{
-        affinity, alerting, backups, budgets, drift, images, logging, mesh, metrics, network, plan, probes, rbac,
-        reach, references, resources, restorable, secrets, storage, stores, workloads, zones,
+        affinity, alarms, alerting, backups, budgets, drift, governance, images, logging, mesh, metrics, network,
+        parity, plan, probes, rbac, reach, references, resources, restorable, secrets, storage, stores, usage,
+        workloads, zones,
     },
     check::Check,
 };
@@ -23,24 +24,24 @@ pub(crate) const AREAS: &[Area] = &[
     Area {
         name: "network",
         title: "Network policies and mesh",
-        checks: &[network::CHECKS, reach::CHECKS, mesh::CHECKS],
+        checks: &[network::CHECKS, reach::CHECKS, mesh::CHECKS, governance::NETWORK],
     },
-    Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS] },
+    Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS, governance::RIGHTS] },
     Area { name: "secrets", title: "Secrets", checks: &[secrets::CHECKS, stores::CHECKS] },
-    Area { name: "images", title: "Images", checks: &[images::CHECKS] },
+    Area { name: "images", title: "Images", checks: &[images::CHECKS, governance::IMAGES] },
     Area { name: "workloads", title: "Replicas and workloads", checks: &[workloads::CHECKS, references::CHECKS] },
-    Area { name: "resources", title: "Requests, limits, capacity", checks: &[resources::CHECKS] },
+    Area { name: "resources", title: "Requests, limits, capacity", checks: &[resources::CHECKS, usage::USAGE] },
     Area { name: "budgets", title: "Disruption budgets", checks: &[budgets::CHECKS] },
     Area { name: "affinity", title: "Affinity and tolerations", checks: &[affinity::CHECKS] },
     Area { name: "zones", title: "Zones", checks: &[zones::CHECKS] },
     Area { name: "probes", title: "Probes", checks: &[probes::CHECKS] },
     Area { name: "storage", title: "Storage", checks: &[storage::CHECKS] },
-    Area { name: "metrics", title: "Metrics and monitoring", checks: &[metrics::CHECKS] },
-    Area { name: "alerting", title: "Alerts and dashboards", checks: &[alerting::CHECKS] },
+    Area { name: "metrics", title: "Metrics and monitoring", checks: &[metrics::CHECKS, usage::MONITORING] },
+    Area { name: "alerting", title: "Alerts and dashboards", checks: &[alerting::CHECKS, alarms::CHECKS] },
     Area { name: "logging", title: "Logging", checks: &[logging::CHECKS] },
     Area { name: "backups", title: "Backups", checks: &[backups::CHECKS, restorable::CHECKS] },
-    Area { name: "plan", title: "Plan and platform", checks: &[plan::CHECKS] },
-    Area { name: "drift", title: "Drift, access, profiling", checks: &[drift::CHECKS] },
+    Area { name: "plan", title: "Plan and platform", checks: &[plan::CHECKS, parity::TARGET] },
+    Area { name: "drift", title: "Drift, access, profiling", checks: &[drift::CHECKS, parity::PARITY] },
 ];
 
 impl Area {

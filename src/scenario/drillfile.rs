@@ -75,6 +75,8 @@ pub struct PlanFacts {
     pub last_drill: Option<String>,
     /// How often it must be drilled.
     pub drill_every: Option<Dur>,
+    /// When all bindings of rights were reviewed last, as a date.
+    pub rbac_reviewed: Option<String>,
 }
 
 /// How a policy of the house differs from the defaults.
@@ -95,6 +97,34 @@ pub struct Parameters {
     pub singletons: Vec<String>,
     /// Subjects that may have all rights: `Group/system:masters`.
     pub break_glass: Vec<String>,
+    /// Who may push to and pull from each registry in use.
+    pub registry_access: Vec<RegistryAccess>,
+    /// How the other environment may differ.
+    pub allowed_differences: Vec<AllowedDifference>,
+}
+
+/// Who may use a registry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegistryAccess {
+    /// Its host: `registry.example.com`.
+    pub registry: String,
+    /// Who may push.
+    pub push: Vec<String>,
+    /// Who may pull.
+    pub pull: Vec<String>,
+    /// When that was reviewed last, as a date.
+    pub reviewed: String,
+}
+
+/// A difference between environments that is meant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AllowedDifference {
+    /// `namespace/kind/name`, with `*` for anything.
+    pub object: String,
+    /// Why.
+    pub reason: String,
 }
 
 impl Default for Parameters {
@@ -107,6 +137,8 @@ impl Default for Parameters {
             managed_secrets: 80,
             singletons: vec![],
             break_glass: vec![],
+            registry_access: vec![],
+            allowed_differences: vec![],
         }
     }
 }

@@ -18,8 +18,8 @@ mod vars;
 
 pub use bindings::load_bindings;
 pub use drillfile::{
-    Attestation, CheckRules, DrillFile, Objective, Parameters, PlanFacts, ReviewScope, Waiver, drill_file_schema,
-    load_drill_file,
+    AllowedDifference, Attestation, CheckRules, DrillFile, Objective, Parameters, PlanFacts, RegistryAccess,
+    ReviewScope, Waiver, drill_file_schema, load_drill_file,
 };
 pub use load::{Loaded, Sources, load, load_str};
 pub use problem::{Problem, Problems};

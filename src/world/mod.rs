@@ -28,7 +28,7 @@ pub use host::NodeHost;
 pub use http::{Http, HttpError};
 pub use kube::Kube;
 pub use machine::{HostError, Machine};
-pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Silence};
+pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Sample, Silence};
 pub use runrecord::{LeaseError, NAMESPACE, RunRecord, STOP};
 pub use secrets::resolve;
 pub use simulated::{Simulated, Stage, WebAnswer, WebRequest};

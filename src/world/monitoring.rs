@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Http, HttpError};
 
 /// An alert as one of the two sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ActiveAlert {
     /// alertname
     pub name: String,
@@ -26,7 +28,8 @@ pub struct ActiveAlert {
 }
 
 /// An alerting rule.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RuleInfo {
     /// alertname
     pub name: String,
@@ -45,7 +48,8 @@ pub struct RuleInfo {
 }
 
 /// A silence in force or to come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Silence {
     /// Its id.
     pub id: String,
@@ -53,6 +57,16 @@ pub struct Silence {
     pub by: String,
     /// Name, value, is a regular expression, is equal.
     pub matchers: Vec<(String, String, bool, bool)>,
+}
+
+/// One value of an instant query.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sample {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its value; what is no number is no sample.
+    pub value: f64,
 }
 
 /// Both, where the bindings name them.
@@ -138,6 +152,32 @@ impl Monitoring {
         Ok(answer.pointer("/config/original").and_then(Value::as_str).unwrap_or("").to_owned())
     }
 
+    /// An instant query.
+    pub async fn ask(&self, query: &str) -> Option<Result<Vec<Sample>, HttpError>> {
+        let base = self.prometheus.as_ref()?;
+        let answer = self.http.json(&with(&format!("{base}/api/v1/query"), &[("query", query)])).await;
+        Some(answer.map(|answer| {
+            let value = |s: &Value| s.pointer("/value/1")?.as_str()?.parse::<f64>().ok().filter(|v| v.is_finite());
+            let samples = list(&answer, "/data/result").into_iter();
+            samples.filter_map(|s| Some(Sample { labels: pairs(&s["metric"]), value: value(&s)? })).collect()
+        }))
+    }
+
+    /// Whether a selector had a series since then.
+    pub async fn has_series(&self, selector: &str, since: Timestamp) -> Option<Result<bool, HttpError>> {
+        let base = self.prometheus.as_ref()?;
+        let since = since.as_second().to_string();
+        let words = [("match[]", selector), ("start", since.as_str()), ("limit", "1")];
+        let answer = self.http.json(&with(&format!("{base}/api/v1/series"), &words)).await;
+        Some(answer.map(|answer| !list(&answer, "/data").is_empty()))
+    }
+
+    /// How many Alertmanagers Prometheus sends to.
+    pub async fn receivers(&self) -> Option<Result<usize, HttpError>> {
+        let url = format!("{}/api/v1/alertmanagers", self.prometheus.as_ref()?);
+        Some(self.http.json(&url).await.map(|answer| list(&answer, "/data/activeAlertmanagers").len()))
+    }
+
     /// Prometheus' own time, to see how far its clock is off.
     pub async fn time(&self) -> Option<Result<f64, HttpError>> {
         let url = format!("{}/api/v1/query?query=time()", self.prometheus.as_ref()?);
@@ -168,8 +208,17 @@ fn alert(value: &Value, state: &str, since: &str) -> ActiveAlert {
 }
 
 fn labels(value: &Value) -> BTreeMap<String, String> {
-    let pairs = value["labels"].as_object().into_iter().flatten();
+    pairs(&value["labels"])
+}
+
+fn pairs(value: &Value) -> BTreeMap<String, String> {
+    let pairs = value.as_object().into_iter().flatten();
     pairs.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
+}
+
+/// An address with a query; one that is none is refused when it is asked.
+fn with(url: &str, query: &[(&str, &str)]) -> String {
+    reqwest::Url::parse_with_params(url, query).map_or_else(|_| url.to_owned(), Into::into)
 }
 
 fn list(value: &Value, pointer: &str) -> Vec<Value> {

@@ -1,10 +1,14 @@
 //! The readiness checks: each against an object that fails it and one that passes
 //! it, the wrong answers of other tools, and what all formats have in common.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::Command,
+};
 
 use drillmaster::{
-    inventory::{Shelf, Source, read_text},
+    inventory::{Readings, Shelf, Source, read_text},
     model::{Readiness, Review, State},
     readiness::{Settings, against_baseline, explain, listing_json, page, review},
     report,
@@ -17,7 +21,13 @@ pub(crate) fn now() -> jiff::Timestamp {
 
 pub(crate) fn shelf(text: &str, source: Source) -> Shelf {
     let mut shelf = Shelf { source, at: Some(now()), version: "v1.37.2".into(), ..Shelf::default() };
-    read_text(&mut shelf, "example.yaml", text);
+    let said = |document: &&str| document.trim_start().starts_with("readings:");
+    let (readings, objects): (Vec<&str>, Vec<&str>) = text.split("\n---\n").partition(said);
+    for document in readings {
+        let mut said: BTreeMap<String, Readings> = serde_saphyr::from_str(document).unwrap();
+        shelf.readings = said.remove("readings").unwrap();
+    }
+    read_text(&mut shelf, "example.yaml", &objects.join("\n---\n"));
     assert!(!shelf.broken, "{:?}\n{text}", shelf.notes);
     shelf.settle();
     shelf
@@ -40,7 +50,7 @@ pub(crate) fn asked(text: &str, drill: &str, only: &str, source: Source) -> Revi
 /// The parts of an example, by their heads.
 pub(crate) fn part<'a>(text: &'a str, head: &str) -> &'a str {
     let Some((_, rest)) = text.split_once(&format!("# {head}\n")) else { return "" };
-    ["# fails\n", "# passes\n"]
+    ["# target\n", "# fails\n", "# passes\n"]
         .iter()
         .map(|next| rest.split_once(next).map_or(rest, |(own, _)| own))
         .min_by_key(|s| s.len())
@@ -63,13 +73,18 @@ fn each_check_has_an_object_that_fails_it_and_one_that_passes() {
         }
         let text = std::fs::read_to_string(folder.join(format!("{id}.yaml"))).unwrap();
         let drill = part(&text, "drill");
-        let cluster = asked(part(&text, "fails"), drill, id, Source::Live);
+        let beside = |objects: &str, source| {
+            let mut shelf = shelf(objects, source);
+            let target = part(&text, "target");
+            shelf.target = (!target.is_empty()).then(|| Box::new(self::shelf(target, Source::Capture)));
+            review(&shelf, &settings(drill, id), "example", "full", now())
+        };
+        let cluster = beside(part(&text, "fails"), Source::Live);
         if cluster.tally.fail == 0 {
             wrong.push(format!("{id} does not fail: {:#?}", cluster.results));
         }
         // What files tell, they tell without a cluster. (Only files can be SOPS files.)
-        let passes =
-            asked(part(&text, "passes"), drill, id, if id == "SEC-004" { Source::Manifests } else { Source::Live });
+        let passes = beside(part(&text, "passes"), if id == "SEC-004" { Source::Manifests } else { Source::Live });
         if passes.tally.fail + passes.tally.unknown + passes.tally.error > 0 || passes.tally.pass == 0 {
             wrong.push(format!("{id} does not pass: {:#?}", passes.results));
         }

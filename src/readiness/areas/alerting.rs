@@ -68,6 +68,19 @@ pub(crate) const CHECKS: &[Check] = &[
         why: "In an outage nobody builds one.",
         run: dashboards,
     },
+    Check {
+        id: "DSH-002",
+        name: "dashboard-covers-scope",
+        title: "Dashboards show what is drilled",
+        severity: Severity::Low,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "For each namespace in scope, an expression of a panel of some provisioned dashboard names it, or asks by a variable of the dashboard whose query lists namespaces. Whether its metrics exist is not asked.",
+        fix: "Add a dashboard for the namespace, or one with a variable namespace",
+        why: "Recovery is watched on a dashboard, or not at all.",
+        run: covered,
+    },
 ];
 
 const RULE: &str = "PrometheusRule.monitoring.coreos.com";
@@ -188,6 +201,48 @@ fn latency(p: &Picture<'_>, say: &mut Say) {
             say.fail(subject, "", format!("it fires after {after:.0} s, more than half of the RTO of {rto}"));
         } else {
             say.pass(subject);
+        }
+    }
+}
+
+/// Dashboards that hold panels.
+fn provisioned(p: &Picture<'_>) -> Vec<Value> {
+    let configs = p.shelf.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard"));
+    let held = configs.flat_map(|c| c.map("/data").into_iter().flatten().filter_map(|(_, v)| v.as_str()));
+    let own = p.shelf.any("GrafanaDashboard.grafana.integreatly.org").iter().map(|d| d.text("/spec/json"));
+    held.chain(own).filter_map(|text| serde_json::from_str::<Value>(text).ok()).collect()
+}
+
+/// Every expression of a dashboard's panels, those within rows, too.
+fn expressions<'a>(panel: &'a Value, out: &mut Vec<&'a str>) {
+    out.extend(list(panel, "/targets").iter().filter_map(|t| t["expr"].as_str()));
+    list(panel, "/panels").iter().for_each(|inner| expressions(inner, out));
+}
+
+fn covered(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all("ConfigMap") {
+        return say.gap(gap);
+    }
+    let dashboards = provisioned(p);
+    if dashboards.is_empty() {
+        return say.skip(Subject::default(), "no dashboard is provisioned as code that can be read here");
+    }
+    let (mut asked, mut by_variable) = (vec![], false);
+    for dashboard in &dashboards {
+        let mut own = vec![];
+        expressions(dashboard, &mut own);
+        let variables = list(dashboard, "/templating/list")
+            .iter()
+            .filter(|v| v["query"].to_string().contains("namespace") || text(v, "/definition").contains("namespace"));
+        by_variable |= variables.map(|v| format!("${}", text(v, "/name"))).any(|v| own.iter().any(|e| e.contains(&v)));
+        asked.extend(own);
+    }
+    for namespace in p.namespaces() {
+        let subject = Subject::named("Namespace", "", namespace);
+        if by_variable || asked.iter().any(|e| e.contains(&format!("\"{namespace}\""))) {
+            say.pass(subject);
+        } else {
+            say.fail(subject, "", format!("none of {} dashboards shows it", dashboards.len()));
         }
     }
 }

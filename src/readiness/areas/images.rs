@@ -108,14 +108,14 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 /// Registry, path, tag and digest of an image.
-struct Reference<'a> {
-    host: &'a str,
+pub(super) struct Reference<'a> {
+    pub host: &'a str,
     path: String,
     tag: &'a str,
     digest: &'a str,
 }
 
-fn parse(image: &str) -> Reference<'_> {
+pub(super) fn parse(image: &str) -> Reference<'_> {
     let (rest, digest) = image.split_once('@').unwrap_or((image, ""));
     // A colon before the last slash is that of a port.
     let slash = rest.rfind('/').map_or(0, |i| i + 1);

@@ -53,7 +53,77 @@ pub(crate) const CHECKS: &[Check] = &[
         why: "The audit asks for them after a month.",
         run: retention,
     },
+    Check {
+        id: "LOG-004",
+        name: "log-structured",
+        title: "Logs are structured",
+        severity: Severity::Low,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "Of the last 50 lines of one pod of each workload 80 % are JSON or logfmt. Only asked with --sample-logs; only the counts are kept.",
+        fix: "Log JSON or key=value",
+        why: "In an outage logs are searched by fields, not by phrases.",
+        run: structured,
+    },
+    Check {
+        id: "LOG-005",
+        name: "log-alerting",
+        title: "There are alerts on logs",
+        severity: Severity::Low,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Cluster,
+        rule: "There is an AlertingRule of Loki, rules for Loki's ruler in a ConfigMap, a GrafanaAlertRuleGroup, an ElastAlert configuration, or a DatadogMonitor of type `log alert`.",
+        fix: "Alert on the lines that precede an outage",
+        why: "Some failures are told by a log line alone.",
+        run: log_alerts,
+    },
 ];
+
+fn structured(p: &Picture<'_>, say: &mut Say) {
+    let Some(logs) = &p.shelf.readings.logs else {
+        return say.skip(Subject::default(), "logs are looked at with --sample-logs only");
+    };
+    for work in &p.works {
+        let told = p
+            .pods(work)
+            .into_iter()
+            .find_map(|pod| logs.get(&format!("{}/{}", pod.metadata.namespace, pod.metadata.name)));
+        match told {
+            None => {}
+            Some(Err(why)) => say.unknown(work, Unseen::NoData, why),
+            Some(Ok((0, _))) => say.skip(work, "it logged nothing"),
+            Some(Ok((lines, good))) if good * 5 < lines * 4 => {
+                say.fail(work, "", format!("{good} of {lines} lines are structured"));
+            }
+            Some(Ok(_)) => say.pass(work),
+        }
+    }
+}
+
+fn log_alerts(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all("ConfigMap") {
+        return say.gap(gap);
+    }
+    let rules = p.shelf.any("AlertingRule.loki.grafana.com").iter();
+    let grafana = p.shelf.any("GrafanaAlertRuleGroup.grafana.integreatly.org").iter();
+    let datadog = p.shelf.any("DatadogMonitor.datadoghq.com").iter().filter(|m| m.text("/spec/type") == "log alert");
+    let held = p.shelf.any("ConfigMap").iter().filter(|c| {
+        let of_loki = |t: &str| {
+            t.contains("groups:")
+                && t.contains("alert:")
+                && (t.contains("|=") || t.contains("|~") || t.contains("rate({"))
+        };
+        let elastic = |t: &str| t.contains("es_host:") && t.contains("rules_folder:");
+        c.map("/data").into_iter().flatten().filter_map(|(_, v)| v.as_str()).any(|t| of_loki(t) || elastic(t))
+    });
+    let found: Vec<&Object> = rules.chain(grafana).chain(datadog).chain(held).collect();
+    if found.is_empty() {
+        return say.fail(Subject::default(), "", "nothing alerts on logs");
+    }
+    found.into_iter().for_each(|object| say.pass(object));
+}
 
 /// DaemonSets that collect logs, by a part of their image.
 const LOGGERS: [&str; 9] = [

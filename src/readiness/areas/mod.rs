@@ -2,15 +2,18 @@
 //! holds its entries of the catalogue, then their rules.
 
 pub(super) mod affinity;
+pub(super) mod alarms;
 pub(super) mod alerting;
 pub(super) mod backups;
 pub(super) mod budgets;
 pub(super) mod drift;
+pub(super) mod governance;
 pub(super) mod images;
 pub(super) mod logging;
 pub(super) mod mesh;
 pub(super) mod metrics;
 pub(super) mod network;
+pub(super) mod parity;
 pub(super) mod plan;
 pub(super) mod probes;
 pub(super) mod rbac;
@@ -21,5 +24,6 @@ pub(super) mod restorable;
 pub(super) mod secrets;
 pub(super) mod storage;
 pub(super) mod stores;
+pub(super) mod usage;
 pub(super) mod workloads;
 pub(super) mod zones;

@@ -121,7 +121,7 @@ fn objectives(p: &Picture<'_>, say: &mut Say) {
 }
 
 /// Days since a date.
-fn days(p: &Picture<'_>, date: Option<&String>) -> Option<i64> {
+pub(super) fn days(p: &Picture<'_>, date: Option<&String>) -> Option<i64> {
     p.age(&format!("{}T00:00:00Z", date?)).map(|s| s / 86_400)
 }
 

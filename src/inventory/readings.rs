@@ -1,0 +1,158 @@
+//! What Prometheus and Alertmanager tell a review: rules, alerts, silences, routes,
+//! and the answers to a fixed table of questions. Each answer is kept with its
+//! refusal; what was not asked is not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use jiff::ToSpan;
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, asked};
+use crate::world::{ActiveAlert, HttpError, Monitoring, RuleInfo, Sample, Silence};
+
+/// At most so many questions at once.
+const AT_ONCE: usize = 4;
+/// At most so many selectors of rules are looked for.
+const SELECTORS: usize = 1000;
+
+/// The questions, by the name under which a check finds the answer. Usage is that of
+/// as much of the last seven days as Prometheus has.
+pub const QUESTIONS: &[(&str, &str)] = &[
+    ("jobs", "count by (job) (up)"),
+    ("jobs-up", "sum by (job) (up)"),
+    ("jobs-of kube-state-metrics", "group by (job) (last_over_time(kube_node_info[1d]))"),
+    ("jobs-of node-exporter", "group by (job) (last_over_time(node_uname_info[1d]))"),
+    ("jobs-of kubelet", "group by (job) (last_over_time(kubelet_running_pods[1d]))"),
+    ("jobs-of API server", "group by (job) (last_over_time(apiserver_storage_objects[1d]))"),
+    (
+        "memory",
+        "max by (namespace, pod, container) (quantile_over_time(0.95, container_memory_working_set_bytes{container!=\"\",container!=\"POD\"}[7d]))",
+    ),
+    (
+        "cpu",
+        "max by (namespace, pod, container) (quantile_over_time(0.95, rate(container_cpu_usage_seconds_total{container!=\"\",container!=\"POD\"}[5m])[7d:5m]))",
+    ),
+    (
+        "throttled",
+        "sum by (namespace, pod, container) (increase(container_cpu_cfs_throttled_periods_total{container!=\"\"}[1d])) / sum by (namespace, pod, container) (increase(container_cpu_cfs_periods_total{container!=\"\"}[1d]))",
+    ),
+    ("series", "sum by (instance) (prometheus_tsdb_head_series)"),
+    ("series-a-week-ago", "sum by (instance) (prometheus_tsdb_head_series offset 7d)"),
+    (
+        "dropped: scrapes over the sample limit",
+        "sum(increase(prometheus_target_scrapes_exceeded_sample_limit_total[1d]))",
+    ),
+    ("dropped: samples out of order", "sum(increase(prometheus_target_scrapes_sample_out_of_order_total[1d]))"),
+    ("dropped: samples not written remotely", "sum(increase(prometheus_remote_storage_samples_failed_total[1d]))"),
+    ("dropped: log lines refused by Loki", "sum(increase(loki_discarded_samples_total[1d]))"),
+    ("disk", "max by (instance) (prometheus_tsdb_storage_blocks_bytes / (prometheus_tsdb_retention_limit_bytes > 0))"),
+];
+
+/// What the monitoring said.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Readings {
+    /// Prometheus; none where none was named.
+    pub prometheus: Option<PrometheusReading>,
+    /// Each Alertmanager that was named.
+    pub alertmanagers: Vec<AlertmanagerReading>,
+    /// Lines of each workload's log, and how many of them are structured, by
+    /// `namespace/Kind/name`; none where logs were not asked for.
+    pub logs: Option<BTreeMap<String, Answer<(u64, u64)>>>,
+}
+
+/// What Prometheus said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PrometheusReading {
+    /// Alerting rules.
+    #[serde(default = "not_asked")]
+    pub rules: Answer<Vec<RuleInfo>>,
+    /// Pending and firing alerts.
+    #[serde(default = "not_asked")]
+    pub alerts: Answer<Vec<ActiveAlert>>,
+    /// How many Alertmanagers it sends to.
+    #[serde(default = "not_asked")]
+    pub receivers: Answer<usize>,
+    /// Selectors of the rules, and whether they had a series within a day.
+    #[serde(default = "not_asked")]
+    pub selectors: Answer<BTreeMap<String, bool>>,
+    /// Answers to the questions.
+    #[serde(default)]
+    pub samples: BTreeMap<String, Answer<Vec<Sample>>>,
+}
+
+/// What an Alertmanager said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlertmanagerReading {
+    /// Its base URL.
+    pub url: String,
+    /// Its configuration; it leaves out what is secret itself.
+    #[serde(default = "not_asked")]
+    pub configuration: Answer<String>,
+    /// Silences in force or to come.
+    #[serde(default = "not_asked")]
+    pub silences: Answer<Vec<Silence>>,
+}
+
+fn not_asked<T>() -> Answer<T> {
+    Err("it was not asked".into())
+}
+
+impl PrometheusReading {
+    /// The answer to a question of the table.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn answer(&self, name: &str) -> Result<&[Sample], String> {
+        match self.samples.get(name) {
+            Some(Ok(samples)) => Ok(samples),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("it was not asked".into()),
+        }
+    }
+}
+
+/// Asks everything that is named.
+pub async fn readings(monitoring: &Monitoring, at: jiff::Timestamp) -> Readings {
+    let mut found = Readings::default();
+    if let (Some(rules), Some(alerts), Some(receivers)) =
+        tokio::join!(monitoring.rules(), monitoring.firing(), monitoring.receivers())
+    {
+        let said = |e: HttpError| e.to_string();
+        let rules = rules.map_err(said);
+        let selectors = match &rules {
+            Ok(rules) => selectors(monitoring, rules, at).await,
+            Err(why) => Err(why.clone()),
+        };
+        let questions = stream::iter(QUESTIONS.iter().map(|(name, query)| async move {
+            let answer = monitoring.ask(query).await.unwrap_or(Ok(vec![]));
+            ((*name).to_owned(), answer.map_err(|e| e.to_string()))
+        }));
+        let samples = questions.buffered(AT_ONCE).collect().await;
+        let (alerts, receivers) = (alerts.map_err(said), receivers.map_err(said));
+        found.prometheus = Some(PrometheusReading { rules, alerts, receivers, selectors, samples });
+    }
+    for base in &monitoring.alertmanagers {
+        found.alertmanagers.push(AlertmanagerReading {
+            url: base.clone(),
+            configuration: monitoring.configuration(base).await.map_err(|e| e.to_string()),
+            silences: monitoring.silences(base).await.map_err(|e| e.to_string()),
+        });
+    }
+    found
+}
+
+async fn selectors(monitoring: &Monitoring, rules: &[RuleInfo], at: jiff::Timestamp) -> Answer<BTreeMap<String, bool>> {
+    let all: BTreeSet<String> =
+        rules.iter().filter_map(|r| asked(&r.query).ok()).flat_map(|asked| asked.selectors).collect();
+    if all.len() > SELECTORS {
+        return Err(format!("the rules have {} selectors: at most {SELECTORS} are looked for", all.len()));
+    }
+    let since = at.saturating_sub(24.hours()).unwrap_or(at);
+    let answers = stream::iter(all.into_iter().map(|selector| async move {
+        let alive = monitoring.has_series(&selector, since).await.unwrap_or(Ok(false)).map_err(|e| e.to_string());
+        alive.map(|alive| (selector, alive))
+    }));
+    answers.buffered(AT_ONCE).collect::<Vec<_>>().await.into_iter().collect()
+}

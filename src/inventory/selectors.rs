@@ -1,0 +1,92 @@
+//! What an alert's expression asks Prometheus for: its selectors, without those that
+//! may well select nothing.
+
+use promql_parser::parser::{self, Expr, VectorSelector};
+
+/// What an expression asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Selectors that must have a series for the alert to fire.
+    pub selectors: Vec<String>,
+    /// Whether something is compared, filtered or said to be absent: an expression that
+    /// only names a series fires as long as there is one.
+    pub decides: bool,
+}
+
+/// Reads an expression.
+///
+/// # Errors
+/// What is wrong with it, in the parser's words.
+pub fn asked(expression: &str) -> Result<Asked, String> {
+    let mut asked = Asked::default();
+    walk(&parser::parse(expression)?, &mut asked);
+    asked.selectors.sort();
+    asked.selectors.dedup();
+    Ok(asked)
+}
+
+fn walk(expr: &Expr, asked: &mut Asked) {
+    match expr {
+        Expr::VectorSelector(selector) => asked.selectors.push(plain(selector)),
+        Expr::MatrixSelector(matrix) => asked.selectors.push(plain(&matrix.vs)),
+        Expr::Paren(inner) => walk(&inner.expr, asked),
+        Expr::Unary(inner) => walk(&inner.expr, asked),
+        Expr::Subquery(inner) => walk(&inner.expr, asked),
+        Expr::Aggregate(inner) => walk(&inner.expr, asked),
+        Expr::Call(call) => {
+            if matches!(call.func.name, "absent" | "absent_over_time" | "vector") {
+                asked.decides = true;
+                return;
+            }
+            call.args.args.iter().for_each(|arg| walk(arg, asked));
+        }
+        Expr::Binary(binary) => {
+            let word = binary.op.to_string();
+            asked.decides |= binary.op.is_comparison_operator() || matches!(word.as_str(), "unless" | "and");
+            match word.as_str() {
+                // What is taken away need not be there.
+                "unless" => walk(&binary.lhs, asked),
+                // One of the two is enough.
+                "or" => {
+                    let mut sides = [Asked::default(), Asked::default()];
+                    walk(&binary.lhs, &mut sides[0]);
+                    walk(&binary.rhs, &mut sides[1]);
+                    let free = sides.iter().any(|side| side.selectors.is_empty());
+                    for side in sides {
+                        asked.decides |= side.decides;
+                        if !free {
+                            asked.selectors.extend(side.selectors);
+                        }
+                    }
+                }
+                _ => {
+                    walk(&binary.lhs, asked);
+                    walk(&binary.rhs, asked);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A selector without its times: those of an hour ago tell as much of whether it is alive.
+fn plain(selector: &VectorSelector) -> String {
+    VectorSelector { offset: None, at: None, ..selector.clone() }.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_that_must_select_something() {
+        let of = |text: &str| asked(text).map(|a| (a.selectors.join(" "), a.decides));
+        assert_eq!(of("up == 0"), Ok(("up".into(), true)));
+        assert_eq!(of("rate(a_total{job=\"x\"}[5m] offset 1h) / b > 3"), Ok(("a_total{job=\"x\"} b".into(), true)));
+        assert_eq!(of("absent(up{job=\"gone\"})"), Ok((String::new(), true)));
+        assert_eq!(of("a > 1 unless on(n) b"), Ok(("a".into(), true)));
+        assert_eq!(of("a or vector(0)"), Ok((String::new(), true)));
+        assert_eq!(of("sum(a)"), Ok(("a".into(), false)));
+        assert!(of("sum(a").is_err());
+    }
+}

@@ -1,0 +1,310 @@
+//! The second cluster, or the other environment: whether it could take the workloads,
+//! and where it differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::alarms::no_data;
+use crate::{
+    inventory::{Object, Shelf},
+    kubernetes::{Demand, objects::Pod, place, room_of},
+    model::{Class, Severity, Subject},
+    readiness::{
+        check::{Check, Needs, REGION, RESTORE, Say},
+        look::{list, text},
+        picture::{Picture, Work},
+        review::matches,
+    },
+};
+
+pub(crate) const TARGET: &[Check] = &[Check {
+    id: "DRP-003",
+    name: "target-compatible",
+    title: "The second cluster can take the workloads",
+    severity: Severity::Critical,
+    class: Class::Blocks,
+    gates: &[RESTORE, REGION],
+    needs: Needs::Cluster,
+    rule: "The target (--context recovery=NAME, or --target FILE) is within one minor version, serves every kind that is read here and in use, has each CustomResourceDefinition with its storage version served, each StorageClass (or a mapping for Velero), IngressClass, PriorityClass and RuntimeClass in use, and room for all pods of the scope by their requests. A restore into the same cluster needs no target; a drill of the region without one is unknown.",
+    fix: "Install what is missing there, map storage classes (ConfigMap velero.io/change-storage-class), add nodes",
+    why: "The second cluster is asked for the first time on the worst of days.",
+    run: target,
+}];
+
+pub(crate) const PARITY: &[Check] = &[Check {
+    id: "DRF-002",
+    name: "environment-parity",
+    title: "The other environment is the same",
+    severity: Severity::Medium,
+    class: Class::Gate,
+    gates: &[REGION],
+    needs: Needs::Manifests,
+    rule: "Objects in scope are there, too (Deployments, StatefulSets, DaemonSets, CronJobs, Services, ConfigMaps, Secrets, budgets, network policies, autoscalers, quotas, Roles and their bindings), with the same images, names of variables, requests and limits, keys of ConfigMaps, and specs of policies. Replicas may differ; so may what checks.parameters.allowedDifferences names. Values of ConfigMaps and Secrets are not compared.",
+    fix: "Bring the other environment up to date, or write the difference down as allowed",
+    why: "What was only ever changed here is missing there.",
+    run: parity,
+}];
+
+/// The other one; says why nothing is judged where there is none.
+fn other<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a Shelf> {
+    const NONE: &str = "no second cluster or environment was named (--context recovery=NAME, --target FILE)";
+    let found = p.shelf.target.as_deref();
+    match found {
+        Some(_) => {}
+        None if p.settings.drills.contains(REGION) => no_data(say, NONE),
+        None => say.skip(Subject::default(), NONE),
+    }
+    found
+}
+
+fn target(p: &Picture<'_>, say: &mut Say) {
+    let Some(there) = other(p, say) else { return };
+    if there.version.is_empty() {
+        return no_data(say, "manifests do not tell what a cluster can take: name a capture of it, or the cluster");
+    }
+    let mut wrong = vec![];
+    let minor = |version: &str| version.trim_start_matches('v').split('.').nth(1)?.parse::<i64>().ok();
+    match (minor(&p.shelf.version), minor(&there.version)) {
+        (Some(here), Some(far)) if (here - far).abs() > 1 => {
+            wrong.push(format!("it runs {}, and this cluster {}", there.version, p.shelf.version));
+        }
+        _ => {}
+    }
+    say.judge(Subject::named("Cluster", "", "version"), "", &wrong);
+    served(p, there, say);
+    classes(p, there, say);
+    room(p, there, say);
+}
+
+const CRD: &str = "CustomResourceDefinition.apiextensions.k8s.io";
+
+fn served(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
+    let missing: Vec<String> = p
+        .shelf
+        .objects
+        .iter()
+        .filter(|(key, all)| !there.serves(key) && all.iter().any(|o| p.in_scope(&o.metadata.namespace)))
+        .map(|(key, _)| format!("it serves no {key}"))
+        .collect();
+    say.judge(Subject::named("Cluster", "", "kinds"), "", &missing);
+    if let Err(gap) = there.all(CRD) {
+        return say.gap(gap);
+    }
+    for crd in p.shelf.any(CRD) {
+        let storage = crd.list("/spec/versions").iter().find(|v| v["storage"] == true).map_or("", |v| text(v, "/name"));
+        let wrong = match there.find(CRD, "", &crd.metadata.name) {
+            None => vec!["it is not there".to_owned()],
+            Some(far)
+                if far.list("/spec/versions").iter().any(|v| text(v, "/name") == storage && v["served"] != false) =>
+            {
+                vec![]
+            }
+            Some(_) => vec![format!("{storage}, as which it is stored here, is not served there")],
+        };
+        say.judge(crd, "", &wrong);
+    }
+}
+
+fn classes(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
+    let mapped: BTreeSet<&str> = there
+        .any("ConfigMap")
+        .iter()
+        .filter(|c| c.metadata.labels.contains_key("velero.io/change-storage-class"))
+        .flat_map(|c| c.map("/data").into_iter().flatten().map(|(k, _)| k.as_str()))
+        .collect();
+    let scoped = |key: &str| p.shelf.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace)).collect::<Vec<_>>();
+    let claims = scoped("PersistentVolumeClaim").into_iter().map(|o| o.text("/spec/storageClassName"));
+    let templates = p
+        .works
+        .iter()
+        .flat_map(|w| w.object.list("/spec/volumeClaimTemplates"))
+        .map(|t| text(t, "/spec/storageClassName"));
+    let of_pods = |field: &'static str| p.works.iter().map(|w| text(w.spec(), field)).collect::<Vec<_>>();
+    let storage: Vec<&str> = claims.chain(templates).filter(|name| !mapped.contains(name)).collect();
+    let ingress = scoped("Ingress.networking.k8s.io").into_iter().map(|o| o.text("/spec/ingressClassName")).collect();
+    for (key, used) in [
+        ("StorageClass.storage.k8s.io", storage),
+        ("IngressClass.networking.k8s.io", ingress),
+        ("PriorityClass.scheduling.k8s.io", of_pods("/priorityClassName")),
+        ("RuntimeClass.node.k8s.io", of_pods("/runtimeClassName")),
+    ] {
+        let used: BTreeSet<&str> = used.into_iter().filter(|n| !n.is_empty() && !n.starts_with("system-")).collect();
+        let kind = key.split('.').next().unwrap_or(key);
+        for name in used {
+            let subject = Subject::named(kind, "", name);
+            match there.all(key) {
+                Err(gap) => say.gap(gap),
+                Ok(all) if all.iter().any(|o| o.metadata.name == name) => say.pass(subject),
+                Ok(_) => say.fail(subject, "", "it is in use here, and not there"),
+            }
+        }
+    }
+}
+
+fn room(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
+    if let Err(gap) = there.all("Node").and(there.all("Pod")) {
+        return say.gap(gap);
+    }
+    let mut demands = vec![];
+    for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
+        let spec = work.pod_spec();
+        let wanted = usize::try_from(work.replicas.unwrap_or(1)).unwrap_or(usize::MAX).min(10_000);
+        demands.extend((0..wanted).map(|_| Demand::of(&format!("{}/{}", work.namespace(), work.name()), &spec)));
+    }
+    let mut on: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
+    for pod in &there.pods {
+        on.entry(pod.spec.node_name.as_str()).or_default().push(pod);
+    }
+    let rooms = there
+        .nodes
+        .iter()
+        .map(|n| room_of(n, on.get(n.metadata.name.as_str()).map_or(&[][..], Vec::as_slice)))
+        .collect();
+    let all = demands.len();
+    let homeless: BTreeSet<String> = place(rooms, demands).into_iter().collect();
+    let wrong: Vec<String> = homeless.iter().map(|name| format!("no room for all pods of {name}")).collect();
+    say.judge(Subject::named("Cluster", "", "room").part(format!("{all} pods")), "", &wrong);
+}
+
+/// Kinds that are compared.
+const COMPARED: [&str; 15] = [
+    "Deployment.apps",
+    "StatefulSet.apps",
+    "DaemonSet.apps",
+    "CronJob.batch",
+    "Service",
+    "ConfigMap",
+    "Secret",
+    "PodDisruptionBudget.policy",
+    "NetworkPolicy.networking.k8s.io",
+    "HorizontalPodAutoscaler.autoscaling",
+    "ResourceQuota",
+    "LimitRange",
+    "ServiceAccount",
+    "Role.rbac.authorization.k8s.io",
+    "RoleBinding.rbac.authorization.k8s.io",
+];
+
+fn parity(p: &Picture<'_>, say: &mut Say) {
+    let Some(there) = other(p, say) else { return };
+    for key in COMPARED {
+        if let Err(gap) = p.shelf.all(key).and(there.all(key)) {
+            say.gap(gap);
+            continue;
+        }
+        let ours = p.shelf.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace) && is_ours(o));
+        for object in ours {
+            let wrong = match there.find(key, &object.metadata.namespace, &object.metadata.name) {
+                None => vec!["it is not there".to_owned()],
+                Some(far) => differences(p, object, far),
+            };
+            tell(p, say, object, &wrong);
+        }
+        let theirs = there.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace) && is_ours(o));
+        for object in theirs.filter(|o| p.shelf.find(key, &o.metadata.namespace, &o.metadata.name).is_none()) {
+            tell(p, say, object, &["it is only there".to_owned()]);
+        }
+    }
+}
+
+fn tell(p: &Picture<'_>, say: &mut Say, object: &Object, wrong: &[String]) {
+    let name = format!("{}/{}/{}", object.metadata.namespace, object.kind, object.metadata.name);
+    let allowed =
+        p.settings.parameters.allowed_differences.iter().find(|a| matches(std::slice::from_ref(&a.object), &name));
+    match allowed {
+        Some(allowed) if !wrong.is_empty() => {
+            say.skip(object, format!("a difference that is meant: {}", allowed.reason))
+        }
+        _ => say.judge(object, "", wrong),
+    }
+}
+
+/// What every cluster makes by itself, and what a controller owns, is left out.
+fn is_ours(object: &Object) -> bool {
+    let meta = &object.metadata;
+    let made = ["kube-root-ca.crt", "istio-ca-root-cert"].contains(&meta.name.as_str())
+        || meta.name == "default" && &*object.kind == "ServiceAccount"
+        || meta.name.starts_with("sh.helm.release.");
+    !made && meta.owner_references.is_empty()
+}
+
+fn differences(p: &Picture<'_>, here: &Object, there: &Object) -> Vec<String> {
+    let keys = |o: &Object| -> BTreeSet<String> {
+        ["/data", "/binaryData"].iter().flat_map(|f| o.map(f).into_iter().flatten().map(|(k, _)| k.clone())).collect()
+    };
+    match &*here.kind {
+        "Secret" | "ServiceAccount" => vec![],
+        "ConfigMap" => {
+            let (a, b) = (keys(here), keys(there));
+            let apart: Vec<&str> = a.symmetric_difference(&b).map(String::as_str).collect();
+            if apart.is_empty() { vec![] } else { vec![format!("keys differ: {}", apart.join(", "))] }
+        }
+        "Deployment" | "StatefulSet" | "DaemonSet" | "CronJob" => {
+            let work = p.works.iter().find(|w| std::ptr::eq(w.object, here));
+            work.map_or_else(Vec::new, |work| containers(work, there))
+        }
+        _ => {
+            let parts = ["spec", "rules", "roleRef", "subjects"];
+            let same = parts.iter().all(|part| plain(&here.body[*part]) == plain(&there.body[*part]));
+            if same { vec![] } else { vec!["its spec differs".into()] }
+        }
+    }
+}
+
+/// A spec without what each cluster chooses itself.
+fn plain(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    if let Some(map) = spec.as_object_mut() {
+        [
+            "clusterIP",
+            "clusterIPs",
+            "healthCheckNodePort",
+            "ipFamilies",
+            "ipFamilyPolicy",
+            "internalTrafficPolicy",
+            "sessionAffinity",
+            "externalTrafficPolicy",
+            "allocateLoadBalancerNodePorts",
+            "minReplicas",
+            "maxReplicas",
+        ]
+        .iter()
+        .for_each(|f| drop(map.remove(*f)));
+        for port in map.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(port) = port.as_object_mut() {
+                port.remove("nodePort");
+            }
+        }
+    }
+    spec
+}
+
+fn containers(work: &Work<'_>, there: &Object) -> Vec<String> {
+    let mut wrong = vec![];
+    let far = |name: &str| {
+        let pods = there.at(work.pointer);
+        let all = list(pods, "/containers").iter().chain(list(pods, "/initContainers"));
+        all.clone().find(|c| text(c, "/name") == name).cloned()
+    };
+    for container in work.all_containers() {
+        let Some(other) = far(container.name) else {
+            wrong.push(format!("container {} is not there", container.name));
+            continue;
+        };
+        let (image, other_image) = (text(container.value, "/image"), text(&other, "/image"));
+        if image != other_image {
+            wrong.push(format!("container {}: {image} here, {other_image} there", container.name));
+        }
+        let names =
+            |c: &Value| -> BTreeSet<String> { list(c, "/env").iter().map(|e| text(e, "/name").to_owned()).collect() };
+        let apart: Vec<String> = names(container.value).symmetric_difference(&names(&other)).cloned().collect();
+        if !apart.is_empty() {
+            wrong.push(format!("container {}: variables differ: {}", container.name, apart.join(", ")));
+        }
+        if container.value["resources"] != other["resources"] {
+            wrong.push(format!("container {}: requests or limits differ", container.name));
+        }
+    }
+    wrong
+}
