@@ -45,16 +45,30 @@ pub struct Facts {
     pub machines: Vec<(String, Answer<String>)>,
     /// The name of the pod that we run in, if we do.
     pub own_pod: Option<String>,
+    /// The second cluster, where there is one.
+    pub recovery: Option<SecondCluster>,
+}
+
+/// What the second cluster of a drill said.
+#[derive(Clone, Debug)]
+pub struct SecondCluster {
+    /// Its context.
+    pub context: String,
+    /// What is not there that must be, or there that must not.
+    pub wrong: Vec<String>,
+    /// Each right that is needed there, and whether we have it.
+    pub permissions: Answer<Vec<(Permission, bool)>>,
 }
 
 /// Asks everything.
 pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Option<Timestamp>) -> Facts {
     let needs_velero = plan.steps.iter().any(|s| matches!(s.verb.as_str(), "backup" | "restore" | "deleteNamespace"));
-    let (permissions, velero, monitoring, other_runs) = tokio::join!(
+    let (permissions, velero, monitoring, other_runs, recovery) = tokio::join!(
         rights(&world.kube, &plan.permissions),
         velero(world, needs_velero, run),
         monitoring(world),
-        other_runs(world, run)
+        other_runs(world, run),
+        second_cluster(world, plan, run)
     );
     let (velero_server, storage, backups, download) = velero;
     let (firing, rules, silences, alertmanager) = monitoring;
@@ -80,7 +94,34 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         credentials_end,
         machines,
         own_pod: std::env::var("KUBERNETES_SERVICE_HOST").ok().and_then(|_| std::env::var("HOSTNAME").ok()),
+        recovery,
     }
+}
+
+/// Whether the second cluster can take what is to be restored into it.
+async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Option<SecondCluster> {
+    let there = world.recovery.as_ref()?;
+    let name = format!("drill-{}-{}", run.to_lowercase(), there.clock.now_us());
+    let mut wrong = vec![];
+    match there.velero.server_version(&name, Duration::from_secs(15)).await {
+        Ok(Some(_)) => {}
+        Ok(None) => wrong.push("its Velero does not answer within 15 s".to_owned()),
+        Err(error) => wrong.push(format!("its Velero: {error}")),
+    }
+    match there.velero.list("backupstoragelocations", "").await {
+        Ok(all) if all.iter().any(|l| l.pointer("/status/phase") == Some(&"Available".into())) => {}
+        Ok(_) => wrong.push("none of its storage locations is Available".to_owned()),
+        Err(error) => wrong.push(format!("its storage locations: {error}")),
+    }
+    for namespace in &plan.namespaces {
+        match there.kube.find(&format!("/api/v1/namespaces/{namespace}")).await {
+            Ok(None) => {}
+            Ok(Some(_)) => wrong.push(format!("it has a namespace {namespace} already")),
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    let permissions = rights(&there.kube, &plan.recovery_permissions).await;
+    Some(SecondCluster { context: there.identity.context.clone(), wrong, permissions })
 }
 
 /// Which of these rights we have.

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 pub use archive::{LEFT_OUT, open_capture, save};
 pub use capture::{Captured, capture};
-pub use facts::{Answer, Facts, facts, rights};
+pub use facts::{Answer, Facts, SecondCluster, facts, rights};
 pub use gather::gather;
 pub use kinds::{KINDS, KindOf, key};
 pub use logs::sample_logs;

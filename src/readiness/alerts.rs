@@ -3,34 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, alertmanager};
+use super::Case;
 use crate::{
     kubernetes::{Clocks, detection},
     model::{AlertExpectation, Expectation, Finding, ForEach, Plan},
     world::{ActiveAlert, RuleInfo},
 };
 
-pub(super) fn all(case: &Case<'_>) -> Vec<Finding> {
-    let expected: Vec<AlertExpectation> = case
-        .plan
-        .expect
-        .iter()
-        .filter_map(|v| match serde_json::from_value(v.clone()) {
-            Ok(Expectation::Alert(alert)) => Some(alert),
-            _ => None,
-        })
-        .collect();
-    if expected.is_empty() {
-        return vec![Finding::skip("alerts", "no alert is expected")];
-    }
-    vec![
-        quiet(case, &expected),
-        rules(case, &expected),
-        alertmanager::silenced(case, &expected),
-        alertmanager::inhibited(case, &expected),
-        alertmanager::told(case, &expected),
-        watchdog(case),
-    ]
+/// The alerts that the drill expects.
+pub(super) fn expected(plan: &Plan) -> Vec<AlertExpectation> {
+    let each = plan.expect.iter().filter_map(|v| match serde_json::from_value(v.clone()) {
+        Ok(Expectation::Alert(alert)) => Some(alert),
+        _ => None,
+    });
+    each.collect()
 }
 
 /// The labels that an expected alert is known to carry.
@@ -52,7 +38,7 @@ pub(super) fn label_sets(alert: &AlertExpectation, plan: &Plan) -> Vec<BTreeMap<
         .collect()
 }
 
-fn quiet(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
+pub(super) fn quiet(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let firing = match &case.facts.firing {
         None => {
             return Finding::unknown("alerts-quiet", "the bindings name no Prometheus", "name one: prometheus: URL");
@@ -91,7 +77,7 @@ fn carries(alert: &ActiveAlert, labels: &BTreeMap<String, String>) -> bool {
 }
 
 /// The rule is there, works, and can fire within the window.
-fn rules(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
+pub(super) fn rules(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let rules = match &case.facts.rules {
         None => return Finding::unknown("alert-rules", "the bindings name no Prometheus", "name one: prometheus: URL"),
         Some(Err(why)) => {
@@ -133,7 +119,7 @@ pub(super) fn soonest(case: &Case<'_>, alert: &AlertExpectation, rule: &RuleInfo
     (detected, detected + rule.for_seconds)
 }
 
-fn watchdog(case: &Case<'_>) -> Finding {
+pub(super) fn watchdog(case: &Case<'_>, _: &[AlertExpectation]) -> Finding {
     let Some(name) = &case.bindings.watchdog else {
         return Finding::unknown(
             "watchdog",

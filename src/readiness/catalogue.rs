@@ -7,6 +7,7 @@ use super::{
         workloads, zones,
     },
     check::Check,
+    drill,
 };
 
 /// An area of a production-readiness review.
@@ -21,6 +22,7 @@ pub(crate) struct Area {
 
 /// All areas.
 pub(crate) const AREAS: &[Area] = &[
+    Area { name: "drill", title: "This drill", checks: &[&drill::CHECKS] },
     Area {
         name: "network",
         title: "Network policies and mesh",

@@ -16,6 +16,8 @@ pub(crate) enum Needs {
     Cluster,
     /// Only a drill file tells.
     DrillFile,
+    /// Only a planned drill tells.
+    Drill,
 }
 
 /// One check of the catalogue.

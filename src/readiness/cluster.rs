@@ -3,7 +3,7 @@
 use super::Case;
 use crate::{
     kubernetes::objects::Workload,
-    model::{Finding, Permission, PlannedStep},
+    model::{Finding, Permission, PlannedStep, StepClass},
 };
 
 /// Time for the undo after the last step; credentials must outlive it.
@@ -231,6 +231,59 @@ pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
             check,
             idle.join("; "),
             "choose other nodes, or spread the workload first (kubectl rollout restart): this drill would pass without having asked anything",
+        )
+    }
+}
+
+/// A destructive step needs a kind cluster, or a rule pinned to this very cluster.
+pub(super) fn destruction(case: &Case<'_>) -> Finding {
+    let check = "destruction-allowed";
+    let plan = case.plan;
+    if !plan.steps.iter().any(|s| s.class == StepClass::Destructive) {
+        return Finding::skip(check, "no step is destructive");
+    }
+    if plan.cluster.is_simulated() {
+        return Finding::pass(check, "a simulated cluster");
+    }
+    if plan.cluster.flavour == "kind" {
+        return Finding::pass(check, "a kind cluster, by its containers' labels");
+    }
+    match &case.bindings.allow_destruction {
+        Some(uid) if *uid == plan.cluster.uid => {
+            Finding::pass(check, "the bindings allow it for this cluster, by its UID")
+        }
+        Some(_) => Finding::fail(
+            check,
+            "the bindings allow it for another cluster",
+            format!("this one is {}", plan.cluster.uid),
+        ),
+        None => Finding::fail(
+            check,
+            "a namespace would be deleted on a cluster that is no kind cluster",
+            format!(
+                "restore `into: scratch` instead; or allow it for this very cluster in the bindings: allowDestruction: {}",
+                plan.cluster.uid
+            ),
+        ),
+    }
+}
+
+/// Whether the second cluster can take what is to be restored into it.
+pub(super) fn second_cluster(case: &Case<'_>) -> Finding {
+    let check = "recovery-cluster";
+    let Some(there) = &case.facts.recovery else { return Finding::skip(check, "no second cluster is named") };
+    let mut wrong = there.wrong.clone();
+    match &there.permissions {
+        Ok(answers) => wrong.extend(missing(answers).into_iter().map(|right| format!("missing right: {right}"))),
+        Err(why) => wrong.push(format!("its rights cannot be asked: {why}")),
+    }
+    if wrong.is_empty() {
+        Finding::pass(check, format!("{} has Velero and the store, and none of the namespaces", there.context))
+    } else {
+        Finding::fail(
+            check,
+            wrong.join("; "),
+            "prepare the second cluster: Velero with the same store, room for the namespaces, and the rights that `drillmaster rbac --recovery` prints",
         )
     }
 }

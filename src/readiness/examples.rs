@@ -1,6 +1,7 @@
 //! Which checks are proven: those with an example that fails and one that passes.
 
-/// Each has its file in `tests/checks/`, and a test that reads it.
+/// Each has its file in `tests/checks/`, and a test that reads it; those of the drill
+/// itself have theirs in `tests/it/preflight.rs`.
 pub(crate) const PROVEN: &[&str] = &[
     "AFF-001",
     "AFF-002",
@@ -28,10 +29,34 @@ pub(crate) const PROVEN: &[&str] = &[
     "DRF-001",
     "DRF-002",
     "DRF-003",
+    "DRL-001",
+    "DRL-002",
+    "DRL-003",
+    "DRL-004",
+    "DRL-005",
+    "DRL-006",
+    "DRL-007",
+    "DRL-008",
+    "DRL-009",
+    "DRL-010",
+    "DRL-011",
+    "DRL-012",
+    "DRL-013",
+    "DRL-014",
+    "DRL-015",
+    "DRL-016",
+    "DRL-017",
+    "DRL-018",
+    "DRL-019",
+    "DRL-020",
+    "DRL-021",
+    "DRL-022",
+    "DRL-023",
     "DRP-001",
     "DRP-003",
     "DRP-004",
     "DRP-005",
+    "DRP-006",
     "DRP-007",
     "DRP-008",
     "DSH-001",
@@ -89,6 +114,7 @@ pub(crate) const PROVEN: &[&str] = &[
     "RBAC-007",
     "RBAC-008",
     "RBAC-009",
+    "RBAC-010",
     "RBAC-REVIEW",
     "RES-001",
     "RES-002",
@@ -135,8 +161,10 @@ pub(crate) fn proven(id: &str) -> bool {
 /// Checks whose fail or pass was seen on a real API server (`review::` of tests/lab),
 /// with objects made for it or with what such a cluster holds.
 const LIVE: &[&str] = &[
-    "AFF-001", "BCK-002", "BCK-003", "DRP-001", "DRP-008", "PDB-001", "PDB-002", "PDB-003", "PDB-006", "RBAC-007",
-    "RBAC-008", "RES-006", "RES-007", "SEC-003", "STO-001", "WRK-003", "ZON-002", "ZON-005",
+    "AFF-001", "BCK-002", "BCK-003", "DRL-001", "DRL-002", "DRL-003", "DRL-005", "DRL-006", "DRL-007", "DRL-009",
+    "DRL-010", "DRL-011", "DRL-012", "DRL-013", "DRL-014", "DRL-016", "DRL-017", "DRL-018", "DRL-021", "DRL-022",
+    "DRL-023", "DRP-001", "DRP-008", "PDB-001", "PDB-002", "PDB-003", "PDB-006", "RBAC-007", "RBAC-008", "RBAC-010",
+    "RES-006", "RES-007", "SEC-003", "STO-001", "WRK-003", "ZON-002", "ZON-005",
 ];
 
 /// How a check was proven.

@@ -25,6 +25,7 @@ fn needs(check: &Check) -> &'static str {
         Needs::Manifests => "manifests, a capture or a live cluster",
         Needs::Cluster => "a live cluster or a capture",
         Needs::DrillFile => "a drill file",
+        Needs::Drill => "a planned drill (plan, rehearse, run)",
     }
 }
 

@@ -1,7 +1,8 @@
-//! Is this cluster ready: for production ([`review`], the catalogue of checks, one
-//! file for each area) and for this very drill ([`evaluate`])? Pure over inventory
-//! and facts. What could not be looked at is unknown, and unknown refuses a run just
-//! as a fail does. Read `check.rs` first, then one file of `areas/`.
+//! Is this cluster ready: for production ([`review`]) and for this very drill
+//! ([`evaluate`])? One catalogue holds the checks of both, a file of `areas/` for each
+//! area of a review, `drill.rs` for those that need a planned drill. Pure over
+//! inventory and facts. What could not be looked at is unknown, and unknown refuses a
+//! run just as a fail does. Read `check.rs` first, then one file of `areas/`.
 
 mod alertmanager;
 mod alerts;
@@ -12,6 +13,7 @@ mod velero;
 mod areas;
 mod catalogue;
 mod check;
+mod drill;
 mod examples;
 mod explain;
 mod look;
@@ -39,28 +41,8 @@ pub(crate) struct Case<'a> {
     bindings: &'a Bindings,
 }
 
-/// All findings, in a fixed order.
+/// All findings of the checks of the drill itself, in the order of the catalogue.
 pub fn evaluate(plan: &Plan, inventory: &Inventory, facts: &Facts, bindings: &Bindings) -> Vec<Finding> {
     let case = Case { plan, inventory, facts, bindings };
-    let mut findings = vec![
-        cluster::identity(&case),
-        cluster::permissions(&case),
-        cluster::credentials(&case),
-        cluster::other_drill(&case),
-        cluster::announce(&case),
-        cluster::nodes(&case),
-        cluster::machines(&case),
-        cluster::scope(&case),
-        cluster::fault_matters(&case),
-        cluster::runner_outside(&case),
-        capacity::survivors(&case),
-        velero::server(&case),
-        velero::storage(&case),
-        velero::queue(&case),
-        velero::download(&case),
-        velero::volumes(&case),
-        velero::store_outside(&case),
-    ];
-    findings.extend(alerts::all(&case));
-    findings
+    drill::RULES.iter().map(|rule| rule(&case)).collect()
 }

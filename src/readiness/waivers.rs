@@ -5,6 +5,7 @@ use jiff::civil::Date;
 
 use super::{
     catalogue,
+    check::Needs,
     picture::Picture,
     review::{glob, matches},
 };
@@ -110,6 +111,9 @@ fn judge(waiver: &Waiver, today: Date) -> Result<(), String> {
     if (until - today).get_days() > LONGEST_DAYS || (until - today).get_months() > 0 || (until - today).get_years() > 0
     {
         return Err(format!("until {until} is more than {LONGEST_DAYS} days ahead: it does not count"));
+    }
+    if check.needs == Needs::Drill {
+        return Err("no waiver sets a check of the drill itself aside: it would break what it cannot put back".into());
     }
     if check.class == Class::Blocks && waiver.approved_by.as_ref().is_none_or(|who| *who == waiver.owner) {
         return Err("this check blocks: its waiver needs approvedBy, another person than the owner".into());

@@ -64,7 +64,8 @@ fn each_check_has_an_object_that_fails_it_and_one_that_passes() {
     let mut files: BTreeSet<String> =
         std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let mut wrong = vec![];
-    for check in catalogue["checks"].as_array().unwrap() {
+    // Those of the drill itself have their examples in preflight.rs.
+    for check in catalogue["checks"].as_array().unwrap().iter().filter(|c| c["area"] != "This drill") {
         let id = check["id"].as_str().unwrap();
         let there = files.remove(&format!("{id}.yaml"));
         assert_eq!(there, check["experimental"] == false, "{id}: an example, or experimental");

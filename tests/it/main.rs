@@ -15,6 +15,7 @@ mod golden;
 mod journals;
 mod loss;
 mod plans;
+mod preflight;
 mod rehearsal;
 mod remedies;
 mod reports;

@@ -1,0 +1,174 @@
+//! The checks of the drill itself: a drill that passes them all, and for each check
+//! one thing that makes it refuse.
+
+use std::collections::BTreeSet;
+
+use drillmaster::{
+    inventory::{Facts, Inventory, Read, SecondCluster},
+    model::{Bindings, Finding, FindingState, Plan},
+    readiness::{evaluate, listing_json},
+    world::{ActiveAlert, RuleInfo, Silence},
+};
+use serde_json::{Value, json};
+
+use super::plans;
+
+struct Case {
+    plan: Plan,
+    inventory: Inventory,
+    facts: Facts,
+    bindings: Bindings,
+}
+
+fn labels(pairs: &[(&str, &str)]) -> std::collections::BTreeMap<String, String> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn firing(name: &str, more: &[(&str, &str)]) -> ActiveAlert {
+    let mut labels = labels(more);
+    labels.insert("alertname".into(), name.into());
+    ActiveAlert { name: name.into(), labels, state: "firing".into(), ..ActiveAlert::default() }
+}
+
+fn location(phase: &str, url: &str) -> Value {
+    json!({"metadata": {"name": "default"}, "spec": {"default": true, "config": {"s3Url": url}}, "status": {"phase": phase}})
+}
+
+/// A drill that nothing is wrong with.
+fn sound() -> Case {
+    let plan = plans::plan("zone-loss-and-restore");
+    let mut inventory = plans::inventory();
+    inventory.identity.uid.clone_from(&plan.cluster.uid);
+    let rule = RuleInfo {
+        name: "NodeNotReady".into(),
+        query: "up == 0".into(),
+        for_seconds: 0.0,
+        interval_seconds: 5.0,
+        healthy: true,
+        ..RuleInfo::default()
+    };
+    let facts = Facts {
+        at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        permissions: Ok(plan.permissions.iter().map(|p| (p.clone(), true)).collect()),
+        velero_server: Some(Ok(Some("v1.18.3".into()))),
+        storage: Some(Ok(vec![location("Available", "https://s3.example.com")])),
+        backups: Some(Ok(vec![])),
+        download: Some(Ok("nightly".into())),
+        firing: Some(Ok(vec![firing("Watchdog", &[])])),
+        rules: Some(Ok(vec![rule])),
+        silences: vec![Ok(vec![])],
+        alertmanager: vec![Ok("route: {receiver: a, group_wait: 1s}".into())],
+        other_runs: Ok(vec![]),
+        credentials_end: None,
+        machines: vec![("node-a-0".into(), Ok("Running".into()))],
+        own_pod: None,
+        recovery: Some(SecondCluster { context: "far".into(), wrong: vec![], permissions: Ok(vec![]) }),
+    };
+    let bindings = Bindings {
+        announce: Some("https://hook.example.com".into()),
+        watchdog: Some("Watchdog".into()),
+        allow_destruction: Some(plan.cluster.uid.clone()),
+        ..plans::bindings()
+    };
+    Case { plan, inventory, facts, bindings }
+}
+
+fn asked(case: &Case) -> Vec<Finding> {
+    evaluate(&case.plan, &case.inventory, &case.facts, &case.bindings)
+}
+
+fn stuck() -> Value {
+    json!({"metadata": {"name": "b", "namespace": "velero", "creationTimestamp": "2025-12-31T23:00:00Z"}, "status": {"phase": "ReadyToStart"}})
+}
+
+/// What makes each check refuse.
+#[expect(clippy::type_complexity, reason = "a table")]
+const WRONG: [(&str, fn(&mut Case)); 25] = [
+    ("cluster-identity", |c| c.plan.cluster.uid.clear()),
+    ("permissions", |c| c.facts.permissions.as_mut().unwrap()[0].1 = false),
+    ("credentials-last", |c| c.facts.credentials_end = Some("2026-01-01T00:10:00Z".parse().unwrap())),
+    ("no-other-drill", |c| c.facts.other_runs = Ok(vec![("another".into(), 2)])),
+    ("announcement", |c| c.bindings.announce = None),
+    ("nodes-ready", |c| sick(&mut c.inventory)),
+    ("machines-known", |c| c.facts.machines = vec![("node-a-0".into(), Err("no such machine".into()))]),
+    ("scope-healthy", |c| c.inventory.workloads = Read::Unknown("forbidden".into())),
+    ("fault-matters", |c| {
+        c.inventory.pods = Read::Seen(vec![]);
+    }),
+    ("runner-outside", |c| c.facts.own_pod = Some("web-x1-0".into())),
+    ("survivor-capacity", |c| full(&mut c.inventory)),
+    ("velero-server", |c| c.facts.velero_server = Some(Ok(None))),
+    ("velero-storage", |c| c.facts.storage = Some(Ok(vec![location("Unavailable", "https://s3.example.com")]))),
+    ("velero-queue", |c| c.facts.backups = Some(Ok(vec![stuck()]))),
+    ("velero-download", |c| c.facts.download = Some(Err("connection refused".into()))),
+    ("volume-coverage", |c| {
+        c.plan
+            .steps
+            .iter_mut()
+            .filter(|s| s.verb == "backup")
+            .for_each(|s| s.notes.push("claim shop/data: lost".into()));
+    }),
+    ("store-outside", |c| {
+        c.facts.storage = Some(Ok(vec![location("Available", "http://s3.shop.svc:9000")]));
+        keep_on(&mut c.inventory, "node-a");
+    }),
+    ("alerts-quiet", |c| {
+        c.facts.firing = Some(Ok(vec![firing("Watchdog", &[]), firing("NodeNotReady", &[("node", "node-a-0")])]));
+    }),
+    ("alert-rules", |c| c.facts.rules = Some(Ok(vec![]))),
+    ("alerts-not-silenced", |c| {
+        let matchers = vec![("alertname".into(), "NodeNotReady".into(), false, true)];
+        c.facts.silences = vec![Ok(vec![Silence { id: "s".into(), by: "somebody".into(), matchers }])];
+    }),
+    ("alerts-not-inhibited", |c| {
+        let config =
+            "inhibit_rules: [{source_matchers: ['alertname=Watchdog'], target_matchers: ['alertname=NodeNotReady']}]";
+        c.facts.alertmanager = vec![Ok(config.into())];
+    }),
+    ("alerts-told", |c| c.facts.alertmanager = vec![Ok("route: {receiver: a, group_wait: 1h}".into())]),
+    ("watchdog", |c| c.facts.firing = Some(Ok(vec![]))),
+    ("destruction-allowed", |c| c.bindings.allow_destruction = Some("another".into())),
+    ("recovery-cluster", |c| c.facts.recovery.as_mut().unwrap().wrong.push("no Velero".into())),
+];
+
+fn sick(inventory: &mut Inventory) {
+    if let Read::Seen(nodes) = &mut inventory.nodes {
+        nodes[5].status.conditions[0].status = "Unknown".into();
+    }
+}
+
+/// No node has room for another pod.
+fn full(inventory: &mut Inventory) {
+    if let Read::Seen(nodes) = &mut inventory.nodes {
+        nodes.iter_mut().for_each(|n| drop(n.status.allocatable.insert("pods".into(), "1".into())));
+    }
+}
+
+fn keep_on(inventory: &mut Inventory, prefix: &str) {
+    if let Read::Seen(pods) = &mut inventory.pods {
+        pods.retain(|p| p.spec.node_name.starts_with(prefix));
+    }
+}
+
+#[test]
+fn each_check_of_the_drill_lets_a_sound_one_pass_and_refuses() {
+    let catalogue: Value = serde_json::from_str(&listing_json()).unwrap();
+    let of_drill = |c: &&Value| c["area"] == "This drill";
+    let names: BTreeSet<&str> =
+        catalogue["checks"].as_array().unwrap().iter().filter(of_drill).map(|c| c["name"].as_str().unwrap()).collect();
+    let tried: BTreeSet<&str> = WRONG.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, tried, "each check of the drill has something that makes it refuse");
+    let findings = asked(&sound());
+    let told: BTreeSet<&str> = findings.iter().map(|f| f.check.as_str()).collect();
+    assert_eq!(told, names, "the findings have the names of the catalogue");
+    let not: Vec<&Finding> = findings.iter().filter(|f| f.state != FindingState::Pass).collect();
+    assert!(not.is_empty(), "a sound drill passes everything: {not:#?}");
+    for (name, spoil) in WRONG {
+        let mut case = sound();
+        spoil(&mut case);
+        let finding = asked(&case).into_iter().find(|f| f.check == name).unwrap();
+        assert!(matches!(finding.state, FindingState::Fail | FindingState::Unknown), "{name}: {finding:?}");
+        assert!(finding.refuses() || name == "alerts-told", "{name} refuses: {finding:?}");
+        assert!(!finding.fix.is_empty(), "{name} tells what to do");
+    }
+}
