@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::open,
-    inventory::{self, Shelf, manifests, open_capture, sample_logs},
+    inventory::{self, Shelf, manifests, open_capture, read_scans, sample_logs},
     model::{Exit, Readiness, Review},
     readiness::{self, Settings, against_baseline, review},
     report,
@@ -31,6 +31,9 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
     let (mut shelf, target) = look(args).await?;
     if let Some(path) = &args.target {
         shelf.target = Some(Box::new(other(path)?));
+    }
+    for path in &args.scan {
+        shelf.scans.extend(read_scans(path).map_err(|why| Failure::new(Exit::Invalid, format!("--scan: {why}")))?);
     }
     if shelf.is_empty() && !args.allow_empty {
         let notes = shelf.notes.iter().map(|n| format!("\n  {n}")).collect::<String>();

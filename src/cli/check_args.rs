@@ -18,6 +18,9 @@ pub(super) struct CheckArgs {
     /// A live one is --context recovery=NAME
     #[arg(long, value_name = "PATH")]
     pub target: Option<PathBuf>,
+    /// A scanner's file: Trivy, Grype, Clair, Snyk, SARIF or CycloneDX (JSON); may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub scan: Vec<PathBuf>,
     /// Look at 50 lines of each workload's log, too (needs get on pods/log); none is kept
     #[arg(long)]
     pub sample_logs: bool,

@@ -9,6 +9,7 @@ use super::{
     kinds::key,
     object::{Decoded, Object, Origin, decode},
     readings::Readings,
+    scans::Scan,
 };
 use crate::{
     kubernetes::objects::{Node, Pod},
@@ -53,6 +54,8 @@ pub struct Shelf {
     pub gaps: BTreeMap<String, Gap>,
     /// What the monitoring said; nothing for files.
     pub readings: Readings,
+    /// What scanners say of images, from their files.
+    pub scans: Vec<Scan>,
     /// The second cluster, or the other environment, where one was named.
     pub target: Option<Box<Shelf>>,
     /// What a reader must know: input that was broken, duplicates.

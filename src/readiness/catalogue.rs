@@ -3,7 +3,7 @@
 use super::{
     areas::{
         affinity, alarms, alerting, backups, budgets, drift, governance, images, logging, mesh, metrics, network,
-        parity, plan, probes, rbac, reach, references, resources, restorable, secrets, storage, stores, usage,
+        parity, plan, probes, rbac, reach, references, resources, restorable, scanned, secrets, storage, stores, usage,
         workloads, zones,
     },
     check::Check,
@@ -30,7 +30,7 @@ pub(crate) const AREAS: &[Area] = &[
     },
     Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS, governance::RIGHTS] },
     Area { name: "secrets", title: "Secrets", checks: &[secrets::CHECKS, stores::CHECKS] },
-    Area { name: "images", title: "Images", checks: &[images::CHECKS, governance::IMAGES] },
+    Area { name: "images", title: "Images", checks: &[images::CHECKS, scanned::CHECKS, governance::IMAGES] },
     Area { name: "workloads", title: "Replicas and workloads", checks: &[workloads::CHECKS, references::CHECKS] },
     Area { name: "resources", title: "Requests, limits, capacity", checks: &[resources::CHECKS, usage::USAGE] },
     Area { name: "budgets", title: "Disruption budgets", checks: &[budgets::CHECKS] },

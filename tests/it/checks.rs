@@ -343,6 +343,48 @@ fn the_program_and_its_exit_codes() {
 }
 
 #[test]
+fn scans_and_another_environment_beside_manifests() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let scan = |fixed: &str| {
+        format!(
+            r#"{{"SchemaVersion": 2, "ArtifactName": "i:1", "Results": [{{"Vulnerabilities":
+               [{{"VulnerabilityID": "CVE-1", "Severity": "CRITICAL", "FixedVersion": "{fixed}"}}]}}]}}"#
+        )
+    };
+    let bad = write("bad.json", &scan("2"));
+    let (code, out, err) = program(&["-", "--only", "IMG-004,IMG-005", "--scan", &bad, "--strict"], &web(2));
+    assert!(code == Some(3) && out.contains("1 critical with a fix: CVE-1 (Trivy"), "{out}{err}");
+    let good = write("good.json", &scan(""));
+    assert_eq!(program(&["-", "--only", "IMG-004,IMG-005", "--scan", &good, "--strict"], &web(2)).0, Some(0));
+    let none = write("none.json", "{\"kind\": \"Pod\"}");
+    let (code, _, err) = program(&["-", "--scan", &none], &web(2));
+    assert!(code == Some(2) && err.contains("none.json is of no scanner"), "{err}");
+    let same = write("same.yaml", &web(5));
+    let (code, out, _) = program(&["-", "--only", "DRF-002", "--target", &same, "--strict"], &web(2));
+    assert_eq!(code, Some(0), "{out}");
+    let other = write("other.yaml", &web(2).replace("i:1", "i:2"));
+    let (code, out, _) = program(&["-", "--only", "DRF-002", "--target", &other, "--strict"], &web(2));
+    assert!(code == Some(3) && out.contains("i:1 here, i:2 there"), "{out}");
+    let (code, _, err) = program(&["-", "--prometheus", "http://localhost:1"], &web(2));
+    assert!(code == Some(2) && err.contains("--context"), "{err}");
+}
+
+#[test]
+fn what_code_scanning_takes() {
+    let review = asked(&sample(), "", "*", Source::Manifests);
+    let read: serde_sarif::sarif::Sarif = serde_json::from_str(&report::review_sarif(&review)).unwrap();
+    let run = &read.runs[0];
+    let rules: BTreeSet<&str> = run.tool.driver.rules.iter().flatten().map(|r| r.id.as_str()).collect();
+    let results = run.results.as_deref().unwrap_or_default();
+    assert!(!results.is_empty() && results.iter().all(|r| rules.contains(r.rule_id.as_deref().unwrap_or(""))));
+}
+
+#[test]
 fn names_from_files_are_inert() {
     let text = web(2).replace("name: web, namespace", "name: \"<script>|\\e[31m\", namespace");
     let review = asked(&text, "", "*", Source::Manifests);

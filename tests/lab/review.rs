@@ -222,3 +222,55 @@ fn the_catalogue_before_a_drill() {
         .count();
     assert_eq!(asked, 2);
 }
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn what_the_monitoring_and_a_second_environment_tell() {
+    let bed = Bed::new();
+    let url = |name: &str| bed.lab.env[name].clone();
+    let (prometheus, alertmanager) = (url("PROMETHEUS_URL"), url("ALERTMANAGER_URL"));
+    let told = ["--prometheus", &prometheus, "--alertmanager", &alertmanager];
+    let state_of = |review: &Value, check: &str| {
+        let states = ["fail", "unknown"].into_iter().filter(|s| with(review, s).contains(check)).collect::<Vec<_>>();
+        if states.is_empty() && passes(review, check) > 0 { "pass".to_owned() } else { states.join("+") }
+    };
+    let before = bed.live(&told);
+    let states = |review: &Value| {
+        let checks = ["ALR-003", "ALR-004", "ALR-005", "ALR-006", "ALR-007", "MET-004"];
+        checks.map(|check| format!("{check} {}", state_of(review, check))).join(", ")
+    };
+    let want = "ALR-003 pass, ALR-004 pass, ALR-005 fail, ALR-006 pass, ALR-007 pass, MET-004 fail";
+    assert_eq!(states(&before), want, "{}", before["results"]);
+    // Nobody tells what simulated pods use.
+    assert_eq!(state_of(&before, "RES-003"), "unknown");
+    let silence = serde_json::json!({
+        "matchers": [{"name": "severity", "value": "crit.*", "isRegex": true, "isEqual": true}],
+        "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2100-01-01T00:00:00Z", "createdBy": "somebody", "comment": "noise",
+    });
+    let sent = Command::new("curl")
+        .args(["-fsS", "-H", "content-type: application/json", "-d", &silence.to_string()])
+        .arg(format!("{alertmanager}/api/v2/silences"))
+        .status();
+    assert!(sent.unwrap().success());
+
+    // A capture holds what the monitoring said.
+    let file = bed.lab.dir.path().join("kept.tar.gz").to_str().unwrap().to_owned();
+    let place = ["--context", "check", "--kubeconfig", &bed.kubeconfig];
+    let saved = bed.run(&[&["capture", "--review", "--out", &file][..], &place[..], &told[..]].concat());
+    assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    let kept = review(&bed.run(&["check", "--capture", &file, "--target", &file, "--format", "json"]));
+    assert_eq!(states(&kept), want.replace("ALR-007 pass", "ALR-007 fail"));
+    // Beside itself nothing differs; what is taken away here is only there.
+    assert_eq!((state_of(&kept, "DRF-002"), state_of(&kept, "DRP-003")), ("pass".into(), "pass".into()));
+    bed.lab.kubectl(&["-n", "shop", "delete", "pdb", "web"]);
+    bed.lab.kubectl(&["-n", "shop", "set", "image", "statefulset/orders", "*=registry.example/other:2"]);
+    let apart = bed.live(&["--target", &file]);
+    let differs: Vec<&Value> = apart["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|r| r["check"] == "DRF-002" && r["state"] == "fail")
+        .collect();
+    let all = serde_json::to_string(&differs).unwrap();
+    assert!(differs.len() == 2 && all.contains("it is only there") && all.contains("other:2 here"), "{all}");
+}

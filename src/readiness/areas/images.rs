@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say},
-        look::{ago, list, text},
+        look::{list, text},
         picture::Picture,
     },
 };
@@ -54,32 +53,6 @@ pub(crate) const CHECKS: &[Check] = &[
         run: digest,
     },
     Check {
-        id: "IMG-004",
-        name: "image-scanned",
-        title: "Everything that runs was scanned lately",
-        severity: Severity::Medium,
-        class: Class::Advisory,
-        gates: &[],
-        needs: Needs::Cluster,
-        rule: "For each container of a workload there is a VulnerabilityReport of the Trivy operator, not older than 7 days. Without its CRD this is unknown.",
-        fix: "Run the Trivy operator, or give the results of CI by digest",
-        why: "What is restored may have become dangerous since it was built.",
-        run: scanned,
-    },
-    Check {
-        id: "IMG-005",
-        name: "image-critical-cve",
-        title: "Nothing runs with a critical vulnerability that has a fix",
-        severity: Severity::High,
-        class: Class::Advisory,
-        gates: &[],
-        needs: Needs::Cluster,
-        rule: "No VulnerabilityReport has a vulnerability of severity CRITICAL with a fixedVersion.",
-        fix: "Rebuild on a mended base; waive with an end when it cannot be exploited",
-        why: "An emergency is the worst time to learn of it.",
-        run: vulnerable,
-    },
-    Check {
         id: "IMG-006",
         name: "image-tag-divergence",
         title: "One tag is one image everywhere",
@@ -110,8 +83,8 @@ pub(crate) const CHECKS: &[Check] = &[
 /// Registry, path, tag and digest of an image.
 pub(super) struct Reference<'a> {
     pub host: &'a str,
-    path: String,
-    tag: &'a str,
+    pub path: String,
+    pub tag: &'a str,
     digest: &'a str,
 }
 
@@ -191,85 +164,6 @@ fn digest(p: &Picture<'_>, say: &mut Say) {
         let why = if digest.is_empty() { "it has no digest" } else { "its digest is none" };
         (!good).then(|| (severity, format!("{image}: {why}")))
     });
-}
-
-const REPORT: &str = "VulnerabilityReport.aquasecurity.github.io";
-const WEEK: i64 = 7 * 86_400;
-
-/// Reports by namespace, kind, workload and container. Of a Deployment they name the ReplicaSet.
-fn reports<'a>(p: &Picture<'a>) -> BTreeMap<(String, String), Vec<&'a Object>> {
-    let mut all: BTreeMap<(String, String), Vec<&Object>> = BTreeMap::new();
-    for report in p.shelf.any(REPORT) {
-        let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
-        let container = label("trivy-operator.container.name").to_owned();
-        all.entry((report.metadata.namespace.clone(), container)).or_default().push(report);
-    }
-    all
-}
-
-fn is_of(report: &Object, kind: &str, name: &str) -> bool {
-    let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
-    let (of, resource) = (label("trivy-operator.resource.kind"), label("trivy-operator.resource.name"));
-    of == kind && resource == name
-        || of == "ReplicaSet" && kind == "Deployment" && resource.rsplit_once('-').is_some_and(|(base, _)| base == name)
-}
-
-fn scanned(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(REPORT) {
-        return say.gap(gap);
-    }
-    if !p.shelf.serves(REPORT) {
-        return say.unknown(
-            Subject::default(),
-            crate::model::Unseen::NotInstalled,
-            "no scanner's reports are here (Trivy operator)",
-        );
-    }
-    let reports = reports(p);
-    for work in &p.works {
-        for container in work.containers() {
-            let subject = Subject::from(work).part(container.name);
-            let found = reports.get(&(work.namespace().to_owned(), container.name.to_owned()));
-            let newest = found
-                .into_iter()
-                .flatten()
-                .filter(|r| is_of(r, work.kind, work.name()))
-                .filter_map(|r| p.age(r.text("/report/updateTimestamp")))
-                .min();
-            match newest {
-                None => say.fail(subject, "", "no scan of it is known"),
-                Some(age) if age > WEEK => say.fail(subject, "", format!("its last scan is {} old", ago(age))),
-                Some(_) => say.pass(subject),
-            }
-        }
-    }
-}
-
-fn vulnerable(p: &Picture<'_>, say: &mut Say) {
-    if p.shelf.all(REPORT).is_ok() && !p.shelf.serves(REPORT) {
-        return say.unknown(
-            Subject::default(),
-            crate::model::Unseen::NotInstalled,
-            "no scanner's reports are here (Trivy operator)",
-        );
-    }
-    for report in p.each(REPORT, say) {
-        let fixable: Vec<&str> = report
-            .list("/report/vulnerabilities")
-            .iter()
-            .filter(|v| v["severity"] == "CRITICAL" && !text(v, "/fixedVersion").is_empty())
-            .map(|v| text(v, "/vulnerabilityID"))
-            .collect();
-        if fixable.is_empty() {
-            say.pass(report);
-        } else {
-            say.fail(
-                report,
-                "/report/vulnerabilities",
-                format!("{} critical with a fix: {}", fixable.len(), fixable.join(", ")),
-            );
-        }
-    }
 }
 
 fn divergence(p: &Picture<'_>, say: &mut Say) {

@@ -21,6 +21,7 @@ pub(super) mod reach;
 pub(super) mod references;
 pub(super) mod resources;
 pub(super) mod restorable;
+pub(super) mod scanned;
 pub(super) mod secrets;
 pub(super) mod storage;
 pub(super) mod stores;

@@ -1,0 +1,169 @@
+//! What scanners say of images: the reports of the Trivy operator, and files.
+
+use std::collections::BTreeMap;
+
+use super::images::parse;
+use crate::{
+    inventory::{Object, Scan},
+    model::{Class, Severity, Subject, Unseen},
+    readiness::{
+        check::{Check, Needs, Say},
+        look::{ago, text},
+        picture::{Cont, Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "IMG-004",
+        name: "image-scanned",
+        title: "Everything that runs was scanned lately",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "For each container of a workload there is a VulnerabilityReport of the Trivy operator, or a scanner's file (--scan: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX) of its digest or, where no digest is known, of its reference, not older than 7 days. Without either this is unknown.",
+        fix: "Run the Trivy operator, or give the results of CI (--scan FILE)",
+        why: "What is restored may have become dangerous since it was built.",
+        run: scanned,
+    },
+    Check {
+        id: "IMG-005",
+        name: "image-critical-cve",
+        title: "Nothing runs with a critical vulnerability that has a fix",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "No VulnerabilityReport, and no scanner's file of an image in use, has a critical vulnerability with a fix.",
+        fix: "Rebuild on a mended base; waive with an end when it cannot be exploited",
+        why: "An emergency is the worst time to learn of it.",
+        run: vulnerable,
+    },
+];
+
+const REPORT: &str = "VulnerabilityReport.aquasecurity.github.io";
+const WEEK: i64 = 7 * 86_400;
+
+/// Reports by namespace and container.
+fn reports<'a>(p: &Picture<'a>) -> BTreeMap<(String, String), Vec<&'a Object>> {
+    let mut all: BTreeMap<(String, String), Vec<&Object>> = BTreeMap::new();
+    for report in p.shelf.any(REPORT) {
+        let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
+        let container = label("trivy-operator.container.name").to_owned();
+        all.entry((report.metadata.namespace.clone(), container)).or_default().push(report);
+    }
+    all
+}
+
+/// Whether a report is of a workload. Of a Deployment it names the ReplicaSet.
+fn is_of(report: &Object, kind: &str, name: &str) -> bool {
+    let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
+    let (of, resource) = (label("trivy-operator.resource.kind"), label("trivy-operator.resource.name"));
+    of == kind && resource == name
+        || of == "ReplicaSet" && kind == "Deployment" && resource.rsplit_once('-').is_some_and(|(base, _)| base == name)
+}
+
+/// Digests that a container runs as, or is pinned to.
+fn digests<'a>(p: &Picture<'a>, work: &Work<'a>, container: &Cont<'a>) -> Vec<&'a str> {
+    let pinned = text(container.value, "/image").rsplit_once('@').map(|(_, digest)| digest);
+    let statuses = p.pods(work).into_iter().flat_map(|pod| &pod.status.container_statuses);
+    let running = statuses.filter(|s| s.name == container.name).filter_map(|s| Some(s.image_id.rsplit_once('@')?.1));
+    running.chain(pinned).collect()
+}
+
+/// Whether a scan is of what runs: the same digest, or the same reference where one of
+/// the two has no digest.
+fn fits(scan: &Scan, image: &str, digests: &[&str]) -> bool {
+    if !scan.digests.is_empty() && !digests.is_empty() {
+        return scan.digests.iter().any(|d| digests.contains(&d.as_str()));
+    }
+    let (a, b) = (parse(&scan.image), parse(image));
+    let tag = |t: &'_ str| if t.is_empty() { "latest".to_owned() } else { t.to_owned() };
+    !scan.image.is_empty() && (a.host, &a.path, tag(a.tag)) == (b.host, &b.path, tag(b.tag))
+}
+
+/// Whether there is anything to judge by; says so where there is not.
+fn is_told(p: &Picture<'_>, say: &mut Say) -> bool {
+    if !p.shelf.scans.is_empty() {
+        return true;
+    }
+    if let Err(gap) = p.shelf.all(REPORT) {
+        say.gap(gap);
+        return false;
+    }
+    let served = if p.is_cluster() { p.shelf.serves(REPORT) } else { !p.shelf.any(REPORT).is_empty() };
+    if !served && p.is_cluster() {
+        say.unknown(
+            Subject::default(),
+            Unseen::NotInstalled,
+            "no scanner's reports are here (Trivy operator), and no file of one was given (--scan)",
+        );
+    } else if !served {
+        say.skip(Subject::default(), "no scanner's file was given (--scan)");
+    }
+    served
+}
+
+fn scanned(p: &Picture<'_>, say: &mut Say) {
+    if !is_told(p, say) {
+        return;
+    }
+    let reports = reports(p);
+    for work in &p.works {
+        for container in work.containers() {
+            let subject = Subject::from(work).part(container.name);
+            let found = reports.get(&(work.namespace().to_owned(), container.name.to_owned()));
+            let of_operator = found
+                .into_iter()
+                .flatten()
+                .filter(|r| is_of(r, work.kind, work.name()))
+                .filter_map(|r| p.age(r.text("/report/updateTimestamp")));
+            let (image, known) = (text(container.value, "/image"), digests(p, work, &container));
+            let of_files = p.shelf.scans.iter().filter(|s| fits(s, image, &known));
+            let of_files = of_files.filter_map(|s| Some(p.now.as_second() - s.at?.as_second()));
+            match of_operator.chain(of_files).min() {
+                None => say.fail(subject, "", "no scan of it is known"),
+                Some(age) if age > WEEK => say.fail(subject, "", format!("its last scan is {} old", ago(age))),
+                Some(_) => say.pass(subject),
+            }
+        }
+    }
+}
+
+fn vulnerable(p: &Picture<'_>, say: &mut Say) {
+    if !is_told(p, say) {
+        return;
+    }
+    for report in p.shelf.any(REPORT).iter().filter(|r| p.in_scope(&r.metadata.namespace)) {
+        let fixable: Vec<&str> = report
+            .list("/report/vulnerabilities")
+            .iter()
+            .filter(|v| v["severity"] == "CRITICAL" && !text(v, "/fixedVersion").is_empty())
+            .map(|v| text(v, "/vulnerabilityID"))
+            .collect();
+        let wrong =
+            (!fixable.is_empty()).then(|| format!("{} critical with a fix: {}", fixable.len(), fixable.join(", ")));
+        say.judge(report, "/report/vulnerabilities", wrong.as_slice());
+    }
+    for scan in &p.shelf.scans {
+        let used = p.works.iter().find_map(|work| {
+            let all = work.containers();
+            all.into_iter().find(|c| fits(scan, text(c.value, "/image"), &digests(p, work, c))).map(|c| (work, c.name))
+        });
+        let Some((work, container)) = used else {
+            say.skip(Subject::named("Scan", "", &scan.file), "nothing in scope runs this image");
+            continue;
+        };
+        let wrong = (!scan.fixable.is_empty()).then(|| {
+            format!(
+                "{} critical with a fix: {} ({}, {})",
+                scan.fixable.len(),
+                scan.fixable.join(", "),
+                scan.scanner,
+                scan.file
+            )
+        });
+        say.judge(Subject::from(work).part(container), "", wrong.as_slice());
+    }
+}
