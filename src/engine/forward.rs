@@ -81,12 +81,12 @@ async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duratio
     if catalogue.age(&context.world) < most {
         return true;
     }
-    let findings = tokio::select! {
+    let (review, findings) = tokio::select! {
         biased;
         (_, _) = wakes.woken() => return false,
-        findings = catalogue.ask(&context.world) => findings,
+        said = catalogue.ask(&context.world) => said,
     };
-    context.recorder.observe(Kind::PreflightDone { findings: findings.clone() });
+    context.recorder.observe(Kind::PreflightDone { findings: findings.clone(), review: Some(review) });
     let refused: Vec<&str> = findings.iter().filter(|f| f.refuses()).map(|f| f.check.as_str()).collect();
     if !refused.is_empty() {
         wakes.wake(

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use crate::{
     inventory::{Inventory, look},
-    model::{Environment, Finding, Plan, PlannedStep, Review, Ruling, State, Unseen},
+    model::{Environment, Finding, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen},
     readiness::{Settings, review},
     scenario::{Problems, load_drill_file},
     world::World,
@@ -21,8 +21,10 @@ const NAMED: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     settings: Settings,
-    /// When it was asked last, by the world's clock.
+    /// When it was asked first, by the world's clock.
     asked_us: u64,
+    /// What it said then.
+    pub(super) said: Box<Reviewed>,
 }
 
 impl Catalogue {
@@ -32,23 +34,28 @@ impl Catalogue {
         plan: &Plan,
         inventory: &Inventory,
     ) -> Result<(Self, Vec<Finding>), Problems> {
-        let catalogue = Self { settings: settings(world, plan, inventory)?, asked_us: world.clock.now_us() };
-        let findings = catalogue.ask(world).await;
-        Ok((catalogue, findings))
+        let settings = settings(world, plan, inventory)?;
+        let asked_us = world.clock.now_us();
+        let (said, findings) = ask(world, &settings).await;
+        Ok((Self { settings, asked_us, said }, findings))
     }
 
     /// Looks at the cluster and asks the checks.
-    pub(super) async fn ask(&self, world: &World) -> Vec<Finding> {
-        let at = world.clock.wall();
-        let shelf = look(world, &self.settings.namespaces).await;
-        let review = review(&shelf, &self.settings, &world.identity.context, "preflight", at);
-        findings(&review, self.settings.environment)
+    pub(super) async fn ask(&self, world: &World) -> (Box<Reviewed>, Vec<Finding>) {
+        ask(world, &self.settings).await
     }
 
     /// How old the first answers are.
     pub(super) fn age(&self, world: &World) -> Duration {
         Duration::from_micros(world.clock.now_us().saturating_sub(self.asked_us))
     }
+}
+
+async fn ask(world: &World, settings: &Settings) -> (Box<Reviewed>, Vec<Finding>) {
+    let at = world.clock.wall();
+    let shelf = look(world, &settings.namespaces).await;
+    let review = review(&shelf, settings, &world.identity.context, "preflight", at);
+    (Box::new(review.in_short(settings.environment)), findings(&review, settings.environment))
 }
 
 /// What the review is told: by the bindings, by the Readiness file that they name, and

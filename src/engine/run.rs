@@ -223,7 +223,8 @@ fn confirm(plan: &Plan, options: &Options) -> Result<(), RunError> {
 pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     let (recorder, context, wakes) = (&begun.recorder, &begun.context, &begun.wakes);
     let findings = context.plan.findings.clone();
-    recorder.observe(Kind::PreflightDone { findings: findings.clone() });
+    let review = begun.catalogue.as_ref().map(|c| c.said.clone());
+    recorder.observe(Kind::PreflightDone { findings: findings.clone(), review });
     if let Some(exit) = refused(recorder, &findings) {
         return end(recorder, exit, "the pre-flight refused");
     }
@@ -273,7 +274,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
         (_, why) = wakes.woken() => return end(recorder, Exit::Aborted, &format!("stopped before anything was touched: {why}")),
         findings = baseline(recorder, &context.plan) => findings,
     };
-    recorder.observe(Kind::PreflightDone { findings: based.clone() });
+    recorder.observe(Kind::PreflightDone { findings: based.clone(), review: None });
     if let Some(exit) = refused(recorder, &based) {
         return end(recorder, exit, "there is no baseline");
     }

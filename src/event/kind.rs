@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, StepName};
+use crate::model::{ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, Reviewed, StepName};
 
 /// Who opened a session on the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +136,9 @@ pub enum Kind {
     },
     PreflightDone {
         findings: Vec<Finding>,
+        /// The readiness catalogue, where it was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        review: Option<Box<Reviewed>>,
     },
     Armed {
         unwind_deadline_us: u64,

@@ -21,6 +21,8 @@ pub struct Facts {
     pub at: Timestamp,
     /// Each right that is needed, and whether we have it.
     pub permissions: Answer<Vec<(Permission, bool)>>,
+    /// Whether we have every right there is.
+    pub all_rights: Answer<bool>,
     /// Velero's server, by a sign of life; none where no step needs it.
     pub velero_server: Option<Answer<Option<String>>>,
     /// Its storage locations.
@@ -79,7 +81,13 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
             machines.push((node.name.clone(), state.map(|m| format!("{:?}", m.state)).map_err(|e| e.to_string())));
         }
     }
+    // On a simulated cluster there is nothing to protect.
+    let all_rights = match &world.stage {
+        Some(_) => Ok(false),
+        None => world.kube.may(&everything()).await.map_err(|e| e.to_string()),
+    };
     Facts {
+        all_rights,
         at: world.clock.wall(),
         permissions,
         velero_server,
@@ -122,6 +130,13 @@ async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Option<SecondC
     }
     let permissions = rights(&there.kube, &plan.recovery_permissions).await;
     Some(SecondCluster { context: there.identity.context.clone(), wrong, permissions })
+}
+
+/// Every right there is.
+fn everything() -> Permission {
+    let any = || "*".to_owned();
+    let purpose = "to know whether it is more than is needed".to_owned();
+    Permission { verb: any(), group: any(), resource: any(), namespace: String::new(), purpose }
 }
 
 /// Which of these rights we have.

@@ -42,8 +42,8 @@ pub use plan::{
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use revert::{Revert, shell};
 pub use review::{
-    Change, CheckSummary, Class, Environment, Readiness, Remedy, Review, Ruling, Severity, State, Subject, Tally,
-    Unseen,
+    Change, CheckSummary, Class, Concern, Environment, Readiness, Remedy, Review, Reviewed, Ruling, Severity, State,
+    Subject, Tally, Unseen,
 };
 pub use secret::{Redactor, Secret, SecretRef};
 pub use specs::{

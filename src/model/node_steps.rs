@@ -18,9 +18,9 @@ pub struct KillNodesStep {
     /// Or nodes that host ready pods of this workload, in the order of their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosting: Option<WorkloadRef>,
-    /// How many of them. Default 1.
-    #[serde(default = "one")]
-    pub count: usize,
+    /// How many of a `zone` or of those that are `hosting`. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
     /// kill, stop, pause or partition.
     pub how: NodeHow,
     /// Nodes may carry the control plane: nothing is seen of the cluster while it is away. Default false.
@@ -102,7 +102,8 @@ impl KillNodesStep {
             nodes: &self.nodes,
             zone: self.zone.as_ref(),
             hosting: self.hosting.as_ref(),
-            count: Some(self.count),
+            // Named nodes are all meant.
+            count: if self.nodes.is_empty() { Some(self.count.unwrap_or(1)) } else { None },
         }
     }
 }
@@ -171,8 +172,4 @@ pub enum Direction {
 pub struct FenceNodeStep {
     /// The killNodes or killZone step whose nodes are fenced (how: kill or stop).
     pub fault: String,
-}
-
-fn one() -> usize {
-    1
 }

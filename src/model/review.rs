@@ -279,6 +279,68 @@ impl Tally {
     }
 }
 
+/// A review in short, as a drill's journal and report tell it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reviewed {
+    /// The word over it.
+    pub verdict: Readiness,
+    /// How strict it was.
+    pub environment: Environment,
+    /// When the cluster was read.
+    pub at: String,
+    /// How many results of each state.
+    pub tally: Tally,
+    /// Checks that failed, could not be made, or were set aside; the worst first.
+    pub concerns: Vec<Concern>,
+}
+
+/// A check that did not pass, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Concern {
+    /// The check.
+    pub check: String,
+    /// What it asks for.
+    pub title: String,
+    /// Its state.
+    pub state: State,
+    /// How bad that is.
+    pub severity: Severity,
+    /// Whether it stands in the way.
+    pub blocking: bool,
+    /// Of how many objects that is so.
+    pub objects: usize,
+    /// The first of them, and what was seen.
+    pub observed: String,
+    /// Who set it aside and why; empty where nobody did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub waiver: String,
+}
+
+impl Review {
+    /// The review in short: a line for each check and state.
+    pub fn in_short(&self, environment: Environment) -> Reviewed {
+        let mut concerns: Vec<Concern> = vec![];
+        let told = |s: State| matches!(s, State::Fail | State::Unknown | State::Error | State::Waived);
+        for r in self.results.iter().filter(|r| told(r.state)) {
+            match concerns.iter_mut().find(|c| c.check == r.check && c.state == r.state && c.blocking == r.blocking) {
+                Some(known) => known.objects += 1,
+                None => concerns.push(Concern {
+                    check: r.check.clone(),
+                    title: r.expected.clone(),
+                    state: r.state,
+                    severity: r.severity,
+                    blocking: r.blocking,
+                    objects: 1,
+                    observed: format!("{}: {}", r.subject, r.observed),
+                    waiver: r.waiver.clone().unwrap_or_default(),
+                }),
+            }
+        }
+        Reviewed { verdict: self.verdict, environment, at: self.at.clone(), tally: self.tally, concerns }
+    }
+}
+
 /// The word over a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]

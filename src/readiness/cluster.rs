@@ -52,6 +52,26 @@ pub fn missing(answers: &[(Permission, bool)]) -> Vec<String> {
     answers.iter().filter(|(_, allowed)| !allowed).map(|(p, _)| word(p)).collect()
 }
 
+/// More than is needed is no reason to refuse, but it is told.
+pub(super) fn narrow(case: &Case<'_>) -> Finding {
+    const CHECK: &str = "rights-narrow";
+    if case.plan.cluster.is_expendable() {
+        return Finding::skip(CHECK, "a cluster of your own");
+    }
+    match &case.facts.all_rights {
+        Err(why) => {
+            Finding::unknown(CHECK, why.clone(), "the API server must answer SelfSubjectAccessReviews").advisory()
+        }
+        Ok(false) => Finding::pass(CHECK, "not every right there is"),
+        Ok(true) => Finding::fail(
+            CHECK,
+            "this identity may do everything (cluster-admin)",
+            format!("drillmaster rbac SCENARIO --context {} prints what is needed", case.plan.cluster.context),
+        )
+        .advisory(),
+    }
+}
+
 pub(super) fn credentials(case: &Case<'_>) -> Finding {
     let Some(end) = case.facts.credentials_end else {
         return Finding::pass("credentials-last", "no end that can be seen, or renewed by a program");

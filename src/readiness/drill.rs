@@ -14,12 +14,13 @@ use crate::model::{AlertExpectation, Class, Finding, Severity};
 type Rule = fn(&Case<'_>) -> Finding;
 
 /// How many there are.
-const COUNT: usize = 25;
+const COUNT: usize = 26;
 
 /// The rules, in the order of [`CHECKS`].
 pub(super) const RULES: [Rule; COUNT] = [
     cluster::identity,
     cluster::permissions,
+    cluster::narrow,
     cluster::credentials,
     cluster::other_drill,
     cluster::announce,
@@ -98,6 +99,16 @@ pub(super) const CHECKS: [Check; COUNT] = [
             "A SelfSubjectAccessReview for each planned act, each undo and each observation is allowed.",
             "drillmaster rbac SCENARIO prints the least rights",
             "A drill that can break and not restore is worse than none.",
+        ],
+    ),
+    entry(
+        ["DRL-024", "rights-narrow", "The drill may not do everything"],
+        Severity::Medium,
+        &[],
+        [
+            "On a cluster that is not one's own, a SelfSubjectAccessReview for every verb on everything is denied. Advice only.",
+            "drillmaster rbac SCENARIO prints the least rights",
+            "What a mistake may break is what its identity may break.",
         ],
     ),
     entry(

@@ -52,6 +52,7 @@ pub(crate) const PROVEN: &[&str] = &[
     "DRL-021",
     "DRL-022",
     "DRL-023",
+    "DRL-024",
     "DRP-001",
     "DRP-003",
     "DRP-004",

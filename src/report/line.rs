@@ -27,7 +27,7 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("run {run_id}: {scenario} on {context}: {title}")
         }
         Kind::SessionOpened { epoch, actor, pid, why } => format!("session {epoch} ({actor:?}, pid {pid}): {why}"),
-        Kind::PreflightDone { findings } => {
+        Kind::PreflightDone { findings, .. } => {
             let bad: Vec<String> = findings
                 .iter()
                 .filter(|f| matches!(f.state, FindingState::Fail | FindingState::Unknown))

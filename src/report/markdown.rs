@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Story;
-use crate::model::FindingState;
+use crate::model::{FindingState, Reviewed};
 
 /// The report.
 pub fn markdown(story: &Story) -> String {
@@ -74,6 +74,9 @@ pub fn markdown(story: &Story) -> String {
         };
         let _ = writeln!(w, "| {state} | {} | {} |", f.check, text(&f.observed));
     }
+    if let Some(review) = &story.review {
+        readiness(w, review);
+    }
     list(w, "Deviations", &story.deviations);
     list(w, "Intervals without sight", &story.blind);
     list(w, "Alerts that nobody expected", &story.unexpected_alerts);
@@ -129,5 +132,28 @@ mod tests {
     #[test]
     fn a_hostile_name_is_inert() {
         assert_eq!(text("<img src=x>|[a](b)\n# h"), r"&lt;img src=x&gt;\|\[a\](b) \# h");
+    }
+}
+
+fn readiness(w: &mut String, review: &Reviewed) {
+    let t = &review.tally;
+    let _ = writeln!(
+        w,
+        "\n## Readiness review\n\n{}, judged as {} at {}: {} pass, {} fail, {} unknown, {} waived, {} error.\n\n| result | severity | check | objects | seen |\n|---|---|---|---|---|",
+        review.verdict, review.environment, review.at, t.pass, t.fail, t.unknown, t.waived, t.error
+    );
+    for c in &review.concerns {
+        let way = if c.blocking { " **in the way**" } else { "" };
+        let aside = if c.waiver.is_empty() { String::new() } else { format!(" (set aside: {})", text(&c.waiver)) };
+        let _ = writeln!(
+            w,
+            "| {}{way} | {} | {} {} | {} | {}{aside} |",
+            c.state,
+            c.severity,
+            c.check,
+            text(&c.title),
+            c.objects,
+            text(&c.observed)
+        );
     }
 }

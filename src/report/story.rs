@@ -9,7 +9,7 @@ use super::predicted;
 use crate::{
     event::{Actor, Event, Kind},
     journal::FaultState,
-    model::{Exit, Expectation, Finding, Judgement, Outcome},
+    model::{Exit, Expectation, Finding, Judgement, Outcome, Reviewed},
     verdict::{History, Phase, judge, phases},
 };
 
@@ -63,6 +63,9 @@ pub struct Story {
     pub steps: Vec<StepLine>,
     /// Pre-flight.
     pub findings: Vec<Finding>,
+    /// The readiness review, as it was asked last before the first act.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<Reviewed>,
     /// What was done and undone.
     pub undo_log: Vec<UndoLine>,
     /// What stays behind.
@@ -209,7 +212,12 @@ fn take(story: &mut Story, event: &Event) {
         Kind::SessionOpened { actor, why, epoch, .. } if *actor != Actor::Runner => {
             story.deviations.push(format!("{at:.1} s: session {epoch} ({actor:?}) took over: {why}"));
         }
-        Kind::PreflightDone { findings } => story.findings.extend(findings.clone()),
+        Kind::PreflightDone { findings, review } => {
+            story.findings.extend(findings.clone());
+            if let Some(review) = review {
+                story.review = Some((**review).clone());
+            }
+        }
         Kind::StepStarted { step, verb, .. } => story.steps.push(StepLine {
             name: step.0.clone(),
             verb: verb.clone(),

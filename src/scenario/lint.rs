@@ -154,7 +154,7 @@ impl Lint<'_> {
                 (None, Some(_)) => {}
                 _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
             },
-            Verb::KillNodes(k) => self.choice(&["steps", i, "killNodes"], k.choice()),
+            Verb::KillNodes(k) => self.choice(&["steps", i, "killNodes"], k.choice(), k.count),
             Verb::ImpairNodes(n) => self.impair(i, n),
             Verb::FenceNode(f) => {
                 self.refers(&["steps", i, "fenceNode", "fault"], &f.fault, &nodes, "killNodes or killZone step")
@@ -194,7 +194,10 @@ impl Lint<'_> {
         }
     }
 
-    fn choice(&mut self, at: &[&str], choice: NodeChoice<'_>) {
+    fn choice(&mut self, at: &[&str], choice: NodeChoice<'_>, count: Option<usize>) {
+        if !choice.nodes.is_empty() && count.is_some() {
+            self.say(at, "`count` says nothing of nodes that are named: all of them are meant", "leave `count` out");
+        }
         if !choice.is_one() {
             self.say(at, "name the nodes by exactly one of `nodes`, `zone` and `hosting`", "");
         }
@@ -203,7 +206,7 @@ impl Lint<'_> {
     fn impair(&mut self, i: &str, n: &ImpairNodesStep) {
         let at = ["steps", i, "impairNodes"];
         let count = |given: &[bool]| given.iter().filter(|g| **g).count();
-        self.choice(&at, n.choice());
+        self.choice(&at, n.choice(), n.count);
         if count(&[n.stop.is_some(), n.disk.is_some(), n.network.is_some()]) != 1 {
             self.say(
                 &at,

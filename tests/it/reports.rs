@@ -2,7 +2,10 @@
 
 use drillmaster::{
     event::{Event, Kind, PodView, ProbeRun},
-    model::{Exit, FaultId, NodeHow, Outcome, Revert},
+    model::{
+        Concern, Environment, Exit, FaultId, Finding, NodeHow, Outcome, Readiness, Revert, Reviewed, Severity, State,
+        Tally,
+    },
     report, verdict,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +28,30 @@ impl Tape {
         });
         self
     }
+}
+
+/// A readiness review with one thing in the way and one set aside.
+fn reviewed(evil: &str) -> Box<Reviewed> {
+    let concern = |check: &str, state, blocking, waiver: &str| Concern {
+        check: check.into(),
+        title: "Every PodDisruptionBudget allows a disruption".into(),
+        state,
+        severity: Severity::Critical,
+        blocking,
+        objects: 2,
+        observed: format!("PodDisruptionBudget shop/web{evil}: it demands 3 of 3 pods"),
+        waiver: waiver.into(),
+    };
+    Box::new(Reviewed {
+        verdict: Readiness::ReadyWithWarnings,
+        environment: Environment::Staging,
+        at: "2026-01-01T00:00:00Z".into(),
+        tally: Tally { pass: 40, fail: 2, waived: 2, ..Tally::default() },
+        concerns: vec![
+            concern("PDB-003", State::Fail, true, ""),
+            concern("PDB-004", State::Waived, false, &format!("sre@example.com: {evil}")),
+        ],
+    })
 }
 
 fn probe(from: f64, to: f64, n: u32, ok: bool) -> Kind {
@@ -125,6 +152,10 @@ fn outage(evil: &str) -> Tape {
     for (i, n) in ["node-a-0", "node-b-0", "node-c-0"].iter().enumerate() {
         tape.at(0.2, pod(&format!("web-{i}"), n, true));
     }
+    tape.at(
+        0.1,
+        Kind::PreflightDone { findings: vec![Finding::pass("nodes-ready", evil)], review: Some(reviewed(evil)) },
+    );
     tape.at(0.2, probe(0.0, 5.0, 21, true)).at(5.0, Kind::Armed { unwind_deadline_us: 0 });
     tape.at(
         5.0,

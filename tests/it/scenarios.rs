@@ -87,7 +87,7 @@ fn every_mistake_at_once_with_its_place() {
         .replace("pod/web", "deployment/web")
         .replace("every: 250", "every: 250ms")
         .replace("kilNodes", "killNodes")
-        .replace("{nodes: [a]}", "{nodes: [a], how: kill}")
+        .replace("{nodes: [a]}", "{nodes: [a], count: 1, how: kill}")
         .replace("8 minutes", "8m")
         .replace("replica:", "replicas:");
     let sense = load_str("wrong.yaml", &sense, &Sources::default()).unwrap_err();

@@ -217,7 +217,7 @@ fn the_catalogue_before_a_drill() {
     let asked = events(&ended.dir)
         .iter()
         .filter(
-            |e| matches!(&e.event, Kind::PreflightDone { findings } if findings.iter().any(|f| f.check == "readiness")),
+            |e| matches!(&e.event, Kind::PreflightDone { findings, review: Some(_) } if findings.iter().any(|f| f.check == "readiness")),
         )
         .count();
     assert_eq!(asked, 2);
@@ -239,7 +239,7 @@ fn what_the_monitoring_and_a_second_environment_tell() {
         let checks = ["ALR-003", "ALR-004", "ALR-005", "ALR-006", "ALR-007", "MET-004"];
         checks.map(|check| format!("{check} {}", state_of(review, check))).join(", ")
     };
-    let want = "ALR-003 pass, ALR-004 pass, ALR-005 fail, ALR-006 pass, ALR-007 pass, MET-004 fail";
+    let want = "ALR-003 pass, ALR-004 pass, ALR-005 pass, ALR-006 pass, ALR-007 pass, MET-004 fail";
     assert_eq!(states(&before), want, "{}", before["results"]);
     // Nobody tells what simulated pods use.
     assert_eq!(state_of(&before, "RES-003"), "unknown");
