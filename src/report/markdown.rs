@@ -125,16 +125,6 @@ fn text(raw: &str) -> String {
     out
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hostile_name_is_inert() {
-        assert_eq!(text("<img src=x>|[a](b)\n# h"), r"&lt;img src=x&gt;\|\[a\](b) \# h");
-    }
-}
-
 fn readiness(w: &mut String, review: &Reviewed) {
     let t = &review.tally;
     let _ = writeln!(
@@ -155,5 +145,15 @@ fn readiness(w: &mut String, review: &Reviewed) {
             c.objects,
             text(&c.observed)
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_is_inert() {
+        assert_eq!(text("<img src=x>|[a](b)\n# h"), r"&lt;img src=x&gt;\|\[a\](b) \# h");
     }
 }
