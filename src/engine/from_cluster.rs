@@ -110,6 +110,7 @@ fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultR
         cluster,
         recovery: serde_json::from_value(record["recovery"].clone()).ok(),
         namespaces: vec![],
+        collateral: vec![],
         steps,
         probes: vec![],
         data: vec![],

@@ -68,6 +68,9 @@ pub struct PodView {
     /// Reason of condition DisruptionTarget: who took it away (correctness 8).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub disruption: String,
+    /// Of the collateral, not of the scope: it is watched to see it whole again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aside: bool,
 }
 
 /// Samples of a probe with the same answer, in a row.

@@ -193,6 +193,9 @@ pub struct Plan {
     pub recovery: Option<ClusterIdentity>,
     /// Namespaces in scope.
     pub namespaces: Vec<String>,
+    /// Namespaces around it whose pods the drill may take with it, and which must be whole again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collateral: Vec<String>,
     /// Steps in order.
     pub steps: Vec<PlannedStep>,
     /// Probes that run from the baseline to the end.

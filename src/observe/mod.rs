@@ -41,11 +41,14 @@ impl Observers {
         tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder)));
         for namespace in &plan.namespaces {
-            tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
+            tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), false));
             tasks.spawn(objects::budgets(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
             for resource in ["deployments", "statefulsets", "daemonsets"] {
                 tasks.spawn(objects::workloads(Arc::clone(world), Arc::clone(recorder), namespace.clone(), resource));
             }
+        }
+        for namespace in &plan.collateral {
+            tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), true));
         }
         for spec in &plan.data {
             tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), spec.clone(), run.to_owned()));

@@ -67,13 +67,14 @@ fn node_seen(node: &Node, resource_version: String) -> Kind {
     }
 }
 
-pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: String) {
+/// `aside`: the namespace is collateral, not scope.
+pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, aside: bool) {
     let mut seen_before: BTreeMap<String, PodView> = BTreeMap::new();
     let path = format!("/api/v1/namespaces/{namespace}/pods");
     follow(&world.kube, &recorder, &path, "Pod", |seen| match seen {
         Seen::Here(object) => {
             let Some(pod) = parse::<Pod>(object) else { return };
-            let view = pod_view(&pod);
+            let view = PodView { aside, ..pod_view(&pod) };
             if seen_before.get(&view.uid) != Some(&view) {
                 seen_before.insert(view.uid.clone(), view.clone());
                 recorder.observe(Kind::PodSeen { pod: view, resource_version: pod.metadata.resource_version });
@@ -103,6 +104,7 @@ fn pod_view(pod: &Pod) -> PodView {
         ready: pod.is_ready(),
         terminating: pod.is_terminating(),
         disruption: pod.disruption().to_owned(),
+        aside: false,
     }
 }
 

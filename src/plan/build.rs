@@ -81,6 +81,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         cluster: request.inventory.identity.clone(),
         recovery: request.recovery.cloned(),
         namespaces: scenario.scope.namespaces.clone(),
+        collateral: scenario.collateral.iter().filter(|c| !scenario.scope.namespaces.contains(c)).cloned().collect(),
         probes: scenario.probes.iter().map(probe).collect(),
         data: scenario.data.clone(),
         expect: scenario.expect.iter().filter_map(|e| serde_json::to_value(e).ok()).collect(),

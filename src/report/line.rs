@@ -81,6 +81,8 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  node {node} (zone {zone}) Ready={ready}{cordoned}{taints}")
         }
         Kind::NodeGone { node, .. } => format!("  node {node} is gone"),
+        // Nobody wants to read all pods of kube-system at each drill.
+        Kind::PodSeen { pod, .. } if pod.aside && pod.ready && !pod.terminating => return None,
         Kind::PodSeen { pod, .. } => {
             let state = if pod.terminating {
                 "Terminating"
@@ -90,7 +92,12 @@ fn describe(kind: &Kind) -> Option<String> {
                 pod.phase.as_str()
             };
             let why = if pod.disruption.is_empty() { String::new() } else { format!(" ({})", pod.disruption) };
-            format!("  pod {} {state} on {}{why}", pod.name, if pod.node.is_empty() { "no node" } else { &pod.node })
+            let home = if pod.aside { format!("{}/", pod.namespace) } else { String::new() };
+            format!(
+                "  pod {home}{} {state} on {}{why}",
+                pod.name,
+                if pod.node.is_empty() { "no node" } else { &pod.node }
+            )
         }
         Kind::PodGone { name, .. } => format!("  pod {name} is gone"),
         Kind::BudgetSeen { name, healthy, desired, allowed, .. } => {

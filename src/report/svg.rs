@@ -144,7 +144,9 @@ impl Chart {
             return;
         }
         self.heading("Ready pods");
-        for ((_, workload), series) in history.ready.iter().take(20) {
+        let of_scope =
+            |namespace: &String| history.state.plan.as_ref().is_none_or(|p| p.namespaces.contains(namespace));
+        for ((_, workload), series) in history.ready.iter().filter(|((ns, _), _)| of_scope(ns)).take(20) {
             let most = series.0.iter().map(|(_, v)| *v).max().unwrap_or(0).max(1);
             self.label(&format!("{workload} (of {most})"));
             let base = self.y + 28.0;

@@ -1,5 +1,6 @@
 //! Asked of every drill, written in none: is the application whole again? An
-//! undo that was seen to be done says nothing of the pods that it disturbed.
+//! undo that was seen to be done says nothing of the pods that it disturbed. The
+//! collateral is asked too: a drill that ends without DNS is not at its end.
 
 use super::History;
 use crate::model::{Evidence, Judgement, Outcome};
@@ -12,7 +13,10 @@ const NAMED: usize = 10;
 
 /// Each workload with its ready pods, when the drill armed itself and now.
 fn counts(history: &History, armed: u64) -> impl Iterator<Item = (String, i64, i64)> {
-    history.ready.iter().map(move |((namespace, workload), series)| {
+    let collateral = |key: &(String, String)| history.state.plan.iter().any(|p| p.collateral.contains(&key.0));
+    let scope = history.ready.iter().filter(move |(key, _)| !collateral(key));
+    let others = history.ready.iter().filter(move |(key, _)| collateral(key));
+    scope.chain(others).map(move |((namespace, workload), series)| {
         let at = |time| series.at(time).unwrap_or(0);
         (format!("{namespace}/{workload}"), at(armed), at(history.end_us))
     })
@@ -52,6 +56,12 @@ fn last_look(history: &History, now_us: u64) -> Option<String> {
     history.blind_in(now_us.saturating_sub(2_000_000), now_us)
 }
 
+/// The collateral is said to be whole only where it was looked at.
+fn around(history: &History) -> &'static str {
+    let looked = |namespace: &String| history.ready.keys().any(|(of, _)| of == namespace);
+    if history.state.plan.iter().any(|p| p.collateral.iter().any(looked)) { " and of its collateral" } else { "" }
+}
+
 /// The judgement that every drill gets.
 pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let short = short(history)?;
@@ -66,7 +76,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         (Outcome::Pass, format!("{} workloads have as many ready pods as before", history.ready.len()))
     };
     Some(Judgement {
-        expectation: "afterwards every workload of the scope is whole again".into(),
+        expectation: format!("afterwards every workload of the scope{} is whole again", around(history)),
         of: None,
         outcome,
         because,

@@ -30,6 +30,7 @@ fn pod(i: usize) -> Kind {
             ready: i.is_multiple_of(3),
             terminating: false,
             disruption: String::new(),
+            aside: false,
         },
         resource_version: i.to_string(),
     }

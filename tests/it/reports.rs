@@ -89,6 +89,7 @@ fn pod(name: &str, node: &str, ready: bool) -> Kind {
             ready,
             terminating: false,
             disruption: String::new(),
+            aside: false,
         },
         resource_version: String::new(),
     }
