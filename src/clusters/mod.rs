@@ -180,6 +180,7 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
         engine.load_shop(&place.name, &images.of("shop")?.image).await?;
     }
     let kube = reach(place).await?;
+    ready::wait_for_nodes(&kube, wanted.at_most, say).await?;
     for (name, manifests) in stack::manifests(&images, &store, matches!(role, Role::Recovery { .. }))? {
         say(&format!("applying {name}"));
         stack::apply(&kube, name, &manifests).await?;

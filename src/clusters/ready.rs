@@ -7,6 +7,12 @@ use serde_json::Value;
 use super::ClusterError;
 use crate::world::Kube;
 
+/// Waits until every node is Ready. What is applied earlier lands on the first of
+/// them, and a zone that came late would hold nothing worth a drill.
+pub(super) async fn wait_for_nodes(kube: &Kube, limit: Duration, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+    until(limit, say, async || nodes(kube).await).await
+}
+
 /// Waits until nothing is missing.
 pub(super) async fn wait(
     kube: &Kube,
@@ -14,11 +20,19 @@ pub(super) async fn wait(
     limit: Duration,
     say: &dyn Fn(&str),
 ) -> Result<(), ClusterError> {
+    until(limit, say, async || missing(kube, namespaces).await).await
+}
+
+async fn until(
+    limit: Duration,
+    say: &dyn Fn(&str),
+    look: impl AsyncFn() -> Result<Vec<String>, ClusterError>,
+) -> Result<(), ClusterError> {
     let began = tokio::time::Instant::now();
     let mut told = String::new();
     loop {
         // A control plane that has just started may not answer each time.
-        let waiting = match missing(kube, namespaces).await {
+        let waiting = match look().await {
             Ok(missing) if missing.is_empty() => return Ok(()),
             Ok(missing) => missing.join(", "),
             Err(error) => error.to_string(),
@@ -36,19 +50,7 @@ pub(super) async fn wait(
 
 /// What is not ready, line by line.
 pub(super) async fn missing(kube: &Kube, namespaces: &[&str]) -> Result<Vec<String>, ClusterError> {
-    let list = async |path: String| {
-        let found = kube.list(&path).await;
-        found
-            .map(|(items, _)| items)
-            .map_err(|source| ClusterError::Api { what: format!("{path} cannot be listed"), source })
-    };
-    let mut missing = vec![];
-    for node in list("/api/v1/nodes".into()).await? {
-        let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
-        if !conditions.into_iter().any(|c| c["type"] == "Ready" && c["status"] == "True") {
-            missing.push(format!("node {} is not Ready", text(&node, "/metadata/name")));
-        }
-    }
+    let mut missing = nodes(kube).await?;
     for namespace in namespaces {
         for (resource, wanted, ready) in [
             ("deployments", "/spec/replicas", "/status/readyReplicas"),
@@ -56,7 +58,7 @@ pub(super) async fn missing(kube: &Kube, namespaces: &[&str]) -> Result<Vec<Stri
             ("daemonsets", "/status/desiredNumberScheduled", "/status/numberReady"),
         ] {
             let path = format!("/apis/apps/v1/namespaces/{namespace}/{resource}");
-            for workload in list(path).await? {
+            for workload in list(kube, &path).await? {
                 let number = |pointer| workload.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
                 let seen = number("/status/observedGeneration") >= number("/metadata/generation");
                 let (wanted, ready) = (number(wanted), number(ready));
@@ -66,11 +68,26 @@ pub(super) async fn missing(kube: &Kube, namespaces: &[&str]) -> Result<Vec<Stri
             }
         }
     }
-    let locations = list("/apis/velero.io/v1/namespaces/velero/backupstoragelocations".into()).await?;
+    let locations = list(kube, "/apis/velero.io/v1/namespaces/velero/backupstoragelocations").await?;
     if !locations.iter().any(|l| text(l, "/status/phase") == "Available") {
         missing.push("velero's storage location is not Available".into());
     }
     Ok(missing)
+}
+
+/// Nodes that are not Ready.
+async fn nodes(kube: &Kube) -> Result<Vec<String>, ClusterError> {
+    let ready = |node: &Value| {
+        let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.into_iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    };
+    let all = list(kube, "/api/v1/nodes").await?;
+    Ok(all.iter().filter(|n| !ready(n)).map(|n| format!("node {} is not Ready", text(n, "/metadata/name"))).collect())
+}
+
+async fn list(kube: &Kube, path: &str) -> Result<Vec<Value>, ClusterError> {
+    let found = kube.list(path).await.map(|(items, _)| items);
+    found.map_err(|source| ClusterError::Api { what: format!("{path} cannot be listed"), source })
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
