@@ -18,7 +18,7 @@ pub struct KillNodesStep {
     /// Or nodes that host ready pods of this workload, in the order of their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosting: Option<WorkloadRef>,
-    /// How many of a `zone` or of those that are `hosting`. Default 1.
+    /// How many of them, in the order given. Default: all of `nodes`, one of a `zone` or `hosting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
     /// kill, stop, pause or partition.
@@ -102,8 +102,8 @@ impl KillNodesStep {
             nodes: &self.nodes,
             zone: self.zone.as_ref(),
             hosting: self.hosting.as_ref(),
-            // Named nodes are all meant.
-            count: if self.nodes.is_empty() { Some(self.count.unwrap_or(1)) } else { None },
+            // Named nodes are all meant, unless it says how many.
+            count: self.count.or(self.nodes.is_empty().then_some(1)),
         }
     }
 }

@@ -132,8 +132,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
             }
         }
         Verb::FenceNode(_) => rights.add("", "nodes", "", &["patch"]),
-        Verb::LoseCluster(_) => rights.add("coordination.k8s.io", "leases", "kube-node-lease", &["get"]),
-        Verb::KillNodes(spec) if spec.control_plane => {
+        Verb::KillNodes(_) | Verb::KillZone(_) | Verb::LoseCluster(_) | Verb::ImpairNodes(_) => {
             rights.add("coordination.k8s.io", "leases", "kube-node-lease", &["get"]);
         }
         Verb::Drain(_) => {

@@ -103,12 +103,6 @@ impl PlanInput<'_> {
                     self.inventory.zones().join(", ")
                 ));
             }
-            if let Some(count) = count {
-                if count == 0 || count > found.len() {
-                    return Err(format!("zone `{zone}` has {} workers, not {count}", found.len()));
-                }
-                found.truncate(count);
-            }
         }
         for name in names {
             let node = all.iter().find(|n| n.metadata.name == *name).ok_or_else(|| {
@@ -121,6 +115,13 @@ impl PlanInput<'_> {
                 ));
             }
             found.push(node);
+        }
+        if let Some(count) = count {
+            if count == 0 || count > found.len() {
+                let here = zone.map_or("the step names".to_owned(), |zone| format!("zone `{zone}` has"));
+                return Err(format!("{here} {} nodes, not {count}", found.len()));
+            }
+            found.truncate(count);
         }
         Ok(found)
     }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Closing, Look, StepContext, power::host, replaced};
-use crate::{
-    kubernetes::objects::Node,
-    model::{NodeTarget, PlannedStep},
-};
+use crate::{kubernetes::objects::Node, model::NodeTarget};
 
 /// Taints that Kubernetes itself puts on a node that is not well.
 const OUTAGE: [&str; 4] = ["unreachable", "not-ready", "disk-pressure", "network-unavailable"];
@@ -15,9 +14,12 @@ const OUTAGE: [&str; 4] = ["unreachable", "not-ready", "disk-pressure", "network
 /// because another node of its pool stands in its place.
 pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Result<Node, Closing>, String> {
     let path = format!("/api/v1/nodes/{}", node.name);
-    let since_us = context.recorder.now_us();
+    let mut sign = SignOfLife::of(&node.name);
     let what = format!("node {} to be Ready", node.name);
     let ready = context.until(Duration::from_secs(120), &what, async || {
+        if let Err(why) = sign.begin(context).await {
+            return Look::NotYet(why);
+        }
         match context.world.kube.find_as::<Node>(&path).await {
             Err(error) => Look::NotYet(error.to_string()),
             Ok(None) => match replaced::successor(context, node).await {
@@ -31,7 +33,7 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
                 let sick = |t: &String| OUTAGE.iter().any(|o| t.starts_with(&format!("node.kubernetes.io/{o}")));
                 let outage = found.taints().into_iter().find(sick);
                 match (found.ready(), outage) {
-                    ("True", None) => match stale(context, &node.name, since_us).await {
+                    ("True", None) => match sign.missing(context).await {
                         Some(why) => Look::NotYet(why),
                         None => Look::Done(Ok(found)),
                     },
@@ -44,20 +46,44 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
     ready.await.map_err(|e| e.to_string())
 }
 
-/// A control plane that was away too may still hold what it knew before: then only a
-/// lease that was renewed since says that the kubelet is back.
-async fn stale(context: &StepContext, node: &str, since_us: u64) -> Option<String> {
-    if !context.plan.steps.iter().any(PlannedStep::takes_control_plane) {
-        return None;
+/// A renewal of a node's lease after its power came back. Within the grace period, and
+/// while the control plane was away too, Kubernetes still holds a dead node Ready: only
+/// its kubelet can renew the lease. Renewals are compared with each other and not with
+/// our clock, which a node need not share.
+struct SignOfLife {
+    path: String,
+    /// What the first look found.
+    first: Option<Option<String>>,
+}
+
+impl SignOfLife {
+    fn of(node: &str) -> Self {
+        Self { path: format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}"), first: None }
     }
-    let path = format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}");
-    let lease = match context.world.kube.find(&path).await {
-        Ok(lease) => lease.unwrap_or_default(),
-        Err(error) => return Some(format!("Ready, but its lease cannot be read: {error}")),
-    };
-    let renewed: Option<jiff::Timestamp> = lease.pointer("/spec/renewTime").and_then(|t| t.as_str()?.parse().ok());
-    let fresh = renewed.is_some_and(|at| context.world.clock.at_wall(at) >= since_us);
-    (!fresh).then(|| "Ready as it was before; its lease is not renewed since".to_owned())
+
+    async fn begin(&mut self, context: &StepContext) -> Result<(), String> {
+        if self.first.is_none() {
+            self.first = Some(self.renewed(context).await?);
+        }
+        Ok(())
+    }
+
+    async fn missing(&self, context: &StepContext) -> Option<String> {
+        match self.renewed(context).await {
+            Err(why) => Some(why),
+            Ok(None) => Some("Ready, but it has no lease".into()),
+            Ok(now) if Some(&now) == self.first.as_ref() => {
+                Some("Ready as it was before; its lease is not renewed since".into())
+            }
+            Ok(_) => None,
+        }
+    }
+
+    async fn renewed(&self, context: &StepContext) -> Result<Option<String>, String> {
+        let found = context.world.kube.find(&self.path).await;
+        let lease = found.map_err(|e| format!("its lease cannot be read: {e}"))?.unwrap_or_default();
+        Ok(lease.pointer("/spec/renewTime").and_then(Value::as_str).map(str::to_owned))
+    }
 }
 
 /// Waits until the routes that a node had are back. Its pod network puts those to
