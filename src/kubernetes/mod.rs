@@ -6,8 +6,14 @@
 pub mod objects;
 
 mod budget;
+mod calico;
+mod company;
+mod cron;
+mod demand;
+mod guest;
 mod node;
 mod normalise;
+mod packing;
 mod quantity;
 mod scheduling;
 mod selector;
@@ -16,9 +22,15 @@ mod volumes;
 mod zones;
 
 pub use budget::{desired_healthy, desired_healthy_of};
+pub use calico::CalicoSelector;
+pub use company::{Company, Domains, Incoming, KINDS, Neighbours, SpreadRule, demands, label, spreads};
+pub use cron::cron_interval;
+pub use demand::{Demand, Room};
+pub use guest::{Guest, Volumes};
 pub use normalise::{Difference, compare, is_derived, normalise};
+pub use packing::{Board, Loss, NO_ROOM, Outcome, victims};
 pub use quantity::{cpu_millis, memory_bytes};
-pub use scheduling::{Demand, NodeRoom, may_run, place, room_of};
+pub use scheduling::{in_terms, may_run};
 pub use selector::Selector;
 pub use taints::{UNREACHABLE, toleration_seconds};
 pub use volumes::{VolumeFate, fate};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::objects::{Condition, Meta, Taint, condition};
+use super::objects::{Condition, Meta, Taint, condition, quantities};
 
 /// A node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,7 @@ pub struct NodeSpec {
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
 pub struct NodeStatus {
     pub conditions: Vec<Condition>,
+    #[serde(deserialize_with = "quantities")]
     pub allocatable: BTreeMap<String, String>,
     pub addresses: Vec<BTreeMap<String, String>>,
     #[serde(rename = "nodeInfo")]

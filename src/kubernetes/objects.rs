@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
 use serde_json::Value;
 
 use super::Selector;
@@ -96,6 +96,17 @@ pub struct Pod {
 pub struct PodSpec {
     pub node_name: String,
     pub containers: Vec<Container>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub init_containers: Vec<Container>,
+    /// Of the pod as a whole; in place of those of its containers.
+    #[serde(skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
+    #[serde(deserialize_with = "quantities", skip_serializing_if = "BTreeMap::is_empty")]
+    pub overhead: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub preemption_policy: String,
     pub tolerations: Vec<Toleration>,
     pub node_selector: BTreeMap<String, String>,
     pub affinity: Value,
@@ -106,12 +117,25 @@ pub struct PodSpec {
 
 /// A container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
 pub struct Container {
     pub name: String,
     pub image: String,
     pub resources: Resources,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub restart_policy: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct Port {
+    pub host_port: u16,
+    pub protocol: String,
 }
 
 /// Requests of a container.
@@ -119,8 +143,58 @@ pub struct Container {
 #[serde(default)]
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
 pub struct Resources {
+    #[serde(deserialize_with = "quantities")]
     pub requests: BTreeMap<String, String>,
+    #[serde(deserialize_with = "quantities")]
     pub limits: BTreeMap<String, String>,
+}
+
+impl Resources {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
+}
+
+/// Quantities are texts, and in YAML just as often numbers.
+pub(super) fn quantities<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let written: BTreeMap<String, Quantity> = BTreeMap::deserialize(from)?;
+    Ok(written.into_iter().map(|(name, Quantity(text))| (name, text)).collect())
+}
+
+struct Quantity(String);
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Quantity;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a quantity: 500m, 64Mi or a number")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Quantity, E> {
+                Ok(Quantity(text.to_owned()))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Quantity, E> {
+                Ok(Quantity(text))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Quantity, E> {
+                Ok(Quantity(number.to_string()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Quantity, E> {
+                Ok(Quantity(number.to_string()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Quantity, E> {
+                Ok(Quantity(number.to_string()))
+            }
+        }
+        from.deserialize_any(Any)
+    }
 }
 
 /// A topology spread constraint.
@@ -129,10 +203,16 @@ pub struct Resources {
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
 pub struct Spread {
     pub max_skew: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_domains: Option<u32>,
     pub topology_key: String,
     pub when_unsatisfiable: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_affinity_policy: Option<String>,
     pub node_taints_policy: Option<String>,
     pub label_selector: Option<Selector>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub match_label_keys: Vec<String>,
 }
 
 /// `status` of a pod.

@@ -19,6 +19,8 @@ fn number(text: &str) -> Option<f64> {
     let value: f64 = text[..end].parse().ok()?;
     let factor = match &text[end..] {
         "" => 1.0,
+        "n" => 1e-9,
+        "u" => 1e-6,
         "m" => 1e-3,
         "k" => 1e3,
         "M" => 1e6,

@@ -1,163 +1,109 @@
-//! Whether the survivors can take what a fault displaces: first fit, largest
-//! first, over requests, taints, node selectors and required node labels. It
-//! does not model preemption, pod affinity or extended resources, and says so
-//! wherever its answer is shown.
+//! Which nodes a pod may run on by what is written on both: taints, node selectors,
+//! required node affinity, readiness. What other pods and room decide is in
+//! [`Company`](super::Company), [`Spread`](super::SpreadRule) and [`Room`](super::Room).
+
+use serde_json::{Value, json};
 
 use super::{
-    cpu_millis, memory_bytes,
-    objects::{Node, Pod, PodSpec},
+    Selector,
+    objects::{Node, PodSpec},
     taints::tolerates,
 };
 
-/// What one pod asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Demand {
-    /// For messages.
-    pub name: String,
-    /// Thousandths of a core.
-    pub cpu: u64,
-    /// Bytes.
-    pub memory: u64,
-    /// Its spec, for the filters.
-    pub spec: PodSpec,
-}
-
-impl Demand {
-    /// The demand of a pod: requests, or limits where requests are missing.
-    pub fn of(name: &str, spec: &PodSpec) -> Self {
-        let sum = |resource: &str, parse: fn(&str) -> Option<u64>| {
-            spec.containers
-                .iter()
-                .filter_map(|c| {
-                    c.resources
-                        .requests
-                        .get(resource)
-                        .or_else(|| c.resources.limits.get(resource))
-                        .and_then(|q| parse(q))
-                })
-                .sum()
-        };
-        Self {
-            name: name.to_owned(),
-            cpu: sum("cpu", cpu_millis),
-            memory: sum("memory", memory_bytes),
-            spec: spec.clone(),
-        }
-    }
-}
-
-/// What a node has left.
-#[derive(Clone, Debug)]
-pub struct NodeRoom {
-    /// The node.
-    pub node: Node,
-    /// Thousandths of a core.
-    pub cpu: u64,
-    /// Bytes.
-    pub memory: u64,
-    /// Pods.
-    pub pods: u64,
-}
-
-/// What a node has left beside the pods that are on it.
-pub fn room_of(node: &Node, pods: &[&Pod]) -> NodeRoom {
-    let total = |key: &str, parse: fn(&str) -> Option<u64>| {
-        node.status.allocatable.get(key).and_then(|q| parse(q)).unwrap_or(0)
-    };
-    let mut room = NodeRoom {
-        node: node.clone(),
-        cpu: total("cpu", cpu_millis),
-        memory: total("memory", memory_bytes),
-        pods: total("pods", memory_bytes),
-    };
-    for pod in pods.iter().filter(|p| !p.is_finished()) {
-        let demand = Demand::of(&pod.metadata.name, &pod.spec);
-        room.cpu = room.cpu.saturating_sub(demand.cpu);
-        room.memory = room.memory.saturating_sub(demand.memory);
-        room.pods = room.pods.saturating_sub(1);
-    }
-    room
-}
-
-/// Places all demands; returns the names of those that fit nowhere.
-pub fn place(mut rooms: Vec<NodeRoom>, mut demands: Vec<Demand>) -> Vec<String> {
-    demands.sort_by(|a, b| (b.memory, b.cpu, &a.name).cmp(&(a.memory, a.cpu, &b.name)));
-    let mut homeless = vec![];
-    for demand in demands {
-        let home = rooms.iter_mut().find(|room| {
-            room.pods > 0 && room.cpu >= demand.cpu && room.memory >= demand.memory && may_run(&demand.spec, &room.node)
-        });
-        match home {
-            Some(room) => {
-                room.cpu -= demand.cpu;
-                room.memory -= demand.memory;
-                room.pods -= 1;
-            }
-            None => homeless.push(demand.name),
-        }
-    }
-    homeless
-}
-
 /// Whether a node may run a pod: taints, selectors, affinity, readiness.
 pub fn may_run(spec: &PodSpec, node: &Node) -> bool {
-    let tainted = node
-        .spec
-        .taints
-        .iter()
-        .any(|taint| taint.effect != "PreferNoSchedule" && !spec.tolerations.iter().any(|t| tolerates(t, taint)));
+    !node.spec.unschedulable && node.ready() == "True" && is_tolerated(spec, node) && is_chosen(spec, node)
+}
+
+/// Whether a pod tolerates the taints of a node.
+pub fn is_tolerated(spec: &PodSpec, node: &Node) -> bool {
+    let matters = node.spec.taints.iter().filter(|t| t.effect != "PreferNoSchedule");
+    matters.into_iter().all(|taint| spec.tolerations.iter().any(|t| tolerates(t, taint)))
+}
+
+/// Whether a node is among those that a pod selects by itself.
+pub fn is_chosen(spec: &PodSpec, node: &Node) -> bool {
     let selected = spec.node_selector.iter().all(|(key, value)| node.metadata.labels.get(key) == Some(value));
-    !node.spec.unschedulable && node.ready() == "True" && !tainted && selected && required_affinity(spec, node)
+    selected && required_affinity(spec, node)
 }
 
 fn required_affinity(spec: &PodSpec, node: &Node) -> bool {
-    let Some(terms) = spec
-        .affinity
-        .pointer("/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms")
-        .and_then(|t| t.as_array())
-    else {
-        return true;
-    };
+    let terms = spec.affinity.pointer("/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms");
+    terms.and_then(Value::as_array).is_none_or(|terms| in_terms(terms, node))
+}
+
+/// Whether a node meets one of the terms of a node affinity: that of a pod, or that of a
+/// volume. A term that says nothing meets no node.
+pub fn in_terms(terms: &[Value], node: &Node) -> bool {
     terms.iter().any(|term| {
-        let wanted =
-            serde_json::json!({ "matchExpressions": term.get("matchExpressions").cloned().unwrap_or_default() });
-        serde_json::from_value::<super::Selector>(wanted).is_ok_and(|selector| selector.matches(&node.metadata.labels))
+        let of = |field: &str| term[field].as_array().is_some_and(|all| !all.is_empty());
+        let fits = |field: &str, labels: &std::collections::BTreeMap<String, String>| {
+            let wanted = json!({"matchExpressions": numbers_too(&term[field])});
+            !of(field) || serde_json::from_value::<Selector>(wanted).is_ok_and(|s| s.matches(labels))
+        };
+        let own = [("metadata.name".to_owned(), node.metadata.name.clone())].into();
+        (of("matchExpressions") || of("matchFields"))
+            && fits("matchExpressions", &node.metadata.labels)
+            && fits("matchFields", &own)
+            && bounds(&term["matchExpressions"], node)
+    })
+}
+
+/// Without the operators that compare numbers, which a label selector does not have.
+fn numbers_too(expressions: &Value) -> Vec<Value> {
+    let all = expressions.as_array().into_iter().flatten();
+    all.filter(|e| !matches!(e["operator"].as_str(), Some("Gt" | "Lt"))).cloned().collect()
+}
+
+/// `Gt` and `Lt`.
+fn bounds(expressions: &Value, node: &Node) -> bool {
+    expressions.as_array().into_iter().flatten().all(|e| {
+        let number = |text: Option<&str>| text.and_then(|t| t.parse::<i64>().ok());
+        let has = number(e["key"].as_str().and_then(|key| node.metadata.labels.get(key)).map(String::as_str));
+        let bound = number(e["values"][0].as_str());
+        match (e["operator"].as_str(), has.zip(bound)) {
+            (Some("Gt"), Some((has, bound))) => has > bound,
+            (Some("Lt"), Some((has, bound))) => has < bound,
+            (Some("Gt" | "Lt"), None) => false,
+            _ => true,
+        }
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn node(name: &str, cpu: &str) -> Node {
-        serde_json::from_value(json!({
-            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
-            "status": {"allocatable": {"cpu": cpu, "memory": "8Gi", "pods": "10"},
-                       "conditions": [{"type": "Ready", "status": "True"}]},
-        }))
-        .expect("a node")
+    fn node(value: Value) -> Node {
+        let mut value = value;
+        value["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+        serde_json::from_value(value).expect("a node")
     }
 
-    fn demand(name: &str, cpu: &str) -> Demand {
-        let spec: PodSpec = serde_json::from_value(json!({
-            "containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]
-        }))
-        .expect("a spec");
-        Demand::of(name, &spec)
-    }
-
-    #[test]
-    fn what_fits_nowhere_is_named() {
-        let rooms = vec![room_of(&node("a", "1"), &[]), room_of(&node("b", "2"), &[])];
-        let homeless = place(rooms, vec![demand("x", "1500m"), demand("y", "1"), demand("z", "600m")]);
-        assert_eq!(homeless, ["z"]);
+    fn spec(value: Value) -> PodSpec {
+        serde_json::from_value(value).expect("a spec")
     }
 
     #[test]
     fn a_taint_keeps_out_who_does_not_tolerate_it() {
-        let mut tainted = node("a", "4");
-        tainted.spec.taints = serde_json::from_value(json!([{"key": "x", "effect": "NoSchedule"}])).expect("taints");
-        assert_eq!(place(vec![room_of(&tainted, &[])], vec![demand("p", "1")]), ["p"]);
+        let tainted = node(json!({"spec": {"taints": [{"key": "x", "effect": "NoSchedule"}]}}));
+        assert!(!may_run(&PodSpec::default(), &tainted));
+        assert!(may_run(&spec(json!({"tolerations": [{"operator": "Exists"}]})), &tainted));
+    }
+
+    #[test]
+    fn terms_of_affinity() {
+        let node = node(json!({"metadata": {"name": "a", "labels": {"zone": "z", "cores": "8"}}}));
+        let wants = |term: Value| {
+            let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}});
+            may_run(&spec(json!({"affinity": {"nodeAffinity": required}})), &node)
+        };
+        let expression = |key: &str, operator: &str, value: &str| json!({"matchExpressions": [{"key": key, "operator": operator, "values": [value]}]});
+        assert!(wants(expression("zone", "In", "z")) && !wants(expression("zone", "NotIn", "z")));
+        assert!(wants(expression("cores", "Gt", "4")) && !wants(expression("cores", "Lt", "8")));
+        assert!(!wants(expression("disk", "Gt", "4")), "no such label");
+        assert!(wants(json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a"]}]})));
+        assert!(!wants(json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["b"]}]})));
+        assert!(!wants(json!({})), "an empty term meets nothing");
     }
 }

@@ -40,6 +40,11 @@ impl Selector {
         Ok(selector)
     }
 
+    /// One that selects nothing.
+    pub fn nothing() -> Self {
+        Self { match_expressions: vec![Requirement::default()], ..Self::default() }
+    }
+
     /// Whether labels match. An unknown operator matches nothing.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Case;
 use crate::{
-    kubernetes::{Demand, place, room_of},
+    kubernetes::{Board, Guest, Loss, Volumes},
     model::Finding,
 };
 
@@ -29,34 +29,42 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
             return Finding::unknown("survivor-capacity", why, "grant list on nodes and pods");
         }
     };
-    let rooms = nodes
-        .iter()
-        .filter(|n| !gone.contains(n.metadata.name.as_str()))
-        .map(|n| {
-            let on: Vec<_> = pods.iter().filter(|p| p.spec.node_name == n.metadata.name).collect();
-            room_of(n, &on)
-        })
-        .collect();
-    let demands: Vec<Demand> = pods
-        .iter()
-        .filter(|p| gone.contains(p.spec.node_name.as_str()) && !p.is_finished())
-        .filter(|p| p.controller().is_some_and(|o| o.kind != "DaemonSet") && !p.is_mirror())
-        .map(|p| Demand::of(&format!("{}/{}", p.metadata.namespace, p.metadata.name), &p.spec))
-        .collect();
-    let displaced = demands.len();
-    let homeless = place(rooms, demands);
-    if homeless.is_empty() {
+    let mut volumes = Volumes::default();
+    for volume in case.inventory.volumes.get().unwrap_or_default() {
+        let claim = volume.spec.claim_ref.as_ref();
+        let text = |field: &str| claim.and_then(|c| c[field].as_str()).unwrap_or("");
+        let terms = volume.spec.node_affinity.as_ref().and_then(|a| a.pointer("/required/nodeSelectorTerms"));
+        volumes.bind((text("namespace"), text("name")), terms, "");
+    }
+    let mut board = Board::new(nodes);
+    for pod in pods.iter().filter(|p| !p.is_finished()) {
+        board.seat(Guest::of(pod, &volumes), &pod.spec.node_name, pod.is_terminating());
+    }
+    // A pod whose volume is tied to what goes comes back with it: `plan` says so by itself.
+    let movable = |guest: &Guest<'_>| guest.places.is_empty();
+    let how = if case.plan.steps.iter().any(|s| s.takes_nodes()) { Loss::Dead } else { Loss::Drained };
+    let outcome = board.lose_of(&gone, how, &movable);
+    let (cpu, memory) = outcome.left;
+    let left = format!("{cpu} % of their CPU and {memory} % of their memory are left then");
+    let evicted = match outcome.preempted.len() {
+        0 => String::new(),
+        n => format!("; {n} less important ones lose their place"),
+    };
+    if outcome.homeless.is_empty() {
         Finding::pass(
             "survivor-capacity",
-            format!(
-                "the survivors can take all {displaced} displaced pods by their requests (preemption and pod affinity are not modelled)"
-            ),
+            format!("the survivors can take all {} displaced pods: {left}{evicted}", outcome.wanted),
         )
     } else {
         Finding::fail(
             "survivor-capacity",
-            format!("{} of {displaced} displaced pods fit nowhere: {}", homeless.len(), homeless.join(", ")),
-            "add a node, or lower requests: otherwise Pending pods are a foregone conclusion",
+            format!(
+                "{} of {} displaced pods fit nowhere: {}{evicted}",
+                outcome.homeless.len(),
+                outcome.wanted,
+                outcome.named(usize::MAX)
+            ),
+            "add a node, lower requests, or make the rule that keeps them out a preference: otherwise Pending pods are a foregone conclusion",
         )
     }
 }

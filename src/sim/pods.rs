@@ -57,10 +57,17 @@ pub(super) struct Pods {
     node: Index,
     /// By each label.
     label: Index,
+    /// Those that refuse company: with a required anti-affinity.
+    refusing: BTreeMap<Id, Pod>,
 }
 
 fn tag(label: &str, value: &str) -> String {
     format!("{label}={value}")
+}
+
+fn refuses(pod: &Value) -> bool {
+    let terms = pod.pointer("/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution");
+    terms.and_then(Value::as_array).is_some_and(|terms| !terms.is_empty())
 }
 
 fn drop_from(index: &mut Index, key: &str, id: &Id) {
@@ -90,6 +97,9 @@ impl Pods {
             put(&mut self.owner, uid.to_owned());
         }
         put(&mut self.node, text(object, "/spec/nodeName").to_owned());
+        if refuses(object) {
+            self.refusing.insert(id.clone(), pod.clone());
+        }
         for (label, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
             put(&mut self.label, tag(label, value.as_str().unwrap_or("")));
         }
@@ -105,6 +115,7 @@ impl Pods {
             drop_from(&mut self.owner, uid, &id);
         }
         drop_from(&mut self.node, text(object, "/spec/nodeName"), &id);
+        self.refusing.remove(&id);
         for (label, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
             drop_from(&mut self.label, &tag(label, value.as_str().unwrap_or("")), &id);
         }
@@ -116,6 +127,10 @@ impl Pods {
 
     pub(super) fn on(&self, node: &str) -> Vec<Pod> {
         found(&self.node, node)
+    }
+
+    pub(super) fn refusing(&self) -> Vec<Pod> {
+        self.refusing.values().cloned().collect()
     }
 
     pub(super) fn labelled(&self, label: &str, value: &str) -> Vec<Pod> {

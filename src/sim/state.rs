@@ -21,7 +21,7 @@ use super::{
     vault::Vault,
     velero::Server,
 };
-use crate::kubernetes::{Clocks, NodeRoom};
+use crate::kubernetes::{Clocks, Room, objects::Node};
 
 /// What the cluster's description says of its clocks.
 #[derive(Clone, Debug)]
@@ -129,7 +129,14 @@ pub(super) struct State {
     pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
-/// What is free on each node, by its name.
+/// A node, and what it has left.
+#[derive(Clone, Debug)]
+pub(super) struct NodeRoom {
+    pub node: Node,
+    pub room: Room,
+}
+
+/// By the names of the nodes.
 pub(super) type Rooms = BTreeMap<String, NodeRoom>;
 
 impl State {

@@ -103,6 +103,11 @@ impl Store {
         self.pods.labelled(label, value)
     }
 
+    /// Pods with a required anti-affinity.
+    pub(super) fn refusing(&self) -> Vec<Pod> {
+        self.pods.refusing()
+    }
+
     /// Pods of a namespace that a selector selects, in their order.
     pub(super) fn pods_selected(&self, namespace: &str, selector: &Selector) -> Vec<Pod> {
         if selector.match_labels.is_empty() {

@@ -1,7 +1,7 @@
-//! What pods demand of the nodes where others are: affinity and anti-affinity,
-//! required and preferred, and spreads.
+//! Where a pod's neighbours are, and what it would rather have: the filters themselves
+//! are those of `kubernetes`, the one copy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -10,12 +10,48 @@ use super::super::{
     state::{Rooms, State},
 };
 use crate::kubernetes::{
-    Selector,
+    Company, Incoming, KINDS, Neighbours, Selector, label,
     objects::{Node, PodSpec},
 };
 
-pub(super) fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
-    node.metadata.labels.get(key).map(String::as_str)
+/// The pods of the simulated cluster, and the nodes that they are on.
+pub(super) struct Others<'a> {
+    pub state: &'a State,
+    pub rooms: &'a Rooms,
+}
+
+impl Neighbours for Others<'_> {
+    fn each(&self, namespace: &str, selector: &Selector, seen: &mut dyn FnMut(&str, bool)) {
+        for pod in self.state.store.pods_selected(namespace, selector) {
+            let node = text(&pod, "/spec/nodeName");
+            if !pod.finished && !node.is_empty() {
+                seen(node, pod.terminating);
+            }
+        }
+    }
+
+    fn refusals(&self, _namespace: &str, seen: &mut dyn FnMut(&str, &str, &Value)) {
+        for pod in self.state.store.refusing() {
+            let node = text(&pod, "/spec/nodeName");
+            if !pod.finished && !node.is_empty() {
+                let terms = "/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+                list(&pod, terms).iter().for_each(|term| seen(node, fields::namespace(&pod), term));
+            }
+        }
+    }
+
+    fn namespaces(&self, selector: &Selector) -> Vec<String> {
+        let all = self.state.store.all("namespaces").filter(|n| fields::selects(selector, n));
+        all.map(|n| fields::name(n).to_owned()).collect()
+    }
+
+    fn node(&self, name: &str) -> Option<&Node> {
+        self.rooms.get(name).map(|room| &room.node)
+    }
+
+    fn nodes(&self, seen: &mut dyn FnMut(&Node)) {
+        self.rooms.values().for_each(|room| seen(&room.node));
+    }
 }
 
 /// Where the pods of the same controller are: how many on each node.
@@ -54,50 +90,6 @@ impl<'a> Peers<'a> {
     }
 }
 
-/// What a pod wants of the pods in a node's domain.
-pub(super) struct Company {
-    key: String,
-    /// Where pods of that kind are.
-    domains: BTreeSet<String>,
-    together: bool,
-}
-
-impl Company {
-    pub(super) fn suits(&self, node: &Node) -> bool {
-        label(node, &self.key).is_some_and(|own| self.domains.contains(own)) == self.together
-    }
-
-    fn of(state: &State, pod: &Value, term: &Value, together: bool, rooms: &Rooms) -> Option<Self> {
-        let selector = fields::selector(term.get("labelSelector"))?;
-        let key = text(term, "/topologyKey").to_owned();
-        let mut namespaces: Vec<&str> = list(term, "/namespaces").iter().filter_map(Value::as_str).collect();
-        if namespaces.is_empty() {
-            namespaces.push(fields::namespace(pod));
-        }
-        let others = namespaces.iter().flat_map(|ns| state.store.pods_selected(ns, &selector));
-        // One that is going away counts until it is gone: a dead node keeps it for long.
-        let domains: BTreeSet<String> = others
-            .filter(|p| !p.finished)
-            .filter_map(|p| label(&rooms.get(text(&p, "/spec/nodeName"))?.node, &key).map(str::to_owned))
-            .collect();
-        // The first of its kind may go anywhere, or none would ever start.
-        let first = together && domains.is_empty() && fields::selects(&selector, pod);
-        (!first).then_some(Self { key, domains, together })
-    }
-}
-
-const KINDS: [(&str, bool); 2] = [("podAffinity", true), ("podAntiAffinity", false)];
-
-/// Required affinity and anti-affinity to other pods. What pods that run already
-/// demand of newcomers is not asked.
-pub(super) fn required(state: &State, pod: &Value, spec: &PodSpec, rooms: &Rooms) -> Vec<Company> {
-    let of = |(kind, together): (&str, bool)| {
-        let terms = list(&spec.affinity, &format!("/{kind}/requiredDuringSchedulingIgnoredDuringExecution"));
-        terms.iter().filter_map(|term| Company::of(state, pod, term, together, rooms)).collect::<Vec<_>>()
-    };
-    KINDS.into_iter().flat_map(of).collect()
-}
-
 /// What it would rather have: for each wish its weight.
 pub(super) struct Wishes {
     company: Vec<(i64, Company)>,
@@ -105,7 +97,7 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    pub(super) fn of(state: &State, pod: &Value, spec: &PodSpec, rooms: &Rooms) -> Self {
+    pub(super) fn of(pod: &Incoming<'_>, spec: &PodSpec, others: &Others<'_>) -> Self {
         let preferred = |kind: &str| {
             list(&spec.affinity, &format!("/{kind}/preferredDuringSchedulingIgnoredDuringExecution"))
                 .iter()
@@ -113,7 +105,7 @@ impl Wishes {
         };
         let company = KINDS.into_iter().flat_map(|(kind, together)| {
             preferred(kind).filter_map(move |(weight, wish)| {
-                Some((weight, Company::of(state, pod, &wish["podAffinityTerm"], together, rooms)?))
+                Some((weight, Company::of(pod, &wish["podAffinityTerm"], together, others)?))
             })
         });
         let nodes = preferred("nodeAffinity").filter_map(|(weight, wish)| {
@@ -129,37 +121,4 @@ impl Wishes {
         let nodes = self.nodes.iter().filter(|(_, s)| s.matches(&node.metadata.labels));
         company + nodes.map(|(weight, _)| weight).sum::<i64>()
     }
-}
-
-/// A spread that must be kept, and how far each domain is.
-pub(super) struct Spread {
-    key: String,
-    counts: BTreeMap<String, usize>,
-    least: usize,
-    skew: usize,
-}
-
-impl Spread {
-    pub(super) fn allows(&self, node: &Node) -> bool {
-        label(node, &self.key).is_some_and(|own| self.counts.get(own).copied().unwrap_or(0) < self.least + self.skew)
-    }
-}
-
-/// Spreads of kind DoNotSchedule. A dark zone still counts as one unless the
-/// constraint honours taints (correctness 24).
-pub(super) fn spreads(spec: &PodSpec, rooms: &Rooms, peers: &Peers<'_>) -> Vec<Spread> {
-    let constraints = spec.topology_spread_constraints.iter().filter(|c| c.when_unsatisfiable == "DoNotSchedule");
-    constraints
-        .map(|constraint| {
-            let key = constraint.topology_key.clone();
-            let honours = constraint.node_taints_policy.as_deref() == Some("Honor");
-            let counts = peers.by(&key);
-            let domains = rooms
-                .values()
-                .filter(|r| !honours || r.node.spec.taints.iter().all(|t| t.effect == "PreferNoSchedule"))
-                .filter_map(|r| label(&r.node, &key));
-            let least = domains.map(|d| counts.get(d).copied().unwrap_or(0)).min().unwrap_or(0);
-            Spread { key, counts, least, skew: constraint.max_skew as usize }
-        })
-        .collect()
 }

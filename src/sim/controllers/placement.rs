@@ -10,16 +10,16 @@ use super::{
     super::{
         SETTLE,
         fields::{self, list, text},
-        state::{Rooms, State},
+        state::{NodeRoom, Rooms, State},
     },
     Changes,
-    company::{self, Company, Peers, Spread, Wishes},
+    company::{Others, Peers, Wishes},
     preemption,
 };
 use crate::kubernetes::{
-    Demand, NodeRoom, Selector, cpu_millis, may_run, memory_bytes,
+    Company, Demand, Domains, Incoming, Room, SpreadRule, cpu_millis, demands, in_terms, may_run, memory_bytes,
     objects::{Node, PodSpec},
-    room_of,
+    spreads,
 };
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
@@ -61,49 +61,57 @@ fn measure(state: &mut State, changes: &Changes) {
 }
 
 fn room(state: &State, node: &Node) -> NodeRoom {
-    let mut room = room_of(node, &[]);
+    let mut room = Room::of(node);
     for pod in state.store.pods_on(&node.metadata.name) {
         if !pod.finished {
-            let (cpu, memory) = asks(&pod);
-            room.cpu = room.cpu.saturating_sub(cpu);
-            room.memory = room.memory.saturating_sub(memory);
-            room.pods = room.pods.saturating_sub(1);
+            room.take(&asks(&pod));
         }
     }
-    room
+    NodeRoom { node: node.clone(), room }
 }
 
-/// What the containers of a pod request, read without taking the pod apart.
-pub(super) fn asks(pod: &Value) -> (u64, u64) {
-    let sum = |pointer: &str, parse: fn(&str) -> Option<u64>| {
-        list(pod, "/spec/containers").iter().filter_map(|c| parse(text(c, pointer))).sum()
+/// What a pod asks for; most are read without taking them apart.
+pub(super) fn asks(pod: &Value) -> Demand {
+    let containers = list(pod, "/spec/containers");
+    let plain = |c: &Value| {
+        let requests = c.pointer("/resources/requests").and_then(Value::as_object);
+        c["ports"].is_null()
+            && requests.is_some_and(|r| r.len() == 2 && r.contains_key("cpu") && r.contains_key("memory"))
     };
-    (sum("/resources/requests/cpu", cpu_millis), sum("/resources/requests/memory", memory_bytes))
+    let whole = ["initContainers", "resources", "overhead"].iter().all(|field| pod["spec"][*field].is_null());
+    if whole && containers.iter().all(plain) {
+        let sum = |pointer: &str, parse: fn(&str) -> Option<u64>| {
+            containers.iter().filter_map(|c| i64::try_from(parse(text(c, pointer))?).ok()).sum()
+        };
+        let (cpu, memory) =
+            (sum("/resources/requests/cpu", cpu_millis), sum("/resources/requests/memory", memory_bytes));
+        return Demand { cpu, memory, ..Demand::default() };
+    }
+    serde_json::from_value(pod["spec"].clone()).map_or_else(|_| Demand::default(), |spec| Demand::of(&spec))
 }
 
 /// What a pod demands of a node, but for room on it.
 struct Filters {
     spec: PodSpec,
     company: Vec<Company>,
-    spreads: Vec<Spread>,
+    spreads: Vec<SpreadRule>,
     /// None where a claim is not there yet.
-    places: Option<Vec<Vec<Selector>>>,
+    places: Option<Vec<Vec<Value>>>,
 }
 
 impl Filters {
-    fn of(state: &State, pod: &Value, spec: PodSpec, rooms: &Rooms, peers: &Peers<'_>) -> Self {
+    fn of(state: &State, pod: &Value, incoming: &Incoming<'_>, others: &Others<'_>) -> Self {
         Self {
-            company: company::required(state, pod, &spec, rooms),
-            spreads: company::spreads(&spec, rooms, peers),
+            company: demands(incoming, others),
+            spreads: spreads(incoming, others, &Domains::of(incoming.spec, others)),
             places: volume_places(state, pod),
-            spec,
+            spec: incoming.spec.clone(),
         }
     }
 
     fn pass(&self, node: &Node) -> bool {
-        let in_place = |terms: &Vec<Selector>| terms.iter().any(|t| t.matches(&node.metadata.labels));
         may_run(&self.spec, node)
-            && self.places.as_ref().is_some_and(|all| all.iter().all(in_place))
+            && self.places.as_ref().is_some_and(|all| all.iter().all(|terms| in_terms(terms, node)))
             && self.company.iter().all(|company| company.suits(node))
             && self.spreads.iter().all(|spread| spread.allows(node))
     }
@@ -111,19 +119,22 @@ impl Filters {
 
 fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
     let Ok(spec) = serde_json::from_value::<PodSpec>(pod["spec"].clone()) else { return };
-    let demand = Demand::of(fields::name(pod), &spec);
+    let demand = Demand::of(&spec);
     let peers = Peers::of(state, pod, rooms);
     let zones = peers.by("topology.kubernetes.io/zone");
-    let wishes = Wishes::of(state, pod, &spec, rooms);
-    let filters = Filters::of(state, pod, spec, rooms, &peers);
-    let fits = |room: &NodeRoom| holds(room, &demand) && filters.pass(&room.node);
+    let labels = fields::labels(pod);
+    let incoming = Incoming { namespace: fields::namespace(pod), labels: &labels, spec: &spec };
+    let others = Others { state, rooms };
+    let wishes = Wishes::of(&incoming, &spec, &others);
+    let filters = Filters::of(state, pod, &incoming, &others);
+    let fits = |room: &NodeRoom| room.room.holds(&demand) && filters.pass(&room.node);
     let told = told(state, pod).filter(|node| rooms.get(node).is_some_and(&fits));
     let best = || {
         rooms.values().filter(|room| fits(room)).min_by_key(|room| {
             let name = room.node.metadata.name.as_str();
             let in_zone = zones.get(room.node.zone()).copied().unwrap_or(0);
             let granted = wishes.granted(&room.node);
-            (std::cmp::Reverse(granted), in_zone, peers.on(name), std::cmp::Reverse(room.cpu), name)
+            (std::cmp::Reverse(granted), in_zone, peers.on(name), std::cmp::Reverse(room.room.cpu), name)
         })
     };
     let best = told.or_else(|| best().map(|room| room.node.metadata.name.clone()));
@@ -137,18 +148,11 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
         return;
     };
     let Some(room) = rooms.get_mut(&node) else { return };
-    room.cpu -= demand.cpu;
-    room.memory -= demand.memory;
-    room.pods -= 1;
+    room.room.take(&demand);
     state.store.edit("pods", &namespace, &name, |p| {
         p["spec"]["nodeName"] = node.into();
         fields::set_condition(p, "PodScheduled", "True", "", now);
     });
-}
-
-/// Whether there is room for a pod.
-pub(super) fn holds(room: &NodeRoom, demand: &Demand) -> bool {
-    room.pods > 0 && room.cpu >= demand.cpu && room.memory >= demand.memory
 }
 
 /// Where the description has the pod; the first ones of a workload only.
@@ -170,8 +174,8 @@ fn told(state: &mut State, pod: &Value) -> Option<String> {
 }
 
 /// A volume that lives in one place keeps its pod there: for each such volume the
-/// places, one of which it must be. None where a claim is not there yet.
-fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<Selector>>> {
+/// terms, one of which its node must meet. None where a claim is not there yet.
+fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<Value>>> {
     let mut places = vec![];
     for volume in list(pod, "/spec/volumes") {
         let claim = text(volume, "/persistentVolumeClaim/claimName");
@@ -182,10 +186,7 @@ fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<Selector>>> {
         let Some(volume) = state.store.get("persistentvolumes", "", text(claim, "/spec/volumeName")) else { continue };
         let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
         if !terms.is_empty() {
-            let term = |term: &Value| {
-                serde_json::from_value(serde_json::json!({"matchExpressions": term["matchExpressions"]})).ok()
-            };
-            places.push(terms.iter().filter_map(term).collect());
+            places.push(terms.to_vec());
         }
     }
     Some(places)

@@ -10,11 +10,11 @@ use super::{
         fields::{self, number, text},
         pods::Pod,
         resources,
-        state::{Rooms, State},
+        state::{NodeRoom, Rooms, State},
     },
-    placement::{asks, holds},
+    placement::asks,
 };
-use crate::kubernetes::{Demand, NodeRoom, objects::Node};
+use crate::kubernetes::{self, Demand, objects::Node};
 
 pub(super) fn make_room(
     state: &mut State,
@@ -55,25 +55,11 @@ fn is_awaited(state: &State, pod: &Value, priority: i64) -> bool {
 
 /// Who would have to go; none where that would not be enough, or nobody has to.
 fn victims(on_it: Vec<Pod>, room: &NodeRoom, demand: &Demand, priority: i64) -> Option<Vec<Pod>> {
-    let mut lower: Vec<Pod> =
-        on_it.into_iter().filter(|p| !p.finished && number(p, "/spec/priority") < priority).collect();
     // Those that leave in any case are no victims, and their room is not free yet.
-    lower.retain(|p| !p.terminating);
-    lower.sort_by_key(|p| (std::cmp::Reverse(number(p, "/spec/priority")), fields::name(p).to_owned()));
-    let mut room = room.clone();
-    for (cpu, memory) in lower.iter().map(|p| asks(p)) {
-        (room.cpu, room.memory, room.pods) = (room.cpu + cpu, room.memory + memory, room.pods + 1);
-    }
-    if lower.is_empty() || !holds(&room, demand) {
-        return None;
-    }
-    lower.retain(|pod| {
-        let (cpu, memory) = asks(pod);
-        let spared = room.cpu >= demand.cpu + cpu && room.memory >= demand.memory + memory && room.pods > 1;
-        if spared {
-            (room.cpu, room.memory, room.pods) = (room.cpu - cpu, room.memory - memory, room.pods - 1);
-        }
-        !spared
-    });
-    Some(lower)
+    let lower = |p: &Pod| !p.finished && !p.terminating && number(p, "/spec/priority") < priority;
+    let mut lower: Vec<Pod> = on_it.into_iter().filter(lower).collect();
+    lower.sort_by_key(|p| fields::name(p).to_owned());
+    let asked: Vec<Demand> = lower.iter().map(|p| asks(p)).collect();
+    let all = lower.into_iter().zip(&asked).map(|(pod, asks)| (number(&pod, "/spec/priority"), asks, pod));
+    kubernetes::victims(all.collect(), &room.room, demand)
 }

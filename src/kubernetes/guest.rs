@@ -1,0 +1,80 @@
+//! A pod that has a place or wants one, and the volumes that say where it can be.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    company::Incoming,
+    demand::{ATTACHABLE, Demand},
+    objects::Pod,
+};
+
+/// Volumes by the claim that they are bound to: where they can be used, and by which
+/// driver they are attached.
+#[derive(Clone, Debug, Default)]
+pub struct Volumes<'a>(BTreeMap<(&'a str, &'a str), (&'a [Value], &'a str)>);
+
+impl<'a> Volumes<'a> {
+    /// Adds one: the body of a PersistentVolume.
+    pub fn add(&mut self, volume: &'a Value) {
+        let text = |pointer: &str| volume.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+        self.bind(
+            (text("/spec/claimRef/namespace"), text("/spec/claimRef/name")),
+            volume.pointer("/spec/nodeAffinity/required/nodeSelectorTerms"),
+            text("/spec/csi/driver"),
+        );
+    }
+
+    /// Adds the volume of a claim.
+    pub fn bind(&mut self, claim: (&'a str, &'a str), terms: Option<&'a Value>, driver: &'a str) {
+        let terms = terms.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        self.0.insert(claim, (terms, driver));
+    }
+}
+
+/// A pod that has a place, or wants one.
+#[derive(Clone, Debug)]
+pub struct Guest<'a> {
+    /// For messages.
+    pub name: String,
+    /// Where it is, and what it is.
+    pub pod: Incoming<'a>,
+    /// Of each of its volumes that can be used in some places only, the terms that say where.
+    pub places: Vec<&'a [Value]>,
+    /// What it asks for.
+    pub demand: Demand,
+    /// Whether somebody makes it again elsewhere.
+    pub returns: bool,
+}
+
+impl<'a> Guest<'a> {
+    /// A pod of a cluster. Those of DaemonSets and of the node itself come back with it.
+    pub fn of(pod: &'a Pod, volumes: &Volumes<'a>) -> Self {
+        let meta = &pod.metadata;
+        let own = Incoming { namespace: &meta.namespace, labels: &meta.labels, spec: &pod.spec };
+        let returns = pod.controller().is_some_and(|o| o.kind != "DaemonSet" && o.kind != "Node") && !pod.is_mirror();
+        let claims: Vec<&str> = pod.claims();
+        Self::bound(format!("{}/{}", meta.namespace, meta.name), own, &claims, volumes, returns)
+    }
+
+    /// Any pod, with the claims that it mounts.
+    pub fn bound(name: String, pod: Incoming<'a>, claims: &[&str], volumes: &Volumes<'a>, returns: bool) -> Self {
+        let mut demand = Demand::of(pod.spec);
+        let mut places = vec![];
+        for (terms, driver) in claims.iter().filter_map(|claim| volumes.0.get(&(pod.namespace, *claim))) {
+            if !terms.is_empty() {
+                places.push(*terms);
+            }
+            if !driver.is_empty() {
+                demand.more(&format!("{ATTACHABLE}{driver}"), 1);
+            }
+        }
+        Self { name, pod, places, demand, returns }
+    }
+
+    /// How much it matters.
+    pub fn priority(&self) -> i64 {
+        self.pod.spec.priority.unwrap_or(0)
+    }
+}

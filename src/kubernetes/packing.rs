@@ -1,0 +1,557 @@
+//! Whether nodes can take what a fault displaces, or what comes from elsewhere: the
+//! scheduler's filters over a picture of a cluster, first fit, the most important pods
+//! first and of equals the largest. What fits nowhere takes the place of pods of lower
+//! priority, which then look for a place themselves. Scores, extended schedulers and
+//! images are not modelled.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use serde_json::Value;
+
+use super::{
+    Selector,
+    company::{self, Company, Domains, Neighbours, SpreadRule},
+    demand::{ATTACHABLE, Demand, Room},
+    guest::Guest,
+    objects::{Node, PodSpec},
+    scheduling::{in_terms, may_run},
+};
+
+/// How nodes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Their pods are evicted and gone before others take their place.
+    Drained,
+    /// Their pods stay as they are, Terminating, and still keep others away that do not
+    /// want to be with them.
+    Dead,
+}
+
+/// What became of the pods that needed a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// How many there were.
+    pub wanted: usize,
+    /// Those that found none, each with what keeps it out.
+    pub homeless: Vec<(String, &'static str)>,
+    /// Those that lost theirs to more important ones.
+    pub preempted: Vec<String>,
+    /// Hundredths of CPU and memory that the nodes have left.
+    pub left: (i64, i64),
+}
+
+impl Outcome {
+    /// The homeless in words, at most so many by name.
+    pub fn named(&self, most: usize) -> String {
+        let one = |(name, why): &(String, &str)| format!("{name} ({why})");
+        let mut text = self.homeless.iter().take(most).map(one).collect::<Vec<_>>().join(", ");
+        if self.homeless.len() > most {
+            text.push_str(" …");
+        }
+        text
+    }
+}
+
+struct Slot<'a> {
+    node: &'a Node,
+    /// CPU and memory that can be allocated.
+    all: (i64, i64),
+    room: Room,
+    gone: bool,
+    on: BTreeSet<usize>,
+}
+
+struct Seat<'a> {
+    guest: Guest<'a>,
+    at: Option<usize>,
+    /// Where the pod that it replaces still lies.
+    ghost: Option<usize>,
+    leaving: bool,
+    /// Pods of one kind of filter share what is worked out for it.
+    kind: usize,
+    domains: Option<usize>,
+}
+
+/// Nodes, and the pods on them.
+#[derive(Default)]
+pub struct Board<'a> {
+    slots: Vec<Slot<'a>>,
+    by_name: BTreeMap<&'a str, usize>,
+    seats: Vec<Seat<'a>>,
+    by_namespace: BTreeMap<&'a str, Vec<usize>>,
+    by_label: BTreeMap<(&'a str, &'a str, &'a str), Vec<usize>>,
+    refusing: BTreeMap<&'a str, Vec<usize>>,
+    refusing_wide: Vec<usize>,
+    spaces: BTreeMap<&'a str, &'a BTreeMap<String, String>>,
+    kinds: BTreeMap<String, usize>,
+    /// For each kind the nodes that it may run on.
+    eligible: Vec<Vec<usize>>,
+    spreads: BTreeMap<String, usize>,
+    domains: Vec<Domains>,
+    least_priority: i64,
+}
+
+impl<'a> Board<'a> {
+    /// With these nodes, and nobody on them.
+    pub fn new(nodes: impl IntoIterator<Item = &'a Node>) -> Self {
+        let slot = |node: &'a Node| {
+            let room = Room::of(node);
+            Slot { node, all: (room.cpu, room.memory), room, gone: false, on: BTreeSet::new() }
+        };
+        let slots: Vec<Slot<'a>> = nodes.into_iter().map(slot).collect();
+        let by_name = slots.iter().enumerate().map(|(i, s)| (s.node.metadata.name.as_str(), i)).collect();
+        Self { slots, by_name, least_priority: i64::MAX, ..Self::default() }
+    }
+
+    /// How many volumes of a driver a node can have attached. Said before pods are seated.
+    pub fn attaches(&mut self, node: &str, driver: &str, most: i64) {
+        if let Some(slot) = self.by_name.get(node).map(|i| &mut self.slots[*i]) {
+            slot.room.more.insert(format!("{ATTACHABLE}{driver}"), most);
+        }
+    }
+
+    /// A namespace, for selectors of namespaces.
+    pub fn namespace(&mut self, name: &'a str, labels: &'a BTreeMap<String, String>) {
+        self.spaces.insert(name, labels);
+    }
+
+    /// Adds a pod: on a node, or without one yet.
+    pub fn seat(&mut self, guest: Guest<'a>, node: &str, leaving: bool) -> usize {
+        let index = self.seats.len();
+        let pod = guest.pod;
+        self.by_namespace.entry(pod.namespace).or_default().push(index);
+        for (key, value) in pod.labels {
+            self.by_label.entry((pod.namespace, key, value)).or_default().push(index);
+        }
+        let terms = company::required(pod.spec, "podAntiAffinity");
+        if terms.iter().any(|t| !t["namespaces"].is_null() || !t["namespaceSelector"].is_null()) {
+            self.refusing_wide.push(index);
+        } else if !terms.is_empty() {
+            self.refusing.entry(pod.namespace).or_default().push(index);
+        }
+        self.least_priority = self.least_priority.min(guest.priority());
+        let kind = self.kind(pod.spec);
+        let at = self.by_name.get(node).copied();
+        self.seats.push(Seat { guest, at: None, ghost: None, leaving, kind, domains: None });
+        self.sit(index, at);
+        index
+    }
+
+    fn kind(&mut self, spec: &'a PodSpec) -> usize {
+        let affinity = spec.affinity.get("nodeAffinity").unwrap_or(&Value::Null);
+        let key = format!("{:?} {:?} {affinity}", spec.node_selector, spec.tolerations);
+        if let Some(known) = self.kinds.get(&key) {
+            return *known;
+        }
+        let eligible = self.slots.iter().enumerate().filter(|(_, s)| may_run(spec, s.node)).map(|(i, _)| i).collect();
+        self.eligible.push(eligible);
+        self.kinds.insert(key, self.eligible.len() - 1);
+        self.eligible.len() - 1
+    }
+
+    /// What the domains of a seat's spreads are; worked out once for all that are alike.
+    fn domains(&mut self, index: usize) -> usize {
+        if let Some(known) = self.seats[index].domains {
+            return known;
+        }
+        let (kind, spec) = (self.seats[index].kind, self.seats[index].guest.pod.spec);
+        let key = format!("{kind} {:?}", spec.topology_spread_constraints);
+        let known = self.spreads.get(&key).copied().unwrap_or_else(|| {
+            let found = Domains::of(spec, self);
+            self.domains.push(found);
+            self.spreads.insert(key, self.domains.len() - 1);
+            self.domains.len() - 1
+        });
+        self.seats[index].domains = Some(known);
+        known
+    }
+
+    /// Moves a pod to another node, or to none.
+    fn sit(&mut self, index: usize, to: Option<usize>) {
+        let seat = &mut self.seats[index];
+        let from = std::mem::replace(&mut seat.at, to);
+        if let Some(slot) = from.map(|i| &mut self.slots[i]) {
+            slot.room.give(&seat.guest.demand);
+            slot.on.remove(&index);
+        }
+        if let Some(slot) = to.map(|i| &mut self.slots[i]) {
+            slot.room.take(&seat.guest.demand);
+            slot.on.insert(index);
+        }
+    }
+
+    /// What becomes of the pods on these nodes when they go. The board is as before afterwards.
+    pub fn lose(&mut self, gone: &BTreeSet<&str>, how: Loss) -> Outcome {
+        self.lose_of(gone, how, &|_| true)
+    }
+
+    /// The same, for those of the pods that are asked for; the others are just gone.
+    pub fn lose_of(&mut self, gone: &BTreeSet<&str>, how: Loss, asked: &dyn Fn(&Guest<'a>) -> bool) -> Outcome {
+        let nodes: Vec<usize> = gone.iter().filter_map(|name| self.by_name.get(name).copied()).collect();
+        let mut moved = vec![];
+        let mut waiting = vec![];
+        for node in &nodes {
+            self.slots[*node].gone = true;
+            for index in self.slots[*node].on.clone() {
+                moved.push((index, Some(*node)));
+                self.sit(index, None);
+                let seat = &mut self.seats[index];
+                seat.ghost = (how == Loss::Dead).then_some(*node);
+                if seat.guest.returns && asked(&seat.guest) {
+                    waiting.push(index);
+                }
+            }
+        }
+        let outcome = self.settle(waiting, &mut moved);
+        for (index, at) in moved.into_iter().rev() {
+            self.seats[index].ghost = None;
+            self.sit(index, at);
+        }
+        for node in nodes {
+            self.slots[node].gone = false;
+        }
+        outcome
+    }
+
+    /// Whether these pods, which have no node yet, find one.
+    pub fn receive(&mut self, waiting: Vec<usize>) -> Outcome {
+        let mut moved = vec![];
+        let outcome = self.settle(waiting, &mut moved);
+        moved.into_iter().rev().for_each(|(index, at)| self.sit(index, at));
+        outcome
+    }
+
+    fn settle(&mut self, waiting: Vec<usize>, moved: &mut Vec<(usize, Option<usize>)>) -> Outcome {
+        let mut outcome = Outcome { wanted: waiting.len(), ..Outcome::default() };
+        let rank = |seats: &[Seat<'a>], index: usize| {
+            let guest = &seats[index].guest;
+            (
+                Reverse(guest.priority()),
+                Reverse(guest.demand.memory),
+                Reverse(guest.demand.cpu),
+                guest.name.clone(),
+                index,
+            )
+        };
+        let mut queue: BTreeSet<_> = waiting.into_iter().map(|index| rank(&self.seats, index)).collect();
+        while let Some((.., index)) = queue.pop_first() {
+            match self.home(index) {
+                Ok(node) => {
+                    moved.push((index, None));
+                    self.sit(index, Some(node));
+                }
+                Err(why) => match self.make_room(index) {
+                    Some((node, victims)) => {
+                        for victim in victims {
+                            moved.push((victim, Some(node)));
+                            self.sit(victim, None);
+                            outcome.preempted.push(self.seats[victim].guest.name.clone());
+                            if self.seats[victim].guest.returns {
+                                queue.insert(rank(&self.seats, victim));
+                            }
+                        }
+                        moved.push((index, None));
+                        self.sit(index, Some(node));
+                    }
+                    None => outcome.homeless.push((self.seats[index].guest.name.clone(), why)),
+                },
+            }
+        }
+        outcome.left = self.left();
+        outcome
+    }
+
+    /// Hundredths of what can be allocated on the nodes that are left.
+    fn left(&self) -> (i64, i64) {
+        let slots = || self.slots.iter().filter(|s| !s.gone);
+        let share = |left: i64, all: i64| if all > 0 { left.max(0) * 100 / all } else { 0 };
+        let all = slots().fold((0, 0), |sum, s| (sum.0 + s.all.0, sum.1 + s.all.1));
+        let left = slots().fold((0, 0), |sum, s| (sum.0 + s.room.cpu.max(0), sum.1 + s.room.memory.max(0)));
+        (share(left.0, all.0), share(left.1, all.1))
+    }
+
+    /// What other pods demand of a node for this one.
+    fn filters(&mut self, index: usize) -> Filters {
+        let spread = {
+            let spec = self.seats[index].guest.pod.spec;
+            let hard = spec.topology_spread_constraints.iter().any(|c| c.when_unsatisfiable != "ScheduleAnyway");
+            hard.then(|| self.domains(index))
+        };
+        let pod = self.seats[index].guest.pod;
+        let spreads = spread.map_or_else(Vec::new, |at| company::spreads(&pod, self, &self.domains[at]));
+        Filters { company: company::demands(&pod, self), spreads }
+    }
+
+    /// The first node that takes a pod, or what keeps it out of the one that came closest.
+    fn home(&mut self, index: usize) -> Result<usize, &'static str> {
+        let filters = self.filters(index);
+        let guest = &self.seats[index].guest;
+        let mut furthest = 0;
+        for at in self.eligible[self.seats[index].kind].iter().copied().filter(|i| !self.slots[*i].gone) {
+            let slot = &self.slots[at];
+            let stage = filters.stage(guest, slot.node);
+            if stage == HINDRANCES.len() - 1 && slot.room.holds(&guest.demand) {
+                return Ok(at);
+            }
+            furthest = furthest.max(stage);
+        }
+        Err(HINDRANCES[furthest])
+    }
+
+    /// The node where the pods that matter least make room for this one.
+    fn make_room(&mut self, index: usize) -> Option<(usize, Vec<usize>)> {
+        let priority = self.seats[index].guest.priority();
+        if priority <= self.least_priority || self.seats[index].guest.pod.spec.preemption_policy == "Never" {
+            return None;
+        }
+        let filters = self.filters(index);
+        let guest = &self.seats[index].guest;
+        let open = self.eligible[self.seats[index].kind].iter().copied().filter(|i| !self.slots[*i].gone);
+        let choices = open.filter(|i| filters.stage(guest, self.slots[*i].node) == HINDRANCES.len() - 1);
+        let choices = choices.filter_map(|at| {
+            let lower = self.slots[at].on.iter().filter(|i| self.seats[**i].guest.priority() < priority);
+            let lower = lower.map(|i| (self.seats[*i].guest.priority(), &self.seats[*i].guest.demand, *i)).collect();
+            let victims = victims(lower, &self.slots[at].room, &guest.demand)?;
+            let worth = |i: &usize| self.seats[*i].guest.priority();
+            let highest = victims.iter().map(worth).max()?;
+            let sum: i64 = victims.iter().map(worth).sum();
+            Some(((highest, sum, victims.len(), at), victims))
+        });
+        let ((.., at), victims) = choices.min_by(|a, b| a.0.cmp(&b.0))?;
+        Some((at, victims))
+    }
+}
+
+/// Who would have to go so that a pod fits, of those that matter less: as few as can be,
+/// and the least important. None where that would not be enough, or nobody has to.
+pub fn victims<T>(mut lower: Vec<(i64, &Demand, T)>, room: &Room, demand: &Demand) -> Option<Vec<T>> {
+    let mut room = room.clone();
+    lower.iter().for_each(|(_, asks, _)| room.give(asks));
+    if lower.is_empty() || !room.holds(demand) {
+        return None;
+    }
+    // Most important first: whom it can, it spares.
+    lower.sort_by_key(|(priority, ..)| Reverse(*priority));
+    room.take(demand);
+    let mut found = vec![];
+    for (_, asks, who) in lower {
+        if room.holds(asks) {
+            room.take(asks);
+        } else {
+            found.push(who);
+        }
+    }
+    Some(found)
+}
+
+struct Filters {
+    company: Vec<Company>,
+    spreads: Vec<SpreadRule>,
+}
+
+/// What keeps a pod out that might run if a node had more room.
+pub const NO_ROOM: &str = "no room";
+
+/// What keeps a pod out, by how far it came.
+const HINDRANCES: [&str; 5] =
+    ["no node that is left may run it", "its volume cannot follow it", "affinity to other pods", "its spread", NO_ROOM];
+
+impl Filters {
+    /// How far a pod comes with a node, without room.
+    fn stage(&self, guest: &Guest<'_>, node: &Node) -> usize {
+        if !guest.places.iter().all(|terms| in_terms(terms, node)) {
+            1
+        } else if !self.company.iter().all(|c| c.suits(node)) {
+            2
+        } else if !self.spreads.iter().all(|s| s.allows(node)) {
+            3
+        } else {
+            4
+        }
+    }
+}
+
+impl Neighbours for Board<'_> {
+    fn each(&self, namespace: &str, selector: &Selector, seen: &mut dyn FnMut(&str, bool)) {
+        let mut candidates = self.by_namespace.get(namespace).map_or(&[][..], Vec::as_slice);
+        for (key, value) in &selector.match_labels {
+            let own = self.by_label.get(&(namespace, key.as_str(), value.as_str())).map_or(&[][..], Vec::as_slice);
+            if own.len() < candidates.len() {
+                candidates = own;
+            }
+        }
+        for seat in candidates.iter().map(|i| &self.seats[*i]) {
+            if !selector.matches(seat.guest.pod.labels) {
+                continue;
+            }
+            let name = |at: usize| self.slots[at].node.metadata.name.as_str();
+            seat.at.into_iter().for_each(|at| seen(name(at), seat.leaving));
+            seat.ghost.into_iter().for_each(|at| seen(name(at), true));
+        }
+    }
+
+    fn refusals(&self, namespace: &str, seen: &mut dyn FnMut(&str, &str, &Value)) {
+        let near = self.refusing.get(namespace).into_iter().flatten();
+        for seat in near.chain(&self.refusing_wide).map(|i| &self.seats[*i]) {
+            for at in seat.at.into_iter().chain(seat.ghost) {
+                for term in company::required(seat.guest.pod.spec, "podAntiAffinity") {
+                    seen(&self.slots[at].node.metadata.name, seat.guest.pod.namespace, term);
+                }
+            }
+        }
+    }
+
+    fn namespaces(&self, selector: &Selector) -> Vec<String> {
+        let known = self.spaces.iter().filter(|(_, labels)| selector.matches(labels));
+        known.map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    fn node(&self, name: &str) -> Option<&Node> {
+        self.by_name.get(name).map(|i| self.slots[*i].node)
+    }
+
+    fn nodes(&self, seen: &mut dyn FnMut(&Node)) {
+        self.slots.iter().for_each(|slot| seen(slot.node));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{guest::Volumes, objects::Pod},
+        *,
+    };
+
+    fn node(name: &str, zone: &str, cpu: &str) -> Node {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone}},
+            "status": {"allocatable": {"cpu": cpu, "memory": "8Gi", "pods": "10"},
+                       "conditions": [{"type": "Ready", "status": "True"}]},
+        }))
+        .expect("a node")
+    }
+
+    fn pod(name: &str, on: &str, cpu: &str, more: Value) -> Pod {
+        let mut spec = json!({"nodeName": on, "containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            spec[key] = value.clone();
+        }
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": "shop", "labels": {"app": name.split('-').next()},
+                         "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "controller": true}]},
+            "spec": spec,
+        }))
+        .expect("a pod")
+    }
+
+    /// Loses nodes of a board with these pods.
+    fn lose(nodes: &[Node], pods: &[Pod], gone: &[&str], how: Loss) -> Outcome {
+        let mut board = Board::new(nodes);
+        for pod in pods {
+            board.seat(Guest::of(pod, &Volumes::default()), &pod.spec.node_name, false);
+        }
+        let first = board.lose(&gone.iter().copied().collect(), how);
+        assert_eq!(board.lose(&gone.iter().copied().collect(), how), first, "the board is as before");
+        first
+    }
+
+    fn homeless(outcome: &Outcome) -> Vec<&str> {
+        outcome.homeless.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn what_fits_nowhere_is_named_with_the_reason() {
+        let nodes = [node("a", "a", "4"), node("b", "b", "1"), node("c", "c", "2")];
+        let pods: Vec<Pod> =
+            [("x", "1500m"), ("y", "1"), ("z", "600m")].iter().map(|(n, cpu)| pod(n, "a", cpu, json!({}))).collect();
+        let outcome = lose(&nodes, &pods, &["a"], Loss::Drained);
+        assert_eq!((outcome.wanted, outcome.named(3)), (3, "shop/z (no room)".into()));
+        assert_eq!(outcome.left, (16, 100));
+    }
+
+    #[test]
+    fn a_spread_keeps_replacements_out_while_the_dark_zone_counts() {
+        let nodes = [node("a", "a", "4"), node("b", "b", "4"), node("c", "c", "4")];
+        let spread = |policy: &str| {
+            json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+            "whenUnsatisfiable": "DoNotSchedule", "nodeTaintsPolicy": policy, "labelSelector": {"matchLabels": {"app": "web"}}}]})
+        };
+        let pods = |policy: &str| -> Vec<Pod> {
+            ["a", "b", "c"].iter().map(|n| pod(&format!("web-{n}"), n, "100m", spread(policy))).collect()
+        };
+        let outcome = lose(&nodes, &pods("Ignore"), &["a"], Loss::Dead);
+        assert_eq!(outcome.homeless, [("shop/web-a".to_owned(), "its spread")]);
+        // Tainted as the node controller does it, the dead node is no domain any more.
+        let mut tainted = nodes.clone();
+        tainted[0].spec.taints = serde_json::from_value(json!([{"key": "x", "effect": "NoExecute"}])).expect("taints");
+        assert_eq!(homeless(&lose(&tainted, &pods("Honor"), &["a"], Loss::Dead)), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn anti_affinity_counts_both_ways_and_beyond_death() {
+        let alone = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "topology.kubernetes.io/zone", "labelSelector": {"matchLabels": {"app": "web"}}}]}}});
+        let nodes = [node("a", "a", "4"), node("a2", "a", "4"), node("b", "b", "4")];
+        let pods = [pod("web-1", "a", "100m", alone.clone()), pod("web-2", "b", "100m", alone.clone())];
+        assert_eq!(homeless(&lose(&nodes, &pods, &["a"], Loss::Drained)), Vec::<&str>::new());
+        let dead = lose(&nodes, &pods, &["a"], Loss::Dead);
+        assert_eq!(dead.homeless, [("shop/web-1".to_owned(), "affinity to other pods")], "its dead twin is in zone a");
+        // One that demands nothing itself is refused by those that do.
+        let guest = [
+            pod("web-3", "a", "100m", json!({})),
+            pod("web-2", "b", "100m", alone.clone()),
+            pod("web-4", "a2", "100m", alone),
+        ];
+        assert_eq!(homeless(&lose(&nodes, &guest, &["a"], Loss::Drained)), ["shop/web-3"]);
+    }
+
+    #[test]
+    fn the_important_take_the_place_of_others() {
+        let nodes = [node("a", "a", "1"), node("b", "b", "1")];
+        let high = json!({"priority": 1000});
+        let pods = [
+            pod("db", "a", "800m", high.clone()),
+            pod("cache", "b", "300m", json!({})),
+            pod("batch", "b", "600m", json!({"priority": -1})),
+        ];
+        let outcome = lose(&nodes, &pods, &["a"], Loss::Drained);
+        assert_eq!(
+            (homeless(&outcome), outcome.preempted.clone()),
+            (vec!["shop/cache", "shop/batch"], vec!["shop/cache".to_owned(), "shop/batch".into()])
+        );
+        let never = json!({"priority": 1000, "preemptionPolicy": "Never"});
+        let pods = [pod("db", "a", "800m", never), pods[1].clone(), pods[2].clone()];
+        assert_eq!(homeless(&lose(&nodes, &pods, &["a"], Loss::Drained)), ["shop/db"]);
+    }
+
+    #[test]
+    fn volumes_hold_pods_back() {
+        let nodes = [node("a", "a", "4"), node("b", "b", "4")];
+        let claim = json!({"volumes": [{"persistentVolumeClaim": {"claimName": "data"}}]});
+        let pods = [pod("db-0", "a", "100m", claim)];
+        let volume = |zone: &str| {
+            json!({"spec": {"claimRef": {"namespace": "shop", "name": "data"}, "csi": {"driver": "csi.example.com"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+                {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [zone, "b"]}]}]}}}})
+        };
+        let outcome = |volume: &Value, slots: i64| {
+            let mut volumes = Volumes::default();
+            volumes.add(volume);
+            let mut board = Board::new(&nodes);
+            board.attaches("b", "csi.example.com", slots);
+            board.seat(Guest::of(&pods[0], &volumes), "a", false);
+            board.lose(&["a"].into(), Loss::Drained).homeless
+        };
+        assert_eq!(outcome(&volume("b"), 1), []);
+        assert_eq!(outcome(&volume("b"), 0), [("shop/db-0".to_owned(), "no room")], "no slot to attach it");
+        let elsewhere = json!({"spec": {"claimRef": {"namespace": "shop", "name": "data"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+                {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}]}]}}}});
+        assert_eq!(outcome(&elsewhere, 1), [("shop/db-0".to_owned(), "its volume cannot follow it")]);
+    }
+}
