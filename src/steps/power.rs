@@ -57,7 +57,7 @@ fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<PlannedS
             ));
         }
         let does = host.take_away(&machine, how).map_err(|e| e.to_string())?;
-        let undo = host.bring_back(name, how, &machine.addresses).map_err(|e| e.to_string())?;
+        let undo = host.bring_back(name, how).map_err(|e| e.to_string())?;
         planned.acts.push(act(shell(&does), shell(&undo)));
         planned.nodes.push(PlanInput::target(node));
     }
@@ -113,9 +113,12 @@ pub(super) async fn apply(context: &StepContext, how: NodeHow) -> Result<String,
     intended.sort_by_key(|(_, machine)| std::cmp::Reverse(octets(&machine.addresses)));
     let mut faults = vec![];
     for (target, machine) in &intended {
-        let command = host.bring_back(&target.name, how, &machine.addresses).map_err(StepError::failed)?;
+        let command = host.bring_back(&target.name, how).map_err(StepError::failed)?;
         let routes = match how {
-            NodeHow::Partition => host.routes(&target.name).await.map_err(StepError::failed)?,
+            NodeHow::Partition => {
+                host.can_be_cut(&target.name).await.map_err(StepError::failed)?;
+                host.routes(&target.name).await.map_err(StepError::failed)?
+            }
             _ => vec![],
         };
         let revert = Revert::NodePower {
@@ -184,9 +187,9 @@ pub(super) fn host(context: &StepContext) -> Result<&NodeHost, String> {
 
 /// Gives the power back, and the network, whatever the machine's state.
 pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
-    let Revert::NodePower { node, machine, addresses, .. } = revert else { return Ok(()) };
+    let Revert::NodePower { node, machine, .. } = revert else { return Ok(()) };
     let host = host(context)?;
-    match host.give_back(&node.name, machine, addresses).await {
+    match host.give_back(&node.name, machine).await {
         Ok(_) => Ok(()),
         // Autoscaling took node and machine away: there is nothing to give power to.
         Err(_) if replaced::is_gone(context, node).await => Ok(()),

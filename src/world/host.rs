@@ -1,11 +1,11 @@
 //! The machines under the nodes: what takes their power and gives it back.
 //! `kind` speaks to a container engine, `exec` to programs of the user's.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use super::{
-    Program, Stage,
-    machine::{HostError, LOOK, Machine, inspect, only_network},
+    Program, Stage, cut,
+    machine::{HostError, LOOK, Machine, inspect},
 };
 use crate::model::{ExecHost, KindHost, NodeHostSpec, NodeHow, PowerState};
 
@@ -65,7 +65,12 @@ impl NodeHost {
             Self::Kind(kind) => {
                 // Only a container of this cluster will do: another tool's may have the name.
                 let found = inspect(kind, &[node]).await?;
-                found.into_iter().next().ok_or_else(|| HostError::Unknown(node.to_owned()))
+                let mut machine = found.into_iter().next().ok_or_else(|| HostError::Unknown(node.to_owned()))?;
+                // A node that cannot list its tables was never cut off by one.
+                if machine.state == PowerState::Running && self.is_cut(node).await.unwrap_or(false) {
+                    machine.state = PowerState::Isolated;
+                }
+                Ok(machine)
             }
             Self::Simulated(stage) => stage.machine(node),
             Self::Exec(exec) => {
@@ -94,10 +99,7 @@ impl NodeHost {
                 NodeHow::Kill => words(&[&kind.engine, "kill", node]),
                 NodeHow::Stop => words(&[&kind.engine, "stop", "--time", "60", node]),
                 NodeHow::Pause => words(&[&kind.engine, "pause", node]),
-                NodeHow::Partition => {
-                    let (network, _) = only_network(node, &machine.addresses)?;
-                    words(&[&kind.engine, "network", "disconnect", network, node])
-                }
+                NodeHow::Partition => self.inside(node, &["nft", &cut::away()])?,
             }),
             Self::Exec(exec) => {
                 // Otherwise nobody could tell later that it must rejoin.
@@ -125,24 +127,15 @@ impl NodeHost {
         }
     }
 
-    /// What is run to bring a node back, with the addresses that it had.
-    pub fn bring_back(
-        &self,
-        node: &str,
-        how: NodeHow,
-        addresses: &BTreeMap<String, String>,
-    ) -> Result<Vec<String>, HostError> {
+    /// What is run to bring a node back.
+    pub fn bring_back(&self, node: &str, how: NodeHow) -> Result<Vec<String>, HostError> {
         let verb = match how {
             NodeHow::Kill | NodeHow::Stop => "start",
             NodeHow::Pause => "unpause",
             NodeHow::Partition => "rejoin",
         };
         match (self, how) {
-            // Without the address the engine would hand out the lowest free one.
-            (Self::Kind(kind), NodeHow::Partition) => {
-                let (network, address) = only_network(node, addresses)?;
-                Ok(words(&[&kind.engine, "network", "connect", "--ip", address, network, node]))
-            }
+            (Self::Kind(_), NodeHow::Partition) => self.inside(node, &["nft", &cut::back()]),
             (Self::Kind(kind), _) => Ok(words(&[&kind.engine, verb, node])),
             (Self::Exec(exec), NodeHow::Partition) => Ok(program(&exec.rejoin, node, verb)?.argv),
             (Self::Exec(exec), NodeHow::Pause) => Ok(program(&exec.unpause, node, verb)?.argv),
@@ -153,12 +146,7 @@ impl NodeHost {
 
     /// Gives a machine back what it lacks: power, its thaw, its network. Whatever state it
     /// is in, and only if it is the machine with this id. Whether anything was given.
-    pub async fn give_back(
-        &self,
-        node: &str,
-        id: &str,
-        addresses: &BTreeMap<String, String>,
-    ) -> Result<bool, HostError> {
+    pub async fn give_back(&self, node: &str, id: &str) -> Result<bool, HostError> {
         let mut given = false;
         // A machine that was cut off and then lost its power needs both back.
         for _ in 0..2 {
@@ -172,10 +160,26 @@ impl NodeHost {
                 PowerState::Isolated => NodeHow::Partition,
                 PowerState::Off | PowerState::Other(_) => NodeHow::Kill,
             };
-            self.run(&self.bring_back(node, how, addresses)?).await?;
+            self.run(&self.bring_back(node, how)?).await?;
             given = true;
         }
         Ok(given)
+    }
+
+    /// Whether a node is cut off by this program.
+    async fn is_cut(&self, node: &str) -> Result<bool, HostError> {
+        Ok(cut::is_there(&self.ask(node, &["nft", "list", "tables"]).await?))
+    }
+
+    /// Sees that a node can be cut off, and joined again, before it is.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub async fn can_be_cut(&self, node: &str) -> Result<(), HostError> {
+        let Self::Kind(_) = self else { return Ok(()) };
+        self.is_cut(node).await?;
+        let way = self.ask(node, &["ip", "-4", "route", "show", "default"]).await?;
+        if cut::covers(&way) { Ok(()) } else { Err(HostError::Interface(node.to_owned(), way)) }
     }
 
     /// What is run to run a program inside a node.

@@ -66,9 +66,9 @@ pub enum HostError {
     /// Only a container engine enters its nodes.
     #[error("programs are run inside nodes of kind clusters only (nodeHost: {{kind: …}})")]
     NoInside,
-    /// Which network to take is not to be guessed.
-    #[error("node `{0}` has an address in {1} networks: only a node in exactly one is cut off")]
-    Networks(String, usize),
+    /// It would not be cut off.
+    #[error("the way out of node `{0}` is none of a container's interfaces (eth…): `{1}`")]
+    Interface(String, String),
     /// The engine answered something that cannot be read.
     #[error("the container engine's answer cannot be read: {0}")]
     Strange(String),
@@ -107,17 +107,5 @@ fn machine_of(container: &Value) -> Machine {
             .filter_map(|(port, bound)| Some((port.clone(), bound.get(0)?.get("HostPort")?.as_str()?.to_owned())))
             .collect(),
         control_plane: label(container, "io.x-k8s.kind.role") == "control-plane",
-    }
-}
-
-/// The network that a node hangs on, and its address there.
-pub(super) fn only_network<'a>(
-    node: &str,
-    addresses: &'a BTreeMap<String, String>,
-) -> Result<(&'a String, &'a String), HostError> {
-    let mut all = addresses.iter().filter(|(_, address)| !address.is_empty());
-    match (all.next(), all.next()) {
-        (Some(only), None) => Ok(only),
-        _ => Err(HostError::Networks(node.to_owned(), addresses.len())),
     }
 }

@@ -6,6 +6,7 @@
 mod api;
 mod clock;
 mod connect;
+mod cut;
 mod exec;
 mod host;
 mod http;

@@ -1,7 +1,7 @@
 //! Law I6 for verdicts: somebody breaks during a drill what the drill is to prove.
 //! Whatever else the drill then says, it does not say that it passed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use drillmaster::{
     event::{Event, Kind},
@@ -60,7 +60,7 @@ fn an_outage_that_does_not_last() {
         let whole = stage.drill_when(&loaded, first_fault, async |run| {
             let dark = run.recorder.with(|state| state.open());
             for node in dark.iter().filter_map(|f| f.revert.takes_away()).map(|n| n.name.clone()) {
-                let start = host.bring_back(&node, NodeHow::Kill, &BTreeMap::new()).unwrap();
+                let start = host.bring_back(&node, NodeHow::Kill).unwrap();
                 host.run(&start).await.unwrap();
             }
         });
