@@ -68,10 +68,11 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     if history.state.faults.is_empty() || history.ready.is_empty() {
         return None;
     }
-    let (outcome, because) = if !short.is_empty() {
-        (Outcome::Fail, short.join("; "))
-    } else if let Some(blind) = last_look(history, history.end_us) {
+    // First: what somebody saw before that is no word over the end.
+    let (outcome, because) = if let Some(blind) = last_look(history, history.end_us) {
         (Outcome::Inconclusive, blind)
+    } else if !short.is_empty() {
+        (Outcome::Fail, short.join("; "))
     } else {
         (Outcome::Pass, format!("{} workloads have as many ready pods as before", history.ready.len()))
     };
