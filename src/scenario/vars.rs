@@ -196,7 +196,12 @@ fn lookup(name: &str, values: &Values) -> Result<Value, (String, String)> {
         Some(bound) if names.iter().all(|n| !n.starts_with("bind.")) => {
             format!("{meant}values of a place come from a bindings file: --bind FILE, with `{bound}` under `values`")
         }
-        _ => format!("{meant}known: {}", names.join(", ")),
+        _ if name.starts_with("env.") => format!("{meant}set it in the environment: export {}=…", &name[4..]),
+        // Of the environment's there are too many, and who needs one knows it.
+        _ => {
+            let own: Vec<&str> = names.into_iter().filter(|n| !n.starts_with("env.")).collect();
+            format!("{meant}known: {}", own.join(", "))
+        }
     };
     Err((format!("`${{{name}}}` is not defined"), help))
 }
