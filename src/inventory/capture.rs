@@ -145,7 +145,7 @@ fn learn(pods: &[Pod]) -> Learned {
     for (namespace, owners) in seconds {
         for (owner, mut seconds) in owners {
             seconds.sort_unstable();
-            let median = seconds[seconds.len() / 2];
+            let median = seconds[(seconds.len() - 1) / 2];
             // Pods that were not Ready for hours are no measure of a start.
             if median < 1800 {
                 learned.starts.entry(namespace.clone()).or_default().insert(owner, Dur::secs(median));

@@ -98,6 +98,9 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub init_containers: Vec<Container>,
+    /// What others must say before it is Ready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub readiness_gates: Vec<Value>,
     /// Of the pod as a whole; in place of those of its containers.
     #[serde(skip_serializing_if = "Resources::is_empty")]
     pub resources: Resources,
@@ -249,7 +252,8 @@ impl Pod {
     }
 
     /// Seconds from a node to Ready, where its conditions still tell: after a restart
-    /// they tell of that, whenever it was.
+    /// they tell of that, whenever it was. A node that was silent takes Ready away and
+    /// gives it back; of the containers that says nothing.
     pub fn start_seconds(&self) -> Option<u64> {
         if self.status.container_statuses.iter().any(|c| c.restart_count > 0) {
             return None;
@@ -258,7 +262,10 @@ impl Pod {
             let found = condition(&self.status.conditions, type_).filter(|c| c.status == "True")?;
             found.last_transition_time.as_ref()?.parse().ok()
         };
-        u64::try_from(at("Ready")?.duration_since(at("PodScheduled")?).as_secs()).ok()
+        let ready = at("Ready")?;
+        let ready =
+            at("ContainersReady").filter(|_| self.spec.readiness_gates.is_empty()).map_or(ready, |c| c.min(ready));
+        u64::try_from(ready.duration_since(at("PodScheduled")?).as_secs()).ok()
     }
 
     /// It has been deleted and is still there.
