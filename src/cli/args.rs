@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
-pub(super) use super::check_args::{CheckArgs, ExplainArgs, ListChecksArgs, ListFormat};
-use crate::{engine::Place, model::Dur};
+pub(super) use super::check_args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat};
+use crate::{
+    engine::Place,
+    model::{DatadogSpec, Dur},
+};
 
 /// Disaster-recovery drills for Kubernetes: break it, restore it, prove it, put it back.
 #[derive(Debug, Parser)]
@@ -145,6 +148,10 @@ pub(super) struct MonitoringArgs {
     /// Alertmanager's base URL, instead of the bindings'; may be repeated, for each peer
     #[arg(long, value_name = "URL")]
     pub alertmanager: Vec<String>,
+    /// Datadog's API (https://api.datadoghq.com), instead of the bindings'; keys are DD_API_KEY and
+    /// DD_APP_KEY of the environment
+    #[arg(long, value_name = "URL")]
+    pub datadog: Option<String>,
 }
 
 impl MonitoringArgs {
@@ -156,12 +163,15 @@ impl MonitoringArgs {
         if !self.alertmanager.is_empty() {
             place.bindings.alertmanager.clone_from(&self.alertmanager);
         }
+        if let Some(url) = &self.datadog {
+            place.bindings.datadog = Some(DatadogSpec::at(url));
+        }
         place
     }
 
     /// Whether anything was said.
     pub fn is_empty(&self) -> bool {
-        self.prometheus.is_none() && self.alertmanager.is_empty()
+        self.prometheus.is_none() && self.alertmanager.is_empty() && self.datadog.is_none()
     }
 }
 

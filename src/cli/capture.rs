@@ -13,7 +13,7 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
     let place = args.monitoring.at(place::place(&args.place)?);
     let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
     if let (true, Some(path)) = (args.review, &args.out) {
-        let shelf = look(&world, &[]).await;
+        let shelf = look(&world, &[], &[]).await;
         for (kind, gap) in shelf.gaps.iter().filter(|(_, g)| g.why != Unseen::NotInstalled) {
             say(&format!("not in the capture: {kind} ({}): {}", gap.why, gap.text));
         }

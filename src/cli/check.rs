@@ -1,16 +1,16 @@
 //! `drillmaster check`: the readiness of manifests, a capture or a cluster.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
     Done, Failure,
-    args::{CheckArgs, ExplainArgs, ListChecksArgs, ListFormat},
+    args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat},
     place, print, say,
 };
 use crate::{
     engine::open,
-    inventory::{self, Shelf, manifests, open_capture, read_scans, sample_logs},
-    model::{Exit, Readiness, Review},
+    inventory::{self, Shelf, line_of, manifests, open_capture, read_scans, sample_logs},
+    model::{Exit, Readiness, Review, Ruling, State},
     readiness::{self, Settings, against_baseline, review},
     report,
     scenario::load_drill_file,
@@ -27,7 +27,7 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
     let plan = ["fix-plan".to_owned()];
     let outputs = outputs(if args.fix_plan { &plan } else { &args.format })?;
     let mut settings = settings(args)?;
-    settings.keep_passes = outputs.iter().any(|o| o.format == "junit");
+    settings.keep_passes = args.junit_per == JunitPer::Object && outputs.iter().any(|o| o.format == "junit");
     let (mut shelf, target) = look(args).await?;
     if let Some(path) = &args.target {
         shelf.target = Some(Box::new(other(path)?));
@@ -47,10 +47,38 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
     if let Some(path) = &args.baseline {
         against_baseline(&mut review, &baseline(path)?);
     }
+    lines(&shelf, &mut review);
     for output in &outputs {
-        write(output, &review, args.all)?;
+        write(output, &review, args)?;
     }
     Ok(exit(args, &shelf, &review))
+}
+
+/// At most so many findings get the line of their field: each is looked for in its file.
+const LOCATED: usize = 5000;
+/// A list of everything is no place to look for a line in.
+const LONGEST: usize = 1 << 20;
+
+/// From the line on which an object begins to that of the field which a finding is about.
+fn lines(shelf: &Shelf, review: &mut Review) {
+    let mut files: BTreeMap<String, (String, Vec<usize>)> = BTreeMap::new();
+    let told = |r: &&mut Ruling| r.state != State::Skip && !r.subject.file.is_empty() && !r.pointer.is_empty();
+    for result in review.results.iter_mut().filter(told).take(LOCATED) {
+        let file = &result.subject.file;
+        let (text, starts) = files.entry(file.clone()).or_insert_with(|| {
+            let text = match &shelf.stdin {
+                Some(text) if file == "<stdin>" => text.clone(),
+                _ => std::fs::read_to_string(file).unwrap_or_default(),
+            };
+            let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+            (text, starts)
+        });
+        let Some(rest) = starts.get(result.subject.line.saturating_sub(1)).map(|from| &text[*from..]) else { continue };
+        let document = &rest[..rest.find("\n---").map_or(rest.len(), |end| end + 1)];
+        if let Some(within) = Some(document).filter(|d| d.len() < LONGEST).and_then(|d| line_of(d, &result.pointer)) {
+            result.subject.line += within - 1;
+        }
+    }
 }
 
 /// Broken input beats every word over the rest of it.
@@ -110,7 +138,8 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
     if cluster {
         let place = args.monitoring.at(place::place(&args.place)?);
         let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Inconclusive, &e))?;
-        let mut shelf = inventory::look(&world, &args.namespace).await;
+        let secrets = place::secrets(&args.read_secrets)?;
+        let mut shelf = inventory::look(&world, &args.namespace, &secrets).await;
         if args.sample_logs {
             shelf.readings.logs = Some(sample_logs(&world.kube, &shelf, &args.namespace).await);
         }
@@ -172,16 +201,17 @@ fn outputs(words: &[String]) -> Result<Vec<Output>, Failure> {
     Ok(outputs)
 }
 
-fn write(output: &Output, review: &Review, all: bool) -> Result<(), Failure> {
+fn write(output: &Output, review: &Review, args: &CheckArgs) -> Result<(), Failure> {
     let text = match output.format.as_str() {
         "json" => report::review_json(review),
         "sarif" => report::review_sarif(review),
+        "junit" if args.junit_per == JunitPer::Check => report::review_junit_by_check(review),
         "junit" => report::review_junit(review),
         "html" => report::review_html(review),
         "fix-plan" => report::fix_plan(review),
         "markdown" => report::review_markdown(review),
         "prometheus" => report::review_prometheus(review),
-        _ => report::review_human(review, all),
+        _ => report::review_human(review, args.all),
     };
     match &output.file {
         None => print(&text),

@@ -24,6 +24,10 @@ pub(super) struct CheckArgs {
     /// Look at 50 lines of each workload's log, too (needs get on pods/log); none is kept
     #[arg(long)]
     pub sample_logs: bool,
+    /// Read what this Secret holds, too: certificates, registries, Alertmanager's routes. Nothing
+    /// of it is printed or kept; may be repeated
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub read_secrets: Vec<String>,
     /// A capture of a cluster (`capture --review --out FILE`)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "context", "in_cluster"])]
     pub capture: Option<PathBuf>,
@@ -51,6 +55,9 @@ pub(super) struct CheckArgs {
     /// FORMAT or FORMAT=FILE; may be repeated: human, json, sarif, junit, html, markdown, prometheus, fix-plan
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "human")]
     pub format: Vec<String>,
+    /// What a JUnit test case is: an object of a check, or a check with all of its objects
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub junit_per: JunitPer,
     /// Print the changes that would mend the findings, as a script to read; none is applied
     #[arg(long, conflicts_with = "format")]
     pub fix_plan: bool,
@@ -93,6 +100,14 @@ impl From<EnvironmentArg> for crate::model::Environment {
             EnvironmentArg::Production => Self::Production,
         }
     }
+}
+
+/// What a JUnit test case is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum JunitPer {
+    #[default]
+    Object,
+    Check,
 }
 
 #[derive(Debug, Group)]

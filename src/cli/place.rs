@@ -88,6 +88,17 @@ fn from_environment() -> Option<PathBuf> {
     (!text.is_empty() && !text.contains(':')).then(|| PathBuf::from(text.as_ref()))
 }
 
+/// `NAMESPACE/NAME` of Secrets.
+pub(super) fn secrets(words: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let split = |word: &String| match word.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err(Failure::new(Exit::Invalid, format!("--read-secrets {word}: write NAMESPACE/NAME"))),
+    };
+    words.iter().map(split).collect()
+}
+
 pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<Loaded, Failure> {
     let sources = Sources { set: set(pairs)?, bindings: place.bindings.clone(), lenient: false };
     load(file, &sources).map_err(|p| invalid(&p))

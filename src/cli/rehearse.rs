@@ -66,7 +66,7 @@ fn paused() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) fn rehearsal(description: &Description, loaded: &Loaded, seed: u64) -> Result<(Exit, Vec<Event>), Failure> {
     let dir = tempfile::tempdir().map_err(|e| Failure::new(Exit::Internal, format!("no temporary directory: {e}")))?;
     paused()?.block_on(async {
-        let (_simulation, prepared) = prepared(description, loaded, seed, "variant".into()).await?;
+        let (_simulation, prepared) = prepared(description, loaded, seed, "variant".into(), false).await?;
         let options = Options::rehearsal(dir.path(), &[]);
         let begun = begin(prepared, loaded, &engine::Place::default(), &options, |_, _| {})
             .map_err(|e| Failure::of(Exit::Invalid, &e))?;
@@ -81,12 +81,13 @@ async fn prepared(
     loaded: &Loaded,
     seed: u64,
     run: String,
+    catalogue: bool,
 ) -> Result<(Simulation, Prepared), Failure> {
     let simulation = Simulation::start(description, seed).await.map_err(|wrong| {
         let name = description.name();
         Failure::new(Exit::Invalid, format!("cluster {name} cannot be simulated:\n  {}", wrong.join("\n  ")))
     })?;
-    let prepared = prepare_in(simulation.world(), &Default::default(), None, loaded, run)
+    let prepared = prepare_in(simulation.world(), &Default::default(), None, loaded, run, catalogue)
         .await
         .map_err(|e| Failure::of(Exit::Invalid, &e))?;
     Ok((simulation, prepared))
@@ -96,7 +97,7 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     let run = format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed);
     // The same rehearsal again replaces the one before it: it would say the same.
     forget(&args.runs_dir, &run)?;
-    let (_simulation, prepared) = prepared(description, loaded, args.seed, run).await?;
+    let (_simulation, prepared) = prepared(description, loaded, args.seed, run, true).await?;
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }

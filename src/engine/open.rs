@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     model::{Bindings, ClusterIdentity, NodeHostSpec, Redactor},
-    world::{Clock, ConnectError, HostError, Http, Kube, Machine, Monitoring, NodeHost, Reach, Velero, World, connect},
+    world::{
+        Clock, ConnectError, Datadog, HostError, Http, Kube, Machine, Monitoring, NodeHost, Reach, Velero, World,
+        connect,
+    },
 };
 
 /// Where a drill runs.
@@ -74,7 +77,8 @@ async fn second(reach: &Reach, first: &ClusterIdentity, bindings: &Bindings, clo
         return Err(OpenError::Same(first.context.clone(), identity.context));
     }
     identity.name = "recovery".into();
-    let bindings = Bindings { prometheus: None, alertmanager: vec![], node_host: None, ..bindings.clone() };
+    let bindings =
+        Bindings { prometheus: None, alertmanager: vec![], datadog: None, node_host: None, ..bindings.clone() };
     Ok(world(kube, identity, None, &bindings, clock, None))
 }
 
@@ -87,6 +91,7 @@ fn world(
     recovery: Option<Arc<World>>,
 ) -> World {
     let http = Http::new(Duration::from_secs(10));
+    let redactor = Arc::new(Redactor::default());
     let velero = bindings.velero.clone().unwrap_or_else(|| "velero".into());
     World {
         velero: Velero::new(kube.clone(), Http::new(Duration::from_secs(60)), velero),
@@ -95,6 +100,7 @@ fn world(
             bindings.prometheus.as_deref(),
             &bindings.alertmanager,
         ),
+        datadog: bindings.datadog.clone().map(|spec| Datadog::new(http.clone(), spec, Arc::clone(&redactor))),
         kube,
         identity,
         recovery,
@@ -103,7 +109,7 @@ fn world(
         bindings: bindings.clone(),
         clock,
         stage: None,
-        redactor: Arc::new(Redactor::default()),
+        redactor,
     }
 }
 

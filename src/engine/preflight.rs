@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use crate::{
     inventory::{Inventory, look},
     model::{Environment, Finding, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen},
-    readiness::{Settings, review},
+    readiness::{OF_A_DESCRIPTION, Settings, review},
     scenario::{Problems, load_drill_file},
     world::World,
 };
@@ -53,9 +53,14 @@ impl Catalogue {
 
 async fn ask(world: &World, settings: &Settings) -> (Box<Reviewed>, Vec<Finding>) {
     let at = world.clock.wall();
-    let shelf = look(world, &settings.namespaces).await;
+    let shelf = look(world, &settings.namespaces, &[]).await;
     let review = review(&shelf, settings, &world.identity.context, "preflight", at);
-    (Box::new(review.in_short(settings.environment)), findings(&review, settings.environment))
+    let mut findings = findings(&review, settings.environment);
+    if world.stage.is_some() {
+        let last = findings.last_mut().expect("what the catalogue says in all is its last finding");
+        last.observed += "; a simulated cluster can answer no more of them";
+    }
+    (Box::new(review.in_short(settings.environment)), findings)
 }
 
 /// What the review is told: by the bindings, by the Readiness file that they name, and
@@ -75,6 +80,9 @@ fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Setting
     }
     if settings.namespaces.is_empty() {
         settings.namespaces.clone_from(&plan.namespaces);
+    }
+    if world.stage.is_some() {
+        settings.only = OF_A_DESCRIPTION.iter().map(|id| (*id).to_owned()).collect();
     }
     // What production needs to see, a first drill on a cluster of one's own need not.
     settings.allow_unknown = settings.environment == Environment::OwnKind;

@@ -21,7 +21,7 @@ pub struct Prepared {
     pub world: World,
     /// The run's id.
     pub run: String,
-    /// The readiness catalogue as it was asked; none on a simulated cluster.
+    /// The readiness catalogue as it was asked; none where it was not wanted.
     pub catalogue: Option<Catalogue>,
 }
 
@@ -44,22 +44,33 @@ pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, Prepare
     let (world, machines) = open(place, Clock::start()).await?;
     let run = run_id(&world.clock, &loaded.scenario.metadata.name);
     let (mut prepared, inventory) = look(world, &machines, credentials_expire(&place.reach), loaded, run).await?;
-    let (catalogue, found) = Catalogue::first(&prepared.world, &prepared.plan, &inventory).await?;
-    prepared.plan.findings.extend(found);
-    prepared.catalogue = Some(catalogue);
+    ask(&mut prepared, &inventory).await?;
     Ok(prepared)
 }
 
-/// The same in a world that is open already, without the readiness catalogue: a
-/// simulated cluster has nothing that most of its checks look at.
+/// The same in a world that is open already; with the readiness catalogue where it is
+/// wanted. A simulated cluster has little of what its checks look at: the rest is unknown.
 pub async fn prepare_in(
     world: World,
     machines: &BTreeMap<String, Machine>,
     credentials_end: Option<jiff::Timestamp>,
     loaded: &Loaded,
     run: String,
+    catalogue: bool,
 ) -> Result<Prepared, PrepareError> {
-    look(world, machines, credentials_end, loaded, run).await.map(|(prepared, _)| prepared)
+    let (mut prepared, inventory) = look(world, machines, credentials_end, loaded, run).await?;
+    if catalogue {
+        ask(&mut prepared, &inventory).await?;
+    }
+    Ok(prepared)
+}
+
+/// Asks the readiness catalogue, as part of the pre-flight.
+async fn ask(prepared: &mut Prepared, inventory: &Inventory) -> Result<(), PrepareError> {
+    let (catalogue, found) = Catalogue::first(&prepared.world, &prepared.plan, inventory).await?;
+    prepared.plan.findings.extend(found);
+    prepared.catalogue = Some(catalogue);
+    Ok(())
 }
 
 async fn look(

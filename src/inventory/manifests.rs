@@ -11,8 +11,9 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    object::Origin,
+    object::{Decoded, Origin},
     shelf::{Shelf, Source},
+    trim::trimmed,
 };
 use crate::kubernetes::objects::Pod;
 
@@ -30,6 +31,7 @@ pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).map_err(|e| format!("standard input cannot be read: {e}"))?;
             read_text(&mut shelf, "<stdin>", &text);
+            shelf.stdin = Some(text);
         } else if path.is_dir() {
             let mut files = vec![];
             walk(path, &mut files)?;
@@ -61,7 +63,7 @@ pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
             continue;
         }
         if let Some(pod) = owned_pod(document) {
-            shelf.put_pod(pod);
+            shelf.place(Decoded::Pod(Box::new(trimmed(pod))));
             continue;
         }
         match parse(document) {
@@ -94,6 +96,10 @@ fn put(shelf: &mut Shelf, mut value: Value, file: &Arc<str>, line: usize) {
 }
 
 fn put_one(shelf: &mut Shelf, value: Value, file: &Arc<str>, line: usize) {
+    if value["sops"]["mac"].is_string() && value["kind"].as_str().is_some_and(|kind| kind.starts_with("ENC[")) {
+        shelf.notes.push(format!("{file}:{line}: SOPS encrypted all of it: what it holds cannot be seen"));
+        return;
+    }
     if let Err(why) = shelf.put(value, Origin { file: Arc::clone(file), line }) {
         shelf.broken = true;
         shelf.notes.push(format!("{file}:{line}: {why}"));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::trim::trimmed;
 use crate::kubernetes::objects::{Meta, Node, Pod};
 
 /// Where an object comes from.
@@ -76,6 +77,8 @@ pub enum Decoded {
 /// Fields that tell of who wrote an object, not of what it is.
 const NOISE: [&str; 3] = ["managedFields", "selfLink", "resourceVersion"];
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Stands in a Secret whose annotation of `kubectl apply` repeats its values.
+pub const REPEATED: &str = "drillmaster.dev/repeated";
 
 /// What is wrong with metadata, and what to do about the mistake that everybody makes:
 /// in the YAML of Kubernetes a bare `no`, `n` or `1` is no text.
@@ -99,12 +102,13 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
     }
     let (group, version) = api.split_once('/').unwrap_or(("", api.as_str()));
     let mut metadata = map.remove("metadata").unwrap_or_default();
-    let mut edited = vec![];
+    let (mut edited, mut repeated) = (vec![], false);
     if let Some(fields) = metadata.as_object_mut() {
         edited = editors(fields.get("managedFields"));
         NOISE.iter().for_each(|noise| drop(fields.remove(*noise)));
         if let Some(annotations) = fields.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove(LAST_APPLIED);
+            let applied = annotations.remove(LAST_APPLIED);
+            repeated = kind == "Secret" && applied.is_some_and(|text| repeats(&text));
         }
         fields.retain(|_, value| !value.is_null());
         if fields.get("generateName").is_some() && !fields.contains_key("name") {
@@ -122,7 +126,7 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
         ("", "Pod") if meta.owner_references.iter().any(|o| o.controller) => {
             let mut pod: Pod = typed(map, &kind, &meta.name)?;
             pod.metadata = meta;
-            Ok(Decoded::Pod(Box::new(pod)))
+            Ok(Decoded::Pod(Box::new(trimmed(pod))))
         }
         ("", "Node") => {
             let mut node: Node = typed(map, &kind, &meta.name)?;
@@ -134,6 +138,9 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
             if !edited.is_empty() {
                 map.insert("drillmaster.dev/editors".into(), edited.into());
             }
+            if repeated {
+                map.insert(REPEATED.into(), true.into());
+            }
             Ok(Decoded::Object(Box::new(Object {
                 group: group.into(),
                 version: version.into(),
@@ -144,6 +151,14 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
             })))
         }
     }
+}
+
+/// Whether what was applied to a Secret holds a value.
+fn repeats(applied: &Value) -> bool {
+    let parsed: Option<Value> = applied.as_str().and_then(|text| serde_json::from_str(text).ok());
+    parsed.is_some_and(|v| {
+        ["data", "stringData"].iter().any(|part| v[*part].as_object().is_some_and(|all| !all.is_empty()))
+    })
 }
 
 /// Who wrote the spec by hand, and when: all that is kept of `managedFields`.

@@ -9,7 +9,7 @@ use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, asked};
-use crate::world::{ActiveAlert, HttpError, Monitoring, RuleInfo, Sample, Silence};
+use crate::world::{ActiveAlert, HttpError, MonitorInfo, Monitoring, RuleInfo, Sample, Silence};
 
 /// At most so many questions at once.
 const AT_ONCE: usize = 4;
@@ -21,6 +21,11 @@ const SELECTORS: usize = 1000;
 pub const QUESTIONS: &[(&str, &str)] = &[
     ("jobs", "count by (job) (up)"),
     ("jobs-up", "sum by (job) (up)"),
+    ("up-by namespace", "sum by (namespace) (up{namespace!=\"\"})"),
+    (
+        "volumes nearly full",
+        "min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes) < 0.1",
+    ),
     ("jobs-of kube-state-metrics", "group by (job) (last_over_time(kube_node_info[1d]))"),
     ("jobs-of node-exporter", "group by (job) (last_over_time(node_uname_info[1d]))"),
     ("jobs-of kubelet", "group by (job) (last_over_time(kubelet_running_pods[1d]))"),
@@ -57,6 +62,8 @@ pub struct Readings {
     pub prometheus: Option<PrometheusReading>,
     /// Each Alertmanager that was named.
     pub alertmanagers: Vec<AlertmanagerReading>,
+    /// Datadog's monitors; none where no Datadog was named.
+    pub datadog: Option<Answer<Vec<MonitorInfo>>>,
     /// Lines of each workload's log, and how many of them are structured, by
     /// `namespace/Kind/name`; none where logs were not asked for.
     pub logs: Option<BTreeMap<String, Answer<(u64, u64)>>>,

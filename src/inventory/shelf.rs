@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    kinds::key,
+    kinds::{KINDS, KindOf, SIMULATED, key},
     object::{Decoded, Object, Origin, decode},
     readings::Readings,
     scans::Scan,
@@ -62,8 +62,14 @@ pub struct Shelf {
     pub notes: Vec<String>,
     /// The API server's version; empty for files.
     pub version: String,
+    /// What the API server says of itself (/readyz), where it was asked.
+    pub ready: Option<Result<(), Gap>>,
+    /// By how many seconds the API server's clock is ahead of ours, where it was asked.
+    pub skew_seconds: Option<i64>,
     /// Requests made and bytes read.
     pub cost: (usize, usize),
+    /// What came by standard input, to find lines in again.
+    pub stdin: Option<String>,
     /// Whether some of the input was broken.
     pub broken: bool,
     /// One copy of each word, while it is filled.
@@ -76,8 +82,14 @@ impl Shelf {
     /// # Errors
     /// What makes it no object, in words.
     pub fn put(&mut self, value: Value, origin: Origin) -> Result<(), String> {
-        match decode(value, origin)? {
-            Decoded::Pod(pod) => self.put_pod(*pod),
+        self.place(decode(value, origin)?);
+        Ok(())
+    }
+
+    /// Puts what has been read where it belongs.
+    pub fn place(&mut self, decoded: Decoded) {
+        match decoded {
+            Decoded::Pod(pod) => self.pods.push(*pod),
             Decoded::Node(node) => self.nodes.push(*node),
             Decoded::Object(mut object) => {
                 object.kind = self.word(&object.kind);
@@ -87,30 +99,20 @@ impl Shelf {
                 self.objects.entry(key).or_default().push(*object);
             }
         }
-        Ok(())
     }
 
-    /// Puts a pod that a controller owns where it belongs, without what no check reads.
-    pub fn put_pod(&mut self, mut pod: Pod) {
-        pod.status.conditions.retain(|c| matches!(c.type_.as_str(), "Ready" | "DisruptionTarget"));
-        for condition in &mut pod.status.conditions {
-            condition.message = String::new();
-            condition.last_transition_time = None;
+    /// Puts an object in the place of one that is there, or beside the others.
+    ///
+    /// # Errors
+    /// What makes it no object, in words.
+    pub fn replace(&mut self, value: Value) -> Result<(), String> {
+        let Decoded::Object(object) = decode(value, Origin::default())? else { return Ok(()) };
+        let all = self.objects.entry(key(&object.kind, &object.group)).or_default();
+        match all.binary_search_by(|o| by_name(&o.metadata).cmp(&by_name(&object.metadata))) {
+            Ok(at) => all[at] = *object,
+            Err(at) => all.insert(at, *object),
         }
-        for status in &mut pod.status.container_statuses {
-            if status.state["waiting"].is_null() {
-                status.state = Value::Null;
-            }
-            if status.last_state.pointer("/terminated/reason") != Some(&"OOMKilled".into()) {
-                status.last_state = Value::Null;
-            }
-        }
-        pod.spec.volumes.retain(|v| v["persistentVolumeClaim"].is_object());
-        pod.metadata.annotations.retain(|key, _| key.starts_with("kubernetes.io/config."));
-        pod.metadata.resource_version = String::new();
-        pod.spec.containers.shrink_to_fit();
-        pod.spec.tolerations.shrink_to_fit();
-        self.pods.push(pod);
+        Ok(())
     }
 
     /// One copy of each word.
@@ -145,9 +147,20 @@ impl Shelf {
         self.gaps.get(key).is_none_or(|gap| gap.why != Unseen::NotInstalled)
     }
 
-    /// An object by its name.
+    /// An object by its name, once everything is settled.
     pub fn find(&self, key: &str, namespace: &str, name: &str) -> Option<&Object> {
-        self.any(key).iter().find(|o| o.metadata.name == name && o.metadata.namespace == namespace)
+        let all = self.any(key);
+        all.binary_search_by(|o| by_name(&o.metadata).cmp(&(namespace, name))).ok().map(|i| &all[i])
+    }
+
+    /// Of a simulated cluster: that it has no objects of other kinds tells nothing of the
+    /// cluster that it stands for.
+    pub fn forget_what_is_not_simulated(&mut self) {
+        for kind in KINDS.iter().map(KindOf::key).filter(|key| !SIMULATED.contains(&key.as_str())) {
+            self.objects.remove(&kind);
+            let text = "a simulated cluster has none".to_owned();
+            self.gaps.insert(kind, Gap { why: Unseen::NoData, text });
+        }
     }
 
     /// How many objects there are of each kind.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     kinds::{KINDS, KindOf},
-    object::Origin,
+    object::{Decoded, Origin, decode},
     readings::readings,
     shelf::{Gap, Shelf, Source},
 };
@@ -26,15 +26,19 @@ const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 /// A week of samples of a large cluster takes Prometheus a while.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// What came of one object: itself, or why it is none.
+type Item = Result<Decoded, String>;
+
 /// What came of one kind.
 struct Read {
     kind: KindOf,
-    items: Result<Vec<Value>, Gap>,
+    items: Result<Vec<Item>, Gap>,
     cost: (usize, usize),
 }
 
 /// Reads all that a review can look at: the cluster, its monitoring, the second cluster.
-pub async fn look(world: &World, namespaces: &[String]) -> Shelf {
+/// Of the Secrets that are named (namespace, name) what they hold, too.
+pub async fn look(world: &World, namespaces: &[String], secrets: &[(String, String)]) -> Shelf {
     let at = world.clock.wall();
     let near = &world.monitoring;
     let patient = match &world.stage {
@@ -43,10 +47,39 @@ pub async fn look(world: &World, namespaces: &[String]) -> Shelf {
     };
     let (mut shelf, said) = tokio::join!(survey(&world.kube, &world.identity, at, namespaces), readings(&patient, at));
     shelf.readings = said;
+    if let Some(datadog) = &world.datadog {
+        shelf.readings.datadog = Some(datadog.monitors().await);
+    }
+    if world.stage.is_some() {
+        shelf.forget_what_is_not_simulated();
+    } else {
+        shelf.ready = Some(world.kube.ready().await.map_err(|e| gap(&e)));
+        let theirs = world.kube.date().await;
+        shelf.skew_seconds = theirs.map(|t| t.as_second() - world.clock.wall().as_second());
+    }
+    for (namespace, name) in secrets {
+        open_secret(&world.kube, &mut shelf, namespace, name).await;
+    }
     if let Some(there) = &world.recovery {
         shelf.target = Some(Box::new(survey(&there.kube, &there.identity, at, namespaces).await));
     }
     shelf
+}
+
+/// Reads one Secret that somebody allowed to be read.
+async fn open_secret(kube: &Kube, shelf: &mut Shelf, namespace: &str, name: &str) {
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+    let put = match kube.get(&path).await {
+        Ok(mut secret) => {
+            secret["kind"] = "Secret".into();
+            secret["apiVersion"] = "v1".into();
+            shelf.replace(secret)
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(why) = put {
+        shelf.notes.push(format!("--read-secrets {namespace}/{name}: {why}"));
+    }
 }
 
 /// Reads a cluster. Where a list of all namespaces is refused, those that were named
@@ -69,9 +102,9 @@ pub async fn survey(kube: &Kube, identity: &ClusterIdentity, at: jiff::Timestamp
             Err(gap) => drop(shelf.gaps.insert(read.kind.key(), gap)),
             Ok(items) => {
                 for item in items {
-                    // What even the API server cannot say of an object is no object.
-                    if let Err(why) = shelf.put(item, Origin::default()) {
-                        shelf.notes.push(format!("{}: {why}", read.kind.plural));
+                    match item {
+                        Ok(decoded) => shelf.place(decoded),
+                        Err(why) => shelf.notes.push(format!("{}: {why}", read.kind.plural)),
                     }
                 }
             }
@@ -99,12 +132,8 @@ async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namesp
         .iter()
         .find(|v| kind.group.is_empty() || served.is_some_and(|(_, all)| all.iter().any(|a| a == *v)));
     let Some(version) = version else {
-        let text = served.map_or_else(
-            || format!("the cluster serves no {}", kind.group),
-            |(_, all)| format!("the cluster serves {} in {} only, which is not read here", kind.group, all.join(", ")),
-        );
-        let why = if served.is_some() { Unseen::NoData } else { Unseen::NotInstalled };
-        return Read { kind, items: Err(Gap { why, text }), cost: (0, 0) };
+        let gap = unserved(kube, &kind, served.map(|(_, all)| all.as_slice())).await;
+        return Read { kind, items: Err(gap), cost: (0, 0) };
     };
     let base =
         if kind.group.is_empty() { format!("/api/{version}") } else { format!("/apis/{}/{version}", kind.group) };
@@ -126,13 +155,42 @@ async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namesp
     Read { kind, items, cost }
 }
 
+/// Why a kind cannot be read in any of the versions that are known here: its group is not
+/// there, or serves no such kind, or serves it in others.
+async fn unserved(kube: &Kube, kind: &KindOf, versions: Option<&[String]>) -> Gap {
+    let Some(versions) = versions else {
+        return Gap { why: Unseen::NotInstalled, text: format!("the cluster serves no {}", kind.group) };
+    };
+    let mut serving = vec![];
+    for version in versions {
+        let there = kube.get(&format!("/apis/{}/{version}", kind.group)).await.map(|answer| {
+            answer["resources"].as_array().is_none_or(|all| all.iter().any(|r| r["name"] == kind.plural))
+        });
+        // Where it does not say, it may.
+        if there.unwrap_or(true) {
+            serving.push(version.as_str());
+        }
+    }
+    if serving.is_empty() {
+        let text = format!("the cluster serves no {} of {}", kind.plural, kind.group);
+        return Gap { why: Unseen::NotInstalled, text };
+    }
+    let text = format!(
+        "the cluster serves {} of {} in {} only, which is not read here",
+        kind.plural,
+        kind.group,
+        serving.join(", ")
+    );
+    Gap { why: Unseen::NoData, text }
+}
+
 async fn list(
     kube: &Kube,
     path: &str,
     kind: &KindOf,
     version: &str,
     cost: &mut (usize, usize),
-) -> Result<Vec<Value>, Gap> {
+) -> Result<Vec<Item>, Gap> {
     let accept = if kind.metadata_only { METADATA } else { JSON };
     let api = if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) };
     let (mut items, mut token, mut restarts) = (vec![], String::new(), 0);
@@ -156,7 +214,8 @@ async fn list(
             item["kind"] = kind.kind.into();
             item["apiVersion"] = api.clone().into();
             slim(&mut item);
-            items.push(item);
+            // Read page by page: as JSON, a large cluster is several times as large.
+            items.push(decode(item, Origin::default()));
         }
         token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or("").to_owned();
         if token.is_empty() {

@@ -27,6 +27,8 @@ pub struct Bindings {
     pub prometheus: Option<String>,
     /// Base URLs of every Alertmanager.
     pub alertmanager: Vec<String>,
+    /// Datadog, whose monitors the readiness catalogue looks at.
+    pub datadog: Option<DatadogSpec>,
     /// An alert that always fires: while it does not, alert verdicts are inconclusive.
     pub watchdog: Option<String>,
     /// Velero's namespace. Default velero.
@@ -44,6 +46,35 @@ pub struct Bindings {
     pub environment: Option<Environment>,
     /// A Readiness file (objectives, attestations, waivers), beside this one.
     pub readiness: Option<String>,
+}
+
+/// Datadog's API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct DatadogSpec {
+    /// `https://api.datadoghq.com`, or that of another site.
+    pub url: String,
+    /// The API key. Default: the environment's DD_API_KEY.
+    #[serde(default = "api_key")]
+    pub api_key: SecretRef,
+    /// The application key, which must be allowed to read monitors. Default: the environment's DD_APP_KEY.
+    #[serde(default = "application_key")]
+    pub application_key: SecretRef,
+}
+
+impl DatadogSpec {
+    /// With the keys that the environment has.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), api_key: api_key(), application_key: application_key() }
+    }
+}
+
+fn api_key() -> SecretRef {
+    SecretRef::Env("DD_API_KEY".into())
+}
+
+fn application_key() -> SecretRef {
+    SecretRef::Env("DD_APP_KEY".into())
 }
 
 /// The node lifecycle controller's clocks.

@@ -20,7 +20,7 @@ mod step;
 mod target;
 mod units;
 
-pub use bindings::{Bindings, Capture, ClocksSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
+pub use bindings::{Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
 pub use data::{DataHttp, DataSpec};
 pub use expect::{
     AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,

@@ -395,6 +395,13 @@ pub struct CheckSummary {
     /// The drills that it gates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<String>,
+    /// The rule, in words.
+    pub rule: String,
+    /// What to do when it does not hold.
+    pub fix: String,
+    /// Whether it is about security.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub security: bool,
     /// Not proven on a real object yet that makes it fail and one that makes it pass.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub experimental: bool,
@@ -428,6 +435,9 @@ pub struct Review {
     /// What a pass was given to; kept only where a format lists it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<(String, Subject)>,
+    /// What an earlier review found that is gone; none where there was none to compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Vec<Ruling>>,
     /// What else a reader must know: kinds that could not be read, input that was broken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -2,9 +2,9 @@
 
 use super::{
     areas::{
-        affinity, alarms, alerting, backups, budgets, drift, governance, images, logging, mesh, metrics, network,
-        parity, plan, probes, rbac, reach, references, resources, restorable, scanned, secrets, storage, stores, usage,
-        workloads, zones,
+        affinity, alarms, alerting, backups, budgets, certificates, drift, governance, images, isolation, logging,
+        mesh, metrics, network, parity, plan, probes, rbac, reach, references, resources, restorable, routing, scanned,
+        secrets, storage, stores, tokens, usage, workloads, zones,
     },
     check::Check,
     drill,
@@ -26,10 +26,10 @@ pub(crate) const AREAS: &[Area] = &[
     Area {
         name: "network",
         title: "Network policies and mesh",
-        checks: &[network::CHECKS, reach::CHECKS, mesh::CHECKS, governance::NETWORK],
+        checks: &[isolation::CHECKS, network::CHECKS, reach::CHECKS, mesh::CHECKS, governance::NETWORK],
     },
-    Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS, governance::RIGHTS] },
-    Area { name: "secrets", title: "Secrets", checks: &[secrets::CHECKS, stores::CHECKS] },
+    Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS, tokens::CHECKS, governance::RIGHTS] },
+    Area { name: "secrets", title: "Secrets", checks: &[secrets::CHECKS, stores::CHECKS, certificates::CHECKS] },
     Area { name: "images", title: "Images", checks: &[images::CHECKS, scanned::CHECKS, governance::IMAGES] },
     Area { name: "workloads", title: "Replicas and workloads", checks: &[workloads::CHECKS, references::CHECKS] },
     Area { name: "resources", title: "Requests, limits, capacity", checks: &[resources::CHECKS, usage::USAGE] },
@@ -39,7 +39,11 @@ pub(crate) const AREAS: &[Area] = &[
     Area { name: "probes", title: "Probes", checks: &[probes::CHECKS] },
     Area { name: "storage", title: "Storage", checks: &[storage::CHECKS] },
     Area { name: "metrics", title: "Metrics and monitoring", checks: &[metrics::CHECKS, usage::MONITORING] },
-    Area { name: "alerting", title: "Alerts and dashboards", checks: &[alerting::CHECKS, alarms::CHECKS] },
+    Area {
+        name: "alerting",
+        title: "Alerts and dashboards",
+        checks: &[alerting::CHECKS, alarms::CHECKS, routing::CHECKS],
+    },
     Area { name: "logging", title: "Logging", checks: &[logging::CHECKS] },
     Area { name: "backups", title: "Backups", checks: &[backups::CHECKS, restorable::CHECKS] },
     Area { name: "plan", title: "Plan and platform", checks: &[plan::CHECKS, parity::TARGET] },
@@ -52,6 +56,13 @@ impl Area {
         self.checks.iter().copied().flatten()
     }
 }
+
+/// Checks that a simulated cluster can answer. Of what the others look at its description
+/// holds nothing, which says nothing of the cluster that it stands for.
+pub const OF_A_DESCRIPTION: &[&str] = &[
+    "WRK-001", "WRK-003", "WRK-004", "RES-006", "RES-007", "PDB-001", "PDB-002", "PDB-003", "PDB-004", "AFF-002",
+    "AFF-003", "AFF-004", "ZON-001", "ZON-003", "BCK-005", "ALR-006", "ALR-007",
+];
 
 /// All checks.
 pub(crate) fn all() -> impl Iterator<Item = &'static Check> {

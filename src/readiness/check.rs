@@ -1,6 +1,8 @@
 //! What a check is, and how it speaks: [`Check`] is one entry of the catalogue,
 //! [`Say`] collects what it finds.
 
+use std::collections::BTreeSet;
+
 use super::picture::{Picture, Work};
 use crate::{
     inventory::{Gap, Object},
@@ -32,7 +34,8 @@ pub(crate) struct Check {
     pub severity: Severity,
     /// What it means to a drill.
     pub class: Class,
-    /// The drills that it gates; all of them when empty and the class is Gate or Blocks.
+    /// The drills that it gates or blocks; all of them when empty and the class is Gate or
+    /// Blocks. What is advisory otherwise gates these, too; [`ANY`] is every drill.
     pub gates: &'static [&'static str],
     /// Where it looks.
     pub needs: Needs,
@@ -55,6 +58,25 @@ pub(crate) const RESTORE: &str = "restore";
 pub(crate) const NETPART: &str = "netpart";
 pub(crate) const DEPOUT: &str = "depout";
 pub(crate) const ALERTS: &str = "alerts";
+/// Every drill, for what is advisory without one.
+pub(crate) const ANY: &str = "any";
+
+impl Check {
+    /// What it means to these drills: without one in sight, or in the way of none of
+    /// them, its class tells; what is advisory gates the drills that it names.
+    pub(crate) fn class_for(&self, drills: &BTreeSet<String>) -> Class {
+        let concerned = drills.is_empty() || self.gates.is_empty() || self.concerns(drills);
+        match self.class {
+            Class::Advisory if self.concerns(drills) => Class::Gate,
+            class if concerned => class,
+            _ => Class::Advisory,
+        }
+    }
+
+    fn concerns(&self, drills: &BTreeSet<String>) -> bool {
+        self.gates.iter().any(|gate| drills.contains(*gate) || *gate == ANY && !drills.is_empty())
+    }
+}
 
 /// One thing that a check found.
 #[derive(Clone, Debug)]

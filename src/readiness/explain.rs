@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     catalogue::{AREAS, all},
-    check::{Check, Needs},
+    check::{ANY, Check, Needs},
     review::glob,
 };
 use crate::model::Class;
@@ -14,9 +14,11 @@ fn class(check: &Check) -> String {
     match (check.class, gates.is_empty()) {
         (Class::Blocks, true) => "blocks every drill".into(),
         (Class::Blocks, false) => format!("blocks drills of {gates}"),
-        (Class::Gate, _) => format!("gates drills of {gates}"),
+        (Class::Gate, true) => "gates every drill".into(),
+        (Class::Gate, false) => format!("gates drills of {gates}"),
         (Class::Advisory, true) => "advice".into(),
-        (Class::Advisory, false) => format!("advice; of weight in drills of {gates}"),
+        (Class::Advisory, false) if gates == ANY => "advice; gates every drill".into(),
+        (Class::Advisory, false) => format!("advice; gates drills of {gates}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Small readings of values that many checks share.
 
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::kubernetes::Selector;
@@ -24,10 +25,11 @@ pub(crate) fn words<'a>(value: &'a Value, pointer: &str) -> Vec<&'a str> {
     list(value, pointer).iter().filter_map(Value::as_str).collect()
 }
 
-/// A label selector: none where there is no such field or it cannot be read.
+/// A label selector: none where there is no such field. One that cannot be read selects
+/// nothing: it must not pass for one that selects everything.
 pub(crate) fn selector(value: &Value, pointer: &str) -> Option<Selector> {
-    let found = value.pointer(pointer).filter(|v| v.is_object())?;
-    serde_json::from_value(found.clone()).ok()
+    let found = value.pointer(pointer).filter(|v| !v.is_null())?;
+    Some(serde_json::from_value(found.clone()).unwrap_or_else(|_| Selector::nothing()))
 }
 
 /// Whether a selector selects everything.
@@ -46,6 +48,11 @@ pub(crate) fn share(value: &Value, whole: u64, up: bool) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// Whether an anchored expression fits; what is no expression fits nothing.
+pub(crate) fn fits(expression: &str, text: &str) -> bool {
+    Regex::new(&format!("^(?:{expression})$")).is_ok_and(|e| e.is_match(text))
 }
 
 /// Seconds of a duration as Kubernetes and Prometheus write them: `1h30m`, `15d`, `500ms`.

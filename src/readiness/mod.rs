@@ -23,6 +23,7 @@ mod review;
 mod settings;
 mod waivers;
 
+pub use catalogue::OF_A_DESCRIPTION;
 pub use cluster::missing;
 pub use explain::{explain, listing, listing_json, page};
 pub use review::{against_baseline, review};

@@ -68,6 +68,7 @@ pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, n
         checks,
         results,
         passes,
+        gone: None,
         notes,
     }
 }
@@ -99,7 +100,7 @@ fn asked(check: &Check, area: &Area, settings: &Settings, profile: &str) -> bool
     let named = |patterns: &[String]| matches(patterns, check.id) || matches(patterns, check.name);
     let in_profile = match profile {
         "ci" => check.needs == Needs::Manifests,
-        "preflight" => check.class != Class::Advisory,
+        "preflight" => check.class_for(&settings.drills) != Class::Advisory,
         "security" => SECURITY.contains(&area.name),
         _ => true,
     };
@@ -157,6 +158,9 @@ impl Whole<'_, '_> {
             severity,
             class: check.class,
             gates: check.gates.iter().map(|g| (*g).to_owned()).collect(),
+            rule: check.rule.to_owned(),
+            fix: check.fix.to_owned(),
+            security: SECURITY.contains(&area.name),
             experimental: !super::examples::proven(check.id),
             tally,
         });
@@ -230,22 +234,14 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
 
 /// Whether a fail of this check stands in the way here.
 fn blocks(check: &Check, severity: Severity, settings: &Settings) -> bool {
-    let concerns = |gates: &[&str]| gates.is_empty() || gates.iter().any(|g| settings.drills.contains(*g));
     let named = !settings.drills.is_empty();
-    match (settings.environment, check.class) {
-        (_, Class::Advisory) => false,
+    match (settings.environment, check.class_for(&settings.drills)) {
+        (_, Class::Advisory) | (Environment::OwnKind, Class::Gate) => false,
         (Environment::OwnKind, Class::Blocks) => severity == Severity::Critical && check.gates.is_empty(),
-        (Environment::OwnKind, Class::Gate) => false,
-        (_, Class::Blocks) => !named || concerns(check.gates),
-        (Environment::Staging, Class::Gate) => named && concerns(check.gates) && severity == Severity::Critical,
+        (_, Class::Blocks) => true,
+        (Environment::Staging, Class::Gate) => named && severity == Severity::Critical,
         // Without a drill in sight, what would gate some drill counts when it is grave.
-        (Environment::Production, Class::Gate) => {
-            if named {
-                concerns(check.gates)
-            } else {
-                severity <= Severity::High
-            }
-        }
+        (Environment::Production, Class::Gate) => named || severity <= Severity::High,
     }
 }
 
@@ -289,9 +285,16 @@ pub fn against_baseline(review: &mut Review, earlier: &Review) {
         result.known = result.state == State::Fail && was.is_some_and(|was| *was <= result.severity);
     }
     let now: BTreeSet<&str> = review.results.iter().map(|r| r.fingerprint.as_str()).collect();
-    let gone = before.keys().filter(|print| !now.contains(*print)).count();
+    // What was not asked now, or could not be seen, is not gone.
+    let seen = |c: &&CheckSummary| c.tally.unknown + c.tally.error == 0;
+    let seen: BTreeSet<&str> = review.checks.iter().filter(seen).map(|c| c.id.as_str()).collect();
+    let gone = |r: &&Ruling| {
+        r.state == State::Fail && seen.contains(r.check.as_str()) && !now.contains(r.fingerprint.as_str())
+    };
+    let gone: Vec<Ruling> = earlier.results.iter().filter(gone).cloned().collect();
     let known = review.results.iter().filter(|r| r.known).count();
-    review.notes.push(format!("against the baseline: {known} findings known, {gone} gone"));
+    review.notes.push(format!("against the baseline: {known} findings known, {} gone", gone.len()));
+    review.gone = Some(gone);
     review.verdict = verdict(&review.results, &review.checks);
 }
 

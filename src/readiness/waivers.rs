@@ -89,6 +89,9 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: vec![],
+        rule: "Each waiver has a reason, an owner and an end within 90 days, sets something aside, and names objects rather than everything; what blocks needs a second person.".into(),
+        fix: "Renew it with a reason, or remove it".into(),
+        security: false,
         experimental: false,
         tally: crate::model::Tally::default(),
     });

@@ -22,7 +22,7 @@ pub use live::{Display, live};
 pub use markdown::markdown;
 pub use review::{
     fix_plan, html as review_html, human as review_human, markdown as review_markdown, prometheus as review_prometheus,
-    review_json, review_junit, review_sarif,
+    review_json, review_junit, review_junit_by_check, review_sarif,
 };
 pub use sarif::sarif;
 pub use story::{Story, tell};

@@ -110,6 +110,7 @@ impl Simulation {
         World {
             recovery: None,
             velero: Velero::new(kube.clone(), http(60), "velero".into()),
+            datadog: None,
             monitoring: Monitoring::new(http(3), bindings.prometheus.as_deref(), &bindings.alertmanager),
             identity: self.identity(),
             host: Some(NodeHost::Simulated(Arc::clone(&stage))),

@@ -47,15 +47,26 @@ impl Http {
 
     /// A GET of JSON.
     pub async fn json(&self, url: &str) -> Result<Value, HttpError> {
-        let bytes = self.bytes(url).await?;
+        self.json_with(url, &[]).await
+    }
+
+    /// A GET of JSON with headers that nobody else sees.
+    pub async fn json_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Value, HttpError> {
+        let bytes = self.get(url, headers).await?;
         serde_json::from_slice(&bytes).map_err(|e| error("GET", url, format!("the answer is not JSON: {e}")))
     }
 
     /// A GET of bytes.
     pub async fn bytes(&self, url: &str) -> Result<Vec<u8>, HttpError> {
+        self.get(url, &[]).await
+    }
+
+    async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, HttpError> {
         match &self.0 {
             Side::Live(client) => {
-                let response = client.get(url).send().await.map_err(|e| error("GET", url, chain(&e)))?;
+                let request =
+                    headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
+                let response = request.send().await.map_err(|e| error("GET", url, chain(&e)))?;
                 let status = response.status();
                 let body = response.bytes().await.map_err(|e| error("GET", url, chain(&e)))?;
                 if status.is_success() { Ok(body.to_vec()) } else { Err(error("GET", url, status.to_string())) }

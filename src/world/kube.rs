@@ -72,6 +72,19 @@ impl Kube {
         }
     }
 
+    /// Whether the API server says that it is ready.
+    pub async fn ready(&self) -> Result<(), ApiError> {
+        self.text("/readyz", LIMIT).await.map(drop)
+    }
+
+    /// What time the API server has; none where it does not say.
+    pub async fn date(&self) -> Option<jiff::Timestamp> {
+        let request = build(Method::GET, "/version", "", None).ok()?;
+        let response = tokio::time::timeout(LIMIT, self.client.send(request)).await.ok()?.ok()?;
+        let date = response.headers().get("date")?.to_str().ok()?;
+        Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp())
+    }
+
     /// A GET of a known shape; none when there is no such object.
     pub async fn find_as<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ApiError> {
         self.find(path).await?.map(|value| shape(path, value)).transpose()

@@ -7,6 +7,7 @@ mod api;
 mod clock;
 mod connect;
 mod cut;
+mod datadog;
 mod exec;
 mod host;
 mod http;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub use api::{ApiCall, ApiError};
 pub use clock::Clock;
 pub use connect::{ConnectError, Reach, connect, credentials_expire};
+pub use datadog::{Datadog, MonitorInfo};
 pub use exec::{ExecError, Output, Program};
 pub use host::NodeHost;
 pub use http::{Http, HttpError};
@@ -51,6 +53,8 @@ pub struct World {
     pub http: Http,
     /// Prometheus and Alertmanager, where the bindings name them.
     pub monitoring: Monitoring,
+    /// Datadog, where the bindings name it.
+    pub datadog: Option<Datadog>,
     /// Velero.
     pub velero: Velero,
     /// The place.

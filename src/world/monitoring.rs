@@ -45,6 +45,8 @@ pub struct RuleInfo {
     pub healthy: bool,
     /// The error of the last evaluation.
     pub last_error: String,
+    /// When that was.
+    pub last_evaluation: String,
 }
 
 /// A silence in force or to come.
@@ -123,6 +125,7 @@ impl Monitoring {
                         interval_seconds: interval,
                         healthy: rule["health"] == "ok" || rule["health"] == "unknown",
                         last_error: word(&rule, "lastError"),
+                        last_evaluation: word(&rule, "lastEvaluation"),
                     })
                 })
                 .collect()

@@ -19,7 +19,8 @@ pub async fn resolve(text: &str, secrets: &BTreeMap<String, SecretRef>, redactor
     Ok(out)
 }
 
-async fn fetch(reference: &SecretRef) -> Result<Secret, String> {
+/// A secret, wherever it is.
+pub(super) async fn fetch(reference: &SecretRef) -> Result<Secret, String> {
     let text = match reference {
         SecretRef::Env(name) => std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))?,
         SecretRef::File(path) => std::fs::read_to_string(path).map_err(|e| format!("cannot read {path}: {e}"))?,

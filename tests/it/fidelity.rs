@@ -6,7 +6,7 @@ use std::path::Path;
 use drillmaster::{model::Exit, sim::Description};
 use shared::{Recording, Slack, partings, rows, transitions};
 
-use super::rehearsal::{Stage, on_paused_time, scenario};
+use super::rehearsal::{Stage, on_paused_time, scenario_with};
 
 #[path = "../shared/fidelity.rs"]
 mod shared;
@@ -27,7 +27,7 @@ fn a_rehearsal_sees_what_was_seen_for_real() {
     let (mut table, mut parted) = (String::new(), vec![]);
     for recording in recordings() {
         let description = Description::parse(&recording.description.to_string()).unwrap();
-        let loaded = scenario(&recording.scenario, &description);
+        let loaded = scenario_with(&recording.scenario, &description, &recording.set);
         let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
         assert_eq!(ended.exit, Some(Exit::Passed), "{} on {}", recording.scenario, recording.bed);
         let (simulated, slack) = (transitions(&ended.events), Slack::of(&recording));

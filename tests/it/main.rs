@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise, runs the program, and says how much it swept"
 )]
 
+mod answers;
 mod arrows;
 mod bad_input;
 mod checks;
@@ -14,8 +15,10 @@ mod fidelity;
 mod golden;
 mod journals;
 mod loss;
+mod outputs;
 mod plans;
 mod preflight;
+mod recorded;
 mod rehearsal;
 mod remedies;
 mod reports;

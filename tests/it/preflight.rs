@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use drillmaster::{
     inventory::{Facts, Inventory, Read, SecondCluster},
     model::{Bindings, Finding, FindingState, Plan},
-    readiness::{evaluate, listing_json},
+    readiness::{OF_A_DESCRIPTION, evaluate, listing_json},
     world::{ActiveAlert, RuleInfo, Silence},
 };
 use serde_json::{Value, json};
@@ -172,5 +172,26 @@ fn each_check_of_the_drill_lets_a_sound_one_pass_and_refuses() {
         assert!(matches!(finding.state, FindingState::Fail | FindingState::Unknown), "{name}: {finding:?}");
         assert!(finding.refuses() || ["alerts-told", "rights-narrow"].contains(&name), "{name} refuses: {finding:?}");
         assert!(!finding.fix.is_empty(), "{name} tells what to do");
+    }
+}
+
+/// A rehearsal asks what a description holds, and says nothing of the rest.
+#[test]
+fn a_rehearsal_asks_what_its_cluster_can_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_drillmaster"))
+        .args(["rehearse", "--runs-dir"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let report = folder.path().join("zone-outage-small-shop-seed-1/report.json");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
+    let said = &report["review"];
+    assert!(said["tally"]["pass"].as_u64().unwrap() >= 12, "{said:#}");
+    assert_eq!(said["concerns"], json!([]), "{said:#}");
+    let known: Value = serde_json::from_str(&listing_json()).unwrap();
+    for id in OF_A_DESCRIPTION {
+        assert!(known["checks"].as_array().unwrap().iter().any(|c| c["id"] == *id), "{id}");
     }
 }

@@ -29,8 +29,14 @@ pub fn cluster(name: &str) -> Description {
 
 /// A shipped scenario for it.
 pub fn scenario(name: &str, description: &Description) -> Loaded {
+    scenario_with(name, description, &[])
+}
+
+/// The same, with variables set.
+pub fn scenario_with(name: &str, description: &Description, set: &[String]) -> Loaded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml"));
-    let sources = Sources { bindings: description.bindings(), ..Sources::default() };
+    let set = set.iter().map(|v| v.split_once('=').unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    let sources = Sources { bindings: description.bindings(), set, ..Sources::default() };
     load(&path, &sources).unwrap_or_else(|p| panic!("{name}: {p}"))
 }
 
@@ -179,7 +185,7 @@ impl Stage {
         tap: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Option<(Begun, Options)> {
         let world = self.simulation.world_on(plug);
-        let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into()).await.ok()?;
+        let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into(), false).await.ok()?;
         let options = Options::rehearsal(self.dir.path(), &[]);
         let soundness = self.soundness();
         let tap = move |event: &Event| {

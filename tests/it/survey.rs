@@ -43,9 +43,11 @@ fn status(code: u16) -> (u16, String) {
 fn answer(path: &str, query: &str, earlier: usize) -> ((u16, String), u64) {
     let groups = r#"{"kind":"APIGroupList","groups":[
         {"name":"apps","versions":[{"version":"v1"}]},{"name":"batch","versions":[{"version":"v1"}]},
-        {"name":"policy","versions":[{"version":"v1"}]},{"name":"autoscaling","versions":[{"version":"v9"}]}]}"#;
+        {"name":"policy","versions":[{"version":"v1"}]},{"name":"autoscaling","versions":[{"version":"v9"}]},
+        {"name":"keda.sh","versions":[{"version":"v9"}]}]}"#;
     match path.rsplit('/').next().unwrap_or("") {
         "apis" => ((200, groups.into()), 0),
+        "v9" if path.contains("keda") => ((200, r#"{"resources":[{"name":"others"}]}"#.into()), 0),
         // The list grows too old after its first page, once.
         "services" if query.contains("continue") && earlier < 2 => (status(410), 0),
         "services" if query.contains("continue") => (list("Service", &["c"], ""), 0),
@@ -131,6 +133,7 @@ fn what_a_bad_api_server_does_not_tell_is_unknown() {
         "v9 is no version that we read"
     );
     assert_eq!(why(&shelf, "Backup.velero.io"), Some(Unseen::NotInstalled));
+    assert_eq!(why(&shelf, "ScaledObject.keda.sh"), Some(Unseen::NotInstalled), "v9 of it has others");
     // Objects that are none are told, the others stay.
     assert_eq!(shelf.any("Job.batch").len(), 1);
     assert!(shelf.notes.iter().any(|n| n.starts_with("jobs: ")), "{:?}", shelf.notes);

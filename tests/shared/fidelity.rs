@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use drillmaster::{
     event::{Event, Kind},
-    model::{Revert, StepName},
+    model::{Impairment, Revert, StepName},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,6 +15,9 @@ use serde_json::Value;
 #[derive(Serialize, Deserialize)]
 pub struct Recording {
     pub scenario: String,
+    /// Variables that were set: `NAME=VALUE`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
     /// Which control plane, on which clocks.
     pub bed: String,
     pub kubernetes: String,
@@ -42,6 +45,14 @@ pub enum Cause {
     PowerBack,
     Step,
     Restore,
+}
+
+/// The node whose kubelet is heard no more while this is open.
+pub fn silenced(revert: &Revert) -> Option<&str> {
+    match revert {
+        Revert::NodePower { node, .. } | Revert::Impairment { node, what: Impairment::Kubelet, .. } => Some(&node.name),
+        _ => None,
+    }
 }
 
 /// Of a drill's journal.
@@ -106,7 +117,7 @@ impl Watcher {
                     self.follows(event, &format!("{verb} done"), (cause, from));
                 }
             }
-            Kind::FaultIntended { fault, revert: Revert::NodePower { .. }, .. } => self.power.push(fault.clone()),
+            Kind::FaultIntended { fault, revert, .. } if silenced(revert).is_some() => self.power.push(fault.clone()),
             Kind::FaultApplied { fault, sent_us, .. } if self.power.first() == Some(fault) => {
                 self.caused(Cause::PowerAway, *sent_us);
             }
@@ -275,8 +286,8 @@ pub fn rows(real: &[Seen], simulated: &[Seen], slack: &Slack) -> String {
     let mut rows = String::new();
     for seen in real {
         let cause = match seen.cause {
-            Cause::PowerAway => "power away",
-            Cause::PowerBack => "power back",
+            Cause::PowerAway => "node silent",
+            Cause::PowerBack => "node back",
             Cause::Step => "step",
             Cause::Restore => "restore",
         };

@@ -9,7 +9,7 @@ use crate::{
     model::{Class, Severity},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, Say, ZONE},
-        look::{list, map, selector, text, words},
+        look::{is_everything, list, map, selector, text, words},
         picture::{Picture, Work},
     },
 };
@@ -95,7 +95,9 @@ pub(super) fn told(work: &Work<'_>, key: &str) -> Told {
         }
         named = true;
         let namespaces = words(term, "/namespaces");
-        let here = namespaces.is_empty() || namespaces.contains(&work.namespace());
+        let chosen = selector(term, "/namespaceSelector").map(|s| is_everything(&s));
+        let here =
+            chosen == Some(true) || chosen.is_none() && namespaces.is_empty() || namespaces.contains(&work.namespace());
         if here && selector(term, "/labelSelector").is_some_and(|s| s.matches(&work.labels)) {
             return Told::Matches;
         }

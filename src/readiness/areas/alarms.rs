@@ -1,16 +1,13 @@
-//! Whether alerts would fire and reach somebody, by what Prometheus and Alertmanager say.
+//! Whether alerts would fire, and whether it is quiet now, by what Prometheus and
+//! Alertmanager say.
 
-use std::collections::BTreeMap;
-
-use regex::Regex;
-use serde_json::Value;
-
+use super::datadog;
 use crate::{
     inventory::{PrometheusReading, asked},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
-        check::{ALERTS, Check, Needs, REGION, Say, ZONE},
-        look::{list, seconds, text},
+        check::{ALERTS, Check, Needs, Say},
+        look::fits,
         picture::Picture,
     },
 };
@@ -30,32 +27,6 @@ pub(crate) const CHECKS: &[Check] = &[
         run: dead,
     },
     Check {
-        id: "ALR-004",
-        name: "alert-routing",
-        title: "Critical alerts reach somebody",
-        severity: Severity::Critical,
-        class: Class::Gate,
-        gates: &[ALERTS],
-        needs: Needs::Cluster,
-        rule: "Prometheus sends to one Alertmanager or more; in the configuration of each, alerts with severity=critical end in a receiver with an integration, and so do alerts that no route names.",
-        fix: "Give the receiver an integration (webhook, pager, mail, chat), and route severity=critical to it",
-        why: "An alert without a receiver pages no one.",
-        run: routing,
-    },
-    Check {
-        id: "ALR-005",
-        name: "dead-mans-switch",
-        title: "An alert that always fires leaves the cluster",
-        severity: Severity::High,
-        class: Class::Gate,
-        gates: &[ZONE, REGION],
-        needs: Needs::Cluster,
-        rule: "A rule whose expression is vector(1) is loaded and fires, and Alertmanager sends it at least once an hour (repeat_interval) to a webhook, PagerDuty or Opsgenie.",
-        fix: "Load a rule Watchdog with expr: vector(1); route it to a service outside that alarms when it stays away",
-        why: "When the monitoring dies with the zone, silence is the only sign.",
-        run: dead_man,
-    },
-    Check {
         id: "ALR-006",
         name: "alerts-firing",
         title: "No critical alert fires before the drill",
@@ -63,7 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Prometheus has no alert with severity=critical firing in scope (of a namespace in scope, or of none), but for those whose rule is vector(1) and InfoInhibitor.",
+        rule: "Prometheus has no alert with severity=critical firing in scope (of a namespace in scope, or of none), but for those whose rule is vector(1) and InfoInhibitor; no monitor of Datadog is in state Alert that is tagged for a namespace in scope (kube_namespace), or for none.",
         fix: "Resolve what the alert tells of, and drill then",
         why: "What is broken already would be taken for the drill's doing.",
         run: firing,
@@ -76,7 +47,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[ALERTS],
         needs: Needs::Cluster,
-        rule: "No silence in force or to come may match a critical alert of a namespace in scope.",
+        rule: "No silence in force or to come may match a critical alert of a namespace in scope; no such monitor of Datadog is muted.",
         fix: "Expire the silence, or give it a matcher that the drill's alerts do not meet",
         why: "A silenced alert proves nothing about who would have been told.",
         run: silences,
@@ -121,158 +92,15 @@ fn dead(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// An Alertmanager's configuration.
-struct Routes {
-    url: String,
-    config: Value,
-}
-
-fn routes(p: &Picture<'_>, say: &mut Say) -> Vec<Routes> {
-    let peers = &p.shelf.readings.alertmanagers;
-    if peers.is_empty() {
-        no_data(say, "no Alertmanager was named (--alertmanager URL, or `alertmanager` in the bindings)");
-    }
-    let mut found = vec![];
-    for peer in peers {
-        let read = peer.configuration.clone().and_then(|text| {
-            serde_saphyr::from_str::<Value>(&text).map_err(|e| format!("its configuration cannot be read: {e}"))
-        });
-        match read {
-            Ok(config) => found.push(Routes { url: peer.url.clone(), config }),
-            Err(why) => no_data(say, why),
-        }
-    }
-    found
-}
-
-/// Where an alert goes: each receiver, and how often it is told again.
-fn taken<'a>(
-    route: &'a Value,
-    labels: &BTreeMap<&str, &str>,
-    from: (&'a str, &'a str),
-    out: &mut Vec<(&'a str, &'a str)>,
-) {
-    let own = |field: &str, inherited| Some(text(route, field)).filter(|t| !t.is_empty()).unwrap_or(inherited);
-    let here = (own("/receiver", from.0), own("/repeat_interval", from.1));
-    let mut met = false;
-    for child in list(route, "/routes").iter().filter(|child| meets(child, labels)) {
-        met = true;
-        taken(child, labels, here, out);
-        if child["continue"] != true {
-            break;
-        }
-    }
-    if !met {
-        out.push(here);
-    }
-}
-
-/// Whether an alert with these labels meets a route's matchers.
-fn meets(route: &Value, labels: &BTreeMap<&str, &str>) -> bool {
-    let has = |name: &str| labels.get(name).copied().unwrap_or("");
-    let each = |field: &str| route[field].as_object().cloned().unwrap_or_default();
-    each("match").iter().all(|(name, value)| Some(has(name)) == value.as_str())
-        && each("match_re").iter().all(|(name, value)| fits(value.as_str().unwrap_or(""), has(name)))
-        && list(route, "/matchers").iter().all(|m| matcher(m.as_str().unwrap_or(""), labels))
-}
-
-/// One matcher: `severity=~"critical|page"`.
-fn matcher(text: &str, labels: &BTreeMap<&str, &str>) -> bool {
-    let Some(at) = text.find(['=', '!']) else { return false };
-    let (name, rest) = text.split_at(at);
-    let has = labels.get(name.trim()).copied().unwrap_or("");
-    let value = |rest: &str| rest.trim().trim_matches('"').to_owned();
-    match rest.get(..2) {
-        Some("=~") => fits(&value(&rest[2..]), has),
-        Some("!~") => !fits(&value(&rest[2..]), has),
-        Some("!=") => value(&rest[2..]) != has,
-        _ => value(&rest[1..]) == has,
-    }
-}
-
-/// Whether an anchored expression fits; what is no expression fits nothing.
-fn fits(expression: &str, text: &str) -> bool {
-    Regex::new(&format!("^(?:{expression})$")).is_ok_and(|e| e.is_match(text))
-}
-
-/// The kinds of integration that a receiver has.
-fn integrations<'a>(config: &'a Value, receiver: &str) -> Vec<&'a str> {
-    let found = list(config, "/receivers").iter().find(|r| text(r, "/name") == receiver);
-    let all = found.and_then(Value::as_object).into_iter().flatten();
-    all.filter(|(_, v)| v.as_array().is_some_and(|a| !a.is_empty()))
-        .filter_map(|(key, _)| key.strip_suffix("_configs"))
-        .collect()
-}
-
-/// What Alertmanager does where nothing is said.
-const REPEAT: &str = "4h";
-
-fn routing(p: &Picture<'_>, say: &mut Say) {
-    if let Some(prometheus) = prometheus(p, say) {
-        let subject = Subject::named("Prometheus", "", "alerting");
-        match &prometheus.receivers {
-            Ok(0) => say.fail(subject, "", "Prometheus sends to no Alertmanager"),
-            Ok(_) => say.pass(subject),
-            Err(why) => no_data(say, why),
-        }
-    }
-    for Routes { url, config } in routes(p, say) {
-        let mut wrong = vec![];
-        for (what, labels) in [
-            ("an alert that no route names", BTreeMap::new()),
-            ("a critical alert", BTreeMap::from([("severity", "critical")])),
-        ] {
-            let mut ends = vec![];
-            taken(&config["route"], &labels, ("", REPEAT), &mut ends);
-            if ends.iter().all(|(receiver, _)| integrations(&config, receiver).is_empty()) {
-                let names: Vec<&str> = ends.iter().map(|(receiver, _)| *receiver).collect();
-                wrong.push(format!("{what} ends in receiver {}, which tells nobody", names.join(", ")));
-            }
-        }
-        say.judge(Subject::named("Alertmanager", "", &url), "", &wrong);
-    }
-}
-
-/// Integrations that can notice that nothing comes any more.
-const OUTSIDE: [&str; 4] = ["webhook", "pagerduty", "opsgenie", "victorops"];
-
-fn dead_man(p: &Picture<'_>, say: &mut Say) {
-    let Some(prometheus) = prometheus(p, say) else { return };
-    let (rules, alerts) = match (&prometheus.rules, &prometheus.alerts) {
-        (Ok(rules), Ok(alerts)) => (rules, alerts),
-        (Err(why), _) | (_, Err(why)) => return no_data(say, why),
-    };
-    let Some(rule) = rules.iter().find(|r| is_constant(&r.query)) else {
-        return say.fail(Subject::default(), "", "no alert has the expression vector(1)");
-    };
-    let subject = Subject::named("Alert", "", &rule.name);
-    if !alerts.iter().any(|a| a.name == rule.name && a.state == "firing") {
-        return say.fail(subject, "", "it does not fire, as it always should");
-    }
-    let mut labels: BTreeMap<&str, &str> = rule.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    labels.insert("alertname", &rule.name);
-    for Routes { url, config } in routes(p, say) {
-        let mut ends = vec![];
-        taken(&config["route"], &labels, ("", REPEAT), &mut ends);
-        let heard = |(receiver, repeat): &(&str, &str)| {
-            let often = seconds(repeat).is_some_and(|s| s <= 3600.0);
-            often && integrations(&config, receiver).iter().any(|i| OUTSIDE.contains(i))
-        };
-        let told: Vec<String> = ends.iter().map(|(receiver, repeat)| format!("{receiver} every {repeat}")).collect();
-        let subject = subject.clone().part(url);
-        if ends.iter().any(heard) {
-            say.pass(subject);
-        } else {
-            say.fail(subject, "", format!("it goes to {}: no service outside hears it once an hour", told.join(", ")));
-        }
-    }
-}
-
-fn is_constant(query: &str) -> bool {
+pub(super) fn is_constant(query: &str) -> bool {
     query.split_whitespace().collect::<String>().starts_with("vector(1)")
 }
 
 fn firing(p: &Picture<'_>, say: &mut Say) {
+    datadog::firing(p, say);
+    if datadog::instead(p) {
+        return;
+    }
     let Some(prometheus) = prometheus(p, say) else { return };
     let (rules, alerts) = match (&prometheus.rules, &prometheus.alerts) {
         (Ok(rules), Ok(alerts)) => (rules, alerts),
@@ -301,6 +129,10 @@ fn firing(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn silences(p: &Picture<'_>, say: &mut Say) {
+    datadog::muted(p, say);
+    if datadog::instead(p) && p.shelf.readings.alertmanagers.is_empty() {
+        return;
+    }
     let peers = &p.shelf.readings.alertmanagers;
     if peers.is_empty() {
         no_data(say, "no Alertmanager was named (--alertmanager URL, or `alertmanager` in the bindings)");

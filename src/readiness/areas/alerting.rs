@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::metrics::{PROMETHEUS, picked};
+use super::{
+    datadog,
+    metrics::{PROMETHEUS, everything, has_image, is_ready, picked},
+};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, Say},
-        look::{list, seconds, text},
+        look::{list, seconds, selector, text},
         picture::Picture,
     },
 };
@@ -24,7 +27,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "The PrometheusRules hold an alert on each of: nodes not ready, pods in trouble, rollouts, capacity, budgets, volumes filling up, the API server, certificates, the monitoring itself, backups; by a usual name or by the series that it asks. Only velero_backup_last_status does not count for backups: Velero sets it back to 1 each minute.",
+        rule: "The PrometheusRules, the rules that Prometheus says it has loaded, and Datadog's monitors hold an alert on each of: nodes not ready, pods in trouble, rollouts, capacity, budgets, volumes filling up, the API server, certificates, the monitoring itself, backups; by a usual name or by the series that it asks. Only velero_backup_last_status does not count for backups: Velero sets it back to 1 each minute.",
         fix: "Install the rules of kubernetes-mixin, and rules on backups",
         why: "An alert that nobody wrote cannot fire.",
         run: families,
@@ -37,7 +40,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "Each PrometheusRule is selected by ruleSelector and ruleNamespaceSelector of some Prometheus (nil selects none, {} all).",
+        rule: "Each PrometheusRule is selected by ruleSelector and ruleNamespaceSelector of some Prometheus or ThanosRuler (nil selects none, {} all). Each alerting rule that Prometheus has loaded is healthy, and was evaluated within three of its intervals.",
         fix: "Correct labels or namespaces; correct the rule's syntax",
         why: "A rule that is not loaded never fires.",
         run: loaded,
@@ -48,9 +51,9 @@ pub(crate) const CHECKS: &[Check] = &[
         title: "Alerts can fire within the RTO",
         severity: Severity::Medium,
         class: Class::Gate,
-        gates: &[ALERTS],
+        gates: &[],
         needs: Needs::Manifests,
-        rule: "The `for` of each critical alert, plus 90 s for scrape, evaluation and grouping, is at most half of the shortest RTO of the drill file.",
+        rule: "The `for` of each critical alert of the core families (ALR-001), plus 90 s for scrape, evaluation and grouping, is at most half of the shortest RTO of the drill file.",
         fix: "Shorten `for` or group_wait of the alerts that matter to the drill",
         why: "An alert after the RTO is a post-mortem.",
         run: latency,
@@ -63,7 +66,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "There is a ConfigMap labelled grafana_dashboard whose JSON has panels, or a GrafanaDashboard.",
+        rule: "There is a ConfigMap labelled grafana_dashboard whose JSON has panels, or a GrafanaDashboard; a Grafana that runs in the cluster has a ready pod.",
         fix: "Provision Grafana with dashboards as code",
         why: "In an outage nobody builds one.",
         run: dashboards,
@@ -150,7 +153,9 @@ fn families(p: &Picture<'_>, say: &mut Say) {
     if p.shelf.all(RULE).is_err() {
         return;
     }
-    if p.shelf.any(RULE).is_empty() {
+    let told = p.shelf.readings.prometheus.as_ref().and_then(|r| r.rules.as_ref().ok());
+    let monitors = datadog::monitors(p, say);
+    if p.shelf.any(RULE).is_empty() && told.is_none() && monitors.is_none() {
         if p.is_cluster() {
             say.unknown(
                 Subject::default(),
@@ -161,13 +166,25 @@ fn families(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     for (family, names, series) in FAMILIES {
-        let there = alerts.iter().any(|(_, r)| {
-            let expression = r["expr"].as_str().unwrap_or("");
-            names.contains(&text(r, "/alert")) || series.iter().any(|s| expression.contains(s))
-        });
+        let is = |name: &str, expression: &str| names.contains(&name) || series.iter().any(|s| expression.contains(s));
+        let there = alerts.iter().any(|(_, r)| is(text(r, "/alert"), r["expr"].as_str().unwrap_or("")))
+            || told.is_some_and(|rules| rules.iter().any(|r| is(&r.name, &r.query)))
+            || monitors.is_some_and(|all| datadog::covers(all, family));
         let subject = Subject::named("AlertFamily", "", family);
         if there { say.pass(subject) } else { say.fail(subject, "", "no alert of this family") }
     }
+}
+
+/// Whether a ThanosRuler picks a rule up.
+fn by_ruler(p: &Picture<'_>, rule: &Object) -> bool {
+    p.shelf.any("ThanosRuler.monitoring.coreos.com").iter().any(|ruler| {
+        let spaces = selector(&ruler.body, "/spec/ruleNamespaceSelector");
+        let here = match spaces {
+            None => ruler.metadata.namespace == rule.metadata.namespace,
+            Some(s) => s.matches(&p.labels_of_namespace(&rule.metadata.namespace)),
+        };
+        here && selector(&ruler.body, "/spec/ruleSelector").is_some_and(|s| s.matches(&rule.metadata.labels))
+    })
 }
 
 fn loaded(p: &Picture<'_>, say: &mut Say) {
@@ -178,10 +195,25 @@ fn loaded(p: &Picture<'_>, say: &mut Say) {
     for rule in p.all(RULE, say) {
         if !operated {
             say.skip(rule, "no Prometheus of the operator is here");
-        } else if picked(p, rule, "rule") {
+        } else if picked(p, rule, "rule") || by_ruler(p, rule) {
             say.pass(rule);
         } else {
             say.fail(rule, "/metadata/labels", "no Prometheus selects it: it never fires");
+        }
+    }
+    let told = p.shelf.readings.prometheus.as_ref().and_then(|r| r.rules.as_ref().ok());
+    for rule in told.into_iter().flatten() {
+        let subject = Subject::named("Alert", "", &rule.name);
+        let age = p.age(&rule.last_evaluation);
+        if !rule.healthy || !rule.last_error.is_empty() {
+            say.fail(subject, "", format!("its evaluation fails: {}", rule.last_error));
+        } else if let Some(age) =
+            age.filter(|age| rule.interval_seconds > 0.0 && *age as f64 > 3.0 * rule.interval_seconds + 5.0)
+        {
+            let every = rule.interval_seconds;
+            say.fail(subject, "", format!("it was evaluated {age} s ago, and that is due every {every} s"));
+        } else {
+            say.pass(subject);
         }
     }
 }
@@ -192,7 +224,11 @@ const PIPELINE: f64 = 90.0;
 fn latency(p: &Picture<'_>, say: &mut Say) {
     let Some(rto) = p.settings.shortest_rto() else { return };
     for (object, rule) in alerts(p, say) {
-        if text(rule, "/labels/severity") != "critical" {
+        let expression = rule["expr"].as_str().unwrap_or("");
+        let core = FAMILIES.iter().any(|(_, names, series)| {
+            names.contains(&text(rule, "/alert")) || series.iter().any(|s| expression.contains(s))
+        });
+        if text(rule, "/labels/severity") != "critical" || !core {
             continue;
         }
         let after = seconds(text(rule, "/for")).unwrap_or(0.0) + PIPELINE;
@@ -269,5 +305,8 @@ fn dashboards(p: &Picture<'_>, say: &mut Say) {
     }
     if found.is_empty() {
         say.fail(Subject::default(), "", "no dashboard is provisioned as code");
+    }
+    for grafana in everything(p).filter(|w| p.is_cluster() && has_image(w, &["grafana/grafana"])) {
+        if is_ready(grafana) { say.pass(grafana) } else { say.fail(grafana, "/status", "Grafana is not ready") }
     }
 }

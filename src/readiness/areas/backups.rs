@@ -24,7 +24,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "A Deployment velero is available; a BackupStorageLocation is the default, Available, not ReadOnly, and was validated within five times its validationFrequency (1 min by default); each BackupRepository is Ready.",
+        rule: "A Deployment velero is available (one of 0 replicas only where some location was validated within 90 s: then its server runs elsewhere); the node agent is ready where volumes are copied from the file system or moved; a BackupStorageLocation is the default, Available, not ReadOnly, and was validated within five times its validationFrequency (1 min by default); each BackupRepository is Ready.",
         fix: "Repair credentials, bucket or network; name a default storage location",
         why: "Without the store there is nothing to bring back.",
         run: location,
@@ -37,7 +37,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "There is a Schedule; each is Enabled, not paused and without validation errors.",
+        rule: "There is a Schedule; each is Enabled, not paused, without validation errors, its cron expression can be read, and its last backup is no older than one and a half times its interval.",
         fix: "Unpause it, or correct its cron expression and its validation errors",
         why: "A schedule that is paused says nothing, for months.",
         run: schedules,
@@ -50,7 +50,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "The newest Backup of each Schedule is Completed without errors and without failed hooks; warnings are medium (a volume that was skipped says so there); one that runs for more than itemOperationTimeout (4 h) fails.",
+        rule: "The newest Backup of each Schedule is Completed without errors and without failed hooks; warnings are medium (a volume that was skipped says so there); one that runs for more than its itemOperationTimeout (4 h by default) fails.",
         fix: "Read its log (velero backup logs NAME) and mend the items or hooks that fail",
         why: "PartiallyFailed means that something does not come back.",
         run: clean,
@@ -128,6 +128,31 @@ pub(super) fn installed(p: &Picture<'_>, say: &mut Say) -> bool {
     true
 }
 
+/// Velero validates a location once a minute, and says when.
+const SIGN_OF_LIFE: i64 = 90;
+
+/// Who copies files, where some schedule wants that.
+fn node_agent(p: &Picture<'_>, say: &mut Say) {
+    let copies = |s: &Object| {
+        ["defaultVolumesToFsBackup", "snapshotMoveData"].iter().any(|f| s.at(&format!("/spec/template/{f}")) == true)
+    };
+    let agent = p.platform.iter().chain(&p.works).find(|w| w.kind == "DaemonSet" && w.name() == "node-agent");
+    let number = |w: &Work<'_>, field: &str| w.object.at(&format!("/status/{field}")).as_u64().unwrap_or(0);
+    match agent {
+        Some(set) if number(set, "numberReady") < number(set, "desiredNumberScheduled") => {
+            let text = format!("{} of {} are ready", number(set, "numberReady"), number(set, "desiredNumberScheduled"));
+            say.fail_as(Severity::High, set, "/status", text);
+        }
+        Some(set) => say.pass(set),
+        None => {
+            for schedule in p.shelf.any(SCHEDULE).iter().filter(|s| copies(s)) {
+                let text = "it wants files copied, and there is no DaemonSet node-agent that copies any";
+                say.fail(schedule, "/spec/template", text);
+            }
+        }
+    }
+}
+
 fn location(p: &Picture<'_>, say: &mut Say) {
     if !installed(p, say) {
         return;
@@ -135,12 +160,19 @@ fn location(p: &Picture<'_>, say: &mut Say) {
     let server = p.platform.iter().chain(&p.works).find(|w| w.kind == "Deployment" && w.name() == "velero");
     match server {
         // With no replicas it runs elsewhere, or not at all: what it validates tells.
-        Some(work) if work.replicas == Some(0) => {}
+        Some(work) if work.replicas == Some(0) => {
+            let ages = p.shelf.any(LOCATION).iter().filter_map(|l| p.age(l.text("/status/lastValidationTime")));
+            if ages.min().is_none_or(|age| age > SIGN_OF_LIFE) {
+                let text = "it is scaled to 0, and nobody has validated a location within 90 s: does Velero run?";
+                say.unknown(work, Unseen::Stale, text);
+            }
+        }
         Some(work) if work.object.at("/status/availableReplicas").as_u64().unwrap_or(0) > 0 => say.pass(work),
         Some(work) => say.fail(work, "/status", "Velero's server does not run"),
         // It may run outside the cluster: its store, which it validates, tells.
         None => {}
     }
+    node_agent(p, say);
     let locations = p.shelf.any(LOCATION);
     if locations.is_empty() {
         return say.fail(Subject::default(), "", "there is no storage location");
@@ -193,13 +225,42 @@ fn schedules(p: &Picture<'_>, say: &mut Say) {
             say.fail(schedule, "/spec/schedule", format!("Velero refuses it: {errors}"));
         } else if phase != "Enabled" {
             say.unknown(schedule, Unseen::NoData, "Velero has not looked at it");
+        } else if let Some(why) = overdue(p, schedule) {
+            say.fail(schedule, "/status/lastBackup", why);
         } else {
             say.pass(schedule);
         }
     }
 }
 
+/// What is wrong with when a schedule ran last.
+fn overdue(p: &Picture<'_>, schedule: &Object) -> Option<String> {
+    let every = match crate::kubernetes::cron_interval(schedule.text("/spec/schedule"), p.now) {
+        Ok(every) => every,
+        Err(why) => return Some(why),
+    };
+    let made = schedule.metadata.creation_timestamp.as_deref().and_then(|t| p.age(t));
+    let last = p.age(schedule.text("/status/lastBackup"));
+    // One that was made just now need not have run.
+    match (last, made) {
+        (Some(age), _) if age * 2 > every * 3 => {
+            Some(format!("its last backup was {} ago, and it runs every {}", ago(age), ago(every)))
+        }
+        (None, Some(made)) if made * 2 > every * 3 => Some("it has never made a backup".into()),
+        _ => None,
+    }
+}
+
 pub(super) const DAY: i64 = 86_400;
+
+/// When a backup began. It may have come here later, from another cluster that writes to the
+/// same store; one that never began has only the time when it was made.
+fn began(backup: &Object) -> &str {
+    match backup.text("/status/startTimestamp") {
+        "" => backup.metadata.creation_timestamp.as_deref().unwrap_or(""),
+        began => began,
+    }
+}
 
 fn clean(p: &Picture<'_>, say: &mut Say) {
     if !installed(p, say) {
@@ -208,10 +269,7 @@ fn clean(p: &Picture<'_>, say: &mut Say) {
     let mut last: BTreeMap<&str, &Object> = BTreeMap::new();
     for backup in p.shelf.any(BACKUP) {
         let Some(schedule) = backup.metadata.labels.get("velero.io/schedule-name") else { continue };
-        let newer = last
-            .get(schedule.as_str())
-            .is_none_or(|b| b.metadata.creation_timestamp < backup.metadata.creation_timestamp);
-        if newer {
+        if last.get(schedule.as_str()).is_none_or(|b| began(b) < began(backup)) {
             last.insert(schedule, backup);
         }
     }
@@ -245,7 +303,7 @@ fn clean(p: &Picture<'_>, say: &mut Say) {
             phase @ ("Failed" | "PartiallyFailed" | "FailedValidation") => {
                 say.fail(*backup, "/status/phase", format!("it is {phase}"))
             }
-            phase if running > 4 * 3600 => {
+            phase if running as f64 > seconds(backup.text("/spec/itemOperationTimeout")).unwrap_or(4.0 * 3600.0) => {
                 say.fail(*backup, "/status/phase", format!("it is {phase} for {}", ago(running)))
             }
             phase => say.unknown(*backup, Unseen::NoData, format!("it is {phase}: not over yet")),

@@ -22,7 +22,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "Each Argo CD Application is Synced and Healthy; each Flux Kustomization and HelmRelease is Ready.",
+        rule: "Each Argo CD Application is Synced and Healthy; each Flux Kustomization and HelmRelease is Ready at the revision that it tried last; the newest revision of each Helm release in scope is deployed (by the labels of its Secrets: pending and failed ones are not).",
         fix: "Sync or repair the application or release",
         why: "What is restored is the drift, and Git will undo it.",
         run: in_sync,
@@ -35,7 +35,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "No workload's spec was written last by kubectl-edit or kubectl-patch.",
+        rule: "No workload's spec was written last by kubectl-edit or kubectl-patch, nor by kubectl-client-side-apply where a GitOps controller (Argo CD, Flux, Helm) wrote it before.",
         fix: "Revert the edit, or commit it",
         why: "What is not written anywhere does not come back.",
         run: edited,
@@ -61,7 +61,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each critical workload has an annotation profiles.grafana.com/*.scrape or DD_PROFILING_ENABLED, or a profiler (Pyroscope, Parca) runs.",
+        rule: "Each critical workload has an annotation profiles.grafana.com/*.scrape or DD_PROFILING_ENABLED, or a profiler (Pyroscope, Parca) runs. No Service of type LoadBalancer or NodePort and no Ingress leads to a port named pprof or to 6060 (high).",
         fix: "Enable a continuous profiler",
         why: "Why the survivors were slow is asked afterwards.",
         run: profiling,
@@ -78,12 +78,47 @@ fn in_sync(p: &Picture<'_>, say: &mut Say) {
         }
     }
     for object in flux(p, say) {
+        let (applied, tried) =
+            (object.text("/status/lastAppliedRevision"), object.text("/status/lastAttemptedRevision"));
         match object.condition("Ready") {
+            "True" if !applied.is_empty() && !tried.is_empty() && applied != tried => {
+                say.fail(object, "/status", format!("it applied {applied}, and tried {tried} since"));
+            }
             "True" => say.pass(object),
             "" => say.unknown(object, Unseen::NoData, "Flux has not looked at it"),
             _ => say.fail(object, "/status/conditions", "it is not Ready"),
         }
     }
+    releases(p, say);
+}
+
+/// Helm keeps each revision of a release in a Secret whose labels tell how it went.
+fn releases(p: &Picture<'_>, say: &mut Say) {
+    let mut newest: BTreeMap<(&str, &str), (u64, &Object)> = BTreeMap::new();
+    for secret in p.each("Secret", say) {
+        let label = |name: &str| secret.metadata.labels.get(name).map_or("", String::as_str);
+        if label("owner") != "helm" || !secret.metadata.name.starts_with("sh.helm.release.") {
+            continue;
+        }
+        let version = label("version").parse().unwrap_or(0);
+        let of = (secret.metadata.namespace.as_str(), label("name"));
+        if newest.get(&of).is_none_or(|(before, _)| *before < version) {
+            newest.insert(of, (version, secret));
+        }
+    }
+    for ((_, name), (version, secret)) in newest {
+        match secret.metadata.labels.get("status").map_or("", String::as_str) {
+            "deployed" => say.pass(secret),
+            status => {
+                say.fail(secret, "/metadata/labels/status", format!("revision {version} of release {name} is {status}"))
+            }
+        }
+    }
+}
+
+/// Who writes what is in Git.
+fn is_gitops(manager: &str) -> bool {
+    ["argocd", "kustomize-controller", "helm", "flux"].iter().any(|name| manager.starts_with(name))
 }
 
 fn edited(p: &Picture<'_>, say: &mut Say) {
@@ -91,7 +126,11 @@ fn edited(p: &Picture<'_>, say: &mut Say) {
         let editors = work.object.list("/drillmaster.dev~1editors");
         let last = editors.iter().max_by_key(|e| e["time"].as_str().unwrap_or(""));
         match last.map(|e| (text(e, "/manager"), text(e, "/time"))) {
-            Some((manager @ ("kubectl-edit" | "kubectl-patch"), time)) => {
+            Some((manager, time))
+                if matches!(manager, "kubectl-edit" | "kubectl-patch")
+                    || manager == "kubectl-client-side-apply"
+                        && editors.iter().any(|e| is_gitops(text(e, "/manager"))) =>
+            {
                 say.fail(work, "/spec", format!("{manager} wrote its spec last, at {time}"));
             }
             Some(_) => say.pass(work),
@@ -149,7 +188,29 @@ fn open_monitoring(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// Profiles that anybody can take from outside: they hold what is in memory.
+fn open_profiles(p: &Picture<'_>, say: &mut Say) {
+    let is = |port: &serde_json::Value| {
+        ["name", "port", "targetPort"].iter().any(|f| port[*f] == "pprof" || port[*f] == 6060)
+    };
+    let ingresses = p.shelf.any("Ingress.networking.k8s.io");
+    for (service, _) in p.selecting_services().filter(|(s, _)| s.list("/spec/ports").iter().any(is)) {
+        let meta = &service.metadata;
+        let open = matches!(service.text("/spec/type"), "LoadBalancer" | "NodePort");
+        let led = ingresses.iter().filter(|i| i.metadata.namespace == meta.namespace).any(|ingress| {
+            ingress.list("/spec/rules").iter().flat_map(|r| list(r, "/http/paths")).any(|path| {
+                let port = &path["backend"]["service"]["port"];
+                text(path, "/backend/service/name") == meta.name && (port["name"] == "pprof" || port["number"] == 6060)
+            })
+        });
+        if open || led {
+            say.fail_as(Severity::High, *service, "/spec/ports", "pprof can be reached from outside");
+        }
+    }
+}
+
 fn profiling(p: &Picture<'_>, say: &mut Say) {
+    open_profiles(p, say);
     let profiler = p.works.iter().chain(&p.platform).find(|w| {
         w.containers().iter().any(|c| ["pyroscope", "parca"].iter().any(|n| text(c.value, "/image").contains(n)))
     });

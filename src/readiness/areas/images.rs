@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
 use crate::{
+    inventory::{LEFT_OUT, Object},
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say},
@@ -73,7 +77,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[REGION, RESTORE, DEPOUT],
         needs: Needs::Manifests,
-        rule: "No image's registry is a Service of this cluster (a host that ends in .svc or .svc.cluster.local, or localhost), and each imagePullSecret that a workload names exists.",
+        rule: "No image's registry is a Service of this cluster (a host that ends in .svc or .svc.cluster.local, or localhost), and each imagePullSecret that a workload names exists, in the second cluster, too, where one was named. Of a pull Secret that may be read (--read-secrets) the hosts that it knows are among those of the workload's images.",
         fix: "Have a pull-through cache or a second registry in the recovery region; copy the pull Secret",
         why: "A registry that runs in the cluster is away when the cluster is.",
         run: pull_path,
@@ -199,6 +203,21 @@ fn divergence(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// The hosts that a pull Secret has a login for; none where its content is not known.
+fn logins(secret: &Object) -> Option<Vec<String>> {
+    let config = secret.at("/data/.dockerconfigjson").as_str().filter(|t| *t != LEFT_OUT)?;
+    let parsed: Value = serde_json::from_slice(&STANDARD.decode(config).ok()?).ok()?;
+    Some(parsed["auths"].as_object()?.keys().cloned().collect())
+}
+
+/// Whether a login is for an image's registry: `https://index.docker.io/v1/` is Docker's.
+fn knows(login: &str, image: &str) -> bool {
+    let bare = login.rsplit("://").next().unwrap_or(login).trim_end_matches('/');
+    let host = bare.split('/').next().unwrap_or(bare);
+    let host = if host.ends_with("docker.io") { "docker.io" } else { host };
+    host == parse(image).host
+}
+
 fn pull_path(p: &Picture<'_>, say: &mut Say) {
     for work in &p.works {
         let mut wrong = vec![];
@@ -219,6 +238,14 @@ fn pull_path(p: &Picture<'_>, say: &mut Say) {
                 && p.shelf.find("Secret", work.namespace(), name).is_none()
             {
                 wrong.push(format!("its pull Secret {name} is missing"));
+            } else if let Some(hosts) = p.shelf.find("Secret", work.namespace(), name).and_then(logins)
+                && !work.all_containers().iter().any(|c| hosts.iter().any(|h| knows(h, text(c.value, "/image"))))
+            {
+                wrong.push(format!("its pull Secret {name} knows none of its registries"));
+            }
+            let there = p.shelf.target.as_deref().filter(|t| !t.version.is_empty() && t.all("Secret").is_ok());
+            if there.is_some_and(|t| t.find("Secret", work.namespace(), name).is_none()) {
+                wrong.push(format!("its pull Secret {name} is missing in the second cluster"));
             }
         }
         say.judge(work, work.pointer, &wrong);

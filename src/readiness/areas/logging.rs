@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::metrics::{everything, has_image, is_ready};
+use super::{
+    datadog,
+    metrics::{everything, has_image, is_ready},
+};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject, Unseen},
@@ -35,7 +38,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "Each LokiStack is Ready; a Loki configuration has a replication_factor of 2 or more and an object store, not the file system. Without either this is unknown until it is attested.",
+        rule: "Each LokiStack is Ready; an Elasticsearch of the operator is green or yellow (yellow is medium) and has 2 nodes or more; a Loki configuration has a replication_factor of 2 or more and an object store, not the file system. Without either this is unknown until it is attested.",
         fix: "Replication of 2 or more, and object storage outside the failure domain",
         why: "Logs that were lost with the zone explain nothing.",
         run: backend,
@@ -74,7 +77,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "There is an AlertingRule of Loki, rules for Loki's ruler in a ConfigMap, a GrafanaAlertRuleGroup, an ElastAlert configuration, or a DatadogMonitor of type `log alert`.",
+        rule: "There is an AlertingRule of Loki, rules for Loki's ruler in a ConfigMap, a GrafanaAlertRuleGroup, an ElastAlert configuration, or a monitor of Datadog of type `log alert` (a DatadogMonitor, or by its API).",
         fix: "Alert on the lines that precede an outage",
         why: "Some failures are told by a log line alone.",
         run: log_alerts,
@@ -118,6 +121,10 @@ fn log_alerts(p: &Picture<'_>, say: &mut Say) {
         let elastic = |t: &str| t.contains("es_host:") && t.contains("rules_folder:");
         c.map("/data").into_iter().flatten().filter_map(|(_, v)| v.as_str()).any(|t| of_loki(t) || elastic(t))
     });
+    let monitors = datadog::monitors(p, say).unwrap_or_default();
+    if let Some(monitor) = monitors.iter().find(|m| m.kind == "log alert") {
+        return say.pass(Subject::named("Monitor", "", &monitor.name));
+    }
     let found: Vec<&Object> = rules.chain(grafana).chain(datadog).chain(held).collect();
     if found.is_empty() {
         return say.fail(Subject::default(), "", "nothing alerts on logs");
@@ -188,6 +195,19 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
             say.fail(stack, "/status/conditions", "it is not Ready")
         }
     }
+    let elastic = p.all("Elasticsearch.elasticsearch.k8s.elastic.co", say);
+    for cluster in elastic {
+        let nodes: u64 = cluster.list("/spec/nodeSets").iter().filter_map(|s| s["count"].as_u64()).sum();
+        match cluster.text("/status/health") {
+            "green" | "yellow" if nodes < 2 => {
+                say.fail(cluster, "/spec/nodeSets", format!("{nodes} node: no copy of anything"))
+            }
+            "green" => say.pass(cluster),
+            "yellow" => say.fail_as(Severity::Medium, cluster, "/status/health", "yellow: some copies are missing"),
+            "" => say.unknown(cluster, Unseen::NoData, "its operator has not said how it is"),
+            health => say.fail(cluster, "/status/health", format!("it is {health}")),
+        }
+    }
     let configs = loki(p);
     for (config, loki) in &configs {
         let factor =
@@ -204,7 +224,7 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
         }
         say.judge(*config, "/data", &wrong);
     }
-    if stacks.is_empty() && configs.is_empty() {
+    if stacks.is_empty() && configs.is_empty() && elastic.is_empty() {
         say.unknown(
             Subject::default(),
             Unseen::NoData,

@@ -21,7 +21,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART, REGION],
         needs: Needs::Manifests,
-        rule: "The effective mode of each workload in the Istio mesh (a PeerAuthentication that selects it, else the namespace's, else istio-system's; UNSET inherits; none is PERMISSIVE) is STRICT, and no portLevelMtls of it is PERMISSIVE or DISABLE.",
+        rule: "The effective mode of each workload in the Istio mesh (a PeerAuthentication that selects it, else the namespace's, else istio-system's; UNSET inherits; none is PERMISSIVE) is STRICT, and no portLevelMtls of a port that a Service leads to is PERMISSIVE or DISABLE. In ambient mode nothing can be disabled: DISABLE there is a mistake.",
         fix: "Set PeerAuthentication STRICT in the root namespace; remove PERMISSIVE and DISABLE of single ports",
         why: "In a partition, plain text from anywhere is taken for a friend.",
         run: mtls,
@@ -34,7 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Manifests,
-        rule: "An AuthorizationPolicy with action ALLOW applies to each workload in the mesh (one without rules allows nothing, which passes); no rule is {} or admits any principal to everything; a rule names ports, paths or methods (else medium); rules that need identities do so only under STRICT mutual TLS (ISTIO-SECURITY-2021-004).",
+        rule: "An AuthorizationPolicy with action ALLOW applies to each workload in the mesh (of its own namespace, or of istio-system, with or without a selector; one without rules allows nothing, which passes); no rule is {} or admits any principal to everything; a rule names ports, paths or methods (else medium); rules that need identities do so only under STRICT mutual TLS (ISTIO-SECURITY-2021-004).",
         fix: "Add an allow-nothing AuthorizationPolicy to each namespace, then rules with to.operation.ports; enforce STRICT first",
         why: "Default allow in the mesh makes a partition's effect a guess.",
         run: authz,
@@ -42,6 +42,28 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 const ROOT: &str = "istio-system";
+
+const PEER: &str = "PeerAuthentication.security.istio.io";
+
+/// Whether a workload is in the mesh without a proxy of its own.
+fn ambient(p: &Picture<'_>, work: &Work<'_>) -> bool {
+    let mode = |labels: &std::collections::BTreeMap<String, String>| {
+        labels.get("istio.io/dataplane-mode").map(|v| v == "ambient")
+    };
+    mode(&work.labels).or_else(|| mode(&p.labels_of_namespace(work.namespace()))).unwrap_or(false)
+}
+
+/// The ports of a workload that a Service leads to.
+fn served(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
+    let ports = p.services(work).into_iter().flat_map(|s| s.list("/spec/ports"));
+    let target = |port: &Value| {
+        let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
+        let named = work.containers().into_iter().flat_map(|c| list(c.value, "/ports"));
+        let number = named.into_iter().find(|p| p["name"] == *target).map(|p| &p["containerPort"]);
+        number.unwrap_or(target).to_string()
+    };
+    ports.map(target).collect()
+}
 
 /// Whether a workload's pods are in the mesh.
 fn meshed(p: &Picture<'_>, work: &Work<'_>) -> bool {
@@ -55,17 +77,21 @@ fn meshed(p: &Picture<'_>, work: &Work<'_>) -> bool {
         && (own == Some("true")
             || label("istio-injection") == Some("enabled")
             || label("istio.io/rev").is_some()
-            || label("istio.io/dataplane-mode") == Some("ambient"))
+            || ambient(p, work))
 }
 
 /// The policies of a kind that apply to a workload: of its own, of its namespace, of the root.
 fn applying<'a>(p: &Picture<'a>, key: &str, work: &Work<'_>) -> [Vec<&'a Object>; 3] {
+    // In the root namespace a selector means the whole mesh, but not of a PeerAuthentication.
+    let rooted = key != PEER;
     let mut found = [vec![], vec![], vec![]];
     for policy in p.shelf.any(key) {
         let chosen = selector(&policy.body, "/spec/selector");
         let own = policy.metadata.namespace == work.namespace();
         match chosen.filter(|s| !is_everything(s)) {
-            Some(s) if own && s.matches(&work.labels) => found[0].push(policy),
+            Some(s) if (own || rooted && policy.metadata.namespace == ROOT) && s.matches(&work.labels) => {
+                found[0].push(policy);
+            }
             None if own && list(&policy.body, "/spec/targetRefs").is_empty() => found[1].push(policy),
             None if policy.metadata.namespace == ROOT => found[2].push(policy),
             _ => {}
@@ -80,7 +106,7 @@ fn applying<'a>(p: &Picture<'a>, key: &str, work: &Work<'_>) -> [Vec<&'a Object>
 
 /// The mode of mutual TLS that holds for a workload, and where it is said.
 fn mode<'a>(p: &Picture<'a>, work: &Work<'_>) -> (&'a str, Option<&'a Object>) {
-    for policy in applying(p, "PeerAuthentication.security.istio.io", work).iter().filter_map(|level| level.first()) {
+    for policy in applying(p, PEER, work).iter().filter_map(|level| level.first()) {
         let said = policy.text("/spec/mtls/mode");
         if !matches!(said, "" | "UNSET") {
             return (said, Some(*policy));
@@ -102,7 +128,7 @@ fn in_mesh<'p, 'a>(p: &'p Picture<'a>, say: &mut Say, key: &str) -> Vec<&'p Work
 }
 
 fn mtls(p: &Picture<'_>, say: &mut Say) {
-    for work in in_mesh(p, say, "PeerAuthentication.security.istio.io") {
+    for work in in_mesh(p, say, PEER) {
         let (mode, by) = mode(p, work);
         let mut wrong = vec![];
         if mode != "STRICT" {
@@ -110,10 +136,14 @@ fn mtls(p: &Picture<'_>, say: &mut Say) {
                 format!("by PeerAuthentication {}/{}", o.metadata.namespace, o.metadata.name)
             });
             wrong.push(format!("mutual TLS is {mode} ({by})"));
+            if mode == "DISABLE" && ambient(p, work) {
+                wrong.push("in ambient mode it cannot be disabled".into());
+            }
         }
-        for policy in &applying(p, "PeerAuthentication.security.istio.io", work)[0] {
+        let served = served(p, work);
+        for policy in &applying(p, PEER, work)[0] {
             for (port, setting) in map(&policy.body, "/spec/portLevelMtls").into_iter().flatten() {
-                if matches!(text(setting, "/mode"), "PERMISSIVE" | "DISABLE") {
+                if matches!(text(setting, "/mode"), "PERMISSIVE" | "DISABLE") && served.contains(port) {
                     wrong.push(format!("port {port} is {} by {}", text(setting, "/mode"), policy.metadata.name));
                 }
             }

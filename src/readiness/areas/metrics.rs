@@ -5,8 +5,8 @@ use crate::{
     kubernetes::Selector,
     model::{Class, Severity, Subject, Unseen},
     readiness::{
-        check::{Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
-        look::{is_everything, seconds, selector, text, words},
+        check::{ANY, Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
+        look::{is_everything, list, seconds, selector, text, words},
         picture::{Picture, Work},
     },
 };
@@ -20,7 +20,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "A Prometheus of the operator is Available and Reconciled, a DatadogAgent runs, or a workload with the image of a known collector (Prometheus, VictoriaMetrics, Grafana Alloy or Agent, OpenTelemetry collector, Datadog agent) has all its pods ready. None is unknown where the collector may run outside: attest it.",
+        rule: "A Prometheus or PrometheusAgent of the operator is Available and Reconciled, a DatadogAgent or Google's managed collection runs, or a workload with the image of a known collector (Prometheus, VictoriaMetrics, Grafana Alloy or Agent, OpenTelemetry collector, Datadog agent) has all its pods ready. Without metrics.k8s.io autoscalers and `kubectl top` see nothing (low). None is unknown where the collector may run outside: attest it.",
         fix: "Deploy or repair Prometheus, its like, or Datadog",
         why: "A drill without measurement proves nothing.",
         run: collector,
@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "80 % of the workloads in scope are selected by a ServiceMonitor or PodMonitor, or carry the annotation prometheus.io/scrape or one of Datadog.",
+        rule: "80 % of the workloads in scope are selected by a ServiceMonitor, a PodMonitor or Google's PodMonitoring, carry the annotation prometheus.io/scrape or one of Datadog, or have a pod in a namespace whose targets Prometheus says are up.",
         fix: "Add a ServiceMonitor, a PodMonitor or the annotation",
         why: "What is not scraped has no story to tell afterwards.",
         run: scraped,
@@ -46,7 +46,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each ServiceMonitor selects a Service that has the port which each endpoint names; where there is a Prometheus of the operator, its serviceMonitorSelector and serviceMonitorNamespaceSelector pick the monitor up (nil picks none, {} all).",
+        rule: "Each ServiceMonitor selects a Service that has the port which each endpoint names, each PodMonitor a workload with such a port; where there is a Prometheus of the operator, its selectors for such monitors and their namespaces pick the monitor up (nil picks none, {} all).",
         fix: "Add the label that the Prometheus selects by; correct the port's name",
         why: "A monitor that is silently ignored looks exactly like one that works.",
         run: monitors,
@@ -57,9 +57,9 @@ pub(crate) const CHECKS: &[Check] = &[
         title: "Measurements are fine enough and last",
         severity: Severity::High,
         class: Class::Advisory,
-        gates: &[],
+        gates: &[ANY],
         needs: Needs::Cluster,
-        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the drill file (30 s by default), keeps data for 15 days or writes it elsewhere, and has a volume of its own.",
+        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the drill file (30 s by default), keeps data for 15 days or writes it elsewhere, and has a volume of its own. The API server's clock is within 2 s of the clock of this program (its Date header, in whole seconds), and Prometheus tells of no node whose clock is not synchronised.",
         fix: "Scrape the drilled jobs more often; longer retention or remote_write; a volume",
         why: "An outage of a minute is two samples at thirty seconds.",
         run: quality,
@@ -72,7 +72,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE, DRAIN],
         needs: Needs::Manifests,
-        rule: "Each Prometheus and Alertmanager of the operator has 2 replicas or more; so has a StatefulSet or Deployment with the image of either.",
+        rule: "Each Prometheus and Alertmanager of the operator has 2 replicas or more; so has a StatefulSet or Deployment with the image of either. Of a workload with several its pods are on different nodes, it has a budget and, as a StatefulSet, volumes (medium). One Grafana is low.",
         fix: "Run 2 Prometheus and 3 Alertmanagers, spread, with budgets and volumes",
         why: "The evidence dies with the node otherwise.",
         run: replicated,
@@ -85,7 +85,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "A Prometheus of the operator writes to an address outside this cluster (remoteWrite, or Thanos with an object store). The drill's own prober does not count. A plain Prometheus does not show its configuration: unknown until it is attested.",
+        rule: "A Prometheus or PrometheusAgent of the operator writes to an address outside this cluster (remoteWrite, or Thanos with an object store). The drill's own prober does not count. A plain Prometheus does not show its configuration: unknown until it is attested.",
         fix: "Add remote_write, Thanos, or a prober outside the failure domain",
         why: "What watched from within saw nothing of the end.",
         run: outside,
@@ -94,7 +94,9 @@ pub(crate) const CHECKS: &[Check] = &[
 
 pub(super) const PROMETHEUS: &str = "Prometheus.monitoring.coreos.com";
 
-const MANAGER: &str = "Alertmanager.monitoring.coreos.com";
+pub(super) const MANAGER: &str = "Alertmanager.monitoring.coreos.com";
+
+const AGENT: &str = "PrometheusAgent.monitoring.coreos.com";
 
 const SERVICE_MONITOR: &str = "ServiceMonitor.monitoring.coreos.com";
 
@@ -139,18 +141,22 @@ fn collector(p: &Picture<'_>, say: &mut Say) {
             return say.gap(gap);
         }
     }
-    for prometheus in p.shelf.any(PROMETHEUS) {
+    metrics_api(p, say);
+    let operated = || p.shelf.any(PROMETHEUS).iter().chain(p.shelf.any(AGENT));
+    for prometheus in operated() {
         if prometheus.condition("Available") == "True" && prometheus.condition("Reconciled") == "True" {
             say.pass(prometheus);
         } else {
             say.fail(prometheus, "/status/conditions", "it is not Available and Reconciled");
         }
     }
-    if !p.shelf.any(PROMETHEUS).is_empty() {
+    if operated().next().is_some() {
         return;
     }
     let found: Vec<&Work<'_>> = everything(p).filter(|w| has_image(w, &COLLECTORS)).collect();
-    if found.is_empty() && p.shelf.any("DatadogAgent.datadoghq.com").is_empty() {
+    let managed = p.shelf.any("PodMonitoring.monitoring.googleapis.com");
+    managed.iter().for_each(|m| say.pass(m));
+    if found.is_empty() && managed.is_empty() && p.shelf.any("DatadogAgent.datadoghq.com").is_empty() {
         say.unknown(Subject::default(), Unseen::NoData, "no collector that is known here runs in the cluster");
     }
     for work in found {
@@ -161,11 +167,34 @@ fn collector(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// Whether metrics.k8s.io answers.
+fn metrics_api(p: &Picture<'_>, say: &mut Say) {
+    const API: &str = "APIService.apiregistration.k8s.io";
+    if p.shelf.all(API).is_err() || p.shelf.any(API).is_empty() {
+        return;
+    }
+    match p.shelf.find(API, "", "v1beta1.metrics.k8s.io") {
+        Some(api) if api.condition("Available") == "True" => say.pass(api),
+        Some(api) => say.fail(api, "/status/conditions", "metrics.k8s.io is not Available"),
+        None => {
+            let subject = Subject::named("APIService", "", "v1beta1.metrics.k8s.io");
+            say.fail_as(Severity::Low, subject, "", "metrics.k8s.io is not served: no metrics-server");
+        }
+    }
+}
+
 /// Whether a monitor's namespaceSelector takes a namespace.
 fn takes(monitor: &Object, namespace: &str) -> bool {
     let any = monitor.at("/spec/namespaceSelector/any") == true;
     let named = words(&monitor.body, "/spec/namespaceSelector/matchNames");
     any || named.contains(&namespace) || named.is_empty() && monitor.metadata.namespace == namespace
+}
+
+/// Namespaces of which Prometheus has targets.
+fn scraped_namespaces<'a>(p: &Picture<'a>) -> std::collections::BTreeSet<&'a str> {
+    let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("up-by namespace").ok());
+    let up = samples.unwrap_or_default().iter().filter(|s| s.value > 0.0);
+    up.filter_map(|s| s.labels.get("namespace")).map(String::as_str).filter(|n| !n.is_empty()).collect()
 }
 
 fn scraped(p: &Picture<'_>, say: &mut Say) {
@@ -183,8 +212,10 @@ fn scraped(p: &Picture<'_>, say: &mut Say) {
         .any(SERVICE_MONITOR)
         .iter()
         .chain(p.shelf.any(POD_MONITOR))
+        .chain(p.shelf.any("PodMonitoring.monitoring.googleapis.com"))
         .map(|m| (m, selector(&m.body, "/spec/selector").unwrap_or_default()))
         .collect();
+    let seen = scraped_namespaces(p);
     let is = |work: &Work<'_>| {
         let noted = work.pod_annotation("prometheus.io/scrape") == Some("true")
             || work
@@ -197,10 +228,10 @@ fn scraped(p: &Picture<'_>, say: &mut Say) {
         let selected = monitors.iter().any(|(monitor, chosen)| {
             let by_service =
                 *monitor.kind == *"ServiceMonitor" && services.iter().any(|s| chosen.matches(&s.metadata.labels));
-            let by_pod = *monitor.kind == *"PodMonitor" && chosen.matches(&work.labels);
+            let by_pod = *monitor.kind != *"ServiceMonitor" && chosen.matches(&work.labels);
             takes(monitor, work.namespace()) && (by_service || by_pod)
         });
-        noted || annotated || selected
+        noted || annotated || selected || seen.contains(work.namespace())
     };
     let missed: Vec<String> =
         works.iter().filter(|w| !is(w)).map(|w| format!("{}/{}", w.namespace(), w.name())).collect();
@@ -225,7 +256,7 @@ pub(super) fn picked(p: &Picture<'_>, object: &Object, kind: &str) -> bool {
         .find("Namespace", "", &object.metadata.namespace)
         .map(|n| n.metadata.labels.clone())
         .unwrap_or_default();
-    p.shelf.any(PROMETHEUS).iter().any(|prometheus| {
+    p.shelf.any(PROMETHEUS).iter().chain(p.shelf.any(AGENT)).any(|prometheus| {
         // Nil selects nothing, {} everything; a nil namespace selector is its own namespace.
         let chosen = selector(&prometheus.body, &format!("/spec/{kind}Selector"));
         let spaces = selector(&prometheus.body, &format!("/spec/{kind}NamespaceSelector"));
@@ -266,9 +297,32 @@ fn monitors(p: &Picture<'_>, say: &mut Say) {
         }
         say.judge(monitor, "/spec", &wrong);
     }
+    for monitor in p.all(POD_MONITOR, say) {
+        let chosen = selector(&monitor.body, "/spec/selector").unwrap_or_default();
+        let works: Vec<&Work<'_>> =
+            everything(p).filter(|w| takes(monitor, w.namespace()) && chosen.matches(&w.labels)).collect();
+        let mut wrong = vec![];
+        if works.is_empty() {
+            wrong.push("it selects no workload".to_owned());
+        }
+        for endpoint in monitor.list("/spec/podMetricsEndpoints") {
+            let port = text(endpoint, "/port");
+            let has = |w: &&Work<'_>| {
+                w.containers().iter().any(|c| list(c.value, "/ports").iter().any(|q| q["name"] == port))
+            };
+            if !port.is_empty() && !works.is_empty() && !works.iter().any(has) {
+                wrong.push(format!("no selected pod has a port named {port}"));
+            }
+        }
+        if operated && !picked(p, monitor, "podMonitor") {
+            wrong.push("no Prometheus picks it up: it is silently ignored".into());
+        }
+        say.judge(monitor, "/spec", &wrong);
+    }
 }
 
 fn quality(p: &Picture<'_>, say: &mut Say) {
+    clocks(p, say);
     for prometheus in p.all(PROMETHEUS, say) {
         let mut wrong = vec![];
         let every = seconds(prometheus.text("/spec/scrapeInterval")).unwrap_or(30.0);
@@ -284,6 +338,25 @@ fn quality(p: &Picture<'_>, say: &mut Say) {
             wrong.push("its data is in an emptyDir, gone with its pod".into());
         }
         say.judge(prometheus, "/spec", &wrong);
+    }
+}
+
+/// What a clock may be off by, and what whole seconds add.
+const SKEW_SECONDS: i64 = 2;
+
+fn clocks(p: &Picture<'_>, say: &mut Say) {
+    let subject = Subject::named("Clock", "", "API server");
+    match p.shelf.skew_seconds {
+        Some(skew) if skew.abs() > SKEW_SECONDS => {
+            say.fail(subject, "", format!("it is {skew} s from the clock of this program: times cannot be compared"));
+        }
+        Some(_) => say.pass(subject),
+        None => {}
+    }
+    let alerts = p.shelf.readings.prometheus.as_ref().and_then(|r| r.alerts.as_ref().ok());
+    for alert in alerts.into_iter().flatten().filter(|a| a.name.starts_with("NodeClock") && a.state == "firing") {
+        let node = alert.labels.get("instance").map_or("", String::as_str);
+        say.fail(Subject::named("Alert", "", &alert.name), "", format!("the clock of {node} cannot be trusted"));
     }
 }
 
@@ -303,8 +376,35 @@ fn replicated(p: &Picture<'_>, say: &mut Say) {
         |w: &&Work<'_>| w.is_replicated_kind() && has_image(w, &["/prometheus:", "/alertmanager:", "victoria-metrics"]);
     for work in everything(p).filter(own) {
         let n = work.replicas.unwrap_or(1);
-        if n < 2 { say.fail(work, "/spec/replicas", format!("{n} replica")) } else { say.pass(work) }
+        if n < 2 { say.fail(work, "/spec/replicas", format!("{n} replica")) } else { survives(p, work, say) }
     }
+    for work in everything(p).filter(|w| w.is_replicated_kind() && has_image(w, &["grafana/grafana"])) {
+        if work.replicas.unwrap_or(1) < 2 {
+            say.fail_as(Severity::Low, work, "/spec/replicas", "one Grafana: nobody sees anything without it");
+        }
+    }
+}
+
+/// Whether several pods of the monitoring would not go together.
+fn survives(p: &Picture<'_>, work: &Work<'_>, say: &mut Say) {
+    let mut wrong = vec![];
+    let pods = p.pods(work);
+    let nodes: std::collections::BTreeSet<&str> =
+        pods.iter().map(|pod| pod.spec.node_name.as_str()).filter(|n| !n.is_empty()).collect();
+    if pods.len() > 1 && nodes.len() == 1 {
+        wrong.push("all of its pods are on one node".to_owned());
+    }
+    let budgeted = p.shelf.any("PodDisruptionBudget.policy").iter().any(|b| {
+        b.metadata.namespace == work.namespace()
+            && selector(&b.body, "/spec/selector").is_some_and(|s| s.matches(&work.labels))
+    });
+    if !budgeted {
+        wrong.push("no budget protects it".into());
+    }
+    if work.kind == "StatefulSet" && work.object.list("/spec/volumeClaimTemplates").is_empty() {
+        wrong.push("its data is gone with its pods".into());
+    }
+    if wrong.is_empty() { say.pass(work) } else { say.fail_as(Severity::Medium, work, "/spec", wrong.join("; ")) }
 }
 
 fn is_outside(url: &str) -> bool {
@@ -321,9 +421,10 @@ fn outside(p: &Picture<'_>, say: &mut Say) {
         let remote = o.list("/spec/remoteWrite").iter().any(|w| is_outside(text(w, "/url")));
         remote || o.at("/spec/thanos/objectStorageConfig").is_object()
     };
-    match all.iter().find(writes) {
+    let agents = p.shelf.any(AGENT);
+    match all.iter().chain(agents).find(writes) {
         Some(prometheus) => say.pass(prometheus),
-        None if all.is_empty() => {
+        None if all.is_empty() && agents.is_empty() => {
             say.unknown(
                 Subject::default(),
                 Unseen::NoData,

@@ -1,47 +1,22 @@
-//! Network policies, down to ports.
+//! Network policies, down to ports: what they let through, and whether they and the
+//! Services agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::isolation::{CILIUM, POLICY, cilium_specs, selected, types};
 use crate::{
     inventory::Object,
-    kubernetes::Selector,
     model::{Class, Severity},
     readiness::{
-        check::{Check, DEPOUT, NETPART, Needs, REGION, RESTORE, Say},
-        look::{is_everything, list, selector, text, words},
+        check::{Check, NETPART, Needs, REGION, RESTORE, Say},
+        look::{is_everything, list, selector, text},
         picture::{Picture, Work},
     },
 };
 
 pub(crate) const CHECKS: &[Check] = &[
-    Check {
-        id: "NET-001",
-        name: "net-ingress-isolated",
-        title: "Every workload is isolated for ingress by some network policy",
-        severity: Severity::High,
-        class: Class::Advisory,
-        gates: &[NETPART],
-        needs: Needs::Manifests,
-        rule: "Some NetworkPolicy of the namespace selects the pods' labels and has Ingress among its effective policy types (policyTypes, or Ingress and, with egress rules, Egress where it is left out); or a Cilium or Calico policy does. Pods on the host's network are left out.",
-        fix: "Add a per-namespace NetworkPolicy with podSelector {} and policyTypes [Ingress], then explicit allow rules",
-        why: "A network partition can only be drilled where it is known who may talk to whom.",
-        run: |p, say| isolated(p, say, "Ingress"),
-    },
-    Check {
-        id: "NET-002",
-        name: "net-egress-isolated",
-        title: "Every workload is isolated for egress by some network policy",
-        severity: Severity::Medium,
-        class: Class::Advisory,
-        gates: &[NETPART, DEPOUT],
-        needs: Needs::Manifests,
-        rule: "As NET-001, for Egress.",
-        fix: "Add a per-namespace NetworkPolicy with policyTypes [Egress]; allow DNS and named dependencies",
-        why: "The egress rules are the map of dependencies from which an outage is chosen.",
-        run: |p, say| isolated(p, say, "Egress"),
-    },
     Check {
         id: "NET-003",
         name: "net-ports-restricted",
@@ -50,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each rule of a NetworkPolicy that selects a workload has `ports`, each with a port, and no range wider than the parameter maxPortRange (1024). A policy without rules (default deny) is left out.",
+        rule: "Each rule of a NetworkPolicy that selects a workload has `ports`, each with a port, and no range wider than the parameter maxPortRange (1024). A policy without rules (default deny) is left out. A rule of a Cilium policy has toPorts.",
         fix: "List protocol and port (endPort for narrow ranges) in every rule",
         why: "A rule without ports lets everything of a peer in.",
         run: ports,
@@ -63,7 +38,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule is {}, lacks from or to, names 0.0.0.0/0 or ::/0 (for egress to 53, 80 and 443 only: low), or selects all namespaces without selecting pods.",
+        rule: "No rule is {}, lacks from or to, names 0.0.0.0/0 or ::/0 (also with exceptions), or selects all namespaces without selecting pods. Egress to everywhere on 53, 80 and 443 only is low.",
         fix: "Replace empty rules, 0.0.0.0/0 and namespaceSelector {} by named peers or CIDRs",
         why: "A policy that allows everybody isolates nobody.",
         run: allow_all,
@@ -76,97 +51,12 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NETPART, REGION, RESTORE],
         needs: Needs::Manifests,
-        rule: "A podSelector that is not {} selects some workload; a named port of a policy exists in a selected pod; each port of a Service whose pods are isolated is admitted by some rule (else high).",
+        rule: "A podSelector that is not {} selects some workload; a named port of a policy exists in a selected pod; each port of a Service whose pods are isolated is admitted by some rule (else high); a peer that selects pods, in the namespaces that it selects, finds some (else low).",
         fix: "Correct selector labels, targetPort or the policy's port names; delete dead policies",
         why: "A restored application behind a wrong policy looks as if it were down.",
         run: effective,
     },
 ];
-
-pub(super) const POLICY: &str = "NetworkPolicy.networking.k8s.io";
-
-const CILIUM: &str = "CiliumNetworkPolicy.cilium.io";
-
-const CILIUM_WIDE: &str = "CiliumClusterwideNetworkPolicy.cilium.io";
-
-const CALICO: &str = "NetworkPolicy.crd.projectcalico.org";
-
-const CALICO_WIDE: &str = "GlobalNetworkPolicy.crd.projectcalico.org";
-
-/// The types of a policy that count (checks D10).
-pub(super) fn types(policy: &Object) -> Vec<&str> {
-    let named = words(&policy.body, "/spec/policyTypes");
-    if !named.is_empty() {
-        return named;
-    }
-    if policy.list("/spec/egress").is_empty() { vec!["Ingress"] } else { vec!["Ingress", "Egress"] }
-}
-
-/// The workloads that a policy selects.
-fn selected<'p, 'a>(p: &'p Picture<'a>, policy: &Object) -> Vec<&'p Work<'a>> {
-    let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
-    p.select(&policy.metadata.namespace, &chosen)
-}
-
-/// Workloads that some policy isolates in a direction.
-fn isolated_set(p: &Picture<'_>, direction: &str) -> BTreeSet<usize> {
-    let mut set = BTreeSet::new();
-    for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&direction)) {
-        set.extend(selected(p, policy).iter().map(|w| w.index));
-    }
-    let lower = direction.to_lowercase();
-    for (key, wide) in [(CILIUM, false), (CILIUM_WIDE, true)] {
-        for policy in p.shelf.any(key) {
-            let specs = std::iter::once(policy.at("/spec")).chain(policy.list("/specs"));
-            for spec in specs.filter(|s| s.is_object()) {
-                let names = !spec[&lower].is_null() || !spec[format!("{lower}Deny")].is_null();
-                if !names || spec["enableDefaultDeny"][&lower] == false {
-                    continue;
-                }
-                let chosen = selector(spec, "/endpointSelector").unwrap_or_default();
-                set.extend(chosen_by(p, policy, wide, &chosen));
-            }
-        }
-    }
-    for (key, wide) in [(CALICO, false), (CALICO_WIDE, true)] {
-        for policy in p.shelf.any(key) {
-            let named = words(&policy.body, "/spec/types");
-            let implied = named.is_empty() && (direction == "Ingress" || !policy.list("/spec/egress").is_empty());
-            let all = matches!(policy.text("/spec/selector"), "" | "all()");
-            // Calico's own selector language is not spoken here: only "all" is certain.
-            if all && (implied || named.contains(&direction)) {
-                set.extend(chosen_by(p, policy, wide, &Selector::default()));
-            }
-        }
-    }
-    set
-}
-
-fn chosen_by(p: &Picture<'_>, policy: &Object, wide: bool, chosen: &Selector) -> Vec<usize> {
-    if wide {
-        p.works.iter().filter(|w| chosen.matches(&w.labels)).map(|w| w.index).collect()
-    } else {
-        p.select(&policy.metadata.namespace, chosen).iter().map(|w| w.index).collect()
-    }
-}
-
-fn isolated(p: &Picture<'_>, say: &mut Say, direction: &str) {
-    for key in [POLICY, CILIUM, CILIUM_WIDE, CALICO, CALICO_WIDE] {
-        if let Err(gap) = p.shelf.all(key) {
-            return say.gap(gap);
-        }
-    }
-    let set = isolated_set(p, direction);
-    for work in &p.works {
-        if work.spec()["hostNetwork"] == true {
-            say.skip(work, "runs on the host's network, which policies do not reach");
-        } else if set.contains(&work.index) {
-            say.pass(work);
-        } else {
-            say.fail(work, format!("{}/..", work.pointer), format!("no policy isolates its pods for {direction}"));
-        }
-    }
-}
 
 /// The rules of a policy, with their pointers and the field that names the peers.
 fn rules(policy: &Object) -> Vec<(String, &Value, &'static str)> {
@@ -211,6 +101,21 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
             say.fail(policy, pointer, text);
         }
     }
+    for policy in CILIUM.iter().flat_map(|(key, _)| p.shelf.any(key)) {
+        let mut wrong = vec![];
+        for (base, spec) in cilium_specs(policy) {
+            for direction in ["ingress", "egress"] {
+                for (i, rule) in list(spec, &format!("/{direction}")).iter().enumerate() {
+                    // An empty rule is Cilium's way to deny.
+                    let empty = rule.as_object().is_some_and(serde_json::Map::is_empty);
+                    if !empty && list(rule, "/toPorts").is_empty() && list(rule, "/icmps").is_empty() {
+                        wrong.push(format!("{base}/{direction}/{i} names no port"));
+                    }
+                }
+            }
+        }
+        say.judge(policy, "/spec", &wrong);
+    }
 }
 
 pub(super) fn protocol(port: &Value) -> &str {
@@ -223,16 +128,19 @@ fn allow_all(p: &Picture<'_>, say: &mut Say) {
         for (pointer, rule, peers) in rules(policy) {
             let named = list(rule, &format!("/{peers}"));
             let anybody = if peers == "from" { "anybody may come in" } else { "it may go anywhere" };
+            let web = if peers == "to" && only_web(rule) { Severity::Low } else { Severity::High };
             if named.is_empty() {
-                wrong.push((Severity::High, pointer, format!("a rule without `{peers}`: {anybody}")));
+                wrong.push((web, pointer, format!("a rule without `{peers}`: {anybody}")));
                 continue;
             }
             for peer in named {
                 let cidr = text(peer, "/ipBlock/cidr");
-                if matches!(cidr, "0.0.0.0/0" | "::/0") && list(peer, "/ipBlock/except").is_empty() {
-                    let web = peers == "to" && only_web(rule);
-                    let severity = if web { Severity::Low } else { Severity::High };
-                    wrong.push((severity, pointer.clone(), format!("{cidr}: {anybody}")));
+                if matches!(cidr, "0.0.0.0/0" | "::/0") {
+                    let but = match list(peer, "/ipBlock/except").len() {
+                        0 => String::new(),
+                        n => format!(", but for {n} exceptions"),
+                    };
+                    wrong.push((web, pointer.clone(), format!("{cidr}: {anybody}{but}")));
                 }
                 let all = selector(peer, "/namespaceSelector").is_some_and(|s| is_everything(&s));
                 if all && peer["podSelector"].is_null() {
@@ -271,16 +179,20 @@ fn named_ports(work: &Work<'_>) -> Vec<(String, u64, String)> {
     all
 }
 
+/// Kinds that pods come from.
+const SOURCES: [&str; 5] = ["Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "CronJob.batch", "Pod"];
+
 fn effective(p: &Picture<'_>, say: &mut Say) {
+    // Whoever could not be seen may be meant.
+    let all_seen = SOURCES.iter().all(|key| p.shelf.all(key).is_ok());
     for policy in p.each(POLICY, say) {
         let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
         let works = p.select(&policy.metadata.namespace, &chosen);
         let mut wrong = vec![];
-        if works.is_empty() && !is_everything(&chosen) && p.shelf.gaps.is_empty() {
+        if works.is_empty() && !is_everything(&chosen) && all_seen {
             wrong.push(("/spec/podSelector".to_owned(), "it selects no workload".to_owned()));
         }
-        for (pointer, rule, peers) in rules(policy).into_iter().filter(|(.., peers)| *peers == "from") {
-            let _ = peers;
+        for (pointer, rule, _) in rules(policy).into_iter().filter(|(.., peers)| *peers == "from") {
             for (i, port) in list(rule, "/ports").iter().enumerate() {
                 let Some(name) = port["port"].as_str().filter(|_| !works.is_empty()) else { continue };
                 let known = works
@@ -293,14 +205,41 @@ fn effective(p: &Picture<'_>, say: &mut Say) {
                 }
             }
         }
-        if wrong.is_empty() {
+        let alone = if all_seen && p.is_cluster() { lonely_peers(p, policy) } else { vec![] };
+        if wrong.is_empty() && alone.is_empty() {
             say.pass(policy);
         }
         for (pointer, text) in wrong {
             say.fail(policy, pointer, text);
         }
+        for (pointer, text) in alone {
+            say.fail_as(Severity::Low, policy, pointer, text);
+        }
     }
     unreachable_services(p, say);
+}
+
+/// Peers that select pods, and find none. Addresses are never looked for among pods.
+fn lonely_peers(p: &Picture<'_>, policy: &Object) -> Vec<(String, String)> {
+    let mut alone = vec![];
+    for (pointer, rule, peers) in rules(policy) {
+        for (i, peer) in list(rule, &format!("/{peers}")).iter().enumerate() {
+            let pods = selector(peer, "/podSelector").filter(|s| !is_everything(s));
+            let Some(pods) = pods else { continue };
+            let spaces = selector(peer, "/namespaceSelector");
+            let there = p.works.iter().chain(&p.platform).any(|w| {
+                let here = match &spaces {
+                    None => w.namespace() == policy.metadata.namespace,
+                    Some(spaces) => spaces.matches(&p.labels_of_namespace(w.namespace())),
+                };
+                here && pods.matches(&w.labels)
+            });
+            if !there {
+                alone.push((format!("{pointer}/{peers}/{i}"), "this peer selects no pod that there is".to_owned()));
+            }
+        }
+    }
+    alone
 }
 
 /// Ports of Services that no rule admits from anybody.

@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::alarms::no_data;
+use super::{
+    alarms::no_data,
+    plan::minor,
+    resources::{board, volumes},
+};
 use crate::{
     inventory::{Object, Shelf},
-    kubernetes::{Demand, objects::Pod, place, room_of},
+    kubernetes::{Guest, Incoming, objects::PodSpec},
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
@@ -26,7 +30,7 @@ pub(crate) const TARGET: &[Check] = &[Check {
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Cluster,
-    rule: "The target (--context recovery=NAME, or --target FILE) is within one minor version, serves every kind that is read here and in use, has each CustomResourceDefinition with its storage version served, each StorageClass (or a mapping for Velero), IngressClass, PriorityClass and RuntimeClass in use, and room for all pods of the scope by their requests. A restore into the same cluster needs no target; a drill of the region without one is unknown.",
+    rule: "The target (--context recovery=NAME, or --target FILE) is within one minor version, serves every kind that is read here and in use, has each CustomResourceDefinition with its storage version served, each StorageClass (or a mapping for Velero), VolumeSnapshotClass, IngressClass, PriorityClass and RuntimeClass in use, and room for all pods of the scope by their requests. A restore into the same cluster needs no target; a drill of the region without one is unknown.",
     fix: "Install what is missing there, map storage classes (ConfigMap velero.io/change-storage-class), add nodes",
     why: "The second cluster is asked for the first time on the worst of days.",
     run: target,
@@ -36,9 +40,9 @@ pub(crate) const PARITY: &[Check] = &[Check {
     id: "DRF-002",
     name: "environment-parity",
     title: "The other environment is the same",
-    severity: Severity::Medium,
+    severity: Severity::High,
     class: Class::Gate,
-    gates: &[REGION],
+    gates: &[REGION, RESTORE],
     needs: Needs::Manifests,
     rule: "Objects in scope are there, too (Deployments, StatefulSets, DaemonSets, CronJobs, Services, ConfigMaps, Secrets, budgets, network policies, autoscalers, quotas, Roles and their bindings), with the same images, names of variables, requests and limits, keys of ConfigMaps, and specs of policies. Replicas may differ; so may what checks.parameters.allowedDifferences names. Values of ConfigMaps and Secrets are not compared.",
     fix: "Bring the other environment up to date, or write the difference down as allowed",
@@ -64,7 +68,6 @@ fn target(p: &Picture<'_>, say: &mut Say) {
         return no_data(say, "manifests do not tell what a cluster can take: name a capture of it, or the cluster");
     }
     let mut wrong = vec![];
-    let minor = |version: &str| version.trim_start_matches('v').split('.').nth(1)?.parse::<i64>().ok();
     match (minor(&p.shelf.version), minor(&there.version)) {
         (Some(here), Some(far)) if (here - far).abs() > 1 => {
             wrong.push(format!("it runs {}, and this cluster {}", there.version, p.shelf.version));
@@ -106,6 +109,8 @@ fn served(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     }
 }
 
+const SNAPSHOTS: &str = "VolumeSnapshotClass.snapshot.storage.k8s.io";
+
 fn classes(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     let mapped: BTreeSet<&str> = there
         .any("ConfigMap")
@@ -123,8 +128,10 @@ fn classes(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     let of_pods = |field: &'static str| p.works.iter().map(|w| text(w.spec(), field)).collect::<Vec<_>>();
     let storage: Vec<&str> = claims.chain(templates).filter(|name| !mapped.contains(name)).collect();
     let ingress = scoped("Ingress.networking.k8s.io").into_iter().map(|o| o.text("/spec/ingressClassName")).collect();
+    let snapshots = p.shelf.any(SNAPSHOTS).iter().map(|c| c.metadata.name.as_str()).collect();
     for (key, used) in [
         ("StorageClass.storage.k8s.io", storage),
+        (SNAPSHOTS, snapshots),
         ("IngressClass.networking.k8s.io", ingress),
         ("PriorityClass.scheduling.k8s.io", of_pods("/priorityClassName")),
         ("RuntimeClass.node.k8s.io", of_pods("/runtimeClassName")),
@@ -146,25 +153,24 @@ fn room(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     if let Err(gap) = there.all("Node").and(there.all("Pod")) {
         return say.gap(gap);
     }
-    let mut demands = vec![];
-    for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
-        let spec = work.pod_spec();
+    let volumes = volumes(there);
+    let mut board = board(there, &volumes);
+    let works: Vec<(&Work<'_>, PodSpec)> =
+        p.works.iter().filter(|w| w.is_replicated_kind()).map(|w| (w, w.pod_spec())).collect();
+    let mut waiting = vec![];
+    for (work, spec) in &works {
         let wanted = usize::try_from(work.replicas.unwrap_or(1)).unwrap_or(usize::MAX).min(10_000);
-        demands.extend((0..wanted).map(|_| Demand::of(&format!("{}/{}", work.namespace(), work.name()), &spec)));
+        for _ in 0..wanted {
+            let pod = Incoming { namespace: work.namespace(), labels: &work.labels, spec };
+            // Its volumes are made anew there, wherever the pod is.
+            let guest = Guest::bound(format!("{}/{}", work.namespace(), work.name()), pod, &[], &volumes, true);
+            waiting.push(board.seat(guest, "", false));
+        }
     }
-    let mut on: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
-    for pod in &there.pods {
-        on.entry(pod.spec.node_name.as_str()).or_default().push(pod);
-    }
-    let rooms = there
-        .nodes
-        .iter()
-        .map(|n| room_of(n, on.get(n.metadata.name.as_str()).map_or(&[][..], Vec::as_slice)))
-        .collect();
-    let all = demands.len();
-    let homeless: BTreeSet<String> = place(rooms, demands).into_iter().collect();
-    let wrong: Vec<String> = homeless.iter().map(|name| format!("no room for all pods of {name}")).collect();
-    say.judge(Subject::named("Cluster", "", "room").part(format!("{all} pods")), "", &wrong);
+    let outcome = board.receive(waiting);
+    let homeless: BTreeMap<&String, &str> = outcome.homeless.iter().map(|(name, why)| (name, *why)).collect();
+    let wrong: Vec<String> = homeless.iter().map(|(name, why)| format!("not all pods of {name} fit ({why})")).collect();
+    say.judge(Subject::named("Cluster", "", "room").part(format!("{} pods", outcome.wanted)), "", &wrong);
 }
 
 /// Kinds that are compared.

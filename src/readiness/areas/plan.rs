@@ -47,7 +47,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "The Service of each webhook with failurePolicy Fail (the default) exists and has at least 2 replicas behind it, its timeoutSeconds is at most 10, and it leaves out its own namespace and kube-system where it matches pods.",
+        rule: "The Service of each webhook with failurePolicy Fail (the default) exists and has at least 2 ready endpoints on 2 nodes (of manifests: 2 replicas), its timeoutSeconds is at most 10, and it leaves out its own namespace and kube-system where it matches pods.",
         fix: "2 replicas or more, exemptions by namespaceSelector, a short timeout, or failurePolicy Ignore during the drill",
         why: "A webhook whose pods are gone refuses the pods that would bring it back.",
         run: webhooks,
@@ -86,7 +86,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Each node is Ready without pressure on memory, disk or processes; each APIService is Available; CoreDNS has 2 ready pods; no namespace is Terminating for more than 10 minutes.",
+        rule: "Each node is Ready without pressure on memory, disk or processes; each APIService is Available; the API server's /readyz says ok; CoreDNS has 2 ready pods on different nodes; no kubelet is more than 3 minor versions behind the API server, or ahead of it; no namespace is Terminating for more than 10 minutes.",
         fix: "Mend nodes, APIServices and CoreDNS first",
         why: "A sick platform recovers slowly, or not.",
         run: baseline,
@@ -186,6 +186,10 @@ fn unsafe_webhook(p: &Picture<'_>, webhook: &serde_json::Value) -> Vec<String> {
         wrong.push(format!("its Service {namespace}/{name} is missing: it refuses everything"));
         return wrong;
     };
+    if p.is_cluster() && p.shelf.all(SLICES).is_ok() {
+        wrong.extend(endpoints(p, service));
+        return [wrong, judges_itself(p, webhook, namespace)].concat();
+    }
     let behind = |w: &&Work<'_>| {
         let chosen = service.map("/spec/selector").filter(|m| !m.is_empty());
         w.namespace() == namespace
@@ -195,13 +199,38 @@ fn unsafe_webhook(p: &Picture<'_>, webhook: &serde_json::Value) -> Vec<String> {
     if pods < 2 {
         wrong.push(format!("{pods} pod stands behind it: with its node it refuses everything"));
     }
+    [wrong, judges_itself(p, webhook, namespace)].concat()
+}
+
+const SLICES: &str = "EndpointSlice.discovery.k8s.io";
+
+/// What is wrong with who answers for a Service right now.
+fn endpoints(p: &Picture<'_>, service: &Object) -> Option<String> {
+    let own = |s: &&Object| {
+        let of = s.metadata.labels.get("kubernetes.io/service-name");
+        s.metadata.namespace == service.metadata.namespace && of == Some(&service.metadata.name)
+    };
+    let all = p.shelf.any(SLICES).iter().filter(own).flat_map(|s| s.list("/endpoints"));
+    let ready: Vec<&str> =
+        all.filter(|e| e.pointer("/conditions/ready") != Some(&false.into())).map(|e| text(e, "/nodeName")).collect();
+    let nodes: BTreeSet<&str> = ready.iter().copied().collect();
+    match (ready.len(), nodes.len()) {
+        (0, _) => Some("nobody answers for it: it refuses everything right now".into()),
+        (1, _) => Some("one endpoint answers for it: with its node it refuses everything".into()),
+        (n, 1) => Some(format!("all {n} endpoints that answer for it are on one node")),
+        _ => None,
+    }
+}
+
+/// Whether a webhook judges the pods that would bring it back.
+fn judges_itself(p: &Picture<'_>, webhook: &serde_json::Value, namespace: &str) -> Vec<String> {
+    let mut wrong = vec![];
     let matches_pods = list(webhook, "/rules")
         .iter()
         .any(|r| words(r, "/resources").iter().any(|w| matches!(*w, "*" | "pods" | "*/*")));
     let exempt = selector(webhook, "/namespaceSelector");
     for own in [namespace, "kube-system"] {
-        let mut labels = p.shelf.find("Namespace", "", own).map(|n| n.metadata.labels.clone()).unwrap_or_default();
-        labels.entry("kubernetes.io/metadata.name".into()).or_insert_with(|| own.into());
+        let labels = p.labels_of_namespace(own);
         if matches_pods && exempt.as_ref().is_none_or(|s| s.matches(&labels)) {
             wrong.push(format!("it judges pods of {own}: it can keep itself from coming back"));
             break;
@@ -279,6 +308,12 @@ fn concurrent(p: &Picture<'_>, say: &mut Say) {
 
 const TERMINATING: i64 = 600;
 
+/// 37 of `v1.37.2`.
+pub(super) fn minor(version: &str) -> Option<i64> {
+    let digits: String = version.split('.').nth(1)?.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
 fn baseline(p: &Picture<'_>, say: &mut Say) {
     if let Err(gap) = p.shelf.all("Node") {
         return say.gap(gap);
@@ -291,6 +326,10 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
         }
         let pressed = |c: &&crate::kubernetes::objects::Condition| c.type_.ends_with("Pressure") && c.status == "True";
         wrong.extend(node.status.conditions.iter().filter(pressed).map(|c| c.type_.clone()));
+        let behind = minor(&p.shelf.version).zip(minor(&node.status.node_info.kubelet_version));
+        if let Some((server, kubelet)) = behind.filter(|(server, kubelet)| !(0..=3).contains(&(server - kubelet))) {
+            wrong.push(format!("its kubelet is of 1.{kubelet}, the API server of 1.{server}"));
+        }
         say.judge(subject, "/status/conditions", &wrong);
     }
     for service in p.all("APIService.apiregistration.k8s.io", say) {
@@ -311,7 +350,23 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
         .find(|w| w.kind == "Deployment" && w.namespace() == "kube-system" && w.name() == "coredns");
     if let Some(dns) = dns {
         let ready = dns.object.at("/status/readyReplicas").as_u64().unwrap_or(0);
-        if ready >= 2 { say.pass(dns) } else { say.fail(dns, "/status", format!("{ready} ready pods of CoreDNS")) }
+        let pods = p.shelf.pods.iter().filter(|pod| {
+            pod.metadata.namespace == "kube-system" && pod.workload().is_some_and(|w| w.name == "coredns")
+        });
+        let nodes: BTreeSet<&str> = pods.filter(|pod| pod.counts()).map(|pod| pod.spec.node_name.as_str()).collect();
+        if ready < 2 {
+            say.fail(dns, "/status", format!("{ready} ready pods of CoreDNS"));
+        } else if nodes.len() == 1 {
+            say.fail_as(Severity::High, dns, "", format!("all {ready} pods of CoreDNS are on one node"));
+        } else {
+            say.pass(dns);
+        }
+    }
+    match &p.shelf.ready {
+        Some(Err(gap)) if gap.why == Unseen::Forbidden => say.gap(gap),
+        Some(Err(gap)) => say.fail(Subject::named("APIServer", "", "readyz"), "", &gap.text),
+        Some(Ok(())) => say.pass(Subject::named("APIServer", "", "readyz")),
+        None => {}
     }
     for namespace in p.all("Namespace", say) {
         let age = namespace.metadata.deletion_timestamp.as_deref().and_then(|t| p.age(t)).unwrap_or(0);

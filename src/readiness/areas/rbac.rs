@@ -1,4 +1,4 @@
-//! Rights: who may do what, and what the drill itself may do.
+//! Rights: who may do what, and whether that is written down.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     readiness::{
         check::{Check, Needs, Say},
         look::{list, text, words},
-        picture::Picture,
+        picture::{Picture, Work},
     },
 };
 
@@ -81,7 +81,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No bound role may escalate or bind roles, impersonate, change webhooks, approve certificates, make tokens of service accounts, reach the proxy of nodes, make volumes, or (cluster-wide) make pods or what makes pods.",
+        rule: "No bound role may escalate or bind roles, impersonate, change webhooks, approve certificates, make tokens of service accounts, reach the proxy of nodes, make volumes, or (cluster-wide) make pods or what makes pods. Of a service account it says which workload runs as it.",
         fix: "Remove the verb, or move it to a dedicated and audited identity",
         why: "Each of these is the way to all rights.",
         run: |p, say| rules(p, say, &escalates),
@@ -119,32 +119,6 @@ pub(crate) const CHECKS: &[Check] = &[
         run: broad,
     },
     Check {
-        id: "RBAC-007",
-        name: "sa-automount-unneeded",
-        title: "No pod has a token that it does not need",
-        severity: Severity::Medium,
-        class: Class::Advisory,
-        gates: &[],
-        needs: Needs::Manifests,
-        rule: "Where a service account has no binding, automountServiceAccountToken is false on the pod or the account.",
-        fix: "Set automountServiceAccountToken: false on the service account or the pod",
-        why: "A token in every pod is a token to lose.",
-        run: automount,
-    },
-    Check {
-        id: "RBAC-008",
-        name: "sa-long-lived-token",
-        title: "Tokens end",
-        severity: Severity::High,
-        class: Class::Advisory,
-        gates: &[],
-        needs: Needs::Manifests,
-        rule: "No Secret of type kubernetes.io/service-account-token in scope; no projected token that lasts longer than a day (medium). Live, Secrets are read by metadata only: such a Secret is known by its annotation kubernetes.io/service-account.name.",
-        fix: "Delete the token Secret; use TokenRequest or a projected token of 24 h or less",
-        why: "A token without an end is found again in the backup of last year.",
-        run: tokens,
-    },
-    Check {
         id: "RBAC-009",
         name: "audit-enabled",
         title: "The API server writes an audit log",
@@ -165,7 +139,7 @@ fn touches(rule: &Value, groups: &[&str], resources: &[&str], verbs: &[&str]) ->
     any("/apiGroups", groups) && any("/resources", resources) && any("/verbs", verbs)
 }
 
-fn escalates(rule: &Value) -> Option<(Severity, String)> {
+pub(super) fn escalates(rule: &Value) -> Option<(Severity, String)> {
     const MAKERS: [&str; 8] = [
         "pods",
         "deployments",
@@ -211,11 +185,11 @@ fn escalates(rule: &Value) -> Option<(Severity, String)> {
 }
 
 /// A role, and everything that is bound to it.
-struct Bound<'a> {
-    role: &'a Object,
+pub(super) struct Bound<'a> {
+    pub role: &'a Object,
     /// Whether some binding gives it in the whole cluster.
     wide: bool,
-    subjects: Vec<String>,
+    pub subjects: Vec<String>,
 }
 
 /// Kubernetes' own roles and bindings, which it puts back itself.
@@ -223,7 +197,7 @@ fn is_own(object: &Object) -> bool {
     object.metadata.labels.get("kubernetes.io/bootstrapping").is_some_and(|v| v == "rbac-defaults")
 }
 
-fn subject_name(subject: &Value, namespace: &str) -> String {
+pub(super) fn subject_name(subject: &Value, namespace: &str) -> String {
     let (kind, name) = (text(subject, "/kind"), text(subject, "/name"));
     if kind == "ServiceAccount" {
         let own = text(subject, "/namespace");
@@ -242,7 +216,7 @@ fn is_system(subject: &Value) -> bool {
 }
 
 /// Bindings, each with whether it is for the whole cluster.
-fn bindings<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, bool)> {
+pub(super) fn bindings<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, bool)> {
     let mut all = vec![];
     for (key, wide) in [("ClusterRoleBinding", true), ("RoleBinding", false)] {
         let found = p.all(&format!("{key}.{GROUP}"), say);
@@ -252,7 +226,7 @@ fn bindings<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, bool)> {
     all
 }
 
-fn bound<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<Bound<'a>> {
+pub(super) fn bound<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<Bound<'a>> {
     let mut all: BTreeMap<(String, String, String), Bound<'a>> = BTreeMap::new();
     for (key, kind) in [("ClusterRole", "ClusterRole"), ("Role", "Role")] {
         for role in p.all(&format!("{key}.{GROUP}"), say).iter().filter(|o| !is_own(o)) {
@@ -307,6 +281,7 @@ fn rules(p: &Picture<'_>, say: &mut Say, wrong: &dyn Fn(&Value) -> Option<(Sever
             let mut who = bound.subjects.clone();
             who.sort();
             who.dedup();
+            who.iter_mut().for_each(|name| runs_as(p, name));
             let more = if who.len() > 3 { format!(" and {} more", who.len() - 3) } else { String::new() };
             who.truncate(3);
             say.fail_as(severity, bound.role, pointer, format!("{text}: {}{more}", who.join(", ")));
@@ -314,8 +289,22 @@ fn rules(p: &Picture<'_>, say: &mut Say, wrong: &dyn Fn(&Value) -> Option<(Sever
     }
 }
 
+/// Says of a service account who runs as it: what breaks into that pod has its rights.
+fn runs_as(p: &Picture<'_>, who: &mut String) {
+    let Some((namespace, account)) = who.strip_prefix("ServiceAccount ").and_then(|name| name.split_once('/')) else {
+        return;
+    };
+    let own = |w: &&Work<'_>| match text(w.spec(), "/serviceAccountName") {
+        "" => account == "default",
+        name => account == name,
+    };
+    if let Some(work) = p.in_namespace(namespace).into_iter().find(own) {
+        *who = format!("{who} (as which {} {} runs)", work.kind, work.name());
+    }
+}
+
 /// Whether a role allows everything.
-fn is_everything(role: &Object) -> bool {
+pub(super) fn is_everything(role: &Object) -> bool {
     let star = |rule: &Value, field: &str| words(rule, field).contains(&"*");
     role.list("/rules").iter().any(|r| star(r, "/apiGroups") && star(r, "/resources") && star(r, "/verbs"))
 }
@@ -373,60 +362,6 @@ fn broad(p: &Picture<'_>, say: &mut Say) {
         }
         if fine {
             say.pass(binding);
-        }
-    }
-}
-
-fn automount(p: &Picture<'_>, say: &mut Say) {
-    let mut has = std::collections::BTreeSet::new();
-    for (binding, _) in bindings(p, say) {
-        has.extend(binding.list("/subjects").iter().map(|s| subject_name(s, &binding.metadata.namespace)));
-    }
-    for work in &p.works {
-        let account = match text(work.spec(), "/serviceAccountName") {
-            "" => "default",
-            name => name,
-        };
-        let own = work.spec()["automountServiceAccountToken"].as_bool();
-        let found = p.shelf.find("ServiceAccount", work.namespace(), account);
-        let of_account = found.and_then(|a| a.body["automountServiceAccountToken"].as_bool());
-        if !own.or(of_account).unwrap_or(true)
-            || has.contains(&format!("ServiceAccount {}/{account}", work.namespace()))
-        {
-            say.pass(work);
-        } else {
-            say.fail(work, work.pointer, format!("it gets a token of service account {account}, which has no rights"));
-        }
-    }
-}
-
-const DAY: u64 = 86_400;
-
-fn tokens(p: &Picture<'_>, say: &mut Say) {
-    for secret in p.each("Secret", say) {
-        let token = secret.body["type"] == "kubernetes.io/service-account-token"
-            || secret.metadata.annotations.contains_key("kubernetes.io/service-account.name");
-        if token {
-            let unused = secret.metadata.labels.contains_key("kubernetes.io/legacy-token-invalid-since");
-            let more = if unused { "; Kubernetes has marked it as unused: delete it" } else { "" };
-            say.fail(secret, "/type", format!("a service account's token without an end{more}"));
-        }
-    }
-    for work in &p.works {
-        let mut long = vec![];
-        for volume in list(work.spec(), "/volumes") {
-            for source in list(volume, "/projected/sources") {
-                let seconds =
-                    source.pointer("/serviceAccountToken/expirationSeconds").and_then(Value::as_u64).unwrap_or(0);
-                if seconds > DAY {
-                    long.push(format!("volume {} holds a token for {} h", text(volume, "/name"), seconds / 3600));
-                }
-            }
-        }
-        if long.is_empty() {
-            say.pass(work);
-        } else {
-            say.fail_as(Severity::Medium, work, format!("{}/volumes", work.pointer), long.join("; "));
         }
     }
 }

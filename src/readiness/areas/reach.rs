@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::network::{POLICY, protocol, types};
+use super::{
+    isolation::{POLICY, types},
+    network::protocol,
+};
 use crate::{
     inventory::Object,
     kubernetes::Selector,
@@ -25,7 +28,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[RESTORE, DEPOUT, REGION],
         needs: Needs::Cluster,
-        rule: "Pods of Velero, its node agent, External Secrets, cert-manager, Vault, Argo CD and Flux that are isolated for egress may reach DNS (TCP and UDP 53) and some address outside on 443 or any port. Every other workload that is isolated for egress may reach DNS (high).",
+        rule: "Pods of Velero, its node agent, External Secrets, cert-manager, Vault, Argo CD and Flux that are isolated for egress may reach DNS (TCP and UDP 53, of pods labelled k8s-app=kube-dns in kube-system, or of anybody) and some address outside on 443 or any port. Every other workload that is isolated for egress may reach DNS (high).",
         fix: "Allow UDP and TCP 53 to kube-dns, and TCP 443 to the object store and the API server, from the components of recovery",
         why: "Backups that work at home fail in the recovery namespace.",
         run: recovery_egress,
@@ -90,7 +93,7 @@ fn recovery_egress(p: &Picture<'_>, say: &mut Say) {
             continue;
         }
         let rules: Vec<&Value> = policies.iter().flat_map(|o| o.list("/spec/egress")).collect();
-        let dns = ["UDP", "TCP"].iter().all(|proto| rules.iter().any(|r| admits(r, 53, proto)));
+        let dns = ["UDP", "TCP"].iter().all(|proto| rules.iter().any(|r| admits(r, 53, proto) && to_dns(p, work, r)));
         let outside = rules.iter().any(|r| {
             let peers = list(r, "/to");
             let far = peers.is_empty() || peers.iter().any(|peer| !peer["ipBlock"].is_null());
@@ -106,6 +109,19 @@ fn recovery_egress(p: &Picture<'_>, say: &mut Say) {
             say.pass(work);
         }
     }
+}
+
+/// Whether a rule leads to the cluster's DNS. An address may be that of its Service.
+fn to_dns(p: &Picture<'_>, work: &Work<'_>, rule: &Value) -> bool {
+    const DNS: &str = "kube-system";
+    let pods = BTreeMap::from([("k8s-app".to_owned(), "kube-dns".to_owned())]);
+    let peers = list(rule, "/to");
+    peers.is_empty()
+        || peers.iter().any(|peer| {
+            let here = selector(peer, "/namespaceSelector")
+                .map_or(work.namespace() == DNS, |s| s.matches(&p.labels_of_namespace(DNS)));
+            !peer["ipBlock"].is_null() || here && selector(peer, "/podSelector").is_none_or(|s| s.matches(&pods))
+        })
 }
 
 fn admits(rule: &Value, number: u64, proto: &str) -> bool {

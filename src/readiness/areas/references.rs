@@ -20,7 +20,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Manifests,
-    rule: "Service accounts, ConfigMaps and their keys, Secrets, claims, priority classes, runtime classes, a StatefulSet's Service, a Service's pods, an Ingress' backends and ports, an autoscaler's workload, a RoleBinding's role exist; the template's labels match the selector. Files alone prove only what must be among them: a name that they do not hold is skipped where the cluster may have it.",
+    rule: "Service accounts, ConfigMaps and their keys, Secrets, claims, priority classes, runtime classes, a StatefulSet's Service, a Service's pods, backends and ports of an Ingress and an HTTPRoute, the workload of a HorizontalPodAutoscaler and of a VerticalPodAutoscaler, a RoleBinding's role and its service accounts exist; the template's labels match the selector. Files alone prove only what must be among them: a name that they do not hold is skipped where the cluster may have it.",
     fix: "Create the missing object, or mark it optional; have it in the recovery cluster too",
     why: "What is restored without what it names does not start.",
     run: references,
@@ -96,7 +96,38 @@ fn references(p: &Picture<'_>, say: &mut Say) {
             say.fail(scaler, "/spec/scaleTargetRef", format!("there is no {target} to scale"))
         }
     }
+    for scaler in p.each("VerticalPodAutoscaler.autoscaling.k8s.io", say) {
+        let target = scaler.text("/spec/targetRef/name");
+        if p.in_namespace(&scaler.metadata.namespace).iter().any(|w| w.name() == target) {
+            say.pass(scaler)
+        } else {
+            say.fail_as(Severity::Medium, scaler, "/spec/targetRef", format!("there is no {target} to advise on"))
+        }
+    }
+    routes(p, say);
     bindings(p, &names, say);
+}
+
+/// Backends of HTTPRoutes that are Services.
+fn routes(p: &Picture<'_>, say: &mut Say) {
+    for route in p.each("HTTPRoute.gateway.networking.k8s.io", say) {
+        let mut wrong = vec![];
+        for backend in route.list("/spec/rules").iter().flat_map(|r| list(r, "/backendRefs")) {
+            if !matches!(text(backend, "/kind"), "" | "Service") || !text(backend, "/group").is_empty() {
+                continue;
+            }
+            let (name, space) = (text(backend, "/name"), text(backend, "/namespace"));
+            let space = if space.is_empty() { &route.metadata.namespace } else { space };
+            match p.shelf.find("Service", space, name) {
+                None => wrong.push(format!("its Service {space}/{name} is missing")),
+                Some(service) if !service.list("/spec/ports").iter().any(|q| q["port"] == backend["port"]) => {
+                    wrong.push(format!("Service {name} has no port {}", backend["port"]));
+                }
+                Some(_) => {}
+            }
+        }
+        say.judge(route, "/spec", &wrong);
+    }
 }
 
 fn pod_references(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
@@ -217,8 +248,16 @@ fn bindings(p: &Picture<'_>, names: &Names<'_, '_>, say: &mut Say) {
         } else {
             names.missing("Role.rbac.authorization.k8s.io", &binding.metadata.namespace, name)
         };
+        let gone = list(&binding.body, "/subjects").iter().find(|s| {
+            let space = text(s, "/namespace");
+            let space = if space.is_empty() { &binding.metadata.namespace } else { space };
+            text(s, "/kind") == "ServiceAccount" && names.missing("ServiceAccount", space, text(s, "/name"))
+        });
         if missing {
             say.fail_as(Severity::Medium, binding, "/roleRef", format!("{kind} {name} is missing"));
+        } else if let Some(gone) = gone {
+            let text = format!("ServiceAccount {} is missing", text(gone, "/name"));
+            say.fail_as(Severity::Medium, binding, "/subjects", text);
         } else {
             say.pass(binding);
         }

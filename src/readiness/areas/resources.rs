@@ -6,11 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::{
-    kubernetes::{
-        Demand, NodeRoom, cpu_millis, memory_bytes,
-        objects::{Node, Pod},
-        place, room_of,
-    },
+    inventory::Shelf,
+    kubernetes::{Board, Guest, Loss, NO_ROOM, Volumes, cpu_millis, memory_bytes, objects::Node},
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
@@ -67,7 +64,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Cluster,
-        rule: "For each node, the pods on it that would come back elsewhere (not those of DaemonSets) are placed on the other nodes, largest first, by requests, taints, node selectors, required node affinity and the zones of their volumes. Preemption and pod affinity are not modelled. Where an autoscaler manages a pool, a fail is medium.",
+        rule: "For each node, the pods on it that would come back elsewhere (not those of DaemonSets) are placed on the other nodes, the most important first and of equals the largest, as the scheduler would let them: requests, ports of the host, taints, node selectors, affinity to nodes and pods, spreads that must hold (a dark zone still counts), the places of their volumes and how many of these a node can attach, preemption. What only waits behind its own dead twin is high; who takes the place of others is medium, and so is a lack of room where an autoscaler manages the pool.",
         fix: "Add a node, let an autoscaler add one, or lower requests",
         why: "What does not fit stays Pending until the node is back.",
         run: |p, say| capacity(p, say, false),
@@ -188,42 +185,70 @@ fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
             format!("there are {} zones: no other zone can take over", groups.len()),
         );
     }
-    let mut on: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
-    for pod in p.shelf.pods.iter().filter(|pod| !pod.is_finished()) {
-        on.entry(pod.spec.node_name.as_str()).or_default().push(pod);
-    }
-    let rooms: Vec<NodeRoom> = p
-        .shelf
-        .nodes
-        .iter()
-        .map(|n| room_of(n, on.get(n.metadata.name.as_str()).map_or(&[][..], Vec::as_slice)))
-        .collect();
-    let zones = volume_zones(p);
+    let volumes = volumes(p.shelf);
+    let mut board = board(p.shelf, &volumes);
     for (name, nodes) in groups {
         let gone: BTreeSet<&str> = nodes.iter().map(|n| n.metadata.name.as_str()).collect();
-        let demands = displaced(p, &gone, &on, &zones);
-        let count = demands.len();
-        let left = rooms.iter().filter(|r| !gone.contains(r.node.metadata.name.as_str())).cloned().collect();
-        let homeless = place(left, demands);
+        let asked = |guest: &Guest<'_>| p.in_scope(guest.pod.namespace);
+        let outcome = board.lose_of(&gone, Loss::Drained, &asked);
         let subject = Subject::named(if by_zone { "Zone" } else { "Node" }, "", &name);
-        if homeless.is_empty() {
-            say.pass(subject);
+        if !outcome.homeless.is_empty() {
+            let elastic = nodes.iter().any(|n| !n.pool().is_empty());
+            let room = outcome.homeless.iter().all(|(_, why)| *why == NO_ROOM);
+            let severity = if elastic && room { Severity::Medium } else { Severity::Critical };
+            let pool = if elastic && room { "; an autoscaler may add nodes" } else { "" };
+            let text = format!(
+                "{} of its {} pods fit nowhere else: {}{pool}",
+                outcome.homeless.len(),
+                outcome.wanted,
+                outcome.named(3)
+            );
+            say.fail_as(severity, subject, "", text);
             continue;
         }
-        let elastic = nodes.iter().any(|n| !n.pool().is_empty());
-        let severity = if elastic { Severity::Medium } else { Severity::Critical };
-        let mut named = homeless.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        if homeless.len() > 3 {
-            named.push_str(" …");
+        // What a drain would move may still wait behind its own dead twin.
+        let dead = board.lose_of(&gone, Loss::Dead, &asked);
+        if !dead.homeless.is_empty() {
+            let text = format!(
+                "{} of its {} pods wait until it is back when it dies: {}",
+                dead.homeless.len(),
+                dead.wanted,
+                dead.named(3)
+            );
+            say.fail_as(Severity::High, subject, "", text);
+        } else if !outcome.preempted.is_empty() {
+            let text = format!("its pods take the place of {} others", outcome.preempted.len());
+            say.fail_as(Severity::Medium, subject, "", text);
+        } else {
+            say.pass(subject);
         }
-        let pool = if elastic { "; an autoscaler may add nodes" } else { "" };
-        say.fail_as(
-            severity,
-            subject,
-            "",
-            format!("{} of its {count} pods fit nowhere else: {named}{pool}", homeless.len()),
-        );
     }
+}
+
+/// The volumes of a cluster, by claim.
+pub(super) fn volumes(shelf: &Shelf) -> Volumes<'_> {
+    let mut volumes = Volumes::default();
+    shelf.any("PersistentVolume").iter().for_each(|volume| volumes.add(&volume.body));
+    volumes
+}
+
+/// A cluster's nodes, and the pods on them.
+pub(super) fn board<'a>(shelf: &'a Shelf, volumes: &Volumes<'a>) -> Board<'a> {
+    let mut board = Board::new(&shelf.nodes);
+    for node in shelf.any("CSINode.storage.k8s.io") {
+        for driver in node.list("/spec/drivers") {
+            if let Some(most) = driver.pointer("/allocatable/count").and_then(Value::as_i64) {
+                board.attaches(&node.metadata.name, text(driver, "/name"), most);
+            }
+        }
+    }
+    for space in shelf.any("Namespace") {
+        board.namespace(&space.metadata.name, &space.metadata.labels);
+    }
+    for pod in shelf.pods.iter().filter(|pod| !pod.is_finished()) {
+        board.seat(Guest::of(pod, volumes), &pod.spec.node_name, pod.is_terminating());
+    }
+    board
 }
 
 /// Nodes that go together. The control plane is no node to be lost here.
@@ -236,43 +261,4 @@ fn groups<'a>(p: &Picture<'a>, by_zone: bool) -> BTreeMap<String, Vec<&'a Node>>
         }
     }
     groups
-}
-
-/// The zones in which each claim's volume can be used, where it is bound to some.
-fn volume_zones(p: &Picture<'_>) -> BTreeMap<(String, String), Value> {
-    let mut found = BTreeMap::new();
-    for volume in p.shelf.any("PersistentVolume") {
-        let terms = volume.at("/spec/nodeAffinity/required/nodeSelectorTerms");
-        if terms.is_array() {
-            let claim = |field: &str| volume.text(&format!("/spec/claimRef/{field}")).to_owned();
-            found.insert((claim("namespace"), claim("name")), terms.clone());
-        }
-    }
-    found
-}
-
-/// What would have to come back elsewhere.
-fn displaced(
-    p: &Picture<'_>,
-    gone: &BTreeSet<&str>,
-    on: &BTreeMap<&str, Vec<&Pod>>,
-    zones: &BTreeMap<(String, String), Value>,
-) -> Vec<Demand> {
-    let mut demands = vec![];
-    for pod in gone.iter().filter_map(|node| on.get(node)).flatten() {
-        let stays = pod.is_mirror() || pod.controller().is_none_or(|o| o.kind == "DaemonSet" || o.kind == "Node");
-        if stays || !p.in_scope(&pod.metadata.namespace) {
-            continue;
-        }
-        let mut spec = pod.spec.clone();
-        for claim in pod.claims() {
-            let bound = zones.get(&(pod.metadata.namespace.clone(), claim.to_owned()));
-            if let (Some(terms), true) = (bound, spec.affinity.is_null()) {
-                spec.affinity = serde_json::json!({"nodeAffinity": {
-                    "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
-            }
-        }
-        demands.push(Demand::of(&format!("{}/{}", pod.metadata.namespace, pod.metadata.name), &spec));
-    }
-    demands
 }

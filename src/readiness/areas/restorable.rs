@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::backups::{BACKUP, DAY, RESTORED, SCHEDULE, VOLUME, installed, takes};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        look::{ago, text},
+        look::{ago, list, selector, text, words},
         picture::{Picture, Work},
     },
 };
@@ -22,7 +24,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "Each namespace with a workload in scope is included by an enabled Schedule (globs count; none or * is all), and not excluded; nothing in it that carries velero.io/exclude-from-backup=true is a workload, a claim or a Secret.",
+        rule: "Each namespace with a workload in scope is included by an enabled Schedule (globs count; none or * is all), and not excluded; that schedule leaves out no kind that a restore needs (Secrets only where an ExternalSecret makes them again); nothing in it that carries velero.io/exclude-from-backup=true is a workload, a claim or a Secret.",
         fix: "Add the namespace to a schedule; remove the label that excludes it",
         why: "The namespace that nobody added is the one that is lost.",
         run: coverage,
@@ -74,7 +76,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "A StatefulSet with claims and the image of a known database has the annotation pre.hook.backup.velero.io/command or belongs to a CloudNativePG Cluster whose archiving works.",
+        rule: "A StatefulSet with claims and the image of a known database has the annotation pre.hook.backup.velero.io/command, is meant by a hook of a Schedule, or belongs to a CloudNativePG Cluster whose archiving works and whose last backup is within the RPO of the drill file (24 h where it names none).",
         fix: "Add hooks, or the operator's own backup with its log archive",
         why: "The files of a database that was writing may not open again.",
         run: databases,
@@ -122,12 +124,56 @@ fn coverage(p: &Picture<'_>, say: &mut Say) {
             say.fail(subject, "", format!("its label {EXCLUDE} keeps it out of every backup"));
         } else if !schedules.iter().any(|s| whole(&s)) {
             say.fail(subject, "", "no schedule backs all of it up");
+        } else if let Some(kinds) =
+            left_out_kinds(p, namespace, &schedules.iter().copied().filter(|s| whole(&s)).collect::<Vec<_>>())
+        {
+            say.fail(subject, "", format!("its schedules leave out {kinds}"));
         } else if !left_out.is_empty() {
             say.fail(subject, "", format!("left out by label: {}", left_out.join(", ")));
         } else {
             say.pass(subject);
         }
     }
+}
+
+/// Kinds without which nothing comes back.
+const NEEDED: [(&str, &str); 7] = [
+    ("deployments", "Deployment.apps"),
+    ("statefulsets", "StatefulSet.apps"),
+    ("services", "Service"),
+    ("configmaps", "ConfigMap"),
+    ("secrets", "Secret"),
+    ("persistentvolumeclaims", "PersistentVolumeClaim"),
+    ("persistentvolumes", ""),
+];
+
+/// Kinds in use that every one of these schedules leaves out.
+fn left_out_kinds(p: &Picture<'_>, namespace: &str, schedules: &[&Object]) -> Option<String> {
+    let used = |key: &str| key.is_empty() || p.shelf.any(key).iter().any(|o| o.metadata.namespace == namespace);
+    let again = |plural: &str| {
+        let external = p.shelf.any("ExternalSecret.external-secrets.io");
+        plural == "secrets" && external.iter().any(|o| o.metadata.namespace == namespace)
+    };
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(plural, key)| used(key) && !again(plural))
+        .filter(|(plural, _)| !schedules.iter().any(|s| takes_kind(s.at("/spec/template"), plural)))
+        .map(|(plural, _)| *plural)
+        .collect();
+    (!missing.is_empty()).then(|| missing.join(", "))
+}
+
+/// Whether a template takes a kind: by the old filters, or by those with a scope.
+fn takes_kind(template: &Value, plural: &str) -> bool {
+    let scope = if plural == "persistentvolumes" { "Cluster" } else { "Namespace" };
+    let named = |field: String| {
+        let all = words(template, &format!("/{field}"));
+        let has = all.iter().any(|w| *w == "*" || w.split('.').next() == Some(plural));
+        (!all.is_empty()).then_some(has)
+    };
+    let included = named("includedResources".into()).or_else(|| named(format!("included{scope}ScopedResources")));
+    let excluded = named("excludedResources".into()).or_else(|| named(format!("excluded{scope}ScopedResources")));
+    included.unwrap_or(true) && !excluded.unwrap_or(false)
 }
 
 fn fresh(p: &Picture<'_>, say: &mut Say) {
@@ -256,11 +302,19 @@ fn tested(p: &Picture<'_>, say: &mut Say) {
 const DATABASES: [&str; 10] =
     ["postgres", "mysql", "mariadb", "mongo", "redis", "valkey", "cassandra", "elasticsearch", "opensearch", "etcd"];
 
-fn is_database(work: &Work<'_>) -> bool {
+pub(super) fn is_database(work: &Work<'_>) -> bool {
     work.containers().iter().any(|c| {
         let image = text(c.value, "/image");
         let name = image.rsplit('/').next().unwrap_or(image).split([':', '@']).next().unwrap_or("");
         DATABASES.iter().any(|d| name.contains(d)) && !name.contains("exporter")
+    })
+}
+
+/// Whether a schedule has a hook before the backup for a workload's pods.
+fn hooked(p: &Picture<'_>, work: &Work<'_>) -> bool {
+    p.shelf.any(SCHEDULE).iter().flat_map(|s| s.list("/spec/template/hooks/resources")).any(|hook| {
+        let chosen = selector(hook, "/labelSelector").unwrap_or_default();
+        !list(hook, "/pre").is_empty() && takes(hook, work.namespace()) && chosen.matches(&work.labels)
     })
 }
 
@@ -272,16 +326,22 @@ fn databases(p: &Picture<'_>, say: &mut Say) {
             continue;
         }
         let hook = |key: &str| work.pod_annotation(key).is_some();
-        if hook("pre.hook.backup.velero.io/command") || hook("backup.velero.io/backup-volumes-hook") {
+        if hook("pre.hook.backup.velero.io/command") || hooked(p, work) {
             say.pass(work);
         } else {
             say.fail(work, "", "a database without a hook that makes its files consistent before the backup");
         }
     }
     for cluster in p.each("Cluster.postgresql.cnpg.io", say) {
-        match cluster.condition("ContinuousArchiving") {
-            "True" => say.pass(cluster),
-            _ => say.fail(cluster, "/status/conditions", "its continuous archiving does not work"),
+        let promised = p.settings.objective(&cluster.metadata.namespace, "", "").and_then(|o| o.rpo);
+        let limit = promised.map_or(DAY, |d| i64::try_from(d.0.as_secs()).unwrap_or(i64::MAX));
+        let age = p.age(cluster.text("/status/lastSuccessfulBackup"));
+        if cluster.condition("ContinuousArchiving") != "True" {
+            say.fail(cluster, "/status/conditions", "its continuous archiving does not work");
+        } else if let Some(age) = age.filter(|age| *age > limit) {
+            say.fail(cluster, "/status/lastSuccessfulBackup", format!("its last backup was {} ago", ago(age)));
+        } else {
+            say.pass(cluster);
         }
     }
 }

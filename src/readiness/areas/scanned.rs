@@ -8,7 +8,7 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, Say},
-        look::{ago, text},
+        look::{ago, seconds, text},
         picture::{Cont, Picture, Work},
     },
 };
@@ -22,7 +22,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "For each container of a workload there is a VulnerabilityReport of the Trivy operator, or a scanner's file (--scan: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX) of its digest or, where no digest is known, of its reference, not older than 7 days. Without either this is unknown.",
+        rule: "For each container of a workload there is a VulnerabilityReport of the Trivy operator, or a scanner's file (--scan: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX) of its digest or, where no digest is known, of its reference, not older than 7 days (or the operator's own report-ttl). A report of another digest than the one that runs is none. Without either this is unknown.",
         fix: "Run the Trivy operator, or give the results of CI (--scan FILE)",
         why: "What is restored may have become dangerous since it was built.",
         run: scanned,
@@ -62,6 +62,20 @@ fn is_of(report: &Object, kind: &str, name: &str) -> bool {
     let (of, resource) = (label("trivy-operator.resource.kind"), label("trivy-operator.resource.name"));
     of == kind && resource == name
         || of == "ReplicaSet" && kind == "Deployment" && resource.rsplit_once('-').is_some_and(|(base, _)| base == name)
+}
+
+/// Whether a report is of a digest that runs, where both are known.
+fn is_of_digest(report: &Object, known: &[&str]) -> bool {
+    let digest = report.text("/report/artifact/digest");
+    digest.is_empty() || known.is_empty() || known.contains(&digest)
+}
+
+/// How old a report is; one within its own time to live is as good as new.
+fn fresh(p: &Picture<'_>, report: &Object) -> Option<i64> {
+    let age = p.age(report.text("/report/updateTimestamp"))?;
+    let lasts = report.metadata.annotations.get("trivy-operator.aquasecurity.github.io/report-ttl");
+    let within = lasts.and_then(|ttl| seconds(ttl)).is_some_and(|ttl| (age as f64) < ttl);
+    Some(if within { age.min(WEEK) } else { age })
 }
 
 /// Digests that a container runs as, or is pinned to.
@@ -114,12 +128,12 @@ fn scanned(p: &Picture<'_>, say: &mut Say) {
         for container in work.containers() {
             let subject = Subject::from(work).part(container.name);
             let found = reports.get(&(work.namespace().to_owned(), container.name.to_owned()));
+            let (image, known) = (text(container.value, "/image"), digests(p, work, &container));
             let of_operator = found
                 .into_iter()
                 .flatten()
-                .filter(|r| is_of(r, work.kind, work.name()))
-                .filter_map(|r| p.age(r.text("/report/updateTimestamp")));
-            let (image, known) = (text(container.value, "/image"), digests(p, work, &container));
+                .filter(|r| is_of(r, work.kind, work.name()) && is_of_digest(r, &known))
+                .filter_map(|r| fresh(p, r));
             let of_files = p.shelf.scans.iter().filter(|s| fits(s, image, &known));
             let of_files = of_files.filter_map(|s| Some(p.now.as_second() - s.at?.as_second()));
             match of_operator.chain(of_files).min() {

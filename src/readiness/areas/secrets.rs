@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    inventory::{LEFT_OUT, Object},
+    inventory::{LEFT_OUT, Object, REPEATED},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, Say},
@@ -40,7 +40,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No env value, command, argument, annotation or ConfigMap value has the form of a private key, an AWS access key, a GitHub, Google or Slack token, a JWT, or a URL with a password. What is found is shown by its first four letters and a hash.",
+        rule: "No env value, command, argument, annotation or ConfigMap value has the form of a private key, an AWS access key, a GitHub, Google or Slack token, a JWT, or a URL with a password. What is found is shown by its first four letters and a hash. Of a Secret no annotation kubectl.kubernetes.io/last-applied-configuration repeats the values (medium): who may only read its metadata reads them there.",
         fix: "Revoke and rotate it, then remove it from the object and from the history of Git",
         why: "It is in every backup, and in every copy of it.",
         run: formats,
@@ -66,7 +66,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A manifest of kind Secret is encrypted by SOPS: it has `sops` with a mac, and each leaf that its encrypted_regex or unencrypted_suffix selects begins with ENC[; fewer than two recipients is medium. A SealedSecret passes. Only files are judged.",
+        rule: "A manifest of kind Secret is encrypted by SOPS: it has `sops` with a mac, and each leaf that its encrypted_regex, encrypted_suffix, unencrypted_regex or unencrypted_suffix selects begins with ENC[, at least one; that the loss of one key loses it (fewer than two recipients, or as many groups of keys as are needed) is medium. A SealedSecret passes. Only files are judged.",
         fix: "Encrypt it with SOPS for two recipients in two regions, or seal it; encrypt leaked leaves again",
         why: "Who has the repository has the cluster.",
         run: sources,
@@ -171,6 +171,16 @@ fn formats(p: &Picture<'_>, say: &mut Say) {
         }
         tell(work.object, wrong, say);
     }
+    for secret in p.each("Secret", say) {
+        if secret.body[REPEATED] == true {
+            say.fail_as(
+                Severity::Medium,
+                secret,
+                "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
+                "this annotation of `kubectl apply` repeats its values, for everybody who may read metadata",
+            );
+        }
+    }
     for config in p.each("ConfigMap", say) {
         let mut wrong = vec![];
         for (key, value) in config.map("/data").into_iter().flatten() {
@@ -246,47 +256,96 @@ fn sources(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// Which leaves of a file SOPS encrypts: the file holds one of four rules, or the suffix
+/// `_unencrypted` is the exception. A rule means a leaf when it means any part of its path.
+enum SopsRule {
+    Encrypted(Regex),
+    Unencrypted(Regex),
+    EncryptedSuffix(String),
+    UnencryptedSuffix(String),
+}
+
+impl SopsRule {
+    fn of<'a>(word: &impl Fn(&str) -> &'a str) -> Result<Self, String> {
+        let regex = |field: &str| Regex::new(word(field)).map_err(|_| format!("{field} is no regular expression"));
+        Ok(if !word("encrypted_regex").is_empty() {
+            Self::Encrypted(regex("encrypted_regex")?)
+        } else if !word("unencrypted_regex").is_empty() {
+            Self::Unencrypted(regex("unencrypted_regex")?)
+        } else if !word("encrypted_suffix").is_empty() {
+            Self::EncryptedSuffix(word("encrypted_suffix").to_owned())
+        } else {
+            let suffix = word("unencrypted_suffix");
+            Self::UnencryptedSuffix(if suffix.is_empty() { "_unencrypted" } else { suffix }.to_owned())
+        })
+    }
+
+    fn means(&self, path: &[&str]) -> bool {
+        match self {
+            Self::Encrypted(rule) => path.iter().any(|part| rule.is_match(part)),
+            Self::Unencrypted(rule) => !path.iter().any(|part| rule.is_match(part)),
+            Self::EncryptedSuffix(suffix) => path.iter().any(|part| part.ends_with(suffix)),
+            Self::UnencryptedSuffix(suffix) => !path.iter().any(|part| part.ends_with(suffix)),
+        }
+    }
+}
+
 fn sops_file(secret: &Object, sops: &serde_json::Map<String, Value>, say: &mut Say) {
     let word = |field: &str| sops.get(field).and_then(Value::as_str).unwrap_or("");
-    let expression = word("encrypted_regex");
-    let chosen = Regex::new(if expression.is_empty() { "" } else { expression });
-    let Ok(chosen) = chosen else {
-        return say.fail(secret, "/sops/encrypted_regex", format!("{expression} is no regular expression"));
+    let rule = match SopsRule::of(&word) {
+        Ok(rule) => rule,
+        Err(why) => return say.fail(secret, "/sops", why),
     };
-    let suffix = match word("unencrypted_suffix") {
-        "" => "_unencrypted",
-        word => word,
-    };
-    let mut plain = vec![];
+    let (mut plain, mut hidden) = (vec![], 0);
     for part in ["data", "stringData"] {
         for (key, value) in secret.map(&format!("/{part}")).into_iter().flatten() {
-            // The expression may choose the key itself or the map that it is in.
-            let meant = (chosen.is_match(key) || chosen.is_match(part)) && !key.ends_with(suffix);
-            if meant && !value.as_str().is_some_and(|v| v.is_empty() || v.starts_with("ENC[")) {
+            hidden += usize::from(value.as_str().is_some_and(|v| v.starts_with("ENC[")));
+            if rule.means(&[part, key]) && !value.as_str().is_some_and(|v| v.is_empty() || v.starts_with("ENC[")) {
                 plain.push(format!("{part}.{key}"));
             }
         }
     }
-    let recipients: usize = ["age", "pgp", "kms", "azure_kv", "gcp_kms", "hc_vault"]
-        .iter()
-        .map(|field| sops.get(*field).and_then(Value::as_array).map_or(0, Vec::len))
-        .sum();
     if !plain.is_empty() {
         say.fail(secret, "/data", format!("not encrypted although SOPS should: {}", plain.join(", ")));
+    } else if hidden == 0 {
+        say.fail(secret, "/sops", "SOPS has been here, but by its rule it encrypts none of the values");
     } else if !word("mac").starts_with("ENC[") {
         say.fail(
             secret,
             "/sops/mac",
             "its message authentication code is missing: nobody can tell whether it was changed",
         );
-    } else if recipients < 2 {
-        say.fail_as(
-            Severity::Medium,
-            secret,
-            "/sops",
-            format!("{recipients} recipient: when that key is lost, so is this"),
-        );
+    } else if let Some(why) = lost_with_a_key(sops) {
+        say.fail_as(Severity::Medium, secret, "/sops", why);
     } else {
         say.pass(secret);
     }
+}
+
+/// Why a file cannot be read any more once one of its keys is lost: of each group of keys
+/// one is enough, and of the groups as many as the threshold says, all by default.
+fn lost_with_a_key(sops: &serde_json::Map<String, Value>) -> Option<String> {
+    let keys = |group: &serde_json::Map<String, Value>| -> usize {
+        ["age", "pgp", "kms", "azure_kv", "gcp_kms", "hc_vault", "hckms"]
+            .iter()
+            .map(|field| group.get(*field).and_then(Value::as_array).map_or(0, Vec::len))
+            .sum()
+    };
+    let groups: Vec<usize> = match sops.get("key_groups").and_then(Value::as_array) {
+        Some(groups) if !groups.is_empty() => groups.iter().filter_map(Value::as_object).map(keys).collect(),
+        _ => vec![keys(sops)],
+    };
+    let all = groups.len();
+    let needed = sops.get("shamir_threshold").and_then(Value::as_u64).filter(|n| *n > 0);
+    let needed = needed.map_or(all, |n| usize::try_from(n).unwrap_or(all));
+    let left = groups.iter().filter(|n| **n > 0).count() - usize::from(groups.contains(&1));
+    if left >= needed {
+        return None;
+    }
+    Some(match groups[..] {
+        [count] => format!("{count} recipient: when that key is lost, so is this"),
+        _ => format!(
+            "{needed} of {all} groups of keys are needed, and one of them is a single key: when it is lost, so is this"
+        ),
+    })
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::restorable::is_database;
 use crate::{
+    inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
@@ -20,7 +22,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "Each claim is Bound (one that waits for its first consumer is left out); no volume is Failed; exactly one StorageClass is the default; no VolumeAttachment has an error.",
+        rule: "Each claim is Bound (one that waits for its first consumer is left out); no volume is Failed; exactly one StorageClass is the default; no VolumeAttachment has an error; the CSI driver of each volume in scope is on every node that takes pods (high); no volume has less than 10 % left (high, by Prometheus); a critical workload's volume that is Released is medium.",
         fix: "Mend the claim, its class or the driver on the node; extend the volume",
         why: "A restore into storage that is not well leaves claims Pending.",
         run: storage,
@@ -46,7 +48,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "No Deployment or StatefulSet mounts a hostPath or a volume that is local to a node; no Deployment of several replicas that rolls shares a ReadWriteOnce claim (its pods attach the volume twice).",
+        rule: "No Deployment or StatefulSet mounts a hostPath or a volume that is local to a node; no database keeps its files in emptyDirs only; no Deployment of several replicas that rolls shares a ReadWriteOnce claim (its pods attach the volume twice).",
         fix: "Move the state to a network or regional volume; use a StatefulSet or strategy Recreate",
         why: "It is gone with the node.",
         run: local,
@@ -80,12 +82,24 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
         }
     }
     for volume in p.all("PersistentVolume", say) {
-        if volume.text("/status/phase") == "Failed" {
-            say.fail(volume, "/status/phase", format!("it is Failed: {}", volume.text("/status/message")));
+        let of = format!("{}/", volume.text("/spec/claimRef/namespace"));
+        let critical = p.settings.critical.iter().any(|c| c.starts_with(&of));
+        match volume.text("/status/phase") {
+            "Failed" => {
+                say.fail(volume, "/status/phase", format!("it is Failed: {}", volume.text("/status/message")));
+            }
+            "Released" if critical => {
+                let claim = volume.text("/spec/claimRef/name");
+                let text = format!("it is Released: the data of claim {of}{claim} that was, and nobody's now");
+                say.fail_as(Severity::Medium, volume, "/status/phase", text);
+            }
+            _ => {}
         }
     }
+    drivers(p, say);
+    full(p, say);
     let classes = p.all("StorageClass.storage.k8s.io", say);
-    let default = |c: &&crate::inventory::Object| {
+    let default = |c: &&Object| {
         c.metadata.annotations.get("storageclass.kubernetes.io/is-default-class").is_some_and(|v| v == "true")
     };
     let defaults: Vec<&str> = classes.iter().filter(default).map(|c| c.metadata.name.as_str()).collect();
@@ -114,11 +128,51 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// Drivers that are missing on nodes where their volumes may be needed.
+fn drivers(p: &Picture<'_>, say: &mut Say) {
+    const NODES: &str = "CSINode.storage.k8s.io";
+    let ours = |v: &&Object| p.in_scope(v.text("/spec/claimRef/namespace")) && !v.text("/spec/csi/driver").is_empty();
+    let used: BTreeSet<&str> =
+        p.shelf.any("PersistentVolume").iter().filter(ours).map(|v| v.text("/spec/csi/driver")).collect();
+    if used.is_empty() || p.shelf.all(NODES).is_err() || p.shelf.any(NODES).is_empty() {
+        return;
+    }
+    let takes = |n: &&crate::kubernetes::objects::Node| {
+        n.ready() == "True" && !n.spec.unschedulable && !n.spec.taints.iter().any(|t| t.effect != "PreferNoSchedule")
+    };
+    for driver in used {
+        let has = |name: &str| {
+            p.shelf.find(NODES, "", name).is_some_and(|n| n.list("/spec/drivers").iter().any(|d| d["name"] == driver))
+        };
+        let bare: Vec<&str> =
+            p.shelf.nodes.iter().filter(takes).map(|n| n.metadata.name.as_str()).filter(|n| !has(n)).collect();
+        let subject = Subject::named("CSIDriver", "", driver);
+        if bare.is_empty() {
+            say.pass(subject);
+        } else {
+            let shown = bare.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+            let text = format!("{} nodes that take pods do not have it: {shown}", bare.len());
+            say.fail_as(Severity::High, subject, "", text);
+        }
+    }
+}
+
+/// Volumes with little room left, as Prometheus has it from the kubelets.
+fn full(p: &Picture<'_>, say: &mut Say) {
+    let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("volumes nearly full").ok());
+    for sample in samples.unwrap_or_default() {
+        let label = |name: &str| sample.labels.get(name).map_or("", String::as_str);
+        if p.in_scope(label("namespace")) {
+            let subject = Subject::named("PersistentVolumeClaim", label("namespace"), label("persistentvolumeclaim"));
+            say.fail_as(Severity::High, subject, "", format!("{:.0} % of its volume are left", sample.value * 100.0));
+        }
+    }
+}
+
 fn reclaim(p: &Picture<'_>, say: &mut Say) {
     let claims = p.each("PersistentVolumeClaim", say);
     let volumes = p.all("PersistentVolume", say);
-    let by_name: BTreeMap<&str, &crate::inventory::Object> =
-        volumes.iter().map(|v| (v.metadata.name.as_str(), v)).collect();
+    let by_name: BTreeMap<&str, &Object> = volumes.iter().map(|v| (v.metadata.name.as_str(), v)).collect();
     let captured = super::restorable::captured_claims(p);
     for claim in claims {
         let Some(volume) = by_name.get(claim.text("/spec/volumeName")) else { continue };
@@ -161,7 +215,7 @@ fn reclaim(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn local(p: &Picture<'_>, say: &mut Say) {
-    let by_name: BTreeMap<(&str, &str), &crate::inventory::Object> = p
+    let by_name: BTreeMap<(&str, &str), &Object> = p
         .shelf
         .any("PersistentVolumeClaim")
         .iter()
@@ -190,6 +244,10 @@ fn local(p: &Picture<'_>, say: &mut Say) {
             if volume.is_some_and(|v| v.at("/spec/local").is_object() || v.at("/spec/hostPath").is_object()) {
                 wrong.push(format!("claim {claim} is bound to a volume of one node"));
             }
+        }
+        let kept = !work.claims().is_empty() || !work.object.list("/spec/volumeClaimTemplates").is_empty();
+        if is_database(work) && !kept {
+            wrong.push("a database without a volume: its data is gone with its pod".into());
         }
         say.judge(work, &format!("{}/volumes", work.pointer), &wrong);
     }

@@ -6,7 +6,7 @@ use crate::{
     inventory::Object,
     model::{Class, Severity, Subject, Unseen},
     readiness::{
-        check::{Check, DEPOUT, Needs, REGION, RESTORE, Say},
+        check::{Check, DEPOUT, Needs, REGION, RESTORE, Say, ZONE},
         look::{ago, list, seconds, text, words},
         picture::Picture,
     },
@@ -43,33 +43,20 @@ pub(crate) const CHECKS: &[Check] = &[
         id: "SEC-007",
         name: "secret-store-failure-domain",
         title: "The store of secrets does not fall with the cluster",
-        severity: Severity::High,
+        severity: Severity::Critical,
         class: Class::Gate,
-        gates: &[REGION, DEPOUT],
+        gates: &[ZONE, REGION, RESTORE, DEPOUT],
         needs: Needs::Manifests,
-        rule: "The server of a SecretStore or ClusterSecretStore is not a Service of the cluster itself (a host that ends in .svc or .svc.cluster.local).",
+        rule: "The server of a SecretStore, ClusterSecretStore or VaultConnection is not a Service of the cluster itself (a host that ends in .svc or .svc.cluster.local). Where a region is to be lost, not every store that names its region (AWS, Google) is in a region of the cluster's nodes; without such a drill that is advice (medium).",
         fix: "Keep the store outside, or have it twice, in another region; keep its unseal keys outside",
         why: "With the store gone the recovered pods have no passwords.",
         run: stores,
     },
     Check {
-        id: "SEC-008",
-        name: "certificates-current",
-        title: "Certificates do not end soon",
-        severity: Severity::High,
-        class: Class::Advisory,
-        gates: &[RESTORE, REGION],
-        needs: Needs::Cluster,
-        rule: "Each cert-manager Certificate is Ready, ends in 14 days at the earliest and is past its renewal time by no more than a day.",
-        fix: "Renew it now; lower renewBefore; mend the issuer",
-        why: "A certificate that ends while the issuer is away takes the service with it.",
-        run: certificates,
-    },
-    Check {
         id: "SEC-009",
-        name: "secrets-encrypted-at-rest",
+        name: "etcd-encryption",
         title: "Secrets are encrypted in etcd",
-        severity: Severity::High,
+        severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
@@ -230,36 +217,56 @@ fn synced(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-fn stores(p: &Picture<'_>, say: &mut Say) {
+/// Every store, and the addresses that it names.
+fn servers<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Vec<&'a str>)> {
+    let mut all = vec![];
     for key in ["SecretStore.external-secrets.io", "ClusterSecretStore.external-secrets.io"] {
         for store in p.each(key, say) {
-            let urls = [store.text("/spec/provider/vault/server"), store.text("/spec/provider/webhook/url")];
-            let inside = urls.iter().find(|u| {
-                let host = u.split("://").nth(1).unwrap_or("").split(['/', ':']).next().unwrap_or("");
-                host.ends_with(".svc") || host.ends_with(".svc.cluster.local") || host.ends_with(".svc.")
-            });
-            match inside {
-                Some(url) => say.fail(store, "/spec/provider", format!("its server {url} runs in this very cluster")),
-                None => say.pass(store),
-            }
+            let fields = ["vault/server", "webhook/url", "conjur/url", "onepassword/connectHost", "azurekv/vaultUrl"];
+            let urls = fields.iter().map(|f| store.text(&format!("/spec/provider/{f}"))).filter(|u| !u.is_empty());
+            all.push((store, urls.collect()));
         }
     }
+    for connection in p.all("VaultConnection.secrets.hashicorp.com", say) {
+        all.push((connection, vec![connection.text("/spec/address")]));
+    }
+    all
 }
 
-const SOON: i64 = 14 * 86_400;
+fn host(url: &str) -> &str {
+    url.split("://").nth(1).unwrap_or(url).split(['/', ':']).next().unwrap_or("").trim_end_matches('.')
+}
 
-fn certificates(p: &Picture<'_>, say: &mut Say) {
-    for certificate in p.each("Certificate.cert-manager.io", say) {
-        let left = p.age(certificate.text("/status/notAfter")).map(|age| -age);
-        let overdue = p.age(certificate.text("/status/renewalTime")).unwrap_or(-1);
-        if certificate.condition("Ready") != "True" {
-            say.fail(certificate, "/status/conditions", "it is not Ready");
-        } else if left.is_some_and(|l| l < SOON) {
-            say.fail(certificate, "/status/notAfter", format!("it ends in {}", ago(left.unwrap_or(0))));
-        } else if overdue > 86_400 {
-            say.fail(certificate, "/status/renewalTime", format!("it should have been renewed {} ago", ago(overdue)));
-        } else {
-            say.pass(certificate);
+fn stores(p: &Picture<'_>, say: &mut Say) {
+    let regions: BTreeSet<&str> = p
+        .shelf
+        .nodes
+        .iter()
+        .filter_map(|n| n.metadata.labels.get("topology.kubernetes.io/region"))
+        .map(String::as_str)
+        .collect();
+    let all = servers(p, say);
+    let region = |store: &Object| {
+        ["aws/region", "gcpsm/location"]
+            .iter()
+            .map(|f| store.text(&format!("/spec/provider/{f}")).to_owned())
+            .find(|r| !r.is_empty())
+    };
+    // A second one in another region is there when the first is gone.
+    let elsewhere = all.iter().filter_map(|(store, _)| region(store)).any(|r| !regions.contains(r.as_str()));
+    for (store, urls) in all {
+        let inside = urls.iter().find(|u| host(u).ends_with(".svc") || host(u).ends_with(".svc.cluster.local"));
+        if let Some(url) = inside {
+            say.fail(store, "/spec", format!("its server {url} runs in this very cluster"));
+            continue;
+        }
+        match region(store).filter(|r| regions.contains(r.as_str()) && !elsewhere) {
+            Some(region) => {
+                let severity = if p.settings.drills.contains(REGION) { Severity::Critical } else { Severity::Medium };
+                let text = format!("it is in {region}, the region of this cluster, and no store is elsewhere");
+                say.fail_as(severity, store, "/spec/provider", text);
+            }
+            None => say.pass(store),
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "The controller has seen the newest version, all replicas are updated, ready and available, none of its containers waits in CrashLoopBackOff, ImagePullBackOff, ErrImagePull or CreateContainerConfigError, and none of its pods is Pending for more than 5 minutes.",
+        rule: "The controller has seen the newest version, all replicas are updated, ready and available, none of its containers waits in CrashLoopBackOff, ImagePullBackOff, ErrImagePull or CreateContainerConfigError, none has restarted more than 3 times, the last time within the hour, and none of its pods is Pending for more than 5 minutes.",
         fix: "Mend the workload before drilling; do not waive this lightly",
         why: "Recovery cannot be told from the state before when that was broken.",
         run: healthy,
@@ -75,7 +75,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Manifests,
-        rule: "minReplicas is at least 2, maxReplicas above it; resource metrics have a request in every container; no two autoscalers scale one workload; live, AbleToScale and ScalingActive are True and it is not at its maximum. A workload that sets spec.replicas as well is low.",
+        rule: "minReplicas is at least 2, maxReplicas above it; resource metrics have a request in every container; no two autoscalers scale one workload; live, AbleToScale and ScalingActive are True and it is not at its maximum, nor kept there (ScalingLimited, TooManyReplicas). A workload that sets spec.replicas as well is low, and so is a critical Deployment without an autoscaler (HPA or KEDA).",
         fix: "Set minReplicas 2 or more, leave headroom in maxReplicas, set requests, keep one autoscaler for each workload",
         why: "After a zone is gone the survivors carry its load.",
         run: autoscalers,
@@ -196,6 +196,9 @@ const WAITING: [&str; 4] = ["CrashLoopBackOff", "ImagePullBackOff", "ErrImagePul
 
 const PENDING_SECONDS: i64 = 300;
 
+const RESTARTS: u32 = 3;
+const HOUR: i64 = 3600;
+
 fn healthy(p: &Picture<'_>, say: &mut Say) {
     for key in ["Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "Pod"] {
         if let Err(gap) = p.shelf.all(key) {
@@ -209,6 +212,11 @@ fn healthy(p: &Picture<'_>, say: &mut Say) {
                 let reason = text(&status.state, "/waiting/reason");
                 if WAITING.contains(&reason) {
                     wrong.push(format!("{} waits in {reason}", pod.metadata.name));
+                }
+                let died = p.age(text(&status.last_state, "/terminated/finishedAt"));
+                if let Some(age) = died.filter(|age| status.restart_count > RESTARTS && *age < HOUR) {
+                    let (name, times) = (&pod.metadata.name, status.restart_count);
+                    wrong.push(format!("{name} restarted {times} times, {} min ago again", age / 60));
                 }
             }
             let age = pod.metadata.creation_timestamp.as_deref().and_then(|t| p.age(t)).unwrap_or(0);
@@ -283,7 +291,11 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
                     wrong.push(format!("{condition} is False"));
                 }
             }
-            if most > 0 && scaler.at("/status/currentReplicas").as_u64() == Some(most) {
+            let limited = scaler
+                .list("/status/conditions")
+                .iter()
+                .any(|c| c["type"] == "ScalingLimited" && c["status"] == "True" && c["reason"] == "TooManyReplicas");
+            if most > 0 && scaler.at("/status/currentReplicas").as_u64() == Some(most) || limited {
                 wrong.push(format!("it is at its maximum of {most} already"));
             }
         }
@@ -311,6 +323,14 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
         } else {
             say.judge(scaler, "/spec", &wrong);
         }
+    }
+    fixed_size(p, say);
+}
+
+/// Critical Deployments that nobody makes larger when their load grows.
+fn fixed_size(p: &Picture<'_>, say: &mut Say) {
+    for work in p.works.iter().filter(|w| w.critical && w.kind == "Deployment" && w.scaled.is_none()) {
+        say.fail_as(Severity::Low, work, "", "critical, and no autoscaler makes it larger");
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::affinity::{Told, ZONE_KEY, spread, told};
 use crate::{
+    inventory::Object,
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, NODE, Needs, Say, ZONE},
@@ -73,7 +74,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Service with a selector has trafficDistribution PreferSameZone, PreferSameNode or PreferClose, or the annotation service.kubernetes.io/topology-mode Auto; both together is medium.",
+        rule: "A Service with a selector has trafficDistribution PreferSameZone, PreferSameNode or PreferClose, or the annotation service.kubernetes.io/topology-mode Auto; both together is medium. A DestinationRule of Istio with localityLbSetting has outlierDetection, without which it never fails over (medium).",
         fix: "Set trafficDistribution: PreferSameZone (PreferClose below 1.34)",
         why: "Traffic across zones is the first to break in a partition.",
         run: routing,
@@ -86,7 +87,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "internalTrafficPolicy Local only before a DaemonSet; externalTrafficPolicy Local only before pods that are spread over several nodes (else medium); live, a LoadBalancer has an address.",
+        rule: "internalTrafficPolicy Local only before a DaemonSet; externalTrafficPolicy Local only before pods that are spread over several zones (else medium); live, a LoadBalancer has an address, and it is not tied to one subnet by its annotations; a Service that prefers a zone has two endpoints or more in each zone that has any (else medium).",
         fix: "Set internalTrafficPolicy Cluster; add endpoints in each zone; a load balancer over several subnets",
         why: "Traffic that may only go where nobody is left is lost.",
         run: hazard,
@@ -237,6 +238,15 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
             (word, false) => say.fail(*service, "/spec/trafficDistribution", format!("{word} is no distribution")),
         }
     }
+    for rule in p.each("DestinationRule.networking.istio.io", say) {
+        let policy = rule.at("/spec/trafficPolicy");
+        if policy.pointer("/loadBalancer/localityLbSetting").is_some() && policy["outlierDetection"].is_null() {
+            let text = "localityLbSetting without outlierDetection: traffic never leaves a zone that is dead";
+            say.fail_as(Severity::Medium, rule, "/spec/trafficPolicy", text);
+        } else {
+            say.pass(rule);
+        }
+    }
 }
 
 fn hazard(p: &Picture<'_>, say: &mut Say) {
@@ -263,7 +273,21 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
                 continue;
             }
         }
+        if let Some(zone) = lonely_zone(p, service) {
+            let text =
+                format!("it prefers the caller's zone, and zone {zone} has one endpoint: it takes all of its traffic");
+            say.fail_as(Severity::Medium, *service, "/spec/trafficDistribution", text);
+            continue;
+        }
         let balancer = service.text("/spec/type") == "LoadBalancer";
+        if let Some(subnet) = one_subnet(service).filter(|_| balancer) {
+            say.fail(
+                *service,
+                "/metadata/annotations",
+                format!("its load balancer stands in one subnet only: {subnet}"),
+            );
+            continue;
+        }
         if balancer && p.is_cluster() && service.list("/status/loadBalancer/ingress").is_empty() {
             say.fail(*service, "/status/loadBalancer", "the load balancer has no address");
         } else {
@@ -272,8 +296,40 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// A zone with a single endpoint of a Service that keeps traffic in its zone.
+fn lonely_zone(p: &Picture<'_>, service: &Object) -> Option<String> {
+    let auto = service.metadata.annotations.get("service.kubernetes.io/topology-mode");
+    let prefers =
+        !service.text("/spec/trafficDistribution").is_empty() || auto.is_some_and(|m| m.eq_ignore_ascii_case("auto"));
+    if !prefers {
+        return None;
+    }
+    let own = |s: &&Object| {
+        let of = s.metadata.labels.get("kubernetes.io/service-name");
+        s.metadata.namespace == service.metadata.namespace && of == Some(&service.metadata.name)
+    };
+    let mut zones: BTreeMap<String, usize> = BTreeMap::new();
+    for endpoint in p.shelf.any("EndpointSlice.discovery.k8s.io").iter().filter(own).flat_map(|s| s.list("/endpoints"))
+    {
+        let zone = text(endpoint, "/zone");
+        if endpoint.pointer("/conditions/ready") != Some(&false.into()) && !zone.is_empty() {
+            *zones.entry(zone.to_owned()).or_default() += 1;
+        }
+    }
+    if zones.len() < 2 {
+        return None;
+    }
+    zones.into_iter().find(|(_, n)| *n == 1).map(|(zone, _)| zone)
+}
+
+/// The one subnet to which annotations tie a load balancer.
+fn one_subnet(service: &Object) -> Option<&str> {
+    let told = service.metadata.annotations.get("service.beta.kubernetes.io/aws-load-balancer-subnets")?;
+    (!told.is_empty() && !told.contains(',')).then_some(told.as_str())
+}
+
 /// The zones that a volume may be used in; none where it may be used anywhere.
-fn zones_of(volume: &crate::inventory::Object) -> Option<BTreeSet<&str>> {
+fn zones_of(volume: &Object) -> Option<BTreeSet<&str>> {
     let terms = volume.list("/spec/nodeAffinity/required/nodeSelectorTerms");
     let zones: BTreeSet<&str> = terms
         .iter()

@@ -1,12 +1,53 @@
-//! JUnit: a suite for each check, a case for each object. Unknown is an error and
+//! JUnit: a suite for each check, a case for each object; or, where that is too many, a
+//! suite for each area and a case for each check. Unknown is an error and
 //! never skipped: CI must not be green on what nobody saw.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{
-    model::{Review, State},
+    model::{Review, Ruling, State},
     report::line::printable,
 };
+
+/// The review for CI, a case for each check: the worst of its results, and how many there are.
+pub fn junit_by_check(review: &Review) -> String {
+    let mut report = Report::new(printable(&format!("drillmaster check {}: {}", review.target, review.verdict)));
+    let mut areas: Vec<(&str, TestSuite)> = vec![];
+    for check in &review.checks {
+        // What does not apply to some objects is no word over those that pass.
+        let counts = |r: &&Ruling| r.check == check.id && (r.state != State::Skip || check.tally.pass == 0);
+        let worst = review.results.iter().filter(counts).min_by_key(|r| (r.state, r.severity));
+        let mut status = worst.map_or(TestCaseStatus::success(), |r| status(r.state));
+        if let Some(result) = worst {
+            let count = review.results.iter().filter(|r| r.check == check.id && r.state == result.state).count();
+            let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+            status.set_message(printable(&format!("{}: {}{more}", result.subject, result.observed)));
+            if result.state == State::Fail {
+                status.set_type(result.severity.to_string());
+            }
+        }
+        let case = case(&check.id, &check.title, "", status);
+        match areas.iter_mut().find(|(area, _)| *area == check.area) {
+            Some((_, suite)) => drop(suite.add_test_case(case)),
+            None => {
+                let mut suite = TestSuite::new(check.area.clone());
+                suite.add_test_case(case);
+                areas.push((&check.area, suite));
+            }
+        }
+    }
+    report.add_test_suites(areas.into_iter().map(|(_, suite)| suite));
+    report.to_string().unwrap_or_default()
+}
+
+fn status(state: State) -> TestCaseStatus {
+    match state {
+        State::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        State::Unknown | State::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
+        State::Waived | State::Skip => TestCaseStatus::skipped(),
+        State::Pass => TestCaseStatus::success(),
+    }
+}
 
 /// The review for CI.
 pub fn junit(review: &Review) -> String {
@@ -14,12 +55,7 @@ pub fn junit(review: &Review) -> String {
     for check in &review.checks {
         let mut suite = TestSuite::new(format!("{} {}", check.id, check.name));
         for result in review.results.iter().filter(|r| r.check == check.id) {
-            let mut status = match result.state {
-                State::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
-                State::Unknown | State::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
-                State::Waived | State::Skip => TestCaseStatus::skipped(),
-                State::Pass => TestCaseStatus::success(),
-            };
+            let mut status = status(result.state);
             status.set_message(printable(&result.observed));
             if result.state == State::Fail {
                 status.set_type(result.severity.to_string());

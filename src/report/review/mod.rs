@@ -11,7 +11,7 @@ mod sarif;
 pub use fixplan::fix_plan;
 pub use html::html;
 pub use human::{human, markdown};
-pub use junit::junit as review_junit;
+pub use junit::{junit as review_junit, junit_by_check as review_junit_by_check};
 pub use prometheus::prometheus;
 pub use sarif::sarif as review_sarif;
 

@@ -1,9 +1,13 @@
 //! SARIF 2.1.0 for code scanning: fails and unknowns are results; what was waived is
 //! one with a suppression; passes and skips are counts.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::model::{Review, Ruling, Severity, State};
+
+/// What a path in a URI has as it is.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~').remove(b'+');
 
 /// GitHub takes no more results of one run.
 const MOST: usize = 25_000;
@@ -16,16 +20,43 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
+/// By which code scanning ranks what is about security.
+fn security_severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "9.0",
+        Severity::High => "7.5",
+        Severity::Medium => "5.0",
+        Severity::Low => "2.5",
+    }
+}
+
+/// `pdb-blocks-drain` as SARIF wants a name: `PdbBlocksDrain`.
+fn pascal(name: &str) -> String {
+    let word = |w: &str| w[..1].to_uppercase() + &w[1..];
+    name.split('-').filter(|w| !w.is_empty()).map(word).collect()
+}
+
+/// With a full stop.
+fn sentence(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
 /// The review for code scanning.
 pub fn sarif(review: &Review) -> String {
     let rules: Vec<Value> = review
         .checks
         .iter()
         .map(|c| {
-            json!({"id": c.id, "name": c.name, "shortDescription": {"text": c.title},
+            let mut rule = json!({"id": c.id, "name": pascal(&c.name), "shortDescription": {"text": sentence(&c.title)},
+                "fullDescription": {"text": c.rule}, "help": {"text": sentence(&format!("{} To mend it: {}", c.rule, c.fix))},
                 "helpUri": format!("https://drillmaster.dev/checks#{}", c.id.to_lowercase()),
                 "defaultConfiguration": {"level": level(c.severity)},
-                "properties": {"tags": [c.area, c.severity.to_string()]}})
+                "properties": {"tags": [c.area, c.severity.to_string()]}});
+            if c.security {
+                rule["properties"]["security-severity"] = security_severity(c.severity).into();
+                rule["properties"]["tags"] = json!([c.area, c.severity.to_string(), "security"]);
+            }
+            rule
         })
         .collect();
     let told: Vec<&Ruling> = review
@@ -33,7 +64,12 @@ pub fn sarif(review: &Review) -> String {
         .iter()
         .filter(|r| matches!(r.state, State::Fail | State::Unknown | State::Error | State::Waived))
         .collect();
-    let results: Vec<Value> = told.iter().take(MOST).map(|r| result(review, r)).collect();
+    let mut results: Vec<Value> = told.iter().take(MOST).map(|r| result(review, r)).collect();
+    for gone in review.gone.iter().flatten().take(MOST - results.len()) {
+        let mut absent = result(review, gone);
+        absent["baselineState"] = "absent".into();
+        results.push(absent);
+    }
     let mut notices: Vec<Value> =
         review.notes.iter().map(|n| json!({"level": "note", "message": {"text": n}})).collect();
     if told.len() > MOST {
@@ -67,24 +103,31 @@ fn result(review: &Review, r: &Ruling) -> Value {
     let (uri, line) = if s.file.is_empty() {
         let namespace = if s.namespace.is_empty() { "cluster" } else { s.namespace.as_str() };
         let name = if s.kind.is_empty() { "cluster".to_owned() } else { format!("{}/{}", s.kind, s.name) };
-        (format!("live/{namespace}/{name}.yaml").replace(' ', "%20").replace(':', "%3A"), 1)
+        (format!("live/{namespace}/{name}.yaml"), 1)
     } else {
-        (s.file.trim_start_matches("./").replace(' ', "%20"), s.line.max(1))
+        (s.file.trim_start_matches("./").to_owned(), s.line.max(1))
     };
+    let uri = utf8_percent_encode(&uri, PATH).to_string();
     let fix = if r.fix.is_empty() { String::new() } else { format!(". Fix: {}", r.fix) };
     let mut result = json!({
         "ruleId": r.check,
         "level": if r.state == State::Unknown { "warning" } else { level(r.severity) },
         "kind": if r.state == State::Unknown { "open" } else { "fail" },
-        "message": {"text": format!("{s}: {}{fix}", r.observed)},
+        "message": {"text": sentence(&format!("{s}: {}{fix}", r.observed))},
         "locations": [{
             "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}},
             "logicalLocations": [{"fullyQualifiedName": logical.join("/")}],
         }],
         "partialFingerprints": {"drillmasterCheck/v1": r.fingerprint},
-        "baselineState": if r.known { "unchanged" } else { "new" },
         "properties": {"pointer": r.pointer, "severity": r.severity.to_string(), "blocking": r.blocking},
     });
+    if let Some(index) = review.checks.iter().position(|c| c.id == r.check) {
+        result["ruleIndex"] = index.into();
+    }
+    // Without an earlier review nothing is new or old.
+    if review.gone.is_some() {
+        result["baselineState"] = if r.known { "unchanged" } else { "new" }.into();
+    }
     // SARIF: a result that is open has no level.
     if r.state == State::Unknown {
         result["level"] = "none".into();

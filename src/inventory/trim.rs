@@ -1,0 +1,40 @@
+//! What no check reads of the thousands of pods that controllers own, dropped before they are kept.
+
+use serde_json::Value;
+
+use crate::kubernetes::objects::Pod;
+
+/// The pod, without that.
+pub(super) fn trimmed(mut pod: Pod) -> Pod {
+    pod.status.conditions.retain(|c| matches!(c.type_.as_str(), "Ready" | "DisruptionTarget"));
+    for condition in &mut pod.status.conditions {
+        condition.message = String::new();
+        condition.last_transition_time = None;
+    }
+    for status in &mut pod.status.container_statuses {
+        if status.state["waiting"].is_null() {
+            status.state = Value::Null;
+        }
+        // Of how it ended before, only when, and whether for memory.
+        let end = |field: &str| status.last_state.pointer(&format!("/terminated/{field}")).cloned();
+        if let Some(at) = end("finishedAt") {
+            let mut kept = serde_json::json!({"finishedAt": at});
+            if end("reason") == Some("OOMKilled".into()) {
+                kept["reason"] = "OOMKilled".into();
+            }
+            status.last_state = serde_json::json!({"terminated": kept});
+        } else if end("reason") != Some("OOMKilled".into()) {
+            status.last_state = Value::Null;
+        }
+    }
+    pod.spec.volumes.retain(|v| v["persistentVolumeClaim"].is_object());
+    pod.metadata.annotations.retain(|key, _| key.starts_with("kubernetes.io/config."));
+    pod.metadata.resource_version = String::new();
+    for container in pod.spec.containers.iter_mut().chain(&mut pod.spec.init_containers) {
+        container.ports.retain(|port| port.host_port > 0);
+        container.ports.shrink_to_fit();
+    }
+    pod.spec.containers.shrink_to_fit();
+    pod.spec.tolerations.shrink_to_fit();
+    pod
+}

@@ -1,0 +1,103 @@
+//! Certificates that end: of cert-manager, of Secrets that may be read, and of what the
+//! API server calls.
+
+use crate::{
+    inventory::{LEFT_OUT, Object},
+    model::{Class, Severity, Subject, Unseen},
+    readiness::{
+        check::{Check, Needs, Say},
+        look::{ago, text},
+        picture::Picture,
+    },
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+pub(crate) const CHECKS: &[Check] = &[Check {
+    id: "SEC-008",
+    name: "cert-expiry",
+    title: "Certificates outlive the drill",
+    severity: Severity::High,
+    class: Class::Gate,
+    gates: &[],
+    needs: Needs::Manifests,
+    rule: "Each of these ends in 14 days at the earliest (one that has ended is critical): cert-manager Certificates, which must be Ready and past their renewal time by no more than a day; the caBundle of webhooks, APIServices and CRD conversions, of which the longest lasting counts; Secrets of type kubernetes.io/tls that may be read (--read-secrets NAMESPACE/NAME).",
+    fix: "Renew it now; lower renewBefore; mend the issuer",
+    why: "A certificate that ends while the issuer is away takes the service with it.",
+    run: certificates,
+}];
+
+const SOON: i64 = 14 * 86_400;
+
+fn certificates(p: &Picture<'_>, say: &mut Say) {
+    for certificate in p.each("Certificate.cert-manager.io", say) {
+        if !p.is_cluster() {
+            continue;
+        }
+        let left = p.age(certificate.text("/status/notAfter")).map(|age| -age);
+        let overdue = p.age(certificate.text("/status/renewalTime")).unwrap_or(-1);
+        if certificate.condition("Ready") != "True" {
+            say.fail(certificate, "/status/conditions", "it is not Ready");
+        } else if overdue > 86_400 {
+            say.fail(certificate, "/status/renewalTime", format!("it should have been renewed {} ago", ago(overdue)));
+        } else if let Some(left) = left {
+            judge(certificate.into(), "/status/notAfter", left, say);
+        } else {
+            say.unknown(certificate, Unseen::NoData, "it does not say when it ends");
+        }
+    }
+    for secret in p.each("Secret", say).into_iter().filter(|s| s.body["type"] == "kubernetes.io/tls") {
+        if let Some(bundle) = secret.at("/data/tls.crt").as_str().filter(|t| *t != LEFT_OUT) {
+            bundled(p, secret.into(), "/data/tls.crt", bundle, say);
+        }
+    }
+    for (object, name, pointer, bundle) in bundles(p, say) {
+        bundled(p, Subject::from(object).part(name), &pointer, bundle, say);
+    }
+}
+
+/// What the API server trusts when it calls somebody.
+fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, String, &'a str)> {
+    let mut all = vec![];
+    for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
+        for object in p.all(&format!("{kind}.admissionregistration.k8s.io"), say) {
+            for (i, webhook) in object.list("/webhooks").iter().enumerate() {
+                let bundle = text(webhook, "/clientConfig/caBundle");
+                all.push((object, text(webhook, "/name"), format!("/webhooks/{i}/clientConfig/caBundle"), bundle));
+            }
+        }
+    }
+    for (key, pointer) in [
+        ("APIService.apiregistration.k8s.io", "/spec/caBundle"),
+        ("CustomResourceDefinition.apiextensions.k8s.io", "/spec/conversion/webhook/clientConfig/caBundle"),
+    ] {
+        for object in p.all(key, say) {
+            all.push((object, "", pointer.to_owned(), object.text(pointer)));
+        }
+    }
+    all.retain(|(.., bundle)| !bundle.is_empty());
+    all
+}
+
+fn bundled(p: &Picture<'_>, subject: Subject, pointer: &str, bundle: &str, say: &mut Say) {
+    match last_end(bundle) {
+        Some(end) => judge(subject, pointer, end - p.now.as_second(), say),
+        None => say.fail_as(Severity::Medium, subject, pointer, "there is no certificate in it that can be read"),
+    }
+}
+
+fn judge(subject: Subject, pointer: &str, left: i64, say: &mut Say) {
+    if left <= 0 {
+        say.fail_as(Severity::Critical, subject, pointer, format!("it ended {} ago", ago(-left)));
+    } else if left < SOON {
+        say.fail(subject, pointer, format!("it ends in {}", ago(left)));
+    } else {
+        say.pass(subject);
+    }
+}
+
+/// When the last of the certificates in a bundle ends.
+fn last_end(bundle: &str) -> Option<i64> {
+    let bytes = STANDARD.decode(bundle.trim()).ok()?;
+    let blocks = x509_parser::pem::Pem::iter_from_buffer(&bytes).flatten();
+    blocks.filter_map(|pem| Some(pem.parse_x509().ok()?.validity().not_after.timestamp())).max()
+}

@@ -1,0 +1,215 @@
+//! Whether network policies isolate every workload: those of Kubernetes, of Cilium, of
+//! Calico, and cluster-wide ones.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    inventory::Object,
+    kubernetes::{CalicoSelector, Selector},
+    model::{Class, Severity, Unseen},
+    readiness::{
+        check::{Check, DEPOUT, NETPART, Needs, Say},
+        look::{is_everything, list, map, selector, text, words},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "NET-001",
+        name: "net-ingress-isolated",
+        title: "Every workload is isolated for ingress by some network policy",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[NETPART],
+        needs: Needs::Manifests,
+        rule: "Some NetworkPolicy of the namespace selects the pods' labels and has Ingress among its effective policy types (policyTypes, or Ingress and, with egress rules, Egress where it is left out); or a Cilium or Calico policy does; or a ClusterNetworkPolicy (AdminNetworkPolicy) denies all namespaces. Pods on the host's network are left out. A selector of Calico that cannot be read is unknown.",
+        fix: "Add a per-namespace NetworkPolicy with podSelector {} and policyTypes [Ingress], then explicit allow rules",
+        why: "A network partition can only be drilled where it is known who may talk to whom.",
+        run: |p, say| isolated(p, say, "Ingress"),
+    },
+    Check {
+        id: "NET-002",
+        name: "net-egress-isolated",
+        title: "Every workload is isolated for egress by some network policy",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[NETPART, DEPOUT],
+        needs: Needs::Manifests,
+        rule: "As NET-001, for Egress.",
+        fix: "Add a per-namespace NetworkPolicy with policyTypes [Egress]; allow DNS and named dependencies",
+        why: "The egress rules are the map of dependencies from which an outage is chosen.",
+        run: |p, say| isolated(p, say, "Egress"),
+    },
+];
+
+pub(super) const POLICY: &str = "NetworkPolicy.networking.k8s.io";
+
+pub(super) const CILIUM: [(&str, bool); 2] =
+    [("CiliumNetworkPolicy.cilium.io", false), ("CiliumClusterwideNetworkPolicy.cilium.io", true)];
+
+const CALICO: [(&str, bool); 4] = [
+    ("NetworkPolicy.crd.projectcalico.org", false),
+    ("NetworkPolicy.projectcalico.org", false),
+    ("GlobalNetworkPolicy.crd.projectcalico.org", true),
+    ("GlobalNetworkPolicy.projectcalico.org", true),
+];
+
+const CLUSTER: [&str; 3] = [
+    "ClusterNetworkPolicy.policy.networking.k8s.io",
+    "AdminNetworkPolicy.policy.networking.k8s.io",
+    "BaselineAdminNetworkPolicy.policy.networking.k8s.io",
+];
+
+/// The types of a policy that count (checks D10).
+pub(super) fn types(policy: &Object) -> Vec<&str> {
+    let named = words(&policy.body, "/spec/policyTypes");
+    if !named.is_empty() {
+        return named;
+    }
+    if policy.list("/spec/egress").is_empty() { vec!["Ingress"] } else { vec!["Ingress", "Egress"] }
+}
+
+/// The workloads that a policy selects.
+pub(super) fn selected<'p, 'a>(p: &'p Picture<'a>, policy: &Object) -> Vec<&'p Work<'a>> {
+    let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
+    p.select(&policy.metadata.namespace, &chosen)
+}
+
+/// Workloads that are isolated, and those of which it cannot be said.
+#[derive(Default)]
+struct Isolated {
+    surely: BTreeSet<usize>,
+    perhaps: BTreeSet<usize>,
+}
+
+impl Isolated {
+    fn of(p: &Picture<'_>, direction: &str) -> Self {
+        let mut set = Self::default();
+        for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&direction)) {
+            set.surely.extend(selected(p, policy).iter().map(|w| w.index));
+        }
+        set.by_cilium(p, direction);
+        set.by_calico(p, direction);
+        for policy in CLUSTER.iter().flat_map(|key| p.shelf.any(key)) {
+            if denies_everybody(policy, direction) {
+                set.surely.extend(subjects(p, policy));
+            }
+        }
+        set
+    }
+
+    fn by_cilium(&mut self, p: &Picture<'_>, direction: &str) {
+        let lower = direction.to_lowercase();
+        for (key, wide) in CILIUM {
+            for policy in p.shelf.any(key) {
+                for (_, spec) in cilium_specs(policy) {
+                    let names = !spec[&lower].is_null() || !spec[format!("{lower}Deny")].is_null();
+                    if names && spec["enableDefaultDeny"][&lower] != false {
+                        let chosen = cilium_selector(spec);
+                        self.surely.extend(chosen_by(p, policy, wide, |w| chosen.matches(&w.labels)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn by_calico(&mut self, p: &Picture<'_>, direction: &str) {
+        for (key, wide) in CALICO {
+            for policy in p.shelf.any(key) {
+                let named = words(&policy.body, "/spec/types");
+                let implied = named.is_empty() && (direction == "Ingress" || !policy.list("/spec/egress").is_empty());
+                if !implied && !named.contains(&direction) {
+                    continue;
+                }
+                // That of namespaces is looked up in their labels, which files need not hold.
+                let spaces = policy.text("/spec/namespaceSelector");
+                let read = CalicoSelector::parse(policy.text("/spec/selector"));
+                match (read, CalicoSelector::parse(spaces)) {
+                    (Ok(chosen), Ok(spaces)) => {
+                        let here = |w: &Work<'_>| {
+                            chosen.matches(&w.labels) && spaces.matches(&p.labels_of_namespace(w.namespace()))
+                        };
+                        self.surely.extend(chosen_by(p, policy, wide, here));
+                    }
+                    _ => self.perhaps.extend(chosen_by(p, policy, wide, |_| true)),
+                }
+            }
+        }
+    }
+}
+
+/// The specs of a Cilium policy, with their pointers.
+pub(super) fn cilium_specs(policy: &Object) -> Vec<(String, &Value)> {
+    let several = policy.list("/specs").iter().enumerate().map(|(i, spec)| (format!("/specs/{i}"), spec));
+    let one = std::iter::once(("/spec".to_owned(), policy.at("/spec")));
+    one.chain(several).filter(|(_, spec)| spec.is_object()).collect()
+}
+
+/// Cilium writes where a label comes from before its name: `k8s:app`.
+fn cilium_selector(spec: &Value) -> Selector {
+    let mut chosen = selector(spec, "/endpointSelector").unwrap_or_default();
+    let plain = |key: &str| key.strip_prefix("k8s:").or(key.strip_prefix("any:")).unwrap_or(key).to_owned();
+    chosen.match_labels = chosen.match_labels.iter().map(|(k, v)| (plain(k), v.clone())).collect();
+    chosen.match_expressions.iter_mut().for_each(|e| e.key = plain(&e.key));
+    chosen
+}
+
+fn chosen_by(p: &Picture<'_>, policy: &Object, wide: bool, chosen: impl Fn(&Work<'_>) -> bool) -> Vec<usize> {
+    let here = |w: &&Work<'_>| wide || w.namespace() == policy.metadata.namespace;
+    p.works.iter().filter(here).filter(|w| chosen(w)).map(|w| w.index).collect()
+}
+
+/// Whether some rule of a cluster-wide policy denies all namespaces; by itself such a
+/// policy isolates nobody.
+fn denies_everybody(policy: &Object, direction: &str) -> bool {
+    let (field, peers) = if direction == "Ingress" { ("ingress", "from") } else { ("egress", "to") };
+    let everybody = |peer: &Value| selector(peer, "/namespaces").is_some_and(|s| is_everything(&s));
+    let rules = policy.list(&format!("/spec/{field}")).iter();
+    rules.into_iter().any(|rule| {
+        text(rule, "/action") == "Deny"
+            && list(rule, "/ports").is_empty()
+            && list(rule, "/protocols").is_empty()
+            && list(rule, &format!("/{peers}")).iter().any(everybody)
+    })
+}
+
+/// The workloads that a cluster-wide policy is about.
+fn subjects(p: &Picture<'_>, policy: &Object) -> Vec<usize> {
+    let spaces = selector(&policy.body, "/spec/subject/namespaces")
+        .or_else(|| selector(&policy.body, "/spec/subject/pods/namespaceSelector"));
+    let pods = map(&policy.body, "/spec/subject/pods")
+        .map(|_| selector(&policy.body, "/spec/subject/pods/podSelector").unwrap_or_default());
+    let Some(spaces) = spaces else { return vec![] };
+    let is = |w: &Work<'_>| {
+        spaces.matches(&p.labels_of_namespace(w.namespace())) && pods.as_ref().is_none_or(|s| s.matches(&w.labels))
+    };
+    chosen_by(p, policy, true, is)
+}
+
+fn isolated(p: &Picture<'_>, say: &mut Say, direction: &str) {
+    let others = CILIUM.iter().chain(&CALICO).map(|(key, _)| *key).chain(CLUSTER);
+    for key in std::iter::once(POLICY).chain(others) {
+        if let Err(gap) = p.shelf.all(key) {
+            return say.gap(gap);
+        }
+    }
+    let set = Isolated::of(p, direction);
+    for work in &p.works {
+        if work.spec()["hostNetwork"] == true {
+            say.skip(work, "runs on the host's network, which policies do not reach");
+        } else if set.surely.contains(&work.index) {
+            say.pass(work);
+        } else if set.perhaps.contains(&work.index) {
+            say.unknown(
+                work,
+                Unseen::NoData,
+                "a policy of Calico may select it, by a selector that cannot be read here",
+            );
+        } else {
+            say.fail(work, format!("{}/..", work.pointer), format!("no policy isolates its pods for {direction}"));
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Whether alerts reach somebody: the routes of Alertmanager, from its own answer, from
+//! the Secret of one of the operator, and from AlertmanagerConfigs.
+
+use std::{collections::BTreeMap, io::Read};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{
+    alarms::{is_constant, no_data, prometheus},
+    datadog,
+    metrics::MANAGER,
+};
+use crate::{
+    inventory::{LEFT_OUT, Object},
+    model::{Class, Severity, Subject, Unseen},
+    readiness::{
+        check::{ALERTS, Check, Needs, REGION, Say, ZONE},
+        look::{fits, is_everything, list, seconds, selector, text},
+        picture::Picture,
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "ALR-004",
+        name: "alert-routing",
+        title: "Critical alerts reach somebody",
+        severity: Severity::Critical,
+        class: Class::Gate,
+        gates: &[ALERTS],
+        needs: Needs::Cluster,
+        rule: "Prometheus sends to one Alertmanager or more; in the configuration of each, alerts with severity=critical end in a receiver with an integration, and so do alerts that no route names. The configuration is Alertmanager's own answer or, where none was named, that of the operator's Secret, if it may be read (--read-secrets NAMESPACE/NAME). Each AlertmanagerConfig is picked up by some Alertmanager, and its receiver has an integration. Monitors of Datadog name somebody in their message (one that does not is medium: Datadog's notification rules are not seen).",
+        fix: "Give the receiver an integration (webhook, pager, mail, chat), and route severity=critical to it",
+        why: "An alert without a receiver pages no one.",
+        run: routing,
+    },
+    Check {
+        id: "ALR-005",
+        name: "dead-mans-switch",
+        title: "An alert that always fires leaves the cluster",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[ZONE, REGION],
+        needs: Needs::Cluster,
+        rule: "A rule whose expression is vector(1) is loaded and fires, and Alertmanager sends it at least once an hour (repeat_interval) to a webhook outside the cluster, PagerDuty, Opsgenie or VictorOps; or a monitor of Datadog tells somebody when data stay away.",
+        fix: "Load a rule Watchdog with expr: vector(1); route it to a service outside that alarms when it stays away",
+        why: "When the monitoring dies with the zone, silence is the only sign.",
+        run: dead_man,
+    },
+];
+
+/// An Alertmanager's configuration.
+struct Routes {
+    url: String,
+    config: Value,
+}
+
+fn routes(p: &Picture<'_>, say: &mut Say) -> Vec<Routes> {
+    let parse = |text: &str| {
+        serde_saphyr::from_str::<Value>(text).map_err(|e| format!("its configuration cannot be read: {e}"))
+    };
+    let mut found = vec![];
+    let peers = &p.shelf.readings.alertmanagers;
+    for peer in peers {
+        match peer.configuration.clone().and_then(|text| parse(&text)) {
+            Ok(config) => found.push(Routes { url: peer.url.clone(), config }),
+            Err(why) => no_data(say, why),
+        }
+    }
+    let operated = if peers.is_empty() { p.shelf.any(MANAGER) } else { &[] };
+    for manager in operated {
+        let secret = secret_of(manager);
+        match held(p, &manager.metadata.namespace, &secret).and_then(|text| parse(&text)) {
+            Ok(config) => found.push(Routes { url: format!("Secret {}/{secret}", manager.metadata.namespace), config }),
+            Err(why) => say.unknown(manager, Unseen::NoData, why),
+        }
+    }
+    if peers.is_empty() && operated.is_empty() {
+        no_data(say, "no Alertmanager was named (--alertmanager URL, or `alertmanager` in the bindings)");
+    }
+    found
+}
+
+/// The Secret in which an Alertmanager of the operator has its configuration.
+fn secret_of(manager: &Object) -> String {
+    match manager.text("/spec/configSecret") {
+        "" => format!("alertmanager-{}", manager.metadata.name),
+        name => name.to_owned(),
+    }
+}
+
+/// What a Secret holds as Alertmanager's configuration, plain or packed.
+fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> {
+    let allow = || {
+        format!(
+            "its configuration is in Secret {namespace}/{name}: name the Alertmanager (--alertmanager URL), or let the Secret be read (--read-secrets {namespace}/{name})"
+        )
+    };
+    let secret = p.shelf.find("Secret", namespace, name).ok_or_else(allow)?;
+    let part = |key: &str| secret.body["data"][key].as_str().filter(|t| *t != LEFT_OUT);
+    let (text, packed) = match (part("alertmanager.yaml"), part("alertmanager.yaml.gz")) {
+        (Some(text), _) => (text, false),
+        (None, Some(text)) => (text, true),
+        (None, None) => return Err(allow()),
+    };
+    let wrong = |e: &dyn std::fmt::Display| format!("Secret {namespace}/{name} cannot be read: {e}");
+    let bytes = STANDARD.decode(text).map_err(|e| wrong(&e))?;
+    let mut config = String::new();
+    if packed {
+        flate2::read::GzDecoder::new(&bytes[..]).take(16 << 20).read_to_string(&mut config).map_err(|e| wrong(&e))?;
+    } else {
+        config = String::from_utf8(bytes).map_err(|e| wrong(&e))?;
+    }
+    Ok(config)
+}
+
+/// Where an alert goes: each receiver, and how often it is told again.
+fn taken<'a>(
+    route: &'a Value,
+    labels: &BTreeMap<&str, &str>,
+    from: (&'a str, &'a str),
+    out: &mut Vec<(&'a str, &'a str)>,
+) {
+    let own = |field: &str, inherited| Some(text(route, field)).filter(|t| !t.is_empty()).unwrap_or(inherited);
+    let here = (own("/receiver", from.0), own("/repeat_interval", from.1));
+    let mut met = false;
+    for child in list(route, "/routes").iter().filter(|child| meets(child, labels)) {
+        met = true;
+        taken(child, labels, here, out);
+        if child["continue"] != true {
+            break;
+        }
+    }
+    if !met {
+        out.push(here);
+    }
+}
+
+/// Whether an alert with these labels meets a route's matchers.
+fn meets(route: &Value, labels: &BTreeMap<&str, &str>) -> bool {
+    let has = |name: &str| labels.get(name).copied().unwrap_or("");
+    let each = |field: &str| route[field].as_object().cloned().unwrap_or_default();
+    each("match").iter().all(|(name, value)| Some(has(name)) == value.as_str())
+        && each("match_re").iter().all(|(name, value)| fits(value.as_str().unwrap_or(""), has(name)))
+        && list(route, "/matchers").iter().all(|m| matcher(m.as_str().unwrap_or(""), labels))
+}
+
+/// One matcher, or several: `severity=~"critical|page"`, `{a="b", c!="d"}`.
+fn matcher(text: &str, labels: &BTreeMap<&str, &str>) -> bool {
+    let inner = text.trim().strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
+    let mut quoted = false;
+    let parts = inner.split(move |c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    });
+    parts.filter(|part| !part.trim().is_empty()).all(|part| one_matcher(part, labels))
+}
+
+fn one_matcher(text: &str, labels: &BTreeMap<&str, &str>) -> bool {
+    let Some(at) = text.find(['=', '!']) else { return false };
+    let (name, rest) = text.split_at(at);
+    let has = labels.get(name.trim().trim_matches('"')).copied().unwrap_or("");
+    let value = |rest: &str| rest.trim().trim_matches('"').to_owned();
+    match rest.get(..2) {
+        Some("=~") => fits(&value(&rest[2..]), has),
+        Some("!~") => !fits(&value(&rest[2..]), has),
+        Some("!=") => value(&rest[2..]) != has,
+        _ => value(&rest[1..]) == has,
+    }
+}
+
+/// The kinds of integration that a receiver has.
+fn integrations<'a>(config: &'a Value, receiver: &str) -> Vec<&'a str> {
+    let found = list(config, "/receivers").iter().find(|r| text(r, "/name") == receiver);
+    let all = found.and_then(Value::as_object).into_iter().flatten();
+    all.filter(|(_, v)| v.as_array().is_some_and(|a| !a.is_empty()))
+        .filter_map(|(key, _)| key.strip_suffix("_configs"))
+        .collect()
+}
+
+/// What Alertmanager does where nothing is said.
+const REPEAT: &str = "4h";
+
+fn routing(p: &Picture<'_>, say: &mut Say) {
+    datadog::routing(p, say);
+    if datadog::instead(p) && p.shelf.readings.alertmanagers.is_empty() && p.shelf.any(MANAGER).is_empty() {
+        return;
+    }
+    let named = p.shelf.readings.prometheus.is_some() || p.shelf.any(MANAGER).is_empty();
+    // Where the operator runs Alertmanager, its objects tell who sends to it.
+    if let Some(prometheus) = named.then(|| prometheus(p, say)).flatten() {
+        let subject = Subject::named("Prometheus", "", "alerting");
+        match &prometheus.receivers {
+            Ok(0) => say.fail(subject, "", "Prometheus sends to no Alertmanager"),
+            Ok(_) => say.pass(subject),
+            Err(why) => no_data(say, why),
+        }
+    }
+    for prometheus in p.shelf.any(super::metrics::PROMETHEUS).iter().filter(|_| !named) {
+        let told = prometheus.list("/spec/alerting/alertmanagers");
+        let wrong =
+            if told.is_empty() { vec!["it sends to no Alertmanager (spec.alerting)".to_owned()] } else { vec![] };
+        say.judge(prometheus, "/spec/alerting", &wrong);
+    }
+    configurations(p, say);
+    for Routes { url, config } in routes(p, say) {
+        let mut wrong = vec![];
+        for (what, labels) in [
+            ("an alert that no route names", BTreeMap::new()),
+            ("a critical alert", BTreeMap::from([("severity", "critical")])),
+        ] {
+            let mut ends = vec![];
+            taken(&config["route"], &labels, ("", REPEAT), &mut ends);
+            if ends.iter().all(|(receiver, _)| integrations(&config, receiver).is_empty()) {
+                let names: Vec<&str> = ends.iter().map(|(receiver, _)| *receiver).collect();
+                wrong.push(format!("{what} ends in receiver {}, which tells nobody", names.join(", ")));
+            }
+        }
+        say.judge(Subject::named("Alertmanager", "", &url), "", &wrong);
+    }
+}
+
+const CONFIG: &str = "AlertmanagerConfig.monitoring.coreos.com";
+
+/// AlertmanagerConfigs: whether anybody picks them up, and whether they tell anybody.
+fn configurations(p: &Picture<'_>, say: &mut Say) {
+    let picked = |o: &Object| {
+        p.shelf.any(MANAGER).iter().any(|manager| {
+            let chosen = selector(&manager.body, "/spec/alertmanagerConfigSelector");
+            let spaces = selector(&manager.body, "/spec/alertmanagerConfigNamespaceSelector");
+            let here = match spaces {
+                None => manager.metadata.namespace == o.metadata.namespace,
+                Some(s) => is_everything(&s) || s.matches(&p.labels_of_namespace(&o.metadata.namespace)),
+            };
+            let global = manager.text("/spec/alertmanagerConfiguration/name") == o.metadata.name;
+            global || here && chosen.is_some_and(|s| s.matches(&o.metadata.labels))
+        })
+    };
+    for config in p.all(CONFIG, say) {
+        let mut wrong = vec![];
+        if !picked(config) {
+            wrong.push("no Alertmanager picks it up: it is silently ignored".to_owned());
+        }
+        let receiver = config.text("/spec/route/receiver");
+        let own = config.list("/spec/receivers").iter().find(|r| text(r, "/name") == receiver);
+        let tells = own
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .any(|(key, all)| key.ends_with("Configs") && all.as_array().is_some_and(|a| !a.is_empty()));
+        if !receiver.is_empty() && !tells {
+            wrong.push(format!("its receiver {receiver} tells nobody"));
+        }
+        say.judge(config, "/spec", &wrong);
+    }
+}
+
+/// Integrations that can notice that nothing comes any more.
+const OUTSIDE: [&str; 4] = ["webhook", "pagerduty", "opsgenie", "victorops"];
+
+/// Whether all that a receiver does is to call Services of the cluster.
+fn stays_inside(config: &Value, receiver: &str) -> bool {
+    let found = list(config, "/receivers").iter().find(|r| text(r, "/name") == receiver);
+    let hooks = found.map_or(&[][..], |r| list(r, "/webhook_configs"));
+    let inside = |hook: &Value| {
+        let host = text(hook, "/url").split("://").nth(1).unwrap_or("").split(['/', ':']).next().unwrap_or("");
+        host.ends_with(".svc") || host.ends_with(".svc.cluster.local")
+    };
+    !hooks.is_empty() && hooks.iter().all(inside) && integrations(config, receiver).len() == 1
+}
+
+fn dead_man(p: &Picture<'_>, say: &mut Say) {
+    datadog::dead_man(p, say);
+    if datadog::instead(p) {
+        return;
+    }
+    let Some(prometheus) = prometheus(p, say) else { return };
+    let (rules, alerts) = match (&prometheus.rules, &prometheus.alerts) {
+        (Ok(rules), Ok(alerts)) => (rules, alerts),
+        (Err(why), _) | (_, Err(why)) => return no_data(say, why),
+    };
+    let Some(rule) = rules.iter().find(|r| is_constant(&r.query)) else {
+        return say.fail(Subject::default(), "", "no alert has the expression vector(1)");
+    };
+    let subject = Subject::named("Alert", "", &rule.name);
+    if !alerts.iter().any(|a| a.name == rule.name && a.state == "firing") {
+        return say.fail(subject, "", "it does not fire, as it always should");
+    }
+    let mut labels: BTreeMap<&str, &str> = rule.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    labels.insert("alertname", &rule.name);
+    for Routes { url, config } in routes(p, say) {
+        let mut ends = vec![];
+        taken(&config["route"], &labels, ("", REPEAT), &mut ends);
+        let heard = |(receiver, repeat): &(&str, &str)| {
+            let often = seconds(repeat).is_some_and(|s| s <= 3600.0);
+            let outside = integrations(&config, receiver).iter().any(|i| OUTSIDE.contains(i));
+            often && outside && !stays_inside(&config, receiver)
+        };
+        let told: Vec<String> = ends.iter().map(|(receiver, repeat)| format!("{receiver} every {repeat}")).collect();
+        let subject = subject.clone().part(url);
+        if ends.iter().any(heard) {
+            say.pass(subject);
+        } else {
+            say.fail(subject, "", format!("it goes to {}: no service outside hears it once an hour", told.join(", ")));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Datadog's monitors, by its API. Keys are resolved when they are used, and written nowhere.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Http, secrets::fetch};
+use crate::model::{DatadogSpec, Redactor};
+
+/// A page of monitors, and the most that are read.
+const PAGE: usize = 100;
+const PAGES: usize = 100;
+
+/// A monitor, without its message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct MonitorInfo {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// `metric alert`, `log alert`, `service check` …
+    pub kind: String,
+    /// What it asks.
+    pub query: String,
+    /// OK, Alert, Warn, No Data …
+    pub state: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Whether its message names somebody: `@…`.
+    pub tells: bool,
+    /// Whether it is muted, in part at least.
+    pub muted: bool,
+    /// Whether silence is an alert, too.
+    pub notices_silence: bool,
+}
+
+/// Datadog, where the bindings name it.
+#[derive(Clone, Debug)]
+pub struct Datadog {
+    http: Http,
+    spec: DatadogSpec,
+    redactor: Arc<Redactor>,
+}
+
+impl Datadog {
+    /// With its address and keys.
+    pub fn new(http: Http, spec: DatadogSpec, redactor: Arc<Redactor>) -> Self {
+        Self { http, spec, redactor }
+    }
+
+    /// All monitors that the keys may see.
+    ///
+    /// # Errors
+    /// A key that cannot be had, or what Datadog said.
+    pub async fn monitors(&self) -> Result<Vec<MonitorInfo>, String> {
+        let api = self.key("datadog apiKey", &self.spec.api_key).await?;
+        let application = self.key("datadog applicationKey", &self.spec.application_key).await?;
+        let headers = [("dd-api-key", api.as_str()), ("dd-application-key", application.as_str())];
+        let base = self.spec.url.trim_end_matches('/');
+        let mut all = vec![];
+        for page in 0..PAGES {
+            let url = format!("{base}/api/v1/monitor?page={page}&page_size={PAGE}");
+            let answer = self.http.json_with(&url, &headers).await.map_err(|e| e.to_string())?;
+            let Some(items) = answer.as_array() else {
+                return Err(format!("{base}/api/v1/monitor answers with something that is no list of monitors"));
+            };
+            all.extend(items.iter().map(monitor));
+            if items.len() < PAGE {
+                return Ok(all);
+            }
+        }
+        Err(format!("{base} has more than {} monitors: name an application key that sees fewer", PAGE * PAGES))
+    }
+
+    async fn key(&self, name: &str, reference: &crate::model::SecretRef) -> Result<String, String> {
+        let secret = fetch(reference).await.map_err(|e| format!("{name}: {e}"))?;
+        self.redactor.remember(name, secret.clone());
+        Ok(secret.0)
+    }
+}
+
+fn monitor(value: &Value) -> MonitorInfo {
+    let text = |field: &str| value[field].as_str().unwrap_or("").to_owned();
+    let options = &value["options"];
+    MonitorInfo {
+        id: value["id"].as_i64().unwrap_or(0),
+        name: text("name"),
+        kind: text("type"),
+        query: text("query"),
+        state: text("overall_state"),
+        tags: value["tags"].as_array().into_iter().flatten().filter_map(|t| t.as_str().map(str::to_owned)).collect(),
+        tells: names_somebody(&text("message")),
+        muted: options["silenced"].as_object().is_some_and(|s| !s.is_empty()),
+        notices_silence: options["notify_no_data"] == true
+            || matches!(options["on_missing_data"].as_str(), Some("show_and_notify_no_data")),
+    }
+}
+
+/// Whether a message has a handle in it: `@pagerduty-shop`, `@ann@example.com`.
+fn names_somebody(message: &str) -> bool {
+    message.split_whitespace().any(|word| {
+        let word = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '@');
+        word.strip_prefix('@').is_some_and(|handle| handle.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn monitors_of_the_shape_that_is_documented() {
+        let read = monitor(&json!({"id": 7, "name": "nodes", "type": "query alert", "overall_state": "OK",
+            "query": "avg(last_5m):sum:kubernetes_state.node.count{status:not_ready} > 0", "tags": ["team:shop"],
+            "message": "Node lost. @pagerduty-shop", "options": {"silenced": {"*": null}, "notify_no_data": true}}));
+        assert!(read.tells && read.muted && read.notices_silence && read.state == "OK" && read.tags == ["team:shop"]);
+        assert!(!monitor(&json!({"message": "write to a@b, or {{#is_alert}} @ {{/is_alert}}"})).tells);
+        assert_eq!(monitor(&json!(null)), MonitorInfo::default());
+    }
+}

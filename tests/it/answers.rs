@@ -1,0 +1,369 @@
+//! What single checks answer, branch by branch: what the two examples of a check in
+//! tests/checks leave out.
+
+use drillmaster::{
+    inventory::Source,
+    model::{Severity, State},
+};
+
+use super::checks::asked;
+
+/// The worst result of a check over some objects: its state, severity and words. A check
+/// that only passes says nothing.
+fn worst(id: &str, text: &str, drill: &str, source: Source) -> (State, Severity, String) {
+    let review = asked(text, drill, id, source);
+    assert_eq!(review.tally.error, 0, "{:#?}", review.results);
+    let found = review.results.iter().filter(|r| r.check == id && r.state != State::Skip);
+    let worst = found.min_by_key(|r| (r.state, r.severity));
+    let passed = if review.tally.pass > 0 { State::Pass } else { State::Skip };
+    worst.map_or((passed, Severity::Low, String::new()), |r| (r.state, r.severity, r.observed.clone()))
+}
+
+#[track_caller]
+fn fails(id: &str, text: &str, severity: Severity, word: &str) {
+    let found = worst(id, text, "", Source::Live);
+    assert!(found.0 == State::Fail && found.1 == severity && found.2.contains(word), "{id}: {found:?}");
+}
+
+#[track_caller]
+fn passes(id: &str, text: &str) {
+    let found = worst(id, text, "", Source::Live);
+    assert_eq!(found.0, State::Pass, "{id}: {found:?}");
+}
+
+#[track_caller]
+fn unknown(id: &str, text: &str, word: &str) {
+    let found = worst(id, text, "", Source::Live);
+    assert!(found.0 == State::Unknown && found.2.contains(word), "{id}: {found:?}");
+}
+
+fn object(api: &str, kind: &str, name: &str, rest: &str) -> String {
+    format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}, namespace: shop}}\n{rest}\n---\n")
+}
+
+/// A Deployment of three with these fields in its pods' spec.
+fn web(spec: &str) -> String {
+    let comma = if spec.is_empty() { "" } else { ", " };
+    object(
+        "apps/v1",
+        "Deployment",
+        "web",
+        &format!(
+            "spec: {{replicas: 3, selector: {{matchLabels: {{app: web}}}}, template: {{metadata: {{labels: {{app: web}}}}, \
+             spec: {{containers: [{{name: web, image: 'r.example/web:1', ports: [{{name: http, containerPort: 8080}}]}}]{comma}{spec}}}}}}}"
+        ),
+    )
+}
+
+fn service(spec: &str) -> String {
+    object(
+        "v1",
+        "Service",
+        "web",
+        &format!("spec: {{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: http}}]{spec}}}"),
+    )
+}
+
+#[test]
+fn policies_of_others_isolate_too() {
+    let calico = |selector: &str| {
+        web("")
+            + &object(
+                "projectcalico.org/v3",
+                "NetworkPolicy",
+                "p",
+                &format!("spec: {{selector: \"{selector}\", types: [Ingress]}}"),
+            )
+    };
+    passes("NET-001", &calico("app == 'web'"));
+    fails("NET-001", &calico("app == 'api'"), Severity::High, "no policy isolates");
+    unknown("NET-001", &calico("app ~ web"), "cannot be read");
+    let cilium = |deny: &str| {
+        web("")
+            + &object(
+                "cilium.io/v2",
+                "CiliumNetworkPolicy",
+                "p",
+                &format!("spec: {{endpointSelector: {{matchLabels: {{'k8s:app': web}}}}, ingress: [{{}}]{deny}}}"),
+            )
+    };
+    passes("NET-001", &cilium(""));
+    fails("NET-001", &cilium(", enableDefaultDeny: {ingress: false}"), Severity::High, "no policy");
+    let wide = |action: &str| {
+        web("")
+            + &object(
+                "policy.networking.k8s.io/v1alpha2",
+                "ClusterNetworkPolicy",
+                "p",
+                &format!(
+                    "spec: {{subject: {{namespaces: {{}}}}, ingress: [{{action: {action}, from: [{{namespaces: {{}}}}]}}]}}"
+                ),
+            )
+    };
+    passes("NET-001", &wide("Deny"));
+    fails("NET-001", &wide("Pass"), Severity::High, "no policy");
+    // A selector that the API server would refuse is not one that selects everything.
+    let broken =
+        web("") + &object("networking.k8s.io/v1", "NetworkPolicy", "p", "spec: {podSelector: {matchLabels: [a]}}");
+    fails("NET-001", &broken, Severity::High, "no policy");
+}
+
+#[test]
+fn what_policies_let_through() {
+    let policy = |spec: &str| {
+        web("") + &object("networking.k8s.io/v1", "NetworkPolicy", "p", &format!("spec: {{podSelector: {{}}, {spec}}}"))
+    };
+    fails("NET-004", &policy("egress: [{ports: [{port: 53, protocol: UDP}]}]"), Severity::Low, "it may go anywhere");
+    fails(
+        "NET-004",
+        &policy("egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]"),
+        Severity::High,
+        "1 exceptions",
+    );
+    let peer = |labels: &str| policy(&format!("ingress: [{{from: [{{podSelector: {{matchLabels: {{{labels}}}}}}}]}}]"));
+    fails("NET-005", &peer("app: gone"), Severity::Low, "selects no pod");
+    passes("NET-005", &peer("app: web"));
+    let dns = |peers: &str| {
+        policy(&format!(
+            "policyTypes: [Egress], egress: [{{{peers}ports: [{{port: 53, protocol: UDP}}, {{port: 53, protocol: TCP}}]}}]"
+        ))
+    };
+    passes("NET-006", &dns(""));
+    passes(
+        "NET-006",
+        &dns(
+            "to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], ",
+        ),
+    );
+    fails("NET-006", &dns("to: [{podSelector: {}}], "), Severity::High, "no DNS");
+}
+
+#[test]
+fn the_mesh() {
+    let space =
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}\n---\n";
+    let peer = |namespace: &str, spec: &str| {
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {{name: p, namespace: {namespace}}}\nspec: {spec}\n---\n"
+        )
+    };
+    let mesh = |text: &str| format!("{}{space}{text}", web(""));
+    fails("NET-008", &mesh(&peer("shop", "{mtls: {mode: DISABLE}}")), Severity::High, "cannot be disabled");
+    let port = |with: &str| {
+        mesh(
+            &(peer(
+                "shop",
+                "{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}, portLevelMtls: {'8080': {mode: PERMISSIVE}}}",
+            ) + with),
+        )
+    };
+    fails("NET-008", &port(&service("")), Severity::High, "port 8080");
+    passes("NET-008", &port(""));
+    // A selector in the root namespace is none of a PeerAuthentication, and means the whole mesh in an AuthorizationPolicy.
+    fails(
+        "NET-008",
+        &mesh(&peer("istio-system", "{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}}")),
+        Severity::High,
+        "PERMISSIVE",
+    );
+    let strict = peer("istio-system", "{mtls: {mode: STRICT}}");
+    let allow = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, namespace: istio-system}\nspec: {selector: {matchLabels: {app: web}}}\n---\n";
+    passes("NET-009", &mesh(&(strict.clone() + allow)));
+    fails("NET-009", &mesh(&strict), Severity::High, "everything is allowed");
+}
+
+#[test]
+fn rights_and_tokens() {
+    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\nrules: [{apiGroups: [''], resources: [pods], verbs: [create]}]\n---\n\
+        apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: b}\nroleRef: {kind: ClusterRole, name: r}\nsubjects: [{kind: ServiceAccount, name: maker, namespace: shop}]\n---\n";
+    fails(
+        "RBAC-004",
+        &(role.to_owned() + &web("serviceAccountName: maker")),
+        Severity::Critical,
+        "as which Deployment web runs",
+    );
+    let token = |account: &str, label: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: t, namespace: shop, annotations: {{kubernetes.io/service-account.name: {account}}}, labels: {{{label}}}}}\ntype: kubernetes.io/service-account-token\n---\n"
+        )
+    };
+    fails("RBAC-008", &token("other", ""), Severity::High, "without an end");
+    fails("RBAC-008", &(role.to_owned() + &token("maker", "")), Severity::Critical, "give itself the right");
+    fails(
+        "RBAC-008",
+        &token("other", "kubernetes.io/legacy-token-last-used: '2026-01-01'"),
+        Severity::High,
+        "delete it",
+    );
+    let applied = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: shop, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{\"data\": {\"a\": \"Yg==\"}}'}}\n---\n";
+    fails("SEC-002", applied, Severity::Medium, "repeats its values");
+}
+
+#[test]
+fn stores_and_certificates() {
+    let node =
+        "apiVersion: v1\nkind: Node\nmetadata: {name: node, labels: {topology.kubernetes.io/region: eu-1}}\n---\n";
+    let store = |name: &str, region: &str| {
+        object(
+            "external-secrets.io/v1",
+            "SecretStore",
+            name,
+            &format!("spec: {{provider: {{aws: {{region: {region}}}}}}}"),
+        )
+    };
+    fails("SEC-007", &(node.to_owned() + &store("a", "eu-1")), Severity::Medium, "no store is elsewhere");
+    passes("SEC-007", &(node.to_owned() + &store("a", "eu-1") + &store("b", "us-1")));
+    let vault = object(
+        "secrets.hashicorp.com/v1beta1",
+        "VaultConnection",
+        "v",
+        "spec: {address: 'https://vault.vault.svc.cluster.local.:8200'}",
+    );
+    fails("SEC-007", &vault, Severity::Critical, "runs in this very cluster");
+    let hook = |bundle: &str| {
+        format!(
+            "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {{name: w}}\nwebhooks: [{{name: w.example, clientConfig: {{caBundle: {bundle}}}}}]\n---\n"
+        )
+    };
+    fails("SEC-008", &hook("bm8gY2VydGlmaWNhdGU="), Severity::Medium, "no certificate");
+    fails("SEC-008", &hook(&ended()), Severity::Critical, "it ended");
+}
+
+/// A certificate that ended in 2020, packed as the API packs it.
+fn ended() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ended.pem.b64")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn backups_that_are_late_or_hold_too_little() {
+    let schedule = |spec: &str, status: &str| {
+        format!(
+            "apiVersion: velero.io/v1\nkind: Schedule\nmetadata: {{name: s, namespace: velero, creationTimestamp: '2026-01-01T00:00:00Z'}}\nspec: {{{spec}}}\nstatus: {{phase: Enabled{status}}}\n---\n"
+        )
+    };
+    passes("BCK-002", &schedule("schedule: '0 1 * * *'", ", lastBackup: '2026-11-23T01:00:00Z'"));
+    fails(
+        "BCK-002",
+        &schedule("schedule: '0 1 * * *'", ", lastBackup: '2026-11-20T01:00:00Z'"),
+        Severity::Critical,
+        "runs every 24 h",
+    );
+    fails("BCK-002", &schedule("schedule: '0 1 * * *'", ""), Severity::Critical, "never made");
+    fails("BCK-002", &schedule("schedule: '0 1 * *'", ""), Severity::Critical, "five fields");
+    let held = |filter: &str| schedule(&format!("schedule: '@daily', template: {{{filter}}}"), "") + &web("");
+    passes("BCK-003", &held(""));
+    fails("BCK-003", &held("excludedResources: [deployments.apps]"), Severity::Critical, "leave out deployments");
+    fails("BCK-003", &held("includedNamespaceScopedResources: [pods]"), Severity::Critical, "leave out deployments");
+    let location = |validated: &str, replicas: u32| {
+        format!(
+            "apiVersion: velero.io/v1\nkind: BackupStorageLocation\nmetadata: {{name: default, namespace: velero}}\nspec: {{default: true}}\nstatus: {{phase: Available, lastValidationTime: '{validated}'}}\n---\n\
+            apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: velero, namespace: velero}}\nspec: {{replicas: {replicas}}}\nstatus: {{availableReplicas: {replicas}}}\n---\n"
+        )
+    };
+    passes("BCK-001", &location("2026-11-23T23:59:30Z", 0));
+    unknown("BCK-001", &location("2026-11-23T23:57:30Z", 0), "scaled to 0");
+    passes("BCK-001", &location("2026-11-23T23:57:30Z", 1));
+    let copies = schedule("schedule: '@daily', template: {defaultVolumesToFsBackup: true}", "");
+    fails("BCK-001", &(location("2026-11-23T23:59:30Z", 1) + &copies), Severity::Critical, "no DaemonSet node-agent");
+}
+
+#[test]
+fn webhooks_by_who_answers() {
+    let hook = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: w}\nwebhooks: [{name: w.example, clientConfig: {service: {namespace: shop, name: web}}}]\n---\n";
+    let slice = |endpoints: &str| {
+        format!(
+            "{hook}{}{}apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: web-1, namespace: shop, labels: {{kubernetes.io/service-name: web}}}}\nendpoints: [{endpoints}]\n---\n",
+            web(""),
+            service("")
+        )
+    };
+    passes("DRP-004", &slice("{nodeName: a}, {nodeName: b}"));
+    fails(
+        "DRP-004",
+        &slice("{nodeName: a}, {nodeName: b, conditions: {ready: false}}"),
+        Severity::Critical,
+        "one endpoint",
+    );
+    fails("DRP-004", &slice("{nodeName: a}, {nodeName: a}"), Severity::Critical, "on one node");
+    fails("DRP-004", &slice(""), Severity::Critical, "nobody answers");
+}
+
+#[test]
+fn drift_and_the_rest() {
+    let release = |version: u32, status: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: sh.helm.release.v1.web.v{version}, namespace: shop, labels: {{owner: helm, name: web, version: '{version}', status: {status}}}}}\n---\n"
+        )
+    };
+    passes("DRF-001", &(release(9, "superseded") + &release(10, "deployed")));
+    fails("DRF-001", &(release(9, "deployed") + &release(10, "pending-upgrade")), Severity::High, "revision 10");
+    let database = web("").replace("r.example/web:1", "postgres:17");
+    fails("STO-003", &database, Severity::High, "a database without a volume");
+    let profiles = web("") + &service(", type: LoadBalancer").replace("name: http, port", "name: pprof, port");
+    fails("PRF-001", &profiles, Severity::High, "from outside");
+    let anti = |scope: &str| {
+        web(&format!(
+            "affinity: {{podAntiAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: [{{topologyKey: kubernetes.io/hostname, labelSelector: {{matchLabels: {{app: web}}}}{scope}}}]}}}}"
+        ))
+    };
+    passes("AFF-001", &anti(", namespaceSelector: {}"));
+    fails("AFF-001", &anti(", namespaces: [other]"), Severity::High, "does nothing");
+    let route = |port: u32| {
+        web("")
+            + &service("")
+            + &object(
+                "gateway.networking.k8s.io/v1",
+                "HTTPRoute",
+                "r",
+                &format!("spec: {{rules: [{{backendRefs: [{{name: web, port: {port}}}]}}]}}"),
+            )
+    };
+    passes("WRK-008", &route(80));
+    fails("WRK-008", &route(81), Severity::High, "has no port 81");
+    // Numbers are quantities, too: what YAML reads as one must not empty the whole spec.
+    let numbers = web("nodeSelector: {kubernetes.io/hostname: a}")
+        .replace("ports: [", "resources: {requests: {cpu: 1, memory: 64Mi}}, ports: [");
+    fails("AFF-003", &numbers, Severity::High, "pinned");
+}
+
+#[test]
+fn alerts_by_objects_of_the_operator() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let manager = object("monitoring.coreos.com/v1", "Alertmanager", "main", "spec: {replicas: 3}");
+    unknown("ALR-004", &manager, "--read-secrets shop/alertmanager-main");
+    let secret = |receiver: &str| {
+        let config = format!("route: {{receiver: r}}\nreceivers: [{{name: r, {receiver}}}]\n");
+        manager.clone()
+            + &object(
+                "v1",
+                "Secret",
+                "alertmanager-main",
+                &format!("data: {{alertmanager.yaml: {}}}", STANDARD.encode(config)),
+            )
+    };
+    passes("ALR-004", &secret("slack_configs: [{channel: c}]"));
+    fails("ALR-004", &secret("slack_configs: []"), Severity::Critical, "tells nobody");
+    let config = |selector: &str| {
+        secret("slack_configs: [{channel: c}]")
+            .replace("replicas: 3", &format!("alertmanagerConfigSelector: {selector}"))
+            + &object(
+                "monitoring.coreos.com/v1alpha1",
+                "AlertmanagerConfig",
+                "team",
+                "spec: {route: {receiver: t}, receivers: [{name: t, webhookConfigs: [{url: x}]}]}",
+            )
+    };
+    passes("ALR-004", &config("{}"));
+    fails("ALR-004", &config("{matchLabels: {a: b}}"), Severity::Critical, "silently ignored");
+}
+
+/// What is advice by itself gates the drills that it names, and no other.
+#[test]
+fn advice_gates_the_drills_that_it_names() {
+    let of = |drills: &str| {
+        let drill = format!("environment: production\ndrills: [{drills}]\n");
+        let review = asked(&web(""), &drill, "NET-001", Source::Live);
+        review.results.iter().any(|r| r.state == State::Fail && r.blocking)
+    };
+    assert!(of("netpart") && !of("drain") && !of(""));
+}

@@ -1,0 +1,44 @@
+//! What real programs wrote (tests/recorded), judged.
+
+use std::path::Path;
+
+use drillmaster::{
+    inventory::{Source, manifests},
+    model::{Severity, State},
+    readiness::{Settings, review},
+};
+
+use super::checks::now;
+
+fn folder(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(name)
+}
+
+#[test]
+fn files_of_a_real_sops() {
+    let said = |file: &str| {
+        let shelf = manifests(&[folder("sops").join(file)]).unwrap();
+        assert!(!shelf.broken && shelf.source == Source::Manifests, "{file}: {:?}", shelf.notes);
+        let settings = Settings { only: vec!["SEC-004".into()], ..Settings::default() };
+        let review = review(&shelf, &settings, file, "full", now());
+        let worst = review.results.iter().filter(|r| r.state == State::Fail).min_by_key(|r| r.severity);
+        (review.tally.pass, worst.map(|r| (r.severity, r.observed.clone())), shelf.notes)
+    };
+    for good in ["two-keys.yaml", "two-keys.json", "unencrypted-regex.yaml", "two-of-three-groups.yaml"] {
+        let (pass, fail, _) = said(good);
+        assert_eq!((pass, fail), (1, None), "{good}");
+    }
+    for (bad, severity, word) in [
+        ("one-key.yaml", Severity::Medium, "1 recipient"),
+        ("key-groups.yaml", Severity::Medium, "2 of 2 groups"),
+        ("leaf-in-plain.yaml", Severity::Critical, "stringData.user"),
+        ("nothing-selected.yaml", Severity::Critical, "none of the values"),
+    ] {
+        let (_, fail, _) = said(bad);
+        let (found, observed) = fail.unwrap_or_else(|| panic!("{bad} passes"));
+        assert!(found == severity && observed.contains(word), "{bad}: {found:?} {observed}");
+    }
+    // All of it is encrypted, its kind too: no object, and nothing that is wrong.
+    let (pass, fail, notes) = said("whole.yaml");
+    assert!(pass == 0 && fail.is_none() && notes[0].contains("cannot be seen"), "{notes:?}");
+}
