@@ -3,6 +3,7 @@
 //! with [`run`], then [`recover`].
 
 mod baseline;
+mod begin;
 mod dark;
 mod forward;
 mod from_cluster;
@@ -17,12 +18,13 @@ mod standby;
 mod unwind;
 mod wake;
 
+pub use begin::{Begun, Options, RunError, begin};
 pub use from_cluster::from_cluster;
 pub use open::{OpenError, Place, open};
 pub use preflight::Catalogue;
 pub use prepare::{PrepareError, Prepared, prepare, prepare_in};
 pub use reaper::{reap, spawn_reaper};
 pub use recover::{Overrides, RecoverError, recover, recover_in};
-pub use run::{Begun, Options, RunError, begin, run};
+pub use run::run;
 pub use standby::{reaper_dies_with, stand_by};
 pub use wake::Wakes;

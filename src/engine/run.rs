@@ -1,222 +1,29 @@
 //! A run from beginning to end: prepare, ask, arm, forward, backward, look on,
 //! judge. Nothing is touched before `Armed` stands in the journal.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::{
-    Place, Prepared, Wakes,
+    Wakes,
     baseline::baseline,
+    begin::{Begun, Options},
     forward::forward,
     guard,
-    preflight::Catalogue,
     reaper::spawn_reaper,
     standby::reaper_dies_with,
     unwind::{Left, unwind},
 };
 use crate::{
-    event::{Actor, FORMAT, Kind, Wake},
-    journal::{Journal, Recorder, RunDir, WriteError},
-    model::{Exit, Finding, Outcome, Plan, StepClass, StepName},
+    event::{Kind, Wake},
+    journal::{Recorder, WriteError},
+    model::{Exit, Finding, Outcome, StepName},
     observe::Observers,
     scenario::Loaded,
-    steps::{Approvals, StepContext},
+    steps::StepContext,
     verdict,
-    world::RunRecord,
 };
-
-/// What a run is asked to do.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where run directories are.
-    pub runs_dir: PathBuf,
-    /// Gates approved beforehand.
-    pub approve: BTreeSet<String>,
-    /// `--confirm CONTEXT`: the typed confirmation, for where nobody types.
-    pub confirm: Option<String>,
-    /// Start the detached reaper.
-    pub reaper: bool,
-    /// A frozen runner is taken over after this long.
-    pub frozen_after: Duration,
-    /// The unwind gives up after this long.
-    pub unwind_within: Duration,
-    /// The readiness catalogue is asked again before the first act when its answers are older.
-    pub preflight_max_age: Duration,
-    /// A plan that was approved: the hash that must come out again.
-    pub approved: Option<String>,
-    /// Who runs this.
-    pub operator: String,
-}
-
-impl Options {
-    /// For a rehearsal: nobody to confirm to, and nothing that a reaper could save.
-    pub fn rehearsal(runs: &Path, approve: &[String]) -> Self {
-        Self {
-            runs_dir: runs.to_owned(),
-            approve: approve.iter().cloned().collect(),
-            confirm: None,
-            reaper: false,
-            frozen_after: Duration::from_secs(30),
-            unwind_within: Duration::from_secs(1800),
-            preflight_max_age: Duration::from_secs(900),
-            approved: None,
-            operator: "rehearsal".into(),
-        }
-    }
-}
-
-/// Why a run could not begin. Nothing was touched.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The run directory cannot be made.
-    #[error("cannot make a run directory in {path}")]
-    Dir {
-        /// Where.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The journal cannot be written.
-    #[error(transparent)]
-    Journal(#[from] WriteError),
-    /// Another plan than the approved one.
-    #[error(
-        "the plan is not the one that was approved: its hash is {now}, approved was {approved}. The cluster or the scenario changed: look at the plan again"
-    )]
-    Drift {
-        /// Hash now.
-        now: String,
-        /// Hash approved.
-        approved: String,
-    },
-    /// Not confirmed.
-    #[error(
-        "not confirmed: this is no kind cluster. Run at a terminal and type the context's name, or give --confirm {0}"
-    )]
-    Unconfirmed(String),
-}
-
-/// A run directory with a recorder, before anything else.
-pub struct Begun {
-    /// The directory.
-    pub dir: RunDir,
-    /// The recorder.
-    pub recorder: Arc<Recorder>,
-    context: StepContext,
-    catalogue: Option<Catalogue>,
-    wakes: Wakes,
-}
-
-impl Begun {
-    /// As if its process had caught a signal.
-    pub fn signal(&self, name: &str) {
-        self.wakes.caught(&self.recorder, name);
-    }
-}
-
-/// Makes the run directory and writes the header. `show` is called with the
-/// recorder before its first line, so that a display misses nothing.
-pub fn begin(
-    prepared: Prepared,
-    loaded: &Loaded,
-    place: &Place,
-    options: &Options,
-    show: impl FnOnce(&Arc<Recorder>, &Plan),
-) -> Result<Begun, RunError> {
-    let Prepared { mut plan, world, run, catalogue } = prepared;
-    if let Some(approved) = options.approved.as_ref().filter(|a| **a != plan.hash) {
-        return Err(RunError::Drift { now: plan.hash, approved: approved.clone() });
-    }
-    confirm(&plan, options)?;
-    let path = options.runs_dir.display().to_string();
-    let dir_error = |source| RunError::Dir { path: path.clone(), source };
-    let dir = RunDir::create(&options.runs_dir, &run).map_err(dir_error)?;
-    dir.write("scenario.yaml", loaded.text.as_bytes()).map_err(dir_error)?;
-    plan.findings.retain(|f| !f.check.is_empty());
-    dir.write("plan.json", &serde_json::to_vec_pretty(&plan).unwrap_or_default()).map_err(dir_error)?;
-    let clock = world.clock;
-    let mut journal = Journal::create(&dir)?;
-    if plan.cluster.is_simulated() {
-        journal.survive_nothing();
-    }
-    let recorder =
-        Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
-    show(&recorder, &plan);
-    recorder.record(header(&run, &plan, loaded, place, options))?;
-    recorder.record(Kind::SessionOpened {
-        epoch: recorder.epoch(),
-        actor: Actor::Runner,
-        pid: if plan.cluster.is_simulated() { 0 } else { std::process::id() },
-        why: "a new run".into(),
-    })?;
-    recorder.record(Kind::PlanFrozen { plan: Box::new(plan.clone()) })?;
-    let record = RunRecord::new(world.kube.clone(), &run);
-    let step = plan.steps[0].clone();
-    let context = StepContext {
-        world: Arc::new(world),
-        recorder: Arc::clone(&recorder),
-        plan: Arc::new(plan),
-        step,
-        run,
-        record,
-        secrets: Arc::new(loaded.secrets.clone()),
-        approvals: Arc::new(Approvals { beforehand: options.approve.clone(), operator: options.operator.clone() }),
-        mirroring: Arc::default(),
-    };
-    Ok(Begun { dir, recorder, context, catalogue, wakes: Wakes::default() })
-}
-
-fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Options) -> Kind {
-    let full = |path: &PathBuf| std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()).display().to_string();
-    let mut reach = BTreeMap::from([("context".to_owned(), place.reach.context.clone())]);
-    if let Some(path) = &place.reach.kubeconfig {
-        reach.insert("kubeconfig".into(), full(path));
-    }
-    if let Some(recovery) = &place.recovery {
-        reach.insert("recovery".into(), recovery.context.clone());
-    }
-    if let Some(path) = &place.bindings_file {
-        reach.insert("bindings".into(), full(path));
-    }
-    if !loaded.file.is_empty() {
-        reach.insert("scenario".into(), loaded.file.clone());
-    }
-    if place.reach.in_cluster {
-        reach.insert("inCluster".into(), "true".into());
-    }
-    Kind::RunStarted {
-        format: FORMAT.into(),
-        run_id: run.to_owned(),
-        tool: format!("drillmaster {}", env!("CARGO_PKG_VERSION")),
-        scenario: plan.scenario.clone(),
-        title: plan.title.clone(),
-        scenario_hash: loaded.hash.clone(),
-        plan_hash: plan.hash.clone(),
-        clusters: std::iter::once(plan.cluster.clone()).chain(plan.recovery.clone()).collect(),
-        operator: options.operator.clone(),
-        host: if plan.cluster.is_simulated() {
-            "a rehearsal".into()
-        } else {
-            nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default()
-        },
-        reach,
-    }
-}
-
-fn confirm(plan: &Plan, options: &Options) -> Result<(), RunError> {
-    let acts = plan.steps.iter().any(|s| s.class != StepClass::Observe);
-    if plan.cluster.is_expendable() || !acts || options.confirm.as_ref() == Some(&plan.cluster.context) {
-        return Ok(());
-    }
-    Err(RunError::Unconfirmed(plan.cluster.context.clone()))
-}
 
 /// Runs it, to the end. Whatever happens in between, the cluster is put back, or
 /// the exit code says that it is not.
