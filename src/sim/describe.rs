@@ -74,6 +74,10 @@ pub struct Times {
     pub boot: Dur,
     /// From thaw to Ready. Default 10s.
     pub thaw: Dur,
+    /// From the network's return to Ready. Default 2s.
+    pub rejoin: Dur,
+    /// From the start of a kubelet on a node that runs to Ready. Default 2s.
+    pub kubelet: Dur,
     /// From a node to a container that is Ready, where the workload does not say. Default 2s.
     pub start: Dur,
     /// From deletion to gone. Default 1s.
@@ -95,6 +99,8 @@ impl Default for Times {
         Self {
             boot: Dur::secs(6),
             thaw: Dur::secs(10),
+            rejoin: Dur::secs(2),
+            kubelet: Dur::secs(2),
             start: Dur::secs(2),
             stop: Dur::secs(1),
             toleration: Dur::secs(300),

@@ -129,7 +129,9 @@ impl Simulated for Theatre {
                     state.machines.silence(&node, PowerState::Running, now);
                     return Ok(());
                 }
-                "unpause" | "rejoin" | "start-kubelet" => state.settings.thaw,
+                "unpause" => state.settings.thaw,
+                "rejoin" => state.settings.rejoin,
+                "start-kubelet" => state.settings.kubelet,
                 _ => state.settings.boot,
             };
             state.machines.revive(&node, now, after);

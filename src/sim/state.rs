@@ -33,6 +33,10 @@ pub(super) struct Settings {
     pub boot: Duration,
     /// From thaw to a kubelet that reports Ready.
     pub thaw: Duration,
+    /// From the network's return to that.
+    pub rejoin: Duration,
+    /// From a kubelet's start to that.
+    pub kubelet: Duration,
     /// From binding to Ready, where the workload does not say.
     pub start: Duration,
     /// From deletion to gone.
