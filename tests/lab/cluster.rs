@@ -12,6 +12,8 @@ use super::drill::{Drill, binary, outcomes};
 
 #[path = "faults.rs"]
 mod faults;
+#[path = "machines.rs"]
+mod machines;
 
 const NAME: &str = "drill";
 

@@ -2,19 +2,21 @@
 //! put back, and the node compared with what it was.
 
 use drillmaster::event::Kind;
+use serde_json::json;
 
 use super::{Cluster, cache, docker};
 use crate::{
     drill::{Drill, Ended, events, happened, open_faults, outcomes, report, wait_for_event},
+    fidelity,
     hollow::wait_for,
 };
 
-const NODES: [&str; 3] = ["drill-worker", "drill-worker2", "drill-worker3"];
+pub const NODES: [&str; 3] = ["drill-worker", "drill-worker2", "drill-worker3"];
 
 /// Addresses, routes, tables of rules, services and queues of every worker: what a
 /// fault must leave as it was. Interfaces may have another name.
-fn picture() -> Vec<String> {
-    let one = |node: &&str| {
+pub fn picture(nodes: &[String]) -> Vec<String> {
+    let one = |node: &String| {
         let ask = |argv: &[&str]| docker(&[&["exec", node], argv].concat());
         let via = |text: String| -> Vec<String> {
             let mut all: Vec<String> = text.lines().filter_map(|l| Some(l.split_once(" dev ")?.0.to_owned())).collect();
@@ -29,35 +31,60 @@ fn picture() -> Vec<String> {
         let services = ask(&["systemctl", "is-active", "kubelet", "containerd"]);
         format!("{node} {address} {default:?} {routes:?} {tables} {services:?}")
     };
-    NODES.iter().map(one).collect()
+    nodes.iter().map(one).collect()
 }
 
-struct Bed {
-    cluster: Cluster,
-    drill: Drill,
-    before: Vec<String>,
+pub struct Bed {
+    pub cluster: Cluster,
+    pub drill: Drill,
+    pub nodes: Vec<String>,
+    pub before: Vec<String>,
 }
 
 impl Bed {
-    fn new(config: &'static str) -> Self {
+    pub fn new(config: &'static str) -> Self {
         let cluster = Cluster::new(config);
         assert_eq!(cluster.up().0, 0);
         let drill = cluster.drill();
-        Self { before: picture(), cluster, drill }
+        let label = format!("label=io.x-k8s.kind.cluster={}", super::NAME);
+        let workers = docker(&["ps", "--filter", &label, "--filter", "name=worker", "--format", "{{.Names}}"]);
+        let mut nodes: Vec<String> = workers.lines().map(str::to_owned).collect();
+        nodes.sort();
+        Self { before: picture(&nodes), cluster, drill, nodes }
+    }
+
+    pub fn is_as_before(&self) -> bool {
+        picture(&self.nodes) == self.before
+    }
+
+    /// Drills for real and on a copy, and compares; what is recorded is in docs/fidelity.md.
+    pub fn both(&self, scenario: &str, set: &[&str]) -> Ended {
+        self.settle();
+        let bed = fidelity::Bed {
+            name: "kind, small",
+            admin: &self.drill,
+            leases: Box::new(|| self.kubectl(&fidelity::LEASES)),
+            times: json!({"boot": "3s", "thaw": "10s", "rejoin": "1s", "kubelet": "1s", "stop": "8s", "backup": "27s", "restore": "5s", "volume": "2s"}),
+            capture: "fileSystem",
+        };
+        let ended = fidelity::drill_both(&bed, &self.drill, scenario, set);
+        assert_eq!(open_faults(&ended.dir), 0);
+        wait_for("the nodes to be as before", 60, || self.is_as_before());
+        ended
     }
 
     /// Drills, and sees that the nodes are as before.
-    fn ends(&self, code: i32, scenario: &str, more: &[&str]) -> Ended {
+    pub fn ends(&self, code: i32, scenario: &str, more: &[&str]) -> Ended {
         self.settle();
         let ended = self.drill.run(scenario, more);
         assert_eq!(ended.code, code, "{scenario}: {}", ended.said);
         assert_eq!(open_faults(&ended.dir), 0);
-        wait_for("the nodes to be as before", 60, || picture() == self.before);
+        wait_for("the nodes to be as before", 60, || self.is_as_before());
         ended
     }
 
     /// A scenario of one fault that lasts while a program is run.
-    fn of(&self, name: &str, fault: &str, meanwhile: &[&str]) -> String {
+    pub fn of(&self, name: &str, fault: &str, meanwhile: &[&str]) -> String {
         let meanwhile = serde_json::to_string(meanwhile).unwrap();
         let text = format!(
             "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: {name}, title: A fault}}\n\
@@ -74,7 +101,7 @@ impl Bed {
         path.to_str().unwrap().to_owned()
     }
 
-    fn settle(&self) {
+    pub fn settle(&self) {
         // A drill that begins on a sick platform is refused.
         let wanted = [
             ["deployment/coredns", "kube-system"],
@@ -92,8 +119,8 @@ impl Bed {
         });
     }
 
-    fn kubectl(&self, args: &[&str]) {
-        self.kubectl_in(&self.drill.context, args);
+    pub fn kubectl(&self, args: &[&str]) -> String {
+        self.kubectl_in(&self.drill.context, args)
     }
 
     fn kubectl_in(&self, context: &str, args: &[&str]) -> String {
@@ -133,11 +160,11 @@ impl Bed {
 #[ignore = "needs a container engine, the lab's node image and its ports; eight minutes"]
 fn every_shipped_fault_is_done_seen_and_put_back() {
     let bed = Bed::new("small");
-    bed.ends(0, "node-partition", &[]);
-    bed.ends(0, "kubelet-loss", &[]);
+    bed.both("node-partition", &[]);
+    bed.both("kubelet-loss", &[]);
     bed.ends(0, "zone-split", &["--set", "for=15s"]);
     bed.ends(0, "control-plane-loss", &["--set", "for=20s"]);
-    bed.ends(0, "statefulset-failover", &["--set", "workload=statefulset/sessions", "--set", "ready=2"]);
+    bed.both("statefulset-failover", &["workload=statefulset/sessions", "ready=2"]);
     let silent = bed.ends(1, "silent-volume-loss", &[]);
     assert!(silent.said.contains("does not hold the content of: claim data-archive-0"), "{}", silent.said);
 }
@@ -192,7 +219,7 @@ fn a_region_is_lost_and_served_from_another() {
     child.wait().unwrap();
     let recovered = bed.drill.recover();
     assert_eq!((recovered.code, open_faults(&dir)), (0, 0), "{}", recovered.said);
-    wait_for("the nodes to be as before", 60, || picture() == bed.before);
+    wait_for("the nodes to be as before", 60, || bed.is_as_before());
     assert_eq!(bed.cluster.run("status", &[]).0, 0);
 }
 
@@ -220,7 +247,7 @@ fn runtime_and_disk(bed: &Bed) {
     let path = bed.of("late", late, &["docker", "exec", NODES[0], "sh", "-c", "tc qdisc show | grep -q netem"]);
     let ended = bed.drill.run(&path, &[]);
     assert!(ended.code == 0 || (ended.code == 1 && ended.said.contains("qdisc")), "{}", ended.said);
-    assert_eq!((open_faults(&ended.dir), picture()), (0, bed.before.clone()));
+    assert_eq!((open_faults(&ended.dir), bed.is_as_before()), (0, true));
 }
 
 /// What may still be alive is not fenced, and a control plane is taken by consent only.
@@ -231,7 +258,7 @@ fn refusals(bed: &Bed) {
     let taken = "killNodes: {nodes: [drill-control-plane], how: kill}";
     let ended = bed.drill.run(&bed.of("unsaid", taken, &["true"]), &[]);
     assert!(ended.code == 2 && ended.said.contains("controlPlane: true"), "{}: {}", ended.code, ended.said);
-    assert_eq!(picture(), bed.before);
+    assert!(bed.is_as_before());
 }
 
 /// Exit 6, and what it prints is what a person can do.
@@ -269,5 +296,5 @@ fn a_worker_that_does_not_start_again() {
     assert_eq!((ended.code, open_faults(&dir)), (0, 0), "{}", ended.said);
     assert_eq!(report(&dir)["exit"], "aborted");
     // Its pod network puts the routes back some seconds after it is Ready.
-    wait_for("the nodes to be as before", 60, || picture() == bed.before);
+    wait_for("the nodes to be as before", 60, || bed.is_as_before());
 }

@@ -5,13 +5,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use drillmaster::{
-    event::{Event, Kind},
-    model::Revert,
-};
+use drillmaster::event::{Event, Kind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::{Recording, Slack, partings, rows, transitions};
+use shared::{Recording, Slack, partings, rows, silenced, transitions};
 
 use super::drill::{Drill, Ended, binary, events};
 
@@ -68,10 +65,11 @@ impl Bed<'_> {
 
 /// Drills for real, then on a copy of the cluster with the leases as they were when
 /// the power went, and compares.
-pub fn drill_both(bed: &Bed<'_>, drill: &Drill, scenario: &str) -> Ended {
+pub fn drill_both(bed: &Bed<'_>, drill: &Drill, scenario: &str, set: &[&str]) -> Ended {
     let mut copy = bed.copy();
     let last = drill.newest();
-    let mut child = drill.start(scenario, &[]);
+    let more: Vec<&str> = set.iter().flat_map(|variable| ["--set", variable]).collect();
+    let mut child = drill.start(scenario, &more);
     let mut renewals = BTreeMap::new();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -94,6 +92,7 @@ pub fn drill_both(bed: &Bed<'_>, drill: &Drill, scenario: &str) -> Ended {
     }
     let recording = Recording {
         scenario: scenario.into(),
+        set: set.iter().map(|v| (*v).to_owned()).collect(),
         bed: bed.name.into(),
         kubernetes: version(&journal),
         recorded: Timestamp::now().strftime("%F").to_string(),
@@ -122,6 +121,9 @@ fn compare(recording: &Recording) {
     let mut command = binary();
     let scenario = format!("scenarios/{}.yaml", recording.scenario);
     command.args(["rehearse", &scenario, "--runs-dir"]).arg(dir.path()).arg("--cluster").arg(&copy);
+    for variable in &recording.set {
+        command.args(["--set", variable]);
+    }
     let out = command.output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let simulated = transitions(&events(&drillmaster::journal::latest(dir.path()).unwrap()));
@@ -140,9 +142,7 @@ fn all_dark(events: &[Event]) -> bool {
 
 fn intended(events: &[Event]) -> BTreeMap<drillmaster::model::FaultId, String> {
     let node = |e: &Event| match &e.event {
-        Kind::FaultIntended { fault, revert: Revert::NodePower { node, .. }, .. } => {
-            Some((fault.clone(), node.name.clone()))
-        }
+        Kind::FaultIntended { fault, revert, .. } => Some((fault.clone(), silenced(revert)?.to_owned())),
         _ => None,
     };
     events.iter().filter_map(node).collect()

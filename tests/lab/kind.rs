@@ -67,7 +67,7 @@ impl Lab {
             times: json!({"boot": "3s", "thaw": "10s", "stop": "8s", "backup": "27s", "restore": "5s", "volume": "2s"}),
             capture: "fileSystem",
         };
-        drill_both(&bed, &self.drill, scenario)
+        drill_both(&bed, &self.drill, scenario, &[])
     }
 
     /// Two megabytes of chance in every volume of the store.

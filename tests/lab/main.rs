@@ -14,6 +14,7 @@ mod responder;
 mod cluster;
 mod conformance;
 mod crashes;
+mod crds;
 mod fidelity;
 mod kind;
 mod people;

@@ -49,7 +49,7 @@ fn passes(lab: &Hollow, scenario: &str) -> Ended {
 fn passes_here(lab: &Hollow, scenario: &str) -> Ended {
     let before = lab.picture();
     let drill = least(lab, scenario);
-    let ended = drill_both(&bed(lab, &admin(lab), "hollow, --fast clocks"), &drill, scenario);
+    let ended = drill_both(&bed(lab, &admin(lab), "hollow, --fast clocks"), &drill, scenario, &[]);
     before.same(lab);
     ended
 }
@@ -130,7 +130,7 @@ fn zone_outage_on_default_clocks() {
     let (mut drill, mut admin) = (least(&lab, "zone-outage"), admin(&lab));
     drill.bind = bind.to_str().unwrap().to_owned();
     admin.bind.clone_from(&drill.bind);
-    drill_both(&bed(&lab, &admin, "hollow, default clocks"), &drill, "zone-outage");
+    drill_both(&bed(&lab, &admin, "hollow, default clocks"), &drill, "zone-outage", &[]);
     before.same(&lab);
 }
 

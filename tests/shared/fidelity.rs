@@ -62,6 +62,9 @@ pub fn transitions(events: &[Event]) -> Vec<Seen> {
     watcher.seen
 }
 
+/// The end of the drill: what would have come later, it did not see.
+const OVER: &str = "over";
+
 #[derive(Default)]
 struct Watcher {
     first_us: Option<u64>,
@@ -175,6 +178,7 @@ impl Watcher {
             Kind::AlertGone { source, name, .. } if name == "NodeNotReady" && source.starts_with("alertmanager") => {
                 self.says(event, "alert resolved");
             }
+            Kind::Judged { .. } => self.says(event, OVER),
             _ => {}
         }
     }
@@ -235,14 +239,14 @@ pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String>
     let mut both: Vec<(&Seen, &Seen)> = vec![];
     // On a busy machine something may flicker: whether it happens counts, not how often.
     let same = |a: &Seen, b: &Seen| if slack.busy { kind(a) == kind(b) } else { a.what == b.what };
-    for seen in real {
+    for seen in told(real) {
         match simulated.iter().find(|s| s.what == seen.what) {
             Some(other) => both.push((seen, other)),
-            None if simulated.iter().any(|s| same(s, seen)) => {}
+            None if simulated.iter().any(|s| same(s, seen)) || was_over(simulated, seen, slack) => {}
             None => found.push(format!("{} never happened in the rehearsal", seen.what)),
         }
     }
-    let more = simulated.iter().filter(|s| !real.iter().any(|r| same(r, s)));
+    let more = told(simulated).filter(|s| !real.iter().any(|r| same(r, s)) && !was_over(real, s, slack));
     found.extend(more.map(|s| format!("{} happened in the rehearsal only, after {:.1} s", s.what, s.at)));
     let (times, order) = if slack.busy { (3.0, 10.0) } else { (1.0, 1.0) };
     for (seen, other) in &both {
@@ -272,6 +276,17 @@ pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String>
     found
 }
 
+/// Without the end of the drill, which is the drill's own.
+fn told(all: &[Seen]) -> impl Iterator<Item = &Seen> {
+    all.iter().filter(|s| kind(s) != OVER)
+}
+
+/// Whether the other drill may have been over before it could see this.
+fn was_over(other: &[Seen], seen: &Seen, slack: &Slack) -> bool {
+    let over = other.iter().find(|s| kind(s) == OVER);
+    over.is_some_and(|o| o.cause == seen.cause && o.since < seen.since + slack.of_transition(seen))
+}
+
 fn is_alert(seen: &Seen) -> bool {
     seen.what.starts_with("alert")
 }
@@ -284,7 +299,7 @@ fn kind(seen: &Seen) -> &str {
 /// The rows of a table.
 pub fn rows(real: &[Seen], simulated: &[Seen], slack: &Slack) -> String {
     let mut rows = String::new();
-    for seen in real {
+    for seen in told(real) {
         let cause = match seen.cause {
             Cause::PowerAway => "node silent",
             Cause::PowerBack => "node back",
