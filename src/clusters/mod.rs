@@ -92,6 +92,16 @@ pub enum ClusterError {
         #[source]
         source: ApiError,
     },
+    /// A node that cannot be made again by itself.
+    #[error(
+        "the container of node {node} is gone: make the cluster anew: drillmaster cluster down --name {name}, then up"
+    )]
+    Gone {
+        /// Which.
+        node: String,
+        /// Of which cluster.
+        name: String,
+    },
     /// Not ready in time.
     #[error("not ready within {limit:?}: {waiting}")]
     Late {
@@ -152,7 +162,8 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
     let place = &wanted.place;
     let engine = Engine::find(place).await?;
     let images = stack::images(wanted.images.as_deref())?;
-    if engine.clusters().await?.contains(&place.name) {
+    let there = engine.clusters().await?.contains(&place.name);
+    if there {
         ours(&engine, place).await?;
         say(&format!("cluster {} is there already: what is missing of its stack is added", place.name));
     } else {
@@ -163,9 +174,15 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
             }
         }
         // Who made a cluster is asked before it is changed or removed: this says it.
+        let claimed = store::is_claimed(&engine, &place.name).await?;
         store::claim(&engine, &place.name).await?;
         say(&format!("creating the kind cluster {} ({})", place.name, wanted.config));
-        engine.create(wanted, CREATE).await?;
+        if let Err(error) = engine.create(wanted, CREATE).await {
+            if !claimed && !engine.clusters().await?.contains(&place.name) {
+                store::remove(&engine, &place.name).await?;
+            }
+            return Err(error);
+        }
     }
     let store = match role {
         Role::Drilled => {
@@ -180,6 +197,9 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
         engine.load_shop(&place.name, &images.of("shop")?.image).await?;
     }
     let kube = reach(place).await?;
+    if there && let Some(node) = ready::without_container(&kube, &engine.nodes(&place.name).await?).await?.pop() {
+        return Err(ClusterError::Gone { node, name: place.name.clone() });
+    }
     ready::wait_for_nodes(&kube, wanted.at_most, say).await?;
     for (name, manifests) in stack::manifests(&images, &store, matches!(role, Role::Recovery { .. }))? {
         say(&format!("applying {name}"));
@@ -237,11 +257,16 @@ pub async fn status(place: &Place, say: &dyn Fn(&str)) -> Result<bool, ClusterEr
 
 async fn look(engine: &Engine, place: &Place, role: &Role, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
     let mut well = true;
-    for (node, state) in engine.nodes(&place.name).await? {
+    let containers = engine.nodes(&place.name).await?;
+    for (node, state) in &containers {
         well &= state == "running";
         say(&format!("node {node}: {state}"));
     }
     let kube = reach(place).await?;
+    for node in ready::without_container(&kube, &containers).await? {
+        well = false;
+        say(&format!("node {node}: its container is gone"));
+    }
     let waiting = ready::missing(&kube, role.namespaces()).await?;
     waiting.iter().for_each(|what| say(what));
     if waiting.is_empty() {

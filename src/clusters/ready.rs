@@ -75,6 +75,16 @@ pub(super) async fn missing(kube: &Kube, namespaces: &[&str]) -> Result<Vec<Stri
     Ok(missing)
 }
 
+/// Nodes whose container somebody removed: they may count as Ready for a while yet.
+pub(super) async fn without_container(
+    kube: &Kube,
+    containers: &[(String, String)],
+) -> Result<Vec<String>, ClusterError> {
+    let known = |node: &str| containers.iter().any(|(name, _)| name == node);
+    let all = list(kube, "/api/v1/nodes").await?;
+    Ok(all.iter().map(|n| text(n, "/metadata/name").to_owned()).filter(|n| !known(n)).collect())
+}
+
 /// Nodes that are not Ready.
 async fn nodes(kube: &Kube) -> Result<Vec<String>, ClusterError> {
     let ready = |node: &Value| {
