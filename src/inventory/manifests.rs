@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::{
     object::{Decoded, Origin},
@@ -113,7 +114,13 @@ fn owned_pod(document: &str) -> Option<Pod> {
     if !is("kind: Pod\n") || !is("apiVersion: v1\n") || !document.contains("controller: true\n") {
         return None;
     }
-    let pod: Pod = serde_saphyr::from_str(document).ok()?;
+    // A field that is there twice is refused by the shape itself; a merge takes the long way.
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        merge_keys: MergeKeyPolicy::Error,
+        emit_comments: false,
+    };
+    let pod: Pod = serde_saphyr::from_str_with_options(document, options).ok()?;
     (pod.controller().is_some() && !pod.metadata.name.is_empty()).then_some(pod)
 }
 

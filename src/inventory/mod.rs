@@ -28,7 +28,7 @@ pub use kinds::{KINDS, KindOf, SIMULATED, key};
 pub use locate::line_of;
 pub use logs::sample_logs;
 pub use manifests::{documents, manifests, read_text};
-pub use object::{Object, Origin, REPEATED};
+pub use object::{Object, Origin, REPEATED, lead};
 pub use readings::{AlertmanagerReading, PrometheusReading, QUESTIONS, Readings, readings};
 pub use scans::{Scan, read_scans};
 pub use selectors::{Asked, asked};

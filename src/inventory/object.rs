@@ -38,7 +38,7 @@ pub struct Object {
 impl Object {
     /// What a pointer leads to, from the object's root: `/spec/replicas`.
     pub fn at(&self, pointer: &str) -> &Value {
-        self.body.pointer(pointer).unwrap_or(&Value::Null)
+        lead(&self.body, pointer).unwrap_or(&Value::Null)
     }
 
     /// A text, or none.
@@ -61,6 +61,19 @@ impl Object {
         let found = self.list("/status/conditions").iter().find(|c| c["type"] == name);
         found.and_then(|c| c["status"].as_str()).unwrap_or("")
     }
+}
+
+/// What a JSON pointer leads to. `Value::pointer` makes two texts of each of its parts,
+/// and a review follows millions.
+pub fn lead<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    if pointer.contains('~') || pointer.is_empty() {
+        return value.pointer(pointer);
+    }
+    pointer.strip_prefix('/')?.split('/').try_fold(value, |at, part| match at {
+        Value::Object(map) => map.get(part),
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 /// What became of a document that was read.

@@ -12,7 +12,7 @@ use super::{
     scans::Scan,
 };
 use crate::{
-    kubernetes::objects::{Node, Pod},
+    kubernetes::objects::{Container, Node, Pod},
     model::Unseen,
 };
 
@@ -74,6 +74,8 @@ pub struct Shelf {
     pub broken: bool,
     /// One copy of each word, while it is filled.
     pub words: BTreeMap<Box<str>, Arc<str>>,
+    /// Containers of the last pod of each owner, while it is filled.
+    pub alike: BTreeMap<String, Arc<Vec<Container>>>,
 }
 
 impl Shelf {
@@ -89,7 +91,10 @@ impl Shelf {
     /// Puts what has been read where it belongs.
     pub fn place(&mut self, decoded: Decoded) {
         match decoded {
-            Decoded::Pod(pod) => self.pods.push(*pod),
+            Decoded::Pod(pod) => {
+                let shared = self.shared(*pod);
+                self.pods.push(shared);
+            }
             Decoded::Node(node) => self.nodes.push(*node),
             Decoded::Object(mut object) => {
                 object.kind = self.word(&object.kind);
@@ -113,6 +118,16 @@ impl Shelf {
             Err(at) => all.insert(at, *object),
         }
         Ok(())
+    }
+
+    /// A pod with the containers of one that is like it.
+    fn shared(&mut self, mut pod: Pod) -> Pod {
+        let Some(owner) = pod.controller() else { return pod };
+        match self.alike.get(&owner.uid) {
+            Some(known) if **known == *pod.spec.containers => pod.spec.containers = Arc::clone(known),
+            _ => drop(self.alike.insert(owner.uid.clone(), Arc::clone(&pod.spec.containers))),
+        }
+        pod
     }
 
     /// One copy of each word.
@@ -188,6 +203,8 @@ impl Shelf {
     /// Sorts everything by namespace and name, and names what is there twice: the
     /// later one counts, as it would with `kubectl apply`.
     pub fn settle(&mut self) {
+        self.alike.clear();
+        self.pods.shrink_to_fit();
         self.pods.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
         self.nodes.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
         for objects in self.objects.values_mut() {

@@ -1,5 +1,7 @@
 //! What no check reads of the thousands of pods that controllers own, dropped before they are kept.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::kubernetes::objects::Pod;
@@ -30,11 +32,14 @@ pub(super) fn trimmed(mut pod: Pod) -> Pod {
     pod.spec.volumes.retain(|v| v["persistentVolumeClaim"].is_object());
     pod.metadata.annotations.retain(|key, _| key.starts_with("kubernetes.io/config."));
     pod.metadata.resource_version = String::new();
-    for container in pod.spec.containers.iter_mut().chain(&mut pod.spec.init_containers) {
-        container.ports.retain(|port| port.host_port > 0);
-        container.ports.shrink_to_fit();
+    for containers in [&mut pod.spec.containers, &mut pod.spec.init_containers] {
+        let containers = Arc::make_mut(containers);
+        for container in containers.iter_mut() {
+            container.ports.retain(|port| port.host_port > 0);
+            container.ports.shrink_to_fit();
+        }
+        containers.shrink_to_fit();
     }
-    pod.spec.containers.shrink_to_fit();
     pod.spec.tolerations.shrink_to_fit();
     pod
 }

@@ -32,7 +32,7 @@ impl Demand {
         let mut demand = Self::default();
         let mut peak = Self::default();
         let mut sidecars = Self::default();
-        for container in &spec.init_containers {
+        for container in spec.init_containers.iter() {
             let mut step = Self::of_container(container);
             if container.restart_policy == "Always" {
                 sidecars.add(&step);

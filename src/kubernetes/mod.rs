@@ -14,6 +14,7 @@ mod guest;
 mod node;
 mod normalise;
 mod packing;
+mod pod;
 mod quantity;
 mod scheduling;
 mod selector;

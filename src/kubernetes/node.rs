@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::objects::{Condition, Meta, Taint, condition, quantities};
+use super::{
+    objects::{Condition, Meta, Taint, condition},
+    pod::quantities,
+};
 
 /// A node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

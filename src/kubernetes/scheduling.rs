@@ -28,8 +28,8 @@ pub fn is_chosen(spec: &PodSpec, node: &Node) -> bool {
 }
 
 fn required_affinity(spec: &PodSpec, node: &Node) -> bool {
-    let terms = spec.affinity.pointer("/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms");
-    terms.and_then(Value::as_array).is_none_or(|terms| in_terms(terms, node))
+    let terms = &spec.affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    terms.as_array().is_none_or(|terms| in_terms(terms, node))
 }
 
 /// Whether a node meets one of the terms of a node affinity: that of a pod, or that of a

@@ -1,0 +1,256 @@
+//! Pods, and what is in them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
+use serde_json::Value;
+
+use super::{
+    Selector,
+    objects::{Condition, Meta, Owner, Toleration, condition},
+};
+use crate::model::WorkloadRef;
+
+/// A pod.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct Pod {
+    pub metadata: Meta,
+    pub spec: PodSpec,
+    pub status: PodStatus,
+}
+
+/// `spec` of a pod or of a template.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct PodSpec {
+    pub node_name: String,
+    /// Shared by pods that are alike, of which a cluster has thousands.
+    pub containers: Arc<Vec<Container>>,
+    #[serde(skip_serializing_if = "is_empty")]
+    pub init_containers: Arc<Vec<Container>>,
+    /// What others must say before it is Ready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub readiness_gates: Vec<Value>,
+    /// Of the pod as a whole; in place of those of its containers.
+    #[serde(skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
+    #[serde(deserialize_with = "quantities", skip_serializing_if = "BTreeMap::is_empty")]
+    pub overhead: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub preemption_policy: String,
+    pub tolerations: Vec<Toleration>,
+    pub node_selector: BTreeMap<String, String>,
+    pub affinity: Value,
+    pub topology_spread_constraints: Vec<Spread>,
+    pub volumes: Vec<Value>,
+    pub termination_grace_period_seconds: Option<i64>,
+}
+
+/// A container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct Container {
+    pub name: String,
+    pub image: String,
+    pub resources: Resources,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub restart_policy: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct Port {
+    pub host_port: u16,
+    pub protocol: String,
+}
+
+/// Requests of a container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct Resources {
+    #[serde(deserialize_with = "quantities")]
+    pub requests: BTreeMap<String, String>,
+    #[serde(deserialize_with = "quantities")]
+    pub limits: BTreeMap<String, String>,
+}
+
+fn is_empty(containers: &Arc<Vec<Container>>) -> bool {
+    containers.is_empty()
+}
+
+impl Resources {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
+}
+
+/// Quantities are texts, and in YAML just as often numbers.
+pub(super) fn quantities<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let written: BTreeMap<String, Quantity> = BTreeMap::deserialize(from)?;
+    Ok(written.into_iter().map(|(name, Quantity(text))| (name, text)).collect())
+}
+
+struct Quantity(String);
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Quantity;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a quantity: 500m, 64Mi or a number")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Quantity, E> {
+                Ok(Quantity(text.to_owned()))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Quantity, E> {
+                Ok(Quantity(text))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Quantity, E> {
+                Ok(Quantity(number.to_string()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Quantity, E> {
+                Ok(Quantity(number.to_string()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Quantity, E> {
+                Ok(Quantity(number.to_string()))
+            }
+        }
+        from.deserialize_any(Any)
+    }
+}
+
+/// A topology spread constraint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct Spread {
+    pub max_skew: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_domains: Option<u32>,
+    pub topology_key: String,
+    pub when_unsatisfiable: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_affinity_policy: Option<String>,
+    pub node_taints_policy: Option<String>,
+    pub label_selector: Option<Selector>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub match_label_keys: Vec<String>,
+}
+
+/// `status` of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct PodStatus {
+    pub phase: String,
+    pub conditions: Vec<Condition>,
+    #[serde(rename = "containerStatuses", skip_serializing_if = "Vec::is_empty")]
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+/// How a container fares.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Kubernetes' own fields")]
+pub struct ContainerStatus {
+    pub restart_count: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(rename = "imageID", skip_serializing_if = "String::is_empty")]
+    pub image_id: String,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub state: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub last_state: Value,
+}
+
+impl Pod {
+    /// Condition Ready is True.
+    pub fn is_ready(&self) -> bool {
+        condition(&self.status.conditions, "Ready").is_some_and(|c| c.status == "True")
+    }
+
+    /// Seconds from a node to Ready, where its conditions still tell: after a restart
+    /// they tell of that, whenever it was. A node that was silent takes Ready away and
+    /// gives it back; of the containers that says nothing.
+    pub fn start_seconds(&self) -> Option<u64> {
+        if self.status.container_statuses.iter().any(|c| c.restart_count > 0) {
+            return None;
+        }
+        let at = |type_: &str| -> Option<jiff::Timestamp> {
+            let found = condition(&self.status.conditions, type_).filter(|c| c.status == "True")?;
+            found.last_transition_time.as_ref()?.parse().ok()
+        };
+        let ready = at("Ready")?;
+        let ready =
+            at("ContainersReady").filter(|_| self.spec.readiness_gates.is_empty()).map_or(ready, |c| c.min(ready));
+        u64::try_from(ready.duration_since(at("PodScheduled")?).as_secs()).ok()
+    }
+
+    /// It has been deleted and is still there.
+    pub fn is_terminating(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Counts for its workload: Ready and not going away (correctness 19).
+    pub fn counts(&self) -> bool {
+        self.is_ready() && !self.is_terminating()
+    }
+
+    /// It has run to its end.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
+    }
+
+    /// Reason of condition DisruptionTarget: who took it away (correctness 8).
+    pub fn disruption(&self) -> &str {
+        condition(&self.status.conditions, "DisruptionTarget")
+            .filter(|c| c.status == "True")
+            .map_or("", |c| c.reason.as_str())
+    }
+
+    /// A static pod of a kubelet: the API only mirrors it.
+    pub fn is_mirror(&self) -> bool {
+        self.metadata.annotations.contains_key("kubernetes.io/config.mirror")
+    }
+
+    /// Its controller's kind; empty for a bare pod.
+    pub fn controller(&self) -> Option<&Owner> {
+        self.metadata.owner_references.iter().find(|o| o.controller)
+    }
+
+    /// The workload on top of its owner chain. A ReplicaSet of a Deployment is
+    /// named after it and the template's hash, which the pod carries as a label.
+    pub fn workload(&self) -> Option<WorkloadRef> {
+        let owner = self.controller()?;
+        if owner.kind != "ReplicaSet" {
+            return WorkloadRef::of(&owner.kind, &owner.name);
+        }
+        let hash = self.metadata.labels.get("pod-template-hash")?;
+        let name = owner.name.strip_suffix(hash)?.strip_suffix('-')?;
+        WorkloadRef::of("Deployment", name)
+    }
+
+    /// The claims that it mounts.
+    pub fn claims(&self) -> Vec<&str> {
+        self.spec.volumes.iter().filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str()).collect()
+    }
+}
