@@ -128,7 +128,7 @@ fn findings(review: &Review, environment: Environment) -> Vec<Finding> {
             let fix = if forbidden {
                 RIGHTS
             } else {
-                of.iter().map(|r| r.fix.as_str()).find(|f| !f.is_empty()).unwrap_or("")
+                of.iter().map(|r| r.fix.as_ref()).find(|f| !f.is_empty()).unwrap_or("")
             };
             let make = if of.iter().any(|r| r.state == State::Fail) { Finding::fail } else { Finding::unknown };
             (!of.is_empty()).then(|| make(&check.id, format!("{}: {}", check.title, named(&of)), fix))
@@ -138,7 +138,7 @@ fn findings(review: &Review, environment: Environment) -> Vec<Finding> {
         .results
         .iter()
         .filter(|r| !r.blocking && matches!(r.state, State::Fail | State::Error))
-        .map(|r| r.check.as_str())
+        .map(|r| r.check.as_ref())
         .collect();
     let asked = format!("{} checks of the catalogue, as for {environment}", review.checks.len());
     let last = "readiness";

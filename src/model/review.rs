@@ -1,7 +1,7 @@
 //! What a readiness review found: one result for each object that a check looked
 //! at and did not pass, counts for all. Start with [`Review`].
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -175,9 +175,9 @@ impl fmt::Display for Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Ruling {
     /// The check's id, such as `PDB-003`.
-    pub check: String,
+    pub check: Cow<'static, str>,
     /// Its short name, such as `pdb-blocks-drain`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// The result.
     pub state: State,
     /// How bad that is here; may differ from the check's own.
@@ -194,10 +194,10 @@ pub struct Ruling {
     /// What was seen.
     pub observed: String,
     /// What should be.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub expected: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub expected: Cow<'static, str>,
     /// Where it was seen: manifests, live, capture, prometheus …
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// When it was seen; empty for files.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub at: String,
@@ -205,8 +205,8 @@ pub struct Ruling {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<Unseen>,
     /// What to do.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub fix: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub fix: Cow<'static, str>,
     /// The change that would do it, where it can be written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
@@ -265,6 +265,16 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Those of another beside its own.
+    pub fn join(&mut self, other: &Self) {
+        self.pass += other.pass;
+        self.fail += other.fail;
+        self.unknown += other.unknown;
+        self.error += other.error;
+        self.waived += other.waived;
+        self.skip += other.skip;
+    }
+
     /// One more.
     pub fn add(&mut self, state: State, count: usize) {
         let place = match state {
@@ -326,8 +336,8 @@ impl Review {
             match concerns.iter_mut().find(|c| c.check == r.check && c.state == r.state && c.blocking == r.blocking) {
                 Some(known) => known.objects += 1,
                 None => concerns.push(Concern {
-                    check: r.check.clone(),
-                    title: r.expected.clone(),
+                    check: r.check.to_string(),
+                    title: r.expected.to_string(),
                     state: r.state,
                     severity: r.severity,
                     blocking: r.blocking,

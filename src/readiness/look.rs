@@ -3,21 +3,21 @@
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::kubernetes::Selector;
+use crate::{inventory::lead, kubernetes::Selector};
 
 /// A text field; empty where there is none.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
+    lead(value, pointer).and_then(Value::as_str).unwrap_or("")
 }
 
 /// A list field; empty where there is none.
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    lead(value, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// A map field.
 pub(crate) fn map<'a>(value: &'a Value, pointer: &str) -> Option<&'a Map<String, Value>> {
-    value.pointer(pointer).and_then(Value::as_object)
+    lead(value, pointer).and_then(Value::as_object)
 }
 
 /// Texts of a list.
@@ -28,7 +28,7 @@ pub(crate) fn words<'a>(value: &'a Value, pointer: &str) -> Vec<&'a str> {
 /// A label selector: none where there is no such field. One that cannot be read selects
 /// nothing: it must not pass for one that selects everything.
 pub(crate) fn selector(value: &Value, pointer: &str) -> Option<Selector> {
-    let found = value.pointer(pointer).filter(|v| !v.is_null())?;
+    let found = lead(value, pointer).filter(|v| !v.is_null())?;
     Some(serde_json::from_value(found.clone()).unwrap_or_else(|_| Selector::nothing()))
 }
 

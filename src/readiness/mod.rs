@@ -22,6 +22,7 @@ mod remedies;
 mod review;
 mod settings;
 mod waivers;
+mod work;
 
 pub use catalogue::OF_A_DESCRIPTION;
 pub use cluster::missing;

@@ -1,16 +1,25 @@
 //! What the checks look at: the shelf with an index over it, so that a selector is
 //! joined with what it selects without trying every object. Built once a review.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use serde_json::Value;
 
-use super::{check::Say, settings::Settings};
+pub(crate) use super::work::{Cont, Work};
+use super::{
+    check::Say,
+    settings::Settings,
+    work::{autoscalers, work},
+};
 use crate::{
     inventory::{Object, Shelf, Source},
     kubernetes::{
-        Selector,
-        objects::{Node, Pod, PodSpec},
+        Selector, may_run,
+        objects::{Node, Pod},
     },
     model::Subject,
 };
@@ -19,118 +28,6 @@ use crate::{
 /// cluster gets back from its installation and not from a backup.
 const NOT_JUDGED: [&str; 6] =
     ["kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage", "drillmaster"];
-
-/// A workload (checks D1).
-#[derive(Debug)]
-pub(crate) struct Work<'a> {
-    /// Its place among the workloads in scope.
-    pub index: usize,
-    /// The object.
-    pub object: &'a Object,
-    /// Its kind.
-    pub kind: &'a str,
-    /// Where its pod's spec is: `/spec/template/spec`.
-    pub pointer: &'static str,
-    /// Labels of its pods.
-    pub labels: BTreeMap<String, String>,
-    /// How many pods it has at the least: its autoscaler's minimum, or its own number
-    /// (checks D4); none where it has no number.
-    pub replicas: Option<u64>,
-    /// Whether an autoscaler decides on that.
-    pub scaled: Option<&'a Object>,
-    /// In the plan's list, or annotated as such.
-    pub critical: bool,
-}
-
-/// A container of a workload, and where it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Cont<'a> {
-    pub value: &'a Value,
-    pub name: &'a str,
-    pub pointer: String,
-}
-
-impl<'a> Work<'a> {
-    /// Its pod's spec.
-    pub fn spec(&self) -> &'a Value {
-        self.object.at(self.pointer)
-    }
-
-    /// The same, as the scheduler sees it.
-    pub fn pod_spec(&self) -> PodSpec {
-        serde_json::from_value(self.spec().clone()).unwrap_or_default()
-    }
-
-    pub fn namespace(&self) -> &'a str {
-        &self.object.metadata.namespace
-    }
-
-    pub fn name(&self) -> &'a str {
-        &self.object.metadata.name
-    }
-
-    /// Whether it is meant to run for ever, and more than once if need be.
-    pub fn is_replicated_kind(&self) -> bool {
-        matches!(self.kind, "Deployment" | "StatefulSet" | "Rollout" | "ReplicaSet" | "ReplicationController")
-    }
-
-    /// Whether it ends by itself.
-    pub fn is_batch(&self) -> bool {
-        matches!(self.kind, "Job" | "CronJob")
-    }
-
-    /// Containers that run as long as the pod does (checks D2).
-    pub fn containers(&self) -> Vec<Cont<'a>> {
-        let sidecar = |c: &Cont<'a>| c.value["restartPolicy"] == "Always";
-        let inits = self.list("initContainers").into_iter().filter(sidecar);
-        self.list("containers").into_iter().chain(inits).collect()
-    }
-
-    /// Those, and the ones that prepare the pod.
-    pub fn all_containers(&self) -> Vec<Cont<'a>> {
-        self.list("containers").into_iter().chain(self.list("initContainers")).collect()
-    }
-
-    fn list(&self, field: &str) -> Vec<Cont<'a>> {
-        let items = self.spec()[field].as_array().map_or(&[][..], Vec::as_slice);
-        items
-            .iter()
-            .enumerate()
-            .map(|(i, value)| Cont {
-                value,
-                name: value["name"].as_str().unwrap_or(""),
-                pointer: format!("{}/{field}/{i}", self.pointer),
-            })
-            .collect()
-    }
-
-    /// Annotations of its pods.
-    pub fn pod_annotation(&self, key: &str) -> Option<&'a str> {
-        if self.pointer == "/spec" {
-            return self.object.metadata.annotations.get(key).map(String::as_str);
-        }
-        let template = self.pointer.strip_suffix("/spec").unwrap_or("");
-        self.object.at(&format!("{template}/metadata/annotations")).get(key)?.as_str()
-    }
-
-    /// Names of claims that its pods mount, those of its templates left out.
-    pub fn claims(&self) -> Vec<&'a str> {
-        let volumes = self.spec()["volumes"].as_array().map_or(&[][..], Vec::as_slice);
-        volumes.iter().filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str()).collect()
-    }
-}
-
-/// Where the pod's spec is, by kind.
-fn spec_of(kind: &str) -> Option<&'static str> {
-    match kind {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "ReplicationController" | "Rollout" => {
-            Some("/spec/template/spec")
-        }
-        "CronJob" => Some("/spec/jobTemplate/spec/template/spec"),
-        "Pod" => Some("/spec"),
-        _ => None,
-    }
-}
 
 /// Kinds of workload, by their place on the shelf.
 const WORKLOADS: [&str; 9] = [
@@ -144,6 +41,12 @@ const WORKLOADS: [&str; 9] = [
     "CronJob.batch",
     "Pod",
 ];
+
+/// Nodes that may run a pod, and their zones.
+pub(crate) struct Eligible<'a> {
+    pub nodes: Vec<&'a Node>,
+    pub zones: BTreeSet<&'a str>,
+}
 
 /// The whole picture.
 pub(crate) struct Picture<'a> {
@@ -161,7 +64,12 @@ pub(crate) struct Picture<'a> {
     by_label: BTreeMap<(&'a str, String, String), Vec<usize>>,
     pods: BTreeMap<(&'a str, String), Vec<&'a Pod>>,
     nodes: BTreeMap<&'a str, &'a Node>,
+    by_name: BTreeMap<(&'a str, &'a str, &'a str), usize>,
     services: BTreeMap<&'a str, Vec<(&'a Object, Selector)>>,
+    /// Places of these, by the first label that each selects.
+    selecting: BTreeMap<(&'a str, String, String), Vec<usize>>,
+    /// Nodes that may run a pod, by what it says of nodes: most say the same.
+    eligible: RefCell<BTreeMap<String, Rc<Eligible<'a>>>>,
 }
 
 impl<'a> Picture<'a> {
@@ -172,7 +80,7 @@ impl<'a> Picture<'a> {
         for object in WORKLOADS.iter().flat_map(|key| shelf.any(key)) {
             if let Some(work) = work(object, &scaled, settings) {
                 if in_scope(settings, &object.metadata.namespace) {
-                    works.push(Work { index: works.len(), ..work });
+                    works.push(work.at(works.len()));
                 } else {
                     platform.push(work);
                 }
@@ -188,7 +96,10 @@ impl<'a> Picture<'a> {
             by_label: BTreeMap::new(),
             pods: BTreeMap::new(),
             nodes: shelf.nodes.iter().map(|n| (n.metadata.name.as_str(), n)).collect(),
+            by_name: BTreeMap::new(),
             services: BTreeMap::new(),
+            selecting: BTreeMap::new(),
+            eligible: RefCell::default(),
         };
         picture.index();
         picture
@@ -198,6 +109,7 @@ impl<'a> Picture<'a> {
         for (i, work) in self.works.iter().enumerate() {
             let namespace = work.object.metadata.namespace.as_str();
             self.by_namespace.entry(namespace).or_default().push(i);
+            self.by_name.entry((namespace, work.kind, work.name())).or_insert(i);
             for (key, value) in &work.labels {
                 self.by_label.entry((namespace, key.clone(), value.clone())).or_default().push(i);
             }
@@ -214,7 +126,13 @@ impl<'a> Picture<'a> {
                 let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
                 let match_labels = labels.iter().map(|(k, v)| (k.clone(), text(v))).collect();
                 let selector = Selector { match_labels, match_expressions: vec![] };
-                self.services.entry(&service.metadata.namespace).or_default().push((service, selector));
+                let namespace = service.metadata.namespace.as_str();
+                let all = self.services.entry(namespace).or_default();
+                if let Some((key, value)) = selector.match_labels.first_key_value() {
+                    let places = self.selecting.entry((namespace, key.clone(), value.clone())).or_default();
+                    places.push(all.len());
+                }
+                all.push((service, selector));
             }
         }
     }
@@ -233,8 +151,7 @@ impl<'a> Picture<'a> {
 
     /// The workload that a result is about.
     pub fn work(&self, of: &Subject) -> Option<&Work<'a>> {
-        let all = self.by_namespace.get(of.namespace.as_str())?;
-        all.iter().map(|i| &self.works[*i]).find(|w| w.kind == of.kind && w.name() == of.name)
+        Some(&self.works[*self.by_name.get(&(of.namespace.as_str(), of.kind.as_str(), of.name.as_str()))?])
     }
 
     /// Workloads of a namespace.
@@ -268,13 +185,29 @@ impl<'a> Picture<'a> {
 
     /// Services whose endpoints are the pods of a workload.
     pub fn services(&self, work: &Work<'_>) -> Vec<&'a Object> {
-        let all = self.services.get(work.object.metadata.namespace.as_str()).into_iter().flatten();
-        all.filter(|(_, selector)| selector.matches(&work.labels)).map(|(service, _)| *service).collect()
+        let Some(all) = self.services.get(work.namespace()) else { return vec![] };
+        let at = |(key, value): (&String, &String)| self.selecting.get(&(work.namespace(), key.clone(), value.clone()));
+        let mut places: Vec<usize> = work.labels.iter().filter_map(at).flatten().copied().collect();
+        places.sort_unstable();
+        let selects = |i: &usize| all[*i].1.matches(&work.labels);
+        places.into_iter().filter(selects).map(|i| all[i].0).collect()
     }
 
     /// Services in scope that have a selector.
     pub fn selecting_services(&self) -> impl Iterator<Item = &(&'a Object, Selector)> {
         self.services.iter().filter(|(ns, _)| self.in_scope(ns)).flat_map(|(_, all)| all)
+    }
+
+    /// Nodes that may run a workload's pods, by what is written on both.
+    pub fn eligible(&self, work: &Work<'_>) -> Rc<Eligible<'a>> {
+        let spec = work.spec();
+        let key = format!("{} {} {}", spec["nodeSelector"], spec["tolerations"], spec["affinity"]["nodeAffinity"]);
+        let find = || {
+            let spec = work.pod_spec();
+            let nodes: Vec<&Node> = self.shelf.nodes.iter().filter(|n| may_run(&spec, n)).collect();
+            Rc::new(Eligible { zones: nodes.iter().map(|n| n.zone()).collect(), nodes })
+        };
+        Rc::clone(self.eligible.borrow_mut().entry(key).or_insert_with(find))
     }
 
     /// A node by its name.
@@ -349,64 +282,4 @@ fn owner_of(pod: &Pod) -> Option<String> {
         return Some(format!("{kind}/{base}"));
     }
     Some(format!("{}/{}", owner.kind, owner.name))
-}
-
-/// The autoscaler of each workload, by namespace, kind and name, with its minimum.
-type Autoscalers<'a> = BTreeMap<(&'a str, &'a str, &'a str), (&'a Object, u64)>;
-
-fn autoscalers(shelf: &Shelf) -> Autoscalers<'_> {
-    let mut found = BTreeMap::new();
-    for (key, minimum, least) in [
-        ("ScaledObject.keda.sh", "/spec/minReplicaCount", 0),
-        ("HorizontalPodAutoscaler.autoscaling", "/spec/minReplicas", 1),
-    ] {
-        for scaler in shelf.any(key) {
-            let kind = match scaler.text("/spec/scaleTargetRef/kind") {
-                "" => "Deployment",
-                kind => kind,
-            };
-            let name = scaler.text("/spec/scaleTargetRef/name");
-            let least = scaler.at(minimum).as_u64().unwrap_or(least);
-            found.insert((scaler.metadata.namespace.as_str(), kind, name), (scaler, least));
-        }
-    }
-    found
-}
-
-fn work<'a>(object: &'a Object, scaled: &Autoscalers<'a>, settings: &Settings) -> Option<Work<'a>> {
-    let kind: &'a str = &object.kind;
-    let pointer = spec_of(kind)?;
-    let owned = object.metadata.owner_references.iter().any(|o| o.controller);
-    let mirrored = object.metadata.annotations.contains_key("kubernetes.io/config.mirror");
-    if mirrored || owned && matches!(kind, "Pod" | "ReplicaSet" | "Job") {
-        return None;
-    }
-    let labels = if pointer == "/spec" {
-        object.metadata.labels.clone()
-    } else {
-        let template = pointer.strip_suffix("/spec").unwrap_or("");
-        let labels = object.map(&format!("{template}/metadata/labels")).into_iter().flatten();
-        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        labels.map(|(k, v)| (k.clone(), text(v))).collect()
-    };
-    let scaler = scaled.get(&(object.metadata.namespace.as_str(), kind, object.metadata.name.as_str()));
-    let own = match kind {
-        "Deployment" | "StatefulSet" | "ReplicaSet" | "Rollout" | "ReplicationController" => {
-            Some(object.at("/spec/replicas").as_u64().unwrap_or(1))
-        }
-        "Pod" => Some(1),
-        _ => None,
-    };
-    let told = format!("{}/{}/{}", object.metadata.namespace, kind.to_lowercase(), object.metadata.name);
-    Some(Work {
-        index: 0,
-        object,
-        kind,
-        pointer,
-        labels,
-        replicas: scaler.map(|(_, least)| *least).or(own),
-        scaled: scaler.map(|(scaler, _)| *scaler),
-        critical: settings.critical.contains(&told)
-            || object.metadata.annotations.get("drillmaster.dev/critical").is_some_and(|v| v == "true"),
-    })
 }

@@ -34,9 +34,13 @@ pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, n
     waivers::apply(&picture, &mut results, &mut checks);
     results.sort_by(|a, b| rank(a).cmp(&rank(b)));
     let mut tally = Tally::default();
+    let mut counted: BTreeMap<&str, Tally> = BTreeMap::new();
+    for result in &results {
+        counted.entry(&result.check).or_default().add(result.state, 1);
+    }
     for check in &mut checks {
-        for result in results.iter().filter(|r| r.check == check.id) {
-            check.tally.add(result.state, 1);
+        if let Some(own) = counted.get(check.id.as_str()) {
+            check.tally.join(own);
         }
         for (state, count) in [
             (State::Pass, check.tally.pass),
@@ -181,8 +185,8 @@ impl Whole<'_, '_> {
         let remedy =
             if found.state == State::Fail { super::remedies::remedy(check.id, &found, self.picture) } else { None };
         Ruling {
-            check: check.id.to_owned(),
-            name: check.name.to_owned(),
+            check: check.id.into(),
+            name: check.name.into(),
             state: found.state,
             severity: own,
             class: check.class,
@@ -191,11 +195,11 @@ impl Whole<'_, '_> {
             subject: found.subject,
             pointer: found.pointer,
             observed: found.observed,
-            expected: check.title.to_owned(),
-            source: source.to_owned(),
+            expected: check.title.into(),
+            source: source.into(),
             at: self.at.to_owned(),
             unseen: found.unseen,
-            fix: if matches!(found.state, State::Fail | State::Unknown) { check.fix.to_owned() } else { String::new() },
+            fix: if matches!(found.state, State::Fail | State::Unknown) { check.fix } else { "" }.into(),
             remedy,
             waiver: None,
             known: false,
@@ -289,7 +293,7 @@ pub fn against_baseline(review: &mut Review, earlier: &Review) {
     let seen = |c: &&CheckSummary| c.tally.unknown + c.tally.error == 0;
     let seen: BTreeSet<&str> = review.checks.iter().filter(seen).map(|c| c.id.as_str()).collect();
     let gone = |r: &&Ruling| {
-        r.state == State::Fail && seen.contains(r.check.as_str()) && !now.contains(r.fingerprint.as_str())
+        r.state == State::Fail && seen.contains(r.check.as_ref()) && !now.contains(r.fingerprint.as_str())
     };
     let gone: Vec<Ruling> = earlier.results.iter().filter(gone).cloned().collect();
     let known = review.results.iter().filter(|r| r.known).count();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    kubernetes::{Clocks, may_run, toleration_seconds},
+    kubernetes::{Clocks, toleration_seconds},
     model::{Class, Severity},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, Say, ZONE},
@@ -133,21 +133,15 @@ pub(super) fn spread(p: &Picture<'_>, say: &mut Say, key: &str) {
     }
 }
 
-/// Nodes that could run a workload's pods.
-fn eligible<'a>(p: &Picture<'a>, work: &Work<'_>) -> Vec<&'a crate::kubernetes::objects::Node> {
-    let spec = work.pod_spec();
-    p.shelf.nodes.iter().filter(|n| may_run(&spec, n)).collect()
-}
-
 fn feasible(p: &Picture<'_>, say: &mut Say) {
     if let Err(gap) = p.shelf.all("Node") {
         return say.gap(gap);
     }
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
         let Some(n) = work.replicas.filter(|n| *n >= 2) else { continue };
-        let nodes = eligible(p, work);
-        let zones: BTreeSet<&str> = nodes.iter().map(|n| n.zone()).filter(|z| !z.is_empty()).collect();
-        let domains = |key: &Value| if key == ZONE_KEY { zones.len() } else { nodes.len() };
+        let able = p.eligible(work);
+        let zones = able.zones.iter().filter(|z| !z.is_empty()).count();
+        let domains = |key: &Value| if key == ZONE_KEY { zones } else { able.nodes.len() };
         let mut wrong = vec![];
         let required = "/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
         for term in list(work.spec(), required) {
@@ -171,6 +165,7 @@ fn feasible(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn breadth(p: &Picture<'_>, say: &mut Say) {
+    let all: BTreeSet<&str> = p.shelf.nodes.iter().filter(|n| !n.is_control_plane()).map(|n| n.zone()).collect();
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
         let spec = work.spec();
         let mut wrong = vec![];
@@ -191,14 +186,12 @@ fn breadth(p: &Picture<'_>, say: &mut Say) {
             wrong.push("pinned to a node by its host name (nodeAffinity)".into());
         }
         if p.is_cluster() && p.shelf.all("Node").is_ok() && !p.shelf.nodes.is_empty() && wrong.is_empty() {
-            let nodes = eligible(p, work);
-            let zones: BTreeSet<&str> = nodes.iter().map(|n| n.zone()).collect();
-            let all: BTreeSet<&str> =
-                p.shelf.nodes.iter().filter(|n| !n.is_control_plane()).map(|n| n.zone()).collect();
-            if nodes.len() < 2 {
-                wrong.push(format!("{} node may run it", nodes.len()));
-            } else if zones.len() < 2 && all.len() > 1 {
-                wrong.push(format!("all {} nodes that may run it are in zone {}", nodes.len(), nodes[0].zone()));
+            let able = p.eligible(work);
+            if able.nodes.len() < 2 {
+                wrong.push(format!("{} node may run it", able.nodes.len()));
+            } else if able.zones.len() < 2 && all.len() > 1 {
+                let zone = able.nodes[0].zone();
+                wrong.push(format!("all {} nodes that may run it are in zone {zone}", able.nodes.len()));
             }
         }
         say.judge(work, work.pointer, &wrong);

@@ -142,7 +142,7 @@ fn edited(p: &Picture<'_>, say: &mut Say) {
 const WATCHED: [&str; 4] = ["prometheus", "alertmanager", "loki", "elasticsearch"];
 
 fn open_monitoring(p: &Picture<'_>, say: &mut Say) {
-    let images = |w: &Work<'_>| w.containers().iter().map(|c| text(c.value, "/image").to_owned()).collect::<Vec<_>>();
+    let images = |w: &Work<'_>| w.containers().map(|c| text(c.value, "/image").to_owned()).collect::<Vec<_>>();
     let mut services: BTreeMap<(&str, &str), bool> = BTreeMap::new();
     for work in &p.works {
         let images = images(work);
@@ -163,7 +163,7 @@ fn open_monitoring(p: &Picture<'_>, say: &mut Say) {
             }
         }
         if images.iter().any(|i| i.contains("grafana/grafana")) {
-            let anonymous = work.containers().iter().any(|c| {
+            let anonymous = work.containers().any(|c| {
                 list(c.value, "/env")
                     .iter()
                     .any(|e| text(e, "/name") == "GF_AUTH_ANONYMOUS_ENABLED" && text(e, "/value") == "true")
@@ -211,19 +211,18 @@ fn open_profiles(p: &Picture<'_>, say: &mut Say) {
 
 fn profiling(p: &Picture<'_>, say: &mut Say) {
     open_profiles(p, say);
-    let profiler = p.works.iter().chain(&p.platform).find(|w| {
-        w.containers().iter().any(|c| ["pyroscope", "parca"].iter().any(|n| text(c.value, "/image").contains(n)))
-    });
+    let profiler =
+        p.works.iter().chain(&p.platform).find(|w| {
+            w.containers().any(|c| ["pyroscope", "parca"].iter().any(|n| text(c.value, "/image").contains(n)))
+        });
     for work in p.works.iter().filter(|w| w.critical) {
         let annotated =
             work.object.at(work.pointer.strip_suffix("/spec").unwrap_or("")).pointer("/metadata/annotations");
         let noted = annotated
             .and_then(|a| a.as_object())
             .is_some_and(|a| a.keys().any(|k| k.starts_with("profiles.grafana.com/")));
-        let datadog = work
-            .containers()
-            .iter()
-            .any(|c| list(c.value, "/env").iter().any(|e| text(e, "/name") == "DD_PROFILING_ENABLED"));
+        let datadog =
+            work.containers().any(|c| list(c.value, "/env").iter().any(|e| text(e, "/name") == "DD_PROFILING_ENABLED"));
         if noted || datadog || profiler.is_some() {
             say.pass(work)
         } else {

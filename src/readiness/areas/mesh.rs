@@ -58,7 +58,7 @@ fn served(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
     let ports = p.services(work).into_iter().flat_map(|s| s.list("/spec/ports"));
     let target = |port: &Value| {
         let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
-        let named = work.containers().into_iter().flat_map(|c| list(c.value, "/ports"));
+        let named = work.containers().flat_map(|c| list(c.value, "/ports"));
         let number = named.into_iter().find(|p| p["name"] == *target).map(|p| &p["containerPort"]);
         number.unwrap_or(target).to_string()
     };

@@ -115,7 +115,7 @@ const COLLECTORS: [&str; 8] = [
 ];
 
 pub(super) fn has_image(work: &Work<'_>, parts: &[&str]) -> bool {
-    work.containers().iter().any(|c| {
+    work.containers().any(|c| {
         let image = text(c.value, "/image").split(['@']).next().unwrap_or("");
         let helper = ["operator", "reloader", "exporter", "adapter", "pushgateway"].iter().any(|h| image.contains(h));
         !helper && parts.iter().any(|part| image.contains(part))
@@ -218,10 +218,7 @@ fn scraped(p: &Picture<'_>, say: &mut Say) {
     let seen = scraped_namespaces(p);
     let is = |work: &Work<'_>| {
         let noted = work.pod_annotation("prometheus.io/scrape") == Some("true")
-            || work
-                .containers()
-                .iter()
-                .any(|c| work.pod_annotation(&format!("ad.datadoghq.com/{}.checks", c.name)).is_some());
+            || work.containers().any(|c| work.pod_annotation(&format!("ad.datadoghq.com/{}.checks", c.name)).is_some());
         let services = p.services(work);
         let annotated =
             services.iter().any(|s| s.metadata.annotations.get("prometheus.io/scrape").is_some_and(|v| v == "true"));
@@ -307,9 +304,7 @@ fn monitors(p: &Picture<'_>, say: &mut Say) {
         }
         for endpoint in monitor.list("/spec/podMetricsEndpoints") {
             let port = text(endpoint, "/port");
-            let has = |w: &&Work<'_>| {
-                w.containers().iter().any(|c| list(c.value, "/ports").iter().any(|q| q["name"] == port))
-            };
+            let has = |w: &&Work<'_>| w.containers().any(|c| list(c.value, "/ports").iter().any(|q| q["name"] == port));
             if !port.is_empty() && !works.is_empty() && !works.iter().any(has) {
                 wrong.push(format!("no selected pod has a port named {port}"));
             }

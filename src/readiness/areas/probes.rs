@@ -73,7 +73,7 @@ fn number(probe: &Value, field: &str, default: u64) -> u64 {
 
 /// Containers of a workload that hold a target port of its Services.
 fn serving<'a>(p: &Picture<'a>, work: &Work<'a>) -> Vec<Cont<'a>> {
-    let containers = work.containers();
+    let containers: Vec<Cont<'a>> = work.containers().cloned().collect();
     let services = p.services(work);
     if services.is_empty() {
         return vec![];
@@ -102,7 +102,7 @@ fn readiness(p: &Picture<'_>, say: &mut Say) {
                         .is_some_and(|s| s.matches(&work.labels))
             });
         if serving.is_empty() && budgeted {
-            serving = work.containers();
+            serving = work.containers().cloned().collect();
         }
         if serving.is_empty() {
             say.skip(work, "no Service selects its pods");

@@ -167,7 +167,7 @@ fn cni(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     if let Some(aws) = sets.iter().find(|w| w.name() == "aws-node") {
-        let agent = aws.containers().into_iter().find(|c| c.name == "aws-eks-nodeagent");
+        let agent = aws.containers().find(|c| c.name == "aws-eks-nodeagent");
         let on = agent.is_some_and(|c| words(c.value, "/args").contains(&"--enable-network-policy=true"));
         return match (on, policies) {
             (true, _) => say.pass(*aws),

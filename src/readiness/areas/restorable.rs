@@ -303,7 +303,7 @@ const DATABASES: [&str; 10] =
     ["postgres", "mysql", "mariadb", "mongo", "redis", "valkey", "cassandra", "elasticsearch", "opensearch", "etcd"];
 
 pub(super) fn is_database(work: &Work<'_>) -> bool {
-    work.containers().iter().any(|c| {
+    work.containers().any(|c| {
         let image = text(c.value, "/image");
         let name = image.rsplit('/').next().unwrap_or(image).split([':', '@']).next().unwrap_or("");
         DATABASES.iter().any(|d| name.contains(d)) && !name.contains("exporter")

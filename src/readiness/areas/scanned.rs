@@ -128,7 +128,7 @@ fn scanned(p: &Picture<'_>, say: &mut Say) {
         for container in work.containers() {
             let subject = Subject::from(work).part(container.name);
             let found = reports.get(&(work.namespace().to_owned(), container.name.to_owned()));
-            let (image, known) = (text(container.value, "/image"), digests(p, work, &container));
+            let (image, known) = (text(container.value, "/image"), digests(p, work, container));
             let of_operator = found
                 .into_iter()
                 .flatten()

@@ -242,8 +242,7 @@ fn concentration(p: &Picture<'_>, say: &mut Say) {
             say.skip(work, "fewer than 2 pods run");
             continue;
         }
-        let spec = work.pod_spec();
-        let could = p.shelf.nodes.iter().filter(|n| crate::kubernetes::may_run(&spec, n)).count().max(1);
+        let could = p.eligible(work).nodes.len().max(1);
         let fair = running.div_ceil(running.min(could));
         let (node, most) = on.iter().max_by_key(|(_, n)| **n).map_or(("", 0), |(node, n)| (*node, *n));
         if could < 2 {
@@ -303,12 +302,8 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
             || scaler.list("/spec/metrics").is_empty();
         let work = p.works.iter().find(|w| w.scaled.is_some_and(|s| std::ptr::eq(s, scaler)));
         if let Some(work) = work.filter(|_| by_resource) {
-            let bare: Vec<&str> = work
-                .containers()
-                .iter()
-                .filter(|c| map(c.value, "/resources/requests").is_none())
-                .map(|c| c.name)
-                .collect();
+            let bare: Vec<&str> =
+                work.containers().filter(|c| map(c.value, "/resources/requests").is_none()).map(|c| c.name).collect();
             if !bare.is_empty() && map(work.spec(), "/resources/requests").is_none() {
                 wrong.push(format!("it scales by usage of requests, which {} does not set", bare.join(", ")));
             }
@@ -378,9 +373,9 @@ fn graceful(p: &Picture<'_>, say: &mut Say) {
         if work.kind == "StatefulSet" && grace == 0 {
             wrong.push("terminationGracePeriodSeconds is 0: its pods are killed at once".to_owned());
         }
-        let containers = work.containers();
+        let containers: Vec<_> = work.containers().collect();
         let hook = |c: &&crate::readiness::picture::Cont<'_>| c.value["lifecycle"]["preStop"].is_object();
-        if !p.services(work).is_empty() && grace < 30 && !containers.iter().any(|c| hook(&c)) {
+        if !p.services(work).is_empty() && grace < 30 && !containers.iter().any(hook) {
             wrong.push(format!("behind a Service with a grace of {grace} s and no preStop hook"));
         }
         for container in &containers {

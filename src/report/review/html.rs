@@ -35,7 +35,7 @@ fn section(review: &Review, area: &str) -> Value {
         .filter_map(|check| {
             let found: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && tell(r)).collect();
             let first = found.first()?;
-            let fix = found.iter().map(|r| r.fix.as_str()).find(|f| !f.is_empty()).unwrap_or("");
+            let fix = found.iter().map(|r| r.fix.as_ref()).find(|f| !f.is_empty()).unwrap_or("");
             let rows: Vec<Value> = found.iter().map(|r| row(r)).collect();
             Some(context! {
                 id => &check.id, title => &check.title, severity => first.severity.to_string(), fix, rows,

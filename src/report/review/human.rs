@@ -99,7 +99,7 @@ fn group(results: &[&Ruling], all: bool, out: &mut String) {
 fn next(review: &Review, out: &mut String) {
     let mut seen: Vec<&str> = vec![];
     for result in review.results.iter().filter(|r| matches!(r.state, State::Fail | State::Unknown) && !r.known) {
-        if !seen.contains(&result.check.as_str()) {
+        if !seen.contains(&result.check.as_ref()) {
             seen.push(&result.check);
         }
         if seen.len() == NEXT {
@@ -113,7 +113,7 @@ fn next(review: &Review, out: &mut String) {
     for (i, id) in seen.iter().enumerate() {
         let of: Vec<&Ruling> =
             review.results.iter().filter(|r| r.check == *id && tell(r) && !r.fix.is_empty()).collect();
-        let fix = of.first().map_or("", |r| r.fix.as_str());
+        let fix = of.first().map_or("", |r| r.fix.as_ref());
         let _ = writeln!(
             out,
             "  {}. {} ({id}, {} object{})",
