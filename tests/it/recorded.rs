@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use drillmaster::{
-    inventory::{Source, manifests},
+    inventory::{Source, manifests, read_scans},
     model::{Severity, State},
     readiness::{Settings, review},
 };
@@ -41,4 +41,14 @@ fn files_of_a_real_sops() {
     // All of it is encrypted, its kind too: no object, and nothing that is wrong.
     let (pass, fail, notes) = said("whole.yaml");
     assert!(pass == 0 && fail.is_none() && notes[0].contains("cannot be seen"), "{notes:?}");
+}
+
+#[test]
+fn reports_of_a_real_trivy_in_three_formats() {
+    for (file, scanner) in [("web.json", "Trivy"), ("web.sarif", "Trivy"), ("web.cdx.json", "CycloneDX")] {
+        let scans = read_scans(&folder("trivy").join(file)).unwrap();
+        let [scan] = &scans[..] else { panic!("{file}: {scans:?}") };
+        assert_eq!((scan.scanner.as_str(), scan.image.as_str()), (scanner, "registry.example/web:1.0"), "{file}");
+        assert_eq!(scan.fixable, ["CVE-2019-14697"], "{file}: of three findings one is critical");
+    }
 }

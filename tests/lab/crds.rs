@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
-use super::{drill::binary, hollow::Hollow};
+use super::{
+    drill::binary,
+    hollow::{Hollow, scripts},
+};
 
 /// Modules of the Go proxy, and where in them their definitions are.
 const DEFINITIONS: &[(&str, &[&str])] = &[
@@ -119,8 +122,6 @@ impl Bed {
                 lab.kubectl(&["apply", "--server-side", "-f", dir.join(file).to_str().unwrap()]);
             }
         }
-        // The examples have a class of their own.
-        lab.kubectl(&["delete", "storageclass", "--all"]);
         lab.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
         (Self { lab, namespaces: vec![] }, missing)
     }
@@ -134,6 +135,14 @@ impl Bed {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let out = child.wait_with_output().unwrap();
         if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()) }
+    }
+
+    /// An example that brings storage classes is about these alone.
+    fn storage(&self, objects: &[Value]) {
+        self.lab.kubectl(&["delete", "storageclass", "--all"]);
+        if !objects.iter().any(|o| o["kind"] == "StorageClass") {
+            self.lab.kubectl(&["apply", "-f", scripts().join("hollow/storage.yaml").to_str().unwrap()]);
+        }
     }
 
     /// Makes the objects of an example, with what they say of their status.
@@ -267,6 +276,7 @@ fn the_examples_on_a_real_api_server() {
         let drill = part(&text, "drill");
         let mut told = vec![];
         for (objects, wanted) in [(fails, "fails"), (passes, "passes")] {
+            bed.storage(&objects);
             let made = bed.make(&objects);
             let (fail, pass, unknown, last) = bed.asked(id, drill);
             bed.unmake(&objects);
