@@ -37,6 +37,9 @@ pub struct Gap {
     pub text: String,
 }
 
+/// Labels and containers, which the pods of one owner have in common.
+pub type Alike = (Arc<BTreeMap<String, String>>, Arc<Vec<Container>>);
+
 /// All objects.
 #[derive(Clone, Debug, Default)]
 pub struct Shelf {
@@ -74,8 +77,8 @@ pub struct Shelf {
     pub broken: bool,
     /// One copy of each word, while it is filled.
     pub words: BTreeMap<Box<str>, Arc<str>>,
-    /// Containers of the last pod of each owner, while it is filled.
-    pub alike: BTreeMap<String, Arc<Vec<Container>>>,
+    /// The last pod of each owner, as far as others are like it, while it is filled.
+    pub alike: BTreeMap<String, Alike>,
 }
 
 impl Shelf {
@@ -120,13 +123,13 @@ impl Shelf {
         Ok(())
     }
 
-    /// A pod with the containers of one that is like it.
+    /// A pod with the labels and containers of one that is like it.
     fn shared(&mut self, mut pod: Pod) -> Pod {
         let Some(owner) = pod.controller() else { return pod };
-        match self.alike.get(&owner.uid) {
-            Some(known) if **known == *pod.spec.containers => pod.spec.containers = Arc::clone(known),
-            _ => drop(self.alike.insert(owner.uid.clone(), Arc::clone(&pod.spec.containers))),
-        }
+        let uid = owner.uid.clone();
+        let known = self.alike.entry(uid).or_default();
+        same(&mut pod.metadata.labels, &mut known.0);
+        same(&mut pod.spec.containers, &mut known.1);
         pod
     }
 
@@ -232,6 +235,15 @@ impl Shelf {
             *objects = kept;
         }
         self.words.clear();
+    }
+}
+
+/// One copy of what is equal; what differs is what later ones are compared with.
+fn same<T: PartialEq>(own: &mut Arc<T>, known: &mut Arc<T>) {
+    if own == known {
+        *own = Arc::clone(known);
+    } else {
+        *known = Arc::clone(own);
     }
 }
 

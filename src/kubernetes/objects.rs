@@ -1,7 +1,7 @@
 //! Slim shapes of the API's objects: what a drill looks at, nothing else.
 //! Whatever the API server leaves out is empty here, never an error.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub struct Meta {
     pub uid: String,
     pub resource_version: String,
     pub generation: i64,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Arc<BTreeMap<String, String>>,
     pub annotations: BTreeMap<String, String>,
     pub owner_references: Vec<Owner>,
     pub deletion_timestamp: Option<String>,

@@ -162,7 +162,7 @@ impl<'a> Picture<'a> {
     /// Labels of a namespace: its own where it was seen, and always that of its name.
     pub fn labels_of_namespace(&self, name: &str) -> BTreeMap<String, String> {
         let space = self.shelf.find("Namespace", "", name);
-        let mut labels = space.map(|n| n.metadata.labels.clone()).unwrap_or_default();
+        let mut labels = space.map(|n| (*n.metadata.labels).clone()).unwrap_or_default();
         labels.entry("kubernetes.io/metadata.name".into()).or_insert_with(|| name.into());
         labels
     }

@@ -32,7 +32,7 @@ pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, n
     }
     let Whole { mut checks, mut results, passes, .. } = whole;
     waivers::apply(&picture, &mut results, &mut checks);
-    results.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    results.sort_unstable_by(|a, b| rank(a).cmp(&rank(b)));
     let mut tally = Tally::default();
     let mut counted: BTreeMap<&str, Tally> = BTreeMap::new();
     for result in &results {

@@ -159,7 +159,7 @@ pub(super) fn work<'a>(object: &'a Object, scaled: &Autoscalers<'a>, settings: &
         return None;
     }
     let labels = if pointer == "/spec" {
-        object.metadata.labels.clone()
+        (*object.metadata.labels).clone()
     } else {
         let template = pointer.strip_suffix("/spec").unwrap_or("");
         let labels = object.map(&format!("{template}/metadata/labels")).into_iter().flatten();
