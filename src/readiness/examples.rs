@@ -236,7 +236,6 @@ const MADE: &[&str] = &[
     "SEC-006",
     "SEC-007",
     "SEC-008",
-    "STO-001",
     "STO-002",
     "STO-003",
     "STO-004",
