@@ -253,7 +253,7 @@ pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String>
         // What comes just before another cause in one of them comes just after it in the other.
         let (a, b) = if seen.cause == other.cause { (seen.since, other.since) } else { (seen.at, other.at) };
         let apart = (a - b).abs();
-        let most = slack.of_transition(seen) * times;
+        let most = slack.of_transition(seen).max(slack.of_transition(other)) * times;
         if apart > most {
             found.push(format!(
                 "{}: {:.1} s after its cause, {:.1} s in the rehearsal: {apart:.1} s apart, and {most:.1} s are explained",
