@@ -162,9 +162,9 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
     let place = &wanted.place;
     let engine = Engine::find(place).await?;
     let images = stack::images(wanted.images.as_deref())?;
-    let there = engine.clusters().await?.contains(&place.name);
-    if there {
+    if engine.clusters().await?.contains(&place.name) {
         ours(&engine, place).await?;
+        whole(&engine, place).await?;
         say(&format!("cluster {} is there already: what is missing of its stack is added", place.name));
     } else {
         let store = store::state(&engine, &place.name).await? == "running";
@@ -178,8 +178,10 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
         store::claim(&engine, &place.name).await?;
         say(&format!("creating the kind cluster {} ({})", place.name, wanted.config));
         if let Err(error) = engine.create(wanted, CREATE).await {
-            if !claimed && !engine.clusters().await?.contains(&place.name) {
-                store::remove(&engine, &place.name).await?;
+            // kind takes away what it began: then the claim goes too, unless it is older.
+            let gone = engine.clusters().await.is_ok_and(|all| !all.contains(&place.name));
+            if gone && !claimed {
+                let _ = store::remove(&engine, &place.name).await;
             }
             return Err(error);
         }
@@ -197,9 +199,6 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
         engine.load_shop(&place.name, &images.of("shop")?.image).await?;
     }
     let kube = reach(place).await?;
-    if there && let Some(node) = ready::without_container(&kube, &engine.nodes(&place.name).await?).await?.pop() {
-        return Err(ClusterError::Gone { node, name: place.name.clone() });
-    }
     ready::wait_for_nodes(&kube, wanted.at_most, say).await?;
     for (name, manifests) in stack::manifests(&images, &store, matches!(role, Role::Recovery { .. }))? {
         say(&format!("applying {name}"));
@@ -284,6 +283,17 @@ async fn ours(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
     Err(ClusterError::Foreign(format!(
         "the kind cluster {name} was not made by `drillmaster cluster up`: choose another --name, or `kind delete cluster --name {name}` if it may go"
     )))
+}
+
+/// Whether each node still has its container. An API server that does not answer yet
+/// says nothing of that, and is waited for later.
+async fn whole(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
+    let containers = engine.nodes(&place.name).await?;
+    let gone = ready::without_container(&reach(place).await?, &containers).await;
+    match gone.unwrap_or_default().pop() {
+        Some(node) => Err(ClusterError::Gone { node, name: place.name.clone() }),
+        None => Ok(()),
+    }
 }
 
 async fn reach(place: &Place) -> Result<Kube, ClusterError> {
