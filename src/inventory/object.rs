@@ -220,3 +220,30 @@ fn prune(map: &mut Map<String, Value>) {
     map.retain(|_, value| !value.is_null());
     map.values_mut().for_each(without_nulls);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::lead;
+
+    #[test]
+    fn a_pointer_leads_where_serde_says() {
+        let value = json!({"spec": {"ports": [{"port": 80}, {"port": 81}], "a/b": 1, "n": null}});
+        for pointer in [
+            "",
+            "/spec",
+            "/spec/ports/1/port",
+            "/spec/ports/2",
+            "/spec/ports/x",
+            "/spec/a~1b",
+            "/spec/n",
+            "/spec/n/x",
+            "spec",
+            "/",
+            "/spec/",
+        ] {
+            assert_eq!(lead(&value, pointer), value.pointer(pointer), "{pointer}");
+        }
+    }
+}

@@ -31,7 +31,7 @@ pub use guest::{Guest, Volumes};
 pub use normalise::{Difference, compare, is_derived, normalise};
 pub use packing::{Board, Loss, NO_ROOM, Outcome, victims};
 pub use quantity::{cpu_millis, memory_bytes};
-pub use scheduling::{in_terms, may_run};
+pub use scheduling::{in_terms, may_run, says_of_nodes};
 pub use selector::Selector;
 pub use taints::{UNREACHABLE, toleration_seconds};
 pub use volumes::{VolumeFate, fate};

@@ -15,6 +15,11 @@ pub fn may_run(spec: &PodSpec, node: &Node) -> bool {
     !node.spec.unschedulable && node.ready() == "True" && is_tolerated(spec, node) && is_chosen(spec, node)
 }
 
+/// All that a pod says of nodes: those that say the same may run on the same.
+pub fn says_of_nodes(spec: &PodSpec) -> String {
+    format!("{:?} {:?} {}", spec.node_selector, spec.tolerations, spec.affinity["nodeAffinity"])
+}
+
 /// Whether a pod tolerates the taints of a node.
 pub fn is_tolerated(spec: &PodSpec, node: &Node) -> bool {
     let matters = node.spec.taints.iter().filter(|t| t.effect != "PreferNoSchedule");

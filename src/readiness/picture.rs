@@ -20,6 +20,7 @@ use crate::{
     kubernetes::{
         Selector, may_run,
         objects::{Node, Pod},
+        says_of_nodes,
     },
     model::Subject,
 };
@@ -200,14 +201,12 @@ impl<'a> Picture<'a> {
 
     /// Nodes that may run a workload's pods, by what is written on both.
     pub fn eligible(&self, work: &Work<'_>) -> Rc<Eligible<'a>> {
-        let spec = work.spec();
-        let key = format!("{} {} {}", spec["nodeSelector"], spec["tolerations"], spec["affinity"]["nodeAffinity"]);
+        let spec = work.pod_spec();
         let find = || {
-            let spec = work.pod_spec();
             let nodes: Vec<&Node> = self.shelf.nodes.iter().filter(|n| may_run(&spec, n)).collect();
             Rc::new(Eligible { zones: nodes.iter().map(|n| n.zone()).collect(), nodes })
         };
-        Rc::clone(self.eligible.borrow_mut().entry(key).or_insert_with(find))
+        Rc::clone(self.eligible.borrow_mut().entry(says_of_nodes(&spec)).or_insert_with(find))
     }
 
     /// A node by its name.

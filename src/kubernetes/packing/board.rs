@@ -11,7 +11,7 @@ use super::super::{
     demand::{ATTACHABLE, Room},
     guest::Guest,
     objects::{Node, PodSpec},
-    scheduling::may_run,
+    scheduling::{may_run, says_of_nodes},
 };
 
 pub(super) struct Slot<'a> {
@@ -100,8 +100,7 @@ impl<'a> Board<'a> {
     }
 
     fn kind(&mut self, spec: &'a PodSpec) -> usize {
-        let affinity = spec.affinity.get("nodeAffinity").unwrap_or(&Value::Null);
-        let key = format!("{:?} {:?} {affinity}", spec.node_selector, spec.tolerations);
+        let key = says_of_nodes(spec);
         if let Some(known) = self.kinds.get(&key) {
             return *known;
         }
