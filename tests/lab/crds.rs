@@ -289,9 +289,13 @@ fn the_examples_on_a_real_api_server() {
         eprintln!("{id}: {}", if told.is_empty() { "both".to_owned() } else { told.join("; ") });
         said.insert(id.to_owned(), (told, check["proven"].as_str().unwrap_or("").to_owned()));
     }
+    // What could not be had excuses examples of kinds that are not there, and nothing else.
+    let excused = |told: &[String]| !missing.is_empty() && told.iter().all(|t| t.contains("no matches for kind"));
     let wrong: Vec<String> = said
         .iter()
-        .filter(|(_, (told, proof))| !told.is_empty() && proof == "by its examples on a real API server")
+        .filter(|(_, (told, proof))| {
+            !told.is_empty() && !excused(told) && proof == "by its examples on a real API server"
+        })
         .map(|(id, (told, _))| format!("{id}: {}", told.join("; ")))
         .collect();
     let more: Vec<&String> = said
@@ -300,5 +304,5 @@ fn the_examples_on_a_real_api_server() {
         .map(|(id, _)| id)
         .collect();
     eprintln!("these are proven too, and the catalogue does not say so: {more:?}");
-    assert!(wrong.is_empty() || !missing.is_empty(), "{wrong:#?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -251,9 +251,13 @@ pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String>
     let (times, order) = if slack.busy { (3.0, 10.0) } else { (1.0, 1.0) };
     for (seen, other) in &both {
         // What comes just before another cause in one of them comes just after it in the other.
-        let (a, b) = if seen.cause == other.cause { (seen.since, other.since) } else { (seen.at, other.at) };
+        let own = slack.of_transition(seen);
+        let (a, b, most) = if seen.cause == other.cause {
+            (seen.since, other.since, own * times)
+        } else {
+            (seen.at, other.at, own.max(slack.of_transition(other)) * times)
+        };
         let apart = (a - b).abs();
-        let most = slack.of_transition(seen).max(slack.of_transition(other)) * times;
         if apart > most {
             found.push(format!(
                 "{}: {:.1} s after its cause, {:.1} s in the rehearsal: {apart:.1} s apart, and {most:.1} s are explained",
