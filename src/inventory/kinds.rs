@@ -91,6 +91,7 @@ pub const KINDS: &[KindOf] = &[
     kind("secrets.hashicorp.com", &["v1beta1"], "vaultdynamicsecrets", "VaultDynamicSecret"),
     kind("secrets.hashicorp.com", &["v1beta1"], "vaultpkisecrets", "VaultPKISecret"),
     kind("secrets.hashicorp.com", &["v1beta1"], "vaultconnections", "VaultConnection"),
+    kind("secrets.hashicorp.com", &["v1beta1"], "vaultauths", "VaultAuth"),
     kind("secrets-store.csi.x-k8s.io", &["v1"], "secretproviderclasses", "SecretProviderClass"),
     kind("secrets-store.csi.x-k8s.io", &["v1"], "secretproviderclasspodstatuses", "SecretProviderClassPodStatus"),
     kind("bitnami.com", &["v1alpha1"], "sealedsecrets", "SealedSecret"),

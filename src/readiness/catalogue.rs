@@ -4,7 +4,7 @@ use super::{
     areas::{
         affinity, alarms, alerting, backups, budgets, certificates, drift, governance, images, isolation, logging,
         mesh, metrics, network, parity, plan, probes, rbac, reach, references, resources, restorable, routing, scanned,
-        secrets, storage, stores, tokens, usage, workloads, zones,
+        secrets, storage, stores, synced, tokens, usage, workloads, zones,
     },
     check::Check,
     drill,
@@ -29,7 +29,11 @@ pub(crate) const AREAS: &[Area] = &[
         checks: &[isolation::CHECKS, network::CHECKS, reach::CHECKS, mesh::CHECKS, governance::NETWORK],
     },
     Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS, tokens::CHECKS, governance::RIGHTS] },
-    Area { name: "secrets", title: "Secrets", checks: &[secrets::CHECKS, stores::CHECKS, certificates::CHECKS] },
+    Area {
+        name: "secrets",
+        title: "Secrets",
+        checks: &[secrets::CHECKS, stores::CHECKS, synced::CHECKS, certificates::CHECKS],
+    },
     Area { name: "images", title: "Images", checks: &[images::CHECKS, scanned::CHECKS, governance::IMAGES] },
     Area { name: "workloads", title: "Replicas and workloads", checks: &[workloads::CHECKS, references::CHECKS] },
     Area { name: "resources", title: "Requests, limits, capacity", checks: &[resources::CHECKS, usage::USAGE] },

@@ -252,9 +252,15 @@ const MADE: &[&str] = &[
 /// `tests/recorded/`.
 const RECORDED: &[&str] = &["SEC-004"];
 
+/// Checks that were asked about what the real operators made of a real Vault, live
+/// (tests/lab/operators.rs) and recorded in `tests/recorded/`.
+const OPERATED: &[&str] = &["SEC-006"];
+
 /// How a check was proven.
 pub(super) fn proof(id: &str) -> &'static str {
-    if MADE.contains(&id) {
+    if OPERATED.contains(&id) {
+        "with the real operators, on a real API server"
+    } else if MADE.contains(&id) {
         "by its examples on a real API server"
     } else if LIVE.contains(&id) {
         "on a real API server"

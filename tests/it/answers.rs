@@ -229,6 +229,57 @@ fn stores_and_certificates() {
     fails("SEC-008", &hook(&ended()), Severity::Critical, "it ended");
 }
 
+#[test]
+fn what_the_vault_operator_says_of_itself() {
+    let said = |kind: &str, status: &str| {
+        format!(
+            "apiVersion: secrets.hashicorp.com/v1beta1\nkind: {kind}\n\
+             metadata: {{name: x, namespace: shop, generation: 2}}\nspec: {{}}\nstatus: {status}\n---\n"
+        )
+    };
+    // Its status stays as it was while Vault is away: no failure is no pass.
+    unknown("SEC-006", &said("VaultStaticSecret", "{lastGeneration: 2, secretMAC: abc}"), "no time");
+    unknown("SEC-006", &said("VaultStaticSecret", "{}"), "no status");
+    for (conditions, state) in [
+        ("[{type: Ready, status: 'True'}]", State::Pass),
+        ("[{type: Ready, status: 'True'}, {type: Healthy, status: 'False'}]", State::Fail),
+        ("[{type: Ready, status: 'True'}, {type: Healthy, status: Unknown}]", State::Unknown),
+    ] {
+        let text = said("VaultStaticSecret", &format!("{{lastGeneration: 2, conditions: {conditions}}}"));
+        assert_eq!(worst("SEC-006", &text, "", Source::Live).0, state, "{text}");
+    }
+    let old = said("VaultDynamicSecret", "{lastGeneration: 1, secretLease: {duration: 60}}");
+    fails("SEC-006", &old, Severity::High, "generation 2 of it was not synced");
+    let leased = |lease: u64, renewed: u64| {
+        said(
+            "VaultDynamicSecret",
+            &format!("{{lastGeneration: 2, lastRenewalTime: {renewed}, secretLease: {{duration: {lease}}}}}"),
+        )
+    };
+    passes("SEC-006", &leased(3600, NOW - 3500));
+    fails("SEC-006", &leased(3600, NOW - 3601), Severity::High, "it has ended");
+    unknown("SEC-006", &leased(0, NOW), "no time");
+    let rotated = |at: u64| {
+        let data = format!("staticCredsMetaData: {{lastVaultRotation: {at}, rotationPeriod: 60}}");
+        said("VaultDynamicSecret", &format!("{{lastGeneration: 2, secretLease: {{duration: 0}}, {data}}}"))
+    };
+    passes("SEC-006", &rotated(NOW - 100));
+    fails("SEC-006", &rotated(NOW - 200), Severity::High, "to be every 60 s");
+    let issued = |valid: &str, end: u64| {
+        said("VaultPKISecret", &format!("{{lastGeneration: 2, valid: {valid}, error: why, expiration: {end}}}"))
+    };
+    passes("SEC-006", &issued("true", NOW + 60));
+    fails("SEC-006", &issued("true", NOW - 60), Severity::High, "ended 60 s ago");
+    fails("SEC-006", &issued("false", NOW + 60), Severity::High, "not valid: why");
+    unknown("SEC-006", &issued("null", NOW + 60), "nobody has looked");
+    fails("SEC-006", &said("VaultConnection", "{valid: false}"), Severity::High, "not valid");
+    passes("SEC-006", &said("VaultAuth", "{valid: true}"));
+    unknown("SEC-006", &said("VaultAuth", "{}"), "nobody has looked");
+}
+
+/// The instant of the tests, 2026-11-24T00:00:00Z.
+const NOW: u64 = 1795478400;
+
 /// A certificate that ended in 2020, packed as the API packs it.
 fn ended() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ended.pem.b64")).unwrap().trim().to_owned()

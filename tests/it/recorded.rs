@@ -1,9 +1,9 @@
 //! What real programs wrote (tests/recorded), judged.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use drillmaster::{
-    inventory::{Source, manifests, read_scans},
+    inventory::{Shelf, Source, manifests, read_scans, read_text},
     model::{Severity, State},
     readiness::{Settings, review},
 };
@@ -50,5 +50,52 @@ fn reports_of_a_real_trivy_in_three_formats() {
         let [scan] = &scans[..] else { panic!("{file}: {scans:?}") };
         assert_eq!((scan.scanner.as_str(), scan.image.as_str()), (scanner, "registry.example/web:1.0"), "{file}");
         assert_eq!(scan.fixable, ["CVE-2019-14697"], "{file}: of three findings one is critical");
+    }
+}
+
+/// What a review says of the objects of a file, whose first line is the time of it.
+fn secrets(file: &str) -> (BTreeMap<String, (State, String)>, usize) {
+    let text = std::fs::read_to_string(folder("vault").join(file)).unwrap();
+    let at: jiff::Timestamp = text.lines().next().unwrap().trim_start_matches("# ").parse().unwrap();
+    let mut shelf = Shelf { source: Source::Live, at: Some(at), ..Shelf::default() };
+    read_text(&mut shelf, file, &text);
+    assert!(!shelf.broken, "{file}: {:?}", shelf.notes);
+    shelf.settle();
+    let settings = Settings { only: vec!["SEC-006".into()], ..Settings::default() };
+    let review = review(&shelf, &settings, file, "full", at);
+    let named = |s: &drillmaster::model::Subject| format!("{}/{}", s.kind, s.name);
+    let said = review.results.iter().map(|r| (named(&r.subject), (r.state, r.observed.clone()))).collect();
+    (said, review.tally.pass)
+}
+
+#[test]
+fn a_real_vault_and_its_operators() {
+    let always = [
+        ("ExternalSecret/absent", State::Fail, "could not get secret data"),
+        ("ExternalSecret/unreachable", State::Fail, "could not get secret data"),
+        ("SecretStore/nowhere", State::Fail, "unable to validate store"),
+        ("SecretStore/refused", State::Fail, "unable to validate store"),
+        ("VaultAuth/lost", State::Fail, "\"no-such-thing\" not found"),
+        ("VaultConnection/nowhere", State::Fail, "not valid"),
+        ("VaultPKISecret/not-issued", State::Fail, "K8sClientError"),
+        ("VaultStaticSecret/fixed", State::Unknown, "no time"),
+        ("VaultStaticSecret/fixed-absent", State::Unknown, "no status"),
+    ];
+    let sealed = [
+        ("ClusterSecretStore/everywhere", State::Fail, "unable to validate store"),
+        ("ExternalSecret/database", State::Fail, "could not get secret data"),
+        ("SecretStore/vault", State::Fail, "unable to validate store"),
+        ("VaultDynamicSecret/leased", State::Fail, "it has ended"),
+        ("VaultPKISecret/issued", State::Fail, "K8sClientError"),
+    ];
+    let stale = [("ExternalSecret/database", State::Fail, "to be every 15 s")];
+    for (file, more) in [("answers.yaml", &[][..]), ("sealed.yaml", &sealed), ("nobody-brings.yaml", &stale)] {
+        let wanted = [&always[..], more].concat();
+        let (said, passing) = secrets(file);
+        assert_eq!((said.len(), passing), (wanted.len(), 17 - wanted.len()), "{file}: {said:#?}");
+        for (subject, state, words) in wanted {
+            let (is, observed) = &said[subject];
+            assert!(*is == state && observed.contains(words), "{file}: {subject}: {is:?} {observed}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 const DEFINITIONS: &[(&str, &[&str])] = &[
     ("istio.io/api@v1.32.0", &["kubernetes/customresourcedefinitions.gen.yaml"]),
     (
-        "github.com/external-secrets/external-secrets@v0.16.2",
+        "github.com/external-secrets/external-secrets@v0.20.4",
         &[
             "config/crds/bases/external-secrets.io_externalsecrets.yaml",
             "config/crds/bases/external-secrets.io_clusterexternalsecrets.yaml",
@@ -30,6 +30,7 @@ const DEFINITIONS: &[(&str, &[&str])] = &[
             "config/crd/bases/secrets.hashicorp.com_vaultdynamicsecrets.yaml",
             "config/crd/bases/secrets.hashicorp.com_vaultpkisecrets.yaml",
             "config/crd/bases/secrets.hashicorp.com_vaultconnections.yaml",
+            "config/crd/bases/secrets.hashicorp.com_vaultauths.yaml",
         ],
     ),
     (
@@ -96,10 +97,27 @@ const DEFINITIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Where a module is, once it is here.
-fn module(name: &str) -> Option<PathBuf> {
+pub fn module(name: &str) -> Option<PathBuf> {
     let out = Command::new("go").args(["mod", "download", "-json", name]).current_dir("/").output().ok()?;
     let said: Value = serde_json::from_slice(&out.stdout).ok()?;
     Some(PathBuf::from(said["Dir"].as_str()?))
+}
+
+/// Makes all the kinds known; and says what could not be had.
+pub fn define(lab: &Hollow) -> Vec<&'static str> {
+    let mut missing = vec![];
+    lab.kubectl(&["apply", "--server-side", "-f", "kind-configs/stack/velero-crds.yaml"]);
+    for (name, files) in DEFINITIONS {
+        let Some(dir) = module(name) else {
+            missing.push(*name);
+            continue;
+        };
+        for file in *files {
+            lab.kubectl(&["apply", "--server-side", "-f", dir.join(file).to_str().unwrap()]);
+        }
+    }
+    lab.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    missing
 }
 
 struct Bed {
@@ -111,18 +129,7 @@ impl Bed {
     /// A control plane that knows all the kinds; and what could not be had.
     fn new() -> (Self, Vec<&'static str>) {
         let lab = Hollow::bare();
-        let mut missing = vec![];
-        lab.kubectl(&["apply", "--server-side", "-f", "kind-configs/stack/velero-crds.yaml"]);
-        for (name, files) in DEFINITIONS {
-            let Some(dir) = module(name) else {
-                missing.push(*name);
-                continue;
-            };
-            for file in *files {
-                lab.kubectl(&["apply", "--server-side", "-f", dir.join(file).to_str().unwrap()]);
-            }
-        }
-        lab.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        let missing = define(&lab);
         (Self { lab, namespaces: vec![] }, missing)
     }
 

@@ -9,7 +9,7 @@ use drillmaster::event::Kind;
 
 use super::{
     drill::{Drill, admin, binary, events},
-    hollow::Hollow,
+    hollow::{Hollow, wait_for},
 };
 
 /// Objects that fail and pass checks which only a real API server answers for.
@@ -241,8 +241,18 @@ fn what_the_monitoring_and_a_second_environment_tell() {
     };
     let want = "ALR-003 pass, ALR-004 pass, ALR-005 pass, ALR-006 pass, ALR-007 pass, MET-004 fail";
     assert_eq!(states(&before), want, "{}", before["results"]);
-    // Nobody tells what simulated pods use.
+    // Nobody tells what simulated pods use, until a rule makes it up: more than is asked for.
     assert_eq!(state_of(&before, "RES-003"), "unknown");
+    let rules = "groups: [{name: usage, interval: 1s, rules: [{record: container_memory_working_set_bytes, \
+                 labels: {container: web}, expr: 'kube_pod_info{namespace=\"shop\",pod=~\"web-.*\"} * 9e8'}]}]\n";
+    std::fs::write(std::path::Path::new(&bed.lab.env["PROMETHEUS_RULES"]).join("usage.yml"), rules).unwrap();
+    bed.lab.script("reload", &[]);
+    wait_for("the made-up usage to be known", 60, || {
+        let known = bed.live(&told);
+        let found =
+            known["results"].as_array().unwrap().iter().find(|r| r["check"] == "RES-003" && r["state"] == "fail");
+        found.is_some_and(|r| r["subject"]["name"] == "web" && r["observed"].to_string().contains("858 Mi"))
+    });
     let silence = serde_json::json!({
         "matchers": [{"name": "severity", "value": "crit.*", "isRegex": true, "isEqual": true}],
         "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2100-01-01T00:00:00Z", "createdBy": "somebody", "comment": "noise",
@@ -273,4 +283,42 @@ fn what_the_monitoring_and_a_second_environment_tell() {
         .collect();
     let all = serde_json::to_string(&differs).unwrap();
     assert!(differs.len() == 2 && all.contains("it is only there") && all.contains("other:2 here"), "{all}");
+}
+
+/// A kubeconfig with `second` for every name in it.
+fn renamed(lab: &Hollow) -> String {
+    let text = lab.kubectl(&["config", "view", "--raw", "--flatten", "-o", "json"]);
+    let mut config: Value = serde_json::from_str(&text).unwrap();
+    for list in ["clusters", "contexts", "users"] {
+        config[list][0]["name"] = "second".into();
+    }
+    let context = &mut config["contexts"][0]["context"];
+    (context["cluster"], context["user"]) = ("second".into(), "second".into());
+    let file = lab.dir.path().join("second.kubeconfig").to_str().unwrap().to_owned();
+    std::fs::write(&file, config.to_string()).unwrap();
+    file
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn a_second_cluster_live_and_captured() {
+    let (bed, second) = (Bed::new(), Hollow::bare());
+    let other = renamed(&second);
+    let file = second.dir.path().join("second.tar.gz").to_str().unwrap().to_owned();
+    let place = ["--context", "second", "--kubeconfig", &other];
+    let saved = bed.run(&[&["capture", "--review", "--out", &file][..], &place].concat());
+    assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+
+    let both = format!("{}:{other}", bed.kubeconfig);
+    let asked = |target: &[&str]| {
+        let mut command = binary();
+        command.env("KUBECONFIG", &both).args(["check", "--context", "check", "--only", "DR*", "--format", "json"]);
+        review(&command.args(target).output().unwrap())
+    };
+    let (live, kept) = (asked(&["--context", "recovery=second"]), asked(&["--target", &file]));
+    assert_eq!(live["results"], kept["results"]);
+    let failed = with(&live, "fail");
+    assert!(failed.contains("DRP-003") && failed.contains("DRF-002"), "{}", live["results"]);
+    let text = live["results"].to_string();
+    assert!(text.contains("velero") && text.contains("shop"), "{text}");
 }

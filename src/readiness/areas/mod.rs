@@ -29,6 +29,7 @@ pub(super) mod scanned;
 pub(super) mod secrets;
 pub(super) mod storage;
 pub(super) mod stores;
+pub(super) mod synced;
 pub(super) mod tokens;
 pub(super) mod usage;
 pub(super) mod workloads;

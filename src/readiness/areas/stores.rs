@@ -7,7 +7,7 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say, ZONE},
-        look::{ago, list, seconds, text, words},
+        look::{list, text, words},
         picture::Picture,
     },
 };
@@ -25,19 +25,6 @@ pub(crate) const CHECKS: &[Check] = &[
         fix: "Manage them with External Secrets, the Vault operator or the CSI driver from Vault, AWS, Azure or Google",
         why: "After a restore into another cluster they come again by themselves.",
         run: managed,
-    },
-    Check {
-        id: "SEC-006",
-        name: "secret-sync-healthy",
-        title: "What comes from outside came just now",
-        severity: Severity::High,
-        class: Class::Blocks,
-        gates: &[RESTORE, REGION, DEPOUT],
-        needs: Needs::Cluster,
-        rule: "Each ExternalSecret is Ready and was refreshed within twice its refreshInterval (1 h by default), each SecretStore and ClusterSecretStore is Ready, each resource of the Vault operator has no False condition, each SecretProviderClassPodStatus is mounted.",
-        fix: "Mend the store's credentials or its network; force a sync; alert on Ready=False",
-        why: "A store that answers late keeps pods waiting: External Secrets tries again with up to 7 min in between.",
-        run: synced,
     },
     Check {
         id: "SEC-007",
@@ -154,66 +141,6 @@ fn managed(p: &Picture<'_>, say: &mut Say) {
             "",
             format!("{share} % of {} Secrets in use are managed outside; by hand: {shown}{more}", used.len()),
         );
-    }
-}
-
-fn synced(p: &Picture<'_>, say: &mut Say) {
-    for secret in p.each("ExternalSecret.external-secrets.io", say) {
-        let every = seconds(secret.text("/spec/refreshInterval")).unwrap_or(3600.0) as i64;
-        let periodic = matches!(secret.text("/spec/refreshPolicy"), "" | "Periodic") && every > 0;
-        let age = p.age(secret.text("/status/refreshTime"));
-        let ready = secret.list("/status/conditions").iter().find(|c| c["type"] == "Ready");
-        match (ready.map(|c| text(c, "/status")), age) {
-            (None, _) => say.unknown(secret, Unseen::NoData, "nobody has looked at it yet"),
-            (Some("True"), Some(age)) if periodic && age > 2 * every => {
-                say.fail(
-                    secret,
-                    "/status/refreshTime",
-                    format!("refreshed {} ago, and that is to be every {}", ago(age), ago(every)),
-                );
-            }
-            (Some("True"), None) if periodic => {
-                say.unknown(secret, Unseen::NoData, "it does not say when it was refreshed")
-            }
-            (Some("True"), _) => say.pass(secret),
-            (Some(_), _) => say.fail(
-                secret,
-                "/status/conditions",
-                format!("it is not Ready: {}", ready.map_or("", |c| text(c, "/message"))),
-            ),
-        }
-    }
-    for key in ["SecretStore.external-secrets.io", "ClusterSecretStore.external-secrets.io"] {
-        for store in p.each(key, say) {
-            match store.condition("Ready") {
-                "True" => say.pass(store),
-                "" => say.unknown(store, Unseen::NoData, "nobody has looked at it yet"),
-                _ => say.fail(store, "/status/conditions", "it is not Ready"),
-            }
-        }
-    }
-    for kind in ["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret"] {
-        for secret in p.each(&format!("{kind}.secrets.hashicorp.com"), say) {
-            let broken = secret.list("/status/conditions").iter().find(|c| c["status"] == "False");
-            match broken {
-                Some(c) => say.fail(
-                    secret,
-                    "/status/conditions",
-                    format!("{} is False: {}", text(c, "/type"), text(c, "/message")),
-                ),
-                None if secret.at("/status").is_null() => {
-                    say.unknown(secret, Unseen::NoData, "nobody has looked at it yet")
-                }
-                None => say.pass(secret),
-            }
-        }
-    }
-    for status in p.each("SecretProviderClassPodStatus.secrets-store.csi.x-k8s.io", say) {
-        if status.at("/status/mounted") == true {
-            say.pass(status)
-        } else {
-            say.fail(status, "/status/mounted", "its volume is not mounted")
-        }
     }
 }
 
