@@ -3,8 +3,8 @@
 use super::{
     areas::{
         affinity, alarms, alerting, backups, budgets, certificates, drift, governance, images, isolation, logging,
-        mesh, metrics, network, parity, plan, probes, rbac, reach, references, resources, restorable, routing, scanned,
-        secrets, storage, stores, synced, tokens, usage, workloads, zones,
+        mesh, metrics, monitors, network, parity, plan, probes, rbac, reach, references, resources, restorable,
+        routing, scanned, secrets, storage, stores, synced, tokens, usage, workloads, zones,
     },
     check::Check,
     drill,
@@ -42,7 +42,11 @@ pub(crate) const AREAS: &[Area] = &[
     Area { name: "zones", title: "Zones", checks: &[zones::CHECKS] },
     Area { name: "probes", title: "Probes", checks: &[probes::CHECKS] },
     Area { name: "storage", title: "Storage", checks: &[storage::CHECKS] },
-    Area { name: "metrics", title: "Metrics and monitoring", checks: &[metrics::CHECKS, usage::MONITORING] },
+    Area {
+        name: "metrics",
+        title: "Metrics and monitoring",
+        checks: &[metrics::CHECKS, monitors::CHECKS, usage::MONITORING],
+    },
     Area {
         name: "alerting",
         title: "Alerts and dashboards",

@@ -252,9 +252,9 @@ const MADE: &[&str] = &[
 /// `tests/recorded/`.
 const RECORDED: &[&str] = &["SEC-004"];
 
-/// Checks that were asked about what the real operators made of a real Vault, live
-/// (tests/lab/operators.rs) and recorded in `tests/recorded/`.
-const OPERATED: &[&str] = &["SEC-006"];
+/// Checks that were asked about objects which the real operators took or refused
+/// (tests/lab/operators.rs and scraping.rs).
+const OPERATED: &[&str] = &["ALR-002", "MET-003", "SEC-006"];
 
 /// How a check was proven.
 pub(super) fn proof(id: &str) -> &'static str {

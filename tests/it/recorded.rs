@@ -8,7 +8,7 @@ use drillmaster::{
     readiness::{Settings, review},
 };
 
-use super::checks::now;
+use super::checks::{asked, now};
 
 fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(name)
@@ -97,5 +97,44 @@ fn a_real_vault_and_its_operators() {
             let (is, observed) = &said[subject];
             assert!(*is == state && observed.contains(words), "{file}: {subject}: {is:?} {observed}");
         }
+    }
+}
+
+/// What tests/lab/scraping.rs found that the real Prometheus operator leaves out, of the
+/// same objects.
+#[test]
+fn monitors_as_the_real_operator_picks_them() {
+    let text = include_str!("../lab/scraping.yaml");
+    let said = |check: &str| {
+        let review = asked(text, "", check, Source::Live);
+        let of = |r: &drillmaster::model::Ruling| (r.subject.name.clone(), r.observed.clone());
+        review.results.iter().filter(|r| r.check == check && r.state != State::Skip).map(of).collect::<BTreeMap<_, _>>()
+    };
+    let monitors = [
+        ("elsewhere", "no Prometheus picks it up"),
+        ("no-authority", "ConfigMap unknown that it names does not exist"),
+        ("no-client", "Secret unknown"),
+        ("no-credentials", "Secret unknown"),
+        ("no-secret", "Secret unknown"),
+        ("no-token", "Secret unknown"),
+        ("pods-elsewhere", "no Prometheus picks it up"),
+        ("pods-no-secret", "Secret unknown"),
+        ("pods-slow-timeout", "scrapeTimeout of 6s is longer"),
+        ("reads-file-denied", "reads a file, which Prometheus strict denies"),
+        ("slow-timeout", "scrapeTimeout of 20s is longer"),
+        ("timeout-of-default", "scrapeTimeout of 40s is longer"),
+        ("timeout-over-strict", "scrapeTimeout of 61s is longer"),
+        ("unknown-class", "Prometheus main has no scrapeClass fast"),
+        ("unlabelled", "no Prometheus picks it up"),
+    ];
+    let rules = [
+        ("rule-elsewhere", "no Prometheus selects it"),
+        ("rule-not-parsed", "is not understood here"),
+        ("rule-unlabelled", "no Prometheus selects it"),
+    ];
+    for (check, wanted) in [("MET-003", &monitors[..]), ("ALR-002", &rules)] {
+        let found = said(check);
+        assert_eq!(found.keys().collect::<Vec<_>>(), wanted.iter().map(|w| w.0).collect::<Vec<_>>(), "{found:#?}");
+        assert!(wanted.iter().all(|(name, words)| found[*name].contains(words)), "{found:#?}");
     }
 }

@@ -22,4 +22,5 @@ mod people;
 mod positive;
 mod refusals;
 mod review;
+mod scraping;
 mod twins;

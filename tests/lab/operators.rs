@@ -23,7 +23,7 @@ clustersecretstores.external-secrets.io,vaultconnections.secrets.hashicorp.com,v
 vaultstaticsecrets.secrets.hashicorp.com,vaultdynamicsecrets.secrets.hashicorp.com,\
 vaultpkisecrets.secrets.hashicorp.com";
 
-struct Running(Child);
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -33,7 +33,7 @@ impl Drop for Running {
 }
 
 /// Starts one of the programs; what it says goes into the lab's folder.
-fn start(lab: &Hollow, name: &str, args: &[&str]) -> Running {
+pub fn start(lab: &Hollow, name: &str, args: &[&str]) -> Running {
     let told = std::env::var_os("DRILL_OPERATORS").map(PathBuf::from);
     let home = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache/drillmaster/operators"));
     let program = told.or(home).unwrap().join(name);

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{
     datadog,
-    metrics::{PROMETHEUS, everything, has_image, is_ready, picked},
+    metrics::{PROMETHEUS, everything, has_image, is_ready},
+    monitors::{pickers, refused},
 };
 use crate::{
     inventory::Object,
@@ -40,7 +41,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "Each PrometheusRule is selected by ruleSelector and ruleNamespaceSelector of some Prometheus or ThanosRuler (nil selects none, {} all). Each alerting rule that Prometheus has loaded is healthy, and was evaluated within three of its intervals.",
+        rule: "Each PrometheusRule is selected by ruleSelector and ruleNamespaceSelector of some Prometheus or ThanosRuler (nil selects none, {} all), the operator does not say that it did not accept it, and its expressions are understood (one that is not is unknown: the operator leaves out all of an object with one that is wrong). Each alerting rule that Prometheus has loaded is healthy, and was evaluated within three of its intervals.",
         fix: "Correct labels or namespaces; correct the rule's syntax",
         why: "A rule that is not loaded never fires.",
         run: loaded,
@@ -187,15 +188,34 @@ fn by_ruler(p: &Picture<'_>, rule: &Object) -> bool {
     })
 }
 
+/// An expression that the parser here does not know: wrong, or newer than it.
+fn not_understood(rule: &Object) -> Option<String> {
+    let rules = rule.list("/spec/groups").iter().flat_map(|group| list(group, "/rules"));
+    rules.into_iter().find_map(|r| {
+        let why = promql_parser::parser::parse(r["expr"].as_str()?).err()?;
+        let name = [text(r, "/alert"), text(r, "/record")].concat();
+        Some(format!(
+            "the expression of {name} is not understood here ({why}): if it is wrong, none of these rules is loaded"
+        ))
+    })
+}
+
 fn loaded(p: &Picture<'_>, say: &mut Say) {
     if let Err(gap) = p.shelf.all(PROMETHEUS) {
         return say.gap(gap);
     }
     let operated = !p.shelf.any(PROMETHEUS).is_empty();
     for rule in p.all(RULE, say) {
+        let pickers = pickers(p, rule, "rule");
         if !operated {
             say.skip(rule, "no Prometheus of the operator is here");
-        } else if picked(p, rule, "rule") || by_ruler(p, rule) {
+        } else if !pickers.is_empty() && pickers.iter().all(|by| refused(rule, by).is_some()) {
+            let why = refused(rule, pickers[0]).unwrap_or_default();
+            say.fail(rule, "/status/bindings", format!("the operator did not accept it ({why}): it never fires"));
+        } else if let Some(why) = not_understood(rule) {
+            // The operator leaves all of an object out for one expression that is wrong.
+            say.unknown(rule, Unseen::NoData, why);
+        } else if !pickers.is_empty() || by_ruler(p, rule) {
             say.pass(rule);
         } else {
             say.fail(rule, "/metadata/labels", "no Prometheus selects it: it never fires");

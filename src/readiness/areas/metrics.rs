@@ -2,11 +2,10 @@
 
 use crate::{
     inventory::Object,
-    kubernetes::Selector,
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ANY, Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
-        look::{is_everything, list, seconds, selector, text, words},
+        look::{seconds, selector, text},
         picture::{Picture, Work},
     },
 };
@@ -24,32 +23,6 @@ pub(crate) const CHECKS: &[Check] = &[
         fix: "Deploy or repair Prometheus, its like, or Datadog",
         why: "A drill without measurement proves nothing.",
         run: collector,
-    },
-    Check {
-        id: "MET-002",
-        name: "workload-scraped",
-        title: "Workloads are scraped",
-        severity: Severity::Medium,
-        class: Class::Advisory,
-        gates: &[],
-        needs: Needs::Manifests,
-        rule: "80 % of the workloads in scope are selected by a ServiceMonitor, a PodMonitor or Google's PodMonitoring, carry the annotation prometheus.io/scrape or one of Datadog, or have a pod in a namespace whose targets Prometheus says are up.",
-        fix: "Add a ServiceMonitor, a PodMonitor or the annotation",
-        why: "What is not scraped has no story to tell afterwards.",
-        run: scraped,
-    },
-    Check {
-        id: "MET-003",
-        name: "monitor-ignored",
-        title: "Monitors are picked up and match something",
-        severity: Severity::High,
-        class: Class::Advisory,
-        gates: &[],
-        needs: Needs::Manifests,
-        rule: "Each ServiceMonitor selects a Service that has the port which each endpoint names, each PodMonitor a workload with such a port; where there is a Prometheus of the operator, its selectors for such monitors and their namespaces pick the monitor up (nil picks none, {} all).",
-        fix: "Add the label that the Prometheus selects by; correct the port's name",
-        why: "A monitor that is silently ignored looks exactly like one that works.",
-        run: monitors,
     },
     Check {
         id: "MET-005",
@@ -96,11 +69,7 @@ pub(super) const PROMETHEUS: &str = "Prometheus.monitoring.coreos.com";
 
 pub(super) const MANAGER: &str = "Alertmanager.monitoring.coreos.com";
 
-const AGENT: &str = "PrometheusAgent.monitoring.coreos.com";
-
-const SERVICE_MONITOR: &str = "ServiceMonitor.monitoring.coreos.com";
-
-const POD_MONITOR: &str = "PodMonitor.monitoring.coreos.com";
+pub(super) const AGENT: &str = "PrometheusAgent.monitoring.coreos.com";
 
 /// Images of collectors, by a part of their name.
 const COLLECTORS: [&str; 8] = [
@@ -180,139 +149,6 @@ fn metrics_api(p: &Picture<'_>, say: &mut Say) {
             let subject = Subject::named("APIService", "", "v1beta1.metrics.k8s.io");
             say.fail_as(Severity::Low, subject, "", "metrics.k8s.io is not served: no metrics-server");
         }
-    }
-}
-
-/// Whether a monitor's namespaceSelector takes a namespace.
-fn takes(monitor: &Object, namespace: &str) -> bool {
-    let any = monitor.at("/spec/namespaceSelector/any") == true;
-    let named = words(&monitor.body, "/spec/namespaceSelector/matchNames");
-    any || named.contains(&namespace) || named.is_empty() && monitor.metadata.namespace == namespace
-}
-
-/// Namespaces of which Prometheus has targets.
-fn scraped_namespaces<'a>(p: &Picture<'a>) -> std::collections::BTreeSet<&'a str> {
-    let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("up-by namespace").ok());
-    let up = samples.unwrap_or_default().iter().filter(|s| s.value > 0.0);
-    up.filter_map(|s| s.labels.get("namespace")).map(String::as_str).filter(|n| !n.is_empty()).collect()
-}
-
-fn scraped(p: &Picture<'_>, say: &mut Say) {
-    for key in [SERVICE_MONITOR, POD_MONITOR] {
-        if let Err(gap) = p.shelf.all(key) {
-            return say.gap(gap);
-        }
-    }
-    let works: Vec<&Work<'_>> = p.works.iter().filter(|w| !w.is_batch()).collect();
-    if works.is_empty() {
-        return;
-    }
-    let monitors: Vec<(&Object, Selector)> = p
-        .shelf
-        .any(SERVICE_MONITOR)
-        .iter()
-        .chain(p.shelf.any(POD_MONITOR))
-        .chain(p.shelf.any("PodMonitoring.monitoring.googleapis.com"))
-        .map(|m| (m, selector(&m.body, "/spec/selector").unwrap_or_default()))
-        .collect();
-    let seen = scraped_namespaces(p);
-    let is = |work: &Work<'_>| {
-        let noted = work.pod_annotation("prometheus.io/scrape") == Some("true")
-            || work.containers().any(|c| work.pod_annotation(&format!("ad.datadoghq.com/{}.checks", c.name)).is_some());
-        let services = p.services(work);
-        let annotated =
-            services.iter().any(|s| s.metadata.annotations.get("prometheus.io/scrape").is_some_and(|v| v == "true"));
-        let selected = monitors.iter().any(|(monitor, chosen)| {
-            let by_service =
-                *monitor.kind == *"ServiceMonitor" && services.iter().any(|s| chosen.matches(&s.metadata.labels));
-            let by_pod = *monitor.kind != *"ServiceMonitor" && chosen.matches(&work.labels);
-            takes(monitor, work.namespace()) && (by_service || by_pod)
-        });
-        noted || annotated || selected || seen.contains(work.namespace())
-    };
-    let missed: Vec<String> =
-        works.iter().filter(|w| !is(w)).map(|w| format!("{}/{}", w.namespace(), w.name())).collect();
-    let share = (works.len() - missed.len()) * 100 / works.len();
-    if share >= 80 {
-        say.pass(Subject::default());
-    } else {
-        let shown = missed.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        let more = if missed.len() > 5 { " …" } else { "" };
-        say.fail(
-            Subject::default(),
-            "",
-            format!("{share} % of {} workloads are scraped; not: {shown}{more}", works.len()),
-        );
-    }
-}
-
-/// Whether some Prometheus picks an object up, by the selectors of its kind.
-pub(super) fn picked(p: &Picture<'_>, object: &Object, kind: &str) -> bool {
-    let labels = p
-        .shelf
-        .find("Namespace", "", &object.metadata.namespace)
-        .map(|n| n.metadata.labels.clone())
-        .unwrap_or_default();
-    p.shelf.any(PROMETHEUS).iter().chain(p.shelf.any(AGENT)).any(|prometheus| {
-        // Nil selects nothing, {} everything; a nil namespace selector is its own namespace.
-        let chosen = selector(&prometheus.body, &format!("/spec/{kind}Selector"));
-        let spaces = selector(&prometheus.body, &format!("/spec/{kind}NamespaceSelector"));
-        let here = match spaces {
-            None => prometheus.metadata.namespace == object.metadata.namespace,
-            Some(spaces) => is_everything(&spaces) || spaces.matches(&labels),
-        };
-        here && chosen.is_some_and(|s| s.matches(&object.metadata.labels))
-    })
-}
-
-fn monitors(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(PROMETHEUS).and(p.shelf.all("Service")) {
-        return say.gap(gap);
-    }
-    let operated = !p.shelf.any(PROMETHEUS).is_empty();
-    for monitor in p.all(SERVICE_MONITOR, say) {
-        let chosen = selector(&monitor.body, "/spec/selector").unwrap_or_default();
-        let services: Vec<&Object> = p
-            .shelf
-            .any("Service")
-            .iter()
-            .filter(|s| takes(monitor, &s.metadata.namespace) && chosen.matches(&s.metadata.labels))
-            .collect();
-        let mut wrong = vec![];
-        if services.is_empty() {
-            wrong.push("it selects no Service".to_owned());
-        }
-        for endpoint in monitor.list("/spec/endpoints") {
-            let port = text(endpoint, "/port");
-            let has = |s: &&Object| s.list("/spec/ports").iter().any(|q| q["name"] == port);
-            if !port.is_empty() && !services.is_empty() && !services.iter().any(has) {
-                wrong.push(format!("no selected Service has a port named {port}"));
-            }
-        }
-        if operated && !picked(p, monitor, "serviceMonitor") {
-            wrong.push("no Prometheus picks it up: it is silently ignored".into());
-        }
-        say.judge(monitor, "/spec", &wrong);
-    }
-    for monitor in p.all(POD_MONITOR, say) {
-        let chosen = selector(&monitor.body, "/spec/selector").unwrap_or_default();
-        let works: Vec<&Work<'_>> =
-            everything(p).filter(|w| takes(monitor, w.namespace()) && chosen.matches(&w.labels)).collect();
-        let mut wrong = vec![];
-        if works.is_empty() {
-            wrong.push("it selects no workload".to_owned());
-        }
-        for endpoint in monitor.list("/spec/podMetricsEndpoints") {
-            let port = text(endpoint, "/port");
-            let has = |w: &&Work<'_>| w.containers().any(|c| list(c.value, "/ports").iter().any(|q| q["name"] == port));
-            if !port.is_empty() && !works.is_empty() && !works.iter().any(has) {
-                wrong.push(format!("no selected pod has a port named {port}"));
-            }
-        }
-        if operated && !picked(p, monitor, "podMonitor") {
-            wrong.push("no Prometheus picks it up: it is silently ignored".into());
-        }
-        say.judge(monitor, "/spec", &wrong);
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) mod isolation;
 pub(super) mod logging;
 pub(super) mod mesh;
 pub(super) mod metrics;
+pub(super) mod monitors;
 pub(super) mod network;
 pub(super) mod parity;
 pub(super) mod plan;

@@ -1,0 +1,251 @@
+//! Whether what runs is scraped: monitors of the Prometheus operator, which are picked
+//! up, left out, or match nothing, without a word to those who wrote them.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::metrics::{AGENT, PROMETHEUS, everything};
+use crate::{
+    inventory::Object,
+    kubernetes::Selector,
+    model::{Class, Severity, Subject},
+    readiness::{
+        check::{Check, Needs, Say},
+        look::{list, seconds, selector, text, words},
+        picture::{Picture, Work},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "MET-002",
+        name: "workload-scraped",
+        title: "Workloads are scraped",
+        severity: Severity::Medium,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "80 % of the workloads in scope are selected by a ServiceMonitor, a PodMonitor or Google's PodMonitoring, carry the annotation prometheus.io/scrape or one of Datadog, or have a pod in a namespace whose targets Prometheus says are up.",
+        fix: "Add a ServiceMonitor, a PodMonitor or the annotation",
+        why: "What is not scraped has no story to tell afterwards.",
+        run: scraped,
+    },
+    Check {
+        id: "MET-003",
+        name: "monitor-ignored",
+        title: "Monitors are picked up and match something",
+        severity: Severity::High,
+        class: Class::Advisory,
+        gates: &[],
+        needs: Needs::Manifests,
+        rule: "Each ServiceMonitor selects a Service that has the port which each endpoint names, each PodMonitor a workload with such a port; where there is a Prometheus or PrometheusAgent of the operator, the selectors of one for such monitors and their namespaces pick the monitor up (nil picks none, {} all), and the operator would not leave it out: the Secrets and ConfigMaps that it names are there (their keys are not read), no scrapeTimeout is longer than its interval, its scrapeClass is known, it reads no files where arbitraryFSAccessThroughSMs denies that, and the operator does not say itself that it did not accept it.",
+        fix: "Add the label that the Prometheus selects by; correct the port's name or what the operator rejects",
+        why: "A monitor that is silently ignored looks exactly like one that works.",
+        run: monitors,
+    },
+];
+
+const SERVICE_MONITOR: &str = "ServiceMonitor.monitoring.coreos.com";
+
+const POD_MONITOR: &str = "PodMonitor.monitoring.coreos.com";
+
+/// Whether a monitor's namespaceSelector takes a namespace.
+fn takes(monitor: &Object, namespace: &str) -> bool {
+    let any = monitor.at("/spec/namespaceSelector/any") == true;
+    let named = words(&monitor.body, "/spec/namespaceSelector/matchNames");
+    any || named.contains(&namespace) || named.is_empty() && monitor.metadata.namespace == namespace
+}
+
+/// Namespaces of which Prometheus has targets.
+fn scraped_namespaces<'a>(p: &Picture<'a>) -> BTreeSet<&'a str> {
+    let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("up-by namespace").ok());
+    let up = samples.unwrap_or_default().iter().filter(|s| s.value > 0.0);
+    up.filter_map(|s| s.labels.get("namespace")).map(String::as_str).filter(|n| !n.is_empty()).collect()
+}
+
+fn scraped(p: &Picture<'_>, say: &mut Say) {
+    for key in [SERVICE_MONITOR, POD_MONITOR] {
+        if let Err(gap) = p.shelf.all(key) {
+            return say.gap(gap);
+        }
+    }
+    let works: Vec<&Work<'_>> = p.works.iter().filter(|w| !w.is_batch()).collect();
+    if works.is_empty() {
+        return;
+    }
+    let monitors: Vec<(&Object, Selector)> = p
+        .shelf
+        .any(SERVICE_MONITOR)
+        .iter()
+        .chain(p.shelf.any(POD_MONITOR))
+        .chain(p.shelf.any("PodMonitoring.monitoring.googleapis.com"))
+        .map(|m| (m, selector(&m.body, "/spec/selector").unwrap_or_default()))
+        .collect();
+    let seen = scraped_namespaces(p);
+    let is = |work: &Work<'_>| {
+        let noted = work.pod_annotation("prometheus.io/scrape") == Some("true")
+            || work.containers().any(|c| work.pod_annotation(&format!("ad.datadoghq.com/{}.checks", c.name)).is_some());
+        let services = p.services(work);
+        let annotated =
+            services.iter().any(|s| s.metadata.annotations.get("prometheus.io/scrape").is_some_and(|v| v == "true"));
+        let selected = monitors.iter().any(|(monitor, chosen)| {
+            let by_service =
+                *monitor.kind == *"ServiceMonitor" && services.iter().any(|s| chosen.matches(&s.metadata.labels));
+            let by_pod = *monitor.kind != *"ServiceMonitor" && chosen.matches(&work.labels);
+            takes(monitor, work.namespace()) && (by_service || by_pod)
+        });
+        noted || annotated || selected || seen.contains(work.namespace())
+    };
+    let missed: Vec<String> =
+        works.iter().filter(|w| !is(w)).map(|w| format!("{}/{}", w.namespace(), w.name())).collect();
+    let share = (works.len() - missed.len()) * 100 / works.len();
+    if share >= 80 {
+        say.pass(Subject::default());
+    } else {
+        let shown = missed.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = if missed.len() > 5 { " …" } else { "" };
+        say.fail(
+            Subject::default(),
+            "",
+            format!("{share} % of {} workloads are scraped; not: {shown}{more}", works.len()),
+        );
+    }
+}
+
+/// The instances whose selectors for a kind pick an object up.
+pub(super) fn pickers<'a>(p: &Picture<'a>, object: &Object, kind: &str) -> Vec<&'a Object> {
+    let labels = p.labels_of_namespace(&object.metadata.namespace);
+    let picks = |prometheus: &&Object| {
+        // Nil selects nothing, {} everything; a nil namespace selector is its own namespace.
+        let chosen = selector(&prometheus.body, &format!("/spec/{kind}Selector"));
+        let here = match selector(&prometheus.body, &format!("/spec/{kind}NamespaceSelector")) {
+            None => prometheus.metadata.namespace == object.metadata.namespace,
+            Some(spaces) => spaces.matches(&labels),
+        };
+        here && chosen.is_some_and(|s| s.matches(&object.metadata.labels))
+    };
+    p.shelf.any(PROMETHEUS).iter().chain(p.shelf.any(AGENT)).filter(picks).collect()
+}
+
+fn monitors(p: &Picture<'_>, say: &mut Say) {
+    if let Err(gap) = p.shelf.all(PROMETHEUS).and(p.shelf.all("Service")) {
+        return say.gap(gap);
+    }
+    for monitor in p.all(SERVICE_MONITOR, say) {
+        let chosen = selector(&monitor.body, "/spec/selector").unwrap_or_default();
+        let services: Vec<&Object> = p
+            .shelf
+            .any("Service")
+            .iter()
+            .filter(|s| takes(monitor, &s.metadata.namespace) && chosen.matches(&s.metadata.labels))
+            .collect();
+        let mut wrong = vec![];
+        if services.is_empty() {
+            wrong.push("it selects no Service".to_owned());
+        }
+        let endpoints = monitor.list("/spec/endpoints");
+        for endpoint in endpoints {
+            let port = text(endpoint, "/port");
+            let has = |s: &&Object| s.list("/spec/ports").iter().any(|q| q["name"] == port);
+            if !port.is_empty() && !services.is_empty() && !services.iter().any(has) {
+                wrong.push(format!("no selected Service has a port named {port}"));
+            }
+        }
+        wrong.extend(ignored(p, monitor, endpoints, "serviceMonitor"));
+        told(p, monitor, endpoints, &wrong, say);
+    }
+    for monitor in p.all(POD_MONITOR, say) {
+        let chosen = selector(&monitor.body, "/spec/selector").unwrap_or_default();
+        let works: Vec<&Work<'_>> =
+            everything(p).filter(|w| takes(monitor, w.namespace()) && chosen.matches(&w.labels)).collect();
+        let mut wrong = vec![];
+        if works.is_empty() {
+            wrong.push("it selects no workload".to_owned());
+        }
+        let endpoints = monitor.list("/spec/podMetricsEndpoints");
+        for endpoint in endpoints {
+            let port = text(endpoint, "/port");
+            let has = |w: &&Work<'_>| w.containers().any(|c| list(c.value, "/ports").iter().any(|q| q["name"] == port));
+            if !port.is_empty() && !works.is_empty() && !works.iter().any(has) {
+                wrong.push(format!("no selected pod has a port named {port}"));
+            }
+        }
+        wrong.extend(ignored(p, monitor, endpoints, "podMonitor"));
+        told(p, monitor, endpoints, &wrong, say);
+    }
+}
+
+/// What is wrong with a monitor; unknown where the Secrets that it names were not seen.
+fn told(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], wrong: &[String], say: &mut Say) {
+    let unseen = endpoints.iter().flat_map(named).find_map(|(kind, _)| p.shelf.all(kind).err());
+    match unseen.filter(|_| wrong.is_empty() && p.is_cluster()) {
+        Some(gap) => say.unknown(monitor, gap.why, "the Secrets and ConfigMaps that it names cannot be seen"),
+        None => say.judge(monitor, "/spec", wrong),
+    }
+}
+
+/// Why nobody scrapes by a monitor, where the operator is here.
+fn ignored(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], kind: &str) -> Option<String> {
+    if p.shelf.any(PROMETHEUS).is_empty() && p.shelf.any(AGENT).is_empty() {
+        return None;
+    }
+    let mut why = "no Prometheus picks it up".to_owned();
+    for prometheus in pickers(p, monitor, kind) {
+        why = rejected(p, monitor, endpoints, prometheus)?;
+    }
+    Some(format!("{why}: it is silently ignored"))
+}
+
+/// Why the operator leaves a monitor out that a Prometheus picks up: all of it, for one
+/// endpoint that is wrong.
+fn rejected(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], prometheus: &Object) -> Option<String> {
+    let class = monitor.text("/spec/scrapeClass");
+    if !class.is_empty() && !prometheus.list("/spec/scrapeClasses").iter().any(|c| c["name"] == class) {
+        return Some(format!("Prometheus {} has no scrapeClass {class}", prometheus.metadata.name));
+    }
+    let denied = prometheus.at("/spec/arbitraryFSAccessThroughSMs/deny") == true;
+    let usual = prometheus.text("/spec/scrapeInterval");
+    for endpoint in endpoints {
+        let (timeout, own) = (text(endpoint, "/scrapeTimeout"), text(endpoint, "/interval"));
+        let every = if own.is_empty() { usual } else { own };
+        if seconds(timeout).is_some_and(|t| t > seconds(every).unwrap_or(30.0)) {
+            return Some(format!("its scrapeTimeout of {timeout} is longer than the interval"));
+        }
+        let files = ["/bearerTokenFile", "/tlsConfig/caFile", "/tlsConfig/certFile", "/tlsConfig/keyFile"];
+        if denied && *monitor.kind == *"ServiceMonitor" && files.iter().any(|f| !text(endpoint, f).is_empty()) {
+            return Some(format!("it reads a file, which Prometheus {} denies", prometheus.metadata.name));
+        }
+        for (kind, name) in named(endpoint) {
+            let seen = p.is_cluster() && p.shelf.all(kind).is_ok();
+            if seen && p.shelf.find(kind, &monitor.metadata.namespace, name).is_none() {
+                return Some(format!("the {kind} {name} that it names does not exist"));
+            }
+        }
+    }
+    refused(monitor, prometheus).map(|why| format!("the operator did not accept it ({why})"))
+}
+
+/// What the operator says of an object that it did not accept for a Prometheus, where it
+/// says that at all (its feature StatusForConfigurationResources).
+pub(super) fn refused<'a>(object: &'a Object, prometheus: &Object) -> Option<&'a str> {
+    let to = &prometheus.metadata;
+    let bound = object.list("/status/bindings").iter();
+    let mut said = bound
+        .filter(|b| b["name"] == to.name.as_str() && b["namespace"] == to.namespace.as_str())
+        .flat_map(|b| list(b, "/conditions"));
+    said.find(|c| c["type"] == "Accepted" && c["status"] == "False").map(|c| text(c, "/message"))
+}
+
+/// The Secrets and ConfigMaps that an endpoint names.
+fn named(endpoint: &Value) -> Vec<(&'static str, &str)> {
+    let secrets = ["bearerTokenSecret", "basicAuth/username", "basicAuth/password", "authorization/credentials"];
+    let more = ["oauth2/clientSecret", "tlsConfig/keySecret", "oauth2/tlsConfig/keySecret"];
+    let either = ["oauth2/clientId", "tlsConfig/ca", "tlsConfig/cert", "oauth2/tlsConfig/ca", "oauth2/tlsConfig/cert"];
+    let of = |kind, pointer: String| (kind, text(endpoint, &pointer));
+    let plain = secrets.iter().chain(&more).map(|at| of("Secret", format!("/{at}/name")));
+    let chosen = either
+        .iter()
+        .flat_map(|at| [of("Secret", format!("/{at}/secret/name")), of("ConfigMap", format!("/{at}/configMap/name"))]);
+    plain.chain(chosen).filter(|(_, name)| !name.is_empty()).collect()
+}

@@ -1,0 +1,93 @@
+//! What the real Prometheus operator scrapes and loads, and what a review said of it
+//! before the operator ran. `tests/lab/operators` builds it.
+
+use std::{collections::BTreeSet, io::Read};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{
+    crds::{define, module},
+    drill::binary,
+    hollow::{Hollow, wait_for},
+    operators::start,
+};
+
+/// Kind and name of each object that a check finds to be ignored, or cannot judge.
+fn ignored(lab: &Hollow) -> BTreeSet<String> {
+    let mut command = binary();
+    command.args(["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"]]);
+    let out = command.args(["--only", "MET-003", "--only", "ALR-002", "--format", "json"]).output().unwrap();
+    let review: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let results = review["results"].as_array().unwrap().iter().filter(|r| r["state"] != "skip");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    results
+        .filter(|r| r["check"] == "MET-003" || r["subject"]["kind"] == "PrometheusRule")
+        .map(|r| format!("{}/{}", text(&r["subject"]["kind"]), text(&r["subject"]["name"])))
+        .collect()
+}
+
+/// All monitors and rules that there are, less those that are in what the operator made
+/// of any of its instances.
+fn left_out(lab: &Hollow) -> BTreeSet<String> {
+    let get = |what: &str| -> Vec<Value> {
+        let list: Value = serde_json::from_str(&lab.kubectl(&["get", what, "-A", "-o", "json"])).unwrap();
+        list["items"].as_array().unwrap().clone()
+    };
+    let mut made = String::new();
+    for secret in get("secrets") {
+        // An instance that picks nothing has an empty one.
+        let zipped = secret["data"]["prometheus.yaml.gz"].as_str().filter(|z| !z.is_empty());
+        if let Some(bytes) = zipped.map(|z| STANDARD.decode(z).unwrap()) {
+            flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut made).unwrap();
+        }
+    }
+    let files: Vec<String> = get("configmaps")
+        .iter()
+        .filter(|c| c["metadata"]["name"].as_str().unwrap().starts_with("prometheus-"))
+        .flat_map(|c| c["data"].as_object().into_iter().flat_map(|d| d.keys().cloned()).collect::<Vec<_>>())
+        .collect();
+    let mut out = BTreeSet::new();
+    for object in get("servicemonitors,podmonitors,prometheusrules") {
+        let text = |pointer: &str| object.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+        let (kind, space, name) = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+        let job = format!("job_name: {}{}/{space}/{name}/0\n", kind[..1].to_lowercase(), &kind[1..]);
+        let file = format!("{space}-{name}-{}.yaml", text("/metadata/uid"));
+        if !made.contains(&job) && !files.contains(&file) {
+            out.insert(format!("{kind}/{name}"));
+        }
+    }
+    out
+}
+
+#[test]
+#[ignore = "needs the hollow lab and what tests/lab/operators builds"]
+fn the_operator_and_the_review_agree() {
+    let lab = Hollow::bare();
+    let missing = define(&lab);
+    assert!(missing.iter().all(|m| !m.contains("prometheus-operator")), "{missing:?}");
+    let kinds = module("github.com/prometheus-operator/prometheus-operator@v0.85.0").unwrap();
+    let kinds = kinds.join("example/prometheus-operator-crd");
+    lab.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", kinds.to_str().unwrap()]);
+    lab.kubectl(&["apply", "-f", "tests/lab/scraping.yaml"]);
+
+    let before = ignored(&lab);
+    let args = ["--web.listen-address=127.0.0.1:0", "--feature-gates=StatusForConfigurationResources=true"];
+    let _operator = start(&lab, "prometheus-operator", &args);
+    wait_for("the operator to have configured both", 90, || {
+        let out = left_out(&lab);
+        ["ServiceMonitor/plain", "ServiceMonitor/known-class", "PrometheusRule/rule"].iter().all(|n| !out.contains(*n))
+    });
+    let mut real = left_out(&lab);
+    // What the operator alone knows: how it reads regular expressions.
+    let only_it = ["ServiceMonitor/bad-expression".to_owned()];
+    real.retain(|name| !only_it.contains(name));
+    assert_eq!(before, real);
+    assert_eq!(real.len(), 18, "as many as tests/it/recorded.rs names");
+
+    // What it says of the objects is believed.
+    wait_for("the operator to say what it did not accept", 60, || ignored(&lab).contains(&only_it[0]));
+    real.extend(only_it);
+    assert_eq!(ignored(&lab), real);
+    assert_eq!(left_out(&lab), real);
+}
