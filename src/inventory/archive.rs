@@ -197,7 +197,8 @@ mod tests {
              apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j, namespace: shop}\nspec: {jobTemplate: {spec: {template: {spec: \
              {containers: [{name: c, image: i, args: [--key=hunter22], env: [{name: A, value: hunter22}]}]}}}}}\n---\n\
              apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop, ownerReferences: [{kind: ReplicaSet, name: r, controller: true}]}\n\
-             spec: {nodeName: a}\n---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\n",
+             spec: {nodeName: a}\n---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\n---\n\
+             apiVersion: v1\nkind: Pod\nmetadata: {name: bare, namespace: shop}\nspec: {nodeName: a}\n",
         );
         shelf.settle();
         assert_eq!(shelf.notes, Vec::<String>::new());
@@ -208,7 +209,8 @@ mod tests {
         GzDecoder::new(std::fs::File::open(&path).expect("a file")).read_to_string(&mut text).expect("text");
         assert!(!text.contains("hunter22"), "{text}");
         let (again, context) = open_capture(&path).expect("it is read");
-        assert_eq!((context.as_str(), again.len(), again.pods.len(), again.nodes.len()), ("ctx", 4, 1, 1));
+        assert_eq!((context.as_str(), again.len(), again.pods.len(), again.nodes.len()), ("ctx", 5, 1, 1));
+        assert_eq!((again.standing.len(), again.any("Pod").len()), (1, 1));
         assert_eq!(again.any("ConfigMap")[0].text("/data/password"), LEFT_OUT);
         assert_eq!(again.at, shelf.at);
         for damage in [&b"no gzip"[..], b"", &std::fs::read(&path).expect("bytes")[..60]] {

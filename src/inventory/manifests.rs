@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::{
-    object::{Decoded, Origin},
+    object::{Decoded, Origin, is_made_again},
     shelf::{Shelf, Source},
     trim::trimmed,
 };
@@ -121,7 +121,7 @@ fn owned_pod(document: &str) -> Option<Pod> {
         emit_comments: false,
     };
     let pod: Pod = serde_saphyr::from_str_with_options(document, options).ok()?;
-    (pod.controller().is_some() && !pod.metadata.name.is_empty()).then_some(pod)
+    (is_made_again(&pod.metadata) && !pod.metadata.name.is_empty()).then_some(pod)
 }
 
 /// One document, or the line in it (from 0) and what is wrong with it.

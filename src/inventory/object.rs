@@ -81,6 +81,9 @@ pub fn lead<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
 pub enum Decoded {
     /// A pod that a controller owns.
     Pod(Box<Pod>),
+    /// A pod on a node that no controller makes again, bare or a kubelet's own: an object
+    /// of its own, which takes room there all the same.
+    Standing(Box<Pod>, Box<Object>),
     /// A node.
     Node(Box<Node>),
     /// Anything else.
@@ -136,7 +139,7 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
         return Err(format!("a {kind} without a name"));
     }
     match (group, kind.as_str()) {
-        ("", "Pod") if meta.owner_references.iter().any(|o| o.controller) => {
+        ("", "Pod") if is_made_again(&meta) => {
             let mut pod: Pod = typed(map, &kind, &meta.name)?;
             pod.metadata = meta;
             Ok(Decoded::Pod(Box::new(trimmed(pod))))
@@ -147,6 +150,7 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
             Ok(Decoded::Node(Box::new(node)))
         }
         _ => {
+            let standing = standing(&map, &api, &kind, &meta);
             prune(&mut map);
             if !edited.is_empty() {
                 map.insert("drillmaster.dev/editors".into(), edited.into());
@@ -154,16 +158,37 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
             if repeated {
                 map.insert(REPEATED.into(), true.into());
             }
-            Ok(Decoded::Object(Box::new(Object {
+            let object = Box::new(Object {
                 group: group.into(),
                 version: version.into(),
                 kind: kind.as_str().into(),
                 metadata: meta,
                 body: Value::Object(map),
                 origin,
-            })))
+            });
+            Ok(match standing {
+                Some(pod) => Decoded::Standing(Box::new(pod), object),
+                None => Decoded::Object(object),
+            })
         }
     }
+}
+
+/// Whether a controller makes a pod again. The Node that a mirror pod names as its
+/// controller does not.
+pub(super) fn is_made_again(meta: &Meta) -> bool {
+    meta.owner_references.iter().any(|o| o.controller && o.kind != "Node")
+}
+
+/// The room that such a pod takes, where it is on a node.
+fn standing(map: &Map<String, Value>, api: &str, kind: &str, meta: &Meta) -> Option<Pod> {
+    let placed = map.get("spec").is_some_and(|spec| spec["nodeName"].is_string());
+    if api != "v1" || kind != "Pod" || !placed {
+        return None;
+    }
+    let mut pod: Pod = typed(map.clone(), kind, &meta.name).ok()?;
+    pod.metadata = meta.clone();
+    Some(trimmed(pod))
 }
 
 /// Whether what was applied to a Secret holds a value.

@@ -49,6 +49,8 @@ pub struct Shelf {
     pub at: Option<jiff::Timestamp>,
     /// Pods that a controller owns.
     pub pods: Vec<Pod>,
+    /// Pods on nodes that no controller makes again. They are among the objects, too.
+    pub standing: Vec<Pod>,
     /// Nodes.
     pub nodes: Vec<Node>,
     /// Everything else, by `kind.group`.
@@ -99,6 +101,10 @@ impl Shelf {
                 self.pods.push(shared);
             }
             Decoded::Node(node) => self.nodes.push(*node),
+            Decoded::Standing(pod, object) => {
+                self.standing.push(*pod);
+                self.place(Decoded::Object(object));
+            }
             Decoded::Object(mut object) => {
                 object.kind = self.word(&object.kind);
                 object.group = self.word(&object.group);
@@ -209,6 +215,7 @@ impl Shelf {
         self.alike.clear();
         self.pods.shrink_to_fit();
         self.pods.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
+        self.standing.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
         self.nodes.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
         for objects in self.objects.values_mut() {
             objects.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));

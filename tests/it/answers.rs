@@ -418,3 +418,43 @@ fn advice_gates_the_drills_that_it_names() {
     };
     assert!(of("netpart") && !of("drain") && !of(""));
 }
+
+#[test]
+fn pods_that_no_controller_makes_again() {
+    let node = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Node\nmetadata: {{name: {name}, labels: {{kubernetes.io/hostname: {name}}}}}\n\
+             status: {{allocatable: {{cpu: '4', memory: 8Gi, pods: '110'}}, conditions: [{{type: Ready, status: 'True'}}]}}\n---\n"
+        )
+    };
+    let pod = |name: &str, on: &str, more: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop, {more}}}\n\
+             spec: {{nodeName: {on}, containers: [{{name: c, image: 'i:1', resources: {{requests: {{cpu: '3'}}}}}}]}}\n\
+             status: {{phase: Running, conditions: [{{type: Ready, status: 'True'}}]}}\n---\n"
+        )
+    };
+    let owned = "labels: {app: web}, ownerReferences: [{kind: StatefulSet, name: web, uid: w, controller: true}]";
+    let mirror = "annotations: {kubernetes.io/config.mirror: x}, \
+                  ownerReferences: [{apiVersion: v1, kind: Node, name: b, uid: b, controller: true}]";
+    let alone = node("a") + &node("b") + &pod("web-0", "a", owned);
+    passes("RES-006", &alone);
+    // They are not moved, and take their room where they are.
+    fails("RES-006", &(alone.clone() + &pod("bare", "b", "")), Severity::Critical, "1 of its 1 pods fit nowhere else");
+    fails(
+        "RES-006",
+        &(alone.clone() + &pod("own", "b", mirror)),
+        Severity::Critical,
+        "1 of its 1 pods fit nowhere else",
+    );
+    fails("WRK-002", &(alone.clone() + &pod("bare", "b", "")), Severity::High, "no controller makes it again");
+    passes("WRK-002", &(alone + &pod("own", "b", mirror)));
+    // The flags of an API server are those of its mirror pod.
+    let server = "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-b, namespace: kube-system, ";
+    let server =
+        server.to_owned() + mirror + "}\nspec: {nodeName: b, containers: [{name: s, image: i, command: [s]}]}\n";
+    for check in ["RBAC-009", "SEC-009", "NET-AUDIT"] {
+        let found = worst(check, &server, "", Source::Live);
+        assert!(found.0 == State::Fail && found.2.contains("no --"), "{check}: {found:?}");
+    }
+}

@@ -175,7 +175,8 @@ fn divergence(p: &Picture<'_>, say: &mut Say) {
         return say.gap(gap);
     }
     let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for pod in p.shelf.pods.iter().filter(|pod| pod.status.phase == "Running" && p.in_scope(&pod.metadata.namespace)) {
+    let pods = p.shelf.pods.iter().chain(&p.shelf.standing);
+    for pod in pods.filter(|pod| pod.status.phase == "Running" && p.in_scope(&pod.metadata.namespace)) {
         for status in &pod.status.container_statuses {
             let Some(container) = pod.spec.containers.iter().find(|c| c.name == status.name) else { continue };
             let digest = status.image_id.rsplit_once('@').map_or("", |(_, digest)| digest);

@@ -245,7 +245,7 @@ pub(super) fn board<'a>(shelf: &'a Shelf, volumes: &Volumes<'a>) -> Board<'a> {
     for space in shelf.any("Namespace") {
         board.namespace(&space.metadata.name, &space.metadata.labels);
     }
-    for pod in shelf.pods.iter().filter(|pod| !pod.is_finished()) {
+    for pod in shelf.pods.iter().chain(&shelf.standing).filter(|pod| !pod.is_finished()) {
         board.seat(Guest::of(pod, volumes), &pod.spec.node_name, pod.is_terminating());
     }
     board
