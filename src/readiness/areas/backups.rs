@@ -38,7 +38,7 @@ pub(crate) const CHECKS: &[Check] = &[
         gates: &[REGION, RESTORE],
         needs: Needs::Cluster,
         rule: "There is a Schedule; each is Enabled, not paused, without validation errors, its cron expression can be read, and its last backup is no older than one and a half times its interval.",
-        fix: "Unpause it, or correct its cron expression and its validation errors",
+        fix: "Schedule backups; unpause what is paused, correct the cron expression and what the validation says",
         why: "A schedule that is paused says nothing, for months.",
         run: schedules,
     },

@@ -192,6 +192,11 @@ fn under(p: &Picture<'_>, say: &mut Say) {
             let mut wrong = killed(p, &pods, container.name);
             let used = usage.used(&pods, container.name);
             let advised = recommended(p, work, container.name);
+            let asks = ["cpu", "memory"].iter().any(|what| asked(container.value, "requests", what).is_some());
+            if !asks && wrong.is_empty() {
+                say.skip(subject, "it asks for nothing, which is RES-001's matter");
+                continue;
+            }
             if let Some(used) = used {
                 exceeded(container.value, used, &mut wrong);
             } else if let Some((cpu, memory)) = advised {
