@@ -420,6 +420,19 @@ fn advice_gates_the_drills_that_it_names() {
 }
 
 #[test]
+fn what_the_prometheus_operator_did_not_accept() {
+    let api = "monitoring.coreos.com/v1";
+    let status = "status: {bindings: [{name: p, namespace: shop, conditions: \
+                  [{type: Accepted, status: 'False', message: no good}]}]}";
+    let rule = object(api, "PrometheusRule", "r", &format!("spec: {{groups: []}}\n{status}"));
+    let by = |kind: &str, name: &str| object(api, kind, name, "spec: {ruleSelector: {}}");
+    fails("ALR-002", &(rule.clone() + &by("Prometheus", "p")), Severity::High, "did not accept it (no good)");
+    // Another one that takes it is enough.
+    passes("ALR-002", &(rule.clone() + &by("Prometheus", "p") + &by("Prometheus", "q")));
+    passes("ALR-002", &(rule + &by("Prometheus", "p") + &by("ThanosRuler", "t")));
+}
+
+#[test]
 fn pods_that_no_controller_makes_again() {
     let node = |name: &str| {
         format!(

@@ -207,10 +207,11 @@ fn loaded(p: &Picture<'_>, say: &mut Say) {
     let operated = !p.shelf.any(PROMETHEUS).is_empty();
     for rule in p.all(RULE, say) {
         let pickers = pickers(p, rule, "rule");
+        let refusals: Vec<&str> = pickers.iter().filter_map(|by| refused(rule, by)).collect();
+        let (refusal, refused_by_all) = (refusals.first(), refusals.len() == pickers.len());
         if !operated {
             say.skip(rule, "no Prometheus of the operator is here");
-        } else if !pickers.is_empty() && pickers.iter().all(|by| refused(rule, by).is_some()) {
-            let why = refused(rule, pickers[0]).unwrap_or_default();
+        } else if let Some(why) = refusal.filter(|_| refused_by_all && !by_ruler(p, rule)) {
             say.fail(rule, "/status/bindings", format!("the operator did not accept it ({why}): it never fires"));
         } else if let Some(why) = not_understood(rule) {
             // The operator leaves all of an object out for one expression that is wrong.

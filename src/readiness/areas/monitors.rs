@@ -239,11 +239,18 @@ pub(super) fn refused<'a>(object: &'a Object, prometheus: &Object) -> Option<&'a
 
 /// The Secrets and ConfigMaps that an endpoint names.
 fn named(endpoint: &Value) -> Vec<(&'static str, &str)> {
-    let secrets = ["bearerTokenSecret", "basicAuth/username", "basicAuth/password", "authorization/credentials"];
-    let more = ["oauth2/clientSecret", "tlsConfig/keySecret", "oauth2/tlsConfig/keySecret"];
+    let secrets = [
+        "bearerTokenSecret",
+        "basicAuth/username",
+        "basicAuth/password",
+        "authorization/credentials",
+        "oauth2/clientSecret",
+        "tlsConfig/keySecret",
+        "oauth2/tlsConfig/keySecret",
+    ];
     let either = ["oauth2/clientId", "tlsConfig/ca", "tlsConfig/cert", "oauth2/tlsConfig/ca", "oauth2/tlsConfig/cert"];
     let of = |kind, pointer: String| (kind, text(endpoint, &pointer));
-    let plain = secrets.iter().chain(&more).map(|at| of("Secret", format!("/{at}/name")));
+    let plain = secrets.iter().map(|at| of("Secret", format!("/{at}/name")));
     let chosen = either
         .iter()
         .flat_map(|at| [of("Secret", format!("/{at}/secret/name")), of("ConfigMap", format!("/{at}/configMap/name"))]);
