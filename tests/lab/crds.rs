@@ -301,7 +301,9 @@ fn the_examples_on_a_real_api_server() {
     let wrong: Vec<String> = said
         .iter()
         .filter(|(_, (told, proof))| {
-            !told.is_empty() && !excused(told) && proof == "by its examples on a real API server"
+            // Those that were tried with the real operators have such examples, too.
+            let made = proof == "by its examples on a real API server" || proof.starts_with("with the real operators");
+            !told.is_empty() && !excused(told) && made
         })
         .map(|(id, (told, _))| format!("{id}: {}", told.join("; ")))
         .collect();

@@ -35,8 +35,9 @@ impl Drop for Running {
 /// Starts one of the programs; what it says goes into the lab's folder.
 pub fn start(lab: &Hollow, name: &str, args: &[&str]) -> Running {
     let told = std::env::var_os("DRILL_OPERATORS").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache/drillmaster/operators"));
-    let program = told.or(home).unwrap().join(name);
+    let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = caches.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let program = told.unwrap_or_else(|| caches.unwrap().join("drillmaster/operators")).join(name);
     assert!(program.exists(), "{} is missing: run tests/lab/operators", program.display());
     let log = std::fs::File::create(lab.dir.path().join(format!("{name}.log"))).unwrap();
     let mut command = Command::new(program);
@@ -112,10 +113,7 @@ impl Bed {
 
     /// What a review says of each object that does not pass, and how many do.
     fn said(&self) -> (BTreeMap<String, (String, String)>, u64) {
-        let mut command = binary();
-        command.args(["check", "--context", "hollow", "--kubeconfig", &self.lab.env["KUBECONFIG"]]);
-        let out = command.args(["--only", "SEC-006", "--format", "json"]).output().unwrap();
-        let review: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let review = review(&self.lab, &["SEC-006"]);
         let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
         let results = review["results"].as_array().unwrap().iter();
         let said = results.map(|r| (subject(&r["subject"]), (text(&r["state"]), text(&r["observed"])))).collect();
@@ -151,7 +149,15 @@ impl Bed {
     }
 }
 
-fn subject(value: &Value) -> String {
+/// What these checks say of the lab.
+pub fn review(lab: &Hollow, checks: &[&str]) -> Value {
+    let mut command = binary();
+    command.args(["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"], "--format", "json"]);
+    let out = command.args(checks.iter().flat_map(|id| ["--only", id])).output().unwrap();
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+pub fn subject(value: &Value) -> String {
     format!("{}/{}", value["kind"].as_str().unwrap_or(""), value["name"].as_str().unwrap_or(""))
 }
 

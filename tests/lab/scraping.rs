@@ -8,22 +8,17 @@ use serde_json::Value;
 
 use super::{
     crds::{define, module},
-    drill::binary,
     hollow::{Hollow, wait_for},
-    operators::start,
+    operators::{review, start, subject},
 };
 
 /// Kind and name of each object that a check finds to be ignored, or cannot judge.
 fn ignored(lab: &Hollow) -> BTreeSet<String> {
-    let mut command = binary();
-    command.args(["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"]]);
-    let out = command.args(["--only", "MET-003", "--only", "ALR-002", "--format", "json"]).output().unwrap();
-    let review: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let review = review(lab, &["MET-003", "ALR-002"]);
     let results = review["results"].as_array().unwrap().iter().filter(|r| r["state"] != "skip");
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
     results
         .filter(|r| r["check"] == "MET-003" || r["subject"]["kind"] == "PrometheusRule")
-        .map(|r| format!("{}/{}", text(&r["subject"]["kind"]), text(&r["subject"]["name"])))
+        .map(|r| subject(&r["subject"]))
         .collect()
 }
 
