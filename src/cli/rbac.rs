@@ -22,7 +22,7 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
     let mut manifests = plan::rbac(&prepared.plan, &args.account, args.recovery);
     if let Some(image) = &args.reaper {
         manifests.push(plan::reaper(image, &args.account));
-        if prepared.plan.steps.iter().any(|s| !s.nodes.is_empty() && s.verb.starts_with("kill")) {
+        if prepared.plan.steps.iter().any(|s| s.takes_nodes()) {
             say(
                 "note: a reaper in the cluster cannot reach the node host: give nodes their power back from outside (`drillmaster recover --watch --bind FILE`)",
             );

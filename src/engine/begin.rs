@@ -145,7 +145,7 @@ pub fn begin(
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(plan.clone()) })?;
     let record = RunRecord::new(world.kube.clone(), &run);
-    let step = plan.steps[0].clone();
+    let step = plan.steps[0].name.clone();
     let context = StepContext {
         world: Arc::new(world),
         recorder: Arc::clone(&recorder),

@@ -6,9 +6,9 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 
 use crate::{
-    event::{Kind, Wake},
-    model::{Phase, PlannedStep, Prediction, StepClass},
-    steps::{self, StepContext, StepError},
+    event::{Kind, StepEnd, Wake},
+    model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb},
+    steps::{self, Done, StepContext, StepError},
 };
 
 use super::{Wakes, preflight::Catalogue};
@@ -22,11 +22,10 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
         {
             return;
         }
-        let mut own = context.clone();
-        own.step = planned.clone();
+        let own = StepContext { step: planned.name.clone(), ..context.clone() };
         let started = context.recorder.record(Kind::StepStarted {
             step: planned.name.clone(),
-            verb: planned.verb.clone(),
+            verb: planned.word().to_owned(),
             does: planned.acts.iter().map(|a| a.does.as_str()).collect::<Vec<_>>().join("; "),
             expected_us: expected(&context.plan.predictions, planned),
         });
@@ -34,22 +33,25 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
             wakes.wake(Wake::JournalFailed, error.to_string());
             return;
         }
-        let mut step = Box::pin(AssertUnwindSafe(steps::apply(&own)).catch_unwind());
+        let mut step = Box::pin(AssertUnwindSafe(steps::apply(&own, planned)).catch_unwind());
         let ended = tokio::select! {
             biased;
             (_, why) = wakes.woken() => {
                 drop(step);
-                finish(context, &planned.name, false, format!("interrupted: {why}"));
+                finish(context, &planned.name, StepEnd::Interrupted, format!("interrupted: {why}"));
                 return;
             }
             ended = &mut step => ended,
         };
         match ended {
-            Ok(Ok(detail)) => finish(context, &planned.name, true, detail),
+            Ok(Ok(Done::Well(detail))) => finish(context, &planned.name, StepEnd::Done, detail),
+            Ok(Ok(Done::NotRun(why))) => finish(context, &planned.name, StepEnd::NotRun, why),
             Ok(Err(error)) => {
-                finish(context, &planned.name, false, error.to_string());
+                let end = if matches!(error, StepError::Refused(_)) { StepEnd::Refused } else { StepEnd::Failed };
+                finish(context, &planned.name, end, error.to_string());
                 let why = match error {
                     StepError::Failed(_) => Wake::StepFailed,
+                    StepError::Refused(_) => Wake::GateRefused,
                     StepError::Journal(crate::journal::WriteError::Fenced { .. }) => Wake::Fenced,
                     StepError::Journal(_) => Wake::JournalFailed,
                 };
@@ -62,7 +64,7 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
                     .map(String::as_str)
                     .or_else(|| panic.downcast_ref::<&str>().copied());
                 let text = text.unwrap_or("no message");
-                finish(context, &planned.name, false, format!("panicked: {text}"));
+                finish(context, &planned.name, StepEnd::Panicked, format!("panicked: {text}"));
                 wakes.wake(Wake::Panicked, format!("step `{}`: {text}", planned.name));
                 return;
             }
@@ -71,8 +73,8 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
     wakes.wake(Wake::Finished, "all steps done");
 }
 
-fn finish(context: &StepContext, step: &crate::model::StepName, ok: bool, detail: String) {
-    context.recorder.observe(Kind::StepFinished { step: step.clone(), ok, detail });
+fn finish(context: &StepContext, step: &StepName, end: StepEnd, detail: String) {
+    context.recorder.observe(Kind::StepFinished { step: step.clone(), end, detail });
 }
 
 /// Whether nothing stands in the way of the first act: the answers of the pre-flight
@@ -90,7 +92,7 @@ async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duratio
     let refused: Vec<&str> = findings.iter().filter(|f| f.refuses()).map(|f| f.check.as_str()).collect();
     if !refused.is_empty() {
         wakes.wake(
-            Wake::StepFailed,
+            Wake::Refused,
             format!("the pre-flight, made again before the first act, refuses: {}", refused.join(", ")),
         );
     }
@@ -99,10 +101,10 @@ async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duratio
 
 /// When a wait for recovery is expected to be over, after its fault.
 fn expected(predictions: &[Prediction], step: &PlannedStep) -> Option<u64> {
-    let of: Vec<&str> = step.spec.pointer("/wait/of")?.as_array()?.iter().filter_map(|v| v.as_str()).collect();
+    let Some(Verb::Wait(wait)) = step.verb() else { return None };
     let about = |prediction: &&Prediction| match &prediction.phase {
-        Some(Phase::Ready(workload)) => of.iter().any(|o| workload.ends_with(o)),
-        Some(Phase::Serving(probe)) => of.contains(&probe.as_str()),
+        Some(Phase::Ready(ready)) => wait.of.contains(&ready.workload.to_string()),
+        Some(Phase::Serving(probe)) => wait.of.contains(probe),
         _ => false,
     };
     predictions.iter().filter(about).map(|p| p.to.micros()).max().filter(|t| *t > 0)

@@ -7,7 +7,7 @@ use super::recover::RecoverError;
 use crate::{
     event::{FORMAT, Kind},
     journal::{FaultRecord, FaultState, Journal, Recorder, RunDir},
-    model::{ClusterIdentity, Limits, Plan, PlannedStep, StepClass},
+    model::{ClusterIdentity, Limits, Plan},
     world::{Clock, Kube, Reach, RunRecord},
 };
 
@@ -38,7 +38,7 @@ pub async fn from_cluster(
     let open: Vec<FaultRecord> =
         record["open"].as_array().into_iter().flatten().map(|f| fault(f).map_err(strange)).collect::<Result<_, _>>()?;
     let dir = RunDir::create(runs, &name).map_err(dir_error)?;
-    let plan = stand_in(&record, cluster.clone(), &open);
+    let plan = stand_in(&record, cluster.clone());
     let clock = Clock::start();
     // The record's epoch is the one to beat: a runner that still lives is fenced by it.
     let epoch = record["epoch"].as_u64().unwrap_or(1);
@@ -98,9 +98,7 @@ fn fault(open: &serde_json::Value) -> Result<FaultRecord, serde_json::Error> {
 }
 
 /// As much of a plan as the record knows: enough to undo, nothing to judge.
-fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultRecord]) -> Plan {
-    let mut steps: Vec<PlannedStep> = open.iter().map(|f| empty_step(&f.step.0)).collect();
-    steps.dedup_by(|a, b| a.name == b.name);
+fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity) -> Plan {
     Plan {
         format: "1.0".into(),
         scenario: record["scenario"].as_str().unwrap_or("").to_owned(),
@@ -111,7 +109,7 @@ fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultR
         recovery: serde_json::from_value(record["recovery"].clone()).ok(),
         namespaces: vec![],
         collateral: vec![],
-        steps,
+        steps: vec![],
         probes: vec![],
         data: vec![],
         expect: vec![],
@@ -123,19 +121,5 @@ fn stand_in(record: &serde_json::Value, cluster: ClusterIdentity, open: &[FaultR
         predictions: vec![],
         findings: vec![],
         hash: record["planHash"].as_str().unwrap_or("").to_owned(),
-    }
-}
-
-pub(super) fn empty_step(name: &str) -> PlannedStep {
-    PlannedStep {
-        name: name.into(),
-        verb: String::new(),
-        class: StepClass::Observe,
-        nodes: vec![],
-        objects: vec![],
-        acts: vec![],
-        on_stop: String::new(),
-        notes: vec![],
-        spec: serde_json::Value::Null,
     }
 }

@@ -72,9 +72,8 @@ pub(super) fn heartbeat(
                 });
                 let _ = written.await;
             }
-            if let Some(why) = recorder.broken() {
-                let fenced = why.contains("has taken over");
-                wakes.wake(if fenced { Wake::Fenced } else { Wake::JournalFailed }, why);
+            if let Some(broken) = recorder.broken() {
+                wakes.wake(if broken.fenced { Wake::Fenced } else { Wake::JournalFailed }, broken.why);
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -6,7 +6,9 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use crate::{
     inventory::{Inventory, look},
-    model::{Environment, Finding, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen},
+    model::{
+        Environment, Expectation, Finding, NodeHow, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen, Verb,
+    },
     readiness::{OF_A_DESCRIPTION, Settings, review},
     scenario::{Problems, load_drill_file},
     world::World,
@@ -92,22 +94,22 @@ fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Setting
 /// The sorts of drill that a plan holds, by the words of the checks.
 fn drills(plan: &Plan, inventory: &Inventory) -> BTreeSet<String> {
     let mut drills: BTreeSet<&str> = plan.steps.iter().flat_map(|step| sorts(step, inventory)).copied().collect();
-    if plan.expect.iter().any(|e| e.get("alert").is_some()) {
+    if plan.expectations().any(|e| matches!(e, Expectation::Alert(_))) {
         drills.insert("alerts");
     }
     drills.into_iter().map(str::to_owned).collect()
 }
 
 fn sorts(step: &PlannedStep, inventory: &Inventory) -> &'static [&'static str] {
-    match step.verb.as_str() {
-        "drain" => &["drain"],
-        "restore" | "deleteNamespace" => &["restore"],
-        "loseCluster" => &["region", "restore"],
-        "killZone" => &["node", "zone"],
-        "killNodes" if step.spec.pointer("/killNodes/how") == Some(&"partition".into()) => &["node", "netpart"],
-        "killNodes" if whole_zone(step, inventory) => &["node", "zone"],
-        "killNodes" => &["node"],
-        "impairNodes" => &["netpart"],
+    match step.verb() {
+        Some(Verb::Drain(_)) => &["drain"],
+        Some(Verb::Restore(_) | Verb::DeleteNamespace(_)) => &["restore"],
+        Some(Verb::LoseCluster(_)) => &["region", "restore"],
+        Some(Verb::KillZone(_)) => &["node", "zone"],
+        Some(Verb::KillNodes(spec)) if spec.how == NodeHow::Partition => &["node", "netpart"],
+        Some(Verb::KillNodes(_)) if whole_zone(step, inventory) => &["node", "zone"],
+        Some(Verb::KillNodes(_)) => &["node"],
+        Some(Verb::ImpairNodes(_)) => &["netpart"],
         _ => &[],
     }
 }

@@ -10,15 +10,14 @@ use tokio::task::JoinSet;
 use super::{
     OpenError, Place, Wakes,
     dark::open_again,
-    from_cluster::empty_step,
     guard,
-    run::tell,
+    run::{end, tell},
     unwind::{Left, unwind},
 };
 use crate::{
     event::{Actor, Kind, Wake},
     journal::{Journal, JournalError, Lock, LockError, ReadJournal, Recorder, RunDir, RunState, WriteError, read},
-    model::{Exit, Outcome, Plan, SecretRef},
+    model::{Exit, Outcome, Plan, SecretRef, StepName},
     scenario::{Sources, load_bindings, load_str},
     steps::{Approvals, StepContext},
     verdict,
@@ -258,7 +257,7 @@ fn context(
     secrets: BTreeMap<String, SecretRef>,
 ) -> StepContext {
     let record = RunRecord::new(world.kube.clone(), run);
-    let step = plan.steps.first().cloned().unwrap_or_else(|| empty_step("recover"));
+    let step = StepName::from("recover");
     StepContext {
         world: Arc::new(world),
         recorder,
@@ -295,12 +294,10 @@ async fn take_over(context: &StepContext, dir: &RunDir, limit: Duration) -> Exit
     // A run that was interrupted proves nothing that it had not proven before.
     let outcome = if verdict.outcome == Outcome::Pass { Outcome::Inconclusive } else { verdict.outcome };
     recorder.observe(Kind::Judged { outcome, judgements: verdict.judgements });
-    let exit = match left {
-        Left::Nothing => Exit::Aborted,
-        Left::Stuck => Exit::Residue,
-        Left::InAHurry | Left::Fenced => Exit::Left,
-    };
-    if exit != Exit::Aborted {
+    if left == Left::Fenced {
+        return Exit::Left;
+    }
+    if left != Left::Nothing {
         tell(context, "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report").await;
         // A person was asked for, and must not find a stand-by at work against them.
         if matches!(left, Left::Stuck | Left::InAHurry) {
@@ -309,9 +306,5 @@ async fn take_over(context: &StepContext, dir: &RunDir, limit: Duration) -> Exit
     } else {
         let _ = context.record.release().await;
     }
-    let detail = format!("the run was interrupted; recovered by another session: {}", exit.meaning());
-    match recorder.record(Kind::RunEnded { exit, detail }) {
-        Ok(_) => exit,
-        Err(_) => exit.worse(Exit::Left),
-    }
+    end(recorder, "")
 }

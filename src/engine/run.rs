@@ -18,11 +18,11 @@ use super::{
 use crate::{
     event::{Kind, Wake},
     journal::{Recorder, WriteError},
-    model::{Exit, Finding, Outcome, StepName},
+    model::{Exit, Finding, StepName},
     observe::Observers,
     scenario::Loaded,
     steps::StepContext,
-    verdict,
+    verdict::{self, Ending, How},
 };
 
 /// Runs it, to the end. Whatever happens in between, the cluster is put back, or
@@ -32,18 +32,18 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     let findings = context.plan.findings.clone();
     let review = begun.catalogue.as_ref().map(|c| c.said.clone());
     recorder.observe(Kind::PreflightDone { findings: findings.clone(), review });
-    if let Some(exit) = refused(recorder, &findings) {
-        return end(recorder, exit, "the pre-flight refused");
+    if refuses(recorder, &findings) {
+        return not_begun(recorder, Wake::Refused, "");
     }
     let mut tasks = JoinSet::new();
     // Signals end a rehearsal as they end any program.
     if context.world.stage.is_none()
         && let Err(error) = wakes.listen(&mut tasks, recorder)
     {
-        return end(recorder, Exit::Internal, &error.to_string());
+        return not_begun(recorder, Wake::Internal, &error.to_string());
     }
     if let Err(why) = take_lease(context).await {
-        return end(recorder, Exit::Refused, &why);
+        return not_begun(recorder, Wake::Refused, &why);
     }
     guard::lease(&mut tasks, &context.world, recorder, &context.record, wakes);
     guard::heartbeat(&mut tasks, &context.world, recorder, &begun.dir, wakes);
@@ -64,38 +64,36 @@ async fn take_lease(context: &StepContext) -> Result<(), String> {
     context.record.acquire(context.recorder.epoch(), context.world.clock.wall()).await.map_err(|e| e.to_string())
 }
 
-fn refused(recorder: &Recorder, findings: &[Finding]) -> Option<Exit> {
-    if !findings.iter().any(Finding::refuses) {
-        return None;
-    }
+/// Whether findings stand in the way; says which.
+fn refuses(recorder: &Recorder, findings: &[Finding]) -> bool {
     for finding in findings.iter().filter(|f| f.refuses()) {
         recorder.observe(Kind::Noted { text: format!("refused by {}: {}", finding.check, finding.observed) });
     }
-    Some(Exit::Refused)
+    findings.iter().any(Finding::refuses)
 }
 
 async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut JoinSet<()>) -> Exit {
     let (recorder, context, wakes) = (&begun.recorder, &begun.context, &begun.wakes);
     let based = tokio::select! {
         biased;
-        (_, why) = wakes.woken() => return end(recorder, Exit::Aborted, &format!("stopped before anything was touched: {why}")),
+        (why, detail) = wakes.woken() => return not_begun(recorder, why, &detail),
         findings = baseline(recorder, &context.plan) => findings,
     };
     recorder.observe(Kind::PreflightDone { findings: based.clone(), review: None });
-    if let Some(exit) = refused(recorder, &based) {
-        return end(recorder, exit, "there is no baseline");
+    if refuses(recorder, &based) {
+        return not_begun(recorder, Wake::Refused, "there is no baseline");
     }
     if let Err(why) = announce(context).await {
-        return end(recorder, Exit::Refused, &why);
+        return not_begun(recorder, Wake::Refused, &why);
     }
     let armed = Kind::Armed { unwind_deadline_us: options.unwind_within.as_micros() as u64 };
     if let Err(error) = recorder.record(armed) {
-        return end(recorder, Exit::Refused, &format!("the journal cannot be written: {error}"));
+        return not_begun(recorder, Wake::Refused, &format!("the journal cannot be written: {error}"));
     }
     if options.reaper
         && let Err(error) = spawn_reaper(&begun.dir, options.frozen_after)
     {
-        return end(recorder, Exit::Refused, &format!("the reaper cannot be started: {error}"));
+        return not_begun(recorder, Wake::Refused, &format!("the reaper cannot be started: {error}"));
     }
     if let Some(place) = reaper_dies_with().filter(|_| options.reaper) {
         let text = format!(
@@ -119,7 +117,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     if why == Wake::Finished && left == Left::Nothing {
         look_on(context, wakes).await;
     }
-    conclude(context, wakes, why, &detail, left).await
+    conclude(context, &detail, left).await
 }
 
 /// `--hold`: stand still, change nothing, until somebody says how to go on.
@@ -169,37 +167,33 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
     }
 }
 
-async fn conclude(context: &StepContext, wakes: &Wakes, why: Wake, detail: &str, left: Left) -> Exit {
+async fn conclude(context: &StepContext, detail: &str, left: Left) -> Exit {
+    if left == Left::Fenced {
+        // The session that has the wheel judges, and ends the journal.
+        return Exit::Left;
+    }
     let recorder = &context.recorder;
     let verdict = verdict::judge(&recorder.events());
-    recorder.observe(Kind::Judged { outcome: verdict.outcome, judgements: verdict.judgements.clone() });
-    let mut exit = verdict.exit();
-    exit = match why {
-        Wake::Finished => exit,
-        Wake::StepFailed if verdict.outcome == Outcome::Fail => exit,
-        // A step that cannot be done is a finding too, whatever else holds.
-        Wake::StepFailed => exit.worse(Exit::Failed),
-        Wake::Panicked | Wake::JournalFailed => Exit::Internal,
-        _ => Exit::Aborted,
-    };
-    if wakes.signals() > 0 {
-        exit = exit.worse(Exit::Aborted);
-    }
-    exit = match left {
-        Left::Nothing => exit,
-        Left::Stuck => exit.worse(Exit::Residue),
-        Left::InAHurry => exit.worse(Exit::Left),
-        Left::Fenced => return Exit::Left,
-    };
-    if matches!(exit, Exit::Residue | Exit::Left) {
+    recorder.observe(Kind::Judged { outcome: verdict.outcome, judgements: verdict.judgements });
+    if matches!(verdict::exit_of(&recorder.events()), Exit::Residue | Exit::Left) {
         tell(context, "THE DRILL LEFT SOMETHING BROKEN: a human is needed; see its report").await;
     }
-    let said = if why == Wake::Finished { exit.meaning().to_owned() } else { format!("{}: {detail}", exit.meaning()) };
-    end(recorder, exit, &said)
+    end(recorder, detail)
 }
 
-fn end(recorder: &Recorder, exit: Exit, detail: &str) -> Exit {
-    match recorder.record(Kind::RunEnded { exit, detail: detail.to_owned() }) {
+/// Ends a run before its first act.
+fn not_begun(recorder: &Recorder, why: Wake, detail: &str) -> Exit {
+    recorder.observe(Kind::RunWoken { why, detail: detail.to_owned() });
+    end(recorder, detail)
+}
+
+/// Ends the journal: how the run ended is read off it.
+pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
+    let ending = Ending::of(&recorder.events());
+    let exit = ending.exit();
+    let plain = detail.is_empty() || matches!(ending.how, How::Judged(_));
+    let detail = if plain { ending.words() } else { format!("{}: {detail}", ending.words()) };
+    match recorder.record(Kind::RunEnded { exit, detail }) {
         Ok(_) => exit,
         Err(WriteError::Fenced { .. }) => Exit::Left,
         Err(_) => exit.worse(Exit::Internal),

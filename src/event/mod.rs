@@ -2,15 +2,19 @@
 //! the only thing that the live terminal, the verdict and the reports are told.
 //! This room knows nothing of how an event came about.
 
+mod ends;
 mod kind;
+mod seen;
 
-pub use kind::{Actor, Kind, LineRun, PodView, ProbeRun, Wake};
+pub use ends::{Actor, StepEnd, Wake};
+pub use kind::Kind;
+pub use seen::{LineRun, PodView, ProbeRun};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The journal's format: readers take the same major and any minor.
-pub const FORMAT: &str = "1.0";
+/// The journal's format: readers take the same major and any minor, and format 1.
+pub const FORMAT: &str = "2.0";
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

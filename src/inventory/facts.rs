@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    model::{Permission, Plan},
+    model::{Permission, Plan, Verb},
     world::{ActiveAlert, Kube, RuleInfo, RunRecord, Silence, World},
 };
 
@@ -64,7 +64,10 @@ pub struct SecondCluster {
 
 /// Asks everything.
 pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Option<Timestamp>) -> Facts {
-    let needs_velero = plan.steps.iter().any(|s| matches!(s.verb.as_str(), "backup" | "restore" | "deleteNamespace"));
+    let needs_velero = plan
+        .steps
+        .iter()
+        .any(|s| matches!(s.verb(), Some(Verb::Backup(_) | Verb::Restore(_) | Verb::DeleteNamespace(_))));
     let (permissions, velero, monitoring, other_runs, recovery) = tokio::join!(
         rights(&world.kube, &plan.permissions),
         velero(world, needs_velero, run),
@@ -76,7 +79,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
     let (firing, rules, silences, alertmanager) = monitoring;
     let mut machines = vec![];
     if let Some(host) = &world.host {
-        for node in plan.steps.iter().filter(|s| s.verb.starts_with("kill")).flat_map(|s| &s.nodes) {
+        for node in plan.steps.iter().filter(|s| s.how().is_some()).flat_map(|s| &s.nodes) {
             let state = host.machine(&node.name).await;
             machines.push((node.name.clone(), state.map(|m| format!("{:?}", m.state)).map_err(|e| e.to_string())));
         }

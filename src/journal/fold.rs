@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{FaultState, IllegalTransition, ProbeState};
 use crate::{
-    event::{Event, Kind, PodView},
-    model::{Exit, FaultId, Plan, Revert, StepName, UpRule},
+    event::{Event, Kind, PodView, StepEnd},
+    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, UpRule},
 };
 
 /// A node as last seen.
@@ -66,8 +64,8 @@ pub struct FaultRecord {
 pub struct RunState {
     /// Faults in the order of their intents.
     pub faults: Vec<FaultRecord>,
-    /// Steps that finished, in order, and whether well.
-    pub finished: Vec<(StepName, bool)>,
+    /// Steps that ended, in order, and how.
+    pub finished: Vec<(StepName, StepEnd)>,
     /// How the run ended, if it did.
     pub ended: Option<Exit>,
     /// Time of the last event.
@@ -77,7 +75,7 @@ pub struct RunState {
     /// The plan.
     pub plan: Option<Box<Plan>>,
     /// What a step found out, by step.
-    pub results: BTreeMap<StepName, Value>,
+    pub results: BTreeMap<StepName, StepResult>,
     /// Nodes by name.
     pub nodes: BTreeMap<String, NodeView>,
     /// Pods by UID.
@@ -133,13 +131,13 @@ impl RunState {
             | Kind::FaultReplaced { fault, .. }
             | Kind::FaultLeft { fault, .. }
             | Kind::FaultStuck { fault, .. } => self.step_fault(&fault.clone(), event)?,
-            Kind::StepFinished { step, ok, .. } => self.finished.push((step.clone(), *ok)),
+            Kind::StepFinished { step, end, .. } => self.finished.push((step.clone(), *end)),
             Kind::RunEnded { exit, .. } => self.ended = Some(*exit),
             Kind::SessionOpened { .. } => self.ended = None,
             Kind::Armed { .. } => self.armed = true,
             Kind::PlanFrozen { plan } => self.plan = Some(plan.clone()),
             Kind::StepResult { step, result } => {
-                self.results.insert(step.clone(), result.clone());
+                self.results.insert(step.clone(), (**result).clone());
             }
             observation => self.observe(observation),
         }

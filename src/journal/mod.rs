@@ -4,6 +4,7 @@
 
 mod fault;
 mod fold;
+mod format1;
 mod lock;
 mod probes;
 mod read;
@@ -16,6 +17,6 @@ pub use fold::{AlertKey, BudgetView, FaultRecord, NodeView, RunState};
 pub use lock::{Lock, LockError};
 pub use probes::{ProbeState, Stretch};
 pub use read::{JournalError, ReadJournal, read, read_str};
-pub use recorder::Recorder;
+pub use recorder::{Broken, Recorder};
 pub use rundir::{RunDir, latest};
 pub use write::{Journal, WriteError};

@@ -9,7 +9,7 @@ use std::{fs, io, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::write::hash_line;
+use super::{format1, write::hash_line};
 use crate::event::{Event, FORMAT, Kind};
 
 /// Why a journal cannot be used.
@@ -56,6 +56,8 @@ pub struct ReadJournal {
     pub stray: u64,
     pub(super) last_hash: String,
     next_seq: u64,
+    /// Written by version 0.1.0.
+    old: bool,
 }
 
 impl ReadJournal {
@@ -78,6 +80,11 @@ struct Line {
     prev: String,
     must: bool,
     event: Value,
+}
+
+/// The header's format, whatever else it holds.
+fn format_of(event: &Value) -> Option<&str> {
+    (event.get("kind")? == "RunStarted").then(|| event.get("format")?.as_str())?
 }
 
 /// Reads the journal at `path`.
@@ -135,11 +142,11 @@ fn take(journal: &mut ReadJournal, epoch: &mut u64, text: &str) -> Result<(), St
         return Err("the line before was changed: its hash does not match".to_owned());
     }
     let kind = line.event.get("kind").and_then(Value::as_str).unwrap_or("").to_owned();
-    match serde_json::from_str::<Event>(text) {
-        Ok(event) => {
-            check_header(journal.next_seq, &event.event)?;
-            journal.events.push(event);
-        }
+    if journal.next_seq == 0 {
+        journal.old = is_old(format_of(&line.event))?;
+    }
+    match event(text, journal.old) {
+        Ok(event) => journal.events.push(event),
         Err(_) if !line.must && !known(&kind) => journal.skipped += 1,
         Err(error) if known(&kind) => return Err(format!("a damaged {kind} event ({error})")),
         Err(_) => {
@@ -160,18 +167,25 @@ fn next_session_follows(text: &str) -> bool {
     !text.trim_end().ends_with('}')
 }
 
-fn check_header(seq: u64, kind: &Kind) -> Result<(), String> {
-    match (seq, kind) {
-        (0, Kind::RunStarted { format, .. }) => {
-            let major = |f: &str| f.split('.').next().unwrap_or("").to_owned();
-            if major(format) == major(FORMAT) {
-                Ok(())
-            } else {
-                Err(format!("journal format {format}; this version reads {FORMAT}"))
-            }
-        }
-        (0, _) => Err("the first line is not a run's header: this is not a journal of drillmaster".into()),
-        _ => Ok(()),
+/// One line, in today's shape.
+fn event(text: &str, old: bool) -> Result<Event, serde_json::Error> {
+    if !old {
+        return serde_json::from_str(text);
+    }
+    let mut line: Value = serde_json::from_str(text)?;
+    format1::upgrade(&mut line["event"]);
+    serde_json::from_value(line)
+}
+
+/// Whether a journal was written in format 1; another than that and today's is refused.
+fn is_old(format: Option<&str>) -> Result<bool, String> {
+    let Some(format) = format else {
+        return Err("the first line is not a run's header: this is not a journal of drillmaster".into());
+    };
+    match format.split('.').next() {
+        Some("1") => Ok(true),
+        major if major == FORMAT.split('.').next() => Ok(false),
+        _ => Err(format!("journal format {format}; this version reads {FORMAT} and 1.0")),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use super::{Journal, RunState, WriteError};
+use super::{IllegalTransition, Journal, RunState, WriteError};
 use crate::{
     event::{Event, Kind},
     model::Redactor,
@@ -32,13 +32,32 @@ struct Inner {
     state: RunState,
     events: Vec<Event>,
     /// The first failure to write: everything after it is a different run.
-    broken: Option<String>,
+    broken: Option<Broken>,
+}
+
+/// Why a journal is not to be written any more.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Another session has the wheel; else it could not be written.
+    pub fenced: bool,
+    /// In words.
+    pub why: String,
+}
+
+impl Broken {
+    fn illegal(error: &IllegalTransition) -> Self {
+        Self { fenced: false, why: error.to_string() }
+    }
+
+    fn unwritten(error: &WriteError) -> Self {
+        Self { fenced: matches!(error, WriteError::Fenced { .. }), why: error.to_string() }
+    }
 }
 
 impl Inner {
     fn fold(&mut self, event: Event) -> Arc<Event> {
         if let Err(illegal) = self.state.take(&event) {
-            self.broken.get_or_insert_with(|| illegal.to_string());
+            self.broken.get_or_insert_with(|| Broken::illegal(&illegal));
         }
         self.events.push(event.clone());
         Arc::new(event)
@@ -73,7 +92,7 @@ impl Recorder {
         now: impl Fn() -> (u64, Timestamp) + Send + Sync + 'static,
     ) -> Self {
         let mut state = RunState::default();
-        let broken = events.iter().find_map(|e| state.take(e).err()).map(|e| e.to_string());
+        let broken = events.iter().find_map(|e| state.take(e).err()).map(|e| Broken::illegal(&e));
         Self {
             inner: Mutex::new(Inner { journal, state, events, broken }),
             now: Box::new(now),
@@ -92,7 +111,7 @@ impl Recorder {
             match written {
                 Ok(event) => inner.fold(event),
                 Err(error) => {
-                    inner.broken.get_or_insert_with(|| error.to_string());
+                    inner.broken.get_or_insert_with(|| Broken::unwritten(&error));
                     // A full disk must not make the undo forget what it has done: it
                     // goes on from memory. Who lost the wheel does nothing more.
                     if !matches!(error, WriteError::Fenced { .. }) {
@@ -144,7 +163,7 @@ impl Recorder {
     }
 
     /// Why the journal cannot be trusted any more, if so.
-    pub fn broken(&self) -> Option<String> {
+    pub fn broken(&self) -> Option<Broken> {
         self.lock().broken.clone()
     }
 
@@ -165,7 +184,7 @@ impl Recorder {
         if let Err(source) = file.sync_data() {
             let mut inner = self.lock();
             let error = inner.journal.poison(source);
-            inner.broken.get_or_insert_with(|| error.to_string());
+            inner.broken.get_or_insert_with(|| Broken::unwritten(&error));
         }
     }
 

@@ -28,7 +28,7 @@ pub use company::{Company, Domains, Incoming, KINDS, Neighbours, SpreadRule, dem
 pub use cron::cron_interval;
 pub use demand::{Demand, Room};
 pub use guest::{Guest, Volumes};
-pub use normalise::{Difference, compare, is_derived, normalise};
+pub use normalise::{compare, is_derived, normalise};
 pub use packing::{Board, Loss, NO_ROOM, Outcome, victims};
 pub use quantity::{cpu_millis, memory_bytes};
 pub use scheduling::{in_terms, may_run, says_of_nodes};

@@ -4,17 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A difference between before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// `kind/name`, with the namespace before it.
-    pub object: String,
-    /// Missing, added or changed, and where.
-    pub what: String,
-}
+use crate::model::{Difference, Differs, ObjectName};
 
 /// Whether the object is made by the cluster itself out of others, so that a
 /// restore need not bring back this very one.
@@ -94,9 +86,9 @@ pub fn compare(before: &[Value], after: &[Value], map_namespace: impl Fn(&str) -
     let mut differences = vec![];
     for object in before.iter().filter(|o| !is_derived(o)) {
         let key = key(object, &map_namespace);
-        let name = format!("{}/{}/{}", key.1, key.0, key.2);
+        let object_name = || ObjectName { kind: key.0.clone(), namespace: key.1.clone(), name: key.2.clone() };
         match after.get(&key) {
-            None => differences.push(Difference { object: name, what: "missing".into() }),
+            None => differences.push(Difference { object: object_name(), what: Differs::Missing }),
             Some(found) => {
                 let mut wanted = normalise(object);
                 let mut found = normalise(found);
@@ -108,7 +100,7 @@ pub fn compare(before: &[Value], after: &[Value], map_namespace: impl Fn(&str) -
                 let mut at = vec![];
                 diff(&wanted, &found, String::new(), &mut at);
                 if !at.is_empty() {
-                    differences.push(Difference { object: name, what: format!("changed at {}", at.join(", ")) });
+                    differences.push(Difference { object: object_name(), what: Differs::ChangedAt(at) });
                 }
             }
         }
@@ -173,8 +165,8 @@ mod tests {
         let own = |n: &str| n.to_owned();
         assert_eq!(compare(&[deployment(3, "a")], &[deployment(3, "b")], own), []);
         let changed = compare(&[deployment(3, "a")], &[deployment(2, "b")], own);
-        assert_eq!(changed[0].what, "changed at /spec/replicas");
-        assert_eq!(compare(&[deployment(3, "a")], &[], own)[0].what, "missing");
+        assert_eq!(changed[0].what.to_string(), "changed at /spec/replicas");
+        assert_eq!(compare(&[deployment(3, "a")], &[], own)[0].what, Differs::Missing);
     }
 
     #[test]

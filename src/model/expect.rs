@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Dur, StepName, WorkloadRef};
 
 /// What must hold.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Expectation {
     /// Ready pods of a workload.
@@ -43,7 +43,7 @@ impl Expectation {
 }
 
 /// Ready pods of a workload, counted from a watch: Ready and not Terminating.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ReplicasExpectation {
     /// The workload.
@@ -65,7 +65,7 @@ pub struct ReplicasExpectation {
 }
 
 /// PodDisruptionBudgets: who is covered, whom the Eviction API lets go, what a drain left.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BudgetsExpectation {
     /// Every pod of a critical workload has exactly one budget.
@@ -100,7 +100,7 @@ pub enum DrainRule {
 }
 
 /// A service as its users see it.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceExpectation {
     /// The probe.
@@ -114,7 +114,7 @@ pub struct ServiceExpectation {
 }
 
 /// An alert: pending, firing in Prometheus, received by Alertmanager, not suppressed, resolved.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AlertExpectation {
     /// alertname
@@ -143,7 +143,7 @@ pub struct AlertExpectation {
 }
 
 /// What an append log lost.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LossExpectation {
     /// The append log.
@@ -165,7 +165,7 @@ pub enum ForEach {
 }
 
 /// What a restore brought back.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreExpectation {
     /// The restore step.
@@ -198,7 +198,7 @@ pub enum VolumesRule {
 }
 
 /// How the ready pods of a workload are spread.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PlacementExpectation {
     /// The workload.

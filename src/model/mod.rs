@@ -4,14 +4,17 @@
 
 mod bindings;
 mod data;
+mod difference;
 mod expect;
 mod finding;
 mod ids;
 mod machine;
+mod newer;
 mod node_steps;
 mod outcome;
 mod plan;
 mod probe;
+mod result;
 mod revert;
 mod review;
 mod secret;
@@ -22,6 +25,7 @@ mod units;
 
 pub use bindings::{Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
 pub use data::{DataHttp, DataSpec};
+pub use difference::{Difference, Differs, ObjectName};
 pub use expect::{
     AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,
     PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule,
@@ -30,16 +34,20 @@ pub use expect::{
 pub use finding::{Finding, FindingState};
 pub use ids::{FaultId, RunId, StepName};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
+pub use newer::{Newer, OrNewer};
 pub use node_steps::{
     Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
     NodeChoice, NodeService,
 };
 pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
 pub use plan::{
-    ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction, REHEARSAL,
-    SIMULATED_START, StepClass,
+    Basis, ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction,
+    REHEARSAL, SIMULATED_START, StepClass,
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
+pub use result::{
+    BackupMade, Checksums, FileWrong, FilesRead, NamespaceLost, Restored, StepResult, VolumeInfo, VolumesDone,
+};
 pub use revert::{Revert, shell};
 pub use review::{
     Change, CheckSummary, Class, Concern, Environment, Readiness, Remedy, Review, Reviewed, Ruling, Severity, State,
@@ -51,5 +59,5 @@ pub use specs::{
     GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
 };
 pub use step::{Step, Verb};
-pub use target::{NodeTarget, ObjectRef, WorkloadRef};
+pub use target::{NodeTarget, ObjectRef, ScopedWorkload, WorkloadRef};
 pub use units::{Dur, Percent};

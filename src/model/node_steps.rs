@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Dur, NodeHow, Percent, WorkloadRef};
 
 /// Take single nodes away: `nodes`, or `count` of those in a `zone`, or `count` of those `hosting` a workload.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct KillNodesStep {
     /// Nodes by name.
@@ -29,7 +29,7 @@ pub struct KillNodesStep {
 }
 
 /// Take every node of a zone away.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KillZoneStep {
     /// The zone, by its label topology.kubernetes.io/zone.
@@ -40,7 +40,7 @@ pub struct KillZoneStep {
 
 /// Lose a whole kind cluster, its control plane included: only probes go on. A second cluster
 /// must be named (`--context recovery=NAME`).
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoseClusterStep {
     /// kill or stop.
@@ -48,7 +48,7 @@ pub struct LoseClusterStep {
 }
 
 /// Break something inside nodes: named as in killNodes, and exactly one thing.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ImpairNodesStep {
     /// Nodes by name.
@@ -126,7 +126,7 @@ pub enum NodeService {
 }
 
 /// Fill the file system that a path of a node is on. Refused where that is the machine's own.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiskFault {
     /// A directory inside the node.
@@ -137,7 +137,7 @@ pub struct DiskFault {
 }
 
 /// Lose or delay packets: exactly one of `drop` and `delay`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkFault {
     /// in, out or both, as the node sees it.
@@ -167,7 +167,7 @@ pub enum Direction {
 }
 
 /// Taint nodes as out of service, once the node host reports them off.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FenceNodeStep {
     /// The killNodes or killZone step whose nodes are fenced (how: kill or stop).

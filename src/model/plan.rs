@@ -1,9 +1,11 @@
 //! The plan: what will be done to what, decided before anything is touched.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{DataSpec, Dur, Finding, NodeTarget, ObjectRef, ProbeSpec, StepName};
+use super::{
+    DataSpec, Dur, Expectation, Finding, Newer, NodeHow, NodeTarget, ObjectRef, OrNewer, ProbeSpec, ScopedWorkload,
+    StepName, Verb,
+};
 
 /// Which cluster this is, so that no other is taken for it (correctness 72).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,12 +65,12 @@ pub struct PlannedAct {
 }
 
 /// One step, with its targets frozen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStep {
     /// Its name in the scenario.
     pub name: StepName,
-    /// The verb, such as `killZone`.
-    pub verb: String,
+    /// The step as the scenario wrote it, variables filled in.
+    pub step: OrNewer<Verb>,
     /// Observe, fault or destructive.
     pub class: StepClass,
     /// Nodes that it acts on.
@@ -84,19 +86,82 @@ pub struct PlannedStep {
     /// Things to know beforehand: what blocks, what cannot recover, what comes back empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// The step as the scenario wrote it, variables filled in.
-    pub spec: Value,
 }
 
 impl PlannedStep {
+    /// What it does; none where a newer version wrote what this one cannot read.
+    pub fn verb(&self) -> Option<&Verb> {
+        self.step.known()
+    }
+
+    /// The verb as it is written, such as `killZone`.
+    pub fn word(&self) -> &str {
+        match &self.step {
+            OrNewer::Known(verb) => verb.name(),
+            OrNewer::Newer(Newer { value, .. }) => {
+                value.as_object().and_then(|o| o.keys().next()).map_or("?", String::as_str)
+            }
+        }
+    }
+
     /// Whether the control plane is away with its nodes.
     pub fn takes_control_plane(&self) -> bool {
-        self.verb == "loseCluster" || self.spec.pointer("/killNodes/controlPlane") == Some(&true.into())
+        match self.verb() {
+            Some(Verb::LoseCluster(_)) => true,
+            Some(Verb::KillNodes(spec)) => spec.control_plane,
+            _ => false,
+        }
     }
 
     /// Whether its nodes are away, or not themselves, until it is undone.
     pub fn takes_nodes(&self) -> bool {
-        matches!(self.verb.as_str(), "killNodes" | "killZone" | "loseCluster" | "impairNodes")
+        matches!(
+            self.verb(),
+            Some(Verb::KillNodes(_) | Verb::KillZone(_) | Verb::LoseCluster(_) | Verb::ImpairNodes(_))
+        )
+    }
+
+    /// Whether it drains its nodes.
+    pub fn drains(&self) -> bool {
+        matches!(self.verb(), Some(Verb::Drain(_)))
+    }
+
+    /// Whether it takes a backup.
+    pub fn backs_up(&self) -> bool {
+        matches!(self.verb(), Some(Verb::Backup(_)))
+    }
+
+    /// The namespace that it deletes.
+    pub fn deletes(&self) -> Option<&str> {
+        match self.verb() {
+            Some(Verb::DeleteNamespace(spec)) => Some(&spec.name),
+            _ => None,
+        }
+    }
+
+    /// The step whose fault it heals.
+    pub fn heals(&self) -> Option<&str> {
+        match self.verb() {
+            Some(Verb::Heal(spec)) => Some(&spec.fault),
+            _ => None,
+        }
+    }
+
+    /// The step whose nodes it fences.
+    pub fn fences(&self) -> Option<&str> {
+        match self.verb() {
+            Some(Verb::FenceNode(spec)) => Some(&spec.fault),
+            _ => None,
+        }
+    }
+
+    /// How it takes nodes away.
+    pub fn how(&self) -> Option<NodeHow> {
+        match self.verb() {
+            Some(Verb::KillNodes(spec)) => Some(spec.how),
+            Some(Verb::KillZone(spec)) => Some(spec.how),
+            _ => None,
+        }
     }
 }
 
@@ -116,6 +181,20 @@ pub struct Prediction {
     /// Which observation it is to be held against; none where it is held against none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
+    /// Whose clocks it counts with.
+    #[serde(default)]
+    pub basis: Basis,
+}
+
+/// Whose clocks of the node lifecycle controller a prediction counts with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// Kubernetes' defaults.
+    #[default]
+    Defaults,
+    /// Those that the bindings name.
+    Bindings,
 }
 
 /// A part of an outage, in the order in which they follow from each other.
@@ -124,12 +203,12 @@ pub struct Prediction {
 pub enum Phase {
     /// Nodes are seen as not Ready.
     Detected,
-    /// Pods of a workload (`namespace/kind/name`) are evicted.
-    Evicted(String),
+    /// Pods of a workload are evicted.
+    Evicted(ScopedWorkload),
     /// Their replacements have a node.
-    Rescheduled(String),
+    Rescheduled(ScopedWorkload),
     /// The workload has as many ready pods as before.
-    Ready(String),
+    Ready(ScopedWorkload),
     /// A probe's service is stable again.
     Serving(String),
 }
@@ -204,7 +283,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<DataSpec>,
     /// Expectations, as the scenario wrote them.
-    pub expect: Vec<Value>,
+    pub expect: Vec<OrNewer<Expectation>>,
     /// Caps.
     pub limits: Limits,
     /// Rights needed.
@@ -223,4 +302,16 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// SHA-256 over what an approval covers.
     pub hash: String,
+}
+
+impl Plan {
+    /// The expectations that this version can read.
+    pub fn expectations(&self) -> impl Iterator<Item = &Expectation> {
+        self.expect.iter().filter_map(OrNewer::known)
+    }
+
+    /// A step by its name.
+    pub fn step(&self, name: &StepName) -> Option<&PlannedStep> {
+        self.steps.iter().find(|s| s.name == *name)
+    }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Capture, Dur, Percent, WorkloadRef};
 
 /// Take a Velero backup and prove that it holds everything.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BackupStep {
     /// Namespaces.
@@ -24,7 +24,7 @@ pub struct BackupStep {
 }
 
 /// Restore from a backup. Exactly one of `backup` and `schedule`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RestoreStep {
     /// The backup step whose backup it is.
@@ -59,7 +59,7 @@ pub enum Into {
 }
 
 /// Cordon nodes and evict their pods, one node after another.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DrainStep {
     /// Nodes by name.
@@ -83,7 +83,7 @@ pub struct DrainStep {
 }
 
 /// Delete pods of a workload.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeletePodsStep {
     /// The workload.
@@ -100,7 +100,7 @@ pub struct DeletePodsStep {
 }
 
 /// Delete by force the pods that hang on nodes which are proven off.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForceDeletePodsStep {
     /// The killNodes or killZone step whose nodes they hang on (how: kill or stop).
@@ -108,7 +108,7 @@ pub struct ForceDeletePodsStep {
 }
 
 /// Delete a namespace that a proven backup covers.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DeleteNamespaceStep {
     /// The namespace.
@@ -137,7 +137,7 @@ pub enum DeadPods {
 }
 
 /// Set the replicas of a workload.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScaleStep {
     /// A Deployment or StatefulSet.
@@ -150,7 +150,7 @@ pub struct ScaleStep {
 }
 
 /// Run a program here; no shell.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ExecStep {
     /// Program and arguments.
@@ -167,7 +167,7 @@ pub struct ExecStep {
 }
 
 /// Ask a person.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateStep {
     /// The question.
@@ -190,7 +190,7 @@ pub enum GateAnswer {
 }
 
 /// Wait for a time (`for`), or until something holds (`until` with `of` and `atMost`).
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WaitStep {
     /// A time.
@@ -218,7 +218,7 @@ pub enum WaitUntil {
 }
 
 /// Tell somebody, by webhook: a POST with a JSON body.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyStep {
     /// Where.
@@ -228,7 +228,7 @@ pub struct NotifyStep {
 }
 
 /// Undo an earlier fault now.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct HealStep {
     /// The step that did it.

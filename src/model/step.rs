@@ -73,7 +73,8 @@ pub struct Step {
 }
 
 /// The one verb of a step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the specs are documented")]
 pub enum Verb {
     Backup(BackupStep),

@@ -87,6 +87,37 @@ impl<'de> Deserialize<'de> for WorkloadRef {
     }
 }
 
+/// A workload with its namespace, written `namespace/kind/name`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScopedWorkload {
+    /// Its namespace.
+    pub namespace: String,
+    /// The workload.
+    pub workload: WorkloadRef,
+}
+
+impl fmt::Display for ScopedWorkload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.workload)
+    }
+}
+
+impl Serialize for ScopedWorkload {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ScopedWorkload {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (namespace, workload) = text
+            .split_once('/')
+            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not namespace/kind/name")))?;
+        Ok(Self { namespace: namespace.to_owned(), workload: workload.parse().map_err(serde::de::Error::custom)? })
+    }
+}
+
 impl schemars::JsonSchema for WorkloadRef {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Workload".into()

@@ -29,10 +29,9 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<
 /// The faults whose expectations ask for it.
 fn wanted(plan: &Plan) -> Vec<StepName> {
     let faults: Vec<StepName> = plan.steps.iter().filter(|s| !s.nodes.is_empty()).map(|s| s.name.clone()).collect();
-    plan.expect
-        .iter()
-        .filter_map(|v| match serde_json::from_value(v.clone()) {
-            Ok(Expectation::Budgets(b)) if b.while_degraded.is_some() => Some(b.of),
+    plan.expectations()
+        .filter_map(|e| match e {
+            Expectation::Budgets(b) if b.while_degraded.is_some() => Some(b.of.clone()),
             _ => None,
         })
         .flat_map(|of| of.map_or_else(|| faults.clone(), |of| vec![of]))

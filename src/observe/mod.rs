@@ -54,7 +54,7 @@ impl Observers {
             tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), spec.clone(), run.to_owned()));
         }
         tasks.spawn(alerts::watch(Arc::clone(world), Arc::clone(recorder)));
-        if plan.expect.iter().any(asks_evictions) {
+        if plan.expectations().any(asks_evictions) {
             tasks.spawn(evictions::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
         }
         if world.stage.is_none() {
@@ -70,8 +70,8 @@ impl Observers {
     }
 }
 
-fn asks_evictions(value: &serde_json::Value) -> bool {
-    matches!(serde_json::from_value(value.clone()), Ok(Expectation::Budgets(b)) if b.while_degraded.is_some())
+fn asks_evictions(expectation: &Expectation) -> bool {
+    matches!(expectation, Expectation::Budgets(b) if b.while_degraded.is_some())
 }
 
 /// A busy runner measures itself: its load stands beside the results (correctness 30).

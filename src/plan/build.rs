@@ -6,7 +6,8 @@ use super::{hash::hash, limits, permissions, predict, radius};
 use crate::{
     inventory::Inventory,
     model::{
-        Bindings, ClusterIdentity, CoveredPod, Expectation, Limits, Plan, PlannedStep, Prediction, ProbeKind, ProbeSpec,
+        Bindings, ClusterIdentity, CoveredPod, Expectation, Limits, OrNewer, Plan, PlannedStep, Prediction, ProbeKind,
+        ProbeSpec,
     },
     scenario::{Loaded, ProbeEntry, Scenario},
     steps::{self, PlanInput},
@@ -73,7 +74,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         return Err(wrong);
     }
     let mut plan = Plan {
-        format: "1.0".into(),
+        format: "2.0".into(),
         scenario: scenario.metadata.name.clone(),
         title: scenario.metadata.title.clone(),
         hypothesis: scenario.hypothesis.trim().to_owned(),
@@ -84,7 +85,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         collateral: scenario.collateral.iter().filter(|c| !scenario.scope.namespaces.contains(c)).cloned().collect(),
         probes: scenario.probes.iter().map(probe).collect(),
         data: scenario.data.clone(),
-        expect: scenario.expect.iter().filter_map(|e| serde_json::to_value(e).ok()).collect(),
+        expect: scenario.expect.iter().cloned().map(OrNewer::Known).collect(),
         permissions: permissions::needed(&planned, scenario, request.bindings),
         recovery_permissions: permissions::needed_there(&planned, scenario, request.bindings),
         predictions: predictions(&planned, &input, scenario),

@@ -11,7 +11,7 @@ pub fn hash(plan: &Plan) -> String {
     let steps: Vec<Value> = plan
         .steps
         .iter()
-        .map(|s| json!({"name": s.name, "verb": s.verb, "class": s.class, "nodes": s.nodes, "objects": s.objects, "spec": s.spec}))
+        .map(|s| json!({"name": s.name, "step": s.step, "class": s.class, "nodes": s.nodes, "objects": s.objects}))
         .collect();
     // serde_json's maps are sorted: the text is canonical.
     let approved = json!({

@@ -20,16 +20,14 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
     for step in steps {
         // Only the step that takes more away is at fault, not all that follow.
         let before = away.len();
-        match step.verb.as_str() {
-            _ if step.takes_nodes() => away.push((step, step.nodes.iter().map(|n| n.name.as_str()).collect())),
-            // A drain takes one node after another.
-            "drain" => away.push((step, step.nodes.iter().take(1).map(|n| n.name.as_str()).collect())),
-            "heal" => {
-                let healed = step.spec.pointer("/heal/fault").and_then(|f| f.as_str()).unwrap_or("");
-                away.retain(|(s, _)| s.name.0 != healed);
-            }
-            "deleteNamespace" => namespaces += 1,
-            _ => {}
+        // A drain takes one node after another.
+        let at_once = if step.drains() { 1 } else { usize::MAX };
+        if step.takes_nodes() || step.drains() {
+            away.push((step, step.nodes.iter().take(at_once).map(|n| n.name.as_str()).collect()));
+        } else if let Some(healed) = step.heals() {
+            away.retain(|(s, _)| s.name.0 != healed);
+        } else if step.deletes().is_some() {
+            namespaces += 1;
         }
         let nodes: BTreeSet<&str> = away.iter().flat_map(|(_, n)| n.iter().copied()).collect();
         let percent = (nodes.len() * 100).div_ceil(workers.max(1)).min(100);
@@ -53,7 +51,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
             ));
         }
         wrong.extend(denied(step));
-        away.retain(|(s, _)| s.verb != "drain");
+        away.retain(|(s, _)| !s.drains());
     }
     if namespaces > limits.namespaces {
         wrong.push(format!(

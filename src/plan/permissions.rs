@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
-    model::{Bindings, Capture, Into, Permission, PlannedStep, Step, Verb},
+    model::{Bindings, Capture, Into, Permission, PlannedStep, Verb},
     scenario::Scenario,
     world::NAMESPACE,
 };
@@ -68,8 +68,8 @@ pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bind
     }
     for planned in steps {
         rights.purpose = format!("step `{}`", planned.name);
-        if let Some(verb) = serde_json::from_value::<Step>(planned.spec.clone()).ok().and_then(|s| s.verb()) {
-            of_verb(&mut rights, &verb, scenario, bindings, velero);
+        if let Some(verb) = planned.verb() {
+            of_verb(&mut rights, verb, scenario, bindings, velero);
         }
     }
     rights.once()
@@ -82,12 +82,10 @@ pub(super) fn needed_there(steps: &[PlannedStep], scenario: &Scenario, bindings:
     let mut rights = Rights { all: BTreeSet::new(), purpose: String::new() };
     for planned in steps {
         rights.purpose = format!("step `{}`", planned.name);
-        let verb = serde_json::from_value::<Step>(planned.spec.clone()).ok().and_then(|s| s.verb());
-        let Some(Verb::Restore(spec)) =
-            verb.filter(|v| matches!(v, Verb::Restore(r) if r.into == Some(Into::Recovery)))
-        else {
+        let Some(Verb::Restore(spec)) = planned.verb() else { continue };
+        if spec.into != Some(Into::Recovery) {
             continue;
-        };
+        }
         backup_store(&mut rights, velero);
         restores(&mut rights, velero);
         rights.add("velero.io", "restores", velero, &["delete"]);
@@ -184,12 +182,7 @@ fn readers(rights: &mut Rights, namespace: &str) {
 pub fn rbac(plan: &crate::model::Plan, account: &str, there: bool) -> Vec<Value> {
     let mut places: BTreeMap<&str, BTreeMap<(&str, &str), BTreeSet<&str>>> = BTreeMap::new();
     for p in if there { &plan.recovery_permissions } else { &plan.permissions } {
-        let lost = plan
-            .steps
-            .iter()
-            .filter(|s| s.verb == "deleteNamespace")
-            .flat_map(|s| &s.objects)
-            .any(|o| o.path.ends_with(&format!("/{}", p.namespace)));
+        let lost = plan.steps.iter().any(|s| s.deletes() == Some(&p.namespace));
         let absent = lost || (there && plan.namespaces.contains(&p.namespace));
         let place = if absent { "" } else { p.namespace.as_str() };
         places.entry(place).or_default().entry((&p.group, &p.resource)).or_default().insert(&p.verb);

@@ -6,17 +6,18 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     kubernetes::{Clocks, UNREACHABLE, ZoneState, detection, toleration_seconds, zone_state},
-    model::{Direction, Dur, Expectation, NetworkFault, NodeHow, NodeService, Phase, PlannedStep, Prediction, Step},
+    model::{
+        Basis, Direction, Dur, Expectation, NetworkFault, NodeHow, NodeService, Phase, PlannedStep, Prediction,
+        ScopedWorkload, Verb,
+    },
     scenario::Scenario,
-    steps::{PlanInput, how_of},
+    steps::PlanInput,
 };
 
 /// Predictions for every step that takes nodes away.
 pub(super) fn predict(steps: &[PlannedStep], input: &PlanInput<'_>) -> Vec<Prediction> {
     let clocks = Clocks::of(input.bindings.clocks, &input.inventory.identity.version);
-    let fenced = |step: &PlannedStep| {
-        steps.iter().any(|s| s.spec.pointer("/fenceNode/fault").and_then(|f| f.as_str()) == Some(&step.name.0))
-    };
+    let fenced = |step: &PlannedStep| steps.iter().any(|s| s.fences() == Some(&step.name.0));
     steps.iter().filter(|s| silences(s)).flat_map(|step| power(step, input, &clocks, fenced(step))).collect()
 }
 
@@ -25,27 +26,26 @@ const COLLECTS: Duration = Duration::from_secs(20);
 
 /// Whether the control plane hears nothing of its nodes any more.
 fn silences(step: &PlannedStep) -> bool {
-    let Ok(spec) = serde_json::from_value::<Step>(step.spec.clone()) else { return false };
-    match spec.impair_nodes {
-        // Without a control plane nobody notices anything.
-        None => step.takes_nodes() && !step.takes_control_plane(),
-        Some(impair) => {
-            let all_out = |n: NetworkFault| {
+    match step.verb() {
+        Some(Verb::ImpairNodes(impair)) => {
+            let all_out = |n: &NetworkFault| {
                 matches!(n.drop, Some(Direction::Out | Direction::Both)) && n.zone.is_none() && n.loss.is_none()
             };
-            impair.stop == Some(NodeService::Kubelet) || impair.network.is_some_and(all_out)
+            impair.stop == Some(NodeService::Kubelet) || impair.network.as_ref().is_some_and(all_out)
         }
+        // Without a control plane nobody notices anything.
+        _ => step.takes_nodes() && !step.takes_control_plane(),
     }
 }
 
 fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: bool) -> Vec<Prediction> {
     let (from, to) = detection(clocks);
-    let source = if input.bindings.clocks.is_some() {
-        "clocks of the bindings"
-    } else {
-        "Kubernetes' defaults for this version"
+    let basis = if input.bindings.clocks.is_some() { Basis::Bindings } else { Basis::Defaults };
+    let source = match basis {
+        Basis::Bindings => "clocks of the bindings",
+        Basis::Defaults => "Kubernetes' defaults for this version",
     };
-    let graceful = how_of(step) == Some(NodeHow::Stop);
+    let graceful = step.how() == Some(NodeHow::Stop);
     let because = if graceful {
         format!("an orderly stop may say goodbye at once; else grace period {}, {source}", Dur(clocks.grace))
     } else {
@@ -64,6 +64,7 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
         to: Dur(to),
         because,
         phase: Some(Phase::Detected),
+        basis,
     }];
     let spread = clocks.eviction_interval * u32::try_from(step.nodes.len().saturating_sub(1)).unwrap_or(0);
     all.extend(halted(step, input));
@@ -77,6 +78,7 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
                 to: Dur(to + COLLECTS),
                 because: "the out-of-service taint: the pod garbage collector looks every 20 s, and takes Terminating pods of nodes that are not Ready".into(),
                 phase: None,
+                basis: Basis::default(),
             });
             continue;
         }
@@ -89,13 +91,14 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
                 to: Dur::default(),
                 because: "they tolerate an unreachable node for ever".into(),
                 phase: None,
+                basis: Basis::default(),
             });
             continue;
         };
         let (from, to) = (from + Duration::from_secs(seconds), to + Duration::from_secs(seconds) + spread);
         all.push(Prediction {
             of: name,
-            what: if workload.contains("/statefulset/") {
+            what: if workload.workload.kind == "statefulset" {
                 format!("pods of {workload} evicted; not replaced before their nodes are back")
             } else {
                 format!("pods of {workload} evicted; replacements are created at once")
@@ -104,6 +107,7 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
             to: Dur(to),
             because: format!("{by}: {}", Dur::secs(seconds)),
             phase: Some(Phase::Evicted(workload.clone())),
+            basis: Basis::default(),
         });
         all.extend(replaced(step, input, &workload, (from, to)));
     }
@@ -133,6 +137,7 @@ pub(super) fn serving(so_far: &[Prediction], scenario: &Scenario) -> Vec<Predict
                     "dead endpoints leave the Service when their nodes are seen as not Ready; other pods must be left"
                         .into(),
                 phase: Some(Phase::Serving(probe.name.clone())),
+                basis: Basis::default(),
             });
         }
     }
@@ -147,10 +152,10 @@ const PLACED: Duration = Duration::from_secs(2);
 fn replaced(
     step: &PlannedStep,
     input: &PlanInput<'_>,
-    workload: &str,
+    workload: &ScopedWorkload,
     (from, to): (Duration, Duration),
 ) -> Vec<Prediction> {
-    if !workload.contains("/deployment/") {
+    if workload.workload.kind != "deployment" {
         return vec![];
     }
     let mut all = vec![Prediction {
@@ -159,7 +164,8 @@ fn replaced(
         from: Dur(from),
         to: Dur(to + PLACED),
         because: "where the survivors have room (survivor-capacity)".into(),
-        phase: Some(Phase::Rescheduled(workload.to_owned())),
+        phase: Some(Phase::Rescheduled(workload.clone())),
+        basis: Basis::default(),
     }];
     let starts: Vec<u64> = input
         .inventory
@@ -167,7 +173,7 @@ fn replaced(
         .get()
         .unwrap_or_default()
         .iter()
-        .filter(|p| p.workload().is_some_and(|w| format!("{}/{w}", p.metadata.namespace) == workload))
+        .filter(|p| p.metadata.namespace == workload.namespace && p.workload().as_ref() == Some(&workload.workload))
         .filter_map(crate::kubernetes::objects::Pod::start_seconds)
         .collect();
     if let (Some(least), Some(most)) = (starts.iter().min(), starts.iter().max()) {
@@ -183,7 +189,8 @@ fn replaced(
                 Dur::secs(*least),
                 Dur::secs(*most)
             ),
-            phase: Some(Phase::Ready(workload.to_owned())),
+            phase: Some(Phase::Ready(workload.clone())),
+            basis: Basis::default(),
         });
     }
     all
@@ -207,17 +214,18 @@ fn halted(step: &PlannedStep, input: &PlanInput<'_>) -> Vec<Prediction> {
                 to: Dur::default(),
                 because: format!("{lost} of {all} nodes of a small zone are at least 55 % and more than 2"),
                 phase: None,
+                basis: Basis::default(),
             })
         })
         .collect()
 }
 
-fn tolerations(step: &PlannedStep, input: &PlanInput<'_>) -> BTreeMap<String, Option<u64>> {
+fn tolerations(step: &PlannedStep, input: &PlanInput<'_>) -> BTreeMap<ScopedWorkload, Option<u64>> {
     let mut found = BTreeMap::new();
     for pod in input.scope_pods_on(&step.nodes) {
         if let Some(workload) = pod.workload().filter(|w| w.kind != "daemonset") {
             let seconds = toleration_seconds(&pod.spec.tolerations, UNREACHABLE);
-            found.insert(format!("{}/{workload}", pod.metadata.namespace), seconds);
+            found.insert(ScopedWorkload { namespace: pod.metadata.namespace.clone(), workload }, seconds);
         }
     }
     found

@@ -27,7 +27,7 @@ pub fn show(plan: &Plan) -> String {
             StepClass::Fault => "  [fault]",
             StepClass::Destructive => "  [DESTRUCTIVE]",
         };
-        let _ = writeln!(w, "\n{:>2}. {}: {}{class}", i + 1, step.name, step.verb);
+        let _ = writeln!(w, "\n{:>2}. {}: {}{class}", i + 1, step.name, step.word());
         for act in &step.acts {
             let _ = writeln!(w, "      does   {}", act.does);
             if !act.undo.is_empty() {

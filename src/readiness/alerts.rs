@@ -12,8 +12,8 @@ use crate::{
 
 /// The alerts that the drill expects.
 pub(super) fn expected(plan: &Plan) -> Vec<AlertExpectation> {
-    let each = plan.expect.iter().filter_map(|v| match serde_json::from_value(v.clone()) {
-        Ok(Expectation::Alert(alert)) => Some(alert),
+    let each = plan.expectations().filter_map(|e| match e {
+        Expectation::Alert(alert) => Some(alert.clone()),
         _ => None,
     });
     each.collect()

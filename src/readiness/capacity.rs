@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Case;
 use crate::{
     kubernetes::{Board, Guest, Loss, Volumes},
-    model::Finding,
+    model::{Finding, Verb},
 };
 
 pub(super) fn survivors(case: &Case<'_>) -> Finding {
@@ -13,14 +13,14 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
         .plan
         .steps
         .iter()
-        .filter(|s| s.takes_nodes() || s.verb == "drain")
-        .flat_map(|s| if s.verb == "drain" { s.nodes.iter().take(1) } else { s.nodes.iter().take(usize::MAX) })
+        .filter(|s| s.takes_nodes() || s.drains())
+        .flat_map(|s| if s.drains() { s.nodes.iter().take(1) } else { s.nodes.iter().take(usize::MAX) })
         .map(|n| n.name.as_str())
         .collect();
     if gone.is_empty() {
         return Finding::skip("survivor-capacity", "no step takes a node away");
     }
-    if case.plan.steps.iter().any(|s| s.verb == "loseCluster") {
+    if case.plan.steps.iter().any(|s| matches!(s.verb(), Some(Verb::LoseCluster(_)))) {
         return Finding::skip("survivor-capacity", "the whole cluster goes: nothing is left to take what it displaces");
     }
     let (nodes, pods) = match (case.inventory.nodes.get(), case.inventory.pods.get()) {

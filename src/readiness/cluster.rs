@@ -3,7 +3,7 @@
 use super::Case;
 use crate::{
     kubernetes::objects::Workload,
-    model::{Finding, Permission, PlannedStep, StepClass},
+    model::{Finding, Permission, PlannedStep, StepClass, Verb},
 };
 
 /// Time for the undo after the last step; credentials must outlive it.
@@ -204,7 +204,7 @@ pub(super) fn runner_outside(case: &Case<'_>) -> Finding {
         .plan
         .steps
         .iter()
-        .filter(|s| s.takes_nodes() || s.verb == "drain")
+        .filter(|s| s.takes_nodes() || s.drains())
         .flat_map(|s| &s.nodes)
         .any(|n| case.inventory.pods_on(&n.name).iter().any(|p| p.metadata.name == *own));
     if inside {
@@ -226,8 +226,8 @@ pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
         return Finding::unknown(check, "the pods cannot be listed", "grant list on pods");
     };
     // Without a control plane nothing that runs is hit: that is what such a drill shows.
-    let control_plane = |s: &PlannedStep| s.verb == "killNodes" && s.takes_control_plane();
-    let steps = case.plan.steps.iter().filter(|s| (s.takes_nodes() || s.verb == "drain") && !control_plane(s));
+    let control_plane = |s: &PlannedStep| matches!(s.verb(), Some(Verb::KillNodes(k)) if k.control_plane);
+    let steps = case.plan.steps.iter().filter(|s| (s.takes_nodes() || s.drains()) && !control_plane(s));
     let mut idle = vec![];
     let mut hit = 0;
     for step in steps {

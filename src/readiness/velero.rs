@@ -43,7 +43,7 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
             };
             let (name, phase) = (text(default, "/metadata/name"), text(default, "/status/phase"));
             let read_only = text(default, "/spec/accessMode") == "ReadOnly";
-            let writes = case.plan.steps.iter().any(|s| s.verb == "backup");
+            let writes = case.plan.steps.iter().any(|s| s.backs_up());
             if phase != "Available" {
                 let message = text(default, "/status/message");
                 Finding::fail(
@@ -80,7 +80,7 @@ const QUEUE_SECONDS: i64 = 150;
 /// ours and the nightly ones.
 pub(super) fn queue(case: &Case<'_>) -> Finding {
     const CHECK: &str = "velero-queue";
-    let backups = match (&case.facts.backups, case.plan.steps.iter().any(|s| s.verb == "backup")) {
+    let backups = match (&case.facts.backups, case.plan.steps.iter().any(|s| s.backs_up())) {
         (_, false) | (None, _) => return Finding::skip(CHECK, "no step takes a backup"),
         (Some(Err(why)), _) => return Finding::unknown(CHECK, why.clone(), "grant list on backups"),
         (Some(Ok(backups)), _) => backups,
@@ -178,12 +178,12 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
         .plan
         .steps
         .iter()
-        .filter(|s| s.verb == "backup")
+        .filter(|s| s.backs_up())
         .flat_map(|s| &s.notes)
         .filter(|n| n.starts_with("claim "))
         .map(String::as_str)
         .collect();
-    let deletes = case.plan.steps.iter().any(|s| s.verb == "deleteNamespace");
+    let deletes = case.plan.steps.iter().any(|s| s.deletes().is_some());
     if lost.is_empty() {
         let captured = case.inventory.claims.get().map_or(0, <[_]>::len);
         Finding::pass(

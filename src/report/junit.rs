@@ -4,7 +4,10 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::Story;
-use crate::model::{Outcome, REHEARSAL};
+use crate::{
+    event::StepEnd,
+    model::{Outcome, REHEARSAL},
+};
 
 /// The report for CI.
 pub fn junit(story: &Story) -> String {
@@ -24,9 +27,10 @@ pub fn junit(story: &Story) -> String {
     }
     let mut steps = TestSuite::new("steps");
     for s in &story.steps {
-        let mut status = match s.ok {
-            Some(true) => TestCaseStatus::success(),
-            Some(false) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        let mut status = match s.end {
+            Some(StepEnd::Done) => TestCaseStatus::success(),
+            Some(StepEnd::NotRun) => TestCaseStatus::skipped(),
+            Some(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
             None => TestCaseStatus::non_success(NonSuccessKind::Error),
         };
         status.set_message(clean(&s.detail));

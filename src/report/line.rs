@@ -56,7 +56,7 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::StepProgress { step, waiting_for, last_seen } => {
             format!("  {step}: waiting for {waiting_for}; last seen: {last_seen}")
         }
-        Kind::StepFinished { step, ok, detail } => format!("{} {step}: {detail}", if *ok { "✔" } else { "✘" }),
+        Kind::StepFinished { step, end, detail } => format!("{} {step}: {detail}", end.mark()),
         Kind::FaultIntended { fault, target, .. } => format!("  intends {fault} ({target})"),
         Kind::FaultApplied { fault, sent_us, acknowledged_us } => {
             format!("  done {fault} (acknowledged after {:.2} s)", (acknowledged_us - sent_us) as f64 / 1e6)

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::Story;
-use crate::model::{FindingState, Reviewed};
+use crate::{
+    event::StepEnd,
+    model::{FindingState, Reviewed},
+};
 
 /// The report.
 pub fn markdown(story: &Story) -> String {
@@ -33,16 +36,19 @@ pub fn markdown(story: &Story) -> String {
     let _ = writeln!(w, "\n## Recovery times\n");
     for r in &story.recoveries {
         let phases: Vec<String> =
-            r.phases.iter().map(|p| format!("{} {:.1} s", text(&p.name), p.at_us as f64 / 1e6)).collect();
+            r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
         let _ = writeln!(w, "- **{}** after *{}*: {}", text(&r.probe), text(&r.of), phases.join(" → "));
     }
     list(w, "Predicted and measured", &story.predictions);
     let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
     for s in &story.steps {
         let took = s.seconds.map_or("–".into(), |t| format!("{t:.1} s"));
-        let mark = match s.ok {
-            Some(true) => "ok",
-            Some(false) => "FAILED",
+        let mark = match s.end {
+            Some(StepEnd::Done) => "ok",
+            Some(StepEnd::NotRun) => "not run",
+            Some(StepEnd::Refused) => "REFUSED",
+            Some(StepEnd::Interrupted) => "interrupted",
+            Some(StepEnd::Failed | StepEnd::Panicked) => "FAILED",
             None => "did not end",
         };
         let _ =

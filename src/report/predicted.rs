@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    event::{Event, Kind},
-    model::{Phase, Prediction, StepName},
-    verdict::{History, phases},
+    event::{Event, Kind, PodView},
+    model::{Phase, Prediction, ScopedWorkload, StepName},
+    verdict::{History, Milestone, phases},
 };
 
 /// Whole seconds of the API, and a watch's delay.
@@ -84,15 +84,14 @@ fn measured(prediction: &Prediction, events: &[Event], history: &History) -> Opt
         Phase::Evicted(workload) => evicted(events, workload, t0, end),
         Phase::Rescheduled(workload) => placed(events, workload, t0, end),
         Phase::Ready(workload) => {
-            let (namespace, name) = workload.split_once('/')?;
-            let series = history.ready.get(&(namespace.to_owned(), name.to_owned()))?;
+            let series = history.ready.get(&(workload.namespace.clone(), workload.workload.to_string()))?;
             let before = series.at(t0)?;
             let fell = series.0.iter().find(|(t, v)| *t >= t0 && *t <= end && *v < before)?.0;
             series.reaches(before, fell, end, 0).into_iter().collect()
         }
         Phase::Serving(probe) => phases(probe, Some(&prediction.of), history)
             .iter()
-            .find(|p| p.name.starts_with("first success"))
+            .find(|p| p.name == Milestone::Recovered)
             .map(|p| t0 + p.at_us)
             .into_iter()
             .collect(),
@@ -110,13 +109,14 @@ fn unready(history: &History, step: &StepName, t0: u64, end: u64) -> Vec<u64> {
         .collect()
 }
 
-fn evicted(events: &[Event], workload: &str, t0: u64, end: u64) -> Vec<u64> {
+fn evicted(events: &[Event], workload: &ScopedWorkload, t0: u64, end: u64) -> Vec<u64> {
+    let is_own = own(workload);
     let mut known = BTreeSet::new();
     events
         .iter()
         .filter_map(|e| match &e.event {
             Kind::PodSeen { pod, .. }
-                if format!("{}/{}", pod.namespace, pod.owner) == workload
+                if is_own(pod)
                     && pod.terminating
                     && pod.disruption == "DeletionByTaintManager"
                     && known.insert(pod.uid.clone()) =>
@@ -129,12 +129,18 @@ fn evicted(events: &[Event], workload: &str, t0: u64, end: u64) -> Vec<u64> {
         .collect()
 }
 
-fn placed(events: &[Event], workload: &str, t0: u64, end: u64) -> Vec<u64> {
+fn own(workload: &ScopedWorkload) -> impl Fn(&PodView) -> bool {
+    let (namespace, owner) = (workload.namespace.clone(), workload.workload.to_string());
+    move |pod| pod.namespace == namespace && pod.owner == owner
+}
+
+fn placed(events: &[Event], workload: &ScopedWorkload, t0: u64, end: u64) -> Vec<u64> {
+    let is_own = own(workload);
     let mut known = BTreeSet::new();
     let mut times = vec![];
     for event in events {
         if let Kind::PodSeen { pod, .. } = &event.event
-            && format!("{}/{}", pod.namespace, pod.owner) == workload
+            && is_own(pod)
             && !pod.node.is_empty()
             && known.insert(pod.uid.clone())
             && event.t_us >= t0
@@ -149,7 +155,7 @@ fn placed(events: &[Event], workload: &str, t0: u64, end: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Dur;
+    use crate::model::{Basis, Dur};
 
     #[test]
     fn a_difference_is_explained_by_the_phase_that_made_it() {
@@ -160,6 +166,7 @@ mod tests {
             to: Dur::secs(55),
             because: String::new(),
             phase: Some(phase),
+            basis: Basis::default(),
         };
         let detected = predicted(Phase::Detected);
         let (said, late) = compare(&detected, Some((42.0, 47.0)), &(None, 0.0));
@@ -169,7 +176,10 @@ mod tests {
             (said.as_str(), late),
             ("; measured 80.0 s, 25.0 s later: the detection itself differs", Some(25.0))
         );
-        let evicted = predicted(Phase::Evicted("shop/deployment/web".into()));
+        let evicted = predicted(Phase::Evicted(ScopedWorkload {
+            namespace: "shop".into(),
+            workload: "deployment/web".parse().expect("a workload"),
+        }));
         let (said, _) = compare(&evicted, Some((79.0, 79.0)), &(Some("detection"), 25.0));
         assert_eq!(said, "; measured 79.0 s, 24.0 s later: the detection before it explains that");
         assert_eq!(compare(&evicted, None, &(None, 0.0)).0, "; not measured");

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Story;
-use crate::model::{FindingState, Outcome, REHEARSAL};
+use crate::{
+    event::StepEnd,
+    model::{FindingState, Outcome, REHEARSAL},
+};
 
 const RULES: [(&str, &str, &str); 5] = [
     ("expectation-failed", "error", "An expectation of the drill was not met"),
@@ -27,7 +30,7 @@ pub fn sarif(story: &Story) -> String {
         let of = j.of.as_ref().map(|of| format!(" [{of}]")).unwrap_or_default();
         results.push(result(story, rule, &format!("{}{of}", j.expectation), &j.because));
     }
-    for s in story.steps.iter().filter(|s| s.ok == Some(false)) {
+    for s in story.steps.iter().filter(|s| s.end.is_some_and(StepEnd::is_failure)) {
         results.push(result(story, "step-failed", &format!("step `{}` ({})", s.name, s.verb), &s.detail));
     }
     for f in story.findings.iter().filter(|f| f.refuses()) {

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::predicted;
 use crate::{
-    event::{Actor, Event, Kind},
+    event::{Actor, Event, Kind, StepEnd},
     journal::FaultState,
-    model::{Exit, Expectation, Finding, Judgement, Outcome, Reviewed},
+    model::{Basis, Exit, Expectation, Finding, Judgement, Outcome, Reviewed},
     verdict::{History, Phase, judge, phases},
 };
 
@@ -105,8 +105,8 @@ pub struct StepLine {
     pub at: f64,
     /// How long it took.
     pub seconds: Option<f64>,
-    /// Whether it did what it should; none while it had not ended.
-    pub ok: Option<bool>,
+    /// How it ended; none while it had not.
+    pub end: Option<StepEnd>,
     /// What it said.
     pub detail: String,
 }
@@ -223,13 +223,13 @@ fn take(story: &mut Story, event: &Event) {
             verb: verb.clone(),
             at,
             seconds: None,
-            ok: None,
+            end: None,
             detail: String::new(),
         }),
-        Kind::StepFinished { step, ok, detail } => {
+        Kind::StepFinished { step, end, detail } => {
             if let Some(line) = story.steps.iter_mut().rev().find(|s| s.name == step.0) {
                 line.seconds = Some(at - line.at);
-                line.ok = Some(*ok);
+                line.end = Some(*end);
                 line.detail.clone_from(detail);
             }
         }
@@ -273,16 +273,15 @@ fn take(story: &mut Story, event: &Event) {
 
 fn recoveries(history: &History) -> Vec<Recovery> {
     let Some(plan) = &history.state.plan else { return vec![] };
-    plan.expect
-        .iter()
-        .filter_map(|v| match serde_json::from_value(v.clone()) {
-            Ok(Expectation::Service(s)) => Some(s),
+    plan.expectations()
+        .filter_map(|e| match e {
+            Expectation::Service(s) => Some(s),
             _ => None,
         })
         .map(|s| Recovery {
             of: history.fault_step(s.of.as_ref()).map(|n| n.0).unwrap_or_default(),
             phases: phases(&s.probe, s.of.as_ref(), history),
-            probe: s.probe,
+            probe: s.probe.clone(),
         })
         .filter(|r| !r.phases.is_empty())
         .collect()
@@ -313,17 +312,19 @@ fn undo_log(history: &History) -> Vec<UndoLine> {
 
 fn unexpected(history: &History) -> Vec<String> {
     let Some(plan) = &history.state.plan else { return vec![] };
-    let expected: Vec<String> = plan
-        .expect
-        .iter()
-        .filter_map(|v| v.pointer("/alert/name").and_then(|n| n.as_str()).map(str::to_owned))
+    let expected: Vec<&String> = plan
+        .expectations()
+        .filter_map(|e| match e {
+            Expectation::Alert(alert) => Some(&alert.name),
+            _ => None,
+        })
         .collect();
     let t0 = history.state.faults.iter().filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
     let mut names: Vec<String> = history
         .alerts
         .iter()
         .filter(|a| {
-            a.at >= t0 && a.source.starts_with("alertmanager") && !a.state.is_empty() && !expected.contains(&a.name)
+            a.at >= t0 && a.source.starts_with("alertmanager") && !a.state.is_empty() && !expected.contains(&&a.name)
         })
         .map(|a| {
             let labels: Vec<String> =
@@ -348,8 +349,7 @@ fn caveats(story: &mut Story, history: &History) {
             .caveats
             .push("kind: all nodes share one machine, kernel and disk. RTO not transferable to other clusters.".into());
     }
-    let short =
-        history.state.plan.iter().flat_map(|p| &p.predictions).any(|p| p.because.contains("clocks of the bindings"));
+    let short = history.state.plan.iter().flat_map(|p| &p.predictions).any(|p| p.basis == Basis::Bindings);
     if short {
         story
             .caveats

@@ -71,12 +71,13 @@ impl Chart {
     fn steps(&mut self, history: &History) {
         self.heading("Steps");
         let mut steps: Vec<_> = history.steps.iter().collect();
-        steps.sort_by_key(|(_, (from, ..))| *from);
-        for (name, (from, to, ok)) in steps {
+        steps.sort_by_key(|(_, span)| span.from);
+        for (name, span) in steps {
             self.label(&name.0);
-            let end = to.unwrap_or(self.end_us);
-            let class = if *ok { "step" } else { "bad" };
-            self.bar(class, *from, end, &format!("{name}: {:.1} s to {:.1} s", *from as f64 / 1e6, end as f64 / 1e6));
+            let end = span.to().unwrap_or(self.end_us);
+            let class = if span.ended.is_some_and(|(_, how)| !how.is_failure()) { "step" } else { "bad" };
+            let said = format!("{name}: {:.1} s to {:.1} s", span.from as f64 / 1e6, end as f64 / 1e6);
+            self.bar(class, span.from, end, &said);
             self.y += ROW;
         }
     }

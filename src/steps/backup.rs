@@ -5,20 +5,19 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Look, PlanInput, StepContext, StepError,
-    checksums::{self, Checksums},
-    planning::{act, draft},
+    Look, PlanInput, StepContext, StepError, checksums,
+    planning::{Draft, act, draft},
 };
 use crate::{
     kubernetes::{
         VolumeFate, fate,
         objects::{Claim, Volume},
     },
-    model::{BackupStep, Capture, PlannedStep, StepClass},
-    world::{VolumeInfo, is_terminal},
+    model::{BackupMade, BackupStep, Capture, Checksums, PlannedStep, StepClass, StepResult, Verb, VolumeInfo},
+    world::is_terminal,
 };
 
-pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>, step: &str) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>, step: &str) -> Result<Draft, String> {
     for namespace in &spec.namespaces {
         if !input.namespaces.contains(namespace) {
             return Err(format!("namespace `{namespace}` is not in scope"));
@@ -78,6 +77,14 @@ fn why(capture: Capture, volume: &Volume) -> &'static str {
     }
 }
 
+/// What a planned step is to back up, if it is to.
+pub(super) fn spec_of(planned: &PlannedStep) -> Option<&BackupStep> {
+    match planned.verb() {
+        Some(Verb::Backup(spec)) => Some(spec),
+        _ => None,
+    }
+}
+
 /// Velero refuses a name that its bucket has seen before: each run has its own,
 /// by its time of start. It also becomes a label's value, which ends at 63 bytes;
 /// the undo's restores need a suffix within that.
@@ -96,7 +103,7 @@ pub(super) fn leftover(name: &str) -> String {
 
 pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<String, StepError> {
     let velero = &context.world.velero;
-    let name = backup_name(&context.run, &context.step.name.0);
+    let name = backup_name(&context.run, &context.step.0);
     let before = checksums_of(context, spec).await?;
     context.leaves(
         &leftover(&name),
@@ -125,19 +132,24 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
     }
     let volumes = velero.volumes(&name).await.map_err(StepError::failed)?;
     let after = checksums_of(context, spec).await?;
-    context.result(json!({
-        "backup": name, "phase": phase, "namespaces": spec.namespaces,
-        "started": backup.pointer("/status/startTimestamp"), "completed": backup.pointer("/status/completionTimestamp"),
-        "expires": backup.pointer("/status/expiration"), "items": backup.pointer("/status/progress/itemsBackedUp"),
-        "volumes": volumes, "capture": spec.volumes, "checksums": stable(&before, &after),
-        "unreadable": context.world.bindings.volumes.unreadable_because,
+    let stamp = |pointer| backup.pointer(pointer).and_then(Value::as_str).and_then(|t| t.parse().ok());
+    let items = backup.pointer("/status/progress/itemsBackedUp").and_then(Value::as_u64);
+    context.result(StepResult::Backup(BackupMade {
+        backup: name.clone(),
+        namespaces: spec.namespaces.clone(),
+        started: stamp("/status/startTimestamp"),
+        completed: stamp("/status/completionTimestamp"),
+        expires: stamp("/status/expiration"),
+        items,
+        volumes: volumes.clone(),
+        capture: spec.volumes,
+        checksums: stable(&before, &after),
+        unreadable: context.world.bindings.volumes.unreadable_because.clone(),
     }))?;
     prove_volumes(context, spec, &volumes).await?;
     let captured = volumes.iter().filter(|v| v.is_captured()).count();
-    Ok(format!(
-        "{name} Completed, {} items, {captured} volumes",
-        backup.pointer("/status/progress/itemsBackedUp").unwrap_or(&Value::Null)
-    ))
+    let items = items.map_or("an unknown number of".to_owned(), |n| n.to_string());
+    Ok(format!("{name} Completed, {items} items, {captured} volumes"))
 }
 
 /// Every claim of the namespaces is in the backup; the phase alone says nothing.

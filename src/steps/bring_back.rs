@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{Closing, StepContext, StepError, backup, checksums, live, namespace, pods};
 use crate::{
     journal::FaultRecord,
-    kubernetes::{Difference, compare, objects::Named},
-    model::{Revert, WorkloadRef},
+    kubernetes::{compare, objects::Named},
+    model::{Checksums, Difference, FileWrong, FilesRead, Restored, Revert, StepResult, VolumesDone, WorkloadRef},
 };
 
 /// What is to be brought back.
@@ -55,7 +55,7 @@ pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, S
 }
 
 /// Restores and verifies. Returns what was found, for the verdict.
-pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Result<Value, StepError> {
+pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Result<Restored, StepError> {
     let velero = &context.world.velero;
     usable(context, order.backup).await.map_err(StepError::Failed)?;
     let labels = json!({"drillmaster.dev/run": context.run});
@@ -91,7 +91,7 @@ pub(super) async fn see_through(
     to: &str,
     sent_us: u64,
     meant: fn(&Difference) -> bool,
-) -> Result<Value, StepError> {
+) -> Result<Restored, StepError> {
     let restore = backup::finished(context, "restores", &order.restore, order.limit).await?;
     let completed_us = context.recorder.now_us();
     let phase = restore.pointer("/status/phase").and_then(Value::as_str).unwrap_or("").to_owned();
@@ -103,18 +103,23 @@ pub(super) async fn see_through(
     let ready_us = context.recorder.now_us();
     let (objects, mut differences) = differences(context, order.namespace, order.backup, to).await?;
     differences.retain(|d| !meant(d));
-    let volumes = volumes(context, order, to).await?;
-    Ok(json!({
-        "restore": order.restore, "backup": order.backup, "namespace": order.namespace, "phase": phase,
-        "sentUs": sent_us, "completedUs": completed_us, "readyUs": ready_us,
-        "warnings": restore.pointer("/status/warnings"), "errors": restore.pointer("/status/errors"),
-        "objects": objects, "differences": differences, "volumes": volumes, "ready": ready,
-    }))
-}
-
-/// What was ready at the end, in words.
-pub(super) fn ready(done: &Value) -> &str {
-    done["ready"].as_str().unwrap_or("?")
+    let count = |pointer| restore.pointer(pointer).and_then(Value::as_u64);
+    Ok(Restored {
+        restore: order.restore.clone(),
+        backup: order.backup.to_owned(),
+        namespace: order.namespace.to_owned(),
+        into: None,
+        sent_us,
+        completed_us,
+        ready_us,
+        warnings: count("/status/warnings"),
+        errors: count("/status/errors"),
+        objects: objects as u64,
+        differences,
+        velero: restored_by_velero(context, order).await?,
+        files: files(context, order, to).await?,
+        ready,
+    })
 }
 
 /// What is missing or other than in the backup.
@@ -142,50 +147,52 @@ async fn differences(
     Ok((held.len(), compare(&held, &live, map)))
 }
 
-/// Compares the files of the volumes with the checksums taken before, and
-/// Velero's own record of what it restored.
-async fn volumes(context: &StepContext, order: &Order<'_>, to: &str) -> Result<Value, StepError> {
-    let before = context.recorder.with(|s| {
-        s.results
-            .values()
-            .find(|r| r["backup"] == order.backup && r.get("checksums").is_some())
-            .and_then(|r| r.pointer(&format!("/checksums/{}", order.namespace)))
-            .cloned()
-    });
-    let velero = restored_by_velero(context, order).await?;
-    if context.world.bindings.volumes.reader_image.is_none() {
-        return Ok(
-            json!({"velero": velero, "unreadable": context.world.bindings.volumes.unreadable_because.clone().unwrap_or_else(|| "the bindings name no volumes.readerImage".into())}),
-        );
+/// Compares the files of the volumes with the checksums taken before.
+async fn files(context: &StepContext, order: &Order<'_>, to: &str) -> Result<FilesRead, StepError> {
+    let place = &context.world.bindings.volumes;
+    if place.reader_image.is_none() {
+        let why = place.unreadable_because.clone();
+        return Ok(FilesRead::Unreadable {
+            why: why.unwrap_or_else(|| "the bindings name no volumes.readerImage".into()),
+        });
     }
+    let before = context.recorder.with(|s| {
+        s.results.values().find_map(|r| match r {
+            StepResult::Backup(made) if made.backup == order.backup => made.checksums.get(order.namespace).cloned(),
+            _ => None,
+        })
+    });
     let after = checksums::read(context, to).await?;
-    let Some(before) = before.and_then(|b| serde_json::from_value::<checksums::Checksums>(b).ok()) else {
-        let files: usize = after.values().map(std::collections::BTreeMap::len).sum();
-        return Ok(json!({"velero": velero, "read": after.len(), "files": files}));
+    let Some(before) = before else {
+        let files = after.values().map(|files| files.len() as u64).sum();
+        return Ok(FilesRead::NothingBefore { volumes: after.len() as u64, files });
     };
+    let files = before.values().map(|files| files.len() as u64).sum();
+    Ok(FilesRead::Compared { volumes: before.len() as u64, files, wrong: wrong(&before, &after) })
+}
+
+/// Files that are not as before.
+fn wrong(before: &Checksums, after: &Checksums) -> Vec<FileWrong> {
     let mut wrong = vec![];
-    let mut files = 0;
-    for (claim, wanted) in &before {
+    for (claim, wanted) in before {
         for (file, hash) in wanted {
-            files += 1;
-            match after.get(claim).and_then(|f| f.get(file)) {
-                Some(found) if found == hash => {}
-                Some(_) => wrong.push(format!("{claim}: {file} differs")),
-                None => wrong.push(format!("{claim}: {file} is missing")),
+            let found = after.get(claim).and_then(|files| files.get(file));
+            if found != Some(hash) {
+                wrong.push(FileWrong { claim: claim.clone(), file: file.clone(), missing: found.is_none() });
             }
         }
     }
-    Ok(json!({"velero": velero, "compared": before.len(), "files": files, "wrong": wrong}))
+    wrong
 }
 
 /// Volumes in the backup, and how many of them Velero says it restored.
-async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<Value, StepError> {
+async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<VolumesDone, StepError> {
     let velero = &context.world.velero;
     let held = velero.volumes(order.backup).await.map_err(StepError::failed)?;
-    let held: Vec<&str> = held
-        .iter()
+    let held: Vec<String> = held
+        .into_iter()
         .filter(|v| v.pvc_namespace == order.namespace && v.is_captured())
-        .map(|v| v.pvc_name.as_str())
+        .map(|v| v.pvc_name)
         .collect();
     let query = format!("?labelSelector=velero.io%2Frestore-name%3D{}", order.restore);
     let restores = velero.list("podvolumerestores", &query).await.map_err(StepError::failed)?;
@@ -194,7 +201,7 @@ async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<
         r.pointer("/status/phase").and_then(Value::as_str) == Some("Completed")
             && progress("bytesDone") == progress("totalBytes")
     });
-    Ok(json!({"held": held, "restores": restores.len(), "completed": done.count()}))
+    Ok(VolumesDone { held, restores: restores.len() as u64, completed: done.count() as u64 })
 }
 
 /// The undo of deleteNamespace: finish the deletion, then bring it back.
@@ -220,7 +227,7 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
         order.restore = restore;
         let done = bring_back(context, &order).await.map_err(|e| e.to_string())?;
         // Another restore could add objects; it would touch no volume that is there.
-        if !done["differences"].to_string().contains("missing") {
+        if done.missing().next().is_none() {
             return closing(&done, name);
         }
     }
@@ -242,21 +249,17 @@ async fn completed(context: &StepContext, backup: &str, namespace: &str) -> Resu
 }
 
 /// What a verified restore says; one that is not whole is no undo.
-pub(super) fn closing(done: &Value, namespace: &str) -> Result<Closing, String> {
-    let list = |pointer: &str| -> Vec<String> {
-        done.pointer(pointer).and_then(Value::as_array).into_iter().flatten().map(ToString::to_string).collect()
-    };
-    let missing: Vec<String> = list("/differences").into_iter().filter(|d| d.contains("missing")).collect();
-    let wrong = list("/volumes/wrong");
-    if !missing.is_empty() || !wrong.is_empty() {
-        return Err(format!("namespace {namespace} is back, but not whole: {}", [missing, wrong].concat().join("; ")));
+pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, String> {
+    let missing = done.missing().map(ToString::to_string);
+    let absent: Vec<String> = missing.chain(done.files.wrong().iter().map(ToString::to_string)).collect();
+    if !absent.is_empty() {
+        return Err(format!("namespace {namespace} is back, but not whole: {}", absent.join("; ")));
     }
-    let changed = list("/differences");
+    let changed: Vec<String> = done.differences.iter().map(ToString::to_string).collect();
     let tail = if changed.is_empty() { String::new() } else { format!("; other than before: {}", changed.join("; ")) };
     Ok(Closing::Reverted(format!(
         "namespace {namespace} restored from {}: {} objects compared, ready as before{tail}",
-        done["backup"].as_str().unwrap_or("?"),
-        done["objects"]
+        done.backup, done.objects
     )))
 }
 

@@ -11,11 +11,9 @@ use sha2::{Digest, Sha256};
 use super::{Look, StepContext, StepError};
 use crate::{
     kubernetes::objects::{Claim, Node, Pod},
+    model::Checksums,
     world::ApiCall,
 };
-
-/// Checksum by file, by claim.
-pub(super) type Checksums = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Enough for a drill's sample; a terabyte is not read in a drill.
 const LIMIT: Duration = Duration::from_secs(180);

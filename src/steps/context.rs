@@ -9,7 +9,7 @@ use super::Approvals;
 use crate::{
     event::Kind,
     journal::{FaultRecord, Recorder, WriteError},
-    model::{FaultId, Plan, PlannedStep, Revert, SecretRef, StepName},
+    model::{BackupMade, FaultId, Plan, Revert, SecretRef, StepName, StepResult},
     world::{RunRecord, World},
 };
 
@@ -19,6 +19,9 @@ pub enum StepError {
     /// It could not be done.
     #[error("{0}")]
     Failed(String),
+    /// A person, or the default in a person's place, said no.
+    #[error("{0}")]
+    Refused(String),
     /// The journal cannot be written, or another session has the wheel.
     #[error(transparent)]
     Journal(#[from] WriteError),
@@ -29,6 +32,15 @@ impl StepError {
     pub fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }
+}
+
+/// How a step ended that could be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It did its work: what there is to say of it.
+    Well(String),
+    /// A rehearsal cannot do it, and says why.
+    NotRun(String),
 }
 
 /// How an undo ended.
@@ -60,8 +72,8 @@ pub struct StepContext {
     pub recorder: Arc<Recorder>,
     /// The plan.
     pub plan: Arc<Plan>,
-    /// The step.
-    pub step: PlannedStep,
+    /// The step that acts, or whose fault is undone.
+    pub step: StepName,
     /// The run's id.
     pub run: String,
     /// The run's objects in the cluster.
@@ -77,11 +89,11 @@ pub struct StepContext {
 impl StepContext {
     /// Writes the intent down, on disk and in the cluster, before anything is done.
     pub async fn intend(&self, target: &str, revert: Revert) -> Result<FaultId, StepError> {
-        let fault = FaultId::new(&self.step.name, target);
+        let fault = FaultId::new(&self.step, target);
         self.recorder.check_fence()?;
         self.recorder.record(Kind::FaultIntended {
             fault: fault.clone(),
-            step: self.step.name.clone(),
+            step: self.step.clone(),
             target: revert.target(),
             revert,
         })?;
@@ -183,7 +195,7 @@ impl StepContext {
             }
             if said.0 != seen && now - said.1 > 1_000_000 {
                 self.recorder.observe(Kind::StepProgress {
-                    step: self.step.name.clone(),
+                    step: self.step.clone(),
                     waiting_for: waiting_for.to_owned(),
                     last_seen: seen.clone(),
                 });
@@ -194,14 +206,17 @@ impl StepContext {
     }
 
     /// What a step found out, for later steps and the verdict.
-    pub fn result(&self, result: Value) -> Result<(), StepError> {
-        self.recorder.record(Kind::StepResult { step: self.step.name.clone(), result })?;
+    pub fn result(&self, result: StepResult) -> Result<(), StepError> {
+        self.recorder.record(Kind::StepResult { step: self.step.clone(), result: Box::new(result) })?;
         Ok(())
     }
 
-    /// What an earlier step found out.
-    pub fn result_of(&self, step: &str) -> Option<Value> {
-        self.recorder.with(|s| s.results.get(&StepName::from(step)).cloned())
+    /// The backup that an earlier step made.
+    pub fn backup_of(&self, step: &str) -> Option<BackupMade> {
+        self.recorder.with(|s| match s.results.get(&StepName::from(step)) {
+            Some(StepResult::Backup(made)) => Some(made.clone()),
+            _ => None,
+        })
     }
 
     /// Writes down that something stays behind, before it is made.
@@ -212,12 +227,6 @@ impl StepContext {
 
     /// The same context for a fault of another step.
     pub fn for_step(&self, fault: &FaultRecord) -> Self {
-        let mut context = self.clone();
-        if let Some(step) = self.plan.steps.iter().find(|s| s.name == fault.step) {
-            context.step = step.clone();
-        } else {
-            context.step.name = fault.step.clone();
-        }
-        context
+        Self { step: fault.step.clone(), ..self.clone() }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Closing, Look, PlanInput, StepContext, StepError,
-    planning::{act, draft},
+    planning::{Draft, act, draft},
 };
 use crate::{
     event::Kind,
@@ -13,7 +13,7 @@ use crate::{
     world::{ApiCall, ApiError},
 };
 
-pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let nodes = input.nodes(&spec.nodes, spec.zone.as_ref(), None, false)?;
     let mut planned = draft(StepClass::Fault, "stops evicting and puts each node's cordon back as it was");
     for node in nodes {
@@ -76,10 +76,10 @@ fn cordon(name: &str, uid: &str, unschedulable: bool) -> ApiCall {
     )
 }
 
-pub(super) async fn apply(context: &StepContext, spec: &DrainStep) -> Result<String, StepError> {
+pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &DrainStep) -> Result<String, StepError> {
     let mut evicted = 0;
     let mut refused = 0;
-    for target in &context.step.nodes {
+    for target in &planned.nodes {
         let path = format!("/api/v1/nodes/{}", target.name);
         let node: Node = context
             .world
@@ -100,7 +100,7 @@ pub(super) async fn apply(context: &StepContext, spec: &DrainStep) -> Result<Str
             uncordon(context, &fault, target, before).await?;
         }
     }
-    let nodes = context.step.nodes.len();
+    let nodes = planned.nodes.len();
     Ok(format!(
         "drained {nodes} node(s): {evicted} pods evicted, {refused} evictions refused by budgets and tried again"
     ))
@@ -160,7 +160,7 @@ async fn evict(context: &StepContext, pod: &Pod) -> Result<bool, String> {
     };
     let budget = causes.iter().any(|c| c == "DisruptionBudget");
     context.recorder.observe(Kind::EvictionAnswered {
-        step: context.step.name.0.clone(),
+        step: context.step.0.clone(),
         namespace: meta.namespace.clone(),
         pod: meta.name.clone(),
         owner: pod.workload().map(|w| w.to_string()).unwrap_or_default(),

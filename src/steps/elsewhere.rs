@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     kubernetes::objects::Named,
-    model::{ObjectRef, RestoreStep, Revert},
+    model::{ObjectRef, RestoreStep, Revert, StepResult},
     world::ApiCall,
 };
 
@@ -69,8 +69,10 @@ pub(super) async fn restore(
     let order = Order { namespace, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
     // The namespace is ours: what differs in its own labels is our mark.
     let mut done =
-        bring_back::see_through(&there, &order, namespace, sent_us, |d| d.object.contains("/Namespace/")).await?;
-    done["into"] = there.world.identity.context.clone().into();
-    context.result(done.clone())?;
-    Ok(format!("{backup} restored into {}: {}", there.world.identity.context, bring_back::ready(&done)))
+        bring_back::see_through(&there, &order, namespace, sent_us, |d| d.object.kind == "Namespace").await?;
+    let place = &there.world.identity.context;
+    done.into = Some(place.clone());
+    let said = format!("{backup} restored into {place}: {}", done.ready);
+    context.result(StepResult::Restore(done))?;
+    Ok(said)
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Closing, StepContext, StepError,
-    planning::{act, draft},
+    Closing, Done, StepContext, StepError,
+    planning::{Draft, act, draft},
 };
 use crate::{
-    model::{ExecStep, PlannedStep, Revert, Step, StepClass, shell},
+    model::{ExecStep, OrNewer, Revert, StepClass, StepName, Verb, shell},
     world::{Program, resolve},
 };
 
-pub(super) fn plan(spec: &ExecStep) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &ExecStep) -> Result<Draft, String> {
     let class = if spec.undo.is_empty() { StepClass::Observe } else { StepClass::Fault };
     let mut planned =
         draft(class, if spec.undo.is_empty() { "ends the program" } else { "ends the program and runs its undo" });
@@ -22,38 +22,40 @@ pub(super) fn plan(spec: &ExecStep) -> Result<PlannedStep, String> {
     Ok(planned)
 }
 
-pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<String, StepError> {
+/// A rehearsal claims nothing of programs that it did not run.
+const NOT_RUN: &str = "not run: a rehearsal runs no programs";
+
+pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Done, StepError> {
     let program = filled(context, &spec.argv, &spec.env).await.map_err(StepError::Failed)?;
     if spec.undo.is_empty() {
         let said =
             program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(StepError::failed)?.stdout;
-        return Ok(last_line(&said));
+        return Ok(ended(context, last_line(&said)));
     }
-    let revert = Revert::ExecUndo { step: context.step.name.0.clone() };
+    let revert = Revert::ExecUndo { step: context.step.0.clone() };
     let fault = context.intend("program", revert).await?;
     context.act(&fault, async { program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map(drop) }).await?;
-    Ok(ended(context, "done"))
+    Ok(ended(context, "done".to_owned()))
 }
 
-/// A rehearsal claims nothing of programs that it did not run.
-fn ended(context: &StepContext, said: &str) -> String {
-    if context.world.stage.is_some() { "not run: a rehearsal runs no programs" } else { said }.to_owned()
+fn ended(context: &StepContext, said: String) -> Done {
+    if context.world.stage.is_some() { Done::NotRun(NOT_RUN.to_owned()) } else { Done::Well(said) }
 }
 
 /// The undo comes from the local scenario, by the step's name: no argv is ever
 /// taken from the cluster.
 pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing, String> {
-    let planned = context
-        .plan
-        .steps
-        .iter()
-        .find(|s| s.name.0 == step)
-        .ok_or_else(|| format!("the scenario has no step `{step}` any more"))?;
-    let spec: Step = serde_json::from_value(planned.spec.clone()).map_err(|e| e.to_string())?;
-    let spec = spec.exec.ok_or_else(|| format!("step `{step}` is no exec step"))?;
+    let planned = context.plan.step(&StepName::from(step)).ok_or_else(|| format!("the plan has no step `{step}`"))?;
+    let spec = match &planned.step {
+        OrNewer::Known(Verb::Exec(spec)) => spec,
+        OrNewer::Known(_) => return Err(format!("step `{step}` runs no program, so it has no undo command")),
+        OrNewer::Newer(newer) => return Err(format!("this version cannot read step `{step}`: {}", newer.why)),
+    };
     let program = filled(context, &spec.undo, &spec.env).await?;
     program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(|e| e.to_string())?;
-    Ok(Closing::Reverted(ended(context, "its undo ended with 0")))
+    Ok(Closing::Reverted(match ended(context, "its undo ended with 0".to_owned()) {
+        Done::Well(said) | Done::NotRun(said) => said,
+    }))
 }
 
 async fn filled(context: &StepContext, argv: &[String], env: &BTreeMap<String, String>) -> Result<Program, String> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    Closing, Drafts, Look, StepContext, StepError,
-    planning::{act, draft},
+    Closing, Look, StepContext, StepError,
+    planning::{Draft, act, draft},
     pods::dead,
     power::{host, same_node},
 };
@@ -18,7 +18,7 @@ use crate::{
     world::ApiCall,
 };
 
-pub(super) fn plan(spec: &FenceNodeStep, so_far: &Drafts) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &FenceNodeStep, so_far: &[PlannedStep]) -> Result<Draft, String> {
     let mut planned = draft(StepClass::Fault, "takes the taint away");
     planned.nodes = dead(&spec.fault, so_far, "fenced off by a taint alone")?;
     for node in &planned.nodes {
@@ -36,10 +36,10 @@ pub(super) fn plan(spec: &FenceNodeStep, so_far: &Drafts) -> Result<PlannedStep,
     Ok(planned)
 }
 
-pub(super) async fn apply(context: &StepContext) -> Result<String, StepError> {
+pub(super) async fn apply(context: &StepContext, planned: &PlannedStep) -> Result<String, StepError> {
     let host = host(context).map_err(StepError::Failed)?;
     let mut fenced = vec![];
-    for target in &context.step.nodes {
+    for target in &planned.nodes {
         same_node(context, target).await?;
         let state = host.machine(&target.name).await.map_err(StepError::failed)?.state;
         if state != PowerState::Off {

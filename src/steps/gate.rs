@@ -4,11 +4,12 @@ use std::{collections::BTreeSet, io::IsTerminal};
 
 use super::{
     StepContext, StepError,
-    planning::{act, draft},
+    planning::{Draft, act, draft},
+    terminal,
 };
 use crate::{
     event::Kind,
-    model::{GateAnswer, GateStep, PlannedStep, StepClass},
+    model::{GateAnswer, GateStep, StepClass},
 };
 
 /// Who may answer gates.
@@ -20,7 +21,7 @@ pub struct Approvals {
     pub operator: String,
 }
 
-pub(super) fn plan(spec: &GateStep) -> PlannedStep {
+pub(super) fn plan(spec: &GateStep) -> Draft {
     let mut planned = draft(StepClass::Observe, "counts as a refusal");
     let default = match spec.default {
         GateAnswer::Approve => "goes on",
@@ -31,12 +32,12 @@ pub(super) fn plan(spec: &GateStep) -> PlannedStep {
 }
 
 pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<String, StepError> {
-    let name = &context.step.name;
+    let name = &context.step;
     let times_out_us = context.recorder.now_us() + spec.timeout.micros();
     context.recorder.record(Kind::GateOpened { step: name.clone(), prompt: spec.prompt.clone(), times_out_us })?;
     let (approved, by) = if context.approvals.beforehand.contains(&name.0) {
         (true, format!("{}, beforehand with --approve", context.approvals.operator))
-    } else if std::io::stdin().is_terminal() {
+    } else if context.world.stage.is_none() && std::io::stdin().is_terminal() {
         match tokio::time::timeout(spec.timeout.0, ask()).await {
             Ok(Some(approved)) => (approved, format!("{}, at the terminal", context.approvals.operator)),
             Ok(None) | Err(_) => (spec.default == GateAnswer::Approve, "nobody in time: the declared default".into()),
@@ -46,17 +47,10 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
         (spec.default == GateAnswer::Approve, "nobody can be asked here: the declared default".into())
     };
     context.recorder.record(Kind::GateAnswered { step: name.clone(), approved, by: by.clone() })?;
-    if approved { Ok(format!("approved by {by}")) } else { Err(StepError::Failed(format!("refused by {by}"))) }
+    if approved { Ok(format!("approved by {by}")) } else { Err(StepError::Refused(format!("refused by {by}"))) }
 }
 
-/// Reads y or n from the terminal on a thread of its own: a read cannot be
-/// cancelled, and must not keep the program from ending.
+/// What a person at the terminal says; none when the terminal is closed.
 async fn ask() -> Option<bool> {
-    let (tx, rx) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = std::io::stdin().read_line(&mut line).is_ok_and(|n| n > 0);
-        let _ = tx.send(read.then(|| matches!(line.trim(), "y" | "yes" | "approve")));
-    });
-    rx.await.ok().flatten()
+    terminal::line().await.map(|line| matches!(line.trim(), "y" | "yes" | "approve"))
 }

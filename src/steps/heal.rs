@@ -1,8 +1,8 @@
 //! heal: undo an earlier fault now, with the same code that an unwind uses.
 
 use super::{
-    Drafts, StepContext, StepError,
-    planning::{act, draft},
+    StepContext, StepError,
+    planning::{Draft, act, draft},
 };
 use crate::{
     event::Kind,
@@ -10,7 +10,7 @@ use crate::{
     model::{HealStep, PlannedStep, StepClass, StepName},
 };
 
-pub(super) fn plan(spec: &HealStep, so_far: &Drafts) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &HealStep, so_far: &[PlannedStep]) -> Result<Draft, String> {
     let fault = so_far
         .iter()
         .find(|s| s.name.0 == spec.fault)

@@ -2,7 +2,7 @@
 
 use super::{
     Closing, PlanInput, StepContext, StepError, inside,
-    planning::{act, draft},
+    planning::{Draft, act, draft},
     power::{host, running},
     returned,
 };
@@ -12,7 +12,7 @@ use crate::{
     model::{ImpairNodesStep, NodeService, PlannedStep, PowerState, Revert, StepClass, shell},
 };
 
-pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let host = input.host.ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}})")?;
     if host.name() == "simulated" && spec.stop != Some(NodeService::Kubelet) {
         return Err(
@@ -66,11 +66,15 @@ fn notes(spec: &ImpairNodesStep) -> Vec<String> {
     vec![note]
 }
 
-pub(super) async fn apply(context: &StepContext, spec: &ImpairNodesStep) -> Result<String, StepError> {
+pub(super) async fn apply(
+    context: &StepContext,
+    planned: &PlannedStep,
+    spec: &ImpairNodesStep,
+) -> Result<String, StepError> {
     let host = host(context).map_err(StepError::Failed)?;
     let all: Vec<Node> = context.world.kube.list_as("/api/v1/nodes").await.map_err(StepError::failed)?;
     let mut begun = vec![];
-    for target in &context.step.nodes {
+    for target in &planned.nodes {
         let machine = running(context, target).await?;
         let peers = peers(spec, &all, &target.name).map_err(StepError::Failed)?;
         let trouble = inside::Trouble::of(spec, &peers, &context.run).map_err(StepError::Failed)?;

@@ -25,24 +25,24 @@ mod restore;
 mod returned;
 mod scale;
 mod scratch;
+mod terminal;
 mod wait;
 mod withdraw;
 
-pub use context::{Closing, Look, StepContext, StepError};
+pub use context::{Closing, Done, Look, StepContext, StepError};
 pub use gate::Approvals;
-pub use planning::{Drafts, PlanInput};
-pub use pods::how_of;
+pub use planning::PlanInput;
 pub use withdraw::withdraw;
 
 use crate::{
     journal::FaultRecord,
-    model::{PlannedStep, Revert, Step, Verb},
+    model::{OrNewer, PlannedStep, Revert, Step, Verb},
 };
 
 /// What a step will do on this cluster. Pure.
-pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
+pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<PlannedStep, String> {
     let verb = step.verb().ok_or_else(|| format!("step `{}` has no verb", step.name))?;
-    let mut planned = match &verb {
+    let draft = match &verb {
         Verb::Backup(spec) => backup::plan(spec, input, &step.name.0),
         Verb::Restore(spec) => restore::plan(spec, input, so_far),
         Verb::KillNodes(spec) => power::plan_nodes(spec, input),
@@ -61,36 +61,37 @@ pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &Drafts) -> Result<Plann
         Verb::Notify(spec) => Ok(notify::plan(spec)),
         Verb::Heal(spec) => heal::plan(spec, so_far),
     }?;
-    planned.name = step.name.clone();
-    planned.verb = verb.name().to_owned();
-    planned.spec = serde_json::to_value(step).map_err(|e| e.to_string())?;
-    Ok(planned)
+    Ok(draft.of(step, verb))
 }
 
 /// Does it. Whatever it changes was written down first.
-pub async fn apply(context: &StepContext) -> Result<String, StepError> {
-    let step: Step = serde_json::from_value(context.step.spec.clone())
-        .map_err(|e| StepError::Failed(format!("the plan's step cannot be read: {e}")))?;
-    let verb = step.verb().ok_or_else(|| StepError::Failed("the plan's step has no verb".into()))?;
-    match verb {
-        Verb::Backup(spec) => backup::apply(context, &spec).await,
-        Verb::Restore(spec) => restore::apply(context, &spec).await,
-        Verb::KillNodes(spec) => power::apply(context, spec.how).await,
-        Verb::KillZone(spec) => power::apply(context, spec.how).await,
-        Verb::LoseCluster(spec) => power::apply(context, spec.how).await,
-        Verb::ImpairNodes(spec) => impair::apply(context, &spec).await,
-        Verb::FenceNode(_) => fence::apply(context).await,
-        Verb::Drain(spec) => drain::apply(context, &spec).await,
-        Verb::DeletePods(spec) => pods::apply(context, &spec).await,
-        Verb::ForceDeletePods(spec) => pods::apply_forced(context, &spec).await,
-        Verb::DeleteNamespace(spec) => namespace::apply(context, &spec).await,
-        Verb::Scale(spec) => scale::apply(context, &spec).await,
-        Verb::Exec(spec) => exec::apply(context, &spec).await,
-        Verb::Gate(spec) => gate::apply(context, &spec).await,
-        Verb::Wait(spec) => wait::apply(context, &spec).await,
-        Verb::Notify(spec) => notify::apply(context, &spec).await,
-        Verb::Heal(spec) => heal::apply(context, &spec).await,
-    }
+pub async fn apply(context: &StepContext, planned: &PlannedStep) -> Result<Done, StepError> {
+    let verb = match &planned.step {
+        OrNewer::Known(verb) => verb,
+        OrNewer::Newer(newer) => {
+            return Err(StepError::Failed(format!("this version cannot read the plan's step: {}", newer.why)));
+        }
+    };
+    let said = match verb {
+        Verb::Exec(spec) => return exec::apply(context, spec).await,
+        Verb::Backup(spec) => backup::apply(context, spec).await,
+        Verb::Restore(spec) => restore::apply(context, spec).await,
+        Verb::KillNodes(spec) => power::apply(context, planned, spec.how).await,
+        Verb::KillZone(spec) => power::apply(context, planned, spec.how).await,
+        Verb::LoseCluster(spec) => power::apply(context, planned, spec.how).await,
+        Verb::ImpairNodes(spec) => impair::apply(context, planned, spec).await,
+        Verb::FenceNode(_) => fence::apply(context, planned).await,
+        Verb::Drain(spec) => drain::apply(context, planned, spec).await,
+        Verb::DeletePods(spec) => pods::apply(context, planned, spec).await,
+        Verb::ForceDeletePods(spec) => pods::apply_forced(context, spec).await,
+        Verb::DeleteNamespace(spec) => namespace::apply(context, planned, spec).await,
+        Verb::Scale(spec) => scale::apply(context, planned, spec).await,
+        Verb::Gate(spec) => gate::apply(context, spec).await,
+        Verb::Wait(spec) => wait::apply(context, spec).await,
+        Verb::Notify(spec) => notify::apply(context, spec).await,
+        Verb::Heal(spec) => heal::apply(context, spec).await,
+    };
+    said.map(Done::Well)
 }
 
 /// Starts an undo without waiting for its effect: several nodes come back at once.

@@ -1,11 +1,11 @@
 //! deleteNamespace: lose a namespace on purpose. Refused unless a backup holds
 //! all of it, asked once more just before.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    Drafts, Look, PlanInput, StepContext, StepError, backup, bring_back, heal, live,
-    planning::{act, draft},
+    Look, PlanInput, StepContext, StepError, backup, bring_back, heal, live,
+    planning::{Draft, act, draft},
     pods,
 };
 use crate::{
@@ -14,20 +14,20 @@ use crate::{
         objects::{Named, Volume, Workload},
     },
     model::{
-        BackupStep, Capture, DeadPods, DeleteNamespaceStep, ObjectRef, PlannedStep, Revert, Step, StepClass,
-        WorkloadRef,
+        BackupStep, Capture, DeadPods, DeleteNamespaceStep, NamespaceLost, NodeHow, ObjectRef, PlannedStep, Revert,
+        StepClass, StepResult, WorkloadRef,
     },
     world::ApiCall,
 };
 
-pub(super) fn plan(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Draft, String> {
     let uid = input.inventory.scope.get(&spec.name).ok_or_else(|| format!("there is no namespace `{}`", spec.name))?;
     let covering = so_far
         .iter()
         .find(|s| s.name.0 == spec.covered_by)
-        .and_then(|s| serde_json::from_value::<Step>(s.spec.clone()).ok()?.backup)
-        .ok_or_else(|| format!("`{}` is no backup step before it", spec.covered_by))?;
-    covers(spec, &covering, input)?;
+        .and_then(backup::spec_of)
+        .ok_or_else(|| format!("`{}` is not a backup step before it", spec.covered_by))?;
+    covers(spec, covering, input)?;
     let path = format!("/api/v1/namespaces/{}", spec.name);
     let mut planned = draft(
         StepClass::Destructive,
@@ -79,7 +79,7 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
 }
 
 /// Pods that will hang on dead nodes and keep the namespace from going.
-fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<Vec<String>, String> {
+fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Vec<String>, String> {
     let dark: Vec<&PlannedStep> = so_far.iter().filter(|s| s.takes_nodes()).collect();
     let mut notes = vec![];
     for step in dark {
@@ -89,7 +89,7 @@ fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) 
                 DeadPods::Fail => {
                     return Err(format!("pod {name} will hang on node {node}, which step `{}` takes away: the namespace would never go. Say what to do about it: deadPods: force | healFirst", step.name));
                 }
-                DeadPods::Force if pods::how_of(step).is_none_or(|how| how.leaves_alive()) => {
+                DeadPods::Force if step.how().is_none_or(NodeHow::leaves_alive) => {
                     return Err(format!("pod {name} is on node {node}, which step `{}` leaves alive: it may go on writing, and must not be deleted by force", step.name));
                 }
                 DeadPods::Force => notes.push(format!("pod {name} will hang on node {node}: it is deleted by force, once the node host reports the node off")),
@@ -100,7 +100,11 @@ fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &Drafts) 
     Ok(notes)
 }
 
-pub(super) async fn apply(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
+pub(super) async fn apply(
+    context: &StepContext,
+    planned: &PlannedStep,
+    spec: &DeleteNamespaceStep,
+) -> Result<String, StepError> {
     if spec.dead_pods == DeadPods::HealFirst {
         let open = context
             .recorder
@@ -108,7 +112,8 @@ pub(super) async fn apply(context: &StepContext, spec: &DeleteNamespaceStep) -> 
         heal::undo_all(context, &open).await?;
     }
     let backup = prove(context, spec).await?;
-    let target = context.step.objects.first().cloned().unwrap_or(ObjectRef { path: String::new(), uid: String::new() });
+    let target =
+        planned.objects.first().ok_or_else(|| StepError::Failed("the plan names no namespace".into()))?.clone();
     let lost = volumes_of(context, &spec.name).await?;
     let ready = ready_now(context, &spec.name).await?;
     let revert = Revert::Restore {
@@ -124,17 +129,21 @@ pub(super) async fn apply(context: &StepContext, spec: &DeleteNamespaceStep) -> 
     context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
     gone(context, &spec.name, spec.dead_pods == DeadPods::Force, spec.at_most.0).await?;
     let fate = fate_of(context, &lost).await?;
-    context.result(json!({"namespace": spec.name, "backup": backup, "volumes": fate}))?;
+    context.result(StepResult::Deletion(NamespaceLost {
+        namespace: spec.name.clone(),
+        backup: backup.clone(),
+        volumes: fate.clone(),
+    }))?;
     Ok(format!("{} is gone; volumes: {}", spec.name, if fate.is_empty() { "none".into() } else { fate.join(", ") }))
 }
 
 /// The backup still exists, is Completed, outlives the drill, and holds every
 /// object and every volume of what is to be deleted.
 async fn prove(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
-    let result = context
-        .result_of(&spec.covered_by)
-        .ok_or_else(|| StepError::Failed(format!("step `{}` made no backup", spec.covered_by)))?;
-    let name = result["backup"].as_str().unwrap_or("").to_owned();
+    let name = context
+        .backup_of(&spec.covered_by)
+        .ok_or_else(|| StepError::Failed(format!("step `{}` made no backup", spec.covered_by)))?
+        .backup;
     bring_back::usable(context, &name).await.map_err(StepError::Failed)?;
     let velero = &context.world.velero;
     let missing =

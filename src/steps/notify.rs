@@ -4,15 +4,15 @@ use serde_json::json;
 
 use super::{
     StepContext, StepError,
-    planning::{act, draft},
+    planning::{Draft, act, draft},
 };
 use crate::{
     event::Kind,
-    model::{NotifyStep, PlannedStep, StepClass},
+    model::{NotifyStep, StepClass},
     world::resolve,
 };
 
-pub(super) fn plan(spec: &NotifyStep) -> PlannedStep {
+pub(super) fn plan(spec: &NotifyStep) -> Draft {
     let mut planned = draft(StepClass::Observe, "is not told again");
     planned.acts.push(act(format!("POST {} {{\"text\": \"THIS IS A DRILL: {}\", …}}", spec.url, spec.message), ""));
     planned

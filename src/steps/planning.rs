@@ -6,7 +6,8 @@ use crate::{
     inventory::Inventory,
     kubernetes::objects::{Node, Pod},
     model::{
-        Bindings, ClusterIdentity, NodeChoice, NodeTarget, PlannedAct, PlannedStep, StepClass, StepName, WorkloadRef,
+        Bindings, ClusterIdentity, NodeChoice, NodeTarget, ObjectRef, OrNewer, PlannedAct, PlannedStep, Step,
+        StepClass, Verb, WorkloadRef,
     },
     world::{Machine, NodeHost},
 };
@@ -32,8 +33,37 @@ pub struct PlanInput<'a> {
     pub recovery: Option<&'a ClusterIdentity>,
 }
 
-/// The steps planned so far.
-pub type Drafts = Vec<PlannedStep>;
+/// What the planning half of a step says of it.
+pub(super) struct Draft {
+    class: StepClass,
+    on_stop: String,
+    pub nodes: Vec<NodeTarget>,
+    pub objects: Vec<ObjectRef>,
+    pub acts: Vec<PlannedAct>,
+    pub notes: Vec<String>,
+}
+
+impl Draft {
+    /// The planned step.
+    pub(super) fn of(self, step: &Step, verb: Verb) -> PlannedStep {
+        PlannedStep {
+            name: step.name.clone(),
+            step: OrNewer::Known(verb),
+            class: self.class,
+            nodes: self.nodes,
+            objects: self.objects,
+            acts: self.acts,
+            on_stop: self.on_stop,
+            notes: self.notes,
+        }
+    }
+
+    /// Says otherwise what a stop during this step does.
+    pub(super) fn stopped(mut self, on_stop: &str) -> Self {
+        on_stop.clone_into(&mut self.on_stop);
+        self
+    }
+}
 
 impl PlanInput<'_> {
     /// A workload's namespace: as written, or the scope's only one.
@@ -158,19 +188,9 @@ impl PlanInput<'_> {
     }
 }
 
-/// A planned step without its name and spec, which the caller adds.
-pub(super) fn draft(class: StepClass, on_stop: &str) -> PlannedStep {
-    PlannedStep {
-        name: StepName(String::new()),
-        verb: String::new(),
-        class,
-        nodes: vec![],
-        objects: vec![],
-        acts: vec![],
-        on_stop: on_stop.to_owned(),
-        notes: vec![],
-        spec: serde_json::Value::Null,
-    }
+/// An empty one: what a stop during it does is known from the start.
+pub(super) fn draft(class: StepClass, on_stop: &str) -> Draft {
+    Draft { class, on_stop: on_stop.to_owned(), nodes: vec![], objects: vec![], acts: vec![], notes: vec![] }
 }
 
 /// An act and its undo.

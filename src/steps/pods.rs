@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use super::{
-    Closing, Drafts, Look, PlanInput, StepContext, StepError,
-    planning::{act, draft},
+    Closing, Look, PlanInput, StepContext, StepError,
+    planning::{Draft, act, draft},
 };
 use crate::{
     kubernetes::objects::Pod,
     model::{
-        DeletePodsStep, ForceDeletePodsStep, NodeHow, NodeTarget, ObjectRef, PlannedStep, PowerState, Revert, Step,
+        DeletePodsStep, ForceDeletePodsStep, NodeHow, NodeTarget, ObjectRef, PlannedStep, PowerState, Revert,
         StepClass, StepName, WorkloadRef,
     },
     world::ApiCall,
 };
 
-pub(super) fn plan(spec: &DeletePodsStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &DeletePodsStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let namespace = input.namespace(spec.namespace.as_ref())?;
     let workload = input
         .inventory
@@ -47,8 +47,12 @@ fn count(spec: &DeletePodsStep, ready: u32) -> usize {
     }
 }
 
-pub(super) async fn apply(context: &StepContext, spec: &DeletePodsStep) -> Result<String, StepError> {
-    let namespace = namespace_of(context)?;
+pub(super) async fn apply(
+    context: &StepContext,
+    planned: &PlannedStep,
+    spec: &DeletePodsStep,
+) -> Result<String, StepError> {
+    let namespace = namespace_of(planned)?;
     let pods = pods_of(context, &namespace).await?;
     let mut ready: Vec<&Pod> =
         pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(&spec.workload)).collect();
@@ -73,9 +77,8 @@ pub(super) async fn apply(context: &StepContext, spec: &DeletePodsStep) -> Resul
     Ok(format!("deleted {}", names.join(", ")))
 }
 
-fn namespace_of(context: &StepContext) -> Result<String, StepError> {
-    context
-        .step
+fn namespace_of(planned: &PlannedStep) -> Result<String, StepError> {
+    planned
         .objects
         .first()
         .and_then(|o| o.path.split("/namespaces/").nth(1)?.split('/').next().map(str::to_owned))
@@ -130,7 +133,7 @@ pub(super) async fn whole(
     seen.await.map(|said| format!("ready pods: {said}")).map_err(|e| e.to_string())
 }
 
-pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &Drafts) -> Result<PlannedStep, String> {
+pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &[PlannedStep]) -> Result<Draft, String> {
     let mut planned = draft(StepClass::Fault, "waits until the workloads are whole again");
     planned.nodes = dead(&spec.fault, so_far, "deleted by force")?;
     for node in &planned.nodes {
@@ -144,20 +147,14 @@ pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &Drafts) -> Result
 
 /// The nodes of a fault that leaves nothing alive on them: what may go on writing must
 /// not be given up (correctness 17, 20).
-pub(super) fn dead(fault: &str, so_far: &Drafts, given_up: &str) -> Result<Vec<NodeTarget>, String> {
+pub(super) fn dead(fault: &str, so_far: &[PlannedStep], given_up: &str) -> Result<Vec<NodeTarget>, String> {
     let step = so_far.iter().find(|s| s.name.0 == fault).ok_or_else(|| format!("there is no step `{fault}`"))?;
-    if how_of(step).is_none_or(|how| how.leaves_alive()) {
+    if step.how().is_none_or(NodeHow::leaves_alive) {
         return Err(format!(
             "step `{fault}` leaves its nodes alive: what runs there may go on writing, and must not be {given_up}"
         ));
     }
     Ok(step.nodes.clone())
-}
-
-/// How a planned step takes nodes away.
-pub fn how_of(planned: &PlannedStep) -> Option<NodeHow> {
-    let step: Step = serde_json::from_value(planned.spec.clone()).ok()?;
-    step.kill_zone.map(|k| k.how).or(step.kill_nodes.map(|k| k.how))
 }
 
 pub(super) async fn apply_forced(context: &StepContext, spec: &ForceDeletePodsStep) -> Result<String, StepError> {
@@ -217,7 +214,7 @@ pub(super) async fn force_dead(
 fn untried(context: &StepContext, pod: &str) -> Option<String> {
     for attempt in 1_u32.. {
         let target = if attempt == 1 { pod.to_owned() } else { format!("{pod} again {attempt}") };
-        let id = crate::model::FaultId::new(&context.step.name, &target);
+        let id = crate::model::FaultId::new(&context.step, &target);
         match context.recorder.with(|s| s.fault(&id).map(|f| f.acknowledged_us.is_some())) {
             None => return Some(target),
             Some(true) => return None,

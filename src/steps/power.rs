@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Closing, PlanInput, StepContext, StepError,
-    planning::{act, draft},
+    planning::{Draft, act, draft},
     replaced, returned,
 };
 use crate::{
@@ -17,19 +17,19 @@ use crate::{
     world::{Machine, NodeHost},
 };
 
-pub(super) fn plan_nodes(spec: &KillNodesStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan_nodes(spec: &KillNodesStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let nodes = input.chosen(spec.choice(), spec.control_plane)?;
     plan(&nodes, spec.how, input)
 }
 
-pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let nodes = input.nodes(&[], Some(&spec.zone), None, false)?;
     plan(&nodes, spec.how, input)
 }
 
 /// Every machine of the cluster; that something of the application is left is the
 /// second cluster's business.
-pub(super) fn plan_cluster(spec: &LoseClusterStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan_cluster(spec: &LoseClusterStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     if input.recovery.is_none() {
         return Err("no second cluster is named (--context recovery=NAME): nothing could be shown but the loss".into());
     }
@@ -43,7 +43,7 @@ pub(super) fn plan_cluster(spec: &LoseClusterStep, input: &PlanInput<'_>) -> Res
     plan(&nodes, spec.how, input)
 }
 
-fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<Draft, String> {
     let host = input
         .host
         .ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}} or {exec: …})")?;
@@ -102,10 +102,10 @@ fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<Str
     notes.into_iter().collect()
 }
 
-pub(super) async fn apply(context: &StepContext, how: NodeHow) -> Result<String, StepError> {
+pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: NodeHow) -> Result<String, StepError> {
     let host = host(context).map_err(StepError::Failed)?;
     let mut intended = vec![];
-    for target in &context.step.nodes {
+    for target in &planned.nodes {
         intended.push((target.clone(), running(context, target).await?));
     }
     // Docker hands out the lowest free address: the undo runs last in, first out,

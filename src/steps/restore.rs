@@ -2,19 +2,19 @@
 //! namespace that cannot disturb anything, or into a second cluster.
 
 use super::{
-    Closing, Drafts, PlanInput, StepContext, StepError, backup,
+    Closing, PlanInput, StepContext, StepError, backup,
     bring_back::{self, Order},
     elsewhere,
-    planning::{act, draft},
+    planning::{Draft, act, draft},
     scratch,
 };
 use crate::{
     event::Kind,
-    model::{Into, PlannedStep, RestoreStep, Revert, Step, StepClass},
+    model::{Into, PlannedStep, RestoreStep, Revert, StepClass, StepResult},
 };
 use serde_json::Value;
 
-pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Draft, String> {
     let scratch = spec.into == Some(Into::Scratch);
     let class = if spec.into.is_some() { StepClass::Fault } else { StepClass::Observe };
     let mut planned = draft(
@@ -44,17 +44,14 @@ pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -
     let namespace = namespace_of(spec, so_far)?;
     if spec.into == Some(Into::Recovery) {
         let there = input.recovery.ok_or("no second cluster is named: --context recovery=NAME")?;
-        planned.on_stop = "removes the namespace from the second cluster".into();
+        planned = planned.stopped("removes the namespace from the second cluster");
         planned.acts.push(act(
             format!("in {}: wait until its Velero sees {from}; create Restore, namespace {namespace}; wait until its workloads are ready; compare objects and volumes", there.context),
             format!("in {}: delete namespace {namespace} and the Restore", there.context),
         ));
         return Ok(planned);
     }
-    if !so_far
-        .iter()
-        .any(|s| s.verb == "deleteNamespace" && s.objects.iter().any(|o| o.path.ends_with(&format!("/{namespace}"))))
-    {
+    if !so_far.iter().any(|s| s.deletes() == Some(&namespace)) {
         return Err(format!(
             "namespace {namespace} would still be there: Velero skips what exists, and the restore would prove nothing. Delete it first, or restore `into: scratch`"
         ));
@@ -63,7 +60,7 @@ pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &Drafts) -
     Ok(planned)
 }
 
-fn namespace_of(spec: &RestoreStep, so_far: &Drafts) -> Result<String, String> {
+fn namespace_of(spec: &RestoreStep, so_far: &[PlannedStep]) -> Result<String, String> {
     if let Some(namespace) = &spec.namespace {
         return Ok(namespace.clone());
     }
@@ -71,8 +68,8 @@ fn namespace_of(spec: &RestoreStep, so_far: &Drafts) -> Result<String, String> {
     let backup = so_far
         .iter()
         .find(|s| s.name.0 == step)
-        .and_then(|s| serde_json::from_value::<Step>(s.spec.clone()).ok()?.backup)
-        .ok_or_else(|| format!("`{step}` is no backup step before it"))?;
+        .and_then(backup::spec_of)
+        .ok_or_else(|| format!("`{step}` is not a backup step before it"))?;
     match &backup.namespaces[..] {
         [only] => Ok(only.clone()),
         many => Err(format!("which namespace? the backup has {}: add `namespace`", many.join(", "))),
@@ -81,7 +78,7 @@ fn namespace_of(spec: &RestoreStep, so_far: &Drafts) -> Result<String, String> {
 
 pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<String, StepError> {
     let (backup, from) = source(context, spec).await?;
-    let name = backup::backup_name(&context.run, &context.step.name.0);
+    let name = backup::backup_name(&context.run, &context.step.0);
     if spec.into == Some(Into::Scratch) {
         return scratch::restore(context, spec, &backup, &from, &name).await;
     }
@@ -98,7 +95,7 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
     };
     let order = Order { namespace: &from, backup: &backup, restore: name, ready: &ready, limit: spec.at_most.0 };
     let done = bring_back::bring_back(context, &order).await?;
-    context.result(done.clone())?;
+    context.result(StepResult::Restore(done.clone()))?;
     let said = bring_back::closing(&done, &from).map_err(StepError::Failed)?;
     if let Some(fault) = fault {
         context.recorder.record(Kind::RevertStarted { fault: fault.id.clone(), attempt: 1 })?;
@@ -112,11 +109,9 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
 /// The backup and the namespace in it.
 async fn source(context: &StepContext, spec: &RestoreStep) -> Result<(String, String), StepError> {
     if let Some(step) = &spec.backup {
-        let result =
-            context.result_of(step).ok_or_else(|| StepError::Failed(format!("step `{step}` made no backup")))?;
-        let name = result["backup"].as_str().unwrap_or("").to_owned();
-        let namespace = spec.namespace.clone().or_else(|| result.pointer("/namespaces/0")?.as_str().map(str::to_owned));
-        return Ok((name, namespace.unwrap_or_default()));
+        let made = context.backup_of(step).ok_or_else(|| StepError::Failed(format!("step `{step}` made no backup")))?;
+        let namespace = spec.namespace.clone().or_else(|| made.namespaces.first().cloned());
+        return Ok((made.backup, namespace.unwrap_or_default()));
     }
     let schedule = spec.schedule.clone().unwrap_or_default();
     let query = format!("?labelSelector=velero.io%2Fschedule-name%3D{schedule}");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Closing, PlanInput, StepContext, StepError,
-    planning::{act, draft},
+    planning::{Draft, act, draft},
 };
 use crate::{
     kubernetes::objects::Workload,
@@ -12,7 +12,7 @@ use crate::{
     world::ApiCall,
 };
 
-pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let namespace = input.namespace(spec.namespace.as_ref())?;
     let workload = input
         .inventory
@@ -41,8 +41,8 @@ fn write(object: &ObjectRef, from: u32, to: u32) -> ApiCall {
     )
 }
 
-pub(super) async fn apply(context: &StepContext, spec: &ScaleStep) -> Result<String, StepError> {
-    let object = context.step.objects.first().ok_or_else(|| StepError::Failed("the plan names no workload".into()))?;
+pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &ScaleStep) -> Result<String, StepError> {
+    let object = planned.objects.first().ok_or_else(|| StepError::Failed("the plan names no workload".into()))?;
     let found: Workload = context
         .world
         .kube

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     kubernetes::objects::{Named, Workload},
-    model::{ObjectRef, RestoreStep, Revert, WorkloadRef},
+    model::{Difference, Differs, ObjectRef, RestoreStep, Revert, StepResult, WorkloadRef},
     world::ApiCall,
 };
 
@@ -58,9 +58,10 @@ pub(super) async fn restore(
     let ready = wanted(&held, from);
     let order = Order { namespace: from, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
     let mut done = bring_back::see_through(context, &order, &scratch, sent_us, isolated).await?;
-    done["into"] = scratch.as_str().into();
-    context.result(done.clone())?;
-    Ok(format!("{backup} restored into {scratch}: {}", bring_back::ready(&done)))
+    done.into = Some(scratch.clone());
+    let said = format!("{backup} restored into {scratch}: {}", done.ready);
+    context.result(StepResult::Restore(done))?;
+    Ok(said)
 }
 
 /// What the workloads in the backup ask for.
@@ -116,12 +117,13 @@ fn isolation(context: &StepContext, scratch: &str, name: &str, from: &str, held:
 }
 
 /// Differences that the isolation itself makes.
-fn isolated(difference: &crate::kubernetes::Difference) -> bool {
-    let object = &difference.object;
-    (object.contains("/Service/") && difference.what.contains("/spec/"))
-        || (object.contains("/CronJob/") && difference.what == "changed at /spec/suspend")
-        || (object.contains("/Ingress/") && difference.what == "missing")
-        || object.contains("/Namespace/")
+fn isolated(difference: &Difference) -> bool {
+    match (difference.object.kind.as_str(), &difference.what) {
+        ("Namespace", _) | ("Ingress", Differs::Missing) => true,
+        ("CronJob", Differs::ChangedAt(fields)) => fields.iter().all(|f| f == "/spec/suspend"),
+        ("Service", Differs::ChangedAt(fields)) => fields.iter().all(|f| f.starts_with("/spec/")),
+        _ => false,
+    }
 }
 
 pub(super) async fn revert(context: &StepContext, scratch: &str, also: &[ObjectRef]) -> Result<Closing, String> {

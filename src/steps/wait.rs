@@ -2,8 +2,8 @@
 //! journal that the verdict uses later.
 
 use super::{
-    Drafts, Look, PlanInput, StepContext, StepError,
-    planning::{act, draft},
+    Look, PlanInput, StepContext, StepError,
+    planning::{Draft, act, draft},
 };
 use crate::{
     journal::RunState,
@@ -19,7 +19,7 @@ const SETTLE_US: u64 = 1_000_000;
 /// How often the node host is asked whether what was taken away is still away.
 const POWER_LOOK_US: u64 = 5_000_000;
 
-pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> Result<PlannedStep, String> {
+pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Draft, String> {
     let mut planned = draft(StepClass::Observe, "stops waiting");
     let what = match (spec.for_, spec.until) {
         (Some(time), _) => format!("wait {time}"),
@@ -50,7 +50,12 @@ pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &Drafts) -> R
 
 /// Why a StatefulSet's pods stay on nodes that went away: they are not replaced
 /// there unless the nodes are fenced, and a volume of the node keeps them even so.
-fn stuck(workload: &WorkloadRef, namespace: &str, input: &PlanInput<'_>, so_far: &Drafts) -> Option<&'static str> {
+fn stuck(
+    workload: &WorkloadRef,
+    namespace: &str,
+    input: &PlanInput<'_>,
+    so_far: &[PlannedStep],
+) -> Option<&'static str> {
     if workload.kind != "statefulset" {
         return None;
     }
@@ -60,7 +65,7 @@ fn stuck(workload: &WorkloadRef, namespace: &str, input: &PlanInput<'_>, so_far:
     let own = |p: &&Pod| p.metadata.namespace == namespace && p.workload().as_ref() == Some(workload);
     let gone = |p: &&Pod| on(PlannedStep::takes_nodes, &p.spec.node_name);
     input.inventory.pods.get().unwrap_or_default().iter().filter(own).filter(gone).find_map(|pod| {
-        if !on(|s| s.verb == "fenceNode", &pod.spec.node_name) {
+        if !on(|s| s.fences().is_some(), &pod.spec.node_name) {
             Some("a StatefulSet's pod on a dead node is not replaced")
         } else {
             input.keeps_to_its_node(pod).then_some("its volume lives on the node that is lost")
@@ -68,8 +73,8 @@ fn stuck(workload: &WorkloadRef, namespace: &str, input: &PlanInput<'_>, so_far:
     })
 }
 
-fn healed(so_far: &Drafts) -> bool {
-    so_far.iter().any(|s| s.verb == "heal")
+fn healed(so_far: &[PlannedStep]) -> bool {
+    so_far.iter().any(|s| s.heals().is_some())
 }
 
 pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<String, StepError> {
@@ -199,9 +204,9 @@ fn believed(state: &RunState, kind: fn(&Revert) -> bool) -> Vec<String> {
 
 fn missing_alerts(context: &StepContext, state: &RunState) -> Vec<String> {
     let mut missing = vec![];
-    for value in &context.plan.expect {
-        let Ok(Expectation::Alert(alert)) = serde_json::from_value::<Expectation>(value.clone()) else { continue };
-        for node in nodes_of(context, state, &alert) {
+    for expectation in context.plan.expectations() {
+        let Expectation::Alert(alert) = expectation else { continue };
+        for node in nodes_of(context, state, alert) {
             let received = state.alerts.iter().any(|((source, name, labels), _)| {
                 source.starts_with("alertmanager")
                     && *name == alert.name

@@ -28,9 +28,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Sees that Velero's queue does not wait for a backup of this run. Safe to repeat.
 pub async fn withdraw(context: &StepContext) {
-    for step in context.plan.steps.iter().filter(|s| s.verb == "backup") {
+    for step in context.plan.steps.iter().filter(|s| s.backs_up()) {
         // A step with a result has seen its backup end.
-        if context.result_of(&step.name.0).is_some() || context.recorder.check_fence().is_err() {
+        if context.backup_of(&step.name.0).is_some() || context.recorder.check_fence().is_err() {
             continue;
         }
         let name = backup_name(&context.run, &step.name.0);

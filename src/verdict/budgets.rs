@@ -120,7 +120,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         return Answer::new(Outcome::Inconclusive, "the drain never happened");
     };
     let step = history.fault_step(expected.of.as_ref());
-    let end = step.and_then(|s| history.steps.get(&s)?.1).unwrap_or(history.end_us);
+    let end = step.and_then(|s| history.steps.get(&s)?.to()).unwrap_or(history.end_us);
     let mut broken = vec![];
     let mut lowest = vec![];
     for ((namespace, name), (healthy, desired)) in &history.budgets {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Log, loss::Reading};
 use crate::{
-    event::{Event, Kind, ProbeRun, Wake},
+    event::{Event, Kind, ProbeRun, StepEnd, Wake},
     journal::RunState,
     model::{Revert, StepName},
 };
@@ -71,6 +71,22 @@ pub struct AlertPoint {
     pub suppressed_by: Vec<String>,
 }
 
+/// When a step began, and when and how it ended.
+#[derive(Clone, Copy, Debug)]
+pub struct StepSpan {
+    /// When it began.
+    pub from: u64,
+    /// When and how it ended, if it did.
+    pub ended: Option<(u64, StepEnd)>,
+}
+
+impl StepSpan {
+    /// When it ended.
+    pub fn to(&self) -> Option<u64> {
+        self.ended.map(|(t, _)| t)
+    }
+}
+
 /// The journal by time.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -93,8 +109,8 @@ pub struct History {
     pub blind: Vec<(u64, u64)>,
     /// The same of other sources.
     pub source_blind: BTreeMap<String, Vec<(u64, u64)>>,
-    /// Steps: started, finished.
-    pub steps: BTreeMap<StepName, (u64, Option<u64>, bool)>,
+    /// Steps, by name.
+    pub steps: BTreeMap<StepName, StepSpan>,
     /// Eviction answers, with their time.
     pub evictions: Vec<(u64, Kind)>,
     /// Wall time of t = 0.
@@ -155,11 +171,11 @@ impl History {
                 }
             }
             Kind::StepStarted { step, .. } => {
-                self.steps.insert(step.clone(), (t, None, false));
+                self.steps.insert(step.clone(), StepSpan { from: t, ended: None });
             }
-            Kind::StepFinished { step, ok, .. } => {
-                if let Some(entry) = self.steps.get_mut(step) {
-                    (entry.1, entry.2) = (Some(t), *ok);
+            Kind::StepFinished { step, end, .. } => {
+                if let Some(span) = self.steps.get_mut(step) {
+                    span.ended = Some((t, *end));
                 }
             }
             Kind::NodeSeen { node, ready, .. } => {
@@ -313,7 +329,7 @@ impl History {
     }
 
     fn within_step(&self, step: &StepName, t: u64) -> bool {
-        self.steps.get(step).is_some_and(|(from, to, _)| *from <= t && to.is_none_or(|to| t <= to))
+        self.steps.get(step).is_some_and(|span| span.from <= t && span.to().is_none_or(|to| t <= to))
     }
 
     /// When the last fault of a step was seen undone.

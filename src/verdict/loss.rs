@@ -1,7 +1,7 @@
 //! How much of what an application had acknowledged a disaster cost (correctness
 //! 51, 52): lines that are gone, and the age of the newest one before them.
 
-use super::{Answer, History};
+use super::{Answer, History, StepSpan};
 use crate::{
     event::LineRun,
     model::{Evidence, LossExpectation, Outcome},
@@ -72,7 +72,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
     let Some((_, before_us)) = log.newest(|_, at| at < t0) else {
         return Answer::new(Outcome::Inconclusive, format!("{data}: no line was acknowledged before the fault"));
     };
-    let over = history.steps.values().filter_map(|(_, to, _)| *to).max().unwrap_or(t0).max(t0);
+    let over = history.steps.values().filter_map(StepSpan::to).max().unwrap_or(t0).max(t0);
     if let Some(cut) = history.cut_short(expected.of.as_ref()) {
         return Answer::new(Outcome::Inconclusive, format!("{data}: {cut}"));
     }

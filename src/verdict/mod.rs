@@ -4,6 +4,7 @@
 
 mod alerts;
 mod budgets;
+mod ending;
 mod history;
 mod loss;
 mod placement;
@@ -11,14 +12,16 @@ mod replicas;
 mod restore;
 mod return_to_normal;
 mod service;
+mod steps;
 
-pub use history::{History, Series};
+pub use ending::{Ending, How, Left, exit_of};
+pub use history::{History, Series, StepSpan};
 pub use loss::{Log, Reading};
-pub use service::{Phase, phases};
+pub use service::{Milestone, Phase, phases};
 
 use crate::{
     event::Event,
-    model::{Evidence, Expectation, Judgement, Outcome, RunVerdict},
+    model::{Evidence, Expectation, Judgement, OrNewer, Outcome, RunVerdict},
 };
 
 /// An answer to one expectation, which may still be open.
@@ -76,26 +79,27 @@ pub fn judge(events: &[Event]) -> RunVerdict {
     let judgements = plan
         .expect
         .iter()
-        .map(|value| match serde_json::from_value::<Expectation>(value.clone()) {
-            Ok(expectation) => {
-                let answer = answer(&expectation, &history, u64::MAX);
+        .map(|written| match written {
+            OrNewer::Known(expectation) => {
+                let answer = answer(expectation, &history, u64::MAX);
                 Judgement {
-                    expectation: describe(&expectation),
+                    expectation: describe(expectation),
                     of: expectation.of().map(ToString::to_string),
                     outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
                     because: answer.because,
                     evidence: answer.evidence,
                 }
             }
-            Err(error) => Judgement {
-                expectation: value.to_string(),
+            OrNewer::Newer(newer) => Judgement {
+                expectation: newer.value.to_string(),
                 of: None,
                 outcome: Outcome::Inconclusive,
-                because: format!("this version cannot read the expectation: {error}"),
+                because: format!("this version cannot read the expectation: {}", newer.why),
                 evidence: vec![],
             },
         })
         .chain(return_to_normal::judgement(&history))
+        .chain(steps::judgement(&history))
         .collect();
     RunVerdict::of(judgements)
 }
@@ -104,11 +108,9 @@ pub fn judge(events: &[Event]) -> RunVerdict {
 pub fn undecided(events: &[Event], now_us: u64) -> Vec<String> {
     let history = History::of(events);
     let Some(plan) = &history.state.plan else { return vec![] };
-    plan.expect
-        .iter()
-        .filter_map(|v| serde_json::from_value::<Expectation>(v.clone()).ok())
+    plan.expectations()
         .filter_map(|expectation| {
-            let answer = answer(&expectation, &history, now_us);
+            let answer = answer(expectation, &history, now_us);
             answer.outcome.is_none().then_some(answer.because)
         })
         .chain(return_to_normal::waiting(&history, now_us))

@@ -35,7 +35,7 @@ pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Sample, Silence};
 pub use runrecord::{LeaseError, NAMESPACE, RunRecord, STOP};
 pub use secrets::resolve;
 pub use simulated::{Simulated, Stage, WebAnswer, WebRequest};
-pub use velero::{BACKUP_READY, Velero, VeleroError, VolumeInfo, is_queued, is_terminal, nudge_command};
+pub use velero::{BACKUP_READY, Velero, VeleroError, is_queued, is_terminal, nudge_command};
 pub use watch::{WatchEvent, WatchLines};
 
 use crate::model::{Bindings, ClusterIdentity, Redactor};

@@ -4,10 +4,10 @@
 
 use std::{io::Read, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApiCall, ApiError, Http, HttpError, Kube};
+use crate::model::VolumeInfo;
 
 /// Why Velero could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -26,27 +26,6 @@ pub enum VeleroError {
     /// What came is not what Velero writes.
     #[error("{0} of Velero cannot be read: {1}")]
     Strange(String, String),
-}
-
-/// What a backup holds of one volume.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "these are Velero's own fields")]
-pub struct VolumeInfo {
-    pub pvc_name: String,
-    pub pvc_namespace: String,
-    pub pv_name: String,
-    pub backup_method: String,
-    pub skipped: bool,
-    pub skipped_reason: String,
-    pub result: String,
-}
-
-impl VolumeInfo {
-    /// Whether the content is in the backup.
-    pub fn is_captured(&self) -> bool {
-        !self.skipped && !self.backup_method.is_empty() && !self.result.eq_ignore_ascii_case("failed")
-    }
 }
 
 /// Velero of one cluster.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 fn header() -> Kind {
     Kind::RunStarted {
-        format: "1.0".into(),
+        format: "2.0".into(),
         run_id: "r".into(),
         tool: "t".into(),
         scenario: "s".into(),
@@ -87,7 +87,7 @@ fn damage_is_named_by_its_line_and_nothing_is_guessed() {
     let changed = text.replacen("drain/a", "drain/x", 1);
     assert!(says(&changed).contains("j:3: the line before was changed"));
     assert!(says("{\"not\": \"ours\"}\n").contains("j:1: this is not a journal line"));
-    assert!(says(&text.replacen("\"format\":\"1.0\"", "\"format\":\"2.0\"", 1)).contains("journal format 2.0"));
+    assert!(says(&text.replacen("\"format\":\"2.0\"", "\"format\":\"3.0\"", 1)).contains("journal format 3.0"));
     assert!(matches!(read_str("j", ""), Err(JournalError::Empty(_))));
     let unknown = |must: bool| {
         let line =

@@ -104,11 +104,7 @@ const WRONG: [(&str, fn(&mut Case)); 26] = [
     ("velero-queue", |c| c.facts.backups = Some(Ok(vec![stuck()]))),
     ("velero-download", |c| c.facts.download = Some(Err("connection refused".into()))),
     ("volume-coverage", |c| {
-        c.plan
-            .steps
-            .iter_mut()
-            .filter(|s| s.verb == "backup")
-            .for_each(|s| s.notes.push("claim shop/data: lost".into()));
+        c.plan.steps.iter_mut().filter(|s| s.backs_up()).for_each(|s| s.notes.push("claim shop/data: lost".into()));
     }),
     ("store-outside", |c| {
         c.facts.storage = Some(Ok(vec![location("Available", "http://s3.shop.svc:9000")]));

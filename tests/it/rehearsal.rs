@@ -14,7 +14,7 @@ use drillmaster::{
     journal::{RunDir, RunState, read},
     kubernetes::compare,
     model::{Exit, OUT_OF_SERVICE, Revert},
-    scenario::{Loaded, Sources, load},
+    scenario::{Loaded, Sources, load, load_str},
     sim::{Description, Fate, Plug, Simulation, Trouble},
     world::ApiCall,
 };
@@ -38,6 +38,12 @@ pub fn scenario_with(name: &str, description: &Description, set: &[String]) -> L
     let set = set.iter().map(|v| v.split_once('=').unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
     let sources = Sources { bindings: description.bindings(), set, ..Sources::default() };
     load(&path, &sources).unwrap_or_else(|p| panic!("{name}: {p}"))
+}
+
+/// A scenario that a test writes, for a cluster.
+pub fn scenario_text(text: &str, description: &Description) -> Loaded {
+    let sources = Sources { bindings: description.bindings(), ..Sources::default() };
+    load_str("test.yaml", text, &sources).unwrap_or_else(|p| panic!("{p}\n{text}"))
 }
 
 /// How a rehearsal ended.

@@ -1,7 +1,7 @@
 //! Reports: what is said of a run, and that hostile names in it are inert.
 
 use drillmaster::{
-    event::{Event, Kind, PodView, ProbeRun},
+    event::{Event, Kind, PodView, ProbeRun, StepEnd},
     model::{
         Concern, Environment, Exit, FaultId, Finding, NodeHow, Outcome, Readiness, Revert, Reviewed, Severity, State,
         Tally,
@@ -184,7 +184,7 @@ fn outage(evil: &str) -> Tape {
         );
         tape.at(5.2, Kind::FaultApplied { fault, sent_us: 5_100_000, acknowledged_us: 5_200_000 });
     }
-    tape.at(5.2, Kind::StepFinished { step: "outage".into(), ok: true, detail: format!("killed {evil}") });
+    tape.at(5.2, Kind::StepFinished { step: "outage".into(), end: StepEnd::Done, detail: format!("killed {evil}") });
     tape.at(6.0, probe(5.5, 50.0, 40, false));
     for n in ["node-a-0", "node-a-1"] {
         tape.at(50.0, node(n, "a", "Unknown"));

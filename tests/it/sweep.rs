@@ -3,7 +3,7 @@
 //! seed again.
 
 use drillmaster::{
-    event::{Event, Kind},
+    event::{Event, Kind, StepEnd},
     journal::{RunDir, RunState, read},
     model::Exit,
     report,
@@ -356,7 +356,7 @@ fn remarkable(event: &Event) -> Option<String> {
         Kind::ContactLost { .. } => "ContactLost",
         Kind::WatchGap { .. } => "WatchGap",
         Kind::EvictionAnswered { dry_run: false, code: 429, .. } => "EvictionRefused",
-        Kind::StepFinished { ok: false, detail, .. } if detail.contains("ended PartiallyFailed") => {
+        Kind::StepFinished { end: StepEnd::Failed, detail, .. } if detail.contains("ended PartiallyFailed") => {
             if detail.contains("restore ") { "RestorePartiallyFailed" } else { "BackupPartiallyFailed" }
         }
         _ => return None,

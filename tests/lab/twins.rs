@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use drillmaster::event::Kind;
+use drillmaster::event::{Kind, StepEnd};
 
 use super::{
     drill::{admin, happened, outcomes},
@@ -85,7 +85,10 @@ fn the_backup_is_emptied_and_a_volume_is_a_host_path() {
     let drill = admin(&lab);
     let mut child = drill.start("zone-loss-and-restore", &[]);
     wait_for("the backup", 60, || {
-        happened(&drill.newest(), |k| matches!(k, Kind::StepFinished { step, ok: true, .. } if step.0 == "snapshot"))
+        happened(
+            &drill.newest(),
+            |k| matches!(k, Kind::StepFinished { step, end: StepEnd::Done, .. } if step.0 == "snapshot"),
+        )
     });
     let backups = std::path::Path::new(&lab.env["S3_DATA"]).join(&lab.env["S3_BUCKET"]).join("backups");
     std::fs::remove_dir_all(backups).unwrap();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use drillmaster::{
-    event::{Event, Kind},
+    event::{Event, Kind, StepEnd},
     model::{Impairment, Revert, StepName},
 };
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,7 @@ impl Watcher {
                     _ => {}
                 }
             }
-            Kind::StepFinished { step, ok: true, .. } => {
+            Kind::StepFinished { step, end: StepEnd::Done, .. } => {
                 if let Some((verb, from)) = self.steps.get(step).cloned()
                     && matches!(verb.as_str(), "backup" | "restore" | "deleteNamespace" | "drain")
                 {

@@ -1,0 +1,65 @@
+//! What observers saw, as it stands in an event.
+
+use serde::{Deserialize, Serialize};
+
+/// A pod as the watch saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodView {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+    /// The top owner, `deployment/web`; empty for a bare pod.
+    pub owner: String,
+    /// Node, empty while it is not bound.
+    pub node: String,
+    /// Phase.
+    pub phase: String,
+    /// Condition Ready.
+    pub ready: bool,
+    /// Has a deletion timestamp.
+    pub terminating: bool,
+    /// Reason of condition DisruptionTarget: who took it away (correctness 8).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub disruption: String,
+    /// Of the collateral, not of the scope: it is watched to see it whole again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aside: bool,
+}
+
+/// Samples of a probe with the same answer, in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeRun {
+    /// When the first of them was sent.
+    pub from_us: u64,
+    /// When the last of them was sent.
+    pub to_us: u64,
+    /// How many.
+    pub n: u32,
+    /// Answered as expected.
+    pub ok: bool,
+    /// Could not be asked from here: says nothing of the service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
+/// Lines of an append log that were answered in the same way, in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRun {
+    /// Number of the first.
+    pub from: u64,
+    /// Number of the last.
+    pub to: u64,
+    /// When the first was sent.
+    pub from_us: u64,
+    /// When the last was sent.
+    pub to_us: u64,
+    /// Why they were not acknowledged; empty where they were.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}

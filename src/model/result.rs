@@ -1,0 +1,209 @@
+//! What steps find out: later steps, the undo and the verdict read it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Capture, Difference};
+
+/// What a step found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "camelCase")]
+pub enum StepResult {
+    /// Of a backup.
+    Backup(BackupMade),
+    /// Of the deletion of a namespace.
+    Deletion(NamespaceLost),
+    /// Of a restore.
+    Restore(Restored),
+}
+
+impl StepResult {
+    /// What a restore brought, if it was one.
+    pub fn restored(&self) -> Option<&Restored> {
+        match self {
+            Self::Restore(restored) => Some(restored),
+            _ => None,
+        }
+    }
+}
+
+/// Checksum by file, by claim.
+pub type Checksums = BTreeMap<String, BTreeMap<String, String>>;
+
+/// A backup that Velero made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupMade {
+    /// Its name.
+    pub backup: String,
+    /// Namespaces in it.
+    pub namespaces: Vec<String>,
+    /// When Velero began it.
+    #[serde(default)]
+    pub started: Option<Timestamp>,
+    /// When Velero finished it.
+    #[serde(default)]
+    pub completed: Option<Timestamp>,
+    /// When Velero deletes it.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+    /// Objects in it.
+    #[serde(default)]
+    pub items: Option<u64>,
+    /// What it holds of each volume.
+    pub volumes: Vec<VolumeInfo>,
+    /// How volumes were captured.
+    pub capture: Capture,
+    /// Of files that did not change while it was made, by namespace.
+    pub checksums: BTreeMap<String, Checksums>,
+    /// Why volumes cannot be read in this place.
+    #[serde(default)]
+    pub unreadable: Option<String>,
+}
+
+/// What a backup holds of one volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "these are Velero's own fields")]
+pub struct VolumeInfo {
+    pub pvc_name: String,
+    pub pvc_namespace: String,
+    pub pv_name: String,
+    pub backup_method: String,
+    pub skipped: bool,
+    pub skipped_reason: String,
+    pub result: String,
+}
+
+impl VolumeInfo {
+    /// Whether the content is in the backup.
+    pub fn is_captured(&self) -> bool {
+        !self.skipped && !self.backup_method.is_empty() && !self.result.eq_ignore_ascii_case("failed")
+    }
+}
+
+/// A namespace that was deleted, and what became of its volumes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceLost {
+    /// The namespace.
+    pub namespace: String,
+    /// The backup that holds it.
+    pub backup: String,
+    /// Each volume with its phase, or `deleted`.
+    pub volumes: Vec<String>,
+}
+
+/// A restore that ran to its end, and what it brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    /// The Restore.
+    pub restore: String,
+    /// The backup that it was made from.
+    pub backup: String,
+    /// The namespace in the backup.
+    pub namespace: String,
+    /// The scratch namespace, or the second cluster's context, where it was not in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
+    /// When it was sent, in microseconds since the run began.
+    pub sent_us: u64,
+    /// When Velero said Completed.
+    pub completed_us: u64,
+    /// When the workloads were ready.
+    pub ready_us: u64,
+    /// Velero's warnings.
+    #[serde(default)]
+    pub warnings: Option<u64>,
+    /// Velero's errors.
+    #[serde(default)]
+    pub errors: Option<u64>,
+    /// How many objects of the backup were compared.
+    pub objects: u64,
+    /// Those that are missing or other than in the backup.
+    pub differences: Vec<Difference>,
+    /// What Velero says of the volumes.
+    pub velero: VolumesDone,
+    /// What was read in them.
+    pub files: FilesRead,
+    /// Ready pods at the end, in words.
+    pub ready: String,
+}
+
+impl Restored {
+    /// Objects of the backup that are not there.
+    pub fn missing(&self) -> impl Iterator<Item = &Difference> {
+        self.differences.iter().filter(|d| d.is_missing())
+    }
+}
+
+/// Velero's own record of the volumes that it restored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumesDone {
+    /// Claims whose content is in the backup.
+    pub held: Vec<String>,
+    /// PodVolumeRestores that were made.
+    pub restores: u64,
+    /// Those of them that ran to the last byte.
+    pub completed: u64,
+}
+
+/// What a look into the volumes found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "read", rename_all = "camelCase")]
+pub enum FilesRead {
+    /// Nobody can look here.
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+    /// There is nothing to compare with: no checksums were taken before.
+    NothingBefore {
+        /// Volumes that were read.
+        volumes: u64,
+        /// Files in them.
+        files: u64,
+    },
+    /// Compared with the checksums taken before.
+    Compared {
+        /// Volumes.
+        volumes: u64,
+        /// Files.
+        files: u64,
+        /// Those that are not as before.
+        wrong: Vec<FileWrong>,
+    },
+}
+
+impl FilesRead {
+    /// Files that are not as before.
+    pub fn wrong(&self) -> &[FileWrong] {
+        match self {
+            Self::Compared { wrong, .. } => wrong,
+            _ => &[],
+        }
+    }
+}
+
+/// A file that is not as before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileWrong {
+    /// The claim.
+    pub claim: String,
+    /// The file.
+    pub file: String,
+    /// Whether it is gone; else its content differs.
+    pub missing: bool,
+}
+
+impl std::fmt::Display for FileWrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = if self.missing { "is missing" } else { "differs" };
+        write!(f, "{}: {} {what}", self.claim, self.file)
+    }
+}

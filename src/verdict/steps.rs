@@ -1,0 +1,33 @@
+//! Did every step do its work? A drill of which a part was not done has not shown
+//! what it was to show.
+
+use super::History;
+use crate::{
+    event::StepEnd,
+    model::{Evidence, Judgement, Outcome, StepName},
+};
+
+/// The judgement of a drill in which a step failed or was not run; none of any other.
+pub(super) fn judgement(history: &History) -> Option<Judgement> {
+    let ended = |wanted: StepEnd| -> Vec<&(StepName, StepEnd)> {
+        history.state.finished.iter().filter(|(_, end)| *end == wanted).collect()
+    };
+    let (failed, not_run) = (ended(StepEnd::Failed), ended(StepEnd::NotRun));
+    let (outcome, which, word) = match (failed.is_empty(), not_run.is_empty()) {
+        (false, _) => (Outcome::Fail, failed, "failed"),
+        (true, false) => (Outcome::Inconclusive, not_run, "was not run: a rehearsal runs no programs"),
+        (true, true) => return None,
+    };
+    let named: Vec<String> = which.iter().map(|(step, _)| format!("step `{step}` {word}")).collect();
+    Some(Judgement {
+        expectation: "every step does its work".into(),
+        of: None,
+        outcome,
+        because: named.join("; "),
+        evidence: vec![Evidence {
+            source: "the drill itself".into(),
+            observed: format!("{} steps ended", history.state.finished.len()),
+            ..Evidence::default()
+        }],
+    })
+}
