@@ -56,6 +56,9 @@ impl Failure {
 
 /// The program.
 pub fn main() -> u8 {
+    if let Some(code) = crate::world::child::enter() {
+        return code;
+    }
     // Two libraries each bring their own idea of a crypto provider: name one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let args = match Args::try_parse() {

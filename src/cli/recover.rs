@@ -22,6 +22,7 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
         kubeconfig: args.place.kubeconfig.clone(),
         bindings: args.place.bind.clone(),
         unwind_within: Some(args.unwind_within.0),
+        ..Overrides::default()
     };
     if args.watch {
         let place = place::place(&args.place)?;
@@ -55,10 +56,7 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
 }
 
 fn nothing_open(dir: &RunDir) -> bool {
-    read(&dir.journal())
-        .ok()
-        .and_then(|j| RunState::of(&j.events).ok())
-        .is_some_and(|s| s.open().is_empty() && s.ended.is_some())
+    read(dir).ok().and_then(|j| RunState::of(&j.events).ok()).is_some_and(|s| s.open().is_empty() && s.ended.is_some())
 }
 
 fn failure(error: &RecoverError) -> Failure {
@@ -72,7 +70,7 @@ fn failure(error: &RecoverError) -> Failure {
 pub(super) async fn reap(args: &ReapArgs) -> Done {
     let dir = RunDir(args.dir.clone());
     let exit = watch_over(&dir, args.frozen_after.0).await.map_err(|e| failure(&e))?;
-    if let Ok(journal) = read(&dir.journal()) {
+    if let Ok(journal) = read(&dir) {
         let _ = report::write_all(&dir, &journal.events);
     }
     Ok(exit)

@@ -9,7 +9,7 @@ use crate::{journal::read, model::Exit, report};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
     let dir = place::dir(&args.run)?;
-    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let story = report::tell(&journal.events);
     match args.output {
         Output::Human => print(&report::summary(&story, colours())),
@@ -23,7 +23,7 @@ pub(super) fn report(args: &ReportArgs) -> Done {
 
 pub(super) fn replay(args: &ReplayArgs) -> Done {
     let dir = place::dir(&args.run)?;
-    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     for event in &journal.events {
         let line = match args.output {
             Output::Human => report::line(event),

@@ -53,7 +53,7 @@ pub(super) async fn run(args: &RunArgs) -> Done {
 /// Writes the reports, prints the end. The exit code is the run's, whatever
 /// becomes of the reports.
 pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
-    let journal = read(&dir.journal()).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
+    let journal = read(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
     if let Err(error) = report::write_all(dir, &journal.events) {
         say(&format!(
             "error: a report could not be written: {error}; `drillmaster report {}` tries again",

@@ -10,15 +10,16 @@ use super::{
 use crate::{
     event::Kind,
     journal::{Lock, RunState, read},
-    model::Exit,
-    world::{Reach, RunRecord, connect},
+    model::{Exit, StopHow},
+    verdict::Ending,
+    world::{Lease, Reach, connect},
 };
 
 pub(super) async fn status(args: &StatusArgs) -> Done {
     let dir = place::dir(&args.run)?;
-    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let state = RunState::of(&journal.events).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    let alive = Lock::take(&dir.file("lock")).is_err();
+    let held = Lock::is_held(&dir);
     let last = journal.events.iter().rev().find_map(crate::report::line).unwrap_or_default();
     let open = state.open();
     if args.output == Output::Json {
@@ -26,14 +27,17 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
             .iter()
             .map(|f| json!({"fault": f.id, "target": f.target, "state": f.state, "commands": f.revert.commands()}))
             .collect();
-        let value = json!({"dir": dir.0, "alive": alive, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open});
+        let value = json!({"dir": dir.0, "alive": held, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open});
         print(&format!("{value}\n"));
         return Ok(Exit::Passed);
     }
-    let word = match (alive, state.ended) {
-        (_, Some(exit)) => format!("ended with {}: {}", exit.code(), exit.meaning()),
-        (true, None) => "running".into(),
-        (false, None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
+    let word = match (held, state.ended) {
+        (_, Some(exit)) => format!("ended with {}: {}", exit.code(), Ending::of(&journal.events).words()),
+        (Some(true), None) => "running".into(),
+        (Some(false), None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
+        (None, None) => {
+            format!("not ended; whether it runs cannot be told: {} cannot be read", dir.file("lock").display())
+        }
     };
     print(&format!(
         "{}\n{word}\nsession {}, {} events, last:\n{last}\n",
@@ -55,16 +59,16 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
 
 pub(super) async fn stop(args: &StopArgs) -> Done {
     let dir = place::dir(&args.run)?;
-    let journal = read(&dir.journal()).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let Some(Kind::RunStarted { run_id, reach, .. }) = journal.events.first().map(|e| e.event.clone()) else {
         return Err(Failure::new(Exit::Invalid, "this journal has no header"));
     };
     let how = if args.hold {
-        "hold"
+        StopHow::Hold
     } else if args.real_incident {
-        "real-incident"
+        StopHow::RealIncident
     } else {
-        "unwind"
+        StopHow::Unwind
     };
     let reach = Reach {
         context: reach.get("context").cloned().unwrap_or_default(),
@@ -72,7 +76,7 @@ pub(super) async fn stop(args: &StopArgs) -> Done {
         in_cluster: reach.contains_key("inCluster"),
     };
     let (kube, _) = connect(&reach).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
-    RunRecord::new(kube, &run_id).ask_to_stop(how).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    Lease::ask_to_stop(&kube, &run_id, how).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
     print(&format!("asked run {run_id} to stop ({how}); it notices within 2 s\n"));
     Ok(Exit::Passed)
 }

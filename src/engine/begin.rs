@@ -8,14 +8,16 @@ use std::{
     time::Duration,
 };
 
+use sha2::{Digest, Sha256};
+
 use super::{Place, Prepared, Wakes, preflight::Catalogue};
 use crate::{
     event::{Actor, FORMAT, Kind},
     journal::{Journal, Recorder, RunDir, WriteError},
-    model::{Plan, StepClass},
+    model::{ClockMark, Plan, StepClass},
     scenario::Loaded,
-    steps::{Approvals, StepContext},
-    world::RunRecord,
+    steps::{Approvals, Direction, StepContext, Wheel},
+    world::{Claim, Lease, RunRecord},
 };
 
 /// What a run is asked to do.
@@ -136,23 +138,26 @@ pub fn begin(
     let recorder =
         Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
     show(&recorder, &plan);
-    recorder.record(header(&run, &plan, loaded, place, options))?;
+    recorder.record(header(&run, &plan, loaded, place, options, clock.mark()))?;
     recorder.record(Kind::SessionOpened {
         epoch: recorder.epoch(),
         actor: Actor::Runner,
         pid: if plan.cluster.is_simulated() { 0 } else { std::process::id() },
         why: "a new run".into(),
+        continues: None,
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(plan.clone()) })?;
-    let record = RunRecord::new(world.kube.clone(), &run);
-    let step = plan.steps[0].name.clone();
+    let claim = claim(&dir, &run, recorder.epoch());
     let context = StepContext {
+        lease: Lease::new(world.kube.clone(), claim.clone()),
+        record: RunRecord::new(world.kube.clone(), claim),
+        wheel: Arc::new(Wheel::new(Arc::clone(&recorder))),
         world: Arc::new(world),
         recorder: Arc::clone(&recorder),
+        step: plan.steps[0].name.clone(),
+        direction: Direction::Forward,
         plan: Arc::new(plan),
-        step,
         run,
-        record,
         secrets: Arc::new(loaded.secrets.clone()),
         approvals: Arc::new(Approvals { beforehand: options.approve.clone(), operator: options.operator.clone() }),
         mirroring: Arc::default(),
@@ -160,7 +165,16 @@ pub fn begin(
     Ok(Begun { dir, recorder, context, catalogue, wakes: Wakes::default() })
 }
 
-fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Options) -> Kind {
+/// Who a session is. Its number is given out in its run directory: where that is, and on
+/// which machine, tells it from one with the same number elsewhere.
+pub(super) fn claim(dir: &RunDir, run: &str, epoch: u64) -> Claim {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let place = format!("{} {}", host.to_string_lossy(), dir.0.display());
+    let session = Sha256::digest(place.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    Claim { run: run.to_owned(), epoch, session }
+}
+
+fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Options, clock: Option<ClockMark>) -> Kind {
     let full = |path: &PathBuf| std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()).display().to_string();
     let mut reach = BTreeMap::from([("context".to_owned(), place.reach.context.clone())]);
     if let Some(path) = &place.reach.kubeconfig {
@@ -194,6 +208,7 @@ fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Opti
             nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default()
         },
         reach,
+        clock,
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
                 let why = match error {
                     StepError::Failed(_) => Wake::StepFailed,
                     StepError::Refused(_) => Wake::GateRefused,
+                    StepError::NoLease(_) => Wake::LeaseLost,
                     StepError::Journal(crate::journal::WriteError::Fenced { .. }) => Wake::Fenced,
                     StepError::Journal(_) => Wake::JournalFailed,
                 };

@@ -2,75 +2,92 @@
 //! the heartbeat for the reaper, the journal's health, abort conditions, the
 //! drill's time limit. Each is a task of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 
-use super::Wakes;
+use super::{Wakes, hand::HEARTBEAT};
 use crate::{
     event::{Kind, Wake},
     journal::{Recorder, RunDir},
     model::Plan,
     scenario::AbortSpec,
-    world::{LeaseError, RunRecord, World},
+    steps::{Lost, StepContext},
+    world::World,
 };
 
-/// Keeps the Lease, and looks for its stop annotation: twice within the 2 s promised.
-pub(super) fn lease(
-    tasks: &mut JoinSet<()>,
-    world: &Arc<World>,
-    recorder: &Arc<Recorder>,
-    record: &RunRecord,
-    wakes: &Wakes,
-) {
-    let (world, recorder, record, wakes) = (Arc::clone(world), Arc::clone(recorder), record.clone(), wakes.clone());
+/// How often the Lease is renewed: a stop by its annotation is noticed within 2 s.
+const RENEW: Duration = Duration::from_millis(900);
+
+/// Keeps the Lease, and looks for its stop annotation.
+pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wakes) {
+    let (context, wakes) = (context.clone(), wakes.clone());
     tasks.spawn(async move {
         let mut troubled = false;
         loop {
-            tokio::time::sleep(Duration::from_millis(900)).await;
-            match record.renew(recorder.epoch(), world.clock.wall()).await {
+            tokio::time::sleep(RENEW).await;
+            let (asked_us, lasts) = (context.recorder.now_us(), context.lease_lasts());
+            match context.lease.renew(|| context.world.clock.wall(), lasts).await {
                 Ok(stop) => {
                     troubled = false;
+                    context.wheel.confirmed(asked_us, lasts);
                     if let Some(how) = stop {
-                        wakes.stop(&recorder, "the annotation on the Lease", &how);
+                        wakes.stop(&context.recorder, "the annotation on the Lease", how);
                     }
-                }
-                Err(error @ (LeaseError::Fenced { .. } | LeaseError::Held(_))) => {
-                    recorder.observe(Kind::LeaseTrouble { why: error.to_string() });
-                    wakes.wake(Wake::Fenced, error.to_string());
-                    return;
                 }
                 Err(error) => {
                     if !troubled {
-                        recorder.observe(Kind::LeaseTrouble { why: error.to_string() });
+                        context.recorder.observe(Kind::LeaseTrouble { why: error.to_string() });
                     }
                     troubled = true;
+                    if let Some(to) = Lost::by(&error) {
+                        let why = if matches!(to, Lost::ToSession(_)) { Wake::Fenced } else { Wake::LeaseLost };
+                        context.wheel.lost(to);
+                        wakes.wake(why, error.to_string());
+                        return;
+                    }
                 }
             }
         }
     });
 }
 
-/// Tells the reaper that this process runs, and brings observations to the disk.
-pub(super) fn heartbeat(
-    tasks: &mut JoinSet<()>,
-    world: &Arc<World>,
-    recorder: &Arc<Recorder>,
-    dir: &RunDir,
-    wakes: &Wakes,
-) {
-    let (world, recorder, dir, wakes) = (Arc::clone(world), Arc::clone(recorder), dir.clone(), wakes.clone());
+/// Counts, for whoever watches whether this process runs. Nothing waits for the disk: one
+/// that is slow must not look like a process that is frozen.
+pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDir) {
+    // A rehearsal has no reaper.
+    if world.stage.is_some() {
+        return;
+    }
+    let file = dir.file(HEARTBEAT);
+    let Ok(file) = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file) else { return };
+    let file = Arc::new(file);
+    tasks.spawn(async move {
+        for count in 1_u64.. {
+            let file = Arc::clone(&file);
+            // Always as long: a full disk has the room for it already.
+            let written =
+                tokio::task::spawn_blocking(move || file.write_all_at(format!("{count:020}\n").as_bytes(), 0));
+            let _ = written.await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+}
+
+/// Brings observations to the disk, and ends the run when its journal cannot be written.
+pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<Recorder>, wakes: &Wakes) {
+    let (real, recorder, wakes) = (world.stage.is_none(), Arc::clone(recorder), wakes.clone());
     tasks.spawn(async move {
         loop {
-            // A rehearsal has no reaper, and nothing in it must outlive a crash.
-            if world.stage.is_none() {
-                let (dir, beat, disk) = (dir.clone(), world.clock.wall().to_string(), Arc::clone(&recorder));
+            if real {
+                let disk = Arc::clone(&recorder);
                 // A slow disk must not slow the watches.
-                let written = tokio::task::spawn_blocking(move || {
-                    let _ = dir.write("heartbeat", beat.as_bytes());
-                    disk.sync();
-                });
-                let _ = written.await;
+                let _ = tokio::task::spawn_blocking(move || disk.sync()).await;
             }
             if let Some(broken) = recorder.broken() {
                 wakes.wake(if broken.fenced { Wake::Fenced } else { Wake::JournalFailed }, broken.why);

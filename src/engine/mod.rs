@@ -4,22 +4,29 @@
 
 mod baseline;
 mod begin;
-mod dark;
+mod connect;
 mod forward;
 mod from_cluster;
 mod guard;
+mod hand;
+mod left_open;
+mod moment;
 mod open;
 mod preflight;
 mod prepare;
 mod reaper;
 mod recover;
 mod run;
+mod session;
+mod settle;
 mod standby;
 mod unwind;
 mod wake;
 
 pub use begin::{Begun, Options, RunError, begin};
 pub use from_cluster::from_cluster;
+pub use hand::{Hand, LEAST_FROZEN};
+pub use moment::{Moment, Moments};
 pub use open::{OpenError, Place, open};
 pub use preflight::Catalogue;
 pub use prepare::{PrepareError, Prepared, prepare, prepare_in};

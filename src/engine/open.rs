@@ -70,6 +70,19 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
     Ok((world(kube, identity, host, &place.bindings, clock, recovery), machines))
 }
 
+/// Opens the world of a run that began here already: which cluster it is, its UID says. A
+/// container engine that does not answer keeps nobody from putting back the rest.
+pub(super) async fn open_again(place: &Place, clock: Clock, flavour: &str) -> Result<World, OpenError> {
+    let (kube, mut identity) = connect(&place.reach).await?;
+    flavour.clone_into(&mut identity.flavour);
+    let host = place.bindings.node_host.as_ref().map(NodeHost::new);
+    let recovery = match &place.recovery {
+        Some(reach) => Some(Arc::new(second(reach, &identity, &place.bindings, clock).await?)),
+        None => None,
+    };
+    Ok(world(kube, identity, host, &place.bindings, clock, recovery))
+}
+
 /// The second cluster: the same bindings, but no machines and no monitoring of its own.
 async fn second(reach: &Reach, first: &ClusterIdentity, bindings: &Bindings, clock: Clock) -> Result<World, OpenError> {
     let (kube, mut identity) = connect(reach).await?;

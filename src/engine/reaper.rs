@@ -5,20 +5,25 @@
 use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
     process::Stdio,
     time::Duration,
 };
 
-use jiff::Timestamp;
-
-use super::recover::{Overrides, RecoverError, recover};
+use super::{
+    hand::{Beat, Hand, Pulse},
+    recover::{Overrides, RecoverError, recover},
+};
 use crate::{
     event::Actor,
-    journal::{Lock, RunDir, RunState, read},
-    model::Exit,
+    journal::{JournalError, Lock, LockError, RunDir, RunState, WriteError, read},
+    model::{Dur, Exit},
     world::Clock,
 };
+
+/// How often the runner is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// The pause before what failed is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Starts the reaper of a run, detached.
 pub fn spawn_reaper(dir: &RunDir, frozen_after: Duration) -> io::Result<()> {
@@ -29,7 +34,7 @@ pub fn spawn_reaper(dir: &RunDir, frozen_after: Duration) -> io::Result<()> {
         .arg("reap")
         .arg(&dir.0)
         .arg("--frozen-after")
-        .arg(format!("{}s", frozen_after.as_secs()))
+        .arg(Dur(frozen_after).exact())
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -42,39 +47,64 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
     // A session of our own: a Ctrl-C or a closed terminal does not reach us.
     let _ = nix::unistd::setsid();
     let clock = Clock::start();
+    let mut pulse = Pulse::new(dir);
+    let mut said = String::new();
     loop {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(LOOK).await;
         // The run directory was removed: there is nothing left to read, and to undo from.
         if !dir.journal().is_file() {
             return Ok(Exit::Passed);
         }
-        match Lock::take(&dir.file("lock")) {
+        let beat = pulse.look();
+        let hand = match Lock::take(dir) {
+            Ok(_) | Err(LockError::Held { .. }) if is_over(dir, beat) => return Ok(Exit::Passed),
             Ok(lock) => {
-                if ended(&dir.journal()) {
-                    return Ok(Exit::Passed);
-                }
                 say(&clock, "the runner is dead: taking over");
-                return recover(dir, Actor::Reaper, Some(Some(lock)), &Overrides::default(), |_, _| {}).await;
+                Hand::free(lock)
             }
-            Err(_) if frozen(dir, &clock, frozen_after) && !ended(&dir.journal()) => {
-                say(&clock, "the runner is frozen: fencing it and taking over");
-                return recover(dir, Actor::Reaper, Some(None), &Overrides::default(), |_, _| {}).await;
+            Err(LockError::Held { .. }) if matches!(beat, Beat::Silent(time) if time >= frozen_after) => {
+                say(&clock, "the runner is frozen: ending it and taking over");
+                Hand::stop(dir).await
             }
-            Err(_) => {}
+            Err(LockError::Held { .. }) => continue,
+            Err(error) => {
+                once(&clock, &mut said, &error.to_string());
+                continue;
+            }
+        };
+        match recover(dir, Actor::Reaper, Some(hand), &Overrides::default(), |_, _| {}).await {
+            // The disk, for one: the next try may find room.
+            Err(error) if may_pass(&error) => {
+                once(&clock, &mut said, &error.to_string());
+                tokio::time::sleep(AGAIN).await;
+            }
+            other => return other,
         }
     }
 }
 
-/// A run that said how it ended is over, even with something stuck: a human was
-/// asked for, and must not find the reaper working against them.
-fn ended(journal: &Path) -> bool {
-    read(journal).ok().and_then(|j| RunState::of(&j.events).ok()).is_some_and(|s| s.ended.is_some())
+/// A run that said how it ended is over, even with something stuck: a human was asked for,
+/// and must not find the reaper working against them. Asked when it may have ended only.
+fn is_over(dir: &RunDir, beat: Beat) -> bool {
+    let ended = || read(dir).ok().and_then(|j| RunState::of(&j.events).ok()).is_some_and(|s| s.ended.is_some());
+    beat != Beat::Heard && ended()
 }
 
-fn frozen(dir: &RunDir, clock: &Clock, after: Duration) -> bool {
-    let beat: Option<Timestamp> =
-        std::fs::read_to_string(dir.file("heartbeat")).ok().and_then(|t| t.trim().parse().ok());
-    beat.is_some_and(|beat| clock.wall().duration_since(beat).unsigned_abs() > after)
+fn may_pass(error: &RecoverError) -> bool {
+    matches!(
+        error,
+        RecoverError::Write(WriteError::Io { .. })
+            | RecoverError::Journal(JournalError::Io { .. })
+            | RecoverError::Bindings(_)
+            | RecoverError::Lock(LockError::Open { .. })
+    )
+}
+
+fn once(clock: &Clock, said: &mut String, text: &str) {
+    if said != text {
+        say(clock, &format!("trying again: {text}"));
+        text.clone_into(said);
+    }
 }
 
 /// Its standard error is reaper.log.

@@ -17,12 +17,14 @@ use super::{
 };
 use crate::{
     event::{Kind, Wake},
+    inventory::{OtherRun, other_runs},
     journal::{Recorder, WriteError},
-    model::{Exit, Finding, StepName},
+    model::{Exit, Finding, StepName, StopHow},
     observe::Observers,
     scenario::Loaded,
     steps::StepContext,
     verdict::{self, Ending, How},
+    world::{LEASE_DURATION, RunRecord},
 };
 
 /// Runs it, to the end. Whatever happens in between, the cluster is put back, or
@@ -45,23 +47,46 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     if let Err(why) = take_lease(context).await {
         return not_begun(recorder, Wake::Refused, &why);
     }
-    guard::lease(&mut tasks, &context.world, recorder, &context.record, wakes);
-    guard::heartbeat(&mut tasks, &context.world, recorder, &begun.dir, wakes);
+    guard::lease(&mut tasks, context, wakes);
+    guard::heartbeat(&mut tasks, &context.world, &begun.dir);
+    guard::journal(&mut tasks, &context.world, recorder, wakes);
     let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, &begun.dir.file("samples"));
     let exit = guarded(begun, loaded, options, &mut tasks).await;
     observers.stop().await;
     tasks.shutdown().await;
     if exit != Exit::Left {
-        let _ = context.record.release().await;
+        let _ = context.lease.release().await;
     } else if wakes.signals() > 1 {
-        let _ = context.record.leave().await;
+        let _ = context.lease.leave().await;
     }
     exit
 }
 
 async fn take_lease(context: &StepContext) -> Result<(), String> {
     context.record.prepare().await.map_err(|e| e.to_string())?;
-    context.record.acquire(context.recorder.epoch(), context.world.clock.wall()).await.map_err(|e| e.to_string())
+    let asked_us = context.recorder.now_us();
+    context.lease.acquire(|| context.world.clock.wall()).await.map_err(|e| e.to_string())?;
+    context.wheel.confirmed(asked_us, LEASE_DURATION);
+    confirm(context).await
+}
+
+/// Looks first at what an earlier recovery could not confirm: a late act of a session that
+/// nobody saw the end of.
+async fn confirm(context: &StepContext) -> Result<(), String> {
+    for left in other_runs(&context.world, &context.run).await? {
+        match left {
+            OtherRun::Unconfirmed { run, wrong } if wrong.is_empty() => {
+                RunRecord::confirm(&context.world.kube, &run).await.map_err(|e| e.to_string())?;
+                let text = format!("what the recovery of run {run} could not confirm is as it should be");
+                context.recorder.observe(Kind::Noted { text });
+            }
+            OtherRun::Unconfirmed { run, wrong } => {
+                return Err(format!("a late act of run {run} came after its recovery: {}", wrong.join(", ")));
+            }
+            OtherRun::Open { .. } | OtherRun::Damaged { .. } => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether findings stand in the way; says which.
@@ -126,10 +151,11 @@ async fn hold(begun: &Begun, why: Wake, options: &Options) {
         return;
     }
     let until = begun.recorder.now_us() + options.unwind_within.as_micros() as u64;
-    while begun.wakes.stop_how() == "hold" && begun.wakes.signals() == 0 && begun.recorder.now_us() < until {
+    while begun.wakes.stop_how() == Some(StopHow::Hold) && begun.wakes.signals() == 0 && begun.recorder.now_us() < until
+    {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    if begun.wakes.stop_how() == "real-incident" {
+    if begun.wakes.stop_how() == Some(StopHow::RealIncident) {
         tell(&begun.context, "THE DRILL WAS STOPPED FOR A REAL INCIDENT; it is putting the cluster back").await;
     }
 }
@@ -194,6 +220,8 @@ pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
     let plain = detail.is_empty() || matches!(ending.how, How::Judged(_));
     let detail = if plain { ending.words() } else { format!("{}: {detail}", ending.words()) };
     match recorder.record(Kind::RunEnded { exit, detail }) {
+        // Who lost the wheel in the moment of its last line has ended nothing.
+        Ok(_) if recorder.check_fence().is_err() => Exit::Left,
         Ok(_) => exit,
         Err(WriteError::Fenced { .. }) => Exit::Left,
         Err(_) => exit.worse(Exit::Internal),

@@ -3,6 +3,8 @@
 
 use std::{path::Path, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     Place,
     from_cluster::from_cluster,
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     event::Actor,
     model::Exit,
-    world::{Clock, Kube, RunRecord, connect},
+    world::{Kube, Lease, LeasePulse, connect},
 };
 
 /// How often the Lease is looked at. Runners renew it about every second.
@@ -25,20 +27,20 @@ pub async fn stand_by(place: &Place, runs: &Path, dead_after: Duration, tell: im
         Err(error) => return RecoverError::Open(error.into()),
     };
     tell(&format!("standing by for runs on {} (kube-system {})", identity.context, identity.uid));
-    let clock = Clock::start();
-    let mut last = (String::new(), clock.now_us());
+    let mut last: (Option<LeasePulse>, Instant) = (None, Instant::now());
     let mut trouble = String::new();
     loop {
         tokio::time::sleep(EVERY).await;
-        match RunRecord::pulse(&kube).await {
-            Ok(Some(pulse)) if pulse != last.0 => last = (pulse, clock.now_us()),
-            Ok(Some(_)) if clock.since_us(last.1) > dead_after => {
+        match Lease::pulse(&kube).await {
+            Ok(Some(pulse)) if last.0.as_ref() != Some(&pulse) => last = (Some(pulse), Instant::now()),
+            // A run that takes the control plane away says how long it may be silent.
+            Ok(Some(pulse)) if last.1.elapsed() > dead_after.max(pulse.lasts) => {
                 trouble = take_over(&kube, place, runs, &trouble, &tell).await;
-                last.1 = clock.now_us();
+                last.1 = Instant::now();
             }
             Ok(Some(_)) => {}
             // Nobody drills, or nobody can see: out of sight is not dead.
-            Ok(None) | Err(_) => last = (String::new(), clock.now_us()),
+            Ok(None) | Err(_) => last = (None, Instant::now()),
         }
     }
 }
@@ -48,7 +50,7 @@ async fn take_over(kube: &Kube, place: &Place, runs: &Path, before: &str, tell: 
         context: Some(place.reach.context.clone()),
         kubeconfig: place.reach.kubeconfig.clone(),
         bindings: place.bindings_file.clone(),
-        unwind_within: None,
+        ..Overrides::default()
     };
     let taken = async {
         let dir = from_cluster(kube, runs, &place.reach, place.bindings_file.as_ref()).await?;

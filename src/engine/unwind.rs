@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Wakes;
 use crate::{
     event::Kind,
-    journal::FaultRecord,
+    journal::{FaultRecord, RunState},
     steps::{self, StepContext},
 };
 
@@ -40,13 +40,14 @@ pub(super) async fn unwind(context: &StepContext, wakes: &Wakes, limit: Duration
 async fn converge(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left {
     let deadline = context.recorder.now_us() + limit.as_micros() as u64;
     let mut attempt = 0;
-    let mut errors = std::collections::BTreeMap::new();
+    let mut errors = Errors::new();
     loop {
-        let open = context.recorder.with(crate::journal::RunState::open);
+        adopt(context).await;
+        let open = context.recorder.with(RunState::open);
         if open.is_empty() {
             return Left::Nothing;
         }
-        if context.recorder.check_fence().is_err() {
+        if context.wheel.is_fenced() {
             return Left::Fenced;
         }
         attempt += 1;
@@ -59,13 +60,35 @@ async fn converge(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left
             return hurry(context, wakes).await;
         }
         if context.recorder.with(|s| s.open().is_empty()) {
-            return Left::Nothing;
+            continue;
         }
         if context.recorder.now_us() > deadline {
             stuck(context, &errors);
             return Left::Stuck;
         }
         tokio::time::sleep(PAUSE * attempt.min(8)).await;
+    }
+}
+
+/// What a session that had lost the wheel intended all the same is ours to undo: it is
+/// written down here, in the chain that counts.
+pub(super) async fn adopt(context: &StepContext) {
+    let recorder = &context.recorder;
+    let late = recorder.late();
+    if late.lines > 0 {
+        recorder.observe(Kind::StrayLines { count: late.lines, epoch: recorder.epoch() });
+    }
+    let mut adopted = false;
+    for event in late.intents {
+        if let Kind::FaultIntended { fault, .. } = &event.event
+            && recorder.with(|s| s.fault(fault).is_none())
+        {
+            recorder.observe(event.event);
+            adopted = true;
+        }
+    }
+    if adopted {
+        context.mirror().await;
     }
 }
 
@@ -81,10 +104,11 @@ async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors
         let (group, later) = rest.split_at(together);
         rest = later;
         for fault in group {
+            let own = context.for_undo(fault);
             let started = Kind::RevertStarted { fault: fault.id.clone(), attempt };
             // With a journal that cannot be written the undo goes on from memory.
             context.recorder.observe(started);
-            if let Err(error) = steps::begin_revert(&context.for_step(fault), &fault.revert).await {
+            if let Err(error) = begin(&own, fault).await {
                 note(context, errors, fault, error);
             }
         }
@@ -95,6 +119,15 @@ async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors
             }
         }
     }
+}
+
+/// Starts an undo. Where the act was a frozen session's, what it may still send is made
+/// void first.
+async fn begin(own: &StepContext, fault: &FaultRecord) -> Result<(), String> {
+    if own.recorder.epoch() > 1 && fault.acknowledged_us.is_none() {
+        steps::touch(own, fault).await?;
+    }
+    steps::begin_revert(own, &fault.revert).await
 }
 
 /// Says once why an undo did not come to its end; it is tried again.
@@ -110,7 +143,7 @@ fn is_power(fault: &FaultRecord) -> bool {
 }
 
 async fn one(context: &StepContext, fault: &FaultRecord) -> Option<String> {
-    let own = context.for_step(fault);
+    let own = context.for_undo(fault);
     match tokio::time::timeout(ATTEMPT, steps::revert(&own, fault)).await {
         Ok(Ok(closing)) => own.close(&fault.id, closing).await.err().map(|e| e.to_string()),
         Ok(Err(error)) => Some(error),
@@ -120,11 +153,11 @@ async fn one(context: &StepContext, fault: &FaultRecord) -> Option<String> {
 
 /// The second signal: start every undo, look at none. The third: leave as it is.
 async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
-    let open = context.recorder.with(crate::journal::RunState::open);
+    let open = context.recorder.with(RunState::open);
     let start_all = async {
         for fault in &open {
             context.recorder.observe(Kind::RevertStarted { fault: fault.id.clone(), attempt: 0 });
-            let own = context.for_step(fault);
+            let own = context.for_undo(fault);
             let _ = steps::begin_revert(&own, &fault.revert).await;
             if !fault.revert.is_destructive()
                 && let Ok(Ok(closing)) = tokio::time::timeout(Duration::from_secs(3), steps::revert(&own, fault)).await
@@ -142,7 +175,7 @@ async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
 }
 
 fn stuck(context: &StepContext, errors: &Errors) {
-    for fault in context.recorder.with(crate::journal::RunState::open) {
+    for fault in context.recorder.with(RunState::open) {
         context.recorder.observe(Kind::FaultStuck {
             fault: fault.id.clone(),
             why: errors.get(&fault.id.0).cloned().unwrap_or_else(|| "no attempt came to an end".into()),

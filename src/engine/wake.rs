@@ -12,6 +12,7 @@ use tokio::{
 use crate::{
     event::{Kind, Wake},
     journal::Recorder,
+    model::StopHow,
 };
 
 /// The reasons, and how many signals came.
@@ -20,7 +21,7 @@ pub struct Wakes {
     reason: Arc<watch::Sender<Option<(Wake, String)>>>,
     signals: Arc<watch::Sender<u32>>,
     /// What `stop` asked for last.
-    stop: Arc<watch::Sender<String>>,
+    stop: Arc<watch::Sender<Option<StopHow>>>,
 }
 
 impl Default for Wakes {
@@ -28,7 +29,7 @@ impl Default for Wakes {
         Self {
             reason: Arc::new(watch::channel(None).0),
             signals: Arc::new(watch::channel(0).0),
-            stop: Arc::new(watch::channel(String::new()).0),
+            stop: Arc::new(watch::channel(None).0),
         }
     }
 }
@@ -73,21 +74,21 @@ impl Wakes {
     }
 
     /// Notes what `stop` asks for, and wakes.
-    pub fn stop(&self, recorder: &Recorder, by: &str, how: &str) {
+    pub fn stop(&self, recorder: &Recorder, by: &str, how: StopHow) {
         let changed = self.stop.send_if_modified(|now| {
-            let changed = now != how;
-            how.clone_into(now);
+            let changed = *now != Some(how);
+            *now = Some(how);
             changed
         });
         if changed {
-            recorder.observe(Kind::StopAsked { by: by.to_owned(), how: how.to_owned() });
+            recorder.observe(Kind::StopAsked { by: by.to_owned(), how });
             self.wake(Wake::StopRequested, format!("{how}, asked by {by}"));
         }
     }
 
     /// What `stop` asked for.
-    pub fn stop_how(&self) -> String {
-        self.stop.borrow().clone()
+    pub fn stop_how(&self) -> Option<StopHow> {
+        *self.stop.borrow()
     }
 
     /// A signal came.

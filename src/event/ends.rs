@@ -14,6 +14,19 @@ pub enum Actor {
     Reaper,
 }
 
+/// The line from which a session goes on: the last whole one that it read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continues {
+    /// The segment that it stands in.
+    pub segment: u64,
+    /// Where it ends there, in bytes.
+    pub bytes: u64,
+    /// The sequence number after it.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: String,
+}
+
 /// Why the forward part ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -36,6 +49,8 @@ pub enum Wake {
     Deadline,
     /// Another session took over.
     Fenced,
+    /// Another run has the cluster's Lease, or nobody could say who has.
+    LeaseLost,
     /// A bug: a step panicked.
     Panicked,
     /// The journal could not be written any more.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, LineRun, PodView, ProbeRun, StepEnd, Wake};
+use super::{Actor, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
 use crate::model::{
-    ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, Reviewed, StepName, StepResult,
+    ClockMark, ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, Reviewed, StepName,
+    StepResult, StopHow,
 };
 
 /// What happened.
@@ -29,12 +30,18 @@ pub enum Kind {
         host: String,
         /// How to reach the cluster again: context, kubeconfig, bindings file.
         reach: BTreeMap<String, String>,
+        /// How another process on this machine goes on with the run's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockMark>,
     },
     SessionOpened {
         epoch: u64,
         actor: Actor,
         pid: u32,
         why: String,
+        /// None for the first session; and for all of format 1, which shared a file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        continues: Option<Continues>,
     },
     PlanFrozen {
         plan: Box<Plan>,
@@ -129,6 +136,12 @@ pub enum Kind {
         fault: FaultId,
         why: String,
         commands: Vec<String>,
+    },
+    /// Its undo had been seen done, and it is there again: an act of a session that lost
+    /// the wheel arrived late.
+    FaultReopened {
+        fault: FaultId,
+        why: String,
     },
 
     // Observations.
@@ -275,7 +288,7 @@ pub enum Kind {
     },
     StopAsked {
         by: String,
-        how: String,
+        how: StopHow,
     },
     SignalCaught {
         signal: String,
@@ -300,6 +313,16 @@ pub enum Kind {
         count: u64,
         epoch: u64,
     },
+    /// The time of the undo is over, and a session that lost the wheel may still act.
+    HolderLives {
+        pid: Option<u32>,
+        host: String,
+    },
+    /// These were undone, but a session that nobody could see the end of may have done
+    /// them once more since.
+    Unconfirmed {
+        faults: Vec<FaultId>,
+    },
 }
 
 impl Kind {
@@ -318,6 +341,8 @@ impl Kind {
                 | Self::FaultReplaced { .. }
                 | Self::FaultLeft { .. }
                 | Self::FaultStuck { .. }
+                | Self::FaultReopened { .. }
+                | Self::HolderLives { .. }
                 | Self::RunEnded { .. }
         )
     }
@@ -336,6 +361,7 @@ impl Kind {
                     | Self::LeftBehind { .. }
                     | Self::LeftoverGone { .. }
                     | Self::GateAnswered { .. }
+                    | Self::Unconfirmed { .. }
             )
     }
 

@@ -6,7 +6,7 @@ mod ends;
 mod kind;
 mod seen;
 
-pub use ends::{Actor, StepEnd, Wake};
+pub use ends::{Actor, Continues, StepEnd, Wake};
 pub use kind::Kind;
 pub use seen::{LineRun, PodView, ProbeRun};
 

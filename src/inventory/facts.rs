@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::{OtherRun, other_runs::other_runs};
 use crate::{
-    model::{Permission, Plan, Verb},
-    world::{ActiveAlert, Kube, RuleInfo, RunRecord, Silence, World},
+    model::{Permission, Plan, PowerState, Verb},
+    world::{ActiveAlert, Kube, RuleInfo, Silence, World},
 };
 
 /// An answer, or why there is none.
@@ -40,11 +41,11 @@ pub struct Facts {
     /// Configuration of each Alertmanager.
     pub alertmanager: Vec<Answer<String>>,
     /// Other runs' open undos, from their records in the cluster.
-    pub other_runs: Answer<Vec<(String, usize)>>,
+    pub other_runs: Answer<Vec<OtherRun>>,
     /// When our credentials end, where that can be seen.
     pub credentials_end: Option<Timestamp>,
     /// State of each machine that a step takes away.
-    pub machines: Vec<(String, Answer<String>)>,
+    pub machines: Vec<(String, Answer<PowerState>)>,
     /// The name of the pod that we run in, if we do.
     pub own_pod: Option<String>,
     /// The second cluster, where there is one.
@@ -81,7 +82,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
     if let Some(host) = &world.host {
         for node in plan.steps.iter().filter(|s| s.how().is_some()).flat_map(|s| &s.nodes) {
             let state = host.machine(&node.name).await;
-            machines.push((node.name.clone(), state.map(|m| format!("{:?}", m.state)).map_err(|e| e.to_string())));
+            machines.push((node.name.clone(), state.map(|m| m.state).map_err(|e| e.to_string())));
         }
     }
     // On a simulated cluster there is nothing to protect.
@@ -196,18 +197,4 @@ async fn monitoring(world: &World) -> MonitoringFacts {
         configuration.push(monitoring.configuration(base).await.map_err(|e| e.to_string()));
     }
     (firing, rules, silences, configuration)
-}
-
-async fn other_runs(world: &World, run: &str) -> Answer<Vec<(String, usize)>> {
-    let records = match RunRecord::all(&world.kube).await {
-        Ok(records) => records,
-        // The namespace comes with the first run.
-        Err(error) if error.is_not_found() => return Ok(vec![]),
-        Err(error) => return Err(error.to_string()),
-    };
-    Ok(records
-        .iter()
-        .map(|r| (r["run"].as_str().unwrap_or("?").to_owned(), r["open"].as_array().map_or(0, Vec::len)))
-        .filter(|(other, open)| other != run && *open > 0)
-        .collect())
 }

@@ -58,6 +58,7 @@ impl FaultState {
             (Some(s), Kind::FaultReplaced { .. }) if s.is_open() => Ok(Self::Replaced),
             (Some(s), Kind::FaultLeft { .. }) if s.is_open() => Ok(Self::Left),
             (Some(s), Kind::FaultStuck { .. }) if s.is_open() => Ok(Self::Stuck),
+            (Some(s), Kind::FaultReopened { .. }) if !s.is_open() => Ok(Self::Applied),
             _ => Err(illegal()),
         }
     }

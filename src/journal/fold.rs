@@ -1,7 +1,7 @@
 //! From events to the state of a run: what was done, and what is still to be
 //! undone. The same function serves the live run, `recover` and the reports.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{FaultState, IllegalTransition, ProbeState};
 use crate::{
@@ -68,10 +68,14 @@ pub struct RunState {
     pub finished: Vec<(StepName, StepEnd)>,
     /// How the run ended, if it did.
     pub ended: Option<Exit>,
+    /// A process of a session that lost the wheel, which may still act.
+    pub holder_lives: Option<(Option<u32>, String)>,
     /// Time of the last event.
     pub last_us: u64,
     /// When the run armed itself: before that nothing was touched.
     pub armed: bool,
+    /// How long the undo may take.
+    pub unwind_within: Duration,
     /// The plan.
     pub plan: Option<Box<Plan>>,
     /// What a step found out, by step.
@@ -130,11 +134,16 @@ impl RunState {
             | Kind::FaultReverted { fault, .. }
             | Kind::FaultReplaced { fault, .. }
             | Kind::FaultLeft { fault, .. }
-            | Kind::FaultStuck { fault, .. } => self.step_fault(&fault.clone(), event)?,
+            | Kind::FaultStuck { fault, .. }
+            | Kind::FaultReopened { fault, .. } => self.step_fault(&fault.clone(), event)?,
             Kind::StepFinished { step, end, .. } => self.finished.push((step.clone(), *end)),
             Kind::RunEnded { exit, .. } => self.ended = Some(*exit),
-            Kind::SessionOpened { .. } => self.ended = None,
-            Kind::Armed { .. } => self.armed = true,
+            Kind::SessionOpened { .. } => (self.ended, self.holder_lives) = (None, None),
+            Kind::HolderLives { pid, host } => self.holder_lives = Some((*pid, host.clone())),
+            Kind::Armed { unwind_deadline_us } => {
+                self.armed = true;
+                self.unwind_within = Duration::from_micros(*unwind_deadline_us);
+            }
             Kind::PlanFrozen { plan } => self.plan = Some(plan.clone()),
             Kind::StepResult { step, result } => {
                 self.results.insert(step.clone(), (**result).clone());
@@ -238,6 +247,7 @@ impl RunState {
             Kind::FaultLeft { why, .. } | Kind::FaultStuck { why, .. } => {
                 record.closed = Some((event.t_us, why.clone()));
             }
+            Kind::FaultReopened { .. } => record.closed = None,
             _ => {}
         }
         Ok(())
@@ -251,6 +261,11 @@ impl RunState {
     /// What still asks for an undo, newest first: the order of the unwind.
     pub fn open(&self) -> Vec<FaultRecord> {
         self.faults.iter().rev().filter(|f| f.state.is_open()).cloned().collect()
+    }
+
+    /// Whether a fault was seen as it was before, by this journal's word.
+    pub fn is_undone(&self, fault: &FaultRecord) -> bool {
+        fault.state == FaultState::Reverted
     }
 
     /// Open faults of one step, newest first.

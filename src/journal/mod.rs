@@ -2,21 +2,27 @@
 //! lock that proves its writer alive, and the fold that says what is still to be
 //! undone. Start with [`Journal`], then [`RunState`].
 
+mod chain;
 mod fault;
 mod fold;
 mod format1;
+mod holder;
 mod lock;
 mod probes;
 mod read;
 mod recorder;
 mod rundir;
+mod segment;
+mod tail;
 mod write;
 
 pub use fault::{FaultState, IllegalTransition};
 pub use fold::{AlertKey, BudgetView, FaultRecord, NodeView, RunState};
+pub use holder::{Holder, Stopped};
 pub use lock::{Lock, LockError};
 pub use probes::{ProbeState, Stretch};
 pub use read::{JournalError, ReadJournal, read, read_str};
 pub use recorder::{Broken, Recorder};
 pub use rundir::{RunDir, latest};
+pub use tail::Late;
 pub use write::{Journal, WriteError};

@@ -1,16 +1,18 @@
 //! Reading a journal that somebody else may have written, cut or edited.
 //!
-//! Tolerated: a torn last line (a crash), lines of a session that had already
-//! lost the wheel, unknown kinds that say they may be skipped. Refused, with the
-//! line's number: everything else.
+//! Tolerated: a torn last line (a crash), segments that opened nothing, lines behind the
+//! one from which a successor goes on, unknown kinds that say they may be skipped.
+//! Refused, with file and line: everything else.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeMap, io};
 
-use serde::Deserialize;
-use serde_json::Value;
-
-use super::{format1, write::hash_line};
-use crate::event::{Event, FORMAT, Kind};
+use super::{
+    RunDir,
+    chain::{Chain, Link, Taken, lines},
+    segment,
+    tail::{Late, Tail},
+};
+use crate::event::{Continues, Event, Kind};
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,18 +48,18 @@ pub enum JournalError {
 pub struct ReadJournal {
     /// The events in force, in order.
     pub events: Vec<Event>,
-    /// Length of the file up to its last whole line.
-    pub whole_bytes: u64,
     /// Whether half a line hung at the end.
     pub torn: bool,
     /// Unknown kinds that were skipped.
     pub skipped: u64,
-    /// Lines of a session that had lost the wheel.
+    /// Lines of sessions that had lost the wheel.
     pub stray: u64,
-    pub(super) last_hash: String,
-    next_seq: u64,
+    /// Where the next session goes on.
+    pub(super) end: Continues,
+    /// Ends of segments from which another goes on.
+    pub(super) tails: Vec<Tail>,
     /// Written by version 0.1.0.
-    old: bool,
+    pub(super) old: bool,
 }
 
 impl ReadJournal {
@@ -65,136 +67,138 @@ impl ReadJournal {
     pub fn last_epoch(&self) -> u64 {
         self.events.iter().map(|e| e.epoch).max().unwrap_or(0)
     }
+}
 
-    /// The sequence number of the next event.
-    pub fn next_seq(&self) -> u64 {
-        self.next_seq
+/// Reads the journal of a run directory.
+pub fn read(dir: &RunDir) -> Result<ReadJournal, JournalError> {
+    read_below(dir, u64::MAX)
+}
+
+/// Reads the segments below a number: what the session that opens it goes on with.
+pub(super) fn read_below(dir: &RunDir, number: u64) -> Result<ReadJournal, JournalError> {
+    let numbers = segment::numbers(&dir.0).map_err(|e| unreadable(dir, 1, e))?;
+    let mut files = BTreeMap::new();
+    for n in numbers.into_iter().filter(|n| *n < number) {
+        files.insert(n, segment::read_from(&dir.0, n, 0).map_err(|e| unreadable(dir, n, e))?);
     }
-}
-
-/// The fields that every line has, whatever its kind.
-#[derive(Deserialize)]
-struct Line {
-    seq: u64,
-    epoch: u64,
-    prev: String,
-    must: bool,
-    event: Value,
-}
-
-/// The header's format, whatever else it holds.
-fn format_of(event: &Value) -> Option<&str> {
-    (event.get("kind")? == "RunStarted").then(|| event.get("format")?.as_str())?
-}
-
-/// Reads the journal at `path`.
-pub fn read(path: &Path) -> Result<ReadJournal, JournalError> {
-    let bytes = fs::read(path).map_err(|source| JournalError::Io { path: path.display().to_string(), source })?;
-    read_str(&path.display().to_string(), &String::from_utf8_lossy(&bytes))
-}
-
-/// Reads a journal from its text; `path` is for messages.
-pub fn read_str(path: &str, text: &str) -> Result<ReadJournal, JournalError> {
+    if !files.contains_key(&1) {
+        return Err(unreadable(dir, 1, io::ErrorKind::NotFound.into()));
+    }
+    let opened = opened(dir, &files)?;
+    let order = order(dir, &opened)?;
     let mut journal = ReadJournal::default();
-    let mut epoch = 0;
-    let mut rest = text;
-    let mut number = 0;
-    while let Some(end) = rest.find('\n') {
-        number += 1;
-        let line = &rest[..end];
-        rest = &rest[end + 1..];
-        take(&mut journal, &mut epoch, line).map_err(|problem| JournalError::Corrupt {
-            path: path.to_owned(),
-            line: number,
-            problem,
-        })?;
-        journal.whole_bytes += end as u64 + 1;
+    let mut chain = Chain::from(Link::default(), false);
+    for (i, n) in order.iter().enumerate() {
+        let cut = order.get(i + 1).map(|next| (*next, &opened[next]));
+        chain = Chain::from(chain.link, chain.old && *n == 1);
+        take_segment(&mut journal, &mut chain, dir, *n, &files[n], cut)?;
     }
-    journal.torn = !rest.is_empty();
+    journal.end.seq = chain.link.seq;
+    journal.end.hash = chain.link.hash;
+    journal.tails.extend(files.keys().filter(|n| !order.contains(n)).map(|n| Tail::whole(dir.0.clone(), *n)));
+    let mut late = Late::default();
+    journal.tails.clone().iter_mut().for_each(|tail| tail.look(&mut late));
+    journal.stray += late.lines;
     if journal.events.is_empty() {
-        return Err(JournalError::Empty(path.to_owned()));
+        return Err(JournalError::Empty(segment::path(&dir.0, 1).display().to_string()));
     }
     Ok(journal)
 }
 
-fn take(journal: &mut ReadJournal, epoch: &mut u64, text: &str) -> Result<(), String> {
-    let parsed: Result<Line, _> = serde_json::from_str(text);
-    let line = match parsed {
-        Ok(line) => line,
-        // Half a line that a fenced writer left and its successor ended.
-        Err(_) if *epoch > 0 && next_session_follows(text) => {
-            journal.stray += 1;
-            return Ok(());
-        }
-        Err(error) => return Err(format!("this is not a journal line ({error})")),
-    };
-    if line.epoch < *epoch {
-        journal.stray += 1;
-        return Ok(());
-    }
-    if line.seq != journal.next_seq {
-        return Err(format!(
-            "event {} where {} was expected: lines are missing or were moved",
-            line.seq, journal.next_seq
-        ));
-    }
-    if line.prev != journal.last_hash {
-        return Err("the line before was changed: its hash does not match".to_owned());
-    }
-    let kind = line.event.get("kind").and_then(Value::as_str).unwrap_or("").to_owned();
-    if journal.next_seq == 0 {
-        journal.old = is_old(format_of(&line.event))?;
-    }
-    match event(text, journal.old) {
-        Ok(event) => journal.events.push(event),
-        Err(_) if !line.must && !known(&kind) => journal.skipped += 1,
-        Err(error) if known(&kind) => return Err(format!("a damaged {kind} event ({error})")),
-        Err(_) => {
-            return Err(format!(
-                "event kind `{kind}` is unknown to this version and must not be skipped: use a newer drillmaster"
-            ));
+/// Reads a journal of one session from its text; `path` is for messages.
+pub fn read_str(path: &str, text: &str) -> Result<ReadJournal, JournalError> {
+    let mut journal = ReadJournal::default();
+    let mut chain = Chain::from(Link::default(), false);
+    take_lines(&mut journal, &mut chain, path, text.as_bytes(), None)?;
+    if journal.events.is_empty() { Err(JournalError::Empty(path.to_owned())) } else { Ok(journal) }
+}
+
+fn unreadable(dir: &RunDir, number: u64, source: io::Error) -> JournalError {
+    JournalError::Io { path: segment::path(&dir.0, number).display().to_string(), source }
+}
+
+fn corrupt(dir: &RunDir, number: u64, problem: impl Into<String>) -> JournalError {
+    let path = segment::path(&dir.0, number).display().to_string();
+    JournalError::Corrupt { path, line: 1, problem: problem.into() }
+}
+
+/// The later segments that opened a session, with what each goes on from. One without a
+/// whole first line opened nothing.
+fn opened(dir: &RunDir, files: &BTreeMap<u64, Vec<u8>>) -> Result<BTreeMap<u64, Continues>, JournalError> {
+    let mut opened = BTreeMap::new();
+    for (n, bytes) in files.iter().filter(|(n, _)| **n > 1) {
+        let Some((first, _)) = lines(bytes).next() else { continue };
+        let event: Event = serde_json::from_slice(first)
+            .map_err(|e| corrupt(dir, *n, format!("this is not the first line of a session ({e})")))?;
+        match event.event {
+            Kind::SessionOpened { epoch, continues: Some(at), .. } if epoch == *n && at.segment < *n => {
+                opened.insert(*n, at);
+            }
+            _ => return Err(corrupt(dir, *n, "its first line does not open this session")),
         }
     }
-    *epoch = line.epoch;
-    journal.next_seq += 1;
-    journal.last_hash = hash_line(text);
+    Ok(opened)
+}
+
+/// The segments in force, ascending: the newest, what it goes on from, and so on.
+fn order(dir: &RunDir, opened: &BTreeMap<u64, Continues>) -> Result<Vec<u64>, JournalError> {
+    let mut order = vec![opened.keys().next_back().copied().unwrap_or(1)];
+    while let Some(top) = order.last().copied().filter(|n| *n > 1) {
+        let below = opened[&top].segment;
+        if below != 1 && !opened.contains_key(&below) {
+            return Err(corrupt(dir, top, format!("it goes on from segment {below}, which opened no session")));
+        }
+        order.push(below);
+    }
+    order.reverse();
+    Ok(order)
+}
+
+/// Takes in a segment: whole, or up to the line from which its successor goes on.
+fn take_segment(
+    journal: &mut ReadJournal,
+    chain: &mut Chain,
+    dir: &RunDir,
+    number: u64,
+    bytes: &[u8],
+    cut: Option<(u64, &Continues)>,
+) -> Result<(), JournalError> {
+    let path = segment::path(&dir.0, number).display().to_string();
+    take_lines(journal, chain, &path, bytes, cut.map(|(_, at)| at.bytes))?;
+    journal.end.segment = number;
+    journal.old = chain.old;
+    journal.tails.push(Tail::behind(dir.0.clone(), number, journal.end.bytes, chain.clone()));
+    let Some((next, at)) = cut else { return Ok(()) };
+    let here =
+        Continues { segment: number, bytes: journal.end.bytes, seq: chain.link.seq, hash: chain.link.hash.clone() };
+    if here != *at {
+        return Err(corrupt(dir, next, format!("it goes on from a line that segment {number} does not have")));
+    }
+    journal.torn = false;
     Ok(())
 }
 
-/// Only a line that does not even parse may be half a line; it never carries a
-/// sequence number of its own, so the chain behind it still decides.
-fn next_session_follows(text: &str) -> bool {
-    !text.trim_end().ends_with('}')
-}
-
-/// One line, in today's shape.
-fn event(text: &str, old: bool) -> Result<Event, serde_json::Error> {
-    if !old {
-        return serde_json::from_str(text);
+fn take_lines(
+    journal: &mut ReadJournal,
+    chain: &mut Chain,
+    path: &str,
+    bytes: &[u8],
+    upto: Option<u64>,
+) -> Result<(), JournalError> {
+    let mut offset = 0;
+    for (i, (line, length)) in lines(bytes).enumerate() {
+        if upto.is_some_and(|upto| offset >= upto) {
+            break;
+        }
+        let taken = chain.take(line);
+        match taken.map_err(|problem| JournalError::Corrupt { path: path.to_owned(), line: i + 1, problem })? {
+            Taken::Event(event) => journal.events.push(*event),
+            Taken::Skipped => journal.skipped += 1,
+            Taken::Stray => journal.stray += 1,
+        }
+        offset += length;
     }
-    let mut line: Value = serde_json::from_str(text)?;
-    format1::upgrade(&mut line["event"]);
-    serde_json::from_value(line)
-}
-
-/// Whether a journal was written in format 1; another than that and today's is refused.
-fn is_old(format: Option<&str>) -> Result<bool, String> {
-    let Some(format) = format else {
-        return Err("the first line is not a run's header: this is not a journal of drillmaster".into());
-    };
-    match format.split('.').next() {
-        Some("1") => Ok(true),
-        major if major == FORMAT.split('.').next() => Ok(false),
-        _ => Err(format!("journal format {format}; this version reads {FORMAT} and 1.0")),
-    }
-}
-
-/// Whether this version has the kind. Asked of serde itself, so that the list
-/// cannot fall behind the enum.
-fn known(kind: &str) -> bool {
-    let probe = serde_json::json!({ "kind": kind });
-    match serde_json::from_value::<Kind>(probe) {
-        Ok(_) => true,
-        Err(error) => !error.to_string().starts_with("unknown variant"),
-    }
+    journal.end.bytes = offset;
+    journal.torn = !bytes.is_empty() && !bytes.ends_with(b"\n");
+    Ok(())
 }

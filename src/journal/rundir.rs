@@ -27,7 +27,7 @@ impl RunDir {
         self.0.join(name)
     }
 
-    /// The journal.
+    /// The journal's first segment.
     pub fn journal(&self) -> PathBuf {
         self.file("journal.jsonl")
     }
@@ -39,16 +39,6 @@ impl RunDir {
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(next, self.file(name))
-    }
-
-    /// The epoch that holds the wheel, as the last take-over wrote it.
-    pub fn epoch(&self) -> u64 {
-        fs::read_to_string(self.file("epoch")).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
-    }
-
-    /// Takes the wheel: from now on lower epochs stop acting.
-    pub fn set_epoch(&self, epoch: u64) -> io::Result<()> {
-        self.write("epoch", epoch.to_string().as_bytes())
     }
 }
 

@@ -1,19 +1,26 @@
 //! Appending. A line is either whole and chained to the one before, or the run
 //! learns that it is not: after a failed sync the journal is poisoned, because
 //! nobody knows what the disk holds (the kernel may have dropped the page).
+//!
+//! Each session has a file of its own, so that a line which a frozen session still
+//! writes harms nobody: its successor goes on from a line before it.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     sync::Arc,
 };
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Lock, LockError, ReadJournal, RunDir};
-use crate::event::{Event, Kind};
+use super::{
+    JournalError, Lock, LockError, ReadJournal, RunDir,
+    read::{read, read_below},
+    segment,
+    tail::{Late, Tail},
+};
+use crate::event::{Continues, Event, Kind};
 
 /// Why an event could not be written down.
 #[derive(Debug, thiserror::Error)]
@@ -41,13 +48,18 @@ pub enum WriteError {
     /// Somebody else holds the lock.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// What is to be gone on with cannot be read.
+    #[error(transparent)]
+    Read(#[from] JournalError),
 }
 
-/// A journal open for appending, with its lock.
+/// A journal open for appending: the segment of one session.
 #[derive(Debug)]
 pub struct Journal {
     dir: RunDir,
     file: Arc<File>,
+    /// Number of the segment.
+    number: u64,
     epoch: u64,
     seq: u64,
     prev: String,
@@ -55,62 +67,70 @@ pub struct Journal {
     /// Nothing of it must survive a crash: a rehearsal's.
     fleeting: bool,
     poisoned: bool,
-    /// None only after the fence took over from a frozen holder.
+    /// Where it goes on, if it is not the first.
+    continues: Option<Continues>,
+    tails: Vec<Tail>,
+    /// None where the holder of the lock may still be alive.
     _lock: Option<Lock>,
 }
 
 impl Journal {
-    /// Starts the journal of a new run, as epoch 1.
+    /// Starts the journal of a new run, as session 1.
     pub fn create(dir: &RunDir) -> Result<Self, WriteError> {
-        let lock = Lock::take(&dir.file("lock"))?;
-        dir.set_epoch(1).map_err(|e| io_error(dir, e))?;
-        Self::open(dir, true, 1, 0, String::new(), Some(lock))
+        Self::create_as(dir, 1)
     }
 
-    /// Goes on where a journal that was read ended, one epoch higher. What hangs
-    /// behind the last whole line is cut off first. `lock` is none only when its
-    /// holder is frozen and has been fenced.
-    pub fn resume(dir: &RunDir, read: &ReadJournal, lock: Option<Lock>) -> Result<Self, WriteError> {
-        let epoch = dir.epoch().max(read.last_epoch()) + 1;
-        dir.set_epoch(epoch).map_err(|e| io_error(dir, e))?;
-        let journal = Self::open(dir, false, epoch, read.next_seq(), read.last_hash.clone(), lock)?;
-        if journal._lock.is_some() {
-            journal.file.set_len(read.whole_bytes).map_err(|e| io_error(dir, e))?;
-        } else {
-            // A frozen writer may have left half a line: end it, so that ours stand alone.
-            (&*journal.file).write_all(if read.torn { b"\n" } else { b"" }).map_err(|e| io_error(dir, e))?;
-        }
-        Ok(journal)
+    /// Starts a journal whose first session has a number of its own: that of a run
+    /// whose earlier sessions wrote elsewhere.
+    pub fn create_as(dir: &RunDir, epoch: u64) -> Result<Self, WriteError> {
+        let lock = Lock::take(dir)?;
+        let file = segment::create(&dir.0, 1, true).map_err(|e| io_error(dir, 1, e))?;
+        Ok(Self::open(dir, file, (1, epoch), ReadJournal::default(), Some(lock)))
     }
 
-    fn open(
-        dir: &RunDir,
-        new: bool,
-        epoch: u64,
-        seq: u64,
-        prev: String,
-        lock: Option<Lock>,
-    ) -> Result<Self, WriteError> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(new)
-            .mode(0o600)
-            .open(dir.journal())
-            .map_err(|e| io_error(dir, e))?;
-        if let Ok(parent) = File::open(&dir.0) {
-            let _ = parent.sync_all();
+    /// Takes the wheel: creates the next segment, after which no earlier session acts any
+    /// more, and then reads all that they wrote. Its number is above `floor`. `lock` is
+    /// none where its holder may still be alive.
+    ///
+    /// # Errors
+    /// Another session took the wheel in the same instant; or what is to be gone on with is
+    /// damaged, which is looked at before anything is created.
+    pub fn take_over(dir: &RunDir, lock: Option<Lock>, floor: u64) -> Result<(Self, Vec<Event>), WriteError> {
+        let seen = read(dir)?;
+        let numbers = segment::numbers(&dir.0).map_err(|e| io_error(dir, 1, e))?;
+        let highest = numbers.into_iter().max().unwrap_or(1).max(seen.last_epoch()).max(floor);
+        let number = highest + 1;
+        let file = match segment::create(&dir.0, number, true) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(WriteError::Fenced { mine: highest, theirs: number });
+            }
+            other => other.map_err(|e| io_error(dir, number, e))?,
+        };
+        if seen.old {
+            // A runner of version 0.1.0 asks this file who has the wheel.
+            dir.write("epoch", number.to_string().as_bytes()).map_err(|e| io_error(dir, number, e))?;
         }
-        Ok(Self {
+        let mut read = read_below(dir, number)?;
+        let events = std::mem::take(&mut read.events);
+        Ok((Self::open(dir, file, (number, number), read, lock), events))
+    }
+
+    fn open(dir: &RunDir, file: File, (number, epoch): (u64, u64), read: ReadJournal, lock: Option<Lock>) -> Self {
+        let goes_on = read.end.segment > 0;
+        Self {
             dir: dir.clone(),
             file: Arc::new(file),
+            number,
             epoch,
-            seq,
-            prev,
+            seq: read.end.seq,
+            prev: read.end.hash.clone(),
             unsynced: false,
             fleeting: false,
             poisoned: false,
+            continues: goes_on.then_some(read.end),
+            tails: read.tails,
             _lock: lock,
-        })
+        }
     }
 
     /// Stops waiting for the disk: for a rehearsal, which a crash may take with it.
@@ -123,13 +143,32 @@ impl Journal {
         self.epoch
     }
 
-    /// Fails when another session has taken over.
+    /// The line from which this session goes on; none for the first.
+    pub fn continues(&self) -> Option<&Continues> {
+        self.continues.as_ref()
+    }
+
+    /// Fails when another session has taken over. The folder is listed anew: on NFS the
+    /// absence of one name may be remembered for half a minute.
     pub fn check_fence(&self) -> Result<(), WriteError> {
-        let theirs = self.dir.epoch();
-        if theirs > self.epoch {
-            return Err(WriteError::Fenced { mine: self.epoch, theirs });
+        let numbers = segment::numbers(&self.dir.0).map_err(|e| io_error(&self.dir, self.number, e))?;
+        match numbers.into_iter().filter(|n| *n > self.epoch).max() {
+            Some(theirs) => Err(WriteError::Fenced { mine: self.epoch, theirs }),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The same at a glance, before each line: a successor has the next number. What is
+    /// written all the same harms nobody.
+    pub(super) fn look_for_successor(&self) -> Result<(), WriteError> {
+        if segment::path(&self.dir.0, self.epoch + 1).exists() { self.check_fence() } else { Ok(()) }
+    }
+
+    /// What earlier sessions wrote since the last look, although this one had the wheel.
+    pub fn late(&mut self) -> Late {
+        let mut late = Late::default();
+        self.tails.iter_mut().for_each(|tail| tail.look(&mut late));
+        late
     }
 
     /// Appends one event. `clean` is applied to the finished line's text, so that
@@ -142,9 +181,8 @@ impl Journal {
         clean: impl Fn(String) -> String,
     ) -> Result<Event, WriteError> {
         if self.poisoned {
-            return Err(WriteError::Poisoned(self.dir.journal().display().to_string()));
+            return Err(WriteError::Poisoned(self.path()));
         }
-        self.check_fence()?;
         let durable = kind.is_durable() && !self.fleeting;
         let event = Event {
             seq: self.seq,
@@ -161,11 +199,11 @@ impl Journal {
         let synced = written.and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
         if let Err(source) = synced {
             self.poisoned = true;
-            return Err(io_error(&self.dir, source));
+            return Err(io_error(&self.dir, self.number, source));
         }
         self.unsynced &= !durable;
         self.seq += 1;
-        self.prev = hash_line(&line);
+        self.prev = hash_line(line.as_bytes());
         // What is shown live is what was written, secrets already taken out.
         Ok(serde_json::from_str(&line).unwrap_or(event))
     }
@@ -179,15 +217,19 @@ impl Journal {
     /// After a failed sync nobody knows what the disk holds.
     pub(super) fn poison(&mut self, source: io::Error) -> WriteError {
         self.poisoned = true;
-        io_error(&self.dir, source)
+        io_error(&self.dir, self.number, source)
+    }
+
+    fn path(&self) -> String {
+        segment::path(&self.dir.0, self.number).display().to_string()
     }
 }
 
 /// The hash that the next line names as `prev`.
-pub(super) fn hash_line(line: &str) -> String {
-    Sha256::digest(line.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+pub(super) fn hash_line(line: &[u8]) -> String {
+    Sha256::digest(line).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn io_error(dir: &RunDir, source: io::Error) -> WriteError {
-    WriteError::Io { path: dir.journal().display().to_string(), source }
+fn io_error(dir: &RunDir, number: u64, source: io::Error) -> WriteError {
+    WriteError::Io { path: segment::path(&dir.0, number).display().to_string(), source }
 }

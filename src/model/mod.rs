@@ -3,6 +3,7 @@
 //! another process. Start with [`Plan`], then [`Revert`].
 
 mod bindings;
+mod clock;
 mod data;
 mod difference;
 mod expect;
@@ -20,10 +21,12 @@ mod review;
 mod secret;
 mod specs;
 mod step;
+mod stop;
 mod target;
 mod units;
 
 pub use bindings::{Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
+pub use clock::ClockMark;
 pub use data::{DataHttp, DataSpec};
 pub use difference::{Difference, Differs, ObjectName};
 pub use expect::{
@@ -59,5 +62,6 @@ pub use specs::{
     GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
 };
 pub use step::{Step, Verb};
+pub use stop::StopHow;
 pub use target::{NodeTarget, ObjectRef, ScopedWorkload, WorkloadRef};
 pub use units::{Dur, Percent};

@@ -16,6 +16,12 @@ impl Dur {
         Self(Duration::from_secs(seconds))
     }
 
+    /// As it is written down: exact to the millisecond, unlike Display, which rounds for people.
+    pub fn exact(self) -> String {
+        let ms = self.0.as_millis();
+        if ms.is_multiple_of(1000) { self.to_string() } else { format!("{ms}ms") }
+    }
+
     /// Microseconds, the journal's unit of time.
     pub fn micros(self) -> u64 {
         u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX)
@@ -80,13 +86,7 @@ impl fmt::Debug for Dur {
 
 impl Serialize for Dur {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Exact to the millisecond, unlike Display, which rounds for people.
-        let ms = self.0.as_millis();
-        if ms.is_multiple_of(1000) {
-            serializer.collect_str(self)
-        } else {
-            serializer.collect_str(&format_args!("{ms}ms"))
-        }
+        serializer.serialize_str(&self.exact())
     }
 }
 

@@ -104,9 +104,10 @@ async fn all(
     samples: PathBuf,
     stopped: watch::Receiver<bool>,
 ) {
-    let probes = specs
-        .into_iter()
-        .map(|spec| probe(spec, stage.clone(), Arc::clone(&recorder), samples.clone(), stopped.clone()));
+    let probes = specs.into_iter().enumerate().map(|(i, spec)| {
+        let file = samples.join(file_name(i, &spec.name));
+        probe(spec, stage.clone(), Arc::clone(&recorder), file, stopped.clone())
+    });
     futures_util::future::join_all(probes).await;
 }
 
@@ -114,14 +115,14 @@ async fn probe(
     spec: ProbeSpec,
     stage: Option<Stage>,
     recorder: Arc<Recorder>,
-    samples: PathBuf,
+    file: PathBuf,
     mut stopped: watch::Receiver<bool>,
 ) {
     let asker = Asker::new(&spec, stage);
     let mut tick = tokio::time::interval(spec.every.0);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut waiting = FuturesOrdered::new();
-    let mut segment = Segment::new(&spec.name, &samples, recorder.now_us());
+    let mut segment = Segment::new(&spec.name, &file, recorder.now_us());
     let mut expected_us = 0;
     loop {
         tokio::select! {
@@ -153,10 +154,19 @@ async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) ->
     Sample { sent_us, took_us: recorder.now_us() - sent_us, ok, lost, error, late }
 }
 
+/// The samples file of the probe with this number: two names that differ only in what a
+/// file name cannot hold are two files.
+fn file_name(number: usize, probe: &str) -> String {
+    let plain = probe.chars().take(60).map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    format!("{}-{}.jsonl", number + 1, plain.collect::<String>())
+}
+
 /// Samples on their way to the file, and their summary for the journal.
 struct Segment {
     probe: String,
+    /// None once it could not be written: where the next samples would stand is not known.
     file: Option<File>,
+    name: String,
     offset: u64,
     began_us: u64,
     bytes: Vec<u8>,
@@ -166,12 +176,11 @@ struct Segment {
 }
 
 impl Segment {
-    fn new(probe: &str, samples: &Path, now_us: u64) -> Self {
-        let name: String = probe.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(samples.join(format!("{name}.jsonl")));
+    fn new(probe: &str, file: &Path, now_us: u64) -> Self {
         Self {
             probe: probe.to_owned(),
-            file: file.ok(),
+            file: OpenOptions::new().create_new(true).write(true).mode(0o600).open(file).ok(),
+            name: file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
             offset: 0,
             began_us: now_us,
             bytes: vec![],
@@ -213,11 +222,11 @@ impl Segment {
         self.began_us = recorder.now_us();
         let (Some(first), Some(last)) = (self.runs.first(), self.runs.last()) else { return };
         let (from_us, to_us) = (first.from_us, last.to_us);
-        let written = self.file.as_mut().map(|f| f.write_all(&self.bytes));
         let end = self.offset + self.bytes.len() as u64;
-        let file = match written {
-            Some(Ok(())) => format!("{}.jsonl#{}-{end}", self.probe, self.offset),
-            _ => "lost: the samples file cannot be written".into(),
+        self.file = self.file.take().filter(|mut f| f.write_all(&self.bytes).is_ok());
+        let file = match self.file {
+            Some(_) => format!("{}#{}-{end}", self.name, self.offset),
+            None => "lost: the samples file cannot be written".into(),
         };
         self.offset = end;
         recorder.observe(Kind::ProbeSegment {

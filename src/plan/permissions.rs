@@ -143,7 +143,8 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
         Verb::DeleteNamespace(spec) => {
             backup_store(rights, velero);
             restores(rights, velero);
-            rights.add("", "namespaces", "", &["delete"]);
+            // patch: whoever takes over touches it, so that a late delete is refused.
+            rights.add("", "namespaces", "", &["delete", "patch"]);
             rights.add("", "pods", &spec.name, &["delete"]);
             rights.add("*", "*", &spec.name, &["list"]);
         }

@@ -2,8 +2,9 @@
 
 use super::Case;
 use crate::{
+    inventory::OtherRun,
     kubernetes::objects::Workload,
-    model::{Finding, Permission, PlannedStep, StepClass, Verb},
+    model::{Finding, Permission, PlannedStep, PowerState, StepClass, Verb},
 };
 
 /// Time for the undo after the last step; credentials must outlive it.
@@ -98,12 +99,28 @@ pub(super) fn other_drill(case: &Case<'_>) -> Finding {
         Err(why) => {
             Finding::unknown("no-other-drill", why.clone(), "grant list on configmaps in namespace drillmaster")
         }
-        Ok(open) if open.is_empty() => Finding::pass("no-other-drill", "no other run has anything open"),
-        Ok(open) => Finding::fail(
-            "no-other-drill",
-            open.iter().map(|(run, n)| format!("run {run} has {n} undo(s) open")).collect::<Vec<_>>().join("; "),
-            "drillmaster recover --from-cluster --context NAME",
-        ),
+        Ok(left) => {
+            let wrong: Vec<String> = left.iter().filter_map(left_behind).collect();
+            if wrong.is_empty() {
+                Finding::pass("no-other-drill", "no other run has anything open")
+            } else {
+                Finding::fail("no-other-drill", wrong.join("; "), "drillmaster recover --from-cluster --context NAME")
+            }
+        }
+    }
+}
+
+/// What another run left that stands in the way.
+fn left_behind(run: &OtherRun) -> Option<String> {
+    match run {
+        OtherRun::Open { run, undos } => Some(format!("run {run} has {undos} undo(s) open")),
+        OtherRun::Damaged { name, why } => {
+            Some(format!("ConfigMap drillmaster/{name}, the record of a run, cannot be read ({why}): it may be open"))
+        }
+        OtherRun::Unconfirmed { wrong, .. } if wrong.is_empty() => None,
+        OtherRun::Unconfirmed { run, wrong } => {
+            Some(format!("run {run} was recovered, and a late act of it may have come since: {}", wrong.join(", ")))
+        }
     }
 }
 
@@ -152,8 +169,8 @@ pub(super) fn machines(case: &Case<'_>) -> Finding {
         .machines
         .iter()
         .filter_map(|(node, state)| match state {
-            Ok(state) if state == "Running" => None,
-            Ok(state) => Some(format!("{node} is {state}")),
+            Ok(PowerState::Running) => None,
+            Ok(state) => Some(format!("{node} is {state:?}")),
             Err(why) => Some(format!("{node}: {why}")),
         })
         .collect();

@@ -20,13 +20,18 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// The words for an event, for a list.
+pub(super) fn words(kind: &Kind) -> Option<String> {
+    Some(printable(describe(kind)?.trim_start_matches(['■', ' '])))
+}
+
 fn describe(kind: &Kind) -> Option<String> {
     Some(match kind {
         Kind::RunStarted { run_id, scenario, title, clusters, .. } => {
             let context = clusters.first().map_or("", |c| c.context.as_str());
             format!("run {run_id}: {scenario} on {context}: {title}")
         }
-        Kind::SessionOpened { epoch, actor, pid, why } => format!("session {epoch} ({actor:?}, pid {pid}): {why}"),
+        Kind::SessionOpened { epoch, actor, pid, why, .. } => format!("session {epoch} ({actor:?}, pid {pid}): {why}"),
         Kind::PreflightDone { findings, .. } => {
             let bad: Vec<String> = findings
                 .iter()
@@ -159,6 +164,15 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::MirrorFailed { why } => format!("  the run record in the cluster could not be written: {why}"),
         Kind::LeaseTrouble { why } => format!("  lease: {why}"),
         Kind::Noted { text } => format!("  {text}"),
+        Kind::FaultReopened { fault, why } => format!("  {fault} is there again: {why}"),
+        Kind::HolderLives { pid, host } => match pid {
+            Some(pid) => format!("■ process {pid} on {host} may still act: kill -9 {pid}"),
+            None => "■ the session before still holds the lock, and may act".to_owned(),
+        },
+        Kind::Unconfirmed { faults } => {
+            let named: Vec<&str> = faults.iter().map(|f| f.0.as_str()).collect();
+            format!("  undone, but not confirmed: {}; the next run looks at it first", named.join(", "))
+        }
         Kind::StrayLines { count, .. } => format!("  {count} line(s) of a session without the wheel left out"),
         _ => return None,
     })

@@ -263,6 +263,10 @@ fn take(story: &mut Story, event: &Event) {
             story.deviations.push(format!("{at:.1} s: the run record in the cluster could not be written: {why}"))
         }
         Kind::LeaseTrouble { why } => story.deviations.push(format!("{at:.1} s: lease: {why}")),
+        Kind::FaultReopened { .. } | Kind::HolderLives { .. } | Kind::Unconfirmed { .. } => {
+            let said = super::line::words(&event.event).unwrap_or_default();
+            story.deviations.push(format!("{at:.1} s: {said}"));
+        }
         Kind::StrayLines { count, .. } => story
             .deviations
             .push(format!("{at:.1} s: {count} journal line(s) of a session that had lost the wheel were left out")),

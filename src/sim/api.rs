@@ -332,8 +332,23 @@ fn patched(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> R
         other => other?,
     };
     current(&now, &body["metadata"]["resourceVersion"], target.resource)?;
+    same_uid(&now, &body["metadata"]["uid"], target, name)?;
     let object = patch::apply(&now, &body, call.content_type)?;
     Ok((200, store(state, call, target, &now, object)))
+}
+
+/// A UID that is sent along has to be the object's own.
+fn same_uid(now: &Value, sent: &Value, target: &Target, name: &str) -> Result<(), Value> {
+    match sent.as_str() {
+        Some(sent) if sent != fields::uid(now) => {
+            let why = format!(
+                "{} \"{name}\" is invalid: metadata.uid: Invalid value: \"{sent}\": field is immutable",
+                target.resource.kind
+            );
+            Err(refuse(422, "Invalid", why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes what was sent, but for what only the server may set.

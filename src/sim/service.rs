@@ -33,31 +33,51 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 type Sent = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
 /// Power of the machine that the runner is on. Without it nothing leaves that
-/// machine any more, and nothing comes back to it.
+/// machine any more. Where it comes back, the process was only frozen: what it was about
+/// to send it sends then.
 #[derive(Clone, Debug, Default)]
-pub struct Plug(Arc<(AtomicBool, Notify)>);
+pub struct Plug(Arc<Power>);
+
+#[derive(Debug, Default)]
+struct Power {
+    pulled: AtomicBool,
+    pull: Notify,
+    push: Notify,
+}
 
 impl Plug {
     /// Takes the power away.
     pub fn pull(&self) {
-        self.0.0.store(true, Ordering::SeqCst);
-        self.0.1.notify_one();
+        self.0.pulled.store(true, Ordering::SeqCst);
+        self.0.pull.notify_one();
     }
 
-    /// Gives it back: what was asked meanwhile is never answered, what is asked now is.
+    /// Gives it back.
     pub fn push(&self) {
-        self.0.0.store(false, Ordering::SeqCst);
+        self.0.pulled.store(false, Ordering::SeqCst);
+        self.0.push.notify_waiters();
     }
 
     /// Whether it was pulled.
     pub fn is_pulled(&self) -> bool {
-        self.0.0.load(Ordering::SeqCst)
+        self.0.pulled.load(Ordering::SeqCst)
     }
 
     /// Waits until it is.
     pub async fn pulled(&self) {
         while !self.is_pulled() {
-            self.0.1.notified().await;
+            self.0.pull.notified().await;
+        }
+    }
+
+    /// Waits until there is power.
+    pub async fn powered(&self) {
+        loop {
+            let pushed = self.0.push.notified();
+            if !self.is_pulled() {
+                return;
+            }
+            pushed.await;
         }
     }
 }
@@ -103,14 +123,19 @@ impl Shared {
 pub(super) fn client(shared: &Arc<Shared>, plug: &Plug) -> kube::Client {
     let (shared, plug) = (Arc::clone(shared), plug.clone());
     let service = tower::service_fn(move |request: Request<Body>| {
-        let pulled = plug.is_pulled();
         // Latency and fate are drawn on entry, so that their order is the callers'.
         let (latency, fate) = (shared.latency(), shared.trouble.fate(request.method(), request.uri()));
-        let task = (!pulled).then(|| tokio::spawn(serve(Arc::clone(&shared), request, latency, fate)));
+        let (shared, plug) = (Arc::clone(&shared), plug.clone());
+        let serving = serve(shared, request, latency, fate);
+        // What has left the machine goes on, whatever becomes of who asked for it.
+        let task = if plug.is_pulled() { Err(serving) } else { Ok(tokio::spawn(serving)) };
         async move {
             match task {
-                Some(task) => task.await.map_err(Error::from)?,
-                None => std::future::pending().await,
+                Ok(task) => task.await.map_err(Error::from)?,
+                Err(serving) => {
+                    plug.powered().await;
+                    tokio::spawn(serving).await.map_err(Error::from)?
+                }
             }
         }
     });

@@ -36,9 +36,7 @@ impl Simulated for Theatre {
     fn web(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, String>> {
         let (shared, plug) = (Arc::clone(&self.0), self.1.clone());
         Box::pin(async move {
-            if plug.is_pulled() {
-                return std::future::pending().await;
-            }
+            plug.powered().await;
             let reach = web::reach(&mut shared.state(), &request);
             match reach {
                 Reach::Answer(after, answer) => {
@@ -98,14 +96,11 @@ impl Simulated for Theatre {
 
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>> {
         let (shared, act, node) = (Arc::clone(&self.0), act.to_owned(), node.to_owned());
-        if self.1.is_pulled() {
-            return Box::pin(std::future::pending());
-        }
         if let Ok(uri) = format!("/power/{act}/{node}").parse() {
             self.0.trouble.tell(&http::Method::POST, &uri);
         }
-        // Begun acts go on, whatever becomes of who asked for them.
-        let task = tokio::spawn(async move {
+        let plug = self.1.clone();
+        let acting = async move {
             tokio::time::sleep(ACT).await;
             let mut state = shared.state();
             let now = state.now_us;
@@ -139,9 +134,18 @@ impl Simulated for Theatre {
             drop(state);
             shared.changed.notify_one();
             Ok(())
-        });
+        };
+        // Begun acts go on, whatever becomes of who asked for them.
+        let task = if plug.is_pulled() { Err(acting) } else { Ok(tokio::spawn(acting)) };
         Box::pin(async move {
-            match task.await {
+            let done = match task {
+                Ok(task) => task.await,
+                Err(acting) => {
+                    plug.powered().await;
+                    tokio::spawn(acting).await
+                }
+            };
+            match done {
                 Ok(done) => done,
                 Err(error) => Err(HostError::Strange(error.to_string())),
             }

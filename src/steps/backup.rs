@@ -122,8 +122,7 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
             "excludedResources": ["events", "events.events.k8s.io"],
         }),
     );
-    context.recorder.check_fence()?;
-    context.world.kube.send(&call).await.map_err(StepError::failed)?;
+    context.send(&call).await?;
     let backup = finished(context, "backups", &name, spec.at_most.0).await?;
     let phase = backup.pointer("/status/phase").and_then(Value::as_str).unwrap_or("").to_owned();
     if phase != "Completed" {

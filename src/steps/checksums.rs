@@ -58,7 +58,7 @@ async fn read_claim(
     let base = format!("/api/v1/namespaces/{namespace}/pods");
     let path = format!("{base}/{name}");
     remove(context, &path).await?;
-    let made = kube.send(&ApiCall::create(&base, reader(&name, &claim, &image, hostname, &context.run))).await;
+    let made = context.send(&ApiCall::create(&base, reader(&name, &claim, &image, hostname, &context.run))).await;
     made.map_err(|e| StepError::Failed(format!("volume {claim} cannot be read: {e}")))?;
     let read = context
         .until(LIMIT, &format!("the checksums of volume {claim}"), async || match kube.find_as::<Pod>(&path).await {
@@ -117,9 +117,9 @@ fn reader(name: &str, claim: &str, image: &str, hostname: Option<String>, run: &
 
 async fn remove(context: &StepContext, path: &str) -> Result<(), StepError> {
     let kube = &context.world.kube;
-    match kube.send(&ApiCall::delete(path, "", Some(0))).await {
+    match context.send(&ApiCall::delete(path, "", Some(0))).await {
         Err(error) if error.is_not_found() => return Ok(()),
-        other => other.map_err(StepError::failed)?,
+        other => other?,
     };
     context
         .until(Duration::from_secs(30), "a reader pod to be gone", async || match kube.find(path).await {

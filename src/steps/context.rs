@@ -5,12 +5,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::Approvals;
+use super::{
+    Approvals,
+    wheel::{Direction, Lost, Wheel},
+};
 use crate::{
     event::Kind,
-    journal::{FaultRecord, Recorder, WriteError},
+    journal::{FaultRecord, Recorder, RunState, WriteError},
     model::{BackupMade, FaultId, Plan, Revert, SecretRef, StepName, StepResult},
-    world::{RunRecord, World},
+    world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, World},
 };
 
 /// Why a step ended without having done its work.
@@ -22,6 +25,9 @@ pub enum StepError {
     /// A person, or the default in a person's place, said no.
     #[error("{0}")]
     Refused(String),
+    /// The cluster's Lease is not known to be ours.
+    #[error("{0}; nothing more is done")]
+    NoLease(String),
     /// The journal cannot be written, or another session has the wheel.
     #[error(transparent)]
     Journal(#[from] WriteError),
@@ -63,6 +69,38 @@ pub enum Look<T> {
     NotYet(String),
 }
 
+/// Why a request that changes something was not sent, or what came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// This session may not act.
+    #[error(transparent)]
+    NotOurs(#[from] StepError),
+    /// The API server said no, or nothing.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+impl SendError {
+    /// There is no such object.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Api(error) if error.is_not_found())
+    }
+
+    /// The object is not as the precondition says.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api(error) if error.is_conflict())
+    }
+}
+
+impl From<SendError> for StepError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::NotOurs(error) => error,
+            SendError::Api(error) => Self::failed(error),
+        }
+    }
+}
+
 /// What a step is given.
 #[derive(Clone)]
 pub struct StepContext {
@@ -74,10 +112,16 @@ pub struct StepContext {
     pub plan: Arc<Plan>,
     /// The step that acts, or whose fault is undone.
     pub step: StepName,
+    /// Whether it acts or undoes.
+    pub direction: Direction,
     /// The run's id.
     pub run: String,
     /// The run's objects in the cluster.
     pub record: RunRecord,
+    /// The cluster's Lease.
+    pub lease: Lease,
+    /// Whether this session may act.
+    pub wheel: Arc<Wheel>,
     /// Secrets of the scenario, unresolved.
     pub secrets: Arc<BTreeMap<String, SecretRef>>,
     /// Gates approved beforehand, and how to ask a person.
@@ -101,14 +145,14 @@ impl StepContext {
         Ok(fault)
     }
 
-    /// Does what was intended, and writes down how it went. The fence is asked
-    /// once more, as late as can be.
+    /// Does what was intended, and writes down how it went. Whether this session may still
+    /// act is asked once more, as late as can be.
     pub async fn act<E: std::fmt::Display>(
         &self,
         fault: &FaultId,
         act: impl Future<Output = Result<(), E>>,
     ) -> Result<(), StepError> {
-        self.recorder.check_fence()?;
+        self.may_act().await?;
         let sent_us = self.recorder.now_us();
         match act.await {
             Ok(()) => {
@@ -122,6 +166,32 @@ impl StepContext {
                 Err(StepError::Failed(error))
             }
         }
+    }
+
+    /// Fails when this session may not act any more.
+    pub async fn may_act(&self) -> Result<(), StepError> {
+        self.wheel.may_act(self.direction).await
+    }
+
+    /// Sends a request that changes something, if this session may still act.
+    pub async fn send(&self, call: &ApiCall) -> Result<Value, SendError> {
+        self.may_act().await?;
+        Ok(self.world.kube.send(call).await?)
+    }
+
+    /// Changes an object as it is now, and only so: `call` makes the request out of what
+    /// was read, which carries its UID and version. When somebody else wrote in between,
+    /// it is read again. A request that a frozen session sends later meets another version.
+    pub async fn change(&self, path: &str, call: impl Fn(&Value) -> Result<ApiCall, String>) -> Result<(), String> {
+        for _ in 0..TRIES {
+            let found = self.world.kube.find(path).await.map_err(|e| e.to_string())?;
+            let found = found.ok_or_else(|| format!("{path} is gone"))?;
+            match self.send(&call(&found)?).await {
+                Err(error) if error.is_conflict() => {}
+                other => return other.map(drop).map_err(|e| e.to_string()),
+            }
+        }
+        Err(format!("{path} changed at each of {TRIES} tries"))
     }
 
     /// Writes down that a fault is undone, and tells the cluster.
@@ -139,37 +209,70 @@ impl StepContext {
     /// Mirrors what is open into the cluster. The journal on disk is what counts:
     /// a mirror that fails is noted, and stops nothing.
     pub async fn mirror(&self) {
+        self.mirror_with(&[]).await;
+    }
+
+    /// The same, with what could not be confirmed.
+    pub async fn mirror_with(&self, unconfirmed: &[FaultRecord]) {
         let _turn = self.mirroring.lock().await;
-        let record = self.open_record();
-        let written = tokio::time::timeout(Duration::from_secs(3), self.record.mirror(&record)).await;
-        let why = match written {
-            Ok(Ok(())) => return,
+        let (open, closed) = self.recorder.with(|state| {
+            let open: Vec<OpenFault> = state.open().iter().rev().map(open_fault).collect();
+            let closed: Vec<FaultId> =
+                state.faults.iter().filter(|f| !f.state.is_open()).map(|f| f.id.clone()).collect();
+            (open, closed)
+        });
+        let record = Record {
+            run: self.run.clone(),
+            epoch: self.recorder.epoch(),
+            scenario: self.plan.scenario.clone(),
+            scenario_hash: self.plan.scenario_hash.clone(),
+            plan_hash: self.plan.hash.clone(),
+            cluster: self.plan.cluster.clone(),
+            recovery: self.plan.recovery.clone(),
+            open: open.clone(),
+            unconfirmed: unconfirmed.iter().map(open_fault).collect(),
+        };
+        let mirrored = self.record.mirror(&record, Chain { open: &open, closed: &closed });
+        let why = match tokio::time::timeout(Duration::from_secs(3), mirrored).await {
+            Ok(Ok(true)) => return,
+            Ok(Ok(false)) => "a later session writes the record".to_owned(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer within 3 s".to_owned(),
         };
         self.recorder.observe(Kind::MirrorFailed { why });
     }
 
-    /// What `recover --from-cluster` needs.
-    fn open_record(&self) -> Value {
-        let open: Vec<Value> = self.recorder.with(|state| {
-            state
-                .open()
-                .iter()
-                .rev()
-                .map(|f| json!({"fault": f.id, "step": f.step, "target": f.target, "revert": f.revert}))
-                .collect()
-        });
-        json!({
-            "run": self.run,
-            "epoch": self.recorder.epoch(),
-            "scenario": self.plan.scenario,
-            "scenarioHash": self.plan.scenario_hash,
-            "planHash": self.plan.hash,
-            "cluster": self.plan.cluster,
-            "recovery": self.plan.recovery,
-            "open": open,
-        })
+    /// Renews the Lease for as long as what is open needs, and waits for the answer: before
+    /// the control plane is taken away, for until then nobody can renew it.
+    pub async fn hold_lease(&self) -> Result<(), StepError> {
+        let lasts = self.lease_lasts();
+        let asked_us = self.recorder.now_us();
+        let world = Arc::clone(&self.world);
+        match self.lease.renew(move || world.clock.wall(), lasts).await {
+            Ok(_) => {
+                self.wheel.confirmed(asked_us, lasts);
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(to) = Lost::by(&error) {
+                    self.wheel.lost(to);
+                }
+                Err(StepError::NoLease(format!("the Lease could not be taken for {} s: {error}", lasts.as_secs())))
+            }
+        }
+    }
+
+    /// How long the Lease is to last: while the drill keeps the control plane away, as long
+    /// as its steps and its undo may take.
+    pub fn lease_lasts(&self) -> Duration {
+        let away = |state: &RunState| {
+            let takes = |step: &StepName| self.plan.step(step).is_some_and(|s| s.takes_control_plane());
+            state.open().iter().any(|f| takes(&f.step)).then_some(state.unwind_within)
+        };
+        match self.recorder.with(away) {
+            Some(undo) => self.plan.limits.duration.0 + undo,
+            None => LEASE_DURATION,
+        }
     }
 
     /// Looks again and again until it is there. What was seen last survives the deadline.
@@ -225,8 +328,27 @@ impl StepContext {
         Ok(())
     }
 
-    /// The same context for a fault of another step.
-    pub fn for_step(&self, fault: &FaultRecord) -> Self {
-        Self { step: fault.step.clone(), ..self.clone() }
+    /// The same context for the undo of a fault.
+    pub fn for_undo(&self, fault: &FaultRecord) -> Self {
+        Self { step: fault.step.clone(), direction: Direction::Undo, ..self.clone() }
     }
+}
+
+/// As often somebody else may write in between.
+const TRIES: u32 = 6;
+
+fn open_fault(fault: &FaultRecord) -> OpenFault {
+    OpenFault {
+        fault: fault.id.clone(),
+        step: fault.step.clone(),
+        target: fault.target.clone(),
+        revert: fault.revert.clone(),
+        acknowledged: fault.acknowledged_us.is_some(),
+    }
+}
+
+/// UID and version of an object as it was read, for a merge patch: it is refused for any
+/// other object of that name, and for this one once somebody has written to it.
+pub(super) fn as_read(object: &Value) -> Value {
+    json!({"uid": object["metadata"]["uid"], "resourceVersion": object["metadata"]["resourceVersion"]})
 }

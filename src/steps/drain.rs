@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{
-    Closing, Look, PlanInput, StepContext, StepError,
+    Closing, Look, PlanInput, SendError, StepContext, StepError,
+    context::as_read,
     planning::{Draft, act, draft},
 };
 use crate::{
@@ -68,11 +71,32 @@ fn skip(pod: &Pod, spec: &DrainStep) -> Option<Skip> {
     }
 }
 
+/// Writes over what the node was, on the node as it is now and on no other.
+async fn write(context: &StepContext, target: &NodeTarget, (from, to): (bool, bool)) -> Result<(), String> {
+    let path = format!("/api/v1/nodes/{}", target.name);
+    context
+        .change(&path, |found| {
+            if found["metadata"]["uid"] != target.uid.as_str() {
+                return Err(format!("node {} is another one than was planned (its UID changed)", target.name));
+            }
+            if (found["spec"]["unschedulable"] == true) != from {
+                return Err(format!(
+                    "node {} was {}cordoned by somebody else",
+                    target.name,
+                    if from { "un" } else { "" }
+                ));
+            }
+            let value = to.then_some(true);
+            Ok(ApiCall::merge(&path, json!({"metadata": as_read(found), "spec": {"unschedulable": value}})))
+        })
+        .await
+}
+
+/// What a plan shows: the version that it is written over is not known yet.
 fn cordon(name: &str, uid: &str, unschedulable: bool) -> ApiCall {
-    // A merge patch with the UID is refused for another node of that name.
     ApiCall::merge(
         format!("/api/v1/nodes/{name}"),
-        serde_json::json!({"metadata": {"uid": uid}, "spec": {"unschedulable": if unschedulable { Some(true) } else { None }}}),
+        json!({"metadata": {"uid": uid}, "spec": {"unschedulable": if unschedulable { Some(true) } else { None }}}),
     )
 }
 
@@ -91,8 +115,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &D
         let before = node.spec.unschedulable;
         let revert = Revert::Cordon { node: target.clone(), before };
         let fault = context.intend(&target.name, revert).await?;
-        let call = cordon(&target.name, &target.uid, true);
-        context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
+        context.act(&fault, write(context, target, (before, true))).await?;
         let (gone, blocked) = empty(context, spec, target).await?;
         evicted += gone;
         refused += blocked;
@@ -150,12 +173,11 @@ async fn empty(context: &StepContext, spec: &DrainStep, target: &NodeTarget) -> 
 /// True when the API let the pod go. A pod whose controller is unable to make it
 /// again is the drill's business; one that is gone already is not.
 async fn evict(context: &StepContext, pod: &Pod) -> Result<bool, String> {
-    context.recorder.check_fence().map_err(|e| e.to_string())?;
     let meta = &pod.metadata;
-    let answer = context.world.kube.send(&ApiCall::evict(&meta.namespace, &meta.name, &meta.uid, false)).await;
+    let answer = context.send(&ApiCall::evict(&meta.namespace, &meta.name, &meta.uid, false)).await;
     let (code, reason, message, causes) = match answer {
         Ok(_) => (201, String::new(), String::new(), vec![]),
-        Err(ApiError::Status { code, reason, message, causes, .. }) => (code, reason, message, causes),
+        Err(SendError::Api(ApiError::Status { code, reason, message, causes, .. })) => (code, reason, message, causes),
         Err(error) => return Err(error.to_string()),
     };
     let budget = causes.iter().any(|c| c == "DisruptionBudget");
@@ -192,8 +214,7 @@ pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: b
         }
         Some(_) => {}
     }
-    let call = cordon(&target.name, &target.uid, before);
-    context.world.kube.send(&call).await.map_err(|e| e.to_string())?;
+    write(context, target, (!before, before)).await?;
     let after: Option<Node> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
     if after.is_some_and(|n| n.spec.unschedulable == before) {
         Ok(Closing::Reverted(format!("node {}: unschedulable={before}, as before", target.name)))

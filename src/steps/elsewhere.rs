@@ -54,13 +54,13 @@ pub(super) async fn restore(
             // With our label on it: by that the undo knows it.
             let own =
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
-            kube.send(&ApiCall::create("/api/v1/namespaces", own)).await?;
+            there.send(&ApiCall::create("/api/v1/namespaces", own)).await?;
             let spec = json!({
                 "backupName": backup, "includedNamespaces": [namespace], "restorePVs": true, "preserveNodePorts": true,
                 "excludedResources": ["events", "events.events.k8s.io"], "includeClusterResources": null,
             });
             let restore = velero.creation("Restore", name, &json!({"drillmaster.dev/run": context.run}), spec);
-            kube.send(&restore).await.map(drop)
+            there.send(&restore).await.map(drop)
         })
         .await?;
     let sent_us = context.recorder.now_us();

@@ -28,6 +28,7 @@ const NOT_RUN: &str = "not run: a rehearsal runs no programs";
 pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Done, StepError> {
     let program = filled(context, &spec.argv, &spec.env).await.map_err(StepError::Failed)?;
     if spec.undo.is_empty() {
+        context.may_act().await?;
         let said =
             program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(StepError::failed)?.stdout;
         return Ok(ended(context, last_line(&said)));
@@ -52,6 +53,7 @@ pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing,
         OrNewer::Newer(newer) => return Err(format!("this version cannot read step `{step}`: {}", newer.why)),
     };
     let program = filled(context, &spec.undo, &spec.env).await?;
+    context.may_act().await.map_err(|e| e.to_string())?;
     program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(|e| e.to_string())?;
     Ok(Closing::Reverted(match ended(context, "its undo ended with 0".to_owned()) {
         Done::Well(said) | Done::NotRun(said) => said,

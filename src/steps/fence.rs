@@ -103,7 +103,7 @@ async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Resul
             "metadata": {"uid": target.uid, "resourceVersion": node["metadata"]["resourceVersion"]},
             "spec": {"taints": taints},
         });
-        match context.world.kube.send(&ApiCall::merge(format!("/api/v1/nodes/{}", target.name), patch)).await {
+        match context.send(&ApiCall::merge(format!("/api/v1/nodes/{}", target.name), patch)).await {
             Ok(_) => Look::Done(()),
             Err(error) => Look::NotYet(error.to_string()),
         }

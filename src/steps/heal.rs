@@ -35,12 +35,13 @@ pub(super) async fn apply(context: &StepContext, spec: &HealStep) -> Result<Stri
 /// Starts every undo, in order; then sees each to its end, at once.
 pub(super) async fn undo_all(context: &StepContext, open: &[FaultRecord]) -> Result<String, StepError> {
     for fault in open {
-        context.recorder.check_fence()?;
-        context.recorder.record(Kind::RevertStarted { fault: fault.id.clone(), attempt: 1 })?;
-        super::begin_revert(context, &fault.revert).await.map_err(StepError::Failed)?;
+        let own = context.for_undo(fault);
+        own.may_act().await?;
+        own.recorder.record(Kind::RevertStarted { fault: fault.id.clone(), attempt: 1 })?;
+        super::begin_revert(&own, &fault.revert).await.map_err(StepError::Failed)?;
     }
     let seen = open.iter().map(|fault| async move {
-        let closing = Box::pin(super::revert(&context.for_step(fault), fault)).await.map_err(StepError::Failed)?;
+        let closing = Box::pin(super::revert(&context.for_undo(fault), fault)).await.map_err(StepError::Failed)?;
         context.close(&fault.id, closing).await
     });
     for done in futures_util::future::join_all(seen).await {

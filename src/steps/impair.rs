@@ -120,6 +120,7 @@ pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Resu
     }
     let undo = inside::undo(what);
     let words: Vec<&str> = undo.iter().map(String::as_str).collect();
+    context.may_act().await.map_err(|e| e.to_string())?;
     host.ask(&node.name, &words).await.map_err(|e| e.to_string())?;
     Ok(())
 }

@@ -20,6 +20,7 @@ mod notify;
 mod planning;
 mod pods;
 mod power;
+mod recheck;
 mod replaced;
 mod restore;
 mod returned;
@@ -27,11 +28,14 @@ mod scale;
 mod scratch;
 mod terminal;
 mod wait;
+mod wheel;
 mod withdraw;
 
-pub use context::{Closing, Done, Look, StepContext, StepError};
+pub use context::{Closing, Done, Look, SendError, StepContext, StepError};
 pub use gate::Approvals;
 pub use planning::PlanInput;
+pub use recheck::{recheck, touch};
+pub use wheel::{Direction, Lost, Wheel};
 pub use withdraw::withdraw;
 
 use crate::{

@@ -125,8 +125,14 @@ pub(super) async fn apply(
         ready,
     };
     let fault = context.intend(&spec.name, revert).await?;
-    let call = ApiCall::delete(&target.path, &target.uid, None);
-    context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
+    let delete = context.change(&target.path, |found| {
+        if found["metadata"]["uid"] != target.uid.as_str() {
+            return Err(format!("namespace {} is another one than was planned (its UID changed)", spec.name));
+        }
+        let version = found["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        Ok(ApiCall::delete(&target.path, &target.uid, None).at_version(version))
+    });
+    context.act(&fault, delete).await?;
     gone(context, &spec.name, spec.dead_pods == DeadPods::Force, spec.at_most.0).await?;
     let fate = fate_of(context, &lost).await?;
     context.result(StepResult::Deletion(NamespaceLost {

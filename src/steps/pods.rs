@@ -64,13 +64,12 @@ pub(super) async fn apply(
     }
     let revert = Revert::PodsReplaced { namespace: namespace.clone(), ready: vec![(spec.workload.clone(), had)] };
     let fault = context.intend(&spec.workload.name, revert).await?;
-    let calls: Vec<ApiCall> = ready.iter().map(|p| delete(p, None)).collect();
     context
         .act(&fault, async {
-            for call in &calls {
-                context.world.kube.send(call).await.map(drop)?;
+            for pod in &ready {
+                delete(context, pod, None).await?;
             }
-            Ok::<_, crate::world::ApiError>(())
+            Ok::<_, String>(())
         })
         .await?;
     let names: Vec<&str> = ready.iter().map(|p| p.metadata.name.as_str()).collect();
@@ -89,10 +88,18 @@ pub(super) async fn pods_of(context: &StepContext, namespace: &str) -> Result<Ve
     context.world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await.map_err(StepError::failed)
 }
 
-/// Exactly this pod: a StatefulSet's next one has the same name.
-pub(super) fn delete(pod: &Pod, grace: Option<u32>) -> ApiCall {
+/// Exactly this pod, as it is now: a StatefulSet's next one has the same name.
+async fn delete(context: &StepContext, pod: &Pod, grace: Option<u32>) -> Result<(), String> {
     let path = format!("/api/v1/namespaces/{}/pods/{}", pod.metadata.namespace, pod.metadata.name);
-    ApiCall::delete(path, &pod.metadata.uid, grace)
+    context
+        .change(&path, |found| {
+            if found["metadata"]["uid"] != pod.metadata.uid.as_str() {
+                return Err(format!("{path} is another pod by now: its UID changed"));
+            }
+            let version = found["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+            Ok(ApiCall::delete(&path, &pod.metadata.uid, grace).at_version(version))
+        })
+        .await
 }
 
 pub(super) async fn revert(
@@ -202,8 +209,7 @@ pub(super) async fn force_dead(
         let Some(target) = untried(context, &format!("{namespace}/{}", pod.metadata.name)) else { continue };
         let revert = Revert::PodsReplaced { namespace: namespace.to_owned(), ready: vec![] };
         let fault = context.intend(&target, revert).await?;
-        let call = delete(&pod, Some(0));
-        context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
+        context.act(&fault, delete(context, &pod, Some(0))).await?;
         deleted.push(pod.metadata.name.clone());
     }
     Ok(deleted)

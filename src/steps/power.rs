@@ -132,6 +132,9 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: Nod
         };
         faults.push((context.intend(&target.name, revert).await?, target.name.clone()));
     }
+    if planned.takes_control_plane() {
+        context.hold_lease().await?;
+    }
     let acts = faults.iter().zip(&intended).map(|((fault, _), (_, machine))| async {
         let argv = host.take_away(machine, how).map_err(StepError::failed)?;
         context.act(fault, host.run(&argv)).await
@@ -189,6 +192,7 @@ pub(super) fn host(context: &StepContext) -> Result<&NodeHost, String> {
 pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
     let Revert::NodePower { node, machine, .. } = revert else { return Ok(()) };
     let host = host(context)?;
+    context.may_act().await.map_err(|e| e.to_string())?;
     match host.give_back(&node.name, machine).await {
         Ok(_) => Ok(()),
         // Autoscaling took node and machine away: there is nothing to give power to.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{
     Closing, PlanInput, StepContext, StepError,
+    context::as_read,
     planning::{Draft, act, draft},
 };
 use crate::{
@@ -24,21 +25,30 @@ pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<Draft, Str
         return Err(format!("{} has {before} replicas already: nothing would change", spec.workload));
     }
     let mut planned = draft(StepClass::Fault, "sets the replicas back");
-    planned.acts.push(act(write(&object, before, spec.to).to_string(), write(&object, spec.to, before).to_string()));
+    planned.acts.push(act(shown(&object, spec.to).to_string(), shown(&object, before).to_string()));
     planned.objects.push(object);
     Ok(planned)
 }
 
-/// Writes `to` only over `from` and only on the object that was looked at.
-fn write(object: &ObjectRef, from: u32, to: u32) -> ApiCall {
-    ApiCall::json_patch(
-        object.path.clone(),
-        json!([
-            {"op": "test", "path": "/metadata/uid", "value": object.uid},
-            {"op": "test", "path": "/spec/replicas", "value": from},
-            {"op": "replace", "path": "/spec/replicas", "value": to},
-        ]),
-    )
+/// What a plan shows: the version that it is written over is not known yet.
+fn shown(object: &ObjectRef, to: u32) -> ApiCall {
+    ApiCall::merge(object.path.clone(), json!({"metadata": {"uid": object.uid}, "spec": {"replicas": to}}))
+}
+
+/// Writes `to` over `from`, on the object as it is now and on no other.
+async fn write(context: &StepContext, path: &str, uid: &str, (from, to): (u32, u32)) -> Result<(), String> {
+    context
+        .change(path, |found| {
+            let now = found.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+            if found["metadata"]["uid"] != uid {
+                return Err(format!("{path} is another object than was looked at (its UID changed)"));
+            }
+            if now != u64::from(from) {
+                return Err(format!("{path} has {now} replicas, not {from}: somebody else scaled it"));
+            }
+            Ok(ApiCall::merge(path, json!({"metadata": as_read(found), "spec": {"replicas": to}})))
+        })
+        .await
 }
 
 pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &ScaleStep) -> Result<String, StepError> {
@@ -53,8 +63,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &S
     let before = found.spec.replicas.unwrap_or(1);
     let revert = Revert::Scale { object: object.clone(), before, written: spec.to };
     let fault = context.intend(&spec.workload.name, revert).await?;
-    let call = write(object, before, spec.to);
-    context.act(&fault, async { context.world.kube.send(&call).await.map(drop) }).await?;
+    context.act(&fault, write(context, &object.path, &object.uid, (before, spec.to))).await?;
     Ok(format!("{} from {before} to {}", spec.workload, spec.to))
 }
 
@@ -78,9 +87,7 @@ pub(super) async fn revert(
             object.path
         )));
     }
-    let mut current = object.clone();
     // After a restore the workload has a new UID: it is still the one to put back.
-    current.uid = found.metadata.uid;
-    context.world.kube.send(&write(&current, written, before)).await.map_err(|e| e.to_string())?;
+    write(context, &object.path, &found.metadata.uid, (written, before)).await?;
     Ok(Closing::Reverted(format!("{}: replicas={before}, as before", object.path)))
 }

@@ -28,7 +28,6 @@ pub(super) async fn restore(
     name: &str,
 ) -> Result<String, StepError> {
     let velero = &context.world.velero;
-    let kube = &context.world.kube;
     bring_back::usable(context, backup).await.map_err(StepError::Failed)?;
     let scratch = self::name(&context.run);
     let modifier =
@@ -43,7 +42,7 @@ pub(super) async fn restore(
     context
         .act(&fault, async {
             for call in isolation(context, &scratch, name, from, &held) {
-                kube.send(&call).await?;
+                context.send(&call).await?;
             }
             let spec = json!({
                 "backupName": backup, "includedNamespaces": [from], "namespaceMapping": {from: scratch},
@@ -51,7 +50,7 @@ pub(super) async fn restore(
                 "includeClusterResources": null, "restorePVs": true,
                 "resourceModifier": {"kind": "ConfigMap", "name": name},
             });
-            kube.send(&velero.creation("Restore", name, &json!({"drillmaster.dev/run": context.run}), spec)).await.map(drop)
+            context.send(&velero.creation("Restore", name, &json!({"drillmaster.dev/run": context.run}), spec)).await.map(drop)
         })
         .await?;
     let sent_us = context.recorder.now_us();
@@ -136,11 +135,11 @@ pub(super) async fn revert(context: &StepContext, scratch: &str, also: &[ObjectR
                 "namespace {scratch} does not carry this run's label: not ours to delete"
             )));
         }
-        kube.send(&ApiCall::delete(&path, &found.metadata.uid, None)).await.map_err(|e| e.to_string())?;
+        context.send(&ApiCall::delete(&path, &found.metadata.uid, None)).await.map_err(|e| e.to_string())?;
     }
     namespace::gone(context, scratch, false, std::time::Duration::from_secs(300)).await.map_err(|e| e.to_string())?;
     for object in also {
-        match kube.send(&ApiCall::delete(&object.path, "", None)).await {
+        match context.send(&ApiCall::delete(&object.path, "", None)).await {
             Err(error) if !error.is_not_found() => return Err(error.to_string()),
             _ => {}
         }

@@ -13,12 +13,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    StepContext,
+    SendError, StepContext,
     backup::{backup_name, leftover},
 };
 use crate::{
     event::Kind,
-    world::{ApiCall, ApiError, BACKUP_READY, is_queued, nudge_command},
+    world::{ApiCall, BACKUP_READY, is_queued, nudge_command},
 };
 
 /// How long Velero's queue is looked at; what is in it then is in the ledger.
@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub async fn withdraw(context: &StepContext) {
     for step in context.plan.steps.iter().filter(|s| s.backs_up()) {
         // A step with a result has seen its backup end.
-        if context.backup_of(&step.name.0).is_some() || context.recorder.check_fence().is_err() {
+        if context.backup_of(&step.name.0).is_some() || context.wheel.is_fenced() {
             continue;
         }
         let name = backup_name(&context.run, &step.name.0);
@@ -49,7 +49,7 @@ pub async fn withdraw(context: &StepContext) {
     }
 }
 
-async fn one(context: &StepContext, name: &str) -> Result<(), ApiError> {
+async fn one(context: &StepContext, name: &str) -> Result<(), SendError> {
     let Some(found) = context.world.velero.find("backups", name).await? else { return Ok(()) };
     let phase = phase(&found);
     if is_queued(phase) {
@@ -65,12 +65,12 @@ fn phase(backup: &Value) -> &str {
     backup.pointer("/status/phase").and_then(Value::as_str).unwrap_or("")
 }
 
-async fn take_away(context: &StepContext, name: &str, found: &Value) -> Result<(), ApiError> {
+async fn take_away(context: &StepContext, name: &str, found: &Value) -> Result<(), SendError> {
     let text = |pointer| found.pointer(pointer).and_then(Value::as_str).unwrap_or("");
     // Should Velero go on with it meanwhile, its version is another and it stays.
     let call = ApiCall::delete(context.world.velero.path("backups", name), text("/metadata/uid"), None)
         .at_version(text("/metadata/resourceVersion"));
-    match context.world.kube.send(&call).await {
+    match context.send(&call).await {
         Ok(_) => {
             let phase = phase(found);
             let why = format!("Velero had not begun it ({})", if phase.is_empty() { "no phase" } else { phase });
@@ -85,7 +85,7 @@ async fn take_away(context: &StepContext, name: &str, found: &Value) -> Result<(
 }
 
 /// Changes a Backup that is ReadyToStart, until it is not.
-async fn nudge(context: &StepContext, name: &str) -> Result<(), ApiError> {
+async fn nudge(context: &StepContext, name: &str) -> Result<(), SendError> {
     let velero = &context.world.velero;
     for times in 0u32.. {
         match velero.find("backups", name).await? {
@@ -100,7 +100,7 @@ async fn nudge(context: &StepContext, name: &str) -> Result<(), ApiError> {
         // The first look may have come while Velero was at it.
         if times > 0 {
             let change = json!({"metadata": {"annotations": {"drillmaster.dev/nudged": times.to_string()}}});
-            context.world.kube.send(&ApiCall::merge(velero.path("backups", name), change)).await?;
+            context.send(&ApiCall::merge(velero.path("backups", name), change)).await?;
         }
         tokio::time::sleep(LOOK).await;
     }

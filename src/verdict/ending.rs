@@ -41,7 +41,7 @@ pub enum How {
 }
 
 /// What became of the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Left {
     /// Nothing was touched.
     Untouched,
@@ -51,6 +51,8 @@ pub enum Left {
     ByOthers(usize),
     /// So many undos need a human.
     Stuck(usize),
+    /// All is undone, but this process may still act.
+    HolderLives(Option<u32>, String),
     /// So many undos are still to be done.
     Open(usize),
 }
@@ -75,7 +77,7 @@ impl Ending {
             How::Internal => Exit::Internal,
         };
         match self.left {
-            Left::Stuck(_) => exit.worse(Exit::Residue),
+            Left::Stuck(_) | Left::HolderLives(..) => exit.worse(Exit::Residue),
             Left::Open(_) => exit.worse(Exit::Left),
             _ => exit,
         }
@@ -113,6 +115,8 @@ impl Left {
             Self::Open(open)
         } else if stuck > 0 {
             Self::Stuck(stuck)
+        } else if let Some((pid, host)) = &state.holder_lives {
+            Self::HolderLives(*pid, host.clone())
         } else if state.faults.is_empty() && !state.armed {
             Self::Untouched
         } else if others > 0 {
@@ -123,7 +127,7 @@ impl Left {
     }
 
     /// What is to be said of it.
-    pub fn words(self) -> String {
+    pub fn words(&self) -> String {
         match self {
             Self::Untouched => "the cluster is untouched".to_owned(),
             Self::AsBefore => "the cluster is as before".to_owned(),
@@ -133,6 +137,13 @@ impl Left {
             }
             Self::Stuck(n) => {
                 format!("{n} undo(s) could not be done: the commands are printed, the journal stays open")
+            }
+            Self::HolderLives(Some(pid), host) => {
+                format!("everything was undone, but process {pid} on {host} may still act: kill -9 {pid}")
+            }
+            Self::HolderLives(None, host) => {
+                let place = if host.is_empty() { String::new() } else { format!(" on {host}") };
+                format!("everything was undone, but the session before{place} still holds the lock and may act: end it")
             }
             Self::Open(n) => format!("{n} undo(s) are still to be done: run `drillmaster recover`"),
         }

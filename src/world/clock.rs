@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use nix::time::{ClockId, clock_gettime};
 
+use crate::model::ClockMark;
+
 /// Microseconds since a run began, and wall time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -50,6 +52,14 @@ impl Clock {
         Self { source: Source::Simulated(tokio::time::Instant::now(), wall), zero_us: 0 }
     }
 
+    /// A simulated clock whose wall time differs: another machine's, or one that was set.
+    pub fn set_by(mut self, by: SignedDuration) -> Self {
+        if let Source::Simulated(_, wall) = &mut self.source {
+            *wall = wall.saturating_add(by).unwrap_or(*wall);
+        }
+        self
+    }
+
     /// The same source, for a run that begins now.
     pub fn restart(&self) -> Self {
         Self { source: self.source, zero_us: self.source.us() }
@@ -60,6 +70,25 @@ impl Clock {
         let ago = self.source.wall().duration_since(wall);
         let ago = u64::try_from(ago.as_micros()).unwrap_or(0);
         Self { source: self.source, zero_us: self.source.us().saturating_sub(ago) }
+    }
+
+    /// The clock of a run again; none after a reboot, or on another machine.
+    pub fn resume(mark: &ClockMark) -> Option<Self> {
+        (mark.boot == boot_id()).then_some(Self { source: Source::Boot, zero_us: mark.zero_us })
+    }
+
+    /// The run's zero, for another process of this boot; none of a simulated clock.
+    pub fn mark(&self) -> Option<ClockMark> {
+        let boot = boot_id();
+        let real = matches!(self.source, Source::Boot) && !boot.is_empty();
+        real.then_some(ClockMark { boot, zero_us: self.zero_us })
+    }
+
+    /// The same clock, set forward if it says less than that: time does not turn around
+    /// because a wall clock was set back.
+    pub fn at_least(mut self, us: u64) -> Self {
+        self.zero_us = self.zero_us.min(self.source.us().saturating_sub(us));
+        self
     }
 
     /// Microseconds since the run began.
@@ -87,6 +116,10 @@ impl Clock {
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 fn wall_now() -> Timestamp {
     Timestamp::now()
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|t| t.trim().to_owned()).unwrap_or_default()
 }
 
 fn boot_us() -> u64 {

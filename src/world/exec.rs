@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
-use tokio::process::Command;
-
-use super::Stage;
+use super::{Stage, child};
 
 /// A program with its arguments and environment.
 #[derive(Clone, Debug, Default)]
@@ -78,13 +76,11 @@ impl Program {
             program: String::new(),
             source: std::io::ErrorKind::InvalidInput.into(),
         })?;
-        #[expect(clippy::disallowed_methods, reason = "this is where programs are run")]
-        let child = Command::from(std::process::Command::new(program))
-            .args(arguments)
-            .envs(&self.env)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
+        let found = which::which(program).map_err(|error| ExecError::Start {
+            program: program.clone(),
+            source: std::io::Error::new(std::io::ErrorKind::NotFound, error),
+        })?;
+        let child = child::command(&found, arguments).envs(&self.env).stdin(Stdio::null()).kill_on_drop(true).output();
         let output = tokio::time::timeout(limit, child)
             .await
             .map_err(|_| ExecError::Timeout { command: command.clone(), limit })?

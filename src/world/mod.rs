@@ -4,6 +4,7 @@
 //! nothing here knows what a drill is. Start with [`World`].
 
 mod api;
+pub mod child;
 mod clock;
 mod connect;
 mod cut;
@@ -12,6 +13,7 @@ mod exec;
 mod host;
 mod http;
 mod kube;
+mod lease;
 mod machine;
 mod monitoring;
 mod runrecord;
@@ -30,9 +32,10 @@ pub use exec::{ExecError, Output, Program};
 pub use host::NodeHost;
 pub use http::{Http, HttpError};
 pub use kube::Kube;
+pub use lease::{LEASE_DURATION, Lease, LeaseError, LeasePulse, STOP};
 pub use machine::{HostError, Machine};
 pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Sample, Silence};
-pub use runrecord::{LeaseError, NAMESPACE, RunRecord, STOP};
+pub use runrecord::{Chain, Claim, Found, NAMESPACE, OpenFault, OpenUndos, Record, RunRecord, is_run_name};
 pub use secrets::resolve;
 pub use simulated::{Simulated, Stage, WebAnswer, WebRequest};
 pub use velero::{BACKUP_READY, Velero, VeleroError, is_queued, is_terminal, nudge_command};

@@ -1,63 +1,133 @@
-//! What a run keeps in the cluster itself: a Lease, so that there is one drill
-//! at a time and anybody with kubectl can stop it, and a ConfigMap with what is
-//! still to be undone, so that it can be undone without the run directory. The
-//! namespace is never a target and is left out of Velero's backups.
+//! What a run keeps in the cluster itself, beside the Lease: a ConfigMap with what is
+//! still to be undone, so that it can be undone without the run directory. The namespace
+//! is never a target and is left out of Velero's backups.
 
-use std::time::Duration;
+use std::fmt;
 
-use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApiCall, ApiError, Kube};
+use crate::model::{ClusterIdentity, FaultId, Revert, StepName};
 
 /// Where the run record lives.
 pub const NAMESPACE: &str = "drillmaster";
-/// The annotation that stops a run: `unwind`, `hold` or `real-incident`.
-pub const STOP: &str = "drillmaster.dev/stop";
-/// The annotation of a run that was told to leave in a hurry.
-const LEFT: &str = "drillmaster.dev/left";
-const EPOCH: &str = "drillmaster.dev/epoch";
-const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases";
-/// A Lease that was not renewed for this long is free (unless its run left something open).
-const DURATION: Duration = Duration::from_secs(15);
+const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
+const RUN: &str = "drillmaster.dev/run";
+const OPEN: &str = "drillmaster.dev/open";
+const KEY: &str = "run.json";
+/// As often somebody else may write in between.
+const TRIES: u32 = 5;
 
-/// Why the Lease is not ours.
-#[derive(Debug, thiserror::Error)]
-pub enum LeaseError {
-    /// Another run holds it.
-    #[error(
-        "run {0} holds the cluster's Lease drillmaster/drill: one drill at a time. `kubectl --namespace drillmaster annotate lease drill drillmaster.dev/stop=unwind` stops it"
-    )]
-    Held(String),
-    /// An earlier run left something to be undone.
-    #[error(
-        "run {0} left {1} undo(s) open: finish it with `drillmaster recover --from-cluster` (or `recover DIR`) first"
-    )]
-    LeftOpen(String, usize),
-    /// Another session of this run took over.
-    #[error("session {theirs} has taken over this run from session {mine}")]
-    Fenced {
-        /// Our epoch.
-        mine: u64,
-        /// Theirs.
-        theirs: u64,
-    },
-    /// The API server said no.
-    #[error(transparent)]
-    Api(#[from] ApiError),
+/// Who a session is, as the Lease and the record name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The run.
+    pub run: String,
+    /// The session's number.
+    pub epoch: u64,
+    /// Tells sessions with one number apart: a number is given out in a run directory.
+    pub session: String,
 }
 
-/// The run's objects in the cluster.
+/// What is still to be undone, as the cluster keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The run.
+    pub run: String,
+    /// The session that wrote it last.
+    pub epoch: u64,
+    /// The scenario.
+    #[serde(default)]
+    pub scenario: String,
+    /// Hash of the scenario.
+    #[serde(default)]
+    pub scenario_hash: String,
+    /// Hash of the plan.
+    #[serde(default)]
+    pub plan_hash: String,
+    /// The cluster.
+    pub cluster: ClusterIdentity,
+    /// The second cluster.
+    #[serde(default)]
+    pub recovery: Option<ClusterIdentity>,
+    /// What is open, in the order of the intents.
+    pub open: Vec<OpenFault>,
+    /// What was undone, but may have been done once more since: nobody could see the end
+    /// of the session that was to do it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<OpenFault>,
+}
+
+/// A fault that is not undone yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenFault {
+    /// Its id.
+    pub fault: FaultId,
+    /// The step that did it.
+    pub step: StepName,
+    /// What it was done to.
+    pub target: String,
+    /// Its undo.
+    pub revert: Revert,
+    /// Whether the act was acknowledged. One that was not may still be on its way.
+    #[serde(default)]
+    pub acknowledged: bool,
+}
+
+/// A record, or one that cannot be read and so must be taken for open.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Read.
+    Record(Box<Record>),
+    /// Not read.
+    Damaged {
+        /// The ConfigMap.
+        name: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// How many undos a run left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenUndos {
+    /// So many.
+    Known(usize),
+    /// Its record cannot be read.
+    Unknown,
+}
+
+impl fmt::Display for OpenUndos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(n) => write!(f, "{n} undo(s)"),
+            Self::Unknown => f.write_str("an unknown number of undos"),
+        }
+    }
+}
+
+/// What a session knows of its own chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a> {
+    /// What is open in it.
+    pub open: &'a [OpenFault],
+    /// What it has closed.
+    pub closed: &'a [FaultId],
+}
+
+/// The run's record in the cluster.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
     kube: Kube,
-    run: String,
+    claim: Claim,
 }
 
 impl RunRecord {
-    /// The record of a run.
-    pub fn new(kube: Kube, run: &str) -> Self {
-        Self { kube, run: run.to_owned() }
+    /// The record of a run, for a session.
+    pub fn new(kube: Kube, claim: Claim) -> Self {
+        Self { kube, claim }
     }
 
     /// Makes sure that there is a place for it.
@@ -69,177 +139,171 @@ impl RunRecord {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
             "name": NAMESPACE,
             "labels": {"app.kubernetes.io/managed-by": "drillmaster", "velero.io/exclude-from-backup": "true"}}});
-        ignore_conflict(self.kube.send(&ApiCall::create("/api/v1/namespaces", namespace)).await)
-    }
-
-    /// Takes the Lease, or says who has it.
-    pub async fn acquire(&self, epoch: u64, now: Timestamp) -> Result<(), LeaseError> {
-        let Some(lease) = self.lease().await? else {
-            let mut body = self.body(epoch, now);
-            body["apiVersion"] = "coordination.k8s.io/v1".into();
-            body["kind"] = "Lease".into();
-            body["metadata"]["name"] = "drill".into();
-            // A null in a new object would become an empty annotation.
-            body["metadata"]["annotations"] = json!({ EPOCH: epoch.to_string() });
-            return match self.kube.send(&ApiCall::create(LEASE, body)).await {
-                Err(error) if error.code() == Some(409) => Err(LeaseError::Held("another".into())),
-                other => Ok(other.map(drop)?),
-            };
-        };
-        let holder = text(&lease, "/spec/holderIdentity");
-        if !holder.is_empty() && holder != self.run {
-            if !expired(&lease, now) {
-                return Err(LeaseError::Held(holder));
-            }
-            let open = Self::new(self.kube.clone(), &holder).open().await?;
-            if open > 0 {
-                return Err(LeaseError::LeftOpen(holder, open));
-            }
-        }
-        let theirs = epoch_of(&lease);
-        if holder == self.run && theirs > epoch {
-            return Err(LeaseError::Fenced { mine: epoch, theirs });
-        }
-        self.write(&lease, self.body(epoch, now)).await
-    }
-
-    /// Renews the Lease. Returns what its stop annotation asks for, if anything.
-    pub async fn renew(&self, epoch: u64, now: Timestamp) -> Result<Option<String>, LeaseError> {
-        let Some(lease) = self.lease().await? else {
-            // Somebody deleted it: put it back, rather than run without a brake.
-            self.acquire(epoch, now).await?;
-            return Ok(None);
-        };
-        let holder = text(&lease, "/spec/holderIdentity");
-        let theirs = epoch_of(&lease);
-        if holder != self.run {
-            return Err(LeaseError::Held(holder));
-        }
-        if theirs > epoch {
-            return Err(LeaseError::Fenced { mine: epoch, theirs });
-        }
-        let stop = text(&lease, &format!("/metadata/annotations/{}", STOP.replace('/', "~1")));
-        let mut body = self.body(epoch, now);
-        // The annotation is the operator's: only take it away when the run is over.
-        if let Some(annotations) = body.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
-            annotations.remove(STOP);
-        }
-        self.write(&lease, body).await?;
-        Ok(Some(stop).filter(|s| !s.is_empty()))
-    }
-
-    /// Gives the Lease back.
-    pub async fn release(&self) -> Result<(), ApiError> {
-        let body = json!({"metadata": {"annotations": {STOP: null}}, "spec": {"holderIdentity": ""}});
-        match self.lease().await? {
-            Some(lease) if text(&lease, "/spec/holderIdentity") == self.run => {
-                self.kube.send(&ApiCall::merge(format!("{LEASE}/drill"), body)).await.map(drop)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Leaves the Lease as it is and says so: a person sent the runner away, and a
-    /// person decides what becomes of what it left.
-    pub async fn leave(&self) -> Result<(), ApiError> {
-        let body = json!({"metadata": {"annotations": {LEFT: "true"}}});
-        self.kube.send(&ApiCall::merge(format!("{LEASE}/drill"), body)).await.map(drop)
-    }
-
-    /// Who holds the Lease and when it was last renewed, as one text that changes
-    /// as long as the runner lives; none where no run is under way, or one was left.
-    pub async fn pulse(kube: &Kube) -> Result<Option<String>, ApiError> {
-        let Some(lease) = kube.find(&format!("{LEASE}/drill")).await? else { return Ok(None) };
-        let holder = text(&lease, "/spec/holderIdentity");
-        let left = text(&lease, &format!("/metadata/annotations/{}", LEFT.replace('/', "~1")));
-        let beat = text(&lease, "/spec/renewTime");
-        Ok((!holder.is_empty() && left.is_empty()).then(|| format!("{holder} {beat}")))
-    }
-
-    /// Asks the run to stop, as anybody with kubectl could.
-    pub async fn ask_to_stop(&self, how: &str) -> Result<(), ApiError> {
-        let body = json!({"metadata": {"annotations": {STOP: how}}});
-        self.kube.send(&ApiCall::merge(format!("{LEASE}/drill"), body)).await.map(drop)
-    }
-
-    /// Writes what is still to be undone.
-    pub async fn mirror(&self, record: &Value) -> Result<(), ApiError> {
-        let name = format!("run-{}", self.run);
-        let base = format!("/api/v1/namespaces/{NAMESPACE}/configmaps");
-        let open = record["open"].as_array().map_or(0, Vec::len).to_string();
-        let body = json!({"apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": name, "labels": {"drillmaster.dev/run": self.run, "drillmaster.dev/open": open}},
-            "data": {"run.json": record.to_string()}});
-        match self.kube.send(&ApiCall::merge(format!("{base}/{name}"), body.clone())).await {
-            Err(error) if error.is_not_found() => self.kube.send(&ApiCall::create(base, body)).await.map(drop),
+        match self.kube.send(&ApiCall::create("/api/v1/namespaces", namespace)).await {
+            Err(error) if error.is_conflict() => Ok(()),
             other => other.map(drop),
         }
     }
 
+    /// Writes what is still to be undone, over the version that was looked at and under
+    /// this session's number: `whole` is the record as its own chain has it. What another
+    /// session wrote stays, but for what this chain has closed. False: a later session
+    /// writes the record now, and it was left alone.
+    pub async fn mirror(&self, whole: &Record, chain: Chain<'_>) -> Result<bool, ApiError> {
+        let path = self.path();
+        for _ in 0..TRIES {
+            let found = self.kube.find(&path).await?;
+            let mut record = whole.clone();
+            if let Some(Found::Record(before)) = found.as_ref().and_then(read) {
+                if before.epoch > self.claim.epoch {
+                    return Ok(false);
+                }
+                merge(&mut record, *before, chain);
+            }
+            let mut body = self.body(&record);
+            let sent = match &found {
+                None => self.kube.send(&ApiCall::create(MAPS, body)).await,
+                Some(map) => {
+                    body["metadata"]["resourceVersion"] = map["metadata"]["resourceVersion"].clone();
+                    self.kube.send(&ApiCall::merge(path.clone(), body)).await
+                }
+            };
+            match sent {
+                Err(error) if error.is_conflict() => {}
+                other => return other.map(|_| true),
+            }
+        }
+        Err(ApiError::Strange { path, why: format!("it changed at each of {TRIES} tries to write it") })
+    }
+
+    /// Takes what is unconfirmed out of a record: it was looked at, and is as it should be.
+    pub async fn confirm(kube: &Kube, run: &str) -> Result<(), ApiError> {
+        let path = format!("{MAPS}/run-{run}");
+        let Some(map) = kube.find(&path).await? else { return Ok(()) };
+        let Some(Found::Record(mut record)) = read(&map) else { return Ok(()) };
+        record.unconfirmed.clear();
+        let body = json!({"metadata": {"resourceVersion": map["metadata"]["resourceVersion"]},
+            "data": {KEY: serde_json::to_string(&record).unwrap_or_default()}});
+        kube.send(&ApiCall::merge(path, body)).await.map(drop)
+    }
+
     /// All run records of a cluster, newest first.
-    pub async fn all(kube: &Kube) -> Result<Vec<Value>, ApiError> {
-        let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector=drillmaster.dev/run");
-        let mut records: Vec<Value> = kube
-            .list(&path)
-            .await?
-            .0
-            .iter()
-            .filter_map(|map| serde_json::from_str(map.pointer("/data/run.json")?.as_str()?).ok())
-            .collect();
-        records.sort_by_key(|r: &Value| std::cmp::Reverse(r["run"].as_str().unwrap_or("").to_owned()));
-        Ok(records)
+    pub async fn all(kube: &Kube) -> Result<Vec<Found>, ApiError> {
+        let maps = kube.list(&format!("{MAPS}?labelSelector={RUN}")).await?.0;
+        let mut found: Vec<(String, Found)> =
+            maps.iter().filter_map(|map| Some((name_of(map).to_owned(), read(map)?))).collect();
+        found.sort_by(|a, b| b.0.cmp(&a.0));
+        Ok(found.into_iter().map(|(_, record)| record).collect())
     }
 
-    async fn open(&self) -> Result<usize, ApiError> {
-        let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/run-{}", self.run);
-        let record = self.kube.find(&path).await?;
-        Ok(record
-            .and_then(|r| r.pointer("/metadata/labels/drillmaster.dev~1open")?.as_str()?.parse().ok())
-            .unwrap_or(0))
+    fn path(&self) -> String {
+        format!("{MAPS}/run-{}", self.claim.run)
     }
 
-    async fn lease(&self) -> Result<Option<Value>, ApiError> {
-        let path = format!("{LEASE}/drill");
-        match self.kube.get_once(&path, Duration::from_secs(3)).await {
-            Ok(lease) => Ok(Some(lease)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
+    fn body(&self, record: &Record) -> Value {
+        let text = serde_json::to_string(record).unwrap_or_default();
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": format!("run-{}", self.claim.run), "namespace": NAMESPACE,
+                "labels": {RUN: self.claim.run, OPEN: record.open.len().to_string()}},
+            "data": {KEY: text}})
+    }
+}
+
+/// A writer removes only what its own chain closes.
+fn merge(record: &mut Record, before: Record, chain: Chain<'_>) {
+    let own = |fault: &FaultId| chain.closed.contains(fault) || chain.open.iter().any(|f| f.fault == *fault);
+    let mut open: Vec<OpenFault> = before.open.into_iter().filter(|f| !own(&f.fault)).collect();
+    open.append(&mut record.open);
+    record.open = open;
+    let known = |fault: &FaultId, list: &[OpenFault]| list.iter().any(|f| f.fault == *fault);
+    let kept: Vec<OpenFault> =
+        before.unconfirmed.into_iter().filter(|f| !known(&f.fault, &record.unconfirmed)).collect();
+    record.unconfirmed.extend(kept);
+}
+
+/// How many undos a run left in its record.
+pub(super) async fn open_undos(kube: &Kube, run: &str) -> Result<OpenUndos, ApiError> {
+    let found = kube.find(&format!("{MAPS}/run-{run}")).await?;
+    Ok(match found.as_ref().map(read) {
+        None => OpenUndos::Known(0),
+        Some(Some(Found::Record(record))) => OpenUndos::Known(record.open.len()),
+        Some(_) => OpenUndos::Unknown,
+    })
+}
+
+fn name_of(map: &Value) -> &str {
+    map.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("")
+}
+
+/// A record from its ConfigMap; none where that is not one of a run. What others may have
+/// written is believed only as far as it fits: a record names the run of its own name, by
+/// the letters that a run's name has.
+fn read(map: &Value) -> Option<Found> {
+    let name = name_of(map);
+    let run = name.strip_prefix("run-")?;
+    let damaged = |why: &str| Some(Found::Damaged { name: name.to_owned(), why: why.to_owned() });
+    let Some(text) = map.get("data").and_then(|d| d.get(KEY)).and_then(Value::as_str) else {
+        return damaged(&format!("it holds no {KEY}"));
+    };
+    match serde_json::from_str::<Record>(text) {
+        Ok(record) if record.run != run => damaged("it names another run than its own name does"),
+        Ok(record) if !is_run_name(&record.run) => damaged("its run has a name that no run has"),
+        Ok(record) => Some(Found::Record(Box::new(record))),
+        Err(error) => damaged(&error.to_string()),
+    }
+}
+
+/// Letters of the names that runs are given: they become names of folders and objects.
+pub fn is_run_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    !name.is_empty() && name.len() <= 200 && name.chars().all(plain) && !name.starts_with(['.', '-'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(name: &str) -> OpenFault {
+        OpenFault {
+            fault: FaultId(name.into()),
+            step: "s".into(),
+            target: "t".into(),
+            revert: Revert::ExecUndo { step: "s".into() },
+            acknowledged: true,
         }
     }
 
-    fn body(&self, epoch: u64, now: Timestamp) -> Value {
-        let stamp = format!("{now:.6}");
-        json!({"metadata": {"annotations": {EPOCH: epoch.to_string(), STOP: null, LEFT: null}},
-            "spec": {"holderIdentity": self.run, "leaseDurationSeconds": DURATION.as_secs(), "renewTime": stamp}})
+    fn record(open: Vec<OpenFault>) -> Record {
+        let cluster =
+            json!({"name": "c", "context": "x", "uid": "u", "server": "s", "version": "v", "flavour": "other"});
+        let mut empty: Record =
+            serde_json::from_value(json!({"run": "r", "epoch": 1, "cluster": cluster, "open": []})).expect("a record");
+        empty.open = open;
+        empty
     }
 
-    /// Only over the version that was looked at: two sessions cannot both win.
-    async fn write(&self, lease: &Value, mut body: Value) -> Result<(), LeaseError> {
-        body["metadata"]["resourceVersion"] = lease["metadata"]["resourceVersion"].clone();
-        match self.kube.send(&ApiCall::merge(format!("{LEASE}/drill"), body)).await {
-            // Somebody wrote in between: the annotation, say. The next renewal sees it.
-            Err(error) if error.code() == Some(409) => Ok(()),
-            other => Ok(other.map(drop)?),
+    #[test]
+    fn a_writer_removes_only_what_its_own_chain_closes() {
+        let before = record(vec![fault("a"), fault("b"), fault("late")]);
+        let (open, closed) = ([fault("b")], [FaultId("a".into())]);
+        let mut whole = record(open.to_vec());
+        merge(&mut whole, before, Chain { open: &open, closed: &closed });
+        let left: Vec<&str> = whole.open.iter().map(|f| f.fault.0.as_str()).collect();
+        assert_eq!(left, ["late", "b"], "what this chain does not know is somebody else's");
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_its_name_is_damaged() {
+        let map = |name: &str, data: &str| json!({"metadata": {"name": name}, "data": {KEY: data}});
+        let whole = serde_json::to_string(&record(vec![])).expect("JSON");
+        assert!(matches!(read(&map("run-r", &whole)), Some(Found::Record(_))));
+        for (name, data) in [
+            ("run-x", whole.as_str()),
+            ("run-r", r#"{"run":"r","epoch":1,"open":[{"fault":"f""#),
+            ("run-../../evil", &whole.replace(r#""run":"r""#, r#""run":"../../evil""#)),
+        ] {
+            assert!(matches!(read(&map(name, data)), Some(Found::Damaged { .. })), "{name}");
         }
+        assert!(read(&map("other", &whole)).is_none());
     }
-}
-
-fn expired(lease: &Value, now: Timestamp) -> bool {
-    let renewed: Option<Timestamp> = text(lease, "/spec/renewTime").parse().ok();
-    renewed.is_none_or(|t| now.duration_since(t).unsigned_abs() > DURATION && now > t)
-}
-
-fn epoch_of(lease: &Value) -> u64 {
-    text(lease, &format!("/metadata/annotations/{}", EPOCH.replace('/', "~1"))).parse().unwrap_or(0)
-}
-
-fn ignore_conflict(result: Result<Value, ApiError>) -> Result<(), ApiError> {
-    match result {
-        Err(error) if error.code() == Some(409) => Ok(()),
-        other => other.map(drop),
-    }
-}
-
-fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned()
 }

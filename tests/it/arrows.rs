@@ -146,6 +146,18 @@ fn kube_is_named_only_where_it_may_be() {
     }
 }
 
+/// One place asks whether this session may still act: a step that sends by another way
+/// would not be fenced.
+#[test]
+fn steps_change_the_cluster_by_their_context_only() {
+    let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/steps");
+    for file in files(&steps).into_iter().filter(|f| !f.ends_with("context.rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let joined: String = text.split_whitespace().collect();
+        assert!(!joined.contains("kube.send("), "{} sends past its context", file.display());
+    }
+}
+
 #[test]
 fn every_select_is_biased_or_says_why_not() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -22,6 +22,7 @@ fn header() -> Kind {
         operator: String::new(),
         host: String::new(),
         reach: std::collections::BTreeMap::new(),
+        clock: None,
     }
 }
 
@@ -49,6 +50,26 @@ fn reverted(name: &str) -> Kind {
 
 fn recorder(dir: &RunDir) -> Recorder {
     Recorder::new(Journal::create(dir).unwrap(), vec![], Arc::default(), || (1, Timestamp::UNIX_EPOCH))
+}
+
+/// A session that takes over.
+fn successor(dir: &RunDir) -> Recorder {
+    let (journal, events) = Journal::take_over(dir, None, 0).unwrap();
+    let opened = Kind::SessionOpened {
+        epoch: journal.epoch(),
+        actor: Actor::Reaper,
+        pid: 1,
+        why: String::new(),
+        continues: journal.continues().cloned(),
+    };
+    let recorder = Recorder::new(journal, events, Arc::default(), || (2, Timestamp::UNIX_EPOCH));
+    recorder.record(opened).unwrap();
+    recorder
+}
+
+/// A journal with its first lines, whose writer is gone.
+pub fn begun(dir: &RunDir) {
+    recorder(dir).record(header()).unwrap();
 }
 
 fn written() -> (tempfile::TempDir, RunDir, String) {
@@ -106,20 +127,30 @@ fn who_lost_the_wheel_cannot_write_and_its_late_lines_do_not_count() {
     first.record(header()).unwrap();
     first.record(fault("a")).unwrap();
     // Another session fences it and goes on.
-    let journal = read(&dir.journal()).unwrap();
-    let second = Recorder::new(Journal::resume(&dir, &journal, None).unwrap(), journal.events, Arc::default(), || {
-        (2, Timestamp::UNIX_EPOCH)
-    });
-    second.record(Kind::SessionOpened { epoch: 2, actor: Actor::Reaper, pid: 1, why: String::new() }).unwrap();
+    let before = std::fs::read(dir.journal()).unwrap();
+    let second = successor(&dir);
     assert!(matches!(first.record(fault("b")), Err(WriteError::Fenced { mine: 1, theirs: 2 })));
-    // A line that was on its way when the fence came.
-    let late = std::fs::read_to_string(dir.journal()).unwrap().lines().nth(1).unwrap().to_owned();
-    use std::io::Write;
-    let mut file = std::fs::OpenOptions::new().append(true).open(dir.journal()).unwrap();
-    writeln!(file, "{late}").unwrap();
-    second.record(reverted("a")).unwrap();
-    let journal = read(&dir.journal()).unwrap();
-    assert_eq!(journal.stray, 1);
+    // A line that was on its way when the fence came: as if the fence had come a moment later.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let twin = RunDir::create(elsewhere.path(), "run").unwrap();
+    let late = recorder(&twin);
+    for kind in [header(), fault("a"), fault("b")] {
+        late.record(kind).unwrap();
+    }
+    std::fs::write(dir.journal(), std::fs::read(twin.journal()).unwrap()).unwrap();
+    assert!(std::fs::read(dir.journal()).unwrap().starts_with(&before), "nothing before the cut was changed");
+    let journal = read(&dir).unwrap();
+    assert_eq!((journal.stray, RunState::of(&journal.events).unwrap().open().len()), (1, 1), "it does not count");
+    // Its intent is found, once, and is the successor's to write down.
+    let found = second.late();
+    assert_eq!((found.lines, found.intents.len()), (1, 1));
+    assert!(matches!(&found.intents[0].event, Kind::FaultIntended { fault, .. } if fault.0 == "drain/b"));
+    assert_eq!(second.late().lines, 0);
+    second.record(found.intents[0].event.clone()).unwrap();
+    for name in ["b", "a"] {
+        second.record(reverted(name)).unwrap();
+    }
+    let journal = read(&dir).unwrap();
     assert!(RunState::of(&journal.events).unwrap().open().is_empty());
 }
 
@@ -146,7 +177,7 @@ fn a_run_that_is_alive_is_not_recovered() {
     std::fs::remove_file(dir.journal()).unwrap();
     let alive = recorder(&dir);
     alive.record(header()).unwrap();
-    let refused = drillmaster::journal::Lock::take(&dir.file("lock")).unwrap_err().to_string();
+    let refused = drillmaster::journal::Lock::take(&dir).unwrap_err().to_string();
     assert!(refused.contains("the run is still going on"), "{refused}");
 }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use drillmaster::{
     event::{Event, Kind},
-    journal::{RunState, read},
+    journal::{RunDir, RunState, read},
     model::{Exit, Expectation, OrNewer, StepResult, Verb},
     report, verdict,
 };
 
 fn old(name: &str) -> (PathBuf, Vec<Event>) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0").join(name);
-    let journal = read(&dir.join("journal.jsonl")).unwrap();
+    let journal = read(&RunDir(dir.clone())).unwrap();
     (dir, journal.events)
 }
 

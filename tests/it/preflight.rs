@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use drillmaster::{
-    inventory::{Facts, Inventory, Read, SecondCluster},
-    model::{Bindings, Finding, FindingState, Plan},
+    inventory::{Facts, Inventory, OtherRun, Read, SecondCluster},
+    model::{Bindings, Finding, FindingState, Plan, PowerState},
     readiness::{OF_A_DESCRIPTION, evaluate, listing_json},
     world::{ActiveAlert, RuleInfo, Silence},
 };
@@ -61,7 +61,7 @@ fn sound() -> Case {
         alertmanager: vec![Ok("route: {receiver: a, group_wait: 1s}".into())],
         other_runs: Ok(vec![]),
         credentials_end: None,
-        machines: vec![("node-a-0".into(), Ok("Running".into()))],
+        machines: vec![("node-a-0".into(), Ok(PowerState::Running))],
         own_pod: None,
         recovery: Some(SecondCluster { context: "far".into(), wrong: vec![], permissions: Ok(vec![]) }),
     };
@@ -89,7 +89,7 @@ const WRONG: [(&str, fn(&mut Case)); 26] = [
     ("permissions", |c| c.facts.permissions.as_mut().unwrap()[0].1 = false),
     ("rights-narrow", |c| c.facts.all_rights = Ok(true)),
     ("credentials-last", |c| c.facts.credentials_end = Some("2026-01-01T00:10:00Z".parse().unwrap())),
-    ("no-other-drill", |c| c.facts.other_runs = Ok(vec![("another".into(), 2)])),
+    ("no-other-drill", |c| c.facts.other_runs = Ok(vec![OtherRun::Open { run: "another".into(), undos: 2 }])),
     ("announcement", |c| c.bindings.announce = None),
     ("nodes-ready", |c| sick(&mut c.inventory)),
     ("machines-known", |c| c.facts.machines = vec![("node-a-0".into(), Err("no such machine".into()))]),

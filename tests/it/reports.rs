@@ -144,6 +144,7 @@ fn outage(evil: &str) -> Tape {
             operator: "ops".into(),
             host: "laptop".into(),
             reach: Default::default(),
+            clock: None,
         },
     )
     .at(0.0, Kind::PlanFrozen { plan: Box::new(plan.clone()) });

@@ -277,7 +277,7 @@ fn a_journal_that_ends_at_any_byte_is_read_up_to_its_last_line() {
     let at = intent.seq as usize;
     for end in upto(at)..=upto(at + 2) {
         std::fs::write(&path, &whole.journal[..end]).unwrap();
-        let read = read(&path).unwrap_or_else(|e| panic!("cut at byte {end}: {e}"));
+        let read = read(&RunDir(dir.path().to_owned())).unwrap_or_else(|e| panic!("cut at byte {end}: {e}"));
         let state = RunState::of(&read.events).unwrap();
         // Without its newline a line is torn, even if it is all there otherwise.
         let complete = (0..lines.len()).rev().find(|n| upto(*n) <= end).unwrap();
@@ -286,11 +286,20 @@ fn a_journal_that_ends_at_any_byte_is_read_up_to_its_last_line() {
     }
 }
 
+/// The seeds of a sweep, and whether it is one that was asked for: `DRILL_SEED=n` runs one
+/// again, `DRILL_SEEDS=n` so many in place of the usual number.
+pub fn seeds(usual: u64) -> (Vec<u64>, bool) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|s| s.parse().ok());
+    match number("DRILL_SEED") {
+        Some(seed) => (vec![seed], true),
+        None => ((0..number("DRILL_SEEDS").unwrap_or(usual)).collect(), false),
+    }
+}
+
 /// Mixed trouble on the wire, by seed.
 #[test]
 fn whatever_goes_wrong_on_the_wire() {
-    let one = std::env::var("DRILL_SEED").ok().and_then(|s| s.parse().ok());
-    let seeds: Vec<u64> = one.map_or_else(|| (0..256).collect(), |s| vec![s]);
+    let (seeds, one) = seeds(256);
     let mut shop = cluster("small-shop");
     // All of web where the drain begins: its budget has something to refuse.
     let crowded = ["node-a-0", "node-a-0", "node-a-1"].map(str::to_owned).to_vec();
@@ -327,7 +336,7 @@ fn whatever_goes_wrong_on_the_wire() {
         });
     }
     println!("{seen:?}");
-    if one.is_none() {
+    if !one {
         for wanted in SOMETIMES {
             assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
         }

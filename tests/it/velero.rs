@@ -53,7 +53,7 @@ fn a_queued_backup_is_taken_away() {
         assert_eq!(stage.drill(&loaded, Some(at)).await.exit, None);
         assert_eq!(stage.backups(of_the_run).len(), 1, "the dead runner left it");
         assert_eq!(stage.recover().await, Exit::Aborted);
-        assert!(taken_away(&read(&stage.run_dir().journal()).unwrap().events), "recover says so");
+        assert!(taken_away(&read(&stage.run_dir()).unwrap().events), "recover says so");
         assert!(stage.backups(of_the_run).is_empty());
         stage.as_before().await.unwrap();
     });

@@ -1,4 +1,4 @@
-//! Sweeps over single requests, signals and a runner that sleeps: what one of them
+//! Sweeps over single requests and signals: what one of them
 //! does to a drill, at every place where it can.
 
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use http::Method;
 
 use super::{
     rehearsal::{Stage, cluster, on_paused_time, scenario},
-    sweep::{is_load_bearing, shipped, undisturbed},
+    sweep::{shipped, undisturbed},
 };
 
 const FATES: [Fate; 4] = [Fate::Unavailable, Fate::LostAnswer, Fate::Twice, Fate::Hangs];
@@ -111,38 +111,6 @@ fn signals_during_each_undo() {
     assert!(left > 5, "only {left} of {runs} were left with something open: the sweep has gone soft");
 }
 
-/// The runner freezes after each line; the reaper fences it and takes over; then
-/// the runner wakes up, and must do nothing any more (that it writes nothing is
-/// asked of every journal: `Stage::ended`).
-#[test]
-fn the_reaper_beside_a_sleeping_runner() {
-    let shop = cluster("small-shop");
-    let (mut runs, mut taken_over) = (0, 0);
-    for (name, loaded, whole) in undisturbed() {
-        let armed = whole.iter().find(|e| matches!(e.event, Kind::Armed { .. })).unwrap().seq;
-        let over = whole.iter().find(|e| matches!(e.event, Kind::RunEnded { .. })).unwrap().seq;
-        for event in whole.iter().filter(|e| e.seq >= armed && e.seq < over && is_load_bearing(e)) {
-            runs += 1;
-            on_paused_time(async {
-                let stage = Stage::set(&shop, 1).await;
-                let (taken, ended) = stage.drill_frozen(&loaded, event.seq).await;
-                let at = format!("{name}, frozen after line {} ({})", event.seq, event.event.name());
-                let Some(taken) = taken else { return };
-                // What is written in one breath is over before anything can freeze it.
-                if ended.events.iter().all(|e| e.epoch == 1) {
-                    return;
-                }
-                taken_over += 1;
-                assert!(matches!(taken, Exit::Aborted | Exit::Passed), "{at}: the reaper ended with {taken:?}");
-                assert!(ended.exit != Some(Exit::Passed), "{at}: the runner claims to have passed");
-                stage.as_before().await.unwrap_or_else(|why| panic!("{at}: {why}"));
-            });
-        }
-    }
-    println!("{runs} drills, {taken_over} taken over");
-    assert!(taken_over > 100, "only {taken_over} of {runs} were taken over: the sweep has gone soft");
-}
-
 /// Law I2: whatever takes something away has its undo on the disk already.
 #[test]
 fn the_intent_is_on_the_disk_before_the_act() {
@@ -154,7 +122,7 @@ fn the_intent_is_on_the_disk_before_the_act() {
             let stage = Stage::set(&shop, 1).await;
             let wrong = Arc::new(Mutex::new(Vec::<String>::new()));
             let count = Arc::new(Mutex::new(0));
-            let (told, counted, journal) = (Arc::clone(&wrong), Arc::clone(&count), stage.run_dir().journal());
+            let (told, counted, journal) = (Arc::clone(&wrong), Arc::clone(&count), stage.run_dir());
             stage.simulation.overhear(move |method, uri| {
                 let Some(target) = taken_away(method, uri.path()) else { return };
                 *counted.lock().unwrap() += 1;
@@ -211,7 +179,7 @@ fn every_change_says_whose_it_is() {
 }
 
 /// What a request takes away, if it does.
-fn taken_away(method: &Method, path: &str) -> Option<String> {
+pub fn taken_away(method: &Method, path: &str) -> Option<String> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (method, &parts[..]) {
         (&Method::POST, ["power", "kill" | "stop" | "pause", node]) => Some((*node).to_owned()),

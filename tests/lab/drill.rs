@@ -105,7 +105,7 @@ impl Drill {
 }
 
 pub fn events(dir: &Path) -> Vec<Event> {
-    journal::read(&dir.join("journal.jsonl")).map(|j| j.events).unwrap_or_default()
+    journal::read(&journal::RunDir(dir.to_owned())).map(|j| j.events).unwrap_or_default()
 }
 
 /// The state of a fold, asked as a question.

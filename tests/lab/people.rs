@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use drillmaster::event::{Actor, Kind};
+use drillmaster::{
+    event::{Actor, Kind},
+    model::StopHow,
+};
 use nix::sys::signal::Signal;
 
 use super::{
@@ -41,7 +44,7 @@ fn held_stopped_and_hurried() {
     let mut child = broken(&drill, &["--no-reaper"]);
     stop(&drill, "--hold");
     wait_for("the hold", 10, || {
-        happened(&drill.newest(), |k| matches!(k, Kind::StopAsked { how, .. } if how == "hold"))
+        happened(&drill.newest(), |k| matches!(k, Kind::StopAsked { how, .. } if *how == StopHow::Hold))
     });
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(open_faults(&drill.newest()), 2, "held is held");

@@ -146,6 +146,9 @@ async fn patches(s: &mut Server) {
     let old = json!({"metadata": {"resourceVersion": "1"}, "data": {"b": "4"}});
     let (code, stale) = s.patch(&path, MERGE, old).await;
     s.check("a patch with an old version is 409", code == 409 && stale["reason"] == "Conflict", &stale);
+    let other = json!({"metadata": {"uid": "another", "resourceVersion": null}, "data": {"b": "4"}});
+    let (code, refused) = s.patch(&path, MERGE, other).await;
+    s.check("a patch with the UID of another object is refused", code == 409 || code == 422, &refused);
     let ops =
         json!([{"op": "test", "path": "/data/b", "value": "3"}, {"op": "replace", "path": "/data/b", "value": "5"}]);
     let (code, done) = s.patch(&path, JSON, ops.clone()).await;

@@ -1,0 +1,101 @@
+//! The way to the cluster for a session that took over: whatever API server, DNS, node
+//! host or container engine answer meanwhile, it is tried again until the undo's deadline.
+//! Where the API server does not answer, machines that the run took away get their power
+//! back first: their own ids, which the journal holds, say whose they are.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{OpenError, Place, open::open_again, recover::RecoverError, session::Session};
+use crate::{
+    event::{Actor, Kind},
+    journal::RunState,
+    model::Revert,
+    world::{ConnectError, NodeHost, World},
+};
+
+/// The first pause between two tries, and the longest.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// What came of it.
+pub(super) enum Connecting {
+    /// The world of the run.
+    Done(Box<World>),
+    /// The deadline was over first: why it last failed.
+    OutOfTime(String),
+}
+
+impl Session {
+    /// Opens the world of the run.
+    ///
+    /// # Errors
+    /// For a person: what no waiting mends, such as another cluster's context.
+    pub(super) async fn connect(&self, place: &Place) -> Result<Connecting, RecoverError> {
+        let host = place.bindings.node_host.as_ref().map(NodeHost::new);
+        let (mut pause, mut said) = (PAUSE, String::new());
+        loop {
+            let error = match self.once(place).await {
+                Ok(world) => return Ok(Connecting::Done(Box::new(world))),
+                Err(error) if self.actor == Actor::Recover && is_final(&error) => return Err(error),
+                Err(error) => error,
+            };
+            let mut why = chain(&error);
+            if let Some(host) = &host {
+                why.extend(self.give_back(host).await.map(|failed| format!("; {failed}")));
+            }
+            if why != said {
+                self.recorder.observe(Kind::Noted { text: format!("the cluster cannot be reached yet: {why}") });
+                said.clone_from(&why);
+            }
+            if Instant::now() > self.deadline {
+                return Ok(Connecting::OutOfTime(format!("the cluster could not be reached: {why}")));
+            }
+            tokio::time::sleep_until((Instant::now() + pause).min(self.deadline + PAUSE)).await;
+            pause = (pause * 2).min(LONGEST);
+        }
+    }
+
+    async fn once(&self, place: &Place) -> Result<World, RecoverError> {
+        let world = open_again(place, self.clock, &self.plan.cluster.flavour).await?;
+        self.fits(&world)?;
+        Ok(world)
+    }
+
+    /// Gives machines their power back, as far as it goes; why one of them could not get it.
+    /// One that cannot does not keep the others waiting.
+    async fn give_back(&self, host: &NodeHost) -> Option<String> {
+        let mut failed = None;
+        for fault in self.recorder.with(RunState::open) {
+            if let Revert::NodePower { node, machine, .. } = &fault.revert
+                && let Err(error) = host.give_back(&node.name, machine).await
+            {
+                failed = failed.or(Some(chain(&error)));
+            }
+        }
+        failed
+    }
+}
+
+/// What no waiting mends.
+fn is_final(error: &RecoverError) -> bool {
+    match error {
+        RecoverError::Open(OpenError::Connect(ConnectError::Api { source, .. })) => !source.is_transient(),
+        RecoverError::Open(OpenError::Host(_)) => false,
+        _ => true,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,64 @@
+//! What the journal of an unfinished run says to whoever picks it up.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+
+use super::recover::RecoverError;
+use crate::{
+    event::Kind,
+    journal::{RunDir, RunState, read},
+    model::{ClockMark, Exit, Plan},
+    world::Clock,
+};
+
+/// How a run ended that left nothing to be done.
+pub(super) fn over(state: &RunState) -> Option<Exit> {
+    state.ended.filter(|_| state.open().is_empty() && state.holder_lives.is_none())
+}
+
+/// What an unfinished run left.
+pub(super) struct LeftOpen {
+    pub plan: Plan,
+    pub run_id: String,
+    pub operator: String,
+    pub reach: BTreeMap<String, String>,
+    /// How long its undo may take.
+    pub unwind_within: Duration,
+    /// The run's zero, by the wall clock: it lies before its first line.
+    began: Timestamp,
+    /// The same by the clock of its machine's boot.
+    mark: Option<ClockMark>,
+    /// Its last line.
+    last_us: u64,
+}
+
+impl LeftOpen {
+    /// Reads it; a run that left nothing open says how it ended.
+    pub(super) fn read(dir: &RunDir) -> Result<Result<Self, Exit>, RecoverError> {
+        let journal = read(dir)?;
+        let state = RunState::of(&journal.events).map_err(|e| RecoverError::Illegal(dir.0.display().to_string(), e))?;
+        let plan = state.plan.clone().map(|p| *p);
+        let (Some(plan), Some(first)) = (plan, journal.events.first()) else {
+            return Ok(Err(Exit::Passed));
+        };
+        if let Some(exit) = over(&state) {
+            return Ok(Err(exit));
+        }
+        let Kind::RunStarted { run_id, reach, operator, clock, .. } = first.event.clone() else {
+            return Ok(Err(Exit::Passed));
+        };
+        let since = jiff::SignedDuration::from_micros(i64::try_from(first.t_us).unwrap_or(0));
+        let began = first.at.checked_sub(since).unwrap_or(first.at);
+        let unwind_within = state.unwind_within;
+        Ok(Ok(Self { plan, run_id, operator, reach, unwind_within, began, mark: clock, last_us: state.last_us }))
+    }
+
+    /// A clock that goes on with the run's: exactly on the machine that began it, and
+    /// since the same boot; else by the wall clock, which may have been set. It never says
+    /// less than the run's last line.
+    pub(super) fn clock(&self, own: Clock) -> Clock {
+        let same = self.mark.as_ref().and_then(Clock::resume);
+        same.unwrap_or_else(|| own.since(self.began)).at_least(self.last_us)
+    }
+}

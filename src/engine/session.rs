@@ -1,0 +1,266 @@
+//! A session that took over: the wheel in its hand, a journal open, and everything that
+//! was left to put back.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    Place, Wakes,
+    begin::claim,
+    guard,
+    hand::Hand,
+    left_open::{LeftOpen, over},
+    moment::{Moment, Moments},
+    recover::{Overrides, RecoverError},
+    run::{end, tell},
+    settle::{Before, Settled, settle},
+    unwind::{Left, unwind},
+};
+use crate::{
+    event::{Actor, Kind, Wake},
+    journal::{Journal, Recorder, RunDir, RunState, WriteError},
+    model::{ClusterIdentity, Exit, Outcome, Plan, Redactor, SecretRef, StepName},
+    scenario::{Sources, load_str},
+    steps::{Approvals, Direction, Lost, StepContext, Wheel},
+    verdict,
+    world::{Clock, Http, LEASE_DURATION, Lease, LeaseError, RunRecord, World},
+};
+
+/// A run that was taken over.
+pub(super) struct Session {
+    pub recorder: Arc<Recorder>,
+    pub plan: Plan,
+    pub actor: Actor,
+    pub moments: Moments,
+    /// Until then everything is tried again.
+    pub deadline: Instant,
+    pub clock: Clock,
+    dir: RunDir,
+    run_id: String,
+    operator: String,
+    redactor: Arc<Redactor>,
+    before: Before,
+}
+
+impl Session {
+    /// Creates the next segment, reads all below it, and writes the first line. From the
+    /// first of these on the session before acts no more; nothing in the cluster was touched.
+    pub(super) async fn open(
+        dir: &RunDir,
+        actor: Actor,
+        hand: Hand,
+        left: LeftOpen,
+        clock: Clock,
+        overrides: &Overrides,
+    ) -> Result<Result<Self, Exit>, RecoverError> {
+        let moments = overrides.moments.clone();
+        moments.at(Moment::Lock).await;
+        let limit = overrides.unwind_within.unwrap_or(left.unwind_within).max(Duration::from_secs(1));
+        let dead = hand.is_dead();
+        let (lock, holder) = hand.into_parts();
+        let before = Before { dead, holds: lock.is_none(), holder, taken: Instant::now() };
+        let (mut journal, events) = Journal::take_over(dir, lock, 0)?;
+        moments.at(Moment::Segment).await;
+        // It may have come to its end by itself until the segment was there: nothing is opened then.
+        if let Some(exit) = RunState::of(&events).ok().and_then(|s| over(&s)) {
+            return Ok(Err(exit));
+        }
+        let simulated = left.plan.cluster.is_simulated();
+        if simulated {
+            journal.survive_nothing();
+        }
+        let (epoch, continues) = (journal.epoch(), journal.continues().cloned());
+        let redactor = Arc::new(Redactor::default());
+        let now = move || (clock.now_us(), clock.wall());
+        let recorder = Arc::new(Recorder::new(journal, events, Arc::clone(&redactor), now));
+        let why = match actor {
+            Actor::Reaper => "the runner is dead or frozen",
+            _ => "asked by a person",
+        };
+        let opened = Kind::SessionOpened {
+            epoch,
+            actor,
+            pid: if simulated { 0 } else { std::process::id() },
+            why: why.into(),
+            continues,
+        };
+        match recorder.record(opened) {
+            Ok(_) => {}
+            Err(error @ WriteError::Fenced { .. }) => return Err(error.into()),
+            // A full disk: the segment is there, nobody else acts, and the undo needs no disk.
+            Err(_) => {}
+        }
+        moments.at(Moment::Opened).await;
+        Ok(Ok(Self {
+            recorder,
+            plan: left.plan,
+            actor,
+            moments,
+            deadline: Instant::now() + limit,
+            clock,
+            dir: dir.clone(),
+            run_id: left.run_id,
+            operator: left.operator,
+            redactor,
+            before,
+        }))
+    }
+
+    /// The world is the one that the run broke.
+    pub(super) fn fits(&self, world: &World) -> Result<(), RecoverError> {
+        let uid = |of: Option<&ClusterIdentity>| of.map(|c| c.uid.clone()).unwrap_or_default();
+        let there = world.recovery.as_ref().map(|w| &w.identity);
+        let pairs = [(Some(&world.identity), Some(&self.plan.cluster)), (there, self.plan.recovery.as_ref())];
+        for (found, wanted) in pairs {
+            if uid(found) != uid(wanted) {
+                let context = found.or(wanted).map(|c| c.context.clone()).unwrap_or_default();
+                return Err(RecoverError::WrongCluster { context, found: uid(found), wanted: uid(wanted) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the Lease, undoes what is open, sees that nothing arrives late, ends the
+    /// journal.
+    pub(super) async fn put_back(self, mut world: World) -> Exit {
+        self.moments.at(Moment::Connected).await;
+        world.redactor = Arc::clone(&self.redactor);
+        let Self { recorder, deadline, moments, dir, before, .. } = &self;
+        let (deadline, wakes) = (*deadline, Wakes::default());
+        let mut tasks = JoinSet::new();
+        if world.stage.is_none() {
+            let _ = wakes.listen(&mut tasks, recorder);
+        }
+        let mut context = self.context(world);
+        if let Err(lost) = take_lease(&mut context, &self).await {
+            recorder.observe(Kind::LeaseTrouble { why: lost.to_string() });
+            return Exit::Left;
+        }
+        moments.at(Moment::Lease).await;
+        guard::lease(&mut tasks, &context, &wakes);
+        guard::heartbeat(&mut tasks, &context.world, dir);
+        guard::journal(&mut tasks, &context.world, recorder, &wakes);
+        recorder.observe(Kind::RunWoken { why: Wake::Recovered, detail: "picked up by another session".into() });
+        let left = unwind(&context, &wakes, deadline.saturating_duration_since(Instant::now())).await;
+        moments.at(Moment::Undone).await;
+        if left == Left::Nothing {
+            let before = Before { holder: before.holder.clone(), ..*before };
+            self.settle(&context, &wakes, before).await;
+        }
+        tasks.shutdown().await;
+        conclude(&context).await
+    }
+
+    async fn settle(&self, context: &StepContext, wakes: &Wakes, before: Before) {
+        let holder = before.holder.clone();
+        match settle(context, wakes, &self.dir, before, self.deadline).await {
+            Settled::Surely => {}
+            Settled::Unconfirmed(faults) => {
+                let named = faults.iter().map(|f| f.id.clone()).collect();
+                self.recorder.observe(Kind::Unconfirmed { faults: named });
+                context.mirror_with(&faults).await;
+            }
+            Settled::HolderLives => {
+                let (pid, host) = holder.map_or((None, String::new()), |h| (Some(h.pid), h.host));
+                self.recorder.observe(Kind::HolderLives { pid, host });
+            }
+        }
+    }
+
+    /// The deadline came before the cluster could be reached: says what is open, with the
+    /// commands, and calls somebody.
+    pub(super) async fn give_up(&self, place: &Place, why: &str) -> Exit {
+        for fault in self.recorder.with(RunState::open) {
+            let commands = fault.revert.commands();
+            self.recorder.observe(Kind::FaultStuck { fault: fault.id, why: why.to_owned(), commands });
+        }
+        if let Some(url) = &place.bindings.announce {
+            let text = format!(
+                "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report. Run {} on {}",
+                self.run_id, self.plan.cluster.context
+            );
+            let body = serde_json::json!({"text": text, "run": self.run_id});
+            let sent = Http::new(Duration::from_secs(10)).post(url, &body).await;
+            let detail = sent.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            self.recorder.observe(Kind::Notified { to: "announce".into(), what: text, ok: sent.is_ok(), detail });
+        }
+        end(&self.recorder, why)
+    }
+
+    fn context(&self, world: World) -> StepContext {
+        let claim = claim(&self.dir, &self.run_id, self.recorder.epoch());
+        StepContext {
+            lease: Lease::new(world.kube.clone(), claim.clone()),
+            record: RunRecord::new(world.kube.clone(), claim),
+            wheel: Arc::new(Wheel::new(Arc::clone(&self.recorder))),
+            secrets: Arc::new(secrets_of(&self.dir, &world.bindings)),
+            world: Arc::new(world),
+            recorder: Arc::clone(&self.recorder),
+            step: StepName::from("recover"),
+            direction: Direction::Undo,
+            plan: Arc::new(self.plan.clone()),
+            run: self.run_id.clone(),
+            approvals: Arc::new(Approvals { operator: self.operator.clone(), ..Approvals::default() }),
+            mirroring: Arc::default(),
+        }
+    }
+}
+
+/// Asks for the Lease. What keeps an undo from being ours is a session with a higher
+/// number that lives; all else is noted, and asked again with each renewal.
+async fn take_lease(context: &mut StepContext, session: &Session) -> Result<(), LeaseError> {
+    for _ in 0..2 {
+        let asked_us = context.recorder.now_us();
+        match context.lease.acquire(|| context.world.clock.wall()).await {
+            Ok(()) => {
+                context.wheel.confirmed(asked_us, LEASE_DURATION);
+                return Ok(());
+            }
+            Err(LeaseError::Fenced { theirs, mine }) => {
+                if !context.lease.is_silent().await {
+                    return Err(LeaseError::Fenced { theirs, mine });
+                }
+                // It died elsewhere: its run directory is out of reach, and its number taken.
+                let claim = claim(&session.dir, &session.run_id, theirs + 1);
+                context.lease = Lease::new(context.world.kube.clone(), claim.clone());
+                context.record = RunRecord::new(context.world.kube.clone(), claim);
+            }
+            Err(error) => {
+                if let Some(to) = Lost::by(&error) {
+                    context.wheel.lost(to);
+                }
+                context.recorder.observe(Kind::LeaseTrouble { why: error.to_string() });
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Judges what can be judged, and ends the journal.
+async fn conclude(context: &StepContext) -> Exit {
+    let recorder = &context.recorder;
+    if context.wheel.is_fenced() {
+        return Exit::Left;
+    }
+    let verdict = verdict::judge(&recorder.events());
+    // A run that was interrupted proves nothing that it had not proven before.
+    let outcome = if verdict.outcome == Outcome::Pass { Outcome::Inconclusive } else { verdict.outcome };
+    recorder.observe(Kind::Judged { outcome, judgements: verdict.judgements });
+    if verdict::exit_of(&recorder.events()) == Exit::Aborted {
+        let _ = context.lease.release().await;
+    } else {
+        tell(context, "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report").await;
+        // A person was asked for, and must not find a stand-by at work against them.
+        let _ = context.lease.leave().await;
+    }
+    end(recorder, "")
+}
+
+/// References to secrets are read again from the run's own copy of the scenario.
+fn secrets_of(dir: &RunDir, bindings: &crate::model::Bindings) -> BTreeMap<String, SecretRef> {
+    let text = std::fs::read_to_string(dir.file("scenario.yaml")).unwrap_or_default();
+    let sources = Sources { bindings: bindings.clone(), lenient: true, ..Sources::default() };
+    load_str("scenario.yaml", &text, &sources).map(|l| l.secrets).unwrap_or_default()
+}

@@ -1,0 +1,69 @@
+//! The files of a journal, one for each session: `journal.jsonl` is the first session's,
+//! `journal.2.jsonl` that of the session which took over from it, and so on. Who creates
+//! the next file has taken the wheel: the file system lets one process have it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+const FIRST: &str = "journal.jsonl";
+
+/// The file of a segment.
+pub(super) fn path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(if number == 1 { FIRST.to_owned() } else { format!("journal.{number}.jsonl") })
+}
+
+/// Numbers of the segments that a run directory has, ascending.
+pub(super) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+    let mut found = vec![];
+    for entry in fs::read_dir(dir)? {
+        found.extend(entry?.file_name().to_str().and_then(number));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn number(name: &str) -> Option<u64> {
+    if name == FIRST {
+        return Some(1);
+    }
+    let number = name.strip_prefix("journal.")?.strip_suffix(".jsonl")?.parse().ok()?;
+    // One name for one number: no leading zeros, no sign.
+    (number > 1 && name == format!("journal.{number}.jsonl")).then_some(number)
+}
+
+/// Creates a segment, which fails when it is there, and brings its name to the disk.
+pub(super) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File> {
+    let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path(dir, number))?;
+    if durable {
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(file)
+}
+
+/// What a segment holds from a byte on. A link in its place is not followed.
+pub(super) fn read_from(dir: &Path, number: u64, offset: u64) -> io::Result<Vec<u8>> {
+    let mut file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path(dir, number))?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = vec![];
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_one_name() {
+        assert_eq!(number("journal.jsonl"), Some(1));
+        assert_eq!(number("journal.12.jsonl"), Some(12));
+        for other in ["journal.1.jsonl", "journal.02.jsonl", "journal.+2.jsonl", "journal.jsonl.bak", "journal.x.jsonl"]
+        {
+            assert_eq!(number(other), None, "{other}");
+        }
+    }
+}

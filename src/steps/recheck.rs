@@ -1,0 +1,102 @@
+//! A second look at what was undone: a session that lost the wheel may have sent its act
+//! late. And a touch: what it sends later still meets another version, and is refused.
+
+use serde_json::json;
+
+use super::{StepContext, context::as_read, elsewhere, inside, power::host};
+use crate::{
+    journal::FaultRecord,
+    kubernetes::objects::{Named, Node, Workload},
+    model::{NodeTarget, PowerState, Revert},
+    world::ApiCall,
+};
+
+/// What is not as it was left when its undo was seen done; none where it is.
+///
+/// # Errors
+/// It could not be looked at.
+pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Option<String>, String> {
+    match &fault.revert {
+        Revert::NodePower { node, machine, .. } => power(context, node, machine).await,
+        Revert::Impairment { node, what, .. } => {
+            let right = inside::is_right(host(context)?, &node.name, what).await?;
+            Ok((!right).then(|| format!("{} of node {} is not right", inside::name(what), node.name)))
+        }
+        Revert::Fence { node } => {
+            let node = same(context, node).await?;
+            let fenced = node.filter(|n| n.taints().iter().any(|t| t.starts_with(crate::model::OUT_OF_SERVICE)));
+            Ok(fenced.map(|n| format!("node {} is fenced again", n.metadata.name)))
+        }
+        Revert::Cordon { node, before } => {
+            let node = same(context, node).await?.filter(|n| n.spec.unschedulable != *before);
+            Ok(node.map(|n| format!("node {} is unschedulable={}", n.metadata.name, n.spec.unschedulable)))
+        }
+        Revert::Scale { object, written, before } => {
+            let found: Option<Workload> = context.world.kube.find_as(&object.path).await.map_err(|e| e.to_string())?;
+            let again = found.filter(|w| w.spec.replicas == Some(*written) && written != before);
+            Ok(again.map(|_| format!("{} has replicas={written} again", object.path)))
+        }
+        Revert::Restore { namespace, .. } => {
+            let found = named(context, namespace).await?;
+            let gone = found.is_none_or(|n| n.metadata.deletion_timestamp.is_some());
+            Ok(gone.then(|| format!("namespace {namespace} is being deleted, or gone, again")))
+        }
+        Revert::OwnNamespace { namespace, recovery, .. } => {
+            let place = if *recovery { elsewhere::there(context)? } else { context.clone() };
+            let ours = |n: &Named| n.metadata.labels.get("drillmaster.dev/run") == Some(&context.run);
+            let found = named(&place, namespace).await?.filter(ours);
+            Ok(found.map(|_| format!("namespace {namespace} is there again")))
+        }
+        // Their controllers bring pods back; what a program did nobody here can see.
+        Revert::PodsReplaced { .. } | Revert::ExecUndo { .. } => Ok(None),
+    }
+}
+
+async fn power(context: &StepContext, node: &NodeTarget, id: &str) -> Result<Option<String>, String> {
+    let machine = match host(context)?.machine(&node.name).await {
+        Ok(machine) => machine,
+        // Autoscaling took node and machine away.
+        Err(_) if super::replaced::is_gone(context, node).await => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let away = machine.id == id && machine.state != PowerState::Running;
+    Ok(away.then(|| format!("node {} is {:?} again", node.name, machine.state)))
+}
+
+/// The node, if it is the one of the plan.
+async fn same(context: &StepContext, node: &NodeTarget) -> Result<Option<Node>, String> {
+    let path = format!("/api/v1/nodes/{}", node.name);
+    let found: Option<Node> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
+    Ok(found.filter(|n| n.metadata.uid == node.uid))
+}
+
+async fn named(context: &StepContext, namespace: &str) -> Result<Option<Named>, String> {
+    context.world.kube.find_as(&format!("/api/v1/namespaces/{namespace}")).await.map_err(|e| e.to_string())
+}
+
+/// Gives the object of an act another version, so that a request which a frozen session
+/// sends later is refused. Nothing stays of it: the mark is taken away again.
+///
+/// # Errors
+/// It could not be written.
+pub async fn touch(context: &StepContext, fault: &FaultRecord) -> Result<(), String> {
+    let path = match &fault.revert {
+        Revert::Cordon { node, .. } | Revert::Fence { node } => format!("/api/v1/nodes/{}", node.name),
+        Revert::Scale { object, .. } => object.path.clone(),
+        Revert::Restore { namespace, .. } => format!("/api/v1/namespaces/{namespace}"),
+        // Acts on machines carry no version; what a drill makes for itself is deleted by name.
+        _ => return Ok(()),
+    };
+    if context.world.kube.find(&path).await.map_err(|e| e.to_string())?.is_none() {
+        return Ok(());
+    }
+    for mark in [json!(context.recorder.epoch().to_string()), json!(null)] {
+        let touched = context.change(&path, |found| {
+            let mut metadata = as_read(found);
+            metadata["annotations"] = json!({"drillmaster.dev/taken-over": mark});
+            Ok(ApiCall::merge(&path, json!({ "metadata": metadata })))
+        });
+        touched.await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! The samples of probes: each segment that the journal names is in the file that it
+//! names, byte for byte.
+
+use drillmaster::event::Kind;
+use sha2::{Digest, Sha256};
+
+use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+
+/// Names that differ only in what a file name cannot hold.
+const ALIKE: [&str; 6] = ["shop/web", "shop_web", "shop-web", "store-front", "store_front", "../Store Front"];
+
+#[test]
+fn probes_whose_names_look_alike_have_files_of_their_own() {
+    let description = cluster("small-shop");
+    let mut loaded = scenario("zone-outage", &description);
+    let first = loaded.scenario.probes[0].clone();
+    let more = ALIKE.iter().map(|name| {
+        let mut probe = first.clone();
+        probe.name = (*name).to_owned();
+        probe
+    });
+    loaded.scenario.probes.extend(more.collect::<Vec<_>>());
+    on_paused_time(async {
+        let stage = Stage::set(&description, 1).await;
+        let ended = stage.drill(&loaded, None).await;
+        let samples = stage.run_dir().file("samples");
+        let mut files = std::collections::BTreeMap::new();
+        for event in &ended.events {
+            let Kind::ProbeSegment { probe, file, sha256, .. } = &event.event else { continue };
+            let (name, range) = file.split_once('#').unwrap();
+            let (from, to) = range.split_once('-').unwrap();
+            let text = std::fs::read(samples.join(name)).unwrap();
+            let part = &text[from.parse().unwrap()..to.parse().unwrap()];
+            let digest: String = Sha256::digest(part).iter().map(|b| format!("{b:02x}")).collect();
+            assert_eq!(*sha256, digest, "{probe}: {file}");
+            assert_eq!(files.entry(name.to_owned()).or_insert_with(|| probe.clone()), probe, "{name} is shared");
+        }
+        assert_eq!(files.len(), loaded.scenario.probes.len());
+        assert_eq!(std::fs::read_dir(&samples).unwrap().count(), files.len());
+    });
+}

@@ -1,0 +1,189 @@
+//! Take-over from a runner that is not dead: it freezes after some line, another session
+//! takes the wheel, and it wakes up at some moment of that. Whatever it had decided by then
+//! it does, its looks at the fence seeing nothing; the successor's wall clock is another.
+//! `DRILL_SEED=n` runs one seed again; tests/nightly runs ten thousand.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use drillmaster::{
+    engine::Moment,
+    event::{Event, Kind},
+    journal::{Journal, RunDir, WriteError},
+    model::Exit,
+    scenario::Loaded,
+    sim::Description,
+};
+use jiff::SignedDuration;
+
+use super::{
+    rehearsal::{Freeze, Stage, Thaw, cluster, is_act, on_paused_time},
+    sweep::{is_load_bearing, seeds, undisturbed},
+    wire::taken_away,
+};
+
+/// What a seed decides.
+struct Case<'a> {
+    name: &'a str,
+    loaded: &'a Loaded,
+    freeze: Freeze,
+    /// In words.
+    at: String,
+    thaw: Thaw,
+}
+
+/// Numbers out of a seed, one after another.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (z ^ (z >> 27)) as usize % limit
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// A drill that nothing disturbs: its lines, and those of its acts that take something away.
+struct Whole {
+    name: &'static str,
+    loaded: Loaded,
+    events: Vec<Event>,
+    acts: Vec<(u64, String)>,
+}
+
+fn wholes(shop: &Description) -> Vec<Whole> {
+    let whole = |(name, loaded, events): (&'static str, Loaded, Vec<Event>)| {
+        let heard = Arc::new(Mutex::new(vec![]));
+        let ear = Arc::clone(&heard);
+        on_paused_time(async {
+            let stage = Stage::set(shop, 1).await;
+            stage.simulation.overhear(move |method, uri| {
+                if is_act(method, uri.path()) {
+                    ear.lock().unwrap().push((taken_away(method, uri.path()), format!("{method} {}", uri.path())));
+                }
+            });
+            stage.drill(&loaded, None).await;
+        });
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
+        let acts = heard.into_iter().enumerate();
+        let acts = acts.filter(|(_, (taken, _))| taken.is_some()).map(|(n, (_, said))| (n as u64, said)).collect();
+        Whole { name, loaded, events, acts }
+    };
+    undisturbed().map(whole).collect()
+}
+
+fn case(seed: u64, whole: &[Whole]) -> Case<'_> {
+    let mut chance = Chance(seed.wrapping_mul(0x517c_c1b7_2722_0a95));
+    let Whole { name, loaded, events, acts } = &whole[chance.below(whole.len())];
+    let armed = events.iter().find(|e| matches!(e.event, Kind::Armed { .. })).unwrap().seq;
+    let over = events.iter().find(|e| matches!(e.event, Kind::RunEnded { .. })).unwrap().seq;
+    let lines: Vec<&Event> = events.iter().filter(|e| e.seq >= armed && e.seq < over && is_load_bearing(e)).collect();
+    let thaw = Thaw {
+        at: chance.of(&Moment::ALL),
+        then: chance.of(&[Duration::ZERO, Duration::from_millis(50), Duration::from_secs(4), Duration::from_secs(13)]),
+        step: SignedDuration::from_secs(chance.of(&[0, 0, 45, -45, 86_400, -86_400])),
+        overlooks: chance.of(&[0, 1]),
+    };
+    let line = lines[chance.below(lines.len())];
+    let (freeze, at) = match chance.below(2) {
+        0 => (Freeze::After(line.seq), format!("after line {} ({})", line.seq, line.event.name())),
+        _ if acts.is_empty() => (Freeze::Sending(0), "sending its first act".to_owned()),
+        _ => {
+            let (act, said) = &acts[chance.below(acts.len())];
+            (Freeze::Sending(*act), format!("sending {said}"))
+        }
+    };
+    Case { name, loaded, freeze, at, thaw }
+}
+
+#[test]
+fn a_frozen_runner_wakes_up_at_any_moment_of_a_take_over() {
+    let shop = cluster("small-shop");
+    let whole = wholes(&shop);
+    let (seeds, one) = seeds(256);
+    let mut seen = BTreeMap::<&str, u32>::new();
+    for seed in seeds {
+        let Case { name, loaded, freeze, at, thaw } = case(seed, &whole);
+        let at = format!("DRILL_SEED={seed}: {name}, frozen {at}, {thaw:?}");
+        on_paused_time(async {
+            let stage = Stage::set(&shop, 1).await;
+            let (taken, ended) = stage.drill_frozen(loaded, freeze, thaw).await;
+            let Some(taken) = taken else { return };
+            stage.as_before().await.unwrap_or_else(|why| {
+                tell(&ended.events);
+                panic!("{at}: {why}");
+            });
+            for event in &ended.events {
+                if let Some(word) = remarkable(event) {
+                    *seen.entry(word).or_default() += 1;
+                }
+            }
+            // It woke up before anything was taken over, and came to its end by itself.
+            if ended.events.iter().all(|e| e.epoch == 1) {
+                assert_eq!(ended.exit, Some(taken), "{at}");
+                return;
+            }
+            *seen.entry("taken over").or_default() += 1;
+            assert_eq!(taken, Exit::Aborted, "{at}: {:?}", ended.events.last());
+            // One look may be behind it when it freezes; of two, the later one sees.
+            let claims = thaw.overlooks < 2 && ended.exit == Some(Exit::Passed);
+            assert!(!claims, "{at}: the runner claims to have passed");
+        });
+    }
+    println!("{seen:?}");
+    if !one {
+        for wanted in ["taken over", "stray lines", "a late act was undone again", "a late intent was adopted"] {
+            assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
+        }
+    }
+}
+
+/// What a drill did since it armed itself, for whoever looks for a mistake.
+fn tell(events: &[Event]) {
+    let told = events.iter().skip_while(|e| !matches!(e.event, Kind::Armed { .. }));
+    for event in told.filter(|e| is_load_bearing(e) || e.epoch > 1) {
+        println!("{} {} {}", event.epoch, event.seq, drillmaster::report::line(event).unwrap_or_default());
+    }
+}
+
+fn remarkable(event: &Event) -> Option<&'static str> {
+    match &event.event {
+        Kind::StrayLines { .. } => Some("stray lines"),
+        Kind::FaultReopened { .. } => Some("a late act was undone again"),
+        // Only a session that took over writes an intent that it never acts on.
+        Kind::FaultIntended { .. } if event.epoch > 1 => Some("a late intent was adopted"),
+        _ => None,
+    }
+}
+
+/// Of two that take the wheel in the same instant one has it.
+#[test]
+fn one_of_two_takes_the_wheel() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = RunDir::create(temp.path(), "run").unwrap();
+    super::journals::begun(&dir);
+    for _ in 0..50 {
+        let barrier = std::sync::Barrier::new(2);
+        let take = || {
+            barrier.wait();
+            Journal::take_over(&dir, None, 0).map(|(journal, _)| journal.epoch())
+        };
+        let (a, b) = std::thread::scope(|scope| {
+            let other = scope.spawn(take);
+            (take(), other.join().unwrap())
+        });
+        match (a, b) {
+            // One came after the other, and beat it.
+            (Ok(a), Ok(b)) => assert_ne!(a, b),
+            (Ok(_), Err(WriteError::Fenced { .. })) | (Err(WriteError::Fenced { .. }), Ok(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
