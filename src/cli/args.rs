@@ -6,7 +6,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::check_args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat};
 use crate::{
-    engine::Place,
+    engine::{LEAST_FROZEN, Place},
     model::{DatadogSpec, Dur},
 };
 
@@ -16,6 +16,16 @@ use crate::{
 pub(super) struct Args {
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How long a runner may be silent before it counts as frozen. A busy machine keeps a
+/// healthy one silent for seconds.
+fn silence(text: &str) -> Result<Dur, String> {
+    let time: Dur = text.parse()?;
+    if time.0 >= LEAST_FROZEN {
+        return Ok(time);
+    }
+    Err(format!("{} is no sign of a frozen runner: write {} or more", time.exact(), Dur(LEAST_FROZEN)))
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 passed · 1 an expectation was not met · 2 invalid input, cluster untouched · \
@@ -269,8 +279,8 @@ pub(super) struct RunArgs {
     /// The context's name once more, where nobody can type it
     #[arg(long, value_name = "CONTEXT")]
     pub confirm: Option<String>,
-    /// Take a frozen runner over after this long
-    #[arg(long, value_name = "TIME", default_value = "30s")]
+    /// Take a frozen runner over after this long (10s at least)
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = silence)]
     pub frozen_after: Dur,
     /// Give up putting things back after this long (exit 6)
     #[arg(long, value_name = "TIME", default_value = "30m")]
@@ -349,7 +359,7 @@ pub(super) struct RecoverArgs {
 #[derive(Debug, Group)]
 pub(super) struct ReapArgs {
     pub dir: PathBuf,
-    #[arg(long, default_value = "30s")]
+    #[arg(long, default_value = "30s", value_parser = silence)]
     pub frozen_after: Dur,
 }
 

@@ -15,7 +15,7 @@ use crate::{
     journal::{RunDir, latest},
     model::{Bindings, Exit},
     scenario::{Loaded, Problems, Sources, load, load_bindings},
-    world::Reach,
+    world::{Here, Reach},
 };
 
 /// Mistakes, as the compiler of Rust shows them.
@@ -52,12 +52,13 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
             ));
         }
     };
-    let kubeconfig = args.kubeconfig.clone().or_else(from_environment);
+    let kubeconfigs: Vec<PathBuf> = args.kubeconfig.clone().into_iter().collect();
     Ok(Place {
-        recovery: recovery.map(|context| Reach { context, kubeconfig: kubeconfig.clone(), in_cluster: false }),
-        reach: Reach { context, kubeconfig, in_cluster: args.in_cluster },
+        recovery: recovery.map(|context| Reach { context, kubeconfigs: kubeconfigs.clone(), in_cluster: false }),
+        reach: Reach { context, kubeconfigs, in_cluster: args.in_cluster },
         bindings: bindings(args.bind.as_ref())?,
         bindings_file: args.bind.clone(),
+        here: Here::now(),
     })
 }
 
@@ -78,14 +79,6 @@ pub(super) fn contexts(given: &[String]) -> Result<(Option<String>, Option<Strin
         }
     }
     Ok((source, recovery))
-}
-
-/// $KUBECONFIG with one file in it is written down by its path: `recover` may run
-/// in another environment. A list of files is left to kube.
-fn from_environment() -> Option<PathBuf> {
-    let path = std::env::var_os("KUBECONFIG")?;
-    let text = path.to_string_lossy();
-    (!text.is_empty() && !text.contains(':')).then(|| PathBuf::from(text.as_ref()))
 }
 
 /// `NAMESPACE/NAME` of Secrets.

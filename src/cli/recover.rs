@@ -8,7 +8,7 @@ use super::{
     say,
 };
 use crate::{
-    engine::{Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up, stand_by},
+    engine::{NEEDS_BINDINGS, Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up, stand_by},
     event::Actor,
     journal::{RunDir, RunState, read},
     model::Exit,
@@ -17,24 +17,22 @@ use crate::{
 };
 
 pub(super) async fn recover(args: &RecoverArgs) -> Done {
-    let mut overrides = Overrides {
+    let overrides = Overrides {
         context: place::contexts(&args.place.context)?.0,
-        kubeconfig: args.place.kubeconfig.clone(),
+        kubeconfigs: args.place.kubeconfig.clone().into_iter().collect(),
         bindings: args.place.bind.clone(),
         unwind_within: Some(args.unwind_within.0),
         ..Overrides::default()
     };
     if args.watch {
+        bound(args)?;
         let place = place::place(&args.place)?;
         return Err(failure(&stand_by(&place, &args.run.runs_dir, args.dead_after.0, say).await));
     }
     let dir = if args.from_cluster {
         let place = place::place(&args.place)?;
-        let (kube, _) = connect(&place.reach).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
-        overrides.kubeconfig.clone_from(&place.reach.kubeconfig);
-        from_cluster(&kube, &args.run.runs_dir, &place.reach, args.place.bind.as_ref())
-            .await
-            .map_err(|e| failure(&e))?
+        let (kube, _) = connect(&place.reach, &place.here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+        from_cluster(&kube, &args.run.runs_dir, &place).await.map_err(|e| failure(&e))?
     } else {
         place::dir(&args.run)?
     };
@@ -53,6 +51,11 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
     finish(&dir, exit)?;
     // Recovering is the work here: it went well when nothing is left open.
     Ok(if exit == Exit::Aborted { Exit::Passed } else { exit })
+}
+
+/// A stand-by that could undo nothing when it is needed does not begin to watch.
+fn bound(args: &RecoverArgs) -> Result<(), Failure> {
+    if args.place.bind.is_some() { Ok(()) } else { Err(Failure::new(Exit::Invalid, NEEDS_BINDINGS)) }
 }
 
 fn nothing_open(dir: &RunDir) -> bool {

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     engine::{self, Options, Prepared, begin, prepare_in},
     event::Event,
-    model::{Exit, REHEARSAL},
+    journal::{Lock, RunDir},
+    model::{Exit, REHEARSAL, run_name},
     report::{Display, live},
     scenario::{Loaded, Sources, load, load_str},
     sim::{Description, Simulation},
@@ -94,7 +95,7 @@ async fn prepared(
 }
 
 async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
-    let run = format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed);
+    let run = run_name(&format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed));
     // The same rehearsal again replaces the one before it: it would say the same.
     forget(&args.runs_dir, &run)?;
     let (_simulation, prepared) = prepared(description, loaded, args.seed, run, true).await?;
@@ -131,14 +132,15 @@ async fn paced(speed: f64) {
     }
 }
 
-/// Removes an earlier rehearsal of the same name; nothing else.
+/// Removes an earlier rehearsal of the same name, if nobody writes in it; nothing else.
 fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
-    let dir = runs.join(run);
-    if !dir.join("journal.jsonl").is_file() {
+    let dir = RunDir(runs.join(run));
+    if dir.0.is_symlink() || !dir.journal().is_file() {
         return Ok(());
     }
-    std::fs::remove_dir_all(&dir)
-        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot replace {}: {e}", dir.display())))
+    let _ours = Lock::take(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    std::fs::remove_dir_all(&dir.0)
+        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot replace {}: {e}", dir.0.display())))
 }
 
 /// A shipped description by its name, or a file.

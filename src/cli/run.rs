@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     engine::{self, Options, begin},
+    event::FORMAT,
     journal::read,
     model::{Exit, Plan, StepClass},
     plan::show,
@@ -81,13 +82,32 @@ fn ask(plan: &Plan) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
+/// What is of a plan in every version.
+#[derive(serde::Deserialize)]
+struct AnyPlan {
+    format: String,
+    #[serde(rename = "scenario")]
+    _scenario: String,
+}
+
+fn read_plan(text: &str) -> Result<Plan, String> {
+    let none = |e: serde_json::Error| format!("this is no plan of `drillmaster plan --out`: {e}");
+    let any: AnyPlan = serde_json::from_str(text).map_err(none)?;
+    if any.format != FORMAT {
+        return Err(format!(
+            "the plan was made by another version of drillmaster (its format is {}, this version's {FORMAT}): make it anew with `drillmaster plan … --out FILE`, and approve that",
+            any.format
+        ));
+    }
+    serde_json::from_str(text).map_err(none)
+}
+
 /// The hash of `--plan`, which must have been given with `--approve` too.
 fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
     let Some(path) = &args.plan else { return Ok(None) };
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-    let plan: Plan =
-        serde_json::from_str(&text).map_err(|e| wrong(format!("this is no plan of `drillmaster plan --out`: {e}")))?;
+    let plan = read_plan(&text).map_err(wrong)?;
     if plan.hash != crate::plan::hash(&plan) {
         return Err(wrong("the plan was edited: its hash does not match".into()));
     }

@@ -8,11 +8,12 @@ use super::{
     place, print,
 };
 use crate::{
+    engine::way_to,
     event::Kind,
     journal::{Lock, RunState, read},
     model::{Exit, StopHow},
     verdict::Ending,
-    world::{Lease, Reach, connect},
+    world::{Lease, connect},
 };
 
 pub(super) async fn status(args: &StatusArgs) -> Done {
@@ -60,7 +61,7 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
 pub(super) async fn stop(args: &StopArgs) -> Done {
     let dir = place::dir(&args.run)?;
     let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    let Some(Kind::RunStarted { run_id, reach, .. }) = journal.events.first().map(|e| e.event.clone()) else {
+    let Some(Kind::RunStarted { run_id, way_back, .. }) = journal.events.first().map(|e| e.event.clone()) else {
         return Err(Failure::new(Exit::Invalid, "this journal has no header"));
     };
     let how = if args.hold {
@@ -70,12 +71,8 @@ pub(super) async fn stop(args: &StopArgs) -> Done {
     } else {
         StopHow::Unwind
     };
-    let reach = Reach {
-        context: reach.get("context").cloned().unwrap_or_default(),
-        kubeconfig: reach.get("kubeconfig").map(Into::into),
-        in_cluster: reach.contains_key("inCluster"),
-    };
-    let (kube, _) = connect(&reach).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    let (reach, here) = way_to(&way_back);
+    let (kube, _) = connect(&reach, &here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
     Lease::ask_to_stop(&kube, &run_id, how).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
     print(&format!("asked run {run_id} to stop ({how}); it notices within 2 s\n"));
     Ok(Exit::Passed)

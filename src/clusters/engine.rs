@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, io::Write, path::Path, time::Duration};
 
 use super::{ClusterError, Place, Wanted};
-use crate::world::{ExecError, Output, Program};
+use crate::world::{ExecError, Here, Output, Program};
 
 /// For commands that only look.
 const LOOK: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     pub(super) async fn engine(&self, words: &[&str], limit: Duration) -> Result<Output, ExecError> {
-        Program::new([&[self.engine.as_str()], words].concat()).run(limit).await
+        Program::new([&[self.engine.as_str()], words].concat()).run(&Here::now(), limit).await
     }
 
     async fn kind(&self, words: &[&str], limit: Duration) -> Result<Output, ExecError> {
@@ -48,11 +48,11 @@ impl Engine {
             let provider = self.engine.rsplit('/').next().unwrap_or("").to_owned();
             program.env.insert("KIND_EXPERIMENTAL_PROVIDER".into(), provider);
         }
-        program.run(limit).await
+        program.run(&Here::now(), limit).await
     }
 
     pub(super) async fn clusters(&self) -> Result<BTreeSet<String>, ClusterError> {
-        Ok(self.kind(&["get", "clusters"], LOOK).await?.stdout.lines().map(str::to_owned).collect())
+        Ok(self.kind(&["get", "clusters"], LOOK).await?.stdout.parse().lines().map(str::to_owned).collect())
     }
 
     pub(super) async fn create(&self, wanted: &Wanted, limit: Duration) -> Result<(), ClusterError> {
@@ -90,7 +90,7 @@ impl Engine {
         let words = ["ps", "--all", "--filter", &label, "--format", "{{.Names}} {{.State}}"];
         let said = self.engine(&words, LOOK).await?.stdout;
         let mut nodes: Vec<(String, String)> =
-            said.lines().filter_map(|l| l.split_once(' ')).map(|(n, s)| (n.to_owned(), s.to_owned())).collect();
+            said.parse().lines().filter_map(|l| l.split_once(' ')).map(|(n, s)| (n.to_owned(), s.to_owned())).collect();
         nodes.sort();
         Ok(nodes)
     }
@@ -121,7 +121,7 @@ impl Engine {
 /// What a program said, without its command line.
 fn said(error: &ExecError) -> String {
     match error {
-        ExecError::Failed { stderr, .. } if !stderr.is_empty() => stderr.clone(),
+        ExecError::Failed { stderr, .. } if !stderr.is_empty() => stderr.to_string(),
         ExecError::Start { source, .. } => source.to_string(),
         other => other.to_string(),
     }

@@ -10,7 +10,7 @@ mod store;
 use std::{net::TcpListener, path::PathBuf, time::Duration};
 
 use self::engine::Engine;
-use crate::world::{ApiError, ConnectError, ExecError, Kube, Reach, connect};
+use crate::world::{ApiError, ConnectError, ExecError, Here, Kube, Reach, connect};
 
 /// What listens on this machine's loopback: storefront (by two ways), append log,
 /// archive, store, Prometheus, Alertmanager.
@@ -298,6 +298,6 @@ async fn whole(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
 
 async fn reach(place: &Place) -> Result<Kube, ClusterError> {
     let context = format!("kind-{}", place.name);
-    let reach = Reach { context, kubeconfig: place.kubeconfig.clone(), in_cluster: false };
-    Ok(connect(&reach).await?.0)
+    let reach = Reach { context, kubeconfigs: place.kubeconfig.clone().into_iter().collect(), in_cluster: false };
+    Ok(connect(&reach, &Here::now()).await?.0)
 }

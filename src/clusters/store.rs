@@ -27,7 +27,7 @@ pub(super) async fn claim(engine: &Engine, cluster: &str) -> Result<(), ClusterE
 /// Whether it said so.
 pub(super) async fn is_claimed(engine: &Engine, cluster: &str) -> Result<bool, ClusterError> {
     let label = format!("label={LABEL}={cluster}");
-    Ok(!engine.engine(&["volume", "ls", "--quiet", "--filter", &label], LIMIT).await?.stdout.is_empty())
+    Ok(!engine.engine(&["volume", "ls", "--quiet", "--filter", &label], LIMIT).await?.stdout.parse().is_empty())
 }
 
 /// Of the container; `none` where there is none.
@@ -35,7 +35,8 @@ pub(super) async fn state(engine: &Engine, cluster: &str) -> Result<String, Clus
     let filter = format!("name=^{}$", name(cluster));
     let format = format!("{{{{.State}}}} {{{{.Label \"{LABEL}\"}}}}");
     let said = engine.engine(&["ps", "--all", "--filter", &filter, "--format", &format], LIMIT).await?.stdout;
-    let Some((state, owner)) = said.split_once(' ').or((!said.is_empty()).then_some((said.as_str(), ""))) else {
+    let said = said.parse();
+    let Some((state, owner)) = said.split_once(' ').or((!said.is_empty()).then_some((said, ""))) else {
         return Ok("none".into());
     };
     if owner != cluster {

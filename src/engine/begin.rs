@@ -2,7 +2,7 @@
 //! the typed confirmation.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -10,14 +10,14 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Place, Prepared, Wakes, preflight::Catalogue};
+use super::{Place, Prepared, Wakes, preflight::Catalogue, way_back::resolved};
 use crate::{
     event::{Actor, FORMAT, Kind},
     journal::{Journal, Recorder, RunDir, WriteError},
-    model::{ClockMark, Plan, StepClass},
+    model::{ClockMark, Dur, Plan, StepClass, StepName, Verb, WayBack},
     scenario::Loaded,
     steps::{Approvals, Direction, StepContext, Wheel},
-    world::{Claim, Lease, RunRecord},
+    world::{Claim, Here, Lease, NodeHost, Outside, RunRecord, Vault},
 };
 
 /// What a run is asked to do.
@@ -85,6 +85,23 @@ pub enum RunError {
         /// Hash approved.
         approved: String,
     },
+    /// What would be broken could not be put back.
+    #[error(
+        "an undo of this drill runs `{0}`, which cannot be found ({1}): nothing was touched. Install it, or write its whole path"
+    )]
+    Program(String, String),
+    /// A backup may be gone before it is needed last.
+    #[error(
+        "step `{step}`: its backup may expire after {ttl}, before the drill and its undo are over ({needed}, by limits.duration and --unwind-within): nothing was touched. Give it a longer `ttl`, or the undo less time"
+    )]
+    Expires {
+        /// The step.
+        step: StepName,
+        /// How long it is kept.
+        ttl: Dur,
+        /// How long it may be needed.
+        needed: Dur,
+    },
     /// Not confirmed.
     #[error(
         "not confirmed: this is no kind cluster. Run at a terminal and type the context's name, or give --confirm {0}"
@@ -119,11 +136,19 @@ pub fn begin(
     options: &Options,
     show: impl FnOnce(&Arc<Recorder>, &Plan),
 ) -> Result<Begun, RunError> {
-    let Prepared { mut plan, world, run, catalogue } = prepared;
+    let Prepared { mut plan, mut world, run, catalogue, mut names } = prepared;
     if let Some(approved) = options.approved.as_ref().filter(|a| **a != plan.hash) {
         return Err(RunError::Drift { now: plan.hash, approved: approved.clone() });
     }
     confirm(&plan, options)?;
+    lasts(&plan, options)?;
+    let way_back = resolved(place, &plan, loaded)?;
+    if let Some(needs) = &way_back.needs {
+        // From here on programs are those that the undo will find, too.
+        let here = Here::as_then(needs, &world.redactor);
+        world.host = place.bindings.node_host.as_ref().map(|spec| NodeHost::new(spec, &here));
+        world.outside = Outside::Here(here);
+    }
     let path = options.runs_dir.display().to_string();
     let dir_error = |source| RunError::Dir { path: path.clone(), source };
     let dir = RunDir::create(&options.runs_dir, &run).map_err(dir_error)?;
@@ -138,7 +163,7 @@ pub fn begin(
     let recorder =
         Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
     show(&recorder, &plan);
-    recorder.record(header(&run, &plan, loaded, place, options, clock.mark()))?;
+    recorder.record(header(&run, &plan, loaded, way_back, options, clock.mark()))?;
     recorder.record(Kind::SessionOpened {
         epoch: recorder.epoch(),
         actor: Actor::Runner,
@@ -148,6 +173,8 @@ pub fn begin(
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(plan.clone()) })?;
     let claim = claim(&dir, &run, recorder.epoch());
+    names.take(&serde_json::to_value(&plan).unwrap_or_default());
+    let vault = Vault::new(loaded.secrets.clone(), world.outside.clone(), Arc::clone(&world.redactor), names);
     let context = StepContext {
         lease: Lease::new(world.kube.clone(), claim.clone()),
         record: RunRecord::new(world.kube.clone(), claim),
@@ -158,11 +185,24 @@ pub fn begin(
         direction: Direction::Forward,
         plan: Arc::new(plan),
         run,
-        secrets: Arc::new(loaded.secrets.clone()),
+        vault,
         approvals: Arc::new(Approvals { beforehand: options.approve.clone(), operator: options.operator.clone() }),
         mirroring: Arc::default(),
     };
     Ok(Begun { dir, recorder, context, catalogue, wakes: Wakes::default() })
+}
+
+/// What is deleted comes back from a backup: it must be there until the undo has no more time.
+fn lasts(plan: &Plan, options: &Options) -> Result<(), RunError> {
+    let needed = Dur(plan.limits.duration.0 + options.unwind_within);
+    for step in &plan.steps {
+        if let Some(Verb::Backup(backup)) = step.verb()
+            && backup.ttl.0 < needed.0
+        {
+            return Err(RunError::Expires { step: step.name.clone(), ttl: backup.ttl, needed });
+        }
+    }
+    Ok(())
 }
 
 /// Who a session is. Its number is given out in its run directory: where that is, and on
@@ -174,24 +214,14 @@ pub(super) fn claim(dir: &RunDir, run: &str, epoch: u64) -> Claim {
     Claim { run: run.to_owned(), epoch, session }
 }
 
-fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Options, clock: Option<ClockMark>) -> Kind {
-    let full = |path: &PathBuf| std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()).display().to_string();
-    let mut reach = BTreeMap::from([("context".to_owned(), place.reach.context.clone())]);
-    if let Some(path) = &place.reach.kubeconfig {
-        reach.insert("kubeconfig".into(), full(path));
-    }
-    if let Some(recovery) = &place.recovery {
-        reach.insert("recovery".into(), recovery.context.clone());
-    }
-    if let Some(path) = &place.bindings_file {
-        reach.insert("bindings".into(), full(path));
-    }
-    if !loaded.file.is_empty() {
-        reach.insert("scenario".into(), loaded.file.clone());
-    }
-    if place.reach.in_cluster {
-        reach.insert("inCluster".into(), "true".into());
-    }
+fn header(
+    run: &str,
+    plan: &Plan,
+    loaded: &Loaded,
+    way_back: WayBack,
+    options: &Options,
+    clock: Option<ClockMark>,
+) -> Kind {
     Kind::RunStarted {
         format: FORMAT.into(),
         run_id: run.to_owned(),
@@ -207,7 +237,7 @@ fn header(run: &str, plan: &Plan, loaded: &Loaded, place: &Place, options: &Opti
         } else {
             nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default()
         },
-        reach,
+        way_back: Box::new(way_back),
         clock,
     }
 }

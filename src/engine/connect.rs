@@ -7,11 +7,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{OpenError, Place, open::open_again, recover::RecoverError, session::Session};
+use super::{
+    OpenError, Place,
+    open::{host, open_again},
+    recover::RecoverError,
+    session::Session,
+};
 use crate::{
     event::{Actor, Kind},
     journal::RunState,
     model::Revert,
+    told,
     world::{ConnectError, NodeHost, World},
 };
 
@@ -33,7 +39,7 @@ impl Session {
     /// # Errors
     /// For a person: what no waiting mends, such as another cluster's context.
     pub(super) async fn connect(&self, place: &Place) -> Result<Connecting, RecoverError> {
-        let host = place.bindings.node_host.as_ref().map(NodeHost::new);
+        let host = host(place);
         let (mut pause, mut said) = (PAUSE, String::new());
         loop {
             let error = match self.once(place).await {
@@ -46,7 +52,8 @@ impl Session {
                 why.extend(self.give_back(host).await.map(|failed| format!("; {failed}")));
             }
             if why != said {
-                self.recorder.observe(Kind::Noted { text: format!("the cluster cannot be reached yet: {why}") });
+                self.recorder
+                    .observe(Kind::Noted { text: told!(self.recorder, "the cluster cannot be reached yet: {why}") });
                 said.clone_from(&why);
             }
             if Instant::now() > self.deadline {

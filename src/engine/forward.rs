@@ -9,6 +9,7 @@ use crate::{
     event::{Kind, StepEnd, Wake},
     model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb},
     steps::{self, Done, StepContext, StepError},
+    told,
 };
 
 use super::{Wakes, preflight::Catalogue};
@@ -26,7 +27,11 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
         let started = context.recorder.record(Kind::StepStarted {
             step: planned.name.clone(),
             verb: planned.word().to_owned(),
-            does: planned.acts.iter().map(|a| a.does.as_str()).collect::<Vec<_>>().join("; "),
+            does: told!(
+                context.recorder,
+                "{}",
+                planned.acts.iter().map(|a| a.does.as_str()).collect::<Vec<_>>().join("; ")
+            ),
             expected_us: expected(&context.plan.predictions, planned),
         });
         if let Err(error) = started {
@@ -75,6 +80,7 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
 }
 
 fn finish(context: &StepContext, step: &StepName, end: StepEnd, detail: String) {
+    let detail = told!(context.recorder, "{detail}");
     context.recorder.observe(Kind::StepFinished { step: step.clone(), end, detail });
 }
 
@@ -89,7 +95,7 @@ async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duratio
         (_, _) = wakes.woken() => return false,
         said = catalogue.ask(&context.world) => said,
     };
-    context.recorder.observe(Kind::PreflightDone { findings: findings.clone(), review: Some(review) });
+    context.recorder.preflight(&findings, Some(review));
     let refused: Vec<&str> = findings.iter().filter(|f| f.refuses()).map(|f| f.check.as_str()).collect();
     if !refused.is_empty() {
         wakes.wake(

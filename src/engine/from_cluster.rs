@@ -1,18 +1,15 @@
 //! A run directory made out of the run record that a cluster keeps: for when the
 //! machine that ran the drill is gone, and its files with it.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
-use super::recover::RecoverError;
+use super::{Place, open::host, recover::RecoverError, way_back::from_record};
 use crate::{
     event::{FORMAT, Kind},
     journal::{Journal, Recorder, RunDir},
-    model::{ClusterIdentity, Dur, Limits, Plan},
-    world::{Clock, Found, Kube, Reach, Record, RunRecord},
+    model::{Dur, Limits, Plan},
+    steps::by_hand,
+    world::{Clock, Found, Kube, Record, RunRecord},
 };
 
 /// What a cluster's records say about what is open.
@@ -38,12 +35,7 @@ pub async fn in_cluster(kube: &Kube) -> Result<InCluster, RecoverError> {
 
 /// Makes a run directory out of the newest open run record of a cluster. A record that
 /// cannot be read is told, and is no reason to leave another one open.
-pub async fn from_cluster(
-    kube: &Kube,
-    runs: &Path,
-    reach: &Reach,
-    bindings: Option<&PathBuf>,
-) -> Result<RunDir, RecoverError> {
+pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<RunDir, RecoverError> {
     let found = in_cluster(kube).await?;
     let Some(record) = found.open else {
         return Err(match found.damaged.into_iter().next() {
@@ -51,6 +43,10 @@ pub async fn from_cluster(
             None => RecoverError::NothingInCluster,
         });
     };
+    if place.bindings_file.is_none() {
+        let open: Vec<&str> = record.open.iter().map(|fault| fault.target.as_str()).collect();
+        return Err(RecoverError::NeedsBindings { run: record.run.clone(), open: open.join(", ") });
+    }
     let name = format!("{}-from-cluster", record.run);
     let dir_error = |source| RecoverError::Dir { path: runs.join(&name).display().to_string(), source };
     // An earlier attempt that did not come to its end is gone on with.
@@ -74,17 +70,18 @@ pub async fn from_cluster(
         clusters: vec![record.cluster.clone()],
         operator: String::new(),
         host: String::new(),
-        reach: how(reach, bindings, record.recovery.as_ref()),
+        way_back: Box::new(from_record(place, record.recovery.as_ref().map(|c| c.context.as_str()))),
         clock: clock.mark(),
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(stand_in(&record)) })?;
+    let host = host(place);
     for fault in record.open {
         let id = fault.fault.clone();
         recorder.record(Kind::FaultIntended {
             fault: fault.fault,
             step: fault.step,
             target: fault.target,
-            revert: fault.revert,
+            revert: by_hand(host.as_ref(), fault.revert),
         })?;
         if fault.acknowledged {
             recorder.record(Kind::FaultApplied { fault: id, sent_us: 0, acknowledged_us: 0 })?;
@@ -94,23 +91,6 @@ pub async fn from_cluster(
 }
 
 const TITLE: &str = "recovered from the cluster's run record";
-
-fn how(reach: &Reach, bindings: Option<&PathBuf>, second: Option<&ClusterIdentity>) -> BTreeMap<String, String> {
-    let mut how = BTreeMap::from([("context".to_owned(), reach.context.clone())]);
-    if let Some(path) = &reach.kubeconfig {
-        how.insert("kubeconfig".into(), path.display().to_string());
-    }
-    if let Some(path) = bindings {
-        how.insert("bindings".into(), path.display().to_string());
-    }
-    if let Some(second) = second {
-        how.insert("recovery".into(), second.context.clone());
-    }
-    if reach.in_cluster {
-        how.insert("inCluster".into(), "true".into());
-    }
-    how
-}
 
 /// As much of a plan as the record knows: enough to undo, nothing to judge.
 fn stand_in(record: &Record) -> Plan {
@@ -135,6 +115,8 @@ fn stand_in(record: &Record) -> Plan {
         coverage: None,
         predictions: vec![],
         findings: vec![],
+        run: record.run.clone(),
+        bindings: String::new(),
         hash: record.plan_hash.clone(),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     model::Plan,
     scenario::AbortSpec,
     steps::{Lost, StepContext},
+    told,
     world::World,
 };
 
@@ -42,7 +43,7 @@ pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wake
                 }
                 Err(error) => {
                     if !troubled {
-                        context.recorder.observe(Kind::LeaseTrouble { why: error.to_string() });
+                        context.recorder.observe(Kind::LeaseTrouble { why: told!(context.recorder, "{error}") });
                     }
                     troubled = true;
                     if let Some(to) = Lost::by(&error) {
@@ -61,7 +62,7 @@ pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wake
 /// that is slow must not look like a process that is frozen.
 pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDir) {
     // A rehearsal has no reaper.
-    if world.stage.is_some() {
+    if world.stage().is_some() {
         return;
     }
     let file = dir.file(HEARTBEAT);
@@ -81,7 +82,7 @@ pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDi
 
 /// Brings observations to the disk, and ends the run when its journal cannot be written.
 pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<Recorder>, wakes: &Wakes) {
-    let (real, recorder, wakes) = (world.stage.is_none(), Arc::clone(recorder), wakes.clone());
+    let (real, recorder, wakes) = (world.stage().is_none(), Arc::clone(recorder), wakes.clone());
     tasks.spawn(async move {
         loop {
             if real {
@@ -131,7 +132,7 @@ pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: 
                 };
                 recorder.observe(Kind::AbortTriggered {
                     condition: format!("{} down for {}", abort.probe, abort.down_for),
-                    detail: detail.clone(),
+                    detail: told!(recorder, "{detail}"),
                 });
                 wakes.wake(Wake::Aborted, detail);
                 return;

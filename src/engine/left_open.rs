@@ -1,6 +1,6 @@
 //! What the journal of an unfinished run says to whoever picks it up.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::recover::RecoverError;
 use crate::{
     event::Kind,
     journal::{RunDir, RunState, read},
-    model::{ClockMark, Exit, Plan},
+    model::{ClockMark, Exit, Plan, WayBack},
     world::Clock,
 };
 
@@ -22,7 +22,7 @@ pub(super) struct LeftOpen {
     pub plan: Plan,
     pub run_id: String,
     pub operator: String,
-    pub reach: BTreeMap<String, String>,
+    pub way_back: WayBack,
     /// How long its undo may take.
     pub unwind_within: Duration,
     /// The run's zero, by the wall clock: it lies before its first line.
@@ -45,13 +45,22 @@ impl LeftOpen {
         if let Some(exit) = over(&state) {
             return Ok(Err(exit));
         }
-        let Kind::RunStarted { run_id, reach, operator, clock, .. } = first.event.clone() else {
+        let Kind::RunStarted { run_id, way_back, operator, clock, .. } = first.event.clone() else {
             return Ok(Err(Exit::Passed));
         };
         let since = jiff::SignedDuration::from_micros(i64::try_from(first.t_us).unwrap_or(0));
         let began = first.at.checked_sub(since).unwrap_or(first.at);
         let unwind_within = state.unwind_within;
-        Ok(Ok(Self { plan, run_id, operator, reach, unwind_within, began, mark: clock, last_us: state.last_us }))
+        Ok(Ok(Self {
+            plan,
+            run_id,
+            operator,
+            way_back: *way_back,
+            unwind_within,
+            began,
+            mark: clock,
+            last_us: state.last_us,
+        }))
     }
 
     /// A clock that goes on with the run's: exactly on the machine that began it, and

@@ -2,6 +2,7 @@
 //! everything that may interrupt. The only room where all others meet. Start
 //! with [`run`], then [`recover`].
 
+mod arm;
 mod baseline;
 mod begin;
 mod connect;
@@ -22,6 +23,7 @@ mod settle;
 mod standby;
 mod unwind;
 mod wake;
+mod way_back;
 
 pub use begin::{Begun, Options, RunError, begin};
 pub use from_cluster::from_cluster;
@@ -31,7 +33,8 @@ pub use open::{OpenError, Place, open};
 pub use preflight::Catalogue;
 pub use prepare::{PrepareError, Prepared, prepare, prepare_in};
 pub use reaper::{reap, spawn_reaper};
-pub use recover::{Overrides, RecoverError, recover, recover_in};
+pub use recover::{NEEDS_BINDINGS, Overrides, RecoverError, recover, recover_in};
 pub use run::run;
 pub use standby::{reaper_dies_with, stand_by};
 pub use wake::Wakes;
+pub use way_back::way_to;

@@ -4,10 +4,10 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    model::{Bindings, ClusterIdentity, NodeHostSpec, Redactor},
+    model::{Bindings, ClusterIdentity, NodeHostSpec},
     world::{
-        Clock, ConnectError, Datadog, HostError, Http, Kube, Machine, Monitoring, NodeHost, Reach, Velero, World,
-        connect,
+        Clock, ConnectError, Datadog, Here, HostError, Http, Kube, Machine, Monitoring, NodeHost, Outside, Reach,
+        Velero, World, connect,
     },
 };
 
@@ -22,6 +22,8 @@ pub struct Place {
     pub bindings: Bindings,
     /// The file they came from.
     pub bindings_file: Option<PathBuf>,
+    /// The machine.
+    pub here: Here,
 }
 
 /// Why the world could not be opened.
@@ -54,8 +56,8 @@ pub enum OpenError {
 
 /// Opens a world. Reads only.
 pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String, Machine>), OpenError> {
-    let (kube, mut identity) = connect(&place.reach).await?;
-    let host = place.bindings.node_host.as_ref().map(NodeHost::new);
+    let (kube, mut identity) = connect(&place.reach, &place.here).await?;
+    let host = host(place);
     let mut machines = BTreeMap::new();
     if let (Some(host), Some(NodeHostSpec::Kind(kind))) = (&host, &place.bindings.node_host) {
         let found = host.machines().await?;
@@ -64,56 +66,63 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
         machines = found.into_iter().map(|m| (m.node.clone(), m)).collect();
     }
     let recovery = match &place.recovery {
-        Some(reach) => Some(Arc::new(second(reach, &identity, &place.bindings, clock).await?)),
+        Some(reach) => Some(Arc::new(second(reach, &identity, place, clock).await?)),
         None => None,
     };
-    Ok((world(kube, identity, host, &place.bindings, clock, recovery), machines))
+    Ok((world(kube, identity, host, place, clock, recovery), machines))
 }
 
 /// Opens the world of a run that began here already: which cluster it is, its UID says. A
 /// container engine that does not answer keeps nobody from putting back the rest.
 pub(super) async fn open_again(place: &Place, clock: Clock, flavour: &str) -> Result<World, OpenError> {
-    let (kube, mut identity) = connect(&place.reach).await?;
+    let (kube, mut identity) = connect(&place.reach, &place.here).await?;
     flavour.clone_into(&mut identity.flavour);
-    let host = place.bindings.node_host.as_ref().map(NodeHost::new);
     let recovery = match &place.recovery {
-        Some(reach) => Some(Arc::new(second(reach, &identity, &place.bindings, clock).await?)),
+        Some(reach) => Some(Arc::new(second(reach, &identity, place, clock).await?)),
         None => None,
     };
-    Ok(world(kube, identity, host, &place.bindings, clock, recovery))
+    Ok(world(kube, identity, host(place), place, clock, recovery))
 }
 
 /// The second cluster: the same bindings, but no machines and no monitoring of its own.
-async fn second(reach: &Reach, first: &ClusterIdentity, bindings: &Bindings, clock: Clock) -> Result<World, OpenError> {
-    let (kube, mut identity) = connect(reach).await?;
+async fn second(reach: &Reach, first: &ClusterIdentity, place: &Place, clock: Clock) -> Result<World, OpenError> {
+    let (kube, mut identity) = connect(reach, &place.here).await?;
     if identity.uid == first.uid {
         return Err(OpenError::Same(first.context.clone(), identity.context));
     }
     identity.name = "recovery".into();
     let bindings =
-        Bindings { prometheus: None, alertmanager: vec![], datadog: None, node_host: None, ..bindings.clone() };
-    Ok(world(kube, identity, None, &bindings, clock, None))
+        Bindings { prometheus: None, alertmanager: vec![], datadog: None, node_host: None, ..place.bindings.clone() };
+    Ok(world(kube, identity, None, &Place { bindings, ..place.clone() }, clock, None))
+}
+
+pub(super) fn host(place: &Place) -> Option<NodeHost> {
+    place.bindings.node_host.as_ref().map(|spec| NodeHost::new(spec, &place.here))
 }
 
 fn world(
     kube: Kube,
     identity: ClusterIdentity,
     host: Option<NodeHost>,
-    bindings: &Bindings,
+    place: &Place,
     clock: Clock,
     recovery: Option<Arc<World>>,
 ) -> World {
-    let http = Http::new(Duration::from_secs(10));
-    let redactor = Arc::new(Redactor::default());
+    let Place { bindings, here, .. } = place;
+    let redactor = here.redactor();
+    let http = Http::new(Duration::from_secs(10), redactor);
     let velero = bindings.velero.clone().unwrap_or_else(|| "velero".into());
     World {
-        velero: Velero::new(kube.clone(), Http::new(Duration::from_secs(60)), velero),
+        velero: Velero::new(kube.clone(), Http::new(Duration::from_secs(60), redactor), velero),
         monitoring: Monitoring::new(
-            Http::new(Duration::from_secs(3)),
+            Http::new(Duration::from_secs(3), redactor),
             bindings.prometheus.as_deref(),
             &bindings.alertmanager,
         ),
-        datadog: bindings.datadog.clone().map(|spec| Datadog::new(http.clone(), spec, Arc::clone(&redactor))),
+        datadog: bindings
+            .datadog
+            .clone()
+            .map(|spec| Datadog::new(http.clone(), spec, here.clone(), Arc::clone(redactor))),
         kube,
         identity,
         recovery,
@@ -121,8 +130,8 @@ fn world(
         http,
         bindings: bindings.clone(),
         clock,
-        stage: None,
-        redactor,
+        outside: Outside::Here(here.clone()),
+        redactor: Arc::clone(redactor),
     }
 }
 

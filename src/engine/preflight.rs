@@ -58,7 +58,7 @@ async fn ask(world: &World, settings: &Settings) -> (Box<Reviewed>, Vec<Finding>
     let shelf = look(world, &settings.namespaces, &[]).await;
     let review = review(&shelf, settings, &world.identity.context, "preflight", at);
     let mut findings = findings(&review, settings.environment);
-    if world.stage.is_some() {
+    if world.stage().is_some() {
         let last = findings.last_mut().expect("what the catalogue says in all is its last finding");
         last.observed += "; a simulated cluster can answer no more of them";
     }
@@ -83,7 +83,7 @@ fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Setting
     if settings.namespaces.is_empty() {
         settings.namespaces.clone_from(&plan.namespaces);
     }
-    if world.stage.is_some() {
+    if world.stage().is_some() {
         settings.only = OF_A_DESCRIPTION.iter().map(|id| (*id).to_owned()).collect();
     }
     // What production needs to see, a first drill on a cluster of one's own need not.

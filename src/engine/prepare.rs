@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{OpenError, Place, open, preflight::Catalogue};
 use crate::{
     inventory::{Inventory, facts, gather},
-    model::{Plan, REHEARSAL},
+    model::{Names, Plan, REHEARSAL},
     plan::{Request, build},
     readiness::evaluate,
     scenario::{Loaded, Problems},
@@ -21,6 +21,8 @@ pub struct Prepared {
     pub world: World,
     /// The run's id.
     pub run: String,
+    /// Names, UIDs and labels of the cluster's objects.
+    pub names: Names,
     /// The readiness catalogue as it was asked; none where it was not wanted.
     pub catalogue: Option<Catalogue>,
 }
@@ -97,7 +99,7 @@ async fn look(
     }
     let facts = facts(&world, &plan, &run, credentials_end).await;
     plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
-    Ok((Prepared { plan, world, run, catalogue: None }, inventory))
+    Ok((Prepared { plan, world, run, names: inventory.names(), catalogue: None }, inventory))
 }
 
 fn run_id(clock: &Clock, scenario: &str) -> String {

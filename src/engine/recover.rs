@@ -2,23 +2,28 @@
 //! that the run would have used. It takes the wheel first and connects then; whatever
 //! fails meanwhile, it goes on until the undo's deadline.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
-    OpenError, Place,
+    OpenError,
     connect::Connecting,
     hand::Hand,
     left_open::LeftOpen,
     moment::{Moment, Moments},
     session::Session,
+    way_back::place_of,
 };
 use crate::{
-    event::Actor,
+    event::{Actor, Kind},
     journal::{JournalError, LockError, Recorder, RunDir, WriteError},
-    model::{Bindings, Exit, Plan},
-    scenario::load_bindings,
-    world::{Clock, Reach, World},
+    model::{Exit, Plan},
+    told,
+    world::{Clock, World},
 };
+
+/// What the cluster's record says is believed as far as *what* is open goes. How it is undone
+/// comes from the person who recovers: who can write a ConfigMap must not choose what runs.
+pub const NEEDS_BINDINGS: &str = "To recover from the cluster's record, name the bindings (--bind FILE): the record says what is open, and names neither a program nor a path. The bindings say how nodes get their power back, where Velero is and whom to page";
 
 /// Why a run could not be picked up. Nothing was touched.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +69,14 @@ pub enum RecoverError {
     /// The cluster holds no open record.
     #[error("the cluster holds no run record with anything open: there is nothing to recover")]
     NothingInCluster,
+    /// What is open is known, and not how it is undone.
+    #[error("run {run} left {open} open. {NEEDS_BINDINGS}")]
+    NeedsBindings {
+        /// Whose record it is.
+        run: String,
+        /// What, in words.
+        open: String,
+    },
     /// The cluster said no.
     #[error(transparent)]
     Api(#[from] crate::world::ApiError),
@@ -84,7 +97,7 @@ pub struct Overrides {
     /// Another context for the same cluster.
     pub context: Option<String>,
     /// Another kubeconfig.
-    pub kubeconfig: Option<PathBuf>,
+    pub kubeconfigs: Vec<PathBuf>,
     /// Another bindings file.
     pub bindings: Option<PathBuf>,
     /// The unwind gives up after.
@@ -109,17 +122,20 @@ pub async fn recover(
     if left.plan.cluster.is_simulated() {
         return Err(RecoverError::Rehearsal(dir.0.display().to_string()));
     }
-    let place = place_of(&left.reach, overrides)?;
+    let (place, note) = place_of(&left.way_back, overrides)?;
     let hand = match hand {
         Some(hand) => hand,
         None => Hand::get(dir).await?,
     };
     let clock = left.clock(Clock::start());
-    let session = match Session::open(dir, actor, hand, left, clock, overrides).await? {
+    let session = match Session::open(dir, actor, hand, left, clock, place.here.redactor(), overrides).await? {
         Ok(session) => session,
         Err(exit) => return Ok(exit),
     };
     show(&session.recorder, &session.plan);
+    if let Some(text) = note {
+        session.recorder.observe(Kind::Noted { text: told!(session.recorder, "{text}") });
+    }
     match session.connect(&place).await? {
         Connecting::Done(world) => Ok(session.put_back(*world).await),
         Connecting::OutOfTime(why) => Ok(session.give_up(&place, &why).await),
@@ -144,33 +160,10 @@ pub async fn recover_in(
         None => Hand::get(dir).await?,
     };
     world.clock = left.clock(world.clock);
-    let session = match Session::open(dir, actor, hand, left, world.clock, overrides).await? {
+    let session = match Session::open(dir, actor, hand, left, world.clock, &world.redactor, overrides).await? {
         Ok(session) => session,
         Err(exit) => return Ok(exit),
     };
     session.fits(&world)?;
     Ok(session.put_back(world).await)
-}
-
-fn place_of(reach: &BTreeMap<String, String>, overrides: &Overrides) -> Result<Place, RecoverError> {
-    let bindings_file = overrides.bindings.clone().or_else(|| reach.get("bindings").map(PathBuf::from));
-    let bindings = match &bindings_file {
-        Some(path) => load_bindings(path).map_err(RecoverError::Bindings)?,
-        None => Bindings::default(),
-    };
-    let kubeconfig = overrides.kubeconfig.clone().or_else(|| reach.get("kubeconfig").map(PathBuf::from));
-    Ok(Place {
-        recovery: reach.get("recovery").map(|context| Reach {
-            context: context.clone(),
-            kubeconfig: kubeconfig.clone(),
-            in_cluster: false,
-        }),
-        reach: Reach {
-            context: overrides.context.clone().or_else(|| reach.get("context").cloned()).unwrap_or_default(),
-            kubeconfig,
-            in_cluster: reach.contains_key("inCluster"),
-        },
-        bindings,
-        bindings_file,
-    })
 }

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Wakes,
+    arm::armed,
     baseline::baseline,
     begin::{Begun, Options},
     forward::forward,
@@ -23,6 +24,7 @@ use crate::{
     observe::Observers,
     scenario::Loaded,
     steps::StepContext,
+    told,
     verdict::{self, Ending, How},
     world::{LEASE_DURATION, RunRecord},
 };
@@ -33,24 +35,29 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     let (recorder, context, wakes) = (&begun.recorder, &begun.context, &begun.wakes);
     let findings = context.plan.findings.clone();
     let review = begun.catalogue.as_ref().map(|c| c.said.clone());
-    recorder.observe(Kind::PreflightDone { findings: findings.clone(), review });
+    recorder.preflight(&findings, review);
     if refuses(recorder, &findings) {
         return not_begun(recorder, Wake::Refused, "");
     }
     let mut tasks = JoinSet::new();
     // Signals end a rehearsal as they end any program.
-    if context.world.stage.is_none()
+    if context.world.stage().is_none()
         && let Err(error) = wakes.listen(&mut tasks, recorder)
     {
         return not_begun(recorder, Wake::Internal, &error.to_string());
     }
+    let ready = match armed(context).await {
+        Ok(ready) => ready,
+        Err(why) => return not_begun(recorder, Wake::Refused, &why),
+    };
     if let Err(why) = take_lease(context).await {
         return not_begun(recorder, Wake::Refused, &why);
     }
     guard::lease(&mut tasks, context, wakes);
     guard::heartbeat(&mut tasks, &context.world, &begun.dir);
     guard::journal(&mut tasks, &context.world, recorder, wakes);
-    let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, &begun.dir.file("samples"));
+    let samples = begun.dir.file("samples");
+    let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, ready, &samples);
     let exit = guarded(begun, loaded, options, &mut tasks).await;
     observers.stop().await;
     tasks.shutdown().await;
@@ -77,7 +84,8 @@ async fn confirm(context: &StepContext) -> Result<(), String> {
         match left {
             OtherRun::Unconfirmed { run, wrong } if wrong.is_empty() => {
                 RunRecord::confirm(&context.world.kube, &run).await.map_err(|e| e.to_string())?;
-                let text = format!("what the recovery of run {run} could not confirm is as it should be");
+                let text =
+                    told!(context.recorder, "what the recovery of run {run} could not confirm is as it should be");
                 context.recorder.observe(Kind::Noted { text });
             }
             OtherRun::Unconfirmed { run, wrong } => {
@@ -92,7 +100,7 @@ async fn confirm(context: &StepContext) -> Result<(), String> {
 /// Whether findings stand in the way; says which.
 fn refuses(recorder: &Recorder, findings: &[Finding]) -> bool {
     for finding in findings.iter().filter(|f| f.refuses()) {
-        recorder.observe(Kind::Noted { text: format!("refused by {}: {}", finding.check, finding.observed) });
+        recorder.observe(Kind::Noted { text: told!(recorder, "refused by {}: {}", finding.check, finding.observed) });
     }
     findings.iter().any(Finding::refuses)
 }
@@ -104,7 +112,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
         (why, detail) = wakes.woken() => return not_begun(recorder, why, &detail),
         findings = baseline(recorder, &context.plan) => findings,
     };
-    recorder.observe(Kind::PreflightDone { findings: based.clone(), review: None });
+    recorder.preflight(&based, None);
     if refuses(recorder, &based) {
         return not_begun(recorder, Wake::Refused, "there is no baseline");
     }
@@ -121,7 +129,8 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
         return not_begun(recorder, Wake::Refused, &format!("the reaper cannot be started: {error}"));
     }
     if let Some(place) = reaper_dies_with().filter(|_| options.reaper) {
-        let text = format!(
+        let text = told!(
+            recorder,
             "this is {place}: the detached reaper ends with it. To be safe from that, stand by elsewhere with \
              `drillmaster recover --watch --context NAME`, or in the cluster with `drillmaster rbac SCENARIO --reaper IMAGE`"
         );
@@ -132,7 +141,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     let stale = begun.catalogue.as_ref().map(|c| (c, options.preflight_max_age));
     forward(context, stale, wakes).await;
     let (why, detail) = wakes.reason().unwrap_or((Wake::Finished, String::new()));
-    recorder.observe(Kind::RunWoken { why, detail: detail.clone() });
+    recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
     if why == Wake::Fenced {
         // Another session has the wheel: whatever we did now would be against it.
         return Exit::Left;
@@ -175,7 +184,7 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
                 context.recorder.observe(Kind::StepProgress {
                     step: StepName::from("looking on"),
                     waiting_for: "expectations to be decided".into(),
-                    last_seen: open.clone(),
+                    last_seen: told!(context.recorder, "{open}"),
                 });
                 told = open;
             }
@@ -209,7 +218,7 @@ async fn conclude(context: &StepContext, detail: &str, left: Left) -> Exit {
 
 /// Ends a run before its first act.
 fn not_begun(recorder: &Recorder, why: Wake, detail: &str) -> Exit {
-    recorder.observe(Kind::RunWoken { why, detail: detail.to_owned() });
+    recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
     end(recorder, detail)
 }
 
@@ -219,7 +228,7 @@ pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
     let exit = ending.exit();
     let plain = detail.is_empty() || matches!(ending.how, How::Judged(_));
     let detail = if plain { ending.words() } else { format!("{}: {detail}", ending.words()) };
-    match recorder.record(Kind::RunEnded { exit, detail }) {
+    match recorder.record(Kind::RunEnded { exit, detail: told!(recorder, "{detail}") }) {
         // Who lost the wheel in the moment of its last line has ended nothing.
         Ok(_) if recorder.check_fence().is_err() => Exit::Left,
         Ok(_) => exit,
@@ -241,7 +250,7 @@ async fn announce(context: &StepContext) -> Result<(), String> {
         to: "announce".into(),
         what: "the drill begins".into(),
         ok: sent.is_ok(),
-        detail: sent.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+        detail: sent.as_ref().err().map(|e| told!(context.recorder, "{e}")).unwrap_or_default(),
     });
     sent.map_err(|e| format!("the announcement could not be delivered, so nothing was begun: {e}"))
 }
@@ -252,8 +261,8 @@ pub(super) async fn tell(context: &StepContext, text: &str) {
     let sent = context.world.http.post(url, &body).await;
     context.recorder.observe(Kind::Notified {
         to: "announce".into(),
-        what: text.to_owned(),
+        what: told!(context.recorder, "{text}"),
         ok: sent.is_ok(),
-        detail: sent.err().map(|e| e.to_string()).unwrap_or_default(),
+        detail: sent.err().map(|e| told!(context.recorder, "{e}")).unwrap_or_default(),
     });
 }

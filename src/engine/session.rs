@@ -20,11 +20,11 @@ use super::{
 use crate::{
     event::{Actor, Kind, Wake},
     journal::{Journal, Recorder, RunDir, RunState, WriteError},
-    model::{ClusterIdentity, Exit, Outcome, Plan, Redactor, SecretRef, StepName},
+    model::{ClusterIdentity, Exit, Names, Outcome, Plan, Redactor, SecretRef, StepName, WayBack},
     scenario::{Sources, load_str},
     steps::{Approvals, Direction, Lost, StepContext, Wheel},
-    verdict,
-    world::{Clock, Http, LEASE_DURATION, Lease, LeaseError, RunRecord, World},
+    told, verdict,
+    world::{Clock, Http, LEASE_DURATION, Lease, LeaseError, RunRecord, Vault, World},
 };
 
 /// A run that was taken over.
@@ -39,6 +39,7 @@ pub(super) struct Session {
     dir: RunDir,
     run_id: String,
     operator: String,
+    secrets: BTreeMap<String, SecretRef>,
     redactor: Arc<Redactor>,
     before: Before,
 }
@@ -52,6 +53,7 @@ impl Session {
         hand: Hand,
         left: LeftOpen,
         clock: Clock,
+        redactor: &Arc<Redactor>,
         overrides: &Overrides,
     ) -> Result<Result<Self, Exit>, RecoverError> {
         let moments = overrides.moments.clone();
@@ -71,9 +73,8 @@ impl Session {
             journal.survive_nothing();
         }
         let (epoch, continues) = (journal.epoch(), journal.continues().cloned());
-        let redactor = Arc::new(Redactor::default());
         let now = move || (clock.now_us(), clock.wall());
-        let recorder = Arc::new(Recorder::new(journal, events, Arc::clone(&redactor), now));
+        let recorder = Arc::new(Recorder::new(journal, events, Arc::clone(redactor), now));
         let why = match actor {
             Actor::Reaper => "the runner is dead or frozen",
             _ => "asked by a person",
@@ -102,7 +103,8 @@ impl Session {
             dir: dir.clone(),
             run_id: left.run_id,
             operator: left.operator,
-            redactor,
+            secrets: secrets_of(dir, &left.way_back),
+            redactor: Arc::clone(redactor),
             before,
         }))
     }
@@ -123,18 +125,17 @@ impl Session {
 
     /// Takes the Lease, undoes what is open, sees that nothing arrives late, ends the
     /// journal.
-    pub(super) async fn put_back(self, mut world: World) -> Exit {
+    pub(super) async fn put_back(self, world: World) -> Exit {
         self.moments.at(Moment::Connected).await;
-        world.redactor = Arc::clone(&self.redactor);
         let Self { recorder, deadline, moments, dir, before, .. } = &self;
         let (deadline, wakes) = (*deadline, Wakes::default());
         let mut tasks = JoinSet::new();
-        if world.stage.is_none() {
+        if world.stage().is_none() {
             let _ = wakes.listen(&mut tasks, recorder);
         }
         let mut context = self.context(world);
         if let Err(lost) = take_lease(&mut context, &self).await {
-            recorder.observe(Kind::LeaseTrouble { why: lost.to_string() });
+            recorder.observe(Kind::LeaseTrouble { why: told!(recorder, "{lost}") });
             return Exit::Left;
         }
         moments.at(Moment::Lease).await;
@@ -173,19 +174,26 @@ impl Session {
     pub(super) async fn give_up(&self, place: &Place, why: &str) -> Exit {
         for fault in self.recorder.with(RunState::open) {
             let commands = fault.revert.commands();
-            self.recorder.observe(Kind::FaultStuck { fault: fault.id, why: why.to_owned(), commands });
+            self.recorder.observe(Kind::FaultStuck { fault: fault.id, why: told!(self.recorder, "{why}"), commands });
         }
         if let Some(url) = &place.bindings.announce {
-            let text = format!(
+            let text = told!(
+                self.recorder,
                 "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report. Run {} on {}",
-                self.run_id, self.plan.cluster.context
+                self.run_id,
+                self.plan.cluster.context
             );
             let body = serde_json::json!({"text": text, "run": self.run_id});
-            let sent = Http::new(Duration::from_secs(10)).post(url, &body).await;
-            let detail = sent.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            let sent = Http::new(Duration::from_secs(10), &self.redactor).post(url, &body).await;
+            let detail = sent.as_ref().err().map(|e| told!(self.recorder, "{e}")).unwrap_or_default();
             self.recorder.observe(Kind::Notified { to: "announce".into(), what: text, ok: sent.is_ok(), detail });
         }
         end(&self.recorder, why)
+    }
+
+    /// What the journal keeps as it is.
+    fn names(&self) -> Names {
+        Names::of(&serde_json::to_value(&self.plan).unwrap_or_default())
     }
 
     fn context(&self, world: World) -> StepContext {
@@ -194,7 +202,7 @@ impl Session {
             lease: Lease::new(world.kube.clone(), claim.clone()),
             record: RunRecord::new(world.kube.clone(), claim),
             wheel: Arc::new(Wheel::new(Arc::clone(&self.recorder))),
-            secrets: Arc::new(secrets_of(&self.dir, &world.bindings)),
+            vault: Vault::new(self.secrets.clone(), world.outside.clone(), Arc::clone(&world.redactor), self.names()),
             world: Arc::new(world),
             recorder: Arc::clone(&self.recorder),
             step: StepName::from("recover"),
@@ -230,7 +238,7 @@ async fn take_lease(context: &mut StepContext, session: &Session) -> Result<(), 
                 if let Some(to) = Lost::by(&error) {
                     context.wheel.lost(to);
                 }
-                context.recorder.observe(Kind::LeaseTrouble { why: error.to_string() });
+                context.recorder.observe(Kind::LeaseTrouble { why: told!(context.recorder, "{error}") });
                 return Ok(());
             }
         }
@@ -258,9 +266,13 @@ async fn conclude(context: &StepContext) -> Exit {
     end(recorder, "")
 }
 
-/// References to secrets are read again from the run's own copy of the scenario.
-fn secrets_of(dir: &RunDir, bindings: &crate::model::Bindings) -> BTreeMap<String, SecretRef> {
+/// References to the secrets of undo commands. Version 0.1.0 kept none: they are read again
+/// from the run's own copy of the scenario.
+fn secrets_of(dir: &RunDir, way_back: &WayBack) -> BTreeMap<String, SecretRef> {
+    if let Some(needs) = &way_back.needs {
+        return needs.secrets.clone();
+    }
     let text = std::fs::read_to_string(dir.file("scenario.yaml")).unwrap_or_default();
-    let sources = Sources { bindings: bindings.clone(), lenient: true, ..Sources::default() };
+    let sources = Sources { lenient: true, ..Sources::default() };
     load_str("scenario.yaml", &text, &sources).map(|l| l.secrets).unwrap_or_default()
 }

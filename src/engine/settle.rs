@@ -12,6 +12,7 @@ use crate::{
     journal::{FaultRecord, Holder, Lock, RunDir},
     model::{OrNewer, Revert, StepName, Verb},
     steps::{self, StepContext},
+    told,
 };
 
 /// A request to the API server is over within this time, one way or the other.
@@ -108,7 +109,9 @@ async fn again(context: &StepContext, wakes: &Wakes, deadline: Instant) {
         context.recorder.with(|s| s.faults.iter().filter(|f| s.is_undone(f)).cloned().collect());
     for fault in closed {
         if let Ok(Some(why)) = steps::recheck(&context.for_undo(&fault), &fault).await {
-            context.recorder.observe(Kind::FaultReopened { fault: fault.id.clone(), why });
+            context
+                .recorder
+                .observe(Kind::FaultReopened { fault: fault.id.clone(), why: told!(context.recorder, "{why}") });
         }
     }
     if !context.recorder.with(|s| s.open().is_empty()) {

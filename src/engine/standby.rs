@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Stands by for ever: undoes every run of this cluster whose Lease stops being
 /// renewed while it has something open. `tell` hears what is done.
 pub async fn stand_by(place: &Place, runs: &Path, dead_after: Duration, tell: impl Fn(&str)) -> RecoverError {
-    let (kube, identity) = match connect(&place.reach).await {
+    let (kube, identity) = match connect(&place.reach, &place.here).await {
         Ok(connected) => connected,
         Err(error) => return RecoverError::Open(error.into()),
     };
@@ -48,12 +48,12 @@ pub async fn stand_by(place: &Place, runs: &Path, dead_after: Duration, tell: im
 async fn take_over(kube: &Kube, place: &Place, runs: &Path, before: &str, tell: &impl Fn(&str)) -> String {
     let overrides = Overrides {
         context: Some(place.reach.context.clone()),
-        kubeconfig: place.reach.kubeconfig.clone(),
+        kubeconfigs: place.reach.kubeconfigs.clone(),
         bindings: place.bindings_file.clone(),
         ..Overrides::default()
     };
     let taken = async {
-        let dir = from_cluster(kube, runs, &place.reach, place.bindings_file.as_ref()).await?;
+        let dir = from_cluster(kube, runs, place).await?;
         tell(&format!("a run is dead or frozen with something open: undoing it in {}", dir.0.display()));
         recover(&dir, Actor::Reaper, None, &overrides, |_, _| {}).await
     };

@@ -9,6 +9,7 @@ use crate::{
     event::Kind,
     journal::{FaultRecord, RunState},
     steps::{self, StepContext},
+    told,
 };
 
 /// How long one attempt may take before the next fault gets its turn.
@@ -133,7 +134,9 @@ async fn begin(own: &StepContext, fault: &FaultRecord) -> Result<(), String> {
 /// Says once why an undo did not come to its end; it is tried again.
 fn note(context: &StepContext, errors: &mut Errors, fault: &FaultRecord, error: String) {
     if errors.get(&fault.id.0) != Some(&error) {
-        context.recorder.observe(Kind::Noted { text: format!("{} is not undone yet: {error}", fault.id) });
+        context
+            .recorder
+            .observe(Kind::Noted { text: told!(context.recorder, "{} is not undone yet: {error}", fault.id) });
     }
     errors.insert(fault.id.0.clone(), error);
 }
@@ -178,7 +181,9 @@ fn stuck(context: &StepContext, errors: &Errors) {
     for fault in context.recorder.with(RunState::open) {
         context.recorder.observe(Kind::FaultStuck {
             fault: fault.id.clone(),
-            why: errors.get(&fault.id.0).cloned().unwrap_or_else(|| "no attempt came to an end".into()),
+            why: errors
+                .get(&fault.id.0)
+                .map_or("no attempt came to an end".into(), |why| told!(context.recorder, "{why}")),
             commands: fault.revert.commands(),
         });
     }

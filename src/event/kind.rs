@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Actor, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
 use crate::model::{
     ClockMark, ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, Reviewed, StepName,
-    StepResult, StopHow,
+    StepResult, StopHow, Told, WayBack,
 };
 
 /// What happened.
@@ -28,8 +28,8 @@ pub enum Kind {
         clusters: Vec<ClusterIdentity>,
         operator: String,
         host: String,
-        /// How to reach the cluster again: context, kubeconfig, bindings file.
-        reach: BTreeMap<String, String>,
+        /// What the undo needs from the machine on which the run began.
+        way_back: Box<WayBack>,
         /// How another process on this machine goes on with the run's clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<ClockMark>,
@@ -38,7 +38,7 @@ pub enum Kind {
         epoch: u64,
         actor: Actor,
         pid: u32,
-        why: String,
+        why: Told,
         /// None for the first session; and for all of format 1, which shared a file.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         continues: Option<Continues>,
@@ -57,7 +57,7 @@ pub enum Kind {
     },
     RunWoken {
         why: Wake,
-        detail: String,
+        detail: Told,
     },
     Judged {
         outcome: Outcome,
@@ -65,7 +65,7 @@ pub enum Kind {
     },
     RunEnded {
         exit: Exit,
-        detail: String,
+        detail: Told,
     },
     LeftBehind {
         what: String,
@@ -75,25 +75,25 @@ pub enum Kind {
     /// What was left behind was taken away again.
     LeftoverGone {
         what: String,
-        why: String,
+        why: Told,
     },
 
     // Steps.
     StepStarted {
         step: StepName,
         verb: String,
-        does: String,
+        does: Told,
         expected_us: Option<u64>,
     },
     StepProgress {
         step: StepName,
-        waiting_for: String,
-        last_seen: String,
+        waiting_for: Told,
+        last_seen: Told,
     },
     StepFinished {
         step: StepName,
         end: StepEnd,
-        detail: String,
+        detail: Told,
     },
     StepResult {
         step: StepName,
@@ -114,7 +114,7 @@ pub enum Kind {
     },
     FaultFailed {
         fault: FaultId,
-        error: String,
+        error: Told,
     },
     RevertStarted {
         fault: FaultId,
@@ -122,26 +122,26 @@ pub enum Kind {
     },
     FaultReverted {
         fault: FaultId,
-        evidence: String,
+        evidence: Told,
     },
     FaultReplaced {
         fault: FaultId,
-        evidence: String,
+        evidence: Told,
     },
     FaultLeft {
         fault: FaultId,
-        why: String,
+        why: Told,
     },
     FaultStuck {
         fault: FaultId,
-        why: String,
+        why: Told,
         commands: Vec<String>,
     },
     /// Its undo had been seen done, and it is there again: an act of a session that lost
     /// the wheel arrived late.
     FaultReopened {
         fault: FaultId,
-        why: String,
+        why: Told,
     },
 
     // Observations.
@@ -152,7 +152,7 @@ pub enum Kind {
     ContactLost {
         cluster: String,
         last_proof_us: u64,
-        why: String,
+        why: Told,
     },
     ContactRegained {
         cluster: String,
@@ -161,7 +161,7 @@ pub enum Kind {
     WatchGap {
         what: String,
         from_us: u64,
-        why: String,
+        why: Told,
     },
     NodeSeen {
         node: String,
@@ -208,7 +208,7 @@ pub enum Kind {
         dry_run: bool,
         code: u16,
         reason: String,
-        message: String,
+        message: Told,
         #[serde(default)]
         expected: String,
         #[serde(default)]
@@ -230,7 +230,7 @@ pub enum Kind {
     },
     SourceLost {
         source: String,
-        why: String,
+        why: Told,
     },
     SourceRegained {
         source: String,
@@ -258,7 +258,7 @@ pub enum Kind {
         data: String,
         missing: Vec<(u64, u64)>,
         damaged: u64,
-        error: String,
+        error: Told,
     },
     ClockOffset {
         source: String,
@@ -272,7 +272,7 @@ pub enum Kind {
     // People.
     GateOpened {
         step: StepName,
-        prompt: String,
+        prompt: Told,
         times_out_us: u64,
     },
     GateAnswered {
@@ -282,9 +282,9 @@ pub enum Kind {
     },
     Notified {
         to: String,
-        what: String,
+        what: Told,
         ok: bool,
-        detail: String,
+        detail: Told,
     },
     StopAsked {
         by: String,
@@ -296,18 +296,18 @@ pub enum Kind {
     },
     AbortTriggered {
         condition: String,
-        detail: String,
+        detail: Told,
     },
 
     // The run's own troubles.
     MirrorFailed {
-        why: String,
+        why: Told,
     },
     LeaseTrouble {
-        why: String,
+        why: Told,
     },
     Noted {
-        text: String,
+        text: Told,
     },
     StrayLines {
         count: u64,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Told;
+
 /// A pod as the watch saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodView {
@@ -44,8 +46,8 @@ pub struct ProbeRun {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
     /// What went wrong.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub error: String,
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub error: Told,
 }
 
 /// Lines of an append log that were answered in the same way, in a row.
@@ -60,6 +62,6 @@ pub struct LineRun {
     /// When the last was sent.
     pub to_us: u64,
     /// Why they were not acknowledged; empty where they were.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub error: String,
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub error: Told,
 }

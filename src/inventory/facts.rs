@@ -86,7 +86,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         }
     }
     // On a simulated cluster there is nothing to protect.
-    let all_rights = match &world.stage {
+    let all_rights = match world.stage() {
         Some(_) => Ok(false),
         None => world.kube.may(&everything()).await.map_err(|e| e.to_string()),
     };

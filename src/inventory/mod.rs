@@ -38,8 +38,8 @@ pub use shelf::{Gap, Shelf, Source};
 pub use survey::{look, survey};
 
 use crate::{
-    kubernetes::objects::{Budget, Claim, Named, Node, Pod, Volume, Workload},
-    model::{ClusterIdentity, WorkloadRef},
+    kubernetes::objects::{Budget, Claim, Meta, Named, Node, Pod, Volume, Workload},
+    model::{ClusterIdentity, Names, WorkloadRef},
 };
 
 /// A kind of object: seen, or unknown.
@@ -85,6 +85,27 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Names, UIDs and labels of everything in it.
+    pub fn names(&self) -> Names {
+        let mut names = Names::default();
+        let mut take = |meta: &Meta| {
+            names.add(&meta.name);
+            names.add(&meta.uid);
+            meta.labels.iter().for_each(|(label, value)| {
+                names.add(label);
+                names.add(value);
+            });
+        };
+        self.nodes.get().unwrap_or_default().iter().for_each(|o| take(&o.metadata));
+        self.pods.get().unwrap_or_default().iter().for_each(|o| take(&o.metadata));
+        self.workloads.get().unwrap_or_default().iter().for_each(|o| take(&o.metadata));
+        self.budgets.get().unwrap_or_default().iter().for_each(|o| take(&o.metadata));
+        self.claims.get().unwrap_or_default().iter().for_each(|o| take(&o.metadata));
+        self.volumes.get().unwrap_or_default().iter().for_each(|o| take(&o.metadata));
+        self.namespaces.get().unwrap_or_default().iter().for_each(|o| take(&o.metadata));
+        names
+    }
+
     /// A workload of a namespace.
     pub fn workload(&self, namespace: &str, reference: &WorkloadRef) -> Option<&Workload> {
         self.workloads

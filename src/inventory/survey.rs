@@ -41,16 +41,20 @@ struct Read {
 pub async fn look(world: &World, namespaces: &[String], secrets: &[(String, String)]) -> Shelf {
     let at = world.clock.wall();
     let near = &world.monitoring;
-    let patient = match &world.stage {
+    let patient = match world.stage() {
         Some(_) => near.clone(),
-        None => Monitoring::new(Http::new(PATIENCE), near.prometheus.as_deref(), &near.alertmanagers),
+        None => Monitoring::new(
+            Http::new(PATIENCE, &std::sync::Arc::default()),
+            near.prometheus.as_deref(),
+            &near.alertmanagers,
+        ),
     };
     let (mut shelf, said) = tokio::join!(survey(&world.kube, &world.identity, at, namespaces), readings(&patient, at));
     shelf.readings = said;
     if let Some(datadog) = &world.datadog {
         shelf.readings.datadog = Some(datadog.monitors().await);
     }
-    if world.stage.is_some() {
+    if world.stage().is_some() {
         shelf.forget_what_is_not_simulated();
     } else {
         shelf.ready = Some(world.kube.ready().await.map_err(|e| gap(&e)));

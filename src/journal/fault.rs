@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn reverted() -> Kind {
-        Kind::FaultReverted { fault: crate::model::FaultId("a/b".into()), evidence: String::new() }
+        Kind::FaultReverted { fault: crate::model::FaultId("a/b".into()), evidence: "".into() }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{FaultState, IllegalTransition, ProbeState};
 use crate::{
     event::{Event, Kind, PodView, StepEnd},
-    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, UpRule},
+    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, Told, UpRule},
 };
 
 /// A node as last seen.
@@ -56,7 +56,7 @@ pub struct FaultRecord {
     /// When it was acknowledged.
     pub acknowledged_us: Option<u64>,
     /// When it was seen reverted, and how the undo ended.
-    pub closed: Option<(u64, String)>,
+    pub closed: Option<(u64, Told)>,
 }
 
 /// The state of a run.
@@ -93,7 +93,7 @@ pub struct RunState {
     /// Probes by name.
     pub probes: BTreeMap<String, ProbeState>,
     /// Append logs: why each could not be read last; empty where it could.
-    pub logs: BTreeMap<String, String>,
+    pub logs: BTreeMap<String, Told>,
     /// State of each alert.
     pub alerts: BTreeMap<AlertKey, String>,
     /// Since when the API server has been out of sight, if it is.

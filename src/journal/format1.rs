@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 pub(super) fn upgrade(event: &mut Value) {
     match event.get("kind").and_then(Value::as_str) {
         Some("PlanFrozen") => plan(&mut event["plan"]),
+        Some("RunStarted") => reach(event),
         Some("StepFinished") => {
             let ok = event["ok"] == true;
             event["end"] = if ok { "done" } else { "failed" }.into();
@@ -15,6 +16,20 @@ pub(super) fn upgrade(event: &mut Value) {
         Some("StepResult") => event["result"] = result(event["result"].take()),
         _ => {}
     }
+}
+
+/// The names of files, without what the undo needs of them.
+fn reach(event: &mut Value) {
+    let reach = event["reach"].take();
+    let files: Vec<Value> = reach.get("kubeconfig").cloned().into_iter().collect();
+    let empty = || Value::String(String::new());
+    event["way_back"] = json!({
+        "context": reach.get("context").cloned().unwrap_or_else(empty),
+        "recovery": reach.get("recovery"), "inCluster": reach.get("inCluster").is_some(),
+        "kubeconfigs": files, "bindings": reach.get("bindings"),
+        "scenario": reach.get("scenario").cloned().unwrap_or_else(empty),
+    });
+    remove(event, "reach");
 }
 
 /// A step stood there twice: its verb, and the whole step as the scenario wrote it.

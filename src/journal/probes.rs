@@ -66,7 +66,7 @@ mod tests {
     use crate::model::Dur;
 
     fn run(from_s: u64, to_s: u64, n: u32, ok: bool) -> ProbeRun {
-        ProbeRun { from_us: from_s * 1_000_000, to_us: to_s * 1_000_000, n, ok, lost: false, error: String::new() }
+        ProbeRun { from_us: from_s * 1_000_000, to_us: to_s * 1_000_000, n, ok, lost: false, error: "".into() }
     }
 
     const RULE: UpRule = UpRule { successes: 4, over: Dur::secs(4) };

@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use super::{IllegalTransition, Journal, Late, RunState, WriteError};
 use crate::{
     event::{Event, Kind},
-    model::Redactor,
+    model::{Finding, Redactor, Reviewed, Told},
 };
 
 type Now = Box<dyn Fn() -> (u64, Timestamp) + Send + Sync>;
@@ -114,8 +114,7 @@ impl Recorder {
             let mut inner = self.lock();
             let (t_us, at) = (self.now)();
             let fenced = if self.overlooks() { Ok(()) } else { inner.journal.look_for_successor() };
-            let written =
-                fenced.and_then(|()| inner.journal.append(t_us, at, kind.clone(), |line| self.redactor.clean(line)));
+            let written = fenced.and_then(|()| inner.journal.append(t_us, at, kind.clone()));
             match written {
                 Ok(event) => inner.fold(event),
                 Err(error) => {
@@ -136,6 +135,17 @@ impl Recorder {
         // Nobody listening is no error.
         let _ = self.shown.send(Arc::clone(&event));
         Ok(event)
+    }
+
+    /// Text for people, without any secret that this run knows: see [`crate::told!`].
+    pub fn clean(&self, text: &str) -> Told {
+        self.redactor.clean(text)
+    }
+
+    /// What the pre-flight found.
+    pub fn preflight(&self, findings: &[Finding], review: Option<Box<Reviewed>>) {
+        let findings = findings.iter().map(|f| f.told(&self.redactor)).collect();
+        self.observe(Kind::PreflightDone { findings, review });
     }
 
     /// Hears of each event in the instant in which it is written: where a sweep cuts

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::model::is_run_name;
+
 /// A run directory. Only its owner may read it: journals hold object names,
 /// addresses and commands of a production cluster.
 #[derive(Clone, Debug)]
@@ -14,7 +16,13 @@ pub struct RunDir(pub PathBuf);
 
 impl RunDir {
     /// Makes the directory of a new run.
+    ///
+    /// # Errors
+    /// It cannot be made, or what it would be called is no name of a folder.
     pub fn create(runs: &Path, run_id: &str) -> io::Result<Self> {
+        if !is_run_name(run_id) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{run_id}` is no name of a run")));
+        }
         let dir = runs.join(run_id);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(runs)?;
         fs::DirBuilder::new().mode(0o700).create(&dir)?;

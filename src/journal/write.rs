@@ -171,15 +171,8 @@ impl Journal {
         late
     }
 
-    /// Appends one event. `clean` is applied to the finished line's text, so that
-    /// no secret reaches the disk. When it returns, a durable event is on the disk.
-    pub fn append(
-        &mut self,
-        t_us: u64,
-        at: Timestamp,
-        kind: Kind,
-        clean: impl Fn(String) -> String,
-    ) -> Result<Event, WriteError> {
+    /// Appends one event. When it returns, a durable event is on the disk.
+    pub fn append(&mut self, t_us: u64, at: Timestamp, kind: Kind) -> Result<Event, WriteError> {
         if self.poisoned {
             return Err(WriteError::Poisoned(self.path()));
         }
@@ -193,7 +186,7 @@ impl Journal {
             must: kind.must(),
             event: kind,
         };
-        let line = clean(serde_json::to_string(&event).expect("events have string keys only"));
+        let line = serde_json::to_string(&event).expect("events have string keys only");
         let written = (&*self.file).write_all(format!("{line}\n").as_bytes());
         self.unsynced = true;
         let synced = written.and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });

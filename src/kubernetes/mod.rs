@@ -11,6 +11,7 @@ mod company;
 mod cron;
 mod demand;
 mod guest;
+mod managers;
 mod node;
 mod normalise;
 mod packing;
@@ -28,6 +29,7 @@ pub use company::{Company, Domains, Incoming, KINDS, Neighbours, SpreadRule, dem
 pub use cron::cron_interval;
 pub use demand::{Demand, Room};
 pub use guest::{Guest, Volumes};
+pub use managers::writer;
 pub use normalise::{compare, is_derived, normalise};
 pub use packing::{Board, Loss, NO_ROOM, Outcome, victims};
 pub use quantity::{cpu_millis, memory_bytes};

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::WebhookUrl;
 use super::{Dur, Environment, SecretRef};
 
 /// What a scenario needs to know of one place.
@@ -38,7 +39,7 @@ pub struct Bindings {
     /// The node lifecycle controller's clocks, where they are not Kubernetes' defaults.
     pub clocks: Option<ClocksSpec>,
     /// Told before the first act, and paged when something is left broken. Required off kind.
-    pub announce: Option<String>,
+    pub announce: Option<WebhookUrl>,
     /// UID of namespace kube-system of the one cluster, off kind, on which destructive steps are allowed.
     pub allow_destruction: Option<String>,
     /// How strict the readiness catalogue is in the pre-flight: own-kind, staging, production.
@@ -150,6 +151,22 @@ pub struct ExecHost {
     pub isolated: Option<String>,
 }
 
+impl ExecHost {
+    /// Every program with its arguments; empty where the bindings name none.
+    pub fn programs_mut(&mut self) -> [&mut Vec<String>; 8] {
+        [
+            &mut self.state,
+            &mut self.kill,
+            &mut self.stop,
+            &mut self.pause,
+            &mut self.start,
+            &mut self.unpause,
+            &mut self.partition,
+            &mut self.rejoin,
+        ]
+    }
+}
+
 fn docker() -> String {
     "docker".into()
 }
@@ -168,7 +185,7 @@ pub enum Capture {
 }
 
 /// How volumes are captured and read in a place.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct VolumeMethod {
     /// Image with sh, find and sha256sum: a short-lived pod of it reads each volume's checksums.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Redactor;
+
 /// The state of one check. Unknown is not a pass: it blocks where a fail would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -62,6 +64,12 @@ impl Finding {
     /// Whether it refuses the run.
     pub fn refuses(&self) -> bool {
         self.blocking && matches!(self.state, FindingState::Fail | FindingState::Unknown)
+    }
+
+    /// Without any secret that was read meanwhile: how a finding goes into the journal.
+    pub fn told(&self, redactor: &Redactor) -> Self {
+        let clean = |text: &str| redactor.clean(text).into_string();
+        Self { observed: clean(&self.observed), fix: clean(&self.fix), ..self.clone() }
     }
 
     fn new(check: &str, state: FindingState, observed: impl Into<String>, fix: impl Into<String>) -> Self {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -38,9 +39,49 @@ name! {
     FaultId
 }
 
+/// Whether a run may be called so: its name becomes that of a folder and of an object.
+pub fn is_run_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 200 && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+/// The name of a run that is made of others' names, such as a cluster's: with another
+/// ending where letters had to give way, so that two names stay two.
+pub fn run_name(words: &str) -> String {
+    let plain: String = words.chars().map(|c| if is_plain(c) { c.to_ascii_lowercase() } else { '-' }).collect();
+    let name: String = plain.trim_start_matches(['.', '-']).chars().take(180).collect();
+    if name == words {
+        return name;
+    }
+    let hash = Sha256::digest(words.as_bytes());
+    let name = if name.is_empty() { "run" } else { &name };
+    format!("{name}-{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2])
+}
+
 impl FaultId {
     /// The fault that `step` does to `target`.
     pub fn new(step: &StepName, target: &str) -> Self {
         Self(format!("{step}/{target}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_a_folder_of_its_own_whatever_the_cluster_is_called() {
+        assert_eq!(run_name("zone-outage-small-shop-seed-1"), "zone-outage-small-shop-seed-1");
+        let arn = run_name("drill-arn:aws:eks:eu-west-1:123456789012:cluster/prod-seed-1");
+        assert!(arn.starts_with("drill-arn-aws-eks-eu-west-1-123456789012-cluster-prod-seed-1-"), "{arn}");
+        for odd in ["..", "/", "", "a/../../b", "Ä", "a b", &"x".repeat(300), "-v", "a\0b", "a\n"] {
+            let name = run_name(odd);
+            assert!(is_run_name(&name) || odd.is_empty() && !is_run_name(odd), "{odd:?}: {name}");
+        }
+        assert_ne!(run_name("a:b"), run_name("a/b"));
+        assert_ne!(run_name("A"), run_name("a"));
     }
 }

@@ -8,13 +8,16 @@ mod data;
 mod difference;
 mod expect;
 mod finding;
+mod forms;
 mod ids;
 mod machine;
+mod names;
 mod newer;
 mod node_steps;
 mod outcome;
 mod plan;
 mod probe;
+mod redactor;
 mod result;
 mod revert;
 mod review;
@@ -23,7 +26,9 @@ mod specs;
 mod step;
 mod stop;
 mod target;
+mod told;
 mod units;
+mod way_back;
 
 pub use bindings::{Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
 pub use clock::ClockMark;
@@ -35,8 +40,9 @@ pub use expect::{
     WhileDegraded,
 };
 pub use finding::{Finding, FindingState};
-pub use ids::{FaultId, RunId, StepName};
+pub use ids::{FaultId, RunId, StepName, is_run_name, run_name};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
+pub use names::Names;
 pub use newer::{Newer, OrNewer};
 pub use node_steps::{
     Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
@@ -48,6 +54,7 @@ pub use plan::{
     REHEARSAL, SIMULATED_START, StepClass,
 };
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
+pub use redactor::{Redactor, SHORT_SECRET};
 pub use result::{
     BackupMade, Checksums, FileWrong, FilesRead, NamespaceLost, Restored, StepResult, VolumeInfo, VolumesDone,
 };
@@ -56,7 +63,7 @@ pub use review::{
     Change, CheckSummary, Class, Concern, Environment, Readiness, Remedy, Review, Reviewed, Ruling, Severity, State,
     Subject, Tally, Unseen,
 };
-pub use secret::{Redactor, Secret, SecretRef};
+pub use secret::{Secret, SecretRef, WebhookUrl, has_secret_mark, secret_mark};
 pub use specs::{
     BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateAnswer,
     GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
@@ -64,4 +71,6 @@ pub use specs::{
 pub use step::{Step, Verb};
 pub use stop::StopHow;
 pub use target::{NodeTarget, ObjectRef, ScopedWorkload, WorkloadRef};
+pub use told::{Raw, Told};
 pub use units::{Dur, Percent};
+pub use way_back::{Needs, WayBack};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Told;
+
 /// The program's exit codes; the table of the README is generated from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -102,7 +104,7 @@ pub struct Evidence {
     /// Where the observation comes from, such as `watch pods`.
     pub source: String,
     /// What was seen.
-    pub observed: String,
+    pub observed: Told,
     /// Microseconds since the run began: start of what was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_us: Option<u64>,
@@ -125,7 +127,7 @@ pub struct Judgement {
     /// The result.
     pub outcome: Outcome,
     /// Why, in one line.
-    pub because: String,
+    pub because: Told,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
 }
@@ -169,7 +171,7 @@ mod tests {
     use super::*;
 
     fn judged(outcome: Outcome) -> Judgement {
-        Judgement { expectation: String::new(), of: None, outcome, because: String::new(), evidence: vec![] }
+        Judgement { expectation: String::new(), of: None, outcome, because: Told::default(), evidence: vec![] }
     }
 
     #[test]

@@ -300,6 +300,12 @@ pub struct Plan {
     pub predictions: Vec<Prediction>,
     /// The pre-flight's findings when the plan was made.
     pub findings: Vec<Finding>,
+    /// The run that it was made for: in the names of objects that it makes.
+    #[serde(default)]
+    pub run: String,
+    /// SHA-256 of the bindings.
+    #[serde(default)]
+    pub bindings: String,
     /// SHA-256 over what an approval covers.
     pub hash: String,
 }

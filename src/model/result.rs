@@ -131,6 +131,9 @@ pub struct Restored {
     pub files: FilesRead,
     /// Ready pods at the end, in words.
     pub ready: String,
+    /// Workloads that others scaled down meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scaled: Vec<String>,
 }
 
 impl Restored {

@@ -104,12 +104,12 @@ impl Revert {
     /// What a person would type to do the same, one command a line.
     pub fn commands(&self) -> Vec<String> {
         match self {
-            Self::NodePower { node, command, .. } => vec![
-                shell(command),
-                format!("kubectl wait --for=condition=Ready node/{} --timeout=5m", quote(&node.name)),
-            ],
-            Self::Impairment { node, command, .. } => vec![
-                shell(command),
+            Self::NodePower { node, command, .. } | Self::Impairment { node, command, .. } => vec![
+                if command.is_empty() {
+                    format!("# give node {} back what it lacks, by its node host", quote(&node.name))
+                } else {
+                    shell(command)
+                },
                 format!("kubectl wait --for=condition=Ready node/{} --timeout=5m", quote(&node.name)),
             ],
             Self::Fence { node } => vec![format!("kubectl taint node {} {OUT_OF_SERVICE}-", quote(&node.name))],
@@ -151,6 +151,44 @@ impl Revert {
         }
     }
 
+    /// The same without the command that a person types: what the cluster's record keeps.
+    /// Whoever can write there must not choose what is run elsewhere.
+    pub fn without_command(mut self) -> Self {
+        match &mut self {
+            Self::NodePower { command, .. } | Self::Impairment { command, .. } => command.clear(),
+            _ => {}
+        }
+        self
+    }
+
+    /// Whether it is an undo as a drill writes it: names are names, and paths lead to the
+    /// kinds of objects that it changes.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn is_plausible(&self) -> Result<(), String> {
+        let (names, paths): (Vec<&str>, Vec<(&str, &[&str])>) = match self {
+            Self::NodePower { node, .. }
+            | Self::Impairment { node, .. }
+            | Self::Fence { node }
+            | Self::Cordon { node, .. } => (vec![&node.name], vec![]),
+            Self::Scale { object, .. } => (vec![], vec![(&object.path, &SCALED)]),
+            Self::PodsReplaced { namespace, .. } => (vec![namespace], vec![]),
+            Self::Restore { namespace, backup, velero, .. } => (vec![namespace, backup, velero], vec![]),
+            Self::OwnNamespace { namespace, also, .. } => {
+                (vec![namespace], also.iter().map(|o| (o.path.as_str(), OWN.as_slice())).collect())
+            }
+            Self::ExecUndo { .. } => (vec![], vec![]),
+        };
+        if let Some(name) = names.into_iter().find(|name| !is_object_name(name)) {
+            return Err(format!("`{name}` is no object's name"));
+        }
+        match paths.into_iter().find(|(path, kinds)| !kinds.iter().any(|kind| leads_to(path, kind))) {
+            Some((path, _)) => Err(format!("`{path}` leads to no object that a drill changes")),
+            None => Ok(()),
+        }
+    }
+
     /// What it acts on, in a word or two.
     pub fn target(&self) -> String {
         match self {
@@ -179,6 +217,22 @@ impl Revert {
     pub fn is_destructive(&self) -> bool {
         matches!(self, Self::Restore { .. })
     }
+}
+
+/// Where the objects are whose replicas a drill sets, and those that it makes for itself.
+const SCALED: [&str; 2] = ["/apis/apps/v1/namespaces/{}/deployments/{}", "/apis/apps/v1/namespaces/{}/statefulsets/{}"];
+const OWN: [&str; 2] = ["/api/v1/namespaces/{}/configmaps/{}", "/apis/velero.io/v1/namespaces/{}/restores/{}"];
+
+fn leads_to(path: &str, kind: &str) -> bool {
+    let (parts, wanted) = (path.split('/'), kind.split('/'));
+    parts.clone().count() == wanted.clone().count()
+        && parts.zip(wanted).all(|(part, wanted)| if wanted == "{}" { is_object_name(part) } else { part == wanted })
+}
+
+/// A DNS name, as the API server wants it.
+fn is_object_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    !name.is_empty() && name.len() <= 253 && name.chars().all(plain) && !name.starts_with(['-', '.'])
 }
 
 /// `/apis/apps/v1/namespaces/shop/deployments/web` as words for `kubectl scale`.
@@ -218,6 +272,31 @@ mod tests {
             written: 0,
         };
         assert_eq!(scale.commands(), ["kubectl --namespace shop scale deployments/web --replicas=3"]);
+    }
+
+    #[test]
+    fn an_undo_of_a_record_is_believed_only_where_a_drill_could_have_written_it() {
+        let object = |path: &str| ObjectRef { path: path.into(), uid: String::new() };
+        let scale = |path: &str| Revert::Scale { object: object(path), before: 3, written: 0 };
+        assert_eq!(scale("/apis/apps/v1/namespaces/shop/deployments/web").is_plausible(), Ok(()));
+        for path in [
+            "/api/v1/namespaces/shop/secrets/web",
+            "/apis/apps/v1/namespaces/shop/deployments/web/scale",
+            "/apis/apps/v1/namespaces/../deployments/web",
+            "/apis/apps/v1/namespaces/shop/deployments/web?x",
+            "https://elsewhere/",
+        ] {
+            assert!(scale(path).is_plausible().is_err(), "{path}");
+        }
+        let own = |path: &str| Revert::OwnNamespace {
+            namespace: "drill-scratch".into(),
+            also: vec![object(path)],
+            recovery: false,
+        };
+        assert_eq!(own("/apis/velero.io/v1/namespaces/velero/restores/r-1").is_plausible(), Ok(()));
+        assert!(own("/apis/velero.io/v1/namespaces/velero/backups/r-1").is_plausible().is_err());
+        let pods = |namespace: &str| Revert::PodsReplaced { namespace: namespace.into(), ready: vec![] };
+        assert!(pods("shop").is_plausible().is_ok() && pods("../x").is_plausible().is_err());
     }
 
     #[test]

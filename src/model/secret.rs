@@ -1,9 +1,11 @@
 //! Secrets: named by reference, resolved when they are used, written nowhere.
 
-use std::{collections::BTreeMap, fmt, sync::Mutex};
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::SHORT_SECRET;
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,9 +19,48 @@ pub enum SecretRef {
     Exec(Vec<String>),
 }
 
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Exec(argv) => write!(f, "program {}", argv.first().map_or("", String::as_str)),
+        }
+    }
+}
+
+const MARK: &str = "${secret:";
+
+/// Stands for a secret in a text until it is resolved.
+pub fn secret_mark(name: &str) -> String {
+    format!("{MARK}{name}}}")
+}
+
+/// Whether a text waits for a secret.
+pub fn has_secret_mark(text: &str) -> bool {
+    text.contains(MARK)
+}
+
 /// A resolved secret. It prints as `***`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Secret(String);
+
+impl Secret {
+    /// What was read.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The secret itself: for the program or the request that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Too short to be looked for in text: what was given it is not shown.
+    pub fn is_short(&self) -> bool {
+        self.0.chars().count() < SHORT_SECRET
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,39 +68,45 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Knows every secret that was resolved in this process, and takes them out of
-/// whatever is about to be written.
-#[derive(Debug, Default)]
-pub struct Redactor {
-    known: Mutex<BTreeMap<String, Secret>>,
+/// The URL of a webhook, which lets anybody post who knows it: what people see of it, and
+/// what is written down, ends with its host.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct WebhookUrl(String);
+
+impl WebhookUrl {
+    /// As it was written.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The URL itself: for the request.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
 }
 
-impl Redactor {
-    /// Remembers a secret.
-    pub fn remember(&self, name: &str, secret: Secret) {
-        // A short one would blot out half of the report; it is no secret either.
-        if secret.0.len() >= 4 {
-            self.lock().insert(name.to_owned(), secret);
+impl fmt::Display for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.starts_with(MARK) {
+            return f.write_str(&self.0);
         }
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+        let host = authority.rsplit('@').next().unwrap_or("");
+        if scheme.is_empty() { f.write_str("***") } else { write!(f, "{scheme}://{host}/***") }
     }
+}
 
-    /// The text without any known secret, as is and as it stands in JSON.
-    pub fn clean(&self, mut text: String) -> String {
-        for secret in self.lock().values() {
-            if text.contains(&secret.0) {
-                text = text.replace(&secret.0, "***");
-            }
-            let escaped = serde_json::to_string(&secret.0).unwrap_or_default();
-            let inner = escaped.trim_matches('"');
-            if inner != secret.0 && !inner.is_empty() && text.contains(inner) {
-                text = text.replace(inner, "***");
-            }
-        }
-        text
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Secret>> {
-        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+impl Serialize for WebhookUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -68,12 +115,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_secret_never_leaves() {
-        let redactor = Redactor::default();
-        redactor.remember("token", Secret("s3cr\"et".into()));
-        let json = serde_json::json!({"header": "Bearer s3cr\"et"}).to_string();
-        assert!(!redactor.clean(json).contains("s3cr"));
-        assert_eq!(redactor.clean("x s3cr\"et y".into()), "x *** y");
-        assert_eq!(format!("{:?}", Secret("abcd".into())), "***");
+    fn secrets_print_as_stars() {
+        assert_eq!(format!("{:?}", Secret::new("abcd")), "***");
+        for (url, shown) in [
+            ("https://hooks.example.com/services/T0/B0/XXXX", "https://hooks.example.com/***"),
+            ("https://user:pass@h:8080?token=x", "https://h:8080/***"),
+            ("${secret:hook}", "${secret:hook}"),
+            ("hooks.example.com/services/T0", "***"),
+        ] {
+            let url = WebhookUrl::new(url);
+            assert_eq!((url.to_string(), format!("{url:?}")), (shown.to_owned(), shown.to_owned()));
+            assert_eq!(serde_json::to_value(&url).expect("it is a string"), shown);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::WebhookUrl;
 use super::{Capture, Dur, Percent, WorkloadRef};
 
 /// Take a Velero backup and prove that it holds everything.
@@ -222,7 +223,7 @@ pub enum WaitUntil {
 #[serde(deny_unknown_fields)]
 pub struct NotifyStep {
     /// Where.
-    pub url: String,
+    pub url: WebhookUrl,
     /// What.
     pub message: String,
 }

@@ -31,6 +31,22 @@ pub struct ObjectRef {
     pub uid: String,
 }
 
+impl ObjectRef {
+    /// A workload, by its name; its UID is not known.
+    pub fn of_workload(namespace: &str, workload: &WorkloadRef) -> Self {
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/{}/{}", workload.plural(), workload.name);
+        Self { path, uid: String::new() }
+    }
+
+    /// The workload that the path leads to.
+    pub fn workload(&self) -> Option<ScopedWorkload> {
+        let mut parts = self.path.strip_prefix("/apis/apps/v1/namespaces/")?.split('/');
+        let (namespace, plural, name) = (parts.next()?, parts.next()?, parts.next()?);
+        let (kind, _) = WorkloadRef::KINDS.iter().find(|(_, p)| *p == plural).filter(|_| parts.next().is_none())?;
+        Some(ScopedWorkload { namespace: namespace.to_owned(), workload: WorkloadRef { kind, name: name.to_owned() } })
+    }
+}
+
 /// A workload as a scenario names it: `deployment/web`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkloadRef {

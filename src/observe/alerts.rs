@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     event::Kind,
     journal::Recorder,
+    told,
     world::{ActiveAlert, World},
 };
 
@@ -58,7 +59,7 @@ impl Source {
             Ok(alerts) => alerts,
             Err(why) => {
                 if !self.lost {
-                    recorder.observe(Kind::SourceLost { source: self.name.clone(), why });
+                    recorder.observe(Kind::SourceLost { source: self.name.clone(), why: told!(recorder, "{why}") });
                     self.lost = true;
                 }
                 return;

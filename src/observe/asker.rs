@@ -4,8 +4,8 @@
 use std::{error::Error, io::ErrorKind, time::Duration};
 
 use crate::{
-    model::{ProbeKind, ProbeSpec},
-    world::{ExecError, Program, Stage, WebRequest},
+    model::ProbeKind,
+    world::{ExecError, Outside, Program, ReadyProbe, WebRequest},
 };
 
 /// Why a sample is no success.
@@ -20,7 +20,7 @@ pub(super) enum Miss {
 /// One probe, ready to ask.
 pub(super) struct Asker {
     how: How,
-    stage: Option<Stage>,
+    outside: Outside,
     timeout: Duration,
     vantage: Option<String>,
 }
@@ -33,28 +33,29 @@ enum How {
 }
 
 impl Asker {
-    pub(super) fn new(spec: &ProbeSpec, stage: Option<Stage>) -> Self {
+    pub(super) fn new(ready: &ReadyProbe, outside: Outside) -> Self {
+        let spec = &ready.spec;
         let how = match &spec.kind {
             ProbeKind::Http { url, status, body } => {
-                let client = stage.is_none().then(|| Box::new(client(spec.timeout.0)));
+                let client = matches!(outside, Outside::Here(_)).then(|| Box::new(client(spec.timeout.0)));
                 How::Http(client, url.clone(), *status, body.clone())
             }
             ProbeKind::Tcp { address } => How::Tcp(address.clone()),
-            ProbeKind::Exec { argv } => How::Exec(Program::new(argv.clone())),
+            ProbeKind::Exec { .. } => How::Exec(ready.program.clone()),
         };
-        Self { how, stage, timeout: spec.timeout.0, vantage: spec.vantage.clone() }
+        Self { how, outside, timeout: spec.timeout.0, vantage: spec.vantage.clone() }
     }
 
     /// Asks. When that fails, asks the vantage point's neighbour too: if it is
     /// out of reach as well, we are the ones who are cut off.
     pub(super) async fn ask(&self) -> Result<(), Miss> {
-        let answer = tokio::time::timeout(self.timeout, self.how.ask(self.stage.as_ref(), self.timeout)).await;
+        let answer = tokio::time::timeout(self.timeout, self.how.ask(&self.outside, self.timeout)).await;
         let miss = match answer.unwrap_or_else(|_| Err(Miss::Service("timeout".into()))) {
             Ok(()) => return Ok(()),
             Err(miss) => miss,
         };
         if let (Miss::Service(why), Some(neighbour)) = (&miss, &self.vantage) {
-            let reached = tokio::time::timeout(self.timeout, connect(self.stage.as_ref(), neighbour)).await;
+            let reached = tokio::time::timeout(self.timeout, connect(&self.outside, neighbour)).await;
             if !matches!(reached, Ok(Ok(_))) {
                 return Err(Miss::Vantage(format!("{why}, and {neighbour} does not answer either")));
             }
@@ -74,21 +75,21 @@ fn client(timeout: Duration) -> reqwest::Client {
 }
 
 impl How {
-    async fn ask(&self, stage: Option<&Stage>, timeout: Duration) -> Result<(), Miss> {
+    async fn ask(&self, outside: &Outside, timeout: Duration) -> Result<(), Miss> {
         match self {
             Self::Http(client, url, status, body) => {
-                let (got, text) = match (client, stage) {
+                let (got, text) = match (client, outside) {
                     (Some(client), _) => {
                         let answer = client.get(url).send().await.map_err(|e| http(&e))?;
                         let got = answer.status().as_u16();
                         (got, answer.text().await.map_err(|e| http(&e))?)
                     }
-                    (None, Some(stage)) => {
+                    (None, Outside::Stage(stage)) => {
                         let request = WebRequest { method: "GET".into(), url: url.clone(), body: vec![] };
                         let answer = stage.web(request).await.map_err(Miss::Service)?;
                         (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
                     }
-                    (None, None) => return Err(Miss::Vantage("there is nothing to ask with".into())),
+                    (None, Outside::Here(_)) => return Err(Miss::Vantage("there is nothing to ask with".into())),
                 };
                 if got != *status {
                     Err(Miss::Service(format!("status {got}")))
@@ -98,21 +99,23 @@ impl How {
                     Ok(())
                 }
             }
-            Self::Tcp(address) => connect(stage, address).await.map_err(|e| io(&e)),
-            // What was not asked has not answered.
-            Self::Exec(_) if stage.is_some() => Err(Miss::Vantage("a rehearsal runs no programs".into())),
-            Self::Exec(program) => program.run(timeout).await.map(drop).map_err(|error| match error {
-                ExecError::Start { .. } => Miss::Vantage(error.to_string()),
-                _ => Miss::Service(error.to_string()),
-            }),
+            Self::Tcp(address) => connect(outside, address).await.map_err(|e| io(&e)),
+            Self::Exec(program) => match outside {
+                // What was not asked has not answered.
+                Outside::Stage(_) => Err(Miss::Vantage("a rehearsal runs no programs".into())),
+                Outside::Here(here) => program.run(here, timeout).await.map(drop).map_err(|error| match error {
+                    ExecError::Start { .. } => Miss::Vantage(error.to_string()),
+                    _ => Miss::Service(error.to_string()),
+                }),
+            },
         }
     }
 }
 
-async fn connect(stage: Option<&Stage>, address: &str) -> std::io::Result<()> {
-    match stage {
-        None => tokio::net::TcpStream::connect(address).await.map(drop),
-        Some(stage) => stage.connect(address).await,
+async fn connect(outside: &Outside, address: &str) -> std::io::Result<()> {
+    match outside {
+        Outside::Here(_) => tokio::net::TcpStream::connect(address).await.map(drop),
+        Outside::Stage(stage) => stage.connect(address).await,
     }
 }
 
@@ -156,15 +159,21 @@ fn io(error: &std::io::Error) -> Miss {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Dur, UpRule};
+    use crate::{
+        model::{Dur, ProbeSpec, UpRule},
+        world::Here,
+    };
 
     fn asker(kind: ProbeKind, vantage: Option<String>) -> Asker {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (every, timeout) = (Dur::secs(1), Dur::secs(1));
-        Asker::new(
-            &ProbeSpec { name: "p".into(), kind, every, timeout, up: UpRule::default(), vantage, starts_down: false },
-            None,
-        )
+        let spec =
+            ProbeSpec { name: "p".into(), kind, every, timeout, up: UpRule::default(), vantage, starts_down: false };
+        let program = match &spec.kind {
+            ProbeKind::Exec { argv } => Program::new(argv.clone()),
+            _ => Program::default(),
+        };
+        Asker::new(&ReadyProbe { spec, program }, Outside::Here(Here::now()))
     }
 
     fn free_port() -> String {

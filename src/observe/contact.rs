@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{event::Kind, journal::Recorder, world::World};
+use crate::{event::Kind, journal::Recorder, told, world::World};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// A runner that was itself stopped has seen nothing either.
@@ -41,5 +41,9 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
 }
 
 fn lose(world: &World, recorder: &Recorder, last_proof_us: u64, why: &str) {
-    recorder.observe(Kind::ContactLost { cluster: world.identity.name.clone(), last_proof_us, why: why.to_owned() });
+    recorder.observe(Kind::ContactLost {
+        cluster: world.identity.name.clone(),
+        last_proof_us,
+        why: told!(recorder, "{why}"),
+    });
 }

@@ -7,7 +7,7 @@ use crate::{
     event::Kind,
     journal::Recorder,
     kubernetes::objects::{Budget, Pod},
-    model::{Expectation, Plan, StepName},
+    model::{Expectation, Plan, StepName, Told},
     world::{ApiCall, ApiError, World},
 };
 
@@ -69,15 +69,15 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
     }
 }
 
-async fn answer(world: &World, pod: &Pod) -> (u16, String, String) {
+async fn answer(world: &World, pod: &Pod) -> (u16, String, Told) {
     let call = ApiCall::evict(&pod.metadata.namespace, &pod.metadata.name, &pod.metadata.uid, true);
     match world.kube.send(&call).await {
-        Ok(_) => (201, String::new(), String::new()),
+        Ok(_) => (201, String::new(), Told::default()),
         Err(ApiError::Status { code, reason, message, causes, .. }) => {
             let budget = causes.iter().any(|c| c == "DisruptionBudget");
             (code, if budget { "DisruptionBudget".into() } else { reason }, message)
         }
-        Err(error) => (0, String::new(), error.to_string()),
+        Err(error) => (0, String::new(), world.redactor.clean(&error.to_string())),
     }
 }
 
@@ -114,7 +114,7 @@ fn event(
     pod: &Pod,
     code: u16,
     reason: String,
-    message: String,
+    message: Told,
     (expected, budget): (String, String),
 ) -> Kind {
     Kind::EvictionAnswered {

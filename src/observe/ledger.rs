@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 use crate::{
     event::{Kind, LineRun},
     journal::Recorder,
-    model::DataSpec,
+    model::{DataSpec, Told},
     world::{Http, World},
 };
 
@@ -31,7 +31,8 @@ struct Ledger {
 /// Writes and reads until it is dropped.
 pub(super) async fn keep(world: Arc<World>, recorder: Arc<Recorder>, spec: DataSpec, run: String) {
     let limit = spec.timeout.0;
-    let http = world.stage.clone().map_or_else(|| Http::new(limit), |stage| Http::simulated(stage, limit));
+    let http =
+        world.stage().cloned().map_or_else(|| Http::new(limit, &world.redactor), |stage| Http::simulated(stage, limit));
     let mut tick = tokio::time::interval(spec.every.0);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mark = format!("drillmaster {run} ");
@@ -78,7 +79,7 @@ impl Ledger {
         let (missing, damaged, error) = match self.http.bytes(&self.spec.http.read).await {
             Ok(bytes) => {
                 let (held, damaged) = held(&String::from_utf8_lossy(&bytes), &self.mark, &self.acknowledged);
-                (ranges(self.acknowledged.difference(&held).copied()), damaged, String::new())
+                (ranges(self.acknowledged.difference(&held).copied()), damaged, Told::default())
             }
             Err(error) => (vec![], 0, error.why),
         };

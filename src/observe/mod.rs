@@ -14,11 +14,19 @@ use std::sync::Arc;
 
 use crate::{
     journal::Recorder,
-    model::{Expectation, Plan},
-    world::World,
+    model::{DataSpec, Expectation, Plan},
+    world::{ReadyProbe, World},
 };
 
 pub use probes::Probes;
+
+/// Probes and append logs with their secrets: never written down.
+pub struct Ready {
+    /// The plan's probes.
+    pub probes: Vec<ReadyProbe>,
+    /// Its append logs.
+    pub logs: Vec<DataSpec>,
+}
 
 /// Observers that run until they are dropped.
 #[derive(Debug)]
@@ -35,6 +43,7 @@ impl Observers {
         recorder: &Arc<Recorder>,
         plan: &Arc<Plan>,
         run: &str,
+        ready: Ready,
         samples: &std::path::Path,
     ) -> Self {
         let mut tasks = tokio::task::JoinSet::new();
@@ -50,17 +59,17 @@ impl Observers {
         for namespace in &plan.collateral {
             tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), true));
         }
-        for spec in &plan.data {
-            tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), spec.clone(), run.to_owned()));
+        for log in ready.logs {
+            tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), log, run.to_owned()));
         }
         tasks.spawn(alerts::watch(Arc::clone(world), Arc::clone(recorder)));
         if plan.expectations().any(asks_evictions) {
             tasks.spawn(evictions::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
         }
-        if world.stage.is_none() {
+        if world.stage().is_none() {
             tasks.spawn(host_load(Arc::clone(recorder)));
         }
-        Self { tasks, probes: Probes::start(&plan.probes, world.stage.as_ref(), recorder, samples) }
+        Self { tasks, probes: Probes::start(ready.probes, &world.outside, recorder, samples) }
     }
 
     /// Stops all of them; probes close their last segments first.

@@ -20,8 +20,9 @@ use super::asker::{Asker, Miss};
 use crate::{
     event::{Kind, ProbeRun},
     journal::Recorder,
-    model::ProbeSpec,
-    world::Stage,
+    model::Told,
+    told,
+    world::{Outside, ReadyProbe},
 };
 
 /// A segment is closed after this long: what a crash can lose of the samples.
@@ -49,18 +50,18 @@ struct Sample {
     /// Could not be asked from here.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     lost: bool,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    error: String,
+    #[serde(skip_serializing_if = "Told::is_empty")]
+    error: Told,
     #[serde(skip)]
     late: bool,
 }
 
 impl Probes {
     /// Starts all probes. In a simulation they live on its clock, so on its runtime.
-    pub fn start(specs: &[ProbeSpec], stage: Option<&Stage>, recorder: &Arc<Recorder>, samples: &Path) -> Self {
+    pub fn start(ready: Vec<ReadyProbe>, outside: &Outside, recorder: &Arc<Recorder>, samples: &Path) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let all = all(specs.to_vec(), stage.cloned(), Arc::clone(recorder), samples.to_owned(), stopped);
-        let running = if stage.is_some() {
+        let all = all(ready, outside.clone(), Arc::clone(recorder), samples.to_owned(), stopped);
+        let running = if matches!(outside, Outside::Stage(_)) {
             Running::Task(tokio::spawn(all))
         } else {
             Running::Thread(Some(std::thread::spawn(move || {
@@ -98,27 +99,28 @@ impl Drop for Probes {
 }
 
 async fn all(
-    specs: Vec<ProbeSpec>,
-    stage: Option<Stage>,
+    specs: Vec<ReadyProbe>,
+    outside: Outside,
     recorder: Arc<Recorder>,
     samples: PathBuf,
     stopped: watch::Receiver<bool>,
 ) {
-    let probes = specs.into_iter().enumerate().map(|(i, spec)| {
-        let file = samples.join(file_name(i, &spec.name));
-        probe(spec, stage.clone(), Arc::clone(&recorder), file, stopped.clone())
+    let probes = specs.into_iter().enumerate().map(|(i, ready)| {
+        let file = samples.join(file_name(i, &ready.spec.name));
+        probe(ready, outside.clone(), Arc::clone(&recorder), file, stopped.clone())
     });
     futures_util::future::join_all(probes).await;
 }
 
 async fn probe(
-    spec: ProbeSpec,
-    stage: Option<Stage>,
+    ready: ReadyProbe,
+    outside: Outside,
     recorder: Arc<Recorder>,
     file: PathBuf,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let asker = Asker::new(&spec, stage);
+    let asker = Asker::new(&ready, outside);
+    let spec = ready.spec;
     let mut tick = tokio::time::interval(spec.every.0);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut waiting = FuturesOrdered::new();
@@ -146,9 +148,9 @@ async fn probe(
 async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) -> Sample {
     let answer = asker.ask().await;
     let (lost, error) = match answer {
-        Ok(()) => (false, String::new()),
-        Err(Miss::Service(why)) => (false, why),
-        Err(Miss::Vantage(why)) => (true, why),
+        Ok(()) => (false, Told::default()),
+        Err(Miss::Service(why)) => (false, told!(recorder, "{why}")),
+        Err(Miss::Vantage(why)) => (true, told!(recorder, "{why}")),
     };
     let ok = !lost && error.is_empty();
     Sample { sent_us, took_us: recorder.now_us() - sent_us, ok, lost, error, late }

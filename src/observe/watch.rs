@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     event::Kind,
     journal::Recorder,
+    told,
     world::{Kube, WatchEvent},
 };
 
@@ -124,7 +125,7 @@ fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, tell: &mut imp
 }
 
 fn gap(recorder: &Recorder, path: &str, from_us: u64, why: &str) {
-    recorder.observe(Kind::WatchGap { what: path.to_owned(), from_us, why: why.to_owned() });
+    recorder.observe(Kind::WatchGap { what: path.to_owned(), from_us, why: told!(recorder, "{why}") });
 }
 
 fn uid(object: &Value) -> String {

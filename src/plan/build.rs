@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{hash::hash, limits, permissions, predict, radius};
+use super::{
+    hash::{hash, of_bindings},
+    limits, permissions, predict, radius,
+};
 use crate::{
     inventory::Inventory,
     model::{
@@ -94,6 +97,8 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         blast_radius,
         coverage: coverage(request),
         findings: vec![],
+        run: request.run.to_owned(),
+        bindings: of_bindings(request.bindings),
         hash: String::new(),
     };
     plan.hash = hash(&plan);

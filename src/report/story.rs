@@ -192,10 +192,10 @@ fn take(story: &mut Story, event: &Event) {
             clusters,
             operator,
             host,
-            reach,
+            way_back,
             ..
         } => {
-            story.scenario_file = reach.get("scenario").cloned().unwrap_or_default();
+            story.scenario_file.clone_from(&way_back.scenario);
             story.run.clone_from(run_id);
             story.tool.clone_from(tool);
             story.scenario.clone_from(scenario);
@@ -230,7 +230,7 @@ fn take(story: &mut Story, event: &Event) {
             if let Some(line) = story.steps.iter_mut().rev().find(|s| s.name == step.0) {
                 line.seconds = Some(at - line.at);
                 line.end = Some(*end);
-                line.detail.clone_from(detail);
+                line.detail = detail.to_string();
             }
         }
         Kind::Judged { outcome, judgements } => {
@@ -239,7 +239,7 @@ fn take(story: &mut Story, event: &Event) {
         }
         Kind::RunEnded { exit, detail } => {
             story.exit = Some(*exit);
-            story.ending.clone_from(detail);
+            story.ending = detail.to_string();
         }
         Kind::LeftBehind { what, remove_with, expires } => story.leftovers.push(Leftover {
             what: what.clone(),
@@ -308,7 +308,7 @@ fn undo_log(history: &History) -> Vec<UndoLine> {
             }
             .into(),
             at: f.closed.as_ref().map(|(t, _)| *t as f64 / 1e6),
-            evidence: f.closed.as_ref().map(|(_, e)| e.clone()).unwrap_or_default(),
+            evidence: f.closed.as_ref().map(|(_, e)| e.to_string()).unwrap_or_default(),
             commands: if f.state.is_open() { f.revert.commands() } else { vec![] },
         })
         .collect()

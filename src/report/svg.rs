@@ -187,7 +187,7 @@ impl Chart {
                 };
                 match merged.last_mut() {
                     Some(last) if last.2 == class => last.1 = run.to_us,
-                    _ => merged.push((run.from_us, run.to_us, class, run.error.clone())),
+                    _ => merged.push((run.from_us, run.to_us, class, run.error.to_string())),
                 }
             }
             for (from, to, class, error) in merged {

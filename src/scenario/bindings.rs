@@ -1,11 +1,43 @@
 //! Loads a bindings file: `${env.NAME}` is filled in from the environment.
 
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
 use serde_json::Value;
 
-use super::{load::parse_as, problem::Problems, vars::Values};
-use crate::model::Bindings;
+use super::{
+    load::parse_as,
+    problem::Problems,
+    tree,
+    vars::{Values, fill},
+};
+use crate::model::{Bindings, WebhookUrl};
+
+/// Whom the bindings announce to: nothing else of the file has to be right.
+///
+/// # Errors
+/// The file, or what its value is made of, is not there.
+pub fn announce_in(path: &Path) -> Result<Option<WebhookUrl>, String> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read the bindings {file}: {e}"))?;
+    let mut root = tree::parse(&file, &text).map_err(|_| format!("the bindings {file} cannot be read"))?;
+    let mut problems = vec![];
+    let Some(node) = root.get_mut("announce") else { return Ok(None) };
+    fill(&file, node, &environment(), false, &mut problems);
+    match (problems.first(), node.value().as_str()) {
+        (Some(problem), _) => Err(format!("{file}:{}: {}", problem.line, problem.what)),
+        (None, url) => Ok(url.map(WebhookUrl::new)),
+    }
+}
+
+fn environment() -> Values {
+    let mut values = Values::default();
+    // One that is no text cannot be meant.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    for (name, value) in std::env::vars_os().filter_map(text) {
+        values.plain.insert(format!("env.{name}"), Value::String(value));
+    }
+    values
+}
 
 /// Loads a bindings file.
 pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
@@ -16,11 +48,7 @@ pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
             "name an existing file: --bind scenarios/bindings/kind-lab.yaml",
         )
     })?;
-    let mut values = Values::default();
-    for (name, value) in std::env::vars() {
-        values.plain.insert(format!("env.{name}"), Value::String(value));
-    }
-    let (mut bindings, _) = parse_as::<Bindings>(&file, &text, &super::bindings_schema(), &values)?;
+    let (mut bindings, _) = parse_as::<Bindings>(&file, &text, &super::bindings_schema(), &environment())?;
     if let (Some(readiness), Some(folder)) = (&mut bindings.readiness, path.parent()) {
         *readiness = folder.join(&*readiness).display().to_string();
     }

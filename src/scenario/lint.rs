@@ -1,24 +1,37 @@
 //! Mistakes that a schema cannot see: names that lead nowhere, faults that are
 //! not named, a step with two verbs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Problem, Scenario,
     problem::did_you_mean,
+    secret_places::misplaced,
     tree::{Node, problem},
 };
-use crate::model::{Expectation, ImpairNodesStep, NodeChoice, Step, Verb, WaitStep, WaitUntil, WorkloadRef};
+use crate::model::{
+    BackupStep, Dur, ExecStep, Expectation, ImpairNodesStep, NodeChoice, SecretRef, Step, Verb, WaitStep, WaitUntil,
+    WorkloadRef, secret_mark,
+};
+
+/// The time that an undo has unless somebody gives it another: the default of `--unwind-within`.
+const UNWIND_WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// All mistakes of sense.
-pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
-    let mut lint = Lint { file, root, scenario, problems: vec![] };
+pub(super) fn lint(
+    file: &str,
+    root: &Node,
+    scenario: &Scenario,
+    secrets: &BTreeMap<String, SecretRef>,
+) -> Vec<Problem> {
+    let mut lint = Lint { file, root, scenario, secrets, problems: vec![] };
     lint.header();
     lint.probes();
     lint.data();
     lint.steps();
     lint.expectations();
     lint.aborts();
+    lint.problems.extend(misplaced(file, root, secrets));
     lint.problems.sort_by_key(|p| (p.line, p.column));
     lint.problems
 }
@@ -27,6 +40,7 @@ struct Lint<'a> {
     file: &'a str,
     root: &'a Node,
     scenario: &'a Scenario,
+    secrets: &'a BTreeMap<String, SecretRef>,
     problems: Vec<Problem>,
 }
 
@@ -186,11 +200,49 @@ impl Lint<'_> {
             Verb::Exec(e) if e.argv.is_empty() => {
                 self.say(&["steps", i, "exec", "argv"], "there is no program to run", "")
             }
+            Verb::Backup(backup) => self.backup(i, backup),
+            Verb::Exec(e) if !e.undo.is_empty() => self.undo(i, e),
             Verb::DeletePods(d) if d.count.is_some() && d.percent.is_some() => {
                 self.say(&["steps", i, "deletePods"], "give `count` or `percent`, not both", "");
             }
             Verb::Wait(w) => self.wait(i, w),
             _ => {}
+        }
+    }
+
+    /// Whoever undoes it after a crash has another environment.
+    /// An undo that brings back what was deleted needs the backup until it is done.
+    fn backup(&mut self, i: &str, backup: &BackupStep) {
+        let needed = Dur(self.scenario.limits.duration.0 + UNWIND_WITHIN);
+        if backup.ttl.0 < needed.0 {
+            self.say(
+                &["steps", i, "backup", "ttl"],
+                format!("the backup may expire after {}, before the drill and its undo are over", backup.ttl),
+                format!(
+                    "give it {needed} at least: limits.duration is {}, and putting back may take {} more",
+                    self.scenario.limits.duration,
+                    Dur(UNWIND_WITHIN)
+                ),
+            );
+        }
+    }
+
+    fn undo(&mut self, i: &str, exec: &ExecStep) {
+        let words = exec.undo.iter().map(|word| ("undo", word)).chain(exec.env.values().map(|value| ("env", value)));
+        for (place, text) in words {
+            let of_environment = |(name, reference): (&String, &SecretRef)| match reference {
+                SecretRef::Env(variable) if text.contains(&secret_mark(name)) => Some((name.clone(), variable.clone())),
+                _ => None,
+            };
+            if let Some((name, variable)) = self.secrets.iter().find_map(of_environment) {
+                self.say(
+                    &["steps", i, "exec", place],
+                    format!(
+                        "the undo needs secret `{name}`, which is in the environment ({variable}): whoever puts this back after a crash has another environment"
+                    ),
+                    "keep the secret in a file or have a program print it: secret: {file: PATH} or {exec: [PROGRAM, …]}",
+                );
+            }
         }
     }
 

@@ -63,7 +63,7 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
     }
     let (scenario, root) =
         check::<Scenario>(file, root, &schema::scenario_schema(), &values, sources.lenient, found).map_err(problems)?;
-    let mistakes = lint::lint(file, &root, &scenario);
+    let mistakes = lint::lint(file, &root, &scenario, &values.secrets);
     if !mistakes.is_empty() {
         return Err(problems(mistakes));
     }
@@ -96,10 +96,7 @@ fn check<T: DeserializeOwned>(
     lenient: bool,
     mut found: Vec<super::Problem>,
 ) -> Result<(T, Node), Vec<super::Problem>> {
-    vars::fill(file, &mut root, values, &mut found);
-    if lenient {
-        found.retain(|p| !p.what.starts_with("`${bind."));
-    }
+    vars::fill(file, &mut root, values, lenient, &mut found);
     found.extend(shape::check(file, &root, schema));
     found.sort_by_key(|p| (p.line, p.column));
     if !found.is_empty() {

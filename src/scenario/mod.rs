@@ -11,12 +11,13 @@ mod lint;
 mod load;
 mod problem;
 mod schema;
+mod secret_places;
 mod shape;
 mod spec;
 mod tree;
 mod vars;
 
-pub use bindings::load_bindings;
+pub use bindings::{announce_in, load_bindings};
 pub use drillfile::{
     AllowedDifference, Attestation, CheckRules, DrillFile, Objective, Parameters, PlanFacts, RegistryAccess,
     ReviewScope, Waiver, drill_file_schema, load_drill_file,

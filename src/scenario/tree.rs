@@ -42,6 +42,14 @@ impl Node {
         }
     }
 
+    /// The same, to fill it in.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.data {
+            Data::Map(entries) => entries.iter_mut().find(|(k, _, _)| k == key).map(|(_, _, n)| n),
+            _ => None,
+        }
+    }
+
     /// Where a path leads, or the nearest place above it.
     pub fn locate(&self, path: &[String]) -> &At {
         let Some((first, rest)) = path.split_first() else {

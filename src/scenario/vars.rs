@@ -10,7 +10,7 @@ use super::{
     problem::{Problem, did_you_mean},
     tree::{At, Data, Node, problem},
 };
-use crate::model::SecretRef;
+use crate::model::{SecretRef, secret_mark};
 
 /// Values by name; secrets are kept apart and only ever referred to.
 #[derive(Clone, Debug, Default)]
@@ -129,20 +129,21 @@ fn typed(type_: &str, value: &Value) -> Result<Value, String> {
     }
 }
 
-/// Fills in every `${…}` below `node`.
-pub(super) fn fill(file: &str, node: &mut Node, values: &Values, problems: &mut Vec<Problem>) {
+/// Fills in every `${…}` below `node`. Who is `lenient` lets values be that only a place has.
+pub(super) fn fill(file: &str, node: &mut Node, values: &Values, lenient: bool, problems: &mut Vec<Problem>) {
     match &mut node.data {
-        Data::List(items) => items.iter_mut().for_each(|n| fill(file, n, values, problems)),
+        Data::List(items) => items.iter_mut().for_each(|n| fill(file, n, values, lenient, problems)),
         Data::Map(entries) => {
             for (key, _, child) in entries {
                 if key != "vars" {
-                    fill(file, child, values, problems);
+                    fill(file, child, values, lenient, problems);
                 }
             }
         }
         Data::Scalar(Value::String(text)) if text.contains("${") => match expand(text, values) {
             Ok(value) => node.data = data_of(value, &node.at),
-            Err((what, help)) => problems.push(problem(file, &node.at, what, help)),
+            Err(wrong) if wrong.of_the_place && lenient => {}
+            Err(wrong) => problems.push(problem(file, &node.at, wrong.what, wrong.help)),
         },
         Data::Scalar(_) => {}
     }
@@ -157,14 +158,23 @@ fn data_of(value: Value, at: &At) -> Data {
     }
 }
 
-fn expand(text: &str, values: &Values) -> Result<Value, (String, String)> {
+/// What is wrong with a `${…}`.
+struct Wrong {
+    what: String,
+    help: String,
+    /// A place that is known may well have it.
+    of_the_place: bool,
+}
+
+fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find("${") {
-        let end = rest[start..]
-            .find('}')
-            .map(|i| start + i)
-            .ok_or_else(|| (format!("`{text}` has a ${{ without its }}"), "write ${name}".to_owned()))?;
+        let end = rest[start..].find('}').map(|i| start + i).ok_or_else(|| Wrong {
+            what: format!("`{text}` has a ${{ without its }}"),
+            help: "write ${name}".to_owned(),
+            of_the_place: false,
+        })?;
         let name = &rest[start + 2..end];
         let value = lookup(name, values)?;
         if start == 0 && end + 1 == text.len() {
@@ -178,13 +188,13 @@ fn expand(text: &str, values: &Values) -> Result<Value, (String, String)> {
     Ok(Value::String(out))
 }
 
-fn lookup(name: &str, values: &Values) -> Result<Value, (String, String)> {
+fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
     if let Some(value) = values.plain.get(name) {
         return Ok(value.clone());
     }
     if values.secrets.contains_key(name) {
         // Resolved when it is used, and never written anywhere.
-        return Ok(Value::String(format!("${{secret:{name}}}")));
+        return Ok(Value::String(secret_mark(name)));
     }
     if name.starts_with("secret:") {
         return Ok(Value::String(format!("${{{name}}}")));
@@ -203,5 +213,5 @@ fn lookup(name: &str, values: &Values) -> Result<Value, (String, String)> {
             format!("{meant}known: {}", own.join(", "))
         }
     };
-    Err((format!("`${{{name}}}` is not defined"), help))
+    Err(Wrong { what: format!("`${{{name}}}` is not defined"), help, of_the_place: name.starts_with("bind.") })
 }

@@ -50,7 +50,7 @@ use self::{
 use crate::{
     kubernetes::Clocks,
     model::{ClusterIdentity, Redactor},
-    world::{Clock, Http, Kube, Monitoring, NodeHost, Stage, Velero, World},
+    world::{Clock, Http, Kube, Monitoring, NodeHost, Outside, Stage, Velero, World},
 };
 
 /// What the simulated API server says it is.
@@ -118,7 +118,7 @@ impl Simulation {
             kube,
             bindings,
             clock: self.clock.restart(),
-            stage: Some(stage),
+            outside: Outside::Stage(stage),
             redactor: Arc::new(Redactor::default()),
         }
     }

@@ -116,7 +116,7 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
         &json!({"drillmaster.dev/run": context.run}),
         json!({
             "includedNamespaces": spec.namespaces,
-            "ttl": format!("{}s", spec.ttl.0.as_secs()),
+            "ttl": format!("{}s", spec.ttl.0.as_millis().div_ceil(1000)),
             "defaultVolumesToFsBackup": spec.volumes == Capture::FileSystem,
             "snapshotVolumes": spec.volumes == Capture::Snapshot,
             "excludedResources": ["events", "events.events.k8s.io"],

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Closing, Direction, StepContext, StepError, backup, checksums, live, namespace, pods};
+use super::{
+    Closing, Direction, StepContext, StepError, backup, checksums, live, namespace,
+    whole::{left, whole},
+};
 use crate::{
     journal::FaultRecord,
     kubernetes::{compare, objects::Named},
-    model::{Checksums, Difference, FileWrong, FilesRead, Restored, Revert, StepResult, VolumesDone, WorkloadRef},
+    model::{
+        Checksums, Difference, Differs, FileWrong, FilesRead, Restored, Revert, StepResult, VolumesDone, WorkloadRef,
+    },
 };
 
 /// What is to be brought back.
@@ -94,10 +99,13 @@ pub(super) async fn see_through(
         let why = backup::results(context, "RestoreResults", &order.restore, &restore).await;
         return Err(StepError::Failed(format!("restore {} ended {phase}: {why}", order.restore)));
     }
-    let ready = pods::whole(context, to, order.ready, order.limit).await.map_err(StepError::Failed)?;
+    let ready = whole(context, to, order.ready, order.limit).await?;
     let ready_us = context.recorder.now_us();
     let (objects, mut differences) = differences(context, order.namespace, order.backup, to).await?;
     differences.retain(|d| !meant(d));
+    if !ready.scaled.is_empty() {
+        differences.retain_mut(|d| !only_replicas(d));
+    }
     let count = |pointer| restore.pointer(pointer).and_then(Value::as_u64);
     Ok(Restored {
         restore: order.restore.clone(),
@@ -113,8 +121,16 @@ pub(super) async fn see_through(
         differences,
         velero: restored_by_velero(context, order).await?,
         files: files(context, order, to).await?,
-        ready,
+        ready: ready.said,
+        scaled: ready.scaled,
     })
+}
+
+/// What others scaled since is told as that: the restore is not to blame for it.
+fn only_replicas(difference: &mut Difference) -> bool {
+    let Differs::ChangedAt(fields) = &mut difference.what else { return false };
+    fields.retain(|f| f != "/spec/replicas");
+    fields.is_empty()
 }
 
 /// What is missing or other than in the backup.
@@ -252,10 +268,11 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
     }
     let changed: Vec<String> = done.differences.iter().map(ToString::to_string).collect();
     let tail = if changed.is_empty() { String::new() } else { format!("; other than before: {}", changed.join("; ")) };
-    Ok(Closing::Reverted(format!(
+    let said = format!(
         "namespace {namespace} restored from {}: {} objects compared, ready as before{tail}",
         done.backup, done.objects
-    )))
+    );
+    Ok(if done.scaled.is_empty() { Closing::Reverted(said) } else { Closing::Left(left(&said, &done.scaled)) })
 }
 
 /// A name that no finished Restore has: a failed one is not reused.

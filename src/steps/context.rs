@@ -1,7 +1,7 @@
 //! What a step is given: the world, the recorder, and the way to write an intent
 //! down before acting on it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -12,8 +12,9 @@ use super::{
 use crate::{
     event::Kind,
     journal::{FaultRecord, Recorder, RunState, WriteError},
-    model::{BackupMade, FaultId, Plan, Revert, SecretRef, StepName, StepResult},
-    world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, World},
+    model::{BackupMade, FaultId, Plan, Revert, StepName, StepResult},
+    told,
+    world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, Vault, World},
 };
 
 /// Why a step ended without having done its work.
@@ -122,8 +123,8 @@ pub struct StepContext {
     pub lease: Lease,
     /// Whether this session may act.
     pub wheel: Arc<Wheel>,
-    /// Secrets of the scenario, unresolved.
-    pub secrets: Arc<BTreeMap<String, SecretRef>>,
+    /// The scenario's secrets.
+    pub vault: Vault,
     /// Gates approved beforehand, and how to ask a person.
     pub approvals: Arc<Approvals>,
     /// One mirror at a time: an older picture must not land on a newer one.
@@ -162,7 +163,8 @@ impl StepContext {
             }
             Err(error) => {
                 let error = error.to_string();
-                self.recorder.record(Kind::FaultFailed { fault: fault.clone(), error: error.clone() })?;
+                self.recorder
+                    .record(Kind::FaultFailed { fault: fault.clone(), error: told!(self.recorder, "{error}") })?;
                 Err(StepError::Failed(error))
             }
         }
@@ -198,9 +200,9 @@ impl StepContext {
     pub async fn close(&self, fault: &FaultId, closing: Closing) -> Result<(), StepError> {
         let fault = fault.clone();
         self.recorder.record(match closing {
-            Closing::Reverted(evidence) => Kind::FaultReverted { fault, evidence },
-            Closing::Replaced(evidence) => Kind::FaultReplaced { fault, evidence },
-            Closing::Left(why) => Kind::FaultLeft { fault, why },
+            Closing::Reverted(seen) => Kind::FaultReverted { fault, evidence: told!(self.recorder, "{seen}") },
+            Closing::Replaced(seen) => Kind::FaultReplaced { fault, evidence: told!(self.recorder, "{seen}") },
+            Closing::Left(why) => Kind::FaultLeft { fault, why: told!(self.recorder, "{why}") },
         })?;
         self.mirror().await;
         Ok(())
@@ -235,9 +237,9 @@ impl StepContext {
         let mirrored = self.record.mirror(&record, Chain { open: &open, closed: &closed });
         let why = match tokio::time::timeout(Duration::from_secs(3), mirrored).await {
             Ok(Ok(true)) => return,
-            Ok(Ok(false)) => "a later session writes the record".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer within 3 s".to_owned(),
+            Ok(Ok(false)) => "a later session writes the record".into(),
+            Ok(Err(error)) => told!(self.recorder, "{error}"),
+            Err(_) => "no answer within 3 s".into(),
         };
         self.recorder.observe(Kind::MirrorFailed { why });
     }
@@ -293,14 +295,14 @@ impl StepContext {
             if Duration::from_micros(now - began) > limit {
                 return Err(StepError::Failed(format!(
                     "gave up after {} waiting for {waiting_for}; last seen: {seen}",
-                    crate::model::Dur::secs(limit.as_secs())
+                    crate::model::Dur(limit)
                 )));
             }
             if said.0 != seen && now - said.1 > 1_000_000 {
                 self.recorder.observe(Kind::StepProgress {
                     step: self.step.clone(),
-                    waiting_for: waiting_for.to_owned(),
-                    last_seen: seen.clone(),
+                    waiting_for: told!(self.recorder, "{waiting_for}"),
+                    last_seen: told!(self.recorder, "{seen}"),
                 });
                 said = (seen, now);
             }
@@ -342,7 +344,7 @@ fn open_fault(fault: &FaultRecord) -> OpenFault {
         fault: fault.id.clone(),
         step: fault.step.clone(),
         target: fault.target.clone(),
-        revert: fault.revert.clone(),
+        revert: fault.revert.clone().without_command(),
         acknowledged: fault.acknowledged_us.is_some(),
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::Kind,
     kubernetes::objects::{Node, Pod},
-    model::{DrainStep, FaultId, NodeTarget, PlannedStep, Revert, StepClass},
+    model::{DrainStep, FaultId, NodeTarget, PlannedStep, Revert, StepClass, Told},
     world::{ApiCall, ApiError},
 };
 
@@ -176,7 +176,7 @@ async fn evict(context: &StepContext, pod: &Pod) -> Result<bool, String> {
     let meta = &pod.metadata;
     let answer = context.send(&ApiCall::evict(&meta.namespace, &meta.name, &meta.uid, false)).await;
     let (code, reason, message, causes) = match answer {
-        Ok(_) => (201, String::new(), String::new(), vec![]),
+        Ok(_) => (201, String::new(), Told::default(), vec![]),
         Err(SendError::Api(ApiError::Status { code, reason, message, causes, .. })) => (code, reason, message, causes),
         Err(error) => return Err(error.to_string()),
     };
@@ -211,6 +211,11 @@ pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: b
         }
         Some(node) if node.spec.unschedulable == before => {
             return Ok(Closing::Reverted(format!("node {}: unschedulable={before}, as before", target.name)));
+        }
+        // The drill cordons only: a node that was cordoned before and is not any more was
+        // released by somebody.
+        Some(_) if before => {
+            return Ok(Closing::Left(format!("node {}: left uncordoned, as changed by somebody else", target.name)));
         }
         Some(_) => {}
     }

@@ -1,14 +1,12 @@
 //! exec: run a program here.
 
-use std::collections::BTreeMap;
-
 use super::{
     Closing, Done, StepContext, StepError,
     planning::{Draft, act, draft},
 };
 use crate::{
-    model::{ExecStep, OrNewer, Revert, StepClass, StepName, Verb, shell},
-    world::{Program, resolve},
+    model::{ExecStep, OrNewer, Revert, StepClass, StepName, Told, Verb, shell},
+    world::WITHHELD,
 };
 
 pub(super) fn plan(spec: &ExecStep) -> Result<Draft, String> {
@@ -26,51 +24,42 @@ pub(super) fn plan(spec: &ExecStep) -> Result<Draft, String> {
 const NOT_RUN: &str = "not run: a rehearsal runs no programs";
 
 pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Done, StepError> {
-    let program = filled(context, &spec.argv, &spec.env).await.map_err(StepError::Failed)?;
+    let program = context.vault.program(&spec.argv, &spec.env).await.map_err(StepError::Failed)?;
     if spec.undo.is_empty() {
         context.may_act().await?;
-        let said =
-            program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(StepError::failed)?.stdout;
+        let said = program.run_in(&context.world.outside, spec.at_most.0).await.map_err(StepError::failed)?.stdout;
+        let said = if program.withheld { Told::fixed(WITHHELD) } else { said.told(&context.world.redactor) };
         return Ok(ended(context, last_line(&said)));
     }
     let revert = Revert::ExecUndo { step: context.step.0.clone() };
     let fault = context.intend("program", revert).await?;
-    context.act(&fault, async { program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map(drop) }).await?;
+    context.act(&fault, async { program.run_in(&context.world.outside, spec.at_most.0).await.map(drop) }).await?;
     Ok(ended(context, "done".to_owned()))
 }
 
 fn ended(context: &StepContext, said: String) -> Done {
-    if context.world.stage.is_some() { Done::NotRun(NOT_RUN.to_owned()) } else { Done::Well(said) }
+    if context.world.stage().is_some() { Done::NotRun(NOT_RUN.to_owned()) } else { Done::Well(said) }
 }
 
 /// The undo comes from the local scenario, by the step's name: no argv is ever
 /// taken from the cluster.
 pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing, String> {
-    let planned = context.plan.step(&StepName::from(step)).ok_or_else(|| format!("the plan has no step `{step}`"))?;
+    let planned = context.plan.step(&StepName::from(step)).ok_or_else(|| {
+        format!("the undo of step `{step}` is a program that the scenario names, and the cluster's record does not: run it by hand")
+    })?;
     let spec = match &planned.step {
         OrNewer::Known(Verb::Exec(spec)) => spec,
         OrNewer::Known(_) => return Err(format!("step `{step}` runs no program, so it has no undo command")),
         OrNewer::Newer(newer) => return Err(format!("this version cannot read step `{step}`: {}", newer.why)),
     };
-    let program = filled(context, &spec.undo, &spec.env).await?;
+    let program = context.vault.program(&spec.undo, &spec.env).await?;
     context.may_act().await.map_err(|e| e.to_string())?;
-    program.run_in(context.world.stage.as_ref(), spec.at_most.0).await.map_err(|e| e.to_string())?;
+    program.run_in(&context.world.outside, spec.at_most.0).await.map_err(|e| e.to_string())?;
     Ok(Closing::Reverted(match ended(context, "its undo ended with 0".to_owned()) {
         Done::Well(said) | Done::NotRun(said) => said,
     }))
 }
 
-async fn filled(context: &StepContext, argv: &[String], env: &BTreeMap<String, String>) -> Result<Program, String> {
-    let mut program = Program::default();
-    for word in argv {
-        program.argv.push(resolve(word, &context.secrets, &context.world.redactor).await?);
-    }
-    for (name, value) in env {
-        program.env.insert(name.clone(), resolve(value, &context.secrets, &context.world.redactor).await?);
-    }
-    Ok(program)
-}
-
-fn last_line(text: &str) -> String {
-    text.lines().last().unwrap_or("done").chars().take(200).collect()
+fn last_line(said: &Told) -> String {
+    if said.is_empty() { "done".into() } else { said.last_lines(1).cut(200).into_string() }
 }

@@ -13,10 +13,13 @@ use super::{
     power::{host, same_node},
 };
 use crate::{
-    kubernetes::objects::Node,
+    kubernetes::{objects::Node, writer},
     model::{FenceNodeStep, NodeTarget, OUT_OF_SERVICE, PlannedStep, PowerState, Revert, StepClass},
     world::ApiCall,
 };
+
+/// By this value the drill knows its own taint.
+const VALUE: &str = "nodeshutdown";
 
 pub(super) fn plan(spec: &FenceNodeStep, so_far: &[PlannedStep]) -> Result<Draft, String> {
     let mut planned = draft(StepClass::Fault, "takes the taint away");
@@ -66,6 +69,13 @@ pub(super) async fn revert(context: &StepContext, node: &NodeTarget) -> Result<C
             return Ok(Closing::Replaced(format!("node {} was replaced", node.name)));
         }
         Some(found) if !is_fenced(&found) => {}
+        Some(found) if !is_ours(&found) => {
+            let by = writer(&found, &["spec", "taints"]);
+            return Ok(Closing::Left(format!(
+                "node {}: left fenced, as changed by {by}: this taint is not the drill's",
+                node.name
+            )));
+        }
         Some(_) => write(context, node, false).await?,
     }
     match read(context, node).await? {
@@ -82,6 +92,16 @@ fn is_fenced(node: &Value) -> bool {
     serde_json::from_value::<Node>(node.clone()).is_ok_and(|n| n.taints().iter().any(|t| t.starts_with(OUT_OF_SERVICE)))
 }
 
+/// Whether the taint is as the drill writes it.
+pub(super) fn is_ours(node: &Value) -> bool {
+    node["spec"]["taints"].as_array().into_iter().flatten().any(is_taint)
+}
+
+/// A controller may add when it was put there.
+fn is_taint(taint: &Value) -> bool {
+    taint["key"] == OUT_OF_SERVICE && taint["value"] == VALUE && taint["effect"] == "NoExecute"
+}
+
 /// The list of taints is written as a whole: others write it too, so that each try
 /// begins with what is there.
 async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Result<(), String> {
@@ -93,9 +113,9 @@ async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Resul
             Err(why) => return Look::NotYet(why),
         };
         let mut taints: Vec<Value> = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
-        taints.retain(|t| t["key"] != OUT_OF_SERVICE);
+        taints.retain(|t| !is_taint(t));
         if fence {
-            taints.push(json!({"key": OUT_OF_SERVICE, "value": "nodeshutdown", "effect": "NoExecute"}));
+            taints.push(json!({"key": OUT_OF_SERVICE, "value": VALUE, "effect": "NoExecute"}));
         }
         // An empty list is none at all.
         let taints = if taints.is_empty() { Value::Null } else { taints.into() };

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     event::Kind,
     model::{GateAnswer, GateStep, StepClass},
+    told,
 };
 
 /// Who may answer gates.
@@ -34,10 +35,14 @@ pub(super) fn plan(spec: &GateStep) -> Draft {
 pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<String, StepError> {
     let name = &context.step;
     let times_out_us = context.recorder.now_us() + spec.timeout.micros();
-    context.recorder.record(Kind::GateOpened { step: name.clone(), prompt: spec.prompt.clone(), times_out_us })?;
+    context.recorder.record(Kind::GateOpened {
+        step: name.clone(),
+        prompt: told!(context.recorder, "{}", spec.prompt),
+        times_out_us,
+    })?;
     let (approved, by) = if context.approvals.beforehand.contains(&name.0) {
         (true, format!("{}, beforehand with --approve", context.approvals.operator))
-    } else if context.world.stage.is_none() && std::io::stdin().is_terminal() {
+    } else if context.world.stage().is_none() && std::io::stdin().is_terminal() {
         match tokio::time::timeout(spec.timeout.0, ask()).await {
             Ok(Some(approved)) => (approved, format!("{}, at the terminal", context.approvals.operator)),
             Ok(None) | Err(_) => (spec.default == GateAnswer::Approve, "nobody in time: the declared default".into()),

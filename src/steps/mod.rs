@@ -4,6 +4,7 @@
 
 mod backup;
 mod bring_back;
+mod by_hand;
 mod checksums;
 mod context;
 mod drain;
@@ -29,8 +30,10 @@ mod scratch;
 mod terminal;
 mod wait;
 mod wheel;
+mod whole;
 mod withdraw;
 
+pub use by_hand::by_hand;
 pub use context::{Closing, Done, Look, SendError, StepContext, StepError};
 pub use gate::Approvals;
 pub use planning::PlanInput;
@@ -116,7 +119,7 @@ pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closin
         Revert::Fence { node } => fence::revert(context, node).await,
         Revert::Cordon { node, before } => drain::revert(context, node, *before).await,
         Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
-        Revert::PodsReplaced { namespace, ready } => pods::revert(context, namespace, ready).await,
+        Revert::PodsReplaced { namespace, ready } => whole::revert(context, namespace, ready).await,
         Revert::Restore { .. } => bring_back::revert(context, fault).await,
         Revert::OwnNamespace { namespace, also, recovery: false } => scratch::revert(context, namespace, also).await,
         Revert::OwnNamespace { namespace, also, recovery: true } => {

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     event::Kind,
-    model::{NotifyStep, StepClass},
-    world::resolve,
+    model::{NotifyStep, StepClass, WebhookUrl},
+    told,
 };
 
 pub(super) fn plan(spec: &NotifyStep) -> Draft {
@@ -19,19 +19,20 @@ pub(super) fn plan(spec: &NotifyStep) -> Draft {
 }
 
 pub(super) async fn apply(context: &StepContext, spec: &NotifyStep) -> Result<String, StepError> {
-    let url = resolve(&spec.url, &context.secrets, &context.world.redactor).await.map_err(StepError::Failed)?;
+    let world = &context.world;
+    let url = context.vault.fill(spec.url.reveal()).await.map_err(StepError::Failed)?;
     let body = json!({
         "text": format!("THIS IS A DRILL: {}", spec.message),
         "run": context.run,
         "scenario": context.plan.scenario,
         "cluster": context.plan.cluster.context,
     });
-    let sent = context.world.http.post(&url, &body).await;
+    let sent = world.http.post(&WebhookUrl::new(url.reveal()), &body).await;
     context.recorder.record(Kind::Notified {
-        to: spec.url.clone(),
-        what: spec.message.clone(),
+        to: spec.url.to_string(),
+        what: told!(context.recorder, "{}", spec.message),
         ok: sent.is_ok(),
-        detail: sent.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+        detail: sent.as_ref().err().map(|e| told!(context.recorder, "{e}")).unwrap_or_default(),
     })?;
     sent.map(|()| "told".into()).map_err(StepError::failed)
 }

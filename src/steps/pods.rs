@@ -1,16 +1,14 @@
 //! deletePods and forceDeletePods.
 
-use std::time::Duration;
-
 use super::{
-    Closing, Look, PlanInput, StepContext, StepError,
+    PlanInput, StepContext, StepError,
     planning::{Draft, act, draft},
 };
 use crate::{
     kubernetes::objects::Pod,
     model::{
         DeletePodsStep, ForceDeletePodsStep, NodeHow, NodeTarget, ObjectRef, PlannedStep, PowerState, Revert,
-        StepClass, StepName, WorkloadRef,
+        StepClass, StepName,
     },
     world::ApiCall,
 };
@@ -80,7 +78,7 @@ fn namespace_of(planned: &PlannedStep) -> Result<String, StepError> {
     planned
         .objects
         .first()
-        .and_then(|o| o.path.split("/namespaces/").nth(1)?.split('/').next().map(str::to_owned))
+        .and_then(|o| Some(o.workload()?.namespace))
         .ok_or_else(|| StepError::Failed("the plan names no workload".into()))
 }
 
@@ -100,44 +98,6 @@ async fn delete(context: &StepContext, pod: &Pod, grace: Option<u32>) -> Result<
             Ok(ApiCall::delete(&path, &pod.metadata.uid, grace).at_version(version))
         })
         .await
-}
-
-pub(super) async fn revert(
-    context: &StepContext,
-    namespace: &str,
-    ready: &[(WorkloadRef, u32)],
-) -> Result<Closing, String> {
-    if ready.is_empty() {
-        return Ok(Closing::Reverted("nothing to wait for: the namespace's own undo covers it".into()));
-    }
-    whole(context, namespace, ready, Duration::from_secs(60)).await.map(Closing::Reverted)
-}
-
-/// Waits until each workload has as many ready pods as it had, or as it wants
-/// now, if somebody scaled it meanwhile.
-pub(super) async fn whole(
-    context: &StepContext,
-    namespace: &str,
-    ready: &[(WorkloadRef, u32)],
-    limit: Duration,
-) -> Result<String, String> {
-    let what = format!("the workloads of namespace {namespace} to be whole");
-    let seen = context.until(limit, &what, async || {
-        let pods = match pods_of(context, namespace).await {
-            Ok(pods) => pods,
-            Err(error) => return Look::NotYet(error.to_string()),
-        };
-        let mut said = vec![];
-        let mut missing = false;
-        for (workload, wanted) in ready {
-            let have = pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(workload)).count();
-            missing |= have < *wanted as usize;
-            said.push(format!("{workload} {have}/{wanted}"));
-        }
-        let said = said.join(", ");
-        if missing { Look::NotYet(said) } else { Look::Done(said) }
-    });
-    seen.await.map(|said| format!("ready pods: {said}")).map_err(|e| e.to_string())
 }
 
 pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &[PlannedStep]) -> Result<Draft, String> {

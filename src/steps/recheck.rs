@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{StepContext, context::as_read, elsewhere, inside, power::host};
+use super::{StepContext, context::as_read, elsewhere, fence, inside, power::host};
 use crate::{
     journal::FaultRecord,
     kubernetes::objects::{Named, Node, Workload},
@@ -23,13 +23,15 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
             Ok((!right).then(|| format!("{} of node {} is not right", inside::name(what), node.name)))
         }
         Revert::Fence { node } => {
-            let node = same(context, node).await?;
-            let fenced = node.filter(|n| n.taints().iter().any(|t| t.starts_with(crate::model::OUT_OF_SERVICE)));
-            Ok(fenced.map(|n| format!("node {} is fenced again", n.metadata.name)))
+            let path = format!("/api/v1/nodes/{}", node.name);
+            let found = context.world.kube.find(&path).await.map_err(|e| e.to_string())?;
+            let again = found.filter(|n| n["metadata"]["uid"] == node.uid.as_str() && fence::is_ours(n));
+            Ok(again.map(|_| format!("node {} is fenced again", node.name)))
         }
         Revert::Cordon { node, before } => {
-            let node = same(context, node).await?.filter(|n| n.spec.unschedulable != *before);
-            Ok(node.map(|n| format!("node {} is unschedulable={}", n.metadata.name, n.spec.unschedulable)))
+            // The drill cordons only; who released it since is somebody else.
+            let again = same(context, node).await?.filter(|n| n.spec.unschedulable && !before);
+            Ok(again.map(|n| format!("node {} is cordoned again", n.metadata.name)))
         }
         Revert::Scale { object, written, before } => {
             let found: Option<Workload> = context.world.kube.find_as(&object.path).await.map_err(|e| e.to_string())?;

@@ -8,7 +8,7 @@ use super::{
     planning::{Draft, act, draft},
 };
 use crate::{
-    kubernetes::objects::Workload,
+    kubernetes::{objects::Workload, writer},
     model::{ObjectRef, PlannedStep, Revert, ScaleStep, StepClass},
     world::ApiCall,
 };
@@ -73,18 +73,19 @@ pub(super) async fn revert(
     before: u32,
     written: u32,
 ) -> Result<Closing, String> {
-    let found: Option<Workload> = context.world.kube.find_as(&object.path).await.map_err(|e| e.to_string())?;
-    let Some(found) = found else {
+    let Some(raw) = context.world.kube.find(&object.path).await.map_err(|e| e.to_string())? else {
         return Ok(Closing::Left(format!("{} was deleted by somebody else", object.path)));
     };
+    let found: Workload = serde_json::from_value(raw.clone()).map_err(|e| format!("{}: {e}", object.path))?;
     let now = found.spec.replicas.unwrap_or(1);
     if now == before {
         return Ok(Closing::Reverted(format!("{}: replicas={before}, as before", object.path)));
     }
     if now != written {
         return Ok(Closing::Left(format!(
-            "{}: somebody else set replicas={now} (the drill wrote {written}, before it was {before})",
-            object.path
+            "{}: left with replicas={now}, as changed by {} (the drill wrote {written}, before it was {before})",
+            object.path,
+            writer(&raw, &["spec", "replicas"])
         )));
     }
     // After a restore the workload has a new UID: it is still the one to put back.

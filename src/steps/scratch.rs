@@ -139,7 +139,10 @@ pub(super) async fn revert(context: &StepContext, scratch: &str, also: &[ObjectR
     }
     namespace::gone(context, scratch, false, std::time::Duration::from_secs(300)).await.map_err(|e| e.to_string())?;
     for object in also {
-        match context.send(&ApiCall::delete(&object.path, "", None)).await {
+        let found: Option<Named> = kube.find_as(&object.path).await.map_err(|e| e.to_string())?;
+        let ours = |n: &Named| n.metadata.labels.get("drillmaster.dev/run") == Some(&context.run);
+        let Some(found) = found.filter(ours) else { continue };
+        match context.send(&ApiCall::delete(&object.path, &found.metadata.uid, None)).await {
             Err(error) if !error.is_not_found() => return Err(error.to_string()),
             _ => {}
         }

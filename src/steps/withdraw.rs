@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     event::Kind,
+    told,
     world::{ApiCall, BACKUP_READY, is_queued, nudge_command},
 };
 
@@ -41,7 +42,7 @@ pub async fn withdraw(context: &StepContext) {
         };
         let velero = &context.world.velero.namespace;
         context.recorder.observe(Kind::Noted {
-            text: format!(
+            text: told!(context.recorder,
                 "whether Velero ever begins backup {name} is not known: {why}. While it is {BACKUP_READY}, none behind it is taken; once Velero's server runs: {}",
                 nudge_command(velero, &name)
             ),
@@ -73,7 +74,11 @@ async fn take_away(context: &StepContext, name: &str, found: &Value) -> Result<(
     match context.send(&call).await {
         Ok(_) => {
             let phase = phase(found);
-            let why = format!("Velero had not begun it ({})", if phase.is_empty() { "no phase" } else { phase });
+            let why = told!(
+                context.recorder,
+                "Velero had not begun it ({})",
+                if phase.is_empty() { "no phase" } else { phase }
+            );
             context.recorder.observe(Kind::LeftoverGone { what: leftover(name), why });
             Ok(())
         }
@@ -92,7 +97,7 @@ async fn nudge(context: &StepContext, name: &str) -> Result<(), SendError> {
             Some(found) if phase(&found) == BACKUP_READY => {}
             _ if times < 2 => return Ok(()),
             _ => {
-                let text = format!("Velero began backup {name} when it was changed; it ends by itself");
+                let text = told!(context.recorder, "Velero began backup {name} when it was changed; it ends by itself");
                 context.recorder.observe(Kind::Noted { text });
                 return Ok(());
             }

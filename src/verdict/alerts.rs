@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, History, history::AlertPoint};
-use crate::model::{AlertExpectation, Evidence, ForEach, Outcome};
+use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, Told};
 
 pub(super) fn answer(expected: &AlertExpectation, history: &History, now_us: u64) -> Answer {
     let Some((t0, _)) = history.window(expected.of.as_ref()) else {
@@ -68,12 +68,12 @@ fn one(
     answers.push(resolved(expected, &who, &points, history, now_us));
     let evidence = Evidence {
         source: "Prometheus /api/v1/alerts, Alertmanager /api/v2/alerts, asked every second".into(),
-        observed: format!(
+        observed: Told::of_journal(format!(
             "{who}: firing {}, received {:.1} s after the fault, receivers {}",
             firing.map_or("not seen".into(), |a| format!("{:.1} s", (a.at - t0) as f64 / 1e6)),
             (received.at - t0) as f64 / 1e6,
             received.receivers.join(", ")
-        ),
+        )),
         from_us: Some(t0),
         to_us: Some(history.end_us),
         uncertainty_us: Some(1_000_000),

@@ -5,7 +5,7 @@
 use super::{Answer, History};
 use crate::{
     event::Kind,
-    model::{BudgetsExpectation, Evidence, Outcome},
+    model::{BudgetsExpectation, Evidence, Outcome, Told},
 };
 
 pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer {
@@ -41,7 +41,7 @@ fn coverage(history: &History) -> Answer {
         .collect();
     let evidence = Evidence {
         source: "pods and budgets when the plan was made".into(),
-        observed: format!("{} critical pods", pods.len()),
+        observed: Told::of_journal(format!("{} critical pods", pods.len())),
         ..Evidence::default()
     };
     if pods.is_empty() {
@@ -92,7 +92,7 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
     }
     let evidence = Evidence {
         source: "Eviction API with dryRun=All".into(),
-        observed: format!("{refused} refused, {allowed} allowed, as budgeted"),
+        observed: Told::of_journal(format!("{refused} refused, {allowed} allowed, as budgeted")),
         from_us: from_to.map(|f| f.0),
         to_us: from_to.map(|f| f.1),
         uncertainty_us: None,
@@ -143,7 +143,10 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         .count();
     let evidence = Evidence {
         source: "watch poddisruptionbudgets, Eviction API".into(),
-        observed: format!("{asked} evictions, {refused} of them refused with 429; lowest: {}", lowest.join(", ")),
+        observed: Told::of_journal(format!(
+            "{asked} evictions, {refused} of them refused with 429; lowest: {}",
+            lowest.join(", ")
+        )),
         from_us: Some(t0),
         to_us: Some(end),
         uncertainty_us: None,

@@ -95,6 +95,8 @@ pub struct History {
     /// Ready pods by namespace and workload; pods on nodes that the drill took
     /// away do not count, whatever the API still believes (correctness 21).
     pub ready: BTreeMap<(String, String), Series>,
+    /// Pods that each workload of the scope wants.
+    pub wanted: BTreeMap<(String, String), Series>,
     /// Nodes: 1 Ready, 0 not.
     pub nodes: BTreeMap<String, Series>,
     /// Probe samples.
@@ -178,6 +180,9 @@ impl History {
                     span.ended = Some((t, *end));
                 }
             }
+            Kind::WorkloadSeen { namespace, workload, wanted, .. } => {
+                self.wanted.entry((namespace.clone(), workload.clone())).or_default().push(t, i64::from(*wanted));
+            }
             Kind::NodeSeen { node, ready, .. } => {
                 self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
             }
@@ -202,7 +207,7 @@ impl History {
                 self.logs.entry(data.clone()).or_default().written.extend(runs.iter().cloned());
             }
             Kind::LinesRead { data, missing, damaged, error } => {
-                let read = Reading { at_us: t, missing: missing.clone(), damaged: *damaged, error: error.clone() };
+                let read = Reading { at_us: t, missing: missing.clone(), damaged: *damaged, error: error.to_string() };
                 self.logs.entry(data.clone()).or_default().read.push(read);
             }
             Kind::AlertSeen { source, name, labels, state, since, receivers, suppressed_by } => {

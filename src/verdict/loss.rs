@@ -4,7 +4,7 @@
 use super::{Answer, History, StepSpan};
 use crate::{
     event::LineRun,
-    model::{Evidence, LossExpectation, Outcome},
+    model::{Evidence, LossExpectation, Outcome, Told},
 };
 
 /// After the last step, a log is waited for this long.
@@ -87,7 +87,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
     };
     let evidence = |observed: String| Evidence {
         source: format!("numbered lines appended to `{data}`, and the log as it was read back"),
-        observed,
+        observed: Told::of_journal(observed),
         from_us: Some(t0),
         to_us: Some(read.at_us),
         uncertainty_us: history.state.plan.as_ref().and_then(|p| {

@@ -21,7 +21,7 @@ pub use service::{Milestone, Phase, phases};
 
 use crate::{
     event::Event,
-    model::{Evidence, Expectation, Judgement, OrNewer, Outcome, RunVerdict},
+    model::{Evidence, Expectation, Judgement, OrNewer, Outcome, RunVerdict, Told},
 };
 
 /// An answer to one expectation, which may still be open.
@@ -86,7 +86,7 @@ pub fn judge(events: &[Event]) -> RunVerdict {
                     expectation: describe(expectation),
                     of: expectation.of().map(ToString::to_string),
                     outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
-                    because: answer.because,
+                    because: Told::of_journal(answer.because),
                     evidence: answer.evidence,
                 }
             }
@@ -94,7 +94,7 @@ pub fn judge(events: &[Event]) -> RunVerdict {
                 expectation: newer.value.to_string(),
                 of: None,
                 outcome: Outcome::Inconclusive,
-                because: format!("this version cannot read the expectation: {}", newer.why),
+                because: Told::of_journal(format!("this version cannot read the expectation: {}", newer.why)),
                 evidence: vec![],
             },
         })

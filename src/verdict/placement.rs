@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Answer, History};
-use crate::model::{Evidence, Outcome, PlacementExpectation, Spread};
+use crate::model::{Evidence, Outcome, PlacementExpectation, Spread, Told};
 
 pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us: u64) -> Answer {
     let Some((t0, _)) = history.window(expected.of.as_ref()) else {
@@ -35,7 +35,7 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
     let said = domains.iter().map(|(d, n)| format!("{d}:{n}")).collect::<Vec<_>>().join(" ");
     let evidence = Evidence {
         source: "watch pods and nodes, at the end".into(),
-        observed: said.clone(),
+        observed: Told::of_journal(said.clone()),
         from_us: Some(t0),
         to_us: Some(history.end_us),
         uncertainty_us: None,

@@ -1,7 +1,7 @@
 //! Did a workload get its pods back in time, and how low did it fall?
 
 use super::{Answer, History};
-use crate::model::{Evidence, Outcome, ReplicasExpectation};
+use crate::model::{Evidence, Outcome, ReplicasExpectation, Told};
 
 /// Readiness that flickers is no recovery.
 const HOLD_US: u64 = 3_000_000;
@@ -22,13 +22,13 @@ pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: 
     let lowest = series.min(t0, end).unwrap_or(0);
     let evidence = Evidence {
         source: "watch pods (Ready, not Terminating, not on a node that was taken away)".into(),
-        observed: format!(
+        observed: Told::of_journal(format!(
             "lowest {lowest}, {}",
             reached.map_or("not reached again".into(), |t| format!(
                 "{wanted} ready again after {:.1} s",
                 (t - t0) as f64 / 1e6
             ))
-        ),
+        )),
         from_us: Some(t0),
         to_us: Some(end),
         uncertainty_us: None,

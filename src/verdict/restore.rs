@@ -2,7 +2,7 @@
 //! 35, 37, 40): objects are compared, files are compared.
 
 use super::{Answer, History};
-use crate::model::{Evidence, FilesRead, Outcome, RestoreExpectation, Restored, StepResult, VolumesRule};
+use crate::model::{Evidence, FilesRead, Outcome, RestoreExpectation, Restored, StepResult, Told, VolumesRule};
 
 /// As many differences are named.
 const NAMED: usize = 10;
@@ -26,10 +26,10 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
     let warnings = restored.warnings.map_or("none".to_owned(), |n| n.to_string());
     let evidence = Evidence {
         source: "archive of the backup, live objects, checksums by reader pods, Velero's records".into(),
-        observed: format!(
+        observed: Told::of_journal(format!(
             "restore {}: {} objects in the backup, warnings {warnings}",
             restored.restore, restored.objects
-        ),
+        )),
         from_us: Some(restored.sent_us),
         to_us: Some(restored.ready_us),
         uncertainty_us: None,

@@ -3,7 +3,7 @@
 //! collateral is asked too: a drill that ends without DNS is not at its end.
 
 use super::History;
-use crate::model::{Evidence, Judgement, Outcome};
+use crate::model::{Evidence, Judgement, Outcome, Revert, Told};
 
 /// After the last undo, the application has this long to be whole again.
 const PATIENCE_US: u64 = 300_000_000;
@@ -11,32 +11,72 @@ const PATIENCE_US: u64 = 300_000_000;
 /// As many workloads as are named with their numbers.
 const NAMED: usize = 10;
 
-/// Each workload with its ready pods, when the drill armed itself and now.
-fn counts(history: &History, armed: u64) -> impl Iterator<Item = (String, i64, i64)> {
+/// A workload, when the drill armed itself and now.
+struct Counts {
+    name: String,
+    before: i64,
+    now: i64,
+    /// How many pods it wants now, where others scaled it down meanwhile.
+    scaled_to: Option<i64>,
+}
+
+impl Counts {
+    fn is_short(&self) -> bool {
+        self.now < self.scaled_to.map_or(self.before, |wants| wants.min(self.before))
+    }
+}
+
+fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
     let collateral = |key: &(String, String)| history.state.plan.iter().any(|p| p.collateral.contains(&key.0));
     let scope = history.ready.iter().filter(move |(key, _)| !collateral(key));
     let others = history.ready.iter().filter(move |(key, _)| collateral(key));
-    scope.chain(others).map(move |((namespace, workload), series)| {
+    scope.chain(others).map(move |(key, series)| {
         let at = |time| series.at(time).unwrap_or(0);
-        (format!("{namespace}/{workload}"), at(armed), at(history.end_us))
+        let (namespace, workload) = key;
+        let scaled_to = scaled_down(history, key, armed);
+        Counts { name: format!("{namespace}/{workload}"), before: at(armed), now: at(history.end_us), scaled_to }
     })
+}
+
+/// What an autoscaler or a person scaled a workload down to. What the drill scaled and has
+/// not put back is no excuse.
+fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<i64> {
+    let wanted = history.wanted.get(key)?;
+    let (before, now) = (wanted.at(armed)?, wanted.at(history.end_us)?);
+    let ours = history.state.faults.iter().filter(|f| f.state.is_open()).any(|f| match &f.revert {
+        Revert::Scale { object, .. } => {
+            object.workload().is_some_and(|w| w.namespace == key.0 && w.workload.to_string() == key.1)
+        }
+        _ => false,
+    });
+    (now < before && !ours).then_some(now)
 }
 
 /// Workloads with fewer ready pods than when the drill armed itself.
 fn short(history: &History) -> Option<Vec<String>> {
-    let less = counts(history, history.armed_us?).filter(|(_, before, now)| now < before);
-    Some(less.map(|(name, before, now)| format!("{name} has {now} of {before} ready")).collect())
+    let less = counts(history, history.armed_us?).filter(Counts::is_short);
+    Some(less.map(|c| format!("{} has {} of {} ready", c.name, c.now, c.scaled_to.unwrap_or(c.before))).collect())
 }
 
 /// The numbers that the judgement rests on.
 fn numbers(history: &History) -> String {
     let all = counts(history, history.armed_us.unwrap_or_default());
     let mut said: Vec<String> =
-        all.take(NAMED).map(|(name, before, now)| format!("{name} {before} before, {now} now")).collect();
+        all.take(NAMED).map(|c| format!("{} {} before, {} now", c.name, c.before, c.now)).collect();
     if history.ready.len() > NAMED {
         said.push(format!("{} more", history.ready.len() - NAMED));
     }
     said.join("; ")
+}
+
+/// What others scaled down: it has what it wants now, not what it had.
+fn scaled(history: &History) -> String {
+    let all = counts(history, history.armed_us.unwrap_or_default());
+    let told: Vec<String> = all
+        .filter(|c| c.now < c.before)
+        .filter_map(|c| Some(format!("{} was scaled to {} by others meanwhile", c.name, c.scaled_to?)))
+        .collect();
+    if told.is_empty() { String::new() } else { format!(", or as they want now: {}", told.join("; ")) }
 }
 
 /// What is still waited for.
@@ -74,16 +114,17 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     } else if !short.is_empty() {
         (Outcome::Fail, short.join("; "))
     } else {
-        (Outcome::Pass, format!("{} workloads have as many ready pods as before", history.ready.len()))
+        let count = history.ready.len();
+        (Outcome::Pass, format!("{count} workloads have as many ready pods as before{}", scaled(history)))
     };
     Some(Judgement {
         expectation: format!("afterwards every workload of the scope{} is whole again", around(history)),
         of: None,
         outcome,
-        because,
+        because: Told::of_journal(because),
         evidence: vec![Evidence {
             source: "watch pods, when armed and at the end".into(),
-            observed: numbers(history),
+            observed: Told::of_journal(numbers(history)),
             from_us: history.armed_us,
             to_us: Some(history.end_us),
             uncertainty_us: None,

@@ -7,7 +7,7 @@ use super::{Answer, History};
 use crate::{
     event::ProbeRun,
     journal::{ProbeState, Stretch},
-    model::{Evidence, Outcome, ProbeSpec, ServiceExpectation, StepName, StepResult},
+    model::{Evidence, Outcome, ProbeSpec, ServiceExpectation, StepName, StepResult, Told},
 };
 
 /// A part of the recovery time.
@@ -53,7 +53,7 @@ struct Outage {
     stretches: Vec<Stretch>,
     failed: u64,
     samples: u64,
-    errors: Vec<String>,
+    errors: Vec<Told>,
     gap: Option<(u64, u64)>,
     /// Why the probe could not ask, if so.
     lost: Option<String>,
@@ -81,16 +81,20 @@ pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u
     let error_us = spec.every.micros() + spec.timeout.micros();
     let evidence = Evidence {
         source: format!("probe {} every {}, timeout {}", spec.name, spec.every, spec.timeout),
-        observed: format!(
+        observed: Told::of_journal(format!(
             "{} of {} samples failed ({}){}",
             outage.failed,
             outage.samples,
-            if outage.errors.is_empty() { "none".into() } else { outage.errors.join(", ") },
+            if outage.errors.is_empty() {
+                "none".into()
+            } else {
+                outage.errors.iter().map(|e| &**e).collect::<Vec<_>>().join(", ")
+            },
             phases(&expected.probe, expected.of.as_ref(), history)
                 .iter()
                 .map(|p| format!("; {} {:.1} s", p.name, p.at_us as f64 / 1e6))
                 .collect::<String>()
-        ),
+        )),
         from_us: Some(t0),
         to_us: Some(end),
         uncertainty_us: Some(error_us),
@@ -158,7 +162,7 @@ fn outage(spec: &ProbeSpec, runs: &[ProbeRun], t0: u64, end: u64) -> Outage {
     let mut last = None;
     for run in runs.iter().filter(|r| r.from_us <= end) {
         if run.lost {
-            outage.lost = Some(run.error.clone());
+            outage.lost = Some(run.error.to_string());
             state.take(run, &spec.up);
             continue;
         }

@@ -4,7 +4,7 @@
 use super::History;
 use crate::{
     event::StepEnd,
-    model::{Evidence, Judgement, Outcome, StepName},
+    model::{Evidence, Judgement, Outcome, StepName, Told},
 };
 
 /// The judgement of a drill in which a step failed or was not run; none of any other.
@@ -23,10 +23,10 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         expectation: "every step does its work".into(),
         of: None,
         outcome,
-        because: named.join("; "),
+        because: Told::of_journal(named.join("; ")),
         evidence: vec![Evidence {
             source: "the drill itself".into(),
-            observed: format!("{} steps ended", history.state.finished.len()),
+            observed: Told::of_journal(format!("{} steps ended", history.state.finished.len())),
             ..Evidence::default()
         }],
     })

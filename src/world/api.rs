@@ -6,6 +6,8 @@ use std::{fmt, time::Duration};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::model::Told;
+
 /// One request that changes something, as data: it is printed before it is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiCall {
@@ -105,7 +107,7 @@ pub enum ApiError {
         /// Its word for it.
         reason: String,
         /// Its sentence.
-        message: String,
+        message: Told,
         /// Reasons in details.causes: tells a budget's 429 from throttling.
         causes: Vec<String>,
         /// Seconds that it asks to wait.
@@ -129,7 +131,7 @@ pub enum ApiError {
         /// Path.
         path: String,
         /// Why.
-        why: String,
+        why: Told,
     },
     /// An answer that is not what the API promises.
     #[error("{path}: the answer cannot be read: {why}")]
@@ -137,7 +139,7 @@ pub enum ApiError {
         /// Path.
         path: String,
         /// Why.
-        why: String,
+        why: Told,
     },
 }
 

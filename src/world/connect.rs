@@ -9,16 +9,16 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::{ApiError, Kube};
-use crate::model::ClusterIdentity;
+use super::{ApiError, Here, Kube};
+use crate::model::{ClusterIdentity, Told};
 
 /// How to reach a cluster; enough to do it again in another process.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     /// Context in the kubeconfig.
     pub context: String,
-    /// The kubeconfig; none is $KUBECONFIG or ~/.kube/config.
-    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's files; none is $KUBECONFIG or ~/.kube/config.
+    pub kubeconfigs: Vec<PathBuf>,
     /// The service account of the pod that we run in.
     pub in_cluster: bool,
 }
@@ -32,7 +32,7 @@ pub enum ConnectError {
         /// Context.
         context: String,
         /// Why.
-        why: String,
+        why: Told,
     },
     /// The API server said no, or nothing.
     #[error("the API server of context `{context}` cannot be used")]
@@ -46,12 +46,15 @@ pub enum ConnectError {
 }
 
 /// Connects and finds out which cluster it is.
-pub async fn connect(reach: &Reach) -> Result<(Kube, ClusterIdentity), ConnectError> {
-    let wrong = |why: String| ConnectError::Config { context: reach.context.clone(), why };
+pub async fn connect(reach: &Reach, here: &Here) -> Result<(Kube, ClusterIdentity), ConnectError> {
+    let wrong = |why: String| {
+        let why = here.redactor().clean(&why);
+        ConnectError::Config { context: reach.context.clone(), why }
+    };
     let mut config = if reach.in_cluster {
         kube::Config::incluster().map_err(|e| wrong(e.to_string()))?
     } else {
-        let kubeconfig = read_kubeconfig(reach).map_err(wrong)?;
+        let kubeconfig = ready(read_kubeconfig(reach).map_err(wrong)?, here);
         let options = KubeConfigOptions { context: Some(reach.context.clone()), ..KubeConfigOptions::default() };
         kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| wrong(e.to_string()))?
     };
@@ -61,7 +64,7 @@ pub async fn connect(reach: &Reach) -> Result<(Kube, ClusterIdentity), ConnectEr
     config.write_timeout = Some(Duration::from_secs(10));
     let server = config.cluster_url.to_string();
     let client = kube::Client::try_from(config).map_err(|e| wrong(e.to_string()))?;
-    let kube = Kube::new(client);
+    let kube = Kube::new(client).cleaned_by(here.redactor());
     let api = |source| ConnectError::Api { context: reach.context.clone(), source };
     let system = kube.get("/api/v1/namespaces/kube-system").await.map_err(api)?;
     let version = kube.get("/version").await.map_err(api)?;
@@ -70,18 +73,59 @@ pub async fn connect(reach: &Reach) -> Result<(Kube, ClusterIdentity), ConnectEr
         name: "cluster".into(),
         context: reach.context.clone(),
         uid: text(&system, "/metadata/uid"),
-        server: server.trim_end_matches('/').to_owned(),
+        server: here.redactor().clean(server.trim_end_matches('/')).into_string(),
         version: text(&version, "/gitVersion"),
         flavour: "other".into(),
     };
     Ok((kube, identity))
 }
 
+/// Programs that fetch credentials are found, and find their settings, as they were where
+/// the run began; the same for the proxy.
+fn ready(mut kubeconfig: Kubeconfig, here: &Here) -> Kubeconfig {
+    for user in &mut kubeconfig.auth_infos {
+        let Some(exec) = user.auth_info.as_mut().and_then(|a| a.exec.as_mut()) else { continue };
+        if let Some(found) = exec.command.as_ref().and_then(|c| here.find(c).ok()) {
+            exec.command = Some(found.display().to_string());
+        }
+        let given = exec.env.get_or_insert_with(Vec::new);
+        for (name, value) in here.variables() {
+            let Some(value) = value.to_str().filter(|_| given.iter().all(|v| v.get("name") != Some(&name))) else {
+                continue;
+            };
+            given.push([("name".into(), name), ("value".into(), value.to_owned())].into_iter().collect());
+        }
+    }
+    let proxy = here.setting("HTTPS_PROXY").or_else(|| here.setting("https_proxy"));
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|c| c.cluster.as_mut()) {
+        cluster.proxy_url = cluster.proxy_url.take().or_else(|| proxy.clone());
+    }
+    kubeconfig
+}
+
+/// The files in which a context is looked for.
+pub fn kubeconfig_files(reach: &Reach) -> Vec<PathBuf> {
+    if !reach.kubeconfigs.is_empty() {
+        return reach.kubeconfigs.clone();
+    }
+    let named = std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty());
+    match (named, std::env::home_dir()) {
+        (Some(list), _) => std::env::split_paths(&list).filter(|p| !p.as_os_str().is_empty()).collect(),
+        (None, Some(home)) => vec![home.join(".kube/config")],
+        (None, None) => vec![],
+    }
+}
+
 fn read_kubeconfig(reach: &Reach) -> Result<Kubeconfig, String> {
-    let kubeconfig = match &reach.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path).map_err(|e| e.to_string())?,
-        None => Kubeconfig::read().map_err(|e| e.to_string())?,
+    let files = kubeconfig_files(reach);
+    // One that is missing is passed over as kubectl does, but for the only one.
+    let mut read = files.iter().filter(|f| files.len() == 1 || f.is_file()).map(Kubeconfig::read_from);
+    let Some(first) = read.next() else {
+        return Err("there is no kubeconfig: name one with --kubeconfig".into());
     };
+    let kubeconfig = read
+        .try_fold(first.map_err(|e| e.to_string())?, |all, next| all.merge(next?))
+        .map_err(|e: kube::config::KubeconfigError| e.to_string())?;
     let known: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
     if known.contains(&reach.context.as_str()) {
         Ok(kubeconfig)

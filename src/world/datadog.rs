@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Http, secrets::fetch};
+use super::{Here, Http, secrets::fetch};
 use crate::model::{DatadogSpec, Redactor};
 
 /// A page of monitors, and the most that are read.
@@ -41,13 +41,14 @@ pub struct MonitorInfo {
 pub struct Datadog {
     http: Http,
     spec: DatadogSpec,
+    here: Here,
     redactor: Arc<Redactor>,
 }
 
 impl Datadog {
     /// With its address and keys.
-    pub fn new(http: Http, spec: DatadogSpec, redactor: Arc<Redactor>) -> Self {
-        Self { http, spec, redactor }
+    pub fn new(http: Http, spec: DatadogSpec, here: Here, redactor: Arc<Redactor>) -> Self {
+        Self { http, spec, here, redactor }
     }
 
     /// All monitors that the keys may see.
@@ -75,9 +76,9 @@ impl Datadog {
     }
 
     async fn key(&self, name: &str, reference: &crate::model::SecretRef) -> Result<String, String> {
-        let secret = fetch(reference).await.map_err(|e| format!("{name}: {e}"))?;
-        self.redactor.remember(name, secret.clone());
-        Ok(secret.0)
+        let secret = fetch(reference, &self.here).await.map_err(|e| format!("{name}: {e}"))?;
+        self.redactor.remember(secret.clone());
+        Ok(secret.reveal().to_owned())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
-use super::{Stage, child};
+use super::{Here, Outside, child};
+use crate::model::{Raw, Told, shell};
 
 /// A program with its arguments and environment.
 #[derive(Clone, Debug, Default)]
@@ -11,15 +12,20 @@ pub struct Program {
     pub argv: Vec<String>,
     /// Variables added to our own environment.
     pub env: BTreeMap<String, String>,
+    /// What people see of it, where that is not the program and its arguments.
+    pub shown: Option<String>,
+    /// It is given a secret that is too short to be found in what it says: nothing of it is shown.
+    pub withheld: bool,
 }
+
+/// Stands for what a program said that was given a short secret.
+pub const WITHHELD: &str = "output withheld: a short secret was passed to it";
 
 /// What a program said.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// Standard output, trimmed.
-    pub stdout: String,
-    /// Standard error, trimmed.
-    pub stderr: String,
+    pub stdout: Raw,
 }
 
 /// Why a program did not do its work.
@@ -38,17 +44,17 @@ pub enum ExecError {
     #[error("`{command}` ended with {code}: {stderr}")]
     Failed {
         /// The command line.
-        command: String,
+        command: Told,
         /// Exit code or signal.
         code: String,
         /// The end of what it said.
-        stderr: String,
+        stderr: Told,
     },
     /// Took too long, and was ended.
     #[error("`{command}` did not end within {limit:?}")]
     Timeout {
         /// The command line.
-        command: String,
+        command: Told,
         /// How long it had.
         limit: Duration,
     },
@@ -57,45 +63,47 @@ pub enum ExecError {
 impl Program {
     /// A program with arguments.
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
-        Self { argv: argv.into_iter().map(Into::into).collect(), env: BTreeMap::new() }
+        Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
     /// Runs it in a world: a rehearsal runs no programs.
-    pub async fn run_in(&self, stage: Option<&Stage>, limit: Duration) -> Result<Output, ExecError> {
-        let Some(stage) = stage else { return self.run(limit).await };
-        stage
-            .program(&self.argv)
-            .map(|stdout| Output { stdout, stderr: String::new() })
-            .map_err(|stderr| ExecError::Failed { command: crate::model::shell(&self.argv), code: "1".into(), stderr })
+    pub async fn run_in(&self, outside: &Outside, limit: Duration) -> Result<Output, ExecError> {
+        let stage = match outside {
+            Outside::Here(here) => return self.run(here, limit).await,
+            Outside::Stage(stage) => stage,
+        };
+        stage.program(&self.argv).map(|stdout| Output { stdout: Raw::new(stdout) }).map_err(|stderr| {
+            let none = crate::model::Redactor::default();
+            let command = none.clean(&shell(&self.argv));
+            ExecError::Failed { command, code: "1".into(), stderr: none.clean(&stderr) }
+        })
     }
 
     /// Runs it; an exit code other than 0 is an error.
-    pub async fn run(&self, limit: Duration) -> Result<Output, ExecError> {
-        let command = crate::model::shell(&self.argv);
+    pub async fn run(&self, here: &Here, limit: Duration) -> Result<Output, ExecError> {
+        let command = here.redactor().clean(self.shown.as_deref().unwrap_or(&shell(&self.argv)));
         let (program, arguments) = self.argv.split_first().ok_or_else(|| ExecError::Start {
             program: String::new(),
             source: std::io::ErrorKind::InvalidInput.into(),
         })?;
-        let found = which::which(program).map_err(|error| ExecError::Start {
+        let found = here.find(program).map_err(|error| ExecError::Start {
             program: program.clone(),
             source: std::io::Error::new(std::io::ErrorKind::NotFound, error),
         })?;
-        let child = child::command(&found, arguments).envs(&self.env).stdin(Stdio::null()).kill_on_drop(true).output();
-        let output = tokio::time::timeout(limit, child)
+        let mut child = child::command(&found, arguments);
+        if let Some(directory) = here.directory() {
+            child.current_dir(directory);
+        }
+        child.envs(here.variables()).envs(&self.env).stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(limit, child.output())
             .await
             .map_err(|_| ExecError::Timeout { command: command.clone(), limit })?
             .map_err(|source| ExecError::Start { program: program.clone(), source })?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         if output.status.success() {
-            Ok(Output { stdout: text(&output.stdout), stderr: text(&output.stderr) })
-        } else {
-            Err(ExecError::Failed { command, code: output.status.to_string(), stderr: tail(&text(&output.stderr)) })
+            return Ok(Output { stdout: Raw::of_bytes(&output.stdout) });
         }
+        let said = Raw::of_bytes(&output.stderr).told(here.redactor()).last_lines(5);
+        let stderr = if self.withheld { Told::fixed(WITHHELD) } else { said };
+        Err(ExecError::Failed { command, code: output.status.to_string(), stderr })
     }
-}
-
-/// The last lines are where the reason is.
-fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(5)..].join("; ")
 }

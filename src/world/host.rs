@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Program, Stage, cut,
+    Here, Program, Stage, cut,
     machine::{HostError, LOOK, Machine, inspect},
 };
 use crate::model::{ExecHost, KindHost, NodeHostSpec, NodeHow, PowerState};
@@ -13,9 +13,9 @@ use crate::model::{ExecHost, KindHost, NodeHostSpec, NodeHow, PowerState};
 #[derive(Clone, Debug)]
 pub enum NodeHost {
     /// Containers of a kind cluster.
-    Kind(KindHost),
+    Kind(KindHost, Here),
     /// Programs.
-    Exec(Box<ExecHost>),
+    Exec(Box<ExecHost>, Here),
     /// Machines that are not there.
     Simulated(Stage),
 }
@@ -27,44 +27,54 @@ const ACT: Duration = Duration::from_secs(90);
 
 impl NodeHost {
     /// The host that the bindings describe.
-    pub fn new(spec: &NodeHostSpec) -> Self {
+    pub fn new(spec: &NodeHostSpec, here: &Here) -> Self {
         match spec {
-            NodeHostSpec::Kind(kind) => Self::Kind(kind.clone()),
-            NodeHostSpec::Exec(exec) => Self::Exec(exec.clone()),
+            NodeHostSpec::Kind(kind) => {
+                Self::Kind(KindHost { engine: here.whole(&kind.engine), ..kind.clone() }, here.clone())
+            }
+            NodeHostSpec::Exec(exec) => {
+                let mut exec = exec.clone();
+                for argv in exec.programs_mut() {
+                    if let Some(program) = argv.first_mut() {
+                        *program = here.whole(program);
+                    }
+                }
+                Self::Exec(exec, here.clone())
+            }
         }
     }
 
     /// `kind` or `exec`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Kind(_) => "kind",
-            Self::Exec(_) => "exec",
+            Self::Kind(..) => "kind",
+            Self::Exec(..) => "exec",
             Self::Simulated(_) => "simulated",
         }
     }
 
     /// Every machine of the cluster, where the host can list them.
     pub async fn machines(&self) -> Result<Vec<Machine>, HostError> {
-        let Self::Kind(kind) = self else { return Ok(vec![]) };
+        let Self::Kind(kind, here) = self else { return Ok(vec![]) };
         let filter = format!("label=io.x-k8s.kind.cluster={}", kind.cluster);
         let names =
             Program::new([&kind.engine, "ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.Names}}"])
-                .run(LOOK)
+                .run(here, LOOK)
                 .await?
                 .stdout;
-        let names: Vec<&str> = names.lines().map(str::trim).filter(|n| !n.is_empty()).collect();
+        let names: Vec<&str> = names.parse().lines().map(str::trim).filter(|n| !n.is_empty()).collect();
         if names.is_empty() {
             return Ok(vec![]);
         }
-        inspect(kind, &names).await
+        inspect(kind, here, &names).await
     }
 
     /// One machine.
     pub async fn machine(&self, node: &str) -> Result<Machine, HostError> {
         match self {
-            Self::Kind(kind) => {
+            Self::Kind(kind, here) => {
                 // Only a container of this cluster will do: another tool's may have the name.
-                let found = inspect(kind, &[node]).await?;
+                let found = inspect(kind, here, &[node]).await?;
                 let mut machine = found.into_iter().next().ok_or_else(|| HostError::Unknown(node.to_owned()))?;
                 // A node that cannot list its tables was never cut off by one.
                 if machine.state == PowerState::Running && self.is_cut(node).await.unwrap_or(false) {
@@ -73,18 +83,19 @@ impl NodeHost {
                 Ok(machine)
             }
             Self::Simulated(stage) => stage.machine(node),
-            Self::Exec(exec) => {
-                let said = program(&exec.state, node, "tell the state of")?.run(LOOK).await?.stdout;
+            Self::Exec(exec, here) => {
+                let said = program(&exec.state, node, "tell the state of")?.run(here, LOOK).await?.stdout;
+                let said = said.parse();
                 let state = if said == exec.running {
                     PowerState::Running
                 } else if said == exec.off {
                     PowerState::Off
-                } else if Some(&said) == exec.paused.as_ref() {
+                } else if Some(said) == exec.paused.as_deref() {
                     PowerState::Paused
-                } else if Some(&said) == exec.isolated.as_ref() {
+                } else if Some(said) == exec.isolated.as_deref() {
                     PowerState::Isolated
                 } else {
-                    PowerState::Other(said)
+                    PowerState::Other(here.redactor().clean(said).into_string())
                 };
                 Ok(Machine { state, ..Machine::named(node) })
             }
@@ -95,13 +106,13 @@ impl NodeHost {
     pub fn take_away(&self, machine: &Machine, how: NodeHow) -> Result<Vec<String>, HostError> {
         let node = machine.node.as_str();
         match self {
-            Self::Kind(kind) => Ok(match how {
+            Self::Kind(kind, _) => Ok(match how {
                 NodeHow::Kill => words(&[&kind.engine, "kill", node]),
                 NodeHow::Stop => words(&[&kind.engine, "stop", "--time", "60", node]),
                 NodeHow::Pause => words(&[&kind.engine, "pause", node]),
                 NodeHow::Partition => self.inside(node, &["nft", &cut::away()])?,
             }),
-            Self::Exec(exec) => {
+            Self::Exec(exec, _) => {
                 // Otherwise nobody could tell later that it must rejoin.
                 if how == NodeHow::Partition && exec.isolated.is_none() {
                     return Err(HostError::Unbound("tell the state (`isolated`) of"));
@@ -135,11 +146,11 @@ impl NodeHost {
             NodeHow::Partition => "rejoin",
         };
         match (self, how) {
-            (Self::Kind(_), NodeHow::Partition) => self.inside(node, &["nft", &cut::back()]),
-            (Self::Kind(kind), _) => Ok(words(&[&kind.engine, verb, node])),
-            (Self::Exec(exec), NodeHow::Partition) => Ok(program(&exec.rejoin, node, verb)?.argv),
-            (Self::Exec(exec), NodeHow::Pause) => Ok(program(&exec.unpause, node, verb)?.argv),
-            (Self::Exec(exec), _) => Ok(program(&exec.start, node, verb)?.argv),
+            (Self::Kind(..), NodeHow::Partition) => self.inside(node, &["nft", &cut::back()]),
+            (Self::Kind(kind, _), _) => Ok(words(&[&kind.engine, verb, node])),
+            (Self::Exec(exec, _), NodeHow::Partition) => Ok(program(&exec.rejoin, node, verb)?.argv),
+            (Self::Exec(exec, _), NodeHow::Pause) => Ok(program(&exec.unpause, node, verb)?.argv),
+            (Self::Exec(exec, _), _) => Ok(program(&exec.start, node, verb)?.argv),
             (Self::Simulated(_), _) => Ok(words(&[SIMULATED, verb, node])),
         }
     }
@@ -176,7 +187,7 @@ impl NodeHost {
     /// # Errors
     /// What it lacks.
     pub async fn can_be_cut(&self, node: &str) -> Result<(), HostError> {
-        let Self::Kind(_) = self else { return Ok(()) };
+        let Self::Kind(..) = self else { return Ok(()) };
         self.is_cut(node).await?;
         let way = self.ask(node, &["ip", "-4", "route", "show", "default"]).await?;
         if cut::covers(&way) { Ok(()) } else { Err(HostError::Interface(node.to_owned(), way)) }
@@ -185,8 +196,8 @@ impl NodeHost {
     /// What is run to run a program inside a node.
     pub fn inside(&self, node: &str, argv: &[&str]) -> Result<Vec<String>, HostError> {
         match self {
-            Self::Kind(kind) => Ok(words(&[&[&kind.engine, "exec", node], argv].concat())),
-            Self::Exec(_) => Err(HostError::NoInside),
+            Self::Kind(kind, _) => Ok(words(&[&[&kind.engine, "exec", node], argv].concat())),
+            Self::Exec(..) => Err(HostError::NoInside),
             Self::Simulated(_) => Ok(words(&[&[SIMULATED, "exec", node], argv].concat())),
         }
     }
@@ -196,13 +207,15 @@ impl NodeHost {
         let whole = self.inside(node, argv)?;
         match self {
             Self::Simulated(stage) => stage.inside(node, &whole[3..]).await,
-            _ => Ok(Program::new(whole).run(ACT).await?.stdout),
+            Self::Kind(_, here) | Self::Exec(_, here) => {
+                Ok(Program::new(whole).run(here, ACT).await?.stdout.parse().to_owned())
+            }
         }
     }
 
     /// `DESTINATION via GATEWAY` of each IPv4 route of a node that leads to another machine.
     pub async fn routes(&self, node: &str) -> Result<Vec<String>, HostError> {
-        let Self::Kind(_) = self else { return Ok(vec![]) };
+        let Self::Kind(..) = self else { return Ok(vec![]) };
         let said = self.ask(node, &["ip", "-4", "route", "show"]).await?;
         let route = |line: &str| {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -213,11 +226,14 @@ impl NodeHost {
 
     /// Runs what one of the two above returned.
     pub async fn run(&self, argv: &[String]) -> Result<(), HostError> {
-        if let (Self::Simulated(stage), [_, act, node]) = (self, argv) {
-            return stage.power(act, node).await;
+        match (self, argv) {
+            (Self::Simulated(stage), [_, act, node]) => stage.power(act, node).await,
+            (Self::Simulated(_), _) => Err(HostError::NoInside),
+            (Self::Kind(_, here) | Self::Exec(_, here), _) => {
+                Program::new(argv.to_vec()).run(here, ACT).await?;
+                Ok(())
+            }
         }
-        Program::new(argv.to_vec()).run(ACT).await?;
-        Ok(())
     }
 }
 

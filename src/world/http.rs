@@ -1,11 +1,12 @@
 //! Plain HTTP beside the cluster: monitoring, downloads, webhooks. No proxy
 //! guessing, no redirects to elsewhere, a limit on every exchange.
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use super::{Stage, WebRequest};
+use crate::model::{Raw, Redactor, Told, WebhookUrl};
 
 /// What went wrong with an exchange.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -13,15 +14,18 @@ use super::{Stage, WebRequest};
 pub struct HttpError {
     /// Method.
     pub method: &'static str,
-    /// Where; query values stay out, they may be signatures.
-    pub url: String,
+    /// Where, without query and password: they may be keys.
+    pub url: Told,
     /// Why.
-    pub why: String,
+    pub why: Told,
 }
 
 /// A client that keeps connections.
 #[derive(Clone, Debug)]
-pub struct Http(Side);
+pub struct Http {
+    side: Side,
+    redactor: Arc<Redactor>,
+}
 
 #[derive(Clone, Debug)]
 enum Side {
@@ -31,18 +35,18 @@ enum Side {
 
 impl Http {
     /// A client with a limit for each exchange.
-    pub fn new(limit: Duration) -> Self {
+    pub fn new(limit: Duration, redactor: &Arc<Redactor>) -> Self {
         let client = reqwest::Client::builder()
             .timeout(limit)
             .connect_timeout(limit.min(Duration::from_secs(5)))
             .build()
             .expect("nothing in these settings can fail once a crypto provider is installed");
-        Self(Side::Live(client))
+        Self { side: Side::Live(client), redactor: Arc::clone(redactor) }
     }
 
     /// The same in a world that is not there.
     pub fn simulated(stage: Stage, limit: Duration) -> Self {
-        Self(Side::Simulated(stage, limit))
+        Self { side: Side::Simulated(stage, limit), redactor: Arc::default() }
     }
 
     /// A GET of JSON.
@@ -53,7 +57,7 @@ impl Http {
     /// A GET of JSON with headers that nobody else sees.
     pub async fn json_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Value, HttpError> {
         let bytes = self.get(url, headers).await?;
-        serde_json::from_slice(&bytes).map_err(|e| error("GET", url, format!("the answer is not JSON: {e}")))
+        serde_json::from_slice(&bytes).map_err(|e| self.error("GET", url, format!("the answer is not JSON: {e}")))
     }
 
     /// A GET of bytes.
@@ -62,16 +66,16 @@ impl Http {
     }
 
     async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, HttpError> {
-        match &self.0 {
+        match &self.side {
             Side::Live(client) => {
                 let request =
                     headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
-                let response = request.send().await.map_err(|e| error("GET", url, chain(&e)))?;
+                let response = request.send().await.map_err(|e| self.error("GET", url, chain(e)))?;
                 let status = response.status();
-                let body = response.bytes().await.map_err(|e| error("GET", url, chain(&e)))?;
-                if status.is_success() { Ok(body.to_vec()) } else { Err(error("GET", url, status.to_string())) }
+                let body = response.bytes().await.map_err(|e| self.error("GET", url, chain(e)))?;
+                if status.is_success() { Ok(body.to_vec()) } else { Err(self.error("GET", url, status.to_string())) }
             }
-            Side::Simulated(stage, limit) => exchange(stage, *limit, "GET", url, vec![]).await,
+            Side::Simulated(stage, limit) => self.exchange(stage, *limit, "GET", url, vec![]).await,
         }
     }
 
@@ -81,7 +85,7 @@ impl Http {
         let mut out = vec![];
         flate2::read::MultiGzDecoder::new(&bytes[..])
             .read_to_end(&mut out)
-            .map_err(|e| error("GET", url, format!("not gzip: {e}")))?;
+            .map_err(|e| self.error("GET", url, format!("not gzip: {e}")))?;
         Ok(out)
     }
 
@@ -90,47 +94,54 @@ impl Http {
         self.send(url, "text/plain", line.to_owned()).await
     }
 
-    /// A POST of JSON; any 2xx will do.
-    pub async fn post(&self, url: &str, body: &Value) -> Result<(), HttpError> {
-        self.send(url, "application/json", body.to_string()).await
+    /// A POST of JSON to a webhook; any 2xx will do. What is said of it names its host only.
+    pub async fn post(&self, webhook: &WebhookUrl, body: &Value) -> Result<(), HttpError> {
+        let sent = self.send(webhook.reveal(), "application/json", body.to_string()).await;
+        sent.map_err(|error| HttpError { url: self.redactor.clean(&webhook.to_string()), ..error })
     }
 
     async fn send(&self, url: &str, kind: &str, body: String) -> Result<(), HttpError> {
-        let client = match &self.0 {
+        let client = match &self.side {
             Side::Live(client) => client,
             Side::Simulated(stage, limit) => {
-                return exchange(stage, *limit, "POST", url, body.into_bytes()).await.map(drop);
+                return self.exchange(stage, *limit, "POST", url, body.into_bytes()).await.map(drop);
             }
         };
         let request = client.post(url).header("content-type", kind).body(body);
-        let response = request.send().await.map_err(|e| error("POST", url, chain(&e)))?;
-        if response.status().is_success() { Ok(()) } else { Err(error("POST", url, response.status().to_string())) }
+        let response = request.send().await.map_err(|e| self.error("POST", url, chain(e)))?;
+        if response.status().is_success() {
+            Ok(())
+        } else {
+            Err(self.error("POST", url, response.status().to_string()))
+        }
+    }
+
+    async fn exchange(
+        &self,
+        stage: &Stage,
+        limit: Duration,
+        method: &'static str,
+        url: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, HttpError> {
+        let request = WebRequest { method: method.to_owned(), url: url.to_owned(), body };
+        match tokio::time::timeout(limit, stage.web(request)).await {
+            Err(_) => Err(self.error(method, url, "no answer in time".into())),
+            Ok(Err(why)) => Err(self.error(method, url, why)),
+            Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(answer.body),
+            Ok(Ok(answer)) => Err(self.error(method, url, answer.status.to_string())),
+        }
+    }
+
+    fn error(&self, method: &'static str, url: &str, why: String) -> HttpError {
+        let url = url.split('?').next().unwrap_or(url);
+        HttpError { method, url: self.redactor.clean(url), why: Raw::new(why).told(&self.redactor) }
     }
 }
 
-async fn exchange(
-    stage: &Stage,
-    limit: Duration,
-    method: &'static str,
-    url: &str,
-    body: Vec<u8>,
-) -> Result<Vec<u8>, HttpError> {
-    let request = WebRequest { method: method.to_owned(), url: url.to_owned(), body };
-    match tokio::time::timeout(limit, stage.web(request)).await {
-        Err(_) => Err(error(method, url, "no answer in time".into())),
-        Ok(Err(why)) => Err(error(method, url, why)),
-        Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(answer.body),
-        Ok(Ok(answer)) => Err(error(method, url, answer.status.to_string())),
-    }
-}
-
-fn error(method: &'static str, url: &str, why: String) -> HttpError {
-    HttpError { method, url: url.split('?').next().unwrap_or(url).to_owned(), why }
-}
-
-fn chain(error: &reqwest::Error) -> String {
+fn chain(error: reqwest::Error) -> String {
     let mut parts = vec![];
-    let mut source = std::error::Error::source(error);
+    let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         parts.push(cause.to_string());
         source = cause.source();
@@ -138,5 +149,5 @@ fn chain(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".into();
     }
-    parts.pop().unwrap_or_else(|| error.to_string())
+    parts.pop().unwrap_or_else(|| error.without_url().to_string())
 }

@@ -2,7 +2,7 @@
 //! sent. Our own retries and deadlines; kube's are off, because they would turn
 //! a budget's 429 into minutes of silence (facts: default_retry).
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use http::{Method, Request};
 use http_body_util::BodyExt;
@@ -14,7 +14,7 @@ use super::{
     api::{ApiCall, ApiError},
     watch::WatchLines,
 };
-use crate::model::Permission;
+use crate::model::{Permission, Raw, Redactor, Told};
 
 /// How long a request may take. A frozen API server accepts and never answers.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -29,6 +29,7 @@ pub(super) const MANAGER: &str = "drillmaster";
 #[derive(Clone)]
 pub struct Kube {
     client: kube::Client,
+    redactor: Arc<Redactor>,
 }
 
 impl fmt::Debug for Kube {
@@ -40,7 +41,12 @@ impl fmt::Debug for Kube {
 impl Kube {
     /// Speaks through any client, live or simulated.
     pub fn new(client: kube::Client) -> Self {
-        Self { client }
+        Self { client, redactor: Arc::default() }
+    }
+
+    /// What the API server says is cleaned of the secrets that this one knows.
+    pub fn cleaned_by(self, redactor: &Arc<Redactor>) -> Self {
+        Self { redactor: Arc::clone(redactor), ..self }
     }
 
     /// One GET, within a limit, without a second try.
@@ -146,8 +152,7 @@ impl Kube {
                 Err(error) => return Err(error),
                 Ok(bytes) => {
                     let size = bytes.len();
-                    let strange =
-                        |e: serde_json::Error| ApiError::Strange { path: path.to_owned(), why: e.to_string() };
+                    let strange = |e: serde_json::Error| ApiError::Strange { path: path.to_owned(), why: strange(&e) };
                     return Ok((serde_json::from_slice(&bytes).map_err(strange)?, size));
                 }
             }
@@ -208,10 +213,10 @@ impl Kube {
         let response = tokio::time::timeout(LIMIT, self.client.send(request))
             .await
             .map_err(|_| timeout(&Method::GET, &path, LIMIT))?
-            .map_err(|e| unreachable(&Method::GET, &path, &e))?;
+            .map_err(|e| self.unreachable(&Method::GET, &path, &e))?;
         let status = response.status();
         if !status.is_success() {
-            return Err(refused(&Method::GET, &path, status.as_u16(), &BTreeMap::new(), b""));
+            return Err(self.refused(&Method::GET, &path, status.as_u16(), &BTreeMap::new(), b""));
         }
         Ok(WatchLines::new(path, response.into_body()))
     }
@@ -225,7 +230,7 @@ impl Kube {
         limit: Duration,
     ) -> Result<Value, ApiError> {
         let bytes = self.bytes(method, path, content_type, body, limit).await?;
-        serde_json::from_slice(&bytes).map_err(|e| ApiError::Strange { path: path.to_owned(), why: e.to_string() })
+        serde_json::from_slice(&bytes).map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })
     }
 
     async fn bytes(
@@ -248,21 +253,67 @@ impl Kube {
         limit: Duration,
     ) -> Result<Vec<u8>, ApiError> {
         let exchange = async {
-            let response = self.client.send(request).await.map_err(|e| unreachable(method, path, &e))?;
+            let response = self.client.send(request).await.map_err(|e| self.unreachable(method, path, &e))?;
             let status = response.status();
             let headers: BTreeMap<String, String> = response
                 .headers()
                 .iter()
                 .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
                 .collect();
-            let bytes = response.into_body().collect().await.map_err(|e| unreachable(method, path, &e))?.to_bytes();
+            let bytes =
+                response.into_body().collect().await.map_err(|e| self.unreachable(method, path, &e))?.to_bytes();
             if status.is_success() {
                 Ok(bytes.to_vec())
             } else {
-                Err(refused(method, path, status.as_u16(), &headers, &bytes))
+                Err(self.refused(method, path, status.as_u16(), &headers, &bytes))
             }
         };
         tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(method, path, limit))?
+    }
+
+    fn refused(
+        &self,
+        method: &Method,
+        path: &str,
+        code: u16,
+        headers: &BTreeMap<String, String>,
+        body: &[u8],
+    ) -> ApiError {
+        let status: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
+        ApiError::Status {
+            verb: method.to_string(),
+            path: path.to_owned(),
+            code,
+            reason: text("/reason"),
+            message: if status.is_object() { Raw::new(text("/message")) } else { Raw::of_bytes(body) }
+                .told(&self.redactor),
+            causes: status
+                .pointer("/details/causes")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(|c| c.get("reason").and_then(Value::as_str).map(str::to_owned))
+                .collect(),
+            retry_after: headers.get("retry-after").and_then(|v| v.parse().ok()),
+        }
+    }
+
+    fn unreachable(&self, method: &Method, path: &str, error: &dyn std::error::Error) -> ApiError {
+        let mut why = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !why.contains(&text) {
+                why = format!("{why}: {text}");
+            }
+            source = cause.source();
+        }
+        ApiError::Unreachable {
+            verb: method.to_string(),
+            path: path.to_owned(),
+            why: Raw::new(why).told(&self.redactor),
+        }
     }
 }
 
@@ -275,7 +326,7 @@ fn build(method: Method, path: &str, content_type: &str, body: Option<&Value>) -
     request
         .header("accept", "application/json")
         .body(Body::from(bytes))
-        .map_err(|e| ApiError::Strange { path: path.to_owned(), why: e.to_string() })
+        .map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })
 }
 
 fn with_accept(mut request: Request<Body>, accept: &str) -> Request<Body> {
@@ -286,42 +337,15 @@ fn with_accept(mut request: Request<Body>, accept: &str) -> Request<Body> {
 }
 
 fn shape<T: DeserializeOwned>(path: &str, value: Value) -> Result<T, ApiError> {
-    serde_json::from_value(value).map_err(|e| ApiError::Strange { path: path.to_owned(), why: e.to_string() })
-}
-
-fn refused(method: &Method, path: &str, code: u16, headers: &BTreeMap<String, String>, body: &[u8]) -> ApiError {
-    let status: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
-    ApiError::Status {
-        verb: method.to_string(),
-        path: path.to_owned(),
-        code,
-        reason: text("/reason"),
-        message: if status.is_object() { text("/message") } else { String::from_utf8_lossy(body).trim().to_owned() },
-        causes: status
-            .pointer("/details/causes")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|c| c.get("reason").and_then(Value::as_str).map(str::to_owned))
-            .collect(),
-        retry_after: headers.get("retry-after").and_then(|v| v.parse().ok()),
-    }
+    serde_json::from_value(value).map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })
 }
 
 fn timeout(method: &Method, path: &str, limit: Duration) -> ApiError {
     ApiError::Timeout { verb: method.to_string(), path: path.to_owned(), limit }
 }
 
-fn unreachable(method: &Method, path: &str, error: &dyn std::error::Error) -> ApiError {
-    let mut why = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !why.contains(&text) {
-            why = format!("{why}: {text}");
-        }
-        source = cause.source();
-    }
-    ApiError::Unreachable { verb: method.to_string(), path: path.to_owned(), why }
+/// What is no JSON, or JSON of another shape. The library quotes what it read: of values
+/// that are no Secret's.
+fn strange(error: &dyn fmt::Display) -> Told {
+    Redactor::default().clean(&error.to_string())
 }

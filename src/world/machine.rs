@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use super::{ExecError, Program};
+use super::{ExecError, Here, Program};
 use crate::model::{KindHost, PowerState};
 
 /// For a look at a state.
@@ -75,10 +75,10 @@ pub enum HostError {
 }
 
 /// Containers of the cluster, by name.
-pub(super) async fn inspect(kind: &KindHost, names: &[&str]) -> Result<Vec<Machine>, HostError> {
+pub(super) async fn inspect(kind: &KindHost, here: &Here, names: &[&str]) -> Result<Vec<Machine>, HostError> {
     let argv = [kind.engine.as_str(), "inspect", "--type", "container"].into_iter().chain(names.iter().copied());
-    let said = Program::new(argv).run(LOOK).await?.stdout;
-    let containers: Vec<Value> = serde_json::from_str(&said).map_err(|e| HostError::Strange(e.to_string()))?;
+    let said = Program::new(argv).run(here, LOOK).await?.stdout;
+    let containers: Vec<Value> = serde_json::from_str(said.parse()).map_err(|e| HostError::Strange(e.to_string()))?;
     Ok(containers.iter().filter(|c| label(c, "io.x-k8s.kind.cluster") == kind.cluster).map(machine_of).collect())
 }
 

@@ -10,6 +10,7 @@ mod connect;
 mod cut;
 mod datadog;
 mod exec;
+mod here;
 mod host;
 mod http;
 mod kube;
@@ -26,17 +27,18 @@ use std::sync::Arc;
 
 pub use api::{ApiCall, ApiError};
 pub use clock::Clock;
-pub use connect::{ConnectError, Reach, connect, credentials_expire};
+pub use connect::{ConnectError, Reach, connect, credentials_expire, kubeconfig_files};
 pub use datadog::{Datadog, MonitorInfo};
-pub use exec::{ExecError, Output, Program};
+pub use exec::{ExecError, Output, Program, WITHHELD};
+pub use here::{Here, Outside};
 pub use host::NodeHost;
 pub use http::{Http, HttpError};
 pub use kube::Kube;
 pub use lease::{LEASE_DURATION, Lease, LeaseError, LeasePulse, STOP};
 pub use machine::{HostError, Machine};
 pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Sample, Silence};
-pub use runrecord::{Chain, Claim, Found, NAMESPACE, OpenFault, OpenUndos, Record, RunRecord, is_run_name};
-pub use secrets::resolve;
+pub use runrecord::{Chain, Claim, Found, NAMESPACE, OpenFault, OpenUndos, Record, RunRecord};
+pub use secrets::{Filled, ReadyProbe, Vault};
 pub use simulated::{Simulated, Stage, WebAnswer, WebRequest};
 pub use velero::{BACKUP_READY, Velero, VeleroError, is_queued, is_terminal, nudge_command};
 pub use watch::{WatchEvent, WatchLines};
@@ -66,8 +68,18 @@ pub struct World {
     pub recovery: Option<Arc<World>>,
     /// The one clock.
     pub clock: Clock,
-    /// The simulation that this world is; none when it is real.
-    pub stage: Option<Stage>,
+    /// What is around it: this machine, or a simulation.
+    pub outside: Outside,
     /// Takes secrets out of whatever is written.
     pub redactor: Arc<Redactor>,
+}
+
+impl World {
+    /// The simulation that this world is; none when it is real.
+    pub fn stage(&self) -> Option<&Stage> {
+        match &self.outside {
+            Outside::Here(_) => None,
+            Outside::Stage(stage) => Some(stage),
+        }
+    }
 }

@@ -173,7 +173,7 @@ impl RunRecord {
                 other => return other.map(|_| true),
             }
         }
-        Err(ApiError::Strange { path, why: format!("it changed at each of {TRIES} tries to write it") })
+        Err(ApiError::Strange { path, why: "it changed at each try to write it".into() })
     }
 
     /// Takes what is unconfirmed out of a record: it was looked at, and is as it should be.
@@ -247,16 +247,13 @@ fn read(map: &Value) -> Option<Found> {
     };
     match serde_json::from_str::<Record>(text) {
         Ok(record) if record.run != run => damaged("it names another run than its own name does"),
-        Ok(record) if !is_run_name(&record.run) => damaged("its run has a name that no run has"),
-        Ok(record) => Some(Found::Record(Box::new(record))),
+        Ok(record) if !crate::model::is_run_name(&record.run) => damaged("its run has a name that no run has"),
+        Ok(record) => match record.open.iter().chain(&record.unconfirmed).find_map(|f| f.revert.is_plausible().err()) {
+            Some(why) => damaged(&why),
+            None => Some(Found::Record(Box::new(record))),
+        },
         Err(error) => damaged(&error.to_string()),
     }
-}
-
-/// Letters of the names that runs are given: they become names of folders and objects.
-pub fn is_run_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
-    !name.is_empty() && name.len() <= 200 && name.chars().all(plain) && !name.starts_with(['.', '-'])
 }
 
 #[cfg(test)]

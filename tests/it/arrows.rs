@@ -158,6 +158,21 @@ fn steps_change_the_cluster_by_their_context_only() {
     }
 }
 
+/// This machine's programs, files and variables are a real drill's: whoever else took
+/// them would start programs in a rehearsal.
+#[test]
+fn this_machine_is_taken_by_real_drills_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let may = ["world/here.rs", "engine/begin.rs", "engine/way_back.rs", "clusters/", "cli/place.rs"];
+    for file in files(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let named = code.contains("Here::now") || code.contains("Here::as_then") || code.contains("Here::default");
+        let path = file.strip_prefix(&src).unwrap().to_str().unwrap();
+        assert!(!named || may.iter().any(|m| path.starts_with(m)), "{path} takes this machine");
+    }
+}
+
 #[test]
 fn every_select_is_biased_or_says_why_not() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -33,7 +33,7 @@ const OUTAGE: &str = "  - {name: outage, killZone: {zone: a, how: kill}}\n  - {n
 fn words(events: &[Event]) -> String {
     let Some(Kind::RunEnded { exit, detail }) = events.last().map(|e| &e.event) else { panic!("it has no end") };
     assert_eq!(verdict::exit_of(events), *exit, "the written exit follows from the journal");
-    detail.clone()
+    detail.to_string()
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn judged(events: &[Event]) -> (Outcome, String) {
         _ => None,
     });
     let about = judgements.unwrap().into_iter().find(|j| j.expectation.starts_with("orders loses")).unwrap();
-    (about.outcome, about.because)
+    (about.outcome, about.because.to_string())
 }
 
 fn number(said: &str, before: &str, after: &str) -> f64 {

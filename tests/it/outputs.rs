@@ -13,7 +13,7 @@ use drillmaster::{
     model::{DatadogSpec, Redactor, Review, SecretRef},
     readiness::against_baseline,
     report,
-    world::{Datadog, Http},
+    world::{Datadog, Here, Http},
 };
 use serde_json::{Value, json};
 
@@ -115,7 +115,12 @@ fn monitors(url: String, folder: &std::path::Path) -> Result<usize, String> {
     };
     let spec = DatadogSpec { url, api_key: key("a", "api-key-1"), application_key: key("b", "app-key-2") };
     rustls::crypto::ring::default_provider().install_default().ok();
-    let datadog = Datadog::new(Http::new(Duration::from_secs(5)), spec, Arc::new(Redactor::default()));
+    let datadog = Datadog::new(
+        Http::new(Duration::from_secs(5), &Arc::default()),
+        spec,
+        Here::now(),
+        Arc::new(Redactor::default()),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(datadog.monitors()).map(|all| all.len())
 }

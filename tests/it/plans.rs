@@ -8,7 +8,7 @@ use drillmaster::{
     model::{Bindings, ClusterIdentity, ExecHost, NodeHostSpec, Permission, Plan},
     plan::{Request, build, rbac, show},
     scenario::{Loaded, Sources, load},
-    world::NodeHost,
+    world::{Here, NodeHost},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ fn loaded(name: &str, set: &[(&str, &str)]) -> Loaded {
 }
 
 fn planned(loaded: &Loaded, inventory: &Inventory, bindings: &Bindings) -> Result<Plan, Vec<String>> {
-    let host = bindings.node_host.as_ref().map(NodeHost::new);
+    let host = bindings.node_host.as_ref().map(|spec| NodeHost::new(spec, &Here::now()));
     let machines = BTreeMap::new();
     build(&Request {
         recovery: None,
@@ -135,7 +135,7 @@ fn the_second_cluster_is_asked_for_its_own_rights() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/region-loss.yaml");
     let loaded = load(&path, &Sources { bindings: bindings.clone(), ..Sources::default() }).unwrap();
     let there = ClusterIdentity { uid: "uid-there".into(), ..self::inventory().identity };
-    let host = bindings.node_host.as_ref().map(NodeHost::new);
+    let host = bindings.node_host.as_ref().map(|spec| NodeHost::new(spec, &Here::now()));
     let machines = BTreeMap::new();
     let inventory = inventory();
     let request = Request {

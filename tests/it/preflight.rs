@@ -66,7 +66,7 @@ fn sound() -> Case {
         recovery: Some(SecondCluster { context: "far".into(), wrong: vec![], permissions: Ok(vec![]) }),
     };
     let bindings = Bindings {
-        announce: Some("https://hook.example.com".into()),
+        announce: Some(drillmaster::model::WebhookUrl::new("https://hook.example.com")),
         watchdog: Some("Watchdog".into()),
         allow_destruction: Some(plan.cluster.uid.clone()),
         ..plans::bindings()

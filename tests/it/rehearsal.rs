@@ -159,8 +159,13 @@ impl Stage {
             told.notified().await;
             then(&begun).await;
         };
-        let (exit, ()) = tokio::join!(engine::run(&begun, loaded, &options), beside);
-        drop(begun);
+        let mut run = std::pin::pin!(engine::run(&begun, loaded, &options));
+        let exit = tokio::select! {
+            biased;
+            // It may end before that line is written.
+            exit = &mut run => exit,
+            () = beside => run.await,
+        };
         self.ended(Some(exit))
     }
 
@@ -317,7 +322,8 @@ impl Stage {
     /// A run directory made of the cluster's own record.
     pub async fn recovered_from_cluster(&self) -> Result<RunDir, String> {
         let kube = self.simulation.world().kube;
-        engine::from_cluster(&kube, self.dir.path(), &Default::default(), None).await.map_err(|e| e.to_string())
+        let place = engine::Place { bindings_file: Some("bindings.yaml".into()), ..Default::default() };
+        engine::from_cluster(&kube, self.dir.path(), &place).await.map_err(|e| e.to_string())
     }
 
     /// Picks up the run of another directory.

@@ -4,7 +4,7 @@ use drillmaster::{
     event::{Event, Kind, PodView, ProbeRun, StepEnd},
     model::{
         Concern, Environment, Exit, FaultId, Finding, NodeHow, Outcome, Readiness, Revert, Reviewed, Severity, State,
-        Tally,
+        Tally, Told,
     },
     report, verdict,
 };
@@ -72,7 +72,7 @@ fn probe(from: f64, to: f64, n: u32, ok: bool) -> Kind {
             n,
             ok,
             lost: false,
-            error: if ok { String::new() } else { "no connection".into() },
+            error: if ok { "".into() } else { "no connection".into() },
         }],
     }
 }
@@ -143,7 +143,7 @@ fn outage(evil: &str) -> Tape {
             clusters: vec![plan.cluster.clone()],
             operator: "ops".into(),
             host: "laptop".into(),
-            reach: Default::default(),
+            way_back: Box::default(),
             clock: None,
         },
     )
@@ -161,7 +161,12 @@ fn outage(evil: &str) -> Tape {
     tape.at(0.2, probe(0.0, 5.0, 21, true)).at(5.0, Kind::Armed { unwind_deadline_us: 0 });
     tape.at(
         5.0,
-        Kind::StepStarted { step: "outage".into(), verb: "killZone".into(), does: evil.into(), expected_us: None },
+        Kind::StepStarted {
+            step: "outage".into(),
+            verb: "killZone".into(),
+            does: Told::of_journal(evil),
+            expected_us: None,
+        },
     );
     for target in &plan.steps[0].nodes {
         let fault = FaultId(format!("outage/{}", target.name));
@@ -185,7 +190,14 @@ fn outage(evil: &str) -> Tape {
         );
         tape.at(5.2, Kind::FaultApplied { fault, sent_us: 5_100_000, acknowledged_us: 5_200_000 });
     }
-    tape.at(5.2, Kind::StepFinished { step: "outage".into(), end: StepEnd::Done, detail: format!("killed {evil}") });
+    tape.at(
+        5.2,
+        Kind::StepFinished {
+            step: "outage".into(),
+            end: StepEnd::Done,
+            detail: Told::of_journal(format!("killed {evil}")),
+        },
+    );
     tape.at(6.0, probe(5.5, 50.0, 40, false));
     for n in ["node-a-0", "node-a-1"] {
         tape.at(50.0, node(n, "a", "Unknown"));
@@ -202,7 +214,7 @@ fn outage(evil: &str) -> Tape {
                 dry_run: true,
                 code: 429,
                 reason: "DisruptionBudget".into(),
-                message: String::new(),
+                message: "".into(),
                 expected: "refused".into(),
                 budget: budget.into(),
             },
@@ -291,7 +303,7 @@ fn hostile_names_are_inert_everywhere() {
 fn outcome(events: &[Event], word: &str) -> (Outcome, String) {
     let verdict = verdict::judge(events);
     let found = verdict.judgements.iter().find(|j| j.expectation.contains(word)).unwrap();
-    (found.outcome, found.because.clone())
+    (found.outcome, found.because.to_string())
 }
 
 fn without(tape: Tape, drop: impl Fn(&Kind) -> bool) -> Vec<Event> {
@@ -361,7 +373,7 @@ fn what_was_seen_otherwise_is_a_fail() {
             dry_run: true,
             code: 201,
             reason: String::new(),
-            message: String::new(),
+            message: "".into(),
             expected: "refused".into(),
             budget: "web".into(),
         },

@@ -95,9 +95,9 @@ impl Drill {
         journal::latest(&self.runs).unwrap_or_default()
     }
 
-    /// Runs `recover` on the newest run.
+    /// Runs `recover` on the newest run: from another directory, and with no environment.
     pub fn recover(&self) -> Ended {
-        let out = binary().envs(&self.env).arg("recover").arg(self.newest()).output().unwrap();
+        let out = binary().current_dir("/").env_clear().arg("recover").arg(self.newest()).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         eprintln!("{said}");
         Ended { code: out.status.code().unwrap_or(-1), said, dir: self.newest() }

@@ -1,0 +1,38 @@
+//! Before anything is touched: every secret that the drill will need is read once. One that
+//! is missing would end the drill in the middle; one that is also a name of the drill would
+//! stand in its journal.
+
+use crate::{
+    model::{ExecStep, Verb},
+    observe::Ready,
+    steps::StepContext,
+};
+
+/// Reads all secrets, and fills in those that observers need.
+///
+/// # Errors
+/// Why some cannot be used, each by its variable's name.
+pub(super) async fn armed(context: &StepContext) -> Result<Ready, String> {
+    let (vault, plan) = (&context.vault, &context.plan);
+    let verbs = || plan.steps.iter().filter_map(|step| step.verb());
+    vault.check(verbs().flat_map(texts)).await.map_err(|wrong| wrong.join("; "))?;
+    let mut ready = Ready { probes: vec![], logs: vec![] };
+    for spec in &plan.probes {
+        ready.probes.push(vault.probe(spec).await.map_err(|why| format!("probe `{}`: {why}", spec.name))?);
+    }
+    for spec in &plan.data {
+        ready.logs.push(vault.log(spec).await.map_err(|why| format!("data `{}`: {why}", spec.name))?);
+    }
+    Ok(ready)
+}
+
+/// Texts of a step that may wait for a secret.
+fn texts(verb: &Verb) -> Vec<&str> {
+    match verb {
+        Verb::Exec(ExecStep { argv, undo, env, .. }) => {
+            argv.iter().chain(undo).chain(env.values()).map(String::as_str).collect()
+        }
+        Verb::Notify(spec) => vec![spec.url.reveal()],
+        _ => vec![],
+    }
+}

@@ -1,0 +1,148 @@
+//! Knows every secret that was resolved in this process, in each form in which it may
+//! come back, and takes it out of what people will read.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::{Secret, Told, forms};
+
+/// A shorter secret is not looked for in text: it would blot out half of a report.
+/// What was given one is not shown at all.
+pub const SHORT_SECRET: usize = 8;
+
+/// Knows the secrets of a run.
+#[derive(Default)]
+pub struct Redactor {
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    secrets: BTreeSet<Secret>,
+    forms: Option<Arc<AhoCorasick>>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+impl Redactor {
+    /// Remembers a secret. A short one is not looked for.
+    pub fn remember(&self, secret: Secret) {
+        if secret.is_short() {
+            return;
+        }
+        let mut known = self.lock();
+        if known.secrets.insert(secret) {
+            let forms: BTreeSet<String> = known.secrets.iter().flat_map(|s| forms::of(s.reveal())).collect();
+            known.forms = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms).ok().map(Arc::new);
+        }
+    }
+
+    /// The text without any known secret, and without what stands before the host of a URL.
+    pub fn clean(&self, text: &str) -> Told {
+        let forms = self.lock().forms.clone();
+        let text = match forms {
+            Some(forms) if forms.is_match(text) => Cow::Owned(without(&forms, text)),
+            _ => Cow::Borrowed(text),
+        };
+        Told::cleaned(match without_passwords(&text) {
+            Some(shorter) => Cow::Owned(shorter),
+            None => text,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each match is `***`; matches that follow each other, as of the lines of one secret, are one.
+fn without(forms: &AhoCorasick, text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for found in forms.find_iter(text) {
+        let between = &text[from..found.start()];
+        if from == 0 || !between.is_empty() || !out.ends_with("***") {
+            out.push_str(between);
+            out.push_str("***");
+        }
+        from = found.end();
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+/// User and password in URLs, which always go. None where there are none.
+fn without_passwords(text: &str) -> Option<String> {
+    let mut out: Option<String> = None;
+    let mut from = 0;
+    while let Some(at) = text[from..].find("://") {
+        let authority = from + at + 3;
+        let ends = |c: char| matches!(c, '/' | '?' | '#' | '"' | '<' | '>' | '`') || c.is_whitespace();
+        let end = text[authority..].find(ends).map_or(text.len(), |n| authority + n);
+        if let Some(user) = text[authority..end].rfind('@') {
+            let out = out.get_or_insert_default();
+            out.push_str(&text[from..authority]);
+            out.push_str("***");
+            from = authority + user;
+        } else if let Some(out) = &mut out {
+            out.push_str(&text[from..authority]);
+            from = authority;
+        } else {
+            // Nothing was taken out so far: what is before is copied when something is.
+            match without_passwords(&text[authority..]) {
+                None => return None,
+                Some(rest) => return Some(format!("{}{rest}", &text[..authority])),
+            }
+        }
+    }
+    let mut out = out?;
+    out.push_str(&text[from..]);
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knows(secrets: &[&str]) -> Redactor {
+        let redactor = Redactor::default();
+        secrets.iter().for_each(|s| redactor.remember(Secret::new(*s)));
+        redactor
+    }
+
+    #[test]
+    fn a_known_secret_never_leaves() {
+        let redactor = knows(&["s3cr\"et-word", "longer s3cr\"et-word here", "tiny"]);
+        assert_eq!(redactor.clean("x s3cr\"et-word y"), "x *** y");
+        assert_eq!(redactor.clean("x longer s3cr\"et-word here y"), "x *** y");
+        // Short ones are withheld where they are passed, not looked for.
+        assert_eq!(redactor.clean("a tiny house"), "a tiny house");
+    }
+
+    #[test]
+    fn passwords_in_urls_always_go() {
+        let none = Redactor::default();
+        for (given, told) in [
+            ("GET http://user:pass@host:9090/api?x=1", "GET http://***@host:9090/api?x=1"),
+            (
+                "a http://x/y then https://token@github.com and http://a:b@c",
+                "a http://x/y then https://***@github.com and http://***@c",
+            ),
+            ("http://u:p@ss@host", "http://***@host"),
+            ("mail me@example.com at http://host/me@example", "mail me@example.com at http://host/me@example"),
+            ("://@", "://***@"),
+            ("no url", "no url"),
+        ] {
+            assert_eq!(none.clean(given), told);
+        }
+    }
+}

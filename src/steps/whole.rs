@@ -1,0 +1,154 @@
+//! Whether workloads have their pods again: as many as they had, or as they want by now
+//! where an autoscaler or a person scaled them meanwhile. What others changed is not the
+//! drill's to change back, nor to wait for.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Closing, Look, StepContext, StepError, pods::pods_of};
+use crate::{
+    journal::RunState,
+    kubernetes::{
+        objects::{Pod, Workload},
+        writer,
+    },
+    model::{ObjectRef, Revert, WorkloadRef},
+};
+
+/// Workloads that are whole.
+pub(super) struct Whole {
+    /// Ready pods, in words.
+    pub said: String,
+    /// Those that want fewer pods than they had, and who changed that.
+    pub scaled: Vec<String>,
+}
+
+impl Whole {
+    /// How the undo ends: what others scaled is left.
+    pub(super) fn closing(self) -> Closing {
+        if self.scaled.is_empty() {
+            Closing::Reverted(self.said)
+        } else {
+            Closing::Left(left(&self.said, &self.scaled))
+        }
+    }
+}
+
+/// What was left, and as whom it is left.
+pub(super) fn left(said: &str, scaled: &[String]) -> String {
+    format!("{said}; left as changed by others: {}", scaled.join(", "))
+}
+
+/// What a look at one workload says.
+enum Now {
+    /// It has what it had, or what it wants.
+    Enough(String),
+    /// The same, and somebody scaled it.
+    Scaled(String, String),
+    /// Pods are missing.
+    Short(String),
+}
+
+/// Waits until all of them are whole.
+pub(super) async fn whole(
+    context: &StepContext,
+    namespace: &str,
+    ready: &[(WorkloadRef, u32)],
+    limit: Duration,
+) -> Result<Whole, StepError> {
+    let what = format!("the workloads of namespace {namespace} to be whole");
+    context
+        .until(limit, &what, async || {
+            let pods = match pods_of(context, namespace).await {
+                Ok(pods) => pods,
+                Err(error) => return Look::NotYet(error.to_string()),
+            };
+            let (mut said, mut scaled, mut missing) = (vec![], vec![], false);
+            for (workload, had) in ready {
+                match look(context, &pods, namespace, workload, *had).await {
+                    Ok(Now::Enough(text)) => said.push(text),
+                    Ok(Now::Scaled(text, by)) => {
+                        said.push(text);
+                        scaled.push(by);
+                    }
+                    Ok(Now::Short(text)) | Err(text) => {
+                        missing = true;
+                        said.push(text);
+                    }
+                }
+            }
+            let said = format!("ready pods: {}", said.join(", "));
+            if missing { Look::NotYet(said) } else { Look::Done(Whole { said, scaled }) }
+        })
+        .await
+}
+
+async fn look(
+    context: &StepContext,
+    pods: &[Pod],
+    namespace: &str,
+    workload: &WorkloadRef,
+    had: u32,
+) -> Result<Now, String> {
+    let have = pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(workload)).count();
+    let have = u32::try_from(have).unwrap_or(u32::MAX);
+    if have >= had {
+        return Ok(Now::Enough(format!("{workload} {have}/{had}")));
+    }
+    // Only where some are missing: is that meant?
+    let path = ObjectRef::of_workload(namespace, workload).path;
+    let Some(found) = context.world.kube.find(&path).await.map_err(|e| e.to_string())? else {
+        return Ok(Now::Short(format!("{workload} is not there")));
+    };
+    let wants = serde_json::from_value::<Workload>(found.clone()).map_err(|e| format!("{path}: {e}"))?.wanted();
+    if wants >= had || have < wants || is_scaled_by_us(context, &path) {
+        return Ok(Now::Short(format!("{workload} {have}/{had}")));
+    }
+    let by = who(&found);
+    Ok(Now::Scaled(
+        format!("{workload} {have}/{wants}"),
+        format!("{workload} wants {wants} pods ({had} were ready){by}"),
+    ))
+}
+
+/// A daemonset wants as many pods as it has nodes: nobody writes that.
+fn who(workload: &Value) -> String {
+    if workload["kind"] == "DaemonSet" {
+        " for its nodes".into()
+    } else {
+        format!(", changed by {}", writer(workload, &["spec", "replicas"]))
+    }
+}
+
+/// While a `scale` of this drill is not undone, the number is the drill's.
+pub(super) fn is_scaled_by_us(context: &StepContext, path: &str) -> bool {
+    let ours = |revert: &Revert| matches!(revert, Revert::Scale { object, .. } if object.path == path);
+    context.recorder.with(|state: &RunState| state.open().iter().any(|f| ours(&f.revert)))
+}
+
+/// The undo of deleted pods: waits until their owners are whole.
+pub(super) async fn revert(
+    context: &StepContext,
+    namespace: &str,
+    ready: &[(WorkloadRef, u32)],
+) -> Result<Closing, String> {
+    if ready.is_empty() {
+        return Ok(Closing::Reverted("nothing to wait for: the namespace's own undo covers it".into()));
+    }
+    let mut there = vec![];
+    let mut gone = vec![];
+    for (workload, had) in ready {
+        let path = ObjectRef::of_workload(namespace, workload).path;
+        if is_scaled_by_us(context, &path) {
+            return Err(format!("{workload} is scaled by this drill: that is undone first"));
+        }
+        match context.world.kube.find(&path).await.map_err(|e| e.to_string())? {
+            Some(_) => there.push((workload.clone(), *had)),
+            None => gone.push(format!("{workload} was deleted")),
+        }
+    }
+    let mut whole = whole(context, namespace, &there, Duration::from_secs(60)).await.map_err(|e| e.to_string())?;
+    whole.scaled.extend(gone);
+    Ok(whole.closing())
+}

@@ -1,0 +1,136 @@
+//! What must be right before a drill begins: an approval covers what is done, and what the
+//! undo needs is there.
+
+use super::front::Front;
+
+const BINDINGS: &str = "apiVersion: drillmaster.dev/v1\nkind: Bindings\nenvironment: own-kind\nannounce: URL/ok\n";
+
+const SCENARIO: &str = "apiVersion: drillmaster.dev/v1
+kind: Scenario
+metadata: {name: begins, title: t}
+hypothesis: h
+scope: {namespaces: [shop], critical: [deployment/web]}
+probes:
+  - {name: p, http: {url: \"URL/readyz\", body: ok}, up: {successes: 2, over: 1s}}
+steps:
+  - {name: fault, exec: {argv: [\"true\"], undo: [\"true\"]}}
+expect:
+  - service: {of: fault, probe: p, rto: 1m}
+limits: {nodes: 34%, zones: 1, duration: 2m}
+";
+
+fn said(out: &std::process::Output) -> String {
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
+fn front() -> Front {
+    let front = Front::open();
+    front.file("s.yaml", SCENARIO);
+    front.file("b.yaml", BINDINGS);
+    front
+}
+
+/// Plans it into a file; the hash.
+fn planned(front: &Front) -> String {
+    let place = ["--context", "front", "--kubeconfig", "config", "--bind", "b.yaml", "--out", "plan.json"];
+    let out = front.program(&[&["plan", "s.yaml"][..], &place].concat(), &[]);
+    assert!(matches!(out.status.code(), Some(0 | 3)), "{}", said(&out));
+    let text = std::fs::read_to_string(front.dir.path().join("plan.json")).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
+    plan["hash"].as_str().unwrap().to_owned()
+}
+
+fn approved(front: &Front, hash: &str) -> (Option<i32>, String) {
+    let out = front.run("s.yaml", "b.yaml", &[], &["--plan", "plan.json", "--approve", hash]);
+    (out.status.code(), said(&out))
+}
+
+#[test]
+fn an_approval_covers_acts_bindings_and_node_host() {
+    let front = front();
+    let hash = planned(&front);
+    assert_eq!(hash, planned(&front), "the same plan has the same hash, whatever its run is called");
+    let (code, text) = approved(&front, &hash);
+    assert_eq!(code, Some(0), "{text}");
+    let host = "nodeHost: {exec: {kill: ['true', '{node}'], start: ['true'], state: [echo, running], running: running, off: off}}\n";
+    for (what, bindings) in [
+        ("whom it tells", BINDINGS.replace("/ok", "/echo")),
+        ("a value", format!("{BINDINGS}values: {{a: b}}\n")),
+        ("a node host", format!("{BINDINGS}{host}")),
+    ] {
+        front.file("b.yaml", &bindings);
+        let (code, text) = approved(&front, &hash);
+        // Of a webhook's URL only the host is in the plan.
+        if what == "whom it tells" {
+            assert_eq!(code, Some(0), "{what}: {text}");
+            continue;
+        }
+        assert_eq!(code, Some(2), "{what}: {text}");
+        assert!(text.contains("the plan is not the one that was approved"), "{what}: {text}");
+    }
+    front.file("b.yaml", BINDINGS);
+    front.file("s.yaml", &SCENARIO.replace("undo: [\"true\"]", "undo: [\"false\"]"));
+    let (code, text) = approved(&front, &hash);
+    assert!(code == Some(2) && text.contains("the plan is not the one that was approved"), "{text}");
+}
+
+#[test]
+fn a_plan_that_was_edited_or_is_of_another_version_is_no_approval() {
+    let front = front();
+    let hash = planned(&front);
+    let file = front.dir.path().join("plan.json");
+    let plan: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    type Edit = (&'static str, fn(&mut serde_json::Value), &'static str);
+    let edits: [Edit; 4] = [
+        ("an act", |p| p["steps"][0]["acts"][0]["does"] = "false".into(), "its hash does not match"),
+        ("the bindings", |p| p["bindings"] = "0".into(), "its hash does not match"),
+        ("an old one", |p| p["format"] = "1.0".into(), "make it anew with `drillmaster plan"),
+        ("no plan", |p| p["scenario"] = 1.into(), "this is no plan"),
+    ];
+    for (what, edit, word) in edits {
+        let mut edited = plan.clone();
+        edit(&mut edited);
+        std::fs::write(&file, edited.to_string()).unwrap();
+        let (code, text) = approved(&front, &hash);
+        assert!(code == Some(2) && text.contains(word), "{what}: {text}");
+    }
+}
+
+#[test]
+fn an_undo_whose_program_is_nowhere_does_not_begin() {
+    let front = front();
+    front.file("s.yaml", &SCENARIO.replace("undo: [\"true\"]", "undo: [no-such-program, x]"));
+    let out = front.run("s.yaml", "b.yaml", &[], &[]);
+    let text = said(&out);
+    assert_eq!(out.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("runs `no-such-program`, which cannot be found") && text.contains("nothing was touched"),
+        "{text}"
+    );
+    assert!(Front::files(&front.dir.path().join("runs")).is_empty());
+}
+
+#[test]
+fn a_backup_lasts_until_the_undo_has_no_more_time() {
+    let backup = "  - {name: kept, backup: {namespaces: [shop], volumes: fileSystem, ttl: 10m}}\n  - {name: fault,";
+    let text = SCENARIO.replace("  - {name: fault,", backup);
+    let load = |text: &str| {
+        drillmaster::scenario::load_str("s.yaml", text, &Default::default())
+            .err()
+            .map(|p| p.to_string())
+            .unwrap_or_default()
+    };
+    let refused = load(&text);
+    assert!(refused.contains("the backup may expire after 10m") && refused.contains("s.yaml:"), "{refused}");
+    assert!(refused.contains("give it 32m at least"), "{refused}");
+    assert!(load(&text.replace("ttl: 10m", "ttl: 500ms")).contains("may expire after 500ms"));
+    assert_eq!(load(&text.replace("ttl: 10m", "ttl: 32m")), "");
+    // Somebody gives the undo more time than lint knows of.
+    let front = front();
+    front.file("s.yaml", &text.replace("ttl: 10m", "ttl: 40m"));
+    front.file("b.yaml", &format!("{BINDINGS}volumes: {{unreadableBecause: nobody looks}}\n"));
+    let out = front.run("s.yaml", "b.yaml", &[], &["--unwind-within", "1h"]);
+    let text = said(&out);
+    assert_eq!(out.status.code(), Some(2), "{text}");
+    assert!(text.contains("may expire after 40m, before the drill and its undo are over (1h2m"), "{text}");
+}
