@@ -16,6 +16,7 @@ mod endings;
 mod fidelity;
 mod front;
 mod golden;
+mod hostile;
 mod journals;
 mod leaks;
 mod loss;

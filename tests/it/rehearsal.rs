@@ -16,10 +16,10 @@ use drillmaster::{
     event::{Actor, Event, Kind},
     journal::{JournalError, RunDir, RunState, read},
     kubernetes::compare,
-    model::{Exit, OUT_OF_SERVICE, Revert},
+    model::{Exit, OUT_OF_SERVICE, Revert, Secret},
     scenario::{Loaded, Sources, load, load_str},
     sim::{Description, Fate, Plug, Simulation, Trouble},
-    world::ApiCall,
+    world::{ApiCall, World},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -92,6 +92,8 @@ pub struct Thaw {
 pub struct Stage {
     pub simulation: Simulation,
     pub dir: tempfile::TempDir,
+    /// What sessions take for secrets.
+    pub secrets: Vec<Secret>,
     before: Vec<Value>,
     lies: Arc<Mutex<Vec<String>>>,
 }
@@ -109,7 +111,7 @@ impl Stage {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let before = simulation.picture();
-        Self { simulation, dir, before, lies: Arc::default() }
+        Self { simulation, dir, secrets: vec![], before, lies: Arc::default() }
     }
 
     pub fn run_dir(&self) -> RunDir {
@@ -219,7 +221,7 @@ impl Stage {
                 })
             });
             let overrides = Overrides { moments, ..Overrides::default() };
-            let mut world = self.simulation.world();
+            let mut world = self.keeping_secrets(self.simulation.world());
             world.clock = world.clock.set_by(thaw.step);
             let taken = recover_in(world, &self.run_dir(), Actor::Reaper, Some(Hand::Held(None)), &overrides).await;
             Some(taken.unwrap_or_else(|e| panic!("the reaper cannot take over: {e}")))
@@ -248,13 +250,18 @@ impl Stage {
         }
     }
 
+    fn keeping_secrets(&self, world: World) -> World {
+        self.secrets.iter().for_each(|secret| world.redactor.remember(secret.clone()));
+        world
+    }
+
     async fn begin(
         &self,
         loaded: &Loaded,
         plug: &Plug,
         tap: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Option<(Begun, Options)> {
-        let world = self.simulation.world_on(plug);
+        let world = self.keeping_secrets(self.simulation.world_on(plug));
         let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into(), false).await.ok()?;
         let options = Options::rehearsal(self.dir.path(), &[]);
         let soundness = self.soundness();
@@ -314,9 +321,15 @@ impl Stage {
 
     /// Picks the run up, as `recover` does.
     pub async fn recover(&self) -> Exit {
-        recover_in(self.simulation.world(), &self.run_dir(), Actor::Recover, None, &Overrides::default())
-            .await
-            .unwrap_or_else(|e| panic!("it cannot be recovered: {e}"))
+        recover_in(
+            self.keeping_secrets(self.simulation.world()),
+            &self.run_dir(),
+            Actor::Recover,
+            None,
+            &Overrides::default(),
+        )
+        .await
+        .unwrap_or_else(|e| panic!("it cannot be recovered: {e}"))
     }
 
     /// A run directory made of the cluster's own record.

@@ -20,6 +20,7 @@ use drillmaster::{
 use jiff::SignedDuration;
 
 use super::{
+    hostile,
     rehearsal::{Freeze, Stage, Thaw, cluster, is_act, on_paused_time},
     sweep::{is_load_bearing, seeds, undisturbed},
     wire::taken_away,
@@ -27,8 +28,7 @@ use super::{
 
 /// What a seed decides.
 struct Case<'a> {
-    name: &'a str,
-    loaded: &'a Loaded,
+    whole: &'a Whole,
     freeze: Freeze,
     /// In words.
     at: String,
@@ -56,13 +56,27 @@ struct Whole {
     loaded: Loaded,
     events: Vec<Event>,
     acts: Vec<(u64, String)>,
+    /// Whether names, labels and secrets are hostile.
+    odd: bool,
 }
 
-fn wholes(shop: &Description) -> Vec<Whole> {
-    let whole = |(name, loaded, events): (&'static str, Loaded, Vec<Event>)| {
+impl Whole {
+    async fn stage(&self, shops: &Shops) -> Stage {
+        if self.odd { hostile::stage(&shops.odd, 1).await } else { Stage::set(&shops.tidy, 1).await }
+    }
+}
+
+struct Shops {
+    tidy: Description,
+    odd: Description,
+}
+
+fn wholes(shops: &Shops) -> Vec<Whole> {
+    let whole = |(odd, (name, loaded, events)): (bool, (&'static str, Loaded, Vec<Event>))| {
         let heard = Arc::new(Mutex::new(vec![]));
         let ear = Arc::clone(&heard);
         on_paused_time(async {
+            let shop = if odd { &shops.odd } else { &shops.tidy };
             let stage = Stage::set(shop, 1).await;
             stage.simulation.overhear(move |method, uri| {
                 if is_act(method, uri.path()) {
@@ -74,14 +88,16 @@ fn wholes(shop: &Description) -> Vec<Whole> {
         let heard = std::mem::take(&mut *heard.lock().unwrap());
         let acts = heard.into_iter().enumerate();
         let acts = acts.filter(|(_, (taken, _))| taken.is_some()).map(|(n, (_, said))| (n as u64, said)).collect();
-        Whole { name, loaded, events, acts }
+        Whole { name, loaded, events, acts, odd }
     };
-    undisturbed().map(whole).collect()
+    let tidy = undisturbed().map(|drill| (false, drill));
+    tidy.chain(hostile::undisturbed().into_iter().map(|drill| (true, drill))).map(whole).collect()
 }
 
 fn case(seed: u64, whole: &[Whole]) -> Case<'_> {
     let mut chance = Chance(seed.wrapping_mul(0x517c_c1b7_2722_0a95));
-    let Whole { name, loaded, events, acts } = &whole[chance.below(whole.len())];
+    let whole = &whole[chance.below(whole.len())];
+    let Whole { events, acts, .. } = whole;
     let armed = events.iter().find(|e| matches!(e.event, Kind::Armed { .. })).unwrap().seq;
     let over = events.iter().find(|e| matches!(e.event, Kind::RunEnded { .. })).unwrap().seq;
     let lines: Vec<&Event> = events.iter().filter(|e| e.seq >= armed && e.seq < over && is_load_bearing(e)).collect();
@@ -100,21 +116,22 @@ fn case(seed: u64, whole: &[Whole]) -> Case<'_> {
             (Freeze::Sending(*act), format!("sending {said}"))
         }
     };
-    Case { name, loaded, freeze, at, thaw }
+    Case { whole, freeze, at, thaw }
 }
 
 #[test]
 fn a_frozen_runner_wakes_up_at_any_moment_of_a_take_over() {
-    let shop = cluster("small-shop");
-    let whole = wholes(&shop);
+    let shops = Shops { tidy: cluster("small-shop"), odd: hostile::odd_shop() };
+    let whole = wholes(&shops);
     let (seeds, one) = seeds(256);
     let mut seen = BTreeMap::<&str, u32>::new();
     for seed in seeds {
-        let Case { name, loaded, freeze, at, thaw } = case(seed, &whole);
-        let at = format!("DRILL_SEED={seed}: {name}, frozen {at}, {thaw:?}");
+        let Case { whole, freeze, at, thaw } = case(seed, &whole);
+        let names = if whole.odd { "odd names" } else { "tidy names" };
+        let at = format!("DRILL_SEED={seed}: {} ({names}), frozen {at}, {thaw:?}", whole.name);
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
-            let (taken, ended) = stage.drill_frozen(loaded, freeze, thaw).await;
+            let stage = whole.stage(&shops).await;
+            let (taken, ended) = stage.drill_frozen(&whole.loaded, freeze, thaw).await;
             let Some(taken) = taken else { return };
             stage.as_before().await.unwrap_or_else(|why| {
                 tell(&ended.events);

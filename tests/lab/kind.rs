@@ -11,8 +11,8 @@ use super::{
     hollow::{scripts, wait_for},
 };
 
-struct Lab {
-    drill: Drill,
+pub struct Lab {
+    pub drill: Drill,
     kubectl: PathBuf,
     kubeconfig: String,
     _dir: tempfile::TempDir,
@@ -20,7 +20,7 @@ struct Lab {
 
 impl Lab {
     /// The cluster that `.ci/run` made, with the shop in it, whole.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let cache = std::env::var("LAB_CACHE")
             .map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/drill-lab"), PathBuf::from);
         let dir = tempfile::Builder::new().prefix("kind").tempdir().unwrap();
@@ -47,7 +47,7 @@ impl Lab {
         String::from_utf8_lossy(&out.stdout).trim().to_owned()
     }
 
-    fn settle(&self) {
+    pub fn settle(&self) {
         self.kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=120s"]);
         self.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=180s"]);
         self.kubectl(&["-n", "shop", "rollout", "status", "statefulset/orders", "--timeout=180s"]);
