@@ -3,7 +3,7 @@
 use super::{Done, Failure, args::CaptureArgs, place, print, say};
 use crate::{
     engine::open,
-    inventory::{capture as copy, look, save},
+    inventory::{capture as copy, look, save, write_private},
     model::{Exit, Unseen},
     sim::Description,
     world::Clock,
@@ -40,7 +40,7 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
     match &args.out {
         None => print(&text),
         Some(path) => {
-            std::fs::write(path, text)
+            write_private(path, |file| file.write_all(text.as_bytes()))
                 .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
             say(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", path.display(), path.display()));
         }

@@ -1,187 +1,127 @@
-//! A capture: everything that a review looks at, in one file, without a secret. Saved
-//! from a live cluster, judged anywhere, at any time later.
+//! A capture: everything that a review looks at, in one file. Of each object it holds the
+//! fields that are on a list (`allowed`), so that it can be handed on. Saved from a live
+//! cluster, judged anywhere, at any time later (`unpack`).
 
-use std::{io::Read, path::Path};
+use std::{io::Write, path::Path};
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    object::{Object, Origin},
+    addresses::without_logins,
+    allowed,
+    object::Object,
+    private_file::write_private,
     readings::Readings,
-    shelf::{Gap, Shelf, Source},
+    shelf::{Gap, Shelf},
+    unpack::UNPACKED,
 };
 
 /// The shape of a capture; a reader refuses one that it does not know.
-const VERSION: u32 = 1;
-/// More than any capture holds: what claims to be larger is something else.
-const TOO_BIG: u64 = 8 << 30;
+pub(super) const VERSION: u32 = 1;
+/// The first file of a capture.
+pub(super) const HEAD: &str = "capture.json";
 /// What stands where a value was.
 pub const LEFT_OUT: &str = "\u{2039}left out\u{203a}";
 
-/// The first file of a capture.
+/// What the first file holds.
 #[derive(Serialize, Deserialize)]
-struct Head {
-    version: u32,
-    by: String,
-    context: String,
-    at: jiff::Timestamp,
-    kubernetes: String,
-    gaps: std::collections::BTreeMap<String, Gap>,
-    notes: Vec<String>,
+pub(super) struct Head {
+    pub version: u32,
+    pub by: String,
+    pub context: String,
+    pub at: jiff::Timestamp,
+    pub kubernetes: String,
+    pub gaps: std::collections::BTreeMap<String, Gap>,
+    pub notes: Vec<String>,
     #[serde(default)]
-    readings: Readings,
+    pub readings: Readings,
 }
 
-/// Writes a capture. ConfigMaps keep their keys, containers the names of their
-/// variables; what they hold is left out. Of Secrets only metadata was ever read.
+/// Writes a capture, for its owner's eyes only (mode 0600).
 ///
 /// # Errors
-/// A file that cannot be written.
+/// A file that cannot be written, and a cluster larger than what a capture may hold.
 pub fn save(shelf: &Shelf, context: &str, path: &Path) -> std::io::Result<()> {
+    let mut gaps = shelf.gaps.clone();
+    gaps.values_mut().for_each(|gap| gap.text = without_logins(&gap.text).into_owned());
     let head = Head {
         version: VERSION,
         by: env!("CARGO_PKG_VERSION").into(),
         context: context.into(),
         at: shelf.at.unwrap_or_default(),
         kubernetes: shelf.version.clone(),
-        gaps: shelf.gaps.clone(),
-        notes: shelf.notes.clone(),
-        readings: shelf.readings.clone(),
+        gaps,
+        notes: shelf.notes.iter().map(|note| without_logins(note).into_owned()).collect(),
+        readings: allowed::said(&shelf.readings),
     };
-    let file =
-        tempfile::NamedTempFile::new_in(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
-    add(&mut tar, "capture.json", serde_json::to_string_pretty(&head)?.as_bytes())?;
-    let lines = |items: &mut dyn Iterator<Item = Value>| items.map(|v| v.to_string() + "\n").collect::<String>();
-    let typed = |kind: &str, mut value: Value| {
-        value["apiVersion"] = "v1".into();
-        value["kind"] = kind.into();
-        value
-    };
-    let pods = lines(&mut shelf.pods.iter().map(|p| typed("Pod", serde_json::to_value(p).unwrap_or_default())));
-    add(&mut tar, "objects/pods-of-controllers.jsonl", pods.as_bytes())?;
-    let nodes = lines(&mut shelf.nodes.iter().map(|n| typed("Node", serde_json::to_value(n).unwrap_or_default())));
-    add(&mut tar, "objects/nodes.jsonl", nodes.as_bytes())?;
-    for (key, objects) in &shelf.objects {
-        let text = lines(&mut objects.iter().map(discreet));
-        add(&mut tar, &format!("objects/{key}.jsonl"), text.as_bytes())?;
-    }
-    let file = tar.into_inner()?.finish()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
-}
-
-fn add(tar: &mut tar::Builder<impl std::io::Write>, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(bytes.len() as u64);
-    header.set_mode(0o600);
-    header.set_cksum();
-    tar.append_data(&mut header, name, bytes)
-}
-
-/// An object without what may be private.
-fn discreet(object: &Object) -> Value {
-    let mut value = object.body.clone();
-    let api = if object.group.is_empty() {
-        object.version.to_string()
-    } else {
-        format!("{}/{}", object.group, object.version)
-    };
-    if !value.is_object() {
-        value = json!({});
-    }
-    value["apiVersion"] = api.into();
-    value["kind"] = object.kind.to_string().into();
-    value["metadata"] = serde_json::to_value(&object.metadata).unwrap_or_default();
-    if let Some(notes) = value.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
-        // A note of one word says how to treat an object; a long one may say anything.
-        notes.values_mut().filter(|v| v.as_str().is_some_and(|s| s.len() > 200)).for_each(|v| *v = LEFT_OUT.into());
-    }
-    if *object.kind == *"ConfigMap" || *object.kind == *"Secret" {
-        for part in ["data", "binaryData", "stringData"] {
-            if let Some(entries) = value.get_mut(part).and_then(Value::as_object_mut) {
-                entries.values_mut().for_each(|v| *v = LEFT_OUT.into());
-            }
+    write_private(path, |file| {
+        let mut archive = Archive { tar: tar::Builder::new(GzEncoder::new(file, Compression::fast())), size: 0 };
+        archive.add(HEAD, serde_json::to_string_pretty(&head)?.as_bytes())?;
+        archive.objects("pods-of-controllers", shelf.pods.iter().map(|pod| typed("Pod", pod)))?;
+        archive.objects("nodes", shelf.nodes.iter().map(|node| typed("Node", node)))?;
+        for (key, objects) in &shelf.objects {
+            archive.objects(key, objects.iter().map(whole))?;
         }
+        archive.tar.into_inner()?.finish()?;
+        Ok(())
+    })
+}
+
+struct Archive<W: Write> {
+    tar: tar::Builder<W>,
+    /// Bytes so far, unpacked.
+    size: u64,
+}
+
+impl<W: Write> Archive<W> {
+    /// One file, with an object a line.
+    fn objects(&mut self, name: &str, objects: impl Iterator<Item = Value>) -> std::io::Result<()> {
+        let text: String = objects.map(|object| allowed::reduced(&object).to_string() + "\n").collect();
+        self.add(&format!("objects/{name}.jsonl"), text.as_bytes())
     }
-    // The flags of the control plane are asked for; those of others are their own.
-    let arguments = object.metadata.namespace == "kube-system";
-    quiet(&mut value, arguments);
+
+    fn add(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        // With what the format adds to each file.
+        self.size += bytes.len() as u64 + 2048;
+        if self.size > UNPACKED {
+            let most = UNPACKED >> 20;
+            return Err(std::io::Error::other(format!("the capture would unpack to more than {most} MiB")));
+        }
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        header.set_cksum();
+        self.tar.append_data(&mut header, name, bytes)
+    }
+}
+
+fn typed(kind: &str, object: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    value["apiVersion"] = "v1".into();
+    value["kind"] = kind.into();
     value
 }
 
-/// Leaves out values of variables and arguments, wherever a container is.
-fn quiet(value: &mut Value, arguments: bool) {
-    match value {
-        Value::Object(map) => {
-            for (key, inner) in map.iter_mut() {
-                match (key.as_str(), inner) {
-                    ("env", Value::Array(entries)) => {
-                        for text in entries.iter_mut().filter_map(|e| e.get_mut("value")) {
-                            if text.as_str().is_some_and(|t| !t.is_empty()) {
-                                *text = LEFT_OUT.into();
-                            }
-                        }
-                    }
-                    ("args" | "command", Value::Array(words)) if !arguments => {
-                        words.iter_mut().for_each(|w| *w = LEFT_OUT.into());
-                    }
-                    (_, inner) => quiet(inner, arguments),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|v| quiet(v, arguments)),
-        _ => {}
-    }
-}
-
-/// Reads a capture: the objects, and which cluster they are of.
-///
-/// # Errors
-/// A file that is no capture, is of another version, or is damaged.
-pub fn open_capture(path: &Path) -> Result<(Shelf, String), String> {
-    let wrong = |why: String| format!("{} is no capture that can be read: {why}", path.display());
-    let file = std::fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
-    let mut tar = tar::Archive::new(GzDecoder::new(std::io::BufReader::new(file)).take(TOO_BIG));
-    let mut shelf = Shelf { source: Source::Capture, ..Shelf::default() };
-    let mut context = None;
-    for entry in tar.entries().map_err(|e| wrong(e.to_string()))? {
-        let mut entry = entry.map_err(|e| wrong(e.to_string()))?;
-        let name = entry.path().map_err(|e| wrong(e.to_string()))?.display().to_string();
-        let mut text = String::new();
-        entry.read_to_string(&mut text).map_err(|e| wrong(format!("{name}: {e}")))?;
-        if name == "capture.json" {
-            let version = serde_json::from_str::<Value>(&text).map_err(|e| wrong(e.to_string()))?["version"].as_u64();
-            if version != Some(u64::from(VERSION)) {
-                return Err(wrong(format!(
-                    "its version is {version:?}, and this program reads {VERSION}: capture anew"
-                )));
-            }
-            let head: Head = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-            shelf.at = Some(head.at);
-            shelf.version = head.kubernetes;
-            shelf.gaps = head.gaps;
-            shelf.notes = head.notes;
-            shelf.readings = head.readings;
-            context = Some(head.context);
-        } else {
-            for (i, line) in text.lines().enumerate() {
-                let value = serde_json::from_str(line).map_err(|e| wrong(format!("{name}:{}: {e}", i + 1)))?;
-                shelf.put(value, Origin::default()).map_err(|e| wrong(format!("{name}:{}: {e}", i + 1)))?;
-            }
-        }
-    }
-    let context = context.ok_or_else(|| wrong("it has no capture.json".into()))?;
-    shelf.settle();
-    Ok((shelf, context))
+/// An object as JSON, with what the shelf keeps beside its body.
+fn whole(object: &Object) -> Value {
+    let mut value = if object.body.is_object() { object.body.clone() } else { Value::Object(serde_json::Map::new()) };
+    let group = if object.group.is_empty() { String::new() } else { format!("{}/", object.group) };
+    value["apiVersion"] = format!("{group}{}", object.version).into();
+    value["kind"] = object.kind.to_string().into();
+    value["metadata"] = serde_json::to_value(&object.metadata).unwrap_or_default();
+    value
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+
     use super::*;
-    use crate::inventory::read_text;
+    use crate::inventory::{open_capture, read_text, shelf::Source};
 
     #[test]
     fn what_is_saved_is_read_again_without_what_is_private() {

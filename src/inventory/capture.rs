@@ -1,10 +1,11 @@
-//! A copy of a cluster for a rehearsal: trimmed objects, never a secret and no
-//! content of a ConfigMap; start-up times learned from the pods that run.
+//! A copy of a cluster for a rehearsal: of each object the fields that the simulation reads
+//! (`allowed`), and start-up times learned from the pods that run.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::{addresses::said, allowed};
 use crate::{
     kubernetes::objects::Pod,
     model::{Dur, SIMULATED_START},
@@ -55,7 +56,7 @@ pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result
     let mut objects = vec![];
     for (base, plural, kind) in COPIED {
         match kube.list(&format!("{base}/{plural}")).await {
-            Ok((items, _)) => objects.extend(items.into_iter().filter_map(|item| trim(item, kind, &learned.starts))),
+            Ok((items, _)) => objects.extend(items.iter().filter_map(|item| trim(item, kind, &learned.starts))),
             Err(error) if plural == "nodes" => return Err(error),
             Err(error) => missing.push(format!("{plural}: {error}")),
         }
@@ -84,7 +85,7 @@ async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> (Vec<Value
             let rule = |r: &RuleInfo| json!({"alert": r.name, "expr": r.query, "for": format!("{}s", r.for_seconds as u64), "labels": r.labels});
             return (rules.iter().map(rule).collect(), every);
         }
-        Some(Err(error)) => error.to_string(),
+        Some(Err(error)) => said(&error),
         None => "the bindings name no Prometheus".into(),
     };
     missing.push(format!("alerting rules: {why}"));
@@ -155,86 +156,35 @@ fn learn(pods: &[Pod]) -> Learned {
     learned
 }
 
-/// An object without what the cluster filled in, and without anything private.
-fn trim(mut object: Value, kind: &str, starts: &ByWorkload<Dur>) -> Option<Value> {
+/// What the copy holds of an object, as a new one of the simulation.
+fn trim(object: &Value, kind: &str, starts: &ByWorkload<Dur>) -> Option<Value> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     if kind == "ConfigMap" && name == "kube-root-ca.crt" || namespace == "drillmaster" {
         return None;
     }
-    let mut metadata = json!({"name": name});
-    for field in ["namespace", "labels"] {
-        if !object["metadata"][field].is_null() {
-            metadata[field] = object["metadata"][field].clone();
-        }
-    }
+    let mut copy = allowed::copied(kind, object);
     // What a restore brought back once is the cluster's own by now.
-    if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+    if let Some(labels) = copy.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
         labels.retain(|label, _| !label.starts_with("velero.io/"));
     }
-    object["metadata"] = metadata;
-    object["kind"] = kind.into();
     match kind {
         "Node" => {
-            let kept = ["capacity", "allocatable", "addresses"].map(|f| (f.to_owned(), object["status"][f].clone()));
-            object["status"] = Value::Object(kept.into_iter().collect());
-            if let Some(spec) = object["spec"].as_object_mut() {
-                spec.retain(|field, _| matches!(field.as_str(), "providerID" | "unschedulable" | "taints"));
-            }
             // What the controllers put on sick nodes is not what the node is for.
-            if let Some(taints) = object.pointer_mut("/spec/taints").and_then(Value::as_array_mut) {
+            if let Some(taints) = copy.pointer_mut("/spec/taints").and_then(Value::as_array_mut) {
                 taints.retain(|t| !t["key"].as_str().unwrap_or("").starts_with("node.kubernetes.io/"));
             }
         }
-        "PersistentVolume" => {
-            if let Some(claim) = object.pointer_mut("/spec/claimRef").and_then(Value::as_object_mut) {
-                claim.retain(|field, _| matches!(field.as_str(), "kind" | "namespace" | "name"));
-            }
-            object["status"] = json!({"phase": "Available"});
-        }
-        "ConfigMap" => {
-            // The names of its entries say that it is there; what they hold is nobody's business.
-            for part in ["data", "binaryData"] {
-                if let Some(entries) = object.get_mut(part).and_then(Value::as_object_mut) {
-                    entries.values_mut().for_each(|v| *v = "".into());
-                }
-            }
-        }
+        "PersistentVolume" => copy["status"] = json!({"phase": "Available"}),
         "Deployment" | "StatefulSet" | "DaemonSet" => {
-            private(&mut object["spec"]["template"]);
-            if let Some(start) = starts.get(&namespace).and_then(|s| s.get(&format!("{}/{name}", kind.to_lowercase())))
-            {
-                object["spec"]["template"]["metadata"]["annotations"] = json!({SIMULATED_START: start.to_string()});
-            }
-            drop_field(&mut object, "status");
-        }
-        _ => drop_field(&mut object, "status"),
-    }
-    Some(object)
-}
-
-/// Environment, arguments and annotations of a template may hold secrets.
-fn private(template: &mut Value) {
-    if let Some(meta) = template.get_mut("metadata").and_then(Value::as_object_mut) {
-        meta.remove("annotations");
-    }
-    for list in ["containers", "initContainers"] {
-        for container in
-            template.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut).into_iter().flatten()
-        {
-            if let Some(fields) = container.as_object_mut() {
-                fields.retain(|field, _| {
-                    matches!(field.as_str(), "name" | "image" | "resources" | "ports" | "volumeMounts")
-                });
+            let start = starts.get(&namespace).and_then(|s| s.get(&format!("{}/{name}", kind.to_lowercase())));
+            if let Some(start) = start {
+                copy["spec"]["template"]["metadata"]["annotations"] = json!({SIMULATED_START: start.to_string()});
             }
         }
+        _ => {}
     }
-}
-
-fn drop_field(object: &mut Value, field: &str) {
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove(field);
-    }
+    Some(copy)
 }
 
 #[cfg(test)]
@@ -246,13 +196,13 @@ mod tests {
         let node = json!({"metadata": {"name": "n"}, "status": {}, "spec": {"podCIDR": "10.0.0.0/24", "taints": [
             {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
             {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]}});
-        let copy = trim(node, "Node", &BTreeMap::new()).expect("it is copied");
+        let copy = trim(&node, "Node", &BTreeMap::new()).expect("it is copied");
         let own = json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
         assert_eq!(copy["spec"], json!({"taints": own}));
         // Nothing is written where nothing was: a list that is null is no list.
         for (kind, spec) in [("Node", json!({})), ("PersistentVolume", json!({"capacity": {}}))] {
             let bare = json!({"metadata": {"name": "n"}, "status": {}, "spec": spec});
-            assert_eq!(trim(bare, kind, &BTreeMap::new()).expect("it is copied")["spec"], spec);
+            assert_eq!(trim(&bare, kind, &BTreeMap::new()).expect("it is copied")["spec"], spec);
         }
     }
 
@@ -266,7 +216,7 @@ mod tests {
                  "resources": {"requests": {"cpu": "1"}}}]}}}});
         let starts = [("n".to_owned(), [("deployment/d".to_owned(), Dur::secs(7))].into())].into();
         for (object, kind) in [(map, "ConfigMap"), (deployment, "Deployment")] {
-            let copy = trim(object, kind, &starts).expect("it is copied").to_string();
+            let copy = trim(&object, kind, &starts).expect("it is copied").to_string();
             assert!(!copy.contains("hunter22"), "{copy}");
             assert!(copy.contains("password") || copy.contains("\"cpu\":\"1\""), "{copy}");
             assert!(kind == "ConfigMap" || copy.contains("\"7s\""), "{copy}");

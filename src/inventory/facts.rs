@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{OtherRun, other_runs::other_runs};
+use super::{OtherRun, addresses::said, other_runs::other_runs};
 use crate::{
     model::{Permission, Plan, PowerState, Verb},
     world::{ActiveAlert, Kube, RuleInfo, Silence, World},
@@ -188,13 +188,13 @@ type MonitoringFacts =
 
 async fn monitoring(world: &World) -> MonitoringFacts {
     let monitoring = &world.monitoring;
-    let firing = monitoring.firing().await.map(|r| r.map_err(|e| e.to_string()));
-    let rules = monitoring.rules().await.map(|r| r.map_err(|e| e.to_string()));
+    let firing = monitoring.firing().await.map(|r| r.map_err(|e| said(&e)));
+    let rules = monitoring.rules().await.map(|r| r.map_err(|e| said(&e)));
     let mut silences = vec![];
     let mut configuration = vec![];
     for base in &monitoring.alertmanagers {
-        silences.push(monitoring.silences(base).await.map_err(|e| e.to_string()));
-        configuration.push(monitoring.configuration(base).await.map_err(|e| e.to_string()));
+        silences.push(monitoring.silences(base).await.map_err(|e| said(&e)));
+        configuration.push(monitoring.configuration(base).await.map_err(|e| said(&e)));
     }
     (firing, rules, silences, configuration)
 }

@@ -2,6 +2,8 @@
 //! unknown for a stated reason: there is no accessor that turns a 403 into an
 //! empty list. `gather` asks the cluster; everything else here is pure.
 
+mod addresses;
+mod allowed;
 mod archive;
 mod capture;
 mod facts;
@@ -12,16 +14,19 @@ mod logs;
 mod manifests;
 mod object;
 mod other_runs;
+mod private_file;
 mod readings;
 mod scans;
 mod selectors;
 mod shelf;
 mod survey;
 mod trim;
+mod unpack;
+mod yaml;
 
 use std::collections::BTreeMap;
 
-pub use archive::{LEFT_OUT, open_capture, save};
+pub use archive::{LEFT_OUT, save};
 pub use capture::{Captured, capture};
 pub use facts::{Answer, Facts, SecondCluster, facts, rights};
 pub use gather::gather;
@@ -31,11 +36,14 @@ pub use logs::sample_logs;
 pub use manifests::{documents, manifests, read_text};
 pub use object::{Object, Origin, REPEATED, lead};
 pub use other_runs::{OtherRun, other_runs};
+pub use private_file::write_private;
 pub use readings::{AlertmanagerReading, PrometheusReading, QUESTIONS, Readings, readings};
 pub use scans::{Scan, read_scans};
 pub use selectors::{Asked, asked};
 pub use shelf::{Gap, Shelf, Source};
 pub use survey::{look, survey};
+pub use unpack::open_capture;
+pub(crate) use yaml::yaml_mistake;
 
 use crate::{
     kubernetes::objects::{Budget, Claim, Meta, Named, Node, Pod, Volume, Workload},

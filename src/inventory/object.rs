@@ -98,7 +98,11 @@ pub const REPEATED: &str = "drillmaster.dev/repeated";
 
 /// What is wrong with metadata, and what to do about the mistake that everybody makes:
 /// in the YAML of Kubernetes a bare `no`, `n` or `1` is no text.
-fn unread(error: &serde_json::Error) -> String {
+fn unread(kind: &str, error: &serde_json::Error) -> String {
+    // The parser quotes the value, which may be that of a Secret.
+    if kind == "Secret" {
+        return "its metadata cannot be read".to_owned();
+    }
     let said = error.to_string();
     let bare = said.contains("expected a string") && (said.contains("boolean") || said.contains("integer"));
     let fix = if bare { "; put the name, namespace or label in quotes" } else { "" };
@@ -134,7 +138,7 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
         texts_only(fields.get_mut("labels"));
         texts_only(fields.get_mut("annotations"));
     }
-    let meta: Meta = serde_json::from_value(metadata).map_err(|e| unread(&e))?;
+    let meta: Meta = serde_json::from_value(metadata).map_err(|e| unread(&kind, &e))?;
     if meta.name.is_empty() {
         return Err(format!("a {kind} without a name"));
     }

@@ -8,8 +8,12 @@ use futures_util::{StreamExt, stream};
 use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, asked};
-use crate::world::{ActiveAlert, HttpError, MonitorInfo, Monitoring, RuleInfo, Sample, Silence};
+use super::{
+    Answer,
+    addresses::{said, without_logins},
+    asked,
+};
+use crate::world::{ActiveAlert, MonitorInfo, Monitoring, RuleInfo, Sample, Silence};
 
 /// At most so many questions at once.
 const AT_ONCE: usize = 4;
@@ -92,7 +96,7 @@ pub struct PrometheusReading {
 /// What an Alertmanager said.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AlertmanagerReading {
-    /// Its base URL.
+    /// Its base URL, without a login.
     pub url: String,
     /// Its configuration; it leaves out what is secret itself.
     #[serde(default = "not_asked")]
@@ -126,25 +130,24 @@ pub async fn readings(monitoring: &Monitoring, at: jiff::Timestamp) -> Readings 
     if let (Some(rules), Some(alerts), Some(receivers)) =
         tokio::join!(monitoring.rules(), monitoring.firing(), monitoring.receivers())
     {
-        let said = |e: HttpError| e.to_string();
-        let rules = rules.map_err(said);
+        let rules = rules.map_err(|e| said(&e));
         let selectors = match &rules {
             Ok(rules) => selectors(monitoring, rules, at).await,
             Err(why) => Err(why.clone()),
         };
         let questions = stream::iter(QUESTIONS.iter().map(|(name, query)| async move {
             let answer = monitoring.ask(query).await.unwrap_or(Ok(vec![]));
-            ((*name).to_owned(), answer.map_err(|e| e.to_string()))
+            ((*name).to_owned(), answer.map_err(|e| said(&e)))
         }));
         let samples = questions.buffered(AT_ONCE).collect().await;
-        let (alerts, receivers) = (alerts.map_err(said), receivers.map_err(said));
+        let (alerts, receivers) = (alerts.map_err(|e| said(&e)), receivers.map_err(|e| said(&e)));
         found.prometheus = Some(PrometheusReading { rules, alerts, receivers, selectors, samples });
     }
     for base in &monitoring.alertmanagers {
         found.alertmanagers.push(AlertmanagerReading {
-            url: base.clone(),
-            configuration: monitoring.configuration(base).await.map_err(|e| e.to_string()),
-            silences: monitoring.silences(base).await.map_err(|e| e.to_string()),
+            url: without_logins(base).into_owned(),
+            configuration: monitoring.configuration(base).await.map_err(|e| said(&e)),
+            silences: monitoring.silences(base).await.map_err(|e| said(&e)),
         });
     }
     found
@@ -158,8 +161,27 @@ async fn selectors(monitoring: &Monitoring, rules: &[RuleInfo], at: jiff::Timest
     }
     let since = at.saturating_sub(24.hours()).unwrap_or(at);
     let answers = stream::iter(all.into_iter().map(|selector| async move {
-        let alive = monitoring.has_series(&selector, since).await.unwrap_or(Ok(false)).map_err(|e| e.to_string());
+        let alive = monitoring.has_series(&selector, since).await.unwrap_or(Ok(false)).map_err(|e| said(&e));
         alive.map(|alive| (selector, alive))
     }));
     answers.buffered(AT_ONCE).collect::<Vec<_>>().await.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::world::Http;
+
+    #[tokio::test]
+    async fn a_login_in_an_address_is_in_no_answer() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Nobody listens on port 1.
+        let base = "http://me:PLANTED@127.0.0.1:1/prefix".to_owned();
+        let monitoring = Monitoring::new(Http::new(Duration::from_secs(5)), Some(&base), std::slice::from_ref(&base));
+        let said = readings(&monitoring, jiff::Timestamp::UNIX_EPOCH).await;
+        let text = serde_json::to_string(&said).expect("readings");
+        assert!(!text.contains("PLANTED") && text.contains("127.0.0.1:1/prefix"), "{text}");
+    }
 }

@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{
+    addresses::said,
     kinds::{KINDS, KindOf},
     object::{Decoded, Origin, decode},
     readings::readings,
@@ -49,10 +50,11 @@ pub async fn look(world: &World, namespaces: &[String], secrets: &[(String, Stri
             &near.alertmanagers,
         ),
     };
-    let (mut shelf, said) = tokio::join!(survey(&world.kube, &world.identity, at, namespaces), readings(&patient, at));
-    shelf.readings = said;
+    let (mut shelf, answers) =
+        tokio::join!(survey(&world.kube, &world.identity, at, namespaces), readings(&patient, at));
+    shelf.readings = answers;
     if let Some(datadog) = &world.datadog {
-        shelf.readings.datadog = Some(datadog.monitors().await);
+        shelf.readings.datadog = Some(datadog.monitors().await.map_err(|why| said(&why)));
     }
     if world.stage().is_some() {
         shelf.forget_what_is_not_simulated();

@@ -10,6 +10,7 @@ use super::{
     alerts::{label_sets, soonest},
 };
 use crate::{
+    inventory::yaml_mistake,
     model::{AlertExpectation, Finding},
     world::Silence,
 };
@@ -21,7 +22,8 @@ const GROUP_WAIT: f64 = 30.0;
 /// The configuration of each peer.
 fn configurations(case: &Case<'_>) -> Result<Vec<Configuration>, String> {
     let read = |text: &String| {
-        serde_saphyr::from_str(text).map_err(|e| format!("Alertmanager's configuration cannot be read: {e}"))
+        serde_saphyr::from_str(text)
+            .map_err(|e| format!("Alertmanager's configuration cannot be read: {}", yaml_mistake(&e)))
     };
     case.facts.alertmanager.iter().map(|answer| answer.as_ref().map_err(Clone::clone).and_then(read)).collect()
 }

@@ -3,7 +3,10 @@
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use crate::{inventory::lead, kubernetes::Selector};
+use crate::{
+    inventory::{LEFT_OUT, Object, lead},
+    kubernetes::Selector,
+};
 
 /// A text field; empty where there is none.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -53,6 +56,18 @@ pub(crate) fn share(value: &Value, whole: u64, up: bool) -> Option<u64> {
 /// Whether an anchored expression fits; what is no expression fits nothing.
 pub(crate) fn fits(expression: &str, text: &str) -> bool {
     Regex::new(&format!("^(?:{expression})$")).is_ok_and(|e| e.is_match(text))
+}
+
+/// Whether a capture left out what an entry of a ConfigMap holds, of those that are wanted.
+pub(crate) fn is_withheld(config: &Object, wanted: impl Fn(&str) -> bool) -> bool {
+    config.map("/data").into_iter().flatten().any(|(key, value)| value == LEFT_OUT && wanted(key))
+}
+
+/// The host of a URL, without the login before it; empty where there is none.
+pub(crate) fn host(url: &str) -> &str {
+    let authority = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or("");
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    host.split(':').next().unwrap_or("").trim_end_matches('.')
 }
 
 /// Seconds of a duration as Kubernetes and Prometheus write them: `1h30m`, `15d`, `500ms`.

@@ -33,7 +33,7 @@ pub(crate) fn shelf(text: &str, source: Source) -> Shelf {
     shelf
 }
 
-fn settings(drill: &str, only: &str) -> Settings {
+pub(crate) fn settings(drill: &str, only: &str) -> Settings {
     let mut settings = Settings { only: vec![only.to_owned()], ..Settings::default() };
     if !drill.is_empty() {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -10,6 +10,7 @@ mod answers;
 mod arrows;
 mod bad_input;
 mod begin;
+mod captures;
 mod checks;
 mod conformance;
 mod endings;

@@ -10,11 +10,11 @@ use super::{
     monitors::{pickers, refused},
 };
 use crate::{
-    inventory::Object,
+    inventory::{LEFT_OUT, Object},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, Say},
-        look::{list, seconds, selector, text},
+        look::{is_withheld, list, seconds, selector, text},
         picture::Picture,
     },
 };
@@ -270,6 +270,14 @@ fn provisioned(p: &Picture<'_>) -> Vec<Value> {
     held.chain(own).filter_map(|text| serde_json::from_str::<Value>(text).ok()).collect()
 }
 
+/// Whether a capture left them out.
+fn withholds_dashboards(p: &Picture<'_>) -> bool {
+    let is_dashboard = |c: &&Object| c.metadata.labels.contains_key("grafana_dashboard");
+    let own = p.shelf.any("GrafanaDashboard.grafana.integreatly.org");
+    p.shelf.any("ConfigMap").iter().filter(is_dashboard).any(|c| is_withheld(c, |_| true))
+        || own.iter().any(|d| d.text("/spec/json") == LEFT_OUT)
+}
+
 /// Every expression of a dashboard's panels, those within rows, too.
 fn expressions<'a>(panel: &'a Value, out: &mut Vec<&'a str>) {
     out.extend(list(panel, "/targets").iter().filter_map(|t| t["expr"].as_str()));
@@ -281,6 +289,9 @@ fn covered(p: &Picture<'_>, say: &mut Say) {
         return say.gap(gap);
     }
     let dashboards = provisioned(p);
+    if dashboards.is_empty() && withholds_dashboards(p) {
+        return say.unknown(Subject::default(), Unseen::NoData, "the capture leaves out what dashboards hold");
+    }
     if dashboards.is_empty() {
         return say.skip(Subject::default(), "no dashboard is provisioned as code that can be read here");
     }
@@ -318,7 +329,13 @@ fn dashboards(p: &Picture<'_>, say: &mut Say) {
             parsed.is_ok_and(|d| d["panels"].as_array().is_some_and(|panels| !panels.is_empty()))
         });
         found.insert(whole);
-        if whole { say.pass(config) } else { say.fail(config, "/data", "it holds no dashboard with panels") }
+        if is_withheld(config, |_| true) {
+            say.unknown(config, Unseen::NoData, "the capture leaves values out");
+        } else if whole {
+            say.pass(config)
+        } else {
+            say.fail(config, "/data", "it holds no dashboard with panels")
+        }
     }
     for dashboard in p.shelf.any("GrafanaDashboard.grafana.integreatly.org") {
         found.insert(true);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::{
-    inventory::Object,
+    inventory::{LEFT_OUT, Object},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say, ZONE},
-        look::{ago, seconds, words},
+        look::{ago, host, seconds, words},
         picture::{Picture, Work},
         review::glob,
     },
@@ -324,8 +324,7 @@ fn offsite(p: &Picture<'_>, say: &mut Say) {
         .collect();
     let locations = p.shelf.any(LOCATION);
     let inside = |l: &Object| {
-        let url = l.text("/spec/config/s3Url");
-        let host = url.split("://").nth(1).unwrap_or(url).split([':', '/']).next().unwrap_or("");
+        let host = host(l.text("/spec/config/s3Url"));
         host.ends_with(".svc") || host.contains(".svc.")
     };
     let regions: Vec<&str> =
@@ -334,6 +333,8 @@ fn offsite(p: &Picture<'_>, say: &mut Say) {
         say.fail(Subject::default(), "", "there is no storage location");
     } else if locations.iter().all(inside) {
         say.fail(Subject::default(), "", "the only store runs in this very cluster");
+    } else if locations.iter().any(|l| l.text("/spec/config/s3Url") == LEFT_OUT) {
+        say.unknown(Subject::default(), Unseen::NoData, "the capture leaves the address of a store out");
     } else if own.is_empty() || regions.len() < locations.len() {
         say.unknown(
             Subject::default(),

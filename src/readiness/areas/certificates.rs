@@ -79,6 +79,9 @@ fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, Stri
 }
 
 fn bundled(p: &Picture<'_>, subject: Subject, pointer: &str, bundle: &str, say: &mut Say) {
+    if bundle == LEFT_OUT {
+        return say.unknown(subject, Unseen::NoData, "the capture leaves it out: no certificate in it could be read");
+    }
     match last_end(bundle) {
         Some(end) => judge(subject, pointer, end - p.now.as_second(), say),
         None => say.fail_as(Severity::Medium, subject, pointer, "there is no certificate in it that can be read"),

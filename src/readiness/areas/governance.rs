@@ -10,7 +10,7 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, Say},
-        look::{list, text, words},
+        look::{is_withheld, list, text, words},
         picture::Picture,
     },
 };
@@ -96,6 +96,11 @@ fn audited(p: &Picture<'_>, say: &mut Say) {
     }
     if !found.is_empty() || !p.is_cluster() {
         return;
+    }
+    // By its name it may be a policy, and then it would be judged.
+    let audit = |config: &Object, key: &str| config.metadata.name.contains("audit") || key.contains("audit");
+    if p.shelf.any("ConfigMap").iter().any(|config| is_withheld(config, |key| audit(config, key))) {
+        return no_data(say, "the capture leaves out what ConfigMaps hold, an audit policy among them perhaps");
     }
     let server = |o: &&Object| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-");
     let flag = |o: &Object| {

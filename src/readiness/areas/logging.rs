@@ -11,7 +11,7 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, REGION, Say, ZONE},
-        look::{list, seconds, text},
+        look::{is_withheld, list, seconds, text},
         picture::{Picture, Work},
     },
 };
@@ -126,6 +126,9 @@ fn log_alerts(p: &Picture<'_>, say: &mut Say) {
         return say.pass(Subject::named("Monitor", "", &monitor.name));
     }
     let found: Vec<&Object> = rules.chain(grafana).chain(datadog).chain(held).collect();
+    if found.is_empty() && p.shelf.any("ConfigMap").iter().any(|c| is_withheld(c, |_| true)) {
+        return say.unknown(Subject::default(), Unseen::NoData, WITHHELD);
+    }
     if found.is_empty() {
         return say.fail(Subject::default(), "", "nothing alerts on logs");
     }
@@ -166,15 +169,19 @@ fn collectors(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Configurations of Loki in ConfigMaps.
-fn loki<'a>(p: &Picture<'a>) -> Vec<(&'a Object, Value)> {
+const WITHHELD: &str = "the capture leaves out what ConfigMaps hold";
+
+/// Configurations of Loki in ConfigMaps; says so where a capture left out what may be one.
+fn loki<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Value)> {
+    let may_be = |key: &str| key == "config.yaml" || key.contains("loki");
+    if p.shelf.any("ConfigMap").iter().any(|config| is_withheld(config, may_be)) {
+        say.unknown(Subject::default(), Unseen::NoData, format!("{WITHHELD}: a configuration of Loki is not seen"));
+    }
     let mut found = vec![];
     for config in p.shelf.any("ConfigMap") {
         for (key, value) in config.map("/data").into_iter().flatten() {
             let value = value.as_str().unwrap_or("");
-            let is = (key == "config.yaml" || key.contains("loki"))
-                && value.contains("schema_config")
-                && value.contains("limits_config");
+            let is = may_be(key) && value.contains("schema_config") && value.contains("limits_config");
             if let Some(parsed) = is.then(|| serde_saphyr::from_str::<Value>(value).ok()).flatten() {
                 found.push((config, parsed));
             }
@@ -208,7 +215,7 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
             health => say.fail(cluster, "/status/health", format!("it is {health}")),
         }
     }
-    let configs = loki(p);
+    let configs = loki(p, say);
     for (config, loki) in &configs {
         let factor =
             loki.pointer("/common/replication_factor").or(loki.pointer("/ingester/lifecycler/ring/replication_factor"));
@@ -234,7 +241,7 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn retention(p: &Picture<'_>, say: &mut Say) {
-    for (config, loki) in loki(p) {
+    for (config, loki) in loki(p, say) {
         let kept = seconds(text(&loki, "/limits_config/retention_period")).unwrap_or(0.0);
         let enforced = loki.pointer("/compactor/retention_enabled") == Some(&Value::Bool(true));
         let mut wrong = vec![];

@@ -1,11 +1,11 @@
 //! Whether anybody measures, and would still do so when the target is gone.
 
 use crate::{
-    inventory::Object,
+    inventory::{LEFT_OUT, Object},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ANY, Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
-        look::{seconds, selector, text},
+        look::{host, seconds, selector, text},
         picture::{Picture, Work},
     },
 };
@@ -239,7 +239,7 @@ fn survives(p: &Picture<'_>, work: &Work<'_>, say: &mut Say) {
 }
 
 fn is_outside(url: &str) -> bool {
-    let host = url.split("://").nth(1).unwrap_or(url).split(['/', ':']).next().unwrap_or("");
+    let host = host(url);
     host.contains('.') && !host.ends_with(".svc") && !host.ends_with(".svc.cluster.local") && host != "127.0.0.1"
 }
 
@@ -261,6 +261,9 @@ fn outside(p: &Picture<'_>, say: &mut Say) {
                 Unseen::NoData,
                 "nothing in the cluster shows an observer outside: attest it",
             );
+        }
+        None if all.iter().chain(agents).flat_map(|o| o.list("/spec/remoteWrite")).any(|w| w["url"] == LEFT_OUT) => {
+            say.unknown(Subject::default(), Unseen::NoData, "the capture leaves out where a Prometheus writes to");
         }
         None => say.fail(Subject::default(), "", "no Prometheus writes to anywhere outside this cluster"),
     }

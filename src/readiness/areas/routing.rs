@@ -12,11 +12,11 @@ use super::{
     metrics::MANAGER,
 };
 use crate::{
-    inventory::{LEFT_OUT, Object},
+    inventory::{LEFT_OUT, Object, yaml_mistake},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, REGION, Say, ZONE},
-        look::{fits, is_everything, list, seconds, selector, text},
+        look::{fits, host, is_everything, list, seconds, selector, text},
         picture::Picture,
     },
 };
@@ -58,7 +58,8 @@ struct Routes {
 
 fn routes(p: &Picture<'_>, say: &mut Say) -> Vec<Routes> {
     let parse = |text: &str| {
-        serde_saphyr::from_str::<Value>(text).map_err(|e| format!("its configuration cannot be read: {e}"))
+        serde_saphyr::from_str::<Value>(text)
+            .map_err(|e| format!("its configuration cannot be read: {}", yaml_mistake(&e)))
     };
     let mut found = vec![];
     let peers = &p.shelf.readings.alertmanagers;
@@ -104,13 +105,17 @@ fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> 
         (None, Some(text)) => (text, true),
         (None, None) => return Err(allow()),
     };
-    let wrong = |e: &dyn std::fmt::Display| format!("Secret {namespace}/{name} cannot be read: {e}");
-    let bytes = STANDARD.decode(text).map_err(|e| wrong(&e))?;
+    // What the decoders say may hold a part of the Secret.
+    let wrong = |what: &str| format!("Secret {namespace}/{name} cannot be read: its configuration is not {what}");
+    let bytes = STANDARD.decode(text).map_err(|_| wrong("Base64"))?;
     let mut config = String::new();
     if packed {
-        flate2::read::GzDecoder::new(&bytes[..]).take(16 << 20).read_to_string(&mut config).map_err(|e| wrong(&e))?;
+        flate2::read::GzDecoder::new(&bytes[..])
+            .take(16 << 20)
+            .read_to_string(&mut config)
+            .map_err(|_| wrong("gzip of UTF-8"))?;
     } else {
-        config = String::from_utf8(bytes).map_err(|e| wrong(&e))?;
+        config = String::from_utf8(bytes).map_err(|_| wrong("UTF-8"))?;
     }
     Ok(config)
 }
@@ -264,7 +269,7 @@ fn stays_inside(config: &Value, receiver: &str) -> bool {
     let found = list(config, "/receivers").iter().find(|r| text(r, "/name") == receiver);
     let hooks = found.map_or(&[][..], |r| list(r, "/webhook_configs"));
     let inside = |hook: &Value| {
-        let host = text(hook, "/url").split("://").nth(1).unwrap_or("").split(['/', ':']).next().unwrap_or("");
+        let host = host(text(hook, "/url"));
         host.ends_with(".svc") || host.ends_with(".svc.cluster.local")
     };
     !hooks.is_empty() && hooks.iter().all(inside) && integrations(config, receiver).len() == 1

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    inventory::{LEFT_OUT, Object, REPEATED},
+    inventory::{LEFT_OUT, Object, REPEATED, Source},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, Say},
@@ -154,6 +154,11 @@ fn credential(value: &str) -> Option<(&'static str, String)> {
 }
 
 fn formats(p: &Picture<'_>, say: &mut Say) {
+    repeated(p, say);
+    if p.shelf.source == Source::Capture {
+        let text = "the capture leaves out values, arguments and annotations: look at the cluster itself";
+        return say.unknown(Subject::default(), Unseen::NoData, text);
+    }
     for work in &p.works {
         let mut wrong = vec![];
         for container in work.all_containers() {
@@ -171,16 +176,6 @@ fn formats(p: &Picture<'_>, say: &mut Say) {
         }
         tell(work.object, wrong, say);
     }
-    for secret in p.each("Secret", say) {
-        if secret.body[REPEATED] == true {
-            say.fail_as(
-                Severity::Medium,
-                secret,
-                "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
-                "this annotation of `kubectl apply` repeats its values, for everybody who may read metadata",
-            );
-        }
-    }
     for config in p.each("ConfigMap", say) {
         let mut wrong = vec![];
         for (key, value) in config.map("/data").into_iter().flatten() {
@@ -191,6 +186,20 @@ fn formats(p: &Picture<'_>, say: &mut Say) {
             );
         }
         tell(config, wrong, say);
+    }
+}
+
+/// Secrets whose values can be read in an annotation.
+fn repeated(p: &Picture<'_>, say: &mut Say) {
+    for secret in p.each("Secret", say) {
+        if secret.body[REPEATED] == true {
+            say.fail_as(
+                Severity::Medium,
+                secret,
+                "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
+                "this annotation of `kubectl apply` repeats its values, for everybody who may read metadata",
+            );
+        }
     }
 }
 

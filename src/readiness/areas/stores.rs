@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    inventory::Object,
+    inventory::{LEFT_OUT, Object},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say, ZONE},
-        look::{list, text, words},
+        look::{host, list, text, words},
         picture::Picture,
     },
 };
@@ -160,10 +160,6 @@ fn servers<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Vec<&'a str>)
     all
 }
 
-fn host(url: &str) -> &str {
-    url.split("://").nth(1).unwrap_or(url).split(['/', ':']).next().unwrap_or("").trim_end_matches('.')
-}
-
 fn stores(p: &Picture<'_>, say: &mut Say) {
     let regions: BTreeSet<&str> = p
         .shelf
@@ -182,9 +178,13 @@ fn stores(p: &Picture<'_>, say: &mut Say) {
     // A second one in another region is there when the first is gone.
     let elsewhere = all.iter().filter_map(|(store, _)| region(store)).any(|r| !regions.contains(r.as_str()));
     for (store, urls) in all {
+        if urls.contains(&LEFT_OUT) {
+            say.unknown(store, Unseen::NoData, "the capture leaves its address out");
+            continue;
+        }
         let inside = urls.iter().find(|u| host(u).ends_with(".svc") || host(u).ends_with(".svc.cluster.local"));
         if let Some(url) = inside {
-            say.fail(store, "/spec", format!("its server {url} runs in this very cluster"));
+            say.fail(store, "/spec", format!("its server {} runs in this very cluster", host(url)));
             continue;
         }
         match region(store).filter(|r| regions.contains(r.as_str()) && !elsewhere) {

@@ -1,0 +1,192 @@
+//! Reads a capture. It may come from anybody: no more of it is unpacked than a limit, and of
+//! its objects only those fields are taken in that a capture may hold.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use super::{
+    allowed,
+    archive::{HEAD, Head, VERSION},
+    object::Origin,
+    shelf::{Shelf, Source},
+};
+
+/// The most that a capture may unpack to: room for about a million objects.
+pub(super) const UNPACKED: u64 = 1 << 30;
+/// The most that one object may take: etcd takes no more than 1.5 MiB.
+const LINE: u64 = 16 << 20;
+
+/// Reads a capture: the objects, and which cluster they are of.
+///
+/// # Errors
+/// A file that is not a capture, is of another version, is too large, or is damaged.
+pub fn open_capture(path: &Path) -> Result<(Shelf, String), String> {
+    let wrong = |why: String| format!("{} is no capture that can be read: {why}", path.display());
+    regular(path).and_then(|file| read(file, UNPACKED)).map_err(wrong)
+}
+
+/// A file that ends: a device or a pipe may be read without end.
+fn regular(path: &Path) -> Result<File, String> {
+    const WHAT: &str = "it is not a regular file";
+    // Asked first, for to open a pipe waits until somebody writes to it.
+    if !std::fs::metadata(path).map_err(|e| e.to_string())?.is_file() {
+        return Err(WHAT.into());
+    }
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    if file.metadata().is_ok_and(|there| there.is_file()) { Ok(file) } else { Err(WHAT.into()) }
+}
+
+fn read(file: File, most: u64) -> Result<(Shelf, String), String> {
+    let unpacked = Limited { inner: GzDecoder::new(BufReader::new(file)), left: most, most };
+    let mut tar = tar::Archive::new(unpacked);
+    let mut shelf = Shelf { source: Source::Capture, ..Shelf::default() };
+    let mut context = None;
+    for entry in tar.entries().map_err(|e| e.to_string())? {
+        let entry = entry.map_err(|e| root(&e))?;
+        let name = entry.path().map_err(|e| e.to_string())?.display().to_string();
+        // Other sorts of file can be larger than what they take in the archive.
+        if entry.header().entry_type() != tar::EntryType::Regular {
+            return Err(format!("{name} in it is not a regular file"));
+        }
+        if name == HEAD {
+            context = Some(head(entry, &mut shelf)?);
+        } else {
+            objects(entry, &name, &mut shelf)?;
+        }
+    }
+    let context = context.ok_or_else(|| format!("it has no {HEAD}"))?;
+    shelf.settle();
+    Ok((shelf, context))
+}
+
+/// Takes in what the first file says; returns the context.
+fn head(mut entry: impl Read, shelf: &mut Shelf) -> Result<String, String> {
+    let mut text = String::new();
+    entry.read_to_string(&mut text).map_err(|e| format!("{HEAD}: {}", root(&e)))?;
+    let version = serde_json::from_str::<Value>(&text).map_err(|e| format!("{HEAD}: {e}"))?["version"].as_u64();
+    if version != Some(u64::from(VERSION)) {
+        return Err(format!("its version is {version:?}, and this program reads {VERSION}: capture anew"));
+    }
+    let head: Head = serde_json::from_str(&text).map_err(|e| format!("{HEAD}: {e}"))?;
+    shelf.at = Some(head.at);
+    shelf.version = head.kubernetes;
+    shelf.gaps = head.gaps;
+    shelf.notes = head.notes;
+    shelf.readings = allowed::said(&head.readings);
+    Ok(head.context)
+}
+
+/// Takes in a file with an object a line.
+fn objects(entry: impl Read, name: &str, shelf: &mut Shelf) -> Result<(), String> {
+    let mut reader = BufReader::new(entry);
+    let mut line = vec![];
+    for number in 1.. {
+        let at = |why: String| format!("{name}:{number}: {why}");
+        line.clear();
+        if (&mut reader).take(LINE).read_until(b'\n', &mut line).map_err(|e| at(root(&e)))? == 0 {
+            break;
+        }
+        if line.len() as u64 == LINE {
+            return Err(at(format!("one object has more than {} MiB", LINE >> 20)));
+        }
+        let value: Value = serde_json::from_slice(&line).map_err(|e| at(e.to_string()))?;
+        shelf.put(allowed::reduced(&value), Origin::default()).map_err(at)?;
+    }
+    Ok(())
+}
+
+/// The reason at the bottom: the archive's reader puts its own words around it.
+fn root(error: &io::Error) -> String {
+    let mut at: &dyn std::error::Error = error;
+    while let Some(below) = at.source() {
+        at = below;
+    }
+    at.to_string()
+}
+
+/// A reader that refuses to read more than so many bytes.
+struct Limited<R> {
+    inner: R,
+    left: u64,
+    most: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if room == 0 && !buffer.is_empty() {
+            return match self.inner.read(&mut [0])? {
+                0 => Ok(0),
+                _ => Err(io::Error::other(format!(
+                    "it unpacks to more than {} MiB, the most that is read",
+                    self.most >> 20
+                ))),
+            };
+        }
+        let read = self.inner.read(&mut buffer[..room])?;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    const CAPTURE: &str = r#"{"version": 1, "by": "0", "context": "c", "at": "2026-11-24T00:00:00Z", "kubernetes": "", "gaps": {}, "notes": []}"#;
+
+    /// A capture with one more file, of so many spaces.
+    fn bomb(path: &Path, spaces: u64, kind: tar::EntryType) {
+        let file = File::create(path).expect("a file");
+        let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
+        let mut add = |name: &str, size: u64, kind: tar::EntryType, bytes: &mut dyn Read| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(size);
+            header.set_entry_type(kind);
+            header.set_cksum();
+            tar.append_data(&mut header, name, bytes).expect("added");
+        };
+        add(HEAD, CAPTURE.len() as u64, tar::EntryType::Regular, &mut CAPTURE.as_bytes());
+        add("objects/x.jsonl", spaces, kind, &mut io::repeat(b' ').take(spaces));
+        tar.into_inner().expect("whole").finish().expect("whole").flush().expect("written");
+    }
+
+    #[test]
+    fn no_more_is_unpacked_than_a_limit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bomb.tgz");
+        bomb(&path, 12 << 20, tar::EntryType::Regular);
+        let why = read(File::open(&path).expect("a file"), 4 << 20).expect_err("too large");
+        assert!(why.contains("it unpacks to more than 4 MiB"), "{why}");
+        bomb(&path, LINE + 1, tar::EntryType::Regular);
+        let why = open_capture(&path).expect_err("too long a line");
+        assert!(why.contains("one object has more than 16 MiB"), "{why}");
+        bomb(&path, 8, tar::EntryType::Symlink);
+        let why = open_capture(&path).expect_err("a link");
+        assert!(why.contains("objects/x.jsonl in it is not a regular file"), "{why}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_a_folder_and_a_pipe_are_not_opened() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        let link = folder.path().join("link.tgz");
+        std::os::unix::fs::symlink("/dev/zero", &link).expect("linked");
+        for path in [Path::new("/dev/zero"), folder.path(), &pipe, &link] {
+            let why = open_capture(path).expect_err("not a file");
+            assert!(why.contains("it is not a regular file"), "{why}");
+        }
+    }
+}
