@@ -95,6 +95,9 @@ impl Words<'_> {
                 for argv in [&exec.state, &exec.start, &exec.unpause, &exec.rejoin] {
                     if is_used { self.must(argv)? } else { self.may(argv) }
                 }
+                if !exec.env.is_empty() {
+                    self.must(&["env".to_owned()])?;
+                }
                 exec.programs_mut().into_iter().for_each(|argv| self.may(argv));
             }
         }
@@ -232,6 +235,7 @@ mod tests {
             partition: vec![],
             rejoin: vec![],
             isolated: None,
+            env: BTreeMap::new(),
         }))
     }
 
@@ -268,6 +272,13 @@ mod tests {
             WayBack { bindings: Some("/gone/bindings.yaml".into()), needs: Some(needs), ..WayBack::default() };
         let (place, note) = place_of(&way_back, &Overrides::default()).expect("the bindings' file is not needed");
         assert!(note.is_some_and(|n| n.starts_with("nobody can be paged")));
+        let mut needs_more = place.bindings.node_host.clone();
+        if let Some(NodeHostSpec::Exec(exec)) = &mut needs_more {
+            exec.env.insert("LAB".into(), "a b".into());
+        }
+        let host = crate::world::NodeHost::new(needs_more.as_ref().expect("it has one"), &place.here);
+        let argv = host.bring_back("node-a-0", crate::model::NodeHow::Kill).expect("it can");
+        assert_eq!(argv[..2], ["env", "LAB=a b"]);
         let host = crate::world::NodeHost::new(place.bindings.node_host.as_ref().expect("it has one"), &place.here);
         let argv = host.bring_back("node-a-0", crate::model::NodeHow::Kill).expect("it can");
         assert_eq!(argv, [found["tests/lab/node-up"].display().to_string(), "node-a-0".into()]);

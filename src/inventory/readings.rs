@@ -179,7 +179,11 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // Nobody listens on port 1.
         let base = "http://me:PLANTED@127.0.0.1:1/prefix".to_owned();
-        let monitoring = Monitoring::new(Http::new(Duration::from_secs(5)), Some(&base), std::slice::from_ref(&base));
+        let monitoring = Monitoring::new(
+            Http::new(Duration::from_secs(5), &std::sync::Arc::default()),
+            Some(&base),
+            std::slice::from_ref(&base),
+        );
         let said = readings(&monitoring, jiff::Timestamp::UNIX_EPOCH).await;
         let text = serde_json::to_string(&said).expect("readings");
         assert!(!text.contains("PLANTED") && text.contains("127.0.0.1:1/prefix"), "{text}");

@@ -149,6 +149,10 @@ pub struct ExecHost {
     /// What `state` prints for a node that is cut off, where it can tell.
     #[serde(default)]
     pub isolated: Option<String>,
+    /// Variables that these programs are given, `${env.NAME}` filled in when the run begins: whoever puts a
+    /// node back later has another environment. They are written down: keep secrets in files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
 }
 
 impl ExecHost {

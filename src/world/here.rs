@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
     sync::Arc,
 };
 
@@ -15,8 +15,9 @@ use crate::model::{Needs, Redactor};
 
 /// Variables that say where a program finds its settings. Those that hold secrets are not
 /// among them.
-const SETTINGS: [&str; 27] = [
+const SETTINGS: [&str; 28] = [
     "HOME",
+    "KUBECONFIG",
     "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR",
     "DOCKER_HOST",
@@ -85,6 +86,11 @@ impl Here {
         let kept = SETTINGS.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
         // A proxy's password would be in the run directory.
         let mut kept: BTreeMap<String, String> = kept.filter(|(_, value)| !value.contains('@')).collect();
+        // Several files are joined by colons; each may be relative to where this process stands.
+        if let Some(files) = kept.get_mut("KUBECONFIG") {
+            let whole = env::split_paths(files).map(|file| absolute(&file).unwrap_or(file));
+            *files = env::join_paths(whole).map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
+        }
         kept.insert(PATH.to_owned(), env::var(PATH).unwrap_or_default());
         kept
     }

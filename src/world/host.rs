@@ -84,7 +84,7 @@ impl NodeHost {
             }
             Self::Simulated(stage) => stage.machine(node),
             Self::Exec(exec, here) => {
-                let said = program(&exec.state, node, "tell the state of")?.run(here, LOOK).await?.stdout;
+                let said = program(exec, &exec.state, node, "tell the state of")?.run(here, LOOK).await?.stdout;
                 let said = said.parse();
                 let state = if said == exec.running {
                     PowerState::Running
@@ -123,7 +123,7 @@ impl NodeHost {
                     NodeHow::Pause => (&exec.pause, "pause"),
                     NodeHow::Partition => (&exec.partition, "partition"),
                 };
-                Ok(program(argv, node, verb)?.argv)
+                Ok(program(exec, argv, node, verb)?.argv)
             }
             Self::Simulated(_) => Ok(words(&[
                 SIMULATED,
@@ -148,9 +148,9 @@ impl NodeHost {
         match (self, how) {
             (Self::Kind(..), NodeHow::Partition) => self.inside(node, &["nft", &cut::back()]),
             (Self::Kind(kind, _), _) => Ok(words(&[&kind.engine, verb, node])),
-            (Self::Exec(exec, _), NodeHow::Partition) => Ok(program(&exec.rejoin, node, verb)?.argv),
-            (Self::Exec(exec, _), NodeHow::Pause) => Ok(program(&exec.unpause, node, verb)?.argv),
-            (Self::Exec(exec, _), _) => Ok(program(&exec.start, node, verb)?.argv),
+            (Self::Exec(exec, _), NodeHow::Partition) => Ok(program(exec, &exec.rejoin, node, verb)?.argv),
+            (Self::Exec(exec, _), NodeHow::Pause) => Ok(program(exec, &exec.unpause, node, verb)?.argv),
+            (Self::Exec(exec, _), _) => Ok(program(exec, &exec.start, node, verb)?.argv),
             (Self::Simulated(_), _) => Ok(words(&[SIMULATED, verb, node])),
         }
     }
@@ -241,9 +241,16 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|w| (*w).to_owned()).collect()
 }
 
-fn program(argv: &[String], node: &str, verb: &'static str) -> Result<Program, HostError> {
+/// With its variables before it, as a person would type it who has another environment.
+fn program(exec: &ExecHost, argv: &[String], node: &str, verb: &'static str) -> Result<Program, HostError> {
     if argv.is_empty() {
         return Err(HostError::Unbound(verb));
     }
-    Ok(Program::new(argv.iter().map(|word| word.replace("{node}", node))))
+    let mut whole = vec![];
+    if !exec.env.is_empty() {
+        whole.push("env".to_owned());
+        whole.extend(exec.env.iter().map(|(name, value)| format!("{name}={value}")));
+    }
+    whole.extend(argv.iter().map(|word| word.replace("{node}", node)));
+    Ok(Program::new(whole))
 }

@@ -81,6 +81,7 @@ pub fn bindings() -> Bindings {
             partition: vec![],
             rejoin: vec![],
             isolated: None,
+            env: BTreeMap::new(),
         }))),
         prometheus: Some("http://prometheus.example".into()),
         alertmanager: vec!["http://alertmanager.example".into()],
