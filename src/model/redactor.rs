@@ -70,7 +70,7 @@ fn without(forms: &AhoCorasick, text: &str) -> String {
     let mut from = 0;
     for found in forms.find_iter(text) {
         let between = &text[from..found.start()];
-        if from == 0 || !between.is_empty() || !out.ends_with("***") {
+        if !between.is_empty() || !out.ends_with("***") {
             out.push_str(between);
             out.push_str("***");
         }
@@ -82,31 +82,23 @@ fn without(forms: &AhoCorasick, text: &str) -> String {
 
 /// User and password in URLs, which always go. None where there are none.
 fn without_passwords(text: &str) -> Option<String> {
-    let mut out: Option<String> = None;
-    let mut from = 0;
-    while let Some(at) = text[from..].find("://") {
-        let authority = from + at + 3;
-        let ends = |c: char| matches!(c, '/' | '?' | '#' | '"' | '<' | '>' | '`') || c.is_whitespace();
-        let end = text[authority..].find(ends).map_or(text.len(), |n| authority + n);
-        if let Some(user) = text[authority..end].rfind('@') {
-            let out = out.get_or_insert_default();
-            out.push_str(&text[from..authority]);
-            out.push_str("***");
-            from = authority + user;
-        } else if let Some(out) = &mut out {
-            out.push_str(&text[from..authority]);
-            from = authority;
-        } else {
-            // Nothing was taken out so far: what is before is copied when something is.
-            match without_passwords(&text[authority..]) {
-                None => return None,
-                Some(rest) => return Some(format!("{}{rest}", &text[..authority])),
+    let ends = |c: char| matches!(c, '/' | '?' | '#' | '"' | '<' | '>' | '`') || c.is_whitespace();
+    let (mut out, mut rest, mut found) = (String::new(), text, false);
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        let authority = &after[..after.find(ends).unwrap_or(after.len())];
+        out.push_str(before);
+        rest = match authority.rfind('@') {
+            Some(host) => {
+                found = true;
+                out.push_str("***");
+                &after[host..]
             }
-        }
+            None => after,
+        };
     }
-    let mut out = out?;
-    out.push_str(&text[from..]);
-    Some(out)
+    out.push_str(rest);
+    found.then_some(out)
 }
 
 #[cfg(test)]
