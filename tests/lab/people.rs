@@ -165,7 +165,7 @@ fn typed_at_a_terminal() {
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("not confirmed"), "{said}");
     let (code, said) = at_a_terminal(&drill, "hollow\nn\n");
-    assert_eq!(code, 1, "{said}");
+    assert_eq!(code, 5, "{said}");
     assert!(happened(
         &drill.newest(),
         |k| matches!(k, Kind::GateAnswered { approved: false, by, .. } if by.contains("at the terminal"))
