@@ -123,7 +123,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 // The scratch namespace's name is not known before the run.
                 rights.add("", "namespaces", "", &["create", "delete"]);
                 rights.add("networking.k8s.io", "networkpolicies", "", &["create"]);
-                rights.add("", "configmaps", velero, &["create", "delete"]);
+                rights.add("", "configmaps", velero, &["get", "create", "delete"]);
                 rights.add("velero.io", "restores", velero, &["delete"]);
                 rights.add("*", "*", "", &["list"]);
                 readers(rights, "");
