@@ -18,12 +18,15 @@ use crate::{
     journal::RunState,
     model::Revert,
     told,
-    world::{ConnectError, NodeHost, World},
+    world::{ApiError, ConnectError, NodeHost, World},
 };
 
 /// The first pause between two tries, and the longest.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(15);
+/// How long a refusal (401, 403) may last before it counts: an API server that has just
+/// started refuses everybody until it has read its roles.
+const STARTING: Duration = Duration::from_secs(60);
 
 /// What came of it.
 pub(super) enum Connecting {
@@ -40,11 +43,13 @@ impl Session {
     /// For a person: what no waiting mends, such as another cluster's context.
     pub(super) async fn connect(&self, place: &Place) -> Result<Connecting, RecoverError> {
         let host = host(place);
-        let (mut pause, mut said) = (PAUSE, String::new());
+        let (mut pause, mut said, mut refusals) = (PAUSE, String::new(), Refusals::default());
         loop {
             let error = match self.once(place).await {
                 Ok(world) => return Ok(Connecting::Done(Box::new(world))),
-                Err(error) if self.actor == Actor::Recover && is_final(&error) => return Err(error),
+                Err(error) if self.actor == Actor::Recover && refusals.is_final(&error, Instant::now()) => {
+                    return Err(error);
+                }
                 Err(error) => error,
             };
             let mut why = chain(&error);
@@ -85,12 +90,27 @@ impl Session {
     }
 }
 
-/// What no waiting mends.
-fn is_final(error: &RecoverError) -> bool {
-    match error {
-        RecoverError::Open(OpenError::Connect(ConnectError::Api { source, .. })) => !source.is_transient(),
-        RecoverError::Open(OpenError::Host(_)) => false,
-        _ => true,
+/// Since when the API server refuses us, without another answer in between.
+#[derive(Default)]
+struct Refusals {
+    since: Option<Instant>,
+}
+
+impl Refusals {
+    /// Whether no waiting mends this.
+    fn is_final(&mut self, error: &RecoverError, now: Instant) -> bool {
+        let (refused, passes) = match error {
+            RecoverError::Open(OpenError::Connect(ConnectError::Api { source, .. })) => {
+                (matches!(source, ApiError::Status { code: 401 | 403, .. }), source.is_transient())
+            }
+            RecoverError::Open(OpenError::Host(_)) => (false, true),
+            _ => (false, false),
+        };
+        if !refused {
+            self.since = None;
+            return !passes;
+        }
+        now.duration_since(*self.since.get_or_insert(now)) >= STARTING
     }
 }
 
@@ -105,4 +125,35 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Told;
+
+    fn status(code: u16) -> RecoverError {
+        let (message, causes) = (Told::default(), vec![]);
+        let source = ApiError::Status {
+            verb: "GET".into(),
+            path: "/".into(),
+            code,
+            reason: String::new(),
+            message,
+            causes,
+            retry_after: None,
+        };
+        RecoverError::Open(OpenError::Connect(ConnectError::Api { context: "kind-drill".into(), source }))
+    }
+
+    /// As an API server answers that was started again with its etcd.
+    #[test]
+    fn refusals_count_when_they_last() {
+        let (mut refusals, start) = (Refusals::default(), Instant::now());
+        let mut at = |seconds, code| refusals.is_final(&status(code), start + Duration::from_secs(seconds));
+        assert_eq!([at(0, 503), at(1, 403), at(60, 403)], [false; 3]);
+        assert!(at(61, 403), "a minute of refusals");
+        assert_eq!([at(62, 503), at(63, 401), at(122, 403)], [false; 3], "another answer in between");
+        assert!(at(123, 401) && at(124, 404), "and what is neither a refusal nor passes");
+    }
 }
