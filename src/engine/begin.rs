@@ -14,9 +14,11 @@ use super::{Place, Prepared, Wakes, preflight::Catalogue, way_back::resolved};
 use crate::{
     event::{Actor, FORMAT, Kind},
     journal::{Journal, Recorder, RunDir, WriteError},
-    model::{ClockMark, Dur, Plan, StepClass, StepName, Verb, WayBack},
+    model::{ClockMark, Dur, Head, Plan, StepClass, StepName, Verb, WayBack},
     scenario::Loaded,
     steps::{Approvals, Direction, StepContext, Wheel},
+    told,
+    verdict::TOOL,
     world::{Claim, Here, Lease, NodeHost, Outside, RunRecord, Vault},
 };
 
@@ -136,7 +138,7 @@ pub fn begin(
     options: &Options,
     show: impl FnOnce(&Arc<Recorder>, &Plan),
 ) -> Result<Begun, RunError> {
-    let Prepared { mut plan, mut world, run, catalogue, mut names } = prepared;
+    let Prepared { mut plan, mut world, run, catalogue, mut names, previous } = prepared;
     if let Some(approved) = options.approved.as_ref().filter(|a| **a != plan.hash) {
         return Err(RunError::Drift { now: plan.hash, approved: approved.clone() });
     }
@@ -163,7 +165,11 @@ pub fn begin(
     let recorder =
         Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
     show(&recorder, &plan);
-    recorder.record(header(&run, &plan, loaded, way_back, options, clock.mark()))?;
+    let (previous, unread) = match previous {
+        Ok(previous) => (previous, None),
+        Err(why) => (None, Some(why)),
+    };
+    recorder.record(header(&run, &plan, loaded, way_back, options, clock.mark(), previous))?;
     recorder.record(Kind::SessionOpened {
         epoch: recorder.epoch(),
         actor: Actor::Runner,
@@ -172,6 +178,9 @@ pub fn begin(
         continues: None,
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(plan.clone()) })?;
+    if let Some(why) = unread {
+        recorder.observe(Kind::Noted { text: told!(recorder, "which run ended last here is not known: {why}") });
+    }
     let claim = claim(&dir, &run, recorder.epoch());
     names.take(&serde_json::to_value(&plan).unwrap_or_default());
     let vault = Vault::new(loaded.secrets.clone(), world.outside.clone(), Arc::clone(&world.redactor), names);
@@ -221,11 +230,12 @@ fn header(
     way_back: WayBack,
     options: &Options,
     clock: Option<ClockMark>,
+    previous: Option<Head>,
 ) -> Kind {
     Kind::RunStarted {
         format: FORMAT.into(),
         run_id: run.to_owned(),
-        tool: format!("drillmaster {}", env!("CARGO_PKG_VERSION")),
+        tool: TOOL.into(),
         scenario: plan.scenario.clone(),
         title: plan.title.clone(),
         scenario_hash: loaded.hash.clone(),
@@ -239,6 +249,9 @@ fn header(
         },
         way_back: Box::new(way_back),
         clock,
+        previous,
+        variables: loaded.variables.clone(),
+        from_cluster: false,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     journal::{Journal, Recorder, RunDir},
     model::{Dur, Limits, Plan},
     steps::by_hand,
+    verdict::{RULES, TOOL},
     world::{Clock, Found, Kube, Record, RunRecord},
 };
 
@@ -62,7 +63,7 @@ pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<Run
     recorder.record(Kind::RunStarted {
         format: FORMAT.into(),
         run_id: record.run.clone(),
-        tool: format!("drillmaster {}", env!("CARGO_PKG_VERSION")),
+        tool: TOOL.into(),
         scenario: record.scenario.clone(),
         title: TITLE.into(),
         scenario_hash: record.scenario_hash.clone(),
@@ -72,6 +73,9 @@ pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<Run
         host: String::new(),
         way_back: Box::new(from_record(place, record.recovery.as_ref().map(|c| c.context.as_str()))),
         clock: clock.mark(),
+        previous: None,
+        variables: Default::default(),
+        from_cluster: true,
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(stand_in(&record)) })?;
     let host = host(place);
@@ -117,6 +121,7 @@ fn stand_in(record: &Record) -> Plan {
         findings: vec![],
         run: record.run.clone(),
         bindings: String::new(),
+        rules: RULES,
         hash: record.plan_hash.clone(),
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::{OpenError, Place, open, preflight::Catalogue};
 use crate::{
     inventory::{Inventory, facts, gather},
-    model::{Names, Plan, REHEARSAL},
+    model::{Head, Names, Plan, REHEARSAL},
     plan::{Request, build},
     readiness::evaluate,
     scenario::{Loaded, Problems},
-    world::{Clock, Machine, World, credentials_expire},
+    world::{Clock, Heads, Machine, World, credentials_expire},
 };
 
 /// A plan made, with its findings; nothing touched.
@@ -25,6 +25,8 @@ pub struct Prepared {
     pub names: Names,
     /// The readiness catalogue as it was asked; none where it was not wanted.
     pub catalogue: Option<Catalogue>,
+    /// The run that ended last on this cluster, as far as it tells; or why it cannot.
+    pub previous: Result<Option<Head>, String>,
 }
 
 /// Why nothing could be prepared.
@@ -99,7 +101,8 @@ async fn look(
     }
     let facts = facts(&world, &plan, &run, credentials_end).await;
     plan.findings = evaluate(&plan, &inventory, &facts, &bindings);
-    Ok((Prepared { plan, world, run, names: inventory.names(), catalogue: None }, inventory))
+    let previous = Heads::last(&world.kube).await.map_err(|e| e.to_string());
+    Ok((Prepared { plan, world, run, names: inventory.names(), catalogue: None, previous }, inventory))
 }
 
 fn run_id(clock: &Clock, scenario: &str) -> String {

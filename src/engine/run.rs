@@ -10,8 +10,9 @@ use super::{
     arm::armed,
     baseline::baseline,
     begin::{Begun, Options},
+    conclude::{conclude, end},
     forward::forward,
-    guard,
+    guard, heads,
     reaper::spawn_reaper,
     standby::reaper_dies_with,
     unwind::{Left, unwind},
@@ -19,13 +20,12 @@ use super::{
 use crate::{
     event::{Kind, Wake},
     inventory::{OtherRun, other_runs},
-    journal::{Recorder, WriteError},
+    journal::Recorder,
     model::{Exit, Finding, StepName, StopHow},
     observe::Observers,
     scenario::Loaded,
     steps::StepContext,
-    told,
-    verdict::{self, Ending, How},
+    told, verdict,
     world::{LEASE_DURATION, RunRecord},
 };
 
@@ -58,9 +58,24 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     guard::journal(&mut tasks, &context.world, recorder, wakes);
     let samples = begun.dir.file("samples");
     let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, ready, &samples);
-    let exit = guarded(begun, loaded, options, &mut tasks).await;
+    let over = guarded(begun, loaded, options, &mut tasks).await;
+    // The verdict reads what they saw to the end; then nothing is written any more but the
+    // verdict and the end.
     observers.stop().await;
+    if matches!(over, Over::Done(_)) {
+        call_for_help(context).await;
+    }
     tasks.shutdown().await;
+    let exit = match over {
+        // The session that has the wheel judges, and ends the journal.
+        Over::Fenced => Exit::Left,
+        Over::NotBegun(why, detail) => {
+            let exit = not_begun(recorder, why, &detail);
+            heads::keep(context, &begun.dir, exit).await;
+            exit
+        }
+        Over::Done(detail) => conclude(context, &begun.dir, &detail).await,
+    };
     if exit != Exit::Left {
         let _ = context.lease.release().await;
     } else if wakes.signals() > 1 {
@@ -105,28 +120,38 @@ fn refuses(recorder: &Recorder, findings: &[Finding]) -> bool {
     findings.iter().any(Finding::refuses)
 }
 
-async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut JoinSet<()>) -> Exit {
+/// How it came to its end; that is still to be written down.
+enum Over {
+    /// Something stood in the way of the first act.
+    NotBegun(Wake, String),
+    /// It is undone, as far as that goes.
+    Done(String),
+    /// Another session has the wheel.
+    Fenced,
+}
+
+async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut JoinSet<()>) -> Over {
     let (recorder, context, wakes) = (&begun.recorder, &begun.context, &begun.wakes);
     let based = tokio::select! {
         biased;
-        (why, detail) = wakes.woken() => return not_begun(recorder, why, &detail),
+        (why, detail) = wakes.woken() => return Over::NotBegun(why, detail),
         findings = baseline(recorder, &context.plan) => findings,
     };
     recorder.preflight(&based, None);
     if refuses(recorder, &based) {
-        return not_begun(recorder, Wake::Refused, "there is no baseline");
+        return Over::NotBegun(Wake::Refused, "there is no baseline".into());
     }
     if let Err(why) = announce(context).await {
-        return not_begun(recorder, Wake::Refused, &why);
+        return Over::NotBegun(Wake::Refused, why);
     }
     let armed = Kind::Armed { unwind_deadline_us: options.unwind_within.as_micros() as u64 };
     if let Err(error) = recorder.record(armed) {
-        return not_begun(recorder, Wake::Refused, &format!("the journal cannot be written: {error}"));
+        return Over::NotBegun(Wake::Refused, format!("the journal cannot be written: {error}"));
     }
     if options.reaper
         && let Err(error) = spawn_reaper(&begun.dir, options.frozen_after)
     {
-        return not_begun(recorder, Wake::Refused, &format!("the reaper cannot be started: {error}"));
+        return Over::NotBegun(Wake::Refused, format!("the reaper cannot be started: {error}"));
     }
     if let Some(place) = reaper_dies_with().filter(|_| options.reaper) {
         let text = told!(
@@ -144,14 +169,14 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
     if why == Wake::Fenced {
         // Another session has the wheel: whatever we did now would be against it.
-        return Exit::Left;
+        return Over::Fenced;
     }
     hold(begun, why, options).await;
     let left = unwind(context, wakes, options.unwind_within).await;
     if why == Wake::Finished && left == Left::Nothing {
         look_on(context, wakes).await;
     }
-    conclude(context, &detail, left).await
+    if left == Left::Fenced { Over::Fenced } else { Over::Done(detail) }
 }
 
 /// `--hold`: stand still, change nothing, until somebody says how to go on.
@@ -202,39 +227,17 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
     }
 }
 
-async fn conclude(context: &StepContext, detail: &str, left: Left) -> Exit {
-    if left == Left::Fenced {
-        // The session that has the wheel judges, and ends the journal.
-        return Exit::Left;
-    }
-    let recorder = &context.recorder;
-    let verdict = verdict::judge(&recorder.events());
-    recorder.observe(Kind::Judged { outcome: verdict.outcome, judgements: verdict.judgements });
-    if matches!(verdict::exit_of(&recorder.events()), Exit::Residue | Exit::Left) {
+/// A person is called before the verdict is written: nothing is written after it.
+async fn call_for_help(context: &StepContext) {
+    if matches!(verdict::exit_of(&context.recorder.events()), Exit::Residue | Exit::Left) {
         tell(context, "THE DRILL LEFT SOMETHING BROKEN: a human is needed; see its report").await;
     }
-    end(recorder, detail)
 }
 
 /// Ends a run before its first act.
 fn not_begun(recorder: &Recorder, why: Wake, detail: &str) -> Exit {
     recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
     end(recorder, detail)
-}
-
-/// Ends the journal: how the run ended is read off it.
-pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
-    let ending = Ending::of(&recorder.events());
-    let exit = ending.exit();
-    let plain = detail.is_empty() || matches!(ending.how, How::Judged(_));
-    let detail = if plain { ending.words() } else { format!("{}: {detail}", ending.words()) };
-    match recorder.record(Kind::RunEnded { exit, detail: told!(recorder, "{detail}") }) {
-        // Who lost the wheel in the moment of its last line has ended nothing.
-        Ok(_) if recorder.check_fence().is_err() => Exit::Left,
-        Ok(_) => exit,
-        Err(WriteError::Fenced { .. }) => Exit::Left,
-        Err(_) => exit.worse(Exit::Internal),
-    }
 }
 
 /// Tells the place's webhook. A failure blocks the start, never the undo.

@@ -8,19 +8,20 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{
     Place, Wakes,
     begin::claim,
+    conclude::{conclude, judge_and_end},
     guard,
     hand::Hand,
     left_open::{LeftOpen, over},
     moment::{Moment, Moments},
     recover::{Overrides, RecoverError},
-    run::{end, tell},
+    run::tell,
     settle::{Before, Settled, settle},
     unwind::{Left, unwind},
 };
 use crate::{
     event::{Actor, Kind, Wake},
     journal::{Journal, Recorder, RunDir, RunState, WriteError},
-    model::{ClusterIdentity, Exit, Names, Outcome, Plan, Redactor, SecretRef, StepName, WayBack},
+    model::{ClusterIdentity, Exit, Names, Plan, Redactor, SecretRef, StepName, WayBack},
     scenario::{Sources, load_str},
     steps::{Approvals, Direction, Lost, StepContext, Wheel},
     told, verdict,
@@ -149,8 +150,23 @@ impl Session {
             let before = Before { holder: before.holder.clone(), ..*before };
             self.settle(&context, &wakes, before).await;
         }
+        if context.wheel.is_fenced() {
+            tasks.shutdown().await;
+            return Exit::Left;
+        }
+        let well = verdict::exit_of(&recorder.events()) == Exit::Aborted;
+        if !well {
+            tell(&context, "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report").await;
+        }
         tasks.shutdown().await;
-        conclude(&context).await
+        let exit = conclude(&context, dir, "").await;
+        if well {
+            let _ = context.lease.release().await;
+        } else {
+            // A person was asked for, and must not find a stand-by at work against them.
+            let _ = context.lease.leave().await;
+        }
+        exit
     }
 
     async fn settle(&self, context: &StepContext, wakes: &Wakes, before: Before) {
@@ -188,7 +204,7 @@ impl Session {
             let detail = sent.as_ref().err().map(|e| told!(self.recorder, "{e}")).unwrap_or_default();
             self.recorder.observe(Kind::Notified { to: "announce".into(), what: text, ok: sent.is_ok(), detail });
         }
-        end(&self.recorder, why)
+        judge_and_end(&self.recorder, why)
     }
 
     /// What the journal keeps as it is.
@@ -244,26 +260,6 @@ async fn take_lease(context: &mut StepContext, session: &Session) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// Judges what can be judged, and ends the journal.
-async fn conclude(context: &StepContext) -> Exit {
-    let recorder = &context.recorder;
-    if context.wheel.is_fenced() {
-        return Exit::Left;
-    }
-    let verdict = verdict::judge(&recorder.events());
-    // A run that was interrupted proves nothing that it had not proven before.
-    let outcome = if verdict.outcome == Outcome::Pass { Outcome::Inconclusive } else { verdict.outcome };
-    recorder.observe(Kind::Judged { outcome, judgements: verdict.judgements });
-    if verdict::exit_of(&recorder.events()) == Exit::Aborted {
-        let _ = context.lease.release().await;
-    } else {
-        tell(context, "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report").await;
-        // A person was asked for, and must not find a stand-by at work against them.
-        let _ = context.lease.leave().await;
-    }
-    end(recorder, "")
 }
 
 /// References to the secrets of undo commands. Version 0.1.0 kept none: they are read again

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
 use crate::model::{
-    ClockMark, ClusterIdentity, Exit, FaultId, Finding, Judgement, Outcome, Plan, Revert, Reviewed, StepName,
+    ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, Outcome, Plan, Revert, Reviewed, StepName,
     StepResult, StopHow, Told, WayBack,
 };
 
@@ -33,6 +33,15 @@ pub enum Kind {
         /// How another process on this machine goes on with the run's clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<ClockMark>,
+        /// The last end of a run that the cluster's ConfigMap `heads` named when this one began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<Head>,
+        /// What was given for the scenario's variables.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        variables: BTreeMap<String, serde_json::Value>,
+        /// Made out of the cluster's record: there is no scenario and no plan to look at.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        from_cluster: bool,
     },
     SessionOpened {
         epoch: u64,
@@ -60,6 +69,15 @@ pub enum Kind {
         detail: Told,
     },
     Judged {
+        /// The rules that it was judged by; 0 in journals of before they had a number.
+        #[serde(default)]
+        rules: u32,
+        /// The version that judged; empty where the header's did.
+        #[serde(default)]
+        tool: String,
+        /// The last event that the verdict read.
+        #[serde(default)]
+        up_to: u64,
         outcome: Outcome,
         judgements: Vec<Judgement>,
     },

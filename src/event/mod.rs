@@ -8,13 +8,13 @@ mod seen;
 
 pub use ends::{Actor, Continues, StepEnd, Wake};
 pub use kind::Kind;
-pub use seen::{LineRun, PodView, ProbeRun};
+pub use seen::{LineRun, PodView, ProbeRun, ProbeSample};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The journal's format: readers take the same major and any minor, and format 1.
-pub const FORMAT: &str = "2.0";
+pub const FORMAT: &str = "2.1";
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

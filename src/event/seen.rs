@@ -50,6 +50,37 @@ pub struct ProbeRun {
     pub error: Told,
 }
 
+/// One sample of a probe, as it stands in the samples file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeSample {
+    /// When it was sent.
+    pub sent_us: u64,
+    /// How long the answer took.
+    pub took_us: u64,
+    /// Answered as expected.
+    pub ok: bool,
+    /// Could not be asked from here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub error: Told,
+}
+
+impl ProbeSample {
+    /// Adds it to the rows of samples with the same answer.
+    pub fn join(self, runs: &mut Vec<ProbeRun>) {
+        let Self { sent_us, ok, lost, error, .. } = self;
+        match runs.last_mut() {
+            Some(last) if last.ok == ok && last.lost == lost && last.error == error => {
+                last.to_us = sent_us;
+                last.n += 1;
+            }
+            _ => runs.push(ProbeRun { from_us: sent_us, to_us: sent_us, n: 1, ok, lost, error }),
+        }
+    }
+}
+
 /// Lines of an append log that were answered in the same way, in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineRun {

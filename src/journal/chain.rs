@@ -55,6 +55,20 @@ impl Chain {
 
     /// Takes in a line, or says what is wrong with it.
     pub(super) fn take(&mut self, text: &[u8]) -> Result<Taken, String> {
+        // Most lines are of today's shape: they are read once.
+        if self.link.seq > 0
+            && !self.old
+            && let Ok(event) = serde_json::from_slice::<Event>(text)
+        {
+            self.follows(event.seq, event.epoch, &event.prev)?;
+            self.go_on(event.epoch, text);
+            return Ok(Taken::Event(Box::new(event)));
+        }
+        self.take_by_parts(text)
+    }
+
+    /// The same of a line that may be of any version.
+    fn take_by_parts(&mut self, text: &[u8]) -> Result<Taken, String> {
         let line: Line = match serde_json::from_slice(text) {
             Ok(line) => line,
             // Half a line that a fenced writer of format 1 left, and its successor ended.
@@ -64,20 +78,10 @@ impl Chain {
         if self.link.seq == 0 {
             self.old = is_old(format_of(&line.event))?;
         }
-        match self.epoch {
-            Some(epoch) if self.old && line.epoch < epoch => return Ok(Taken::Stray),
-            Some(epoch) if !self.old && line.epoch != epoch => {
-                return Err(format!("a line of session {} in the file of session {epoch}", line.epoch));
-            }
-            _ => {}
+        if self.old && self.epoch.is_some_and(|epoch| line.epoch < epoch) {
+            return Ok(Taken::Stray);
         }
-        if line.seq != self.link.seq {
-            let (found, wanted) = (line.seq, self.link.seq);
-            return Err(format!("event {found} where {wanted} was expected: lines are missing or were moved"));
-        }
-        if line.prev != self.link.hash {
-            return Err("the line before was changed: its hash does not match".to_owned());
-        }
+        self.follows(line.seq, line.epoch, &line.prev)?;
         let kind = line.event.get("kind").and_then(Value::as_str).unwrap_or("").to_owned();
         let taken = match event(text, self.old) {
             Ok(event) => Taken::Event(Box::new(event)),
@@ -89,9 +93,28 @@ impl Chain {
                 ));
             }
         };
-        self.epoch = Some(line.epoch);
-        self.link = Link { seq: self.link.seq + 1, hash: hash_line(text) };
+        self.go_on(line.epoch, text);
         Ok(taken)
+    }
+
+    /// Whether a line is the next one of this session.
+    fn follows(&self, seq: u64, epoch: u64, prev: &str) -> Result<(), String> {
+        if let Some(own) = self.epoch.filter(|own| !self.old && *own != epoch) {
+            return Err(format!("a line of session {epoch} in the file of session {own}"));
+        }
+        if seq != self.link.seq {
+            let wanted = self.link.seq;
+            return Err(format!("event {seq} where {wanted} was expected: lines are missing or were moved"));
+        }
+        if prev != self.link.hash {
+            return Err("the line before was changed: its hash does not match".to_owned());
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, epoch: u64, text: &[u8]) {
+        self.epoch = Some(epoch);
+        self.link = Link { seq: self.link.seq + 1, hash: hash_line(text) };
     }
 }
 

@@ -4,7 +4,9 @@
 //! one from which a successor goes on, unknown kinds that say they may be skipped.
 //! Refused, with file and line: everything else.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, sync::Arc};
+
+use serde_json::Value;
 
 use super::{
     RunDir,
@@ -54,6 +56,12 @@ pub struct ReadJournal {
     pub skipped: u64,
     /// Lines of sessions that had lost the wheel.
     pub stray: u64,
+    /// The plan as it was written, whatever this version reads of it.
+    pub plan: Option<Value>,
+    /// The ends of its sessions: the event, and the hash of its line.
+    pub ends: Vec<(u64, String)>,
+    /// File and line of each event.
+    places: Vec<(Arc<str>, usize)>,
     /// Where the next session goes on.
     pub(super) end: Continues,
     /// Ends of segments from which another goes on.
@@ -66,6 +74,32 @@ impl ReadJournal {
     /// The highest epoch in it.
     pub fn last_epoch(&self) -> u64 {
         self.events.iter().map(|e| e.epoch).max().unwrap_or(0)
+    }
+
+    /// File and line of an event, for messages.
+    pub fn place(&self, seq: u64) -> String {
+        let found = self.events.binary_search_by_key(&seq, |e| e.seq).ok().and_then(|i| self.places.get(i));
+        found.map_or_else(|| format!("event {seq}"), |(path, line)| format!("{path}:{line}"))
+    }
+
+    /// SHA-256 of its last line, if that is the end of the run.
+    pub fn head(&self) -> Option<&str> {
+        let last = self.events.last()?.seq;
+        self.ends.last().filter(|(seq, _)| *seq == last).map(|(_, hash)| hash.as_str())
+    }
+
+    /// Takes in an event and what a reader may ask of its line.
+    fn push(&mut self, event: Event, text: &[u8], hash: &str, place: (Arc<str>, usize)) {
+        match &event.event {
+            Kind::RunEnded { .. } => self.ends.push((event.seq, hash.to_owned())),
+            Kind::PlanFrozen { .. } => {
+                let line: Value = serde_json::from_slice(text).unwrap_or_default();
+                self.plan = Some(line["event"]["plan"].clone());
+            }
+            _ => {}
+        }
+        self.events.push(event);
+        self.places.push(place);
     }
 }
 
@@ -186,13 +220,14 @@ fn take_lines(
     upto: Option<u64>,
 ) -> Result<(), JournalError> {
     let mut offset = 0;
+    let file: Arc<str> = path.into();
     for (i, (line, length)) in lines(bytes).enumerate() {
         if upto.is_some_and(|upto| offset >= upto) {
             break;
         }
         let taken = chain.take(line);
         match taken.map_err(|problem| JournalError::Corrupt { path: path.to_owned(), line: i + 1, problem })? {
-            Taken::Event(event) => journal.events.push(*event),
+            Taken::Event(event) => journal.push(*event, line, &chain.link.hash, (Arc::clone(&file), i + 1)),
             Taken::Skipped => journal.skipped += 1,
             Taken::Stray => journal.stray += 1,
         }

@@ -110,24 +110,15 @@ impl Recorder {
 
     /// Writes an event down. When this returns, a durable one is on the disk.
     pub fn record(&self, kind: Kind) -> Result<Arc<Event>, WriteError> {
+        self.record_of(|_| kind)
+    }
+
+    /// The same of an event that is made of all before it: nothing comes in between.
+    pub fn record_of(&self, make: impl FnOnce(&[Event]) -> Kind) -> Result<Arc<Event>, WriteError> {
         let event = {
             let mut inner = self.lock();
-            let (t_us, at) = (self.now)();
-            let fenced = if self.overlooks() { Ok(()) } else { inner.journal.look_for_successor() };
-            let written = fenced.and_then(|()| inner.journal.append(t_us, at, kind.clone()));
-            match written {
-                Ok(event) => inner.fold(event),
-                Err(error) => {
-                    inner.broken.get_or_insert_with(|| Broken::unwritten(&error));
-                    // A full disk must not make the undo forget what it has done: it
-                    // goes on from memory. Who lost the wheel does nothing more.
-                    if !matches!(error, WriteError::Fenced { .. }) {
-                        let event = inner.unwritten(t_us, at, kind);
-                        drop(self.shown.send(inner.fold(event)));
-                    }
-                    return Err(error);
-                }
-            }
+            let kind = make(&inner.events);
+            self.write(&mut inner, kind)?
         };
         if let Some(tap) = self.tap.get() {
             tap(&event);
@@ -135,6 +126,25 @@ impl Recorder {
         // Nobody listening is no error.
         let _ = self.shown.send(Arc::clone(&event));
         Ok(event)
+    }
+
+    fn write(&self, inner: &mut Inner, kind: Kind) -> Result<Arc<Event>, WriteError> {
+        let (t_us, at) = (self.now)();
+        let fenced = if self.overlooks() { Ok(()) } else { inner.journal.look_for_successor() };
+        let written = fenced.and_then(|()| inner.journal.append(t_us, at, kind.clone()));
+        match written {
+            Ok(event) => Ok(inner.fold(event)),
+            Err(error) => {
+                inner.broken.get_or_insert_with(|| Broken::unwritten(&error));
+                // A full disk must not make the undo forget what it has done: it
+                // goes on from memory. Who lost the wheel does nothing more.
+                if !matches!(error, WriteError::Fenced { .. }) {
+                    let event = inner.unwritten(t_us, at, kind);
+                    drop(self.shown.send(inner.fold(event)));
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Text for people, without any secret that this run knows: see [`crate::told!`].
@@ -204,6 +214,11 @@ impl Recorder {
     /// What earlier sessions wrote since the last look, although this one has the wheel.
     pub fn late(&self) -> Late {
         self.lock().journal.late()
+    }
+
+    /// SHA-256 of the last line.
+    pub fn head(&self) -> String {
+        self.lock().journal.head().to_owned()
     }
 
     /// This session's epoch.

@@ -143,6 +143,11 @@ impl Journal {
         self.epoch
     }
 
+    /// SHA-256 of the last line.
+    pub fn head(&self) -> &str {
+        &self.prev
+    }
+
     /// The line from which this session goes on; none for the first.
     pub fn continues(&self) -> Option<&Continues> {
         self.continues.as_ref()

@@ -9,6 +9,7 @@ mod difference;
 mod expect;
 mod finding;
 mod forms;
+mod head;
 mod ids;
 mod machine;
 mod names;
@@ -40,6 +41,7 @@ pub use expect::{
     WhileDegraded,
 };
 pub use finding::{Finding, FindingState};
+pub use head::Head;
 pub use ids::{FaultId, RunId, StepName, is_run_name, run_name};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
 pub use names::Names;

@@ -306,6 +306,9 @@ pub struct Plan {
     /// SHA-256 of the bindings.
     #[serde(default)]
     pub bindings: String,
+    /// The rules that its verdict will be made by; 0 in plans of before they had a number.
+    #[serde(default)]
+    pub rules: u32,
     /// SHA-256 over what an approval covers.
     pub hash: String,
 }

@@ -12,13 +12,12 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
 use super::asker::{Asker, Miss};
 use crate::{
-    event::{Kind, ProbeRun},
+    event::{Kind, ProbeRun, ProbeSample},
     journal::Recorder,
     model::Told,
     told,
@@ -39,21 +38,6 @@ pub struct Probes {
 enum Running {
     Thread(Option<std::thread::JoinHandle<()>>),
     Task(tokio::task::JoinHandle<()>),
-}
-
-/// One sample, as it stands in the samples file.
-#[derive(Serialize)]
-struct Sample {
-    sent_us: u64,
-    took_us: u64,
-    ok: bool,
-    /// Could not be asked from here.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    lost: bool,
-    #[serde(skip_serializing_if = "Told::is_empty")]
-    error: Told,
-    #[serde(skip)]
-    late: bool,
 }
 
 impl Probes {
@@ -145,7 +129,8 @@ async fn probe(
     segment.close(&recorder);
 }
 
-async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) -> Sample {
+/// A sample, and whether it was sent later than planned.
+async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) -> (ProbeSample, bool) {
     let answer = asker.ask().await;
     let (lost, error) = match answer {
         Ok(()) => (false, Told::default()),
@@ -153,7 +138,7 @@ async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) ->
         Err(Miss::Vantage(why)) => (true, told!(recorder, "{why}")),
     };
     let ok = !lost && error.is_empty();
-    Sample { sent_us, took_us: recorder.now_us() - sent_us, ok, lost, error, late }
+    (ProbeSample { sent_us, took_us: recorder.now_us() - sent_us, ok, lost, error }, late)
 }
 
 /// The samples file of the probe with this number: two names that differ only in what a
@@ -192,28 +177,15 @@ impl Segment {
         }
     }
 
-    fn take(&mut self, sample: Sample, recorder: &Recorder) {
+    fn take(&mut self, (sample, late): (ProbeSample, bool), recorder: &Recorder) {
         if let Ok(line) = serde_json::to_string(&sample) {
             self.bytes.extend_from_slice(line.as_bytes());
             self.bytes.push(b'\n');
         }
         self.max_us = self.max_us.max(sample.took_us);
-        self.late += u32::from(sample.late);
+        self.late += u32::from(late);
         let flipped = self.runs.last().is_some_and(|last| last.ok != sample.ok);
-        match self.runs.last_mut() {
-            Some(last) if last.ok == sample.ok && last.lost == sample.lost && last.error == sample.error => {
-                last.to_us = sample.sent_us;
-                last.n += 1;
-            }
-            _ => self.runs.push(ProbeRun {
-                from_us: sample.sent_us,
-                to_us: sample.sent_us,
-                n: 1,
-                ok: sample.ok,
-                lost: sample.lost,
-                error: sample.error,
-            }),
-        }
+        sample.join(&mut self.runs);
         // A change is news: it is not held back.
         if flipped {
             self.close(recorder);

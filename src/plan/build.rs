@@ -14,6 +14,7 @@ use crate::{
     },
     scenario::{Loaded, ProbeEntry, Scenario},
     steps::{self, PlanInput},
+    verdict::RULES,
     world::{Machine, NodeHost},
 };
 
@@ -77,7 +78,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         return Err(wrong);
     }
     let mut plan = Plan {
-        format: "2.0".into(),
+        format: "2.1".into(),
         scenario: scenario.metadata.name.clone(),
         title: scenario.metadata.title.clone(),
         hypothesis: scenario.hypothesis.trim().to_owned(),
@@ -99,6 +100,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         findings: vec![],
         run: request.run.to_owned(),
         bindings: of_bindings(request.bindings),
+        rules: RULES,
         hash: String::new(),
     };
     plan.hash = hash(&plan);

@@ -10,6 +10,6 @@ mod radius;
 mod show;
 
 pub use build::{Request, build};
-pub use hash::hash;
+pub use hash::{hash, hash_of_written};
 pub use permissions::{rbac, reaper};
 pub use show::show;

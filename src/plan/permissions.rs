@@ -57,7 +57,7 @@ pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bind
     }
     rights.purpose = "run record and lease".into();
     rights.add("", "namespaces", "", &["create"]);
-    rights.add("", "configmaps", NAMESPACE, &["get", "list", "create", "patch"]);
+    rights.add("", "configmaps", NAMESPACE, &["get", "list", "create", "patch", "delete"]);
     rights.add("coordination.k8s.io", "leases", NAMESPACE, &["get", "create", "patch"]);
     if scenario.expect.iter().any(|e| matches!(e, crate::model::Expectation::Budgets(b) if b.while_degraded.is_some()))
     {

@@ -43,7 +43,7 @@ fn describe(kind: &Kind) -> Option<String> {
         }
         Kind::Armed { .. } => "armed: the baseline stands, the first act may come".into(),
         Kind::RunWoken { why, detail } => format!("forward part over ({why:?}): {detail}"),
-        Kind::Judged { outcome, judgements } => {
+        Kind::Judged { outcome, judgements, .. } => {
             let lines: Vec<String> = judgements
                 .iter()
                 .map(|j| format!("{BREAK}{:<12} {} — {}", j.outcome.to_string(), j.expectation, j.because))

@@ -233,7 +233,7 @@ fn take(story: &mut Story, event: &Event) {
                 line.detail = detail.to_string();
             }
         }
-        Kind::Judged { outcome, judgements } => {
+        Kind::Judged { outcome, judgements, .. } => {
             story.outcome = Some(*outcome);
             story.judgements.clone_from(judgements);
         }

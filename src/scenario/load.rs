@@ -14,6 +14,9 @@ use super::{
 };
 use crate::model::{Bindings, SecretRef};
 
+/// Stands before the names of values that the place gives.
+const BIND: &str = "bind.";
+
 /// Where the values of a scenario come from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -38,6 +41,8 @@ pub struct Loaded {
     pub text: String,
     /// Its path, as it was given.
     pub file: String,
+    /// The values that were given for its variables: `name`, or `bind.name` of the place.
+    pub variables: BTreeMap<String, Value>,
 }
 
 /// Loads a scenario file.
@@ -56,7 +61,7 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
     let mut found = vec![];
     let mut values = vars::declared(file, &root, &sources.set, &mut found);
     for (name, value) in &sources.bindings.values {
-        values.plain.insert(format!("bind.{name}"), value.clone());
+        values.plain.insert(format!("{BIND}{name}"), value.clone());
     }
     for (name, secret) in &sources.bindings.secrets {
         values.secrets.insert(format!("bind.{name}"), secret.clone());
@@ -73,7 +78,30 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
         hash: Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect(),
         text: text.to_owned(),
         file: file.to_owned(),
+        variables: given(text, sources),
     })
+}
+
+/// Values that were given and are used.
+fn given(text: &str, sources: &Sources) -> BTreeMap<String, Value> {
+    let set = sources.set.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    let bound = sources.bindings.values.iter().map(|(name, value)| (format!("{BIND}{name}"), value.clone()));
+    set.chain(bound).filter(|(name, _)| text.contains(&format!("${{{name}"))).collect()
+}
+
+impl Sources {
+    /// The sources that gave these variables; what they did not give is left as it is.
+    pub fn of_given(variables: &BTreeMap<String, Value>) -> Self {
+        let mut sources = Self { lenient: true, ..Self::default() };
+        for (name, value) in variables {
+            if let Some(name) = name.strip_prefix(BIND) {
+                sources.bindings.values.insert(name.to_owned(), value.clone());
+            } else if let Value::String(value) = value {
+                sources.set.insert(name.clone(), value.clone());
+            }
+        }
+        sources
+    }
 }
 
 /// Parses a file of another type by its schema.

@@ -2,6 +2,7 @@
 //! question is decided only by what was observed; what was not observed over the
 //! whole interval is inconclusive, never a pass (correctness 65, 77).
 
+mod again;
 mod alerts;
 mod budgets;
 mod ending;
@@ -12,17 +13,29 @@ mod replicas;
 mod restore;
 mod return_to_normal;
 mod service;
+mod standing;
 mod steps;
+mod written;
 
+pub use again::{Again, Wrong, again};
 pub use ending::{Ending, How, Left, exit_of};
 pub use history::{History, Series, StepSpan};
 pub use loss::{Log, Reading};
 pub use service::{Milestone, Phase, phases};
+pub use standing::{Standing, standing};
 
 use crate::{
-    event::Event,
+    event::{Actor, Event, Kind},
     model::{Evidence, Expectation, Judgement, OrNewer, Outcome, RunVerdict, Told},
 };
+
+/// The number of today's rules. It rises whenever the outcome of a journal, or its exit
+/// code, can change: tests/it/rules.rs holds what they say of the journals that are kept
+/// for that. A verdict is held against the rules that it was made by, and no others.
+pub const RULES: u32 = 1;
+
+/// This version, as journals name it.
+pub const TOOL: &str = concat!("drillmaster ", env!("CARGO_PKG_VERSION"));
 
 /// An answer to one expectation, which may still be open.
 #[derive(Clone, Debug)]
@@ -102,6 +115,25 @@ pub fn judge(events: &[Event]) -> RunVerdict {
         .chain(steps::judgement(&history))
         .collect();
     RunVerdict::of(judgements)
+}
+
+/// The verdict that the session in force writes. One that took over proves nothing that the
+/// run had not proven before it was interrupted.
+pub fn conclude(events: &[Event]) -> RunVerdict {
+    let mut verdict = judge(events);
+    if taken_over(events) && verdict.outcome == Outcome::Pass {
+        verdict.outcome = Outcome::Inconclusive;
+    }
+    verdict
+}
+
+/// Whether the session in force is not the one that began the run.
+fn taken_over(events: &[Event]) -> bool {
+    let opened = events.iter().rev().find_map(|e| match &e.event {
+        Kind::SessionOpened { actor, .. } => Some(*actor),
+        _ => None,
+    });
+    opened.is_some_and(|actor| actor != Actor::Runner)
 }
 
 /// What is still open and may be decided by going on looking.

@@ -7,12 +7,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ApiCall, ApiError, Kube};
+use super::{ApiCall, ApiError, Heads, Kube};
 use crate::model::{ClusterIdentity, FaultId, Revert, StepName};
 
 /// Where the run record lives.
 pub const NAMESPACE: &str = "drillmaster";
-const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
+pub(super) const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 const RUN: &str = "drillmaster.dev/run";
 const OPEN: &str = "drillmaster.dev/open";
 const KEY: &str = "run.json";
@@ -58,6 +58,13 @@ pub struct Record {
     /// of the session that was to do it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<OpenFault>,
+}
+
+impl Record {
+    /// Whether nobody has to do or to look at anything of it any more.
+    pub fn is_settled(&self) -> bool {
+        self.open.is_empty() && self.unconfirmed.is_empty()
+    }
 }
 
 /// A fault that is not undone yet.
@@ -160,6 +167,10 @@ impl RunRecord {
                 }
                 merge(&mut record, *before, chain);
             }
+            if found.is_none() && Heads::hold(&self.kube, &self.claim.run).await.unwrap_or(false) {
+                // It is removed when the run is over: another session has ended it.
+                return Ok(false);
+            }
             let mut body = self.body(&record);
             let sent = match &found {
                 None => self.kube.send(&ApiCall::create(MAPS, body)).await,
@@ -174,6 +185,23 @@ impl RunRecord {
             }
         }
         Err(ApiError::Strange { path, why: "it changed at each try to write it".into() })
+    }
+
+    /// Removes the record of a run that has ended, if it names nothing that is open or
+    /// unconfirmed, as it was read.
+    pub async fn remove(kube: &Kube, run: &str) -> Result<(), ApiError> {
+        let path = format!("{MAPS}/run-{run}");
+        let Some(map) = kube.find(&path).await? else { return Ok(()) };
+        let Some(Found::Record(record)) = read(&map) else { return Ok(()) };
+        if !record.is_settled() {
+            return Ok(());
+        }
+        let text = |key: &str| map["metadata"][key].as_str().unwrap_or_default().to_owned();
+        let call = ApiCall::delete(path, &text("uid"), None).at_version(&text("resourceVersion"));
+        match kube.send(&call).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// Takes what is unconfirmed out of a record: it was looked at, and is as it should be.

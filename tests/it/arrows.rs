@@ -14,7 +14,7 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("inventory", &["world", "kubernetes"]),
     ("journal", &["event"]),
     ("readiness", &["inventory", "kubernetes", "scenario", "world"]),
-    ("plan", &["scenario", "inventory", "kubernetes", "readiness", "steps", "world"]),
+    ("plan", &["scenario", "inventory", "kubernetes", "readiness", "steps", "verdict", "world"]),
     ("steps", &["event", "world", "inventory", "kubernetes", "journal"]),
     ("observe", &["event", "world", "kubernetes", "journal"]),
     ("verdict", &["event", "journal", "kubernetes"]),

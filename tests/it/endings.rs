@@ -68,7 +68,7 @@ fn a_program_that_a_rehearsal_did_not_run_proves_nothing() {
     ));
     assert_eq!(ended.exit, Some(Exit::Inconclusive));
     let judged = ended.events.iter().find_map(|e| match &e.event {
-        Kind::Judged { outcome, judgements } => Some((*outcome, judgements.clone())),
+        Kind::Judged { outcome, judgements, .. } => Some((*outcome, judgements.clone())),
         _ => None,
     });
     let (outcome, judgements) = judged.unwrap();

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 fn header() -> Kind {
     Kind::RunStarted {
-        format: "2.0".into(),
+        format: "2.1".into(),
         run_id: "r".into(),
         tool: "t".into(),
         scenario: "s".into(),
@@ -24,6 +24,9 @@ fn header() -> Kind {
         host: String::new(),
         way_back: Box::default(),
         clock: None,
+        previous: None,
+        variables: Default::default(),
+        from_cluster: false,
     }
 }
 
@@ -109,7 +112,7 @@ fn damage_is_named_by_its_line_and_nothing_is_guessed() {
     let changed = text.replacen("drain/a", "drain/x", 1);
     assert!(says(&changed).contains("j:3: the line before was changed"));
     assert!(says("{\"not\": \"ours\"}\n").contains("j:1: this is not a journal line"));
-    assert!(says(&text.replacen("\"format\":\"2.0\"", "\"format\":\"3.0\"", 1)).contains("journal format 3.0"));
+    assert!(says(&text.replacen("\"format\":\"2.1\"", "\"format\":\"3.0\"", 1)).contains("journal format 3.0"));
     assert!(matches!(read_str("j", ""), Err(JournalError::Empty(_))));
     let unknown = |must: bool| {
         let line =

@@ -145,6 +145,9 @@ fn outage(evil: &str) -> Tape {
             host: "laptop".into(),
             way_back: Box::default(),
             clock: None,
+            previous: None,
+            variables: Default::default(),
+            from_cluster: false,
         },
     )
     .at(0.0, Kind::PlanFrozen { plan: Box::new(plan.clone()) });
@@ -238,7 +241,14 @@ fn outage(evil: &str) -> Tape {
 fn ended(mut tape: Tape) -> Vec<Event> {
     let verdict = verdict::judge(&tape.0);
     let exit = verdict.exit();
-    tape.at(78.0, Kind::Judged { outcome: verdict.outcome, judgements: verdict.judgements });
+    let judged = Kind::Judged {
+        rules: verdict::RULES,
+        tool: verdict::TOOL.into(),
+        up_to: 0,
+        outcome: verdict.outcome,
+        judgements: verdict.judgements,
+    };
+    tape.at(78.0, judged);
     tape.at(78.0, Kind::RunEnded { exit, detail: exit.meaning().into() });
     tape.0
 }

@@ -1,0 +1,53 @@
+//! The end of a session: its verdict, and its last line. Observers and guards have stopped
+//! before it, so that the verdict reads all that was seen, and nothing comes after it.
+
+use super::heads;
+use crate::{
+    event::Kind,
+    journal::{Recorder, RunDir, WriteError},
+    model::Exit,
+    steps::StepContext,
+    told,
+    verdict::{self, Ending, How, RULES, TOOL},
+};
+
+/// Judges, and ends the journal.
+pub(super) fn judge_and_end(recorder: &Recorder, detail: &str) -> Exit {
+    let _ = recorder.record_of(|events| {
+        let verdict = verdict::conclude(events);
+        Kind::Judged {
+            rules: RULES,
+            tool: TOOL.into(),
+            up_to: events.last().map_or(0, |e| e.seq),
+            outcome: verdict.outcome,
+            judgements: verdict.judgements,
+        }
+    });
+    end(recorder, detail)
+}
+
+/// The same, and keeps the hash of the last line in the cluster.
+pub(super) async fn conclude(context: &StepContext, dir: &RunDir, detail: &str) -> Exit {
+    let exit = judge_and_end(&context.recorder, detail);
+    heads::keep(context, dir, exit).await;
+    exit
+}
+
+/// Ends the journal: how the run ended is read off it.
+pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
+    let mut exit = Exit::Internal;
+    let written = recorder.record_of(|events| {
+        let ending = Ending::of(events);
+        exit = ending.exit();
+        let plain = detail.is_empty() || matches!(ending.how, How::Judged(_));
+        let detail = if plain { ending.words() } else { format!("{}: {detail}", ending.words()) };
+        Kind::RunEnded { exit, detail: told!(recorder, "{detail}") }
+    });
+    match written {
+        // Who lost the wheel in the moment of its last line has ended nothing.
+        Ok(_) if recorder.check_fence().is_err() => Exit::Left,
+        Ok(_) => exit,
+        Err(WriteError::Fenced { .. }) => Exit::Left,
+        Err(_) => exit.worse(Exit::Internal),
+    }
+}

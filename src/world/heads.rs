@@ -1,0 +1,121 @@
+//! How the last runs of a cluster ended, in one ConfigMap beside the run records: the hash
+//! of the last line of each journal. It is the anchor outside of the run directories: who
+//! rewrites a directory has to rewrite this, too.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    ApiCall, ApiError, Kube,
+    runrecord::{MAPS, NAMESPACE},
+};
+use crate::model::{Exit, Head, is_run_name};
+
+const NAME: &str = "heads";
+const KEY: &str = "heads.json";
+/// So many ends are kept: some 25 kB.
+const KEPT: usize = 100;
+/// As often somebody else may write in between.
+const TRIES: u32 = 5;
+
+/// One end, as the cluster keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    run: String,
+    head: String,
+    exit: Exit,
+    at: Timestamp,
+}
+
+/// The ConfigMap `heads`.
+#[derive(Debug)]
+pub struct Heads;
+
+impl Heads {
+    /// The end that was written last.
+    pub async fn last(kube: &Kube) -> Result<Option<Head>, ApiError> {
+        Ok(Self::all(kube).await?.pop())
+    }
+
+    /// Whether it holds an end of a run.
+    pub async fn hold(kube: &Kube, run: &str) -> Result<bool, ApiError> {
+        Ok(Self::all(kube).await?.iter().any(|head| head.run == run))
+    }
+
+    /// All ends that it holds, the newest last.
+    pub async fn all(kube: &Kube) -> Result<Vec<Head>, ApiError> {
+        let path = path();
+        let Some(map) = kube.find(&path).await? else { return Ok(vec![]) };
+        let kept = read(&path, &map)?;
+        Ok(kept.into_iter().map(|Kept { run, head, exit, .. }| Head { run, head, exit }).collect())
+    }
+
+    /// Adds an end, over the version that was looked at. The oldest make room.
+    pub async fn add(kube: &Kube, head: &Head, at: Timestamp) -> Result<(), ApiError> {
+        let path = path();
+        for _ in 0..TRIES {
+            let found = kube.find(&path).await?;
+            let mut kept = found.as_ref().map_or_else(|| Ok(vec![]), |map| read(&path, map))?;
+            if kept.iter().any(|k| k.run == head.run && k.head == head.head) {
+                return Ok(());
+            }
+            let Head { run, head, exit } = head.clone();
+            kept.push(Kept { run, head, exit, at });
+            kept.drain(..kept.len().saturating_sub(KEPT));
+            let sent = match &found {
+                None => kube.send(&ApiCall::create(MAPS, body(&kept))).await,
+                Some(map) => {
+                    let mut body = body(&kept);
+                    body["metadata"]["resourceVersion"] = map["metadata"]["resourceVersion"].clone();
+                    kube.send(&ApiCall::merge(path.clone(), body)).await
+                }
+            };
+            match sent {
+                Err(error) if error.is_conflict() => {}
+                other => return other.map(drop),
+            }
+        }
+        Err(ApiError::Strange { path, why: "it changed at each try to write it".into() })
+    }
+}
+
+fn path() -> String {
+    format!("{MAPS}/{NAME}")
+}
+
+fn body(kept: &[Kept]) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/managed-by": "drillmaster"}},
+        "data": {KEY: serde_json::to_string(kept).unwrap_or_default()}})
+}
+
+/// What others may have written is believed only as far as it fits.
+fn read(path: &str, map: &Value) -> Result<Vec<Kept>, ApiError> {
+    let strange = |why: &'static str| ApiError::Strange { path: path.to_owned(), why: why.into() };
+    let text = map["data"][KEY].as_str().ok_or_else(|| strange("it holds no heads.json"))?;
+    let kept: Vec<Kept> = serde_json::from_str(text).map_err(|_| strange("heads.json is not as it was written"))?;
+    let plain = |k: &Kept| is_run_name(&k.run) && k.head.len() == 64 && k.head.bytes().all(|b| b.is_ascii_hexdigit());
+    if kept.iter().all(plain) { Ok(kept) } else { Err(strange("heads.json names what is neither a run nor a hash")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_believed_as_far_as_it_fits() {
+        let whole = Kept { run: "r".into(), head: "0".repeat(64), exit: Exit::Passed, at: Timestamp::UNIX_EPOCH };
+        let map = |kept: &Kept| body(std::slice::from_ref(kept));
+        assert_eq!(read("p", &map(&whole)).ok(), Some(vec![whole.clone()]));
+        for evil in [
+            Kept { run: "../../evil".into(), ..whole.clone() },
+            Kept { head: "\u{1b}[2J".into(), ..whole.clone() },
+            Kept { head: String::new(), ..whole },
+        ] {
+            assert!(read("p", &map(&evil)).is_err(), "{evil:?}");
+        }
+        assert!(read("p", &json!({"data": {}})).is_err());
+    }
+}

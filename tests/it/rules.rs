@@ -1,0 +1,64 @@
+//! What today's rules say of journals that are kept for that, and of a few rehearsals. The
+//! table names the rules that it was made by: an outcome of a kept journal that changes under
+//! the same number would make old verdicts look forged, or forged ones honest.
+
+use std::{fmt::Write, path::Path};
+
+use drillmaster::{
+    event::Event,
+    journal::{RunDir, read},
+    verdict::{self, RULES},
+};
+
+use super::{
+    golden,
+    rehearsal::{Stage, cluster, on_paused_time, scenario},
+};
+
+const TABLE: &str = "rules.txt";
+const REHEARSED: &str = "== rehearsals";
+
+/// Outcome and exit of a run, and of each expectation.
+fn row(table: &mut String, name: &str, events: &[Event]) {
+    let verdict = verdict::conclude(events);
+    let _ = writeln!(table, "\n{name}: {}, exit {}", verdict.outcome, verdict::exit_of(events).code());
+    for judgement in verdict.judgements {
+        let _ = writeln!(table, "  {:<12} {}", judgement.outcome.to_string(), judgement.expectation);
+    }
+}
+
+fn kept() -> String {
+    let mut table = format!("rules {RULES}\n");
+    let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0");
+    for name in ["pass", "fail", "taken-over"] {
+        row(&mut table, name, &read(&RunDir(runs.join(name))).unwrap().events);
+    }
+    table
+}
+
+#[test]
+fn an_outcome_changes_with_the_number_of_the_rules_only() {
+    let kept = kept();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(TABLE);
+    let before = std::fs::read_to_string(path).unwrap_or_default();
+    let before = before.split(REHEARSED).next().unwrap_or_default().trim_end();
+    let rules = format!("rules {RULES}\n");
+    assert!(
+        !before.starts_with(&rules) || before == kept.trim_end(),
+        "the outcome of a kept journal changed: raise RULES in src/verdict/mod.rs, then `UPDATE_GOLDEN=1 cargo test`:\n{kept}"
+    );
+    let mut table = format!("{}\n\n{REHEARSED}\n", kept.trim_end());
+    for (shop, name) in [
+        ("small-shop", "zone-outage"),
+        ("small-shop", "rolling-drain"),
+        ("small-shop", "zone-loss-and-restore"),
+        ("small-shop", "data-loss"),
+        ("fragile", "silent-volume-loss"),
+    ] {
+        let description = cluster(shop);
+        let loaded = scenario(name, &description);
+        let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
+        row(&mut table, &format!("{name} on {shop}"), &ended.events);
+    }
+    golden::check(TABLE, &table);
+}
