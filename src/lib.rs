@@ -34,5 +34,6 @@ pub mod readiness;
 
 pub mod report;
 pub mod verdict;
+pub mod verify;
 
 pub mod cli;

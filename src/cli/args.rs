@@ -58,6 +58,8 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Ask a run to stop
     Stop(StopArgs),
+    /// Check that a run directory is what its run left, and judge it again
+    Verify(VerifyArgs),
     /// Write the reports of a run again, from its journal
     Report(ReportArgs),
     /// Print a run again, event by event
@@ -384,6 +386,17 @@ pub(super) struct StopArgs {
     /// Put everything back and page: this is no drill any more
     #[arg(long, conflicts_with_all = ["unwind", "hold"])]
     pub real_incident: bool,
+}
+
+/// Exit codes: 0 everything holds, by the rules of this version · 1 something differs: file and
+/// line are named · 2 this is not a run directory · 4 nothing differs, but the verdict is by the
+/// rules of another version, or the run has not ended
+#[derive(Debug, Group)]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    pub run: RunDirArgs,
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 #[derive(Debug, Group)]

@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod schema;
 mod status;
+mod verify;
 mod what_if;
 
 use clap::{CommandFactory, Parser};
@@ -82,6 +83,7 @@ pub fn main() -> u8 {
         Command::Reap(a) => block(recover::reap(&a)),
         Command::Status(a) => block(status::status(&a)),
         Command::Stop(a) => block(status::stop(&a)),
+        Command::Verify(a) => verify::verify(&a),
         Command::Report(a) => report::report(&a),
         Command::Replay(a) => report::replay(&a),
         Command::Rbac(a) => block(rbac::rbac(&a)),

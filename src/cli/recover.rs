@@ -74,7 +74,7 @@ pub(super) async fn reap(args: &ReapArgs) -> Done {
     let dir = RunDir(args.dir.clone());
     let exit = watch_over(&dir, args.frozen_after.0).await.map_err(|e| failure(&e))?;
     if let Ok(journal) = read(&dir) {
-        let _ = report::write_all(&dir, &journal.events);
+        let _ = report::write_all(&dir, &journal);
     }
     Ok(exit)
 }

@@ -4,18 +4,19 @@ use super::{
     Done, Failure,
     args::{Output, ReplayArgs, ReportArgs},
     colours, place, print, say,
+    verify::holding,
 };
-use crate::{journal::read, model::Exit, report};
+use crate::{model::Exit, report, verify::Verified};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
     let dir = place::dir(&args.run)?;
-    let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    let story = report::tell(&journal.events);
+    let journal = holding(&dir)?.journal;
+    let story = report::tell_read(&journal);
     match args.output {
         Output::Human => print(&report::summary(&story, colours())),
         Output::Json => print(&report::json(&story)),
     }
-    report::write_all(&dir, &journal.events)
+    report::write_all(&dir, &journal)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", dir.0.display())))?;
     say(&format!("wrote {}", dir.file("report.html").display()));
     Ok(Exit::Passed)
@@ -23,7 +24,10 @@ pub(super) fn report(args: &ReportArgs) -> Done {
 
 pub(super) fn replay(args: &ReplayArgs) -> Done {
     let dir = place::dir(&args.run)?;
-    let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let Verified { journal, standing, .. } = holding(&dir)?;
+    if let Some(words) = standing.words() {
+        say(&format!("note: {words}"));
+    }
     for event in &journal.events {
         let line = match args.output {
             Output::Human => report::line(event),

@@ -8,7 +8,7 @@ use super::{
     colours, place, plan, say,
 };
 use crate::{
-    engine::{self, Options, begin},
+    engine::{self, NOT_KEPT, Options, begin},
     event::FORMAT,
     journal::read,
     model::{Exit, Plan, StepClass},
@@ -55,14 +55,17 @@ pub(super) async fn run(args: &RunArgs) -> Done {
 /// becomes of the reports.
 pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
     let journal = read(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
-    if let Err(error) = report::write_all(dir, &journal.events) {
+    if let Err(error) = report::write_all(dir, &journal) {
         say(&format!(
             "error: a report could not be written: {error}; `drillmaster report {}` tries again",
             dir.0.display()
         ));
     }
-    say(&report::summary(&report::tell(&journal.events), colours()));
+    say(&report::summary(&report::tell_read(&journal), colours()));
     say(&format!("run directory  {}\nreport         {}", dir.0.display(), dir.file("report.html").display()));
+    if let Ok(note) = std::fs::read_to_string(dir.file(NOT_KEPT)) {
+        say(&format!("note           {}", note.trim_end()));
+    }
     if matches!(exit, Exit::Residue | Exit::Left) {
         say(&format!("finish with    drillmaster recover {}", dir.0.display()));
     }

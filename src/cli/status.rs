@@ -6,6 +6,7 @@ use super::{
     Done, Failure,
     args::{Output, StatusArgs, StopArgs},
     place, print,
+    verify::refused,
 };
 use crate::{
     engine::way_to,
@@ -13,13 +14,16 @@ use crate::{
     journal::{Lock, RunState, read},
     model::{Exit, StopHow},
     verdict::Ending,
+    verify::{Verified, verify as look},
     world::{Lease, connect},
 };
 
 pub(super) async fn status(args: &StatusArgs) -> Done {
     let dir = place::dir(&args.run)?;
-    let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let Verified { journal, standing, differs, .. } = look(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let state = RunState::of(&journal.events).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    // What is open counts whatever else was changed: it is told first.
+    let done = if differs.is_empty() { Ok(Exit::Passed) } else { Err(refused(&differs)) };
     let held = Lock::is_held(&dir);
     let last = journal.events.iter().rev().find_map(crate::report::line).unwrap_or_default();
     let open = state.open();
@@ -28,12 +32,19 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
             .iter()
             .map(|f| json!({"fault": f.id, "target": f.target, "state": f.state, "commands": f.revert.commands()}))
             .collect();
-        let value = json!({"dir": dir.0, "alive": held, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open});
+        let value = json!({"dir": dir.0, "alive": held, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open,
+            "head": journal.head(), "otherRules": standing.words(), "differs": differs});
         print(&format!("{value}\n"));
-        return Ok(Exit::Passed);
+        return done;
     }
     let word = match (held, state.ended) {
-        (_, Some(exit)) => format!("ended with {}: {}", exit.code(), Ending::of(&journal.events).words()),
+        (_, Some(exit)) if !differs.is_empty() => {
+            format!("said to have ended with {}, WHICH DOES NOT FOLLOW FROM ITS DIRECTORY: see below", exit.code())
+        }
+        (_, Some(exit)) => {
+            let words = standing.words().unwrap_or_else(|| Ending::of(&journal.events).words());
+            format!("ended with {}: {words}", exit.code())
+        }
         (Some(true), None) => "running".into(),
         (Some(false), None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
         (None, None) => {
@@ -55,7 +66,10 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
     if state.past_no_return() {
         print("past the point of no return: stopping now finishes the deletion and restores\n");
     }
-    Ok(Exit::Passed)
+    if let Some(head) = journal.head() {
+        print(&format!("head {head}\n"));
+    }
+    done
 }
 
 pub(super) async fn stop(args: &StopArgs) -> Done {

@@ -14,12 +14,16 @@ pub fn junit(story: &Story) -> String {
     let mut expectations = TestSuite::new("expectations");
     for j in &story.judgements {
         let mut status = match j.outcome {
+            // What other rules made is not green: it was not shown by those of today.
+            _ if story.other_rules.is_some() => TestCaseStatus::non_success(NonSuccessKind::Error),
             Outcome::Pass => TestCaseStatus::success(),
             Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
             Outcome::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Error),
             Outcome::Skipped | Outcome::Waived => TestCaseStatus::skipped(),
         };
-        status.set_message(clean(&j.because));
+        let because =
+            story.other_rules.as_ref().map_or_else(|| j.because.to_string(), |w| format!("{w} ({})", j.because));
+        status.set_message(clean(&because));
         let name = j.of.as_ref().map_or_else(|| j.expectation.clone(), |of| format!("{} [{of}]", j.expectation));
         let mut case = TestCase::new(clean(&name), status);
         case.set_classname(clean(&story.scenario));

@@ -5,14 +5,18 @@ use std::fmt::Write;
 use super::Story;
 use crate::{
     event::StepEnd,
-    model::{FindingState, Reviewed},
+    model::{FindingState, Head, Reviewed},
 };
 
 /// The report.
 pub fn markdown(story: &Story) -> String {
     let mut out = String::new();
     let w = &mut out;
-    let verdict = story.outcome.map_or_else(|| "NOT JUDGED".to_owned(), |o| o.to_string());
+    let verdict = match (&story.other_rules, story.outcome) {
+        (Some(words), _) => text(words),
+        (None, Some(outcome)) => outcome.to_string(),
+        (None, None) => "NOT JUDGED".to_owned(),
+    };
     let _ = writeln!(w, "# After-action report: {}\n", text(&story.title));
     let code = story.exit.map_or_else(|| "not ended".into(), |e| e.code().to_string());
     let _ = writeln!(w, "**{verdict}** (exit {code}): {}\n", text(&story.ending));
@@ -90,7 +94,7 @@ pub fn markdown(story: &Story) -> String {
 }
 
 fn identification(story: &Story) -> Vec<(&'static str, String)> {
-    vec![
+    let mut rows = vec![
         ("Run", story.run.clone()),
         ("Scenario", format!("{} (sha256 {})", story.scenario, story.scenario_hash)),
         ("Plan hash", story.plan_hash.clone()),
@@ -99,7 +103,12 @@ fn identification(story: &Story) -> Vec<(&'static str, String)> {
         ("Tool", story.tool.clone()),
         ("Started (UTC)", story.started.clone()),
         ("Ended (UTC)", format!("{} ({:.0} s)", story.ended, story.seconds)),
-    ]
+    ];
+    rows.extend(story.head.clone().map(|head| ("Head of the journal", head)));
+    if let Some(Head { run, head, exit }) = &story.previous {
+        rows.push(("Run before it", format!("{run}, exit {}, head {head}", exit.code())));
+    }
+    rows
 }
 
 fn list(out: &mut String, title: &str, lines: &[String]) {

@@ -25,15 +25,15 @@ pub use review::{
     review_json, review_junit, review_junit_by_check, review_sarif,
 };
 pub use sarif::sarif;
-pub use story::{Story, tell};
+pub use story::{Story, tell, tell_read};
 pub use summary::summary;
 
-use crate::{event::Event, journal::RunDir};
+use crate::journal::{ReadJournal, RunDir};
 
 /// Writes every report of a run into its directory. A report that cannot be
 /// written is an error; the others are written all the same.
-pub fn write_all(dir: &RunDir, events: &[Event]) -> std::io::Result<()> {
-    let story = tell(events);
+pub fn write_all(dir: &RunDir, journal: &ReadJournal) -> std::io::Result<()> {
+    let (story, events) = (tell_read(journal), &journal.events);
     let results = [
         dir.write("report.json", json(&story).as_bytes()),
         dir.write("report.md", markdown(&story).as_bytes()),

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::predicted;
 use crate::{
     event::{Actor, Event, Kind, StepEnd},
-    journal::FaultState,
-    model::{Basis, Exit, Expectation, Finding, Judgement, Outcome, Reviewed},
-    verdict::{History, Phase, judge, phases},
+    journal::{FaultState, ReadJournal},
+    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, Reviewed},
+    verdict::{History, Phase, judge, phases, standing},
 };
 
 /// A run, for telling.
@@ -47,12 +47,21 @@ pub struct Story {
     pub ended: String,
     /// Seconds from start to end.
     pub seconds: f64,
-    /// Verdict.
+    /// Verdict, by the rules of this version; none where it was made by others.
     pub outcome: Option<Outcome>,
+    /// What is to be said of a verdict that was made by the rules of another version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_rules: Option<String>,
     /// How the run ended.
     pub exit: Option<Exit>,
     /// In words.
     pub ending: String,
+    /// SHA-256 of the journal's last line, once the run has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// The run that ended before it on this cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Head>,
     /// What restricts the result.
     pub caveats: Vec<String>,
     /// Judgements.
@@ -140,6 +149,11 @@ pub struct Leftover {
     pub expires: String,
 }
 
+/// Tells a journal that was read from its files.
+pub fn tell_read(journal: &ReadJournal) -> Story {
+    Story { head: journal.head().map(str::to_owned), ..tell(&journal.events) }
+}
+
 /// Tells a journal.
 pub fn tell(events: &[Event]) -> Story {
     let history = History::of(events);
@@ -154,6 +168,10 @@ pub fn tell(events: &[Event]) -> Story {
     }
     if story.judgements.is_empty() {
         story.judgements = judge(events).judgements;
+    }
+    story.other_rules = standing(events).words();
+    if story.other_rules.is_some() {
+        story.outcome = None;
     }
     if let Some(plan) = &history.state.plan {
         story.hypothesis.clone_from(&plan.hypothesis);
@@ -193,8 +211,10 @@ fn take(story: &mut Story, event: &Event) {
             operator,
             host,
             way_back,
+            previous,
             ..
         } => {
+            story.previous.clone_from(previous);
             story.scenario_file.clone_from(&way_back.scenario);
             story.run.clone_from(run_id);
             story.tool.clone_from(tool);

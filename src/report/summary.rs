@@ -13,7 +13,8 @@ pub fn summary(story: &Story, colours: bool) -> String {
     let w = &mut out;
     let _ = writeln!(w, "\n{} on {}", story.title, story.cluster);
     for j in &story.judgements {
-        let (on, off) = if colours { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
+        let (on, off) =
+            if colours && story.other_rules.is_none() { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
         let of = j.of.as_ref().map(|o| format!(" [{o}]")).unwrap_or_default();
         let _ =
             writeln!(w, "  {on}{:<12}{off} {}{of}\n               {}", j.outcome.to_string(), j.expectation, j.because);
@@ -22,6 +23,9 @@ pub fn summary(story: &Story, colours: bool) -> String {
         let phases: Vec<String> =
             r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
         let _ = writeln!(w, "  {} after `{}`: {}", r.probe, r.of, phases.join(" → "));
+    }
+    if let Some(words) = &story.other_rules {
+        let _ = writeln!(w, "  verdict      {words}");
     }
     let open: Vec<_> = story.undo_log.iter().filter(|u| !u.commands.is_empty()).collect();
     let _ = writeln!(
@@ -44,5 +48,8 @@ pub fn summary(story: &Story, colours: bool) -> String {
     }
     let code = story.exit.map_or_else(|| "not ended".to_owned(), |e| format!("exit {}", e.code()));
     let _ = writeln!(w, "\n{code}: {} ({:.0} s)", story.ending, story.seconds);
+    if let Some(head) = &story.head {
+        let _ = writeln!(w, "head {head}");
+    }
     out.lines().map(|l| if colours { l.to_owned() } else { printable(l) }).collect::<Vec<_>>().join("\n") + "\n"
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Room, and the rooms it may use besides `model`.
-const TABLE: [(&str, &[&str]); 17] = [
+const TABLE: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("event", &[]),
     ("kubernetes", &[]),
@@ -19,6 +19,7 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("observe", &["event", "world", "kubernetes", "journal"]),
     ("verdict", &["event", "journal", "kubernetes"]),
     ("report", &["event", "journal", "verdict"]),
+    ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
     (
         "engine",
         &[
@@ -51,6 +52,7 @@ const TABLE: [(&str, &[&str]); 17] = [
             "kubernetes",
             "verdict",
             "report",
+            "verify",
             "sim",
             "clusters",
         ],

@@ -41,4 +41,5 @@ mod survey;
 mod sweep;
 mod takeover;
 mod velero;
+mod verify;
 mod wire;

@@ -1,0 +1,107 @@
+//! The plan and its file, and who and what the header says that it was.
+
+use serde_json::Value;
+
+use super::{directory::Looked, found::Found};
+use crate::{
+    event::{Actor, Kind},
+    model::REHEARSAL,
+    plan::hash_of_written,
+};
+
+pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
+    let Some(Kind::RunStarted { plan_hash, from_cluster, .. }) = looked.journal.events.first().map(|e| &e.event) else {
+        return;
+    };
+    let Some(plan) = &looked.journal.plan else {
+        // It died before it wrote its plan down, and before its first act.
+        return;
+    };
+    if *from_cluster {
+        return found.check("plan: none, the directory was made out of the cluster's record", |found| {
+            stand_in(looked, plan, found);
+        });
+    }
+    found.check(format!("plan: its hash, {plan_hash}"), |found| hashes(looked, plan, plan_hash, found));
+    found.check("plan.json: the plan of the journal", |found| file(looked, plan, plan_hash, found));
+    if looked.numbered {
+        found.check("header: cluster, title and run are those of the plan", |found| header(looked, found));
+    }
+}
+
+fn hashes(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
+    let now = hash_of_written(plan);
+    for (written, place) in [(plan["hash"].as_str(), looked.plan_place()), (Some(plan_hash), looked.journal.place(0))] {
+        let written = written.unwrap_or_default();
+        if written != now {
+            found.differs(place, format!("the plan's hash is {now}, and not {written}: the plan was changed"));
+        }
+    }
+}
+
+fn file(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
+    let text = match std::fs::read_to_string(looked.dir.file("plan.json")) {
+        Ok(text) => text,
+        Err(error) => return found.differs(looked.path("plan.json"), format!("it cannot be read: {error}")),
+    };
+    let line = |text: &str| format!("{}:{}", looked.path("plan.json"), first_difference(looked, text));
+    let Ok(value) = serde_json::from_str::<Value>(&text) else {
+        return found.differs(line(&text), "this is not the plan of a run");
+    };
+    // Version 0.1.0 took secrets out of the journal's copy.
+    let same = if looked.numbered { value == *plan } else { hash_of_written(&value) == plan_hash };
+    if !same {
+        found.differs(line(&text), format!("it is not the plan of {}", looked.plan_place()));
+    }
+}
+
+/// The first line that is not as this version would have written it.
+fn first_difference(looked: &Looked<'_>, text: &str) -> usize {
+    let whole = looked.plan().and_then(|plan| serde_json::to_string_pretty(plan).ok()).unwrap_or_default();
+    let same = text.lines().zip(whole.lines()).take_while(|(a, b)| a == b).count();
+    same + 1
+}
+
+fn header(looked: &Looked<'_>, found: &mut Found) {
+    let Some(plan) = looked.plan() else { return };
+    let Some(Kind::RunStarted { run_id, scenario, title, clusters, .. }) =
+        looked.journal.events.first().map(|e| &e.event)
+    else {
+        return;
+    };
+    let place = looked.journal.place(0);
+    let planned = std::iter::once(&plan.cluster).chain(&plan.recovery);
+    if !clusters.iter().eq(planned) {
+        found.differs(&place, "it names other clusters than the plan");
+    }
+    if (run_id, scenario, title) != (&plan.run, &plan.scenario, &plan.title) {
+        found.differs(&place, "it names another run, scenario or title than the plan");
+    }
+    let simulated = plan.cluster.is_simulated();
+    if title.starts_with(REHEARSAL) != simulated {
+        found.differs(&place, "its title and its cluster do not agree on whether this was a rehearsal");
+    }
+    for event in &looked.journal.events {
+        if let Kind::SessionOpened { pid, .. } = &event.event
+            && (*pid == 0) != simulated
+        {
+            let place = looked.journal.place(event.seq);
+            found.differs(place, "the session and the cluster do not agree on whether this was a rehearsal");
+        }
+    }
+}
+
+/// What was made out of the cluster's record has a plan that asks for nothing, and no
+/// session of a runner.
+fn stand_in(looked: &Looked<'_>, plan: &Value, found: &mut Found) {
+    let empty = |field: &str| plan[field].as_array().is_none_or(Vec::is_empty);
+    if !["steps", "expect", "probes", "data"].into_iter().all(empty) {
+        found.differs(looked.plan_place(), "a run that was made out of the cluster's record has no plan");
+    }
+    for event in &looked.journal.events {
+        if matches!(&event.event, Kind::SessionOpened { actor: Actor::Runner, .. } | Kind::Armed { .. }) {
+            let place = looked.journal.place(event.seq);
+            found.differs(place, "a run that was made out of the cluster's record did not act");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What was looked at, and what differs.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Something that is not as the run left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Differs {
+    /// File, and line where there is one.
+    pub place: String,
+    /// What differs.
+    pub what: String,
+}
+
+impl std::fmt::Display for Differs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// Collects both.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub checked: Vec<String>,
+    pub differs: Vec<Differs>,
+}
+
+impl Found {
+    pub fn differs(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.differs.push(Differs { place: place.into(), what: what.into() });
+    }
+
+    /// Does a check, and says that it was done where nothing differs.
+    pub fn check(&mut self, name: impl Into<String>, check: impl FnOnce(&mut Self)) {
+        let before = self.differs.len();
+        check(self);
+        if self.differs.len() == before {
+            self.checked.push(name.into());
+        }
+    }
+}
+
+/// SHA-256 in hexadecimal digits.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}

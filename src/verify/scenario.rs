@@ -1,0 +1,56 @@
+//! The scenario, as it was when the run began.
+
+use serde::Serialize;
+
+use super::{
+    directory::Looked,
+    found::{Found, sha256},
+};
+use crate::{
+    event::Kind,
+    model::{OrNewer, Plan},
+    scenario::{Sources, load_str},
+};
+
+pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
+    let header = looked.journal.events.first().map(|e| &e.event);
+    let Some(Kind::RunStarted { scenario_hash, from_cluster: false, .. }) = header else { return };
+    found.check(format!("scenario.yaml: its hash, {scenario_hash}"), |found| {
+        let text = match std::fs::read_to_string(looked.dir.file("scenario.yaml")) {
+            Ok(text) => text,
+            Err(error) => return found.differs(looked.path("scenario.yaml"), format!("it cannot be read: {error}")),
+        };
+        let (now, place) = (sha256(text.as_bytes()), looked.journal.place(0));
+        if now != *scenario_hash {
+            let what = format!("its hash is {now}, and {place} says {scenario_hash}: it was changed");
+            found.differs(format!("{}:1", looked.path("scenario.yaml")), what);
+        }
+        if let Some(plan) = looked.plan() {
+            agrees(looked, plan, scenario_hash, &text, found);
+        }
+    });
+}
+
+/// A plan asks for what its scenario asks for, in the same steps.
+fn agrees(looked: &Looked<'_>, plan: &Plan, scenario_hash: &str, text: &str, found: &mut Found) {
+    if plan.scenario_hash != scenario_hash {
+        found.differs(looked.plan_place(), "the plan was made of another scenario than the header names");
+    }
+    let header = looked.journal.events.first().map(|e| &e.event);
+    let Some(Kind::RunStarted { variables, .. }) = header.filter(|_| looked.numbered) else { return };
+    let Ok(loaded) = load_str("scenario.yaml", text, &Sources::of_given(variables)) else { return };
+    let asked: Vec<_> = loaded.scenario.expect.into_iter().map(OrNewer::Known).collect();
+    if asked != plan.expect && !is_open(&asked) {
+        found.differs(looked.plan_place(), "the plan expects something else than scenario.yaml");
+    }
+    let steps = loaded.scenario.steps.iter().filter_map(|s| Some((s.name.clone(), OrNewer::Known(s.verb()?))));
+    let steps: Vec<_> = steps.collect();
+    if !steps.iter().cloned().eq(plan.steps.iter().map(|s| (s.name.clone(), s.step.clone()))) && !is_open(&steps) {
+        found.differs(looked.plan_place(), "the plan has other steps than scenario.yaml");
+    }
+}
+
+/// Whether a variable is left in it: a secret of the place, whose value is in no journal.
+fn is_open(part: &impl Serialize) -> bool {
+    serde_json::to_string(part).is_ok_and(|text| text.contains("${"))
+}
