@@ -1,20 +1,21 @@
 //! What the drill pays for its memory: appending, reading, judging.
 #![expect(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use drillmaster::{
-    event::{Kind, PodView},
-    journal::{Journal, Recorder, RunDir, read_str},
-    verdict::History,
+    event::{Event, Kind, PodView},
+    journal::{Journal, Recorder, RunDir, read, read_str},
+    model::WayBack,
+    verdict::{History, RULES, TOOL, again, conclude},
 };
 use jiff::Timestamp;
 
 fn header() -> Kind {
     serde_json::from_value(serde_json::json!({
-        "kind": "RunStarted", "format": "1.0", "run_id": "r", "tool": "t", "scenario": "s", "title": "t",
-        "scenario_hash": "", "plan_hash": "", "clusters": [], "operator": "", "host": "", "reach": {}}))
+        "kind": "RunStarted", "format": "2.1", "run_id": "r", "tool": "t", "scenario": "s", "title": "t",
+        "scenario_hash": "", "plan_hash": "", "clusters": [], "operator": "", "host": "", "way_back": serde_json::to_value(WayBack::default()).unwrap()}))
     .unwrap()
 }
 
@@ -44,6 +45,33 @@ fn recorder() -> (tempfile::TempDir, RunDir, Recorder) {
     (temp, dir, recorder)
 }
 
+/// A real drill of 5 expectations, whose pods changed ten thousand times while it ran.
+fn drill() -> Vec<Event> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0/pass");
+    let mut events = read(&RunDir(dir)).unwrap().events;
+    let woken = events.iter().position(|e| matches!(e.event, Kind::RunWoken { .. })).unwrap();
+    let judged = events.iter().position(|e| matches!(e.event, Kind::Judged { .. })).unwrap();
+    events.truncate(judged);
+    let (at, until) = (events[woken / 2].clone(), events[woken].t_us);
+    let seen = |i: usize| {
+        let t_us = at.t_us + (until - at.t_us) * i as u64 / 10_000;
+        Event { t_us, event: pod(i), must: false, ..at.clone() }
+    };
+    events.splice(woken..woken, (0..10_000).map(seen));
+    events.sort_by_key(|e| e.t_us);
+    let verdict = conclude(&events);
+    let written = Kind::Judged {
+        rules: RULES,
+        tool: TOOL.into(),
+        up_to: events.len() as u64 - 1,
+        outcome: verdict.outcome,
+        judgements: verdict.judgements,
+    };
+    events.push(Event { event: written, ..events[events.len() - 1].clone() });
+    (0..).zip(&mut events).for_each(|(seq, e)| e.seq = seq);
+    events
+}
+
 fn journal(c: &mut Criterion) {
     let (_temp, _dir, writer) = recorder();
     c.bench_function("append an observation", |b| b.iter(|| writer.record(pod(1)).unwrap()));
@@ -59,6 +87,9 @@ fn journal(c: &mut Criterion) {
     c.bench_function("lay out 10,000 events of 200 pods", |b| {
         b.iter_batched(|| events.clone(), |events| History::of(&events), BatchSize::LargeInput);
     });
+    let drill = drill();
+    c.bench_function("judge a drill of 10,000 events", |b| b.iter(|| conclude(&drill)));
+    c.bench_function("judge it again, as verify does", |b| b.iter(|| again(&drill)));
 }
 
 criterion_group!(benches, journal);
