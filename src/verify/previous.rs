@@ -80,7 +80,8 @@ fn after(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Vec<String> 
     let Some(Kind::RunStarted { run_id, .. }) = journal.events.first().map(|e| &e.event) else { return vec![] };
     let mut named = vec![];
     for (name, head) in beside(dir).map(|runs| followers(&runs, run_id)).unwrap_or_default() {
-        if !has_end(journal, &head) && !(is_recovered(head.exit) && journal.ends.is_empty()) {
+        let elsewhere = is_recovered(head.exit) && journal.ends.is_empty();
+        if !elsewhere && !has_end(journal, &head) {
             let last = journal.events.last().map_or(0, |e| e.seq);
             let what = format!(
                 "run {name} began after this one, and names its end: exit {}, head {}. There is no such end here",
