@@ -355,7 +355,8 @@ fn a_plan_is_the_one_of_its_hash_its_file_and_its_scenario() {
 #[test]
 fn samples_are_those_of_the_journal() {
     let name = "samples/1-storefront.jsonl";
-    let changes: [(&str, fn(String) -> String); 5] = [
+    type Change = fn(String) -> String;
+    let changes: [(&str, Change); 5] = [
         ("emptied", |_| String::new()),
         ("changed", |text| text.replacen("\"ok\":true", "\"ok\":false", 1)),
         ("the first lines dropped", |text| text.split_inclusive('\n').skip(2).collect()),
