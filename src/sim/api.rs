@@ -17,7 +17,8 @@ use super::{
     patch,
     resources::{self, Resource},
     state::State,
-    store::{WINDOW, Watch},
+    store::WINDOW,
+    watch::Watch,
 };
 use crate::kubernetes::Selector;
 
@@ -169,7 +170,8 @@ fn find(state: &State, target: &Target, name: &str) -> Result<Arc<Value>, Value>
 /// theirs every ten seconds, for nobody: it is made when it is asked for.
 fn lease(state: &State, node: &str) -> Option<Value> {
     let machine_is_there = state.machines.by_node.contains_key(node) && state.store.get("nodes", "", node).is_some();
-    let renewed = state.at(state.machines.renewed_us(node, state.now_us, state.settings.clocks.renew));
+    let renewed_us = state.machines.renewed_us(node, state.now_us, state.settings.clocks.renew);
+    let renewed = state.by_clock_of(node, renewed_us);
     machine_is_there.then(|| {
         json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": node, "namespace": "kube-node-lease"},
@@ -244,11 +246,15 @@ fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {
         Ok(selector) => selector,
         Err(status) => return whole(Err(status)),
     };
+    if state.refuses_watch(target.resource) {
+        return whole(Err(refuse(503, "ServiceUnavailable", "the server is currently unable to handle the request")));
+    }
     let (sink, stream) = unbounded_channel();
     let name = call.asks("fieldSelector").and_then(|f| f.strip_prefix("metadata.name=")).map(str::to_owned);
     let stalled = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stalled);
-    let watch = Watch { resource: target.resource, namespace: target.namespace.clone(), selector, name, sink, stalled };
+    let (namespace, held) = (target.namespace.clone(), vec![]);
+    let watch = Watch { resource: target.resource, namespace, selector, name, sink, stalled, held };
     let from = call.asks("resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_else(|| state.store.version());
     state.store.watch(watch, from);
     Answer::Stream(stream, told)

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::happens::{self, Happening};
 use crate::model::{Bindings, Capture, ClocksSpec, Dur, VolumeMethod};
 
 /// A cluster that is not there.
@@ -42,10 +43,15 @@ pub struct Description {
     pub rules: Vec<RuleSpec>,
     /// What Alertmanager does.
     pub alertmanager: AlertmanagerSpec,
+    /// More Alertmanagers, by name: each at `http://NAME.sim`, told of the same alerts, and with
+    /// silences and inhibitions of its own.
+    pub alertmanagers: BTreeMap<String, AlertmanagerSpec>,
     /// How Velero captures volumes here.
     pub capture: Capture,
     /// Values for ${bind.NAME} in a scenario.
     pub values: BTreeMap<String, Value>,
+    /// What happens in the cluster while it is drilled, beside the drill.
+    pub happens: Vec<Happening>,
 }
 
 /// What a node has.
@@ -189,7 +195,7 @@ pub struct AlertmanagerSpec {
 
 /// While an alert that carries `source` fires, alerts that carry `target` and have
 /// the same values of the labels in `equal` are quiet.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inhibition {
     /// Labels of the alert that inhibits.
@@ -206,11 +212,31 @@ impl Description {
     /// # Errors
     /// What is wrong with it, with its line.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let description: Self = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
+        let mut description: Self = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
         if description.kind != "Cluster" {
             return Err(format!("this is no description of a cluster: kind is `{}`, not Cluster", description.kind));
         }
-        Ok(description)
+        for (happening, line) in description.happens.iter_mut().zip(happens::positions(text)) {
+            happening.line = line;
+        }
+        let wrong = description.mistakes();
+        if wrong.is_empty() { Ok(description) } else { Err(wrong.join("\n  ")) }
+    }
+
+    /// What could never happen in this cluster.
+    pub(super) fn mistakes(&self) -> Vec<String> {
+        let mut wrong = happens::reserved(self);
+        wrong.extend(happens::lint(self));
+        wrong
+    }
+
+    /// Whether the steps that `happens:` waits for are those of a scenario.
+    ///
+    /// # Errors
+    /// Each that is not, with its line, and the steps that there are.
+    pub fn fits(&self, steps: &[&str]) -> Result<(), String> {
+        let wrong = happens::strangers(self, steps);
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n  ")) }
     }
 
     /// Takes out of a copy what the simulation would refuse, and says what and why.
@@ -240,7 +266,10 @@ impl Description {
         Bindings {
             values,
             prometheus: Some("http://prometheus.sim".into()),
-            alertmanager: vec!["http://alertmanager.sim".into()],
+            alertmanager: std::iter::once("alertmanager")
+                .chain(self.alertmanagers.keys().map(String::as_str))
+                .map(|name| format!("http://{name}.sim"))
+                .collect(),
             watchdog: self.rules.iter().find(|r| r.alert == "Watchdog").map(|r| r.alert.clone()),
             volumes: VolumeMethod { reader_image: Some("simulated".into()), unreadable_because: None },
             clocks: self.clocks,

@@ -16,6 +16,13 @@ pub(super) struct Machine {
     pub phase_us: u64,
 }
 
+impl Machine {
+    /// Whether something was taken from it and not given back.
+    pub(super) fn is_silent(&self) -> bool {
+        self.reports_from_us.is_none()
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Machines {
@@ -49,6 +56,11 @@ impl Machines {
             machine.state = PowerState::Running;
             machine.reports_from_us = Some(now_us + after.as_micros() as u64);
         }
+    }
+
+    /// Whether a machine fell silent.
+    pub(super) fn is_silent(&self, node: &str) -> bool {
+        self.by_node.get(node).is_some_and(Machine::is_silent)
     }
 
     /// Whether a node's kubelet reports.

@@ -15,6 +15,7 @@ mod dice;
 mod discovery;
 mod eviction;
 mod fields;
+mod happens;
 mod machines;
 mod manifests;
 mod monitoring;
@@ -25,10 +26,12 @@ mod resources;
 mod service;
 mod stage;
 mod state;
+mod steps;
 mod store;
 mod trouble;
 mod vault;
 mod velero;
+mod watch;
 mod web;
 
 use std::{sync::Arc, time::Duration};
@@ -37,13 +40,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use alter::Change;
-pub use describe::{Description, Inhibition, RuleSpec, WorkloadSpec};
+pub use describe::{AlertmanagerSpec, Description, Inhibition, RuleSpec, WorkloadSpec};
+pub use happens::{After, Happened, Happening, ObjectSeen, Seen, What};
 pub use service::Plug;
+pub use steps::Steps;
 pub use trouble::{Fate, Trouble};
 
 use self::{
     dice::Dice,
-    monitoring::{Monitor, Rule},
+    monitoring::{Alertmanager, Monitor, Rule},
     service::Shared,
     state::{Settings, State, Timer},
 };
@@ -59,6 +64,8 @@ const VERSION: &str = "v1.37.2";
 const ZERO: &str = "2026-01-01T00:00:00Z";
 /// Time in which a new cluster settles before anybody looks at it.
 const SETTLE: Duration = Duration::from_secs(120);
+/// The same in microseconds: from when on things happen.
+const SETTLED_US: u64 = SETTLE.as_micros() as u64;
 
 /// A simulated cluster that runs.
 pub struct Simulation {
@@ -93,6 +100,10 @@ impl Simulation {
         let controllers = tokio::spawn(control(Arc::clone(&shared)));
         let simulation = Self { shared, clock, description: description.clone(), controllers };
         tokio::time::sleep(SETTLE).await;
+        if !description.happens.is_empty() {
+            // What happens `at: 0s` has happened before anybody looks.
+            controllers::reconcile(&mut simulation.shared.state());
+        }
         Ok(simulation)
     }
 
@@ -157,6 +168,23 @@ impl Simulation {
         self.shared.trouble.overhear(ear);
     }
 
+    /// Whom to tell that a step of the drill begins or ends: `happens:` may wait for it.
+    /// It is told by the recorder's tap; the drill does not know that anybody listens.
+    pub fn steps(&self) -> Steps {
+        Steps::of(&self.shared)
+    }
+
+    /// What of `happens:` has begun so far, in order.
+    pub fn happened(&self) -> Vec<Happened> {
+        self.shared.state().script.happened().to_vec()
+    }
+
+    /// Entries of `happens:` that did not begin, or had no effect, so far: a drill that saw
+    /// nothing of them is no evidence.
+    pub fn without_effect(&self) -> Vec<String> {
+        self.shared.state().script.without_effect()
+    }
+
     /// Nodes, and everything in namespaces: what a test compares before and after.
     pub fn picture(&self) -> Vec<Value> {
         picture(&self.shared)
@@ -210,7 +238,7 @@ async fn control(shared: Arc<Shared>) {
 
 /// The state of a cluster in its first instant.
 fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State, Vec<String>> {
-    let mut wrong = vec![];
+    let mut wrong = description.mistakes();
     let mut rules = vec![];
     for rule in &description.rules {
         match promql::parse(&rule.expr) {
@@ -224,16 +252,10 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
             Err(why) => wrong.push(format!("rule {}: {why}", rule.alert)),
         }
     }
-    let receiver = &description.alertmanager.receiver;
-    let monitor = Monitor {
-        rules,
-        every: description.times.evaluate,
-        receiver: if receiver.is_empty() { "oncall".into() } else { receiver.clone() },
-        silences: description.alertmanager.silences.clone(),
-        group_wait: description.alertmanager.group_wait,
-        inhibit: description.alertmanager.inhibit.clone(),
-        ..Monitor::default()
-    };
+    let others = description.alertmanagers.iter().map(|(name, spec)| (name.clone(), Alertmanager::of(spec)));
+    let first = ("alertmanager".to_owned(), Alertmanager::of(&description.alertmanager));
+    let alertmanagers = std::iter::once(first).chain(others).collect();
+    let monitor = Monitor { rules, every: description.times.evaluate, alertmanagers, ..Monitor::default() };
     let times = description.times;
     let settings = Settings {
         clocks: Clocks::of(description.clocks, VERSION),
@@ -251,6 +273,8 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
     let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault::Vault::default());
     state.machines.lease_ages = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
     state.placement = description.placement.clone();
+    state.script = happens::Script::of(&description.happens);
+    state.arm(SETTLED_US);
     for object in description.manifests() {
         if let Err(why) = add(&mut state, object) {
             wrong.push(why);

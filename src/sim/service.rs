@@ -25,6 +25,7 @@ use tokio::{
 use super::{
     api::{self, Answer, Call},
     dice::Dice,
+    happens::Nonsense,
     state::State,
     trouble::{Fate, Troubles},
 };
@@ -152,6 +153,13 @@ async fn serve(
     let bytes = body.collect().await?.to_bytes();
     let query = parse_query(parts.uri.query().unwrap_or(""));
     tokio::time::sleep(latency).await;
+    let nonsense = shared.state().nonsense("api");
+    match nonsense {
+        None => {}
+        Some(Nonsense::Gone) => return Err("connection refused".into()),
+        Some(Nonsense::Hangs) => std::future::pending().await,
+        Some(Nonsense::Says(code, body)) => return whole(code, body.into()),
+    }
     match fate {
         Fate::Unavailable => {
             return status(503, "ServiceUnavailable", "the server is currently unable to handle the request");
@@ -203,13 +211,23 @@ async fn serve(
         return Err("connection reset by peer".into());
     }
     match answer {
-        Answer::Whole(code, bytes) => whole(code, bytes),
+        Answer::Whole(code, bytes) => dated(&shared, whole(code, bytes)?),
         Answer::Stream(lines, stalled) => Ok(Response::new(stream(&shared, lines, stalled, Duration::from_secs(ends)))),
     }
 }
 
 fn status(code: u16, reason: &str, message: &str) -> Result<Response<Sent>, Error> {
     whole(code, api::refuse(code, reason, message).to_string().into_bytes())
+}
+
+/// A server whose clock is wrong says what time it has.
+fn dated(shared: &Shared, mut response: Response<Sent>) -> Result<Response<Sent>, Error> {
+    let state = shared.state();
+    if state.clock_is_wrong("api") {
+        let date = state.wall().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        response.headers_mut().insert("date", date.parse()?);
+    }
+    Ok(response)
 }
 
 fn whole(code: u16, bytes: Vec<u8>) -> Result<Response<Sent>, Error> {

@@ -5,6 +5,9 @@ use std::{io, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::{
+    SETTLED_US,
+    controllers::Changes,
+    happens,
     service::{Plug, Shared},
     state::Timer,
     web::{self, Reach},
@@ -16,6 +19,17 @@ use crate::{
 
 /// What a container engine needs to act (measured: 0.2 to 0.5 s).
 const ACT: Duration = Duration::from_millis(300);
+
+/// What becomes of a machine from which an act takes something.
+fn taken(act: &str) -> Option<PowerState> {
+    Some(match act {
+        "kill" | "stop" => PowerState::Off,
+        "pause" => PowerState::Paused,
+        "partition" => PowerState::Isolated,
+        "stop-kubelet" => PowerState::Running,
+        _ => return None,
+    })
+}
 
 /// Network, programs and machines of a simulated cluster.
 pub(super) struct Theatre(Arc<Shared>, Plug);
@@ -68,7 +82,7 @@ impl Simulated for Theatre {
         Ok(Machine {
             node: node.to_owned(),
             id: format!("simulated/{node}"),
-            state: machine.state.clone(),
+            state: state.host_says(node, &machine.state),
             addresses: std::collections::BTreeMap::new(),
             ports: std::collections::BTreeMap::new(),
             control_plane: false,
@@ -107,23 +121,18 @@ impl Simulated for Theatre {
             if !state.machines.by_node.contains_key(&node) {
                 return Err(HostError::Unknown(node));
             }
+            if state.host_ignores(&node) {
+                return Ok(());
+            }
+            if let Some(taken) = taken(&act) {
+                state.machines.silence(&node, taken, now);
+                if !state.script.is_empty() {
+                    happens::notice(&mut state, &Changes::new(), SETTLED_US);
+                    shared.changed.notify_one();
+                }
+                return Ok(());
+            }
             let after = match act.as_str() {
-                "kill" | "stop" => {
-                    state.machines.silence(&node, PowerState::Off, now);
-                    return Ok(());
-                }
-                "pause" => {
-                    state.machines.silence(&node, PowerState::Paused, now);
-                    return Ok(());
-                }
-                "partition" => {
-                    state.machines.silence(&node, PowerState::Isolated, now);
-                    return Ok(());
-                }
-                "stop-kubelet" => {
-                    state.machines.silence(&node, PowerState::Running, now);
-                    return Ok(());
-                }
                 "unpause" => state.settings.thaw,
                 "rejoin" => state.settings.rejoin,
                 "start-kubelet" => state.settings.kubelet,

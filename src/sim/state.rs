@@ -14,6 +14,7 @@ use super::{
     controllers::namespaces::Leaving,
     dice::{ALPHABET, Dice},
     fields::{self, number},
+    happens::{Script, Turn},
     machines::Machines,
     monitoring::Monitor,
     resources::Resource,
@@ -74,6 +75,8 @@ pub(super) enum Timer {
     NamespaceEmpties(String),
     /// A claim gets its volume (namespace, name).
     Claim(String, String),
+    /// An entry of the description's list has its turn.
+    Happens(usize, Turn),
 }
 
 /// What is written on a volume.
@@ -131,6 +134,8 @@ pub(super) struct State {
     pub rooms: Rooms,
     /// Where the description wants the first pods of each workload, by namespace.
     pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// What happens in the cluster, and what is in force of it.
+    pub script: Script,
 }
 
 /// A node, and what it has left.
@@ -164,12 +169,13 @@ impl State {
             leaving: BTreeMap::new(),
             rooms: Rooms::new(),
             placement: BTreeMap::new(),
+            script: Script::default(),
         }
     }
 
-    /// Wall time of the simulated instant.
+    /// Wall time of the simulated instant, by the clock of the control plane.
     pub(super) fn wall(&self) -> Timestamp {
-        self.at(self.now_us)
+        self.by_clock_of("api", self.now_us)
     }
 
     /// Wall time of another instant.
@@ -243,7 +249,7 @@ impl State {
         if grace == 0 || unscheduled || finished {
             self.store.remove("pods", namespace, name);
         } else if !fields::is_terminating(pod) {
-            let until = fields::stamp(self.at(self.now_us + grace as u64 * 1_000_000));
+            let until = fields::stamp(self.by_clock_of("api", self.now_us + grace as u64 * 1_000_000));
             self.store.edit("pods", namespace, name, |p| {
                 p["metadata"]["deletionTimestamp"] = until.into();
                 p["metadata"]["deletionGracePeriodSeconds"] = grace.into();

@@ -3,21 +3,18 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     fields::{self, text},
     pods::{Pod, Pods},
     resources::{self, Resource},
+    watch::{Mood, Sullen, Watch, mood_of},
 };
 use crate::kubernetes::Selector;
 
@@ -36,26 +33,6 @@ struct Change {
     object: Arc<Value>,
 }
 
-/// What a watch asks for.
-pub(super) struct Watch {
-    pub resource: &'static Resource,
-    pub namespace: Option<String>,
-    pub selector: Option<Selector>,
-    pub name: Option<String>,
-    pub sink: UnboundedSender<Bytes>,
-    /// Its connection is open and nothing comes through any more.
-    pub stalled: Arc<AtomicBool>,
-}
-
-impl Watch {
-    fn wants(&self, key: &Key, object: &Value) -> bool {
-        key.0 == self.resource.plural
-            && self.namespace.as_ref().is_none_or(|ns| *ns == key.1)
-            && self.name.as_ref().is_none_or(|name| *name == key.2)
-            && self.selector.as_ref().is_none_or(|s| fields::selects(s, object))
-    }
-}
-
 /// The store.
 #[derive(Default)]
 pub(super) struct Store {
@@ -68,6 +45,7 @@ pub(super) struct Store {
     watches: Vec<Watch>,
     /// Those that hear nothing; they stay open until their time is over.
     stalled: Vec<Watch>,
+    sullen: Vec<Sullen>,
     /// What changed since it was asked last: as it is, or as it was before it went.
     dirty: BTreeMap<Key, Arc<Value>>,
     pods: Pods,
@@ -199,12 +177,13 @@ impl Store {
     fn tell(&mut self, change: Change) {
         self.dirty.insert(change.key.clone(), Arc::clone(&change.object));
         let mut written = None;
-        self.watches.retain(|watch| {
+        let mood = mood_of(&self.sullen, change.key.0);
+        self.watches.retain_mut(|watch| {
             if !watch.wants(&change.key, &change.object) {
                 return !watch.sink.is_closed();
             }
             let bytes = written.get_or_insert_with(|| line(change.type_, &change.object)).clone();
-            watch.sink.send(bytes).is_ok()
+            watch.hear(mood, bytes)
         });
         self.changes.push_back(change);
         if self.changes.len() as u64 > WINDOW {
@@ -213,7 +192,7 @@ impl Store {
     }
 
     /// Opens a watch from a version on. A version that is too old is told so (410).
-    pub(super) fn watch(&mut self, watch: Watch, from: u64) {
+    pub(super) fn watch(&mut self, mut watch: Watch, from: u64) {
         let oldest = self.changes.front().map_or(self.version + 1, |c| c.version);
         if from + 1 < oldest {
             let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 410,
@@ -221,10 +200,48 @@ impl Store {
             let _ = watch.sink.send(line("ERROR", &status));
             return;
         }
-        for change in self.changes.iter().filter(|c| c.version > from && watch.wants(&c.key, &c.object)) {
-            let _ = watch.sink.send(line(change.type_, &change.object));
+        let mood = mood_of(&self.sullen, watch.resource.plural);
+        watch.stalled.store(matches!(mood, Some(Mood::Lags | Mood::Stalls)), Ordering::Relaxed);
+        if mood == Some(Mood::Stalls) {
+            self.stalled.push(watch);
+            return;
+        }
+        for change in self.changes.iter().filter(|c| c.version > from) {
+            if watch.wants(&change.key, &change.object) {
+                watch.hear(mood, line(change.type_, &change.object));
+            }
         }
         self.watches.push(watch);
+    }
+
+    /// Watches are in a mood from now on.
+    pub(super) fn sulk(&mut self, sullen: Sullen) {
+        let (mine, others) = self.watches.drain(..).partition(|w| sullen.about(w.resource.plural));
+        self.watches = others;
+        let mine: Vec<Watch> = mine;
+        for watch in &mine {
+            watch.stalled.store(matches!(sullen.mood, Mood::Lags | Mood::Stalls), Ordering::Relaxed);
+        }
+        match sullen.mood {
+            Mood::Ends => drop(mine),
+            Mood::Stalls => self.stalled.extend(mine),
+            Mood::Lags | Mood::Rambles => self.watches.extend(mine),
+        }
+        self.sullen.push(sullen);
+    }
+
+    /// A mood is over. What a watch has heard nothing of by now it hears; one that was
+    /// stalled stays so, as a dead connection does.
+    pub(super) fn listen_again(&mut self, entry: usize) {
+        self.sullen.retain(|s| s.entry != entry);
+        for watch in &mut self.watches {
+            if mood_of(&self.sullen, watch.resource.plural).is_none() {
+                watch.stalled.store(false, Ordering::Relaxed);
+                for line in std::mem::take(&mut watch.held) {
+                    let _ = watch.sink.send(line);
+                }
+            }
+        }
     }
 
     /// How far a watch that ends now has come.

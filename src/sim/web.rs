@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    controllers::volumes::volume_of,
     fields::{self, list, text},
+    happens::{self, LogFate, Nonsense},
     monitoring,
     state::State,
 };
@@ -48,22 +48,39 @@ fn split(url: &str) -> (&str, &str) {
     (authority.split(':').next().unwrap_or(""), path.split('?').next().unwrap_or("/"))
 }
 
+/// A source that does something else than answering.
+fn instead(nonsense: Nonsense) -> Reach {
+    match nonsense {
+        Nonsense::Gone => Reach::Broken(NEAR, "no connection"),
+        Nonsense::Hangs => Reach::Silence,
+        Nonsense::Says(status, body) => Reach::Answer(NEAR, WebAnswer { status, body: body.into() }),
+    }
+}
+
 /// Where a request goes, and what becomes of it.
 pub(super) fn reach(state: &mut State, request: &WebRequest) -> Reach {
     let (host, path) = split(&request.url);
     let (host, path) = (host.to_owned(), path.to_owned());
     let parts: Vec<&str> = host.split('.').collect();
+    if let [name, "sim"] = parts[..]
+        && let Some(nonsense) = state.nonsense(name)
+    {
+        return instead(nonsense);
+    }
     match parts[..] {
         ["prometheus", "sim"] if state.monitoring_lives("prometheus") => document(monitoring::prometheus(state, &path)),
-        ["alertmanager", "sim"] if state.monitoring_lives("alertmanager") => {
-            document(monitoring::alertmanager(state, &path))
-        }
-        ["prometheus" | "alertmanager", "sim"] => Reach::Broken(NO_HOST, "no connection"),
+        ["prometheus", "sim"] => Reach::Broken(NO_HOST, "no connection"),
         ["vault", "sim"] => match state.vault.download(&path) {
             Some(bytes) => ok(bytes),
             None => Reach::Answer(NEAR, WebAnswer { status: 404, body: vec![] }),
         },
         ["webhook", "sim"] => ok(vec![]),
+        [name, "sim"] if state.monitor.alertmanagers.contains_key(name) => {
+            if !state.monitoring_lives(name) {
+                return Reach::Broken(NO_HOST, "no connection");
+            }
+            document(monitoring::alertmanager(state, name, &path))
+        }
         [service, namespace, "svc"] => through_service(state, service, namespace),
         [pod, _, namespace, "svc"] => match serving(state, namespace, pod) {
             Ok(()) => log(state, namespace, pod, request, &path),
@@ -84,7 +101,21 @@ fn through_service(state: &mut State, service: &str, namespace: &str) -> Reach {
     }
     let chosen = ready[state.dice.below(ready.len() as u64) as usize];
     let (pod_namespace, pod) = (text(chosen, "/targetRef/namespace"), text(chosen, "/targetRef/name"));
-    serving(state, pod_namespace, pod).err().unwrap_or_else(|| ok(b"ok\n".to_vec()))
+    match serving(state, pod_namespace, pod) {
+        Ok(()) => answer(state, namespace, service),
+        Err(reach) => reach,
+    }
+}
+
+/// What the application says.
+fn answer(state: &State, namespace: &str, service: &str) -> Reach {
+    const BODY: &str = "ok\n";
+    let Some(other) = state.answers_instead(namespace, service) else { return ok(BODY.into()) };
+    if other.hangs {
+        return Reach::Silence;
+    }
+    let body = other.body.as_deref().unwrap_or(BODY).into();
+    Reach::Answer(NEAR + other.takes.unwrap_or_default().0, WebAnswer { status: other.status.unwrap_or(200), body })
 }
 
 /// Whether a pod answers, or what happens instead.
@@ -104,17 +135,20 @@ fn serving(state: &State, namespace: &str, pod: &str) -> Result<(), Reach> {
 
 /// The append log on a pod's own volume: what a restore does not bring back is lost.
 fn log(state: &mut State, namespace: &str, pod: &str, request: &WebRequest, path: &str) -> Reach {
-    let claim = state.store.get("pods", namespace, pod).and_then(|p| {
-        let mounted = list(p, "/spec/volumes").iter().map(|v| text(v, "/persistentVolumeClaim/claimName"));
-        mounted.into_iter().find(|c| !c.is_empty()).map(str::to_owned)
-    });
-    let Some(claim) = claim else { return document(None) };
-    let content = state.contents.entry(volume_of(state, namespace, &claim)).or_default();
+    let Some(volume) = happens::volume(state, namespace, pod) else { return document(None) };
+    let appends = (request.method.as_str(), path) == ("POST", "/append");
+    let fate = if appends { state.fate_of_line(namespace, pod) } else { LogFate::Kept };
+    let content = state.contents.entry(volume).or_default();
     match (request.method.as_str(), path) {
         ("POST", "/append") => {
-            content.log.push_str(&String::from_utf8_lossy(&request.body));
-            content.log.push('\n');
-            ok(vec![])
+            let line = String::from_utf8_lossy(&request.body).into_owned() + "\n";
+            match fate {
+                LogFate::Lost => {}
+                LogFate::Twice => content.log.push_str(&line.repeat(2)),
+                LogFate::Torn => content.log.extend(line.chars().take(line.chars().count() / 2).chain(['\n'])),
+                LogFate::Kept | LogFate::Unanswered => content.log.push_str(&line),
+            }
+            if fate == LogFate::Unanswered { Reach::Silence } else { ok(vec![]) }
         }
         ("GET", "/all") => ok(content.log.clone().into_bytes()),
         _ => document(None),

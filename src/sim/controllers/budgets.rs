@@ -42,7 +42,18 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
+/// Counts one budget, though nothing changed.
+pub(in crate::sim) fn look(state: &mut State, namespace: &str, name: &str) {
+    let Some(budget) = state.store.get("poddisruptionbudgets", namespace, name).cloned() else { return };
+    if let Some(selector) = fields::selector(budget.pointer("/spec/selector")) {
+        count(state, namespace, &budget, &selector);
+    }
+}
+
 fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector) {
+    if state.budget_lags(namespace, fields::name(budget)) {
+        return;
+    }
     let now = state.wall();
     let mut matching = 0;
     let mut healthy = 0;

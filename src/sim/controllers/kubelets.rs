@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         fields::{self, text},
+        happens::set_containers,
         state::{State, Timer},
     },
     Changes, of,
@@ -121,6 +122,7 @@ pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
     let Some(pod) = still(state, namespace, name, uid) else { return };
     let now = state.wall();
     let never = text(&pod, "/metadata/annotations/drillmaster.dev~1simulated-ready") == "never";
+    let fails = state.fails_its_probe(&pod);
     let once = matches!(text(&pod, "/spec/restartPolicy"), "Never" | "OnFailure");
     if !once {
         super::volumes::write_first(state, &pod);
@@ -130,7 +132,11 @@ pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
             p["status"]["phase"] = "Succeeded".into();
             fields::set_condition(p, "Ready", "False", "PodCompleted", now);
         } else if !never {
-            fields::set_condition(p, "Ready", "True", "", now);
+            if fails {
+                fields::set_condition(p, "Ready", "False", "ContainersNotReady", now);
+            } else {
+                fields::set_condition(p, "Ready", "True", "", now);
+            }
             let containers: Vec<Value> = fields::list(p, "/spec/containers")
                 .iter()
                 .map(|c| {
@@ -139,6 +145,7 @@ pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
                 })
                 .collect();
             p["status"]["containerStatuses"] = containers.into();
+            set_containers(p, !fails);
         }
     });
 }

@@ -2,7 +2,7 @@
 //! what changed, and what is due, into changes. All of one instant happen in this
 //! order, until nothing changes any more. Their clocks are those of the real ones.
 
-mod budgets;
+pub(super) mod budgets;
 mod company;
 mod endpoints;
 mod garbage;
@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    monitoring,
+    SETTLED_US, happens, monitoring,
     state::{State, Timer},
     store::Key,
     velero,
@@ -59,6 +59,7 @@ pub(super) fn reconcile(state: &mut State) {
         endpoints::changed(state, &changes);
         namespaces::changed(state, &changes);
         velero::changed(state, &changes);
+        happens::notice(state, &changes, SETTLED_US);
     }
 }
 
@@ -76,6 +77,7 @@ fn fire(state: &mut State, timer: &Timer) {
         Timer::VolumeFilled(restore, claim) => velero::filled(state, restore, claim),
         Timer::NamespaceEmpties(name) => namespaces::look(state, name),
         Timer::Claim(namespace, name) => volumes::provision(state, namespace, name),
+        Timer::Happens(entry, turn) => happens::turn(state, *entry, *turn),
     }
 }
 

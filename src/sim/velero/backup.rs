@@ -54,7 +54,7 @@ fn capture(state: &State, claim: &Value, volume: Option<&Value>, backup: &Value)
                 .any(|v| text(v, "/persistentVolumeClaim/claimName") == fields::name(claim))
     });
     // Velero's file-system backup passes over hostPath volumes without a word.
-    if files && (host_path || !mounted) {
+    if files && (host_path || !mounted) || state.is_passed_over(fields::namespace(claim), fields::name(claim)) {
         return None;
     }
     let (method, skipped, why) = if files {

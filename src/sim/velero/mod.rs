@@ -16,7 +16,7 @@ pub(super) use self::{
 };
 use super::{
     controllers::Changes,
-    fields::text,
+    fields::{self, text},
     resources,
     state::{State, Timer},
 };
@@ -30,6 +30,17 @@ const AGAIN: Duration = Duration::from_secs(1);
 const KINDS: [&str; 4] = ["restores", "downloadrequests", "serverstatusrequests", "deletebackuprequests"];
 /// From a request to its first phase.
 const QUEUED: Duration = Duration::from_millis(100);
+
+/// An earlier backup's content: what is there now. Says how many objects that are.
+pub(super) fn keep(state: &mut State, name: &str, backup: &Value) -> usize {
+    backup::take(state, name, backup);
+    state.vault.backups.get(name).map_or(0, |kept| kept.objects.len())
+}
+
+/// Now, by Velero's clock.
+fn now(state: &State) -> String {
+    fields::stamp(state.by_clock_of("velero", state.now_us))
+}
 
 /// New requests are taken up.
 pub(super) fn changed(state: &mut State, changes: &Changes) {

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{AGAIN, backup, invalid, next, phase, restore::Filling};
+use super::{AGAIN, backup, invalid, next, now, phase, restore::Filling};
 use crate::sim::{
     controllers::Changes,
     fields::{self, list, number, text},
@@ -220,7 +220,7 @@ fn overlap(a: &Value, b: &Value) -> bool {
 
 fn begin(state: &mut State, name: &str, object: &Value) {
     state.velero.ready.remove(name);
-    let now = fields::stamp(state.wall());
+    let now = now(state);
     let location = state.store.within("backupstoragelocations", "velero").next().cloned();
     if location.as_ref().is_none_or(|l| text(l, "/status/phase") != "Available") {
         let why = "backup can't be created because BackupStorageLocation default is in Unavailable status.";
@@ -228,7 +228,8 @@ fn begin(state: &mut State, name: &str, object: &Value) {
         look(state);
         return;
     }
-    let expires = fields::stamp(state.at(state.now_us + seconds(text(object, "/spec/ttl")) * 1_000_000));
+    let expires =
+        fields::stamp(state.by_clock_of("velero", state.now_us + seconds(text(object, "/spec/ttl")) * 1_000_000));
     let location = location.map(|l| fields::name(&l).to_owned()).unwrap_or_default();
     state.store.edit("backups", "velero", name, |b| b["spec"]["storageLocation"] = location.into());
     phase(state, "backups", name, "InProgress", |s| {
@@ -247,13 +248,13 @@ fn begin(state: &mut State, name: &str, object: &Value) {
 }
 
 fn finish(state: &mut State, name: &str, object: &Value) {
-    let now = fields::stamp(state.wall());
+    let now = now(state);
     let items = state.vault.backups.get(name).map_or(0, |k| k.objects.len());
     let missing = list(object, "/spec/includedNamespaces")
         .iter()
         .filter_map(Value::as_str)
         .any(|ns| state.store.get("namespaces", "", ns).is_none() && items == 0);
-    let word = if missing || state.errs() { "PartiallyFailed" } else { "Completed" };
+    let word = if missing || state.errs() || state.backups_fail() { "PartiallyFailed" } else { "Completed" };
     phase(state, "backups", name, word, |s| {
         s["completionTimestamp"] = now.into();
         s["progress"] = json!({"totalItems": items, "itemsBackedUp": items});

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{invalid, next, phase};
+use super::{invalid, next, now, phase};
 use crate::sim::{
     fields::{self, list, text},
+    happens::Nonsense,
     resources::{self, Resource},
     state::{State, Timer},
 };
@@ -18,11 +19,15 @@ const DERIVED: [&str; 3] = ["pods", "replicasets", "endpointslices"];
 const LOST: &str = "services";
 
 pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
-    let now = fields::stamp(state.wall());
+    let now = now(state);
     let source = text(restore, "/spec/backupName").to_owned();
     match text(restore, "/status/phase") {
         "" if state.store.get("backups", "velero", &source).is_none() => {
             invalid(state, "restores", name, &format!("Error retrieving backup: can't find backup velero/{source}"));
+        }
+        "" if state.nonsense("vault") == Some(Nonsense::Gone) => {
+            let why = "the BSL default is unavailable, cannot retrieve the backup. please try again later";
+            invalid(state, "restores", name, why);
         }
         "" => {
             phase(state, "restores", name, "InProgress", |s| s["startTimestamp"] = now.into());
@@ -47,7 +52,7 @@ pub(super) struct Filling {
 
 /// Objects first; their pods wait for the files.
 fn begin(state: &mut State, name: &str, restore: &Value, source: &str) {
-    let errs = state.errs();
+    let errs = state.errs() || state.restores_fail();
     let Some(items) = bring_back(state, name, restore, source, if errs { LOST } else { "" }) else {
         phase(state, "restores", name, "Failed", |s| {
             s["failureReason"] = "the backup's data is not in the object store".into()
@@ -62,7 +67,7 @@ fn begin(state: &mut State, name: &str, restore: &Value, source: &str) {
 
 fn finish(state: &mut State, name: &str, done: Filling) {
     state.velero.restoring.remove(name);
-    let now = fields::stamp(state.wall());
+    let now = now(state);
     if done.errs {
         let why = json!({"namespaces": {"shop": [format!("error restoring {LOST}: simulated")]}});
         state.vault.errors.insert(name.to_owned(), why);
@@ -117,6 +122,7 @@ fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str, lost
         let home = mapped(restore, &namespace);
         if included.contains(&namespace.as_str()) && state.store.get("persistentvolumeclaims", &home, &claim).is_none()
         {
+            let content = state.brought_back(&namespace, &claim, content);
             state.promised.insert((home, claim), content);
         }
     }

@@ -1,0 +1,80 @@
+//! Two controllers that others have in their clusters, as simple as can be: one that
+//! scales between bounds, and one that puts back what somebody changed.
+
+use serde_json::{Value, json};
+
+use super::{Autoscaler, GitOps, objects, objects::Place};
+use crate::sim::{
+    fields::{self, number},
+    state::State,
+};
+
+/// The controller manager scales by the subresource of that name, for autoscalers only.
+const MANAGER: &str = "kube-controller-manager";
+const ARGO: &str = "argocd-controller";
+
+/// The fields that say what an object is to be.
+const CONTENT: [&str; 2] = ["spec", "data"];
+
+/// One replica more; at the upper bound, down to the lower one.
+pub(super) fn autoscale(state: &mut State, it: &Autoscaler) {
+    let Some(place) = Place::of(&it.workload, &it.namespace) else { return };
+    let Some(now) = place.find(state).map(|w| number(w, "/spec/replicas")) else { return };
+    let (min, max) = (i64::from(it.min), i64::from(it.max));
+    let wanted = if now >= max { min } else { (now + 1).max(min) };
+    let _ = objects::merge(state, &place, &json!({"spec": {"replicas": wanted}}), MANAGER, "scale");
+}
+
+/// What is there now is what is wanted.
+pub(super) fn remember(state: &mut State, entry: usize, it: &GitOps) {
+    let places = it.objects.iter().filter_map(|o| Some((o.clone(), Place::of(o, &it.namespace)?)));
+    let wanted = places.filter_map(|(word, place)| Some((word, place.find(state)?.clone()))).collect();
+    state.script.before.insert(entry, Value::Object(wanted));
+}
+
+fn is_wanted(now: &Value, wanted: &Value) -> bool {
+    CONTENT.iter().all(|field| now.get(*field) == wanted.get(*field))
+}
+
+/// What differs from it is put back.
+pub(super) fn put_back(state: &mut State, entry: usize, it: &GitOps) {
+    let by = it.by.as_deref().unwrap_or(ARGO);
+    let wanted = state.script.before.get(&entry).cloned().unwrap_or_default();
+    for (word, wanted) in wanted.as_object().into_iter().flatten() {
+        let Some(place) = Place::of(word, &it.namespace) else { continue };
+        let _ = match place.find(state).cloned() {
+            None => objects::make(state, &place, wanted, by),
+            Some(now) if fields::is_terminating(&now) || is_wanted(&now, wanted) => continue,
+            Some(now) => {
+                let patch = CONTENT.map(|field| (field.to_owned(), difference(&now[field], &wanted[field])));
+                let patch = Value::Object(patch.into_iter().filter(|(_, part)| part.is_object()).collect());
+                objects::merge(state, &place, &patch, by, "").map(drop)
+            }
+        };
+    }
+}
+
+/// The merge patch that makes one value of another.
+fn difference(now: &Value, wanted: &Value) -> Value {
+    let (Some(old), Some(new)) = (now.as_object(), wanted.as_object()) else { return wanted.clone() };
+    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let other = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
+    let other = other.map(|(key, value)| (key.clone(), difference(&now[key.as_str()], value)));
+    Value::Object(gone.chain(other).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_makes_one_of_the_other() {
+        let now = json!({"replicas": 1, "more": true, "template": {"a": 1, "b": 2}});
+        let wanted = json!({"replicas": 3, "template": {"a": 1, "b": {"c": 3}}});
+        let patch = difference(&now, &wanted);
+        assert_eq!(patch, json!({"replicas": 3, "more": null, "template": {"b": {"c": 3}}}));
+        let mut object = now;
+        json_patch::merge(&mut object, &patch);
+        assert_eq!(object, wanted);
+    }
+}

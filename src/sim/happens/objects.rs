@@ -1,0 +1,184 @@
+//! Objects that somebody else changes: another client of the same API server, with a
+//! field manager of its own, which the server's book (`managedFields`) names.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::{Delete, Label, Patch, Scale, What};
+use crate::sim::{
+    api::{self, Answer, Call},
+    fields,
+    resources::{self, Resource},
+    state::State,
+};
+
+const SOMEBODY: &str = "somebody-else";
+
+/// Where an object is.
+pub(super) struct Place {
+    pub resource: &'static Resource,
+    pub namespace: String,
+    pub name: String,
+}
+
+/// A resource by its kind or its plural, in any case.
+pub(super) fn kind(word: &str) -> Option<&'static Resource> {
+    resources::all().find(|r| r.kind.eq_ignore_ascii_case(word) || r.plural.eq_ignore_ascii_case(word))
+}
+
+impl Place {
+    /// From `KIND/NAME`.
+    pub(super) fn of(object: &str, namespace: &str) -> Option<Self> {
+        let (word, name) = object.split_once('/')?;
+        let resource = kind(word)?;
+        let namespace = if resource.namespaced { namespace.to_owned() } else { String::new() };
+        Some(Self { resource, namespace, name: name.to_owned() })
+    }
+
+    pub(super) fn find<'a>(&self, state: &'a State) -> Option<&'a Value> {
+        state.store.get(self.resource.plural, &self.namespace, &self.name).map(|o| &**o)
+    }
+
+    fn path(&self, named: bool) -> String {
+        let group = if self.resource.group.is_empty() { "api" } else { "apis" };
+        let mut path = format!("/{group}/{}", self.resource.api_version());
+        if self.resource.namespaced {
+            path += &format!("/namespaces/{}", self.namespace);
+        }
+        path += &format!("/{}", self.resource.plural);
+        if named { format!("{path}/{}", self.name) } else { path }
+    }
+
+    fn send(&self, state: &mut State, method: &Method, body: &Value) -> Result<(), String> {
+        let (path, body) = (self.path(*method != Method::POST), body.to_string());
+        let content_type = "application/merge-patch+json";
+        let call = Call { method, path: &path, query: [].into(), content_type, body: body.as_bytes() };
+        match api::handle(state, &call) {
+            Answer::Whole(code, _) if code < 300 => Ok(()),
+            Answer::Whole(code, bytes) => Err(format!("{method} {path}: {code} {}", String::from_utf8_lossy(&bytes))),
+            Answer::Stream(..) => Err(format!("{method} {path} is a watch")),
+        }
+    }
+}
+
+/// The book of who wrote what, with one more entry.
+fn book(object: &Value, by: &str, subresource: &str, written: &Value, now: &str) -> Value {
+    fn names(value: &Value) -> Value {
+        let of = |map: &Map<String, Value>| map.iter().map(|(k, v)| (format!("f:{k}"), names(v))).collect();
+        value.as_object().map_or(json!({}), |map| Value::Object(of(map)))
+    }
+    let mut entries = fields::list(object, "/metadata/managedFields").to_vec();
+    entries.retain(|e| e["manager"] != by || e["operation"] != "Update");
+    let mut entry = json!({"manager": by, "operation": "Update", "apiVersion": object["apiVersion"], "time": now,
+        "fieldsType": "FieldsV1", "fieldsV1": names(written)});
+    if !subresource.is_empty() {
+        entry["subresource"] = subresource.into();
+    }
+    entries.push(entry);
+    entries.into()
+}
+
+/// A merge patch by a field manager. Returns what puts it back.
+pub(super) fn merge(
+    state: &mut State,
+    place: &Place,
+    patch: &Value,
+    by: &str,
+    subresource: &str,
+) -> Result<Value, String> {
+    let missing = || format!("{} {} is not there", place.resource.kind, place.name);
+    let before = place.find(state).cloned().ok_or_else(missing)?;
+    let mut body = patch.clone();
+    body["metadata"]["managedFields"] = book(&before, by, subresource, patch, &fields::stamp(state.wall()));
+    place.send(state, &Method::PATCH, &body)?;
+    Ok(inverse(patch, &before))
+}
+
+/// The merge patch that undoes another.
+fn inverse(patch: &Value, before: &Value) -> Value {
+    match patch {
+        Value::Object(fields) if before.is_object() => {
+            let each = fields.iter().map(|(key, value)| (key.clone(), inverse(value, &before[key.as_str()])));
+            Value::Object(each.collect())
+        }
+        _ => before.clone(),
+    }
+}
+
+fn place(object: &str, namespace: &str) -> Result<Place, String> {
+    Place::of(object, namespace).ok_or_else(|| format!("`{object}` is not KIND/NAME"))
+}
+
+fn change(
+    state: &mut State,
+    entry: usize,
+    (object, namespace): (&str, &str),
+    patch: &Value,
+    by: Option<&String>,
+) -> Result<(), String> {
+    let by = by.map_or(SOMEBODY, String::as_str);
+    let back = merge(state, &place(object, namespace)?, patch, by, "")?;
+    state.script.before.insert(entry, back);
+    Ok(())
+}
+
+pub(super) fn patch(state: &mut State, entry: usize, it: &Patch) -> Result<(), String> {
+    change(state, entry, (&it.object, &it.namespace), &it.patch, it.by.as_ref())
+}
+
+pub(super) fn scale(state: &mut State, entry: usize, it: &Scale) -> Result<(), String> {
+    let patch = json!({"spec": {"replicas": it.replicas}});
+    change(state, entry, (&it.workload, &it.namespace), &patch, it.by.as_ref())
+}
+
+pub(super) fn label(state: &mut State, entry: usize, it: &Label) -> Result<(), String> {
+    let patch = json!({"metadata": {"labels": it.labels}});
+    change(state, entry, (&it.object, &it.namespace), &patch, it.by.as_ref())
+}
+
+pub(super) fn delete(state: &mut State, it: &Delete) -> Result<(), String> {
+    let body = it.grace.map_or(json!({}), |grace| json!({"gracePeriodSeconds": grace}));
+    place(&it.object, &it.namespace)?.send(state, &Method::DELETE, &body)
+}
+
+/// The same hand takes its change back.
+pub(super) fn put_back(state: &mut State, entry: usize, what: &What) {
+    let (object, namespace, by) = match what {
+        What::Patch(it) => (&it.object, &it.namespace, &it.by),
+        What::Scale(it) => (&it.workload, &it.namespace, &it.by),
+        What::Label(it) => (&it.object, &it.namespace, &it.by),
+        _ => return,
+    };
+    if let (Some(place), Some(back)) = (Place::of(object, namespace), state.script.before.remove(&entry)) {
+        let _ = merge(state, &place, &back, by.as_deref().unwrap_or(SOMEBODY), "");
+    }
+}
+
+/// A new object by a field manager: what is the server's own is left out.
+pub(super) fn make(state: &mut State, place: &Place, object: &Value, by: &str) -> Result<(), String> {
+    let mut body = object.clone();
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(meta) = body["metadata"].as_object_mut() {
+        meta.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
+    }
+    body["metadata"]["managedFields"] = book(&body, by, "", &json!({"spec": {}}), &fields::stamp(state.wall()));
+    place.send(state, &Method::POST, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_and_its_inverse_leave_an_object_as_it_was() {
+        let before = json!({"spec": {"replicas": 3, "paused": false}, "metadata": {"labels": {"app": "web"}}});
+        let patch = json!({"spec": {"replicas": 1, "new": {"a": 1}}, "metadata": {"labels": {"app": null, "b": "c"}}});
+        let mut object = before.clone();
+        json_patch::merge(&mut object, &patch);
+        assert_ne!(object, before);
+        json_patch::merge(&mut object, &inverse(&patch, &before));
+        assert_eq!(object, before);
+    }
+}

@@ -1,0 +1,88 @@
+//! Pods that run and are not Ready: their readiness is lost, or comes and goes.
+
+use serde_json::Value;
+
+use super::{Readiness, ReadinessDoes, What, objects::Place};
+use crate::{
+    kubernetes::Selector,
+    sim::{
+        fields::{self, text},
+        pods::Pod,
+        state::{State, Timer},
+    },
+};
+
+/// What a kubelet says of a container whose probe fails.
+const UNREADY: &str = "ContainersNotReady";
+/// What the node controller says: the kubelet looks after such a pod when it is back.
+const DARK: &str = "NodeNotReady";
+
+fn selector(state: &State, it: &Readiness) -> Option<Selector> {
+    let workload = Place::of(&it.workload, &it.namespace)?;
+    fields::selector(workload.find(state)?.pointer("/spec/selector"))
+}
+
+fn pods(state: &State, it: &Readiness) -> Vec<Pod> {
+    selector(state, it).map(|s| state.store.pods_selected(&it.namespace, &s)).unwrap_or_default()
+}
+
+/// Whether their containers have started: only then there is something to probe.
+fn runs(pod: &Value) -> bool {
+    pod.pointer("/status/containerStatuses").is_some() && text(pod, "/status/phase") == "Running"
+}
+
+/// Their probes fail.
+pub(super) fn begin(state: &mut State, it: &Readiness) {
+    let now = state.wall();
+    for pod in pods(state, it) {
+        let ready = fields::condition(&pod, "Ready") == "True";
+        if ready && state.lives(text(&pod, "/spec/nodeName")) {
+            state.store.edit("pods", &it.namespace, fields::name(&pod), |p| {
+                fields::set_condition(p, "Ready", "False", UNREADY, now);
+                set_containers(p, false);
+            });
+        }
+    }
+}
+
+/// Their probes succeed again.
+pub(super) fn come_back(state: &mut State, it: &Readiness) {
+    let now = state.wall();
+    for pod in pods(state, it).iter().filter(|p| runs(p) && fields::condition(p, "Ready") != "True") {
+        if state.lives(text(pod, "/spec/nodeName")) {
+            let (name, uid) = (fields::name(pod).to_owned(), fields::uid(pod).to_owned());
+            state.schedule_at(0, Timer::PodReady(it.namespace.clone(), name, uid));
+        } else {
+            state.store.edit("pods", &it.namespace, fields::name(pod), |p| {
+                fields::set_condition(p, "Ready", "False", DARK, now);
+            });
+        }
+    }
+}
+
+/// The other way round.
+pub(super) fn flap(state: &mut State, entry: usize, it: &Readiness) {
+    if state.script.counted(entry) % 2 == 1 { come_back(state, it) } else { begin(state, it) }
+}
+
+/// What a container says of itself.
+pub(in crate::sim) fn set_containers(pod: &mut Value, ready: bool) {
+    let containers = pod.pointer_mut("/status/containerStatuses").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        container["ready"] = ready.into();
+    }
+}
+
+impl State {
+    /// Whether a pod's readiness probe fails at this instant.
+    pub(in crate::sim) fn fails_its_probe(&self, pod: &Value) -> bool {
+        self.script.in_force().any(|(entry, what)| match what {
+            What::Readiness(it) if it.namespace == fields::namespace(pod) => {
+                let turns = self.script.count.get(&entry).copied().unwrap_or(0);
+                let down = it.does == ReadinessDoes::Lost || turns % 2 == 0;
+                down && selector(self, it).is_some_and(|s| fields::selects(&s, pod))
+            }
+            _ => false,
+        })
+    }
+}

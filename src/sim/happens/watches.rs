@@ -1,0 +1,32 @@
+//! Watches that do not tell what happens, while lists do.
+
+use super::{WatchDoes, WatchLie, What, objects};
+use crate::sim::{
+    resources::Resource,
+    state::State,
+    watch::{Mood, Sullen},
+};
+
+/// They are so from now on, until their entry ends.
+pub(super) fn begin(state: &mut State, entry: usize, it: &WatchLie) {
+    let of = it.of.as_deref().and_then(objects::kind).map(|r| r.plural);
+    let mood = match it.does {
+        WatchDoes::Stall => Mood::Stalls,
+        WatchDoes::Lag => Mood::Lags,
+        WatchDoes::Nonsense => Mood::Rambles,
+        WatchDoes::Refused => Mood::Ends,
+    };
+    state.store.sulk(Sullen { entry, of, mood });
+}
+
+impl State {
+    /// Whether a new watch of a resource is refused.
+    pub(in crate::sim) fn refuses_watch(&self, resource: &Resource) -> bool {
+        self.script.in_force().any(|(_, what)| match what {
+            What::Watches(lie) if lie.does == WatchDoes::Refused => {
+                lie.of.as_deref().and_then(objects::kind).is_none_or(|r| r.plural == resource.plural)
+            }
+            _ => false,
+        })
+    }
+}
