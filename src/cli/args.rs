@@ -314,6 +314,9 @@ pub(super) struct RehearseArgs {
     /// Compare variants of the cluster in one table: 'replicas web=4; toleration web=10s; spread web=zone; node +1 zone=b'
     #[arg(long, value_name = "CHANGES")]
     pub what_if: Option<String>,
+    /// Negative controls: rehearse it once for each defect that must turn an expectation red, and tell which did
+    #[arg(long, conflicts_with_all = ["what_if", "speed"])]
+    pub prove: bool,
     /// Pace it: 1 is real time, 10 ten times as fast; as fast as can be when left out
     #[arg(long, value_name = "X")]
     pub speed: Option<f64>,

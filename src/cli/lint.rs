@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     model::Exit,
-    scenario::{Sources, load},
+    scenario::{Problems, Sources, load},
 };
 
 pub(super) fn lint(args: &LintArgs) -> Done {
@@ -17,16 +17,15 @@ pub(super) fn lint(args: &LintArgs) -> Done {
     for file in &args.files {
         let sources = Sources { set: place::set(&args.set)?, bindings: bindings.clone(), lenient: args.bind.is_none() };
         match load(file, &sources) {
-            Ok(_) if args.output == Output::Human => say(&format!("{}: no problems", file.display())),
-            Ok(_) => {}
-            Err(problems) => {
-                count += problems.list.len();
+            Ok(loaded) if loaded.warnings.list.is_empty() => {
                 if args.output == Output::Human {
-                    print(&problems.render(colours()));
+                    say(&format!("{}: no problems", file.display()));
                 }
-                found.extend(problems.list.iter().map(|p| {
-                    serde_json::json!({"file": p.file, "line": p.line, "column": p.column, "problem": p.what, "help": p.help})
-                }));
+            }
+            Ok(loaded) => tell(&loaded.warnings, args.output, &mut found),
+            Err(problems) => {
+                count += problems.list.iter().filter(|p| !p.warning).count();
+                tell(&problems, args.output, &mut found);
             }
         }
     }
@@ -38,4 +37,14 @@ pub(super) fn lint(args: &LintArgs) -> Done {
     }
     say(&format!("{count} problem(s)"));
     Ok(Exit::Invalid)
+}
+
+fn tell(problems: &Problems, output: Output, found: &mut Vec<serde_json::Value>) {
+    if output == Output::Human {
+        print(&problems.render(colours()));
+    }
+    found.extend(problems.list.iter().map(|p| {
+        serde_json::json!({"file": p.file, "line": p.line, "column": p.column, "problem": p.what, "help": p.help,
+            "warning": p.warning})
+    }));
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod lint;
 mod place;
 mod plan;
+mod prove;
 mod rbac;
 mod recover;
 mod rehearse;

@@ -94,7 +94,16 @@ pub(super) fn secrets(words: &[String]) -> Result<Vec<(String, String)>, Failure
 
 pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<Loaded, Failure> {
     let sources = Sources { set: set(pairs)?, bindings: place.bindings.clone(), lenient: false };
-    load(file, &sources).map_err(|p| invalid(&p))
+    let loaded = load(file, &sources).map_err(|p| invalid(&p))?;
+    warn(&loaded);
+    Ok(loaded)
+}
+
+/// What may not be meant as it is written.
+pub(super) fn warn(loaded: &Loaded) {
+    if !loaded.warnings.list.is_empty() {
+        super::say(loaded.warnings.render(super::colours()).trim_end());
+    }
 }
 
 /// The run directory that is meant.

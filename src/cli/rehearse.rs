@@ -1,20 +1,22 @@
 //! `drillmaster rehearse`: the whole drill on a simulated cluster, in moments.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
     Done, Failure,
     args::{Output, RehearseArgs},
     place, plan,
+    prove::prove,
     run::finish,
     say,
     what_if::what_if,
 };
 use crate::{
     engine::{self, Options, Prepared, begin, prepare_in},
-    event::Event,
-    journal::{Lock, RunDir},
+    event::{Event, Kind},
+    journal::{Lock, Recorder, RunDir},
     model::{Exit, REHEARSAL, run_name},
+    prove::Rehearsed,
     report::{Display, live},
     scenario::{Loaded, Sources, load, load_str},
     sim::{Description, Simulation},
@@ -38,12 +40,19 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
         None => load_str("zone-outage.yaml", DEMONSTRATION, &sources),
     };
     let loaded = loaded.map_err(|p| place::invalid(&p))?;
+    place::warn(&loaded);
+    let steps: Vec<&str> = loaded.scenario.steps.iter().map(|s| s.name.0.as_str()).collect();
+    let strange = |why| Failure::new(Exit::Invalid, format!("--cluster {}: {why}", args.cluster));
+    description.fits(&steps).map_err(strange)?;
     say(&format!(
         "{REHEARSAL}: {} on the simulated cluster {}, seed {}",
         loaded.scenario.metadata.name, args.cluster, args.seed
     ));
     if let Some(changes) = &args.what_if {
         return what_if(changes, &description, &loaded, args.seed);
+    }
+    if args.prove {
+        return prove(args, &description, &loaded);
     }
     let done = paused()?.block_on(whole(args, &description, &loaded));
     if args.scenario.is_none() && done.is_ok() {
@@ -64,16 +73,32 @@ fn paused() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// A rehearsal that leaves nothing behind but its events.
-pub(super) fn rehearsal(description: &Description, loaded: &Loaded, seed: u64) -> Result<(Exit, Vec<Event>), Failure> {
+pub(super) fn rehearsal(
+    description: &Description,
+    loaded: &Loaded,
+    seed: u64,
+    approve: &[String],
+) -> Result<Rehearsed, Failure> {
     let dir = tempfile::tempdir().map_err(|e| Failure::new(Exit::Internal, format!("no temporary directory: {e}")))?;
     paused()?.block_on(async {
-        let (_simulation, prepared) = prepared(description, loaded, seed, "variant".into(), false).await?;
-        let options = Options::rehearsal(dir.path(), &[]);
-        let begun = begin(prepared, loaded, &engine::Place::default(), &options, |_, _| {})
+        let (simulation, prepared) = prepared(description, loaded, seed, "variant".into(), false).await?;
+        let options = Options::rehearsal(dir.path(), approve);
+        let heard = |recorder: &Arc<Recorder>, _: &_| recorder.tap(hears(&simulation));
+        let begun = begin(prepared, loaded, &engine::Place::default(), &options, heard)
             .map_err(|e| Failure::of(Exit::Invalid, &e))?;
         let exit = engine::run(&begun, loaded, &options).await;
-        Ok((exit, begun.recorder.events()))
+        Ok(Rehearsed { exit, events: begun.recorder.events(), happened: simulation.happened() })
     })
+}
+
+/// Tells the simulation of each step that begins or ends: `happens:` may wait for it.
+fn hears(simulation: &Simulation) -> impl Fn(&Event) + Send + Sync + 'static {
+    let steps = simulation.steps();
+    move |event| match &event.event {
+        Kind::StepStarted { step, .. } => steps.begins(step),
+        Kind::StepFinished { step, .. } => steps.ends(step),
+        _ => {}
+    }
 }
 
 /// A cluster, and the drill prepared for it.
@@ -98,7 +123,7 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     let run = run_name(&format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed));
     // The same rehearsal again replaces the one before it: it would say the same.
     forget(&args.runs_dir, &run)?;
-    let (_simulation, prepared) = prepared(description, loaded, args.seed, run, true).await?;
+    let (simulation, prepared) = prepared(description, loaded, args.seed, run, true).await?;
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }
@@ -106,6 +131,7 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     let display = if args.output == Output::Json { Display::Json } else { Display::Human };
     let mut screen = None;
     let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {
+        recorder.tap(hears(&simulation));
         screen = Some(live(recorder, display));
     })
     .map_err(|e| Failure::of(Exit::Invalid, &e))?;
@@ -118,6 +144,9 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     drop(begun);
     if let Some(screen) = screen {
         let _ = screen.join();
+    }
+    for missed in simulation.without_effect() {
+        say(&format!("--cluster {}: {missed}", args.cluster));
     }
     finish(&dir, exit)
 }

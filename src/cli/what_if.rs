@@ -31,8 +31,8 @@ pub(super) fn what_if(changes: &str, description: &Description, loaded: &Loaded,
     let mut rows = vec![];
     for (name, variant) in variants {
         say(&format!("rehearsing: {name}"));
-        rows.push(match rehearsal(&variant, loaded, seed) {
-            Ok((exit, events)) => row(name, exit, &events),
+        rows.push(match rehearsal(&variant, loaded, seed, &[]) {
+            Ok(rehearsed) => row(name, rehearsed.exit, &rehearsed.events),
             Err(failure) => Row { name, verdict: format!("cannot be drilled: {}", failure.text), cells: vec![] },
         });
     }

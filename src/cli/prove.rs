@@ -1,0 +1,37 @@
+//! `rehearse --prove`: negative controls, in one table.
+
+use super::{
+    Done, Failure,
+    args::{Output, RehearseArgs},
+    print,
+    rehearse::rehearsal,
+    say,
+};
+use crate::{
+    model::{Exit, REHEARSAL},
+    prove::{Setting, prove as plant},
+    scenario::Loaded,
+    sim::Description,
+};
+
+pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
+    let setting = Setting { hash: &loaded.hash, scenario: &loaded.scenario, description };
+    let rehearse =
+        |cluster: &Description| rehearsal(cluster, loaded, args.seed, &args.approve).map_err(|failure| failure.text);
+    let table = match plant(&setting, rehearse, |name| say(&format!("rehearsing: {name}"))) {
+        Ok(table) => table,
+        Err(why) => {
+            say(&format!("not provable here: without a defect the rehearsal does not pass: {why}"));
+            return Ok(Exit::Inconclusive);
+        }
+    };
+    if args.output == Output::Json {
+        let text = serde_json::to_string_pretty(&table).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
+        print(&(text + "\n"));
+    } else {
+        print(&format!("{REHEARSAL}\n\n{}", table.markdown()));
+    }
+    table.summary().iter().for_each(|line| say(line));
+    say(table.conclusion());
+    Ok(table.exit())
+}

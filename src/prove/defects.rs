@@ -1,0 +1,194 @@
+//! A defect: its name, the part of a proof that it attacks, and what it adds to `happens:`.
+//! Here is also what several kinds of expectation are tried with.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Setting, alert, budgets, loss, placement, replicas, restore, service};
+use crate::{
+    model::{After, Dur, Expectation, Step, StepName, Verb, WorkloadRef},
+    sim::Happening,
+};
+
+/// The part of a proof that a defect attacks (docs/design/verdicts.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attacks {
+    /// The state before the fault.
+    Baseline,
+    /// That the fault hit the subject.
+    Reach,
+    /// That every source saw the whole time.
+    Sight,
+    /// That "all" is all of what should be.
+    Denominator,
+    /// That the objective holds.
+    Bound,
+    /// That it recovered before the fault was undone.
+    #[serde(rename = "own recovery")]
+    OwnRecovery,
+}
+
+impl fmt::Display for Attacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Baseline => "baseline",
+            Self::Reach => "reach",
+            Self::Sight => "sight",
+            Self::Denominator => "denominator",
+            Self::Bound => "bound",
+            Self::OwnRecovery => "own recovery",
+        })
+    }
+}
+
+/// What is planted; or why it cannot be.
+pub(super) type Planted = Result<Vec<Happening>, String>;
+
+/// Something that must keep an expectation from passing.
+#[derive(Clone, Debug)]
+pub struct Defect {
+    /// What goes wrong, in plain words.
+    pub name: String,
+    /// The part of the proof that it attacks.
+    pub attacks: Attacks,
+    /// What is added to the cluster's `happens:`, or why it cannot be planted here.
+    pub happens: Result<Vec<Happening>, String>,
+}
+
+impl Defect {
+    pub(super) fn new(name: impl Into<String>, attacks: Attacks, happens: Planted) -> Self {
+        Self { name: name.into(), attacks, happens }
+    }
+}
+
+/// The defects that must keep an expectation from passing.
+pub fn defects(expectation: &Expectation, setting: &Setting<'_>) -> Vec<Defect> {
+    match expectation {
+        Expectation::Replicas(e) => replicas::defects(e, setting),
+        Expectation::Budgets(e) => budgets::defects(e, setting),
+        Expectation::Service(e) => service::defects(e, setting),
+        Expectation::Alert(e) => alert::defects(e, setting),
+        Expectation::Restore(e) => restore::defects(e, setting),
+        Expectation::Loss(e) => loss::defects(e, setting),
+        Expectation::Placement(e) => placement::defects(e, setting),
+    }
+}
+
+/// When a defect begins.
+#[derive(Clone, Debug)]
+pub(super) struct When(Value);
+
+impl When {
+    /// Before anybody looks at the cluster.
+    pub fn start() -> Self {
+        Self(json!({"at": "0s"}))
+    }
+
+    /// In the instant in which a step begins, before its first act.
+    pub fn step(step: &StepName) -> Self {
+        Self(json!({"after": {"step": step}}))
+    }
+
+    /// In the instant in which a step ends.
+    pub fn end_of(step: &StepName) -> Self {
+        Self(json!({"after": {"stepEnds": step}}))
+    }
+
+    /// As an object comes into being.
+    pub fn made(object: &str, namespace: &str) -> Self {
+        Self(json!({"after": {"seen": {"objectMade": {"object": object, "namespace": namespace}}}}))
+    }
+
+    /// Somewhat later.
+    pub fn later(mut self, delay: Dur) -> Self {
+        self.0["delay"] = json!(delay);
+        self
+    }
+
+    /// Something begins then, and lasts.
+    pub fn on(self, what: Value) -> Happening {
+        let mut entry = self.0;
+        entry["what"] = what;
+        serde_json::from_value(entry).expect("an entry in the words of `happens:`")
+    }
+
+    /// Something begins then, and ends after a time.
+    pub fn during(mut self, lasts: Dur, what: Value) -> Happening {
+        self.0["for"] = json!(lasts);
+        self.on(what)
+    }
+}
+
+/// How the beginning of an objective's time is called.
+pub(super) fn from_then(after: After) -> &'static str {
+    match after {
+        After::Fault => "from the fault on",
+        After::Heal => "from the heal on",
+    }
+}
+
+/// Right after the act of a step: what was before it stays as it was.
+pub(super) fn just_after(step: &StepName) -> When {
+    When::step(step).later(Dur::secs(1))
+}
+
+/// Something that lasts 30 s longer than an objective, whose clock starts with a step: a
+/// drain's with its end.
+pub(super) fn past(objective: Dur, clock: &Step, what: Value) -> Happening {
+    let begins = match clock.verb() {
+        Some(Verb::Drain(_)) => When::end_of(&clock.name),
+        _ => just_after(&clock.name),
+    };
+    begins.during(Dur(objective.0 + Dur::secs(30).0), what)
+}
+
+/// The nodes are back before Kubernetes misses them: nothing had to recover, or only
+/// because somebody undid the fault.
+pub(super) fn nodes_return(setting: &Setting<'_>, of: Option<&StepName>, attacks: Attacks) -> Defect {
+    let planted = setting.node_fault(of).map(|step| {
+        let what = json!({"nodeReturns": {"node": "any"}});
+        vec![When::step(&step.name).later(Dur::secs(3)).on(what)]
+    });
+    Defect::new("the nodes come back by themselves at once", attacks, planted)
+}
+
+/// The node host acknowledges the act, says what one wants to hear, and does nothing.
+pub(super) fn no_effect(setting: &Setting<'_>, of: Option<&StepName>) -> Defect {
+    let planted = setting.node_fault(of).and_then(|step| match step.verb() {
+        Some(Verb::KillNodes(_) | Verb::KillZone(_)) => {
+            let what = json!({"nodeHost": {"node": "any", "ignores": true, "says": "stopped"}});
+            Ok(vec![When::step(&step.name).during(Dur::secs(20), what)])
+        }
+        _ => Err(format!("`{}` does not switch machines off", step.name)),
+    });
+    Defect::new("the node host says that the nodes are off, and they run", Attacks::Reach, planted)
+}
+
+/// Pods of a workload that run and are not Ready.
+pub(super) fn unready(workload: &WorkloadRef, namespace: &str) -> Value {
+    json!({"readiness": {"workload": workload.to_string(), "namespace": namespace, "does": "lost"}})
+}
+
+/// Readiness that comes and goes faster than it would have to hold.
+pub(super) fn flapping(workload: &WorkloadRef, namespace: &str) -> Value {
+    json!({"readiness": {"workload": workload.to_string(), "namespace": namespace, "does": "flaps", "every": "2s"}})
+}
+
+/// Pods that are not Ready while the watch of pods tells nothing: whoever believes the watch
+/// sees them Ready. `lasts` is how long; none is for good.
+pub(super) fn hidden(step: &StepName, unready: Value, lasts: Option<Dur>) -> Vec<Happening> {
+    let begins = When::step(step).later(Dur::secs(2));
+    let unready = match lasts {
+        Some(lasts) => begins.during(lasts, unready),
+        None => begins.on(unready),
+    };
+    vec![just_after(step).on(stalled("pods")), unready]
+}
+
+/// A watch that stays open and tells nothing more.
+pub(super) fn stalled(of: &str) -> Value {
+    json!({"watches": {"does": "stall", "of": of}})
+}
