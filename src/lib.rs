@@ -36,4 +36,6 @@ pub mod report;
 pub mod verdict;
 pub mod verify;
 
+pub mod prove;
+
 pub mod cli;

@@ -9,37 +9,50 @@ use crate::{
     model::{Finding, Plan},
 };
 
+/// How long the application is looked at, at least: three seconds of ready pods, after the
+/// first look at them.
+const SEEN_US: u64 = 4_000_000;
+
 /// Waits for the baseline.
 pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
     let longest = plan.probes.iter().map(|p| p.up.over.0).max().unwrap_or_default();
+    let began = recorder.now_us();
     let limit = recorder.now_us() + (longest * 3 + Duration::from_secs(10)).as_micros() as u64;
     loop {
-        let missing: Vec<String> = recorder.with(|state| {
-            plan.probes
-                .iter()
-                .filter(|p| match state.probes.get(&p.name) {
-                    // What is to come up must be down first, or its coming would show nothing.
-                    Some(s) if p.starts_down => s.up_since.is_some() || s.samples < 8 || s.failures < s.samples,
-                    found => found.is_none_or(|s| s.up_since.is_none()),
-                })
-                .map(|p| match state.probes.get(&p.name) {
-                    Some(s) if p.starts_down => {
-                        format!(
-                            "{} is to be down before the fault ({} of {} samples failed)",
-                            p.name, s.failures, s.samples
-                        )
-                    }
-                    Some(s) => format!("{} ({} of {} samples failed)", p.name, s.failures, s.samples),
-                    None => format!("{} (no sample)", p.name),
-                })
-                .chain(plan.data.iter().filter_map(|d| match state.logs.get(&d.name) {
-                    None => Some(format!("{} (not read yet)", d.name)),
-                    Some(why) => (!why.is_empty()).then(|| format!("{} ({why})", d.name)),
-                }))
-                .collect()
-        });
+        let missing: Vec<String> =
+            recorder.with(|state| {
+                plan.probes
+                    .iter()
+                    .filter(|p| match state.probes.get(&p.name) {
+                        // What is to come up must be down first, or its coming would show nothing.
+                        Some(s) if p.starts_down => s.up_since.is_some() || s.samples < 8 || s.failures < s.samples,
+                        found => found.is_none_or(|s| s.up_since.is_none()),
+                    })
+                    .map(|p| match state.probes.get(&p.name) {
+                        Some(s) if p.starts_down => {
+                            format!(
+                                "{} is to be down before the fault ({} of {} samples failed)",
+                                p.name, s.failures, s.samples
+                            )
+                        }
+                        Some(s) => format!("{} ({} of {} samples failed)", p.name, s.failures, s.samples),
+                        None => format!("{} (no sample)", p.name),
+                    })
+                    .chain(plan.data.iter().filter_map(|d| match state.logs.get(&d.name) {
+                        None => Some(format!("{} (not read yet)", d.name)),
+                        Some(why) if !why.is_empty() => Some(format!("{} ({why})", d.name)),
+                        // What is read must be what is written, or a loss shows nothing.
+                        Some(_) => {
+                            state.short.get(&d.name).filter(|n| **n > 0).map(|n| {
+                                format!("{} ({n} of the lines that it acknowledged cannot be read back)", d.name)
+                            })
+                        }
+                    }))
+                    .collect()
+            });
         let watching = recorder.with(|s| !s.nodes.is_empty() && s.blind_since.is_none());
-        if missing.is_empty() && watching {
+        // Pods are to be seen ready for some seconds before anything is taken from them.
+        if missing.is_empty() && watching && recorder.now_us() >= began + SEEN_US {
             return vec![Finding::pass(
                 "baseline",
                 format!("{} probe(s) up by their rule{}; the watches are open", plan.probes.len(), logs(plan)),

@@ -119,6 +119,8 @@ fn stand_in(record: &Record) -> Plan {
         coverage: None,
         predictions: vec![],
         findings: vec![],
+        critical: vec![],
+        watchdog: None,
         run: record.run.clone(),
         bindings: String::new(),
         rules: RULES,

@@ -138,6 +138,17 @@ pub enum Kind {
         fault: FaultId,
         attempt: u32,
     },
+    /// A machine that the drill took away runs again, by another hand: since the last look
+    /// that found it away.
+    MachineReturned {
+        node: String,
+        since_us: u64,
+    },
+    /// The effect of a fault, read off its node.
+    EffectSeen {
+        node: String,
+        how: Told,
+    },
     FaultReverted {
         fault: FaultId,
         evidence: Told,

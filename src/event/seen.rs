@@ -45,6 +45,16 @@ pub struct ProbeRun {
     /// Could not be asked from here: says nothing of the service.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
+    /// How long the first of them took.
+    #[serde(default)]
+    pub first_took_us: u64,
+    /// How long the last of them took.
+    #[serde(default)]
+    pub last_took_us: u64,
+    /// The longest time between a send and the end of the next sample: an outage between two
+    /// samples was no longer.
+    #[serde(default)]
+    pub longest_unseen_us: u64,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Told::is_empty")]
     pub error: Told,
@@ -70,13 +80,26 @@ pub struct ProbeSample {
 impl ProbeSample {
     /// Adds it to the rows of samples with the same answer.
     pub fn join(self, runs: &mut Vec<ProbeRun>) {
-        let Self { sent_us, ok, lost, error, .. } = self;
+        let Self { sent_us, took_us, ok, lost, error } = self;
         match runs.last_mut() {
             Some(last) if last.ok == ok && last.lost == lost && last.error == error => {
+                let unseen = (sent_us + took_us).saturating_sub(last.to_us);
+                last.longest_unseen_us = last.longest_unseen_us.max(unseen);
                 last.to_us = sent_us;
+                last.last_took_us = took_us;
                 last.n += 1;
             }
-            _ => runs.push(ProbeRun { from_us: sent_us, to_us: sent_us, n: 1, ok, lost, error }),
+            _ => runs.push(ProbeRun {
+                from_us: sent_us,
+                to_us: sent_us,
+                n: 1,
+                ok,
+                lost,
+                first_took_us: took_us,
+                last_took_us: took_us,
+                longest_unseen_us: 0,
+                error,
+            }),
         }
     }
 }

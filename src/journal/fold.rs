@@ -92,6 +92,8 @@ pub struct RunState {
     pub wanted: BTreeMap<(String, String), u32>,
     /// Probes by name.
     pub probes: BTreeMap<String, ProbeState>,
+    /// Acknowledged lines that each append log did not hold when it was read last.
+    pub short: BTreeMap<String, u64>,
     /// Append logs: why each could not be read last; empty where it could.
     pub logs: BTreeMap<String, Told>,
     /// State of each alert.
@@ -195,7 +197,8 @@ impl RunState {
                     state.take(run, &rule);
                 }
             }
-            Kind::LinesRead { data, error, .. } => {
+            Kind::LinesRead { data, error, missing, .. } => {
+                self.short.insert(data.clone(), missing.iter().map(|(from, to)| to - from + 1).sum());
                 self.logs.insert(data.clone(), error.clone());
             }
             Kind::ContactLost { last_proof_us, .. } => self.blind_since = Some(*last_proof_us),

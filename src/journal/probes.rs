@@ -66,7 +66,10 @@ mod tests {
     use crate::model::Dur;
 
     fn run(from_s: u64, to_s: u64, n: u32, ok: bool) -> ProbeRun {
-        ProbeRun { from_us: from_s * 1_000_000, to_us: to_s * 1_000_000, n, ok, lost: false, error: "".into() }
+        let (from_us, to_us) = (from_s * 1_000_000, to_s * 1_000_000);
+        let (first_took_us, last_took_us, longest_unseen_us) = (0, 0, 0);
+        let error = "".into();
+        ProbeRun { from_us, to_us, n, ok, lost: false, first_took_us, last_took_us, longest_unseen_us, error }
     }
 
     const RULE: UpRule = UpRule { successes: 4, over: Dur::secs(4) };

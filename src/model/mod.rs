@@ -3,6 +3,7 @@
 //! another process. Start with [`Plan`], then [`Revert`].
 
 mod bindings;
+mod body;
 mod clock;
 mod data;
 mod difference;
@@ -32,11 +33,12 @@ mod units;
 mod way_back;
 
 pub use bindings::{Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
+pub use body::{BodyCheck, BodyMatch, BodyRule, JsonMatch};
 pub use clock::ClockMark;
 pub use data::{DataHttp, DataSpec};
 pub use difference::{Difference, Differs, ObjectName};
 pub use expect::{
-    AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,
+    After, AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,
     PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule,
     WhileDegraded,
 };
@@ -50,7 +52,7 @@ pub use node_steps::{
     Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
     NodeChoice, NodeService,
 };
-pub use outcome::{Evidence, Exit, Judgement, Outcome, RunVerdict};
+pub use outcome::{Evidence, Exit, Judgement, Outcome, ProofPart, RunVerdict};
 pub use plan::{
     Basis, ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction,
     REHEARSAL, SIMULATED_START, StepClass,

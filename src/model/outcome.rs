@@ -116,9 +116,34 @@ pub struct Evidence {
     pub uncertainty_us: Option<u64>,
 }
 
+/// One of the six parts of a proof (docs/design/verdicts.md).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ProofPart {
+    /// Whose proof it is a part of: the workload, the probe, the alert of a node.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    /// baseline, reach, sight, denominator, bound, own recovery.
+    pub part: String,
+    /// Whether it was shown; none where it is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<bool>,
+    /// How, or why not.
+    pub said: Told,
+}
+
+impl ProofPart {
+    /// With what is said of it, which was made of the journal.
+    pub fn new(subject: &str, part: &str, shown: Option<bool>, said: &str) -> Self {
+        Self { subject: subject.to_owned(), part: part.to_owned(), shown, said: Told::of_journal(said) }
+    }
+}
+
 /// The judgement of one expectation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Judgement {
+    /// The name of the expectation; none in runs of version 0.1.0.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// What was expected, in one line.
     pub expectation: String,
     /// The fault it is about, where it names one.
@@ -128,6 +153,9 @@ pub struct Judgement {
     pub outcome: Outcome,
     /// Why, in one line.
     pub because: Told,
+    /// The parts of the proof; none in runs of version 0.1.0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ProofPart>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
 }
@@ -171,7 +199,15 @@ mod tests {
     use super::*;
 
     fn judged(outcome: Outcome) -> Judgement {
-        Judgement { expectation: String::new(), of: None, outcome, because: Told::default(), evidence: vec![] }
+        Judgement {
+            id: String::new(),
+            expectation: String::new(),
+            of: None,
+            outcome,
+            because: Told::default(),
+            parts: vec![],
+            evidence: vec![],
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DataSpec, Dur, Expectation, Finding, Newer, NodeHow, NodeTarget, ObjectRef, OrNewer, ProbeSpec, ScopedWorkload,
-    StepName, Verb,
+    StepName, Verb, WorkloadRef,
 };
 
 /// Which cluster this is, so that no other is taken for it (correctness 72).
@@ -300,6 +300,12 @@ pub struct Plan {
     pub predictions: Vec<Prediction>,
     /// The pre-flight's findings when the plan was made.
     pub findings: Vec<Finding>,
+    /// Critical workloads, as the scenario names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub critical: Vec<WorkloadRef>,
+    /// The alert that always fires, where the bindings name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog: Option<String>,
     /// The run that it was made for: in the names of objects that it makes.
     #[serde(default)]
     pub run: String,

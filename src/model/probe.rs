@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Dur;
+use super::{BodyRule, Dur, WorkloadRef};
 
 /// When a service counts as recovered: one lucky answer is not enough (correctness 48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,14 +25,14 @@ impl Default for UpRule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ProbeKind {
-    /// A GET on a new connection; the status and a part of the body must match.
+    /// A GET on a new connection; the status and the body must match.
     Http {
         /// Where.
         url: String,
         /// Expected status.
         status: u16,
-        /// Text that the body must contain: a default page of a load balancer is no success.
-        body: String,
+        /// What the body must be: a default page of a load balancer is no success.
+        body: BodyRule,
     },
     /// A TCP connection must be accepted.
     Tcp {
@@ -62,6 +62,9 @@ pub struct ProbeSpec {
     pub timeout: Dur,
     /// When the service counts as up.
     pub up: UpRule,
+    /// Workloads whose pods answer it: the fault reached the service when it hit one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backed_by: Vec<WorkloadRef>,
     /// `host:port` that is asked when a sample fails, to know whether we can still see anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vantage: Option<String>,

@@ -78,6 +78,11 @@ pub struct VolumeInfo {
 }
 
 impl VolumeInfo {
+    /// Whether it is there as a snapshot.
+    pub fn is_snapshot(&self) -> bool {
+        self.backup_method.to_ascii_lowercase().contains("snapshot")
+    }
+
     /// Whether the content is in the backup.
     pub fn is_captured(&self) -> bool {
         !self.skipped && !self.backup_method.is_empty() && !self.result.eq_ignore_ascii_case("failed")
@@ -125,6 +130,9 @@ pub struct Restored {
     pub objects: u64,
     /// Those that are missing or other than in the backup.
     pub differences: Vec<Difference>,
+    /// Claims that the namespace had when the backup was begun.
+    #[serde(default)]
+    pub claims: Vec<String>,
     /// What Velero says of the volumes.
     pub velero: VolumesDone,
     /// What was read in them.
@@ -153,6 +161,9 @@ pub struct VolumesDone {
     pub restores: u64,
     /// Those of them that ran to the last byte.
     pub completed: u64,
+    /// How many of the volumes are in the backup by snapshot: Velero makes no record of their restore.
+    #[serde(default)]
+    pub snapshots: u64,
 }
 
 /// What a look into the volumes found.

@@ -11,6 +11,12 @@ use crate::{
     world::{ApiCall, ApiError, World},
 };
 
+/// As long a budget may need until its status counts what there is.
+const PATIENCE_US: u64 = 30_000_000;
+const AGAIN: Duration = Duration::from_secs(1);
+/// No answer can be held against such a status.
+const UNSETTLED: &str = "unsettled";
+
 pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<Plan>) {
     let mut asked: BTreeSet<StepName> = BTreeSet::new();
     loop {
@@ -47,26 +53,56 @@ fn degraded(recorder: &Recorder, step: &StepName) -> bool {
     })
 }
 
+/// One question: the answer, and what the budget says.
+struct Asked {
+    code: u16,
+    reason: String,
+    message: Told,
+    expected: (String, String),
+}
+
 async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
+    let until = recorder.now_us() + PATIENCE_US;
     for namespace in &plan.namespaces {
-        let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
         let pods: Result<Vec<Pod>, _> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await;
         let critical: BTreeSet<&str> = plan.coverage.iter().flatten().map(|c| c.owner.as_str()).collect();
         let asked = |p: &Pod| p.workload().is_some_and(|w| critical.contains(w.to_string().as_str()));
         for pod in pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && asked(p)) {
-            // The budget is read before and after: an answer between two states proves nothing.
-            for _ in 0..3 {
-                let Ok(before) = world.kube.list_as::<Budget>(&budgets).await else { break };
-                let (code, reason, message) = answer(world, &pod).await;
-                let Ok(after) = world.kube.list_as::<Budget>(&budgets).await else { break };
-                let expected = expect(&pod, &before);
-                if expected == expect(&pod, &after) {
-                    recorder.observe(event(step, &pod, code, reason, message, expected));
-                    break;
-                }
+            // One that is not settled is asked again.
+            let mut last = once(world, namespace, &pod).await;
+            while last.as_ref().is_some_and(|a| a.expected.0 == UNSETTLED) && recorder.now_us() < until {
+                tokio::time::sleep(AGAIN).await;
+                last = once(world, namespace, &pod).await.or(last);
+            }
+            if let Some(Asked { code, reason, message, expected }) = last {
+                recorder.observe(event(step, &pod, code, reason, message, expected));
             }
         }
     }
+}
+
+/// The budget is read before and after: an answer between two states proves nothing. Nor
+/// does one that rests on a status which does not count the pods that are there.
+async fn once(world: &World, namespace: &str, pod: &Pod) -> Option<Asked> {
+    let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+    let before = world.kube.list_as::<Budget>(&budgets).await.ok()?;
+    let (code, reason, message) = answer(world, pod).await;
+    let after = world.kube.list_as::<Budget>(&budgets).await.ok()?;
+    let pods: Vec<Pod> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
+    let mut expected = expect(pod, &before);
+    if expected != expect(pod, &after) || !counts(pod, &after, &pods) {
+        UNSETTLED.clone_into(&mut expected.0);
+    }
+    Some(Asked { code, reason, message, expected })
+}
+
+/// Whether the status of a pod's budgets counts the healthy pods that there are.
+fn counts(pod: &Pod, budgets: &[Budget], pods: &[Pod]) -> bool {
+    let covers = |b: &Budget, p: &Pod| b.spec.selector.as_ref().is_some_and(|s| s.matches(&p.metadata.labels));
+    budgets.iter().filter(|b| covers(b, pod)).all(|budget| {
+        let healthy = pods.iter().filter(|p| covers(budget, p) && p.is_ready() && !p.is_terminating()).count();
+        i64::try_from(healthy).is_ok_and(|n| n == budget.status.current_healthy)
+    })
 }
 
 async fn answer(world: &World, pod: &Pod) -> (u16, String, Told) {
@@ -92,7 +128,7 @@ fn expect(pod: &Pod, budgets: &[Budget]) -> (String, String) {
         [budget] => {
             let s = &budget.status;
             if s.observed_generation < budget.metadata.generation {
-                "unsettled"
+                UNSETTLED
             } else if pod.is_ready() {
                 if s.disruptions_allowed > 0 { "allowed" } else { "refused" }
             } else if budget.spec.unhealthy_pod_eviction_policy.as_deref() == Some("AlwaysAllow")

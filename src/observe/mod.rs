@@ -6,8 +6,11 @@ mod asker;
 mod contact;
 mod evictions;
 mod ledger;
+mod looks;
+mod machines;
 mod objects;
 mod probes;
+mod rules;
 mod watch;
 
 use std::sync::Arc;
@@ -48,9 +51,11 @@ impl Observers {
     ) -> Self {
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
+        tasks.spawn(machines::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder)));
         for namespace in &plan.namespaces {
             tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), false));
+            tasks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
             tasks.spawn(objects::budgets(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
             for resource in ["deployments", "statefulsets", "daemonsets"] {
                 tasks.spawn(objects::workloads(Arc::clone(world), Arc::clone(recorder), namespace.clone(), resource));
@@ -63,6 +68,9 @@ impl Observers {
             tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), log, run.to_owned()));
         }
         tasks.spawn(alerts::watch(Arc::clone(world), Arc::clone(recorder)));
+        if plan.expectations().any(|e| matches!(e, Expectation::Alert(_))) {
+            tasks.spawn(rules::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
+        }
         if plan.expectations().any(asks_evictions) {
             tasks.spawn(evictions::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
         }

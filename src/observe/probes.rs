@@ -63,7 +63,8 @@ impl Probes {
         match &mut self.running {
             Running::Thread(thread) => {
                 if let Some(thread) = thread.take() {
-                    let _ = thread.join();
+                    // It waits for what is on its way, and must not keep the runtime.
+                    let _ = tokio::task::spawn_blocking(|| thread.join()).await;
                 }
             }
             Running::Task(task) => {
@@ -125,6 +126,10 @@ async fn probe(
         if recorder.now_us() - segment.began_us >= SEGMENT.as_micros() as u64 {
             segment.close(&recorder);
         }
+    }
+    // What was sent is awaited: each sample ends by its own timeout.
+    while let Some(sample) = waiting.next().await {
+        segment.take(sample, &recorder);
     }
     segment.close(&recorder);
 }

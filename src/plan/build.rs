@@ -98,6 +98,8 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         blast_radius,
         coverage: coverage(request),
         findings: vec![],
+        critical: scenario.scope.critical.clone(),
+        watchdog: request.bindings.watchdog.clone(),
         run: request.run.to_owned(),
         bindings: of_bindings(request.bindings),
         rules: RULES,
@@ -199,5 +201,6 @@ fn probe(entry: &ProbeEntry) -> ProbeSpec {
         up: entry.up,
         vantage: entry.vantage.clone(),
         starts_down: entry.starts_down,
+        backed_by: entry.backed_by.clone(),
     }
 }

@@ -67,6 +67,10 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  done {fault} (acknowledged after {:.2} s)", (acknowledged_us - sent_us) as f64 / 1e6)
         }
         Kind::FaultFailed { fault, error } => format!("  failed {fault}: {error}"),
+        Kind::MachineReturned { node, .. } => {
+            format!("  the machine of {node} runs again, and this drill did not give it its power back")
+        }
+        Kind::EffectSeen { how, .. } => format!("  {how}"),
         Kind::RevertStarted { fault, attempt } => format!("  undoes {fault} (attempt {attempt})"),
         Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
         Kind::FaultReplaced { fault, evidence } => format!("  replaced {fault}: {evidence}"),

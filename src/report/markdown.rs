@@ -37,6 +37,7 @@ pub fn markdown(story: &Story) -> String {
             text(&j.because)
         );
     }
+    proofs(w, story);
     let _ = writeln!(w, "\n## Recovery times\n");
     for r in &story.recoveries {
         let phases: Vec<String> =
@@ -91,6 +92,23 @@ pub fn markdown(story: &Story) -> String {
     list(w, "Intervals without sight", &story.blind);
     list(w, "Alerts that nobody expected", &story.unexpected_alerts);
     out
+}
+
+/// The parts of each proof, folded where Markdown is shown as HTML.
+fn proofs(w: &mut String, story: &Story) {
+    for j in story.judgements.iter().filter(|j| !j.parts.is_empty()) {
+        let _ = writeln!(w, "\n<details><summary>What {} rests on: {}</summary>\n", j.outcome, text(&j.expectation));
+        for part in &j.parts {
+            let mark = match part.shown {
+                Some(true) => "shown",
+                Some(false) => "**not shown**",
+                None => "not asked",
+            };
+            let whose = if j.parts.len() > 6 { format!("{}, ", text(&part.subject)) } else { String::new() };
+            let _ = writeln!(w, "- {whose}{}: {mark}: {}", part.part, text(&part.said));
+        }
+        let _ = writeln!(w, "\n</details>");
+    }
 }
 
 fn identification(story: &Story) -> Vec<(&'static str, String)> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::{
     event::{Event, Kind, PodView},
     model::{Phase, Prediction, ScopedWorkload, StepName},
-    verdict::{History, Milestone, phases},
+    verdict::{History, Milestone, own_time, phases},
 };
 
 /// Whole seconds of the API, and a watch's delay.
@@ -23,10 +23,9 @@ pub(super) fn lines(events: &[Event], history: &History) -> Vec<String> {
             prediction.of, prediction.what, prediction.from, prediction.to, prediction.because
         );
         let measured = measured(prediction, events, history);
-        let over = history.healed(&prediction.of).zip(history.state.t0(&prediction.of));
-        let (said, late) = match over {
-            Some((healed, t0)) if measured.is_none() && healed < t0 + prediction.from.micros() => {
-                ("; the fault was undone before".to_owned(), None)
+        let (said, late) = match own_time(history, &prediction.of) {
+            Some((t0, end)) if measured.is_none() && end < t0 + prediction.to.micros() => {
+                (format!("; the fault's time was over {:.1} s after it", (end - t0) as f64 / 1e6), None)
             }
             _ => compare(prediction, measured, &late_before),
         };
@@ -77,8 +76,7 @@ fn compare(
 
 /// First and last, in seconds after the fault.
 fn measured(prediction: &Prediction, events: &[Event], history: &History) -> Option<(f64, f64)> {
-    let (t0, end) = history.window(Some(&prediction.of))?;
-    let end = history.healed(&prediction.of).map_or(end, |healed| healed.min(end));
+    let (t0, end) = own_time(history, &prediction.of)?;
     let times: Vec<u64> = match prediction.phase.as_ref()? {
         Phase::Detected => unready(history, &prediction.of, t0, end),
         Phase::Evicted(workload) => evicted(events, workload, t0, end),
@@ -93,6 +91,7 @@ fn measured(prediction: &Prediction, events: &[Event], history: &History) -> Opt
             .iter()
             .find(|p| p.name == Milestone::Recovered)
             .map(|p| t0 + p.at_us)
+            .filter(|t| *t <= end)
             .into_iter()
             .collect(),
     };

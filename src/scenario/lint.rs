@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Problem, Scenario,
+    Problem, Scenario, objectives,
     problem::did_you_mean,
     secret_places::misplaced,
     tree::{Node, problem},
@@ -32,6 +32,7 @@ pub(super) fn lint(
     lint.expectations();
     lint.aborts();
     lint.problems.extend(misplaced(file, root, secrets));
+    lint.problems.extend(objectives::lint(file, root, scenario));
     lint.problems.sort_by_key(|p| (p.line, p.column));
     lint.problems
 }
@@ -109,6 +110,9 @@ impl Lint<'_> {
                     format!("probe `{}` must have exactly one of http, tcp, exec", probe.name),
                     "",
                 );
+            }
+            if let Some(Err(why)) = probe.http.as_ref().map(|http| http.body.ready()) {
+                self.say(&["probes", &index, "http", "body"], why, "");
             }
             if probe.every.0.is_zero() {
                 self.say(&["probes", &index, "every"], "a probe cannot be sent every 0s", "250ms is usual");
@@ -330,7 +334,13 @@ impl Lint<'_> {
         for (i, expectation) in scenario.expect.iter().enumerate() {
             let i = i.to_string();
             let word = word(expectation);
-            let candidates = if matches!(expectation, Expectation::Restore(_)) { &restores } else { &faults };
+            let either: Vec<String> = faults.iter().chain(&restores).cloned().collect();
+            let candidates = match expectation {
+                Expectation::Restore(_) => &restores,
+                // "Undisturbed while the backup was restored beside it."
+                Expectation::Service(_) | Expectation::Replicas(_) => &either,
+                _ => &faults,
+            };
             let needs_fault = !matches!(expectation, Expectation::Budgets(b) if b.while_degraded.is_none() && b.during_drain.is_none());
             match expectation.of() {
                 Some(of) => self.refers(&["expect", &i, word, "of"], &of.0, candidates, "step"),

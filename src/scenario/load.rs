@@ -28,7 +28,7 @@ pub struct Sources {
     pub lenient: bool,
 }
 
-/// A scenario without mistakes.
+/// A scenario without errors.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The scenario, variables filled in.
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub file: String,
     /// The values that were given for its variables: `name`, or `bind.name` of the place.
     pub variables: BTreeMap<String, Value>,
+    /// What may not be meant as it is written.
+    pub warnings: Problems,
 }
 
 /// Loads a scenario file.
@@ -68,9 +70,9 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
     }
     let (scenario, root) =
         check::<Scenario>(file, root, &schema::scenario_schema(), &values, sources.lenient, found).map_err(problems)?;
-    let mistakes = lint::lint(file, &root, &scenario, &values.secrets);
-    if !mistakes.is_empty() {
-        return Err(problems(mistakes));
+    let found = lint::lint(file, &root, &scenario, &values.secrets);
+    if found.iter().any(|p| !p.warning) {
+        return Err(problems(found));
     }
     Ok(Loaded {
         scenario,
@@ -79,6 +81,7 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
         text: text.to_owned(),
         file: file.to_owned(),
         variables: given(text, sources),
+        warnings: problems(found),
     })
 }
 

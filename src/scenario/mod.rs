@@ -9,6 +9,7 @@ mod bindings;
 mod drillfile;
 mod lint;
 mod load;
+mod objectives;
 mod problem;
 mod schema;
 mod secret_places;

@@ -19,6 +19,8 @@ pub struct Problem {
     pub what: String,
     /// What is allowed, or meant.
     pub help: String,
+    /// It may be meant so: it is said, and stands in nobody's way.
+    pub warning: bool,
 }
 
 /// All mistakes of a file, with its text for the snippets.
@@ -41,6 +43,7 @@ impl Problems {
                 span: 0..0,
                 what: what.into(),
                 help: help.into(),
+                warning: false,
             }],
             text: String::new(),
         }
@@ -51,7 +54,8 @@ impl Problems {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
         for problem in &self.list {
-            let title = Level::ERROR.primary_title(problem.what.as_str());
+            let level = if problem.warning { Level::WARNING } else { Level::ERROR };
+            let title = level.primary_title(problem.what.as_str());
             let mut report = vec![];
             let group = if problem.line == 0 {
                 annotate_snippets::Group::with_title(title)

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{DataSpec, Dur, Expectation, Percent, Step, UpRule, WorkloadRef};
+use crate::model::{BodyRule, DataSpec, Dur, Expectation, Percent, Step, UpRule, WorkloadRef};
 
 /// One drill: what is broken, how it is put back, and what must hold meanwhile.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +98,9 @@ pub struct ProbeEntry {
     /// The service is not there before the fault (in a second cluster, say) and must come up after it.
     #[serde(default)]
     pub starts_down: bool,
+    /// Workloads whose pods answer it, such as deployment/web: the fault reached the service when it hit one of these.
+    #[serde(default)]
+    pub backed_by: Vec<WorkloadRef>,
     /// HOST:PORT beside the service (a gateway, say) that is asked when a sample fails. If that
     /// does not answer either, the sample says nothing: the probe has lost its vantage point.
     #[serde(default)]
@@ -113,9 +116,10 @@ pub struct HttpProbe {
     /// Expected status. Default 200.
     #[serde(default = "ok")]
     pub status: u16,
-    /// Text that the body must contain. Without it a load balancer's default page would pass.
+    /// What the body must be: the whole of it (white space at its ends aside), or one of prefix,
+    /// regex, json. Without it a load balancer's default page would pass.
     #[serde(default)]
-    pub body: String,
+    pub body: BodyRule,
 }
 
 /// A reason to stop early and put everything back.

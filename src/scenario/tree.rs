@@ -100,6 +100,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
             span: 0..0,
             what: "the file is empty".into(),
             help: "start from one of the files in scenarios/".into(),
+            warning: false,
         }]),
     }
 }
@@ -112,6 +113,7 @@ pub(super) fn problem(file: &str, at: &At, what: impl Into<String>, help: impl I
         span: at.span.clone(),
         what: what.into(),
         help: help.into(),
+        warning: false,
     }
 }
 

@@ -12,9 +12,13 @@ use super::{
 };
 use crate::{
     journal::FaultRecord,
-    kubernetes::{compare, objects::Named},
+    kubernetes::{
+        compare,
+        objects::{Claim, Named},
+    },
     model::{
-        Checksums, Difference, Differs, FileWrong, FilesRead, Restored, Revert, StepResult, VolumesDone, WorkloadRef,
+        Checksums, Difference, Differs, FileWrong, FilesRead, Restored, Revert, StepResult, VolumeInfo, VolumesDone,
+        WorkloadRef,
     },
 };
 
@@ -119,6 +123,7 @@ pub(super) async fn see_through(
         errors: count("/status/errors"),
         objects: objects as u64,
         differences,
+        claims: claims(context, order).await?,
         velero: restored_by_velero(context, order).await?,
         files: files(context, order, to).await?,
         ready: ready.said,
@@ -196,15 +201,35 @@ fn wrong(before: &Checksums, after: &Checksums) -> Vec<FileWrong> {
     wrong
 }
 
+/// Claims that the namespace had when the backup was begun: those that are there and older, and
+/// those that Velero names, whether it captured them or not.
+async fn claims(context: &StepContext, order: &Order<'_>) -> Result<Vec<String>, StepError> {
+    let velero = &context.world.velero;
+    let backup = velero.find("backups", order.backup).await.map_err(StepError::failed)?.unwrap_or_default();
+    let begun: Option<jiff::Timestamp> =
+        backup.pointer("/status/startTimestamp").and_then(Value::as_str).and_then(|t| t.parse().ok());
+    let path = format!("/api/v1/namespaces/{}/persistentvolumeclaims", order.namespace);
+    let live: Vec<Claim> = context.world.kube.list_as(&path).await.map_err(StepError::failed)?;
+    let older = |claim: &Claim| {
+        let made: Option<jiff::Timestamp> = claim.metadata.creation_timestamp.as_ref().and_then(|t| t.parse().ok());
+        made.zip(begun).is_some_and(|(made, begun)| made <= begun)
+    };
+    let named = velero.volumes(order.backup).await.map_err(StepError::failed)?;
+    let named = named.into_iter().filter(|v| v.pvc_namespace == order.namespace).map(|v| v.pvc_name);
+    let mut all: Vec<String> = live.iter().filter(|c| older(c)).map(|c| c.metadata.name.clone()).chain(named).collect();
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
 /// Volumes in the backup, and how many of them Velero says it restored.
 async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<VolumesDone, StepError> {
     let velero = &context.world.velero;
     let held = velero.volumes(order.backup).await.map_err(StepError::failed)?;
-    let held: Vec<String> = held
-        .into_iter()
-        .filter(|v| v.pvc_namespace == order.namespace && v.is_captured())
-        .map(|v| v.pvc_name)
-        .collect();
+    let held: Vec<VolumeInfo> =
+        held.into_iter().filter(|v| v.pvc_namespace == order.namespace && v.is_captured()).collect();
+    let snapshots = held.iter().filter(|v| v.is_snapshot()).count() as u64;
+    let held: Vec<String> = held.into_iter().map(|v| v.pvc_name).collect();
     let query = format!("?labelSelector=velero.io%2Frestore-name%3D{}", order.restore);
     let restores = velero.list("podvolumerestores", &query).await.map_err(StepError::failed)?;
     let done = restores.iter().filter(|r| {
@@ -212,7 +237,7 @@ async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<
         r.pointer("/status/phase").and_then(Value::as_str) == Some("Completed")
             && progress("bytesDone") == progress("totalBytes")
     });
-    Ok(VolumesDone { held, restores: restores.len() as u64, completed: done.count() as u64 })
+    Ok(VolumesDone { held, restores: restores.len() as u64, completed: done.count() as u64, snapshots })
 }
 
 /// The undo of deleteNamespace: finish the deletion, then bring it back.

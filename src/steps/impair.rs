@@ -7,9 +7,11 @@ use super::{
     returned,
 };
 use crate::{
+    event::Kind,
     journal::FaultRecord,
     kubernetes::objects::Node,
     model::{ImpairNodesStep, NodeService, PlannedStep, PowerState, Revert, StepClass, shell},
+    told,
 };
 
 pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Draft, String> {
@@ -81,9 +83,10 @@ pub(super) async fn apply(
         let ready = inside::ready_for(host, &target.name, &trouble).await.map_err(StepError::Failed)?;
         begun.push((target, machine, trouble, ready));
     }
-    let mut acts = vec![];
+    let (mut acts, mut effects) = (vec![], vec![]);
     for (target, machine, trouble, ready) in begun {
         let what = trouble.leaves(&ready.interface);
+        effects.push((target.name.clone(), what.clone()));
         let undo = inside::undo(&what);
         let words: Vec<&str> = undo.iter().map(String::as_str).collect();
         let command = host.inside(&target.name, &words).map_err(StepError::failed)?;
@@ -97,6 +100,12 @@ pub(super) async fn apply(
     });
     for done in futures_util::future::join_all(done).await {
         done?;
+    }
+    // That it was acknowledged is no evidence: what it does is read off the node.
+    for (node, what) in &effects {
+        if let Some(how) = inside::effect(host, node, what).await {
+            context.recorder.observe(Kind::EffectSeen { node: node.clone(), how: told!(context.recorder, "{how}") });
+        }
     }
     let names: Vec<String> = acts.into_iter().map(|(_, name, _)| name).collect();
     Ok(format!("{} on {}", inside::past(spec), names.join(", ")))

@@ -98,7 +98,7 @@ fn rules(direction: Direction, peers: &[String], percent: u8, table: &str) -> St
     ] {
         if direction == Direction::Both || direction == wanted {
             all.push(format!("add chain inet {table} {name} {{ type filter hook {hook} priority {priority} ; }}"));
-            all.push(format!("add rule inet {table} {name} ip {side} {{ {peers} }} {share}drop"));
+            all.push(format!("add rule inet {table} {name} ip {side} {{ {peers} }} {share}counter drop"));
         }
     }
     all.join(" ; ")
@@ -157,6 +157,54 @@ pub(super) async fn is_right(host: &NodeHost, node: &str, what: &Impairment) -> 
             !ask(host, node, &["tc", "qdisc", "show", "dev", interface]).await?.contains("netem")
         }
     })
+}
+
+/// What of its effect can be read off the node itself: that a rule is there says nothing,
+/// that packets were lost by it does.
+pub(super) async fn effect(host: &NodeHost, node: &str, what: &Impairment) -> Option<String> {
+    match what {
+        Impairment::Packets { table } => {
+            let list = ["nft", "list", "table", "inet", table];
+            let mut listed = ask(host, node, &list).await.ok()?;
+            if dropped(&listed) == 0 {
+                // Perhaps nobody sent anything: the drill knocks at a kubelet on the other side.
+                let knock = format!("exec 3<>/dev/tcp/{}/10250", peer(&listed)?);
+                let _ = ask(host, node, &["timeout", "2", "bash", "-c", &knock]).await;
+                listed = ask(host, node, &list).await.ok()?;
+            }
+            let lost = Some(dropped(&listed)).filter(|n| *n > 0)?;
+            Some(format!("{lost} packets were lost by the rules of node {node}"))
+        }
+        Impairment::Delay { interface } => {
+            let listed = ask(host, node, &["tc", "-s", "qdisc", "show", "dev", interface]).await.ok()?;
+            let sent = Some(delayed(&listed)).filter(|n| *n > 0)?;
+            Some(format!("{sent} packets left node {node} late"))
+        }
+        Impairment::Disk { file } => {
+            let size = ask(host, node, &["stat", "--format=%s", file]).await.ok()?;
+            Some(format!("{} bytes of node {node} were taken by {file}", size.trim().parse::<u64>().ok()?))
+        }
+        Impairment::Kubelet | Impairment::Runtime => None,
+    }
+}
+
+/// `qdisc netem … Sent 720 bytes 12 pkt`.
+fn delayed(listed: &str) -> u64 {
+    let netem = listed.split("qdisc ").find(|part| part.starts_with("netem"));
+    let words = netem.and_then(|part| part.split(" bytes ").nth(1)).and_then(|rest| rest.split_whitespace().next());
+    words.and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// A machine that packets are lost to: `ip daddr { 172.18.0.3, 10.244.1.0/24 }`.
+fn peer(listed: &str) -> Option<std::net::Ipv4Addr> {
+    let words = listed.split(|c: char| c.is_whitespace() || "{},".contains(c));
+    words.filter_map(|word| word.parse().ok()).next()
+}
+
+/// The sum of all counters: `counter packets 12 bytes 720 drop`.
+fn dropped(listed: &str) -> u64 {
+    let counts = listed.split("counter packets ").skip(1);
+    counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
 }
 
 /// What puts it right.
@@ -231,7 +279,17 @@ mod tests {
         let peers = vec!["172.18.0.3".to_owned(), "10.244.1.0/24".to_owned()];
         let rules = rules(Direction::Both, &peers, 30, "drillmaster_x");
         assert!(rules.contains("ip saddr { 172.18.0.3, 10.244.1.0/24 }"), "{rules}");
-        assert_eq!(rules.matches("numgen random mod 100 < 30 drop").count(), 2);
+        assert_eq!(rules.matches("numgen random mod 100 < 30 counter drop").count(), 2);
+    }
+
+    #[test]
+    fn packets_are_counted_over_all_rules() {
+        let listed = "chain arriving {\n ip saddr { 172.18.0.3 } counter packets 12 bytes 720 drop\n }\n\
+                      chain leaving {\n ip daddr { 172.18.0.3 } counter packets 30 bytes 1 drop\n }";
+        assert_eq!((dropped(listed), dropped("table inet x {}"), dropped("counter packets many")), (42, 0, 0));
+        assert_eq!(peer(listed), Some(std::net::Ipv4Addr::new(172, 18, 0, 3)));
+        let queue = "qdisc netem 8001: root refcnt 2 limit 1000 delay 50ms\n Sent 720 bytes 12 pkt (dropped 0)";
+        assert_eq!((delayed(queue), delayed("qdisc noqueue 0: root\n Sent 0 bytes 7 pkt")), (12, 0));
     }
 
     #[test]

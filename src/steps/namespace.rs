@@ -143,6 +143,12 @@ pub(super) async fn apply(
     Ok(format!("{} is gone; volumes: {}", spec.name, if fate.is_empty() { "none".into() } else { fate.join(", ") }))
 }
 
+/// The drill's own reader pods are no part of the application. Whatever else is left out of
+/// backups would be gone for good.
+fn is_ours(object: &Value, run: &str) -> bool {
+    object.pointer("/metadata/labels/drillmaster.dev~1run").and_then(Value::as_str) == Some(run)
+}
+
 /// The backup still exists, is Completed, outlives the drill, and holds every
 /// object and every volume of what is to be deleted.
 async fn prove(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
@@ -167,7 +173,7 @@ async fn prove(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<Stri
     let uncovered: Vec<String> = live::objects(context, &spec.name)
         .await?
         .iter()
-        .filter(|o| !is_derived(o) && o.pointer("/metadata/labels/velero.io~1exclude-from-backup").is_none())
+        .filter(|o| !is_derived(o) && !is_ours(o, &context.run))
         .filter(|o| !held.contains(&identity(o)))
         .map(|o| {
             format!(

@@ -1,5 +1,5 @@
-//! wait: for a time, or until something holds. It looks at the same fold of the
-//! journal that the verdict uses later.
+//! wait: for a time, or until something holds. It looks at the same fold of the journal that
+//! the verdict uses later, and asks the judge before it says that it is done.
 
 use super::{
     Look, PlanInput, StepContext, StepError,
@@ -12,6 +12,7 @@ use crate::{
         AlertExpectation, Expectation, ForEach, PlannedStep, PowerState, Revert, StepClass, WaitStep, WaitUntil,
         WorkloadRef,
     },
+    verdict::{self, Waited},
 };
 
 /// A watch delivers within milliseconds; a second is plenty.
@@ -100,7 +101,15 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
                 Some(WaitUntil::Alerted) => missing_alerts(context, state),
                 _ => missing_recovery(context, state, spec, (began, now)),
             });
-            if missing.is_empty() { Look::Done(Ok(())) } else { Look::NotYet(missing.join(", ")) }
+            if !missing.is_empty() {
+                return Look::NotYet(missing.join(", "));
+            }
+            let asked = match spec.until {
+                Some(WaitUntil::Alerted) => Waited::Alerted,
+                _ => Waited::Recovered(&spec.of),
+            };
+            let open = verdict::waited_for(&context.recorder.events(), now, asked);
+            if open.is_empty() { Look::Done(Ok(())) } else { Look::NotYet(open.join(", ")) }
         })
         .await?;
     found.map_err(StepError::Failed)?;

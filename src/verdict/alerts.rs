@@ -1,187 +1,318 @@
-//! Did the page go out? Firing in Prometheus, received by Alertmanager, routed,
-//! not suppressed, resolved: different facts, each with its own time
-//! (correctness 57–67).
+//! Did the page go out? Firing in Prometheus, received by Alertmanager, routed, not
+//! suppressed, resolved: different facts, each with its own time (correctness 57–67).
+//! The chain belongs to its fault: what was pending before, or began with the next fault,
+//! is no evidence.
 
 use std::collections::BTreeMap;
 
-use super::{Answer, History, history::AlertPoint};
+use super::{
+    Answer, History,
+    history::AlertPoint,
+    proof::{Bound, Own, Part, Proof, Sight},
+    window::{EndedBy, Window},
+};
 use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, Told};
 
 pub(super) fn answer(expected: &AlertExpectation, history: &History, now_us: u64) -> Answer {
-    let Some((t0, _)) = history.window(expected.of.as_ref()) else {
+    let Some(window) = Window::of(history, expected.of.as_ref()) else {
         return Answer::new(Outcome::Inconclusive, format!("{}: its fault never happened", expected.name));
     };
-    let targets = targets(expected, history);
+    let targets = targets(expected, history, &window);
     if targets.is_empty() {
-        return Answer::new(
-            Outcome::Inconclusive,
-            format!("{}: the fault has no target to expect it for", expected.name),
-        );
+        let why = format!("{}: the fault has no target to expect it for", expected.name);
+        return Answer::new(Outcome::Inconclusive, why);
     }
-    Answer::all(targets.iter().map(|labels| one(expected, labels, history, t0, now_us)).collect())
+    let one = |labels: &BTreeMap<String, String>| {
+        let chain = Chain::of(expected, labels, history, &window, now_us);
+        let delivered = chain.delivered().conclude(&chain.who);
+        let resolved = chain.resolved().map(|proof| proof.conclude(&chain.who));
+        Answer::all([Some(delivered), resolved].into_iter().flatten().collect()).with(chain.evidence())
+    };
+    Answer::all(targets.iter().map(one).collect())
 }
 
-fn targets(expected: &AlertExpectation, history: &History) -> Vec<BTreeMap<String, String>> {
-    let step = history.fault_step(expected.of.as_ref());
+/// Whether time will tell if it is delivered.
+pub(super) fn undelivered(expected: &AlertExpectation, history: &History, now_us: u64) -> Option<String> {
+    let window = Window::of(history, expected.of.as_ref())?;
+    targets(expected, history, &window).iter().find_map(|labels| {
+        let chain = Chain::of(expected, labels, history, &window, now_us);
+        let delivered = chain.delivered().conclude(&chain.who);
+        delivered.is_open().then_some(delivered.because)
+    })
+}
+
+fn targets(expected: &AlertExpectation, history: &History, window: &Window) -> Vec<BTreeMap<String, String>> {
     match expected.for_each {
         None => vec![expected.labels.clone()],
-        Some(ForEach::TargetNode) => history
-            .state
-            .plan
-            .iter()
-            .flat_map(|p| &p.steps)
-            .filter(|s| Some(&s.name) == step.as_ref())
-            .flat_map(|s| &s.nodes)
-            .map(|n| {
+        Some(ForEach::TargetNode) => {
+            let with = |node: String| {
                 let mut labels = expected.labels.clone();
-                labels.insert("node".into(), n.name.clone());
+                labels.insert("node".into(), node);
                 labels
-            })
-            .collect(),
+            };
+            window.targets(history).into_iter().map(with).collect()
+        }
     }
 }
 
-fn one(
-    expected: &AlertExpectation,
-    labels: &BTreeMap<String, String>,
-    history: &History,
-    t0: u64,
+/// One alert, from pending to gone.
+struct Chain<'h> {
+    expected: &'h AlertExpectation,
+    history: &'h History,
+    window: &'h Window,
+    who: String,
+    node: Option<String>,
+    points: Vec<&'h AlertPoint>,
     now_us: u64,
-) -> Answer {
-    let mine = |a: &&AlertPoint| a.name == expected.name && labels.iter().all(|(k, v)| a.labels.get(k) == Some(v));
-    let who = labels.get("node").map_or_else(|| expected.name.clone(), |n| format!("{} for {n}", expected.name));
-    let points: Vec<&AlertPoint> = history.alerts.iter().filter(mine).collect();
-    // What fired before the fault is no evidence (correctness 59).
-    for source in ["prometheus", "alertmanager"] {
-        let before = points.iter().rfind(|a| a.source.starts_with(source) && a.at < t0);
-        if before.is_some_and(|a| !a.state.is_empty() && a.state != "pending") {
-            return Answer::new(Outcome::Inconclusive, format!("{who} fired before the fault already"));
-        }
-    }
-    let firing = points.iter().find(|a| a.source == "prometheus" && a.at >= t0 && a.state == "firing");
-    let received = points.iter().find(|a| a.source.starts_with("alertmanager") && a.at >= t0 && !a.state.is_empty());
-    let deadline = t0 + expected.fires_within.micros();
-    let Some(received) = received else {
-        return missing(expected, &who, firing.map(|a| a.at), history, t0, deadline, now_us);
-    };
-    let mut answers = vec![delivered(expected, &who, received, &points, t0, deadline)];
-    answers.push(resolved(expected, &who, &points, history, now_us));
-    let evidence = Evidence {
-        source: "Prometheus /api/v1/alerts, Alertmanager /api/v2/alerts, asked every second".into(),
-        observed: Told::of_journal(format!(
-            "{who}: firing {}, received {:.1} s after the fault, receivers {}",
-            firing.map_or("not seen".into(), |a| format!("{:.1} s", (a.at - t0) as f64 / 1e6)),
-            (received.at - t0) as f64 / 1e6,
-            received.receivers.join(", ")
-        )),
-        from_us: Some(t0),
-        to_us: Some(history.end_us),
-        uncertainty_us: Some(1_000_000),
-    };
-    Answer::all(answers).with(evidence)
 }
 
-fn missing(
-    expected: &AlertExpectation,
-    who: &str,
-    fired: Option<u64>,
-    history: &History,
-    t0: u64,
-    deadline: u64,
-    now_us: u64,
-) -> Answer {
-    if now_us < deadline {
-        return Answer::open(format!("{who} was not received yet"));
-    }
-    // Absence is only known where somebody looked all the time, long enough.
-    if history.end_us < deadline {
-        let waited = (history.end_us - t0) as f64 / 1e6;
-        return Answer::new(
-            Outcome::Inconclusive,
-            format!(
-                "{who} was not received in the {waited:.0} s that the drill looked, fewer than the {} allowed",
-                expected.fires_within
-            ),
-        );
-    }
-    for source in ["prometheus", "alertmanager"] {
-        if history.source_blind_in(source, t0, deadline) {
-            return Answer::new(
-                Outcome::Inconclusive,
-                format!("{who} was not received, but {source} was out of sight for a time"),
-            );
+impl<'h> Chain<'h> {
+    fn of(
+        expected: &'h AlertExpectation,
+        labels: &BTreeMap<String, String>,
+        history: &'h History,
+        window: &'h Window,
+        now_us: u64,
+    ) -> Self {
+        let mine = |a: &&AlertPoint| a.name == expected.name && labels.iter().all(|(k, v)| a.labels.get(k) == Some(v));
+        let node = expected.for_each.and_then(|_| labels.get("node").cloned());
+        Self {
+            expected,
+            history,
+            window,
+            who: node.as_ref().map_or_else(|| expected.name.clone(), |n| format!("{} for {n}", expected.name)),
+            node,
+            points: history.alerts.iter().filter(mine).collect(),
+            now_us,
         }
     }
-    let fired = fired.map_or("it never fired".to_owned(), |t| {
-        format!("it fired in Prometheus after {:.1} s and never arrived", (t - t0) as f64 / 1e6)
-    });
-    Answer::new(Outcome::Fail, format!("{who} was not received within {}: {fired}", expected.fires_within))
+
+    fn evidence(&self) -> Evidence {
+        let said = |at: Option<u64>| at.map_or("not seen".to_owned(), |t| seconds(t - self.window.t0));
+        Evidence {
+            source: "Prometheus /api/v1/alerts, Alertmanager /api/v2/alerts, asked every second".into(),
+            observed: Told::of_journal(format!(
+                "{}: firing {}, received {} after the fault",
+                self.who,
+                said(self.firing().map(|a| a.at)),
+                said(self.received().map(|a| a.at))
+            )),
+            from_us: Some(self.window.t0),
+            to_us: Some(self.history.end_us),
+            uncertainty_us: Some(1_000_000),
+        }
+    }
+
+    /// What is this fault's: after it, and before the next one.
+    fn own(&self) -> impl Iterator<Item = &&'h AlertPoint> {
+        self.points.iter().filter(|a| a.at >= self.window.t0 && a.at <= self.window.last)
+    }
+
+    fn firing(&self) -> Option<&'h AlertPoint> {
+        self.own().find(|a| a.source == "prometheus" && a.state == "firing").copied()
+    }
+
+    /// Unprocessed is not received.
+    fn received(&self) -> Option<&'h AlertPoint> {
+        let there = |a: &&&AlertPoint| is_manager(a) && matches!(a.state.as_str(), "active" | "suppressed");
+        self.own().find(there).copied()
+    }
+
+    /// Pending, firing or silenced before the fault is no baseline; nor is what has been
+    /// active since before, by its source's own word.
+    fn baseline(&self) -> Part {
+        let t0 = self.window.t0;
+        for source in ["prometheus", "alertmanager"] {
+            let before = self.points.iter().rfind(|a| a.source.starts_with(source) && a.at < t0);
+            if let Some(point) = before.filter(|a| !a.state.is_empty()) {
+                return Part::Missing(format!("it was {} before the fault already", point.state));
+            }
+        }
+        let zero = self.history.zero;
+        let since = |a: &AlertPoint| {
+            let since = a.since?.duration_since(zero?);
+            u64::try_from(since.as_micros()).ok().filter(|us| us + 1_000_000 < t0)
+        };
+        if self.own().any(|a| a.source == "prometheus" && since(a).is_some()) {
+            return Part::Missing("it has been active since before the fault, by Prometheus' own word".into());
+        }
+        Part::Shown("it was inactive before the fault".into())
+    }
+
+    fn sight(&self, until: u64) -> Sight {
+        let t0 = self.window.t0;
+        for source in ["prometheus", "alertmanager"] {
+            if self.history.source_blind_in(source, t0, until) {
+                return Sight::Missing(format!("{source} was out of sight for a time"));
+            }
+        }
+        if let Some(name) = self.history.state.plan.as_ref().and_then(|p| p.watchdog.as_ref()) {
+            let mine = |a: &&AlertPoint| a.name == *name && a.source == "prometheus";
+            let at = self.history.alerts.iter().filter(mine).rfind(|a| a.at <= t0);
+            let gone =
+                self.history.alerts.iter().filter(mine).find(|a| a.at > t0 && a.at <= until && a.state.is_empty());
+            if at.is_none_or(|a| a.state.is_empty()) || gone.is_some() {
+                return Sight::Missing(format!("{name}, which always fires, did not: the monitoring was not at work"));
+            }
+        }
+        Sight::Shown("Prometheus and Alertmanager answered throughout".into())
+    }
+
+    fn denominator(&self) -> Part {
+        Part::Shown(self.node.clone().map_or("the alert".into(), |node| format!("target {node}")))
+    }
+
+    fn delivered(&self) -> Proof {
+        let deadline = self.window.t0 + self.expected.fires_within.micros();
+        let until = self.received().map_or(deadline, |a| a.at).min(self.window.last);
+        Proof {
+            baseline: self.baseline(),
+            reach: Part::NotAsked("an alert shows the fault's effect itself"),
+            sight: self.sight(until),
+            denominator: self.denominator(),
+            bound: self.in_time(deadline),
+            own: Own::NotAsked("an alert comes while the fault lasts"),
+        }
+    }
+
+    fn in_time(&self, deadline: u64) -> Bound {
+        let within = self.expected.fires_within;
+        let Some(received) = self.received() else { return self.missing(deadline) };
+        let after = seconds(received.at - self.window.t0);
+        if self.firing().is_none() {
+            return Bound::Between(format!(
+                "Alertmanager had it {after} after the fault, but Prometheus was not seen firing it"
+            ));
+        }
+        // Of another hour: a second earlier somebody looked and did not see it.
+        if received.at.saturating_sub(1_000_000) > deadline {
+            return Bound::Refuted(format!("received only {after} after the fault, allowed are {within}"));
+        }
+        if received.at > deadline {
+            return Bound::Between(format!(
+                "received {after} after the fault, give or take a second, allowed are {within}"
+            ));
+        }
+        if let Some(bound) = self.suppression() {
+            return bound;
+        }
+        let managers = || self.own().filter(|a| is_manager(a) && !a.state.is_empty());
+        if let Some(wanted) = &self.expected.receiver
+            && !managers().any(|a| a.receivers.contains(wanted))
+        {
+            return Bound::Refuted(format!("it goes to {}, not to {wanted}", received.receivers.join(", ")));
+        }
+        Bound::Met(format!("received {after} after the fault"))
+    }
+
+    fn suppression(&self) -> Option<Bound> {
+        let of = |state: &'static str| self.own().filter(move |a| is_manager(a) && a.state == state);
+        let (active, suppressed) = (of("active").next(), of("suppressed").next());
+        match (self.expected.suppressed, active, suppressed) {
+            (true, Some(active), _) => Some(Bound::Refuted(format!(
+                "it was meant to be suppressed, and was active {} after the fault: people were told",
+                seconds(active.at - self.window.t0)
+            ))),
+            (false, None, Some(by)) => Some(Bound::Refuted(format!(
+                "it fired and was swallowed: suppressed by {}",
+                by.suppressed_by.join(", ")
+            ))),
+            (false, Some(first), Some(by)) if by.at < first.at => Some(Bound::Refuted(format!(
+                "it fired and was swallowed: suppressed by {}",
+                by.suppressed_by.join(", ")
+            ))),
+            (false, Some(_), Some(by)) => Some(Bound::Between(format!(
+                "it was active first, then suppressed by {}: delivery is not disproven, and not shown",
+                by.suppressed_by.join(", ")
+            ))),
+            _ => None,
+        }
+    }
+
+    fn missing(&self, deadline: u64) -> Bound {
+        let within = self.expected.fires_within;
+        if self.now_us < deadline && self.window.end > self.now_us.min(self.history.end_us) {
+            return Bound::Open("not received yet".into());
+        }
+        if self.now_us < deadline && self.window.by == EndedBy::Journal {
+            return Bound::Open("not received yet".into());
+        }
+        // Absence is only known where the fault lasted, and somebody looked, for long enough.
+        if self.window.end < deadline {
+            return Bound::Between(format!(
+                "not received, and {}: fewer than the {within} allowed, so this cannot be tested here",
+                self.window.how()
+            ));
+        }
+        let fired = self.firing().map_or("it never fired".to_owned(), |a| {
+            format!("it fired in Prometheus after {} and never arrived", seconds(a.at - self.window.t0))
+        });
+        Bound::Refuted(format!("not received within {within}: {fired}"))
+    }
+
+    /// Gone at every Alertmanager and inactive in Prometheus, once its target is back.
+    fn resolved(&self) -> Option<Proof> {
+        let within = self.expected.resolves_within?;
+        let received = self.received()?;
+        let healed = match self.back() {
+            Ok(at) => at,
+            Err(why) => return Some(self.resolution(received.at, Bound::Open(why))),
+        };
+        let deadline = healed + within.micros();
+        let bound = match self.gone(received.at) {
+            Some(at) if at < healed => {
+                Bound::Between(format!("it was gone {} before its target was back", seconds(healed - at)))
+            }
+            Some(at) if at <= deadline => Bound::Met(format!("resolved {} after the heal", seconds(at - healed))),
+            Some(at) => Bound::Refuted(format!("resolved only {} after the heal", seconds(at - healed))),
+            None if self.now_us < deadline => Bound::Open("not resolved yet".into()),
+            None if self.history.end_us < deadline => Bound::Between("not resolved when the drill ended".into()),
+            None => Bound::Refuted(format!("not resolved within {within} after the heal")),
+        };
+        Some(self.resolution(self.gone(received.at).unwrap_or(deadline), bound))
+    }
+
+    fn resolution(&self, until: u64, bound: Bound) -> Proof {
+        Proof {
+            baseline: Part::Shown("it was received".into()),
+            reach: Part::NotAsked("an alert shows the fault's effect itself"),
+            sight: self.sight(until.min(self.history.end_us)),
+            denominator: self.denominator(),
+            bound,
+            own: Own::NotAsked("it is resolved by the heal"),
+        }
+    }
+
+    /// When the target was Ready again after the heal; the heal itself where there is none.
+    fn back(&self) -> Result<u64, String> {
+        let heal = self.history.healed(&self.window.step).ok_or("the fault is not healed yet")?;
+        let began =
+            self.history.reverts.iter().map(|(at, _)| *at).filter(|at| *at >= self.window.t0).min().unwrap_or(heal);
+        let Some(node) = &self.node else { return Ok(began) };
+        let series = self.history.nodes.get(node).ok_or("its node was never seen")?;
+        if series.at(began) == Some(1) {
+            return Ok(began);
+        }
+        let ready = series.0.iter().find(|(t, ready)| *t >= began && *ready == 1).map(|(t, _)| *t);
+        ready.ok_or_else(|| "its node is not Ready yet".to_owned())
+    }
+
+    /// The last of its label sets, at the last of all sources, is gone since then.
+    fn gone(&self, from: u64) -> Option<u64> {
+        let mut last: BTreeMap<(&str, &BTreeMap<String, String>), &AlertPoint> = BTreeMap::new();
+        for point in self.points.iter().filter(|a| a.at >= self.window.t0) {
+            last.insert((&point.source, &point.labels), point);
+        }
+        let all_gone = last.values().all(|a| a.state.is_empty());
+        let at = last.values().map(|a| a.at).max()?;
+        (all_gone && at >= from).then_some(at)
+    }
 }
 
-fn delivered(
-    expected: &AlertExpectation,
-    who: &str,
-    received: &AlertPoint,
-    points: &[&AlertPoint],
-    t0: u64,
-    deadline: u64,
-) -> Answer {
-    let after = (received.at - t0) as f64 / 1e6;
-    if received.at > deadline {
-        return Answer::new(
-            Outcome::Fail,
-            format!("{who} was received only {after:.1} s after the fault, allowed are {}", expected.fires_within),
-        );
-    }
-    let managers: Vec<&&AlertPoint> =
-        points.iter().filter(|a| a.source.starts_with("alertmanager") && a.at >= t0 && !a.state.is_empty()).collect();
-    let swallowed = managers.iter().find(|a| a.state == "suppressed");
-    match (swallowed, expected.suppressed) {
-        (Some(a), false) => {
-            return Answer::new(
-                Outcome::Fail,
-                format!("{who} fired and was swallowed: suppressed by {}", a.suppressed_by.join(", ")),
-            );
-        }
-        (None, true) => return Answer::new(Outcome::Fail, format!("{who} was meant to be suppressed and was not")),
-        _ => {}
-    }
-    if let Some(wanted) = &expected.receiver
-        && !managers.iter().any(|a| a.receivers.contains(wanted))
-    {
-        return Answer::new(Outcome::Fail, format!("{who} goes to {}, not to {wanted}", received.receivers.join(", ")));
-    }
-    Answer::new(Outcome::Pass, format!("{who}: received {after:.1} s after the fault"))
+fn is_manager(point: &AlertPoint) -> bool {
+    point.source.starts_with("alertmanager")
 }
 
-fn resolved(expected: &AlertExpectation, who: &str, points: &[&AlertPoint], history: &History, now_us: u64) -> Answer {
-    let Some(within) = expected.resolves_within else {
-        return Answer::new(Outcome::Pass, "its resolution is not asked for");
-    };
-    let healed = history.fault_step(expected.of.as_ref()).and_then(|s| history.healed(&s));
-    let Some(healed) = healed else {
-        return Answer::open(format!("{who}: the fault is not healed yet"));
-    };
-    let deadline = healed + within.micros();
-    let last = points.iter().rfind(|a| a.source.starts_with("alertmanager"));
-    let gone = last.filter(|a| a.state.is_empty()).map(|a| a.at);
-    match gone {
-        // A dead Prometheus resolves alerts too, in a way (correctness 63).
-        Some(at) if history.source_blind_in("prometheus", healed, at) => {
-            Answer::new(Outcome::Inconclusive, format!("{who} is gone, but Prometheus was out of sight meanwhile"))
-        }
-        Some(at) if at <= deadline => Answer::new(
-            Outcome::Pass,
-            format!("resolved {:.1} s after the heal", at.saturating_sub(healed) as f64 / 1e6),
-        ),
-        Some(at) => Answer::new(
-            Outcome::Fail,
-            format!("{who} was resolved only {:.1} s after the heal", (at - healed) as f64 / 1e6),
-        ),
-        None if now_us < deadline => Answer::open(format!("{who} is not resolved yet")),
-        None if history.end_us < deadline => {
-            Answer::new(Outcome::Inconclusive, format!("{who} was not resolved when the drill ended"))
-        }
-        None => Answer::new(Outcome::Fail, format!("{who} was not resolved within {within} after the heal")),
-    }
+fn seconds(us: u64) -> String {
+    format!("{:.1} s", us as f64 / 1e6)
 }

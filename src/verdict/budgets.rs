@@ -2,7 +2,7 @@
 //! covered, whom the Eviction API lets go while degraded, and what a drain left
 //! standing. A node that dies violates no budget; nothing here says so.
 
-use super::{Answer, History};
+use super::{Answer, History, Series};
 use crate::{
     event::Kind,
     model::{BudgetsExpectation, Evidence, Outcome, Told},
@@ -39,12 +39,18 @@ fn coverage(history: &History) -> Answer {
             ),
         })
         .collect();
+    let critical = history.state.plan.iter().flat_map(|p| &p.critical);
+    let without = critical.filter(|w| !pods.iter().any(|p| p.owner == w.to_string()));
+    let wrong: Vec<String> = wrong
+        .into_iter()
+        .chain(without.map(|w| format!("critical {w} has no pod that a budget could cover")))
+        .collect();
     let evidence = Evidence {
         source: "pods and budgets when the plan was made".into(),
         observed: Told::of_journal(format!("{} critical pods", pods.len())),
         ..Evidence::default()
     };
-    if pods.is_empty() {
+    if pods.is_empty() && wrong.is_empty() {
         Answer::new(Outcome::Inconclusive, "no critical pod was found").with(evidence)
     } else if wrong.is_empty() {
         Answer::new(Outcome::Pass, format!("all {} critical pods have one budget", pods.len())).with(evidence)
@@ -115,6 +121,16 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
     }
 }
 
+/// The ready pods of the one workload that a budget covers.
+fn pods_of(history: &History, namespace: &str, budget: &str) -> Option<Series> {
+    let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
+    let own = covered.filter(|c| c.pod.split('/').next() == Some(namespace) && c.budgets.iter().any(|b| b == budget));
+    let mut owners: Vec<&str> = own.map(|c| c.owner.as_str()).collect();
+    owners.dedup();
+    let [owner] = owners[..] else { return None };
+    Some(history.believed(&(namespace.to_owned(), owner.to_owned()), |_| true))
+}
+
 fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     let Some((t0, _)) = history.window(expected.of.as_ref()) else {
         return Answer::new(Outcome::Inconclusive, "the drain never happened");
@@ -126,6 +142,8 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     for ((namespace, name), (healthy, desired)) in &history.budgets {
         let wanted = desired.at(t0).unwrap_or(0);
         let low = healthy.min(t0, end).unwrap_or(0);
+        // Its status may lag: the pods themselves are counted as well.
+        let low = pods_of(history, namespace, name).and_then(|pods| pods.min(t0, end)).map_or(low, |n| n.min(low));
         lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
         if low < wanted {
             broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));

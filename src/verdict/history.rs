@@ -5,50 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Log, loss::Reading};
+use super::{Log, Series, loss::Reading};
 use crate::{
-    event::{Event, Kind, ProbeRun, StepEnd, Wake},
+    event::{Event, Kind, PodView, ProbeRun, StepEnd, Wake},
     journal::RunState,
-    model::{Revert, StepName},
+    model::{FaultId, Revert, StepName, Verb},
 };
-
-/// Values over time, each from its instant on.
-#[derive(Clone, Debug, Default)]
-pub struct Series(pub Vec<(u64, i64)>);
-
-impl Series {
-    fn push(&mut self, at: u64, value: i64) {
-        if self.0.last().is_none_or(|(_, last)| *last != value) {
-            self.0.push((at, value));
-        }
-    }
-
-    /// The value at an instant.
-    pub fn at(&self, us: u64) -> Option<i64> {
-        self.0.iter().rev().find(|(t, _)| *t <= us).map(|(_, v)| *v)
-    }
-
-    /// The least value in an interval.
-    pub fn min(&self, from: u64, to: u64) -> Option<i64> {
-        let inside = self.0.iter().filter(|(t, _)| *t > from && *t <= to).map(|(_, v)| *v);
-        inside.chain(self.at(from)).min()
-    }
-
-    /// The first instant from `from` on at which the value is at least `wanted`
-    /// and stays so for `hold`, or up to `to`.
-    pub fn reaches(&self, wanted: i64, from: u64, to: u64, hold: u64) -> Option<u64> {
-        let mut since = self.at(from).filter(|v| *v >= wanted).map(|_| from);
-        for (t, value) in self.0.iter().filter(|(t, _)| *t > from && *t <= to) {
-            match (since, *value >= wanted) {
-                (Some(start), false) if t - start >= hold => return Some(start),
-                (_, false) => since = None,
-                (None, true) => since = Some(*t),
-                (Some(_), true) => {}
-            }
-        }
-        since
-    }
-}
 
 /// An alert as seen at an instant; `state` is empty when it was gone.
 #[derive(Clone, Debug)]
@@ -69,6 +31,32 @@ pub struct AlertPoint {
     pub receivers: Vec<String>,
     /// Silences and inhibitions.
     pub suppressed_by: Vec<String>,
+}
+
+/// A pod as it was seen at an instant.
+#[derive(Clone, Debug)]
+pub struct PodPoint {
+    /// When.
+    pub at: u64,
+    /// Its UID.
+    pub uid: String,
+    /// Namespace and owner; empty when it was gone.
+    pub of: (String, String),
+    /// Its node; empty while it is not bound, or gone.
+    pub node: String,
+    /// Ready, and not on its way out.
+    pub ready: bool,
+}
+
+impl PodPoint {
+    fn seen(at: u64, pod: &PodView) -> Self {
+        let of = (pod.namespace.clone(), pod.owner.clone());
+        Self { at, uid: pod.uid.clone(), of, node: pod.node.clone(), ready: pod.ready && !pod.terminating }
+    }
+
+    fn gone(at: u64, uid: &str) -> Self {
+        Self { at, uid: uid.to_owned(), of: Default::default(), node: String::new(), ready: false }
+    }
 }
 
 /// When a step began, and when and how it ended.
@@ -95,6 +83,14 @@ pub struct History {
     /// Ready pods by namespace and workload; pods on nodes that the drill took
     /// away do not count, whatever the API still believes (correctness 21).
     pub ready: BTreeMap<(String, String), Series>,
+    /// Each change of a pod, in the order in which it was seen.
+    pub pods: Vec<PodPoint>,
+    /// Machines that came back by another hand: since when at the earliest.
+    pub returned: Vec<(u64, String)>,
+    /// Effects that were read off a node: when, which, how.
+    pub effects: Vec<(u64, String, String)>,
+    /// When each undo began.
+    pub reverts: Vec<(u64, FaultId)>,
     /// Pods that each workload of the scope wants.
     pub wanted: BTreeMap<(String, String), Series>,
     /// Nodes: 1 Ready, 0 not.
@@ -187,12 +183,19 @@ impl History {
                 self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
             }
             Kind::NodeGone { node, .. } => self.nodes.entry(node.clone()).or_default().push(t, 0),
+            Kind::MachineReturned { node, since_us } => self.returned.push((*since_us, node.clone())),
+            Kind::EffectSeen { node, how } => self.effects.push((t, node.clone(), how.to_string())),
+            Kind::RevertStarted { fault, .. } => self.reverts.push((t, fault.clone())),
             Kind::PodSeen { pod, .. } => {
+                self.pods.push(PodPoint::seen(t, pod));
                 let (namespace, owner) = (pod.namespace.clone(), pod.owner.clone());
                 let counts = pod.ready && !pod.terminating && !self.dark.contains(&pod.node);
                 self.one(t, pod.uid.clone(), (!owner.is_empty()).then_some((namespace, owner)), counts);
             }
-            Kind::PodGone { uid, .. } => self.one(t, uid.clone(), None, false),
+            Kind::PodGone { uid, .. } => {
+                self.pods.push(PodPoint::gone(t, uid));
+                self.one(t, uid.clone(), None, false);
+            }
             Kind::FaultApplied { .. } | Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } => self.count(t),
             Kind::BudgetSeen { namespace, name, healthy, desired, current: true, .. } => {
                 let entry = self.budgets.entry((namespace.clone(), name.clone())).or_default();
@@ -296,6 +299,46 @@ impl History {
         }
     }
 
+    /// Ready pods of a workload as Kubernetes has them, counting those that `keep` says.
+    /// "Dark because the drill says so" is left out of account here.
+    pub fn believed(&self, key: &(String, String), keep: impl Fn(&PodPoint) -> bool) -> Series {
+        let mut ready: BTreeSet<&str> = BTreeSet::new();
+        let mut series = Series::default();
+        for point in &self.pods {
+            let counts = point.of == *key && point.ready && keep(point);
+            let changed = if counts { ready.insert(&point.uid) } else { ready.remove(point.uid.as_str()) };
+            if changed || counts && series.0.is_empty() {
+                series.push(point.at, ready.len() as i64);
+            }
+        }
+        series
+    }
+
+    /// Whether the drill had taken a node away at an instant.
+    pub fn is_dark(&self, node: &str, at: u64) -> bool {
+        self.state.faults.iter().any(|f| {
+            let gone = matches!(&f.revert, Revert::NodePower { node: n, .. } if n.name == node);
+            gone && f.sent_us.is_some_and(|sent| sent <= at) && f.closed.as_ref().is_none_or(|(t, _)| *t > at)
+        })
+    }
+
+    /// When the undo of a step's fault began, by `heal` or by the unwind of a drill that did all
+    /// its steps. That of a reaper or of `recover` is no measure of anything.
+    pub fn heal_began(&self, step: &StepName) -> Option<u64> {
+        let own = |id: &FaultId| self.state.faults.iter().any(|f| f.id == *id && f.step == *step);
+        let began = self.reverts.iter().find(|(_, id)| own(id)).map(|(at, _)| *at)?;
+        self.interrupted_us.is_none_or(|cut| began < cut).then_some(began)
+    }
+
+    /// Whether a restore that is a step of the drill is under way: what a drill tests is no undo.
+    pub fn is_restoring(&self, at: u64) -> bool {
+        let restores = |name: &StepName| {
+            let plan = self.state.plan.iter().flat_map(|p| &p.steps);
+            plan.into_iter().any(|s| s.name == *name && matches!(s.verb(), Some(Verb::Restore(_))))
+        };
+        self.steps.iter().any(|(name, span)| span.from <= at && span.to().is_none_or(|to| at <= to) && restores(name))
+    }
+
     /// Nodes that are away because the drill took them.
     fn away(&self) -> BTreeSet<String> {
         self.state
@@ -320,17 +363,20 @@ impl History {
     pub fn window(&self, of: Option<&StepName>) -> Option<(u64, u64)> {
         let step = self.fault_step(of)?;
         let t0 = self.state.t0(&step)?;
-        let next = self
-            .state
+        Some((t0, self.next_fault(&step, t0).unwrap_or(self.end_us)))
+    }
+
+    /// When the next fault of another step came.
+    pub fn next_fault(&self, step: &StepName, after: u64) -> Option<u64> {
+        self.state
             .faults
             .iter()
             // Fences and restores beside the application answer a fault; they are none.
-            .filter(|f| f.step != step && !matches!(f.revert, Revert::Fence { .. } | Revert::OwnNamespace { .. }))
+            .filter(|f| f.step != *step && !matches!(f.revert, Revert::Fence { .. } | Revert::OwnNamespace { .. }))
             .filter_map(|f| f.sent_us)
-            .filter(|t| *t > t0)
-            .filter(|t| !self.within_step(&step, *t))
-            .min();
-        Some((t0, next.unwrap_or(self.end_us)))
+            .filter(|t| *t > after)
+            .filter(|t| !self.within_step(step, *t))
+            .min()
     }
 
     fn within_step(&self, step: &StepName, t: u64) -> bool {
@@ -373,20 +419,5 @@ impl History {
     /// The plan's only namespace, or the written one.
     pub fn namespace(&self, written: Option<&String>) -> String {
         written.cloned().or_else(|| self.state.plan.as_ref()?.namespaces.first().cloned()).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_must_hold_to_count_as_reached() {
-        let series = Series(vec![(0, 3), (10, 1), (20, 3), (22, 1), (30, 3)]);
-        assert_eq!(series.reaches(3, 10, 100, 5), Some(30));
-        assert_eq!(series.reaches(3, 0, 100, 5), Some(0));
-        assert_eq!(series.min(10, 100), Some(1));
-        assert_eq!(series.min(0, 5), Some(3));
-        assert_eq!(series.reaches(4, 0, 100, 5), None);
     }
 }

@@ -1,10 +1,14 @@
 //! How much of what an application had acknowledged a disaster cost (correctness
 //! 51, 52): lines that are gone, and the age of the newest one before them.
 
-use super::{Answer, History, StepSpan};
+use super::{
+    Answer, History, StepSpan,
+    proof::{Bound, Own, Part, Proof, Sight},
+    window::{EndedBy, Window},
+};
 use crate::{
     event::LineRun,
-    model::{Evidence, LossExpectation, Outcome, Told},
+    model::{Evidence, LossExpectation, Outcome, StepResult, Told},
 };
 
 /// After the last step, a log is waited for this long.
@@ -43,6 +47,14 @@ impl Log {
         self.acknowledged().find(|r| (r.from..=r.to).contains(&number)).map(|r| sent_us(r, number))
     }
 
+    /// The longest time without an acknowledged line until the fault came.
+    fn longest_gap_before(&self, t0: u64) -> u64 {
+        let mut times: Vec<u64> = self.acknowledged().flat_map(|r| (r.from..=r.to).map(|n| sent_us(r, n))).collect();
+        times.retain(|at| *at < t0);
+        times.push(t0);
+        times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or(0)
+    }
+
     /// The newest acknowledged line that satisfies a condition, and when it was sent.
     fn newest(&self, keep: impl Fn(u64, u64) -> bool) -> Option<(u64, u64)> {
         let lines = self.acknowledged().rev().flat_map(|r| (r.from..=r.to).rev().map(|n| (n, sent_us(r, n))));
@@ -64,67 +76,127 @@ fn sent_us(run: &LineRun, number: u64) -> u64 {
 
 pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64) -> Answer {
     let data = &expected.data;
-    let Some((t0, _)) = history.window(expected.of.as_ref()) else {
+    let Some(window) = Window::of(history, expected.of.as_ref()) else {
         return Answer::new(Outcome::Inconclusive, format!("{data}: its fault never happened"));
     };
     let empty = Log::default();
     let log = history.logs.get(data).unwrap_or(&empty);
-    let Some((_, before_us)) = log.newest(|_, at| at < t0) else {
-        return Answer::new(Outcome::Inconclusive, format!("{data}: no line was acknowledged before the fault"));
-    };
-    let over = history.steps.values().filter_map(StepSpan::to).max().unwrap_or(t0).max(t0);
-    if let Some(cut) = history.cut_short(expected.of.as_ref()) {
-        return Answer::new(Outcome::Inconclusive, format!("{data}: {cut}"));
-    }
+    let over = history.steps.values().filter_map(StepSpan::to).max().unwrap_or(window.t0).max(window.t0);
+    // The store that was lost took lines until the restore began, after the fault too.
+    let restore = history.state.results.values().filter_map(StepResult::restored).map(|r| r.sent_us).min();
     let read = log.read.iter().rev().find(|r| r.at_us >= over && r.error.is_empty());
+    let mut proof = Proof {
+        baseline: baseline(log, window.t0),
+        reach: reach(log, history, &window),
+        sight: cut(&window),
+        denominator: Part::Shown(format!(
+            "{} acknowledged lines",
+            log.acknowledged().map(|r| r.to - r.from + 1).sum::<u64>()
+        )),
+        bound: Bound::Open(String::new()),
+        own: Own::NotAsked("what is lost does not recover"),
+    };
     let Some(read) = read else {
         let why = log.read.last().map_or("it was never read".to_owned(), |r| r.error.clone());
-        return if now_us < over + PATIENCE_US {
-            Answer::open(format!("{data} has not been read since the last step ({why})"))
+        let why = if why.is_empty() { "it was read before that only".to_owned() } else { why };
+        proof.bound = if now_us < over + PATIENCE_US {
+            Bound::Open(format!("it has not been read since the last step ({why})"))
         } else {
-            Answer::new(Outcome::Fail, format!("{data} cannot be read since the last step: {why}"))
+            Bound::Refuted(format!("it cannot be read since the last step: {why}"))
         };
+        return proof.conclude(data);
     };
-    let evidence = |observed: String| Evidence {
+    if read.lost() > 0 {
+        proof.reach = Part::Shown(format!("{} lines that it had acknowledged are gone", read.lost()));
+    }
+    proof.bound = decide(expected, log, (window.t0, restore), read);
+    let observed = format!("{} acknowledged lines are gone {:?}, {} damaged", read.lost(), read.missing, read.damaged);
+    proof.conclude(data).with(Evidence {
         source: format!("numbered lines appended to `{data}`, and the log as it was read back"),
         observed: Told::of_journal(observed),
-        from_us: Some(t0),
+        from_us: Some(window.t0),
         to_us: Some(read.at_us),
         uncertainty_us: history.state.plan.as_ref().and_then(|p| {
             let spec = p.data.iter().find(|d| d.name == *data)?;
             Some(spec.every.micros() + spec.timeout.micros())
         }),
-    };
-    let observed = format!("{} acknowledged lines are gone {:?}, {} damaged", read.lost(), read.missing, read.damaged);
-    decide(expected, log, (t0, before_us), read).with(evidence(observed))
+    })
 }
 
-fn decide(expected: &LossExpectation, log: &Log, (t0, before_us): (u64, u64), read: &Reading) -> Answer {
-    let (data, objective) = (&expected.data, expected.rpo);
+/// Our lines were read back before the fault: what is read is what is written.
+fn baseline(log: &Log, t0: u64) -> Part {
+    let acknowledged = log.acknowledged().any(|r| r.from_us < t0);
+    let read = log.read.iter().rev().find(|r| r.at_us <= t0 && r.error.is_empty());
+    match read {
+        _ if !acknowledged => Part::Missing("no line was acknowledged before the fault".into()),
+        None => Part::Missing("no line was read back before the fault".into()),
+        Some(read) if read.lost() > 0 => Part::Missing(format!("{} lines were missing before the fault", read.lost())),
+        Some(_) => Part::Shown("its lines were read back before the fault".into()),
+    }
+}
+
+/// A line was not acknowledged, or the store is another one.
+fn reach(log: &Log, history: &History, window: &Window) -> Part {
+    let refused = log.written.iter().any(|r| !r.error.is_empty() && r.to_us >= window.t0);
+    let deleted = history.state.results.values().any(|r| matches!(r, StepResult::Deletion(_)));
+    if refused {
+        Part::Shown("lines were not acknowledged".into())
+    } else if deleted {
+        Part::Shown("its store was deleted".into())
+    } else {
+        Part::Missing("every line was acknowledged, and its store was not seen to go".into())
+    }
+}
+
+fn cut(window: &Window) -> Sight {
+    match window.by {
+        EndedBy::Interruption => Sight::Missing(window.how()),
+        _ => Sight::Shown("it was read after the last step".into()),
+    }
+}
+
+fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64>), read: &Reading) -> Bound {
+    let objective = expected.rpo;
     let (missing, damaged, lost) = (&read.missing, read.damaged, read.lost());
     if damaged > 0 {
-        return Answer::new(Outcome::Fail, format!("{data}: {damaged} lines came back damaged, twice or out of order"));
+        return Bound::Refuted(format!("{damaged} lines came back damaged, twice or out of order"));
     }
     let Some((first, _)) = missing.first() else {
-        let age = (t0 - before_us) as f64 / 1e6;
-        return Answer::new(Outcome::Pass, format!("{data}: nothing acknowledged is lost (last line {age:.1} s old)"));
+        // Nothing shows how much would have been lost in a time without lines.
+        let gap = log.longest_gap_before(t0);
+        return if gap > objective.micros() {
+            Bound::Between(format!(
+                "nothing is lost, but lines came {:.1} s apart: an objective of {objective} cannot be shown",
+                gap as f64 / 1e6
+            ))
+        } else {
+            Bound::Met("nothing acknowledged is lost".into())
+        };
     };
-    let after: u64 = missing
-        .iter()
-        .flat_map(|(from, to)| *from..=*to)
-        .filter(|n| log.sent_us(*n).is_some_and(|at| at >= t0))
-        .count() as u64;
+    let numbers = || missing.iter().flat_map(|(from, to)| *from..=*to);
+    let late = numbers().filter(|n| log.sent_us(*n).is_some_and(|at| restore.is_some_and(|sent| at >= sent))).count();
+    if late > 0 {
+        return Bound::Refuted(format!("{late} lines were acknowledged after the restore and are gone"));
+    }
+    // The newest line that the lost store took: what came after it is in another one.
+    let is_lost = |n: u64| missing.iter().any(|(from, to)| (*from..=*to).contains(&n));
+    let Some((_, newest)) = log.newest(|n, _| is_lost(n)) else {
+        return Bound::Between("when the lost lines were acknowledged is not known".into());
+    };
     // The recovery point: up to here nothing is missing.
-    let point = log.newest(|n, _| n < *first).map(|(_, at)| at);
-    let Some(point) = point else {
-        return Answer::new(Outcome::Fail, format!("{data}: all {lost} acknowledged lines are lost"));
+    let Some((point, at)) = log.newest(|n, _| n < *first) else {
+        return Bound::Refuted(format!("all {lost} acknowledged lines are lost"));
     };
-    let rpo = t0.saturating_sub(point);
+    let next = log.sent_us(point + 1).unwrap_or(newest).min(newest);
+    let (least, most) = (newest.saturating_sub(next), newest.saturating_sub(at));
+    let after = numbers().filter(|n| log.sent_us(*n).is_some_and(|at| at >= t0)).count();
     let later = if after > 0 { format!(", {after} of them acknowledged after the fault") } else { String::new() };
-    let said = format!("{data}: RPO {:.1} s, {lost} acknowledged lines lost{later}", rpo as f64 / 1e6);
-    if rpo <= objective.micros() {
-        Answer::new(Outcome::Pass, said)
+    let said = format!("RPO {:.1} s, {lost} acknowledged lines lost{later}", most as f64 / 1e6);
+    if most <= objective.micros() {
+        Bound::Met(said)
+    } else if least > objective.micros() {
+        Bound::Refuted(format!("{said}, objective {objective}"))
     } else {
-        Answer::new(Outcome::Fail, format!("{said}, objective {objective}"))
+        Bound::Between(format!("{said}: lines were too far apart to say whether the objective of {objective} is met"))
     }
 }

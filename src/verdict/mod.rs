@@ -5,34 +5,41 @@
 mod again;
 mod alerts;
 mod budgets;
+mod effect;
 mod ending;
 mod history;
 mod loss;
+mod phases;
 mod placement;
+mod proof;
 mod replicas;
 mod restore;
 mod return_to_normal;
+mod series;
 mod service;
 mod standing;
 mod steps;
+mod window;
 mod written;
 
 pub use again::{Again, Wrong, again};
 pub use ending::{Ending, How, Left, exit_of};
-pub use history::{History, Series, StepSpan};
+pub use history::{History, StepSpan};
 pub use loss::{Log, Reading};
-pub use service::{Milestone, Phase, phases};
+pub use phases::{Milestone, Phase, phases};
+pub use series::Series;
 pub use standing::{Standing, standing};
+pub use window::own_time;
 
 use crate::{
     event::{Actor, Event, Kind},
-    model::{Evidence, Expectation, Judgement, OrNewer, Outcome, RunVerdict, Told},
+    model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, Told},
 };
 
 /// The number of today's rules. It rises whenever the outcome of a journal, or its exit
 /// code, can change: tests/it/rules.rs holds what they say of the journals that are kept
 /// for that. A verdict is held against the rules that it was made by, and no others.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// This version, as journals name it.
 pub const TOOL: &str = concat!("drillmaster ", env!("CARGO_PKG_VERSION"));
@@ -43,16 +50,22 @@ pub(crate) struct Answer {
     /// None while it is undecided.
     outcome: Option<Outcome>,
     because: String,
+    parts: Vec<ProofPart>,
     evidence: Vec<Evidence>,
 }
 
 impl Answer {
     fn new(outcome: Outcome, because: impl Into<String>) -> Self {
-        Self { outcome: Some(outcome), because: because.into(), evidence: vec![] }
+        Self { outcome: Some(outcome), because: because.into(), parts: vec![], evidence: vec![] }
     }
 
-    fn open(because: impl Into<String>) -> Self {
-        Self { outcome: None, because: because.into(), evidence: vec![] }
+    /// What a proof came to.
+    fn proven(outcome: Option<Outcome>, because: String, parts: Vec<ProofPart>) -> Self {
+        Self { outcome, because, parts, evidence: vec![] }
+    }
+
+    fn is_open(&self) -> bool {
+        self.outcome.is_none()
     }
 
     fn with(mut self, evidence: Evidence) -> Self {
@@ -74,13 +87,29 @@ impl Answer {
         } else {
             Some(Outcome::Skipped)
         };
-        let said: Vec<&str> = answers
-            .iter()
-            .filter(|a| a.outcome == outcome || outcome == Some(Outcome::Pass))
-            .map(|a| a.because.as_str())
-            .collect();
-        Self { outcome, because: said.join("; "), evidence: answers.iter().flat_map(|a| a.evidence.clone()).collect() }
+        let told = answers.iter().filter(|a| a.outcome == outcome || outcome == Some(Outcome::Pass));
+        let said = once_each(told.map(|a| a.because.as_str()));
+        let parts = answers.iter().flat_map(|a| a.parts.clone()).collect();
+        Self {
+            outcome,
+            because: said.join("; "),
+            parts,
+            evidence: answers.iter().flat_map(|a| a.evidence.clone()).collect(),
+        }
     }
+}
+
+/// Of sentences about the same subject, only the first names it.
+fn once_each<'a>(sentences: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut last = "";
+    let mut said = vec![];
+    for sentence in sentences {
+        let subject = sentence.split_once(": ").map_or("", |(subject, _)| subject);
+        let again = !subject.is_empty() && subject == last;
+        said.push(if again { &sentence[subject.len() + 2..] } else { sentence });
+        last = subject;
+    }
+    said
 }
 
 /// The verdict over a journal.
@@ -89,25 +118,31 @@ pub fn judge(events: &[Event]) -> RunVerdict {
     let Some(plan) = &history.state.plan else {
         return RunVerdict::of(vec![]);
     };
+    let ids = Expectation::ids(plan.expect.iter().map(OrNewer::known));
     let judgements = plan
         .expect
         .iter()
-        .map(|written| match written {
+        .zip(ids)
+        .map(|(written, id)| match written {
             OrNewer::Known(expectation) => {
                 let answer = answer(expectation, &history, u64::MAX);
                 Judgement {
+                    id,
                     expectation: describe(expectation),
                     of: expectation.of().map(ToString::to_string),
                     outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
                     because: Told::of_journal(answer.because),
+                    parts: answer.parts,
                     evidence: answer.evidence,
                 }
             }
             OrNewer::Newer(newer) => Judgement {
+                id,
                 expectation: newer.value.to_string(),
                 of: None,
                 outcome: Outcome::Inconclusive,
                 because: Told::of_journal(format!("this version cannot read the expectation: {}", newer.why)),
+                parts: vec![],
                 evidence: vec![],
             },
         })
@@ -149,6 +184,36 @@ pub fn undecided(events: &[Event], now_us: u64) -> Vec<String> {
         .collect()
 }
 
+/// What the judge has not decided yet of what a step waits for: the objectives of these
+/// probes and workloads that count from a fault, or the delivery of alerts. A step that
+/// waits asks the judge, so that it cannot tick what the verdict denies.
+pub fn waited_for(events: &[Event], now_us: u64, what: Waited<'_>) -> Vec<String> {
+    let history = History::of(events);
+    let Some(plan) = &history.state.plan else { return vec![] };
+    let open = |expectation: &Expectation| match (what, expectation) {
+        (Waited::Recovered(of), Expectation::Service(e)) if of.contains(&e.probe) => {
+            let asked = e.rto.is_some() && e.after == After::Fault;
+            asked.then(|| service::answer(e, &history, now_us)).filter(Answer::is_open).map(|a| a.because)
+        }
+        (Waited::Recovered(of), Expectation::Replicas(e)) if of.contains(&e.workload.to_string()) => {
+            let asked = e.ready.is_some() && e.after == After::Fault;
+            asked.then(|| replicas::answer(e, &history, now_us)).filter(Answer::is_open).map(|a| a.because)
+        }
+        (Waited::Alerted, Expectation::Alert(e)) => alerts::undelivered(e, &history, now_us),
+        _ => None,
+    };
+    plan.expectations().filter(|e| history.window(e.of()).is_some()).filter_map(open).collect()
+}
+
+/// What a step waits for.
+#[derive(Clone, Copy, Debug)]
+pub enum Waited<'a> {
+    /// These probes and workloads.
+    Recovered(&'a [String]),
+    /// The alerts of the faults so far.
+    Alerted,
+}
+
 /// `now_us` is the end of all time for a finished run.
 fn answer(expectation: &Expectation, history: &History, now_us: u64) -> Answer {
     match expectation {
@@ -167,7 +232,13 @@ fn describe(expectation: &Expectation) -> String {
     match expectation {
         Expectation::Replicas(e) => {
             let floor = e.never_below.map(|n| format!(", never below {n}")).unwrap_or_default();
-            format!("{} has {} ready within {}{floor}", e.workload, e.ready, e.within)
+            match (e.ready, e.within) {
+                (Some(ready), Some(within)) => {
+                    let clock = if e.after == After::Heal { " of the heal" } else { "" };
+                    format!("{} has {ready} ready within {within}{clock}{floor}", e.workload)
+                }
+                _ => format!("{} is unharmed{floor}", e.workload),
+            }
         }
         Expectation::Budgets(e) => {
             let mut parts = vec![];
@@ -182,7 +253,12 @@ fn describe(expectation: &Expectation) -> String {
             }
             parts.join(", ")
         }
-        Expectation::Service(e) => format!("{} recovers within {}", e.probe, e.rto),
+        Expectation::Service(e) => match (e.rto, e.longest) {
+            (Some(rto), _) if e.after == After::Heal => format!("{} recovers within {rto} of the heal", e.probe),
+            (Some(rto), _) => format!("{} recovers within {rto}", e.probe),
+            (None, Some(longest)) => format!("{} is unharmed, no outage longer than {longest}", e.probe),
+            (None, None) => format!("{} is unharmed", e.probe),
+        },
         Expectation::Alert(e) => {
             let resolved = e.resolves_within.map(|d| format!(", resolves within {d}")).unwrap_or_default();
             let each = if e.for_each.is_some() { " for each node" } else { "" };

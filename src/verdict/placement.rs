@@ -1,57 +1,137 @@
-//! How the ready pods of a workload are spread. Nothing spreads them again by
-//! itself when a zone returns (correctness 23).
+//! How the ready pods of a workload are spread while the fault lasts. Nothing spreads them
+//! again by itself when a zone returns (correctness 23).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Answer, History};
+use super::{
+    Answer, History,
+    effect::effect,
+    proof::{Bound, Own, Part, Proof, Sight},
+    window::{EndedBy, Window},
+};
 use crate::model::{Evidence, Outcome, PlacementExpectation, Spread, Told};
 
+/// The spread at an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spreading {
+    at: u64,
+    /// Ready pods in each domain that is up.
+    domains: BTreeMap<String, u32>,
+}
+
+impl Spreading {
+    fn skew(&self) -> u32 {
+        let (least, most) = (self.domains.values().min(), self.domains.values().max());
+        most.copied().unwrap_or(0) - least.copied().unwrap_or(0)
+    }
+
+    fn placed(&self) -> u32 {
+        self.domains.values().sum()
+    }
+
+    fn said(&self) -> String {
+        self.domains.iter().map(|(d, n)| format!("{d}:{n}")).collect::<Vec<_>>().join(" ")
+    }
+}
+
 pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us: u64) -> Answer {
-    let Some((t0, _)) = history.window(expected.of.as_ref()) else {
-        return Answer::new(
-            Outcome::Inconclusive,
-            format!("placement of {}: its fault never happened", expected.workload),
-        );
-    };
-    let namespace = history.namespace(expected.namespace.as_ref());
     let owner = expected.workload.to_string();
-    let state = &history.state;
-    let mut domains: BTreeMap<&str, u32> = BTreeMap::new();
-    for (name, node) in state.nodes.iter().filter(|(_, n)| n.ready == "True" && !n.unschedulable) {
-        let domain = if expected.by == Spread::Zone { node.zone.as_str() } else { name.as_str() };
-        if !domain.is_empty() {
-            domains.entry(domain).or_default();
-        }
-    }
-    let mut placed = 0;
-    for pod in state.pods.values().filter(|p| p.namespace == namespace && p.owner == owner && p.ready && !p.terminating)
-    {
-        let Some(node) = state.nodes.get(&pod.node) else { continue };
-        let domain = if expected.by == Spread::Zone { node.zone.as_str() } else { pod.node.as_str() };
-        *domains.entry(domain).or_default() += 1;
-        placed += 1;
-    }
-    let (least, most) = (domains.values().min().copied().unwrap_or(0), domains.values().max().copied().unwrap_or(0));
-    let said = domains.iter().map(|(d, n)| format!("{d}:{n}")).collect::<Vec<_>>().join(" ");
+    let Some(window) = Window::of(history, expected.of.as_ref()) else {
+        return Answer::new(Outcome::Inconclusive, format!("placement of {owner}: its fault never happened"));
+    };
+    let key = (history.namespace(expected.namespace.as_ref()), owner.clone());
+    // Held until the undo begins; a drain's is judged after it, when all nodes are there again.
+    let end = window.end;
+    let spreads = spreads(history, &key, expected.by, window.t0, end);
+    let deadline = window.clock(history) + expected.within.micros();
+    // From then on it is spread as it should be, to the end.
+    let wrong = |s: &Spreading| s.skew() > expected.max_skew || s.placed() == 0;
+    let good_since = match spreads.iter().rposition(&wrong) {
+        Some(last) => spreads.get(last + 1).map(|s| s.at),
+        None => spreads.first().map(|s| s.at),
+    };
+    let last = spreads.last();
+    let said = last.map(Spreading::said).unwrap_or_default();
+    let skew = last.map_or(0, Spreading::skew);
+    let bound = match good_since {
+        Some(at) if at <= deadline && end >= deadline.min(at + 1) => Bound::Met(format!("skew {skew} ({said})")),
+        Some(at) if at <= deadline => Bound::Met(format!("skew {skew} ({said})")),
+        Some(at) => Bound::Refuted(format!(
+            "spread only {:.1} s after the fault, allowed are {} ({said})",
+            (at - window.t0) as f64 / 1e6,
+            expected.within
+        )),
+        None if now_us < deadline && window.by == EndedBy::Journal => Bound::Open(format!("skew {skew} ({said})")),
+        None if end < deadline => Bound::Between(format!("skew {skew} ({said}), and {}", window.how())),
+        None if last.is_none_or(|s| s.placed() == 0) => Bound::Refuted("it has no ready pod".into()),
+        None => Bound::Refuted(format!("skew {skew}, allowed {} ({said})", expected.max_skew)),
+    };
+    let domains = last.map_or(0, |s| s.domains.len());
+    let denominator = if domains < 2 {
+        Part::Missing(format!("{domains} domain was up: with fewer than two nothing can be spread"))
+    } else {
+        Part::Shown(format!("{domains} domains that are up"))
+    };
+    let blind = history.blind_in(window.t0, end);
+    let proof = Proof {
+        baseline: Part::Shown(format!("{} ready pods before the fault", before(history, &key, window.t0))),
+        reach: effect(history, &window),
+        sight: blind.map_or(Sight::Shown("the watches were in contact".into()), Sight::Missing),
+        denominator,
+        bound,
+        own: Own::NotAsked("it is judged before anything is undone"),
+    };
     let evidence = Evidence {
-        source: "watch pods and nodes, at the end".into(),
-        observed: Told::of_journal(said.clone()),
-        from_us: Some(t0),
-        to_us: Some(history.end_us),
+        source: "watch pods and nodes, until the undo began".into(),
+        observed: Told::of_journal(said),
+        from_us: Some(window.t0),
+        to_us: Some(end),
         uncertainty_us: None,
     };
-    let skew = most - least;
-    let answer = if placed == 0 {
-        Answer::new(Outcome::Fail, format!("{owner} has no ready pod"))
-    } else if skew <= expected.max_skew {
-        Answer::new(Outcome::Pass, format!("{owner}: skew {skew} ({said})"))
-    } else if now_us < t0 + expected.within.micros() {
-        Answer::open(format!("{owner}: skew {skew} ({said})"))
-    } else {
-        Answer::new(Outcome::Fail, format!("{owner}: skew {skew}, allowed {} ({said})", expected.max_skew))
+    proof.conclude(&owner).with(evidence)
+}
+
+fn before(history: &History, key: &(String, String), t0: u64) -> i64 {
+    history.believed(key, |_| true).at(t0).unwrap_or(0)
+}
+
+/// Each change of the spread in an interval, the one at its beginning first.
+fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to: u64) -> Vec<Spreading> {
+    let domain = |node: &str| -> Option<String> {
+        let zone = &history.state.nodes.get(node)?.zone;
+        let name = if by == Spread::Zone { zone.as_str() } else { node };
+        (!name.is_empty()).then(|| name.to_owned())
     };
-    match history.blind_in(history.end_us.saturating_sub(2_000_000), history.end_us) {
-        Some(blind) => Answer::new(Outcome::Inconclusive, blind).with(evidence),
-        None => answer.with(evidence),
+    let pods = history.pods.iter().map(|p| p.at);
+    let nodes = history.nodes.values().flat_map(|s| s.0.iter().map(|(t, _)| *t));
+    let times: BTreeSet<u64> = pods.chain(nodes).filter(|t| *t > from && *t < to).chain([from]).collect();
+    let mut all: Vec<Spreading> = vec![];
+    for at in times {
+        let mut domains: BTreeMap<String, u32> = BTreeMap::new();
+        for (node, series) in &history.nodes {
+            // Without a node that is up a domain is none, whoever took it away.
+            let up = series.at(at) == Some(1) && !history.is_dark(node, at);
+            if let Some(domain) = domain(node).filter(|_| up) {
+                domains.entry(domain).or_default();
+            }
+        }
+        for node in ready_at(history, key, at) {
+            if let Some(count) = domain(node).and_then(|d| domains.get_mut(&d)) {
+                *count += 1;
+            }
+        }
+        if all.last().is_none_or(|last| last.domains != domains) {
+            all.push(Spreading { at, domains });
+        }
     }
+    all
+}
+
+/// The nodes of a workload's ready pods at an instant.
+fn ready_at<'h>(history: &'h History, key: &(String, String), at: u64) -> Vec<&'h str> {
+    let mut now: BTreeMap<&str, &super::history::PodPoint> = BTreeMap::new();
+    for point in history.pods.iter().take_while(|p| p.at <= at) {
+        now.insert(&point.uid, point);
+    }
+    now.into_values().filter(|p| p.of == *key && p.ready).map(|p| p.node.as_str()).collect()
 }

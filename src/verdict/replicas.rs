@@ -1,89 +1,293 @@
 //! Did a workload get its pods back in time, and how low did it fall?
 
-use super::{Answer, History};
-use crate::model::{Evidence, Outcome, ReplicasExpectation, Told};
+use super::{
+    Answer, History, Series,
+    effect::effect,
+    proof::{Bound, Own, Part, Proof, Sight},
+    window::{EndedBy, Window},
+};
+use crate::{
+    journal::FaultRecord,
+    model::{After, Evidence, Outcome, ReplicasExpectation, Revert, ScopedWorkload, Told},
+};
 
-/// Readiness that flickers is no recovery.
+/// Readiness that flickers is no recovery, and none was a baseline.
 const HOLD_US: u64 = 3_000_000;
 
+/// As long a first look at the pods may take.
+const LISTED_US: u64 = 1_000_000;
+
+/// Everything that is asked of one workload.
+struct Subject<'h> {
+    history: &'h History,
+    window: Window,
+    key: (String, String),
+    /// Ready pods as Kubernetes has them, wherever they are.
+    believed: Series,
+    /// The same, without those on nodes that the drill took away.
+    ready: Series,
+    /// How many there were when the fault came.
+    before: i64,
+    /// When the first of them was seen to go.
+    fall: Option<u64>,
+    now_us: u64,
+}
+
 pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: u64) -> Answer {
-    let Some((t0, end)) = history.window(expected.of.as_ref()) else {
+    let Some(mut window) = Window::of(history, expected.of.as_ref()) else {
         return Answer::new(Outcome::Inconclusive, format!("{}: its fault never happened", expected.workload));
     };
     let key = (history.namespace(expected.namespace.as_ref()), expected.workload.to_string());
-    let Some(series) = history.ready.get(&key) else {
+    let Some(ready) = history.ready.get(&key).cloned() else {
         return Answer::new(Outcome::Inconclusive, format!("{} was never seen", expected.workload));
     };
-    let wanted = i64::from(expected.ready);
-    let deadline = t0 + expected.within.micros();
-    // Pods that are deleted are Ready for a moment longer: count from the fall on.
-    let fall = series.0.iter().find(|(t, v)| *t >= t0 && *t <= end && *v < wanted).map_or(t0, |(t, _)| *t);
-    let reached = series.reaches(wanted, fall, end, HOLD_US);
-    let lowest = series.min(t0, end).unwrap_or(0);
-    let evidence = Evidence {
-        source: "watch pods (Ready, not Terminating, not on a node that was taken away)".into(),
-        observed: Told::of_journal(format!(
-            "lowest {lowest}, {}",
-            reached.map_or("not reached again".into(), |t| format!(
-                "{wanted} ready again after {:.1} s",
-                (t - t0) as f64 / 1e6
-            ))
-        )),
-        from_us: Some(t0),
-        to_us: Some(end),
-        uncertainty_us: None,
-    };
-    // What was seen last before nobody looked is not what was there.
-    let unseen = reached.and_then(|t| history.blind_in(t, (t + HOLD_US).min(end)));
-    // What had not fallen yet when the drill was interrupted might have.
-    let cut = history.cut_short(expected.of.as_ref());
-    let unseen = unseen.or_else(|| cut.clone().filter(|_| lowest >= wanted));
-    let back = match reached {
-        Some(_) if unseen.is_some() => {
-            Answer::new(Outcome::Inconclusive, format!("{}: {}", expected.workload, unseen.unwrap_or_default()))
+    let believed = history.believed(&key, |_| true);
+    let before = believed.at(window.t0).unwrap_or(0);
+    let fall = believed.0.iter().find(|(t, n)| *t >= window.t0 && *t <= window.last && *n < before).map(|(t, _)| *t);
+    if let Some(heal) = history.heal_began(&window.step).filter(|_| expected.after == After::Heal) {
+        window = window.after_heal(history, heal);
+    }
+    let subject = Subject { history, window, key, believed, ready, before, fall, now_us };
+    let main = match (expected.ready, expected.within) {
+        (Some(ready), Some(within)) if expected.after == After::Heal => {
+            subject.after_heal(i64::from(ready), within.micros())
         }
-        Some(t) if t <= deadline => Answer::new(
-            Outcome::Pass,
-            format!("{}: {wanted} ready {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6),
-        ),
-        Some(t) => Answer::new(
-            Outcome::Fail,
-            format!("{}: {wanted} ready only {:.1} s after the fault", expected.workload, (t - t0) as f64 / 1e6),
-        ),
-        None if now_us < deadline => {
-            Answer::open(format!("{} {}/{wanted} ready", expected.workload, series.at(end).unwrap_or(0)))
-        }
-        None => match history.blind_in(end.min(deadline).saturating_sub(1), end) {
-            Some(blind) => Answer::new(Outcome::Inconclusive, format!("{}: {blind}", expected.workload)),
-            // The next fault, or an interruption, came before its time was over.
-            None if end < deadline => Answer::new(
-                Outcome::Inconclusive,
-                format!(
-                    "{}: {} of {wanted} ready for the {:.1} s that could be seen",
-                    expected.workload,
-                    series.at(end).unwrap_or(0),
-                    (end - t0) as f64 / 1e6
-                ),
-            ),
-            None => Answer::new(
-                Outcome::Fail,
-                format!(
-                    "{}: {} of {wanted} ready, {} after the fault",
-                    expected.workload,
-                    series.at(end.min(deadline)).unwrap_or(0),
-                    expected.within
-                ),
-            ),
-        },
+        (Some(ready), Some(within)) => subject.recovers(i64::from(ready), within.micros()),
+        _ => subject.unharmed(),
     };
-    let floor = expected.never_below.map(|floor| {
-        if lowest < i64::from(floor) {
-            Answer::new(Outcome::Fail, format!("{} fell to {lowest} ready, below {floor}", expected.workload))
-        } else if let Some(blind) = history.blind_in(t0, end).or(cut) {
-            Answer::new(Outcome::Inconclusive, format!("the lowest seen is {lowest}, but {blind}"))
+    let floor = expected.never_below.map(|floor| subject.never_below(i64::from(floor)));
+    let name = expected.workload.to_string();
+    let answers = [Some(main), floor].into_iter().flatten().map(|proof| proof.conclude(&name)).collect();
+    Answer::all(answers).with(subject.evidence())
+}
+
+impl Subject<'_> {
+    fn evidence(&self) -> Evidence {
+        let lowest = self.ready.min(self.window.t0, self.window.last).unwrap_or(0);
+        Evidence {
+            source: "watch pods (Ready, not Terminating, not on a node that was taken away)".into(),
+            observed: Told::of_journal(format!("{} before the fault, lowest {lowest}", self.before)),
+            from_us: Some(self.window.t0),
+            to_us: Some(self.window.last),
+            uncertainty_us: None,
+        }
+    }
+
+    /// What the fault itself scaled it to: what was not wanted before cannot have been there.
+    fn scaled(&self) -> Option<i64> {
+        let faults = self.history.state.faults.iter().filter(|f| f.step == self.window.step);
+        let own = |w: ScopedWorkload| (w.namespace, w.workload.to_string()) == self.key;
+        let scales =
+            |f: &FaultRecord| matches!(&f.revert, Revert::Scale { object, .. } if object.workload().is_some_and(own));
+        faults.into_iter().any(scales).then(|| self.history.wanted.get(&self.key)?.at(self.window.end)).flatten()
+    }
+
+    fn baseline(&self, wanted: i64) -> Part {
+        let t0 = self.window.t0;
+        // The first look at the cluster tells of its pods one after another.
+        let listed = self.believed.0.first().map_or(t0, |(at, _)| at + LISTED_US).min(t0);
+        if let Some(to) = self.scaled().filter(|to| *to > self.before) {
+            return Part::Shown(format!("{} were ready before it was scaled to {to}", self.before));
+        }
+        let held = self.believed.min(t0.saturating_sub(HOLD_US).max(listed), t0).unwrap_or(0);
+        if held >= wanted {
+            Part::Shown(format!("{held} ready for 3 s before the fault"))
         } else {
-            Answer::new(Outcome::Pass, format!("never below {floor} (lowest {lowest})"))
+            Part::Missing(format!("{held} of {wanted} were ready before the fault: there is no baseline"))
         }
-    });
-    Answer::all([Some(back), floor].into_iter().flatten().collect()).with(evidence)
+    }
+
+    /// Hit is what Kubernetes says lost a ready pod before `until`.
+    fn reach(&self, until: u64) -> Part {
+        if let Some(to) = self.scaled() {
+            return Part::Shown(format!("it was seen to want {to} pods"));
+        }
+        match self.fall.filter(|t| *t < until) {
+            Some(at) => Part::Shown(format!("a ready pod was seen to go {} after the fault", self.after(at))),
+            None => Part::Missing(format!(
+                "nothing shows that the fault reached it: Kubernetes had all {} pods ready throughout",
+                self.before
+            )),
+        }
+    }
+
+    fn sight(&self, until: u64) -> Sight {
+        match self.history.blind_in(self.window.t0, until) {
+            Some(blind) => Sight::Missing(blind),
+            None => Sight::Shown("the watch of pods was in contact throughout".into()),
+        }
+    }
+
+    fn denominator(&self, wanted: i64) -> Part {
+        Part::Shown(format!("as many as the scenario says: {wanted}"))
+    }
+
+    /// Ready pods that do not stand on the fault's targets, and had a node before its end:
+    /// those that came back because power did are not among them.
+    fn elsewhere(&self) -> Series {
+        let targets = self.window.targets(self.history);
+        let end = self.window.end;
+        let bound_in_time = |uid: &str| {
+            let mut own = self.history.pods.iter().filter(|p| p.uid == uid && !p.node.is_empty());
+            own.next().is_some_and(|p| p.at < end)
+        };
+        self.history.believed(&self.key, |p| !targets.contains(&p.node) && bound_in_time(&p.uid))
+    }
+
+    /// Reached for good: since when, and whether that was seen for long enough.
+    fn reached(&self, series: &Series, wanted: i64, from: u64) -> Option<(u64, bool)> {
+        // What it had at the end of the fault's time is not undone by the undo.
+        let end = self.window.end;
+        let in_time = series.settles(wanted, from, end).filter(|at| from < end && end >= at + HOLD_US);
+        if let Some(at) = in_time {
+            return Some((at, true));
+        }
+        let at = series.settles(wanted, from, self.window.last)?;
+        Some((at, self.window.last >= at + HOLD_US))
+    }
+
+    fn recovers(&self, wanted: i64, within_us: u64) -> Proof {
+        let (window, clock) = (&self.window, self.window.clock(self.history));
+        let deadline = clock + within_us;
+        let from = self.fall.unwrap_or(window.t0);
+        let own = self.reached(&self.elsewhere(), wanted, from);
+        let any = self.reached(&self.ready, wanted, self.fell(from, wanted));
+        let (bound, own_recovery) = match (own, any) {
+            (Some((at, held)), _) => {
+                let own = Own::Shown("by pods elsewhere than on the fault's targets".into());
+                (self.bound(wanted, at, held, clock, deadline), own)
+            }
+            (None, Some((at, held))) if window.by == EndedBy::Journal || at < window.end => {
+                (self.bound(wanted, at, held, clock, deadline), Own::Shown("before anything was undone".into()))
+            }
+            (None, Some((at, held))) => {
+                let why = format!("{}; recovery without that was not shown", window.how());
+                let own = Own::Missing { why, over: deadline <= window.end };
+                (self.bound(wanted, at, held, clock, deadline), own)
+            }
+            (None, None) => (self.unreached(wanted, deadline), Own::NotAsked("it did not recover")),
+        };
+        Proof {
+            baseline: self.baseline(wanted),
+            reach: self.reach(window.last),
+            sight: self.sight(own.or(any).map_or(window.last, |(at, _)| at + HOLD_US).min(window.last)),
+            denominator: self.denominator(wanted),
+            bound,
+            own: own_recovery,
+        }
+    }
+
+    /// When fewer than wanted were ready first: pods that are deleted are Ready for a moment longer.
+    fn fell(&self, from: u64, wanted: i64) -> u64 {
+        let later = self.ready.0.iter().find(|(t, n)| *t >= self.window.t0 && *t <= self.window.last && *n < wanted);
+        later.map_or(from, |(t, _)| *t)
+    }
+
+    fn bound(&self, wanted: i64, at: u64, held: bool, clock: u64, deadline: u64) -> Bound {
+        let took = seconds(at.saturating_sub(clock));
+        match (at <= deadline, held) {
+            (true, true) => Bound::Met(format!("{wanted} ready {took} after the fault")),
+            (false, _) => Bound::Refuted(format!("{wanted} ready only {took} after the fault")),
+            (true, false) if self.now_us < at + HOLD_US => Bound::Open(format!("{wanted} ready, for 3 s at least")),
+            (true, false) => Bound::Between(format!("{wanted} were ready {took} after the fault, for less than 3 s")),
+        }
+    }
+
+    fn unreached(&self, wanted: i64, deadline: u64) -> Bound {
+        let have = self.ready.at(self.window.last.min(deadline)).unwrap_or(0);
+        if self.now_us < deadline {
+            Bound::Open(format!("{have}/{wanted} ready"))
+        } else if self.window.last < deadline {
+            let seen = seconds(self.window.last - self.window.t0);
+            Bound::Between(format!("{have} of {wanted} ready for the {seen} that could be seen"))
+        } else {
+            Bound::Refuted(format!("{have} of {wanted} ready when its time was over"))
+        }
+    }
+
+    /// The clock starts when the undo begins: for what cannot recover before.
+    fn after_heal(&self, wanted: i64, within_us: u64) -> Proof {
+        let window = &self.window;
+        let heal = self.history.heal_began(&window.step);
+        let (bound, reach, until) = match heal {
+            None => (Bound::Open("the fault is not healed yet".into()), self.reach(window.hit_until), window.last),
+            Some(heal) => {
+                let deadline = heal + within_us;
+                match self.reached(&self.believed, wanted, heal) {
+                    Some((at, held)) => {
+                        let bound = match self.bound(wanted, at, held, heal, deadline) {
+                            Bound::Met(_) if at <= heal => {
+                                Bound::Met(format!("{wanted} were ready when the heal began"))
+                            }
+                            Bound::Met(_) => Bound::Met(format!(
+                                "{wanted} ready {} after the heal began",
+                                seconds(at.saturating_sub(heal))
+                            )),
+                            Bound::Refuted(_) => Bound::Refuted(format!(
+                                "{wanted} ready only {} after the heal began",
+                                seconds(at.saturating_sub(heal))
+                            )),
+                            other => other,
+                        };
+                        (bound, self.reach(window.hit_until), window.last)
+                    }
+                    None => (self.unreached(wanted, deadline), self.reach(window.hit_until), window.last),
+                }
+            }
+        };
+        Proof {
+            baseline: self.baseline(wanted),
+            reach,
+            sight: self.sight(until),
+            denominator: self.denominator(wanted),
+            bound,
+            own: Own::NotAsked("it is measured after the heal"),
+        }
+    }
+
+    /// It never had fewer ready pods than when the fault came.
+    fn unharmed(&self) -> Proof {
+        let (from, to) = (self.window.t0, self.window.end);
+        let lowest = self.ready.min(from, to).unwrap_or(0);
+        let lasted = seconds(to - from);
+        let bound = if lowest >= self.before {
+            Bound::Met(format!("never fewer than {} ready, for the {lasted} that the fault lasted", self.before))
+        } else {
+            Bound::Refuted(format!("fell to {lowest} ready, {} were before", self.before))
+        };
+        Proof {
+            baseline: self.baseline(self.before.max(1)),
+            reach: effect(self.history, &self.window),
+            sight: self.sight(to),
+            denominator: self.denominator(self.before),
+            bound,
+            own: Own::NotAsked("nothing had to recover"),
+        }
+    }
+
+    fn never_below(&self, floor: i64) -> Proof {
+        let lowest = self.ready.min(self.window.t0, self.window.last).unwrap_or(0);
+        let cut = matches!(self.window.by, EndedBy::Interruption).then(|| self.window.how());
+        let bound = match cut {
+            _ if lowest < floor => Bound::Refuted(format!("fell to {lowest} ready, below {floor}")),
+            Some(cut) => Bound::Between(format!("the lowest seen is {lowest}, but {cut}")),
+            None => Bound::Met(format!("never below {floor} (lowest {lowest})")),
+        };
+        Proof {
+            baseline: self.baseline(floor),
+            reach: self.reach(self.window.last),
+            sight: self.sight(self.window.last),
+            denominator: self.denominator(floor),
+            bound,
+            own: Own::NotAsked("a minimum is kept, nothing recovers"),
+        }
+    }
+
+    fn after(&self, at: u64) -> String {
+        seconds(at.saturating_sub(self.window.t0))
+    }
+}
+
+fn seconds(us: u64) -> String {
+    format!("{:.1} s", us as f64 / 1e6)
 }

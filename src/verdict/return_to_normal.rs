@@ -2,7 +2,10 @@
 //! undo that was seen to be done says nothing of the pods that it disturbed. The
 //! collateral is asked too: a drill that ends without DNS is not at its end.
 
-use super::History;
+use super::{
+    History,
+    proof::{Bound, Own, Part, Proof, Sight},
+};
 use crate::model::{Evidence, Judgement, Outcome, Revert, Told};
 
 /// After the last undo, the application has this long to be whole again.
@@ -108,20 +111,30 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     if history.state.faults.is_empty() || history.ready.is_empty() {
         return None;
     }
-    // First: what somebody saw before that is no word over the end.
-    let (outcome, because) = if let Some(blind) = last_look(history, history.end_us) {
-        (Outcome::Inconclusive, blind)
-    } else if !short.is_empty() {
-        (Outcome::Fail, short.join("; "))
+    let count = history.ready.len();
+    let bound = if short.is_empty() {
+        Bound::Met(format!("{count} workloads have as many ready pods as before{}", scaled(history)))
     } else {
-        let count = history.ready.len();
-        (Outcome::Pass, format!("{count} workloads have as many ready pods as before{}", scaled(history)))
+        Bound::Refuted(short.join("; "))
     };
+    // What somebody saw before the end is no word over the end.
+    let sight = last_look(history, history.end_us);
+    let proof = Proof {
+        baseline: Part::Shown("they were counted when the drill armed itself".into()),
+        reach: Part::NotAsked("it is asked whatever the fault hit"),
+        sight: sight.map_or_else(|| Sight::Shown("the watches were in contact at the end".into()), Sight::Missing),
+        denominator: Part::Shown(format!("{count} workloads of the scope and its collateral")),
+        bound,
+        own: Own::NotAsked("it is looked at after the undo"),
+    };
+    let answer = proof.conclude("afterwards");
     Some(Judgement {
+        id: "afterwards".into(),
         expectation: format!("afterwards every workload of the scope{} is whole again", around(history)),
         of: None,
-        outcome,
-        because: Told::of_journal(because),
+        outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
+        because: Told::of_journal(answer.because),
+        parts: answer.parts,
         evidence: vec![Evidence {
             source: "watch pods, when armed and at the end".into(),
             observed: Told::of_journal(numbers(history)),

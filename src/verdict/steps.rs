@@ -20,10 +20,12 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     };
     let named: Vec<String> = which.iter().map(|(step, _)| format!("step `{step}` {word}")).collect();
     Some(Judgement {
+        id: "steps".into(),
         expectation: "every step does its work".into(),
         of: None,
         outcome,
         because: Told::of_journal(named.join("; ")),
+        parts: vec![],
         evidence: vec![Evidence {
             source: "the drill itself".into(),
             observed: Told::of_journal(format!("{} steps ended", history.state.finished.len())),

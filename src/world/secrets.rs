@@ -113,7 +113,9 @@ impl Vault {
         match &mut ready.spec.kind {
             ProbeKind::Http { url, body, .. } => {
                 *url = self.fill(url).await?.reveal();
-                *body = self.fill(body).await?.reveal();
+                if let Some(text) = body.text() {
+                    *text = self.fill(text).await?.reveal();
+                }
             }
             ProbeKind::Tcp { .. } => {}
             ProbeKind::Exec { argv } => ready.program = self.program(argv, &BTreeMap::new()).await?,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Room, and the rooms it may use besides `model`.
-const TABLE: [(&str, &[&str]); 18] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("event", &[]),
     ("kubernetes", &[]),
@@ -15,11 +15,12 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("journal", &["event"]),
     ("readiness", &["inventory", "kubernetes", "scenario", "world"]),
     ("plan", &["scenario", "inventory", "kubernetes", "readiness", "steps", "verdict", "world"]),
-    ("steps", &["event", "world", "inventory", "kubernetes", "journal"]),
+    ("steps", &["event", "world", "inventory", "kubernetes", "journal", "verdict"]),
     ("observe", &["event", "world", "kubernetes", "journal"]),
     ("verdict", &["event", "journal", "kubernetes"]),
     ("report", &["event", "journal", "verdict"]),
     ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
+    ("prove", &["event", "scenario", "sim", "verdict"]),
     (
         "engine",
         &[
@@ -53,6 +54,7 @@ const TABLE: [(&str, &[&str]); 18] = [
             "verdict",
             "report",
             "verify",
+            "prove",
             "sim",
             "clusters",
         ],

@@ -11,11 +11,11 @@ metadata: {name: begins, title: t}
 hypothesis: h
 scope: {namespaces: [shop], critical: [deployment/web]}
 probes:
-  - {name: p, http: {url: \"URL/readyz\", body: ok}, up: {successes: 2, over: 1s}}
+  - {name: p, http: {url: \"URL/readyz\", body: {regex: ok}}, up: {successes: 2, over: 1s}}
 steps:
   - {name: fault, exec: {argv: [\"true\"], undo: [\"true\"]}}
 expect:
-  - service: {of: fault, probe: p, rto: 1m}
+  - budgets: {everyCriticalPodCovered: true}
 limits: {nodes: 34%, zones: 1, duration: 2m}
 ";
 

@@ -15,7 +15,7 @@ fn drilled(steps: &str) -> Ended {
         &format!(
             "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: ends, title: How it ends}}\nhypothesis: h\n\
              scope: {{namespaces: [shop], critical: [deployment/web]}}\nsteps:\n{steps}\n\
-             expect:\n  - replicas: {{of: outage, workload: deployment/web, ready: 3, within: 9m}}\n\
+             expect:\n  - placement: {{of: outage, workload: deployment/web, maxSkew: 2, by: zone, within: 9m}}\n\
              limits: {{nodes: 34%, zones: 1, duration: 30m}}\ncollateral: [monitoring, velero, kube-system]\n"
         ),
         &shop,

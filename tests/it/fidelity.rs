@@ -29,7 +29,11 @@ fn a_rehearsal_sees_what_was_seen_for_real() {
         let description = Description::parse(&recording.description.to_string()).unwrap();
         let loaded = scenario_with(&recording.scenario, &description, &recording.set);
         let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
-        assert_eq!(ended.exit, Some(Exit::Passed), "{} on {}", recording.scenario, recording.bed);
+        // Where the copied application has no volumes, or none of its pods was hit, nothing is
+        // shown of that: what is compared here is the course of the drill.
+        let exit = ended.exit;
+        let whole = matches!(exit, Some(Exit::Passed | Exit::Inconclusive));
+        assert!(whole, "{} on {}: {exit:?}", recording.scenario, recording.bed);
         let (simulated, slack) = (transitions(&ended.events), Slack::of(&recording));
         let head = format!("{} on {}, Kubernetes {}", recording.scenario, recording.bed, recording.kubernetes);
         let found = partings(&recording.real, &simulated, &slack);

@@ -24,12 +24,12 @@ vars:
 scope: {{namespaces: [shop], critical: [deployment/web]}}
 probes:
   - name: p
-    http: {{url: \"{probe}\", body: ok}}
+    http: {{url: \"{probe}\", body: {{regex: ok}}}}
     up: {{successes: 2, over: 1s}}
 steps:
 {steps}
 expect:
-  - service: {{of: fault, probe: p, rto: 1m}}
+  - budgets: {{everyCriticalPodCovered: true}}
 limits: {{nodes: 34%, zones: 1, duration: 2m}}
 "
     )

@@ -264,9 +264,14 @@ impl Stage {
         let world = self.keeping_secrets(self.simulation.world_on(plug));
         let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into(), false).await.ok()?;
         let options = Options::rehearsal(self.dir.path(), &[]);
-        let soundness = self.soundness();
+        let (soundness, steps) = (self.soundness(), self.simulation.steps());
         let tap = move |event: &Event| {
             soundness(event);
+            match &event.event {
+                Kind::StepStarted { step, .. } => steps.begins(step),
+                Kind::StepFinished { step, .. } => steps.ends(step),
+                _ => {}
+            }
             tap(event);
         };
         let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| recorder.tap(tap)).unwrap();

@@ -72,6 +72,9 @@ fn probe(from: f64, to: f64, n: u32, ok: bool) -> Kind {
             n,
             ok,
             lost: false,
+            first_took_us: 0,
+            last_took_us: 0,
+            longest_unseen_us: 0,
             error: if ok { "".into() } else { "no connection".into() },
         }],
     }
@@ -93,6 +96,14 @@ fn pod(name: &str, node: &str, ready: bool) -> Kind {
         },
         resource_version: String::new(),
     }
+}
+
+fn orders(number: usize, node: &str, ready: bool) -> Kind {
+    let Kind::PodSeen { mut pod, resource_version } = pod(&format!("orders-{number}"), node, ready) else {
+        unreachable!()
+    };
+    pod.owner = "statefulset/orders".into();
+    Kind::PodSeen { pod, resource_version }
 }
 
 fn node(name: &str, zone: &str, ready: &str) -> Kind {
@@ -156,6 +167,7 @@ fn outage(evil: &str) -> Tape {
     }
     for (i, n) in ["node-a-0", "node-b-0", "node-c-0"].iter().enumerate() {
         tape.at(0.2, pod(&format!("web-{i}"), n, true));
+        tape.at(0.2, orders(i, n, true));
     }
     tape.at(
         0.1,
@@ -224,8 +236,14 @@ fn outage(evil: &str) -> Tape {
         );
     }
     tape.at(58.0, probe(50.5, 62.0, 40, true))
+        .at(51.0, orders(0, "node-a-0", false))
         .at(60.0, pod("web-0", "node-a-0", false))
         .at(60.5, pod("web-3", "node-b-1", true));
+    for target in &plan.steps[0].nodes {
+        let fault = FaultId(format!("outage/{}", target.name));
+        tape.at(66.0, Kind::RevertStarted { fault, attempt: 1 });
+    }
+    tape.at(72.0, orders(0, "node-a-0", true));
     for target in &plan.steps[0].nodes {
         tape.at(70.0, node(&target.name, "a", "True"));
         tape.at(
@@ -362,8 +380,14 @@ fn a_run_that_was_picked_up_claims_nothing_that_nobody_saw() {
 #[test]
 fn what_was_seen_otherwise_is_a_fail() {
     let mut swallowed = outage("");
-    swallowed.at(57.0, alert("alertmanager-0", "node-a-0", "suppressed"));
+    swallowed.at(55.5, alert("alertmanager-0", "node-a-0", "suppressed"));
+    swallowed.0.sort_by_key(|e| e.t_us);
     assert!(matches!(outcome(&swallowed.0, "alert"), (Outcome::Fail, why) if why.contains("swallowed")));
+    // Active first: somebody may have been told before it was silenced.
+    let mut late = outage("");
+    late.at(57.0, alert("alertmanager-0", "node-a-0", "suppressed"));
+    late.0.sort_by_key(|e| e.t_us);
+    assert_eq!(outcome(&late.0, "alert").0, Outcome::Inconclusive);
     let mut no_replacement = without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3"));
     // Cut short, nothing is known; looked at for long enough, it failed.
     assert_eq!(outcome(&no_replacement, "deployment/web has").0, Outcome::Inconclusive);

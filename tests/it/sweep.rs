@@ -310,7 +310,7 @@ fn whatever_goes_wrong_on_the_wire() {
         let loaded = scenario(name, &shop);
         on_paused_time(async {
             let stage = Stage::set(&shop, seed).await;
-            stage.trouble(40 + seed % 200);
+            stage.trouble(30 + seed % 120);
             // Velero goes wrong too, with every other seed.
             stage.simulation.velero_errs(if seed % 2 == 0 { 0 } else { 3 });
             let ended = stage.drill(&loaded, None).await;

@@ -78,7 +78,7 @@ impl Hollow {
     /// Spreads the shop over all zones again: nothing else does after a drill.
     pub fn spread(&self) {
         // All at once: a rollout would take one after another.
-        self.kubectl(&["-n", "shop", "delete", "pods", "-l", "app=web", "--wait=false"]);
+        self.kubectl(&["-n", "shop", "delete", "pods", "-l", "app in (web,orders)", "--wait=false"]);
         wait_for("the old pods to be gone", 60, || {
             !self
                 .kubectl(&[
@@ -87,7 +87,7 @@ impl Hollow {
                     "get",
                     "pods",
                     "-l",
-                    "app=web",
+                    "app in (web,orders)",
                     "-o",
                     "jsonpath={.items[*].metadata.deletionTimestamp}",
                 ])

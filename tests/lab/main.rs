@@ -24,4 +24,5 @@ mod positive;
 mod refusals;
 mod review;
 mod scraping;
+mod truth;
 mod twins;

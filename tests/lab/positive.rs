@@ -49,7 +49,9 @@ fn passes(lab: &Hollow, scenario: &str) -> Ended {
 fn passes_here(lab: &Hollow, scenario: &str) -> Ended {
     let before = lab.picture();
     let drill = least(lab, scenario);
-    let ended = drill_both(&bed(lab, &admin(lab), "hollow, --fast clocks"), &drill, scenario, &[]);
+    // The lab's shop has no volumes: where a restore is judged, that is what is expected.
+    let set: &[&str] = if scenario.contains("restore") { &["content=none"] } else { &[] };
+    let ended = drill_both(&bed(lab, &admin(lab), "hollow, --fast clocks"), &drill, scenario, set);
     before.same(lab);
     ended
 }
@@ -70,8 +72,8 @@ fn bed<'a>(lab: &'a Hollow, admin: &'a Drill, name: &'a str) -> Bed<'a> {
 fn faults_and_restores_with_least_rights() {
     let lab = Hollow::up(&["--fast"]);
     let ended = passes(&lab, "zone-loss-and-restore");
-    let volumes = outcomes(&ended.dir, "volumes identical");
-    assert!(volumes[0].contains("no containers"), "volumes are skipped for the stated reason: {volumes:?}");
+    let volumes = outcomes(&ended.dir, "volumes none");
+    assert!(volumes[0].contains("the namespace has no claim"), "{volumes:?}");
     for scenario in ["zone-outage", "node-power-loss", "node-freeze", "namespace-loss-and-restore"] {
         passes(&lab, scenario);
     }
@@ -146,8 +148,10 @@ fn an_append_log_that_keeps_its_lines_and_one_that_does_not() {
         .unwrap();
     let drill = Drill::new(&lab.env, "hollow", bind.to_str().unwrap(), &lab.env["KUBECONFIG"]);
     let ended = drill.run("../tests/lab/ledger", &[]);
-    assert_eq!(ended.code, 0, "{}", ended.said);
-    assert!(outcomes(&ended.dir, "loses at most")[0].contains("nothing acknowledged is lost"), "{}", ended.said);
+    // The log is not on the node that died: that nothing is lost proves nothing of it.
+    assert_eq!(ended.code, 4, "{}", ended.said);
+    let said = &outcomes(&ended.dir, "loses at most")[0];
+    assert!(said.starts_with("inconclusive") && said.contains("every line was acknowledged"), "{said}");
     before.same(&lab);
 
     lab.spread();

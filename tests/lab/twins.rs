@@ -72,7 +72,10 @@ fn a_replica_never_becomes_ready() {
     let shipped = std::fs::read_to_string("scenarios/bindings/hollow.yaml").unwrap();
     std::fs::write(&bind, shipped + "readiness: readiness.yaml\n").unwrap();
     drill.bind = bind.to_str().unwrap().to_owned();
-    let ended = drill.run("zone-outage", &["--set", "patience=25s", "--set", "within=20s", "--unwind-within", "2m"]);
+    let ended = drill.run(
+        "zone-outage",
+        &["--set", "patience=25s", "--set", "within=20s", "--set", "rto=25s", "--unwind-within", "2m"],
+    );
     assert_eq!(ended.code, 1, "{}", ended.said);
     assert!(outcomes(&ended.dir, "deployment/web has 3 ready")[0].starts_with("fail"));
 }

@@ -1,0 +1,94 @@
+//! Looks at pods and budgets beside their watches. A watch can stay open and tell nothing,
+//! or tell late, while every other question is answered: what is so in the cluster and not in
+//! the journal, twice in a row, is an interval without sight.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    event::Kind,
+    journal::Recorder,
+    kubernetes::objects::{Budget, Pod},
+    told,
+    world::World,
+};
+
+/// How often all is looked at.
+const EVERY: Duration = Duration::from_secs(5);
+/// A watch delivers within milliseconds.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// By UID or name: what was found that the watch has not told.
+type Untold = BTreeMap<String, String>;
+
+pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, namespace: String) {
+    let pods = format!("/api/v1/namespaces/{namespace}/pods");
+    let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+    let mut agreed_us = recorder.now_us();
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The watches have to begin first.
+    tick.tick().await;
+    loop {
+        tick.tick().await;
+        let asked = recorder.now_us();
+        let Some(first) = untold(&world, &recorder, &namespace, (&pods, &budgets)).await else { continue };
+        if first.is_empty() {
+            agreed_us = asked;
+            continue;
+        }
+        tokio::time::sleep(AGAIN).await;
+        let Some(second) = untold(&world, &recorder, &namespace, (&pods, &budgets)).await else { continue };
+        // The same thing, still not told.
+        let still = first.iter().find(|(key, found)| second.get(*key) == Some(found));
+        match still {
+            None => agreed_us = asked,
+            Some((_, found)) => {
+                let why = told!(recorder, "the watch does not tell: {found}");
+                recorder.observe(Kind::WatchGap { what: pods.clone(), from_us: agreed_us, why });
+            }
+        }
+    }
+}
+
+/// What the API server has and the journal has not; none where it does not answer, which
+/// others tell.
+async fn untold(world: &World, recorder: &Recorder, namespace: &str, paths: (&str, &str)) -> Option<Untold> {
+    let pods: Vec<Pod> = world.kube.list_as(paths.0).await.ok()?;
+    let budgets: Vec<Budget> = world.kube.list_as(paths.1).await.ok()?;
+    Some(recorder.with(|state| {
+        let mut found = Untold::new();
+        for pod in &pods {
+            let told = state.pods.get(&pod.metadata.uid).map(|view| (view.ready, view.terminating));
+            let now = (pod.is_ready(), pod.is_terminating());
+            if told != Some(now) {
+                found.insert(pod.metadata.uid.clone(), format!("pod {} {}", pod.metadata.name, words(now)));
+            }
+        }
+        let there: BTreeSet<&str> = pods.iter().map(|p| p.metadata.uid.as_str()).collect();
+        for (uid, view) in state.pods.iter().filter(|(_, v)| v.namespace == namespace && !v.aside) {
+            if !there.contains(uid.as_str()) {
+                found.insert(uid.clone(), format!("pod {} is gone", view.name));
+            }
+        }
+        for budget in &budgets {
+            let key = (namespace.to_owned(), budget.metadata.name.clone());
+            let healthy = budget.status.current_healthy;
+            if state.budgets.get(&key).is_some_and(|told| told.healthy != healthy) {
+                found.insert(budget.metadata.uid.clone(), format!("budget {}: {healthy} healthy", key.1));
+            }
+        }
+        found
+    }))
+}
+
+fn words((ready, terminating): (bool, bool)) -> &'static str {
+    match (ready, terminating) {
+        (_, true) => "is on its way out",
+        (true, false) => "is Ready",
+        (false, false) => "is not Ready",
+    }
+}

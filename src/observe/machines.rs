@@ -1,0 +1,59 @@
+//! Machines that the drill took away, as their host has them, once a second: one that runs
+//! again without the drill's doing has ended the fault, whoever did it, and Kubernetes may
+//! never have noticed that it was away.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    event::Kind,
+    journal::{FaultState, Recorder},
+    model::{PowerState, Revert},
+    world::World,
+};
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The last looks at one machine.
+struct Looks {
+    /// When it was last seen as the drill left it, or the act was acknowledged.
+    away_us: u64,
+    /// Whether the last look found it running: a host may need a moment, so two must agree.
+    running: bool,
+    told: bool,
+}
+
+pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
+    let Some(host) = &world.host else { return };
+    let mut known: BTreeMap<String, Looks> = BTreeMap::new();
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let away = taken(&recorder);
+        known.retain(|node, _| away.contains_key(node));
+        for (node, acknowledged_us) in away {
+            let asked = recorder.now_us();
+            let Ok(machine) = host.machine(&node).await else { continue };
+            let looks =
+                known.entry(node.clone()).or_insert(Looks { away_us: acknowledged_us, running: false, told: false });
+            if machine.state != PowerState::Running {
+                *looks = Looks { away_us: asked, running: false, told: false };
+            } else if looks.running && !looks.told && taken(&recorder).contains_key(&node) {
+                recorder.observe(Kind::MachineReturned { node, since_us: looks.away_us });
+                looks.told = true;
+            } else {
+                looks.running = true;
+            }
+        }
+    }
+}
+
+/// Nodes that are away by the drill's doing, and whose undo has not begun; with the time of
+/// the acknowledgement.
+fn taken(recorder: &Recorder) -> BTreeMap<String, u64> {
+    let away = |f: &crate::journal::FaultRecord| match (&f.revert, f.state, f.acknowledged_us) {
+        (Revert::NodePower { node, .. }, FaultState::Applied, Some(at)) => Some((node.name.clone(), at)),
+        _ => None,
+    };
+    recorder.with(|state| state.faults.iter().filter_map(away).collect())
+}

@@ -1,0 +1,81 @@
+//! Did a fault have its effect? Seen by something other than the acknowledgement of its
+//! act: that a node is dark because the drill took it is no evidence.
+
+use super::{History, proof::Part, window::Window};
+use crate::{
+    event::Kind,
+    model::{Impairment, Revert},
+};
+
+/// The effect of the fault of a window.
+pub(super) fn effect(history: &History, window: &Window) -> Part {
+    let faults = history.state.faults.iter().filter(|f| f.step == window.step);
+    let mut missing = "its fault never happened".to_owned();
+    for fault in faults {
+        let seen = match &fault.revert {
+            Revert::NodePower { node, .. } => gone(history, window, &node.name),
+            Revert::Impairment { node, what, .. } => impaired(history, window, &node.name, what),
+            Revert::Cordon { .. } => evicted(history, window),
+            Revert::PodsReplaced { .. } | Revert::Restore { .. } => deleted(history, window),
+            Revert::Scale { .. } | Revert::Fence { .. } | Revert::OwnNamespace { .. } => {
+                Ok("the API server answered with the change".into())
+            }
+            Revert::ExecUndo { .. } => Err("what a program did is not seen".to_owned()),
+        };
+        match seen {
+            Ok(how) => return Part::Shown(how),
+            Err(why) => missing = why,
+        }
+    }
+    Part::Missing(missing)
+}
+
+fn gone(history: &History, window: &Window, node: &str) -> Result<String, String> {
+    let went = |(t, ready): &&(u64, i64)| *t >= window.t0 && *t < window.end && *ready == 0;
+    match history.nodes.get(node).and_then(|series| series.0.iter().find(went)) {
+        Some((at, _)) => {
+            Ok(format!("node {node} was not Ready {:.1} s after the fault", (at - window.t0) as f64 / 1e6))
+        }
+        // A control plane that is away cannot say so of its nodes.
+        None if history.blind.iter().any(|(from, to)| *from < window.end && *to > window.t0) => {
+            Ok("the API server was out of sight".into())
+        }
+        None => Err(format!("node {node} was Ready for as long as the fault lasted")),
+    }
+}
+
+fn impaired(history: &History, window: &Window, node: &str, what: &Impairment) -> Result<String, String> {
+    match what {
+        Impairment::Packets { .. } | Impairment::Delay { .. } | Impairment::Disk { .. } => {
+            let read = |(t, on, _): &&(u64, String, String)| *t >= window.t0 && on == node;
+            if let Some((_, _, how)) = history.effects.iter().find(read) {
+                return Ok(how.clone());
+            }
+            let failed = history.probes.values().flatten();
+            let mut failed = failed.filter(|r| !r.ok && !r.lost && r.from_us >= window.t0 && r.from_us < window.end);
+            match failed.next() {
+                Some(_) => Ok("samples of a probe failed".into()),
+                None => gone(history, window, node),
+            }
+        }
+        _ => gone(history, window, node),
+    }
+}
+
+fn evicted(history: &History, window: &Window) -> Result<String, String> {
+    let let_go = |(t, kind): &&(u64, Kind)| {
+        *t >= window.t0 && matches!(kind, Kind::EvictionAnswered { dry_run: false, code: 200..=299, .. })
+    };
+    match history.evictions.iter().filter(let_go).count() {
+        0 => Err("no pod was evicted".into()),
+        n => Ok(format!("{n} pods were evicted")),
+    }
+}
+
+fn deleted(history: &History, window: &Window) -> Result<String, String> {
+    let went = |p: &&super::history::PodPoint| p.at >= window.t0 && p.at <= window.last && p.of.0.is_empty();
+    match history.pods.iter().filter(went).count() {
+        0 => Err("no pod was seen to go".into()),
+        n => Ok(format!("{n} pods were seen to go")),
+    }
+}

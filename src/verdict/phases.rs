@@ -1,0 +1,103 @@
+//! What was seen in the course of an outage, in the order in which it came: the phases of a
+//! recovery (correctness 47–50).
+
+use serde::{Deserialize, Serialize};
+
+use super::History;
+use crate::{
+    event::ProbeRun,
+    model::{StepName, StepResult},
+};
+
+/// A part of the recovery time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Phase {
+    /// What it is.
+    pub name: Milestone,
+    /// When it ended, in microseconds after the fault.
+    pub at_us: u64,
+}
+
+/// What is seen in the course of an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Milestone {
+    /// The first sample after the fault that failed.
+    #[serde(rename = "first failed sample")]
+    FirstFailure,
+    /// The fault's nodes are not Ready any more.
+    #[serde(rename = "nodes seen as not Ready")]
+    NodesNotReady,
+    /// Alertmanager has an alert.
+    #[serde(rename = "first alert received")]
+    Alerted,
+    /// The undo of the fault began: what recovers later has not recovered from it.
+    #[serde(rename = "undo began")]
+    UndoBegan,
+    /// Velero says that a restore is Completed.
+    #[serde(rename = "restore Completed")]
+    RestoreCompleted,
+    /// The pods of the restored workloads are Ready.
+    #[serde(rename = "restored pods Ready")]
+    RestoredReady,
+    /// The first success of the streak that lasted.
+    #[serde(rename = "first success of the streak that lasted")]
+    Recovered,
+}
+
+impl std::fmt::Display for Milestone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+fn failed(run: &ProbeRun) -> bool {
+    !run.ok && !run.lost
+}
+
+/// The phases of a recovery, in order, as far as they were observed.
+pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phase> {
+    let Some((t0, end)) = history.window(of) else { return vec![] };
+    let runs = history.probes.get(probe).map_or(&[][..], Vec::as_slice);
+    let inside = |t: u64| t >= t0 && t <= end;
+    let mut found: Vec<(Milestone, Option<u64>)> = vec![];
+    found.push((Milestone::FirstFailure, runs.iter().find(|r| failed(r) && inside(r.from_us)).map(|r| r.from_us)));
+    let nodes = history
+        .fault_step(of)
+        .map(|s| {
+            history
+                .state
+                .plan
+                .iter()
+                .flat_map(|p| &p.steps)
+                .filter(|x| x.name == s)
+                .flat_map(|x| x.nodes.clone())
+                .collect::<Vec<_>>()
+        })
+        .unwrap_or_default();
+    let unready = nodes
+        .iter()
+        .filter_map(|n| history.nodes.get(&n.name)?.0.iter().find(|(t, v)| inside(*t) && *v == 0))
+        .map(|(t, _)| *t)
+        .min();
+    found.push((Milestone::NodesNotReady, unready));
+    let alerted = history
+        .alerts
+        .iter()
+        .find(|a| inside(a.at) && a.source.starts_with("alertmanager") && !a.state.is_empty())
+        .map(|a| a.at);
+    found.push((Milestone::Alerted, alerted));
+    let undone = history.fault_step(of).and_then(|step| history.heal_began(&step));
+    found.push((Milestone::UndoBegan, undone.filter(|t| inside(*t))));
+    let restored = || history.state.results.values().filter_map(StepResult::restored);
+    found.push((Milestone::RestoreCompleted, restored().map(|r| r.completed_us).find(|t| inside(*t))));
+    found.push((Milestone::RestoredReady, restored().map(|r| r.ready_us).find(|t| inside(*t))));
+    let last_failed = runs.iter().rev().find(|r| failed(r) && inside(r.from_us)).map(|r| r.to_us);
+    if let Some(last) = last_failed {
+        let success = runs.iter().find(|r| r.ok && r.from_us > last && inside(r.from_us));
+        found.push((Milestone::Recovered, success.map(|r| r.from_us)));
+    }
+    let mut phases: Vec<Phase> =
+        found.into_iter().filter_map(|(name, at)| Some(Phase { name, at_us: at?.saturating_sub(t0) })).collect();
+    phases.sort_by_key(|p| p.at_us);
+    phases
+}

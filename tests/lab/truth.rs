@@ -1,0 +1,118 @@
+//! What cannot be shown is not claimed: drills in which something else happens than the
+//! verdict might think, on a real control plane.
+
+use std::path::Path;
+
+use drillmaster::event::Kind;
+
+use super::{
+    drill::{Drill, admin, happened, outcomes, wait_for_event},
+    hollow::{Hollow, wait_for},
+};
+
+/// A scenario of these steps and expectations, in a file of the lab's.
+fn scenario(lab: &Hollow, name: &str, steps: &str, expect: &str) -> String {
+    let text = format!(
+        "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: {name}, title: A trap}}\nhypothesis: h\n\
+         scope: {{namespaces: [shop], critical: [deployment/web]}}\n\
+         probes: [{{name: storefront, http: {{url: '${{bind.storefront}}', body: ok}}, up: {{successes: 8, over: 2s}}}}]\n\
+         steps:\n{steps}expect:\n{expect}limits: {{duration: 10m}}\ncollateral: [monitoring, kube-system]\n"
+    );
+    let path = lab.dir.path().join(format!("{name}.yaml"));
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Starts it, waits for an event of its run, and does something.
+fn meanwhile(drill: &Drill, scenario: &str, what: &str, when: impl Fn(&Kind) -> bool, act: impl FnOnce()) -> i32 {
+    let last = drill.newest();
+    let mut child = drill.start(scenario, &[]);
+    wait_for("the run to begin", 60, || drill.newest() != last);
+    wait_for_event(&drill.newest(), what, 120, when);
+    act();
+    child.wait().unwrap().code().unwrap_or(-1)
+}
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn what_cannot_be_shown_is_not_claimed() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let drill = admin(&lab);
+    healed_too_early(&lab, &drill);
+    revived_by_hand(&lab, &drill);
+    deleted_by_others_in_a_drain(&lab, &drill);
+    the_watchdog_falls_silent(&lab, &drill);
+}
+
+/// Power is back before Kubernetes notices, and the service with it.
+fn healed_too_early(lab: &Hollow, drill: &Drill) {
+    let steps = "  - {name: outage, killNodes: {hosting: deployment/web, how: kill}}\n  \
+                 - {name: too short, wait: {for: 2s}}\n  - {name: back, heal: {fault: outage}}\n";
+    let expect = "  - replicas: {workload: deployment/web, ready: 3, within: 2m}\n  \
+                  - service: {probe: storefront, rto: 1m}\n";
+    let ended = drill.run(&scenario(lab, "early", steps, expect), &[]);
+    assert_eq!(ended.code, 4, "{}", ended.said);
+    let web = &outcomes(&ended.dir, "deployment/web has")[0];
+    assert!(web.starts_with("inconclusive") && web.contains("nothing shows that the fault reached it"), "{web}");
+    let storefront = &outcomes(&ended.dir, "storefront")[0];
+    assert!(storefront.contains("recovery without that was not shown"), "{storefront}");
+}
+
+/// Somebody gives the machine its power back: what is ready then has not recovered.
+fn revived_by_hand(lab: &Hollow, drill: &Drill) {
+    lab.spread();
+    let gone = |k: &Kind| matches!(k, Kind::NodeSeen { ready, .. } if ready != "True");
+    let code = meanwhile(drill, "node-power-loss", "a node to be noticed", gone, || {
+        let events = super::drill::events(&drill.newest());
+        let fault = events.iter().find_map(|e| match &e.event {
+            Kind::FaultApplied { fault, .. } => fault.0.rsplit('/').next().map(str::to_owned),
+            _ => None,
+        });
+        let up = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/node-up");
+        let done = std::process::Command::new(up).arg(fault.unwrap()).envs(&lab.env).status().unwrap();
+        assert!(done.success());
+    });
+    let said = std::fs::read_to_string(drill.runs.join("log")).unwrap();
+    assert!(matches!(code, 1 | 4), "exit {code}: {said}");
+    let passed = outcomes(&drill.newest(), "deployment/web has").iter().any(|o| o.starts_with("pass"));
+    assert!(!passed || said.contains("the outage did not last"), "{said}");
+}
+
+/// The budget asks for two; a drain holds one back, somebody else deletes another.
+fn deleted_by_others_in_a_drain(lab: &Hollow, drill: &Drill) {
+    lab.spread();
+    let evicted = |k: &Kind| matches!(k, Kind::EvictionAnswered { dry_run: false, code: 200..=299, owner, .. } if owner == "deployment/web");
+    let pods = "jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}{'\\n'}{end}";
+    let listed = lab.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", pods]);
+    let others: Vec<String> = listed
+        .lines()
+        .filter(|line| !line.contains("node-a-"))
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .collect();
+    let code = meanwhile(drill, "rolling-drain", "a pod of web to be evicted", evicted, || {
+        for pod in &others {
+            lab.kubectl(&["-n", "shop", "delete", "pod", pod, "--wait=false"]);
+        }
+    });
+    assert_eq!(code, 1, "{}", std::fs::read_to_string(drill.runs.join("log")).unwrap());
+    let kept = &outcomes(&drill.newest(), "budgets are kept")[0];
+    assert!(kept.starts_with("fail") && kept.contains("healthy, it asks for 2"), "{kept}");
+}
+
+/// Its rule is taken away while the fault lasts: whether others would fire is not known.
+fn the_watchdog_falls_silent(lab: &Hollow, drill: &Drill) {
+    lab.spread();
+    let applied = |k: &Kind| matches!(k, Kind::FaultApplied { .. });
+    let rules = Path::new(&lab.env["PROMETHEUS_RULES"]).join("drill.yml");
+    let before = std::fs::read_to_string(&rules).unwrap();
+    let code = meanwhile(drill, "zone-outage", "the power to go", applied, || {
+        std::fs::write(&rules, before.replace("alert: Watchdog", "alert: Somebody")).unwrap();
+        lab.script("reload", &[]);
+    });
+    std::fs::write(&rules, before).unwrap();
+    lab.script("reload", &[]);
+    assert!(matches!(code, 1 | 4), "exit {code}");
+    let alert = &outcomes(&drill.newest(), "alert NodeNotReady")[0];
+    assert!(alert.starts_with("inconclusive") && alert.contains("Watchdog"), "{alert}");
+    assert!(happened(&drill.newest(), |k| matches!(k, Kind::AlertGone { name, .. } if name == "Watchdog")));
+}
