@@ -52,12 +52,23 @@ fn a_zone_takes_velero_and_prometheus_with_it() {
             bed.kubectl(&place).split(' ').filter(|p| p.starts_with(&format!("{name}-"))).map(str::to_owned).collect();
         assert!(on.iter().all(|p| p.ends_with("=drill-worker") || p.ends_with("=drill-worker4")), "{on:?}");
     }
-    let ended = bed.ends(0, "zone-loss-and-restore", &[]);
+    // Prometheus begins anew: its rules are evaluated some seconds later.
+    wait_for("the Watchdog to fire again", 90, || {
+        let asked = Command::new("curl").args(["-fsS", "http://127.0.0.1:30090/api/v1/alerts"]).output().unwrap();
+        String::from_utf8_lossy(&asked.stdout).contains("Watchdog")
+    });
+    // Who would tell of alerts is among the dead: that they came in time cannot be shown.
+    let ended = bed.ends(4, "zone-loss-and-restore", &[]);
     assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the checksums taken before"));
+    let alert = &outcomes(&ended.dir, "alert NodeNotReady")[0];
+    assert!(alert.starts_with("inconclusive") && alert.contains("out of sight"), "{alert}");
+    let others = outcomes(&ended.dir, "").into_iter().filter(|o| !o.starts_with("pass")).count();
+    assert_eq!(others, 1, "{:?}", outcomes(&ended.dir, ""));
 
     // A part of the zone: one of its two machines.
     let part = bed.of("part", "killNodes: {zone: a, count: 1, how: kill}", &["sleep", "20"]);
-    let ended = bed.ends(0, &part, &[]);
+    // Twenty seconds are over before Kubernetes notices: nothing shows that it had an effect.
+    let ended = bed.ends(4, &part, &[]);
     let lost = events(&ended.dir).iter().filter(|e| matches!(e.event, Kind::FaultApplied { .. })).count();
     assert_eq!(lost, 1);
 }
@@ -119,7 +130,8 @@ fn addresses_move_and_a_machine_dies_by_itself() {
     let dir = bed.drill.newest();
     eprintln!("{}", std::fs::read_to_string(bed.drill.runs.join("log")).unwrap());
     docker(&["rm", "--force", "drill-squatter"]);
-    assert_eq!((code, open_faults(&dir)), (Some(0), 0));
+    // The other death may keep something from being shown; it makes nothing fail.
+    assert!(matches!(code, Some(0 | 4)) && open_faults(&dir) == 0, "exit {code:?}");
     let moved = |k: &Kind| matches!(k, Kind::FaultReverted { evidence, .. } if evidence.contains("its address is"));
     assert!(happened(&dir, moved), "the report tells of the addresses");
     wait_for("the nodes to be as before", 120, || shape(&picture(&bed.nodes)) == before);
