@@ -9,6 +9,7 @@ use super::{
     Answer, History,
     history::AlertPoint,
     proof::{Bound, Own, Part, Proof, Sight},
+    seconds,
     window::{EndedBy, Window},
 };
 use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, Told};
@@ -311,8 +312,4 @@ impl<'h> Chain<'h> {
 
 fn is_manager(point: &AlertPoint) -> bool {
     point.source.starts_with("alertmanager")
-}
-
-fn seconds(us: u64) -> String {
-    format!("{:.1} s", us as f64 / 1e6)
 }

@@ -2,6 +2,8 @@
 //! covered, whom the Eviction API lets go while degraded, and what a drain left
 //! standing. A node that dies violates no budget; nothing here says so.
 
+use std::collections::BTreeSet;
+
 use super::{Answer, History, Series};
 use crate::{
     event::Kind,
@@ -125,10 +127,17 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
 fn pods_of(history: &History, namespace: &str, budget: &str) -> Option<Series> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
     let own = covered.filter(|c| c.pod.split('/').next() == Some(namespace) && c.budgets.iter().any(|b| b == budget));
-    let mut owners: Vec<&str> = own.map(|c| c.owner.as_str()).collect();
-    owners.dedup();
-    let [owner] = owners[..] else { return None };
-    Some(history.believed(&(namespace.to_owned(), owner.to_owned()), |_| true))
+    let owners: BTreeSet<&str> = own.map(|c| c.owner.as_str()).collect();
+    let owner = owners.first().filter(|_| owners.len() == 1)?;
+    Some(history.believed(&(namespace.to_owned(), (*owner).to_owned()), |_| true))
+}
+
+/// The fewest healthy pods of a budget. Its status may lag, so the pods themselves are
+/// counted, too, where they are all that it covers: where both agree when the drain begins.
+fn fewest(status: &Series, pods: Option<&Series>, t0: u64, end: u64) -> i64 {
+    let told = status.min(t0, end).unwrap_or(0);
+    let counted = pods.filter(|pods| pods.at(t0) == status.at(t0)).and_then(|pods| pods.min(t0, end));
+    counted.map_or(told, |n| n.min(told))
 }
 
 fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
@@ -141,9 +150,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     let mut lowest = vec![];
     for ((namespace, name), (healthy, desired)) in &history.budgets {
         let wanted = desired.at(t0).unwrap_or(0);
-        let low = healthy.min(t0, end).unwrap_or(0);
-        // Its status may lag: the pods themselves are counted as well.
-        let low = pods_of(history, namespace, name).and_then(|pods| pods.min(t0, end)).map_or(low, |n| n.min(low));
+        let low = fewest(healthy, pods_of(history, namespace, name).as_ref(), t0, end);
         lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
         if low < wanted {
             broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));
@@ -182,5 +189,22 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
             format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)"),
         )
         .with(evidence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_are_counted_where_they_are_all_that_a_budget_covers() {
+        let stale = Series(vec![(0, 3)]);
+        let fell = Series(vec![(0, 3), (20, 1), (30, 3)]);
+        assert_eq!(fewest(&stale, Some(&fell), 10, 40), 1, "the status lags");
+        assert_eq!(fewest(&fell, None, 10, 40), 1);
+        assert_eq!(fewest(&stale, Some(&fell), 31, 40), 3, "another time");
+        // Another workload has pods under the same budget.
+        let all = Series(vec![(0, 5)]);
+        assert_eq!(fewest(&all, Some(&fell), 10, 40), 5);
     }
 }

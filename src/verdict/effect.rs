@@ -1,10 +1,10 @@
 //! Did a fault have its effect? Seen by something other than the acknowledgement of its
 //! act: that a node is dark because the drill took it is no evidence.
 
-use super::{History, proof::Part, window::Window};
+use super::{History, proof::Part, seconds, window::Window};
 use crate::{
     event::Kind,
-    model::{Impairment, Revert},
+    model::{Impairment, ObjectRef, Revert, StepResult},
 };
 
 /// The effect of the fault of a window.
@@ -17,9 +17,9 @@ pub(super) fn effect(history: &History, window: &Window) -> Part {
             Revert::Impairment { node, what, .. } => impaired(history, window, &node.name, what),
             Revert::Cordon { .. } => evicted(history, window),
             Revert::PodsReplaced { .. } | Revert::Restore { .. } => deleted(history, window),
-            Revert::Scale { .. } | Revert::Fence { .. } | Revert::OwnNamespace { .. } => {
-                Ok("the API server answered with the change".into())
-            }
+            Revert::Scale { object, .. } => scaled(history, window, object),
+            Revert::OwnNamespace { .. } => restored(history, window),
+            Revert::Fence { .. } => Err("what a fence does to pods is not seen".to_owned()),
             Revert::ExecUndo { .. } => Err("what a program did is not seen".to_owned()),
         };
         match seen {
@@ -33,9 +33,7 @@ pub(super) fn effect(history: &History, window: &Window) -> Part {
 fn gone(history: &History, window: &Window, node: &str) -> Result<String, String> {
     let went = |(t, ready): &&(u64, i64)| *t >= window.t0 && *t < window.end && *ready == 0;
     match history.nodes.get(node).and_then(|series| series.0.iter().find(went)) {
-        Some((at, _)) => {
-            Ok(format!("node {node} was not Ready {:.1} s after the fault", (at - window.t0) as f64 / 1e6))
-        }
+        Some((at, _)) => Ok(format!("node {node} was not Ready {} after the fault", seconds(at - window.t0))),
         // A control plane that is away cannot say so of its nodes.
         None if history.blind.iter().any(|(from, to)| *from < window.end && *to > window.t0) => {
             Ok("the API server was out of sight".into())
@@ -47,7 +45,8 @@ fn gone(history: &History, window: &Window, node: &str) -> Result<String, String
 fn impaired(history: &History, window: &Window, node: &str, what: &Impairment) -> Result<String, String> {
     match what {
         Impairment::Packets { .. } | Impairment::Delay { .. } | Impairment::Disk { .. } => {
-            let read = |(t, on, _): &&(u64, String, String)| *t >= window.t0 && on == node;
+            // Read in the step itself: what comes later is of another fault on this node.
+            let read = |(t, on, _): &&(u64, String, String)| *t >= window.t0 && *t <= window.last && on == node;
             if let Some((_, _, how)) = history.effects.iter().find(read) {
                 return Ok(how.clone());
             }
@@ -69,6 +68,24 @@ fn evicted(history: &History, window: &Window) -> Result<String, String> {
     match history.evictions.iter().filter(let_go).count() {
         0 => Err("no pod was evicted".into()),
         n => Ok(format!("{n} pods were evicted")),
+    }
+}
+
+/// Another number of pods is wanted, as the watch of the workload has it.
+fn scaled(history: &History, window: &Window, object: &ObjectRef) -> Result<String, String> {
+    let workload = object.workload().ok_or("what was scaled is no workload")?;
+    let wanted = history.wanted.get(&(workload.namespace, workload.workload.to_string()));
+    let changed = wanted.and_then(|series| series.0.iter().find(|(t, _)| *t >= window.t0 && *t <= window.end));
+    changed
+        .map(|(_, wants)| format!("it was seen to want {wants} pods"))
+        .ok_or("it was not seen to want another number".into())
+}
+
+/// Objects of the backup were found in the namespace beside.
+fn restored(history: &History, window: &Window) -> Result<String, String> {
+    match history.state.results.get(&window.step).and_then(StepResult::restored) {
+        Some(restored) if restored.objects > 0 => Ok(format!("{} objects were restored beside it", restored.objects)),
+        _ => Err("nothing was restored beside it".to_owned()),
     }
 }
 

@@ -392,17 +392,6 @@ impl History {
         faults.iter().filter_map(|f| f.closed.as_ref().map(|(t, _)| *t)).max()
     }
 
-    /// A drill that was interrupted while a fault was open gave it no time to
-    /// show: what did not fail until then might have. For messages.
-    pub fn cut_short(&self, of: Option<&StepName>) -> Option<String> {
-        let cut = self.interrupted_us?;
-        let step = self.fault_step(of)?;
-        let (t0, end) = self.window(of)?;
-        let open = self.healed(&step).is_none_or(|healed| healed > cut);
-        (open && cut <= end)
-            .then(|| format!("the drill was interrupted {:.1} s after the fault", cut.saturating_sub(t0) as f64 / 1e6))
-    }
-
     /// Time without sight in an interval, for messages.
     pub fn blind_in(&self, from: u64, to: u64) -> Option<String> {
         let hit = self.blind.iter().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > 1_500_000)?;

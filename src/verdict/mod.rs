@@ -112,6 +112,11 @@ fn once_each<'a>(sentences: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     said
 }
 
+/// A time, for people.
+fn seconds(us: u64) -> String {
+    format!("{:.1} s", us as f64 / 1e6)
+}
+
 /// The verdict over a journal.
 pub fn judge(events: &[Event]) -> RunVerdict {
     let history = History::of(events);

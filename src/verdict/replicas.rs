@@ -4,6 +4,7 @@ use super::{
     Answer, History, Series,
     effect::effect,
     proof::{Bound, Own, Part, Proof, Sight},
+    seconds,
     window::{EndedBy, Window},
 };
 use crate::{
@@ -286,8 +287,4 @@ impl Subject<'_> {
     fn after(&self, at: u64) -> String {
         seconds(at.saturating_sub(self.window.t0))
     }
-}
-
-fn seconds(us: u64) -> String {
-    format!("{:.1} s", us as f64 / 1e6)
 }

@@ -5,6 +5,7 @@ use super::{
     Answer, History,
     effect::effect,
     proof::{Bound, Own, Part, Proof, Sight},
+    seconds,
     window::{EndedBy, Window},
 };
 use crate::{
@@ -316,8 +317,4 @@ impl Outage {
             self.unseen = (from, unseen);
         }
     }
-}
-
-fn seconds(us: u64) -> String {
-    format!("{:.1} s", us as f64 / 1e6)
 }

@@ -2,7 +2,7 @@
 //! target comes back by another hand, another fault begins, or the drill is interrupted.
 //! What recovers later has not recovered from the fault.
 
-use super::History;
+use super::{History, seconds};
 use crate::{
     journal::FaultRecord,
     model::{Revert, StepName},
@@ -112,13 +112,13 @@ impl Window {
 
     /// What ended it, for people: "power came back 99.1 s after the fault".
     pub fn how(&self) -> String {
-        let after = (self.end.saturating_sub(self.t0)) as f64 / 1e6;
+        let after = seconds(self.end.saturating_sub(self.t0));
         match &self.by {
-            EndedBy::Undo => format!("the fault was undone {after:.1} s after it"),
-            EndedBy::Return(node) => format!("node {node} came back by itself {after:.1} s after the fault"),
-            EndedBy::Next => format!("the next fault came {after:.1} s after this one"),
-            EndedBy::Interruption => format!("the drill was interrupted {after:.1} s after the fault"),
-            EndedBy::Journal => format!("the drill looked for {after:.1} s after the fault"),
+            EndedBy::Undo => format!("the fault was undone {after} after it"),
+            EndedBy::Return(node) => format!("node {node} came back by itself {after} after the fault"),
+            EndedBy::Next => format!("the next fault came {after} after this one"),
+            EndedBy::Interruption => format!("the drill was interrupted {after} after the fault"),
+            EndedBy::Journal => format!("the drill looked for {after} after the fault"),
         }
     }
 }
