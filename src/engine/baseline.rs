@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use crate::{
-    journal::Recorder,
-    model::{Finding, Plan},
+    journal::{ProbeState, Recorder, RunState},
+    model::{Finding, Plan, ProbeSpec},
 };
 
 /// How long the application is looked at, at least: three seconds of ready pods, after the
@@ -17,39 +17,9 @@ const SEEN_US: u64 = 4_000_000;
 pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
     let longest = plan.probes.iter().map(|p| p.up.over.0).max().unwrap_or_default();
     let began = recorder.now_us();
-    let limit = recorder.now_us() + (longest * 3 + Duration::from_secs(10)).as_micros() as u64;
+    let limit = began + (longest * 3 + Duration::from_secs(10)).as_micros() as u64;
     loop {
-        let missing: Vec<String> =
-            recorder.with(|state| {
-                plan.probes
-                    .iter()
-                    .filter(|p| match state.probes.get(&p.name) {
-                        // What is to come up must be down first, or its coming would show nothing.
-                        Some(s) if p.starts_down => s.up_since.is_some() || s.samples < 8 || s.failures < s.samples,
-                        found => found.is_none_or(|s| s.up_since.is_none()),
-                    })
-                    .map(|p| match state.probes.get(&p.name) {
-                        Some(s) if p.starts_down => {
-                            format!(
-                                "{} is to be down before the fault ({} of {} samples failed)",
-                                p.name, s.failures, s.samples
-                            )
-                        }
-                        Some(s) => format!("{} ({} of {} samples failed)", p.name, s.failures, s.samples),
-                        None => format!("{} (no sample)", p.name),
-                    })
-                    .chain(plan.data.iter().filter_map(|d| match state.logs.get(&d.name) {
-                        None => Some(format!("{} (not read yet)", d.name)),
-                        Some(why) if !why.is_empty() => Some(format!("{} ({why})", d.name)),
-                        // What is read must be what is written, or a loss shows nothing.
-                        Some(_) => {
-                            state.short.get(&d.name).filter(|n| **n > 0).map(|n| {
-                                format!("{} ({n} of the lines that it acknowledged cannot be read back)", d.name)
-                            })
-                        }
-                    }))
-                    .collect()
-            });
+        let missing = recorder.with(|state| missing(state, plan));
         let watching = recorder.with(|s| !s.nodes.is_empty() && s.blind_since.is_none());
         // Pods are to be seen ready for some seconds before anything is taken from them.
         if missing.is_empty() && watching && recorder.now_us() >= began + SEEN_US {
@@ -71,6 +41,34 @@ pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// What is not as it must be yet, one line each.
+fn missing(state: &RunState, plan: &Plan) -> Vec<String> {
+    let probes = plan.probes.iter().filter_map(|p| probe(state.probes.get(&p.name), p));
+    let logs = plan.data.iter().filter_map(|d| match state.logs.get(&d.name) {
+        None => Some(format!("{} (not read yet)", d.name)),
+        Some(why) if !why.is_empty() => Some(format!("{} ({why})", d.name)),
+        // What is read must be what is written, or a loss shows nothing.
+        Some(_) => state
+            .short
+            .get(&d.name)
+            .filter(|n| **n > 0)
+            .map(|n| format!("{} ({n} of the lines that it acknowledged cannot be read back)", d.name)),
+    });
+    probes.chain(logs).collect()
+}
+
+fn probe(state: Option<&ProbeState>, spec: &ProbeSpec) -> Option<String> {
+    let name = &spec.name;
+    let Some(seen) = state else { return Some(format!("{name} (no sample)")) };
+    let counted = format!("{} of {} samples failed", seen.failures, seen.samples);
+    if spec.starts_down {
+        // What is to come up must be down first, or its coming would show nothing.
+        let down = seen.up_since.is_none() && seen.samples >= 8 && seen.failures == seen.samples;
+        return (!down).then(|| format!("{name} is to be down before the fault ({counted})"));
+    }
+    seen.up_since.is_none().then(|| format!("{name} ({counted})"))
 }
 
 fn logs(plan: &Plan) -> String {

@@ -40,9 +40,7 @@ impl Expectation {
             Self::Placement(e) => e.of.as_ref(),
         }
     }
-}
 
-impl Expectation {
     /// The name that the scenario gives it.
     pub fn given_id(&self) -> Option<&str> {
         match self {
@@ -329,4 +327,29 @@ pub enum Spread {
     Zone,
     /// Nodes.
     Node,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_expectation_has_a_name_of_its_own() {
+        let read = |text: &str| -> Expectation { serde_json::from_str(text).expect("an expectation") };
+        let all = [
+            read(r#"{"service": {"probe": "storefront there", "rto": "5m", "of": "region lost"}}"#),
+            read(r#"{"replicas": {"workload": "deployment/web", "unharmed": true}}"#),
+            read(r#"{"replicas": {"workload": "deployment/web", "ready": 3, "within": "5m"}}"#),
+            read(r#"{"restore": {"of": "brought back", "id": "whole"}}"#),
+        ];
+        let ids = Expectation::ids(all.iter().map(Some).chain([None]));
+        let wanted = [
+            "service-storefront-there-region-lost",
+            "replicas-deployment-web",
+            "replicas-deployment-web-2",
+            "whole",
+            "expectation-5",
+        ];
+        assert_eq!(ids, wanted);
+    }
 }

@@ -94,6 +94,59 @@ fn every_mistake_at_once_with_its_place() {
     golden::check("lint-sense.txt", &sense.render(false));
 }
 
+/// An objective, a wait or a body that cannot mean what it says: refused, or warned of.
+#[test]
+fn objectives_that_cannot_be_shown() {
+    let text = |wait: &str, body: &str, expect: &str| {
+        format!(
+            "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: n, title: t}}\nhypothesis: h\n\
+             scope: {{namespaces: [shop], critical: [deployment/web]}}\n\
+             probes:\n  - {{name: p, http: {{url: 'http://web.shop.svc', body: {body}}}}}\n\
+             steps:\n  - {{name: lost, killZone: {{zone: a, how: kill}}}}\n{wait}  - {{name: back, heal: {{fault: lost}}}}\n\
+             expect:\n{expect}"
+        )
+    };
+    let waits = "  - {name: w, wait: {until: recovered, of: [p], atMost: 9m}}\n";
+    let service = |rest: &str| format!("  - service: {{probe: p, {rest}}}\n");
+    for (wait, body, expect, says) in [
+        (waits, "ok", service("rto: 250ms"), "samples every 250ms cannot show an objective of 250ms"),
+        (waits, "ok", service("rto: 5m, unharmed: true"), "`rto` or `unharmed`, not both"),
+        (waits, "ok", service("of: lost"), "nothing is expected: `rto` are missing"),
+        (waits, "ok", service("unharmed: true, after: heal"), "`unharmed` is about the time of the fault"),
+        (waits, "ok", service("rto: 5m, longest: 1s"), "`longest` belongs to `unharmed`"),
+        (waits, "ok", "  - replicas: {workload: deployment/web, ready: 3}\n".into(), "belong together"),
+        (
+            waits,
+            "ok",
+            "  - replicas: {workload: deployment/web, ready: 0, within: 5m}\n".into(),
+            "no ready pod is no recovery",
+        ),
+        (waits, "ok", service("rto: 5m, id: a b"), "`a b` is no id"),
+        (waits, "ok", service("rto: 5m, id: x") + &service("rto: 6m, id: x"), "two expectations have the id `x`"),
+        (waits, "{regex: '('}", service("rto: 5m"), "`(` is no regular expression"),
+        (waits, "{json: {pointer: status, equals: up}}", service("rto: 5m"), "`status` is no JSON Pointer"),
+    ] {
+        let said =
+            load_str("s.yaml", &text(wait, body, &expect), &Sources::default()).map(|_| ()).unwrap_err().to_string();
+        assert!(said.contains(says), "{expect}{said}");
+    }
+    let short = "  - {name: w, wait: {until: recovered, of: [p], atMost: 1m}}\n";
+    for (wait, expect, says) in [
+        (short, service("rto: 5m"), "the wait gives up after 1m, before the objective of 5m is over"),
+        ("", service("rto: 5m"), "the fault is healed at once"),
+        (waits, service("rto: 2s"), "is near the error bar of its probe"),
+    ] {
+        let loaded = load_str("s.yaml", &text(wait, "ok", &expect), &Sources::default()).unwrap();
+        let said = loaded.warnings.to_string();
+        assert!(
+            loaded.warnings.list.len() == 1 && said.starts_with("warning") && said.contains(says),
+            "{expect}{said}"
+        );
+    }
+    let fine = load_str("s.yaml", &text(waits, "ok", &service("rto: 5m")), &Sources::default()).unwrap();
+    assert!(fine.warnings.list.is_empty());
+}
+
 #[test]
 fn yaml_that_is_none_and_yaml_that_is_too_much() {
     for (text, says) in [

@@ -15,7 +15,7 @@ use drillmaster::{
 use serde_json::Value;
 
 use super::{
-    rehearsal::{Stage, cluster, on_paused_time, scenario_text},
+    rehearsal::{Stage, on_paused_time, scenario_text},
     sweep::seeds,
     takeover::Chance,
 };
@@ -225,7 +225,6 @@ fn holds(judgement: &Judgement, truth: [Option<f64>; 2], objective: f64, error: 
 fn verdicts_say_what_was_so() {
     let small = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/clusters/small-shop.yaml"));
     let small = small.unwrap();
-    let _ = cluster("small-shop");
     let mut counts = [0_u32; 3];
     for seed in seeds(256).0 {
         match check(seed, &small) {
