@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 use crate::{
     event::Kind,
     journal::Recorder,
@@ -20,11 +22,20 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(5);
 /// A watch delivers within milliseconds.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long the end of a drill waits for the last look.
+pub(super) const LAST: Duration = Duration::from_secs(10);
 
 /// By UID or name: what was found that the watch has not told.
 type Untold = BTreeMap<String, String>;
 
-pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, namespace: String) {
+/// Looks until `over`, and once more then: a watch that stalled since the last look would
+/// go unnoticed otherwise.
+pub(super) async fn watch(
+    world: Arc<World>,
+    recorder: Arc<Recorder>,
+    namespace: String,
+    mut over: watch::Receiver<bool>,
+) {
     let pods = format!("/api/v1/namespaces/{namespace}/pods");
     let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
     let mut agreed_us = recorder.now_us();
@@ -32,8 +43,13 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, namespace:
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // The watches have to begin first.
     tick.tick().await;
-    loop {
-        tick.tick().await;
+    let mut last = false;
+    while !last {
+        tokio::select! {
+            _ = tick.tick() => {}
+            // An error is the end, too: nobody observes any more.
+            _ = over.wait_for(|over| *over) => last = true,
+        }
         let asked = recorder.now_us();
         let Some(first) = untold(&world, &recorder, &namespace, (&pods, &budgets)).await else { continue };
         if first.is_empty() {

@@ -35,6 +35,9 @@ pub struct Ready {
 #[derive(Debug)]
 pub struct Observers {
     tasks: tokio::task::JoinSet<()>,
+    /// They look once more when it ends.
+    looks: tokio::task::JoinSet<()>,
+    over: tokio::sync::watch::Sender<bool>,
     /// Probes have a thread of their own.
     pub probes: Probes,
 }
@@ -50,12 +53,14 @@ impl Observers {
         samples: &std::path::Path,
     ) -> Self {
         let mut tasks = tokio::task::JoinSet::new();
+        let mut looks = tokio::task::JoinSet::new();
+        let (over, ends) = tokio::sync::watch::channel(false);
         tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(machines::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder)));
         for namespace in &plan.namespaces {
             tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), false));
-            tasks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
+            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), namespace.clone(), ends.clone()));
             tasks.spawn(objects::budgets(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
             for resource in ["deployments", "statefulsets", "daemonsets"] {
                 tasks.spawn(objects::workloads(Arc::clone(world), Arc::clone(recorder), namespace.clone(), resource));
@@ -77,12 +82,16 @@ impl Observers {
         if world.stage().is_none() {
             tasks.spawn(host_load(Arc::clone(recorder)));
         }
-        Self { tasks, probes: Probes::start(ready.probes, &world.outside, recorder, samples) }
+        Self { tasks, looks, over, probes: Probes::start(ready.probes, &world.outside, recorder, samples) }
     }
 
     /// Stops all of them; probes close their last segments first.
     pub async fn stop(mut self) {
         self.probes.stop().await;
+        self.over.send_replace(true);
+        let last_looks = async { while self.looks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(looks::LAST, last_looks).await;
+        self.looks.shutdown().await;
         self.tasks.shutdown().await;
     }
 }

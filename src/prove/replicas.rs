@@ -30,10 +30,22 @@ pub(super) fn defects(e: &ReplicasExpectation, setting: &Setting<'_>) -> Vec<Def
             for_good(flapping(&e.workload, &namespace)),
         ),
         Defect::new(format!("somebody scales it to 0 {then}"), Attacks::Denominator, scaled(e, setting)),
-        Defect::new(format!("the watch of pods tells nothing {then}"), Attacks::Sight, for_good(stalled("pods"))),
+        blinded(e, setting, then),
         nodes_return(setting, of, own),
         no_effect(setting, of),
     ]
+}
+
+/// After a heal nothing need change that a watch would tell: the pods lose their readiness, too.
+fn blinded(e: &ReplicasExpectation, setting: &Setting<'_>, then: &str) -> Defect {
+    let clock = setting.clock(e.of.as_ref(), e.after);
+    if e.after == After::Fault {
+        let planted = clock.map(|step| vec![just_after(&step.name).on(stalled("pods"))]);
+        return Defect::new(format!("the watch of pods tells nothing {then}"), Attacks::Sight, planted);
+    }
+    let unready = unready(&e.workload, &setting.namespace(e.namespace.as_ref()));
+    let planted = clock.map(|step| hidden(&step.name, unready, None));
+    Defect::new(format!("its pods are not Ready {then}, and the watch of pods hides it"), Attacks::Sight, planted)
 }
 
 /// From just before the act of the fault on, and not for long.

@@ -60,13 +60,12 @@ pub(super) fn quiet(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
             .filter(|f| Some(&f.name) != case.bindings.watchdog.as_ref())
             .map(|f| f.name.as_str())
             .collect();
-        let tail =
-            if others.is_empty() { String::new() } else { format!("; others firing already: {}", others.join(", ")) };
-        Finding::pass("alerts-quiet", format!("none of the expected alerts fires yet{tail}"))
+        let tail = if others.is_empty() { String::new() } else { format!("; others that are: {}", others.join(", ")) };
+        Finding::pass("alerts-quiet", format!("none of the expected alerts is pending or firing yet{tail}"))
     } else {
         Finding::fail(
             "alerts-quiet",
-            format!("firing before the fault: {}", already.join("; ")),
+            format!("pending or firing before the fault: {}", already.join("; ")),
             "an alert that fires already proves nothing: resolve it first",
         )
     }

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Answer, History, Series};
+use super::{
+    Answer, History, Series,
+    proof::{Bound, Own, Part, Proof, Sight},
+};
 use crate::{
     event::Kind,
     model::{BudgetsExpectation, Evidence, Outcome, Told},
@@ -13,7 +16,7 @@ use crate::{
 pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer {
     let mut answers = vec![];
     if expected.every_critical_pod_covered {
-        answers.push(coverage(history));
+        answers.push(super::coverage::answer(history));
     }
     if expected.while_degraded.is_some() {
         answers.push(degraded(expected, history));
@@ -24,103 +27,87 @@ pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer
     Answer::all(answers)
 }
 
-fn coverage(history: &History) -> Answer {
-    let Some(pods) = history.state.plan.as_ref().and_then(|p| p.coverage.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, "pods or budgets could not be listed");
-    };
-    let wrong: Vec<String> = pods
-        .iter()
-        .filter(|p| p.budgets.len() != 1)
-        .map(|p| match p.budgets.len() {
-            0 => format!("{} has no budget", p.pod),
-            _ => format!(
-                "{} has {} budgets ({}): the Eviction API refuses it with 500",
-                p.pod,
-                p.budgets.len(),
-                p.budgets.join(", ")
-            ),
-        })
-        .collect();
-    let critical = history.state.plan.iter().flat_map(|p| &p.critical);
-    let without = critical.filter(|w| !pods.iter().any(|p| p.owner == w.to_string()));
-    let wrong: Vec<String> = wrong
-        .into_iter()
-        .chain(without.map(|w| format!("critical {w} has no pod that a budget could cover")))
-        .collect();
-    let evidence = Evidence {
-        source: "pods and budgets when the plan was made".into(),
-        observed: Told::of_journal(format!("{} critical pods", pods.len())),
-        ..Evidence::default()
-    };
-    if pods.is_empty() && wrong.is_empty() {
-        Answer::new(Outcome::Inconclusive, "no critical pod was found").with(evidence)
-    } else if wrong.is_empty() {
-        Answer::new(Outcome::Pass, format!("all {} critical pods have one budget", pods.len())).with(evidence)
-    } else {
-        Answer::new(Outcome::Fail, wrong.join("; ")).with(evidence)
+/// What the dry-run evictions were answered while the fault lasted.
+#[derive(Default)]
+struct Asked {
+    refused: usize,
+    allowed: usize,
+    wrong: Vec<String>,
+    unsure: Vec<String>,
+    from_to: Option<(u64, u64)>,
+}
+
+impl Asked {
+    fn of(expected: &BudgetsExpectation, history: &History) -> Self {
+        let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
+        let critical: Vec<&str> =
+            history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.as_str()).collect();
+        let mut asked = Self::default();
+        for (t, kind) in &history.evictions {
+            let Kind::EvictionAnswered { step: of, pod, owner, dry_run: true, code, reason, expected, .. } = kind
+            else {
+                continue;
+            };
+            if *of == step && (critical.is_empty() || critical.contains(&owner.as_str())) {
+                asked.from_to = Some((asked.from_to.map_or(*t, |f| f.0), *t));
+                asked.take(pod, *code, reason, expected);
+            }
+        }
+        asked
+    }
+
+    fn take(&mut self, pod: &str, code: u16, reason: &str, expected: &str) {
+        let as_expected = match expected {
+            "allowed" => (200..300).contains(&code),
+            "refused" => code == 429 && reason == "DisruptionBudget",
+            "ambiguous" => code == 500,
+            "uncovered" => {
+                return self.wrong.push(format!("{pod} has no budget: nothing would keep it from being evicted"));
+            }
+            _ => return self.unsure.push(format!("{pod}: its budget was not settled")),
+        };
+        if code == 0 || (code >= 500 && expected != "ambiguous") {
+            self.unsure.push(format!("{pod}: no usable answer ({code} {reason})"));
+        } else if !as_expected {
+            self.wrong.push(format!("eviction of {pod} was answered {code} {reason}, its budget says {expected}"));
+        } else if (200..300).contains(&code) {
+            self.allowed += 1;
+        } else {
+            self.refused += 1;
+        }
     }
 }
 
 fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
-    let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
-    let critical: Vec<String> =
-        history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.clone()).collect();
-    let mut wrong = vec![];
-    let mut unsure = vec![];
-    let (mut refused, mut allowed) = (0, 0);
-    let mut from_to: Option<(u64, u64)> = None;
-    for (t, kind) in &history.evictions {
-        let Kind::EvictionAnswered { step: of, pod, owner, dry_run: true, code, reason, expected, .. } = kind else {
-            continue;
-        };
-        if *of != step || (!critical.is_empty() && !critical.contains(owner)) {
-            continue;
-        }
-        from_to = Some((from_to.map_or(*t, |f| f.0), *t));
-        let as_expected = match expected.as_str() {
-            "allowed" => (200..300).contains(code),
-            "refused" => *code == 429 && reason == "DisruptionBudget",
-            "ambiguous" => *code == 500,
-            "uncovered" => {
-                wrong.push(format!("{pod} has no budget: nothing would keep it from being evicted"));
-                continue;
-            }
-            _ => {
-                unsure.push(format!("{pod}: its budget was not settled"));
-                continue;
-            }
-        };
-        if *code == 0 || (*code >= 500 && expected != "ambiguous") {
-            unsure.push(format!("{pod}: no usable answer ({code} {reason})"));
-        } else if as_expected {
-            if (200..300).contains(code) { allowed += 1 } else { refused += 1 }
+    let Asked { refused, allowed, wrong, unsure, from_to } = Asked::of(expected, history);
+    let proof = Proof {
+        baseline: Part::NotAsked("each answer is held against the budget's status of that moment"),
+        reach: if from_to.is_none() {
+            Part::Missing("no eviction was tried: the nodes were not seen as gone before they came back".into())
         } else {
-            wrong.push(format!("eviction of {pod} was answered {code} {reason}, its budget says {expected}"));
-        }
-    }
-    let evidence = Evidence {
+            Part::Shown("evictions were tried while nodes were gone".into())
+        },
+        // What was answered wrongly is wrong, whatever else was not seen.
+        sight: if wrong.is_empty() && !unsure.is_empty() {
+            Sight::Missing(unsure.join("; "))
+        } else {
+            Sight::Shown("every answer was read".into())
+        },
+        denominator: Part::Shown(format!("{} answers", refused + allowed + wrong.len() + unsure.len())),
+        bound: if wrong.is_empty() {
+            Bound::Met(format!("{refused} dry-run evictions refused and {allowed} allowed, all as budgeted"))
+        } else {
+            Bound::Refuted(wrong.join("; "))
+        },
+        own: Own::NotAsked("nothing had to recover"),
+    };
+    proof.conclude("while degraded").with(Evidence {
         source: "Eviction API with dryRun=All".into(),
         observed: Told::of_journal(format!("{refused} refused, {allowed} allowed, as budgeted")),
         from_us: from_to.map(|f| f.0),
         to_us: from_to.map(|f| f.1),
         uncertainty_us: None,
-    };
-    if !wrong.is_empty() {
-        Answer::new(Outcome::Fail, wrong.join("; ")).with(evidence)
-    } else if !unsure.is_empty() {
-        Answer::new(Outcome::Inconclusive, unsure.join("; ")).with(evidence)
-    } else if refused + allowed == 0 {
-        Answer::new(
-            Outcome::Inconclusive,
-            "no eviction was tried: the nodes were not seen as gone before they came back",
-        )
-    } else {
-        Answer::new(
-            Outcome::Pass,
-            format!("{refused} dry-run evictions refused and {allowed} allowed, all as budgeted"),
-        )
-        .with(evidence)
-    }
+    })
 }
 
 /// The ready pods of the one workload that a budget covers.
@@ -140,33 +127,91 @@ fn fewest(status: &Series, pods: Option<&Series>, t0: u64, end: u64) -> i64 {
     counted.map_or(told, |n| n.min(told))
 }
 
+/// What the budgets said from the beginning of a drain to its end.
+struct Kept {
+    broken: Vec<String>,
+    lowest: Vec<String>,
+    below_before: Vec<String>,
+    unseen: Vec<String>,
+}
+
+impl Kept {
+    fn of(history: &History, t0: u64, end: u64) -> Self {
+        let mut kept = Self { broken: vec![], lowest: vec![], below_before: vec![], unseen: unseen(history) };
+        for ((namespace, name), (healthy, desired)) in &history.budgets {
+            let wanted = desired.at(t0).unwrap_or(0);
+            let before = healthy.at(t0).unwrap_or(0);
+            let low = fewest(healthy, pods_of(history, namespace, name).as_ref(), t0, end);
+            kept.lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
+            if before < wanted {
+                kept.below_before.push(format!(
+                    "budget {namespace}/{name}: {before} healthy when the drain began, it asks for {wanted}"
+                ));
+            } else if low < wanted {
+                kept.broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));
+            }
+        }
+        kept
+    }
+}
+
+/// Budgets of critical pods that no watch told of.
+fn unseen(history: &History) -> Vec<String> {
+    let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
+    let named: BTreeSet<(&str, &str)> = covered
+        .flat_map(|c| c.budgets.iter().map(|b| (c.pod.split('/').next().unwrap_or_default(), b.as_str())))
+        .collect();
+    let seen =
+        |(namespace, name): &(&str, &str)| history.budgets.contains_key(&((*namespace).to_owned(), (*name).to_owned()));
+    named.into_iter().filter(|b| !seen(b)).map(|(ns, name)| format!("budget {ns}/{name} was not seen")).collect()
+}
+
 fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     let Some((t0, _)) = history.window(expected.of.as_ref()) else {
         return Answer::new(Outcome::Inconclusive, "the drain never happened");
     };
     let step = history.fault_step(expected.of.as_ref());
     let end = step.and_then(|s| history.steps.get(&s)?.to()).unwrap_or(history.end_us);
-    let mut broken = vec![];
-    let mut lowest = vec![];
-    for ((namespace, name), (healthy, desired)) in &history.budgets {
-        let wanted = desired.at(t0).unwrap_or(0);
-        let low = fewest(healthy, pods_of(history, namespace, name).as_ref(), t0, end);
-        lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
-        if low < wanted {
-            broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));
-        }
-    }
-    let asked = history
-        .evictions
-        .iter()
-        .filter(|(t, k)| *t >= t0 && *t <= end && matches!(k, Kind::EvictionAnswered { dry_run: false, .. }))
-        .count();
-    let refused = history
-        .evictions
-        .iter()
-        .filter(|(t, k)| *t >= t0 && *t <= end && matches!(k, Kind::EvictionAnswered { dry_run: false, code: 429, .. }))
-        .count();
-    let evidence = Evidence {
+    let Kept { broken, lowest, below_before, unseen } = Kept::of(history, t0, end);
+    let evicted = |wanted: Option<u16>| {
+        let of_it = |t: &u64, k: &Kind| {
+            let Kind::EvictionAnswered { dry_run: false, code, .. } = k else { return false };
+            *t >= t0 && *t <= end && wanted.is_none_or(|w| w == *code)
+        };
+        history.evictions.iter().filter(|(t, k)| of_it(t, k)).count()
+    };
+    let (asked, refused) = (evicted(None), evicted(Some(429)));
+    let proof = Proof {
+        baseline: if below_before.is_empty() {
+            Part::Shown("the budgets were kept when the drain began".into())
+        } else {
+            Part::Missing(below_before.join("; "))
+        },
+        reach: if asked == 0 {
+            Part::Missing("nothing was evicted: no budget was put to the test".into())
+        } else {
+            Part::Shown(format!("{asked} evictions were asked for"))
+        },
+        // A budget that was seen broken was broken, whatever else was not seen.
+        sight: match history.blind_in(t0, end).filter(|_| broken.is_empty()) {
+            Some(blind) => Sight::Missing(blind),
+            None => Sight::Shown("the watches of pods and budgets".into()),
+        },
+        denominator: if history.budgets.is_empty() {
+            Part::Missing("no budget was seen".into())
+        } else if !unseen.is_empty() {
+            Part::Missing(unseen.join("; "))
+        } else {
+            Part::Shown(format!("{} budgets", lowest.len()))
+        },
+        bound: if broken.is_empty() {
+            Bound::Met(format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)"))
+        } else {
+            Bound::Refuted(broken.join("; "))
+        },
+        own: Own::NotAsked("nothing had to recover"),
+    };
+    proof.conclude("during the drain").with(Evidence {
         source: "watch poddisruptionbudgets, Eviction API".into(),
         observed: Told::of_journal(format!(
             "{asked} evictions, {refused} of them refused with 429; lowest: {}",
@@ -175,21 +220,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         from_us: Some(t0),
         to_us: Some(end),
         uncertainty_us: None,
-    };
-    if !broken.is_empty() {
-        Answer::new(Outcome::Fail, broken.join("; ")).with(evidence)
-    } else if history.budgets.is_empty() || asked == 0 {
-        Answer::new(Outcome::Inconclusive, "no budget was seen, or nothing was evicted: nothing was put to the test")
-            .with(evidence)
-    } else if let Some(blind) = history.blind_in(t0, end) {
-        Answer::new(Outcome::Inconclusive, blind).with(evidence)
-    } else {
-        Answer::new(
-            Outcome::Pass,
-            format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)"),
-        )
-        .with(evidence)
-    }
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod again;
 mod alerts;
 mod budgets;
+mod coverage;
 mod effect;
 mod ending;
 mod history;

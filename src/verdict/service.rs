@@ -139,7 +139,7 @@ impl Subject<'_> {
         let outage = self.outage(window.t0, self.until);
         let deadline = clock + rto.micros();
         let (bound, own) = match outage.stretches.last() {
-            None => (self.never_failed(&outage), Own::NotAsked("it never went down")),
+            None => (self.never_failed(&outage, deadline), Own::NotAsked("it never went down")),
             Some(Stretch { to_us: Some(stable), .. }) => {
                 let bar = self.bar(*stable, clock);
                 let stable_for_good = stable + self.spec.up.over.micros();
@@ -165,8 +165,10 @@ impl Subject<'_> {
         }
     }
 
-    fn never_failed(&self, outage: &Outage) -> Bound {
-        if let EndedBy::Interruption = self.window.by {
+    /// A fault that another hand or an interruption ended early might have hit it later.
+    fn never_failed(&self, outage: &Outage, deadline: u64) -> Bound {
+        let cut_short = matches!(self.window.by, EndedBy::Interruption | EndedBy::Return(_));
+        if cut_short && self.window.end < deadline {
             return Bound::Between(format!("it had not failed, but {}", self.window.how()));
         }
         Bound::Met(format!("never failed ({} samples)", outage.samples))

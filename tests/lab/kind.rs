@@ -36,7 +36,7 @@ impl Lab {
         lab
     }
 
-    fn kubectl(&self, args: &[&str]) -> String {
+    pub fn kubectl(&self, args: &[&str]) -> String {
         let out = Command::new(&self.kubectl)
             .arg("kubectl")
             .args(["--kubeconfig", &self.kubeconfig])

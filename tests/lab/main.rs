@@ -17,6 +17,7 @@ mod crashes;
 mod crds;
 mod fidelity;
 mod kind;
+mod night_truth;
 mod nightly;
 mod operators;
 mod people;

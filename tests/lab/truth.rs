@@ -1,7 +1,10 @@
 //! What cannot be shown is not claimed: drills in which something else happens than the
 //! verdict might think, on a real control plane.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 use drillmaster::event::Kind;
 
@@ -115,4 +118,115 @@ fn the_watchdog_falls_silent(lab: &Hollow, drill: &Drill) {
     let alert = &outcomes(&drill.newest(), "alert NodeNotReady")[0];
     assert!(alert.starts_with("inconclusive") && alert.contains("Watchdog"), "{alert}");
     assert!(happened(&drill.newest(), |k| matches!(k, Kind::AlertGone { name, .. } if name == "Watchdog")));
+}
+
+/// An Alertmanager beside the lab's, which Prometheus does not know.
+struct Second {
+    process: Child,
+    url: String,
+}
+
+impl Second {
+    fn start(lab: &Hollow) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let alertmanager = lab.dir.path().join("alertmanager/alertmanager.yml");
+        let process = Command::new(Path::new(&lab.env["LAB_CACHE"]).join("bin/alertmanager"))
+            .arg(format!("--config.file={}", alertmanager.display()))
+            .arg(format!("--storage.path={}", lab.dir.path().join("second").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(["--cluster.listen-address=", "--log.level=error"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let second = Self { process, url: format!("http://127.0.0.1:{port}") };
+        wait_for("the second Alertmanager", 30, || {
+            Command::new("curl").args(["-fsS", &format!("{}/-/ready", second.url)]).output().unwrap().status.success()
+        });
+        second
+    }
+
+    /// Tells it an alert that stays active for an hour.
+    fn told(&self, labels: &serde_json::Value) {
+        let in_an_hour = Command::new("date").args(["-u", "-d", "+1 hour", "+%FT%TZ"]).output().unwrap();
+        let ends = String::from_utf8(in_an_hour.stdout).unwrap();
+        let alerts = serde_json::json!([{"labels": labels, "endsAt": ends.trim()}]).to_string();
+        let url = format!("{}/api/v2/alerts", self.url);
+        let told =
+            Command::new("curl").args(["-fsS", "-H", "content-type: application/json", "-d", &alerts, &url]).status();
+        assert!(told.unwrap().success());
+    }
+}
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const ZONE_LOST: &str = "  - {name: outage, killZone: {zone: a, how: kill}}\n  - {name: looking, wait: {for: 25s}}\n  \
+                         - {name: back, heal: {fault: outage}}\n";
+
+#[test]
+#[ignore = "needs the hollow lab"]
+fn an_alert_is_resolved_when_all_say_so_and_comes_of_this_fault() {
+    let lab = Hollow::up(&["--fast", "--no-velero"]);
+    let mut drill = admin(&lab);
+    pending_before_the_fault(&lab, &drill);
+    two_that_differ(&lab, &mut drill);
+}
+
+/// One resolves it, the other still has it.
+fn two_that_differ(lab: &Hollow, drill: &mut Drill) {
+    lab.spread();
+    let second = Second::start(lab);
+    second.told(&serde_json::json!({"alertname": "Watchdog"}));
+    let bindings = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&drill.bind)).unwrap();
+    let one = "[\"${env.ALERTMANAGER_URL}\"]";
+    assert!(bindings.contains(one));
+    let both = bindings.replace(one, &format!("[\"${{env.ALERTMANAGER_URL}}\", \"{}\"]", second.url));
+    let node_up = format!("{}/tests/lab/node-up", env!("CARGO_MANIFEST_DIR"));
+    let path = lab.dir.path().join("both.yaml");
+    std::fs::write(&path, both.replace("tests/lab/node-up", &node_up)).unwrap();
+    path.to_str().unwrap().clone_into(&mut drill.bind);
+    let expect = "  - alert: {name: NodeNotReady, forEach: target.node, firesWithin: 20s, resolvesWithin: 30s}\n";
+    let text = scenario(lab, "two", ZONE_LOST, expect);
+    let active = |k: &Kind| matches!(k, Kind::AlertSeen { name, .. } if name == "NodeNotReady");
+    let code = meanwhile(drill, &text, "the first page", active, || {
+        for node in ["node-a-0", "node-a-1"] {
+            second.told(&serde_json::json!({"alertname": "NodeNotReady", "node": node, "severity": "critical"}));
+        }
+    });
+    let alert = &outcomes(&drill.newest(), "alert NodeNotReady")[0];
+    assert!(code == 1 && alert.starts_with("fail"), "exit {code}: {alert}");
+}
+
+/// It was on its way before the fault came, and fires while the fault lasts.
+fn pending_before_the_fault(lab: &Hollow, drill: &Drill) {
+    let rules = Path::new(&lab.env["PROMETHEUS_RULES"]).join("drill.yml");
+    let before = std::fs::read_to_string(&rules).unwrap();
+    let other = "label_replace(label_replace(vector(1), \"node\", \"node-a-0\", \"\", \"\"), \"severity\", \"critical\", \"\", \"\") \
+                 or kube_node_status_condition{node=\"node-a-1\",condition=\"Ready\",status=\"true\"} == 0";
+    let real = "kube_node_status_condition{condition=\"Ready\",status=\"true\"} == 0\n        for: 2s";
+    assert!(before.contains(real));
+    std::fs::write(&rules, before.replace(real, &format!("{other}\n        for: 20s"))).unwrap();
+    lab.script("reload", &[]);
+    wait_for("the alert to be pending", 30, || {
+        let url = format!("{}/api/v1/alerts", lab.env["PROMETHEUS_URL"]);
+        let out = Command::new("curl").args(["-fsS", &url]).output().unwrap();
+        String::from_utf8_lossy(&out.stdout).contains("NodeNotReady")
+    });
+    let expect = "  - alert: {name: NodeNotReady, forEach: target.node, firesWithin: 40s}\n";
+    let steps = ZONE_LOST.replace("for: 25s", "for: 35s");
+    let ended = drill.run(&scenario(lab, "pending", &steps, expect), &[]);
+    std::fs::write(&rules, before).unwrap();
+    lab.script("reload", &[]);
+    // A pre-flight that refuses, because it is pending already, is right as well.
+    if ended.code == 3 {
+        assert!(ended.said.contains("NodeNotReady"), "{}", ended.said);
+        return;
+    }
+    let alert = &outcomes(&ended.dir, "alert NodeNotReady")[0];
+    assert!(matches!(ended.code, 1 | 4) && alert.contains("node-a-0"), "exit {}: {alert}", ended.code);
 }
