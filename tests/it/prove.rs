@@ -50,7 +50,7 @@ became of the expectation that the defect must keep from passing. This page is m
 prove::`; `drillmaster rehearse SCENARIO --cluster FILE --prove` makes the table of one scenario on one cluster.
 \"Attacks\" is the part of the proof that the defect is aimed at, \"missing in the proof\" are the parts that the verdict
 found missing (docs/scenarios.md). A scenario that does not pass without a defect is not provable: its section says why.
-A row with PASS is a gap that is known (docs/design/verdicts.md).
+A row with PASS would be a gap.
 ";
 
 fn here(path: &str) -> std::path::PathBuf {
