@@ -133,6 +133,11 @@ impl Http {
         }
     }
 
+    /// An answer of another shape than asked for.
+    pub(super) fn strange(&self, url: &str, why: &str) -> HttpError {
+        self.error("GET", url, why.to_owned())
+    }
+
     fn error(&self, method: &'static str, url: &str, why: String) -> HttpError {
         let url = url.split('?').next().unwrap_or(url);
         HttpError { method, url: self.redactor.clean(url), why: Raw::new(why).told(&self.redactor) }

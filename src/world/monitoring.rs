@@ -88,21 +88,26 @@ impl Monitoring {
         Self { http, prometheus: prometheus.map(trim), alertmanagers: alertmanagers.iter().map(|u| trim(u)).collect() }
     }
 
+    /// The list in an answer. Without the list the answer is an error: it does not mean that nothing is there.
+    async fn rows(&self, url: &str, pointer: &str) -> Result<Vec<Value>, HttpError> {
+        let mut answer = self.http.json(url).await?;
+        match answer.pointer_mut(pointer).map(Value::take) {
+            Some(Value::Array(rows)) => Ok(rows),
+            _ => Err(self.http.strange(url, "the answer is JSON, and not the list that was asked for")),
+        }
+    }
+
     /// Pending and firing alerts of Prometheus.
     pub async fn firing(&self) -> Option<Result<Vec<ActiveAlert>, HttpError>> {
         let url = format!("{}/api/v1/alerts", self.prometheus.as_ref()?);
-        Some(self.http.json(&url).await.map(|answer| {
-            list(&answer, "/data/alerts")
-                .iter()
-                .map(|a| alert(a, a["state"].as_str().unwrap_or(""), "activeAt"))
-                .collect()
-        }))
+        let rows = self.rows(&url, "/data/alerts").await;
+        Some(rows.map(|all| all.iter().map(|a| alert(a, a["state"].as_str().unwrap_or(""), "activeAt")).collect()))
     }
 
     /// Alerts that an Alertmanager holds; resolved ones are not among them.
     pub async fn received(&self, base: &str) -> Result<Vec<ActiveAlert>, HttpError> {
-        let answer = self.http.json(&format!("{base}/api/v2/alerts")).await?;
-        Ok(list(&answer, "")
+        let rows = self.rows(&format!("{base}/api/v2/alerts"), "").await?;
+        Ok(rows
             .iter()
             .map(|a| alert(a, a.pointer("/status/state").and_then(Value::as_str).unwrap_or(""), "startsAt"))
             .collect())
@@ -111,8 +116,7 @@ impl Monitoring {
     /// The alerting rules.
     pub async fn rules(&self) -> Option<Result<Vec<RuleInfo>, HttpError>> {
         let url = format!("{}/api/v1/rules?type=alert", self.prometheus.as_ref()?);
-        Some(self.http.json(&url).await.map(|answer| {
-            let groups = list(&answer, "/data/groups");
+        Some(self.rows(&url, "/data/groups").await.map(|groups| {
             groups
                 .iter()
                 .flat_map(|group| {
@@ -134,8 +138,8 @@ impl Monitoring {
 
     /// Silences that are in force or will be.
     pub async fn silences(&self, base: &str) -> Result<Vec<Silence>, HttpError> {
-        let answer = self.http.json(&format!("{base}/api/v2/silences")).await?;
-        Ok(list(&answer, "")
+        let rows = self.rows(&format!("{base}/api/v2/silences"), "").await?;
+        Ok(rows
             .iter()
             .filter(|s| s.pointer("/status/state").and_then(Value::as_str) != Some("expired"))
             .map(|s| Silence {
@@ -157,12 +161,10 @@ impl Monitoring {
 
     /// An instant query.
     pub async fn ask(&self, query: &str) -> Option<Result<Vec<Sample>, HttpError>> {
-        let base = self.prometheus.as_ref()?;
-        let answer = self.http.json(&with(&format!("{base}/api/v1/query"), &[("query", query)])).await;
-        Some(answer.map(|answer| {
+        let url = with(&format!("{}/api/v1/query", self.prometheus.as_ref()?), &[("query", query)]);
+        Some(self.rows(&url, "/data/result").await.map(|samples| {
             let value = |s: &Value| s.pointer("/value/1")?.as_str()?.parse::<f64>().ok().filter(|v| v.is_finite());
-            let samples = list(&answer, "/data/result").into_iter();
-            samples.filter_map(|s| Some(Sample { labels: pairs(&s["metric"]), value: value(&s)? })).collect()
+            samples.iter().filter_map(|s| Some(Sample { labels: pairs(&s["metric"]), value: value(s)? })).collect()
         }))
     }
 
@@ -171,24 +173,25 @@ impl Monitoring {
         let base = self.prometheus.as_ref()?;
         let since = since.as_second().to_string();
         let words = [("match[]", selector), ("start", since.as_str()), ("limit", "1")];
-        let answer = self.http.json(&with(&format!("{base}/api/v1/series"), &words)).await;
-        Some(answer.map(|answer| !list(&answer, "/data").is_empty()))
+        let rows = self.rows(&with(&format!("{base}/api/v1/series"), &words), "/data").await;
+        Some(rows.map(|rows| !rows.is_empty()))
     }
 
     /// How many Alertmanagers Prometheus sends to.
     pub async fn receivers(&self) -> Option<Result<usize, HttpError>> {
         let url = format!("{}/api/v1/alertmanagers", self.prometheus.as_ref()?);
-        Some(self.http.json(&url).await.map(|answer| list(&answer, "/data/activeAlertmanagers").len()))
+        Some(self.rows(&url, "/data/activeAlertmanagers").await.map(|rows| rows.len()))
     }
 
     /// Prometheus' own time, to see how far its clock is off.
     pub async fn time(&self) -> Option<Result<f64, HttpError>> {
         let url = format!("{}/api/v1/query?query=time()", self.prometheus.as_ref()?);
-        Some(
-            self.http.json(&url).await.map(|a| {
-                a.pointer("/data/result/1").and_then(Value::as_str).and_then(|t| t.parse().ok()).unwrap_or(0.0)
-            }),
-        )
+        let answer = match self.rows(&url, "/data/result").await {
+            Ok(answer) => answer,
+            Err(error) => return Some(Err(error)),
+        };
+        let time = answer.get(1).and_then(Value::as_str).and_then(|t| t.parse().ok());
+        Some(time.ok_or_else(|| self.http.strange(&url, "the answer holds no time")))
     }
 }
 

@@ -75,8 +75,19 @@ pub const CASES: &[Case] = &[
         assert_eq!(look.refusal(SILENCES).await, "");
         !look.refusal("http://second.sim/api/v2/silences").await.is_empty()
     }),
-    case!("{at: 0s, what: {source: {source: alertmanager, does: emptyObject}}}", |look| look.json(SILENCES).await
-        == json!({})),
+    case!("{at: 0s, what: {source: {source: alertmanager, does: emptyObject}}}", |look| {
+        // It does not say that there is nothing.
+        let monitoring = &look.world.monitoring;
+        look.json(SILENCES).await == json!({})
+            && monitoring.silences("http://alertmanager.sim").await.is_err()
+            && monitoring.received("http://alertmanager.sim").await.is_err()
+    }),
+    case!("{at: 0s, what: {source: {source: prometheus, does: emptyObject}}}", |look| {
+        let monitoring = &look.world.monitoring;
+        monitoring.firing().await.unwrap().is_err()
+            && monitoring.rules().await.unwrap().is_err()
+            && monitoring.time().await.unwrap().is_err()
+    }),
     case!("{at: 0s, what: {source: {source: prometheus, does: html}}}", |look| {
         look.text("http://prometheus.sim/api/v1/rules").await.contains("<html>")
     }),
