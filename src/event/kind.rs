@@ -260,6 +260,9 @@ pub enum Kind {
     SourceLost {
         source: String,
         why: Told,
+        /// When it was last seen to know; none where a version before 0.2.0 wrote this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blind_from_us: Option<u64>,
     },
     SourceRegained {
         source: String,

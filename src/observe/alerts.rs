@@ -59,7 +59,11 @@ impl Source {
             Ok(alerts) => alerts,
             Err(why) => {
                 if !self.lost {
-                    recorder.observe(Kind::SourceLost { source: self.name.clone(), why: told!(recorder, "{why}") });
+                    recorder.observe(Kind::SourceLost {
+                        source: self.name.clone(),
+                        why: told!(recorder, "{why}"),
+                        blind_from_us: Some(self.last_us),
+                    });
                     self.lost = true;
                 }
                 return;

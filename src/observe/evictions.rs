@@ -96,12 +96,17 @@ async fn once(world: &World, namespace: &str, pod: &Pod) -> Option<Asked> {
     Some(Asked { code, reason, message, expected })
 }
 
-/// Whether the status of a pod's budgets counts the healthy pods that there are.
+/// Whether the status of a pod's budgets has the right number of healthy pods, and of pods in
+/// all. A pod that is finished or being deleted may be counted or not.
 fn counts(pod: &Pod, budgets: &[Budget], pods: &[Pod]) -> bool {
     let covers = |b: &Budget, p: &Pod| b.spec.selector.as_ref().is_some_and(|s| s.matches(&p.metadata.labels));
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     budgets.iter().filter(|b| covers(b, pod)).all(|budget| {
-        let healthy = pods.iter().filter(|p| covers(budget, p) && p.is_ready() && !p.is_terminating()).count();
-        i64::try_from(healthy).is_ok_and(|n| n == budget.status.current_healthy)
+        let mine = || pods.iter().filter(|p| covers(budget, p));
+        let healthy = mine().filter(|p| p.is_ready() && !p.is_terminating()).count();
+        let (stay, all) = (mine().filter(|p| !p.is_terminating() && !p.is_finished()).count(), mine().count());
+        number(healthy) == budget.status.current_healthy
+            && (number(stay)..=number(all)).contains(&budget.status.expected_pods)
     })
 }
 
@@ -164,5 +169,40 @@ fn event(
         message,
         expected,
         budget,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(ready: bool, leaves: bool) -> Pod {
+        let ready = if ready { "True" } else { "False" };
+        let gone = if leaves { json!("2026-01-01T00:00:00Z") } else { json!(null) };
+        serde_json::from_value(json!({
+            "metadata": {"name": "web", "labels": {"app": "web"}, "deletionTimestamp": gone},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_status_that_counts_other_pods_than_there_are_is_not_settled() {
+        let says = |healthy: u32, expected: u32| -> Vec<Budget> {
+            let status = json!({"currentHealthy": healthy, "expectedPods": expected});
+            let selector = json!({"matchLabels": {"app": "web"}});
+            vec![serde_json::from_value(json!({"spec": {"selector": selector}, "status": status})).unwrap()]
+        };
+        let pods = [pod(true, false), pod(true, false), pod(false, false)];
+        assert!(counts(&pods[0], &says(2, 3), &pods));
+        assert!(!counts(&pods[0], &says(3, 3), &pods), "one of them fell");
+        // Somebody scaled it to 4, and as many are healthy as before.
+        let scaled = [pod(true, false), pod(true, false), pod(true, false), pod(false, false)];
+        assert!(!counts(&scaled[0], &says(3, 3), &scaled), "half of 4 is another number than half of 3");
+        // What is on its way out may be counted, or its replacement.
+        let replaced = [pod(true, false), pod(true, false), pod(false, true), pod(false, false)];
+        assert!(counts(&replaced[0], &says(2, 3), &replaced) && counts(&replaced[0], &says(2, 4), &replaced));
     }
 }

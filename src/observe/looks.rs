@@ -1,4 +1,4 @@
-//! Looks at pods and budgets beside their watches. A watch can stay open and tell nothing,
+//! Looks at pods, budgets and targets beside their watches. A watch can stay open and tell nothing,
 //! or tell late, while every other question is answered: what is so in the cluster and not in
 //! the journal, twice in a row, is an interval without sight.
 
@@ -13,11 +13,12 @@ use tokio::sync::watch;
 use crate::{
     event::Kind,
     journal::Recorder,
-    kubernetes::objects::{Budget, Pod},
+    kubernetes::objects::{Budget, Node, Pod},
     told,
     world::World,
 };
 
+const NODES: &str = "/api/v1/nodes";
 /// How often all is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 /// A watch delivers within milliseconds.
@@ -28,16 +29,41 @@ pub(super) const LAST: Duration = Duration::from_secs(10);
 /// By UID or name: what was found that the watch has not told.
 type Untold = BTreeMap<String, String>;
 
+/// What is looked at.
+pub(super) enum Subject {
+    /// Pods and budgets of a namespace.
+    Namespace(String),
+    /// These nodes: the drill's targets. All of a large cluster's are too many to ask for.
+    Nodes(Vec<String>),
+}
+
+impl Subject {
+    /// As a watch of it is called.
+    fn what(&self) -> String {
+        match self {
+            Self::Namespace(namespace) => format!("/api/v1/namespaces/{namespace}/pods"),
+            Self::Nodes(_) => NODES.to_owned(),
+        }
+    }
+
+    /// What the API server has and the journal has not; none where it does not answer, which
+    /// others tell.
+    async fn untold(&self, world: &World, recorder: &Recorder) -> Option<Untold> {
+        match self {
+            Self::Namespace(namespace) => untold_pods(world, recorder, namespace).await,
+            Self::Nodes(names) => untold_nodes(world, recorder, names).await,
+        }
+    }
+}
+
 /// Looks until `over`, and once more then: a watch that stalled since the last look would
 /// go unnoticed otherwise.
 pub(super) async fn watch(
     world: Arc<World>,
     recorder: Arc<Recorder>,
-    namespace: String,
+    subject: Subject,
     mut over: watch::Receiver<bool>,
 ) {
-    let pods = format!("/api/v1/namespaces/{namespace}/pods");
-    let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
     let mut agreed_us = recorder.now_us();
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -51,30 +77,45 @@ pub(super) async fn watch(
             _ = over.wait_for(|over| *over) => last = true,
         }
         let asked = recorder.now_us();
-        let Some(first) = untold(&world, &recorder, &namespace, (&pods, &budgets)).await else { continue };
+        let Some(first) = subject.untold(&world, &recorder).await else { continue };
         if first.is_empty() {
             agreed_us = asked;
             continue;
         }
         tokio::time::sleep(AGAIN).await;
-        let Some(second) = untold(&world, &recorder, &namespace, (&pods, &budgets)).await else { continue };
+        let Some(second) = subject.untold(&world, &recorder).await else { continue };
         // The same thing, still not told.
         let still = first.iter().find(|(key, found)| second.get(*key) == Some(found));
         match still {
             None => agreed_us = asked,
             Some((_, found)) => {
                 let why = told!(recorder, "the watch does not tell: {found}");
-                recorder.observe(Kind::WatchGap { what: pods.clone(), from_us: agreed_us, why });
+                recorder.observe(Kind::WatchGap { what: subject.what(), from_us: agreed_us, why });
             }
         }
     }
 }
 
-/// What the API server has and the journal has not; none where it does not answer, which
-/// others tell.
-async fn untold(world: &World, recorder: &Recorder, namespace: &str, paths: (&str, &str)) -> Option<Untold> {
-    let pods: Vec<Pod> = world.kube.list_as(paths.0).await.ok()?;
-    let budgets: Vec<Budget> = world.kube.list_as(paths.1).await.ok()?;
+async fn untold_nodes(world: &World, recorder: &Recorder, names: &[String]) -> Option<Untold> {
+    let mut found = Untold::new();
+    for name in names {
+        let now = match world.kube.get(&format!("{NODES}/{name}")).await {
+            Ok(node) => serde_json::from_value::<Node>(node).ok()?.ready() == "True",
+            Err(error) if error.code() == Some(404) => false,
+            Err(_) => return None,
+        };
+        let told = recorder.with(|state| state.nodes.get(name).is_some_and(|view| view.ready == "True"));
+        if told != now {
+            found.insert(name.clone(), format!("node {name} is {}", if now { "Ready" } else { "not Ready" }));
+        }
+    }
+    Some(found)
+}
+
+async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Option<Untold> {
+    let pods: Vec<Pod> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
+    let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+    let budgets: Vec<Budget> = world.kube.list_as(&budgets).await.ok()?;
     Some(recorder.with(|state| {
         let mut found = Untold::new();
         for pod in &pods {

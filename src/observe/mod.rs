@@ -13,7 +13,7 @@ mod probes;
 mod rules;
 mod watch;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     journal::Recorder,
@@ -58,9 +58,15 @@ impl Observers {
         tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(machines::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder)));
+        let targets: BTreeSet<String> = plan.steps.iter().flat_map(|s| &s.nodes).map(|n| n.name.clone()).collect();
+        if !targets.is_empty() {
+            let targets = looks::Subject::Nodes(targets.into_iter().collect());
+            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), targets, ends.clone()));
+        }
         for namespace in &plan.namespaces {
             tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), false));
-            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), namespace.clone(), ends.clone()));
+            let pods = looks::Subject::Namespace(namespace.clone());
+            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), pods, ends.clone()));
             tasks.spawn(objects::budgets(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
             for resource in ["deployments", "statefulsets", "daemonsets"] {
                 tasks.spawn(objects::workloads(Arc::clone(world), Arc::clone(recorder), namespace.clone(), resource));

@@ -47,7 +47,8 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<
             rules.iter().filter(expected).filter_map(|rule| known_late(&mut known, rule, now)).min_by_key(|l| l.0);
         match (late, lost_from) {
             (Some((since, why)), None) => {
-                recorder.observe(Kind::SourceLost { source: SOURCE.into(), why: told!(recorder, "{why}") });
+                let why = told!(recorder, "{why}");
+                recorder.observe(Kind::SourceLost { source: SOURCE.into(), why, blind_from_us: Some(since) });
                 lost_from = Some(since);
             }
             (None, Some(blind_from_us)) => {

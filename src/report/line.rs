@@ -138,7 +138,7 @@ fn describe(kind: &Kind) -> Option<String> {
             let lost: u64 = missing.iter().map(|(from, to)| to - from + 1).sum();
             format!("  log {data} was read: {lost} acknowledged lines missing, {damaged} damaged")
         }
-        Kind::SourceLost { source, why } => format!("  {source} is out of sight: {why}"),
+        Kind::SourceLost { source, why, .. } => format!("  {source} is out of sight: {why}"),
         Kind::SourceRegained { source, .. } => format!("  {source} is back in sight"),
         Kind::ProbeSegment { probe, runs, .. } if runs.len() > 1 || runs.iter().any(|r| !r.ok) => {
             let last = runs.last()?;

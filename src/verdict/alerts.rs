@@ -14,6 +14,27 @@ use super::{
 };
 use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, Told};
 
+/// From one look at a source to the next.
+const LOOK_US: u64 = 1_000_000;
+
+/// Where something lies of which a look tells that came up to a second later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Before,
+    Either,
+    After,
+}
+
+fn side(seen: u64, deadline: u64) -> Side {
+    if seen <= deadline {
+        Side::Before
+    } else if seen.saturating_sub(LOOK_US) <= deadline {
+        Side::Either
+    } else {
+        Side::After
+    }
+}
+
 pub(super) fn answer(expected: &AlertExpectation, history: &History, now_us: u64) -> Answer {
     let Some(window) = Window::of(history, expected.of.as_ref()) else {
         return Answer::new(Outcome::Inconclusive, format!("{}: its fault never happened", expected.name));
@@ -159,6 +180,13 @@ impl<'h> Chain<'h> {
         Sight::Shown("Prometheus and Alertmanager answered throughout".into())
     }
 
+    /// When the target was back is known by the watch of the nodes.
+    fn sight_of_return(&self, until: u64) -> Sight {
+        let healed = self.history.reverts.iter().map(|(at, _)| *at).find(|at| *at >= self.window.t0);
+        let blind = self.node.as_ref().and(healed).and_then(|from| self.history.blind_in(from, until));
+        blind.map_or_else(|| self.sight(until), Sight::Missing)
+    }
+
     fn denominator(&self) -> Part {
         Part::Shown(self.node.clone().map_or("the alert".into(), |node| format!("target {node}")))
     }
@@ -185,14 +213,16 @@ impl<'h> Chain<'h> {
                 "Alertmanager had it {after} after the fault, but Prometheus was not seen firing it"
             ));
         }
-        // Of another hour: a second earlier somebody looked and did not see it.
-        if received.at.saturating_sub(1_000_000) > deadline {
-            return Bound::Refuted(format!("received only {after} after the fault, allowed are {within}"));
-        }
-        if received.at > deadline {
-            return Bound::Between(format!(
-                "received {after} after the fault, give or take a second, allowed are {within}"
-            ));
+        match side(received.at, deadline) {
+            Side::Before => {}
+            Side::Either => {
+                return Bound::Between(format!(
+                    "received {after} after the fault, give or take a second, allowed are {within}"
+                ));
+            }
+            Side::After => {
+                return Bound::Refuted(format!("received only {after} after the fault, allowed are {within}"));
+            }
         }
         if let Some(bound) = self.suppression() {
             return bound;
@@ -264,8 +294,16 @@ impl<'h> Chain<'h> {
             Some(at) if at < healed => {
                 Bound::Between(format!("it was gone {} before its target was back", seconds(healed - at)))
             }
-            Some(at) if at <= deadline => Bound::Met(format!("resolved {} after the heal", seconds(at - healed))),
-            Some(at) => Bound::Refuted(format!("resolved only {} after the heal", seconds(at - healed))),
+            Some(at) => {
+                let after = seconds(at - healed);
+                match side(at, deadline) {
+                    Side::Before => Bound::Met(format!("resolved {after} after the heal")),
+                    Side::Either => Bound::Between(format!(
+                        "resolved {after} after the heal, give or take a second, allowed are {within}"
+                    )),
+                    Side::After => Bound::Refuted(format!("resolved only {after} after the heal")),
+                }
+            }
             None if self.now_us < deadline => Bound::Open("not resolved yet".into()),
             None if self.history.end_us < deadline => Bound::Between("not resolved when the drill ended".into()),
             None => Bound::Refuted(format!("not resolved within {within} after the heal")),
@@ -277,7 +315,7 @@ impl<'h> Chain<'h> {
         Proof {
             baseline: Part::Shown("it was received".into()),
             reach: Part::NotAsked("an alert shows the fault's effect itself"),
-            sight: self.sight(until.min(self.history.end_us)),
+            sight: self.sight_of_return(until.min(self.history.end_us)),
             denominator: self.denominator(),
             bound,
             own: Own::NotAsked("it is resolved by the heal"),
@@ -312,4 +350,18 @@ impl<'h> Chain<'h> {
 
 fn is_manager(point: &AlertPoint) -> bool {
     point.source.starts_with("alertmanager")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_tells_up_to_a_second_late() {
+        let deadline = 60_000_000;
+        let cases = [(60_000_000, Side::Before), (60_000_001, Side::Either), (61_000_000, Side::Either)];
+        for (seen, wanted) in cases.into_iter().chain([(61_000_001, Side::After), (0, Side::Before)]) {
+            assert_eq!(side(seen, deadline), wanted, "{seen}");
+        }
+    }
 }

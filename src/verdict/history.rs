@@ -95,6 +95,8 @@ pub struct History {
     pub wanted: BTreeMap<(String, String), Series>,
     /// Nodes: 1 Ready, 0 not.
     pub nodes: BTreeMap<String, Series>,
+    /// Nodes that are kept for pods which tolerate their taints, such as a control plane's.
+    pub reserved: BTreeSet<String>,
     /// Probe samples.
     pub probes: BTreeMap<String, Vec<ProbeRun>>,
     /// Append logs.
@@ -179,7 +181,10 @@ impl History {
             Kind::WorkloadSeen { namespace, workload, wanted, .. } => {
                 self.wanted.entry((namespace.clone(), workload.clone())).or_default().push(t, i64::from(*wanted));
             }
-            Kind::NodeSeen { node, ready, .. } => {
+            Kind::NodeSeen { node, ready, taints, .. } => {
+                if taints.iter().any(|taint| reserves(taint)) {
+                    self.reserved.insert(node.clone());
+                }
                 self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
             }
             Kind::NodeGone { node, .. } => self.nodes.entry(node.clone()).or_default().push(t, 0),
@@ -240,9 +245,9 @@ impl History {
             Kind::SourceRegained { source, blind_from_us } => {
                 self.source_blind.entry(source.clone()).or_default().push((*blind_from_us, t));
             }
-            Kind::SourceLost { source, .. } => {
+            Kind::SourceLost { source, blind_from_us, .. } => {
                 // Until it is regained, which replaces this.
-                self.source_blind.entry(source.clone()).or_default().push((t, u64::MAX));
+                self.source_blind.entry(source.clone()).or_default().push((blind_from_us.unwrap_or(t), u64::MAX));
             }
             _ => {}
         }
@@ -409,4 +414,10 @@ impl History {
     pub fn namespace(&self, written: Option<&String>) -> String {
         written.cloned().or_else(|| self.state.plan.as_ref()?.namespaces.first().cloned()).unwrap_or_default()
     }
+}
+
+/// Whether a taint (`key:effect`) keeps pods away for another reason than the node's health.
+fn reserves(taint: &str) -> bool {
+    let (key, effect) = taint.rsplit_once(':').unwrap_or((taint, ""));
+    effect != "PreferNoSchedule" && !key.starts_with("node.kubernetes.io/")
 }
