@@ -1,0 +1,231 @@
+//! The sweep of truth: random faults, windows, objectives and things that happen beside the
+//! drill. Each verdict is compared with independent looks, several a second, at the service,
+//! the API server, the monitoring and the append log. No pass where the expectation was
+//! broken, no fail where it held, and nothing inconclusive where nothing was planted and the
+//! window was long enough. `DRILL_SEED=n` runs one seed again; tests/nightly runs ten thousand.
+
+mod alerts;
+mod budgets;
+mod cluster;
+mod loss;
+mod monitoring;
+mod placement;
+mod service;
+mod so;
+
+use std::{
+    collections::BTreeMap,
+    panic::{RefUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex},
+};
+
+use drillmaster::{
+    event::{Event, Kind},
+    model::Judgement,
+    sim::Description,
+    world::World,
+};
+
+use self::so::{So, holds};
+use super::{
+    rehearsal::{Ended, Stage, on_paused_time, scenario_text},
+    sweep::seeds,
+    takeover::Chance,
+};
+
+/// The expectations that are compared with the truth.
+const ASKED: [&str; 7] = ["storefront", "web", "page", "spread", "covered", "budgeted", "lost"];
+
+/// What a seed decides.
+struct Case {
+    service: service::Asked,
+    page: alerts::Asked,
+    spread: placement::Asked,
+    budgets: budgets::Asked,
+    text: String,
+    happens: Vec<String>,
+    /// Nothing is planted, and each step has its time.
+    undisturbed: bool,
+}
+
+fn case(seed: u64) -> Case {
+    let mut chance = Chance::of_seed(seed);
+    // One in eight is given all the time it needs, and nothing is planted.
+    let patient = seed % 8 == 7;
+    let fault = chance.of(&[
+        "killZone: {zone: a, how: kill}",
+        "killNodes: {hosting: deployment/web, count: 1, how: kill}",
+        "killNodes: {hosting: deployment/web, count: 1, how: pause}",
+        "impairNodes: {hosting: deployment/web, stop: kubelet}",
+    ]);
+    let service = service::Asked::of(&mut chance, patient);
+    let recovered = "{until: recovered, of: [storefront, deployment/web], atMost: 9m}";
+    let wait = chance.of(&["{for: 5s}", "{for: 30s}", "{for: 41s}", "{for: 70s}", recovered, recovered]);
+    let wait = if patient { recovered } else { wait };
+    let mut page = alerts::Asked::of(&mut chance, patient);
+    let spread = placement::Asked::of(&mut chance);
+    let budgets = budgets::Asked::of(&mut chance);
+    let paged = if patient || chance.below(3) == 0 { page.wait() } else { String::new() };
+    let mut happens = vec![];
+    for _ in 0..if patient { 0 } else { chance.below(4) } {
+        let (lies, longest) = match chance.below(4) {
+            0 => (page.lies(), 600),
+            1 => (budgets.lies(), 600),
+            _ => (service.lies(), 90),
+        };
+        let what = &lies[chance.below(lies.len())];
+        let (delay, lasts) = (chance.of(&[1, 8, 30, 45, 55]), chance.of(&[4, 25, 90, longest]));
+        let after = chance.of(&["fault", "fault", "fault", "back"]);
+        let has_an_end = !what.contains("nodeReturns") && !what.contains("delete");
+        let lasts = if has_an_end { format!("for: {lasts}s, ") } else { String::new() };
+        happens.push(format!("{{after: {{step: {after}}}, delay: {delay}s, {lasts}what: {what}}}"));
+    }
+    page.beside(&happens);
+    let text = format!(
+        "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: truth, title: t}}\nhypothesis: h\n\
+         scope: {{namespaces: [shop], critical: [{}]}}\n{}\
+         steps:\n  - {{name: fault, {fault}}}\n  - {{name: meanwhile, wait: {wait}}}\n{paged}  \
+         - {{name: back, heal: {{fault: fault}}}}\nexpect:\n{}{}{}{}\
+         limits: {{nodes: 34%, zones: 1, duration: 40m}}\ncollateral: [velero]\n",
+        budgets.critical.join(", "),
+        service::PROBES,
+        service.expect(),
+        page.expect(),
+        spread.expect(),
+        budgets.expect(),
+    );
+    let undisturbed = happens.is_empty() && wait == recovered && !paged.is_empty();
+    Case { service, page, spread, budgets, text, happens, undisturbed }
+}
+
+/// What the observers of this test saw. They look until they are dropped.
+#[derive(Default)]
+struct Truth {
+    answers: service::Answers,
+    cluster: cluster::Looks,
+    alerts: monitoring::Looks,
+}
+
+impl Truth {
+    /// The names of the targets are all that is taken from the drill.
+    async fn look(&self, world: &World, page: &alerts::Asked, targets: &Mutex<Vec<String>>) {
+        tokio::join!(self.answers.look(world), self.cluster.look(world, targets), self.alerts.look(world, page));
+    }
+}
+
+/// The moments of a drill, in microseconds of the wall clock.
+struct Moments {
+    t0: i64,
+    undo: i64,
+    /// Of its last line.
+    end: i64,
+    /// What the fault acted on.
+    targets: Vec<String>,
+    /// Whether the machines themselves were taken away.
+    dark: bool,
+}
+
+impl Moments {
+    fn of(events: &[Event], dark: bool) -> Option<Self> {
+        let at = |is_it: fn(&Kind) -> bool| Some(events.iter().find(|e| is_it(&e.event))?.at.as_microsecond());
+        // The send of its first act, by the clock of the line that tells of it.
+        let t0 = events.iter().find_map(|e| match &e.event {
+            Kind::FaultApplied { sent_us, .. } => Some(e.at.as_microsecond() - (e.t_us - sent_us) as i64),
+            _ => None,
+        })?;
+        let end = events.last()?.at.as_microsecond();
+        let undo = at(|k| matches!(k, Kind::RevertStarted { .. })).unwrap_or(end);
+        Some(Self { t0, undo: undo.min(end), end, targets: events.iter().filter_map(target).collect(), dark })
+    }
+}
+
+fn judged(ended: &Ended) -> Result<Vec<Judgement>, String> {
+    let judged = ended.events.iter().find_map(|e| match &e.event {
+        Kind::Judged { judgements, .. } => Some(judgements.clone()),
+        _ => None,
+    });
+    let findings = ended.events.iter().find_map(|e| match &e.event {
+        Kind::PreflightDone { findings, .. } => Some(findings.iter().filter(|f| f.refuses())),
+        _ => None,
+    });
+    let acted = ended.events.iter().any(|e| matches!(e.event, Kind::FaultApplied { .. }));
+    judged.filter(|_| acted).ok_or_else(|| {
+        let why = findings.into_iter().flatten().map(|f| format!("{}: {}", f.check, f.observed));
+        let steps = ended.events.iter().filter(|e| matches!(e.event, Kind::StepFinished { .. }));
+        format!("{:?}, {:?}", why.collect::<Vec<_>>(), steps.last())
+    })
+}
+
+/// Runs all of them, so that one failure does not hide another. A sweep of many seeds in which
+/// an expectation never passes, or never fails, has put it to no test.
+fn sweep(usual: u64, check: impl Fn(u64) -> Result<Vec<Judgement>, String> + RefUnwindSafe) {
+    let (seeds, _) = seeds(usual);
+    let (mut counts, mut refused, mut failed) = (BTreeMap::<String, BTreeMap<String, u32>>::new(), vec![], vec![]);
+    for seed in &seeds {
+        match catch_unwind(|| check(*seed)) {
+            Ok(Ok(judgements)) => judgements.iter().filter(|j| ASKED.contains(&j.id.as_str())).for_each(|j| {
+                *counts.entry(j.id.clone()).or_default().entry(j.outcome.to_string()).or_default() += 1;
+            }),
+            Ok(Err(why)) => refused.push(format!("seed {seed}: {why}")),
+            Err(_) => failed.push(seed),
+        }
+    }
+    println!("{counts:#?}, {} not begun", refused.len());
+    assert!(failed.is_empty(), "DRILL_SEED, one of these: {failed:?}");
+    assert!(refused.len() <= seeds.len() / 10 + 1, "too many drills are refused: {refused:#?}");
+    let both = |of: &BTreeMap<String, u32>| of.contains_key("PASS") && of.contains_key("FAIL");
+    assert!(seeds.len() < 64 || counts.values().all(both), "something is never put to the test: {counts:#?}");
+}
+
+/// The node that a fault is about to act on.
+fn target(event: &Event) -> Option<String> {
+    match &event.event {
+        Kind::FaultIntended { fault, .. } => fault.0.rsplit('/').next().map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn with_happens(cluster: &str, happens: &[String]) -> String {
+    let entries = happens.iter().map(|entry| format!("  - {entry}\n"));
+    if happens.is_empty() { cluster.to_owned() } else { format!("{cluster}happens:\n{}", entries.collect::<String>()) }
+}
+
+fn small_shop() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/clusters/small-shop.yaml");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// An error if it was refused, or ended before anything happened.
+fn check(seed: u64, small: &str) -> Result<Vec<Judgement>, String> {
+    let case = case(seed);
+    let said = format!("seed {seed}, {:#?}\n{}", case.happens, case.text);
+    let shop = with_happens(&case.budgets.cluster(small), &case.happens);
+    let shop = Description::parse(&shop).unwrap_or_else(|why| panic!("{why}\n{said}"));
+    let loaded = scenario_text(&case.text, &shop);
+    let truth = Truth::default();
+    let targets = Arc::new(Mutex::new(vec![]));
+    let hears = Arc::clone(&targets);
+    let ended = on_paused_time(async {
+        let stage = Stage::set(&shop, seed).await;
+        let world = stage.simulation.world();
+        tokio::select! {
+            biased;
+            ended = stage.drill_heard(&loaded, move |event| hears.lock().unwrap().extend(target(event))) => ended,
+            () = truth.look(&world, &case.page, &targets) => unreachable!(),
+        }
+    });
+    let judgements = judged(&ended)?;
+    let when = Moments::of(&ended.events, !case.text.contains("impairNodes")).ok_or("no fault was applied")?;
+    let of = |id: &str| judgements.iter().find(|j| j.id == id).unwrap();
+    case.service.check([of("storefront"), of("web")], &truth, &when, case.undisturbed, &said);
+    case.page.check(of("page"), &truth, &when, case.undisturbed, &said);
+    case.spread.check(of("spread"), &truth.cluster, &when, case.undisturbed, &said);
+    case.budgets.check([of("covered"), of("budgeted")], &truth.cluster, &when, case.undisturbed, &said);
+    Ok(judgements)
+}
+
+#[test]
+fn verdicts_say_what_was_so() {
+    let small = small_shop();
+    sweep(256, |seed| check(seed, &small));
+}
