@@ -1,22 +1,133 @@
-//! Who wrote a field last, by the API server's own book (`metadata.managedFields`).
+//! Who wrote a field last, by the API server's own book (`metadata.managedFields`), and what
+//! the names in it are. The names stand in one table; nothing else of the program knows them.
 
 use serde_json::Value;
 
-/// Who owns a field, in words that fit behind "changed by". A field that was taken away
-/// has no owner any more.
-pub fn writer(object: &Value, path: &[&str]) -> String {
-    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
-    let owns = |entry: &&Value| {
-        let keys = path.iter().map(|p| format!("f:{p}"));
-        keys.fold(entry.get("fieldsV1"), |at, key| at?.get(key.as_str())).is_some()
-    };
-    let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
-    let Some(last) = entries.filter(owns).max_by_key(|e| text(e, "time")) else { return "somebody else".into() };
-    match (text(last, "manager").as_str(), text(last, "subresource").as_str()) {
-        ("", _) => "somebody else".into(),
+use crate::model::Role;
+
+/// Field managers, by the beginning of their name: the longest one that fits counts.
+const ROLES: [(&str, Role); 39] = [
+    ("drillmaster", Role::Drill),
+    ("kube-controller-manager", Role::Kubernetes),
+    ("kube-scheduler", Role::Kubernetes),
+    ("kube-apiserver", Role::Kubernetes),
+    ("kubelet", Role::Kubernetes),
+    ("kubeadm", Role::Kubernetes),
+    ("cloud-controller-manager", Role::Kubernetes),
+    ("node-problem-detector", Role::Kubernetes),
+    ("calico-node", Role::Kubernetes),
+    ("cilium-", Role::Kubernetes),
+    ("flanneld", Role::Kubernetes),
+    ("horizontal-pod-autoscaler", Role::Autoscaler),
+    ("cluster-autoscaler", Role::Autoscaler),
+    ("vpa-", Role::Autoscaler),
+    ("keda", Role::Autoscaler),
+    ("karpenter", Role::Autoscaler),
+    ("argocd", Role::Deployer),
+    ("argo-cd", Role::Deployer),
+    ("kustomize-controller", Role::Deployer),
+    ("helm", Role::Deployer),
+    ("flux", Role::Deployer),
+    ("source-controller", Role::Deployer),
+    ("configsync", Role::Deployer),
+    ("configmanagement", Role::Deployer),
+    ("fleet", Role::Deployer),
+    ("kapp", Role::Deployer),
+    ("Terraform", Role::Deployer),
+    ("terraform", Role::Deployer),
+    ("HashiCorp", Role::Deployer),
+    ("pulumi", Role::Deployer),
+    ("OpenAPI-Generator", Role::Other),
+    ("velero", Role::Backup),
+    ("kubectl", Role::Person),
+    ("k9s", Role::Person),
+    ("Mozilla", Role::Person),
+    ("oc", Role::Person),
+    ("lens", Role::Person),
+    ("node-fetch", Role::Person),
+    ("headlamp", Role::Person),
+];
+
+/// An entry of the book: who wrote, with which subresource, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writing {
+    /// The field manager.
+    pub manager: String,
+    /// The subresource that it wrote by.
+    pub subresource: String,
+    /// When, as the API server has it.
+    pub time: String,
+}
+
+impl Writing {
+    /// What the manager is.
+    pub fn role(&self) -> Role {
         // The controller manager scales by that subresource for autoscalers only.
-        ("kube-controller-manager", "scale") => "an autoscaler".into(),
-        (manager, _) => format!("`{manager}`"),
+        if self.manager == "kube-controller-manager" && self.subresource == "scale" {
+            return Role::Autoscaler;
+        }
+        role_of(&self.manager)
+    }
+}
+
+/// What a field manager is.
+fn role_of(manager: &str) -> Role {
+    let fits = |(name, _): &&(&str, Role)| {
+        let rest = manager.strip_prefix(name);
+        // `oc` is no beginning of `octavia`.
+        rest.is_some_and(|rest| name.len() > 4 || !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    };
+    ROLES.iter().filter(fits).max_by_key(|(name, _)| name.len()).map_or(Role::Other, |(_, role)| *role)
+}
+
+/// Users of Kubernetes' own controllers, kubelets and servers, by the beginning of their name.
+const OWN_USERS: [&str; 6] = [
+    "system:serviceaccount:kube-system:",
+    "system:kube-controller-manager",
+    "system:kube-scheduler",
+    "system:cloud-controller-manager",
+    "system:node:",
+    "system:apiserver",
+];
+
+/// What a user of the API is, by its name and by what its program calls itself
+/// (`kubectl/v1.37`).
+pub fn user_role(user: &str, agent: &str) -> Role {
+    let program = agent.split('/').next().unwrap_or("");
+    match role_of(program) {
+        Role::Drill => Role::Drill,
+        _ if OWN_USERS.iter().any(|own| user.starts_with(own)) => Role::Kubernetes,
+        // Kubernetes' programs act as themselves.
+        Role::Kubernetes => Role::Other,
+        role => role,
+    }
+}
+
+/// Who owns a field, and wrote last of those who do. A field that was taken away has no
+/// owner any more.
+pub fn last_writing(object: &Value, path: &[&str]) -> Option<Writing> {
+    let keys: Vec<String> = path.iter().map(|p| format!("f:{p}")).collect();
+    writing_where(object, |fields| keys.iter().try_fold(fields, |at, key| at.get(key.as_str())).is_some())
+}
+
+/// Who wrote last of those whose fields are these.
+pub fn writing_where(object: &Value, owns: impl Fn(&Value) -> bool) -> Option<Writing> {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
+    let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
+    let writings = entries.filter(|entry| entry.get("fieldsV1").is_some_and(&owns)).map(|entry| Writing {
+        manager: text(entry, "manager"),
+        subresource: text(entry, "subresource"),
+        time: text(entry, "time"),
+    });
+    writings.filter(|w| !w.manager.is_empty()).max_by(|a, b| a.time.cmp(&b.time))
+}
+
+/// Who owns a field, in words that fit behind "changed by".
+pub fn writer(object: &Value, path: &[&str]) -> String {
+    match last_writing(object, path) {
+        None => "somebody else".into(),
+        Some(last) if last.role() == Role::Autoscaler => "an autoscaler".into(),
+        Some(last) => format!("`{}`", last.manager),
     }
 }
 
@@ -25,12 +136,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn entry(manager: &str, sub: &str, time: &str, field: &str) -> Value {
+        json!({"manager": manager, "subresource": sub, "time": time,
+            "fieldsV1": {"f:spec": {(format!("f:{field}")): {}}}})
+    }
+
     #[test]
     fn the_last_owner_of_a_field_is_named() {
-        let entry = |manager: &str, sub: &str, time: &str, field: &str| {
-            json!({"manager": manager, "subresource": sub, "time": time,
-                "fieldsV1": {"f:spec": {(format!("f:{field}")): {}}}})
-        };
         let object = |entries: Vec<Value>| json!({"metadata": {"managedFields": entries}});
         let two = object(vec![
             entry("kubectl-edit", "", "2026-01-02T00:00:00Z", "replicas"),
@@ -41,5 +153,56 @@ mod tests {
         let scaled = object(vec![entry("kube-controller-manager", "scale", "2026-01-01T00:00:00Z", "replicas")]);
         assert_eq!(writer(&scaled, &["spec", "replicas"]), "an autoscaler");
         assert_eq!(writer(&json!({}), &["spec", "replicas"]), "somebody else");
+    }
+
+    #[test]
+    fn a_user_is_known_by_its_name_and_its_program() {
+        for (user, agent, role) in [
+            ("alice", "kubectl/v1.37.2", Role::Person),
+            ("alice", "drillmaster/0.2.0", Role::Drill),
+            (
+                "system:serviceaccount:kube-system:replicaset-controller",
+                "kube-controller-manager/v1.37",
+                Role::Kubernetes,
+            ),
+            ("system:node:node-a-0", "kubelet/v1.37", Role::Kubernetes),
+            (
+                "system:serviceaccount:argocd:argocd-application-controller",
+                "argocd-application-controller/v3",
+                Role::Deployer,
+            ),
+            ("mallory", "kube-controller-manager/v1.37", Role::Other),
+            ("", "", Role::Other),
+        ] {
+            assert_eq!(user_role(user, agent), role, "{user} {agent}");
+        }
+    }
+
+    #[test]
+    fn a_manager_is_known_by_the_beginning_of_its_name() {
+        for (name, role) in [
+            ("drillmaster", Role::Drill),
+            ("kube-controller-manager", Role::Kubernetes),
+            ("kubelet", Role::Kubernetes),
+            ("kubectl-client-side-apply", Role::Person),
+            ("kubectl", Role::Person),
+            ("argocd-application-controller", Role::Deployer),
+            ("helm", Role::Deployer),
+            ("oc", Role::Person),
+            ("octavia-ingress-controller", Role::Other),
+            ("flux", Role::Deployer),
+            ("velero-server", Role::Backup),
+            ("postgres-operator", Role::Other),
+            ("", Role::Other),
+        ] {
+            assert_eq!(role_of(name), role, "{name}");
+        }
+        let scales = |sub: &str| Writing {
+            manager: "kube-controller-manager".into(),
+            subresource: sub.into(),
+            time: String::new(),
+        };
+        assert_eq!(scales("scale").role(), Role::Autoscaler);
+        assert_eq!(scales("status").role(), Role::Kubernetes);
     }
 }

@@ -29,7 +29,7 @@ pub use company::{Company, Domains, Incoming, KINDS, Neighbours, SpreadRule, dem
 pub use cron::cron_interval;
 pub use demand::{Demand, Room};
 pub use guest::{Guest, Volumes};
-pub use managers::writer;
+pub use managers::{Writing, last_writing, user_role, writer, writing_where};
 pub use normalise::{compare, is_derived, normalise};
 pub use packing::{Board, Loss, NO_ROOM, Outcome, victims};
 pub use quantity::{cpu_millis, memory_bytes};

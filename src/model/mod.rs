@@ -17,6 +17,7 @@ mod names;
 mod newer;
 mod node_steps;
 mod outcome;
+mod outside;
 mod plan;
 mod probe;
 mod redactor;
@@ -53,6 +54,7 @@ pub use node_steps::{
     NodeChoice, NodeService,
 };
 pub use outcome::{Evidence, Exit, Judgement, Outcome, ProofPart, RunVerdict};
+pub use outside::{Author, OutsideChange, OutsidePart, OutsideWhat, Role};
 pub use plan::{
     Basis, ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction,
     REHEARSAL, SIMULATED_START, StepClass,

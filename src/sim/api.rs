@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{
-    admission, controllers, eviction,
+    admission,
+    books::{self, Writer},
+    controllers, eviction,
     fields::{self, number, text},
     patch,
     resources::{self, Resource},
@@ -57,6 +59,16 @@ impl Call<'_> {
 
     fn asks(&self, key: &str) -> Option<&str> {
         self.query.get(key).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    /// Enters a change in the object's book, where the client says who it is.
+    fn enter(&self, state: &State, target: &Target, before: &Value, after: &mut Value) {
+        if let Some(manager) = self.asks("fieldManager") {
+            let subresource = target.sub.as_deref().unwrap_or("");
+            let applies = self.content_type.starts_with("application/apply-patch");
+            let now = fields::stamp(state.wall());
+            books::enter(before, after, &Writer { manager, subresource, applies, now: &now });
+        }
     }
 
     fn dry_run(&self, options: &Value) -> bool {
@@ -293,6 +305,7 @@ fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
     if call.dry_run(&Value::Null) {
         return Ok((201, object));
     }
+    call.enter(state, target, &Value::Null, &mut object);
     let now = state.wall();
     let made = state.store.create(resource, object, now);
     Ok((201, (*made).clone()))
@@ -376,6 +389,9 @@ fn store(state: &mut State, call: &Call<'_>, target: &Target, now: &Value, mut o
     }
     if call.dry_run(&Value::Null) {
         return object;
+    }
+    if target.sub.as_deref() != Some("status") {
+        call.enter(state, target, now, &mut object);
     }
     if fields::is_terminating(&object)
         && fields::list(&object, "/metadata/finalizers").is_empty()

@@ -14,6 +14,13 @@ pub(super) struct Machine {
     pub silent_us: u64,
     /// Where in its period a kubelet renews its lease.
     pub phase_us: u64,
+    /// How often it has started since the cluster was made.
+    pub boots: u32,
+}
+
+/// What a node says of its start: another one after each.
+pub(super) fn boot_id(node: &str, boots: u32) -> String {
+    format!("{node}-boot-{boots}")
 }
 
 impl Machine {
@@ -35,7 +42,8 @@ pub(super) struct Machines {
 impl Machines {
     /// Adds a machine that runs.
     pub(super) fn add(&mut self, node: &str, phase_us: u64) {
-        let machine = Machine { state: PowerState::Running, reports_from_us: Some(0), silent_us: 0, phase_us };
+        let machine =
+            Machine { state: PowerState::Running, reports_from_us: Some(0), silent_us: 0, phase_us, boots: 0 };
         self.by_node.insert(node.to_owned(), machine);
     }
 
@@ -53,6 +61,7 @@ impl Machines {
     /// Gives power back; the kubelet reports after a while.
     pub(super) fn revive(&mut self, node: &str, now_us: u64, after: Duration) {
         if let Some(machine) = self.by_node.get_mut(node) {
+            machine.boots += u32::from(machine.state == PowerState::Off);
             machine.state = PowerState::Running;
             machine.reports_from_us = Some(now_us + after.as_micros() as u64);
         }
@@ -61,6 +70,11 @@ impl Machines {
     /// Whether a machine fell silent.
     pub(super) fn is_silent(&self, node: &str) -> bool {
         self.by_node.get(node).is_some_and(Machine::is_silent)
+    }
+
+    /// Whether a machine has started anew since the cluster was made.
+    pub(super) fn has_started(&self, node: &str) -> bool {
+        self.by_node.get(node).is_some_and(|m| m.boots > 0)
     }
 
     /// Whether a node's kubelet reports.

@@ -9,6 +9,7 @@
 mod admission;
 mod alter;
 mod api;
+mod books;
 mod controllers;
 mod describe;
 mod dice;
@@ -310,6 +311,9 @@ fn add(state: &mut State, mut object: Value) -> Result<(), String> {
     if resource.plural == "nodes" {
         let phase = state.dice.below(state.settings.clocks.renew.as_micros() as u64);
         state.machines.add(fields::name(&object), phase);
+    }
+    if resource.plural == "nodes" && fields::text(&object, "/status/nodeInfo/bootID").is_empty() {
+        object["status"]["nodeInfo"]["bootID"] = machines::boot_id(fields::name(&object), 0).into();
     }
     if resource.plural == "backupstoragelocations" {
         object["status"] = json!({"phase": "Available", "lastValidationTime": ZERO});

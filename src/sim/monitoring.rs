@@ -51,6 +51,7 @@ type Actives = BTreeMap<(usize, String), Active>;
 pub(super) struct Silence {
     pub id: String,
     pub by: String,
+    pub comment: String,
     pub matchers: BTreeMap<String, String>,
 }
 
@@ -77,6 +78,7 @@ impl Alertmanager {
         let silence = |(i, matchers): (usize, &BTreeMap<String, String>)| Silence {
             id: format!("silence-{i}"),
             by: "the description".into(),
+            comment: String::new(),
             matchers: matchers.clone(),
         };
         Self {
@@ -208,7 +210,7 @@ pub(super) fn alertmanager(state: &State, name: &str, path: &str) -> Option<Valu
                         .iter()
                         .map(|(n, v)| json!({"name": n, "value": v, "isRegex": false, "isEqual": true}))
                         .collect();
-                    json!({"id": silence.id, "createdBy": silence.by, "comment": "",
+                    json!({"id": silence.id, "createdBy": silence.by, "comment": silence.comment,
                         "status": {"state": "active"}, "matchers": matchers})
                 })
                 .collect(),

@@ -86,6 +86,7 @@ impl Simulated for Theatre {
             addresses: std::collections::BTreeMap::new(),
             ports: std::collections::BTreeMap::new(),
             control_plane: false,
+            started: String::new(),
         })
     }
 

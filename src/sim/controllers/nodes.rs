@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         fields::{self, text},
+        machines::boot_id,
         state::{SeenLease, State, Timer},
     },
     Changes, kubelets, of,
@@ -144,9 +145,14 @@ pub(super) fn reports(state: &mut State, name: &str) {
         return;
     }
     let now = state.wall();
+    let boot =
+        state.machines.by_node.get(name).map(|m| boot_id(name, m.boots)).filter(|_| state.machines.has_started(name));
     let unnoticed = state.store.get("nodes", "", name).is_some_and(|n| fields::condition(n, "Ready") == "True");
     state.store.edit("nodes", "", name, |node| {
         fields::set_condition(node, "Ready", "True", "KubeletReady", now);
+        if let Some(boot) = boot {
+            node["status"]["nodeInfo"]["bootID"] = boot.into();
+        }
     });
     if unnoticed {
         // The node did not change for anybody; its kubelet has pods to look after all the same.

@@ -24,7 +24,9 @@ pub(super) fn silence(state: &mut State, entry: usize, it: &SilenceTurn, ends: b
     let manager = named(&mut state.monitor, it.alertmanager.as_ref())?;
     if !ends {
         let id = format!("happens-{entry}");
-        manager.silences.push(Silence { id, by: SOMEBODY.into(), matchers: it.matchers.clone() });
+        let by = it.by.clone().unwrap_or_else(|| SOMEBODY.into());
+        let comment = it.comment.clone().unwrap_or_default();
+        manager.silences.push(Silence { id, by, comment, matchers: it.matchers.clone() });
         return Ok(());
     }
     let before = manager.silences.len();

@@ -101,7 +101,7 @@ fn when(it: &Happening, names: &Names, say: &mut Say<'_>) {
             Seen::AlertFires(alert) => names.alert(alert),
         }]);
     }
-    let at_once = matches!(it.what, What::Delete(_) | What::Backup(_) | What::NodeReturns(_));
+    let at_once = matches!(it.what, What::Delete(_) | What::Backup(_) | What::NodeReturns(_) | What::NodeRestarts(_));
     say.that(it.for_.is_none() || !at_once, AT_ONCE);
 }
 
@@ -159,6 +159,7 @@ fn what(what: &What, names: &Names, say: &mut Say<'_>) {
         }
         What::BudgetLags(it) => say.all([names.object(&format!("poddisruptionbudget/{}", it.budget), &it.namespace)]),
         What::NodeReturns(it) => say.all([names.node(&it.node)]),
+        What::NodeRestarts(it) => say.all([names.node(&it.node)]),
         What::NodeHost(it) => {
             say.all([names.node(&it.node)]);
             say.that(

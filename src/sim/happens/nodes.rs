@@ -33,6 +33,19 @@ pub(super) fn back(state: &mut State, node: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A machine goes off, and starts again at once.
+pub(super) fn restart(state: &mut State, node: &str) -> Result<(), String> {
+    let runs = state.machines.by_node.get(node).is_some_and(|m| !m.is_silent());
+    if !runs {
+        return Err("the node does not run".into());
+    }
+    let (now, after) = (state.now_us, state.settings.boot);
+    state.machines.silence(node, PowerState::Off, now);
+    state.machines.revive(node, now, after);
+    state.schedule(after, Timer::NodeReports(node.to_owned()));
+    Ok(())
+}
+
 impl State {
     fn host_lies(&self, node: &str) -> impl Iterator<Item = &NodeHostLie> {
         self.script.in_force().filter_map(move |(_, what)| match what {

@@ -2,12 +2,11 @@
 //! field manager of its own, which the server's book (`managedFields`) names.
 
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Delete, Label, Patch, Scale, What};
 use crate::sim::{
     api::{self, Answer, Call},
-    fields,
     resources::{self, Resource},
     state::State,
 };
@@ -49,33 +48,22 @@ impl Place {
         if named { format!("{path}/{}", self.name) } else { path }
     }
 
-    fn send(&self, state: &mut State, method: &Method, body: &Value) -> Result<(), String> {
-        let (path, body) = (self.path(*method != Method::POST), body.to_string());
+    /// Sends a request by a field manager; an empty name is none.
+    fn send(&self, state: &mut State, method: &Method, (by, sub): (&str, &str), body: &Value) -> Result<(), String> {
+        let mut path = self.path(*method != Method::POST);
+        if !sub.is_empty() {
+            path += &format!("/{sub}");
+        }
+        let body = body.to_string();
+        let query = [("fieldManager".to_owned(), by.to_owned())].into();
         let content_type = "application/merge-patch+json";
-        let call = Call { method, path: &path, query: [].into(), content_type, body: body.as_bytes() };
+        let call = Call { method, path: &path, query, content_type, body: body.as_bytes() };
         match api::handle(state, &call) {
             Answer::Whole(code, _) if code < 300 => Ok(()),
             Answer::Whole(code, bytes) => Err(format!("{method} {path}: {code} {}", String::from_utf8_lossy(&bytes))),
             Answer::Stream(..) => Err(format!("{method} {path} is a watch")),
         }
     }
-}
-
-/// The book of who wrote what, with one more entry.
-fn book(object: &Value, by: &str, subresource: &str, written: &Value, now: &str) -> Value {
-    fn names(value: &Value) -> Value {
-        let of = |map: &Map<String, Value>| map.iter().map(|(k, v)| (format!("f:{k}"), names(v))).collect();
-        value.as_object().map_or(json!({}), |map| Value::Object(of(map)))
-    }
-    let mut entries = fields::list(object, "/metadata/managedFields").to_vec();
-    entries.retain(|e| e["manager"] != by || e["operation"] != "Update");
-    let mut entry = json!({"manager": by, "operation": "Update", "apiVersion": object["apiVersion"], "time": now,
-        "fieldsType": "FieldsV1", "fieldsV1": names(written)});
-    if !subresource.is_empty() {
-        entry["subresource"] = subresource.into();
-    }
-    entries.push(entry);
-    entries.into()
 }
 
 /// A merge patch by a field manager. Returns what puts it back.
@@ -88,9 +76,7 @@ pub(super) fn merge(
 ) -> Result<Value, String> {
     let missing = || format!("{} {} is not there", place.resource.kind, place.name);
     let before = place.find(state).cloned().ok_or_else(missing)?;
-    let mut body = patch.clone();
-    body["metadata"]["managedFields"] = book(&before, by, subresource, patch, &fields::stamp(state.wall()));
-    place.send(state, &Method::PATCH, &body)?;
+    place.send(state, &Method::PATCH, (by, subresource), patch)?;
     Ok(inverse(patch, &before))
 }
 
@@ -138,7 +124,7 @@ pub(super) fn label(state: &mut State, entry: usize, it: &Label) -> Result<(), S
 
 pub(super) fn delete(state: &mut State, it: &Delete) -> Result<(), String> {
     let body = it.grace.map_or(json!({}), |grace| json!({"gracePeriodSeconds": grace}));
-    place(&it.object, &it.namespace)?.send(state, &Method::DELETE, &body)
+    place(&it.object, &it.namespace)?.send(state, &Method::DELETE, ("", ""), &body)
 }
 
 /// The same hand takes its change back.
@@ -163,8 +149,7 @@ pub(super) fn make(state: &mut State, place: &Place, object: &Value, by: &str) -
     if let Some(meta) = body["metadata"].as_object_mut() {
         meta.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
     }
-    body["metadata"]["managedFields"] = book(&body, by, "", &json!({"spec": {}}), &fields::stamp(state.wall()));
-    place.send(state, &Method::POST, &body)
+    place.send(state, &Method::POST, (by, ""), &body)
 }
 
 #[cfg(test)]

@@ -183,6 +183,7 @@ fn begin(state: &mut State, entry: usize, what: &What) -> Result<(), String> {
         What::Velero(lie) => velero::store(state, lie, "Unavailable"),
         What::Backup(backup) => velero::backup(state, backup)?,
         What::NodeReturns(node) => nodes::back(state, &node.node)?,
+        What::NodeRestarts(node) => nodes::restart(state, &node.node)?,
         What::Autoscaler(autoscaler) => controllers::autoscale(state, autoscaler),
         What::GitOps(gitops) => controllers::remember(state, entry, gitops),
         // The servers ask about these; they do nothing by themselves.
@@ -227,7 +228,8 @@ fn end(state: &mut State, entry: usize, what: &What) {
         | What::GitOps(_)
         | What::Delete(_)
         | What::Backup(_)
-        | What::NodeReturns(_) => {}
+        | What::NodeReturns(_)
+        | What::NodeRestarts(_) => {}
     }
 }
 

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::{
-    Answers, Autoscaler, BudgetLags, Delete, Delivery, GitOps, InhibitionTurn, Label, LogLie, NodeHostLie, NodeReturns,
-    OldBackup, Patch, Readiness, RuleLie, Scale, SilenceTurn, Skew, SourceLie, VeleroLie, VolumeData, WatchLie,
+    Answers, Autoscaler, BudgetLags, Delete, Delivery, GitOps, InhibitionTurn, Label, LogLie, NodeHostLie,
+    NodeRestarts, NodeReturns, OldBackup, Patch, Readiness, RuleLie, Scale, SilenceTurn, Skew, SourceLie, VeleroLie,
+    VolumeData, WatchLie,
 };
 
 /// What happens.
@@ -58,6 +59,8 @@ pub enum What {
     // nodes.rs
     /// A node that was taken away comes back by itself.
     NodeReturns(NodeReturns),
+    /// Somebody restarts a node.
+    NodeRestarts(NodeRestarts),
     /// The node host does not say or do what is so.
     NodeHost(NodeHostLie),
     // controllers.rs

@@ -81,6 +81,12 @@ words! {
         /// Which Alertmanager. Default alertmanager.
         #[serde(default)]
         alertmanager: Option<String>,
+        /// Who made it. Default somebody-else.
+        #[serde(default)]
+        by: Option<String>,
+        /// What its author wrote.
+        #[serde(default)]
+        comment: Option<String>,
     }
     /// An inhibition rule of one Alertmanager.
     InhibitionTurn {
@@ -221,6 +227,11 @@ words! {
     /// A node gets back what was taken from it: power, its network, its kubelet.
     NodeReturns {
         /// Its name, or `any` for all that are away.
+        node: String,
+    }
+    /// Somebody restarts a node: it is silent until it has started.
+    NodeRestarts {
+        /// Its name.
         node: String,
     }
     /// A node host that lies.

@@ -27,6 +27,11 @@ pub const CASES: &[Case] = &[
             second["status"]["state"] == "suppressed" && second["status"]["silencedBy"][0] == "happens-0"
         }
     ),
+    case!("{at: 0s, what: {silence: {matchers: {alertname: NodeNotReady}, by: alice, comment: on it}}}", |look| {
+        let silences = look.json(SILENCES).await;
+        let made = silences.as_array().unwrap().iter().any(|s| s["createdBy"] == "alice" && s["comment"] == "on it");
+        made
+    }),
     case!("{at: 0s, what: {silence: {matchers: {alertname: ReplicasMissing}, ends: true}}}", |look| {
         look.json(SILENCES).await == json!([])
     }),

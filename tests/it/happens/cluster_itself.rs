@@ -107,6 +107,14 @@ pub const CASES: &[Case] = &[
         look.wait(20).await;
         look.node_is_ready("node-a-0").await
     }),
+    // It starts anew, and says so.
+    case!("{at: 1s, what: {nodeRestarts: {node: node-b-0}}}", |look| {
+        let boot = async || look.object("/api/v1/nodes/node-b-0").await["status"]["nodeInfo"]["bootID"].clone();
+        let before = boot().await;
+        look.wait(30).await;
+        assert!(look.node_is_ready("node-b-0").await);
+        before != boot().await
+    }),
     case!("{at: 0s, what: {nodeHost: {node: any, says: running}}}", |look| {
         state_of_killed(&look).await == PowerState::Running && {
             look.wait(60).await;
