@@ -287,6 +287,9 @@ pub(super) struct RunArgs {
     /// Give up putting things back after this long (exit 6)
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub unwind_within: Dur,
+    /// The API server's audit log in JSON lines: a file, or an http(s) address; it says who deleted what
+    #[arg(long, value_name = "FILE|URL")]
+    pub audit_log: Option<String>,
     /// Ask the readiness catalogue again before the first act when its answers are older than this
     #[arg(long, value_name = "TIME", default_value = "15m")]
     pub preflight_max_age: Dur,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
 use crate::model::{
-    ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, Outcome, Plan, Revert, Reviewed, StepName,
-    StepResult, StopHow, Told, WayBack,
+    Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, Outcome, OutsideChange, Plan, Revert,
+    Reviewed, StepName, StepResult, StopHow, Told, WayBack,
 };
 
 /// What happened.
@@ -144,6 +144,12 @@ pub enum Kind {
         node: String,
         since_us: u64,
     },
+    /// The drill is about to delete this pod.
+    PodTaken {
+        namespace: String,
+        name: String,
+        uid: String,
+    },
     /// The effect of a fault, read off its node.
     EffectSeen {
         node: String,
@@ -228,6 +234,27 @@ pub enum Kind {
         workload: String,
         wanted: u32,
         ready: u32,
+    },
+    /// Somebody else changed an object that the drill watches.
+    ChangedOutside {
+        change: Box<OutsideChange>,
+    },
+    /// The audit log says who deleted an object, or let a pod be evicted.
+    AuthorFound {
+        namespace: String,
+        object: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        uid: String,
+        by: Author,
+        at_us: u64,
+    },
+    /// What the audit log held by the end.
+    AuditRead {
+        records: u64,
+        damaged: u64,
+        /// Why it could not be read to its end; empty where it could.
+        #[serde(default, skip_serializing_if = "Told::is_empty")]
+        error: Told,
     },
     EvictionAnswered {
         step: String,

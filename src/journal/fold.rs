@@ -1,9 +1,12 @@
 //! From events to the state of a run: what was done, and what is still to be
 //! undone. The same function serves the live run, `recover` and the reports.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use super::{FaultState, IllegalTransition, ProbeState};
+use super::{FaultState, IllegalTransition, OutsideChanges, ProbeState};
 use crate::{
     event::{Event, Kind, PodView, StepEnd},
     model::{Exit, FaultId, Plan, Revert, StepName, StepResult, Told, UpRule},
@@ -64,6 +67,8 @@ pub struct FaultRecord {
 pub struct RunState {
     /// Faults in the order of their intents.
     pub faults: Vec<FaultRecord>,
+    /// The step that is under way.
+    pub running: Option<StepName>,
     /// Steps that ended, in order, and how.
     pub finished: Vec<(StepName, StepEnd)>,
     /// How the run ended, if it did.
@@ -98,6 +103,10 @@ pub struct RunState {
     pub logs: BTreeMap<String, Told>,
     /// State of each alert.
     pub alerts: BTreeMap<AlertKey, String>,
+    /// UIDs of the pods that the drill deleted.
+    pub taken: BTreeSet<String>,
+    /// What others changed.
+    pub outside: OutsideChanges,
     /// Since when the API server has been out of sight, if it is.
     pub blind_since: Option<u64>,
 }
@@ -138,7 +147,11 @@ impl RunState {
             | Kind::FaultLeft { fault, .. }
             | Kind::FaultStuck { fault, .. }
             | Kind::FaultReopened { fault, .. } => self.step_fault(&fault.clone(), event)?,
-            Kind::StepFinished { step, end, .. } => self.finished.push((step.clone(), *end)),
+            Kind::StepStarted { step, .. } => self.running = Some(step.clone()),
+            Kind::StepFinished { step, end, .. } => {
+                self.running = None;
+                self.finished.push((step.clone(), *end));
+            }
             Kind::RunEnded { exit, .. } => self.ended = Some(*exit),
             Kind::SessionOpened { .. } => (self.ended, self.holder_lives) = (None, None),
             Kind::HolderLives { pid, host } => self.holder_lives = Some((*pid, host.clone())),
@@ -156,7 +169,11 @@ impl RunState {
     }
 
     fn observe(&mut self, kind: &Kind) {
+        self.outside.take(kind);
         match kind {
+            Kind::PodTaken { uid, .. } => {
+                self.taken.insert(uid.clone());
+            }
             Kind::NodeSeen { node, uid, zone, ready, unschedulable, .. } => {
                 let view = NodeView {
                     uid: uid.clone(),

@@ -14,6 +14,7 @@ use crate::{
     event::Kind,
     journal::Recorder,
     kubernetes::objects::{Budget, Node, Pod},
+    model::Plan,
     told,
     world::World,
 };
@@ -38,6 +39,14 @@ pub(super) enum Subject {
 }
 
 impl Subject {
+    /// All that a plan's drill looks at.
+    pub(super) fn all(plan: &Plan) -> Vec<Self> {
+        let targets: BTreeSet<String> = plan.steps.iter().flat_map(|s| &s.nodes).map(|n| n.name.clone()).collect();
+        let targets = (!targets.is_empty()).then(|| Self::Nodes(targets.into_iter().collect()));
+        let namespaces = plan.namespaces.iter().cloned().map(Self::Namespace);
+        targets.into_iter().chain(namespaces).collect()
+    }
+
     /// As a watch of it is called.
     fn what(&self) -> String {
         match self {

@@ -6,12 +6,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     event::Kind,
-    journal::{FaultState, Recorder},
-    model::{PowerState, Revert},
+    journal::{FaultRecord, FaultState, Recorder},
+    model::{Author, OutsideChange, OutsideWhat, PowerState, Revert},
     world::World,
 };
 
 const EVERY: Duration = Duration::from_secs(1);
+/// One question to the host tells of all machines.
+const ALL_EVERY: Duration = Duration::from_secs(5);
 
 /// The last looks at one machine.
 struct Looks {
@@ -48,10 +50,55 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
     }
 }
 
+/// Machines that the drill left alone: one that its host started anew was restarted by
+/// somebody else. Nodes of kind share the boot id of one machine, so that their own word says
+/// nothing; where a host cannot list its machines, the boot id is what tells.
+pub(super) async fn survivors(world: Arc<World>, recorder: Arc<Recorder>) {
+    let Some(host) = &world.host else { return };
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut tick = tokio::time::interval(ALL_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let asked = recorder.now_us();
+        let Ok(machines) = host.machines().await else { continue };
+        if machines.is_empty() {
+            return;
+        }
+        for machine in machines.into_iter().filter(|m| !m.started.is_empty()) {
+            let before = known.insert(machine.node.clone(), machine.started.clone());
+            let node = machine.node;
+            if before.is_some_and(|started| started != machine.started) && !is_ours(&recorder, &node) {
+                recorder.observe(Kind::ChangedOutside { change: Box::new(restarted(&node, asked)) });
+            }
+        }
+    }
+}
+
+fn restarted(node: &str, seen_us: u64) -> OutsideChange {
+    OutsideChange {
+        // It was off before it started: since the last look, in which it still ran.
+        seen_us: seen_us.saturating_sub(ALL_EVERY.as_micros() as u64),
+        namespace: String::new(),
+        object: format!("node/{node}"),
+        uid: String::new(),
+        workloads: vec![],
+        what: OutsideWhat::NodeRestarted,
+        by: Author::Unknown,
+        as_before: true,
+    }
+}
+
+/// Whether the drill took this machine away, or broke something on it.
+fn is_ours(recorder: &Recorder, node: &str) -> bool {
+    let own = |f: &FaultRecord| f.revert.takes_away().is_some_and(|target| target.name == node);
+    recorder.with(|state| state.faults.iter().any(own))
+}
+
 /// Nodes that are away by the drill's doing, and whose undo has not begun; with the time of
 /// the acknowledgement.
 fn taken(recorder: &Recorder) -> BTreeMap<String, u64> {
-    let away = |f: &crate::journal::FaultRecord| match (&f.revert, f.state, f.acknowledged_us) {
+    let away = |f: &FaultRecord| match (&f.revert, f.state, f.acknowledged_us) {
         (Revert::NodePower { node, .. }, FaultState::Applied, Some(at)) => Some((node.name.clone(), at)),
         _ => None,
     };

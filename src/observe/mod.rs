@@ -3,17 +3,23 @@
 
 mod alerts;
 mod asker;
+mod audit;
+mod authors;
 mod contact;
+mod deletions;
 mod evictions;
+mod facets;
 mod ledger;
 mod looks;
 mod machines;
 mod objects;
+mod outside;
 mod probes;
 mod rules;
+mod silences;
 mod watch;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     journal::Recorder,
@@ -22,6 +28,8 @@ use crate::{
 };
 
 pub use probes::Probes;
+
+use {facets::Sort, outside::Outside};
 
 /// Probes and append logs with their secrets: never written down.
 pub struct Ready {
@@ -38,6 +46,9 @@ pub struct Observers {
     /// They look once more when it ends.
     looks: tokio::task::JoinSet<()>,
     over: tokio::sync::watch::Sender<bool>,
+    outside: (Arc<Outside>, Arc<Recorder>),
+    /// The reader of the audit log, which looks once more when it is told to stop.
+    audit: (tokio::task::JoinSet<()>, Arc<tokio::sync::Notify>),
     /// Probes have a thread of their own.
     pub probes: Probes,
 }
@@ -56,25 +67,26 @@ impl Observers {
         let mut looks = tokio::task::JoinSet::new();
         let (over, ends) = tokio::sync::watch::channel(false);
         tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
+        let outside = Arc::new(Outside::default());
         tasks.spawn(machines::watch(Arc::clone(world), Arc::clone(recorder)));
-        tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder)));
-        let targets: BTreeSet<String> = plan.steps.iter().flat_map(|s| &s.nodes).map(|n| n.name.clone()).collect();
-        if !targets.is_empty() {
-            let targets = looks::Subject::Nodes(targets.into_iter().collect());
-            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), targets, ends.clone()));
+        tasks.spawn(machines::survivors(Arc::clone(world), Arc::clone(recorder)));
+        tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder), Arc::clone(&outside)));
+        for subject in looks::Subject::all(plan) {
+            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), subject, ends.clone()));
         }
         for namespace in &plan.namespaces {
-            tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), false));
-            let pods = looks::Subject::Namespace(namespace.clone());
-            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), pods, ends.clone()));
-            tasks.spawn(objects::budgets(Arc::clone(world), Arc::clone(recorder), namespace.clone()));
-            for resource in ["deployments", "statefulsets", "daemonsets"] {
-                tasks.spawn(objects::workloads(Arc::clone(world), Arc::clone(recorder), namespace.clone(), resource));
-            }
+            scope(&mut tasks, (world, recorder), namespace, &outside);
         }
         for namespace in &plan.collateral {
-            tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), true));
+            tasks.spawn(objects::pods(Arc::clone(world), Arc::clone(recorder), namespace.clone(), None));
         }
+        let (mut audit, stop) = (tokio::task::JoinSet::new(), Arc::new(tokio::sync::Notify::new()));
+        if let Some(given) = &world.bindings.audit_log {
+            let (w, r) = (Arc::clone(world), Arc::clone(recorder));
+            audit.spawn(audit::watch(w, r, plan.namespaces.clone(), given.clone(), Arc::clone(&stop)));
+        }
+        tasks.spawn(decide(Arc::clone(&outside), Arc::clone(recorder)));
+        tasks.spawn(silences::watch(Arc::clone(world), Arc::clone(recorder)));
         for log in ready.logs {
             tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), log, run.to_owned()));
         }
@@ -88,7 +100,15 @@ impl Observers {
         if world.stage().is_none() {
             tasks.spawn(host_load(Arc::clone(recorder)));
         }
-        Self { tasks, looks, over, probes: Probes::start(ready.probes, &world.outside, recorder, samples) }
+        let outside = (outside, Arc::clone(recorder));
+        Self {
+            tasks,
+            looks,
+            over,
+            outside,
+            audit: (audit, stop),
+            probes: Probes::start(ready.probes, &world.outside, recorder, samples),
+        }
     }
 
     /// Stops all of them; probes close their last segments first.
@@ -99,6 +119,42 @@ impl Observers {
         let _ = tokio::time::timeout(looks::LAST, last_looks).await;
         self.looks.shutdown().await;
         self.tasks.shutdown().await;
+        let (outside, recorder) = &self.outside;
+        outside.decide(recorder, true);
+        let (mut audit, stop) = self.audit;
+        stop.notify_one();
+        // An address may hang for as long as a request may.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(15), audit.join_next()).await;
+    }
+}
+
+/// Watches a namespace of the scope.
+fn scope(
+    tasks: &mut tokio::task::JoinSet<()>,
+    (world, recorder): (&Arc<World>, &Arc<Recorder>),
+    namespace: &str,
+    outside: &Arc<Outside>,
+) {
+    let with = || (Arc::clone(world), Arc::clone(recorder), namespace.to_owned());
+    let (w, r, n) = with();
+    tasks.spawn(objects::pods(w, r, n, Some(Arc::clone(outside))));
+    let (w, r, n) = with();
+    tasks.spawn(objects::budgets(w, r, n, Arc::clone(outside)));
+    for resource in ["deployments", "statefulsets", "daemonsets"] {
+        let (w, r, n) = with();
+        tasks.spawn(objects::workloads(w, r, n, resource, Arc::clone(outside)));
+    }
+    for sort in [Sort::Service, Sort::ConfigMap] {
+        let (w, r, n) = with();
+        tasks.spawn(objects::contents(w, r, n, sort, Arc::clone(outside)));
+    }
+}
+
+/// Decides now and then about pods that went.
+async fn decide(outside: Arc<Outside>, recorder: Arc<Recorder>) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        outside.decide(&recorder, false);
     }
 }
 

@@ -4,13 +4,21 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::watch::{Seen, follow};
+use super::{
+    deletions::Keeper,
+    facets::Sort,
+    outside::Outside,
+    watch::{Seen, Serves, follow},
+};
 use crate::{
     event::{Kind, PodView},
     journal::Recorder,
     kubernetes::objects::{Budget, Node, Pod, Workload},
     world::World,
 };
+
+/// The label of everything that a drill makes for itself.
+const OWN_RUN: &str = "drillmaster.dev/run";
 
 /// Tells only what differs from what was told before.
 struct Once(BTreeMap<String, Kind>);
@@ -28,28 +36,55 @@ fn parse<T: serde::de::DeserializeOwned>(object: Value) -> Option<T> {
     serde_json::from_value(object).ok()
 }
 
-pub(super) async fn nodes(world: Arc<World>, recorder: Arc<Recorder>) {
+/// Hands the objects of a watch on, of which the first list is the baseline.
+struct Hand<'a> {
+    outside: &'a Outside,
+    recorder: &'a Recorder,
+    sort: Sort,
+    first: bool,
+}
+
+impl<'a> Hand<'a> {
+    fn new(outside: &'a Outside, recorder: &'a Recorder, sort: Sort) -> Self {
+        Self { outside, recorder, sort, first: true }
+    }
+
+    fn on(&mut self, seen: &Seen) {
+        match seen {
+            Seen::Here(object) => self.outside.here(self.recorder, self.sort, object, self.first),
+            Seen::Gone(object) => self.outside.gone(self.recorder, self.sort, object),
+            Seen::Listed => self.first = false,
+        }
+    }
+}
+
+pub(super) async fn nodes(world: Arc<World>, recorder: Arc<Recorder>, outside: Arc<Outside>) {
     let mut once = Once(BTreeMap::new());
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
-    follow(&world.kube, &recorder, "/api/v1/nodes", "Node", |seen| match seen {
-        Seen::Here(object) => {
-            let Some(node) = parse::<Node>(object) else { return };
-            let uid = node.metadata.uid.clone();
-            // Heartbeats change the version and nothing else.
-            let mut kind = node_seen(&node, String::new());
-            if once.0.get(&uid) != Some(&kind) {
-                once.0.insert(uid.clone(), kind.clone());
-                versions.insert(uid, node.metadata.resource_version.clone());
-                if let Kind::NodeSeen { resource_version, .. } = &mut kind {
-                    resource_version.clone_from(&node.metadata.resource_version);
+    let mut hand = Hand::new(&outside, &recorder, Sort::Node);
+    follow(&world.kube, &recorder, "/api/v1/nodes", ("Node", Serves::Verdicts), |seen| {
+        hand.on(&seen);
+        match seen {
+            Seen::Here(object) => {
+                let Some(node) = parse::<Node>(object) else { return };
+                let uid = node.metadata.uid.clone();
+                // Heartbeats change the version and nothing else.
+                let mut kind = node_seen(&node, String::new());
+                if once.0.get(&uid) != Some(&kind) {
+                    once.0.insert(uid.clone(), kind.clone());
+                    versions.insert(uid, node.metadata.resource_version.clone());
+                    if let Kind::NodeSeen { resource_version, .. } = &mut kind {
+                        resource_version.clone_from(&node.metadata.resource_version);
+                    }
+                    recorder.observe(kind);
                 }
-                recorder.observe(kind);
             }
-        }
-        Seen::Gone(object) => {
-            let Some(node) = parse::<Node>(object) else { return };
-            once.0.remove(&node.metadata.uid);
-            recorder.observe(Kind::NodeGone { node: node.metadata.name, uid: node.metadata.uid });
+            Seen::Gone(object) => {
+                let Some(node) = parse::<Node>(object) else { return };
+                once.0.remove(&node.metadata.uid);
+                recorder.observe(Kind::NodeGone { node: node.metadata.name, uid: node.metadata.uid });
+            }
+            Seen::Listed => {}
         }
     })
     .await;
@@ -67,30 +102,53 @@ fn node_seen(node: &Node, resource_version: String) -> Kind {
     }
 }
 
-/// `aside`: the namespace is collateral, not scope.
-pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, aside: bool) {
-    let mut seen_before: BTreeMap<String, PodView> = BTreeMap::new();
+/// `outside`: the namespace is scope; what others do in collateral is not looked at.
+pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Option<Arc<Outside>>) {
+    let aside = outside.is_none();
+    let mut seen_before: BTreeMap<String, (PodView, Keeper)> = BTreeMap::new();
     let path = format!("/api/v1/namespaces/{namespace}/pods");
-    follow(&world.kube, &recorder, &path, "Pod", |seen| match seen {
+    let changed = |before: Option<&PodView>, now: Option<&PodView>, keeper| {
+        if let Some(outside) = &outside {
+            outside.pod(&recorder, before, now, keeper);
+        }
+    };
+    follow(&world.kube, &recorder, &path, ("Pod", Serves::Verdicts), |seen| match seen {
         Seen::Here(object) => {
             let Some(pod) = parse::<Pod>(object) else { return };
             let view = PodView { aside, ..pod_view(&pod) };
-            if seen_before.get(&view.uid) != Some(&view) {
-                seen_before.insert(view.uid.clone(), view.clone());
+            let before = seen_before.get(&view.uid).map(|(view, _)| view);
+            if before != Some(&view) {
+                let keeper = keeper(&pod);
+                changed(before, Some(&view), keeper);
+                seen_before.insert(view.uid.clone(), (view.clone(), keeper));
                 recorder.observe(Kind::PodSeen { pod: view, resource_version: pod.metadata.resource_version });
             }
         }
         Seen::Gone(object) => {
             let Some(pod) = parse::<Pod>(object) else { return };
-            seen_before.remove(&pod.metadata.uid);
+            if let Some((view, keeper)) = seen_before.remove(&pod.metadata.uid) {
+                changed(Some(&view), None, keeper);
+            }
             recorder.observe(Kind::PodGone {
                 namespace: pod.metadata.namespace,
                 name: pod.metadata.name,
                 uid: pod.metadata.uid,
             });
         }
+        Seen::Listed => {}
     })
     .await;
+}
+
+/// Whose a pod is, by its owner and by the mark that the drill puts on its own.
+fn keeper(pod: &Pod) -> Keeper {
+    if pod.metadata.labels.contains_key(OWN_RUN) {
+        Keeper::Drill
+    } else if pod.controller().is_some() {
+        Keeper::Controller
+    } else {
+        Keeper::Nobody
+    }
 }
 
 fn pod_view(pod: &Pod) -> PodView {
@@ -108,10 +166,12 @@ fn pod_view(pod: &Pod) -> PodView {
     }
 }
 
-pub(super) async fn budgets(world: Arc<World>, recorder: Arc<Recorder>, namespace: String) {
+pub(super) async fn budgets(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Arc<Outside>) {
     let mut once = Once(BTreeMap::new());
     let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
-    follow(&world.kube, &recorder, &path, "PodDisruptionBudget", |seen| {
+    let mut hand = Hand::new(&outside, &recorder, Sort::Budget);
+    follow(&world.kube, &recorder, &path, ("PodDisruptionBudget", Serves::Verdicts), |seen| {
+        hand.on(&seen);
         if let Seen::Here(object) = seen {
             let Some(budget) = parse::<Budget>(object) else { return };
             let kind = Kind::BudgetSeen {
@@ -129,7 +189,13 @@ pub(super) async fn budgets(world: Arc<World>, recorder: Arc<Recorder>, namespac
     .await;
 }
 
-pub(super) async fn workloads(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, resource: &'static str) {
+pub(super) async fn workloads(
+    world: Arc<World>,
+    recorder: Arc<Recorder>,
+    namespace: String,
+    resource: &'static str,
+    outside: Arc<Outside>,
+) {
     let mut once = Once(BTreeMap::new());
     let kind = match resource {
         "deployments" => "Deployment",
@@ -137,7 +203,9 @@ pub(super) async fn workloads(world: Arc<World>, recorder: Arc<Recorder>, namesp
         _ => "DaemonSet",
     };
     let path = format!("/apis/apps/v1/namespaces/{namespace}/{resource}");
-    follow(&world.kube, &recorder, &path, kind, |seen| {
+    let mut hand = Hand::new(&outside, &recorder, Sort::Workload);
+    follow(&world.kube, &recorder, &path, (kind, Serves::Verdicts), |seen| {
+        hand.on(&seen);
         if let Seen::Here(object) = seen {
             let Some(workload) = parse::<Workload>(object) else { return };
             let Some(reference) = workload.reference() else { return };
@@ -151,4 +219,18 @@ pub(super) async fn workloads(world: Arc<World>, recorder: Arc<Recorder>, namesp
         }
     })
     .await;
+}
+
+/// Services and ConfigMaps, of which only a hash of what they are to be is kept.
+pub(super) async fn contents(
+    world: Arc<World>,
+    recorder: Arc<Recorder>,
+    namespace: String,
+    sort: Sort,
+    outside: Arc<Outside>,
+) {
+    let (resource, kind) = if sort == Sort::Service { ("services", "Service") } else { ("configmaps", "ConfigMap") };
+    let path = format!("/api/v1/namespaces/{namespace}/{resource}");
+    let mut hand = Hand::new(&outside, &recorder, sort);
+    follow(&world.kube, &recorder, &path, (kind, Serves::Outside), |seen| hand.on(&seen)).await;
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     event::Kind,
@@ -16,8 +16,19 @@ use crate::{
 pub(super) enum Seen {
     /// An object is there, new or changed.
     Here(Value),
-    /// An object is gone.
+    /// An object is gone. What went while nobody was looking has a name and a UID only.
     Gone(Value),
+    /// All that is there has been told.
+    Listed,
+}
+
+/// What rests on a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Serves {
+    /// Verdicts: a gap in it is an interval without sight.
+    Verdicts,
+    /// Only the list of what others changed, and a change that came in a gap is found after it.
+    Outside,
 }
 
 /// The server ends a watch after 30 s: silence beyond that is a broken stream.
@@ -27,7 +38,18 @@ const MUTE: Duration = Duration::from_secs(40);
 const AGAIN_US: u64 = 10_000_000;
 
 /// Follows a collection for ever.
-pub(super) async fn follow(kube: &Kube, recorder: &Recorder, path: &str, kind: &str, mut tell: impl FnMut(Seen)) {
+pub(super) async fn follow(
+    kube: &Kube,
+    recorder: &Recorder,
+    path: &str,
+    (kind, serves): (&str, Serves),
+    mut tell: impl FnMut(Seen),
+) {
+    let gap = |from_us: u64, why: &str| {
+        if serves == Serves::Verdicts {
+            recorder.observe(Kind::WatchGap { what: path.to_owned(), from_us, why: told!(recorder, "{why}") });
+        }
+    };
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
     let mut last_us = recorder.now_us();
     let mut first = true;
@@ -39,7 +61,7 @@ pub(super) async fn follow(kube: &Kube, recorder: &Recorder, path: &str, kind: &
                 // Told at its beginning, and now and then while it lasts.
                 let now = recorder.now_us();
                 if failing.as_ref().is_none_or(|(told, _)| now > told + AGAIN_US) {
-                    gap(recorder, path, last_us, &error.to_string());
+                    gap(last_us, &error.to_string());
                     failing = Some((now, error.to_string()));
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
@@ -47,20 +69,21 @@ pub(super) async fn follow(kube: &Kube, recorder: &Recorder, path: &str, kind: &
             }
         };
         if let Some((_, why)) = failing.take() {
-            gap(recorder, path, last_us, &why);
+            gap(last_us, &why);
         }
         if first {
             recorder.observe(Kind::Watching { what: path.to_owned(), objects: items.len() });
             first = false;
         }
-        relist(&mut known, items, &mut tell);
+        relist(&mut known, items, kind, &mut tell);
+        tell(Seen::Listed);
         last_us = recorder.now_us();
         // A watch that ends in order goes on from its last version, without a gap.
         while let Some(why) =
             stream(kube, recorder, path, kind, &mut version, &mut known, &mut last_us, &mut tell).await
         {
             if let Err(why) = why {
-                gap(recorder, path, last_us, &why);
+                gap(last_us, &why);
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 break;
             }
@@ -96,11 +119,12 @@ async fn stream(
             WatchEvent::Changed(mut object) => {
                 take_version(version, &object);
                 object["kind"] = kind.into();
-                known.insert(uid(&object), object.clone());
+                known.insert(uid(&object), kept(&object, kind));
                 tell(Seen::Here(object));
             }
-            WatchEvent::Deleted(object) => {
+            WatchEvent::Deleted(mut object) => {
                 take_version(version, &object);
+                object["kind"] = kind.into();
                 known.remove(&uid(&object));
                 tell(Seen::Gone(object));
             }
@@ -111,21 +135,24 @@ async fn stream(
 }
 
 /// What went while nobody was looking is gone all the same.
-fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, tell: &mut impl FnMut(Seen)) {
+fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, kind: &str, tell: &mut impl FnMut(Seen)) {
     let now: BTreeMap<String, Value> = items.into_iter().map(|item| (uid(&item), item)).collect();
     for (uid, object) in known.iter() {
         if !now.contains_key(uid) {
             tell(Seen::Gone(object.clone()));
         }
     }
-    for object in now.values() {
-        tell(Seen::Here(object.clone()));
+    *known = now.iter().map(|(uid, object)| (uid.clone(), kept(object, kind))).collect();
+    for object in now.into_values() {
+        tell(Seen::Here(object));
     }
-    *known = now;
 }
 
-fn gap(recorder: &Recorder, path: &str, from_us: u64, why: &str) {
-    recorder.observe(Kind::WatchGap { what: path.to_owned(), from_us, why: told!(recorder, "{why}") });
+/// What is kept of an object, of which there may be ten thousand: whose it was, should it be
+/// gone when the list is made again.
+fn kept(object: &Value, kind: &str) -> Value {
+    let meta = &object["metadata"];
+    json!({"kind": kind, "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}})
 }
 
 fn uid(object: &Value) -> String {

@@ -51,6 +51,9 @@ pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bind
     for namespace in &scenario.scope.namespaces {
         rights.read("policy", "poddisruptionbudgets", namespace);
         rights.read("", "persistentvolumeclaims", namespace);
+        for resource in ["services", "configmaps"] {
+            rights.read("", resource, namespace);
+        }
         for resource in ["deployments", "statefulsets", "daemonsets"] {
             rights.read("apps", resource, namespace);
         }

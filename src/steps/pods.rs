@@ -5,6 +5,7 @@ use super::{
     planning::{Draft, act, draft},
 };
 use crate::{
+    event::Kind,
     kubernetes::objects::Pod,
     model::{
         DeletePodsStep, ForceDeletePodsStep, NodeHow, NodeTarget, ObjectRef, PlannedStep, PowerState, Revert,
@@ -89,6 +90,12 @@ pub(super) async fn pods_of(context: &StepContext, namespace: &str) -> Result<Ve
 /// Exactly this pod, as it is now: a StatefulSet's next one has the same name.
 async fn delete(context: &StepContext, pod: &Pod, grace: Option<u32>) -> Result<(), String> {
     let path = format!("/api/v1/namespaces/{}/pods/{}", pod.metadata.namespace, pod.metadata.name);
+    // Before it is sent: whoever sees the pod go knows that this drill took it.
+    context.recorder.observe(Kind::PodTaken {
+        namespace: pod.metadata.namespace.clone(),
+        name: pod.metadata.name.clone(),
+        uid: pod.metadata.uid.clone(),
+    });
     context
         .change(&path, |found| {
             if found["metadata"]["uid"] != pod.metadata.uid.as_str() {

@@ -172,6 +172,10 @@ fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (b
     for of in &spec.of {
         if let Ok(workload) = of.parse::<WorkloadRef>() {
             let namespace = context.plan.namespaces.first().cloned().unwrap_or_default();
+            // What somebody else deleted does not come back by itself.
+            if state.outside.is_deleted(&namespace, of) {
+                continue;
+            }
             let ready = state.ready(&namespace, of);
             let wanted = state.wanted.get(&(namespace, of.clone())).copied();
             match wanted {

@@ -62,6 +62,9 @@ pub async fn connect(reach: &Reach, here: &Here) -> Result<(Kube, ClusterIdentit
     config.connect_timeout = Some(Duration::from_secs(3));
     config.read_timeout = Some(Duration::from_secs(60));
     config.write_timeout = Some(Duration::from_secs(10));
+    // By this the cluster's audit log tells our requests from those of others with the same user.
+    let agent = concat!("drillmaster/", env!("CARGO_PKG_VERSION"));
+    config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
     let server = config.cluster_url.to_string();
     let client = kube::Client::try_from(config).map_err(|e| wrong(e.to_string()))?;
     let kube = Kube::new(client).cleaned_by(here.redactor());

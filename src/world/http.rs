@@ -65,6 +65,27 @@ impl Http {
         self.get(url, &[]).await
     }
 
+    /// A GET of bytes, of which there may be so many and no more.
+    pub async fn bounded(&self, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
+        let long = || self.error("GET", url, format!("the answer is longer than {limit} bytes"));
+        let Side::Live(client) = &self.side else {
+            let bytes = self.get(url, &[]).await?;
+            return if bytes.len() > limit { Err(long()) } else { Ok(bytes) };
+        };
+        let mut response = client.get(url).send().await.map_err(|e| self.error("GET", url, chain(e)))?;
+        if !response.status().is_success() {
+            return Err(self.error("GET", url, response.status().to_string()));
+        }
+        let mut bytes = vec![];
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.error("GET", url, chain(e)))? {
+            if bytes.len() + chunk.len() > limit {
+                return Err(long());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
     async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, HttpError> {
         match &self.side {
             Side::Live(client) => {

@@ -25,6 +25,8 @@ pub struct Machine {
     pub ports: BTreeMap<String, String>,
     /// Whether it carries the control plane, where the host knows.
     pub control_plane: bool,
+    /// When it was started last, by its host's word; empty where the host does not say.
+    pub started: String,
 }
 
 impl Machine {
@@ -37,6 +39,7 @@ impl Machine {
             addresses: BTreeMap::new(),
             ports: BTreeMap::new(),
             control_plane: false,
+            started: String::new(),
         }
     }
 }
@@ -107,5 +110,6 @@ fn machine_of(container: &Value) -> Machine {
             .filter_map(|(port, bound)| Some((port.clone(), bound.get(0)?.get("HostPort")?.as_str()?.to_owned())))
             .collect(),
         control_plane: label(container, "io.x-k8s.kind.role") == "control-plane",
+        started: text("/State/StartedAt"),
     }
 }

@@ -57,6 +57,12 @@ pub struct Silence {
     pub id: String,
     /// Who.
     pub by: String,
+    /// What its author wrote.
+    pub comment: String,
+    /// Whether it is in force; else it is one to come.
+    pub active: bool,
+    /// When it ends.
+    pub ends_at: String,
     /// Name, value, is a regular expression, is equal.
     pub matchers: Vec<(String, String, bool, bool)>,
 }
@@ -145,6 +151,9 @@ impl Monitoring {
             .map(|s| Silence {
                 id: word(s, "id"),
                 by: word(s, "createdBy"),
+                comment: word(s, "comment"),
+                active: s.pointer("/status/state").and_then(Value::as_str) == Some("active"),
+                ends_at: word(s, "endsAt"),
                 matchers: list(s, "/matchers")
                     .iter()
                     .map(|m| (word(m, "name"), word(m, "value"), m["isRegex"] == true, m["isEqual"] != false))

@@ -116,7 +116,8 @@ const WRONG: [(&str, fn(&mut Case)); 26] = [
     ("alert-rules", |c| c.facts.rules = Some(Ok(vec![]))),
     ("alerts-not-silenced", |c| {
         let matchers = vec![("alertname".into(), "NodeNotReady".into(), false, true)];
-        c.facts.silences = vec![Ok(vec![Silence { id: "s".into(), by: "somebody".into(), matchers }])];
+        c.facts.silences =
+            vec![Ok(vec![Silence { id: "s".into(), by: "somebody".into(), matchers, ..Silence::default() }])];
     }),
     ("alerts-not-inhibited", |c| {
         let config =

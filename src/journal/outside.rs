@@ -1,0 +1,168 @@
+//! What others changed during a run: the changes as they were seen, with the authors that were
+//! found later, and which of them still stand.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    event::Kind,
+    model::{Author, OutsideChange, OutsidePart, OutsideWhat, Role},
+};
+
+/// An author is found for a deletion that was seen at most this long before or after it.
+const SAME_US: u64 = 60_000_000;
+
+/// What others changed, in the order in which it was seen.
+#[derive(Clone, Debug, Default)]
+pub struct OutsideChanges {
+    all: Vec<OutsideChange>,
+}
+
+impl OutsideChanges {
+    /// Takes in one event.
+    pub fn take(&mut self, kind: &Kind) {
+        match kind {
+            Kind::ChangedOutside { change } if change.by.role() == Role::Drill => self.put_back(change),
+            Kind::ChangedOutside { change } => self.all.push((**change).clone()),
+            Kind::AuthorFound { namespace, object, uid, by, at_us } => {
+                self.found(&(namespace, object, uid), by, *at_us);
+            }
+            Kind::MachineReturned { node, since_us } => self.all.push(OutsideChange {
+                seen_us: *since_us,
+                namespace: String::new(),
+                object: format!("node/{node}"),
+                uid: String::new(),
+                workloads: vec![],
+                what: OutsideWhat::MachineReturned,
+                by: Author::Unknown,
+                // The drill gives it its power in any case.
+                as_before: true,
+            }),
+            _ => {}
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &OutsideChange> {
+        self.all.iter()
+    }
+
+    /// Nobody changed anything.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Of each part of each object the last change, where that part is not as it was before.
+    pub fn remaining(&self) -> Vec<&OutsideChange> {
+        let mut last: BTreeMap<(&str, &str, OutsidePart), &OutsideChange> = BTreeMap::new();
+        for change in &self.all {
+            last.insert((&change.namespace, &change.object, change.part()), change);
+        }
+        let mut remaining: Vec<_> = last.into_values().filter(|change| !change.as_before).collect();
+        remaining.sort_by_key(|change| change.seen_us);
+        remaining
+    }
+
+    /// Whether somebody else deleted an object, and it is not there again.
+    pub fn is_deleted(&self, namespace: &str, object: &str) -> bool {
+        let mine =
+            |c: &&OutsideChange| c.namespace == namespace && c.object == object && c.part() == OutsidePart::Existence;
+        self.all.iter().rfind(mine).is_some_and(|c| c.what == OutsideWhat::Deleted && !c.as_before)
+    }
+
+    /// The drill, or a restore of it, made a part of an object what it was before.
+    fn put_back(&mut self, change: &OutsideChange) {
+        let same = |c: &&mut OutsideChange| {
+            c.namespace == change.namespace && c.object == change.object && c.part() == change.part()
+        };
+        self.all.iter_mut().filter(same).for_each(|c| c.as_before = true);
+    }
+
+    fn found(&mut self, (namespace, object, uid): &(&String, &String, &String), by: &Author, at_us: u64) {
+        let mine = |c: &OutsideChange| {
+            c.by.is_unknown()
+                && c.namespace == **namespace
+                && c.object == **object
+                && (uid.is_empty() || c.uid == **uid)
+                && c.seen_us.abs_diff(at_us) <= SAME_US
+                && matches!(c.what, OutsideWhat::Deleted | OutsideWhat::Evicted)
+        };
+        let Some(at) = self.all.iter().rposition(mine) else { return };
+        // What a controller or the drill deleted was no change from outside after all.
+        if matches!(by.role(), Role::Drill | Role::Kubernetes) {
+            self.all.remove(at);
+        } else {
+            self.all[at].by = by.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(object: &str, what: OutsideWhat, by: Author, as_before: bool) -> OutsideChange {
+        OutsideChange {
+            seen_us: 5_000_000,
+            namespace: "shop".into(),
+            object: object.into(),
+            uid: "u".into(),
+            workloads: vec![],
+            what,
+            by,
+            as_before,
+        }
+    }
+
+    fn took(changes: Vec<Kind>) -> OutsideChanges {
+        let mut all = OutsideChanges::default();
+        changes.iter().for_each(|kind| all.take(kind));
+        all
+    }
+
+    fn seen(object: &str, what: OutsideWhat, by: Author, as_before: bool) -> Kind {
+        Kind::ChangedOutside { change: Box::new(change(object, what, by, as_before)) }
+    }
+
+    fn by(name: &'static str, role: Role) -> Author {
+        Author::Manager { name: name.into(), role }
+    }
+
+    #[test]
+    fn the_last_change_of_a_part_says_whether_it_remains() {
+        let scaled = |to, as_before| {
+            seen("deployment/web", OutsideWhat::Scaled { from: 3, to }, by("kubectl", Role::Person), as_before)
+        };
+        let edited = seen("deployment/web", OutsideWhat::Edited, by("kubectl", Role::Person), false);
+        assert_eq!(took(vec![scaled(2, false)]).remaining().len(), 1);
+        assert_eq!(took(vec![scaled(2, false), scaled(3, true)]).remaining().len(), 0);
+        // Another part of the same object.
+        let both = took(vec![scaled(2, false), edited, scaled(3, true)]);
+        assert_eq!(both.remaining().iter().map(|c| &c.what).collect::<Vec<_>>(), [&OutsideWhat::Edited]);
+        // A restore of the drill made it whole again: that is no change from outside.
+        let restored = seen("deployment/web", OutsideWhat::Created, by("velero", Role::Drill), true);
+        let deleted = seen("deployment/web", OutsideWhat::Deleted, Author::Unknown, false);
+        let all = took(vec![deleted, restored]);
+        assert_eq!((all.remaining().len(), all.iter().count()), (0, 1));
+        assert!(!all.is_deleted("shop", "deployment/web"));
+        let gone = took(vec![seen("deployment/web", OutsideWhat::Deleted, Author::Unknown, false)]);
+        assert!(gone.is_deleted("shop", "deployment/web") && !gone.is_deleted("shop", "deployment/other"));
+    }
+
+    #[test]
+    fn an_author_that_is_found_later_is_the_author_or_clears_everybody() {
+        let deleted = || seen("pod/web-1", OutsideWhat::Deleted, Author::Unknown, true);
+        let found = |role, uid: &str, at_us| Kind::AuthorFound {
+            namespace: "shop".into(),
+            object: "pod/web-1".into(),
+            uid: uid.into(),
+            by: Author::User { name: "alice".into(), agent: "".into(), role },
+            at_us,
+        };
+        let author = |kinds| took(kinds).iter().map(|c| c.by.to_string()).collect::<Vec<_>>();
+        assert_eq!(author(vec![deleted(), found(Role::Person, "u", 4_000_000)]), ["alice"]);
+        assert_eq!(author(vec![deleted(), found(Role::Kubernetes, "", 4_000_000)]), Vec::<String>::new());
+        for other in [found(Role::Person, "another", 4_000_000), found(Role::Person, "u", 90_000_000)] {
+            assert_eq!(author(vec![deleted(), other]), ["somebody (author unknown)"]);
+        }
+    }
+}
