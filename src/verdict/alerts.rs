@@ -8,11 +8,15 @@ use std::collections::BTreeMap;
 use super::{
     Answer, History,
     history::AlertPoint,
+    outside::Others,
     proof::{Bound, Own, Part, Proof, Sight},
     seconds,
     window::{EndedBy, Window},
 };
-use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, Told};
+use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, OutsideChange, OutsideWhat, Told};
+
+/// A silence is seen at most this long after it began.
+const SILENCES_EVERY_US: u64 = 3_000_000;
 
 /// From one look at a source to the next.
 const LOOK_US: u64 = 1_000_000;
@@ -201,6 +205,8 @@ impl<'h> Chain<'h> {
             denominator: self.denominator(),
             bound: self.in_time(deadline),
             own: Own::NotAsked("an alert comes while the fault lasts"),
+            // Whoever silences it is told with its delivery.
+            others: Others::NotAsked,
         }
     }
 
@@ -233,7 +239,22 @@ impl<'h> Chain<'h> {
         {
             return Bound::Refuted(format!("it goes to {}, not to {wanted}", received.receivers.join(", ")));
         }
-        Bound::Met(format!("received {after} after the fault"))
+        let acknowledged = self.acknowledged().map(|c| format!("; then {}", c.timed())).unwrap_or_default();
+        Bound::Met(format!("received {after} after the fault{acknowledged}"))
+    }
+
+    /// The silence that somebody made after people had been told: a page that is answered so was
+    /// delivered. How long Alertmanager waits before it tells them is its own word.
+    fn acknowledged(&self) -> Option<&'h OutsideChange> {
+        let state = |state: &'static str| self.own().find(move |a| is_manager(a) && a.state == state);
+        let (active, suppressed) = (state("active")?, state("suppressed")?);
+        self.history.state.outside.iter().find(|change| match &change.what {
+            OutsideWhat::Silenced { group_wait_us: Some(wait), .. } => {
+                suppressed.suppressed_by == [change.uid.as_str()]
+                    && change.seen_us >= active.at + wait + SILENCES_EVERY_US
+            }
+            _ => false,
+        })
     }
 
     fn suppression(&self) -> Option<Bound> {
@@ -244,20 +265,29 @@ impl<'h> Chain<'h> {
                 "it was meant to be suppressed, and was active {} after the fault: people were told",
                 seconds(active.at - self.window.t0)
             ))),
-            (false, None, Some(by)) => Some(Bound::Refuted(format!(
-                "it fired and was swallowed: suppressed by {}",
-                by.suppressed_by.join(", ")
-            ))),
-            (false, Some(first), Some(by)) if by.at < first.at => Some(Bound::Refuted(format!(
-                "it fired and was swallowed: suppressed by {}",
-                by.suppressed_by.join(", ")
-            ))),
+            (false, None, Some(by)) => {
+                Some(Bound::Refuted(format!("it fired and was swallowed: suppressed by {}", self.silences(by))))
+            }
+            (false, Some(first), Some(by)) if by.at < first.at => {
+                Some(Bound::Refuted(format!("it fired and was swallowed: suppressed by {}", self.silences(by))))
+            }
+            (false, Some(_), Some(_)) if self.acknowledged().is_some() => None,
             (false, Some(_), Some(by)) => Some(Bound::Between(format!(
                 "it was active first, then suppressed by {}: delivery is not disproven, and not shown",
-                by.suppressed_by.join(", ")
+                self.silences(by)
             ))),
             _ => None,
         }
+    }
+
+    /// What suppresses it, with the author of a silence that began in the drill.
+    fn silences(&self, point: &AlertPoint) -> String {
+        let author = |id: &String| {
+            let mut changes = self.history.state.outside.iter();
+            let made = changes.find(|c| c.uid == *id && matches!(c.what, OutsideWhat::Silenced { .. }));
+            made.map_or_else(|| id.clone(), |c| format!("{id} ({})", c.timed()))
+        };
+        point.suppressed_by.iter().map(author).collect::<Vec<_>>().join(", ")
     }
 
     fn missing(&self, deadline: u64) -> Bound {
@@ -319,6 +349,8 @@ impl<'h> Chain<'h> {
             denominator: self.denominator(),
             bound,
             own: Own::NotAsked("it is resolved by the heal"),
+            // Whoever silences it is told with its delivery.
+            others: Others::NotAsked,
         }
     }
 

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use super::{
     Answer, History, Series,
+    outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
 };
 use crate::{
     event::Kind,
-    model::{BudgetsExpectation, Evidence, Outcome, Told},
+    model::{BudgetsExpectation, Evidence, Outcome, OutsideChange, Told},
 };
 
 pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer {
@@ -100,6 +101,7 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
             Bound::Refuted(wrong.join("; "))
         },
         own: Own::NotAsked("nothing had to recover"),
+        others: Others::NotAsked,
     };
     proof.conclude("while degraded").with(Evidence {
         source: "Eviction API with dryRun=All".into(),
@@ -112,11 +114,25 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
 
 /// The ready pods of the one workload that a budget covers.
 fn pods_of(history: &History, namespace: &str, budget: &str) -> Option<Series> {
+    Some(history.believed(&owner_of(history, namespace, budget)?, |_| true))
+}
+
+/// That workload.
+fn owner_of(history: &History, namespace: &str, budget: &str) -> Option<(String, String)> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
     let own = covered.filter(|c| c.pod.split('/').next() == Some(namespace) && c.budgets.iter().any(|b| b == budget));
     let owners: BTreeSet<&str> = own.map(|c| c.owner.as_str()).collect();
     let owner = owners.first().filter(|_| owners.len() == 1)?;
-    Some(history.believed(&(namespace.to_owned(), (*owner).to_owned()), |_| true))
+    Some((namespace.to_owned(), (*owner).to_owned()))
+}
+
+/// As long before the drain somebody else's act may have had its effect in it.
+const BEFORE_US: u64 = 60_000_000;
+
+/// When a budget was first short: by its status, or by its pods.
+fn below(status: &Series, pods: Option<&Series>, wanted: i64, (t0, end): (u64, u64)) -> u64 {
+    let all = status.0.iter().chain(pods.into_iter().flat_map(|pods| &pods.0));
+    all.filter(|(t, n)| *t >= t0 && *t <= end && *n < wanted).map(|(t, _)| *t).min().unwrap_or(t0)
 }
 
 /// The fewest healthy pods of a budget. Its status may lag, so the pods themselves are
@@ -128,26 +144,34 @@ fn fewest(status: &Series, pods: Option<&Series>, t0: u64, end: u64) -> i64 {
 }
 
 /// What the budgets said from the beginning of a drain to its end.
+#[derive(Default)]
 struct Kept {
     broken: Vec<String>,
     lowest: Vec<String>,
     below_before: Vec<String>,
     unseen: Vec<String>,
+    /// What somebody else did to budgets that were broken then.
+    harms: Vec<String>,
 }
 
 impl Kept {
     fn of(history: &History, t0: u64, end: u64) -> Self {
-        let mut kept = Self { broken: vec![], lowest: vec![], below_before: vec![], unseen: unseen(history) };
+        let mut kept = Self { unseen: unseen(history), ..Self::default() };
         for ((namespace, name), (healthy, desired)) in &history.budgets {
             let wanted = desired.at(t0).unwrap_or(0);
             let before = healthy.at(t0).unwrap_or(0);
-            let low = fewest(healthy, pods_of(history, namespace, name).as_ref(), t0, end);
+            let pods = pods_of(history, namespace, name);
+            let low = fewest(healthy, pods.as_ref(), t0, end);
             kept.lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
             if before < wanted {
                 kept.below_before.push(format!(
                     "budget {namespace}/{name}: {before} healthy when the drain began, it asks for {wanted}"
                 ));
             } else if low < wanted {
+                let first = below(healthy, pods.as_ref(), wanted, (t0, end));
+                let owner = owner_of(history, namespace, name);
+                let harm = owner.and_then(|key| outside::harm(history, &key, t0.saturating_sub(BEFORE_US), first));
+                kept.harms.extend(harm.map(OutsideChange::timed));
                 kept.broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));
             }
         }
@@ -172,7 +196,9 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     };
     let step = history.fault_step(expected.of.as_ref());
     let end = step.and_then(|s| history.steps.get(&s)?.to()).unwrap_or(history.end_us);
-    let Kept { broken, lowest, below_before, unseen } = Kept::of(history, t0, end);
+    let Kept { broken, lowest, below_before, unseen, harms } = Kept::of(history, t0, end);
+    // Where somebody else's act may explain every broken budget, the drain is not charged with it.
+    let all = !broken.is_empty() && harms.len() == broken.len();
     let evicted = |wanted: Option<u16>| {
         let of_it = |t: &u64, k: &Kind| {
             let Kind::EvictionAnswered { dry_run: false, code, .. } = k else { return false };
@@ -207,9 +233,10 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         bound: if broken.is_empty() {
             Bound::Met(format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)"))
         } else {
-            Bound::Refuted(broken.join("; "))
+            Bound::Refuted(broken.iter().chain(harms.iter().filter(|_| !all)).cloned().collect::<Vec<_>>().join("; "))
         },
         own: Own::NotAsked("nothing had to recover"),
+        others: if all { Others::Seen { helped: None, harmed: Some(harms.join(", ")) } } else { Others::NotAsked },
     };
     proof.conclude("during the drain").with(Evidence {
         source: "watch poddisruptionbudgets, Eviction API".into(),

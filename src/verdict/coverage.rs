@@ -2,6 +2,7 @@
 
 use super::{
     Answer, History,
+    outside::Others,
     proof::{Bound, Own, Part, Proof, Sight},
 };
 use crate::model::{CoveredPod, Evidence, Told};
@@ -31,6 +32,7 @@ pub(super) fn answer(history: &History) -> Answer {
             Bound::Refuted(wrong.join("; "))
         },
         own: Own::NotAsked("nothing had to recover"),
+        others: Others::NotAsked,
     };
     proof.conclude("coverage").with(Evidence {
         source: "pods and budgets when the plan was made".into(),

@@ -4,7 +4,7 @@
 use super::{History, proof::Part, seconds, window::Window};
 use crate::{
     event::Kind,
-    model::{Impairment, ObjectRef, Revert, StepResult},
+    model::{Impairment, ObjectRef, OutsideChange, OutsideWhat, Revert, StepResult},
 };
 
 /// The effect of the fault of a window.
@@ -90,7 +90,12 @@ fn restored(history: &History, window: &Window) -> Result<String, String> {
 }
 
 fn deleted(history: &History, window: &Window) -> Result<String, String> {
-    let went = |p: &&super::history::PodPoint| p.at >= window.t0 && p.at <= window.last && p.of.0.is_empty();
+    let elses = |uid: &str| {
+        let deleted = |c: &OutsideChange| c.uid == uid && matches!(c.what, OutsideWhat::Deleted | OutsideWhat::Evicted);
+        history.state.outside.iter().any(deleted)
+    };
+    let went =
+        |p: &&super::history::PodPoint| p.at >= window.t0 && p.at <= window.last && p.of.0.is_empty() && !elses(&p.uid);
     match history.pods.iter().filter(went).count() {
         0 => Err("no pod was seen to go".into()),
         n => Ok(format!("{n} pods were seen to go")),

@@ -5,8 +5,11 @@ use super::judge;
 use crate::{
     event::{Actor, Event, Kind, StepEnd, Wake},
     journal::{FaultState, RunState},
-    model::{Exit, Outcome, StepName},
+    model::{Exit, Outcome, OutsideChange, StepName},
 };
+
+/// As many changes from outside are named at the end.
+const NAMED: usize = 5;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +50,11 @@ pub enum Left {
     Untouched,
     /// It is as it was before.
     AsBefore,
-    /// So many changes are not as before: somebody else made them so, or a node was replaced.
+    /// So many changes of the drill's are not as before: somebody else made them so, or a node
+    /// was replaced.
     ByOthers(usize),
+    /// The drill undid all of its own; others changed something, and it is so still.
+    ChangedOutside(Vec<String>),
     /// So many undos need a human.
     Stuck(usize),
     /// All is undone, but this process may still act.
@@ -122,7 +128,8 @@ impl Left {
         } else if others > 0 {
             Self::ByOthers(others)
         } else {
-            Self::AsBefore
+            let remaining: Vec<String> = state.outside.remaining().into_iter().map(OutsideChange::state).collect();
+            if remaining.is_empty() { Self::AsBefore } else { Self::ChangedOutside(remaining) }
         }
     }
 
@@ -134,6 +141,12 @@ impl Left {
             Self::ByOthers(1) => "the drill undid its own changes, but for 1 that was changed from outside".to_owned(),
             Self::ByOthers(n) => {
                 format!("the drill undid its own changes, but for {n} that were changed from outside")
+            }
+            Self::ChangedOutside(remaining) => {
+                let more = remaining.len().saturating_sub(NAMED);
+                let named = remaining.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                format!("the drill undid its own changes; changed from outside: {named}{more}")
             }
             Self::Stuck(n) => {
                 format!("{n} undo(s) could not be done: the commands are printed, the journal stays open")

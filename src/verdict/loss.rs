@@ -3,6 +3,7 @@
 
 use super::{
     Answer, History, StepSpan,
+    outside::Others,
     proof::{Bound, Own, Part, Proof, Sight},
     window::{EndedBy, Window},
 };
@@ -95,6 +96,8 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
         )),
         bound: Bound::Open(String::new()),
         own: Own::NotAsked("what is lost does not recover"),
+        // Lines that are gone are gone: nobody brings them back but by a restore.
+        others: Others::NotAsked,
     };
     let Some(read) = read else {
         let why = log.read.last().map_or("it was never read".to_owned(), |r| r.error.clone());

@@ -10,6 +10,7 @@ mod effect;
 mod ending;
 mod history;
 mod loss;
+mod outside;
 mod phases;
 mod placement;
 mod proof;

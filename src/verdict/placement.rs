@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Answer, History,
     effect::effect,
+    outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
     window::{EndedBy, Window},
 };
@@ -79,6 +80,7 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
         denominator,
         bound,
         own: Own::NotAsked("it is judged before anything is undone"),
+        others: Others::of(history, |c| outside::touches(history, c, &key), window.t0, (end, deadline.min(end))),
     };
     let evidence = Evidence {
         source: "watch pods and nodes, until the undo began".into(),

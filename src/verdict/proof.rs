@@ -2,7 +2,7 @@
 //! asked. Only a proof in which each of them was answered makes a pass; that one was
 //! forgotten does not compile.
 
-use super::Answer;
+use super::{Answer, outside::Others};
 use crate::model::{Outcome, ProofPart};
 
 /// An answer to one of the questions.
@@ -69,6 +69,8 @@ pub(super) struct Proof {
     pub bound: Bound,
     /// Did it recover before the cause was undone?
     pub own: Own,
+    /// What did others do to it meanwhile?
+    pub others: Others,
 }
 
 impl Proof {
@@ -89,8 +91,28 @@ impl Proof {
                 (bound, _) => (Some(Outcome::Pass), said(bound)),
             },
         };
-        let because = format!("{subject}: {because}");
+        let (outcome, told) = self.by_others(outcome);
+        let because = format!("{subject}: {because}{told}");
         Answer::proven(outcome, because, self.parts(subject))
+    }
+
+    /// What others may have done is no pass, and no fail of the fault's; what is told of it.
+    fn by_others(&self, outcome: Option<Outcome>) -> (Option<Outcome>, String) {
+        let Others::Seen { helped, harmed } = &self.others else { return (outcome, String::new()) };
+        match (outcome, helped, harmed) {
+            (Some(Outcome::Pass), Some(helped), _) => {
+                let said = format!("; {helped}, which may have helped: no recovery without it was shown");
+                (Some(Outcome::Inconclusive), said)
+            }
+            (Some(Outcome::Fail), _, Some(harmed)) => {
+                (Some(Outcome::Inconclusive), format!("; {harmed}, which may be why: it is not charged to the fault"))
+            }
+            _ => {
+                let mut all: Vec<&String> = [helped, harmed].into_iter().flatten().collect();
+                all.dedup();
+                (outcome, all.into_iter().map(|said| format!("; {said}")).collect())
+            }
+        }
     }
 
     fn parts(&self, subject: &str) -> Vec<ProofPart> {
@@ -109,14 +131,21 @@ impl Proof {
             Own::NotAsked(said) => ProofPart::new(subject, "own recovery", None, said),
         };
         let met = matches!(self.bound, Bound::Met(_));
-        vec![
+        let mut parts = vec![
             part("baseline", &self.baseline),
             part("reach", &self.reach),
             sight,
             part("denominator", &self.denominator),
             ProofPart::new(subject, "bound", Some(met), said(&self.bound)),
             own,
-        ]
+        ];
+        // Where nobody did anything there is nothing to tell.
+        if let Others::Seen { helped, harmed } = &self.others {
+            let all = [helped, harmed].into_iter().flatten();
+            parts.extend(all.map(|said| ProofPart::new(subject, "changed from outside", Some(false), said)));
+            parts.dedup_by(|a, b| a == b);
+        }
+        parts
     }
 }
 
@@ -138,6 +167,7 @@ mod tests {
             denominator: Part::Shown("d".into()),
             bound: Bound::Met("m".into()),
             own: Own::Shown("o".into()),
+            others: Others::nobody(),
         }
     }
 
@@ -162,7 +192,19 @@ mod tests {
             (Proof { own: late(false), ..whole() }, Some(Inconclusive)),
             (Proof { own: Own::NotAsked("after the heal"), reach: Part::NotAsked("x"), ..whole() }, Some(Pass)),
         ];
-        for (proof, wanted) in cases {
+        let by = |helped: bool, harmed: bool| Others::Seen {
+            helped: helped.then(|| "at 1 s somebody scaled it up".to_owned()),
+            harmed: harmed.then(|| "at 2 s somebody scaled it down".to_owned()),
+        };
+        let others = [
+            (Proof { others: by(true, false), ..whole() }, Some(Inconclusive)),
+            (Proof { others: by(false, true), ..whole() }, Some(Pass)),
+            (Proof { others: by(false, true), bound: refuted(), ..whole() }, Some(Inconclusive)),
+            (Proof { others: by(true, false), bound: refuted(), ..whole() }, Some(Fail)),
+            (Proof { others: by(false, true), own: late(true), ..whole() }, Some(Inconclusive)),
+            (Proof { others: by(true, true), bound: Bound::Open("later".into()), ..whole() }, None),
+        ];
+        for (proof, wanted) in cases.into_iter().chain(others) {
             let said = format!("{proof:?}");
             assert_eq!(proof.conclude("web").outcome, wanted, "{said}");
         }

@@ -3,6 +3,7 @@
 use super::{
     Answer, History, Series,
     effect::effect,
+    outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
     seconds,
     window::{EndedBy, Window},
@@ -104,12 +105,34 @@ impl Subject<'_> {
             return Part::Shown(format!("it was seen to want {to} pods"));
         }
         match self.fall.filter(|t| *t < until) {
+            Some(at) if self.is_elses(at) => Part::Missing(
+                "its pods went after somebody else changed it: nothing shows that the fault reached it".into(),
+            ),
             Some(at) => Part::Shown(format!("a ready pod was seen to go {} after the fault", self.after(at))),
             None => Part::Missing(format!(
                 "nothing shows that the fault reached it: Kubernetes had all {} pods ready throughout",
                 self.before
             )),
         }
+    }
+
+    /// Whether a pod went after somebody else changed the workload, and none where the fault struck.
+    fn is_elses(&self, fall: u64) -> bool {
+        let harmed = self.others((self.window.t0, fall));
+        matches!(harmed, Others::Seen { harmed: Some(_), .. })
+            && !outside::own_fall(self.history, &self.window, &self.key)
+    }
+
+    /// What others did to it until it had recovered, and until it had failed.
+    fn others(&self, (recovered, failed): (u64, u64)) -> Others {
+        let touches = |change: &_| outside::touches(self.history, change, &self.key);
+        Others::of(self.history, touches, self.window.t0, (recovered, failed))
+    }
+
+    /// When it first had fewer ready pods than so many.
+    fn first_below(&self, floor: i64, to: u64) -> u64 {
+        let below = |(t, n): &&(u64, i64)| *t >= self.window.t0 && *t <= to && *n < floor;
+        self.ready.0.iter().find(below).map_or(self.window.t0, |(t, _)| *t)
     }
 
     fn sight(&self, until: u64) -> Sight {
@@ -175,6 +198,7 @@ impl Subject<'_> {
             denominator: self.denominator(wanted),
             bound,
             own: own_recovery,
+            others: self.others((own.or(any).map_or(window.last, |(at, _)| at), deadline)),
         }
     }
 
@@ -194,8 +218,21 @@ impl Subject<'_> {
         }
     }
 
+    /// What it wants now, where somebody else made that too few: time will not bring more.
+    fn capped(&self, wanted: i64) -> Option<i64> {
+        let by_others = outside::harm(self.history, &self.key, self.window.t0, self.window.last).is_some();
+        if by_others && self.history.state.outside.is_deleted(&self.key.0, &self.key.1) {
+            return Some(0);
+        }
+        let wants = self.history.wanted.get(&self.key)?.at(self.window.last)?;
+        (by_others && wants < wanted && self.scaled().is_none()).then_some(wants)
+    }
+
     fn unreached(&self, wanted: i64, deadline: u64) -> Bound {
         let have = self.ready.at(self.window.last.min(deadline)).unwrap_or(0);
+        if let Some(wants) = self.capped(wanted) {
+            return Bound::Refuted(format!("{have} of {wanted} ready, and it wants {wants}"));
+        }
         if self.now_us < deadline {
             Bound::Open(format!("{have}/{wanted} ready"))
         } else if self.window.last < deadline {
@@ -243,6 +280,10 @@ impl Subject<'_> {
             denominator: self.denominator(wanted),
             bound,
             own: Own::NotAsked("it is measured after the heal"),
+            others: self.others((
+                heal.and_then(|heal| self.reached(&self.believed, wanted, heal)).map_or(window.last, |(at, _)| at),
+                heal.map_or(window.last, |heal| heal + within_us),
+            )),
         }
     }
 
@@ -263,6 +304,7 @@ impl Subject<'_> {
             denominator: self.denominator(self.before),
             bound,
             own: Own::NotAsked("nothing had to recover"),
+            others: self.others((to, self.first_below(self.before, to))),
         }
     }
 
@@ -281,6 +323,7 @@ impl Subject<'_> {
             denominator: self.denominator(floor),
             bound,
             own: Own::NotAsked("a minimum is kept, nothing recovers"),
+            others: self.others((self.window.last, self.first_below(floor, self.window.last))),
         }
     }
 

@@ -3,9 +3,12 @@
 
 use super::{
     Answer, History,
+    outside::Others,
     proof::{Bound, Own, Part, Proof, Sight},
 };
-use crate::model::{Evidence, FilesRead, Outcome, RestoreExpectation, Restored, StepResult, Told, VolumesRule};
+use crate::model::{
+    Evidence, FilesRead, Outcome, OutsideChange, RestoreExpectation, Restored, StepResult, Told, VolumesRule,
+};
 
 /// As many differences are named.
 const NAMED: usize = 10;
@@ -44,6 +47,14 @@ fn proof(restored: &Restored, history: &History, denominator: Part, bound: Bound
         None => Sight::Shown("archive and cluster were read to their end".into()),
     };
     let beside = restored.into.is_some();
+    let others = if beside {
+        // Nobody else works in a namespace that was made for it.
+        Others::NotAsked
+    } else {
+        // Whatever is in the namespace is compared: a change of any object of it is one.
+        let here = |c: &OutsideChange| history.state.plan.iter().any(|p| p.namespaces.contains(&c.namespace));
+        Others::of(history, here, restored.sent_us, (restored.ready_us, restored.ready_us))
+    };
     Proof {
         baseline: Part::Shown(if beside {
             "the namespace was made for it, and empty".into()
@@ -55,6 +66,7 @@ fn proof(restored: &Restored, history: &History, denominator: Part, bound: Bound
         denominator,
         bound,
         own: Own::NotAsked("a restore is what is tested"),
+        others,
     }
 }
 

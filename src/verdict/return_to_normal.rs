@@ -4,9 +4,10 @@
 
 use super::{
     History,
+    outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
 };
-use crate::model::{Evidence, Judgement, Outcome, Revert, Told};
+use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told};
 
 /// After the last undo, the application has this long to be whole again.
 const PATIENCE_US: u64 = 300_000_000;
@@ -16,6 +17,7 @@ const NAMED: usize = 10;
 
 /// A workload, when the drill armed itself and now.
 struct Counts {
+    key: (String, String),
     name: String,
     before: i64,
     now: i64,
@@ -37,13 +39,22 @@ fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
         let at = |time| series.at(time).unwrap_or(0);
         let (namespace, workload) = key;
         let scaled_to = scaled_down(history, key, armed);
-        Counts { name: format!("{namespace}/{workload}"), before: at(armed), now: at(history.end_us), scaled_to }
+        Counts {
+            key: key.clone(),
+            name: format!("{namespace}/{workload}"),
+            before: at(armed),
+            now: at(history.end_us),
+            scaled_to,
+        }
     })
 }
 
 /// What an autoscaler or a person scaled a workload down to. What the drill scaled and has
 /// not put back is no excuse.
 fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<i64> {
+    if is_deleted(history, key) {
+        return Some(0);
+    }
     let wanted = history.wanted.get(key)?;
     let (before, now) = (wanted.at(armed)?, wanted.at(history.end_us)?);
     let ours = history.state.faults.iter().filter(|f| f.state.is_open()).any(|f| match &f.revert {
@@ -53,6 +64,11 @@ fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<
         _ => false,
     });
     (now < before && !ours).then_some(now)
+}
+
+/// Whether somebody else deleted the workload, and it is not there again.
+fn is_deleted(history: &History, key: &(String, String)) -> bool {
+    history.state.outside.is_deleted(&key.0, &key.1)
 }
 
 /// Workloads with fewer ready pods than when the drill armed itself.
@@ -77,7 +93,10 @@ fn scaled(history: &History) -> String {
     let all = counts(history, history.armed_us.unwrap_or_default());
     let told: Vec<String> = all
         .filter(|c| c.now < c.before)
-        .filter_map(|c| Some(format!("{} was scaled to {} by others meanwhile", c.name, c.scaled_to?)))
+        .filter_map(|c| match c.scaled_to? {
+            0 if is_deleted(history, &c.key) => Some(format!("{} was deleted by others meanwhile", c.name)),
+            to => Some(format!("{} was scaled to {to} by others meanwhile", c.name)),
+        })
         .collect();
     if told.is_empty() { String::new() } else { format!(", or as they want now: {}", told.join("; ")) }
 }
@@ -105,6 +124,18 @@ fn around(history: &History) -> &'static str {
     if history.state.plan.iter().any(|p| p.collateral.iter().any(looked)) { " and of its collateral" } else { "" }
 }
 
+/// What others did to the workloads that are short. That others helped is no matter: they are
+/// whole, or they are not.
+fn others(history: &History) -> Others {
+    let armed = history.armed_us.unwrap_or_default();
+    let short: Vec<(String, String)> = counts(history, armed).filter(Counts::is_short).map(|c| c.key).collect();
+    let touches = |change: &OutsideChange| short.iter().any(|key| outside::touches(history, change, key));
+    match Others::of(history, touches, armed, (0, history.end_us)) {
+        Others::Seen { harmed, .. } => Others::Seen { helped: None, harmed },
+        other => other,
+    }
+}
+
 /// The judgement that every drill gets.
 pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let short = short(history)?;
@@ -126,6 +157,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         denominator: Part::Shown(format!("{count} workloads of the scope and its collateral")),
         bound,
         own: Own::NotAsked("it is looked at after the undo"),
+        others: others(history),
     };
     let answer = proof.conclude("afterwards");
     Some(Judgement {

@@ -4,6 +4,7 @@
 use super::{
     Answer, History,
     effect::effect,
+    outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
     seconds,
     window::{EndedBy, Window},
@@ -31,6 +32,8 @@ struct Outage {
     /// Times that the service was not up.
     stretches: Vec<Stretch>,
     failed: u64,
+    /// When the first of them was sent.
+    first_failed: Option<u64>,
     samples: u64,
     lost: u64,
     errors: Vec<Told>,
@@ -101,6 +104,9 @@ impl Subject<'_> {
         if self.spec.starts_down {
             return Part::NotAsked("the service was not there before the fault");
         }
+        if let Some(why) = outage.first_failed.filter(|_| outage.failed > 0).and_then(|at| self.elses(at)) {
+            return Part::Missing(why);
+        }
         if outage.failed > 0 {
             return Part::Shown(format!("{} samples failed", outage.failed));
         }
@@ -116,6 +122,24 @@ impl Subject<'_> {
         }
         let known = if self.spec.backed_by.is_empty() { ", and `backedBy` names no workload" } else { "" };
         Part::Missing(format!("no sample failed{known}: nothing shows that the fault reached it"))
+    }
+
+    /// Why the first failed sample is no sign of the fault: somebody else changed what answers,
+    /// and no pod went where the fault struck.
+    fn elses(&self, failed: u64) -> Option<String> {
+        let Others::Seen { harmed: Some(harmed), .. } = self.others((self.window.t0, failed)) else { return None };
+        let backed: Vec<String> = self.spec.backed_by.iter().map(ToString::to_string).collect();
+        let mine = |key: &&(String, String)| backed.is_empty() || backed.contains(&key.1);
+        let struck = |key: &(String, String)| outside::own_fall(self.history, &self.window, key);
+        let own = self.history.ready.keys().filter(mine).any(struck);
+        (!own).then(|| format!("no sample failed before {harmed}: nothing shows that the fault reached it"))
+    }
+
+    /// What others did to it until it had recovered, and until it had failed.
+    fn others(&self, (recovered, failed): (u64, u64)) -> Others {
+        let backed: Vec<String> = self.spec.backed_by.iter().map(ToString::to_string).collect();
+        let touches = |change: &_| outside::touches_service(self.history, change, &backed);
+        Others::of(self.history, touches, self.window.t0, (recovered, failed))
     }
 
     fn sight(&self, outage: &Outage, tolerated_us: u64) -> Sight {
@@ -162,6 +186,7 @@ impl Subject<'_> {
             denominator: self.denominator(&outage),
             bound,
             own,
+            others: self.others((outage.stable().unwrap_or(self.until), deadline)),
         }
     }
 
@@ -214,7 +239,7 @@ impl Subject<'_> {
     fn after_heal(&self, rto: Dur) -> Proof {
         let Some(heal) = self.history.heal_began(&self.window.step) else {
             let outage = self.outage(self.window.t0, self.until);
-            return self.whole(&outage, &outage, Bound::Open("the fault is not healed yet".into()));
+            return self.whole(&outage, &outage, Bound::Open("the fault is not healed yet".into()), self.until);
         };
         let before = self.outage(self.window.t0, self.window.hit_until);
         let outage = self.outage(self.window.t0, self.until);
@@ -225,10 +250,10 @@ impl Subject<'_> {
             Some(Stretch { from_us, to_us: None }) => self.still_down(*from_us, heal + rto.micros(), rto),
             _ => Bound::Met("it was up when the heal began".into()),
         };
-        self.whole(&before, &outage, bound)
+        self.whole(&before, &outage, bound, heal + rto.micros())
     }
 
-    fn whole(&self, before: &Outage, all: &Outage, bound: Bound) -> Proof {
+    fn whole(&self, before: &Outage, all: &Outage, bound: Bound, deadline: u64) -> Proof {
         Proof {
             baseline: self.baseline(),
             reach: self.reach(before, self.until),
@@ -236,6 +261,7 @@ impl Subject<'_> {
             denominator: self.denominator(all),
             bound,
             own: Own::NotAsked("it is measured after the heal"),
+            others: self.others((all.stable().unwrap_or(self.until), deadline)),
         }
     }
 
@@ -263,6 +289,7 @@ impl Subject<'_> {
             denominator: self.denominator(&outage),
             bound,
             own: Own::NotAsked("nothing had to recover"),
+            others: self.others((to, outage.first_failed.unwrap_or(to) + longest.micros())),
         }
     }
 
@@ -296,6 +323,7 @@ impl Subject<'_> {
             }
             outage.samples += u64::from(run.n);
             if !run.ok {
+                outage.first_failed.get_or_insert(run.from_us.max(t0));
                 outage.failed += u64::from(run.n);
                 if !outage.errors.contains(&run.error) {
                     outage.errors.push(run.error.clone());
@@ -314,6 +342,11 @@ impl Subject<'_> {
 }
 
 impl Outage {
+    /// When it was up again for good, if it is.
+    fn stable(&self) -> Option<u64> {
+        self.stretches.last().and_then(|s| s.to_us)
+    }
+
     fn saw(&mut self, from: u64, unseen: u64) {
         if unseen > self.unseen.1 {
             self.unseen = (from, unseen);

@@ -2,7 +2,7 @@
 //! target comes back by another hand, another fault begins, or the drill is interrupted.
 //! What recovers later has not recovered from the fault.
 
-use super::{History, seconds};
+use super::{History, outside, seconds};
 use crate::{
     journal::FaultRecord,
     model::{Revert, StepName},
@@ -35,6 +35,8 @@ pub(super) enum EndedBy {
     Undo,
     /// A target came back by itself.
     Return(String),
+    /// Somebody else undid it: what they did.
+    Outside(String),
     /// Another fault.
     Next,
     /// The drill was interrupted.
@@ -74,6 +76,9 @@ impl Window {
             window.cut(first_undo(history, t0), EndedBy::Undo);
             for (node, at) in returns(history, &window) {
                 window.cut(Some(at), EndedBy::Return(node));
+            }
+            if let Some((at, how)) = outside::undone(history, &window) {
+                window.cut(Some(at), EndedBy::Outside(how));
             }
         }
         Some(window)
@@ -116,6 +121,7 @@ impl Window {
         match &self.by {
             EndedBy::Undo => format!("the fault was undone {after} after it"),
             EndedBy::Return(node) => format!("node {node} came back by itself {after} after the fault"),
+            EndedBy::Outside(how) => format!("{how}, {after} after the fault"),
             EndedBy::Next => format!("the next fault came {after} after this one"),
             EndedBy::Interruption => format!("the drill was interrupted {after} after the fault"),
             EndedBy::Journal => format!("the drill looked for {after} after the fault"),

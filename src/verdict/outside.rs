@@ -1,0 +1,254 @@
+//! What others did to the subject of an expectation. Whatever it became by that is neither the
+//! fault's effect nor its own recovery: it makes no pass, and no fail that is charged to the
+//! fault. Start with [`Others`].
+
+use std::collections::BTreeSet;
+
+use super::{History, window::Window};
+use crate::model::{OutsideChange, OutsideWhat, Revert};
+
+/// What was done so shortly before the fault may still have its effect after it.
+const BEFORE_US: u64 = 60_000_000;
+
+/// What others did that a subject may owe its state to.
+#[derive(Clone, Debug)]
+pub(super) enum Others {
+    /// Looked for.
+    Seen {
+        /// What may have helped it.
+        helped: Option<String>,
+        /// What may have harmed it.
+        harmed: Option<String>,
+    },
+    /// It is not asked here.
+    NotAsked,
+}
+
+impl Others {
+    /// Nobody did anything.
+    #[cfg(test)]
+    pub(super) fn nobody() -> Self {
+        Self::Seen { helped: None, harmed: None }
+    }
+
+    /// What was done to some workloads until they recovered, and until they had failed. An
+    /// objective that was missed before somebody else came is missed all the same.
+    pub(super) fn of(
+        history: &History,
+        touches: impl Fn(&OutsideChange) -> bool,
+        from: u64,
+        (recovered, failed): (u64, u64),
+    ) -> Self {
+        let from = from.saturating_sub(BEFORE_US);
+        let within = |until: u64, may: fn(&OutsideWhat) -> bool| {
+            let changes = history.state.outside.iter();
+            let found = changes.filter(|c| c.seen_us >= from && c.seen_us <= until && may(&c.what) && touches(c));
+            sentence(found)
+        };
+        Self::Seen { helped: within(recovered, may_help), harmed: within(failed, may_harm) }
+    }
+}
+
+/// As many changes are named one by one.
+const NAMED: usize = 3;
+
+fn sentence<'h>(changes: impl Iterator<Item = &'h OutsideChange>) -> Option<String> {
+    let all: Vec<String> = changes.map(OutsideChange::timed).collect();
+    let more = all.len().saturating_sub(NAMED);
+    let mut said = all.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        said += &format!(", and {more} more");
+    }
+    (!said.is_empty()).then_some(said)
+}
+
+/// Whether a change may bring a subject up, or keep it up.
+fn may_help(what: &OutsideWhat) -> bool {
+    match what {
+        OutsideWhat::Scaled { from, to } => to > from,
+        OutsideWhat::Restarted
+        | OutsideWhat::Edited
+        | OutsideWhat::Created
+        | OutsideWhat::Deleted
+        | OutsideWhat::Evicted
+        | OutsideWhat::Uncordoned
+        | OutsideWhat::Untainted { .. }
+        | OutsideWhat::NodeRestarted => true,
+        // The window of the fault ends with a machine that returns.
+        OutsideWhat::MachineReturned
+        | OutsideWhat::Cordoned
+        | OutsideWhat::Tainted { .. }
+        | OutsideWhat::Silenced { .. }
+        | OutsideWhat::SilenceEnded => false,
+    }
+}
+
+/// Whether a change may bring a subject down, or keep it down.
+fn may_harm(what: &OutsideWhat) -> bool {
+    match what {
+        OutsideWhat::Scaled { from, to } => to < from,
+        OutsideWhat::Restarted
+        | OutsideWhat::Edited
+        | OutsideWhat::Deleted
+        | OutsideWhat::Evicted
+        | OutsideWhat::Cordoned
+        | OutsideWhat::Tainted { .. }
+        | OutsideWhat::NodeRestarted => true,
+        OutsideWhat::Created
+        | OutsideWhat::Uncordoned
+        | OutsideWhat::Untainted { .. }
+        | OutsideWhat::MachineReturned
+        | OutsideWhat::Silenced { .. }
+        | OutsideWhat::SilenceEnded => false,
+    }
+}
+
+/// Whether a change touches a workload: it is the workload's, its pods', or its node's.
+pub(super) fn touches(history: &History, change: &OutsideChange, key: &(String, String)) -> bool {
+    match change.object.strip_prefix("node/") {
+        Some(node) => runs_on(history, node, key, change) || opens(&change.what),
+        None => change.namespace == key.0 && change.workloads.contains(&key.1),
+    }
+}
+
+/// A node that takes pods again, or no more, is one for every workload.
+fn opens(what: &OutsideWhat) -> bool {
+    matches!(
+        what,
+        OutsideWhat::Cordoned | OutsideWhat::Uncordoned | OutsideWhat::Tainted { .. } | OutsideWhat::Untainted { .. }
+    )
+}
+
+/// Whether a pod of the workload was on a node about when it was changed.
+fn runs_on(history: &History, node: &str, key: &(String, String), change: &OutsideChange) -> bool {
+    let mut there = BTreeSet::new();
+    let mut found = false;
+    for point in history.pods.iter().take_while(|p| p.at <= change.seen_us + BEFORE_US) {
+        let on = point.node == node && point.of == *key;
+        if on {
+            there.insert(point.uid.as_str());
+        } else {
+            there.remove(point.uid.as_str());
+        }
+        found |= on && point.at >= change.seen_us;
+        if point.at <= change.seen_us {
+            found = !there.is_empty();
+        }
+    }
+    found
+}
+
+/// Whether a change touches something that a service may be answered by: the workloads behind
+/// it, where they are named, or any of the scope; and Services.
+pub(super) fn touches_service(history: &History, change: &OutsideChange, workloads: &[String]) -> bool {
+    let mut scope = history.state.plan.iter().flat_map(|p| &p.namespaces);
+    if change.object.starts_with("service/") {
+        return scope.any(|namespace| *namespace == change.namespace);
+    }
+    if workloads.is_empty() {
+        let known = change.object.starts_with("node/") || !change.workloads.is_empty();
+        return known && (change.namespace.is_empty() || scope.any(|namespace| *namespace == change.namespace));
+    }
+    scope.any(|namespace| workloads.iter().any(|w| touches(history, change, &(namespace.clone(), w.clone()))))
+}
+
+/// Whether a ready pod of the workload was seen to go where the fault struck: on a node of it,
+/// in a namespace that it deleted, or by the drill's own deletion.
+pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String)) -> bool {
+    let steps = history.state.plan.iter().flat_map(|p| &p.steps).filter(|s| s.name == window.step);
+    let nodes: BTreeSet<&str> = steps.flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
+    let lost = history.state.faults.iter().any(|f| {
+        f.step == window.step && matches!(&f.revert, Revert::Restore { namespace, .. } if *namespace == key.0)
+    });
+    let mut ready: BTreeSet<&str> = BTreeSet::new();
+    for point in history.pods.iter().take_while(|p| p.at <= window.last) {
+        let struck = lost || history.state.taken.contains(&point.uid);
+        if point.of == *key && point.ready {
+            if struck || nodes.contains(point.node.as_str()) {
+                ready.insert(&point.uid);
+            }
+        } else if ready.remove(point.uid.as_str()) && point.at >= window.t0 {
+            return true;
+        }
+    }
+    false
+}
+
+/// Changes that were seen in an interval and touch a workload, and may have harmed it.
+pub(super) fn harm<'h>(history: &'h History, key: &(String, String), from: u64, to: u64) -> Option<&'h OutsideChange> {
+    let mut changes = history.state.outside.iter();
+    changes.find(|c| c.seen_us >= from && c.seen_us <= to && may_harm(&c.what) && touches(history, c, key))
+}
+
+/// When somebody else undid a fault, and how that is told.
+pub(super) fn undone(history: &History, window: &Window) -> Option<(u64, String)> {
+    let faults: Vec<_> = history.state.faults.iter().filter(|f| f.step == window.step).collect();
+    let undoes = |change: &&OutsideChange| {
+        change.seen_us >= window.t0
+            && faults.iter().any(|f| match (&f.revert, &change.what) {
+                (Revert::Scale { object, .. }, OutsideWhat::Scaled { .. }) => object
+                    .workload()
+                    .is_some_and(|w| w.namespace == change.namespace && w.workload.to_string() == change.object),
+                // Whoever makes a workload again while the namespace is gone restores it.
+                (Revert::Restore { namespace, .. }, OutsideWhat::Created) => {
+                    *namespace == change.namespace && change.workloads.contains(&change.object)
+                }
+                _ => false,
+            })
+    };
+    let change = history.state.outside.iter().filter(undoes).min_by_key(|c| c.seen_us)?;
+    Some((change.seen_us, change.timed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Event, Kind},
+        model::{Author, Role, Told},
+    };
+
+    fn change(seconds: u64, object: &str, what: OutsideWhat) -> Event {
+        let change = OutsideChange {
+            seen_us: seconds * 1_000_000,
+            namespace: "shop".into(),
+            object: object.into(),
+            uid: String::new(),
+            workloads: vec![object.into()],
+            what,
+            by: Author::Manager { name: Told::fixed("kubectl-scale"), role: Role::Person },
+            as_before: false,
+        };
+        Event {
+            seq: seconds,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            t_us: seconds * 1_000_000,
+            epoch: 1,
+            prev: String::new(),
+            must: false,
+            event: Kind::ChangedOutside { change: Box::new(change) },
+        }
+    }
+
+    #[test]
+    fn only_what_came_in_time_and_may_have_done_it_counts() {
+        let web = ("shop".to_owned(), "deployment/web".to_owned());
+        let history = History::of(&[
+            change(100, "deployment/web", OutsideWhat::Scaled { from: 3, to: 2 }),
+            change(110, "deployment/web", OutsideWhat::Scaled { from: 2, to: 4 }),
+            change(112, "deployment/other", OutsideWhat::Restarted),
+        ]);
+        let seen = |from: u64, recovered: u64, failed: u64| {
+            let us = |s: u64| s * 1_000_000;
+            let touches = |c: &OutsideChange| touches(&history, c, &web);
+            match Others::of(&history, touches, us(from), (us(recovered), us(failed))) {
+                Others::Seen { helped, harmed } => (helped.is_some(), harmed.is_some()),
+                Others::NotAsked => (false, false),
+            }
+        };
+        assert_eq!(seen(90, 120, 120), (true, true));
+        assert_eq!(seen(90, 105, 120), (false, true), "it had recovered before it was scaled up");
+        assert_eq!(seen(90, 105, 99), (false, false), "it had failed before somebody came");
+        assert_eq!(seen(300, 400, 400), (false, false), "long before the fault");
+    }
+}
