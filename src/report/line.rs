@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Event, Kind},
-    model::{FindingState, Outcome},
+    model::{FindingState, Outcome, Role},
 };
 
 /// The line; none for events that only reports look at.
@@ -71,6 +71,13 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  the machine of {node} runs again, and this drill did not give it its power back")
         }
         Kind::EffectSeen { how, .. } => format!("  {how}"),
+        // What the drill put back of others' is told with the end.
+        Kind::ChangedOutside { change } if change.by.role() == Role::Drill => return None,
+        Kind::ChangedOutside { change } => format!("  changed from outside: {}", change.sentence()),
+        Kind::AuthorFound { object, by, .. } if !matches!(by.role(), Role::Drill | Role::Kubernetes) => {
+            format!("  by the audit log {object} was deleted by {by}")
+        }
+        Kind::AuditRead { error, .. } if !error.is_empty() => format!("  the audit log cannot be read: {error}"),
         Kind::RevertStarted { fault, attempt } => format!("  undoes {fault} (attempt {attempt})"),
         Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
         Kind::FaultReplaced { fault, evidence } => format!("  replaced {fault}: {evidence}"),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Story;
+use super::{Story, story::OutsideLine};
 use crate::{
     event::StepEnd,
     model::{FindingState, Head, Reviewed},
@@ -45,20 +45,7 @@ pub fn markdown(story: &Story) -> String {
         let _ = writeln!(w, "- **{}** after *{}*: {}", text(&r.probe), text(&r.of), phases.join(" → "));
     }
     list(w, "Predicted and measured", &story.predictions);
-    let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
-    for s in &story.steps {
-        let took = s.seconds.map_or("–".into(), |t| format!("{t:.1} s"));
-        let mark = match s.end {
-            Some(StepEnd::Done) => "ok",
-            Some(StepEnd::NotRun) => "not run",
-            Some(StepEnd::Refused) => "REFUSED",
-            Some(StepEnd::Interrupted) => "interrupted",
-            Some(StepEnd::Failed | StepEnd::Panicked) => "FAILED",
-            None => "did not end",
-        };
-        let _ =
-            writeln!(w, "| {:.1} s | {} ({}) | {took} | {mark}: {} |", s.at, text(&s.name), s.verb, text(&s.detail));
-    }
+    timeline(w, story);
     let _ = writeln!(w, "\n## Return to normal\n\n| fault | target | state | evidence |\n|---|---|---|---|");
     for u in &story.undo_log {
         let _ = writeln!(w, "| {} | {} | {} | {} |", text(&u.fault), text(&u.target), u.state, text(&u.evidence));
@@ -71,6 +58,8 @@ pub fn markdown(story: &Story) -> String {
             u.commands.join("\n").replace("```", "")
         );
     }
+    let outside: Vec<String> = story.changed_outside.iter().map(told).collect();
+    list(w, "Changed from outside", &outside);
     let _ = writeln!(w, "\n## Left behind\n");
     for l in &story.leftovers {
         let _ = writeln!(w, "- {} (goes {}): `{}`", text(&l.what), text(&l.expires), l.remove_with.replace('`', ""));
@@ -94,17 +83,50 @@ pub fn markdown(story: &Story) -> String {
     out
 }
 
+/// Steps, and what others did between them.
+fn timeline(w: &mut String, story: &Story) {
+    let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
+    let mut others = story.changed_outside.iter().peekable();
+    let row = |w: &mut String, line: &OutsideLine| {
+        let _ = writeln!(w, "| {:.1} s | *changed from outside* | – | {} |", line.at, text(&line.said));
+    };
+    for s in &story.steps {
+        while let Some(line) = others.next_if(|line| line.at < s.at) {
+            row(w, line);
+        }
+        let took = s.seconds.map_or("–".into(), |t| format!("{t:.1} s"));
+        let mark = match s.end {
+            Some(StepEnd::Done) => "ok",
+            Some(StepEnd::NotRun) => "not run",
+            Some(StepEnd::Refused) => "REFUSED",
+            Some(StepEnd::Interrupted) => "interrupted",
+            Some(StepEnd::Failed | StepEnd::Panicked) => "FAILED",
+            None => "did not end",
+        };
+        let (name, detail) = (text(&s.name), text(&s.detail));
+        let _ = writeln!(w, "| {:.1} s | {name} ({}) | {took} | {mark}: {detail} |", s.at, s.verb);
+    }
+    others.for_each(|line| row(w, line));
+}
+
+/// A change from outside, and whether it stands.
+fn told(line: &OutsideLine) -> String {
+    let remains = if line.remains { " (still changed)" } else { "" };
+    format!("{:.1} s: {}{remains}", line.at, line.said)
+}
+
 /// The parts of each proof, folded where Markdown is shown as HTML.
 fn proofs(w: &mut String, story: &Story) {
     for j in story.judgements.iter().filter(|j| !j.parts.is_empty()) {
         let _ = writeln!(w, "\n<details><summary>What {} rests on: {}</summary>\n", j.outcome, text(&j.expectation));
+        let several = j.parts.iter().filter(|p| p.part == "baseline").count() > 1;
         for part in &j.parts {
             let mark = match part.shown {
                 Some(true) => "shown",
                 Some(false) => "**not shown**",
                 None => "not asked",
             };
-            let whose = if j.parts.len() > 6 { format!("{}, ", text(&part.subject)) } else { String::new() };
+            let whose = if several { format!("{}, ", text(&part.subject)) } else { String::new() };
             let _ = writeln!(w, "- {whose}{}: {mark}: {}", part.part, text(&part.said));
         }
         let _ = writeln!(w, "\n</details>");

@@ -9,7 +9,7 @@ use super::predicted;
 use crate::{
     event::{Actor, Event, Kind, StepEnd},
     journal::{FaultState, ReadJournal},
-    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, Reviewed},
+    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed},
     verdict::{History, Phase, judge, phases, standing},
 };
 
@@ -81,6 +81,8 @@ pub struct Story {
     pub leftovers: Vec<Leftover>,
     /// Intervals without sight.
     pub blind: Vec<String>,
+    /// What others changed during the drill.
+    pub changed_outside: Vec<OutsideLine>,
     /// Alerts that nobody expected.
     pub unexpected_alerts: Vec<String>,
     /// Deviations: signals, stops, gates, take-overs, troubles.
@@ -137,6 +139,20 @@ pub struct UndoLine {
     pub commands: Vec<String>,
 }
 
+/// A change that the drill did not make, and that does not follow from what it did.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutsideLine {
+    /// Seconds after the start of the run.
+    pub at: f64,
+    /// Who did what, in a sentence.
+    pub said: String,
+    /// The object is not as it was before the drill.
+    pub remains: bool,
+    /// The change itself.
+    pub change: OutsideChange,
+}
+
 /// Something that stays behind.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -180,6 +196,7 @@ pub fn tell(events: &[Event]) -> Story {
         story.unexpected_alerts = unexpected(&history);
     }
     story.undo_log = undo_log(&history);
+    story.changed_outside = changed_outside(&history);
     story.blind = history
         .blind
         .iter()
@@ -290,6 +307,12 @@ fn take(story: &mut Story, event: &Event) {
         Kind::StrayLines { count, .. } => story
             .deviations
             .push(format!("{at:.1} s: {count} journal line(s) of a session that had lost the wheel were left out")),
+        Kind::AuditRead { records, damaged, error } => {
+            story.evidence.insert("audit log".into(), format!("{records} records read, {damaged} damaged"));
+            if !error.is_empty() {
+                story.deviations.push(format!("{at:.1} s: the audit log could not be read to its end: {error}"));
+            }
+        }
         Kind::Noted { text } => story.deviations.push(format!("{at:.1} s: {text}")),
         _ => {}
     }
@@ -332,6 +355,19 @@ fn undo_log(history: &History) -> Vec<UndoLine> {
             commands: if f.state.is_open() { f.revert.commands() } else { vec![] },
         })
         .collect()
+}
+
+fn changed_outside(history: &History) -> Vec<OutsideLine> {
+    let remaining = history.state.outside.remaining();
+    let line = |change: &OutsideChange| OutsideLine {
+        at: change.seen_us as f64 / 1e6,
+        said: change.sentence(),
+        remains: remaining.iter().any(|r| std::ptr::eq(*r, change)),
+        change: change.clone(),
+    };
+    let mut lines: Vec<OutsideLine> = history.state.outside.iter().map(line).collect();
+    lines.sort_by(|a, b| a.at.total_cmp(&b.at));
+    lines
 }
 
 fn unexpected(history: &History) -> Vec<String> {

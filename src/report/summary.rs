@@ -40,6 +40,10 @@ pub fn summary(story: &Story, colours: bool) -> String {
             let _ = writeln!(w, "               {command}");
         }
     }
+    for c in &story.changed_outside {
+        let remains = if c.remains { " (still changed)" } else { "" };
+        let _ = writeln!(w, "  from outside {:.1} s: {}{remains}", c.at, c.said);
+    }
     for l in &story.leftovers {
         let _ = writeln!(w, "  left behind  {} (goes {}): {}", l.what, l.expires, l.remove_with);
     }
