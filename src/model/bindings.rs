@@ -38,6 +38,9 @@ pub struct Bindings {
     pub volumes: VolumeMethod,
     /// The node lifecycle controller's clocks, where they are not Kubernetes' defaults.
     pub clocks: Option<ClocksSpec>,
+    /// The API server's audit log in JSON lines, which says who deleted what: a file on this machine, beside this one
+    /// where it is not absolute, or an http(s) address that answers with the lines.
+    pub audit_log: Option<String>,
     /// Told before the first act, and paged when something is left broken. Required off kind.
     pub announce: Option<WebhookUrl>,
     /// UID of namespace kube-system of the one cluster, off kind, on which destructive steps are allowed.

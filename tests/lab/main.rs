@@ -16,6 +16,7 @@ mod conformance;
 mod crashes;
 mod crds;
 mod fidelity;
+mod hands;
 mod kind;
 mod night_truth;
 mod nightly;
