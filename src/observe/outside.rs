@@ -57,7 +57,13 @@ struct Known {
     now: Option<Facets>,
     /// Whether somebody else changed it.
     touched: bool,
+    /// By whom it was last told to be edited, and when.
+    edited: Option<(Author, u64)>,
 }
+
+/// An application may write to its ConfigMap each second: edits by one author are told once in
+/// this time.
+const EDITS_US: u64 = 60_000_000;
 
 /// A difference of one object, and who owns the field that differs.
 type Difference = (OutsideWhat, Option<Writing>);
@@ -148,7 +154,7 @@ impl Inner {
         let Some(known) = self.objects.get_mut(key) else {
             let before = first.then(|| now.clone());
             let created = (OutsideWhat::Created, now.writer(object));
-            let known = Known { before, now: Some(now), touched: false };
+            let known = Known { before, now: Some(now), touched: false, edited: None };
             self.objects.insert(key.clone(), known);
             return if first { vec![] } else { self.told(recorder, key, vec![created]) };
         };
@@ -206,6 +212,9 @@ impl Inner {
             }
             if let Some(known) = self.objects.get_mut(key) {
                 known.touched = true;
+                if known.is_more_of(&change) {
+                    continue;
+                }
             }
             changes.push(change);
         }
@@ -246,6 +255,20 @@ impl Known {
         let of = |facets: &Option<Facets>| facets.as_ref().map(|f| f.restored_by.clone()).unwrap_or_default();
         let now = of(&self.now);
         !now.is_empty() && now != of(&self.before)
+    }
+
+    /// Whether a change is one more edit of a row by one author.
+    fn is_more_of(&mut self, change: &OutsideChange) -> bool {
+        let more = self.edited.as_ref().is_some_and(|(by, at)| *by == change.by && change.seen_us < at + EDITS_US);
+        if change.what != OutsideWhat::Edited || change.as_before {
+            // What comes after it is told again.
+            self.edited = None;
+            return false;
+        }
+        if !more {
+            self.edited = Some((change.by.clone(), change.seen_us));
+        }
+        more
     }
 
     fn is_as_before(&self, what: &OutsideWhat) -> bool {
