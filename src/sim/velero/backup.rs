@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::filter::{Filter, is_excluded};
 use crate::sim::{
     fields::{self, list, text},
+    resources,
     state::State,
     vault::Kept,
 };
 
-/// What it does not back up.
-const LEFT_OUT: [&str; 2] = ["events", "leases"];
-
 /// Takes the picture.
 pub(super) fn take(state: &mut State, name: &str, backup: &Value) {
     let mut kept = Kept::default();
-    for namespace in list(backup, "/spec/includedNamespaces").iter().filter_map(Value::as_str) {
-        kept.objects.extend(state.store.get("namespaces", "", namespace).map(|o| (**o).clone()));
-        for (resource, object) in state.store.content_of(namespace) {
-            let excluded = fields::labels(&object).get("velero.io/exclude-from-backup").is_some_and(|v| v == "true");
-            if !excluded && !LEFT_OUT.contains(&resource.plural) {
+    let filter = Filter::of(backup);
+    let all = state.store.all("namespaces").map(|n| fields::name(n).to_owned()).collect();
+    for namespace in filter.namespaces(all) {
+        kept.objects.extend(state.store.get("namespaces", "", &namespace).map(|o| (**o).clone()));
+        for (resource, object) in state.store.content_of(&namespace) {
+            if filter.takes(resource, &object) {
                 kept.objects.push((*object).clone());
             }
         }
-        let claims: Vec<Arc<Value>> = state.store.within("persistentvolumeclaims", namespace).cloned().collect();
-        for claim in claims {
+        let claims: Vec<Arc<Value>> = state.store.within("persistentvolumeclaims", &namespace).cloned().collect();
+        for claim in claims.into_iter().filter(|c| filter.takes(resources::known("persistentvolumeclaims"), c)) {
             let volume = state.store.get("persistentvolumes", "", text(&claim, "/spec/volumeName")).cloned();
             let captured = capture(state, &claim, volume.as_deref(), backup);
             if captured.as_ref().is_some_and(|info| info["skipped"] == false)
                 && let Some(content) = state.contents.get(text(&claim, "/spec/volumeName"))
             {
-                kept.contents.insert((namespace.to_owned(), fields::name(&claim).to_owned()), content.clone());
+                kept.contents.insert((namespace.clone(), fields::name(&claim).to_owned()), content.clone());
             }
             kept.volumes.extend(captured);
             kept.objects.extend(volume.map(|v| (*v).clone()));
@@ -47,17 +47,18 @@ fn capture(state: &State, claim: &Value, volume: Option<&Value>, backup: &Value)
     let (files, snapshots) = (flag("/spec/defaultVolumesToFsBackup"), flag("/spec/snapshotVolumes"));
     let host_path = volume.pointer("/spec/hostPath").is_some();
     let csi = volume.pointer("/spec/csi").is_some();
-    let mounted = state.store.within("pods", fields::namespace(claim)).any(|p| {
-        text(p, "/status/phase") == "Running"
-            && list(p, "/spec/volumes")
-                .iter()
-                .any(|v| text(v, "/persistentVolumeClaim/claimName") == fields::name(claim))
-    });
+    // Velero copies files as it backs up the pod that uses them.
+    let copied = |p: &&Arc<Value>| text(p, "/status/phase") == "Running" && !is_excluded(p);
+    let running = state.store.within("pods", fields::namespace(claim)).filter(copied);
+    let mounts: Vec<bool> = running.flat_map(|pod| mounts(pod, fields::name(claim))).collect();
+    let (mounted, opted_out) = (!mounts.is_empty(), mounts.contains(&true));
     // Velero's file-system backup passes over hostPath volumes without a word.
     if files && (host_path || !mounted) || state.is_passed_over(fields::namespace(claim), fields::name(claim)) {
         return None;
     }
-    let (method, skipped, why) = if files {
+    let (method, skipped, why) = if files && opted_out {
+        ("", true, "podvolume: opted out due to annotation in pod;")
+    } else if files {
         ("PodVolumeBackup", false, "")
     } else if snapshots && csi {
         ("CSISnapshot", false, "")
@@ -68,4 +69,15 @@ fn capture(state: &State, claim: &Value, volume: Option<&Value>, backup: &Value)
         json!({"pvcName": fields::name(claim), "pvcNamespace": fields::namespace(claim), "pvName": fields::name(volume),
         "backupMethod": method, "skipped": skipped, "skippedReason": why, "result": if skipped { "" } else { "succeeded" }}),
     )
+}
+
+/// For each volume of a pod that is this claim: whether the pod leaves it out of backups.
+fn mounts(pod: &Value, claim: &str) -> Vec<bool> {
+    let left_out = pod.pointer("/metadata/annotations/backup.velero.io~1backup-volumes-excludes");
+    let left_out: Vec<&str> = left_out.and_then(Value::as_str).unwrap_or_default().split(',').map(str::trim).collect();
+    let volumes = list(pod, "/spec/volumes").iter();
+    volumes
+        .filter(|v| text(v, "/persistentVolumeClaim/claimName") == claim)
+        .map(|v| left_out.contains(&text(v, "/name")))
+        .collect()
 }

@@ -3,6 +3,7 @@
 //! (`restore`).
 
 mod backup;
+mod filter;
 mod queue;
 mod restore;
 

@@ -12,8 +12,23 @@ use crate::sim::{
     state::{State, Timer},
 };
 
-/// Made anew by their controllers, with the same names or others.
+/// Made anew by their controllers, with the same names or others; a pod that has none comes back.
 const DERIVED: [&str; 3] = ["pods", "replicasets", "endpointslices"];
+
+/// Whether Velero, or the controllers after it, make another object in its place.
+fn is_derived(resource: &Resource, object: &Value) -> bool {
+    let owned = || list(object, "/metadata/ownerReferences").iter().any(|o| o["controller"] == true);
+    DERIVED.contains(&resource.plural) && (resource.plural == "endpointslices" || owned())
+}
+
+/// Velero restores no pod and no Job that has ended.
+fn has_ended(resource: &Resource, object: &Value) -> bool {
+    match resource.plural {
+        "pods" => matches!(text(object, "/status/phase"), "Succeeded" | "Failed"),
+        "jobs" => !text(object, "/status/completionTime").is_empty(),
+        _ => false,
+    }
+}
 
 /// What a restore that errs leaves out.
 const LOST: &str = "services";
@@ -131,7 +146,8 @@ fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str, lost
         let Some(resource) = resources::of_kind(text(object, "/kind")) else { continue };
         let full = format!("{}.{}", resource.plural, resource.group);
         if resource.plural == lost
-            || DERIVED.contains(&resource.plural)
+            || is_derived(resource, object)
+            || has_ended(resource, object)
             || excluded.iter().any(|e| *e == resource.plural || *e == full)
         {
             continue;
@@ -197,6 +213,12 @@ fn put_back(
     }
     if resource.plural == "namespaces" {
         copy["status"] = json!({"phase": "Active"});
+    }
+    if resource.plural == "pods"
+        && let Some(spec) = copy["spec"].as_object_mut()
+    {
+        // Where it runs is decided anew.
+        spec.remove("nodeName");
     }
     if resource.plural == "cronjobs" && restore.pointer("/spec/resourceModifier").is_some() {
         copy["spec"]["suspend"] = true.into();
