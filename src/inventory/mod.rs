@@ -6,6 +6,7 @@ mod addresses;
 mod allowed;
 mod archive;
 mod capture;
+mod everything;
 mod facts;
 mod gather;
 mod kinds;
@@ -28,7 +29,8 @@ use std::collections::BTreeMap;
 
 pub use archive::{LEFT_OUT, save};
 pub use capture::{Captured, capture};
-pub use facts::{Answer, Facts, SecondCluster, facts, rights};
+pub use everything::{BESIDE, live, objects_in};
+pub use facts::{Answer, Census, Facts, SecondCluster, facts, rights};
 pub use gather::gather;
 pub use kinds::{KINDS, KindOf, SIMULATED, key};
 pub use locate::line_of;
@@ -46,8 +48,12 @@ pub use unpack::open_capture;
 pub(crate) use yaml::yaml_mistake;
 
 use crate::{
-    kubernetes::objects::{Budget, Claim, Meta, Named, Node, Pod, Volume, Workload},
-    model::{ClusterIdentity, Names, WorkloadRef},
+    kubernetes::{
+        Uncovered,
+        objects::{Budget, Claim, Meta, Named, Node, Pod, Volume, Workload},
+        uncopied,
+    },
+    model::{Capture, ClusterIdentity, Names, WorkloadRef},
 };
 
 /// A kind of object: seen, or unknown.
@@ -146,6 +152,31 @@ impl Inventory {
     /// Pods on a node that have not ended.
     pub fn pods_on(&self, node: &str) -> Vec<&Pod> {
         self.pods.get().unwrap_or_default().iter().filter(|p| p.spec.node_name == node && !p.is_finished()).collect()
+    }
+
+    /// Claims of these namespaces whose content a backup that captures volumes in this way will not hold.
+    ///
+    /// # Errors
+    /// Claims or pods cannot be seen.
+    pub fn uncovered(&self, namespaces: &[String], capture: Capture) -> Result<Vec<(&Claim, Uncovered)>, &str> {
+        let volumes: BTreeMap<&str, &Volume> =
+            self.volumes.get().unwrap_or_default().iter().map(|v| (v.metadata.name.as_str(), v)).collect();
+        let mut users: BTreeMap<(&str, &str), Vec<&Pod>> = BTreeMap::new();
+        for pod in self.pods.get()? {
+            for claim in pod.claims() {
+                users.entry((&pod.metadata.namespace, claim)).or_default().push(pod);
+            }
+        }
+        let uncovered = |claim: &Claim| {
+            let (namespace, name) = (claim.metadata.namespace.as_str(), claim.metadata.name.as_str());
+            let volume = volumes.get(claim.spec.volume_name.as_str()).copied();
+            let pods = users.get(&(namespace, name)).map_or(&[][..], Vec::as_slice);
+            let why = uncopied(capture, claim, volume, pods.iter().copied())?;
+            let policy = volume.map(|v| v.spec.persistent_volume_reclaim_policy.clone());
+            Some(Uncovered { claim: format!("{namespace}/{name}"), why, policy })
+        };
+        let all = self.claims.get()?.iter().filter(|c| namespaces.contains(&c.metadata.namespace));
+        Ok(all.filter_map(|c| Some((c, uncovered(c)?))).collect())
     }
 
     /// Pods of a workload that are Ready and not going away.

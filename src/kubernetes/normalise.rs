@@ -1,140 +1,199 @@
-//! What "as before" means. One function says what may differ after a restore
-//! and what must be equal; the undo's evidence, the restore's judgement and the
-//! tests against real clusters all use it.
-
-use std::collections::BTreeMap;
+//! What "as before" means: one function says what may differ after a restore and what
+//! must be equal. The look before a deletion, the restore's judgement, the undo's
+//! evidence and the tests against real clusters all use it. Read `compare.rs` for how
+//! two pictures are compared by it.
 
 use serde_json::{Map, Value};
 
-use crate::model::{Difference, Differs, ObjectName};
+use crate::model::ObjectName;
+
+/// Marks of Velero, of the drill and of controllers: they change by themselves.
+const OWN_MARKS: [&str; 3] = ["velero.io/", "restore.velero.io/", "drillmaster.dev/"];
+/// Annotations that controllers write, by their prefix.
+const WRITTEN: [&str; 10] = [
+    "backup.velero.io/",
+    "snapshot.velero.io/",
+    "pv.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volume.beta.kubernetes.io/",
+    "deployment.kubernetes.io/",
+    "control-plane.alpha.kubernetes.io/",
+    "autoscaling.alpha.kubernetes.io/",
+    "endpoints.kubernetes.io/",
+    "batch.kubernetes.io/",
+];
+/// The same, by their whole name.
+const WRITTEN_NAMES: [&str; 3] = [
+    "deprecated.daemonset.template.generation",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "kubernetes.io/service-account.uid",
+];
+/// Annotations of a pod that its network writes.
+const OF_ITS_NETWORK: [&str; 4] =
+    ["cni.projectcalico.org/", "k8s.v1.cni.cncf.io/", "k8s.ovn.org/", "ovn.kubernetes.io/"];
+/// Labels that the API server gives a Job and its pods.
+const OF_A_JOB: [&str; 4] =
+    ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
+/// The volume that the API server mounts into each pod, under a new name each time.
+const TOKEN_VOLUME: &str = "kube-api-access-";
+/// A Secret that the API server fills with a token for a service account.
+const TOKEN_SECRET: &str = "kubernetes.io/service-account-token";
+
+/// Which object this is: API group, kind, namespace and name.
+pub fn name_of(object: &Value) -> ObjectName {
+    ObjectName {
+        group: group(object).to_owned(),
+        kind: text(object, "/kind").to_owned(),
+        namespace: text(object, "/metadata/namespace").to_owned(),
+        name: text(object, "/metadata/name").to_owned(),
+    }
+}
+
+/// The API group of an object; empty for the core group.
+pub(super) fn group(object: &Value) -> &str {
+    text(object, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
+}
 
 /// Whether the object is made by the cluster itself out of others, so that a
 /// restore need not bring back this very one.
 pub fn is_derived(object: &Value) -> bool {
-    let kind = text(object, "/kind");
-    let name = text(object, "/metadata/name");
-    let owned = object
-        .pointer("/metadata/ownerReferences")
-        .and_then(Value::as_array)
-        .is_some_and(|o| o.iter().any(|r| r.get("controller") == Some(&Value::Bool(true))));
-    matches!(
-        kind,
-        "Event" | "EndpointSlice" | "Endpoints" | "Lease" | "ControllerRevision" | "PodMetrics" | "PodVolumeBackup"
-    ) || (kind == "ConfigMap" && name == "kube-root-ca.crt")
-        || (kind == "ServiceAccount" && name == "default")
+    match (group(object), text(object, "/kind")) {
+        ("" | "events.k8s.io", "Event")
+        | ("" | "discovery.k8s.io", "Endpoints" | "EndpointSlice")
+        | ("" | "coordination.k8s.io", "Lease")
+        | ("" | "apps", "ControllerRevision")
+        | ("" | "metrics.k8s.io", "PodMetrics")
+        | ("" | "velero.io", "PodVolumeBackup" | "PodVolumeRestore") => true,
+        // Its owner makes a new claim, and not the content.
+        ("", "PersistentVolumeClaim") => false,
+        ("", "ConfigMap") if text(object, "/metadata/name") == "kube-root-ca.crt" => true,
+        ("", "ServiceAccount") if text(object, "/metadata/name") == "default" => is_plain_account(object),
         // Pods, ReplicaSets, Jobs of an owner: the owner's spec and its ready pods count.
-        || owned
+        _ => is_owned(object),
+    }
+}
+
+/// Whether a controller owns it.
+pub(super) fn is_owned(object: &Value) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_some_and(|o| o.iter().any(|r| r.get("controller") == Some(&Value::Bool(true))))
+}
+
+/// The account that each namespace is given; somebody may have added to it.
+fn is_plain_account(account: &Value) -> bool {
+    let account = normalise(account);
+    let empty = |pointer: &str| account.pointer(pointer).is_none_or(is_empty);
+    let own = ["apiVersion", "kind", "metadata"];
+    empty("/metadata/labels")
+        && empty("/metadata/annotations")
+        && account
+            .as_object()
+            .is_some_and(|a| a.iter().all(|(key, value)| own.contains(&key.as_str()) || is_empty(value)))
 }
 
 /// An object without what a restore may change: identity, bookkeeping, status,
 /// addresses and node ports that the cluster assigns, and Velero's own marks.
 pub fn normalise(object: &Value) -> Value {
     let mut object = object.clone();
-    let kind = text(&object, "/kind").to_owned();
+    normalise_in_place(&mut object);
+    object
+}
+
+/// The same, without a copy.
+pub(super) fn normalise_in_place(object: &mut Value) {
+    let (group, kind) = (group(object).to_owned(), text(object, "/kind").to_owned());
     if let Some(map) = object.as_object_mut() {
         map.remove("status");
     }
     if let Some(meta) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
         meta.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
-        drop_keys(meta, "labels", |key| key.starts_with("velero.io/") || key == "kubernetes.io/metadata.name");
-        drop_keys(meta, "annotations", |key| {
-            key.starts_with("velero.io/")
-                || key.starts_with("backup.velero.io/")
-                || key.starts_with("restore.velero.io/")
-                || key.starts_with("pv.kubernetes.io/")
-                || key.starts_with("volume.kubernetes.io/")
-                || key.starts_with("volume.beta.kubernetes.io/")
-                || key == "deployment.kubernetes.io/revision"
-                || key == "deprecated.daemonset.template.generation"
-                || key == "kubectl.kubernetes.io/last-applied-configuration"
+        drop_keys(meta.get_mut("labels"), |key| begins(key, &OWN_MARKS) || key == "kubernetes.io/metadata.name");
+        drop_keys(meta.get_mut("annotations"), |key| {
+            begins(key, &OWN_MARKS) || begins(key, &WRITTEN) || WRITTEN_NAMES.contains(&key)
         });
     }
-    let dropped: &[&str] = match kind.as_str() {
-        "Service" => &["/spec/clusterIP", "/spec/clusterIPs", "/spec/healthCheckNodePort"],
-        "PersistentVolumeClaim" => &["/spec/volumeName"],
-        "Namespace" => &["/spec"],
-        "Pod" => &["/spec/nodeName", "/spec/volumes", "/spec/initContainers"],
-        "ServiceAccount" => &["/secrets"],
-        _ => &[],
-    };
-    for pointer in dropped {
-        remove(&mut object, pointer);
-    }
-    if kind == "Service"
-        && text(&object, "/spec/clusterIP") != "None"
-        && let Some(ports) = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut)
-    {
-        for port in ports.iter_mut().filter_map(Value::as_object_mut) {
-            port.remove("nodePort");
-        }
-    }
-    object
-}
-
-/// Compares two sets of objects by kind, namespace and name. `map_namespace`
-/// maps a namespace of before to its name afterwards.
-pub fn compare(before: &[Value], after: &[Value], map_namespace: impl Fn(&str) -> String) -> Vec<Difference> {
-    let key = |object: &Value, map: &dyn Fn(&str) -> String| {
-        let kind = text(object, "/kind").to_owned();
-        let namespace = map(text(object, "/metadata/namespace"));
-        let name = text(object, "/metadata/name");
-        let name = if kind == "Namespace" { map(name) } else { name.to_owned() };
-        (kind, namespace, name)
-    };
-    let own = |n: &str| n.to_owned();
-    let after: BTreeMap<_, &Value> = after.iter().map(|o| (key(o, &own), o)).collect();
-    let mut differences = vec![];
-    for object in before.iter().filter(|o| !is_derived(o)) {
-        let key = key(object, &map_namespace);
-        let object_name = || ObjectName { kind: key.0.clone(), namespace: key.1.clone(), name: key.2.clone() };
-        match after.get(&key) {
-            None => differences.push(Difference { object: object_name(), what: Differs::Missing }),
-            Some(found) => {
-                let mut wanted = normalise(object);
-                let mut found = normalise(found);
-                for side in [&mut wanted, &mut found] {
-                    remove(side, "/metadata/namespace");
-                    remove(side, "/metadata/name");
-                    remove(side, "/apiVersion");
-                }
-                let mut at = vec![];
-                diff(&wanted, &found, String::new(), &mut at);
-                if !at.is_empty() {
-                    differences.push(Difference { object: object_name(), what: Differs::ChangedAt(at) });
-                }
-            }
-        }
-    }
-    differences
-}
-
-fn diff(a: &Value, b: &Value, at: String, out: &mut Vec<String>) {
-    match (a, b) {
-        (Value::Object(x), Value::Object(y)) => {
-            let empty = |v: &Value| matches!(v, Value::Null) || v.as_object().is_some_and(Map::is_empty);
-            for key in x.keys().chain(y.keys().filter(|k| !x.contains_key(*k))) {
-                let here = format!("{at}/{key}");
-                match (x.get(key), y.get(key)) {
-                    (Some(u), Some(v)) => diff(u, v, here, out),
-                    (Some(u), None) | (None, Some(u)) if !empty(u) => out.push(here),
-                    _ => {}
-                }
-            }
-        }
-        (Value::Array(x), Value::Array(y)) if x.len() == y.len() => {
-            for (i, (u, v)) in x.iter().zip(y).enumerate() {
-                diff(u, v, format!("{at}/{i}"), out);
-            }
-        }
-        _ if a != b => out.push(at),
+    match (group.as_str(), kind.as_str()) {
+        ("", "Namespace") => remove(object, "/spec"),
+        ("", "Service") => service(object),
+        ("", "PersistentVolumeClaim") => claim(object),
+        ("", "ServiceAccount") => remove(object, "/secrets"),
+        ("", "Secret") if text(object, "/type") == TOKEN_SECRET => remove(object, "/data"),
+        ("", "Pod") => pod(object),
+        ("batch", "Job") => job(object),
         _ => {}
     }
 }
 
-fn drop_keys(meta: &mut Map<String, Value>, field: &str, drop: impl Fn(&str) -> bool) {
-    if let Some(map) = meta.get_mut(field).and_then(Value::as_object_mut) {
+/// Addresses and ports are assigned anew; whether it has an address at all is meant.
+fn service(object: &mut Value) {
+    let headless = text(object, "/spec/clusterIP") == "None";
+    remove_all(object, &["/spec/clusterIPs", "/spec/healthCheckNodePort"]);
+    if headless {
+        return;
+    }
+    remove(object, "/spec/clusterIP");
+    for port in object.pointer_mut("/spec/ports").and_then(Value::as_array_mut).into_iter().flatten() {
+        remove(port, "/nodePort");
+    }
+}
+
+/// Which volume it is bound to is not meant, nor what Velero fills it from.
+fn claim(object: &mut Value) {
+    remove_all(object, &["/spec/volumeName", "/spec/dataSource", "/spec/dataSourceRef"]);
+    let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    if labels.is_some_and(|labels| labels.keys().all(|key| begins(key, &OWN_MARKS))) {
+        remove(object, "/spec/selector");
+    }
+}
+
+/// Where it runs is not meant, nor what the API server and Velero put into it.
+fn pod(object: &mut Value) {
+    drop_keys(object.pointer_mut("/metadata/annotations"), |key| begins(key, &OF_ITS_NETWORK));
+    // A restore puts a container of its own before the others.
+    remove_all(object, &["/spec/nodeName", "/spec/priority", "/spec/ephemeralContainers", "/spec/initContainers"]);
+    drop_items(object.pointer_mut("/spec/volumes"), |volume| text(volume, "/name").starts_with(TOKEN_VOLUME));
+    for container in object.pointer_mut("/spec/containers").and_then(Value::as_array_mut).into_iter().flatten() {
+        drop_items(container.get_mut("volumeMounts"), |mount| text(mount, "/name").starts_with(TOKEN_VOLUME));
+    }
+}
+
+/// The API server names a Job's pods by the Job's UID.
+fn job(object: &mut Value) {
+    if object.pointer("/spec/manualSelector") != Some(&Value::Bool(true)) {
+        remove(object, "/spec/selector");
+    }
+    for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
+        drop_keys(object.pointer_mut(pointer), |key| OF_A_JOB.contains(&key));
+    }
+}
+
+fn begins(key: &str, with: &[&str]) -> bool {
+    with.iter().any(|begin| key.starts_with(begin))
+}
+
+/// The API server may leave a field out or write it as null or as an empty object: both mean the same.
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+fn drop_keys(map: Option<&mut Value>, drop: impl Fn(&str) -> bool) {
+    if let Some(map) = map.and_then(Value::as_object_mut) {
         map.retain(|key, _| !drop(key));
     }
+}
+
+fn drop_items(list: Option<&mut Value>, drop: impl Fn(&Value) -> bool) {
+    if let Some(list) = list.and_then(Value::as_array_mut) {
+        list.retain(|item| !drop(item));
+    }
+}
+
+pub(super) fn remove_all(object: &mut Value, pointers: &[&str]) {
+    pointers.iter().for_each(|pointer| remove(object, pointer));
 }
 
 fn remove(object: &mut Value, pointer: &str) {
@@ -145,33 +204,8 @@ fn remove(object: &mut Value, pointer: &str) {
     }
 }
 
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn deployment(replicas: u32, uid: &str) -> Value {
-        json!({"apiVersion": "apps/v1", "kind": "Deployment",
-               "metadata": {"name": "web", "namespace": "shop", "uid": uid, "labels": {"velero.io/restore-name": uid}},
-               "spec": {"replicas": replicas}, "status": {"readyReplicas": replicas}})
-    }
-
-    #[test]
-    fn a_restored_object_is_as_before_and_a_changed_one_is_not() {
-        let own = |n: &str| n.to_owned();
-        assert_eq!(compare(&[deployment(3, "a")], &[deployment(3, "b")], own), []);
-        let changed = compare(&[deployment(3, "a")], &[deployment(2, "b")], own);
-        assert_eq!(changed[0].what.to_string(), "changed at /spec/replicas");
-        assert_eq!(compare(&[deployment(3, "a")], &[], own)[0].what, Differs::Missing);
-    }
-
-    #[test]
-    fn what_others_own_is_not_compared() {
-        let pod = json!({"kind": "Pod", "metadata": {"name": "web-1", "ownerReferences": [{"controller": true}]}});
-        assert_eq!(compare(&[pod], &[], |n| n.to_owned()), []);
-    }
-}
+pub(super) type Fields = Map<String, Value>;

@@ -10,6 +10,9 @@ pub struct ObjectName {
     /// Its namespace; empty where it has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
+    /// The API group of its kind; empty for the core group, and in journals of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
     /// Its kind.
     pub kind: String,
     /// Its name.
@@ -18,7 +21,29 @@ pub struct ObjectName {
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.namespace, self.kind, self.name)
+        write!(f, "{}/{}", self.namespace, self.in_namespace())
+    }
+}
+
+impl ObjectName {
+    /// A PersistentVolumeClaim.
+    pub fn claim(namespace: &str, name: &str) -> Self {
+        let kind = "PersistentVolumeClaim".to_owned();
+        Self { namespace: namespace.to_owned(), group: String::new(), kind, name: name.to_owned() }
+    }
+
+    /// Whether its kind is one of Kubernetes itself: their groups have no dot, or end in k8s.io.
+    pub fn is_built_in(&self) -> bool {
+        !self.group.contains('.') || self.group.ends_with(".k8s.io")
+    }
+
+    /// As `mayBeLost` names it: the group is said only of kinds that somebody added to the cluster.
+    pub fn in_namespace(&self) -> String {
+        if self.is_built_in() {
+            format!("{}/{}", self.kind, self.name)
+        } else {
+            format!("{}.{}/{}", self.kind, self.group, self.name)
+        }
     }
 }
 

@@ -98,6 +98,15 @@ impl Kube {
 
     /// A whole list, page by page: its items and the version to watch from.
     pub async fn list(&self, path: &str) -> Result<(Vec<Value>, String), ApiError> {
+        self.list_map(path, Some).await
+    }
+
+    /// The same, reduced item by item: a whole list of large objects is never held at once.
+    pub async fn list_map<T>(
+        &self,
+        path: &str,
+        keep: impl Fn(Value) -> Option<T>,
+    ) -> Result<(Vec<T>, String), ApiError> {
         let mut items = vec![];
         let mut next = String::new();
         loop {
@@ -116,11 +125,14 @@ impl Kube {
             let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
             let api = value["apiVersion"].clone();
             if let Some(Value::Array(page)) = value.get_mut("items").map(Value::take) {
-                // Items of a list come without their kind.
-                items.extend(page.into_iter().map(|mut item| {
-                    item["kind"] = kind.clone().into();
-                    item["apiVersion"] = api.clone();
-                    item
+                items.extend(page.into_iter().filter_map(|mut item| {
+                    // Items of a list come without their kind, but for those of custom resources, whose
+                    // list may be called anything.
+                    if item.is_object() && item["kind"].as_str().is_none_or(str::is_empty) {
+                        item["kind"] = kind.clone().into();
+                        item["apiVersion"] = api.clone();
+                    }
+                    keep(item)
                 }));
             }
             let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();

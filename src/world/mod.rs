@@ -4,6 +4,7 @@
 //! nothing here knows what a drill is. Start with [`World`].
 
 mod api;
+mod backup_archive;
 pub mod child;
 mod clock;
 mod connect;
@@ -27,6 +28,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use api::{ApiCall, ApiError};
+pub use backup_archive::objects_of;
 pub use clock::Clock;
 pub use connect::{ConnectError, Reach, connect, credentials_expire, kubeconfig_files};
 pub use datadog::{Datadog, MonitorInfo};

@@ -2,11 +2,11 @@
 //! failed backups (correctness 33). Phases are an open set: what is unknown is
 //! not over (correctness 32). Status is never written by us.
 
-use std::{io::Read, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{ApiCall, ApiError, Http, HttpError, Kube};
+use super::{ApiCall, ApiError, Http, HttpError, Kube, backup_archive::objects_of};
 use crate::model::VolumeInfo;
 
 /// Why Velero could not be asked.
@@ -105,6 +105,12 @@ impl Velero {
     /// Downloads what Velero wrote about a backup or restore, unpacked. A
     /// Processed request does not mean that the object is there (facts 1.6).
     pub async fn download(&self, kind: &str, name: &str) -> Result<Vec<u8>, VeleroError> {
+        let url = self.download_url(kind, name).await?;
+        Ok(self.http.gunzipped(&url).await?)
+    }
+
+    /// Where it can be had.
+    async fn download_url(&self, kind: &str, name: &str) -> Result<String, VeleroError> {
         let limit = Duration::from_secs(30);
         // Named by its content and a version so that a repeated call is a new request.
         let request = format!("drill-{}-{}", kind.to_lowercase(), unique(name));
@@ -123,8 +129,7 @@ impl Velero {
             })
             .await?;
         let _ = self.kube.send(&ApiCall::delete(path, "", None)).await;
-        let url = url.ok_or_else(|| VeleroError::Silent(format!("{kind} of {name}"), limit))?;
-        Ok(self.http.gunzipped(&url).await?)
+        url.ok_or_else(|| VeleroError::Silent(format!("{kind} of {name}"), limit))
     }
 
     /// The same as JSON.
@@ -147,25 +152,16 @@ impl Velero {
 
     /// Every object in a backup, from its archive.
     pub async fn contents(&self, backup: &str) -> Result<Vec<Value>, VeleroError> {
-        let bytes = self.download("BackupContents", backup).await?;
-        let strange = |e: String| VeleroError::Strange("BackupContents".into(), e);
-        let mut archive = tar::Archive::new(&bytes[..]);
         let mut objects = vec![];
-        for entry in archive.entries().map_err(|e| strange(e.to_string()))? {
-            let mut entry = entry.map_err(|e| strange(e.to_string()))?;
-            let path = entry.path().map_err(|e| strange(e.to_string()))?.display().to_string();
-            // Each object is there twice: once by its preferred version.
-            if !path.ends_with(".json") || path.contains("-preferredversion/") || !path.starts_with("resources/") {
-                continue;
-            }
-            let mut text = String::new();
-            entry.read_to_string(&mut text).map_err(|e| strange(e.to_string()))?;
-            let object: Value = serde_json::from_str(&text).map_err(|e| strange(format!("{path}: {e}")))?;
-            if !objects.iter().any(|o| same_object(o, &object)) {
-                objects.push(object);
-            }
-        }
+        self.each_object(backup, |object| objects.push(object)).await?;
         Ok(objects)
+    }
+
+    /// The same, handed over one by one: a backup is never held whole.
+    pub async fn each_object(&self, backup: &str, each: impl FnMut(Value)) -> Result<(), VeleroError> {
+        let url = self.download_url("BackupContents", backup).await?;
+        let packed = self.http.bytes(&url).await?;
+        objects_of(&packed, each).map_err(|e| VeleroError::Strange("BackupContents".into(), e))
     }
 
     async fn poll<T>(
@@ -187,10 +183,6 @@ impl Velero {
             Err(_) => Ok(None),
         }
     }
-}
-
-fn same_object(a: &Value, b: &Value) -> bool {
-    ["/kind", "/metadata/namespace", "/metadata/name"].iter().all(|p| a.pointer(p) == b.pointer(p))
 }
 
 /// A name that no earlier request of this or another process has.

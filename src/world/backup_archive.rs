@@ -1,0 +1,87 @@
+//! The archive that Velero makes of a backup: a packed tar with a file for each object.
+
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+
+/// No archive unpacks to more; a backup of a whole large cluster is a tenth of it.
+const UNPACKED: u64 = 8 << 30;
+/// No object is larger: the store of the API server takes 1.5 MiB.
+const OBJECT: u64 = 16 << 20;
+
+/// Hands over every object of an archive, one by one.
+///
+/// # Errors
+/// It is not what Velero writes, or larger than any that it writes.
+pub fn objects_of(packed: &[u8], mut each: impl FnMut(Value)) -> Result<(), String> {
+    let mut archive = tar::Archive::new(MultiGzDecoder::new(packed).take(UNPACKED));
+    let mut text = vec![];
+    for entry in archive.entries().map_err(|e| e.to_string())? {
+        let mut entry = entry.map_err(|e| e.to_string())?;
+        let path = entry.path().map_err(|e| e.to_string())?.display().to_string();
+        if !is_object(&path) {
+            continue;
+        }
+        if entry.size() > OBJECT {
+            return Err(format!("{path} has {} bytes: no object is that large", entry.size()));
+        }
+        text.clear();
+        entry.read_to_end(&mut text).map_err(|e| format!("{path}: {e}"))?;
+        each(serde_json::from_slice(&text).map_err(|e| format!("{path}: {e}"))?);
+    }
+    Ok(())
+}
+
+/// `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json`, or `…/cluster/NAME.json`. Each object is
+/// there once so, and again for each version that it was saved by.
+fn is_object(path: &str) -> bool {
+    let mut parts = path.trim_start_matches("./").split('/');
+    parts.next() == Some("resources")
+        && parts.next().is_some()
+        && matches!(parts.next(), Some("namespaces" | "cluster"))
+        && path.ends_with(".json")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn packed(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(vec![]);
+        for (path, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_cksum();
+            tar.append_data(&mut header, path, text.as_bytes()).expect("a file");
+        }
+        let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        gzip.write_all(&tar.into_inner().expect("a tar")).expect("packed");
+        gzip.finish().expect("packed")
+    }
+
+    #[test]
+    fn each_object_is_read_once() {
+        let archive = packed(&[
+            ("metadata/version", "1"),
+            ("resources/deployments.apps/namespaces/shop/web.json", r#"{"a":1}"#),
+            ("resources/deployments.apps/v1-preferredversion/namespaces/shop/web.json", r#"{"a":1}"#),
+            ("resources/namespaces/cluster/shop.json", r#"{"a":2}"#),
+        ]);
+        let mut seen = vec![];
+        objects_of(&archive, |object| seen.push(object["a"].as_u64())).expect("an archive");
+        assert_eq!(seen, [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        let archive = packed(&[("resources/pods/namespaces/shop/web.json", r#"{"a":"#)]);
+        let error = objects_of(&archive, |_| ()).expect_err("no object");
+        assert!(error.contains("resources/pods/namespaces/shop/web.json"), "{error}");
+        let whole = packed(&[("resources/pods/namespaces/shop/web.json", r#"{"a":1}"#)]);
+        assert!(objects_of(&whole[..whole.len() / 2], |_| ()).is_err());
+        assert!(objects_of(b"no gzip", |_| ()).is_err());
+    }
+}
