@@ -1,14 +1,14 @@
 //! What a list of objects does not tell: rights, Velero's server and store, the
 //! monitoring, the credentials. Every answer is kept with its refusal.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{OtherRun, addresses::said, other_runs::other_runs};
+use super::{OtherRun, addresses::said, everything::live, other_runs::other_runs};
 use crate::{
-    model::{Permission, Plan, PowerState, Verb},
+    model::{Kin, Loss, Permission, Plan, PowerState, Verb},
     world::{ActiveAlert, Kube, RuleInfo, Silence, World},
 };
 
@@ -32,6 +32,8 @@ pub struct Facts {
     pub backups: Option<Answer<Vec<Value>>>,
     /// Whether what Velero offers for download can be downloaded from here; none without a backup to try.
     pub download: Option<Answer<String>>,
+    /// What is in each namespace that a step deletes, and what of it no backup would bring back.
+    pub deleted: BTreeMap<String, Answer<Census>>,
     /// Alerts in Prometheus.
     pub firing: Option<Answer<Vec<ActiveAlert>>>,
     /// Alerting rules.
@@ -52,6 +54,17 @@ pub struct Facts {
     pub recovery: Option<SecondCluster>,
 }
 
+/// A namespace that is to be deleted, before there is a backup of it.
+#[derive(Clone, Debug, Default)]
+pub struct Census {
+    /// How many objects it has that the cluster does not make out of others.
+    pub objects: usize,
+    /// Those that would not come back as they are, whatever the backup holds.
+    pub losses: Vec<Loss>,
+    /// Objects outside of it that belong to it.
+    pub kin: Vec<Kin>,
+}
+
 /// What the second cluster of a drill said.
 #[derive(Clone, Debug)]
 pub struct SecondCluster {
@@ -69,12 +82,13 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         .steps
         .iter()
         .any(|s| matches!(s.verb(), Some(Verb::Backup(_) | Verb::Restore(_) | Verb::DeleteNamespace(_))));
-    let (permissions, velero, monitoring, other_runs, recovery) = tokio::join!(
+    let (permissions, velero, monitoring, other_runs, recovery, deleted) = tokio::join!(
         rights(&world.kube, &plan.permissions),
         velero(world, needs_velero, run),
         monitoring(world),
         other_runs(world, run),
-        second_cluster(world, plan, run)
+        second_cluster(world, plan, run),
+        deleted(world, plan)
     );
     let (velero_server, storage, backups, download) = velero;
     let (firing, rules, silences, alertmanager) = monitoring;
@@ -98,6 +112,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         storage,
         backups,
         download,
+        deleted,
         firing,
         rules,
         silences,
@@ -108,6 +123,17 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         own_pod: std::env::var("KUBERNETES_SERVICE_HOST").ok().and_then(|_| std::env::var("HOSTNAME").ok()),
         recovery,
     }
+}
+
+/// Looks at each namespace that a step deletes.
+async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Answer<Census>> {
+    let mut all = BTreeMap::new();
+    for namespace in plan.steps.iter().filter_map(|s| s.deletes()) {
+        let seen = live(&world.kube, namespace, |_| false).await;
+        let census = seen.map(|l| Census { objects: l.objects.len(), losses: l.hazards, kin: l.kin });
+        all.insert(namespace.to_owned(), census.map_err(|e| e.to_string()));
+    }
+    all
 }
 
 /// Whether the second cluster can take what is to be restored into it.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Capture, Difference};
+use super::{AcceptedLoss, Capture, Difference, MayBeLost};
+
+/// As many losses stand in the words for a deletion.
+const NAMED: usize = 40;
 
 /// What a step found out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +27,14 @@ impl StepResult {
     pub fn restored(&self) -> Option<&Restored> {
         match self {
             Self::Restore(restored) => Some(restored),
+            _ => None,
+        }
+    }
+
+    /// What a deletion cost, if it was one.
+    pub fn deletion(&self) -> Option<&NamespaceLost> {
+        match self {
+            Self::Deletion(lost) => Some(lost),
             _ => None,
         }
     }
@@ -99,6 +110,33 @@ pub struct NamespaceLost {
     pub backup: String,
     /// Each volume with its phase, or `deleted`.
     pub volumes: Vec<String>,
+    /// How many of its objects were compared with the backup before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<u64>,
+    /// Microseconds from the start of that comparison to the delete request. A change in this time is not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen_us: Option<u64>,
+    /// Losses that the scenario accepts under `mayBeLost`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<AcceptedLoss>,
+}
+
+impl std::fmt::Display for NamespaceLost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let volumes = if self.volumes.is_empty() { "none".to_owned() } else { self.volumes.join(", ") };
+        write!(f, "{} is gone; volumes: {volumes}", self.namespace)?;
+        if let (Some(compared), Some(unseen)) = (self.compared, self.unseen_us) {
+            let seconds = unseen as f64 / 1e6;
+            write!(f, "; {compared} objects compared with backup {}, {seconds:.1} s before the delete", self.backup)?;
+        }
+        if !self.lost.is_empty() {
+            let lost: Vec<String> = self.lost.iter().take(NAMED).map(ToString::to_string).collect();
+            let more = self.lost.len() - lost.len();
+            let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+            write!(f, "; lost, as the scenario allows: {}{more}", lost.join("; "))?;
+        }
+        Ok(())
+    }
 }
 
 /// A restore that ran to its end, and what it brought.
@@ -142,6 +180,9 @@ pub struct Restored {
     /// Workloads that others scaled down meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scaled: Vec<String>,
+    /// Objects that the scenario let be lost with the namespace: no difference counts that is theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<MayBeLost>,
 }
 
 impl Restored {

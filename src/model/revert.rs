@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Impairment, NodeHow, NodeTarget, OUT_OF_SERVICE, ObjectRef, WorkloadRef};
+use super::{Impairment, MayBeLost, NodeHow, NodeTarget, OUT_OF_SERVICE, ObjectRef, WorkloadRef};
 
 /// The undo of one act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,9 @@ pub enum Revert {
         force_dead_pods: bool,
         /// Ready pods of each workload before.
         ready: Vec<(WorkloadRef, u32)>,
+        /// What the scenario lets be lost, and what of it was there to lose.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<MayBeLost>,
     },
     /// A namespace of the drill's own: delete it.
     OwnNamespace {

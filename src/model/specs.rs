@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::WebhookUrl;
-use super::{Capture, Dur, Percent, WorkloadRef};
+use super::{Capture, Dur, MayBeLost, Percent, WorkloadRef};
 
 /// Take a Velero backup and prove that it holds everything.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -119,6 +119,9 @@ pub struct DeleteNamespaceStep {
     /// Pods that hang on dead nodes: fail, healFirst or force. Default fail.
     #[serde(default)]
     pub dead_pods: DeadPods,
+    /// Objects that may be lost or come back changed. Whatever else would is named, and nothing is deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_be_lost: Vec<MayBeLost>,
     /// Give up after. Default 10m.
     #[serde(default = "ten_minutes")]
     pub at_most: Dur,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
+    inventory::BESIDE,
     model::{Bindings, Capture, Into, Permission, PlannedStep, Verb},
     scenario::Scenario,
     world::NAMESPACE,
@@ -150,6 +151,8 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
             rights.add("", "namespaces", "", &["delete", "patch"]);
             rights.add("", "pods", &spec.name, &["delete"]);
             rights.add("*", "*", &spec.name, &["list"]);
+            // What belongs to it and is in no namespace is named before it is deleted.
+            BESIDE.iter().for_each(|(group, resource)| rights.add(group, resource, "", &["list"]));
         }
         Verb::Scale(spec) => {
             let plural = spec.workload.plural();

@@ -14,7 +14,7 @@ use crate::model::{AlertExpectation, Class, Finding, Severity};
 type Rule = fn(&Case<'_>) -> Finding;
 
 /// How many there are.
-const COUNT: usize = 26;
+const COUNT: usize = 27;
 
 /// The rules, in the order of [`CHECKS`].
 pub(super) const RULES: [Rule; COUNT] = [
@@ -35,6 +35,7 @@ pub(super) const RULES: [Rule; COUNT] = [
     velero::queue,
     velero::download,
     velero::volumes,
+    velero::comes_back,
     velero::store_outside,
     |case| alerting(case, "alerts-quiet", alerts::quiet),
     |case| alerting(case, "alert-rules", alerts::rules),
@@ -249,6 +250,16 @@ pub(super) const CHECKS: [Check; COUNT] = [
             "Each claim in scope is captured by the method of the bindings; hostPath volumes and such are not.",
             "Use volumes that Velero can copy, or another method",
             "An empty volume is restored without an error.",
+        ],
+    ),
+    entry(
+        ["DRL-025", "comes-back", "What is deleted comes back as it is"],
+        Severity::Critical,
+        &[RESTORE],
+        [
+            "In a namespace that a step deletes, no object carries velero.io/exclude-from-backup, no pod is without a controller, no Job is unfinished or finished without an owner, nothing has finalizers of others than Kubernetes, and no webhook that fails closed, APIService or conversion calls its Services; but for what the step lists under mayBeLost.",
+            "Put that right, or list it under mayBeLost with a reason",
+            "What no backup holds is gone for good.",
         ],
     ),
     entry(

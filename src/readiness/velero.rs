@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::Case;
 use crate::{
-    model::Finding,
+    kubernetes::objects::Claim,
+    model::{DeleteNamespaceStep, Finding, ObjectName, Verb, accepted},
     world::{BACKUP_READY, is_queued, is_terminal, nudge_command},
 };
 
@@ -168,38 +169,86 @@ pub(super) fn download(case: &Case<'_>) -> Finding {
 
 /// What the plan already knows of volumes that would not come back.
 pub(super) fn volumes(case: &Case<'_>) -> Finding {
+    const CHECK: &str = "volume-coverage";
     if case.facts.velero_server.is_none() {
-        return Finding::skip("volume-coverage", NOT_NEEDED);
+        return Finding::skip(CHECK, NOT_NEEDED);
     }
-    if let Err(why) = case.inventory.claims.get() {
-        return Finding::unknown("volume-coverage", why, "grant list on persistentvolumeclaims");
+    let claims = match case.inventory.claims.get() {
+        Ok(claims) => claims.len(),
+        Err(why) => return Finding::unknown(CHECK, why, "grant list on persistentvolumeclaims"),
+    };
+    let mut lost = vec![];
+    for step in &case.plan.steps {
+        let Some(Verb::Backup(spec)) = step.verb() else { continue };
+        match case.inventory.uncovered(&spec.namespaces, spec.volumes) {
+            Ok(found) => {
+                lost.extend(found.into_iter().filter(|(c, _)| !may_be_lost(case, c)).map(|(_, u)| u.to_string()))
+            }
+            Err(why) => return Finding::unknown(CHECK, why, "grant list on persistentvolumeclaims and pods"),
+        }
     }
-    let lost: Vec<&str> = case
-        .plan
-        .steps
-        .iter()
-        .filter(|s| s.backs_up())
-        .flat_map(|s| &s.notes)
-        .filter(|n| n.starts_with("claim "))
-        .map(String::as_str)
-        .collect();
-    let deletes = case.plan.steps.iter().any(|s| s.deletes().is_some());
     if lost.is_empty() {
-        let captured = case.inventory.claims.get().map_or(0, <[_]>::len);
-        Finding::pass(
-            "volume-coverage",
-            format!(
-                "{captured} claims in scope, none that a restore would lose; asked of the backup itself before anything is deleted"
-            ),
-        )
-    } else {
-        let finding = Finding::fail(
-            "volume-coverage",
-            lost.join("; "),
-            "use volumes that Velero can copy, or capture them by another method",
-        );
-        if deletes { finding } else { finding.advisory() }
+        let all = "none that a restore would lose; asked of the backup itself before anything is deleted";
+        return Finding::pass(CHECK, format!("{claims} claims in scope, {all}"));
     }
+    let fix = "use volumes that Velero can copy, or capture them by another method";
+    let finding = Finding::fail(CHECK, lost.join("; "), fix);
+    if case.plan.steps.iter().any(|s| s.deletes().is_some()) { finding } else { finding.advisory() }
+}
+
+/// Whether each step that deletes the claim's namespace lets it be lost; there is one.
+fn may_be_lost(case: &Case<'_>, claim: &Claim) -> bool {
+    let name = ObjectName::claim(&claim.metadata.namespace, &claim.metadata.name);
+    let mut deletions = deletions(case).filter(|d| d.name == name.namespace).peekable();
+    deletions.peek().is_some() && deletions.all(|d| d.may_be_lost.iter().any(|entry| entry.object.matches(&name)))
+}
+
+fn deletions<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a DeleteNamespaceStep> {
+    case.plan.steps.iter().filter_map(|s| match s.verb() {
+        Some(Verb::DeleteNamespace(spec)) => Some(spec),
+        _ => None,
+    })
+}
+
+/// What of a namespace would be lost whatever the backup holds. The step compares all of it
+/// with the backup once more, just before it deletes.
+pub(super) fn comes_back(case: &Case<'_>) -> Finding {
+    const CHECK: &str = "comes-back";
+    let (mut refused, mut told) = (vec![], vec![]);
+    for spec in deletions(case) {
+        let census = match case.facts.deleted.get(&spec.name) {
+            Some(Ok(census)) => census,
+            Some(Err(why)) => return Finding::unknown(CHECK, why.clone(), "grant list on every kind in the namespace"),
+            None => {
+                return Finding::unknown(CHECK, format!("namespace {} was not looked at", spec.name), "run it again");
+            }
+        };
+        let (lost, others) = accepted(census.losses.clone(), &spec.may_be_lost);
+        refused.extend(others.iter().map(ToString::to_string));
+        told.push(format!("{} objects of namespace {}", census.objects, spec.name));
+        told.extend(lost.iter().map(ToString::to_string));
+        told.extend(census.kin.iter().map(ToString::to_string));
+    }
+    if told.is_empty() {
+        return Finding::skip(CHECK, "no step deletes a namespace");
+    }
+    if refused.is_empty() {
+        return Finding::pass(CHECK, some(&told));
+    }
+    Finding::fail(
+        CHECK,
+        some(&refused),
+        "put that right, or list under mayBeLost of the deleteNamespace step what may be lost, and why",
+    )
+}
+
+/// As many are named.
+const NAMED: usize = 40;
+
+fn some(all: &[String]) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let named = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    if more > 0 { format!("{named}; and {more} more") } else { named }
 }
 
 /// The store must not die with what it is to bring back (correctness 29).

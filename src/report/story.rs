@@ -9,7 +9,7 @@ use super::predicted;
 use crate::{
     event::{Actor, Event, Kind, StepEnd},
     journal::{FaultState, ReadJournal},
-    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed},
+    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult},
     verdict::{History, Phase, judge, phases, standing},
 };
 
@@ -415,6 +415,8 @@ fn caveats(story: &mut Story, history: &History) {
             .caveats
             .push("The node controller's clocks are not Kubernetes' defaults here. RTO not transferable.".into());
     }
+    let deletions = history.state.results.values().filter_map(StepResult::deletion);
+    story.caveats.extend(deletions.flat_map(|d| &d.lost).map(|loss| format!("Lost, as the scenario allows: {loss}")));
     if !story.blind.is_empty() {
         story.caveats.push("There were intervals without sight; what falls into them is not claimed.".into());
     }

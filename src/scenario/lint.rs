@@ -1,7 +1,10 @@
 //! Mistakes that a schema cannot see: names that lead nowhere, faults that are
 //! not named, a step with two verbs.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Problem, Scenario, objectives,
@@ -10,8 +13,8 @@ use super::{
     tree::{Node, problem},
 };
 use crate::model::{
-    BackupStep, Dur, ExecStep, Expectation, ImpairNodesStep, NodeChoice, SecretRef, Step, Verb, WaitStep, WaitUntil,
-    WorkloadRef, secret_mark,
+    BackupStep, DeleteNamespaceStep, Dur, ExecStep, Expectation, ImpairNodesStep, NodeChoice, SecretRef, Step, Verb,
+    WaitStep, WaitUntil, WorkloadRef, secret_mark,
 };
 
 /// The time that an undo has unless somebody gives it another: the default of `--unwind-within`.
@@ -189,6 +192,7 @@ impl Lint<'_> {
                         "add it to scope.namespaces, or delete another",
                     );
                 }
+                self.may_be_lost(i, d);
             }
             Verb::ForceDeletePods(f) => {
                 self.refers(&["steps", i, "forceDeletePods", "fault"], &f.fault, &nodes, "killNodes or killZone step")
@@ -211,6 +215,22 @@ impl Lint<'_> {
             }
             Verb::Wait(w) => self.wait(i, w),
             _ => {}
+        }
+    }
+
+    /// A list that anybody can read later: each object once, and why.
+    fn may_be_lost(&mut self, i: &str, deletion: &DeleteNamespaceStep) {
+        let mut seen = BTreeSet::new();
+        for (n, entry) in deletion.may_be_lost.iter().enumerate() {
+            let n = n.to_string();
+            let at = |field| ["steps", i, "deleteNamespace", "mayBeLost", n.as_str(), field];
+            if entry.reason.trim().is_empty() {
+                let what = format!("no reason says why `{}` may be lost", entry.object);
+                self.say(&at("reason"), what, "say it in a sentence: the report repeats it");
+            }
+            if !seen.insert(&entry.object) {
+                self.say(&at("object"), format!("`{}` is listed twice", entry.object), "list it once");
+            }
         }
     }
 

@@ -86,6 +86,7 @@ impl<'a> Checker<'a> {
             "duration-with-unit" => text.parse::<crate::model::Dur>().err(),
             "percent" => text.parse::<crate::model::Percent>().err(),
             "workload" => text.parse::<crate::model::WorkloadRef>().err(),
+            "object" => text.parse::<crate::model::ObjectPattern>().err(),
             _ => None,
         };
         if let Some(error) = checked {

@@ -5,15 +5,15 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Look, PlanInput, StepContext, StepError, checksums,
+    Look, PlanInput, StepContext, StepError, checksums, namespace,
     planning::{Draft, act, draft},
 };
 use crate::{
-    kubernetes::{
-        VolumeFate, fate,
-        objects::{Claim, Volume},
+    kubernetes::{objects::Claim, without_content},
+    model::{
+        BackupMade, BackupStep, Capture, Checksums, DeleteNamespaceStep, PlannedStep, StepClass, StepResult, Verb,
+        VolumeInfo,
     },
-    model::{BackupMade, BackupStep, Capture, Checksums, PlannedStep, StepClass, StepResult, Verb, VolumeInfo},
     world::is_terminal,
 };
 
@@ -34,47 +34,10 @@ pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>, step: &str) -> Resu
         ),
         "expires by its ttl; listed under what is left behind",
     ));
-    let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
-    for claim in claims.iter().filter(|c| spec.namespaces.contains(&c.metadata.namespace)) {
-        planned.notes.extend(note(claim, spec.volumes, input));
-    }
+    let uncovered = input.inventory.uncovered(&spec.namespaces, spec.volumes);
+    let uncovered = uncovered.map_err(|w| format!("the claims and their pods cannot be listed: {w}"))?;
+    planned.notes.extend(uncovered.iter().map(|(_, why)| why.to_string()));
     Ok(planned)
-}
-
-/// What a restore would find of a claim (correctness 28, 37).
-fn note(claim: &Claim, capture: Capture, input: &PlanInput<'_>) -> Option<String> {
-    let name = format!("{}/{}", claim.metadata.namespace, claim.metadata.name);
-    let volume = input.inventory.volumes.get().ok()?.iter().find(|v| v.metadata.name == claim.spec.volume_name);
-    let Some(volume) = volume else {
-        return Some(format!("claim {name} has no volume that can be seen: what a restore brings back is unknown"));
-    };
-    let policy = volume.spec.persistent_volume_reclaim_policy.as_str();
-    match fate(policy, is_captured(capture, volume)) {
-        VolumeFate::Restored => None,
-        VolumeFate::Empty => {
-            Some(format!("claim {name} would come back EMPTY: {} (reclaim policy {policy})", why(capture, volume)))
-        }
-        VolumeFate::Pending => Some(format!(
-            "claim {name} would stay Pending for ever: {} (reclaim policy {policy})",
-            why(capture, volume)
-        )),
-    }
-}
-
-fn is_captured(capture: Capture, volume: &Volume) -> bool {
-    match capture {
-        Capture::FileSystem => volume.spec.host_path.is_none(),
-        Capture::Snapshot => volume.spec.host_path.is_none() && volume.spec.local.is_none(),
-        Capture::None => false,
-    }
-}
-
-fn why(capture: Capture, volume: &Volume) -> &'static str {
-    match capture {
-        Capture::None => "the backup captures no volumes",
-        _ if volume.spec.host_path.is_some() => "it is a hostPath volume, which Velero skips without an error",
-        _ => "it is a local volume, which has no snapshots",
-    }
 }
 
 /// What a planned step is to back up, if it is to.
@@ -151,7 +114,8 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
     Ok(format!("{name} Completed, {items} items, {captured} volumes"))
 }
 
-/// Every claim of the namespaces is in the backup; the phase alone says nothing.
+/// Every claim of the namespaces is in the backup, but for those that a later step lets be
+/// lost; the phase alone says nothing.
 async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[VolumeInfo]) -> Result<(), StepError> {
     for namespace in &spec.namespaces {
         let missing = uncaptured(context, namespace, volumes).await?;
@@ -165,34 +129,27 @@ async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[Volu
     Ok(())
 }
 
-/// Claims whose content a backup does not hold, and why.
-pub(super) async fn uncaptured(
-    context: &StepContext,
-    namespace: &str,
-    volumes: &[VolumeInfo],
-) -> Result<Vec<String>, StepError> {
-    let claims: Vec<Claim> = context
-        .world
-        .kube
-        .list_as(&format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims"))
-        .await
-        .map_err(StepError::failed)?;
-    Ok(claims
+/// Claims whose content a backup does not hold and that may not be lost, and why.
+async fn uncaptured(context: &StepContext, namespace: &str, volumes: &[VolumeInfo]) -> Result<Vec<String>, StepError> {
+    let path = format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims");
+    let claims: Vec<Claim> = context.world.kube.list_as(&path).await.map_err(StepError::failed)?;
+    let deletions: Vec<&DeleteNamespaceStep> = context
+        .plan
+        .steps
         .iter()
-        .filter_map(|claim| {
-            let info = volumes.iter().find(|v| v.pvc_namespace == namespace && v.pvc_name == claim.metadata.name);
-            match info {
-                Some(info) if info.is_captured() => None,
-                Some(info) => {
-                    Some(format!("claim {} ({})", claim.metadata.name, info.skipped_reason.trim_end_matches(';')))
-                }
-                None => Some(format!(
-                    "claim {} (Velero made no copy of it: a hostPath volume, or one that no running pod mounts)",
-                    claim.metadata.name
-                )),
-            }
+        .filter_map(|s| match s.verb() {
+            Some(Verb::DeleteNamespace(deletion)) if deletion.name == namespace => Some(deletion),
+            _ => None,
         })
-        .collect())
+        .collect();
+    let may_be_lost = |c: &Claim| !deletions.is_empty() && deletions.iter().all(|d| namespace::may_be_lost(d, c));
+    let held: BTreeMap<&str, &VolumeInfo> =
+        volumes.iter().filter(|v| v.pvc_namespace == namespace).map(|v| (v.pvc_name.as_str(), v)).collect();
+    let lost = |claim: &Claim| {
+        let name = &claim.metadata.name;
+        without_content(held.get(name.as_str()).copied()).map(|why| format!("claim {name} ({why})"))
+    };
+    Ok(claims.iter().filter(|c| !may_be_lost(c)).filter_map(lost).collect())
 }
 
 async fn checksums_of(context: &StepContext, spec: &BackupStep) -> Result<BTreeMap<String, Checksums>, StepError> {

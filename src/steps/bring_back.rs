@@ -7,15 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    Closing, Direction, StepContext, StepError, backup, checksums, live, namespace,
+    Closing, Direction, StepContext, StepError, backup, checksums, losses, namespace,
     whole::{left, whole},
 };
 use crate::{
+    inventory::objects_in,
     journal::FaultRecord,
-    kubernetes::{
-        compare,
-        objects::{Claim, Named},
-    },
+    kubernetes::objects::{Claim, Named},
     model::{
         Checksums, Difference, Differs, FileWrong, FilesRead, Restored, Revert, StepResult, VolumeInfo, VolumesDone,
         WorkloadRef,
@@ -105,8 +103,11 @@ pub(super) async fn see_through(
     }
     let ready = whole(context, to, order.ready, order.limit).await?;
     let ready_us = context.recorder.now_us();
-    let (objects, mut differences) = differences(context, order.namespace, order.backup, to).await?;
-    differences.retain(|d| !meant(d));
+    let held = losses::objects_held(context, order.backup, order.namespace, to).await?;
+    let now = objects_in(&context.world.kube, to).await.map_err(StepError::failed)?;
+    let lost = losses::allowed(context, order.namespace);
+    let mut differences = held.compare(&now);
+    differences.retain(|d| !meant(d) && !lost.iter().any(|l| l.object.matches(&d.object)));
     if !ready.scaled.is_empty() {
         differences.retain_mut(|d| !only_replicas(d));
     }
@@ -121,13 +122,14 @@ pub(super) async fn see_through(
         ready_us,
         warnings: count("/status/warnings"),
         errors: count("/status/errors"),
-        objects: objects as u64,
+        objects: held.len() as u64,
         differences,
         claims: claims(context, order).await?,
         velero: restored_by_velero(context, order).await?,
         files: files(context, order, to).await?,
         ready: ready.said,
         scaled: ready.scaled,
+        lost,
     })
 }
 
@@ -136,31 +138,6 @@ fn only_replicas(difference: &mut Difference) -> bool {
     let Differs::ChangedAt(fields) = &mut difference.what else { return false };
     fields.retain(|f| f != "/spec/replicas");
     fields.is_empty()
-}
-
-/// What is missing or other than in the backup.
-async fn differences(
-    context: &StepContext,
-    from: &str,
-    backup: &str,
-    to: &str,
-) -> Result<(usize, Vec<Difference>), StepError> {
-    let held: Vec<Value> = context
-        .world
-        .velero
-        .contents(backup)
-        .await
-        .map_err(StepError::failed)?
-        .into_iter()
-        .filter(|o| {
-            let namespace = o.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("");
-            namespace == from
-                || (o["kind"] == "Namespace" && o.pointer("/metadata/name").and_then(Value::as_str) == Some(from))
-        })
-        .collect();
-    let live = live::objects(context, to).await?;
-    let map = |namespace: &str| if namespace == from { to.to_owned() } else { namespace.to_owned() };
-    Ok((held.len(), compare(&held, &live, map)))
 }
 
 /// Compares the files of the volumes with the checksums taken before.
@@ -292,12 +269,25 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
         return Err(format!("namespace {namespace} is back, but not whole: {}", absent.join("; ")));
     }
     let changed: Vec<String> = done.differences.iter().map(ToString::to_string).collect();
-    let tail = if changed.is_empty() { String::new() } else { format!("; other than before: {}", changed.join("; ")) };
-    let said = format!(
-        "namespace {namespace} restored from {}: {} objects compared, ready as before{tail}",
+    let mut said = format!(
+        "namespace {namespace} restored from {}: {} objects compared, ready as before",
         done.backup, done.objects
     );
-    Ok(if done.scaled.is_empty() { Closing::Reverted(said) } else { Closing::Left(left(&said, &done.scaled)) })
+    if !changed.is_empty() {
+        said += &format!("; other than before: {}", changed.join("; "));
+    }
+    if !done.lost.is_empty() {
+        let lost: Vec<String> = done.lost.iter().map(ToString::to_string).collect();
+        said += &format!("; lost, as the scenario allows: {}", lost.join("; "));
+    }
+    // What is not as before is not called reverted, whoever made it so.
+    Ok(if !done.scaled.is_empty() {
+        Closing::Left(left(&said, &done.scaled))
+    } else if changed.is_empty() && done.lost.is_empty() {
+        Closing::Reverted(said)
+    } else {
+        Closing::Left(said)
+    })
 }
 
 /// A name that no finished Restore has: a failed one is not reused.

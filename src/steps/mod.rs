@@ -15,7 +15,7 @@ mod gate;
 mod heal;
 mod impair;
 mod inside;
-mod live;
+mod losses;
 mod namespace;
 mod notify;
 mod planning;

@@ -1,21 +1,23 @@
 //! deleteNamespace: lose a namespace on purpose. Refused unless a backup holds
 //! all of it, asked once more just before.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::Value;
 
 use super::{
-    Look, PlanInput, StepContext, StepError, backup, bring_back, heal, live,
+    Look, PlanInput, StepContext, StepError, backup, bring_back, heal, losses,
     planning::{Draft, act, draft},
     pods,
 };
 use crate::{
     kubernetes::{
-        is_derived,
-        objects::{Named, Volume, Workload},
+        Uncopied,
+        objects::{Claim, Named, Volume, Workload},
     },
     model::{
-        BackupStep, Capture, DeadPods, DeleteNamespaceStep, NamespaceLost, NodeHow, ObjectRef, PlannedStep, Revert,
-        StepClass, StepResult, WorkloadRef,
+        BackupStep, Capture, DeadPods, DeleteNamespaceStep, FaultId, NamespaceLost, NodeHow, ObjectName, ObjectRef,
+        PlannedStep, Revert, StepClass, StepResult, WorkloadRef,
     },
     world::ApiCall,
 };
@@ -39,43 +41,42 @@ pub(super) fn plan(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[
     ));
     planned.objects.push(ObjectRef { path, uid: uid.clone() });
     planned.notes = blockers(spec, input, so_far)?;
+    planned.notes.extend(spec.may_be_lost.iter().map(|entry| format!("may be lost: {entry}")));
     Ok(planned)
 }
 
-/// `volumes: none` only when no claim is in scope (architecture §3).
+/// `volumes: none` only when no claim is in scope (architecture §3), but for those that may be lost.
 fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'_>) -> Result<(), String> {
     if !covering.namespaces.contains(&spec.name) {
         return Err(format!("backup step `{}` does not include namespace `{}`", spec.covered_by, spec.name));
     }
     let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
-    let claims: Vec<&str> =
-        claims.iter().filter(|c| c.metadata.namespace == spec.name).map(|c| c.metadata.name.as_str()).collect();
+    let claims: Vec<&Claim> =
+        claims.iter().filter(|c| c.metadata.namespace == spec.name && !may_be_lost(spec, c)).collect();
     if covering.volumes == Capture::None && !claims.is_empty() {
+        let names: Vec<&str> = claims.iter().map(|c| c.metadata.name.as_str()).collect();
         return Err(format!(
             "backup step `{}` captures no volumes, and namespace `{}` has claims ({}): their content would be lost",
             spec.covered_by,
             spec.name,
-            claims.join(", ")
+            names.join(", ")
         ));
     }
-    for claim in &claims {
-        let host_path = input
-            .inventory
-            .claims
-            .get()
-            .unwrap_or_default()
-            .iter()
-            .find(|c| c.metadata.name == **claim && c.metadata.namespace == spec.name)
-            .and_then(|c| input.inventory.volumes.get().ok()?.iter().find(|v| v.metadata.name == c.spec.volume_name))
-            .is_some_and(|v| v.spec.host_path.is_some());
-        if host_path && covering.volumes == Capture::FileSystem {
-            return Err(format!(
-                "claim {claim} of namespace `{}` is a hostPath volume: Velero's file-system backup skips it without an error, and a restore would bring it back EMPTY",
-                spec.name
-            ));
-        }
+    let uncovered = input.inventory.uncovered(std::slice::from_ref(&spec.name), covering.volumes)?;
+    let host_path = uncovered.iter().find(|(claim, u)| u.why == Uncopied::HostPath && !may_be_lost(spec, claim));
+    if let Some((claim, _)) = host_path.filter(|_| covering.volumes == Capture::FileSystem) {
+        return Err(format!(
+            "claim {} of namespace `{}` is a hostPath volume: Velero's file-system backup skips it without an error, and a restore would bring it back EMPTY",
+            claim.metadata.name, spec.name
+        ));
     }
     Ok(())
+}
+
+/// Whether the scenario lets the claim be lost.
+pub(super) fn may_be_lost(spec: &DeleteNamespaceStep, claim: &Claim) -> bool {
+    let claim = ObjectName::claim(&claim.metadata.namespace, &claim.metadata.name);
+    spec.may_be_lost.iter().any(|entry| entry.object.matches(&claim))
 }
 
 /// Pods that will hang on dead nodes and keep the namespace from going.
@@ -111,83 +112,61 @@ pub(super) async fn apply(
             .with(|s| s.open().into_iter().filter(|f| f.revert.takes_away().is_some()).collect::<Vec<_>>());
         heal::undo_all(context, &open).await?;
     }
-    let backup = prove(context, spec).await?;
+    let backup = covering(context, spec).await?;
+    let name = backup.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let held = losses::held(context, &backup, &spec.name).await?;
     let target =
         planned.objects.first().ok_or_else(|| StepError::Failed("the plan names no namespace".into()))?.clone();
-    let lost = volumes_of(context, &spec.name).await?;
+    let volumes = volumes_of(context, &spec.name).await?;
     let ready = ready_now(context, &spec.name).await?;
+    // Last, so that as little as can be changes between the look and the delete.
+    let looked = losses::look(context, spec, &name, &held).await?;
     let revert = Revert::Restore {
         namespace: spec.name.clone(),
         uid: target.uid.clone(),
-        backup: backup.clone(),
+        backup: name.clone(),
         velero: context.world.velero.namespace.clone(),
         force_dead_pods: spec.dead_pods == DeadPods::Force,
         ready,
+        lost: looked.allowed(&spec.may_be_lost),
     };
     let fault = context.intend(&spec.name, revert).await?;
+    let sent_us = delete(context, &fault, &target, &spec.name).await?;
+    gone(context, &spec.name, spec.dead_pods == DeadPods::Force, spec.at_most.0).await?;
+    let lost = NamespaceLost {
+        namespace: spec.name.clone(),
+        backup: name,
+        volumes: fate_of(context, &volumes).await?,
+        compared: Some(looked.compared),
+        unseen_us: Some(sent_us.saturating_sub(looked.began_us)),
+        lost: looked.lost,
+    };
+    context.result(StepResult::Deletion(lost.clone()))?;
+    Ok(lost.to_string())
+}
+
+/// Sends the deletion of the very namespace that was planned; when that was.
+async fn delete(context: &StepContext, fault: &FaultId, target: &ObjectRef, namespace: &str) -> Result<u64, StepError> {
+    let sent_us = AtomicU64::new(0);
     let delete = context.change(&target.path, |found| {
         if found["metadata"]["uid"] != target.uid.as_str() {
-            return Err(format!("namespace {} is another one than was planned (its UID changed)", spec.name));
+            return Err(format!("namespace {namespace} is another one than was planned (its UID changed)"));
         }
+        sent_us.store(context.recorder.now_us(), Ordering::Relaxed);
         let version = found["metadata"]["resourceVersion"].as_str().unwrap_or_default();
         Ok(ApiCall::delete(&target.path, &target.uid, None).at_version(version))
     });
-    context.act(&fault, delete).await?;
-    gone(context, &spec.name, spec.dead_pods == DeadPods::Force, spec.at_most.0).await?;
-    let fate = fate_of(context, &lost).await?;
-    context.result(StepResult::Deletion(NamespaceLost {
-        namespace: spec.name.clone(),
-        backup: backup.clone(),
-        volumes: fate.clone(),
-    }))?;
-    Ok(format!("{} is gone; volumes: {}", spec.name, if fate.is_empty() { "none".into() } else { fate.join(", ") }))
+    context.act(fault, delete).await?;
+    Ok(sent_us.into_inner())
 }
 
-/// The drill's own reader pods are no part of the application. Whatever else is left out of
-/// backups would be gone for good.
-fn is_ours(object: &Value, run: &str) -> bool {
-    object.pointer("/metadata/labels/drillmaster.dev~1run").and_then(Value::as_str) == Some(run)
-}
-
-/// The backup still exists, is Completed, outlives the drill, and holds every
-/// object and every volume of what is to be deleted.
-async fn prove(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<String, StepError> {
+/// The backup that covers it: it exists still, is Completed, and outlives the drill.
+async fn covering(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<Value, StepError> {
     let name = context
         .backup_of(&spec.covered_by)
         .ok_or_else(|| StepError::Failed(format!("step `{}` made no backup", spec.covered_by)))?
         .backup;
-    bring_back::usable(context, &name).await.map_err(StepError::Failed)?;
-    let velero = &context.world.velero;
-    let missing =
-        backup::uncaptured(context, &spec.name, &velero.volumes(&name).await.map_err(StepError::failed)?).await?;
-    if !missing.is_empty() {
-        return Err(StepError::Failed(format!(
-            "backup {name} does not hold the content of: {}; nothing was deleted",
-            missing.join("; ")
-        )));
-    }
-    let held = velero.contents(&name).await.map_err(StepError::failed)?;
-    let identity =
-        |o: &Value| ["/kind", "/metadata/name", "/metadata/uid"].map(|p| o.pointer(p).cloned().unwrap_or_default());
-    let held: Vec<_> = held.iter().map(identity).collect();
-    let uncovered: Vec<String> = live::objects(context, &spec.name)
-        .await?
-        .iter()
-        .filter(|o| !is_derived(o) && !is_ours(o, &context.run))
-        .filter(|o| !held.contains(&identity(o)))
-        .map(|o| {
-            format!(
-                "{}/{}",
-                o["kind"].as_str().unwrap_or("?"),
-                o.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?")
-            )
-        })
-        .collect();
-    if uncovered.is_empty() {
-        Ok(name)
-    } else {
-        Err(StepError::Failed(format!("backup {name} does not hold: {}; nothing was deleted", uncovered.join(", "))))
-    }
+    bring_back::usable(context, &name).await.map_err(StepError::Failed)
 }
 
 /// Waits until the namespace is gone; deletes by force what hangs on dead nodes, where allowed.

@@ -2,7 +2,7 @@
 //! where an autoscaler or a person scaled them meanwhile. What others changed is not the
 //! drill's to change back, nor to wait for.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
@@ -60,13 +60,13 @@ pub(super) async fn whole(
     let what = format!("the workloads of namespace {namespace} to be whole");
     context
         .until(limit, &what, async || {
-            let pods = match pods_of(context, namespace).await {
-                Ok(pods) => pods,
+            let have = match pods_of(context, namespace).await {
+                Ok(pods) => counts(&pods),
                 Err(error) => return Look::NotYet(error.to_string()),
             };
             let (mut said, mut scaled, mut missing) = (vec![], vec![], false);
             for (workload, had) in ready {
-                match look(context, &pods, namespace, workload, *had).await {
+                match look(context, &have, namespace, workload, *had).await {
                     Ok(Now::Enough(text)) => said.push(text),
                     Ok(Now::Scaled(text, by)) => {
                         said.push(text);
@@ -84,15 +84,23 @@ pub(super) async fn whole(
         .await
 }
 
+/// Pods that count, by the workload that they are of.
+fn counts(pods: &[Pod]) -> BTreeMap<WorkloadRef, u32> {
+    let mut counts = BTreeMap::new();
+    for workload in pods.iter().filter(|p| p.counts()).filter_map(Pod::workload) {
+        *counts.entry(workload).or_default() += 1;
+    }
+    counts
+}
+
 async fn look(
     context: &StepContext,
-    pods: &[Pod],
+    have: &BTreeMap<WorkloadRef, u32>,
     namespace: &str,
     workload: &WorkloadRef,
     had: u32,
 ) -> Result<Now, String> {
-    let have = pods.iter().filter(|p| p.counts() && p.workload().as_ref() == Some(workload)).count();
-    let have = u32::try_from(have).unwrap_or(u32::MAX);
+    let have = have.get(workload).copied().unwrap_or(0);
     if have >= had {
         return Ok(Now::Enough(format!("{workload} {have}/{had}")));
     }

@@ -4,8 +4,8 @@
 use super::judge;
 use crate::{
     event::{Actor, Event, Kind, StepEnd, Wake},
-    journal::{FaultState, RunState},
-    model::{Exit, Outcome, OutsideChange, StepName},
+    journal::{FaultRecord, FaultState, RunState},
+    model::{Exit, Outcome, OutsideChange, Revert, StepName},
 };
 
 /// As many changes from outside are named at the end.
@@ -55,6 +55,8 @@ pub enum Left {
     ByOthers(usize),
     /// The drill undid all of its own; others changed something, and it is so still.
     ChangedOutside(Vec<String>),
+    /// It is as it was before, but for what the scenario lets be lost.
+    ButForLosses,
     /// So many undos need a human.
     Stuck(usize),
     /// All is undone, but this process may still act.
@@ -125,6 +127,8 @@ impl Left {
             Self::HolderLives(*pid, host.clone())
         } else if state.faults.is_empty() && !state.armed {
             Self::Untouched
+        } else if others > 0 && others == state.faults.iter().filter(|f| lost(f)).count() {
+            Self::ButForLosses
         } else if others > 0 {
             Self::ByOthers(others)
         } else {
@@ -148,6 +152,9 @@ impl Left {
                 let more = if more > 0 { format!("; and {more} more") } else { String::new() };
                 format!("the drill undid its own changes; changed from outside: {named}{more}")
             }
+            Self::ButForLosses => {
+                "the drill undid its own changes, but for what the scenario lets be lost (mayBeLost)".to_owned()
+            }
             Self::Stuck(n) => {
                 format!("{n} undo(s) could not be done: the commands are printed, the journal stays open")
             }
@@ -161,6 +168,11 @@ impl Left {
             Self::Open(n) => format!("{n} undo(s) are still to be done: run `drillmaster recover`"),
         }
     }
+}
+
+/// It came back without what the scenario lets be lost.
+fn lost(fault: &FaultRecord) -> bool {
+    fault.state == FaultState::Left && matches!(&fault.revert, Revert::Restore { lost, .. } if !lost.is_empty())
 }
 
 impl How {

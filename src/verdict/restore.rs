@@ -7,7 +7,8 @@ use super::{
     proof::{Bound, Own, Part, Proof, Sight},
 };
 use crate::model::{
-    Evidence, FilesRead, Outcome, OutsideChange, RestoreExpectation, Restored, StepResult, Told, VolumesRule,
+    Evidence, FilesRead, ObjectName, Outcome, OutsideChange, RestoreExpectation, Restored, StepResult, Told,
+    VolumesRule,
 };
 
 /// As many differences are named.
@@ -83,23 +84,42 @@ fn objects(restored: &Restored, history: &History) -> Proof {
     let bound = if all == 0 {
         Bound::Refuted("the backup holds no object of the namespace".into())
     } else if differences.is_empty() {
-        Bound::Met(format!("all {all} objects of the backup are there, as they were"))
+        Bound::Met(format!("all {all} objects of the backup are there, as they were{}", but_for(restored)))
     } else {
         Bound::Refuted(format!("{} object(s) other than before: {}", differences.len(), said.join("; ")))
     };
     proof(restored, history, denominator, bound)
 }
 
+/// What the scenario lets be lost: no verdict counts it, and none is silent about it.
+fn but_for(restored: &Restored) -> String {
+    let lost: Vec<String> = restored.lost.iter().map(ToString::to_string).collect();
+    if lost.is_empty() { String::new() } else { format!(", but for what may be lost: {}", lost.join("; ")) }
+}
+
 fn volumes(restored: &Restored, history: &History, rule: VolumesRule) -> Proof {
     let held = &restored.velero.held;
-    let without: Vec<&str> = restored.claims.iter().filter(|c| !held.contains(c)).map(String::as_str).collect();
+    let absent: Vec<&str> = restored.claims.iter().filter(|c| !held.contains(c)).map(String::as_str).collect();
+    let may_be_lost = |claim: &&str| {
+        let name = ObjectName::claim(&restored.namespace, claim);
+        restored.lost.iter().any(|entry| entry.object.matches(&name))
+    };
+    let (excused, without): (Vec<&str>, Vec<&str>) = absent.into_iter().partition(may_be_lost);
     let all = restored.claims.len().max(held.len());
     let denominator = if rule == VolumesRule::None {
         Part::Shown(format!("{all} claims of the namespace"))
     } else if all == 0 {
         Part::Missing("the namespace has no claim, and the backup no volume: there is nothing to compare".into())
-    } else {
+    } else if all == excused.len() {
+        Part::Missing("every claim of the namespace may be lost: there is nothing to compare".into())
+    } else if excused.is_empty() {
         Part::Shown(format!("{all} claims of the namespace"))
+    } else {
+        Part::Shown(format!(
+            "{all} claims of the namespace, of which {} may be lost: {}",
+            excused.len(),
+            excused.join(", ")
+        ))
     };
     let bound = if rule == VolumesRule::None {
         match all {

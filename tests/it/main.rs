@@ -24,6 +24,7 @@ mod hostile;
 mod journals;
 mod leaks;
 mod loss;
+mod losses;
 mod meanwhile;
 mod old_runs;
 mod outputs;

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use drillmaster::{
-    inventory::{Facts, Inventory, OtherRun, Read, SecondCluster},
-    model::{Bindings, Finding, FindingState, Plan, PowerState},
+    inventory::{Census, Facts, Inventory, OtherRun, Read, SecondCluster},
+    model::{Bindings, Finding, FindingState, Losing, Loss, ObjectName, Plan, PowerState},
     readiness::{OF_A_DESCRIPTION, evaluate, listing_json},
     world::{ActiveAlert, RuleInfo, Silence},
 };
@@ -55,6 +55,7 @@ fn sound() -> Case {
         storage: Some(Ok(vec![location("Available", "https://s3.example.com")])),
         backups: Some(Ok(vec![])),
         download: Some(Ok("nightly".into())),
+        deleted: [("shop".to_owned(), Ok(Census { objects: 12, ..Census::default() }))].into(),
         firing: Some(Ok(vec![firing("Watchdog", &[])])),
         rules: Some(Ok(vec![rule])),
         silences: vec![Ok(vec![])],
@@ -84,7 +85,7 @@ fn stuck() -> Value {
 
 /// What makes each check refuse.
 #[expect(clippy::type_complexity, reason = "a table")]
-const WRONG: [(&str, fn(&mut Case)); 26] = [
+const WRONG: [(&str, fn(&mut Case)); 27] = [
     ("cluster-identity", |c| c.plan.cluster.uid.clear()),
     ("permissions", |c| c.facts.permissions.as_mut().unwrap()[0].1 = false),
     ("rights-narrow", |c| c.facts.all_rights = Ok(true)),
@@ -104,7 +105,13 @@ const WRONG: [(&str, fn(&mut Case)); 26] = [
     ("velero-queue", |c| c.facts.backups = Some(Ok(vec![stuck()]))),
     ("velero-download", |c| c.facts.download = Some(Err("connection refused".into()))),
     ("volume-coverage", |c| {
-        c.plan.steps.iter_mut().filter(|s| s.backs_up()).for_each(|s| s.notes.push("claim shop/data: lost".into()));
+        let claim = json!({"metadata": {"name": "spare", "namespace": "shop"}, "spec": {"volumeName": "spare"}});
+        c.inventory.claims = Read::Seen(vec![serde_json::from_value(claim).unwrap()]);
+    }),
+    ("comes-back", |c| {
+        let object = ObjectName { kind: "ConfigMap".into(), name: "licence".into(), ..ObjectName::claim("shop", "") };
+        let losses = vec![Loss { object, how: Losing::Labelled("true".into()) }];
+        c.facts.deleted = [("shop".to_owned(), Ok(Census { losses, ..Census::default() }))].into();
     }),
     ("store-outside", |c| {
         c.facts.storage = Some(Ok(vec![location("Available", "http://s3.shop.svc:9000")]));

@@ -1,0 +1,131 @@
+//! The look just before a namespace is deleted: everything in it is compared, object by
+//! object, with what the backup holds. What would not come back as it is now is named, and
+//! nothing is deleted, unless the scenario lists it under `mayBeLost`. The restore is
+//! compared by the same pictures (`bring_back`).
+
+use serde_json::Value;
+
+use super::{StepContext, StepError, whole::is_scaled_by_us};
+use crate::{
+    inventory::live,
+    kubernetes::{Held, Objects, Reduced, filters},
+    model::{
+        AcceptedLoss, DeleteNamespaceStep, Losing, Loss, MayBeLost, ObjectName, ObjectRef, Revert, WorkloadRef,
+        accepted,
+    },
+};
+
+/// As many losses stand in the refusal.
+const NAMED: usize = 40;
+
+/// What a look found that refused nothing.
+pub(super) struct Looked {
+    /// When it began, in microseconds since the run began.
+    pub began_us: u64,
+    /// How many objects were compared.
+    pub compared: u64,
+    /// What will be lost, as the scenario allows.
+    pub lost: Vec<AcceptedLoss>,
+}
+
+impl Looked {
+    /// The entries of the scenario's list that name something that is there to lose.
+    pub(super) fn allowed(&self, list: &[MayBeLost]) -> Vec<MayBeLost> {
+        list.iter().filter(|entry| self.lost.iter().any(|l| entry.object.matches(&l.loss.object))).cloned().collect()
+    }
+}
+
+/// What a backup holds of a namespace that is to be restored as `to`.
+pub(super) async fn objects_held(
+    context: &StepContext,
+    backup: &str,
+    from: &str,
+    to: &str,
+) -> Result<Objects, StepError> {
+    let map = |namespace: &str| if namespace == from { to.to_owned() } else { namespace.to_owned() };
+    let mut held = Objects::default();
+    let each = |object: Value| {
+        if is_of(&object, from)
+            && let Some(object) = Reduced::moved(object, map)
+        {
+            held.put(object);
+        }
+    };
+    context.world.velero.each_object(backup, each).await.map_err(StepError::failed)?;
+    Ok(held)
+}
+
+/// The namespace itself, or an object in it.
+fn is_of(object: &Value, namespace: &str) -> bool {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+    match text("/metadata/namespace") {
+        "" => text("/kind") == "Namespace" && text("/apiVersion") == "v1" && text("/metadata/name") == namespace,
+        other => other == namespace,
+    }
+}
+
+/// What the backup holds of the namespace, its volumes, and how it was filtered.
+pub(super) async fn held(context: &StepContext, backup: &Value, namespace: &str) -> Result<Held, StepError> {
+    let name = backup.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let objects = objects_held(context, name, namespace, namespace).await?;
+    let volumes = context.world.velero.volumes(name).await.map_err(StepError::failed)?;
+    Ok(Held { objects, volumes, filters: filters(backup) })
+}
+
+/// Looks at the namespace, and refuses where something would be lost that may not be.
+pub(super) async fn look(
+    context: &StepContext,
+    spec: &DeleteNamespaceStep,
+    backup: &str,
+    held: &Held,
+) -> Result<Looked, StepError> {
+    let began_us = context.recorder.now_us();
+    let live = live(&context.world.kube, &spec.name, |o| is_ours(o, &context.run)).await.map_err(StepError::failed)?;
+    let compared = live.objects.len() as u64;
+    let losses = live.losses(held).into_iter().filter_map(|l| without_ours(context, l)).collect();
+    let (lost, refused) = accepted(losses, &spec.may_be_lost);
+    if refused.is_empty() {
+        return Ok(Looked { began_us, compared, lost });
+    }
+    Err(StepError::Failed(refusal(&spec.name, backup, &refused)))
+}
+
+fn refusal(namespace: &str, backup: &str, refused: &[Loss]) -> String {
+    let more = refused.len().saturating_sub(NAMED);
+    let named = refused.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!(
+        "nothing was deleted: {} object(s) of namespace {namespace} would not come back from backup {backup} as they are now: {named}{more}. Put that right, or list under mayBeLost what may be lost, and why",
+        refused.len()
+    )
+}
+
+/// The drill's own reader pods do not belong to the application.
+fn is_ours(object: &Value, run: &str) -> bool {
+    object.pointer("/metadata/labels/drillmaster.dev~1run").and_then(Value::as_str) == Some(run)
+}
+
+/// What an earlier step of this drill scaled is put back by that step's own undo.
+fn without_ours(context: &StepContext, mut loss: Loss) -> Option<Loss> {
+    if let Losing::ChangedAt(fields) = &mut loss.how
+        && path_of(&loss.object).is_some_and(|path| is_scaled_by_us(context, &path))
+    {
+        fields.retain(|f| f != "/spec/replicas");
+        return (!fields.is_empty()).then_some(loss);
+    }
+    Some(loss)
+}
+
+fn path_of(object: &ObjectName) -> Option<String> {
+    let workload = WorkloadRef::of(&object.kind, &object.name).filter(|_| object.group == "apps")?;
+    Some(ObjectRef::of_workload(&object.namespace, &workload).path)
+}
+
+/// What the scenario lets be lost with a namespace whose deletion is not undone yet.
+pub(super) fn allowed(context: &StepContext, namespace: &str) -> Vec<MayBeLost> {
+    let of = |revert: &Revert| match revert {
+        Revert::Restore { namespace: deleted, lost, .. } if deleted == namespace => lost.clone(),
+        _ => vec![],
+    };
+    context.recorder.with(|s| s.open().iter().flat_map(|f| of(&f.revert)).collect())
+}
