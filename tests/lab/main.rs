@@ -18,6 +18,7 @@ mod crds;
 mod fidelity;
 mod hands;
 mod kind;
+mod losses;
 mod night_truth;
 mod nightly;
 mod operators;
