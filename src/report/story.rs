@@ -13,6 +13,9 @@ use crate::{
     verdict::{History, Phase, judge, phases, standing},
 };
 
+/// As many accepted losses are named.
+const LOSSES: usize = 100;
+
 /// A run, for telling.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -415,8 +418,11 @@ fn caveats(story: &mut Story, history: &History) {
             .caveats
             .push("The node controller's clocks are not Kubernetes' defaults here. RTO not transferable.".into());
     }
-    let deletions = history.state.results.values().filter_map(StepResult::deletion);
-    story.caveats.extend(deletions.flat_map(|d| &d.lost).map(|loss| format!("Lost, as the scenario allows: {loss}")));
+    let lost: Vec<_> = history.state.results.values().filter_map(StepResult::deletion).flat_map(|d| &d.lost).collect();
+    story.caveats.extend(lost.iter().take(LOSSES).map(|loss| format!("Lost, as the scenario allows: {loss}")));
+    if let Some(more) = lost.len().checked_sub(LOSSES).filter(|more| *more > 0) {
+        story.caveats.push(format!("Lost, as the scenario allows: {more} more objects, named in journal.jsonl"));
+    }
     if !story.blind.is_empty() {
         story.caveats.push("There were intervals without sight; what falls into them is not claimed.".into());
     }
