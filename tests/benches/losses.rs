@@ -1,6 +1,6 @@
 //! What the look before a deletion costs: the archive of a backup with 50,000 objects is
 //! unpacked, the lists of the API server are read, and both are compared object by object.
-#![expect(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
 
 use std::{io::Write, time::Instant};
 
