@@ -81,9 +81,10 @@ pub(super) async fn watch(
     let mut last = false;
     while !last {
         tokio::select! {
-            _ = tick.tick() => {}
+            biased;
             // An error is the end, too: nobody observes any more.
             _ = over.wait_for(|over| *over) => last = true,
+            _ = tick.tick() => {}
         }
         let asked = recorder.now_us();
         let Some(first) = subject.untold(&world, &recorder).await else { continue };

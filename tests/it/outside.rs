@@ -328,5 +328,5 @@ fn a_budget_that_somebody_breaks_is_not_broken_by_the_drain() {
     let broken = deleting(DRAIN, acted, 2);
     assert!(!broken.changes().is_empty());
     assert!(broken.changes().iter().all(|c| c.what == OutsideWhat::Deleted), "{:?}", broken.sentences());
-    broken.is("budgets", Outcome::Inconclusive, "it is not charged to the drain");
+    broken.is("budgets", Outcome::Inconclusive, "it is not charged to the fault");
 }
