@@ -12,6 +12,7 @@
 //! ```
 
 pub mod event;
+pub mod files;
 pub mod kubernetes;
 pub mod model;
 
@@ -39,3 +40,6 @@ pub mod verify;
 pub mod prove;
 
 pub mod cli;
+
+#[doc(hidden)]
+pub mod fuzz;

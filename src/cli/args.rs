@@ -28,9 +28,16 @@ fn silence(text: &str) -> Result<Dur, String> {
     Err(format!("{} is no sign of a frozen runner: write {} or more", time.exact(), Dur(LEAST_FROZEN)))
 }
 
+/// How much faster than real time: what can be waited for, and seen.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.001..=1_000_000.0).contains(&speed) { Ok(speed) } else { Err("write a number from 0.001 to 1000000".into()) }
+}
+
 const EXIT_CODES: &str = "Exit codes: 0 passed · 1 an expectation was not met · 2 invalid input, cluster untouched · \
 3 pre-flight refused, cluster untouched · 4 inconclusive · 5 aborted, everything reverted · \
-6 something could not be reverted: a human is needed · 7 left in a hurry: run `recover` · 70 internal error";
+6 something could not be reverted: a human is needed · 7 left in a hurry: run `recover` · 70 internal error · \
+74 passed, but its output could not be written";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -321,7 +328,7 @@ pub(super) struct RehearseArgs {
     #[arg(long, conflicts_with_all = ["what_if", "speed"])]
     pub prove: bool,
     /// Pace it: 1 is real time, 10 ten times as fast; as fast as can be when left out
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = speed)]
     pub speed: Option<f64>,
     /// Where rehearsals are kept, apart from real runs
     #[arg(long, value_name = "DIR", default_value = "rehearsals")]

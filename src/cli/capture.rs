@@ -1,9 +1,10 @@
 //! `drillmaster capture`: a copy of a cluster, to rehearse on.
 
-use super::{Done, Failure, args::CaptureArgs, place, print, say};
+use super::{Done, Failure, args::CaptureArgs, place, print, say, shown};
 use crate::{
     engine::open,
-    inventory::{capture as copy, look, save, write_private},
+    files::write_private,
+    inventory::{capture as copy, look, save},
     model::{Exit, Unseen},
     sim::Description,
     world::Clock,
@@ -18,8 +19,8 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
             say(&format!("not in the capture: {kind} ({}): {}", gap.why, gap.text));
         }
         save(&shelf, &world.identity.context, path)
-            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
-        say(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), path.display()));
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?;
+        say(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), shown(&path)));
         return Ok(Exit::Passed);
     }
     let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
@@ -41,8 +42,8 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
         None => print(&text),
         Some(path) => {
             write_private(path, |file| file.write_all(text.as_bytes()))
-                .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
-            say(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", path.display(), path.display()));
+                .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?;
+            say(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", shown(&path), shown(&path)));
         }
     }
     Ok(Exit::Passed)

@@ -1,19 +1,20 @@
 //! `drillmaster check`: the readiness of manifests, a capture or a cluster.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::{
     Done, Failure,
     args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat},
-    place, print, say,
+    place, print, say, shown,
 };
 use crate::{
     engine::open,
-    inventory::{self, Shelf, line_of, manifests, open_capture, read_scans, sample_logs},
-    model::{Exit, Readiness, Review, Ruling, State},
+    files,
+    inventory::{self, Locator, Shelf, manifests, open_capture, read_scans, sample_logs},
+    model::{Exit, Readiness, Review, Ruling, State, printable},
     readiness::{self, Settings, against_baseline, review},
     report,
-    scenario::load_drill_file,
+    scenario::{did_you_mean, load_drill_file},
     world::Clock,
 };
 
@@ -33,14 +34,22 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
         shelf.target = Some(Box::new(other(path)?));
     }
     for path in &args.scan {
-        shelf.scans.extend(read_scans(path).map_err(|why| Failure::new(Exit::Invalid, format!("--scan: {why}")))?);
+        shelf.scans.extend(
+            read_scans(path, Clock::start().wall())
+                .map_err(|why| Failure::new(Exit::Invalid, format!("--scan: {why}")))?,
+        );
     }
     if shelf.is_empty() && !args.allow_empty {
-        let notes = shelf.notes.iter().map(|n| format!("\n  {n}")).collect::<String>();
+        let notes = shelf.notes.iter().map(|n| format!("\n  {}", printable(n))).collect::<String>();
         return Err(Failure::new(
             Exit::Invalid,
             format!("there is no object in {target}: nothing was checked (--allow-empty lets that pass){notes}"),
         ));
+    }
+    let strange = if args.allow_empty { vec![] } else { readiness::strangers(&shelf, &settings) };
+    if !strange.is_empty() {
+        let text = format!("{} (--allow-empty lets that pass)", strange.join("\n       "));
+        return Err(Failure::new(Exit::Invalid, text));
     }
     let now = shelf.at.unwrap_or_else(|| Clock::start().wall());
     let mut review = review(&shelf, &settings, &target, &args.profile, now);
@@ -54,29 +63,21 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
     Ok(exit(args, &shelf, &review))
 }
 
-/// At most so many findings get the line of their field: each is looked for in its file.
-const LOCATED: usize = 5000;
-/// A list of everything is no place to look for a line in.
-const LONGEST: usize = 1 << 20;
+/// The most that a manifest is read again for.
+const LARGEST: u64 = 512 << 20;
 
 /// From the line on which an object begins to that of the field which a finding is about.
 fn lines(shelf: &Shelf, review: &mut Review) {
-    let mut files: BTreeMap<String, (String, Vec<usize>)> = BTreeMap::new();
+    let mut locator = Locator::default();
     let told = |r: &&mut Ruling| r.state != State::Skip && !r.subject.file.is_empty() && !r.pointer.is_empty();
-    for result in review.results.iter_mut().filter(told).take(LOCATED) {
-        let file = &result.subject.file;
-        let (text, starts) = files.entry(file.clone()).or_insert_with(|| {
-            let text = match &shelf.stdin {
-                Some(text) if file == "<stdin>" => text.clone(),
-                _ => std::fs::read_to_string(file).unwrap_or_default(),
-            };
-            let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-            (text, starts)
-        });
-        let Some(rest) = starts.get(result.subject.line.saturating_sub(1)).map(|from| &text[*from..]) else { continue };
-        let document = &rest[..rest.find("\n---").map_or(rest.len(), |end| end + 1)];
-        if let Some(within) = Some(document).filter(|d| d.len() < LONGEST).and_then(|d| line_of(d, &result.pointer)) {
-            result.subject.line += within - 1;
+    for result in review.results.iter_mut().filter(told) {
+        let subject = &mut result.subject;
+        let text = || match &shelf.stdin {
+            Some(text) if subject.file == "<stdin>" => text.clone(),
+            _ => files::text(Path::new(&subject.file), LARGEST).unwrap_or_default(),
+        };
+        if let Some(line) = locator.line(&subject.file, text, subject.line, &result.pointer) {
+            subject.line = line;
         }
     }
 }
@@ -107,16 +108,19 @@ fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
         ..Settings::default()
     };
     if let Some(path) = &args.drill {
-        settings.read(load_drill_file(path).map_err(|p| place::invalid(&p))?);
+        settings.read(load_drill_file(path, &readiness::VOCABULARY).map_err(|p| place::invalid(&p))?);
     }
     if let Some(environment) = args.environment {
         settings.environment = environment.into();
     }
-    if let Some(pattern) = settings.only.iter().find(|p| readiness::explain(p).is_none()) {
-        return Err(Failure::new(
-            Exit::Invalid,
-            format!("--only {pattern}: there is no such check; `drillmaster list-checks` names them all"),
-        ));
+    for (flag, patterns) in [("--only", &args.only), ("--skip", &args.skip)] {
+        if let Some(pattern) = patterns.iter().find(|p| !(readiness::VOCABULARY.is_check)(p)) {
+            let meant = did_you_mean(pattern, (readiness::VOCABULARY.checks)().into_iter());
+            let meant = meant.map(|id| format!("did you mean {id}? ")).unwrap_or_default();
+            let text =
+                format!("{flag} {pattern}: there is no such check; {meant}`drillmaster list-checks` names them all");
+            return Err(Failure::new(Exit::Invalid, text));
+        }
     }
     Ok(settings)
 }
@@ -170,16 +174,16 @@ fn other(path: &PathBuf) -> Result<Shelf, Failure> {
         manifests(std::slice::from_ref(path)).map_err(wrong)?
     };
     if shelf.is_empty() {
-        return Err(wrong(format!("there is no object in {}", path.display())));
+        return Err(wrong(format!("there is no object in {}", shown(&path))));
     }
     Ok(shelf)
 }
 
 fn baseline(path: &PathBuf) -> Result<Review, Failure> {
-    let wrong = |why: String| Failure::new(Exit::Invalid, format!("--baseline {}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    let wrong = |why: String| Failure::new(Exit::Invalid, format!("--baseline {}: {why}", shown(&path)));
+    let text = files::text(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     serde_json::from_str(&text)
-        .map_err(|e| wrong(format!("this is no review (`check --format json=FILE` writes one): {e}")))
+        .map_err(|e| wrong(format!("this is not a review (`check --format json=FILE` writes one): {e}")))
 }
 
 const FORMATS: [&str; 8] = ["human", "json", "sarif", "junit", "html", "markdown", "prometheus", "fix-plan"];
@@ -214,9 +218,10 @@ fn write(output: &Output, review: &Review, args: &CheckArgs) -> Result<(), Failu
         _ => report::review_human(review, args.all),
     };
     match &output.file {
+        None if matches!(output.format.as_str(), "json" | "sarif") => files::print_json(&text),
         None => print(&text),
         Some(path) => std::fs::write(path, text)
-            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?,
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?,
     }
     Ok(())
 }

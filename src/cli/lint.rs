@@ -3,9 +3,10 @@
 use super::{
     Done,
     args::{LintArgs, Output},
-    colours, place, print, say,
+    place, print_styled, say, shown, styled_out,
 };
 use crate::{
+    files,
     model::Exit,
     scenario::{Problems, Sources, load},
 };
@@ -19,7 +20,7 @@ pub(super) fn lint(args: &LintArgs) -> Done {
         match load(file, &sources) {
             Ok(loaded) if loaded.warnings.list.is_empty() => {
                 if args.output == Output::Human {
-                    say(&format!("{}: no problems", file.display()));
+                    say(&format!("{}: no problems", shown(&file)));
                 }
             }
             Ok(loaded) => tell(&loaded.warnings, args.output, &mut found),
@@ -30,7 +31,7 @@ pub(super) fn lint(args: &LintArgs) -> Done {
         }
     }
     if args.output == Output::Json {
-        print(&format!("{}\n", serde_json::Value::Array(found)));
+        files::print_json(&format!("{}\n", serde_json::Value::Array(found)));
     }
     if count == 0 {
         return Ok(Exit::Passed);
@@ -41,7 +42,7 @@ pub(super) fn lint(args: &LintArgs) -> Done {
 
 fn tell(problems: &Problems, output: Output, found: &mut Vec<serde_json::Value>) {
     if output == Output::Human {
-        print(&problems.render(colours()));
+        print_styled(&problems.render(styled_out()));
     }
     found.extend(problems.list.iter().map(|p| {
         serde_json::json!({"file": p.file, "line": p.line, "column": p.column, "problem": p.what, "help": p.help,

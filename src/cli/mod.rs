@@ -14,31 +14,47 @@ mod rbac;
 mod recover;
 mod rehearse;
 mod report;
-mod run;
+pub(crate) mod run;
 mod schema;
 mod status;
 mod verify;
 mod what_if;
 
+use std::{
+    io::IsTerminal,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
 use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
 
-use crate::model::Exit;
+use crate::{
+    files::{self, Printed},
+    model::{Exit, is_printable, printable, printable_lines},
+};
 
 /// What a command returns: an exit code, or an error with one.
 type Done = Result<Exit, Failure>;
+
+/// The exit code where all went well but for its output: standard output, or a report,
+/// could not be written.
+const UNWRITTEN: u8 = 74;
+/// Whether a report could not be written.
+static REPORT_LOST: AtomicBool = AtomicBool::new(false);
 
 /// An error with the exit code that it stands for.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
     text: String,
+    /// The text has colours, and is safe to show as it is.
+    styled: bool,
 }
 
 impl Failure {
     fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, text: text.into() }
+        Self { exit, text: text.into(), styled: false }
     }
 
     /// An error with its causes, each said once.
@@ -52,7 +68,7 @@ impl Failure {
             }
             source = cause.source();
         }
-        Self { exit, text }
+        Self { exit, text, styled: false }
     }
 }
 
@@ -65,10 +81,7 @@ pub fn main() -> u8 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Invalid.code() } else { Exit::Passed.code() };
-        }
+        Err(error) => return told(&error),
     };
     let done = match args.command {
         Command::Lint(a) => lint::lint(&a),
@@ -90,17 +103,67 @@ pub fn main() -> u8 {
         Command::Rbac(a) => block(rbac::rbac(&a)),
         Command::Cluster(a) => block(cluster::cluster(&a)),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "drillmaster", &mut std::io::stdout());
+            let mut script = vec![];
+            clap_complete::generate(shell, &mut Args::command(), "drillmaster", &mut script);
+            print(&String::from_utf8_lossy(&script));
             Ok(Exit::Passed)
         }
     };
-    match done {
+    let code = match done {
         Ok(exit) => exit.code(),
         Err(failure) => {
-            say(&format!("error: {}", failure.text));
+            let text = format!("error: {}", failure.text);
+            if failure.styled {
+                say_styled(&text)
+            } else {
+                say(&text)
+            }
             failure.exit.code()
         }
+    };
+    written(code)
+}
+
+/// The exit code, and another where all went well but the output was lost. Whoever closed
+/// a pipe knows that he did.
+fn written(code: u8) -> u8 {
+    let printed = files::printed();
+    if let Printed::Failed(why) = &printed {
+        say(&format!("error: cannot write to standard output: {why}"));
     }
+    let lost = printed != Printed::Whole || REPORT_LOST.load(Ordering::Relaxed);
+    if lost && code == Exit::Passed.code() { UNWRITTEN } else { code }
+}
+
+/// What is wrong with the command line, or its help.
+fn told(error: &clap::Error) -> u8 {
+    let text = error.render();
+    if error.use_stderr() {
+        // Clap quotes what it was given.
+        if colours() {
+            say_styled(&tamed(&text.ansi().to_string()))
+        } else {
+            say(text.to_string().trim_end())
+        }
+        return Exit::Invalid.code();
+    }
+    print_styled(&if styled_out() { text.ansi().to_string() } else { text.to_string() });
+    written(Exit::Passed.code())
+}
+
+/// Text with colours, whose other escapes are taken out.
+fn tamed(text: &str) -> String {
+    let is_colour = |rest: &str| {
+        rest.strip_prefix("\u{1b}[")
+            .and_then(|r| r.find(|c: char| !c.is_ascii_digit() && c != ';').map(|i| r[i..].starts_with('m')))
+    };
+    let show = |(i, c): (usize, char)| match c {
+        '\n' | '\t' => c,
+        '\u{1b}' if is_colour(&text[i..]) == Some(true) => c,
+        c if is_printable(c) => c,
+        _ => '\u{fffd}',
+    };
+    text.char_indices().map(show).collect()
 }
 
 fn block(command: impl Future<Output = Done>) -> Done {
@@ -112,21 +175,39 @@ fn block(command: impl Future<Output = Done>) -> Done {
         .block_on(command)
 }
 
-/// Talk to standard error. A terminal that is gone, or a full disk behind it, is
-/// no reason to fail.
+/// Talk to standard error: whatever names it holds, they drive no terminal. A terminal
+/// that is gone, or a full disk behind it, is no reason to fail.
 fn say(text: &str) {
+    say_styled(&printable_lines(text));
+}
+
+/// The same of text that has colours, and no other escapes.
+fn say_styled(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Data to standard output. A reader that has gone away is no error.
+/// Text for people to standard output.
 fn print(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    files::print(&printable_lines(text));
+}
+
+/// The same of text that has colours, and no other escapes.
+fn print_styled(text: &str) {
+    files::print(text);
+}
+
+/// A name in an error: it breaks no line.
+fn shown(path: impl AsRef<std::path::Path>) -> String {
+    printable(&path.as_ref().display().to_string())
 }
 
 /// Whether to colour what goes to standard error.
 fn colours() -> bool {
-    use std::io::IsTerminal;
     std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal()
+}
+
+/// Whether to colour what goes to standard output.
+fn styled_out() -> bool {
+    std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
 }

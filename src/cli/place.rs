@@ -8,7 +8,7 @@ use std::{
 use super::{
     Failure,
     args::{PlaceArgs, RunDirArgs},
-    colours,
+    colours, shown,
 };
 use crate::{
     engine::Place,
@@ -22,7 +22,8 @@ use crate::{
 pub(super) fn invalid(problems: &Problems) -> Failure {
     let count = problems.list.len();
     let noun = if count == 1 { "problem" } else { "problems" };
-    Failure::new(Exit::Invalid, format!("{count} {noun}\n{}", problems.render(colours())))
+    let text = format!("{count} {noun}\n{}", problems.render(colours()));
+    Failure { styled: true, ..Failure::new(Exit::Invalid, text) }
 }
 
 pub(super) fn set(pairs: &[String]) -> Result<BTreeMap<String, String>, Failure> {
@@ -102,7 +103,7 @@ pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<L
 /// What may not be meant as it is written.
 pub(super) fn warn(loaded: &Loaded) {
     if !loaded.warnings.list.is_empty() {
-        super::say(loaded.warnings.render(super::colours()).trim_end());
+        super::say_styled(loaded.warnings.render(super::colours()).trim_end());
     }
 }
 
@@ -112,13 +113,13 @@ pub(super) fn dir(args: &RunDirArgs) -> Result<RunDir, Failure> {
     let path = match &args.dir {
         Some(path) => path.clone(),
         None => latest(runs).ok_or_else(|| {
-            Failure::new(Exit::Invalid, format!("{} holds no run: name a run directory, or --runs-dir", runs.display()))
+            Failure::new(Exit::Invalid, format!("{} holds no run: name a run directory, or --runs-dir", shown(&runs)))
         })?,
     };
     if path.join("journal.jsonl").is_file() {
         Ok(RunDir(path))
     } else {
-        Err(Failure::new(Exit::Invalid, format!("{} is no run directory: it has no journal.jsonl", path.display())))
+        Err(Failure::new(Exit::Invalid, format!("{} is no run directory: it has no journal.jsonl", shown(&path))))
     }
 }
 

@@ -3,11 +3,12 @@
 use super::{
     Done, Failure,
     args::{Output, PlanArgs},
-    place, print, say,
+    place, print, say, shown,
 };
 use crate::{
     engine::{OpenError, PrepareError, Prepared, prepare},
-    model::{Exit, Finding},
+    files,
+    model::{Exit, Finding, printable},
     plan::show,
     scenario::Loaded,
 };
@@ -19,11 +20,11 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
     let json = serde_json::to_string_pretty(&plan).unwrap_or_default() + "\n";
     if let Some(path) = &args.out {
         std::fs::write(path, &json)
-            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", path.display())))?;
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?;
     }
     match args.output {
         Output::Human => print(&show(&plan)),
-        Output::Json => print(&json),
+        Output::Json => files::print_json(&json),
     }
     let refusals = plan.findings.iter().filter(|f| f.refuses()).count();
     if refusals > 0 {
@@ -57,8 +58,8 @@ pub(super) fn refusals(findings: &[Finding]) -> Vec<String> {
         .iter()
         .filter(|f| f.refuses())
         .map(|f| {
-            let fix = if f.fix.is_empty() { String::new() } else { format!("\n    fix: {}", f.fix) };
-            format!("{}: {}{fix}", f.check, f.observed)
+            let fix = if f.fix.is_empty() { String::new() } else { format!("\n    fix: {}", printable(&f.fix)) };
+            format!("{}: {}{fix}", f.check, printable(&f.observed))
         })
         .collect()
 }

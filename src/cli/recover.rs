@@ -5,7 +5,7 @@ use super::{
     args::{ReapArgs, RecoverArgs},
     place,
     run::finish,
-    say,
+    say, shown,
 };
 use crate::{
     engine::{NEEDS_BINDINGS, Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up, stand_by},
@@ -37,7 +37,7 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
         place::dir(&args.run)?
     };
     if nothing_open(&dir) {
-        say(&format!("{}: nothing is open, nothing was changed", dir.0.display()));
+        say(&format!("{}: nothing is open, nothing was changed", shown(&dir.0)));
         return Ok(Exit::Passed);
     }
     let mut screen = None;

@@ -8,19 +8,23 @@ use super::{
     place, plan,
     prove::prove,
     run::finish,
-    say,
+    say, shown,
     what_if::what_if,
 };
 use crate::{
     engine::{self, Options, Prepared, begin, prepare_in},
     event::{Event, Kind},
-    journal::{Lock, Recorder, RunDir},
-    model::{Exit, REHEARSAL, run_name},
+    files,
+    journal::{JournalError, Lock, Recorder, RunDir, read},
+    model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
     prove::Rehearsed,
     report::{Display, live},
     scenario::{Loaded, Sources, load, load_str},
     sim::{Description, Simulation},
 };
+
+/// A copy of a large cluster takes some megabytes.
+const LARGEST: u64 = 64 << 20;
 
 /// The built-in demonstration.
 const DEMONSTRATION: &str = include_str!("../../scenarios/zone-outage.yaml");
@@ -87,6 +91,9 @@ pub(super) fn rehearsal(
         let begun = begin(prepared, loaded, &engine::Place::default(), &options, heard)
             .map_err(|e| Failure::of(Exit::Invalid, &e))?;
         let exit = engine::run(&begun, loaded, &options).await;
+        if simulation.is_broken() {
+            return Err(Failure::new(Exit::Internal, "the controllers of the simulated cluster have ended"));
+        }
         Ok(Rehearsed { exit, events: begun.recorder.events(), happened: simulation.happened() })
     })
 }
@@ -136,12 +143,18 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     })
     .map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let dir = begun.dir.clone();
-    let pace = args.speed.filter(|s| *s > 0.0).map(|speed| tokio::spawn(paced(speed)));
+    let pace = args.speed.map(|speed| tokio::spawn(paced(speed)));
     let exit = engine::run(&begun, loaded, &options).await;
     if let Some(pace) = pace {
         pace.abort();
     }
     drop(begun);
+    if simulation.is_broken() {
+        return Err(Failure::new(
+            Exit::Internal,
+            "the controllers of the simulated cluster have ended: this is a mistake of drillmaster, and the rehearsal shows nothing",
+        ));
+    }
     if let Some(screen) = screen {
         let _ = screen.join();
     }
@@ -167,9 +180,27 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
     if dir.0.is_symlink() || !dir.journal().is_file() {
         return Ok(());
     }
+    let refused = |why: String| {
+        Failure::new(
+            Exit::Invalid,
+            format!("cannot replace {}: {why}; move it away, or name another --runs-dir", shown(&dir.0)),
+        )
+    };
     let _ours = Lock::take(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    std::fs::remove_dir_all(&dir.0)
-        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot replace {}: {e}", dir.0.display())))
+    match read(&dir) {
+        Ok(journal) if !is_rehearsal(&journal.events) => return Err(refused("it is not a rehearsal".into())),
+        Ok(_) | Err(JournalError::Empty(_)) => {}
+        Err(error) => return Err(refused(error.to_string())),
+    }
+    if let Some(other) = dir.foreign().map_err(|e| refused(e.to_string()))? {
+        return Err(refused(format!("{} is not a file of a run", printable(&other))));
+    }
+    std::fs::remove_dir_all(&dir.0).map_err(|e| refused(e.to_string()))
+}
+
+fn is_rehearsal(events: &[Event]) -> bool {
+    matches!(events.first().map(|e| &e.event), Some(Kind::RunStarted { clusters, .. })
+        if clusters.iter().all(ClusterIdentity::is_simulated))
 }
 
 /// A shipped description by its name, or a file.
@@ -177,10 +208,10 @@ fn description(name: &str) -> Result<Description, Failure> {
     let shipped = CLUSTERS.iter().find(|(n, _)| *n == name).map(|(_, text)| (*text).to_owned());
     let text = match shipped {
         Some(text) => text,
-        None => std::fs::read_to_string(name).map_err(|e| {
+        None => files::text(Path::new(name), LARGEST).map_err(|e| {
             let known: Vec<&str> = CLUSTERS.iter().map(|(n, _)| *n).collect();
             Failure::new(Exit::Invalid, format!("--cluster {name}: {e}; shipped are {}", known.join(", ")))
         })?,
     };
-    Description::parse(&text).map_err(|why| Failure::new(Exit::Invalid, format!("--cluster {name}: {why}")))
+    Description::read(name, &text).map_err(|problems| place::invalid(&problems))
 }

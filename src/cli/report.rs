@@ -3,22 +3,22 @@
 use super::{
     Done, Failure,
     args::{Output, ReplayArgs, ReportArgs},
-    colours, place, print, say,
+    place, print, print_styled, say, shown, styled_out,
     verify::holding,
 };
-use crate::{model::Exit, report, verify::Verified};
+use crate::{files, model::Exit, report, verify::Verified};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
     let dir = place::dir(&args.run)?;
     let journal = holding(&dir)?.journal;
     let story = report::tell_read(&journal);
     match args.output {
-        Output::Human => print(&report::summary(&story, colours())),
-        Output::Json => print(&report::json(&story)),
+        Output::Human => print_styled(&report::summary(&story, styled_out())),
+        Output::Json => files::print_json(&report::json(&story)),
     }
     report::write_all(&dir, &journal)
-        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", dir.0.display())))?;
-    say(&format!("wrote {}", dir.file("report.html").display()));
+        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
+    say(&format!("wrote {}", shown(&dir.file("report.html"))));
     Ok(Exit::Passed)
 }
 
@@ -34,7 +34,8 @@ pub(super) fn replay(args: &ReplayArgs) -> Done {
             Output::Json => serde_json::to_string(event).ok(),
         };
         if let Some(line) = line {
-            print(&format!("{line}\n"));
+            let line = format!("{line}\n");
+            if args.output == Output::Json { files::print_json(&line) } else { print(&line) }
         }
     }
     if journal.torn {

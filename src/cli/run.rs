@@ -1,20 +1,24 @@
 //! `drillmaster run`.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::atomic::Ordering};
 
 use super::{
-    Done, Failure,
+    Done, Failure, REPORT_LOST,
     args::{Output, RunArgs},
-    colours, place, plan, say,
+    colours, place, plan, say, say_styled, shown,
 };
 use crate::{
     engine::{self, NOT_KEPT, Options, begin},
     event::FORMAT,
+    files,
     journal::read,
     model::{Exit, Plan, StepClass},
     plan::show,
     report::{self, Display, live},
 };
+
+/// No plan is larger.
+const LARGEST: u64 = 64 << 20;
 
 pub(super) async fn run(args: &RunArgs) -> Done {
     let mut place = place::place(&args.place)?;
@@ -60,18 +64,19 @@ pub(super) async fn run(args: &RunArgs) -> Done {
 pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
     let journal = read(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
     if let Err(error) = report::write_all(dir, &journal) {
+        REPORT_LOST.store(true, Ordering::Relaxed);
         say(&format!(
             "error: a report could not be written: {error}; `drillmaster report {}` tries again",
-            dir.0.display()
+            shown(&dir.0)
         ));
     }
-    say(&report::summary(&report::tell_read(&journal), colours()));
-    say(&format!("run directory  {}\nreport         {}", dir.0.display(), dir.file("report.html").display()));
-    if let Ok(note) = std::fs::read_to_string(dir.file(NOT_KEPT)) {
+    say_styled(&report::summary(&report::tell_read(&journal), colours()));
+    say(&format!("run directory  {}\nreport         {}", shown(&dir.0), shown(&dir.file("report.html"))));
+    if let Ok(note) = dir.text(NOT_KEPT) {
         say(&format!("note           {}", note.trim_end()));
     }
     if matches!(exit, Exit::Residue | Exit::Left) {
-        say(&format!("finish with    drillmaster recover {}", dir.0.display()));
+        say(&format!("finish with    drillmaster recover {}", shown(&dir.0)));
     }
     Ok(exit)
 }
@@ -108,7 +113,8 @@ struct AnyPlan {
     _scenario: String,
 }
 
-fn read_plan(text: &str) -> Result<Plan, String> {
+/// Reads a plan from its text.
+pub(crate) fn read_plan(text: &str) -> Result<Plan, String> {
     let none = |e: serde_json::Error| format!("this is no plan of `drillmaster plan --out`: {e}");
     let any: AnyPlan = serde_json::from_str(text).map_err(none)?;
     if any.format != FORMAT {
@@ -123,8 +129,8 @@ fn read_plan(text: &str) -> Result<Plan, String> {
 /// The hash of `--plan`, which must have been given with `--approve` too.
 fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
     let Some(path) = &args.plan else { return Ok(None) };
-    let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", shown(&path)));
+    let text = files::text(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     let plan = read_plan(&text).map_err(wrong)?;
     if plan.hash != crate::plan::hash(&plan) {
         return Err(wrong("the plan was edited: its hash does not match".into()));

@@ -9,11 +9,8 @@ use crate::{
     model::{Exit, Review},
     report,
     scenario::{bindings_schema, drill_file_schema, scenario_schema, schema_of},
-    sim::Description,
+    sim::{Description, SCHEMA},
 };
-
-/// Where the schema of a simulated cluster's description lives.
-const CLUSTER: &str = "https://drillmaster.dev/schema/cluster-v1.json";
 
 /// Where the schema of a review is.
 const REVIEW: &str = "https://drillmaster.dev/schema/review-v1.json";
@@ -22,7 +19,7 @@ pub(super) fn schema(args: &SchemaArgs) -> Done {
     let schema = match args.what {
         SchemaOf::Scenario => scenario_schema(),
         SchemaOf::Bindings => bindings_schema(),
-        SchemaOf::Cluster => schema_of::<Description>(CLUSTER),
+        SchemaOf::Cluster => schema_of::<Description>(SCHEMA),
         SchemaOf::Report => report::schema(),
         SchemaOf::Readiness => drill_file_schema(),
         SchemaOf::Review => schema_of::<Review>(REVIEW),

@@ -5,14 +5,15 @@ use serde_json::json;
 use super::{
     Done, Failure,
     args::{Output, StatusArgs, StopArgs},
-    place, print,
+    place, print, shown,
     verify::refused,
 };
 use crate::{
     engine::way_to,
     event::Kind,
+    files,
     journal::{Lock, RunState, read},
-    model::{Exit, StopHow},
+    model::{Exit, StopHow, printable},
     verdict::Ending,
     verify::{Verified, verify as look},
     world::{Lease, connect},
@@ -34,7 +35,7 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
             .collect();
         let value = json!({"dir": dir.0, "alive": held, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open,
             "head": journal.head(), "otherRules": standing.words(), "differs": differs});
-        print(&format!("{value}\n"));
+        files::print_json(&format!("{value}\n"));
         return done;
     }
     let word = match (held, state.ended) {
@@ -48,19 +49,20 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
         (Some(true), None) => "running".into(),
         (Some(false), None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
         (None, None) => {
-            format!("not ended; whether it runs cannot be told: {} cannot be read", dir.file("lock").display())
+            format!("not ended; whether it runs cannot be told: {} cannot be read", shown(&dir.file("lock")))
         }
     };
     print(&format!(
         "{}\n{word}\nsession {}, {} events, last:\n{last}\n",
-        dir.0.display(),
+        shown(&dir.0),
         journal.last_epoch(),
         journal.events.len()
     ));
     for fault in open {
-        print(&format!("open: {} ({}) {:?}\n", fault.id, fault.target, fault.state));
+        let line = format!("open: {} ({}) {:?}", fault.id, fault.target, fault.state);
+        print(&format!("{}\n", printable(&line)));
         for command in fault.revert.commands() {
-            print(&format!("      {command}\n"));
+            print(&format!("      {}\n", printable(&command)));
         }
     }
     if state.past_no_return() {

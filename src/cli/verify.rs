@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     Done, Failure,
     args::{Output, VerifyArgs},
-    place, print,
+    place, print, shown,
 };
 use crate::{
     journal::{JournalError, RunDir},
@@ -48,7 +48,7 @@ pub(super) fn refused(differs: &[Differs]) -> Failure {
 }
 
 fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> String {
-    let mut lines = vec![format!("run directory  {}", dir.0.display())];
+    let mut lines = vec![format!("run directory  {}", shown(&dir.0))];
     lines.extend(verified.checked.iter().map(|checked| format!("holds          {checked}")));
     let differs = verified.differs.iter().chain(&beside.differs);
     lines.extend(differs.map(|differs| format!("DIFFERS        {differs}")));

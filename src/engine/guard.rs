@@ -66,7 +66,9 @@ pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDi
         return;
     }
     let file = dir.file(HEARTBEAT);
-    let Ok(file) = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file) else { return };
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    let Ok(file) = options.open(file) else { return };
     let file = Arc::new(file);
     tasks.spawn(async move {
         for count in 1_u64.. {

@@ -139,7 +139,7 @@ impl Pulse {
 }
 
 fn read(dir: &RunDir) -> Option<String> {
-    std::fs::read_to_string(dir.file(HEARTBEAT)).ok()
+    dir.text(HEARTBEAT).ok()
 }
 
 /// The file of the counter.

@@ -9,7 +9,7 @@ use crate::{
     model::{
         Environment, Expectation, Finding, NodeHow, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen, Verb,
     },
-    readiness::{OF_A_DESCRIPTION, Settings, review},
+    readiness::{OF_A_DESCRIPTION, Settings, VOCABULARY, review, strangers},
     scenario::{Problems, load_drill_file},
     world::World,
 };
@@ -57,7 +57,13 @@ async fn ask(world: &World, settings: &Settings) -> (Box<Reviewed>, Vec<Finding>
     let at = world.clock.wall();
     let shelf = look(world, &settings.namespaces, &[]).await;
     let review = review(&shelf, settings, &world.identity.context, "preflight", at);
-    let mut findings = findings(&review, settings.environment);
+    let strange = strangers(&shelf, settings);
+    let mut findings: Vec<Finding> = vec![];
+    if !strange.is_empty() {
+        let fix = "correct the names in the drill file that the bindings name under `readiness`";
+        findings.push(Finding::fail("readiness-scope", strange.join("; "), fix));
+    }
+    findings.extend(self::findings(&review, settings.environment));
     if world.stage().is_some() {
         let last = findings.last_mut().expect("what the catalogue says in all is its last finding");
         last.observed += "; a simulated cluster can answer no more of them";
@@ -74,7 +80,7 @@ fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Setting
     settings.environment = if plan.cluster.is_expendable() { Environment::OwnKind } else { Environment::Production };
     if let Some(path) = &bindings.readiness {
         let drills = std::mem::take(&mut settings.drills);
-        settings.read(load_drill_file(Path::new(path))?);
+        settings.read(load_drill_file(Path::new(path), &VOCABULARY)?);
         settings.drills = drills;
     }
     if let Some(environment) = bindings.environment {

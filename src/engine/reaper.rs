@@ -27,7 +27,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// Starts the reaper of a run, detached.
 pub fn spawn_reaper(dir: &RunDir, frozen_after: Duration) -> io::Result<()> {
-    let log = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(dir.file("reaper.log"))?;
+    let mut log = std::fs::OpenOptions::new();
+    log.create(true).append(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    let log = log.open(dir.file("reaper.log"))?;
     #[expect(clippy::disallowed_methods, reason = "the one program that must outlive us")]
     let mut command = std::process::Command::new(std::env::current_exe()?);
     command

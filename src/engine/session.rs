@@ -268,7 +268,7 @@ fn secrets_of(dir: &RunDir, way_back: &WayBack) -> BTreeMap<String, SecretRef> {
     if let Some(needs) = &way_back.needs {
         return needs.secrets.clone();
     }
-    let text = std::fs::read_to_string(dir.file("scenario.yaml")).unwrap_or_default();
+    let text = dir.text("scenario.yaml").unwrap_or_default();
     let sources = Sources { lenient: true, ..Sources::default() };
     load_str("scenario.yaml", &text, &sources).map(|l| l.secrets).unwrap_or_default()
 }

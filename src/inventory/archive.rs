@@ -12,11 +12,11 @@ use super::{
     addresses::without_logins,
     allowed,
     object::Object,
-    private_file::write_private,
     readings::Readings,
     shelf::{Gap, Shelf},
     unpack::UNPACKED,
 };
+use crate::files::write_private;
 
 /// The shape of a capture; a reader refuses one that it does not know.
 pub(super) const VERSION: u32 = 1;

@@ -1,93 +1,196 @@
-//! The line on which a field of a manifest stands.
+//! The line on which a field of a manifest stands. Each document is read once, however
+//! many fields are asked for: a list may hold thousands of objects.
+
+use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser};
 
-/// Where in a YAML document a JSON pointer leads, or the nearest place above it; lines
-/// count from 1. None where the document cannot be read.
-pub fn line_of(document: &str, pointer: &str) -> Option<usize> {
-    let path: Vec<String> = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-    let mut walk = Walk { events: Parser::new_from_str(document) };
-    loop {
-        match walk.next()? {
-            (Event::StreamStart | Event::DocumentStart(_), _) => {}
-            (first, line) => return walk.descend(&first, line, &path),
+use super::manifests::documents;
+
+/// A longer document is not looked into: its findings have the line on which it begins.
+const LONGEST: usize = 32 << 20;
+/// Deeper than any manifest.
+const DEEPEST: usize = 512;
+
+/// The lines of a document's nodes.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The root is the last one.
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    line: usize,
+    members: Members,
+}
+
+#[derive(Debug)]
+enum Members {
+    None,
+    /// The line of the key, and the value.
+    Map(BTreeMap<String, (usize, usize)>),
+    List(Vec<usize>),
+}
+
+/// A node that has not ended yet, and in a map the key that waits for its value.
+struct Open {
+    node: Node,
+    key: Option<(String, usize)>,
+}
+
+impl Lines {
+    /// Reads a document; none where it cannot be read.
+    pub(super) fn of(document: &str) -> Option<Self> {
+        if document.len() > LONGEST {
+            return None;
         }
+        let (mut lines, mut open) = (Self::default(), Vec::<Open>::new());
+        for item in Parser::new_from_str(document) {
+            let (event, span) = item.ok()?;
+            let line = span.start.line();
+            let members = match event {
+                Event::MappingStart(..) => Members::Map(BTreeMap::new()),
+                Event::SequenceStart(..) => Members::List(vec![]),
+                Event::MappingEnd | Event::SequenceEnd => {
+                    let ended = open.pop()?;
+                    lines.put(&mut open, ended.node, None);
+                    continue;
+                }
+                Event::Scalar(text, ..) => {
+                    lines.put(&mut open, Node { line, members: Members::None }, Some(&*text));
+                    continue;
+                }
+                Event::Alias(_) => {
+                    lines.put(&mut open, Node { line, members: Members::None }, None);
+                    continue;
+                }
+                _ => continue,
+            };
+            if open.len() > DEEPEST {
+                return None;
+            }
+            open.push(Open { node: Node { line, members }, key: None });
+        }
+        (open.is_empty() && !lines.nodes.is_empty()).then_some(lines)
+    }
+
+    /// Puts a whole node into the one around it. A scalar may be a key there.
+    fn put(&mut self, open: &mut [Open], node: Node, scalar: Option<&str>) {
+        let line = node.line;
+        let Some(around) = open.last_mut() else { return self.nodes.push(node) };
+        match (&mut around.node.members, around.key.take()) {
+            (Members::Map(map), Some((key, at))) => {
+                self.nodes.push(node);
+                map.insert(key, (at, self.nodes.len() - 1));
+            }
+            // What is no word is no key that a pointer names.
+            (Members::Map(_), None) => around.key = Some((scalar.unwrap_or("").to_owned(), line)),
+            (Members::List(items), _) => {
+                self.nodes.push(node);
+                items.push(self.nodes.len() - 1);
+            }
+            (Members::None, _) => {}
+        }
+    }
+
+    /// The lines of the objects in a `List`.
+    pub(super) fn of_items(&self) -> Vec<usize> {
+        self.items().iter().map(|i| self.nodes[*i].line).collect()
+    }
+
+    fn items(&self) -> &[usize] {
+        let Some(Members::Map(map)) = self.nodes.last().map(|root| &root.members) else { return &[] };
+        match map.get("items").map(|(_, items)| &self.nodes[*items].members) {
+            Some(Members::List(items)) => items,
+            _ => &[],
+        }
+    }
+
+    /// Where a JSON pointer leads, or the nearest place above it; lines count from 1. In a
+    /// `List` it begins at the object on this line.
+    fn at(&self, object: usize, pointer: &str) -> Option<usize> {
+        let item = self.items().iter().find(|i| self.nodes[**i].line == object).copied();
+        let mut at = item.or_else(|| self.nodes.len().checked_sub(1))?;
+        let mut line = self.nodes[at].line;
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let next = match &self.nodes[at].members {
+                Members::Map(map) => map.get(&part).copied(),
+                Members::List(items) => {
+                    part.parse().ok().and_then(|i: usize| items.get(i)).map(|i| (self.nodes[*i].line, *i))
+                }
+                Members::None => None,
+            };
+            let Some((found, node)) = next else { break };
+            (line, at) = (found, node);
+        }
+        Some(line)
     }
 }
 
-struct Walk<'a, I: saphyr_parser::Input> {
-    events: Parser<'a, I>,
+/// Finds fields in files.
+#[derive(Debug, Default)]
+pub struct Locator {
+    files: BTreeMap<String, Vec<Document>>,
 }
 
-impl<'a, I: saphyr_parser::Input> Walk<'a, I> {
-    fn next(&mut self) -> Option<(Event<'a>, usize)> {
-        let (event, span) = self.events.next()?.ok()?;
-        Some((event, span.start.line()))
-    }
+#[derive(Debug)]
+struct Document {
+    /// The first line of it in its file.
+    begins: usize,
+    lines: Option<Lines>,
+}
 
-    /// Follows the path into the node that begins with this event.
-    fn descend(&mut self, event: &Event<'a>, line: usize, path: &[String]) -> Option<usize> {
-        let Some((wanted, rest)) = path.split_first() else { return Some(line) };
-        match event {
-            Event::MappingStart(..) => loop {
-                let (key, at) = self.next()?;
-                let Event::Scalar(name, ..) = &key else {
-                    // The end, or a key that is no word.
-                    return Some(line);
-                };
-                let (value, _) = self.next()?;
-                if name == wanted {
-                    return self.descend(&value, at, rest);
-                }
-                self.skip(&value)?;
-            },
-            Event::SequenceStart(..) => {
-                let mut index = wanted.parse::<usize>().ok();
-                loop {
-                    let (item, at) = self.next()?;
-                    if matches!(item, Event::SequenceEnd) {
-                        return Some(line);
-                    }
-                    if index == Some(0) {
-                        return self.descend(&item, at, rest);
-                    }
-                    index = index.map(|i| i - 1);
-                    self.skip(&item)?;
-                }
-            }
-            _ => Some(line),
+impl Locator {
+    /// The line of a field in a file; `object` is the line on which its object begins.
+    /// `text` gives what the file holds, and is asked once.
+    pub fn line(&mut self, file: &str, text: impl FnOnce() -> String, object: usize, pointer: &str) -> Option<usize> {
+        if !self.files.contains_key(file) {
+            let text = text();
+            let read = |(begins, document): &(usize, &str)| Document { begins: *begins, lines: Lines::of(document) };
+            self.files.insert(file.to_owned(), documents(&text).iter().map(read).collect());
         }
-    }
-
-    /// Passes over the node that begins with this event.
-    fn skip(&mut self, event: &Event<'a>) -> Option<()> {
-        let mut depth = usize::from(matches!(event, Event::MappingStart(..) | Event::SequenceStart(..)));
-        while depth > 0 {
-            match self.next()?.0 {
-                Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-                Event::MappingEnd | Event::SequenceEnd => depth -= 1,
-                _ => {}
-            }
-        }
-        Some(())
+        let documents = self.files.get(file)?;
+        let document = &documents[documents.partition_point(|d| d.begins <= object).checked_sub(1)?];
+        let within = document.lines.as_ref()?.at(object - document.begins + 1, pointer)?;
+        Some(document.begins + within - 1)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::line_of;
+    use super::*;
+
+    fn line_of(document: &str, pointer: &str) -> Option<usize> {
+        Locator::default().line("f", || document.to_owned(), 1, pointer)
+    }
 
     #[test]
     fn the_nearest_place_that_there_is() {
-        let text = "# a comment\nkind: Deployment\nspec:\n  replicas: 1\n  template:\n    spec:\n      containers:\n      - name: a\n        image: x\n      - name: b\n        a/b: {c: 1}\n";
+        let text = "kind: Deployment\nspec:\n  replicas: 1\n  template:\n    spec:\n      containers:\n      - name: a\n        image: x\n      - name: b\n        a/b: {c: 1}\n";
         let at = |pointer: &str| line_of(text, pointer);
-        assert_eq!(at("/spec/replicas"), Some(4));
-        assert_eq!(at("/spec/template/spec/containers/1/name"), Some(10));
-        assert_eq!(at("/spec/template/spec/containers/0/resources/limits"), Some(8));
-        assert_eq!(at("/spec/template/spec/containers/7"), Some(7));
-        assert_eq!(at("/spec/template/spec/containers/1/a~1b/c"), Some(11));
-        assert_eq!(at("/status"), Some(2));
-        assert_eq!(at(""), Some(2));
+        assert_eq!(at("/spec/replicas"), Some(3));
+        assert_eq!(at("/spec/template/spec/containers/1/name"), Some(9));
+        assert_eq!(at("/spec/template/spec/containers/0/resources/limits"), Some(7));
+        assert_eq!(at("/spec/template/spec/containers/7"), Some(6));
+        assert_eq!(at("/spec/template/spec/containers/1/a~1b/c"), Some(10));
+        assert_eq!(at("/status"), Some(1));
+        assert_eq!(at(""), Some(1));
         assert_eq!(line_of("{a: [", "/a/1"), None);
+        assert_eq!(line_of("? [a, b]\n: {c: 1}\nd: [1]\n", "/d/0"), Some(3));
+        assert_eq!(line_of(&format!("{}x", "- ".repeat(50_000)), "/0"), None);
+    }
+
+    #[test]
+    fn an_object_of_a_list_has_lines_of_its_own() {
+        let text = "---\nkind: List\nitems:\n- kind: A\n  spec: {a: 1}\n- kind: B\n  spec:\n    a: 1\n---\nkind: C\nspec: {a: 1}\n";
+        let mut locator = Locator::default();
+        let mut at = |object, pointer| locator.line("f", || text.to_owned(), object, pointer);
+        assert_eq!(at(4, "/spec/a"), Some(5));
+        assert_eq!(at(6, "/spec/a"), Some(8));
+        assert_eq!(at(10, "/spec/a"), Some(11));
+        let list = documents(text)[0].1;
+        assert_eq!(Lines::of(list).expect("read").of_items(), [3, 5]);
     }
 }

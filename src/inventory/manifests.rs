@@ -12,14 +12,15 @@ use serde_json::Value;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::{
+    locate::Lines,
     object::{Decoded, Origin, is_made_again},
     shelf::{Shelf, Source},
     trim::trimmed,
 };
-use crate::kubernetes::objects::Pod;
+use crate::{files, kubernetes::objects::Pod};
 
 /// More than any manifest is; a file that big is something else.
-const TOO_BIG: u64 = 512 << 20;
+const LARGEST: u64 = 512 << 20;
 
 /// Reads manifests into a shelf. `-` is standard input.
 ///
@@ -29,8 +30,13 @@ pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
     let mut shelf = Shelf { source: Source::Manifests, ..Shelf::default() };
     for path in paths {
         if path.as_os_str() == "-" {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(|e| format!("standard input cannot be read: {e}"))?;
+            let mut bytes = vec![];
+            let say = |e: std::io::Error| format!("standard input cannot be read: {e}");
+            std::io::stdin().take(LARGEST + 1).read_to_end(&mut bytes).map_err(say)?;
+            if bytes.len() as u64 > LARGEST {
+                return Err(format!("standard input is larger than {} MiB: no manifest is", LARGEST >> 20));
+            }
+            let text = files::text_of_bytes(bytes).map_err(say)?;
             read_text(&mut shelf, "<stdin>", &text);
             shelf.stdin = Some(text);
         } else if path.is_dir() {
@@ -56,7 +62,7 @@ pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
     if text.trim_start().starts_with('{')
         && let Ok(value) = serde_json::from_str::<Value>(text)
     {
-        put(shelf, value, &name, 1);
+        put(shelf, value, text, &name, 1);
         return;
     }
     for (line, document) in documents(text) {
@@ -69,7 +75,7 @@ pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
         }
         match parse(document) {
             Ok(Value::Null) => {}
-            Ok(value) => put(shelf, value, &name, line),
+            Ok(value) => put(shelf, value, document, &name, line),
             Err((within, why)) => {
                 shelf.broken = true;
                 shelf.notes.push(format!("{file}:{}: {why}", line + within));
@@ -78,7 +84,8 @@ pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
     }
 }
 
-fn put(shelf: &mut Shelf, mut value: Value, file: &Arc<str>, line: usize) {
+/// Puts what a document holds on the shelf. The items of a list have lines of their own.
+fn put(shelf: &mut Shelf, mut value: Value, document: &str, file: &Arc<str>, line: usize) {
     let list = value["kind"].as_str().is_some_and(|k| k.ends_with("List")) && value["items"].is_array();
     let items =
         if list { value["items"].take().as_array_mut().map(std::mem::take).unwrap_or_default() } else { vec![] };
@@ -86,7 +93,9 @@ fn put(shelf: &mut Shelf, mut value: Value, file: &Arc<str>, line: usize) {
         return put_one(shelf, value, file, line);
     }
     let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
-    for mut item in items {
+    let lines = lines_of_items(document, items.len());
+    for (i, mut item) in items.into_iter().enumerate() {
+        let line = line + lines.get(i).map_or(0, |within| within - 1);
         // The items of a typed list come without their kind.
         if item.is_object() && item["kind"].is_null() && !kind.is_empty() {
             item["kind"] = kind.clone().into();
@@ -94,6 +103,14 @@ fn put(shelf: &mut Shelf, mut value: Value, file: &Arc<str>, line: usize) {
         }
         put_one(shelf, item, file, line);
     }
+}
+
+/// The line of each item of a list in its document; none where they are not told apart.
+fn lines_of_items(document: &str, items: usize) -> Vec<usize> {
+    if document.lines().count() < items {
+        return vec![];
+    }
+    Lines::of(document).map(|lines| lines.of_items()).filter(|lines| lines.len() == items).unwrap_or_default()
 }
 
 fn put_one(shelf: &mut Shelf, value: Value, file: &Arc<str>, line: usize) {
@@ -173,17 +190,14 @@ pub fn documents(text: &str) -> Vec<(usize, &str)> {
 }
 
 fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {
-    let say = |e: std::io::Error| format!("{} cannot be read: {e}", path.display());
-    if std::fs::metadata(path).map_err(say)?.len() > TOO_BIG {
-        return Err(format!("{} is larger than 512 MiB: no manifest is", path.display()));
-    }
-    let bytes = std::fs::read(path).map_err(say)?;
-    match String::from_utf8(bytes) {
+    match files::text(path, LARGEST) {
         Ok(text) => read_text(shelf, &path.display().to_string(), text.trim_start_matches('\u{feff}')),
-        Err(_) => {
+        // One such file among a thousand does not take the others with it.
+        Err(why) if why.kind() == std::io::ErrorKind::Other => {
             shelf.broken = true;
-            shelf.notes.push(format!("{}: this is no text in UTF-8", path.display()));
+            shelf.notes.push(format!("{} was not read: {why}", path.display()));
         }
+        Err(why) => return Err(format!("{} cannot be read: {why}", path.display())),
     }
     Ok(())
 }

@@ -15,7 +15,6 @@ mod logs;
 mod manifests;
 mod object;
 mod other_runs;
-mod private_file;
 mod readings;
 mod scans;
 mod selectors;
@@ -33,18 +32,17 @@ pub use everything::{BESIDE, live, objects_in};
 pub use facts::{Answer, Census, Facts, SecondCluster, facts, rights};
 pub use gather::gather;
 pub use kinds::{KINDS, KindOf, SIMULATED, key};
-pub use locate::line_of;
+pub use locate::Locator;
 pub use logs::sample_logs;
 pub use manifests::{documents, manifests, read_text};
 pub use object::{Object, Origin, REPEATED, lead};
 pub use other_runs::{OtherRun, other_runs};
-pub use private_file::write_private;
 pub use readings::{AlertmanagerReading, PrometheusReading, QUESTIONS, Readings, readings};
-pub use scans::{Scan, read_scans};
+pub use scans::{Scan, parse_scans, read_scans};
 pub use selectors::{Asked, asked};
 pub use shelf::{Gap, Shelf, Source};
 pub use survey::{look, survey};
-pub use unpack::open_capture;
+pub use unpack::{open_capture, read_capture};
 pub(crate) use yaml::yaml_mistake;
 
 use crate::{
@@ -120,13 +118,14 @@ impl Inventory {
         names
     }
 
-    /// A workload of a namespace.
-    pub fn workload(&self, namespace: &str, reference: &WorkloadRef) -> Option<&Workload> {
-        self.workloads
-            .get()
-            .ok()?
-            .iter()
-            .find(|w| w.metadata.namespace == namespace && w.reference().as_ref() == Some(reference))
+    /// A workload of a namespace; none where there is no such one.
+    ///
+    /// # Errors
+    /// Why it cannot be known.
+    pub fn workload(&self, namespace: &str, reference: &WorkloadRef) -> Result<Option<&Workload>, String> {
+        let all = self.workloads.get().map_err(|why| format!("the workloads cannot be listed: {why}"))?;
+        let is_it = |w: &&Workload| w.metadata.namespace == namespace && w.reference().as_ref() == Some(reference);
+        Ok(all.iter().find(is_it))
     }
 
     /// Nodes of a zone.

@@ -1,9 +1,12 @@
 //! Results of image scanners, as files: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX.
 //! Each says of one image when it was scanned and what critical has a fix.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
+use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::files;
 
 /// The result of one scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,51 +20,80 @@ pub struct Scan {
     /// Digests that it has: `sha256:…`.
     pub digests: Vec<String>,
     /// When; the file's own age where it does not say.
-    pub at: Option<jiff::Timestamp>,
+    pub at: Option<Timestamp>,
     /// Critical vulnerabilities that have a fix.
     pub fixable: Vec<String>,
 }
 
-/// Reads a scanner's file; one of several images has a scan for each.
+/// No result of a scanner is larger.
+const LARGEST: u64 = 256 << 20;
+/// As much may two clocks differ.
+const AHEAD_SECONDS: i64 = 24 * 60 * 60;
+
+/// Reads a scanner's file; one of several images has a scan for each. A file that is
+/// damaged is refused: an image whose findings cannot be read must not look clean.
 ///
 /// # Errors
-/// A file that cannot be read, or that no scanner known here wrote.
-pub fn read_scans(path: &Path) -> Result<Vec<Scan>, String> {
+/// A file that cannot be read, that no scanner known here wrote, or that is damaged.
+pub fn read_scans(path: &Path, now: Timestamp) -> Result<Vec<Scan>, String> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read the scan {file}: {e}"))?;
-    let value: Value = serde_json::from_str(&text).map_err(|e| format!("the scan {file} is not JSON: {e}"))?;
+    let text = files::text(path, LARGEST).map_err(|e| format!("cannot read the scan {file}: {e}"))?;
     let written = std::fs::metadata(path).and_then(|m| m.modified()).ok().and_then(|t| t.try_into().ok());
-    let mut scans = scans(&value).ok_or_else(|| {
-        format!("{file} is of no scanner that is known here: Trivy (json), Grype (json), Clair 4 report, snyk container test --json, SARIF, or CycloneDX with vulnerabilities")
-    })?;
+    let mut scans = parse_scans(&text).map_err(|why| format!("the scan {file}: {why}"))?;
     for scan in &mut scans {
         scan.file.clone_from(&file);
         scan.at = scan.at.or(written);
-        if scan.image.is_empty() && scan.digests.is_empty() {
-            return Err(format!("the scan {file} does not say of which image it is"));
+        if scan.at.is_some_and(|at| at.as_second() - now.as_second() > AHEAD_SECONDS) {
+            return Err(format!("the scan {file} says that it was made in the future: scan the image again"));
         }
     }
     Ok(scans)
 }
 
-fn scans(value: &Value) -> Option<Vec<Scan>> {
-    if let Value::Array(many) = value {
-        return many.iter().map(scans).collect::<Option<Vec<_>>>().map(|all| all.concat());
+/// Reads scans from the text of a scanner's file.
+///
+/// # Errors
+/// As [`read_scans`].
+pub fn parse_scans(text: &str) -> Result<Vec<Scan>, String> {
+    let value: Value = serde_json::from_str(text)
+        .map_err(|e| format!("line {}: it is not JSON, or it is cut off; scan the image again", e.line()))?;
+    let scans = scans(&value)?;
+    match scans.iter().find(|scan| scan.image.is_empty() && scan.digests.is_empty()) {
+        Some(_) => Err("it does not say of which image it is".into()),
+        None => Ok(scans),
     }
+}
+
+const SCANNERS: &str = "it is of no scanner that is known here: Trivy (json), Grype (json), Clair 4 report, snyk container test --json, SARIF, or CycloneDX with vulnerabilities";
+
+fn scans(value: &Value) -> Result<Vec<Scan>, String> {
+    if let Value::Array(many) = value {
+        let all: Vec<Scan> = many.iter().map(one).collect::<Result<Vec<_>, _>>()?.concat();
+        return if all.is_empty() { Err("it holds no scan".into()) } else { Ok(all) };
+    }
+    one(value)
+}
+
+fn one(value: &Value) -> Result<Vec<Scan>, String> {
     if value["SchemaVersion"] == 2 && value.get("ArtifactName").is_some() {
-        Some(vec![trivy(value)])
-    } else if value["matches"].is_array() && value.get("source").is_some() {
-        Some(vec![grype(value)])
+        Ok(vec![trivy(value)?])
+    } else if value.get("matches").is_some() && value.get("source").is_some() {
+        Ok(vec![grype(value)?])
     } else if value.get("manifest_hash").is_some() {
-        Some(vec![clair(value)])
-    } else if value["vulnerabilities"].is_array() && value.get("docker").is_some() {
-        Some(vec![snyk(value)])
-    } else if value["runs"].is_array() {
-        Some(list(value, "/runs").iter().map(sarif).collect())
-    } else if value["bomFormat"] == "CycloneDX" && value["vulnerabilities"].is_array() {
-        Some(vec![cyclonedx(value)])
+        Ok(vec![clair(value)?])
+    } else if value.get("vulnerabilities").is_some() && value.get("docker").is_some() {
+        Ok(vec![snyk(value)?])
+    } else if value.get("runs").is_some() {
+        let runs = list(value, "/runs")?;
+        if runs.is_empty() {
+            Err("`runs` is empty: nothing was scanned".into())
+        } else {
+            runs.iter().map(sarif).collect()
+        }
+    } else if value["bomFormat"] == "CycloneDX" && value.get("vulnerabilities").is_some() {
+        Ok(vec![cyclonedx(value)?])
     } else {
-        None
+        Err(SCANNERS.into())
     }
 }
 
@@ -69,8 +101,35 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
 
-fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+/// A list that must be there.
+fn list<'a>(value: &'a Value, pointer: &str) -> Result<&'a [Value], String> {
+    let found = value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice);
+    found.ok_or_else(|| format!("`{}` is not a list: the file is damaged", pointer.trim_start_matches('/')))
+}
+
+/// A list that may be left out.
+fn some<'a>(value: &'a Value, pointer: &str) -> Result<&'a [Value], String> {
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(_) => list(value, pointer),
+    }
+}
+
+/// A text that may be left out.
+fn word<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, String> {
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => Ok(""),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(format!("`{}` is not a text: the file is damaged", pointer.trim_start_matches('/'))),
+    }
+}
+
+/// When it was made, where it says so.
+fn time(value: &Value, pointer: &str) -> Result<Option<Timestamp>, String> {
+    match word(value, pointer)? {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| format!("`{text}` is not a time: the file is damaged")),
+    }
 }
 
 /// Digests of `name@sha256:…`, each once.
@@ -82,101 +141,141 @@ fn digests<'a>(of: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     all
 }
 
+const SEVERITIES: [&str; 9] =
+    ["critical", "high", "medium", "low", "negligible", "unknown", "info", "none", "unspecified"];
+
+/// Whether a severity is critical; a word that is none cannot be judged.
+fn is_critical(of: &Value, pointer: &str) -> Result<bool, String> {
+    let severity = word(of, pointer)?.to_lowercase();
+    if SEVERITIES.contains(&severity.as_str()) {
+        Ok(severity == "critical")
+    } else {
+        Err(format!("`{severity}` is not a severity: the file is damaged"))
+    }
+}
+
 /// The ids of those that a rule picks, each once.
-fn ids(all: &[Value], id: &str, picked: impl Fn(&Value) -> bool) -> Vec<String> {
-    let mut found: Vec<String> = all.iter().filter(|v| picked(v)).map(|v| text(v, id).to_owned()).collect();
+fn ids<'a>(
+    all: impl IntoIterator<Item = &'a Value>,
+    id: &str,
+    picked: impl Fn(&Value) -> Result<bool, String>,
+) -> Result<Vec<String>, String> {
+    let mut found = vec![];
+    for entry in all {
+        let name = word(entry, id)?;
+        if name.is_empty() {
+            return Err("a vulnerability has no id: the file is damaged".into());
+        }
+        if picked(entry)? {
+            found.push(name.to_owned());
+        }
+    }
     found.sort();
     found.dedup();
-    found
+    Ok(found)
 }
 
-fn trivy(value: &Value) -> Scan {
-    let all: Vec<Value> = list(value, "/Results").iter().flat_map(|r| list(r, "/Vulnerabilities")).cloned().collect();
-    Scan {
+fn trivy(value: &Value) -> Result<Scan, String> {
+    let results = list(value, "/Results").map_err(|why| format!("{why}, or nothing was scanned"))?;
+    if results.is_empty() {
+        return Err("`Results` is empty: nothing was scanned".into());
+    }
+    let mut all: Vec<&Value> = vec![];
+    for result in results {
+        if !result.is_object() {
+            return Err("a result is not an object: the file is damaged".into());
+        }
+        all.extend(some(result, "/Vulnerabilities")?);
+    }
+    Ok(Scan {
         scanner: "Trivy".into(),
-        image: text(value, "/ArtifactName").into(),
-        digests: digests(list(value, "/Metadata/RepoDigests").iter().filter_map(Value::as_str)),
-        at: text(value, "/CreatedAt").parse().ok(),
-        fixable: ids(&all, "/VulnerabilityID", |v| {
-            text(v, "/Severity") == "CRITICAL" && !text(v, "/FixedVersion").is_empty()
-        }),
+        image: word(value, "/ArtifactName")?.into(),
+        digests: digests(some(value, "/Metadata/RepoDigests")?.iter().filter_map(Value::as_str)),
+        at: time(value, "/CreatedAt")?,
+        fixable: ids(all, "/VulnerabilityID", |v| {
+            Ok(is_critical(v, "/Severity")? && !word(v, "/FixedVersion")?.is_empty())
+        })?,
         ..Scan::default()
-    }
+    })
 }
 
-fn grype(value: &Value) -> Scan {
+fn grype(value: &Value) -> Result<Scan, String> {
     let target = &value["source"]["target"];
-    let named = list(target, "/repoDigests").iter().filter_map(Value::as_str);
-    Scan {
+    let named = some(target, "/repoDigests")?.iter().filter_map(Value::as_str);
+    Ok(Scan {
         scanner: "Grype".into(),
-        image: text(target, "/userInput").into(),
+        image: word(target, "/userInput")?.into(),
         digests: digests(named.chain([text(target, "/manifestDigest")])),
-        at: text(value, "/descriptor/timestamp").parse().ok(),
-        fixable: ids(list(value, "/matches"), "/vulnerability/id", |m| {
-            text(m, "/vulnerability/severity") == "Critical" && text(m, "/vulnerability/fix/state") == "fixed"
-        }),
+        at: time(value, "/descriptor/timestamp")?,
+        fixable: ids(list(value, "/matches")?, "/vulnerability/id", |m| {
+            Ok(is_critical(m, "/vulnerability/severity")? && word(m, "/vulnerability/fix/state")? == "fixed")
+        })?,
         ..Scan::default()
-    }
+    })
 }
 
-fn clair(value: &Value) -> Scan {
-    let all: Vec<Value> = value["vulnerabilities"].as_object().into_iter().flatten().map(|(_, v)| v.clone()).collect();
-    Scan {
+fn clair(value: &Value) -> Result<Scan, String> {
+    let all = value["vulnerabilities"].as_object();
+    let all = all.ok_or("`vulnerabilities` is not a map: the file is damaged, or nothing was scanned")?;
+    Ok(Scan {
         scanner: "Clair".into(),
-        digests: digests([text(value, "/manifest_hash")]),
-        fixable: ids(&all, "/name", |v| {
-            text(v, "/normalized_severity") == "Critical" && !text(v, "/fixed_in_version").is_empty()
-        }),
+        digests: digests([word(value, "/manifest_hash")?]),
+        fixable: ids(all.values(), "/name", |v| {
+            Ok(is_critical(v, "/normalized_severity")? && !word(v, "/fixed_in_version")?.is_empty())
+        })?,
         ..Scan::default()
-    }
+    })
 }
 
-fn snyk(value: &Value) -> Scan {
-    let path = text(value, "/path");
+fn snyk(value: &Value) -> Result<Scan, String> {
+    let path = word(value, "/path")?;
     let image = path.strip_prefix("docker-image|").unwrap_or(path);
-    Scan {
+    Ok(Scan {
         scanner: "Snyk".into(),
         image: image.into(),
         digests: digests([image]),
-        fixable: ids(list(value, "/vulnerabilities"), "/id", |v| {
-            let mended = !text(v, "/nearestFixedInVersion").is_empty() || !list(v, "/fixedIn").is_empty();
-            text(v, "/severity") == "critical" && mended
-        }),
+        fixable: ids(list(value, "/vulnerabilities")?, "/id", |v| {
+            let mended = !word(v, "/nearestFixedInVersion")?.is_empty() || !some(v, "/fixedIn")?.is_empty();
+            Ok(is_critical(v, "/severity")? && mended)
+        })?,
         ..Scan::default()
-    }
+    })
 }
 
 /// Of SARIF the rules tell the severity, and a result's text what mends it.
-fn sarif(run: &Value) -> Scan {
-    let severe = |id: &str| {
-        let rule = list(run, "/tool/driver/rules").iter().find(|r| text(r, "/id") == id);
-        let score = rule.map_or("", |r| text(r, "/properties/security-severity"));
-        score.parse::<f64>().is_ok_and(|s| s >= 9.0)
+fn sarif(run: &Value) -> Result<Scan, String> {
+    let mut scores = BTreeMap::new();
+    for rule in some(run, "/tool/driver/rules")? {
+        scores.insert(text(rule, "/id"), text(rule, "/properties/security-severity"));
+    }
+    let severe = |id: &str| match scores.get(id).map(|score| score.parse::<f64>()) {
+        Some(Ok(score)) if (0.0..=10.0).contains(&score) => Ok(score >= 9.0),
+        _ => Err(format!("it does not say how severe {id} is (`security-severity` of its rule)")),
     };
     let mended = |message: &str| {
         let fixed = message.lines().find_map(|l| l.trim().strip_prefix("Fixed Version:"));
         fixed.is_none_or(|version| !version.trim().is_empty())
     };
-    let image = text(run, "/properties/imageName");
-    let named = list(run, "/properties/repoDigests").iter().filter_map(Value::as_str);
-    Scan {
+    let image = word(run, "/properties/imageName")?;
+    let named = some(run, "/properties/repoDigests")?.iter().filter_map(Value::as_str);
+    Ok(Scan {
         scanner: text(run, "/tool/driver/name").into(),
         image: image.into(),
         digests: digests(named.chain([image])),
-        at: text(run, "/invocations/0/endTimeUtc").parse().ok(),
-        fixable: ids(list(run, "/results"), "/ruleId", |r| {
-            severe(text(r, "/ruleId")) && mended(text(r, "/message/text"))
-        }),
+        at: time(run, "/invocations/0/endTimeUtc")?,
+        fixable: ids(list(run, "/results")?, "/ruleId", |r| {
+            Ok(severe(text(r, "/ruleId"))? && mended(word(r, "/message/text")?))
+        })?,
         ..Scan::default()
-    }
+    })
 }
 
-fn cyclonedx(value: &Value) -> Scan {
+fn cyclonedx(value: &Value) -> Result<Scan, String> {
     let component = &value["metadata"]["component"];
-    let (name, version) = (text(component, "/name"), text(component, "/version"));
-    let purl = text(component, "/purl").replace("%3A", ":");
+    let (name, version) = (word(component, "/name")?, word(component, "/version")?);
+    let purl = word(component, "/purl")?.replace("%3A", ":");
     let digest = purl.split(['?', '&']).next().unwrap_or("").to_owned();
-    Scan {
+    Ok(Scan {
         scanner: "CycloneDX".into(),
         image: if name.contains([':', '@']) || version.is_empty() || version.starts_with("sha256:") {
             name.into()
@@ -184,13 +283,16 @@ fn cyclonedx(value: &Value) -> Scan {
             format!("{name}:{version}")
         },
         digests: digests([version, digest.as_str(), name]),
-        at: text(value, "/metadata/timestamp").parse().ok(),
-        fixable: ids(list(value, "/vulnerabilities"), "/id", |v| {
-            let critical = list(v, "/ratings").iter().any(|r| text(r, "/severity") == "critical");
-            critical && !text(v, "/recommendation").is_empty()
-        }),
+        at: time(value, "/metadata/timestamp")?,
+        fixable: ids(list(value, "/vulnerabilities")?, "/id", |v| {
+            let mut critical = false;
+            for rating in some(v, "/ratings")?.iter().filter(|r| r.get("severity").is_some()) {
+                critical |= is_critical(rating, "/severity")?;
+            }
+            Ok(critical && !word(v, "/recommendation")?.is_empty())
+        })?,
         ..Scan::default()
-    }
+    })
 }
 
 #[cfg(test)]
@@ -200,7 +302,7 @@ mod tests {
     use super::*;
 
     fn one(value: &Value) -> (String, String, usize, Vec<String>) {
-        let scan = scans(value).and_then(|mut all| all.pop()).expect("a scan");
+        let scan = scans(value).expect("a scan").pop().expect("a scan");
         (scan.scanner, scan.image, scan.digests.len(), scan.fixable)
     }
 
@@ -232,6 +334,59 @@ mod tests {
             "vulnerabilities": [{"id": "CVE-1", "ratings": [{"severity": "critical"}], "recommendation": "Upgrade a to 2"},
             {"id": "CVE-2", "ratings": [{"severity": "critical"}]}]});
         assert_eq!(one(&bom), ("CycloneDX".into(), "r.example/web:1".into(), 1, bad));
-        assert!([json!({}), json!(null), json!({"kind": "Pod"}), json!([{}])].iter().all(|v| scans(v).is_none()));
+        assert!(
+            [json!({}), json!(null), json!({"kind": "Pod"}), json!([{}]), json!([])].iter().all(|v| scans(v).is_err())
+        );
+    }
+
+    /// Whatever is damaged in a scan: it is refused, and never a clean image.
+    #[test]
+    fn a_damaged_scan_is_not_a_clean_one() {
+        let trivy = |results: Value| json!({"SchemaVersion": 2, "ArtifactName": "r.example/web:1", "Results": results});
+        let vulnerability = |v: Value| trivy(json!([{"Target": "os", "Vulnerabilities": v}]));
+        let rules = json!([{"id": "CVE-1", "properties": {"security-severity": "x"}}]);
+        for damaged in [
+            trivy(json!("oops")),
+            trivy(json!(null)),
+            trivy(json!([])),
+            trivy(json!(["x"])),
+            vulnerability(json!("x")),
+            vulnerability(json!([{}])),
+            vulnerability(json!([{"VulnerabilityID": "CVE-1", "Severity": "CRITICLA", "FixedVersion": "2"}])),
+            vulnerability(json!([{"VulnerabilityID": "CVE-1", "Severity": "CRITICAL", "FixedVersion": 2}])),
+            json!({"source": {"target": {"userInput": "a:1"}}, "matches": {}}),
+            json!({"source": {"target": {"userInput": "a:1"}}, "descriptor": {"timestamp": "banana"}, "matches": []}),
+            json!({"manifest_hash": "sha256:aa", "vulnerabilities": []}),
+            json!({"docker": {}, "path": "docker-image|a:1", "vulnerabilities": {}}),
+            json!({"runs": []}),
+            json!({"runs": [{"properties": {"imageName": "a:1"}, "results": "x"}]}),
+            json!({"runs": [{"properties": {"imageName": "a:1"}, "results": null}]}),
+            json!({"runs": [{"properties": {"imageName": "a:1"}, "tool": {"driver": {"rules": rules}}, "results": [{"ruleId": "CVE-1"}]}]}),
+            json!({"runs": [{"properties": {"imageName": "a:1"}, "results": [{"ruleId": "CVE-1"}]}]}),
+            json!({"bomFormat": "CycloneDX", "metadata": {"component": {"name": "a"}}, "vulnerabilities": "x"}),
+            json!({"runs": [{"results": []}]}),
+        ] {
+            let why = parse_scans(&damaged.to_string()).expect_err(&damaged.to_string());
+            assert!(!why.is_empty());
+        }
+        assert!(parse_scans("{\"SchemaVersion\": 2,").expect_err("cut off").contains("line 1"));
+        assert!(parse_scans(&vulnerability(json!(null)).to_string()).is_ok(), "an image without any");
+    }
+
+    #[test]
+    fn a_scan_from_the_future_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.json");
+        let now = "2026-11-28T00:00:00Z".parse().expect("a time");
+        let write = |at: &str| {
+            let text = format!(
+                "{{\"SchemaVersion\": 2, \"ArtifactName\": \"a:1\", \"CreatedAt\": \"{at}\", \"Results\": [{{}}]}}"
+            );
+            std::fs::write(&path, text).expect("written");
+            read_scans(&path, now)
+        };
+        assert!(write("9999-01-01T00:00:00Z").expect_err("refused").contains("in the future"));
+        assert!(write("9999999-01-01T00:00:00Z").expect_err("refused").contains("is not a time"));
+        assert_eq!(write("2026-11-28T03:00:00Z").expect("clocks differ").len(), 1);
     }
 }

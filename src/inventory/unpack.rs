@@ -42,7 +42,15 @@ fn regular(path: &Path) -> Result<File, String> {
     if file.metadata().is_ok_and(|there| there.is_file()) { Ok(file) } else { Err(WHAT.into()) }
 }
 
-fn read(file: File, most: u64) -> Result<(Shelf, String), String> {
+/// Reads a capture from its bytes.
+///
+/// # Errors
+/// As [`open_capture`].
+pub fn read_capture(bytes: &[u8]) -> Result<(Shelf, String), String> {
+    read(bytes, UNPACKED)
+}
+
+fn read(file: impl Read, most: u64) -> Result<(Shelf, String), String> {
     let unpacked = Limited { inner: GzDecoder::new(BufReader::new(file)), left: most, most };
     let mut tar = tar::Archive::new(unpacked);
     let mut shelf = Shelf { source: Source::Capture, ..Shelf::default() };

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{format1, write::hash_line};
+use super::{format1, possible, write::hash_line};
 use crate::event::{Event, FORMAT, Kind};
 
 /// Where a chain stands: what its next line must say.
@@ -61,6 +61,7 @@ impl Chain {
             && let Ok(event) = serde_json::from_slice::<Event>(text)
         {
             self.follows(event.seq, event.epoch, &event.prev)?;
+            possible::check(&event)?;
             self.go_on(event.epoch, text);
             return Ok(Taken::Event(Box::new(event)));
         }
@@ -84,7 +85,10 @@ impl Chain {
         self.follows(line.seq, line.epoch, &line.prev)?;
         let kind = line.event.get("kind").and_then(Value::as_str).unwrap_or("").to_owned();
         let taken = match event(text, self.old) {
-            Ok(event) => Taken::Event(Box::new(event)),
+            Ok(event) => {
+                possible::check(&event)?;
+                Taken::Event(Box::new(event))
+            }
             Err(_) if !line.must && !known(&kind) => Taken::Skipped,
             Err(error) if known(&kind) => return Err(format!("a damaged {kind} event ({error})")),
             Err(_) => {

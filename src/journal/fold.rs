@@ -215,7 +215,7 @@ impl RunState {
                 }
             }
             Kind::LinesRead { data, error, missing, .. } => {
-                self.short.insert(data.clone(), missing.iter().map(|(from, to)| to - from + 1).sum());
+                self.short.insert(data.clone(), missing.iter().map(|(from, to)| (to + 1).saturating_sub(*from)).sum());
                 self.logs.insert(data.clone(), error.clone());
             }
             Kind::ContactLost { last_proof_us, .. } => self.blind_since = Some(*last_proof_us),

@@ -6,6 +6,11 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
+use crate::files;
+
+/// What a lock says of its holder.
+const LARGEST: u64 = 64 << 10;
+
 /// A process, told from any other: pids are used again, and each machine has its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -40,7 +45,7 @@ impl Holder {
 
     /// The process that took a lock last, by the lock's own record.
     pub(super) fn of(lock: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(lock).ok()?).ok()
+        serde_json::from_slice(&files::own(lock, LARGEST).ok()?).ok()
     }
 
     /// Whether its pid means the same process here.

@@ -79,7 +79,8 @@ impl Lock {
 
     /// Whether somebody holds the lock; none where that cannot be found out.
     pub fn is_held(dir: &RunDir) -> Option<bool> {
-        let file = match File::open(path(dir)) {
+        let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(path(dir)) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(false),
             Err(_) => return None,

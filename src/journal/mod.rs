@@ -9,6 +9,7 @@ mod format1;
 mod holder;
 mod lock;
 mod outside;
+mod possible;
 mod probes;
 mod read;
 mod recorder;

@@ -1,13 +1,15 @@
 //! The folder of one run: who may read it, and what is called how in it.
 
 use std::{
-    fs,
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
-use crate::model::is_run_name;
+use crate::{files, model::is_run_name};
+
+/// More than any file of a run but its journal and its samples.
+const LARGEST: u64 = 1 << 30;
 
 /// A run directory. Only its owner may read it: journals hold object names,
 /// addresses and commands of a production cluster.
@@ -21,7 +23,7 @@ impl RunDir {
     /// It cannot be made, or what it would be called is no name of a folder.
     pub fn create(runs: &Path, run_id: &str) -> io::Result<Self> {
         if !is_run_name(run_id) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{run_id}` is no name of a run")));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{run_id}` is not a name for a run")));
         }
         let dir = runs.join(run_id);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(runs)?;
@@ -40,13 +42,55 @@ impl RunDir {
         self.file("journal.jsonl")
     }
 
+    /// The first file in it that is none of a run's; none where all are.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    pub fn foreign(&self) -> io::Result<Option<String>> {
+        const OWN: [&str; 8] =
+            ["samples", "lock", "heartbeat", "epoch", "plan.json", "reaper.log", "head-not-kept.txt", "junit.xml"];
+        for entry in fs::read_dir(&self.0)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            let starts = ["journal.", "report.", "scenario."].iter().any(|own| name.starts_with(own));
+            let next = name.starts_with('.') && name.ends_with(".next");
+            if !starts && !next && !OWN.contains(&name.as_str()) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     /// Writes a file whole or not at all, readable by its owner only.
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let next = self.file(&format!(".{name}.next"));
-        let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&next)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(next, self.file(name))
+        files::replace(&self.file(name), content)
+    }
+
+    /// Reads a file that was written here. A link in its place is not followed.
+    ///
+    /// # Errors
+    /// It is not there, or is not a regular file of a bounded size.
+    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        files::own(&self.file(name), LARGEST)
+    }
+
+    /// Reads a file of samples: neither it nor the folder may be a link.
+    ///
+    /// # Errors
+    /// As [`RunDir::read`].
+    pub fn sample(&self, name: &str) -> io::Result<Vec<u8>> {
+        let folder = self.file("samples");
+        if fs::symlink_metadata(&folder)?.is_symlink() {
+            return Err(io::Error::other("the folder `samples` is a symbolic link"));
+        }
+        files::own(&folder.join(name), LARGEST)
+    }
+
+    /// A file that was written here, as text.
+    ///
+    /// # Errors
+    /// As [`RunDir::read`]; or it is not text.
+    pub fn text(&self, name: &str) -> io::Result<String> {
+        self.read(name).and_then(files::text_of_bytes)
     }
 }
 

@@ -44,9 +44,14 @@ pub(super) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File>
     Ok(file)
 }
 
-/// What a segment holds from a byte on. A link in its place is not followed.
+/// What a segment holds from a byte on. A link in its place is not followed, and a pipe is
+/// not waited for.
 pub(super) fn read_from(dir: &Path, number: u64, offset: u64) -> io::Result<Vec<u8>> {
-    let mut file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path(dir, number))?;
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path(dir, number))?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = vec![];
     file.read_to_end(&mut bytes)?;

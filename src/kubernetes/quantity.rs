@@ -1,14 +1,17 @@
 //! Kubernetes quantities, as far as scheduling needs them.
 
+/// More than any node has, and little enough to be added up for a whole cluster.
+const MOST: f64 = (1_u64 << 46) as f64;
+
 /// CPU in thousandths of a core; none when it is not a quantity.
 pub fn cpu_millis(text: &str) -> Option<u64> {
     let millis = number(text)? * 1000.0;
-    Some(millis.ceil() as u64)
+    Some(millis.ceil().min(MOST) as u64)
 }
 
 /// Memory in bytes; none when it is not a quantity.
 pub fn memory_bytes(text: &str) -> Option<u64> {
-    Some(number(text)?.ceil() as u64)
+    Some(number(text)?.ceil().min(MOST) as u64)
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -36,7 +39,7 @@ fn number(text: &str) -> Option<f64> {
         "Ei" => 1024f64.powi(6),
         _ => return None,
     };
-    (value >= 0.0).then_some(value * factor)
+    (value >= 0.0 && value.is_finite()).then_some(value * factor)
 }
 
 #[cfg(test)]
@@ -51,6 +54,10 @@ mod tests {
         assert_eq!(memory_bytes("64Mi"), Some(64 << 20));
         assert_eq!(memory_bytes("1G"), Some(1_000_000_000));
         assert_eq!(memory_bytes("1e3"), Some(1000));
-        assert_eq!(memory_bytes("lots"), None);
+        for wrong in ["lots", "NaN", "inf", "-1", "1e999", "", "Ki", "é"] {
+            assert_eq!((memory_bytes(wrong), cpu_millis(wrong)), (None, None), "{wrong}");
+        }
+        let most = memory_bytes("9e300").expect("a number");
+        assert!(most.checked_mul(150_000).is_some(), "a cluster of them can be added up");
     }
 }

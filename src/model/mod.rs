@@ -20,6 +20,7 @@ mod node_steps;
 mod outcome;
 mod outside;
 mod plan;
+mod printable;
 mod probe;
 mod redactor;
 mod result;
@@ -61,6 +62,7 @@ pub use plan::{
     Basis, ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction,
     REHEARSAL, SIMULATED_START, StepClass,
 };
+pub use printable::{is_printable, printable, printable_lines};
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use redactor::{Redactor, SHORT_SECRET};
 pub use result::{

@@ -6,6 +6,9 @@ use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Ten years.
+const LONGEST: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+
 /// A duration written with units: `250ms`, `90s`, `8m`, `1h30m`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Dur(pub Duration);
@@ -55,7 +58,13 @@ impl FromStr for Dur {
                 };
             rest = &unit[end..];
         }
-        Duration::try_from_secs_f64(total).map(Dur).map_err(|_| wrong())
+        // Longer times overflow when they are added up; shorter ones nobody can keep.
+        let shortest = total == 0.0 || total >= 0.001;
+        match Duration::try_from_secs_f64(total) {
+            Ok(duration) if duration <= LONGEST && shortest => Ok(Self(duration)),
+            Ok(_) if !shortest => Err(format!("`{text}` is shorter than 1ms: write 1ms or more")),
+            _ => Err(format!("`{text}` is longer than ten years: write a shorter time")),
+        }
     }
 }
 
@@ -163,7 +172,9 @@ mod tests {
         assert_eq!("90s".parse::<Dur>().map(|d| d.to_string()), Ok("1m30s".into()));
         assert_eq!("1h30m".parse::<Dur>().map(|d| d.to_string()), Ok("1h30m".into()));
         assert_eq!("250ms".parse::<Dur>().map(|d| d.micros()), Ok(250_000));
-        for wrong in ["5", "", "5 apples", "m", "1h30", "-5s"] {
+        for wrong in
+            ["5", "", "5 apples", "m", "1h30", "-5s", "0.0001ms", "3651d", "99999999999999999999d", "1e9s", "NaNs"]
+        {
             assert!(wrong.parse::<Dur>().is_err(), "{wrong}");
         }
     }

@@ -127,8 +127,13 @@ fn scope(request: &Request<'_>) -> Vec<String> {
         }
     }
     for workload in &scope.critical {
-        if !scope.namespaces.iter().any(|ns| request.inventory.workload(ns, workload).is_some()) {
-            wrong.push(format!("scope: no namespace of the scope has {workload}"));
+        let found = scope.namespaces.iter().map(|ns| request.inventory.workload(ns, workload));
+        match found.collect::<Result<Vec<_>, _>>() {
+            Err(why) => wrong.push(format!("scope: {workload}: {why}")),
+            Ok(found) if found.iter().all(Option::is_none) => {
+                wrong.push(format!("scope: no namespace of the scope has {workload}"));
+            }
+            Ok(_) => {}
         }
     }
     wrong
@@ -152,10 +157,11 @@ fn expectations(request: &Request<'_>, input: &PlanInput<'_>) -> Vec<String> {
         };
         match input.namespace(namespace.as_ref()) {
             Err(why) => wrong.push(format!("expect {workload}: {why}")),
-            Ok(ns) if request.inventory.workload(&ns, workload).is_none() => {
-                wrong.push(format!("expect: namespace {ns} has no {workload}"));
-            }
-            Ok(_) => {}
+            Ok(ns) => match request.inventory.workload(&ns, workload) {
+                Err(why) => wrong.push(format!("expect {workload}: {why}")),
+                Ok(None) => wrong.push(format!("expect: namespace {ns} has no {workload}")),
+                Ok(Some(_)) => {}
+            },
         }
     }
     wrong

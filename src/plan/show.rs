@@ -1,45 +1,27 @@
 //! A plan for people: what, exactly, undone how, stopped how, expected when.
 
-use std::fmt::Write;
+use crate::model::{Finding, FindingState, Plan, PlannedStep, StepClass, printable};
 
-use crate::model::{FindingState, Plan, StepClass};
-
-/// The plan as text.
+/// The plan as text. A name in it drives no terminal, and makes no line of its own.
 pub fn show(plan: &Plan) -> String {
-    let mut out = String::new();
-    let w = &mut out;
-    let _ = writeln!(w, "PLAN  {}: {}", plan.scenario, plan.title);
+    let mut page = Page(String::new());
+    page.say(&format!("PLAN  {}: {}", plan.scenario, plan.title));
     for line in plan.hypothesis.lines() {
-        let _ = writeln!(w, "      {line}");
+        page.say(&format!("      {line}"));
     }
     let c = &plan.cluster;
-    let _ = writeln!(w, "\ncluster     {} ({}, {}, uid {})", c.context, c.server, c.version, c.uid);
-    let _ = writeln!(w, "scope       {}", plan.namespaces.join(", "));
+    page.gap();
+    page.say(&format!("cluster     {} ({}, {}, uid {})", c.context, c.server, c.version, c.uid));
+    page.say(&format!("scope       {}", plan.namespaces.join(", ")));
     let l = &plan.limits;
-    let _ = writeln!(
-        w,
+    page.say(&format!(
         "limits      {}% of the workers, {} zone(s), {} namespace(s), {} for all steps",
         l.nodes_percent, l.zones, l.namespaces, l.duration
-    );
+    ));
     for (i, step) in plan.steps.iter().enumerate() {
-        let class = match step.class {
-            StepClass::Observe => "",
-            StepClass::Fault => "  [fault]",
-            StepClass::Destructive => "  [DESTRUCTIVE]",
-        };
-        let _ = writeln!(w, "\n{:>2}. {}: {}{class}", i + 1, step.name, step.word());
-        for act in &step.acts {
-            let _ = writeln!(w, "      does   {}", act.does);
-            if !act.undo.is_empty() {
-                let _ = writeln!(w, "      undo   {}", act.undo);
-            }
-        }
-        let _ = writeln!(w, "      stop   {}", step.on_stop);
-        for note in &step.notes {
-            let _ = writeln!(w, "      note   {note}");
-        }
+        page.step(i + 1, step);
     }
-    section(w, "blast radius", &plan.blast_radius);
+    page.section("blast radius", &plan.blast_radius);
     let expected: Vec<String> = plan
         .predictions
         .iter()
@@ -48,31 +30,68 @@ pub fn show(plan: &Plan) -> String {
             format!("{}: {when}  {} ({})", p.of, p.what, p.because)
         })
         .collect();
-    section(w, "expected, after the fault", &expected);
-    let findings: Vec<String> = plan
-        .findings
-        .iter()
-        .map(|f| {
-            let state = match f.state {
-                FindingState::Pass => "pass   ",
-                FindingState::Fail => "FAIL   ",
-                FindingState::Unknown => "UNKNOWN",
-                FindingState::Skip => "skip   ",
-            };
-            let fix = if f.fix.is_empty() { String::new() } else { format!("\n               fix: {}", f.fix) };
-            format!("{state} {}: {}{fix}", f.check, f.observed)
-        })
-        .collect();
-    section(w, "pre-flight", &findings);
-    let _ = writeln!(w, "\nplan hash   {}", plan.hash);
-    out
+    page.section("expected, after the fault", &expected);
+    let findings: Vec<String> = plan.findings.iter().flat_map(finding).collect();
+    page.section("pre-flight", &findings);
+    page.gap();
+    page.say(&format!("plan hash   {}", plan.hash));
+    page.0
 }
 
-fn section(out: &mut String, title: &str, lines: &[String]) {
-    if !lines.is_empty() {
-        let _ = writeln!(out, "\n{title}");
-        for line in lines {
-            let _ = writeln!(out, "      {line}");
+/// The lines of a finding.
+fn finding(f: &Finding) -> Vec<String> {
+    let state = match f.state {
+        FindingState::Pass => "pass   ",
+        FindingState::Fail => "FAIL   ",
+        FindingState::Unknown => "UNKNOWN",
+        FindingState::Skip => "skip   ",
+    };
+    let mut lines = vec![format!("{state} {}: {}", f.check, f.observed)];
+    if !f.fix.is_empty() {
+        lines.push(format!("         fix: {}", f.fix));
+    }
+    lines
+}
+
+struct Page(String);
+
+impl Page {
+    fn say(&mut self, line: &str) {
+        self.0.push_str(&printable(line));
+        self.0.push('\n');
+    }
+
+    fn gap(&mut self) {
+        self.0.push('\n');
+    }
+
+    fn step(&mut self, number: usize, step: &PlannedStep) {
+        let class = match step.class {
+            StepClass::Observe => "",
+            StepClass::Fault => "  [fault]",
+            StepClass::Destructive => "  [DESTRUCTIVE]",
+        };
+        self.gap();
+        self.say(&format!("{number:>2}. {}: {}{class}", step.name, step.word()));
+        for act in &step.acts {
+            self.say(&format!("      does   {}", act.does));
+            if !act.undo.is_empty() {
+                self.say(&format!("      undo   {}", act.undo));
+            }
+        }
+        self.say(&format!("      stop   {}", step.on_stop));
+        for note in &step.notes {
+            self.say(&format!("      note   {note}"));
+        }
+    }
+
+    fn section(&mut self, title: &str, lines: &[String]) {
+        if !lines.is_empty() {
+            self.gap();
+            self.say(title);
+            for line in lines {
+                self.say(&format!("      {line}"));
+            }
         }
     }
 }

@@ -6,9 +6,11 @@ use super::{
         mesh, metrics, monitors, network, parity, plan, probes, rbac, reach, references, resources, restorable,
         routing, scanned, secrets, storage, stores, synced, tokens, usage, workloads, zones,
     },
-    check::Check,
+    check::{ALERTS, Check, DEPOUT, DRAIN, NETPART, NODE, REGION, RESTORE, ZONE},
     drill,
+    review::glob,
 };
+use crate::scenario::Vocabulary;
 
 /// An area of a production-readiness review.
 pub(crate) struct Area {
@@ -71,6 +73,13 @@ pub const OF_A_DESCRIPTION: &[&str] = &[
     "WRK-001", "WRK-003", "WRK-004", "RES-006", "RES-007", "PDB-001", "PDB-002", "PDB-003", "PDB-004", "AFF-002",
     "AFF-003", "AFF-004", "ZON-001", "ZON-003", "BCK-005", "ALR-006", "ALR-007",
 ];
+
+/// What a drill file may name.
+pub const VOCABULARY: Vocabulary = Vocabulary {
+    is_check: |pattern| all().any(|c| glob(pattern, c.id) || glob(pattern, c.name)),
+    checks: || all().map(|c| c.id).collect(),
+    drills: &[DRAIN, NODE, ZONE, REGION, RESTORE, NETPART, DEPOUT, ALERTS],
+};
 
 /// All checks.
 pub(crate) fn all() -> impl Iterator<Item = &'static Check> {

@@ -21,14 +21,16 @@ mod picture;
 mod remedies;
 mod review;
 mod settings;
+mod strangers;
 mod waivers;
 mod work;
 
-pub use catalogue::OF_A_DESCRIPTION;
+pub use catalogue::{OF_A_DESCRIPTION, VOCABULARY};
 pub use cluster::missing;
 pub use explain::{explain, listing, listing_json, page};
 pub use review::{against_baseline, review};
 pub use settings::Settings;
+pub use strangers::strangers;
 
 use crate::{
     inventory::{Facts, Inventory},

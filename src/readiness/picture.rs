@@ -31,7 +31,7 @@ const NOT_JUDGED: [&str; 6] =
     ["kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage", "drillmaster"];
 
 /// Kinds of workload, by their place on the shelf.
-const WORKLOADS: [&str; 9] = [
+pub(super) const WORKLOADS: [&str; 9] = [
     "Deployment.apps",
     "StatefulSet.apps",
     "DaemonSet.apps",

@@ -6,7 +6,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::Story;
 use crate::{
     event::StepEnd,
-    model::{Outcome, REHEARSAL},
+    model::{Outcome, REHEARSAL, printable},
 };
 
 /// The report for CI.
@@ -61,5 +61,5 @@ pub fn junit(story: &Story) -> String {
 
 /// XML cannot hold control characters, not even escaped.
 fn clean(text: &str) -> String {
-    super::line::printable(text)
+    printable(text)
 }

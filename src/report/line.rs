@@ -2,27 +2,40 @@
 
 use crate::{
     event::{Event, Kind},
-    model::{FindingState, Outcome, Role},
+    model::{FindingState, Outcome, Role, printable},
 };
 
 /// The line; none for events that only reports look at.
 pub fn line(event: &Event) -> Option<String> {
-    let text = describe(&event.event)?;
-    let text = printable(&text).replace(BREAK, "\n           ");
-    Some(format!("{:>8.1}s  {text}", event.t_us as f64 / 1e6))
-}
-
-/// Our own line break, told from one in a hostile name.
-const BREAK: char = '\u{e000}';
-
-/// Names from a cluster must not drive the terminal (correctness 82).
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    // Names from a cluster drive no terminal, and break no line: each line is made safe by itself.
+    let mut text = format!("{:>8.1}s  {}", event.t_us as f64 / 1e6, printable(&describe(&event.event)?));
+    for more in below(&event.event) {
+        text.push_str("\n           ");
+        text.push_str(&printable(&more));
+    }
+    Some(text)
 }
 
 /// The words for an event, for a list.
 pub(super) fn words(kind: &Kind) -> Option<String> {
     Some(printable(describe(kind)?.trim_start_matches(['■', ' '])))
+}
+
+/// The lines below that of an event.
+fn below(kind: &Kind) -> Vec<String> {
+    match kind {
+        Kind::PreflightDone { findings, .. } => findings
+            .iter()
+            .filter(|f| matches!(f.state, FindingState::Fail | FindingState::Unknown))
+            .map(|f| format!("{:?} {}: {}", f.state, f.check, f.observed))
+            .collect(),
+        Kind::Judged { judgements, .. } => judgements
+            .iter()
+            .map(|j| format!("{:<12} {} — {}", j.outcome.to_string(), j.expectation, j.because))
+            .collect(),
+        Kind::FaultStuck { commands, .. } => commands.iter().map(|c| format!("  {c}")).collect(),
+        _ => vec![],
+    }
 }
 
 fn describe(kind: &Kind) -> Option<String> {
@@ -33,23 +46,12 @@ fn describe(kind: &Kind) -> Option<String> {
         }
         Kind::SessionOpened { epoch, actor, pid, why, .. } => format!("session {epoch} ({actor:?}, pid {pid}): {why}"),
         Kind::PreflightDone { findings, .. } => {
-            let bad: Vec<String> = findings
-                .iter()
-                .filter(|f| matches!(f.state, FindingState::Fail | FindingState::Unknown))
-                .map(|f| format!("{BREAK}{:?} {}: {}", f.state, f.check, f.observed))
-                .collect();
             let good = findings.iter().filter(|f| f.state == FindingState::Pass).count();
-            format!("pre-flight: {good} of {} checks pass{}", findings.len(), bad.concat())
+            format!("pre-flight: {good} of {} checks pass", findings.len())
         }
         Kind::Armed { .. } => "armed: the baseline stands, the first act may come".into(),
         Kind::RunWoken { why, detail } => format!("forward part over ({why:?}): {detail}"),
-        Kind::Judged { outcome, judgements, .. } => {
-            let lines: Vec<String> = judgements
-                .iter()
-                .map(|j| format!("{BREAK}{:<12} {} — {}", j.outcome.to_string(), j.expectation, j.because))
-                .collect();
-            format!("VERDICT {outcome}{}", lines.concat())
-        }
+        Kind::Judged { outcome, .. } => format!("VERDICT {outcome}"),
         Kind::RunEnded { exit, detail } => format!("ended with {}: {detail}", exit.code()),
         Kind::LeftoverGone { what, why } => format!("took away again: {what}: {why}"),
         Kind::LeftBehind { what, expires, .. } => format!("leaves behind: {what} (goes {expires})"),
@@ -64,7 +66,10 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::StepFinished { step, end, detail } => format!("{} {step}: {detail}", end.mark()),
         Kind::FaultIntended { fault, target, .. } => format!("  intends {fault} ({target})"),
         Kind::FaultApplied { fault, sent_us, acknowledged_us } => {
-            format!("  done {fault} (acknowledged after {:.2} s)", (acknowledged_us - sent_us) as f64 / 1e6)
+            format!(
+                "  done {fault} (acknowledged after {:.2} s)",
+                acknowledged_us.saturating_sub(*sent_us) as f64 / 1e6
+            )
         }
         Kind::FaultFailed { fault, error } => format!("  failed {fault}: {error}"),
         Kind::MachineReturned { node, .. } => {
@@ -82,10 +87,7 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
         Kind::FaultReplaced { fault, evidence } => format!("  replaced {fault}: {evidence}"),
         Kind::FaultLeft { fault, why } => format!("  left {fault}: {why}"),
-        Kind::FaultStuck { fault, why, commands } => {
-            let lines: Vec<String> = commands.iter().map(|c| format!("{BREAK}  {c}")).collect();
-            format!("  STUCK {fault}: {why}. By hand:{}", lines.concat())
-        }
+        Kind::FaultStuck { fault, why, .. } => format!("  STUCK {fault}: {why}. By hand:"),
         Kind::ContactLost { why, .. } => format!("  the API server is out of sight: {why}"),
         Kind::ContactRegained { blind_from_us, .. } => {
             format!("  the API server is back in sight (blind since {:.1} s)", *blind_from_us as f64 / 1e6)
@@ -142,7 +144,10 @@ fn describe(kind: &Kind) -> Option<String> {
         }
         Kind::LinesRead { data, error, .. } if !error.is_empty() => format!("  log {data} cannot be read: {error}"),
         Kind::LinesRead { data, missing, damaged, .. } => {
-            let lost: u64 = missing.iter().map(|(from, to)| to - from + 1).sum();
+            let lost: u64 = missing
+                .iter()
+                .map(|(from, to)| to.saturating_sub(*from).saturating_add(1))
+                .fold(0, u64::saturating_add);
             format!("  log {data} was read: {lost} acknowledged lines missing, {damaged} damaged")
         }
         Kind::SourceLost { source, why, .. } => format!("  {source} is out of sight: {why}"),

@@ -12,7 +12,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::line;
 use crate::{
     event::{Event, Kind},
+    files,
     journal::{Recorder, RunState},
+    model::printable,
 };
 
 /// How to show it.
@@ -88,7 +90,7 @@ impl Screen {
         }
         if self.display == Display::Json {
             if let Ok(text) = serde_json::to_string(event) {
-                let _ = writeln!(std::io::stdout(), "{text}");
+                files::print_json(&format!("{text}\n"));
             }
         } else if let Some(text) = line(event).filter(|_| self.display == Display::Human) {
             self.note(&text);
@@ -112,7 +114,7 @@ impl Screen {
             ];
             all.extend(lines());
             for (bar, text) in bars.iter().zip(all) {
-                bar.set_message(super::line::printable(&text));
+                bar.set_message(printable(&text));
                 bar.tick();
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Story, story::OutsideLine};
 use crate::{
     event::StepEnd,
-    model::{FindingState, Head, Reviewed},
+    model::{FindingState, Head, Reviewed, is_printable, printable, printable_lines},
 };
 
 /// The report.
@@ -51,18 +51,20 @@ pub fn markdown(story: &Story) -> String {
         let _ = writeln!(w, "| {} | {} | {} | {} |", text(&u.fault), text(&u.target), u.state, text(&u.evidence));
     }
     for u in story.undo_log.iter().filter(|u| !u.commands.is_empty()) {
-        let _ = writeln!(
-            w,
-            "\nBy hand, for {}:\n\n```sh\n{}\n```",
-            text(&u.fault),
-            u.commands.join("\n").replace("```", "")
-        );
+        let _ =
+            writeln!(w, "\nBy hand, for {}:\n\n```sh\n{}\n```", text(&u.fault), block_of_code(&u.commands.join("\n")));
     }
     let outside: Vec<String> = story.changed_outside.iter().map(told).collect();
     list(w, "Changed from outside", &outside);
     let _ = writeln!(w, "\n## Left behind\n");
     for l in &story.leftovers {
-        let _ = writeln!(w, "- {} (goes {}): `{}`", text(&l.what), text(&l.expires), l.remove_with.replace('`', ""));
+        let _ = writeln!(
+            w,
+            "- {} (goes {}): `{}`",
+            text(&l.what),
+            text(&l.expires),
+            printable(&l.remove_with).replace('`', "'")
+        );
     }
     let _ = writeln!(w, "\n## Pre-flight\n\n| result | check | observed |\n|---|---|---|");
     for f in &story.findings {
@@ -161,23 +163,35 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
     }
 }
 
-/// Text from a cluster as text: it makes no table cell, link, image or HTML.
-fn text(raw: &str) -> String {
+/// Text from a cluster as text: it makes no table cell, link, image, mention or HTML.
+pub(super) fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    for c in raw.chars() {
+    for (i, c) in raw.char_indices() {
+        // Some sites make a link of a bare address, and tell whoever is named behind an @.
+        let links = c == ':' && raw[i..].starts_with("://") || c == '.' && raw[..i].ends_with("www");
         match c {
-            '|' | '`' | '*' | '[' | ']' | '\\' | '!' | '#' => {
+            '|' | '`' | '*' | '~' | '[' | ']' | '\\' | '!' | '#' | '@' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ if links => {
                 out.push('\\');
                 out.push(c);
             }
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            c if c.is_control() => out.push(' '),
+            '\n' | '\t' => out.push(' '),
+            c if !is_printable(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Commands in a block of code, which they do not end.
+fn block_of_code(commands: &str) -> String {
+    printable_lines(commands).replace("```", "` ` `")
 }
 
 fn readiness(w: &mut String, review: &Reviewed) {
@@ -210,5 +224,9 @@ mod tests {
     #[test]
     fn a_hostile_name_is_inert() {
         assert_eq!(text("<img src=x>|[a](b)\n# h"), r"&lt;img src=x&gt;\|\[a\](b) \# h");
+        assert_eq!(text("http://evil www.evil @team ~~x~~"), r"http\://evil www\.evil \@team \~\~x\~\~");
+        assert_eq!(text(r"a\|b"), r"a\\\|b");
+        assert_eq!(text("\u{1b}[31m\u{202e}x"), "\u{fffd}\\[31m\u{fffd}x");
+        assert_eq!(block_of_code("a\n```\n<b>"), "a\n` ` `\n<b>");
     }
 }

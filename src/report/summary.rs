@@ -2,30 +2,28 @@
 
 use std::fmt::Write;
 
-use super::{
-    Story,
-    line::{colour, printable},
-};
+use super::{Story, line::colour};
+use crate::model::printable;
 
 /// The summary; colours only where they are wanted.
 pub fn summary(story: &Story, colours: bool) -> String {
     let mut out = String::new();
     let w = &mut out;
-    let _ = writeln!(w, "\n{} on {}", story.title, story.cluster);
+    let _ = writeln!(w, "\n{}", printable(&format!("{} on {}", story.title, story.cluster)));
     for j in &story.judgements {
         let (on, off) =
             if colours && story.other_rules.is_none() { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
         let of = j.of.as_ref().map(|o| format!(" [{o}]")).unwrap_or_default();
-        let _ =
-            writeln!(w, "  {on}{:<12}{off} {}{of}\n               {}", j.outcome.to_string(), j.expectation, j.because);
+        let (expectation, because) = (printable(&format!("{}{of}", j.expectation)), printable(&j.because));
+        let _ = writeln!(w, "  {on}{:<12}{off} {expectation}\n               {because}", j.outcome.to_string());
     }
     for r in &story.recoveries {
         let phases: Vec<String> =
             r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
-        let _ = writeln!(w, "  {} after `{}`: {}", r.probe, r.of, phases.join(" → "));
+        say(w, &format!("  {} after `{}`: {}", r.probe, r.of, phases.join(" → ")));
     }
     if let Some(words) = &story.other_rules {
-        let _ = writeln!(w, "  verdict      {words}");
+        say(w, &format!("  verdict      {words}"));
     }
     let open: Vec<_> = story.undo_log.iter().filter(|u| !u.commands.is_empty()).collect();
     let _ = writeln!(
@@ -35,9 +33,9 @@ pub fn summary(story: &Story, colours: bool) -> String {
         story.undo_log.len()
     );
     for u in &open {
-        let _ = writeln!(w, "  OPEN         {} ({}): {}", u.fault, u.target, u.evidence);
+        say(w, &format!("  OPEN         {} ({}): {}", u.fault, u.target, u.evidence));
         for command in &u.commands {
-            let _ = writeln!(w, "               {command}");
+            say(w, &format!("               {command}"));
         }
     }
     for c in &story.changed_outside {
@@ -45,15 +43,20 @@ pub fn summary(story: &Story, colours: bool) -> String {
         let _ = writeln!(w, "  from outside {:.1} s: {}{remains}", c.at, c.said);
     }
     for l in &story.leftovers {
-        let _ = writeln!(w, "  left behind  {} (goes {}): {}", l.what, l.expires, l.remove_with);
+        say(w, &format!("  left behind  {} (goes {}): {}", l.what, l.expires, l.remove_with));
     }
     for c in &story.caveats {
-        let _ = writeln!(w, "  note         {c}");
+        say(w, &format!("  note         {c}"));
     }
     let code = story.exit.map_or_else(|| "not ended".to_owned(), |e| format!("exit {}", e.code()));
-    let _ = writeln!(w, "\n{code}: {} ({:.0} s)", story.ending, story.seconds);
+    let _ = writeln!(w, "\n{}", printable(&format!("{code}: {} ({:.0} s)", story.ending, story.seconds)));
     if let Some(head) = &story.head {
-        let _ = writeln!(w, "head {head}");
+        say(w, &format!("head {head}"));
     }
-    out.lines().map(|l| if colours { l.to_owned() } else { printable(l) }).collect::<Vec<_>>().join("\n") + "\n"
+    out
+}
+
+/// One line, whose names drive no terminal.
+fn say(out: &mut String, line: &str) {
+    let _ = writeln!(out, "{}", printable(line));
 }

@@ -240,7 +240,8 @@ impl Chart {
         let step = [1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]
             .into_iter()
             .find(|s| seconds / s <= 14.0)
-            .unwrap_or(3600.0);
+            // However long it took: not more lines than can be told apart.
+            .unwrap_or_else(|| (seconds / 14.0 / 3600.0).ceil().max(1.0) * 3600.0);
         let mut out = String::new();
         let mut t = 0.0;
         while t <= seconds {

@@ -5,12 +5,15 @@ use std::{ffi::OsString, path::Path};
 use serde_json::Value;
 
 use super::{
-    load::parse_as,
+    load::{LARGEST, parse_as},
     problem::Problems,
     tree,
     vars::{Values, fill},
 };
-use crate::model::{Bindings, WebhookUrl};
+use crate::{
+    files,
+    model::{Bindings, WebhookUrl},
+};
 
 /// Whom the bindings announce to: nothing else of the file has to be right.
 ///
@@ -18,7 +21,7 @@ use crate::model::{Bindings, WebhookUrl};
 /// The file, or what its value is made of, is not there.
 pub fn announce_in(path: &Path) -> Result<Option<WebhookUrl>, String> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read the bindings {file}: {e}"))?;
+    let text = files::text(path, LARGEST).map_err(|e| format!("cannot read the bindings {file}: {e}"))?;
     let mut root = tree::parse(&file, &text).map_err(|_| format!("the bindings {file} cannot be read"))?;
     let mut problems = vec![];
     let Some(node) = root.get_mut("announce") else { return Ok(None) };
@@ -39,16 +42,24 @@ fn environment() -> Values {
     values
 }
 
+/// Reads bindings from their text.
+///
+/// # Errors
+/// Every mistake in it at once, with its place.
+pub fn parse_bindings(file: &str, text: &str) -> Result<Bindings, Problems> {
+    parse_as::<Bindings>(file, text, &super::bindings_schema(), &environment()).map(|(bindings, _)| bindings)
+}
+
 /// Loads a bindings file.
 pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = files::text(path, LARGEST).map_err(|e| {
         Problems::bare(
             format!("cannot read the bindings {file}: {e}"),
             "name an existing file: --bind scenarios/bindings/kind-lab.yaml",
         )
     })?;
-    let (mut bindings, _) = parse_as::<Bindings>(&file, &text, &super::bindings_schema(), &environment())?;
+    let mut bindings = parse_bindings(&file, &text)?;
     if let (Some(readiness), Some(folder)) = (&mut bindings.readiness, path.parent()) {
         *readiness = folder.join(&*readiness).display().to_string();
     }

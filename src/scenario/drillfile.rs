@@ -5,8 +5,16 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Problems, load::parse_as, schema::schema_of, vars::Values};
-use crate::model::{Dur, Environment, Severity};
+use super::{
+    Problems, Vocabulary, drill_sense,
+    load::{LARGEST, parse_as},
+    schema::schema_of,
+    vars::Values,
+};
+use crate::{
+    files,
+    model::{Dur, Environment, Severity},
+};
 
 /// What one application is promised.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -226,13 +234,23 @@ pub fn drill_file_schema() -> serde_json::Value {
 ///
 /// # Errors
 /// Every mistake in it at once, with its place.
-pub fn load_drill_file(path: &Path) -> Result<DrillFile, Problems> {
+pub fn load_drill_file(path: &Path, words: &Vocabulary) -> Result<DrillFile, Problems> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = files::text(path, LARGEST).map_err(|e| {
         Problems::bare(
             format!("cannot read the drill file {file}: {e}"),
             "`drillmaster schema readiness` tells its shape",
         )
     })?;
-    parse_as::<DrillFile>(&file, &text, &drill_file_schema(), &Values::default()).map(|(parsed, _)| parsed)
+    parse_drill_file(&file, &text, words)
+}
+
+/// Reads a drill file from its text.
+///
+/// # Errors
+/// As [`load_drill_file`].
+pub fn parse_drill_file(file: &str, text: &str, words: &Vocabulary) -> Result<DrillFile, Problems> {
+    let (parsed, root) = parse_as::<DrillFile>(file, text, &drill_file_schema(), &Values::default())?;
+    let list = drill_sense::lint(file, &root, &parsed, words);
+    if list.is_empty() { Ok(parsed) } else { Err(Problems { list, text: text.to_owned() }) }
 }

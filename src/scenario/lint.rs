@@ -17,6 +17,8 @@ use crate::model::{
     WaitStep, WaitUntil, WorkloadRef, secret_mark,
 };
 
+/// Nothing is asked oftener, over and over: it would be a load test.
+const OFTENEST: Dur = Dur(Duration::from_millis(10));
 /// The time that an undo has unless somebody gives it another: the default of `--unwind-within`.
 const UNWIND_WITHIN: Duration = Duration::from_secs(30 * 60);
 
@@ -117,8 +119,9 @@ impl Lint<'_> {
             if let Some(Err(why)) = probe.http.as_ref().map(|http| http.body.ready()) {
                 self.say(&["probes", &index, "http", "body"], why, "");
             }
-            if probe.every.0.is_zero() {
-                self.say(&["probes", &index, "every"], "a probe cannot be sent every 0s", "250ms is usual");
+            if probe.every.0 < OFTENEST.0 {
+                let what = format!("a probe cannot be sent every {}", probe.every.exact());
+                self.say(&["probes", &index, "every"], what, format!("{OFTENEST} at least; 250ms is usual"));
             }
             for (word, address) in [("tcp", &probe.tcp), ("vantage", &probe.vantage)] {
                 if let Some(address) = address
@@ -335,8 +338,9 @@ impl Lint<'_> {
                 let said = format!("two append logs are called `{}`", data.name);
                 self.say(&["data", &index, "name"], said, "give each its own name");
             }
-            if data.every.0.is_zero() {
-                self.say(&["data", &index, "every"], "a line cannot be written every 0s", "500ms is usual");
+            if data.every.0 < OFTENEST.0 {
+                let what = format!("a line cannot be written every {}", data.every.exact());
+                self.say(&["data", &index, "every"], what, format!("{OFTENEST} at least; 500ms is usual"));
             }
         }
     }

@@ -12,8 +12,13 @@ use super::{
     tree::{self, Node},
     vars::{self, Values},
 };
-use crate::model::{Bindings, SecretRef};
+use crate::{
+    files,
+    model::{Bindings, SecretRef},
+};
 
+/// No file that a person writes is larger.
+pub(super) const LARGEST: u64 = 4 << 20;
 /// Stands before the names of values that the place gives.
 const BIND: &str = "bind.";
 
@@ -50,7 +55,7 @@ pub struct Loaded {
 /// Loads a scenario file.
 pub fn load(path: &Path, sources: &Sources) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = files::text(path, LARGEST).map_err(|e| {
         Problems::bare(format!("cannot read the scenario {file}: {e}"), "shipped scenarios are in scenarios/")
     })?;
     load_str(&file, &text, sources)
@@ -107,6 +112,20 @@ impl Sources {
     }
 }
 
+/// Reads a document by its schema: nothing in it is filled in.
+///
+/// # Errors
+/// Every mistake in it at once, with its place.
+pub fn document<T: DeserializeOwned>(file: &str, text: &str, schema: &Value) -> Result<T, Problems> {
+    let problems = |list| Problems { list, text: text.to_owned() };
+    let root = tree::parse(file, text).map_err(problems)?;
+    let found = shape::check(file, &root, schema);
+    if !found.is_empty() {
+        return Err(problems(found));
+    }
+    typed(file, &root, root.value()).map_err(problems)
+}
+
 /// Parses a file of another type by its schema.
 pub(super) fn parse_as<T: DeserializeOwned>(
     file: &str,
@@ -137,12 +156,16 @@ fn check<T: DeserializeOwned>(
     if lenient {
         stand_in(&mut value);
     }
-    match serde_json::from_value(value) {
-        Ok(parsed) => Ok((parsed, root)),
-        // The schema is generated from the type: what it let through and the
-        // type refuses still gets a clear, if unplaced, message.
-        Err(error) => Err(vec![tree::problem(file, &root.at, error.to_string(), "")]),
-    }
+    typed(file, &root, value).map(|parsed| (parsed, root))
+}
+
+/// The schema is generated from the type: what it let through and the type refuses still
+/// gets a clear, if unplaced, message.
+fn typed<T: DeserializeOwned>(file: &str, root: &Node, value: Value) -> Result<T, Vec<super::Problem>> {
+    serde_json::from_value(value).map_err(|error| {
+        let what = "a value in this file is not of the form that belongs there";
+        vec![tree::problem(file, &root.at, what, format!("the reader said: {error}"))]
+    })
 }
 
 /// Stands a word in for each value that only a place can give, so that the rest

@@ -6,6 +6,7 @@
 //! Read [`Scenario`] first, then [`load`].
 
 mod bindings;
+mod drill_sense;
 mod drillfile;
 mod lint;
 mod load;
@@ -18,12 +19,13 @@ mod spec;
 mod tree;
 mod vars;
 
-pub use bindings::{announce_in, load_bindings};
+pub use bindings::{announce_in, load_bindings, parse_bindings};
+pub use drill_sense::Vocabulary;
 pub use drillfile::{
     AllowedDifference, Attestation, CheckRules, DrillFile, Objective, Parameters, PlanFacts, RegistryAccess,
-    ReviewScope, Waiver, drill_file_schema, load_drill_file,
+    ReviewScope, Waiver, drill_file_schema, load_drill_file, parse_drill_file,
 };
-pub use load::{Loaded, Sources, load, load_str};
-pub use problem::{Problem, Problems};
+pub use load::{Loaded, Sources, document, load, load_str};
+pub use problem::{Problem, Problems, did_you_mean};
 pub use schema::{bindings_schema, scenario_schema, schema_of};
 pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};

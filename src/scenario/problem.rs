@@ -1,8 +1,17 @@
 //! A mistake in a file, where it stands, and how it is shown.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::model::{is_printable, printable, printable_lines};
+
+/// So many mistakes are shown with their line; of the others, how many there are.
+const SHOWN: usize = 200;
+/// A longer line is named and not shown.
+const LONGEST_PART: usize = 4096;
+/// Words that are compared are no longer.
+const LONGEST_WORD: usize = 64;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +23,7 @@ pub struct Problem {
     /// 1-based.
     pub column: usize,
     /// Byte range in the file's text.
-    pub span: std::ops::Range<usize>,
+    pub span: Range<usize>,
     /// What is wrong.
     pub what: String,
     /// What is allowed, or meant.
@@ -50,33 +59,94 @@ impl Problems {
     }
 
     /// As the compiler of Rust shows mistakes: file, line, column, the line itself, help.
+    /// Whatever the file holds, the only escapes in it are those of the colours.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
-        for problem in &self.list {
-            let level = if problem.warning { Level::WARNING } else { Level::ERROR };
-            let title = level.primary_title(problem.what.as_str());
-            let mut report = vec![];
-            let group = if problem.line == 0 {
-                annotate_snippets::Group::with_title(title)
-            } else {
-                title.element(
-                    Snippet::source(self.text.as_str())
-                        .path(problem.file.as_str())
-                        .fold(true)
-                        .annotation(AnnotationKind::Primary.span(problem.span.clone())),
-                )
-            };
-            report.push(if problem.help.is_empty() {
-                group
-            } else {
-                group.element(Level::HELP.message(problem.help.as_str()))
-            });
-            out.push_str(&renderer.render(&report));
+        for problem in self.list.iter().take(SHOWN) {
+            out.push_str(&self.one(problem, &renderer));
             out.push('\n');
+        }
+        if self.list.len() > SHOWN {
+            out.push_str(&format!("… and {} more\n", self.list.len() - SHOWN));
         }
         out
     }
+
+    fn one(&self, problem: &Problem, renderer: &Renderer) -> String {
+        let level = if problem.warning { Level::WARNING } else { Level::ERROR };
+        let (what, help) = (printable_lines(&problem.what), printable_lines(&problem.help));
+        let (file, part) = (printable(&problem.file), Part::of(&self.text, problem));
+        let title = level.primary_title(what.as_str());
+        let group = match &part {
+            None => Group::with_title(title),
+            Some(part) if part.text.len() > LONGEST_PART => {
+                title.element(Origin::path(file.as_str()).line(problem.line).char_column(problem.column))
+            }
+            Some(part) => title.element(
+                Snippet::source(part.text.as_str())
+                    .line_start(part.line)
+                    .path(file.as_str())
+                    .fold(true)
+                    .annotation(AnnotationKind::Primary.span(part.span.clone())),
+            ),
+        };
+        let group = if help.is_empty() { group } else { group.element(Level::HELP.message(help.as_str())) };
+        renderer.render(&[group])
+    }
+}
+
+/// The lines of a file that a mistake is on.
+struct Part {
+    text: String,
+    /// The number of the first one.
+    line: usize,
+    span: Range<usize>,
+}
+
+impl Part {
+    /// None where the mistake is in no file.
+    fn of(text: &str, problem: &Problem) -> Option<Self> {
+        if problem.line == 0 {
+            return None;
+        }
+        // Whoever made the span: it must not cut a character in two.
+        let from = border(text, problem.span.start);
+        let to = border(text, problem.span.end).max(from);
+        let begin = text[..from].rfind('\n').map_or(0, |i| i + 1);
+        let end = text[to..].find('\n').map_or(text.len(), |i| to + i);
+        // Windows ends its lines with two characters.
+        let end = if end > to && text[..end].ends_with('\r') { end - 1 } else { end };
+        if end - begin > LONGEST_PART {
+            return Some(Self { text: text[begin..end].to_owned(), line: problem.line, span: 0..0 });
+        }
+        let begin = begin + if begin == 0 && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let line = text[..begin].matches('\n').count() + 1;
+        let (mut shown, mut span) = (String::new(), 0..0);
+        for (i, c) in text[begin..end].char_indices() {
+            if begin + i == from {
+                span.start = shown.len();
+            }
+            if begin + i == to {
+                span.end = shown.len();
+            }
+            let shows = c == '\n' || c == '\t' || is_printable(c);
+            let last = c == '\r' && text[begin + i + 1..].starts_with('\n');
+            shown.push(if shows || last { c } else { '\u{fffd}' });
+        }
+        span.start = if from >= end { shown.len() } else { span.start };
+        span.end = if to >= end { shown.len() } else { span.end };
+        Some(Self { text: shown, line, span })
+    }
+}
+
+/// The nearest border of a character at or before a byte.
+fn border(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 impl fmt::Display for Problems {
@@ -88,10 +158,83 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// The allowed word that was probably meant.
-pub(super) fn did_you_mean<'a>(given: &str, allowed: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn did_you_mean<'a>(given: &str, allowed: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // What is compared takes memory by the product of the lengths.
+    let comparable = |word: &str| word.len() <= LONGEST_WORD;
+    if !comparable(given) {
+        return None;
+    }
+    let given = given.to_lowercase();
     allowed
-        .map(|word| (strsim::damerau_levenshtein(&given.to_lowercase(), &word.to_lowercase()), word))
+        .filter(|word| comparable(word))
+        .map(|word| (strsim::damerau_levenshtein(&given, &word.to_lowercase()), word))
         .filter(|(distance, word)| *distance <= (word.len() / 3).max(1) + 1)
         .min()
         .map(|(_, word)| word)
+}
+
+/// Words in a row; of very many the first ones.
+pub(super) fn listed(words: &[&str]) -> String {
+    const MOST: usize = 60;
+    match words.get(..MOST) {
+        Some(first) => format!("{}, … ({} in all)", first.join(", "), words.len()),
+        None => words.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::tree;
+
+    /// What the snippet of a span shows, and what is underlined.
+    fn shown(text: &str, span: Range<usize>) -> (String, usize, String) {
+        let problem =
+            Problem { line: 1, span, file: "f".into(), column: 1, what: "w".into(), help: "h".into(), warning: false };
+        let part = Part::of(text, &problem).expect("a part");
+        let marked = part.text[part.span.clone()].to_owned();
+        let rendered = Problems { list: vec![problem], text: text.to_owned() }.render(false);
+        assert!(rendered.chars().all(|c| c == '\n' || is_printable(c)), "{rendered:?}");
+        (part.text, part.line, marked)
+    }
+
+    #[test]
+    fn a_span_is_shown_where_it_is() {
+        assert_eq!(shown("a: ü\nb: ß€\n", 9..14), ("b: ß€".into(), 2, "ß€".into()));
+        assert_eq!(shown("a: 1\r\nb: é\r\n", 9..11), ("b: é".into(), 2, "é".into()));
+        assert_eq!(shown("\u{feff}é: 1\n", 3..5), ("é: 1".into(), 1, "é".into()));
+        assert_eq!(shown("a:\t\u{1b}[31m\u{202e}x\n", 3..4).0, "a:\t\u{fffd}[31m\u{fffd}x");
+        assert_eq!(shown("€", 1..2).2, "", "a span within a character begins where it begins");
+        assert_eq!(shown("", 5..9), (String::new(), 1, String::new()));
+    }
+
+    #[test]
+    fn many_mistakes_on_one_line_are_shown_in_time() {
+        let text = "x".repeat(1 << 20);
+        let one = Problem {
+            line: 1,
+            span: 5..6,
+            file: "f".into(),
+            column: 6,
+            what: "w".into(),
+            help: "h".into(),
+            warning: false,
+        };
+        let shown = Problems { list: vec![one; 8000], text }.render(false);
+        assert!(shown.ends_with("… and 7800 more\n"));
+        assert!(did_you_mean(&"a".repeat(1 << 20), ["aaa"].into_iter()).is_none());
+    }
+
+    proptest::proptest! {
+        /// Every node of any file has a span that can be shown.
+        #[test]
+        fn every_span_can_be_shown(text in "(\u{feff})?(key|ü|€|𝄞|: |- |\n|\r\n|\\{|\\}|\\[|\\]|, |\"|'|\t|\u{1b}|\u{0}|#|\\| |&a |\\*a|!x ){0,40}", at in 0usize..200) {
+            let problems = match tree::parse("f", &text) {
+                Ok(root) => vec![tree::problem("f", &root.at, "w", "h")],
+                Err(problems) => problems,
+            };
+            let _ = Problems { list: problems, text: text.clone() }.render(true);
+            let _ = shown(&text, at..at + 3);
+        }
+    }
 }

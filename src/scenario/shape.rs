@@ -2,10 +2,12 @@
 //! place. Only what our own generated schemas use is understood; the types'
 //! `Deserialize` has the last word afterwards.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::{
-    problem::{Problem, did_you_mean},
+    problem::{Problem, did_you_mean, listed},
     tree::{At, Data, Node, problem},
 };
 
@@ -74,13 +76,7 @@ impl<'a> Checker<'a> {
 
     fn format(&mut self, node: &Node, value: &Value, schema: &Value, name: &str) {
         let (Some(text), Some(format)) = (value.as_str(), schema.get("format").and_then(Value::as_str)) else {
-            let minimum = schema.get("minimum").and_then(Value::as_f64);
-            if let (Some(n), Some(least)) = (value.as_f64(), minimum)
-                && n < least
-            {
-                self.complain(&node.at, format!("{name} is {n}"), format!("the least is {least}"));
-            }
-            return;
+            return self.bounds(node, value, schema, name);
         };
         let checked = match format {
             "duration-with-unit" => text.parse::<crate::model::Dur>().err(),
@@ -95,6 +91,25 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The least and the most that a number may be.
+    fn bounds(&mut self, node: &Node, value: &Value, schema: &Value, name: &str) {
+        let Some(n) = value.as_f64() else { return };
+        let bound = |word: &str| schema.get(word).and_then(Value::as_f64);
+        let most = bound("maximum").or(match schema.get("format").and_then(Value::as_str) {
+            Some("uint8") => Some(f64::from(u8::MAX)),
+            Some("uint16") => Some(f64::from(u16::MAX)),
+            Some("uint32") => Some(f64::from(u32::MAX)),
+            Some("int32") => Some(f64::from(i32::MAX)),
+            _ => None,
+        });
+        if let Some(least) = bound("minimum").filter(|least| n < *least) {
+            self.complain(&node.at, format!("{name} is {value}"), format!("the least is {least}"));
+        }
+        if let Some(most) = most.filter(|most| n > *most) {
+            self.complain(&node.at, format!("{name} is {value}"), format!("the most is {most}"));
+        }
+    }
+
     fn one_of(&mut self, node: &Node, allowed: &[Value], name: &str) {
         let words: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
         let given = scalar_text(node).unwrap_or_default();
@@ -106,7 +121,7 @@ impl<'a> Checker<'a> {
         self.complain(
             &node.at,
             format!("`{given}` is not allowed for {name}"),
-            format!("{meant}allowed: {}", words.join(", ")),
+            format!("{meant}allowed: {}", listed(&words)),
         );
     }
 
@@ -160,7 +175,7 @@ impl<'a> Checker<'a> {
         let names = keyed.iter().map(|(k, _)| *k).collect::<Vec<_>>();
         let [(key, at, _)] = entries else {
             let what = format!("{name} must have exactly one of these words, it has {}", entries.len());
-            return self.complain(&node.at, what, format!("allowed: {}", names.join(", ")));
+            return self.complain(&node.at, what, format!("allowed: {}", listed(&names)));
         };
         match keyed.iter().find(|(k, _)| k == key) {
             Some((_, schema)) => self.map(node, entries, schema, key),
@@ -189,9 +204,10 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        let keys: BTreeSet<&str> = entries.iter().map(|(key, _, _)| key.as_str()).collect();
         for required in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let required = required.as_str().unwrap_or_default();
-            if !entries.iter().any(|(key, _, _)| key == required) {
+            if !keys.contains(required) {
                 let what = format!("{name} needs `{required}`");
                 let help = properties
                     .and_then(|p| p.get(required))
@@ -199,8 +215,7 @@ impl<'a> Checker<'a> {
                     .and_then(Value::as_str)
                     .unwrap_or_default()
                     .to_owned();
-                let at = At { span: node.at.span.start..node.at.span.start + 1, ..node.at.clone() };
-                self.complain(&at, what, help);
+                self.complain(&node.at, what, help);
             }
         }
     }
@@ -208,7 +223,7 @@ impl<'a> Checker<'a> {
 
 fn unknown(key: &str, name: &str, names: &[&str]) -> (String, String) {
     let meant = did_you_mean(key, names.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
-    (format!("`{key}` is unknown in {name}"), format!("{meant}allowed: {}", names.join(", ")))
+    (format!("`{key}` is unknown in {name}"), format!("{meant}allowed: {}", listed(&names)))
 }
 
 fn single_key(schema: &Value) -> Option<&str> {

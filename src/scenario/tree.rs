@@ -1,7 +1,7 @@
 //! YAML as a tree that remembers where everything stands. Built from the
 //! parser's events, because duplicate keys and positions are lost otherwise.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::{Map, Number, Value};
@@ -75,11 +75,31 @@ impl Node {
     }
 }
 
+/// No file that a person writes is nested deeper. What is behind that is not looked at:
+/// everything that walks the tree calls itself once a level.
+const DEEPEST: usize = 64;
+/// The mark that some editors write at the beginning of a file.
+const MARK: char = '\u{feff}';
+
 /// Parses one YAML document.
 pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
-    let bytes: Vec<usize> = text.char_indices().map(|(i, _)| i).chain([text.len()]).collect();
+    let mark = text.len() - text.trim_start_matches(MARK).len();
+    let text = &text[mark..];
+    let bytes: Vec<usize> = text.char_indices().map(|(i, _)| mark + i).chain([mark + text.len()]).collect();
     let mut builder = Builder { file, bytes, stack: vec![], root: None, problems: vec![] };
+    if let Some(nul) = text.find('\0') {
+        // The parser takes it for the end of the file.
+        let line = text[..nul].matches('\n').count() + 1;
+        let column = text[..nul].chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let at = At { line, column, span: mark + nul..mark + nul + 1 };
+        return Err(vec![problem(file, &at, "this is not YAML: a NUL character", "remove it")]);
+    }
     for item in Parser::new_from_str(text) {
+        if builder.stack.len() > DEEPEST {
+            let Some(Open::List(at, _) | Open::Map(at, ..)) = builder.stack.last() else { break };
+            let what = format!("this is nested more than {DEEPEST} levels deep");
+            return Err(vec![problem(file, at, what, "no file of drillmaster is")]);
+        }
         match item {
             Ok((event, span)) => builder.take(event, span),
             Err(error) => {
@@ -120,7 +140,15 @@ pub(super) fn problem(file: &str, at: &At, what: impl Into<String>, help: impl I
 enum Open {
     List(At, Vec<Node>),
     /// The key that waits for its value.
-    Map(At, Vec<(String, At, Node)>, Option<(String, At)>),
+    Map(At, Entries, Option<(String, At)>),
+}
+
+/// The members of a map that is being read.
+#[derive(Default)]
+struct Entries {
+    list: Vec<(String, At, Node)>,
+    /// On which line each key stands.
+    lines: BTreeMap<String, usize>,
 }
 
 struct Builder<'a> {
@@ -136,7 +164,8 @@ impl Builder<'_> {
     fn at(&self, span: Span) -> At {
         let byte = |i: usize| self.bytes.get(i).or(self.bytes.last()).copied().unwrap_or(0);
         let start = byte(span.start.index());
-        let end = byte(span.end.index()).max((start + 1).min(byte(usize::MAX - 1)));
+        // One character at least, whole.
+        let end = byte(span.end.index()).max(byte(span.start.index().saturating_add(1)));
         At { line: span.start.line(), column: span.start.col() + 1, span: start..end }
     }
 
@@ -150,7 +179,7 @@ impl Builder<'_> {
                 self.scalar(at, &text, style);
             }
             Event::SequenceStart(..) => self.stack.push(Open::List(at, vec![])),
-            Event::MappingStart(..) => self.stack.push(Open::Map(at, vec![], None)),
+            Event::MappingStart(..) => self.stack.push(Open::Map(at, Entries::default(), None)),
             Event::SequenceEnd => {
                 if let Some(Open::List(at, items)) = self.stack.pop() {
                     self.put(Node { at, data: Data::List(items) });
@@ -158,7 +187,7 @@ impl Builder<'_> {
             }
             Event::MappingEnd => {
                 if let Some(Open::Map(at, entries, _)) = self.stack.pop() {
-                    self.put(Node { at, data: Data::Map(entries) });
+                    self.put(Node { at, data: Data::Map(entries.list) });
                 }
             }
             Event::Alias(_) => {
@@ -178,10 +207,12 @@ impl Builder<'_> {
 
     fn scalar(&mut self, at: At, text: &str, style: ScalarStyle) {
         if let Some(Open::Map(_, entries, key @ None)) = self.stack.last_mut() {
-            if let Some((_, first, _)) = entries.iter().find(|(k, _, _)| k == text) {
+            if let Some(first) = entries.lines.get(text) {
                 let what = format!("`{text}` is given twice");
-                let help = format!("the first one is on line {}", first.line);
+                let help = format!("the first one is on line {first}");
                 self.problems.push(problem(self.file, &at, what, help));
+            } else {
+                entries.lines.insert(text.to_owned(), at.line);
             }
             *key = Some((text.to_owned(), at));
             return;
@@ -199,7 +230,7 @@ impl Builder<'_> {
             }
             Some(Open::List(_, items)) => items.push(node),
             Some(Open::Map(_, entries, key)) => match key.take() {
-                Some((name, at)) => entries.push((name, at, node)),
+                Some((name, at)) => entries.list.push((name, at, node)),
                 None => {
                     let at = node.at.clone();
                     self.complain(&at, "a key must be a word", "");

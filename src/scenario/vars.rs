@@ -2,21 +2,43 @@
 //! so that mistakes are reported where the user wrote them. A value that is one
 //! reference alone keeps the variable's type.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use serde_json::Value;
 
 use super::{
-    problem::{Problem, did_you_mean},
+    problem::{Problem, did_you_mean, listed},
     tree::{At, Data, Node, problem},
 };
 use crate::model::{SecretRef, secret_mark};
+
+/// The most that variables may add to a file, in bytes.
+const MOST: usize = 4 << 20;
 
 /// Values by name; secrets are kept apart and only ever referred to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     pub plain: BTreeMap<String, Value>,
     pub secrets: BTreeMap<String, SecretRef>,
+    /// How many bytes they have added so far.
+    filled: Cell<usize>,
+}
+
+impl Values {
+    /// Whether there is room for so many bytes more.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.filled.set(self.filled.get().saturating_add(bytes));
+        self.filled.get() <= MOST
+    }
+}
+
+/// About how many bytes a value takes.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| 8 + weight(item)).sum(),
+        _ => 8,
+    }
 }
 
 /// Reads `vars:`, applies `--set`, and returns what `${…}` may refer to.
@@ -36,7 +58,7 @@ pub(super) fn declared(file: &str, root: &Node, set: &BTreeMap<String, String>, 
                 file,
                 root.get("vars").map_or(&root.at, |n| &n.at),
                 format!("--set {name}: the scenario has no such variable"),
-                format!("{meant}it has: {}", names.join(", ")),
+                format!("{meant}it has: {}", listed(&names)),
             ));
         }
     }
@@ -177,6 +199,13 @@ fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
         })?;
         let name = &rest[start + 2..end];
         let value = lookup(name, values)?;
+        if !values.has_room(weight(&value)) {
+            return Err(Wrong {
+                what: "the variables of this file are too large".to_owned(),
+                help: format!("what they add must stay below {} MiB", MOST >> 20),
+                of_the_place: false,
+            });
+        }
         if start == 0 && end + 1 == text.len() {
             return Ok(value);
         }
@@ -210,7 +239,7 @@ fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
         // Of the environment's there are too many, and who needs one knows it.
         _ => {
             let own: Vec<&str> = names.into_iter().filter(|n| !n.starts_with("env.")).collect();
-            format!("{meant}known: {}", own.join(", "))
+            format!("{meant}known: {}", listed(&own))
         }
     };
     Err(Wrong { what: format!("`${{{name}}}` is not defined"), help, of_the_place: name.starts_with("bind.") })

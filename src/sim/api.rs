@@ -21,6 +21,7 @@ use super::{
     state::State,
     store::WINDOW,
     watch::Watch,
+    wellformed,
 };
 use crate::kubernetes::Selector;
 
@@ -275,6 +276,9 @@ fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {
 fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
     let mut object = call.json()?;
     let resource = target.resource;
+    if !object.is_object() {
+        return Err(refuse(400, "BadRequest", "the body is not an object"));
+    }
     if object["metadata"].is_null() {
         object["metadata"] = json!({});
     }
@@ -301,6 +305,7 @@ fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
         status["details"] = json!({"name": name, "kind": resource.plural});
         return Err(status);
     }
+    wellformed::check(resource, &object).map_err(|why| refuse(400, "BadRequest", why))?;
     admission::defaults(resource, &mut object, state);
     if call.dry_run(&Value::Null) {
         return Ok((201, object));
@@ -329,6 +334,7 @@ fn current(now: &Value, version: &Value, resource: &Resource) -> Result<(), Valu
 fn replace(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> Reply {
     let now = find(state, target, name)?;
     let object = call.json()?;
+    wellformed::check(target.resource, &object).map_err(|why| refuse(400, "BadRequest", why))?;
     current(&now, &object["metadata"]["resourceVersion"], target.resource)?;
     Ok((200, store(state, call, target, &now, object)))
 }
@@ -339,6 +345,9 @@ fn patched(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> R
     let now = match find(state, target, name) {
         Err(status) if apply && status["code"] == 404 => {
             let mut body = body;
+            if !body.is_object() || !(body["metadata"].is_object() || body["metadata"].is_null()) {
+                return Err(refuse(400, "BadRequest", "the body is not an object with metadata"));
+            }
             body["metadata"]["name"] = name.into();
             let bytes = body.to_string().into_bytes();
             let call = Call { body: &bytes, query: call.query.clone(), ..*call };
@@ -353,6 +362,7 @@ fn patched(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> R
     current(&now, &body["metadata"]["resourceVersion"], target.resource)?;
     same_uid(&now, &body["metadata"]["uid"], target, name)?;
     let object = patch::apply(&now, &body, call.content_type)?;
+    wellformed::check(target.resource, &object).map_err(|why| refuse(422, "Invalid", why))?;
     Ok((200, store(state, call, target, &now, object)))
 }
 

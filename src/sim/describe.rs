@@ -7,8 +7,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::happens::{self, Happening};
-use crate::model::{Bindings, Capture, ClocksSpec, Dur, VolumeMethod};
+use super::{
+    happens::{self, Happening},
+    sense,
+};
+use crate::{
+    model::{Bindings, Capture, ClocksSpec, Dur, VolumeMethod},
+    scenario::{Problems, document, schema_of},
+};
+
+/// Where the schema of a description lives.
+pub const SCHEMA: &str = "https://drillmaster.dev/schema/cluster-v1.json";
 
 /// A cluster that is not there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -212,21 +221,38 @@ impl Description {
     /// # Errors
     /// What is wrong with it, with its line.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut description: Self = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
-        if description.kind != "Cluster" {
-            return Err(format!("this is no description of a cluster: kind is `{}`, not Cluster", description.kind));
+        Self::read("cluster", text).map_err(|problems| problems.to_string())
+    }
+
+    /// The same of a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, as it can be shown.
+    pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
+        let mut description: Self = document(file, text, &schema_of::<Self>(SCHEMA))?;
+        let word = |name: &str, is: &str, wanted: &str| {
+            (is != wanted && !(is.is_empty() && name == "apiVersion"))
+                .then(|| format!("this is no description of a cluster: {name} is `{is}`, not {wanted}"))
+        };
+        let wrong = word("kind", &description.kind, "Cluster")
+            .or_else(|| word("apiVersion", &description.api_version, "drillmaster.dev/v1"));
+        if let Some(wrong) = wrong {
+            return Err(Problems::bare(wrong, ""));
         }
         for (happening, line) in description.happens.iter_mut().zip(happens::positions(text)) {
             happening.line = line;
         }
         let wrong = description.mistakes();
-        if wrong.is_empty() { Ok(description) } else { Err(wrong.join("\n  ")) }
+        if wrong.is_empty() { Ok(description) } else { Err(Problems::bare(wrong.join("\n  "), "")) }
     }
 
-    /// What could never happen in this cluster.
+    /// What could never be, or happen, in this cluster.
     pub(super) fn mistakes(&self) -> Vec<String> {
-        let mut wrong = happens::reserved(self);
-        wrong.extend(happens::lint(self));
+        let mut wrong = sense::lint(self);
+        if wrong.is_empty() {
+            wrong.extend(happens::reserved(self));
+            wrong.extend(happens::lint(self));
+        }
         wrong
     }
 

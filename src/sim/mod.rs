@@ -24,6 +24,7 @@ mod patch;
 mod pods;
 mod promql;
 mod resources;
+mod sense;
 mod service;
 mod stage;
 mod state;
@@ -34,6 +35,7 @@ mod vault;
 mod velero;
 mod watch;
 mod web;
+mod wellformed;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,7 +43,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use alter::Change;
-pub use describe::{AlertmanagerSpec, Description, Inhibition, RuleSpec, WorkloadSpec};
+pub use describe::{AlertmanagerSpec, Description, Inhibition, RuleSpec, SCHEMA, WorkloadSpec};
 pub use happens::{After, Happened, Happening, ObjectSeen, Seen, What};
 pub use service::Plug;
 pub use steps::Steps;
@@ -197,6 +199,12 @@ impl Simulation {
         move || picture(&shared)
     }
 
+    /// Whether its controllers have ended, which they do only by a mistake of this program:
+    /// from then on nothing happens in the cluster as it would.
+    pub fn is_broken(&self) -> bool {
+        self.controllers.is_finished()
+    }
+
     /// A client of its API server, for tests of the API itself.
     pub fn client(&self) -> kube::Client {
         service::client(&self.shared, &Plug::default())
@@ -308,6 +316,8 @@ fn add(state: &mut State, mut object: Value) -> Result<(), String> {
     if fields::name(&object).is_empty() {
         return Err(format!("an object of kind {kind} has no metadata.name"));
     }
+    wellformed::amounts_as_text(&mut object);
+    wellformed::check(resource, &object)?;
     if resource.plural == "nodes" {
         let phase = state.dice.below(state.settings.clocks.renew.as_micros() as u64);
         state.machines.add(fields::name(&object), phase);

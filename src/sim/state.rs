@@ -191,7 +191,8 @@ impl State {
 
     /// Makes something due.
     pub(super) fn schedule(&mut self, after: Duration, timer: Timer) {
-        self.timers.insert((self.now_us + after.as_micros() as u64, timer));
+        let after = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        self.timers.insert((self.now_us.saturating_add(after), timer));
     }
 
     /// The same at an instant.
@@ -249,7 +250,10 @@ impl State {
         if grace == 0 || unscheduled || finished {
             self.store.remove("pods", namespace, name);
         } else if !fields::is_terminating(pod) {
-            let until = fields::stamp(self.by_clock_of("api", self.now_us + grace as u64 * 1_000_000));
+            let until = fields::stamp(self.by_clock_of(
+                "api",
+                self.now_us.saturating_add(u64::try_from(grace).unwrap_or(0).saturating_mul(1_000_000)),
+            ));
             self.store.edit("pods", namespace, name, |p| {
                 p["metadata"]["deletionTimestamp"] = until.into();
                 p["metadata"]["deletionGracePeriodSeconds"] = grace.into();

@@ -18,7 +18,7 @@ pub(super) fn plan(spec: &DeletePodsStep, input: &PlanInput<'_>) -> Result<Draft
     let namespace = input.namespace(spec.namespace.as_ref())?;
     let workload = input
         .inventory
-        .workload(&namespace, &spec.workload)
+        .workload(&namespace, &spec.workload)?
         .ok_or_else(|| format!("namespace {namespace} has no {}", spec.workload))?;
     let ready = input.inventory.ready(&namespace, &spec.workload);
     let count = count(spec, ready);

@@ -17,7 +17,7 @@ pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<Draft, Str
     let namespace = input.namespace(spec.namespace.as_ref())?;
     let workload = input
         .inventory
-        .workload(&namespace, &spec.workload)
+        .workload(&namespace, &spec.workload)?
         .ok_or_else(|| format!("namespace {namespace} has no {}", spec.workload))?;
     let object = ObjectRef { path: workload.path(), uid: workload.metadata.uid.clone() };
     let before = workload.wanted();

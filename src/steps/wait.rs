@@ -31,7 +31,7 @@ pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &[PlannedStep
     planned.acts.push(act(format!("{what}{limit}"), ""));
     for workload in spec.of.iter().filter_map(|w| w.parse::<WorkloadRef>().ok()) {
         let namespace = input.namespace(None)?;
-        if input.inventory.workload(&namespace, &workload).is_none() {
+        if input.inventory.workload(&namespace, &workload)?.is_none() {
             return Err(format!("namespace {namespace} has no {workload}"));
         }
         if so_far.iter().any(PlannedStep::takes_control_plane) && !healed(so_far) {

@@ -213,7 +213,7 @@ impl<'h> Chain<'h> {
     fn in_time(&self, deadline: u64) -> Bound {
         let within = self.expected.fires_within;
         let Some(received) = self.received() else { return self.missing(deadline) };
-        let after = seconds(received.at - self.window.t0);
+        let after = seconds(received.at.saturating_sub(self.window.t0));
         if self.firing().is_none() {
             return Bound::Between(format!(
                 "Alertmanager had it {after} after the fault, but Prometheus was not seen firing it"
@@ -263,7 +263,7 @@ impl<'h> Chain<'h> {
         match (self.expected.suppressed, active, suppressed) {
             (true, Some(active), _) => Some(Bound::Refuted(format!(
                 "it was meant to be suppressed, and was active {} after the fault: people were told",
-                seconds(active.at - self.window.t0)
+                seconds(active.at.saturating_sub(self.window.t0))
             ))),
             (false, None, Some(by)) => {
                 Some(Bound::Refuted(format!("it fired and was swallowed: suppressed by {}", self.silences(by))))
@@ -306,7 +306,7 @@ impl<'h> Chain<'h> {
             ));
         }
         let fired = self.firing().map_or("it never fired".to_owned(), |a| {
-            format!("it fired in Prometheus after {} and never arrived", seconds(a.at - self.window.t0))
+            format!("it fired in Prometheus after {} and never arrived", seconds(a.at.saturating_sub(self.window.t0)))
         });
         Bound::Refuted(format!("not received within {within}: {fired}"))
     }

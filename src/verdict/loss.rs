@@ -65,14 +65,16 @@ impl Log {
 
 impl Reading {
     fn lost(&self) -> u64 {
-        self.missing.iter().map(|(from, to)| to - from + 1).sum()
+        self.missing.iter().map(|(from, to)| (to + 1).saturating_sub(*from)).sum()
     }
 }
 
 /// Lines of a run are evenly apart.
 fn sent_us(run: &LineRun, number: u64) -> u64 {
-    let lines = (run.to - run.from).max(1);
-    run.from_us + (run.to_us - run.from_us) * (number - run.from) / lines
+    let lines = run.to.saturating_sub(run.from).max(1);
+    let (took, nth) = (run.to_us.saturating_sub(run.from_us), number.saturating_sub(run.from));
+    let part = u128::from(took) * u128::from(nth) / u128::from(lines);
+    run.from_us + u64::try_from(part).unwrap_or(took)
 }
 
 pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64) -> Answer {
@@ -92,7 +94,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
         sight: cut(&window),
         denominator: Part::Shown(format!(
             "{} acknowledged lines",
-            log.acknowledged().map(|r| r.to - r.from + 1).sum::<u64>()
+            log.acknowledged().map(|r| (r.to + 1).saturating_sub(r.from)).sum::<u64>()
         )),
         bound: Bound::Open(String::new()),
         own: Own::NotAsked("what is lost does not recover"),

@@ -291,7 +291,7 @@ impl Subject<'_> {
     fn unharmed(&self) -> Proof {
         let (from, to) = (self.window.t0, self.window.end);
         let lowest = self.ready.min(from, to).unwrap_or(0);
-        let lasted = seconds(to - from);
+        let lasted = seconds(to.saturating_sub(from));
         let bound = if lowest >= self.before {
             Bound::Met(format!("never fewer than {} ready, for the {lasted} that the fault lasted", self.before))
         } else {

@@ -270,7 +270,7 @@ impl Subject<'_> {
         let (from, to) = (self.window.t0, self.window.end.min(self.until));
         let outage = self.outage(from, to);
         let worst = outage.stretches.iter().map(|s| s.to_us.unwrap_or(to).saturating_sub(s.from_us.max(from))).max();
-        let lasted = seconds(to - from);
+        let lasted = seconds(to.saturating_sub(from));
         let bound = match worst {
             None => Bound::Met(format!(
                 "no outage longer than {} for the {lasted} that the fault lasted",

@@ -40,7 +40,7 @@ fn hashes(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found)
 }
 
 fn file(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
-    let text = match std::fs::read_to_string(looked.dir.file("plan.json")) {
+    let text = match looked.dir.text("plan.json") {
         Ok(text) => text,
         Err(error) => return found.differs(looked.path("plan.json"), format!("it cannot be read: {error}")),
     };

@@ -99,7 +99,7 @@ fn after(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Vec<String> 
 fn followers(runs: &Path, run: &str) -> Vec<(String, Head)> {
     let mut followers = vec![];
     for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
-        let Ok(text) = std::fs::read_to_string(entry.path().join("journal.jsonl")) else { continue };
+        let Ok(text) = RunDir(entry.path()).text("journal.jsonl") else { continue };
         let Some(Ok(header)) = text.lines().next().map(serde_json::from_str::<Event>) else { continue };
         if let Kind::RunStarted { previous: Some(head), .. } = header.event
             && head.run == run

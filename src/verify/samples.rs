@@ -64,7 +64,9 @@ fn one(looked: &Looked<'_>, files: &mut BTreeMap<String, File>, segment: &Segmen
     let name = file_name(looked, segment).ok_or_else(|| (journal.clone(), "it names no samples file".to_owned()))?;
     let path = looked.path(&format!("samples/{name}"));
     if !files.contains_key(&name) {
-        let bytes = std::fs::read(looked.dir.file("samples").join(&name))
+        let bytes = looked
+            .dir
+            .sample(&name)
             .map_err(|e| (format!("{path}:1"), format!("it cannot be read ({e}), and {journal} names it")))?;
         files.insert(name.clone(), File { bytes, next: 0, probe: segment.probe.to_owned() });
     }

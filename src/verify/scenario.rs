@@ -16,7 +16,7 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
     let header = looked.journal.events.first().map(|e| &e.event);
     let Some(Kind::RunStarted { scenario_hash, from_cluster: false, .. }) = header else { return };
     found.check(format!("scenario.yaml: its hash, {scenario_hash}"), |found| {
-        let text = match std::fs::read_to_string(looked.dir.file("scenario.yaml")) {
+        let text = match looked.dir.text("scenario.yaml") {
             Ok(text) => text,
             Err(error) => return found.differs(looked.path("scenario.yaml"), format!("it cannot be read: {error}")),
         };

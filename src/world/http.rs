@@ -91,10 +91,16 @@ impl Http {
             Side::Live(client) => {
                 let request =
                     headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
-                let response = request.send().await.map_err(|e| self.error("GET", url, chain(e)))?;
+                let mut response = request.send().await.map_err(|e| self.error("GET", url, chain(e)))?;
                 let status = response.status();
-                let body = response.bytes().await.map_err(|e| self.error("GET", url, chain(e)))?;
-                if status.is_success() { Ok(body.to_vec()) } else { Err(self.error("GET", url, status.to_string())) }
+                let mut body = vec![];
+                while let Some(part) = response.chunk().await.map_err(|e| self.error("GET", url, chain(e)))? {
+                    if body.len() + part.len() > LARGEST {
+                        return Err(self.error("GET", url, too_large()));
+                    }
+                    body.extend_from_slice(&part);
+                }
+                if status.is_success() { Ok(body) } else { Err(self.error("GET", url, status.to_string())) }
             }
             Side::Simulated(stage, limit) => self.exchange(stage, *limit, "GET", url, vec![]).await,
         }
@@ -105,9 +111,10 @@ impl Http {
         let bytes = self.bytes(url).await?;
         let mut out = vec![];
         flate2::read::MultiGzDecoder::new(&bytes[..])
+            .take(LARGEST as u64 + 1)
             .read_to_end(&mut out)
             .map_err(|e| self.error("GET", url, format!("not gzip: {e}")))?;
-        Ok(out)
+        if out.len() > LARGEST { Err(self.error("GET", url, too_large())) } else { Ok(out) }
     }
 
     /// A POST of one line of text; any 2xx says that it is durable.
@@ -163,6 +170,13 @@ impl Http {
         let url = url.split('?').next().unwrap_or(url);
         HttpError { method, url: self.redactor.clean(url), why: Raw::new(why).told(&self.redactor) }
     }
+}
+
+/// No answer is larger, packed or unpacked: it is kept in memory.
+const LARGEST: usize = 1 << 30;
+
+fn too_large() -> String {
+    format!("the answer is larger than {} MiB", LARGEST >> 20)
 }
 
 fn chain(error: reqwest::Error) -> String {

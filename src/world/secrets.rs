@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{Here, Outside, Program};
+use crate::files;
 use crate::model::{
     DataSpec, Names, ProbeKind, ProbeSpec, Redactor, Secret, SecretRef, has_secret_mark, secret_mark, shell,
 };
@@ -151,12 +152,15 @@ impl Vault {
     }
 }
 
+/// No secret is larger.
+const LARGEST: u64 = 1 << 20;
+
 /// A secret, wherever it is.
 pub(super) async fn fetch(reference: &SecretRef, here: &Here) -> Result<Secret, String> {
     let text = match reference {
         SecretRef::Env(name) => std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))?,
         SecretRef::File(path) => {
-            std::fs::read_to_string(here.file(path)).map_err(|e| format!("cannot read {path}: {e}"))?
+            files::text(&here.file(path), LARGEST).map_err(|e| format!("cannot read {path}: {e}"))?
         }
         SecretRef::Exec(argv) => {
             let said = Program::new(argv.clone()).run(here, LIMIT).await.map_err(|e| e.to_string())?.stdout;

@@ -3,27 +3,29 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Room, and the rooms it may use besides `model`.
-const TABLE: [(&str, &[&str]); 19] = [
+const TABLE: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("event", &[]),
+    ("files", &[]),
     ("kubernetes", &[]),
-    ("scenario", &[]),
-    ("world", &[]),
-    ("sim", &["world", "kubernetes"]),
+    ("scenario", &["files"]),
+    ("world", &["files"]),
+    ("sim", &["world", "kubernetes", "scenario"]),
     ("clusters", &["world"]),
-    ("inventory", &["world", "kubernetes"]),
-    ("journal", &["event"]),
+    ("inventory", &["files", "world", "kubernetes"]),
+    ("journal", &["event", "files"]),
     ("readiness", &["inventory", "kubernetes", "scenario", "world"]),
     ("plan", &["scenario", "inventory", "kubernetes", "readiness", "steps", "verdict", "world"]),
     ("steps", &["event", "world", "inventory", "kubernetes", "journal", "verdict"]),
     ("observe", &["event", "world", "kubernetes", "journal"]),
     ("verdict", &["event", "journal", "kubernetes"]),
-    ("report", &["event", "journal", "verdict"]),
-    ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
+    ("report", &["event", "files", "journal", "verdict"]),
+    ("verify", &["event", "files", "journal", "plan", "scenario", "verdict"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),
     (
         "engine",
         &[
+            "files",
             "plan",
             "steps",
             "observe",
@@ -40,6 +42,7 @@ const TABLE: [(&str, &[&str]); 19] = [
     (
         "cli",
         &[
+            "files",
             "engine",
             "plan",
             "steps",

@@ -38,7 +38,7 @@ pub(crate) fn settings(drill: &str, only: &str) -> Settings {
     if !drill.is_empty() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, format!("apiVersion: drillmaster.dev/v1\nkind: Readiness\n{drill}")).unwrap();
-        settings.read(load_drill_file(file.path()).unwrap());
+        settings.read(load_drill_file(file.path(), &drillmaster::readiness::VOCABULARY).unwrap());
     }
     settings
 }

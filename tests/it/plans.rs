@@ -130,6 +130,16 @@ fn what_a_person_reads_before_a_drill() {
 }
 
 #[test]
+fn a_name_in_a_plan_is_text() {
+    let mut plan = plan("zone-outage");
+    plan.title = "a\u{1b}[2J\nFORGED\u{e000}\u{202e}".into();
+    plan.steps[0].notes.push("b\r\nFORGED".into());
+    let shown = show(&plan);
+    assert!(shown.chars().all(|c| c == '\n' || drillmaster::model::is_printable(c)), "{shown:?}");
+    assert!(shown.contains("FORGED") && !shown.lines().any(|l| l.trim_start().starts_with("FORGED")), "{shown}");
+}
+
+#[test]
 fn the_second_cluster_is_asked_for_its_own_rights() {
     let mut bindings = bindings();
     bindings.values.insert("storefrontThere".into(), json!("http://there.example/healthz"));
@@ -197,6 +207,13 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
         }
     };
     assert!(says("zone-outage", &[], &no_web).contains("has deployment/web"));
+    // What may not be read is not called missing.
+    let unread = |i: &mut Inventory, _: &mut Bindings| i.workloads = Read::Unknown("403 Forbidden: not you".into());
+    for name in ["zone-outage", "rolling-drain", "statefulset-failover"] {
+        let said = says(name, &[], &unread);
+        assert!(said.contains("the workloads cannot be listed: 403 Forbidden: not you"), "{name}: {said}");
+        assert!(!said.contains(" has deployment/") && !said.contains("has no "), "{name}: {said}");
+    }
     assert!(says("zone-outage", &[], &|_, b| b.node_host = None).contains("no node host"));
     assert!(says("zone-outage", &[], &|_, b| b.prometheus = None).contains("the bindings name no `prometheus`"));
     let few = |i: &mut Inventory, _: &mut Bindings| {

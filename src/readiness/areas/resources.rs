@@ -138,11 +138,12 @@ fn quotas(p: &Picture<'_>, say: &mut Say) {
         let mut wrong = vec![];
         for (name, hard) in quota.map("/status/hard").into_iter().flatten() {
             let used = quota.at("/status/used").get(name).cloned().unwrap_or_default();
-            let number = |v: &Value| v.as_str().and_then(cpu_millis).or_else(|| v.as_u64().map(|n| n * 1000));
+            let of_text = |text: &str| cpu_millis(text).map(|n| n as f64);
+            let number = |v: &Value| v.as_str().and_then(of_text).or_else(|| v.as_f64().map(|n| n * 1000.0));
             let (Some(hard), Some(used)) = (number(hard), number(&used)) else { continue };
-            if hard > 0 && used * 10 >= hard * 9 {
-                wrong.push(format!("{name} is used by {} %", used * 100 / hard));
-            } else if hard == 0 {
+            if hard > 0.0 && used >= hard * 0.9 {
+                wrong.push(format!("{name} is used by {:.0} %", (used * 100.0 / hard).floor()));
+            } else if hard == 0.0 {
                 wrong.push(format!("{name} is 0"));
             }
         }

@@ -2,20 +2,20 @@
 //! and what is left for people. It is a shell script so that it can be run as it is,
 //! and nothing that an object is called can become a command in it.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
-use crate::{
-    model::{Change, Remedy, Review, Ruling, State, shell},
-    report::line::printable,
-};
+use crate::model::{Change, Remedy, Review, Ruling, State, is_printable, printable, shell};
 
 /// The plan as a script for sh.
 pub fn fix_plan(review: &Review) -> String {
     let failed: Vec<&Ruling> = review.results.iter().filter(|r| r.state == State::Fail).collect();
     let mut changes: Vec<(&Remedy, Vec<&Ruling>)> = vec![];
+    // Found again by what they write, as there may be ten thousand.
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for ruling in &failed {
-        let Some(remedy) = &ruling.remedy else { continue };
-        match changes.iter_mut().find(|(known, _)| *known == remedy) {
+        let Some(remedy) = remedy(ruling) else { continue };
+        let at = *known.entry(serde_json::to_string(remedy).unwrap_or_default()).or_insert(changes.len());
+        match changes.get_mut(at) {
             Some((_, of)) => of.push(ruling),
             None => changes.push((remedy, vec![ruling])),
         }
@@ -39,6 +39,18 @@ pub fn fix_plan(review: &Review) -> String {
     }
     by_hand(&failed, &mut out);
     out
+}
+
+/// The change that mends a finding. One whose text would drive the terminal of whoever
+/// reads the plan is left to a person.
+fn remedy(ruling: &Ruling) -> Option<&Remedy> {
+    let shows = |text: &str| text.chars().all(is_printable);
+    ruling.remedy.as_ref().filter(|remedy| match &remedy.change {
+        Change::Create(object) => shows(&object.to_string()),
+        Change::Patch { kind, namespace, name, body, .. } => {
+            [kind, namespace, name].into_iter().all(|word| shows(word)) && shows(&body.to_string())
+        }
+    })
 }
 
 fn change(remedy: &Remedy, of: &[&Ruling], out: &mut String) {
@@ -70,7 +82,7 @@ fn change(remedy: &Remedy, of: &[&Ruling], out: &mut String) {
 /// One line for each check whose findings need a person.
 fn by_hand(failed: &[&Ruling], out: &mut String) {
     let mut left: Vec<(&Ruling, usize)> = vec![];
-    for ruling in failed.iter().filter(|r| r.remedy.is_none()) {
+    for ruling in failed.iter().filter(|r| remedy(r).is_none()) {
         match left.iter_mut().find(|(first, _)| first.check == ruling.check) {
             Some((_, count)) => *count += 1,
             None => left.push((ruling, 1)),

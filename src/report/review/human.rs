@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::{counted, place};
 use crate::{
-    model::{Review, Ruling, State},
-    report::line::printable,
+    model::{Review, Ruling, State, printable},
+    report::markdown::text,
 };
 
 /// As many objects of one check are named before the rest is counted.
@@ -24,7 +24,7 @@ pub fn human(review: &Review, all: bool) -> String {
     }
     next(review, &mut out);
     for area in areas(review) {
-        let _ = writeln!(out, "\n{area}");
+        let _ = writeln!(out, "\n{}", printable(area));
         for check in review.checks.iter().filter(|c| c.area == area) {
             let results: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && tell(r)).collect();
             group(&results, all, &mut out);
@@ -79,12 +79,8 @@ fn group(results: &[&Ruling], all: bool, out: &mut String) {
             let at = place(&result.subject);
             let at = if at.is_empty() { String::new() } else { format!(" ({at})") };
             let waiver = result.waiver.as_ref().map(|w| format!(" [{w}]")).unwrap_or_default();
-            let _ = writeln!(
-                out,
-                "      {}: {}{waiver}{at}",
-                printable(&result.subject.to_string()),
-                printable(&result.observed)
-            );
+            let _ =
+                writeln!(out, "      {}", printable(&format!("{}: {}{waiver}{at}", result.subject, result.observed)));
         }
         if members.len() > shown {
             let _ = writeln!(out, "      and {} more (--all names them)", members.len() - shown);
@@ -127,13 +123,12 @@ fn next(review: &Review, out: &mut String) {
 
 /// The same as a table in Markdown.
 pub fn markdown(review: &Review) -> String {
-    let cell = |text: &str| printable(text).replace('|', "\\|").replace('<', "&lt;").replace('\n', " ");
-    let mut out = format!("# {}\n\n{}: {}\n", review.verdict, cell(&review.target), counted(review));
+    let mut out = format!("# {}\n\n{}: {}\n", review.verdict, text(&review.target), counted(review));
     for note in &review.notes {
-        let _ = write!(out, "\n> {}\n", cell(note));
+        let _ = write!(out, "\n> {}\n", text(note));
     }
     for area in areas(review) {
-        let _ = write!(out, "\n## {}\n\n| | check | object | observed | fix |\n|---|---|---|---|---|\n", cell(area));
+        let _ = write!(out, "\n## {}\n\n| | check | object | observed | fix |\n|---|---|---|---|---|\n", text(area));
         for check in review.checks.iter().filter(|c| c.area == area) {
             for r in review.results.iter().filter(|r| r.check == check.id && tell(r)) {
                 let at = place(&r.subject);
@@ -142,11 +137,11 @@ pub fn markdown(review: &Review) -> String {
                     "| {} | {} {} | {}{} | {} | {} |",
                     mark(r),
                     r.check,
-                    cell(&r.expected),
-                    cell(&r.subject.to_string()),
-                    if at.is_empty() { String::new() } else { format!(" ({})", cell(&at)) },
-                    cell(&r.observed),
-                    cell(&r.fix)
+                    text(&r.expected),
+                    text(&r.subject.to_string()),
+                    if at.is_empty() { String::new() } else { format!(" ({})", text(&at)) },
+                    text(&r.observed),
+                    text(&r.fix)
                 );
             }
         }

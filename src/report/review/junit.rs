@@ -4,10 +4,7 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::{
-    model::{Review, Ruling, State},
-    report::line::printable,
-};
+use crate::model::{Review, Ruling, State, printable};
 
 /// The review for CI, a case for each check: the worst of its results, and how many there are.
 pub fn junit_by_check(review: &Review) -> String {

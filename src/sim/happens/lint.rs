@@ -10,7 +10,7 @@ use serde_saphyr::Spanned;
 use super::{After, Answers, Happening, ObjectSeen, Seen, Skew, What, objects};
 use crate::{
     model::Dur,
-    sim::{Description, happens::names::Names},
+    sim::{Description, happens::Names},
 };
 
 /// What happens once and has no end.

@@ -34,7 +34,7 @@ pub(in crate::sim) use {
     choices::RuleDoes,
     lint::{lint, positions, strangers},
     logs::{LogFate, volume},
-    names::reserved,
+    names::{Names, reserved},
     notice::notice,
     readiness::set_containers,
     script::{Script, StepTurn, Turn, told, turn},

@@ -33,7 +33,7 @@ const MADE_LATER: [&str; 13] = [
 const HOSTS: [&str; 3] = ["prometheus", "vault", "webhook"];
 
 /// Everything that can be named.
-pub(super) struct Names {
+pub(in crate::sim) struct Names {
     /// Plural, namespace, name.
     objects: BTreeSet<(&'static str, String, String)>,
     alerts: Vec<String>,
@@ -41,7 +41,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn of(description: &Description) -> Self {
+    pub(in crate::sim) fn of(description: &Description) -> Self {
         let mut objects = BTreeSet::new();
         for object in description.manifests() {
             let Some(resource) = objects::kind(fields::text(&object, "/kind")) else { continue };
@@ -87,7 +87,7 @@ impl Names {
         self.there(resource, if resource.namespaced { namespace } else { "" }, name)
     }
 
-    pub(super) fn workload(&self, workload: &str, namespace: &str) -> Result<(), String> {
+    pub(in crate::sim) fn workload(&self, workload: &str, namespace: &str) -> Result<(), String> {
         self.object(workload, namespace)?;
         let word = workload.split('/').next().unwrap_or_default();
         match objects::kind(word).map(|r| r.plural) {
@@ -104,7 +104,7 @@ impl Names {
         self.object(&format!("persistentvolumeclaim/{claim}"), namespace)
     }
 
-    pub(super) fn node(&self, node: &str) -> Result<(), String> {
+    pub(in crate::sim) fn node(&self, node: &str) -> Result<(), String> {
         if node == "any" { Ok(()) } else { self.object(&format!("node/{node}"), "") }
     }
 

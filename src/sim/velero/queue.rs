@@ -228,8 +228,10 @@ fn begin(state: &mut State, name: &str, object: &Value) {
         look(state);
         return;
     }
-    let expires =
-        fields::stamp(state.by_clock_of("velero", state.now_us + seconds(text(object, "/spec/ttl")) * 1_000_000));
+    let expires = fields::stamp(state.by_clock_of(
+        "velero",
+        state.now_us.saturating_add(seconds(text(object, "/spec/ttl")).saturating_mul(1_000_000)),
+    ));
     let location = location.map(|l| fields::name(&l).to_owned()).unwrap_or_default();
     state.store.edit("backups", "velero", name, |b| b["spec"]["storageLocation"] = location.into());
     phase(state, "backups", name, "InProgress", |s| {

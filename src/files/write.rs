@@ -1,4 +1,4 @@
-//! Files that only their owner may read, written at once or not at all.
+//! Writing: files that only their owner may read, there whole or not at all.
 
 use std::{
     fs,
@@ -16,12 +16,21 @@ pub fn write_private(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
         return Err(io::Error::other("something is there already that is not a regular file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Of mode 0600 from the start.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // Of mode 0600 from the start, and a new file: a link that waits under its name is not followed.
+    let mut file = tempfile::Builder::new().prefix(".").suffix(".next").tempfile_in(folder)?;
     write(&mut file)?;
     file.flush()?;
+    file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// The same of content that is there already.
+///
+/// # Errors
+/// As [`write_private`].
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_private(path, |file| file.write_all(content))
 }
 
 #[cfg(test)]

@@ -1,0 +1,78 @@
+//! Standard output. Whoever prints goes on when printing fails; the end of the program
+//! says that it failed.
+
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal, Write},
+    sync::Mutex,
+};
+
+use crate::model::is_printable;
+
+/// What became of what was printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Printed {
+    /// All of it was written.
+    #[default]
+    Whole,
+    /// Whoever read it has gone away.
+    Unread,
+    /// It could not be written.
+    Failed(String),
+}
+
+static PRINTED: Mutex<Printed> = Mutex::new(Printed::Whole);
+
+/// Writes to standard output, as it is.
+pub fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    // A buffer that is flushed when the program ends tells nobody that it could not be.
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written {
+        let mut printed = PRINTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        *printed = match error.kind() {
+            io::ErrorKind::BrokenPipe => Printed::Unread,
+            _ => Printed::Failed(error.to_string()),
+        };
+    }
+}
+
+/// Writes JSON to standard output. On a terminal, characters that could drive it are
+/// written as escapes, which mean the same.
+pub fn print_json(text: &str) {
+    if io::stdout().is_terminal() { print(&json_for_terminal(text)) } else { print(text) }
+}
+
+/// JSON whose texts hold no character that drives a terminal.
+pub fn json_for_terminal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || is_printable(c) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+/// What became of all that was printed so far.
+pub fn printed() -> Printed {
+    PRINTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_means_the_same_on_a_terminal() {
+        let value = serde_json::json!({"a\u{9b}31m": "\u{1b}[2J\u{202e}\u{e000}\u{10ffff} ä ☃"});
+        let shown = json_for_terminal(&serde_json::to_string_pretty(&value).expect("JSON"));
+        assert!(shown.chars().all(|c| c == '\n' || is_printable(c)), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"), value);
+    }
+}

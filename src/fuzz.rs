@@ -1,0 +1,193 @@
+//! What reads input that may come from anybody, a function for each sort of input. The
+//! targets of `fuzz/` call them, and so does the test that replays their corpora. Each
+//! returns, whatever it is given, and what it shows drives no terminal.
+
+use flate2::{Compression, write::GzEncoder};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    cli::run::read_plan,
+    inventory::{Shelf, Source, parse_scans, read_capture, read_text},
+    journal::{ReadJournal, RunState, read_str},
+    model::{Review, is_printable},
+    plan,
+    readiness::{self, Settings, VOCABULARY},
+    report,
+    scenario::{Problems, Sources, load_str, parse_bindings, parse_drill_file},
+    sim::Description,
+    verdict,
+};
+
+/// A target: its name, which is that of its corpus, and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 10] = [
+    ("scenario", scenario),
+    ("bindings", bindings),
+    ("drill_file", drill_file),
+    ("cluster", cluster),
+    ("manifest", manifest),
+    ("scan", scan),
+    ("capture", capture),
+    ("journal", journal),
+    ("plan", plan_file),
+    ("answers", answers),
+];
+
+/// A scenario.
+pub fn scenario(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for lenient in [true, false] {
+        let sources = Sources { lenient, ..Sources::default() };
+        match load_str("a.yaml", text, &sources) {
+            Ok(loaded) => shown(&loaded.warnings),
+            Err(problems) => shown(&problems),
+        }
+    }
+}
+
+/// Bindings.
+pub fn bindings(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    parse_bindings("a.yaml", text).map_or_else(|problems| shown(&problems), drop);
+}
+
+/// A drill file.
+pub fn drill_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    parse_drill_file("a.yaml", text, &VOCABULARY).map_or_else(|problems| shown(&problems), drop);
+}
+
+/// The description of a cluster.
+pub fn cluster(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    Description::read("a.yaml", text).map_or_else(|problems| shown(&problems), drop);
+}
+
+/// Manifests, with a review of them in every format.
+pub fn manifest(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut shelf = Shelf::default();
+    read_text(&mut shelf, "a.yaml", text);
+    shelf.settle();
+    reviewed(&shelf);
+}
+
+/// A scanner's file.
+pub fn scan(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = parse_scans(text);
+}
+
+/// A capture: an archive as it is, or lines that are packed as the objects of one.
+pub fn capture(bytes: &[u8]) {
+    let packed = if bytes.starts_with(&[0x1f, 0x8b]) { bytes.to_vec() } else { archive(bytes) };
+    if let Ok((shelf, _)) = read_capture(&packed) {
+        reviewed(&shelf);
+    }
+}
+
+fn archive(objects: &[u8]) -> Vec<u8> {
+    const HEAD: &[u8] = br#"{"version": 1, "by": "0", "context": "c", "at": "2026-11-24T00:00:00Z", "kubernetes": "", "gaps": {}, "notes": []}"#;
+    let mut tar = tar::Builder::new(GzEncoder::new(vec![], Compression::fast()));
+    for (name, bytes) in [("capture.json", HEAD), ("objects/a.jsonl", objects)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        header.set_cksum();
+        let _ = tar.append_data(&mut header, name, bytes);
+    }
+    tar.into_inner().and_then(GzEncoder::finish).unwrap_or_default()
+}
+
+/// A journal, whose chain is worked out anew so that what is behind it is reached; told in
+/// every format, and judged again.
+pub fn journal(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = read_str("journal.jsonl", text);
+    let Ok(read) = read_str("journal.jsonl", &chained(text)) else { return };
+    told(&read);
+}
+
+/// The lines with numbers and hashes that follow one another.
+pub fn chained(text: &str) -> String {
+    let (mut out, mut prev, mut seq) = (String::new(), String::new(), 0_u64);
+    for line in text.lines() {
+        let line = match serde_json::from_str::<Value>(line) {
+            Ok(mut value) if value.is_object() => {
+                value["prev"] = prev.into();
+                value["seq"] = seq.into();
+                value.to_string()
+            }
+            _ => line.to_owned(),
+        };
+        prev = Sha256::digest(line.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        seq += 1;
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+fn told(read: &ReadJournal) {
+    let _ = RunState::of(&read.events);
+    let _ = verdict::again(&read.events);
+    for event in &read.events {
+        if let Some(line) = report::line(event) {
+            plain(&line);
+        }
+    }
+    let story = report::tell_read(read);
+    plain(&report::summary(&story, false));
+    let _ = (report::json(&story), report::markdown(&story), report::sarif(&story), report::junit(&story));
+    let _ = report::html(&story, &read.events);
+}
+
+/// A plan that was written to a file.
+pub fn plan_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(read) = read_plan(text) {
+        let _ = (plan::hash(&read), plan::show(&read));
+    }
+}
+
+/// Lists as an API server answers them, one a line: what a review of a cluster reads.
+pub fn answers(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut shelf = Shelf { source: Source::Live, ..Shelf::default() };
+    for line in text.lines() {
+        let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
+        let items = value["items"].as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        for item in items {
+            let _ = shelf.put(item, Default::default());
+        }
+    }
+    shelf.settle();
+    reviewed(&shelf);
+}
+
+fn reviewed(shelf: &Shelf) {
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let review: Review = readiness::review(shelf, &Settings::default(), "a", "full", now);
+    // The catalogue catches the panic of a check, which is a mistake all the same.
+    let broken = review.results.iter().find(|r| r.state == crate::model::State::Error);
+    assert!(broken.is_none(), "a check panicked: {broken:?}");
+    plain(&report::review_human(&review, true));
+    plain(&report::fix_plan(&review));
+    plain(&report::review_markdown(&review));
+    let _ = (report::review_json(&review), report::review_sarif(&review), report::review_html(&review));
+    let _ = (report::review_junit(&review), report::review_prometheus(&review));
+}
+
+fn shown(problems: &Problems) {
+    plain(&problems.render(false));
+    let _ = problems.render(true);
+}
+
+/// Nothing in it drives a terminal.
+fn plain(text: &str) {
+    let odd = text.chars().find(|c| *c != '\n' && !is_printable(*c));
+    assert!(odd.is_none(), "{odd:?} would be shown");
+}

@@ -1,0 +1,85 @@
+//! Names that a review is told and that nothing has: it would judge nothing of them, and
+//! say that all is well.
+
+use std::collections::BTreeSet;
+
+use super::{picture::WORKLOADS, settings::Settings};
+use crate::{inventory::Shelf, scenario::did_you_mean};
+
+/// Namespaces and critical workloads that are named and not there, each in a sentence.
+/// Where objects of a kind could not be read, nothing is said of them.
+pub fn strangers(shelf: &Shelf, settings: &Settings) -> Vec<String> {
+    let mut strange = vec![];
+    let there = namespaces(shelf);
+    if shelf.all("Namespace").is_ok() {
+        for name in settings.namespaces.iter().filter(|name| !there.contains(name.as_str())) {
+            strange.push(format!("namespace `{name}`: nothing is in it here{}", meant(name, &there)));
+        }
+    }
+    let works = workloads(shelf);
+    let readable = WORKLOADS.iter().all(|key| shelf.all(key).is_ok());
+    // A review of some namespaces does not look at the others.
+    let judged = |name: &str| {
+        let namespace = name.split('/').next().unwrap_or_default();
+        settings.namespaces.is_empty() || settings.namespaces.iter().any(|n| n == namespace)
+    };
+    for name in settings.critical.iter().filter(|name| readable && judged(name)) {
+        if !works.contains(name.as_str()) {
+            let words: BTreeSet<&str> = works.iter().map(String::as_str).collect();
+            strange.push(format!("critical `{name}`: there is no such workload here{}", meant(name, &words)));
+        }
+    }
+    strange
+}
+
+fn namespaces(shelf: &Shelf) -> BTreeSet<&str> {
+    let named = shelf.any("Namespace").iter().map(|n| n.metadata.name.as_str());
+    let pods = shelf.pods.iter().map(|p| p.metadata.namespace.as_str());
+    let objects = shelf.objects.values().flatten().map(|o| o.metadata.namespace.as_str());
+    named.chain(pods).chain(objects).filter(|n| !n.is_empty()).collect()
+}
+
+fn workloads(shelf: &Shelf) -> BTreeSet<String> {
+    let of = |key: &&'static str| {
+        let kind = key.split('.').next().unwrap_or_default().to_lowercase();
+        shelf.any(key).iter().map(move |o| format!("{}/{kind}/{}", o.metadata.namespace, o.metadata.name))
+    };
+    WORKLOADS.iter().flat_map(of).collect()
+}
+
+fn meant(given: &str, there: &BTreeSet<&str>) -> String {
+    const NAMED: usize = 10;
+    if let Some(word) = did_you_mean(given, there.iter().copied()) {
+        return format!("; did you mean `{word}`?");
+    }
+    let first: Vec<&str> = there.iter().copied().take(NAMED).collect();
+    let more = if there.len() > NAMED { ", …" } else { "" };
+    if first.is_empty() { String::new() } else { format!("; there are: {}{more}", first.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::read_text;
+
+    fn said(namespaces: &[&str], critical: &[&str]) -> Vec<String> {
+        let mut shelf = Shelf::default();
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {}\n";
+        read_text(&mut shelf, "f", text);
+        shelf.settle();
+        let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let critical = owned(critical).into_iter().collect();
+        strangers(&shelf, &Settings { namespaces: owned(namespaces), critical, ..Settings::default() })
+    }
+
+    #[test]
+    fn a_name_that_nothing_has_is_told() {
+        assert_eq!(said(&["shop"], &["shop/deployment/web"]), Vec::<String>::new());
+        assert_eq!(said(&["shpo"], &[]), ["namespace `shpo`: nothing is in it here; did you mean `shop`?"]);
+        assert_eq!(
+            said(&[], &["shop/deployment/wbe"]),
+            ["critical `shop/deployment/wbe`: there is no such workload here; did you mean `shop/deployment/web`?"]
+        );
+        assert_eq!(said(&["shop"], &["other/deployment/x"]), Vec::<String>::new(), "it is not judged here");
+    }
+}

@@ -1,0 +1,157 @@
+//! Mistakes in a drill file that a schema cannot see: checks and drills that there are
+//! none of, days that are no days, names of another form. A word that means nothing
+//! would otherwise loosen the review without anybody being told.
+
+use jiff::civil::Date;
+
+use super::{
+    DrillFile,
+    problem::{Problem, did_you_mean, listed},
+    tree::{At, Data, Node, problem},
+};
+
+/// What a drill file may name.
+#[derive(Clone, Copy, Debug)]
+pub struct Vocabulary {
+    /// Whether a pattern names any check.
+    pub is_check: fn(&str) -> bool,
+    /// The ids of all checks.
+    pub checks: fn() -> Vec<&'static str>,
+    /// The kinds of drill.
+    pub drills: &'static [&'static str],
+}
+
+const OBJECT: &str = "write namespace/kind/name, such as shop/deployment/web";
+
+/// All mistakes of sense.
+pub(super) fn lint(file: &str, root: &Node, drill: &DrillFile, words: &Vocabulary) -> Vec<Problem> {
+    let mut sense = Sense { file, root, words, problems: vec![] };
+    sense.names(drill);
+    sense.checks(drill);
+    sense.days(drill);
+    sense.problems.sort_by_key(|p| (p.line, p.column));
+    sense.problems
+}
+
+struct Sense<'a> {
+    file: &'a str,
+    root: &'a Node,
+    words: &'a Vocabulary,
+    problems: Vec<Problem>,
+}
+
+impl Sense<'_> {
+    fn at(&self, path: &[&str]) -> At {
+        let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
+        self.root.locate(&path).clone()
+    }
+
+    fn say(&mut self, path: &[&str], what: String, help: String) {
+        let at = self.at(path);
+        self.problems.push(problem(self.file, &at, what, help));
+    }
+
+    fn names(&mut self, drill: &DrillFile) {
+        for (i, word) in drill.drills.iter().enumerate() {
+            if !self.words.drills.contains(&word.as_str()) {
+                let help = meant(word, self.words.drills);
+                self.say(&["drills", &i.to_string()], format!("there is no drill `{word}`"), help);
+            }
+        }
+        for (i, objective) in drill.objectives.iter().enumerate() {
+            let parts = objective.of.split('/').filter(|p| !p.is_empty()).count();
+            if !matches!(parts, 1 | 3) || parts != objective.of.split('/').count() {
+                let what = format!("`{}` names no namespace and no object", objective.of);
+                self.say(&["objectives", &i.to_string(), "of"], what, format!("write namespace, or {}", &OBJECT[6..]));
+            }
+        }
+        self.objects(&["scope", "critical"], &drill.scope.critical);
+        self.objects(&["checks", "parameters", "singletons"], &drill.checks.parameters.singletons);
+        for (i, allowed) in drill.checks.parameters.allowed_differences.iter().enumerate() {
+            let index = i.to_string();
+            if !allowed.object.contains('*') {
+                self.object(&["checks", "parameters", "allowedDifferences", &index, "object"], &allowed.object);
+            }
+        }
+    }
+
+    fn objects(&mut self, path: &[&str], names: &[String]) {
+        for (i, name) in names.iter().enumerate() {
+            let index = i.to_string();
+            let path: Vec<&str> = path.iter().copied().chain([index.as_str()]).collect();
+            self.object(&path, name);
+        }
+    }
+
+    fn object(&mut self, path: &[&str], name: &str) {
+        let parts: Vec<&str> = name.split('/').collect();
+        if parts.len() != 3 || parts.iter().any(|p| p.is_empty()) {
+            self.say(path, format!("`{name}` is not the name of an object"), OBJECT.to_owned());
+        }
+    }
+
+    fn checks(&mut self, drill: &DrillFile) {
+        for (i, pattern) in drill.checks.disable.iter().enumerate() {
+            self.check(&["checks", "disable", &i.to_string()], pattern);
+        }
+        for (i, word) in drill.attest.iter().enumerate() {
+            self.check(&["attest", &i.to_string(), "check"], &word.check);
+        }
+        for (i, waiver) in drill.waive.iter().enumerate() {
+            self.check(&["waive", &i.to_string(), "check"], &waiver.check);
+        }
+        let ids = (self.words.checks)();
+        let Some(Node { data: Data::Map(entries), .. }) = self.root.get("checks").and_then(|c| c.get("severity"))
+        else {
+            return;
+        };
+        for (id, at, _) in entries.iter().filter(|(id, ..)| !ids.contains(&id.as_str())) {
+            let what = format!("there is no check with the id `{id}`");
+            self.problems.push(problem(self.file, at, what, meant(id, &ids)));
+        }
+    }
+
+    fn check(&mut self, path: &[&str], pattern: &str) {
+        if !(self.words.is_check)(pattern) {
+            let help = meant(pattern, &(self.words.checks)());
+            self.say(path, format!("there is no check `{pattern}`"), help);
+        }
+    }
+
+    fn days(&mut self, drill: &DrillFile) {
+        let plan = drill.plan.clone().unwrap_or_default();
+        for (word, day) in
+            [("reviewed", plan.reviewed), ("lastDrill", plan.last_drill), ("rbacReviewed", plan.rbac_reviewed)]
+        {
+            if let Some(day) = day {
+                self.day(&["plan", word], &day);
+            }
+        }
+        for (i, word) in drill.attest.iter().enumerate() {
+            self.day(&["attest", &i.to_string(), "until"], &word.until);
+        }
+        for (i, waiver) in drill.waive.iter().enumerate() {
+            self.day(&["waive", &i.to_string(), "until"], &waiver.until);
+        }
+        for (i, access) in drill.checks.parameters.registry_access.iter().enumerate() {
+            self.day(&["checks", "parameters", "registryAccess", &i.to_string(), "reviewed"], &access.reviewed);
+        }
+    }
+
+    fn day(&mut self, path: &[&str], day: &str) {
+        // Years before and behind these are slips of the hand.
+        let usual = |d: &Date| (2000..=2999).contains(&d.year());
+        if !day.parse().is_ok_and(|d: Date| usual(&d)) {
+            self.say(path, format!("`{day}` is not a day"), "write year, month and day: 2026-12-31".to_owned());
+        }
+    }
+}
+
+fn meant(given: &str, all: &[&str]) -> String {
+    let meant = did_you_mean(given, all.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
+    if all.len() > 20 {
+        format!("{meant}`drillmaster list-checks` names them all")
+    } else {
+        format!("{meant}allowed: {}", listed(all))
+    }
+}

@@ -1,0 +1,140 @@
+//! Whether an object has the form of its kind, as the real API server asks of all that
+//! is written to it. The controllers rely on it: a text where a map belongs would end them.
+
+use k8s_openapi::{
+    api::{
+        apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, coordination::v1 as coordination,
+        core::v1 as core, discovery::v1 as discovery, networking::v1 as networking, policy::v1 as policy,
+        rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{fields, resources::Resource};
+use crate::kubernetes::cron_interval;
+
+/// Amounts that a person may write as numbers: the server keeps them as text.
+pub(super) fn amounts_as_text(object: &mut Value) {
+    const AMOUNTS: [&str; 6] = ["requests", "limits", "capacity", "allocatable", "hard", "used"];
+    match object {
+        Value::Array(items) => items.iter_mut().for_each(amounts_as_text),
+        Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                match value {
+                    Value::Object(amounts) if AMOUNTS.contains(&key.as_str()) => {
+                        amounts.values_mut().filter(|v| v.is_number()).for_each(|v| *v = v.to_string().into());
+                    }
+                    other => amounts_as_text(other),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Says what of an object is not as it should be.
+pub(super) fn check(resource: &Resource, object: &Value) -> Result<(), String> {
+    let wrong = |why: String| {
+        let name = fields::name(object);
+        format!("{} \"{name}\" does not have the form of a {}: {why}", resource.kind, resource.kind)
+    };
+    if !object.is_object() {
+        return Err(wrong("it is not a map".into()));
+    }
+    if resource.group == "velero.io" {
+        return velero(resource, object).map_err(wrong);
+    }
+    built_in(resource.plural, object).map_err(wrong)
+}
+
+fn typed<T: DeserializeOwned>(value: &Value) -> Result<(), String> {
+    T::deserialize(value).map(drop).map_err(|error| error.to_string())
+}
+
+fn built_in(plural: &str, object: &Value) -> Result<(), String> {
+    match plural {
+        "nodes" => typed::<core::Node>(object),
+        "namespaces" => typed::<core::Namespace>(object),
+        "persistentvolumes" => typed::<core::PersistentVolume>(object),
+        "persistentvolumeclaims" => typed::<core::PersistentVolumeClaim>(object),
+        "pods" => typed::<core::Pod>(object),
+        "services" => typed::<core::Service>(object),
+        "configmaps" => typed::<core::ConfigMap>(object),
+        "secrets" => typed::<core::Secret>(object),
+        "serviceaccounts" => typed::<core::ServiceAccount>(object),
+        "events" => typed::<core::Event>(object),
+        "storageclasses" => typed::<storage::StorageClass>(object),
+        "priorityclasses" => typed::<scheduling::PriorityClass>(object),
+        "deployments" => typed::<apps::Deployment>(object),
+        "replicasets" => typed::<apps::ReplicaSet>(object),
+        "statefulsets" => typed::<apps::StatefulSet>(object),
+        "daemonsets" => typed::<apps::DaemonSet>(object),
+        "jobs" => typed::<batch::Job>(object),
+        "cronjobs" => typed::<batch::CronJob>(object),
+        "poddisruptionbudgets" => typed::<policy::PodDisruptionBudget>(object),
+        "endpointslices" => typed::<discovery::EndpointSlice>(object),
+        "networkpolicies" => typed::<networking::NetworkPolicy>(object),
+        "ingresses" => typed::<networking::Ingress>(object),
+        "leases" => typed::<coordination::Lease>(object),
+        "roles" => typed::<rbac::Role>(object),
+        "rolebindings" => typed::<rbac::RoleBinding>(object),
+        "horizontalpodautoscalers" => typed::<autoscaling::HorizontalPodAutoscaler>(object),
+        _ => maps(object, &["", "/metadata", "/spec", "/status"]),
+    }
+}
+
+/// Lists of names in a backup and in a restore.
+const NAMES: [&str; 8] = [
+    "includedNamespaces",
+    "excludedNamespaces",
+    "includedResources",
+    "excludedResources",
+    "includedClusterScopedResources",
+    "excludedClusterScopedResources",
+    "includedNamespaceScopedResources",
+    "excludedNamespaceScopedResources",
+];
+
+fn velero(resource: &Resource, object: &Value) -> Result<(), String> {
+    maps(object, &["/spec", "/status"])?;
+    typed::<ObjectMeta>(&object["metadata"])?;
+    match resource.plural {
+        "schedules" => {
+            maps(object, &["/spec/template"])?;
+            let schedule = fields::text(object, "/spec/schedule");
+            cron_interval(schedule, jiff::Timestamp::UNIX_EPOCH).map_err(|why| format!("spec.schedule: {why}"))?;
+            what(&object["spec"]["template"], "spec.template")
+        }
+        "backups" | "restores" => what(&object["spec"], "spec"),
+        _ => Ok(()),
+    }
+}
+
+/// What a backup or a restore is of.
+fn what(spec: &Value, place: &str) -> Result<(), String> {
+    let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_string));
+    for name in NAMES {
+        if !spec[name].is_null() && !texts(&spec[name]) {
+            return Err(format!("{place}.{name} is not a list of names"));
+        }
+    }
+    for name in ["ttl", "storageLocation", "backupName", "scheduleName"] {
+        if !spec[name].is_null() && !spec[name].is_string() {
+            return Err(format!("{place}.{name} is not a text"));
+        }
+    }
+    if spec["labelSelector"].is_null() {
+        return Ok(());
+    }
+    typed::<LabelSelector>(&spec["labelSelector"]).map_err(|why| format!("{place}.labelSelector: {why}"))
+}
+
+fn maps(object: &Value, places: &[&str]) -> Result<(), String> {
+    let wrong = |place: &&&str| object.pointer(place).is_some_and(|value| !value.is_object() && !value.is_null());
+    match places.iter().find(wrong) {
+        Some(place) => Err(format!("{} is not a map", place.trim_start_matches('/').replace('/', "."))),
+        None => Ok(()),
+    }
+}
