@@ -75,7 +75,9 @@ impl Sense<'_> {
         if let Some(clocks) = &self.of.clocks {
             all.push(("clocks.period", clocks.period));
             all.push(("clocks.renew", clocks.renew));
-            all.push(("clocks.evictionInterval", clocks.eviction_interval));
+            if clocks.eviction_interval.0.is_zero() {
+                self.say("clocks.evictionInterval", "0s is too short: write 1ms or more".to_owned());
+            }
             if clocks.grace.0 < clocks.renew.0 {
                 let what = format!("{} is shorter than clocks.renew: every node would be unreachable", clocks.grace);
                 self.say("clocks.grace", what);

@@ -247,9 +247,7 @@ fn waivers_have_an_owner_an_end_and_a_use() {
         ("{check: PDB-003, reason: r, owner: ann, until: 2026-11-01}", "ended on"),
         ("{check: PDB-003, reason: r, owner: ann, until: 2027-11-01}", "more than 90 days"),
         ("{check: PDB-002, reason: r, owner: ann, until: 2026-12-01}", "sets nothing aside"),
-        ("{check: PDB-999, reason: r, owner: ann, until: 2026-12-01}", "no such check"),
         ("{check: PDB-003, reason: ' ', owner: ann, until: 2026-12-01}", "a reason and an owner"),
-        ("{check: PDB-003, reason: r, owner: ann, until: tomorrow}", "no date"),
     ] {
         let review = waived(waiver);
         assert_eq!((review.tally.waived, review.verdict), (0, Readiness::NotReady), "{waiver}");
@@ -363,7 +361,7 @@ fn scans_and_another_environment_beside_manifests() {
     assert_eq!(program(&["-", "--only", "IMG-004,IMG-005", "--scan", &good, "--strict"], &web(2)).0, Some(0));
     let none = write("none.json", "{\"kind\": \"Pod\"}");
     let (code, _, err) = program(&["-", "--scan", &none], &web(2));
-    assert!(code == Some(2) && err.contains("none.json is of no scanner"), "{err}");
+    assert!(code == Some(2) && err.contains("none.json: it is of no scanner"), "{err}");
     let same = write("same.yaml", &web(5));
     let (code, out, _) = program(&["-", "--only", "DRF-002", "--target", &same, "--strict"], &web(2));
     assert_eq!(code, Some(0), "{out}");

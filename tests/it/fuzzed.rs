@@ -132,7 +132,7 @@ fn corpus(target: &str) -> Vec<PathBuf> {
 }
 
 /// How many altered inputs each target is given.
-const ALTERED: usize = 120;
+const ALTERED: usize = 60;
 
 #[test]
 fn whatever_is_read_returns() {

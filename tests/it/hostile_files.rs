@@ -162,7 +162,8 @@ fn a_journal_of_impossible_times() {
     fs::write(&journal, drillmaster::fuzz::chained(&text)).unwrap();
     for verb in ["report", "replay", "status", "verify", "recover"] {
         let (code, said) = desk.run(&[verb, run.to_str().unwrap()]);
-        assert!(code == 2 && said.contains("more than 100 years after the run began"), "{verb}: {code}: {said}");
+        let wanted = if verb == "verify" { 1 } else { 2 };
+        assert!(code == wanted && said.contains("more than 100 years after the run began"), "{verb}: {code}: {said}");
     }
 }
 

@@ -19,7 +19,7 @@ const DRILL_FILE: &[(&str, &str)] = &[
     ("drills: [drian]", "did you mean `drain`?"),
     ("drills: [drain, any]", "there is no drill `any`"),
     ("checks: {disable: [PDB-O01]}", "did you mean `PDB-001`?"),
-    ("checks: {disable: [pdb-*]}", "there is no check `pdb-*`"),
+    ("checks: {disable: [pbd-*]}", "there is no check `pbd-*`"),
     ("checks: {severity: {PDB-0001: low}}", "there is no check with the id `PDB-0001`"),
     ("checks: {severity: {PDB-*: low}}", "there is no check with the id `PDB-*`"),
     ("checks: {severity: {PDB-001: lwo}}", "did you mean `low`?"),

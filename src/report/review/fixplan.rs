@@ -44,7 +44,8 @@ pub fn fix_plan(review: &Review) -> String {
 /// The change that mends a finding. One whose text would drive the terminal of whoever
 /// reads the plan is left to a person.
 fn remedy(ruling: &Ruling) -> Option<&Remedy> {
-    let shows = |text: &str| text.chars().all(is_printable);
+    // A line break stays within its quotes.
+    let shows = |text: &str| text.chars().all(|c| c == '\n' || is_printable(c));
     ruling.remedy.as_ref().filter(|remedy| match &remedy.change {
         Change::Create(object) => shows(&object.to_string()),
         Change::Patch { kind, namespace, name, body, .. } => {
