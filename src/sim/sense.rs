@@ -114,7 +114,7 @@ impl Sense<'_> {
         if kind.is_empty() || !is_name(name) {
             self.say(&format!("{place}.name"), format!("`{}` is not KIND/NAME, such as deployment/web", workload.name));
         }
-        if !is_name(&workload.namespace) {
+        if !is_label(&workload.namespace) {
             self.say(&format!("{place}.namespace"), format!("`{}` is not the name of a namespace", workload.namespace));
         }
         let same = |w: &&WorkloadSpec| (&w.name, &w.namespace) == (&workload.name, &workload.namespace);
@@ -208,8 +208,13 @@ fn of(known: &[&str]) -> String {
     if known.is_empty() { "there is none".to_owned() } else { format!("there are: {}", known.join(", ")) }
 }
 
-/// A name as Kubernetes wants it.
+/// A name as Kubernetes wants it of most objects.
 fn is_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// The name of a namespace, and each part of other names.
+fn is_label(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !text.is_empty() && text.len() <= 63 && text.chars().all(plain) && !text.starts_with('-') && !text.ends_with('-')
 }

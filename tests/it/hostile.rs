@@ -18,7 +18,7 @@ use super::{
 };
 
 /// As long as a namespace's name may be.
-const NAMESPACE: &str = "kube-null-true-0-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const NAMESPACE: &str = "kube-null-true-0-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// What stands in the tidy shop and its scenarios, and what takes its place.
 const NAMES: [(&str, &str); 10] = [
     ("web.shop.svc", "fault.NAMESPACE.svc"),
