@@ -98,7 +98,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
         if builder.stack.len() > DEEPEST {
             let Some(Open::List(at, _) | Open::Map(at, ..)) = builder.stack.last() else { break };
             let what = format!("this is nested more than {DEEPEST} levels deep");
-            return Err(vec![problem(file, at, what, "no file of drillmaster is")]);
+            return Err(vec![problem(file, at, what, "check the indentation: files of drillmaster are flat")]);
         }
         match item {
             Ok((event, span)) => builder.take(event, span),

@@ -202,7 +202,7 @@ fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
         if !values.has_room(weight(&value)) {
             return Err(Wrong {
                 what: "the variables of this file are too large".to_owned(),
-                help: format!("what they add must stay below {} MiB", MOST >> 20),
+                help: format!("together they may add at most {} MiB", MOST >> 20),
                 of_the_place: false,
             });
         }
