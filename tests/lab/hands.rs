@@ -110,7 +110,7 @@ fn a_pod_is_deleted_in_a_drain() {
     let (mut child, dir) = acted(&drill, "rolling-drain");
     let pods = lab.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].metadata.name}"]);
     let victims: Vec<&str> = pods.split(' ').collect();
-    let delete = [&["-n", "shop", "delete", "pod", "--wait=false"][..], &victims[..]].concat();
+    let delete = [&["-n", "shop", "delete", "pod", "--ignore-not-found", "--wait=false"][..], &victims[..]].concat();
     lab.kubectl(&delete);
     let code = child.wait().unwrap().code();
     assert!(matches!(code, Some(4)), "{code:?}: {:?}", outcomes(&dir, ""));

@@ -71,7 +71,8 @@ fn an_edit_after_the_backup_is_refused_by_name() {
     let currency = || lab.kubectl(&["-n", "shop", "get", "configmap", "settings", "-o", "jsonpath={.data.currency}"]);
     assert_eq!(currency(), "USD");
     let (code, said) = edited("{object: ConfigMap/settings, reason: a value of this test}", "edited-accepted");
-    assert_eq!(code, 0, "{said}");
+    // What somebody edited meanwhile may be why a workload is well again (4).
+    assert!(matches!(code, 0 | 4), "{said}");
     assert_ne!(uid(&lab), before);
     assert_eq!(currency(), "EUR", "the backup's value is back");
     assert!(said["caveats"].to_string().contains("a value of this test"), "{said}");
