@@ -148,11 +148,8 @@ impl<'h> Chain<'h> {
     /// active since before, by its source's own word.
     fn baseline(&self) -> Part {
         let t0 = self.window.t0;
-        for source in ["prometheus", "alertmanager"] {
-            let before = self.points.iter().rfind(|a| a.source.starts_with(source) && a.at < t0);
-            if let Some(point) = before.filter(|a| !a.state.is_empty()) {
-                return Part::Missing(format!("it was {} before the fault already", point.state));
-            }
+        if let Some(point) = active_before(&self.points, t0) {
+            return Part::Missing(format!("it was {} before the fault already", point.state));
         }
         let zero = self.history.zero;
         let since = |a: &AlertPoint| {
@@ -384,9 +381,32 @@ fn is_manager(point: &AlertPoint) -> bool {
     point.source.starts_with("alertmanager")
 }
 
+/// What Prometheus or an Alertmanager had of it last before the fault, unless that was nothing.
+fn active_before<'h>(points: &[&'h AlertPoint], t0: u64) -> Option<&'h AlertPoint> {
+    let last = |source: &str| points.iter().rfind(|a| a.source.starts_with(source) && a.at < t0);
+    ["prometheus", "alertmanager"].into_iter().filter_map(last).find(|a| !a.state.is_empty()).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_active_before_the_fault_is_no_baseline() {
+        let point = |source: &str, at: u64, state: &str| AlertPoint {
+            at,
+            source: source.to_owned(),
+            state: state.to_owned(),
+            ..AlertPoint::default()
+        };
+        let pending = point("prometheus", 5, "pending");
+        let told = point("alertmanager-1", 5, "active");
+        let over = point("alertmanager-1", 8, "");
+        assert_eq!(active_before(&[&pending], 10).map(|a| a.at), Some(5));
+        assert_eq!(active_before(&[&told], 10).map(|a| a.at), Some(5), "nobody but an Alertmanager has it");
+        assert!(active_before(&[&told, &over], 10).is_none(), "it was resolved in time");
+        assert!(active_before(&[&told], 5).is_none(), "it came with the fault");
+    }
 
     #[test]
     fn a_look_tells_up_to_a_second_late() {

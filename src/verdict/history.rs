@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// An alert as seen at an instant; `state` is empty when it was gone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AlertPoint {
     /// When.
     pub at: u64,
