@@ -19,8 +19,8 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
             say(&format!("not in the capture: {kind} ({}): {}", gap.why, gap.text));
         }
         save(&shelf, &world.identity.context, path)
-            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?;
-        say(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), shown(&path)));
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
+        say(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), shown(path)));
         return Ok(Exit::Passed);
     }
     let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
@@ -42,8 +42,8 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
         None => print(&text),
         Some(path) => {
             write_private(path, |file| file.write_all(text.as_bytes()))
-                .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?;
-            say(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", shown(&path), shown(&path)));
+                .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
+            say(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", shown(path), shown(path)));
         }
     }
     Ok(Exit::Passed)

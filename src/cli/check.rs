@@ -174,13 +174,13 @@ fn other(path: &PathBuf) -> Result<Shelf, Failure> {
         manifests(std::slice::from_ref(path)).map_err(wrong)?
     };
     if shelf.is_empty() {
-        return Err(wrong(format!("there is no object in {}", shown(&path))));
+        return Err(wrong(format!("there is no object in {}", shown(path))));
     }
     Ok(shelf)
 }
 
 fn baseline(path: &PathBuf) -> Result<Review, Failure> {
-    let wrong = |why: String| Failure::new(Exit::Invalid, format!("--baseline {}: {why}", shown(&path)));
+    let wrong = |why: String| Failure::new(Exit::Invalid, format!("--baseline {}: {why}", shown(path)));
     let text = files::text(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     serde_json::from_str(&text)
         .map_err(|e| wrong(format!("this is not a review (`check --format json=FILE` writes one): {e}")))
@@ -221,7 +221,7 @@ fn write(output: &Output, review: &Review, args: &CheckArgs) -> Result<(), Failu
         None if matches!(output.format.as_str(), "json" | "sarif") => files::print_json(&text),
         None => print(&text),
         Some(path) => std::fs::write(path, text)
-            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?,
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?,
     }
     Ok(())
 }

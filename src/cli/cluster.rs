@@ -16,7 +16,7 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
         ClusterCommand::Up(args) => {
             clusters::up(&wanted(args), &say).await.map_err(failed)?;
             let name = &args.cluster.name;
-            let kubeconfig = args.cluster.kubeconfig.as_ref().map(|p| format!(" --kubeconfig {}", shown(&p)));
+            let kubeconfig = args.cluster.kubeconfig.as_ref().map(|p| format!(" --kubeconfig {}", shown(p)));
             let (scenario, context) = match args.config.as_str() {
                 "two-clusters" => {
                     ("region-loss", format!("--context source=kind-{name} --context recovery=kind-{name}-recovery"))

@@ -20,7 +20,7 @@ pub(super) fn lint(args: &LintArgs) -> Done {
         match load(file, &sources) {
             Ok(loaded) if loaded.warnings.list.is_empty() => {
                 if args.output == Output::Human {
-                    say(&format!("{}: no problems", shown(&file)));
+                    say(&format!("{}: no problems", shown(file)));
                 }
             }
             Ok(loaded) => tell(&loaded.warnings, args.output, &mut found),

@@ -113,7 +113,7 @@ pub(super) fn dir(args: &RunDirArgs) -> Result<RunDir, Failure> {
     let path = match &args.dir {
         Some(path) => path.clone(),
         None => latest(runs).ok_or_else(|| {
-            Failure::new(Exit::Invalid, format!("{} holds no run: name a run directory, or --runs-dir", shown(&runs)))
+            Failure::new(Exit::Invalid, format!("{} holds no run: name a run directory, or --runs-dir", shown(runs)))
         })?,
     };
     if path.join("journal.jsonl").is_file() {

@@ -20,7 +20,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
     let json = serde_json::to_string_pretty(&plan).unwrap_or_default() + "\n";
     if let Some(path) = &args.out {
         std::fs::write(path, &json)
-            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(&path))))?;
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
     }
     match args.output {
         Output::Human => print(&show(&plan)),

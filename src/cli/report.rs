@@ -18,7 +18,7 @@ pub(super) fn report(args: &ReportArgs) -> Done {
     }
     report::write_all(&dir, &journal)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
-    say(&format!("wrote {}", shown(&dir.file("report.html"))));
+    say(&format!("wrote {}", shown(dir.file("report.html"))));
     Ok(Exit::Passed)
 }
 

@@ -71,7 +71,7 @@ pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
         ));
     }
     say_styled(&report::summary(&report::tell_read(&journal), colours()));
-    say(&format!("run directory  {}\nreport         {}", shown(&dir.0), shown(&dir.file("report.html"))));
+    say(&format!("run directory  {}\nreport         {}", shown(&dir.0), shown(dir.file("report.html"))));
     if let Ok(note) = dir.text(NOT_KEPT) {
         say(&format!("note           {}", note.trim_end()));
     }
@@ -129,7 +129,7 @@ pub(crate) fn read_plan(text: &str) -> Result<Plan, String> {
 /// The hash of `--plan`, which must have been given with `--approve` too.
 fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
     let Some(path) = &args.plan else { return Ok(None) };
-    let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", shown(&path)));
+    let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", shown(path)));
     let text = files::text(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     let plan = read_plan(&text).map_err(wrong)?;
     if plan.hash != crate::plan::hash(&plan) {

@@ -49,7 +49,7 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
         (Some(true), None) => "running".into(),
         (Some(false), None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
         (None, None) => {
-            format!("not ended; whether it runs cannot be told: {} cannot be read", shown(&dir.file("lock")))
+            format!("not ended; whether it runs cannot be told: {} cannot be read", shown(dir.file("lock")))
         }
     };
     print(&format!(

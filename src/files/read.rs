@@ -20,7 +20,8 @@ pub fn text(path: &Path, most: u64) -> io::Result<String> {
     let passed_on = path.starts_with("/dev/fd") || path == Path::new("/dev/stdin");
     let file = if passed_on { File::open(path)? } else { open(path, O_NONBLOCK)? };
     let kind = file.metadata()?.file_type();
-    if !kind.is_file() && !(passed_on && kind.is_fifo()) {
+    let readable = kind.is_file() || (passed_on && kind.is_fifo());
+    if !readable {
         return Err(io::Error::other(NOT_REGULAR));
     }
     text_of_bytes(limited(file, most)?)

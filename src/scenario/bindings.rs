@@ -63,10 +63,11 @@ pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
     if let (Some(readiness), Some(folder)) = (&mut bindings.readiness, path.parent()) {
         *readiness = folder.join(&*readiness).display().to_string();
     }
-    if let (Some(log), Some(folder)) = (&mut bindings.audit_log, path.parent()) {
-        if !log.starts_with("http://") && !log.starts_with("https://") {
-            *log = folder.join(&*log).display().to_string();
-        }
+    if let (Some(log), Some(folder)) = (&mut bindings.audit_log, path.parent())
+        && !log.starts_with("http://")
+        && !log.starts_with("https://")
+    {
+        *log = folder.join(&*log).display().to_string();
     }
     Ok(bindings)
 }

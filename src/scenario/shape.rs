@@ -223,7 +223,7 @@ impl<'a> Checker<'a> {
 
 fn unknown(key: &str, name: &str, names: &[&str]) -> (String, String) {
     let meant = did_you_mean(key, names.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
-    (format!("`{key}` is unknown in {name}"), format!("{meant}allowed: {}", listed(&names)))
+    (format!("`{key}` is unknown in {name}"), format!("{meant}allowed: {}", listed(names)))
 }
 
 fn single_key(schema: &Value) -> Option<&str> {

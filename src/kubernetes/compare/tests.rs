@@ -147,7 +147,7 @@ fn the_account_of_each_namespace_counts_once_somebody_added_to_it() {
     };
     assert_eq!(compare(&[account(json!({"secrets": [{"name": "t"}]}))], &[], own), []);
     let pulls = account(json!({"imagePullSecrets": [{"name": "registry"}]}));
-    assert_eq!(compare(&[pulls.clone()], &[pulls.clone()], own), []);
+    assert_eq!(compare(std::slice::from_ref(&pulls), std::slice::from_ref(&pulls), own), []);
     assert_eq!(compare(&[pulls], &[account(json!({}))], own).len(), 1);
 }
 

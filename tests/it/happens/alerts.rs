@@ -29,8 +29,8 @@ pub const CASES: &[Case] = &[
     ),
     case!("{at: 0s, what: {silence: {matchers: {alertname: NodeNotReady}, by: alice, comment: on it}}}", |look| {
         let silences = look.json(SILENCES).await;
-        let made = silences.as_array().unwrap().iter().any(|s| s["createdBy"] == "alice" && s["comment"] == "on it");
-        made
+
+        silences.as_array().unwrap().iter().any(|s| s["createdBy"] == "alice" && s["comment"] == "on it")
     }),
     case!("{at: 0s, what: {silence: {matchers: {alertname: ReplicasMissing}, ends: true}}}", |look| {
         look.json(SILENCES).await == json!([])

@@ -151,8 +151,8 @@ fn judged(ended: &Ended) -> Result<Vec<Judgement>, String> {
     let acted = ended.events.iter().any(|e| matches!(e.event, Kind::FaultApplied { .. }));
     judged.filter(|_| acted).ok_or_else(|| {
         let why = findings.into_iter().flatten().map(|f| format!("{}: {}", f.check, f.observed));
-        let steps = ended.events.iter().filter(|e| matches!(e.event, Kind::StepFinished { .. }));
-        format!("{:?}, {:?}", why.collect::<Vec<_>>(), steps.last())
+        let mut steps = ended.events.iter().filter(|e| matches!(e.event, Kind::StepFinished { .. }));
+        format!("{:?}, {:?}", why.collect::<Vec<_>>(), steps.next_back())
     })
 }
 
