@@ -167,6 +167,13 @@ pub enum Kind {
         fault: FaultId,
         why: Told,
     },
+    /// It stays on purpose, as the scenario asks: a scratch namespace after a restore that did
+    /// not come out as expected.
+    FaultKept {
+        fault: FaultId,
+        why: Told,
+        commands: Vec<String>,
+    },
     FaultStuck {
         fault: FaultId,
         why: Told,
@@ -399,6 +406,7 @@ impl Kind {
                 | Self::FaultReverted { .. }
                 | Self::FaultReplaced { .. }
                 | Self::FaultLeft { .. }
+                | Self::FaultKept { .. }
                 | Self::FaultStuck { .. }
                 | Self::FaultReopened { .. }
                 | Self::HolderLives { .. }

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 pub use archive::{LEFT_OUT, save};
 pub use capture::{Captured, capture};
 pub use everything::{BESIDE, live, objects_in};
-pub use facts::{Answer, Census, Facts, SecondCluster, facts, rights};
+pub use facts::{Answer, Census, Facts, ReadersSeen, SecondCluster, facts, rights};
 pub use gather::gather;
 pub use kinds::{KINDS, KindOf, SIMULATED, key};
 pub use locate::Locator;

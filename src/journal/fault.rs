@@ -22,6 +22,8 @@ pub enum FaultState {
     Replaced,
     /// Somebody else changed it meanwhile: left as they made it.
     Left,
+    /// Kept on purpose, as the scenario asks.
+    Kept,
     /// Could not be put back: a human is needed.
     Stuck,
 }
@@ -57,6 +59,7 @@ impl FaultState {
             (Some(s), Kind::FaultReverted { .. }) if s.is_open() => Ok(Self::Reverted),
             (Some(s), Kind::FaultReplaced { .. }) if s.is_open() => Ok(Self::Replaced),
             (Some(s), Kind::FaultLeft { .. }) if s.is_open() => Ok(Self::Left),
+            (Some(s), Kind::FaultKept { .. }) if s.is_open() => Ok(Self::Kept),
             (Some(s), Kind::FaultStuck { .. }) if s.is_open() => Ok(Self::Stuck),
             (Some(s), Kind::FaultReopened { .. }) if !s.is_open() => Ok(Self::Applied),
             _ => Err(illegal()),
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_closed_stays_closed() {
-        for closed in [FaultState::Reverted, FaultState::Replaced, FaultState::Left] {
+        for closed in [FaultState::Reverted, FaultState::Replaced, FaultState::Left, FaultState::Kept] {
             assert!(FaultState::after(Some(closed), &reverted()).is_err());
             assert!(!closed.is_open());
         }

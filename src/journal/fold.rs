@@ -145,6 +145,7 @@ impl RunState {
             | Kind::FaultReverted { fault, .. }
             | Kind::FaultReplaced { fault, .. }
             | Kind::FaultLeft { fault, .. }
+            | Kind::FaultKept { fault, .. }
             | Kind::FaultStuck { fault, .. }
             | Kind::FaultReopened { fault, .. } => self.step_fault(&fault.clone(), event)?,
             Kind::StepStarted { step, .. } => self.running = Some(step.clone()),
@@ -264,7 +265,7 @@ impl RunState {
             Kind::FaultReverted { evidence, .. } | Kind::FaultReplaced { evidence, .. } => {
                 record.closed = Some((event.t_us, evidence.clone()));
             }
-            Kind::FaultLeft { why, .. } | Kind::FaultStuck { why, .. } => {
+            Kind::FaultLeft { why, .. } | Kind::FaultKept { why, .. } | Kind::FaultStuck { why, .. } => {
                 record.closed = Some((event.t_us, why.clone()));
             }
             Kind::FaultReopened { .. } => record.closed = None,
@@ -295,12 +296,17 @@ impl RunState {
 
     /// When the first act of a step's faults was sent: the t0 of its expectations.
     pub fn t0(&self, step: &StepName) -> Option<u64> {
-        self.faults.iter().filter(|f| f.step == *step).filter_map(|f| f.sent_us).min()
+        self.faults_of(step).filter_map(|f| f.sent_us).min()
     }
 
     /// The last acknowledgement of a step's faults.
     pub fn acknowledged(&self, step: &StepName) -> Option<u64> {
-        self.faults.iter().filter(|f| f.step == *step).filter_map(|f| f.acknowledged_us).max()
+        self.faults_of(step).filter_map(|f| f.acknowledged_us).max()
+    }
+
+    /// What a step did that an application could notice.
+    pub fn faults_of(&self, step: &StepName) -> impl Iterator<Item = &FaultRecord> {
+        self.faults.iter().filter(move |f| f.step == *step && f.revert.disturbs())
     }
 
     /// Whether data is gone until a restore is verified.

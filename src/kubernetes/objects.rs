@@ -197,6 +197,8 @@ pub struct Claim {
 pub struct ClaimSpec {
     pub volume_name: String,
     pub storage_class_name: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub access_modes: Vec<String>,
 }
 
 /// A PersistentVolume.

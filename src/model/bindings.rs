@@ -195,7 +195,7 @@ pub enum Capture {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct VolumeMethod {
-    /// Image with sh, find and sha256sum: a short-lived pod of it reads each volume's checksums.
+    /// Image with sh, find and sha256sum (nc and timeout too, to test isolation): a short-lived pod of it reads each volume's checksums.
     pub reader_image: Option<String>,
     /// Why volumes cannot be read here: expectations on them are skipped for this reason.
     pub unreadable_because: Option<String>,

@@ -66,7 +66,8 @@ pub use printable::{is_printable, printable, printable_lines};
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use redactor::{Redactor, SHORT_SECRET};
 pub use result::{
-    BackupMade, Checksums, FileWrong, FilesRead, NamespaceLost, Restored, StepResult, VolumeInfo, VolumesDone,
+    BackupMade, Checksums, Drained, DrainedNode, FileWrong, FilesRead, Isolation, NamespaceLost, PodLeft, Restored,
+    StepResult, VolumeInfo, VolumesDone,
 };
 pub use revert::{Revert, shell};
 pub use review::{
@@ -75,8 +76,8 @@ pub use review::{
 };
 pub use secret::{Secret, SecretRef, WebhookUrl, has_secret_mark, secret_mark};
 pub use specs::{
-    BackupStep, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateAnswer,
-    GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
+    BackupStep, CleanUp, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep,
+    GateAnswer, GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
 };
 pub use step::{Step, Verb};
 pub use stop::StopHow;

@@ -20,6 +20,8 @@ pub enum StepResult {
     Deletion(NamespaceLost),
     /// Of a restore.
     Restore(Restored),
+    /// Of a drain.
+    Drain(Drained),
 }
 
 impl StepResult {
@@ -69,6 +71,9 @@ pub struct BackupMade {
     pub capture: Capture,
     /// Of files that did not change while it was made, by namespace.
     pub checksums: BTreeMap<String, Checksums>,
+    /// Files that changed while it was made, by namespace and claim: no restore is held to them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changed: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// Why volumes cannot be read in this place.
     #[serde(default)]
     pub unreadable: Option<String>,
@@ -183,6 +188,77 @@ pub struct Restored {
     /// Objects that the scenario let be lost with the namespace: no difference counts that is theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<MayBeLost>,
+    /// Objects of the backup that were not restored on purpose, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// Whether a namespace beside production was seen to be cut off from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+}
+
+/// Whether pods restored beside production could reach production.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "camelCase")]
+pub enum Isolation {
+    /// What could be reached without the policy could not be reached with it.
+    Proven {
+        /// What was tried, and from where.
+        tried: String,
+    },
+    /// Nobody has seen that.
+    Unproven {
+        /// Why.
+        why: String,
+    },
+}
+
+impl std::fmt::Display for Isolation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Proven { tried } => write!(f, "isolation proven: {tried}"),
+            Self::Unproven { why } => write!(f, "isolation unproven: {why}"),
+        }
+    }
+}
+
+/// What a drain did on its nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drained {
+    /// Its nodes, in order.
+    pub nodes: Vec<DrainedNode>,
+}
+
+/// What a drain did on one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainedNode {
+    /// The node.
+    pub node: String,
+    /// Pods whose eviction was granted.
+    pub evicted: u32,
+    /// How often a budget refused one.
+    pub refused: u32,
+    /// Pods that are still there, but for those that no drain evicts.
+    pub left: Vec<PodLeft>,
+}
+
+/// A pod that a drain left on its node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodLeft {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub pod: String,
+    /// Why it is still there.
+    pub why: super::Told,
+}
+
+impl std::fmt::Display for PodLeft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}: {}", self.namespace, self.pod, self.why)
+    }
 }
 
 impl Restored {
@@ -231,6 +307,9 @@ pub enum FilesRead {
         files: u64,
         /// Those that are not as before.
         wrong: Vec<FileWrong>,
+        /// Files that changed while the backup was made, which are not compared.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_out: Vec<String>,
     },
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Impairment, MayBeLost, NodeHow, NodeTarget, OUT_OF_SERVICE, ObjectRef, WorkloadRef};
+use super::{CleanUp, Impairment, MayBeLost, NodeHow, NodeTarget, OUT_OF_SERVICE, ObjectRef, WorkloadRef};
 
 /// The undo of one act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +95,19 @@ pub enum Revert {
         /// Whether it is in the second cluster.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         recovery: bool,
+        /// Whether it is kept where the restore did not come out as expected.
+        #[serde(default, skip_serializing_if = "CleanUp::is_always")]
+        clean_up: CleanUp,
+    },
+    /// Short-lived pods of the drill's own: delete them.
+    OwnPods {
+        /// The namespace.
+        namespace: String,
+        /// Their names.
+        pods: Vec<String>,
+        /// Whether they are in the second cluster.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        recovery: bool,
     },
     /// Run the undo command of an `exec` step, taken from the scenario by the step's name.
     ExecUndo {
@@ -141,7 +154,18 @@ impl Revert {
                     quote(namespace)
                 ),
             ],
-            Self::OwnNamespace { namespace, also, recovery } => {
+            Self::OwnPods { namespace, pods, recovery } => {
+                let mut lines: Vec<String> =
+                    recovery.then(|| "# in the recovery cluster:".to_owned()).into_iter().collect();
+                let pods: Vec<String> = pods.iter().map(|pod| quote(pod)).collect();
+                lines.push(format!(
+                    "kubectl --namespace {} delete pod {} --ignore-not-found --now",
+                    quote(namespace),
+                    pods.join(" ")
+                ));
+                lines
+            }
+            Self::OwnNamespace { namespace, also, recovery, .. } => {
                 let mut lines: Vec<String> =
                     recovery.then(|| "# in the recovery cluster:".to_owned()).into_iter().collect();
                 lines.push(format!("kubectl delete namespace {} --ignore-not-found --timeout=10m", quote(namespace)));
@@ -181,6 +205,9 @@ impl Revert {
             Self::OwnNamespace { namespace, also, .. } => {
                 (vec![namespace], also.iter().map(|o| (o.path.as_str(), OWN.as_slice())).collect())
             }
+            Self::OwnPods { namespace, pods, .. } => {
+                (std::iter::once(namespace).chain(pods).map(String::as_str).collect(), vec![])
+            }
             Self::ExecUndo { .. } => (vec![], vec![]),
         };
         if let Some(name) = names.into_iter().find(|name| !is_object_name(name)) {
@@ -204,8 +231,15 @@ impl Revert {
             Self::Restore { namespace, .. } | Self::OwnNamespace { namespace, .. } => {
                 format!("namespace {namespace}")
             }
+            Self::OwnPods { namespace, pods, .. } => format!("{} reader pods in namespace {namespace}", pods.len()),
             Self::ExecUndo { step } => format!("step {step}"),
         }
+    }
+
+    /// Whether it undoes something that an application could notice. The drill's own
+    /// short-lived pods only read.
+    pub fn disturbs(&self) -> bool {
+        !matches!(self, Self::OwnPods { .. })
     }
 
     /// The node that is away, or not itself, while this is open.
@@ -295,11 +329,27 @@ mod tests {
             namespace: "drill-scratch".into(),
             also: vec![object(path)],
             recovery: false,
+            clean_up: CleanUp::Always,
         };
         assert_eq!(own("/apis/velero.io/v1/namespaces/velero/restores/r-1").is_plausible(), Ok(()));
         assert!(own("/apis/velero.io/v1/namespaces/velero/backups/r-1").is_plausible().is_err());
         let pods = |namespace: &str| Revert::PodsReplaced { namespace: namespace.into(), ready: vec![] };
         assert!(pods("shop").is_plausible().is_ok() && pods("../x").is_plausible().is_err());
+    }
+
+    #[test]
+    fn pods_of_the_drill_are_removed_by_name_and_by_nothing_else() {
+        let pods = |names: &[&str]| Revert::OwnPods {
+            namespace: "shop".into(),
+            pods: names.iter().map(|n| (*n).to_owned()).collect(),
+            recovery: false,
+        };
+        let undo = pods(&["drill-read-1", "drill-read-2"]);
+        assert_eq!(
+            undo.commands(),
+            ["kubectl --namespace shop delete pod drill-read-1 drill-read-2 --ignore-not-found --now"]
+        );
+        assert!(undo.is_plausible().is_ok() && pods(&["../secrets/x"]).is_plausible().is_err());
     }
 
     #[test]

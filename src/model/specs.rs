@@ -44,6 +44,10 @@ pub struct RestoreStep {
     /// second cluster (`--context recovery=NAME`), removed there afterwards. Default: in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub into: Option<Into>,
+    /// Of `into: scratch`: `always` removes the namespace when the drill ends, `onSuccess` only where
+    /// everything that is expected of the restore was met. Default always.
+    #[serde(default, skip_serializing_if = "CleanUp::is_always")]
+    pub clean_up: CleanUp,
     /// Give up after. Default 30m.
     #[serde(default = "half_hour")]
     pub at_most: Dur,
@@ -57,6 +61,24 @@ pub enum Into {
     Scratch,
     /// The same namespace of the second cluster.
     Recovery,
+}
+
+/// When a scratch namespace is removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CleanUp {
+    /// At the end of the drill.
+    #[default]
+    Always,
+    /// At the end of the drill, if every expectation of the restore was met; else it is kept.
+    OnSuccess,
+}
+
+impl CleanUp {
+    /// The default.
+    pub fn is_always(&self) -> bool {
+        *self == Self::Always
+    }
 }
 
 /// Cordon nodes and evict their pods, one node after another.

@@ -127,6 +127,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 // The scratch namespace's name is not known before the run.
                 rights.add("", "namespaces", "", &["create", "delete"]);
                 rights.add("networking.k8s.io", "networkpolicies", "", &["create"]);
+                rights.add("", "serviceaccounts", "", &["get"]);
                 rights.add("", "configmaps", velero, &["get", "create", "delete"]);
                 rights.add("velero.io", "restores", velero, &["delete"]);
                 rights.add("*", "*", "", &["list"]);
@@ -140,6 +141,8 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
         Verb::Drain(_) => {
             rights.add("", "nodes", "", &["patch"]);
             rights.add("", "pods/eviction", "", &["create"]);
+            // Which budgets select a pod that the Eviction API cannot evict.
+            rights.add("policy", "poddisruptionbudgets", "", &["list"]);
         }
         Verb::DeletePods(_) | Verb::ForceDeletePods(_) => {
             scenario.scope.namespaces.iter().for_each(|ns| rights.add("", "pods", ns, &["delete"]));

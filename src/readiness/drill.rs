@@ -14,7 +14,7 @@ use crate::model::{AlertExpectation, Class, Finding, Severity};
 type Rule = fn(&Case<'_>) -> Finding;
 
 /// How many there are.
-const COUNT: usize = 27;
+const COUNT: usize = 28;
 
 /// The rules, in the order of [`CHECKS`].
 pub(super) const RULES: [Rule; COUNT] = [
@@ -45,6 +45,7 @@ pub(super) const RULES: [Rule; COUNT] = [
     |case| alerting(case, "watchdog", alerts::watchdog),
     cluster::destruction,
     cluster::second_cluster,
+    velero::readers,
 ];
 
 /// A rule on the alerts that the drill expects.
@@ -350,6 +351,16 @@ pub(super) const CHECKS: [Check; COUNT] = [
             "Velero answers there, a storage location is Available, none of the namespaces exists, and all rights are there.",
             "Prepare the second cluster",
             "It is the only way back from the loss of a region.",
+        ],
+    ),
+    entry(
+        ["DRL-026", "readers", "The pods that read volumes can run"],
+        Severity::High,
+        &[RESTORE],
+        [
+            "The API server admits a reader pod for each claim of the namespaces whose volumes are read (a dry run: pod security, quotas, webhooks), its node is Ready, and no claim in use is ReadWriteOncePod.",
+            "Admit the pod (the finding says what refuses it), or remove volumes.readerImage from the bindings: volumes are not compared then",
+            "A volume that cannot be read is not proven to be back.",
         ],
     ),
 ];

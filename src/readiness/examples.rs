@@ -53,6 +53,8 @@ pub(crate) const PROVEN: &[&str] = &[
     "DRL-022",
     "DRL-023",
     "DRL-024",
+    "DRL-025",
+    "DRL-026",
     "DRP-001",
     "DRP-003",
     "DRP-004",

@@ -291,3 +291,20 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
         )
     }
 }
+
+/// Whether the pods that read volumes could run.
+pub(super) fn readers(case: &Case<'_>) -> Finding {
+    const CHECK: &str = "readers";
+    match &case.facts.readers {
+        None => Finding::skip(CHECK, "no step reads the files of a volume"),
+        Some(Err(why)) => Finding::unknown(CHECK, why.clone(), "grant the rights that `drillmaster rbac` prints"),
+        Some(Ok(seen)) if seen.wrong.is_empty() => {
+            Finding::pass(CHECK, format!("{} reader pods would be admitted, each on a node that is Ready", seen.count))
+        }
+        Some(Ok(seen)) => Finding::fail(
+            CHECK,
+            seen.wrong.join("; "),
+            "admit the pod, or remove volumes.readerImage from the bindings: volumes are not compared then",
+        ),
+    }
+}

@@ -33,7 +33,9 @@ fn below(kind: &Kind) -> Vec<String> {
             .iter()
             .map(|j| format!("{:<12} {} — {}", j.outcome.to_string(), j.expectation, j.because))
             .collect(),
-        Kind::FaultStuck { commands, .. } => commands.iter().map(|c| format!("  {c}")).collect(),
+        Kind::FaultStuck { commands, .. } | Kind::FaultKept { commands, .. } => {
+            commands.iter().map(|c| format!("  {c}")).collect()
+        }
         _ => vec![],
     }
 }
@@ -87,6 +89,7 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
         Kind::FaultReplaced { fault, evidence } => format!("  replaced {fault}: {evidence}"),
         Kind::FaultLeft { fault, why } => format!("  left {fault}: {why}"),
+        Kind::FaultKept { fault, why, .. } => format!("  kept {fault}: {why}. Remove it with:"),
         Kind::FaultStuck { fault, why, .. } => format!("  STUCK {fault}: {why}. By hand:"),
         Kind::ContactLost { why, .. } => format!("  the API server is out of sight: {why}"),
         Kind::ContactRegained { blind_from_us, .. } => {

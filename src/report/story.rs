@@ -349,13 +349,14 @@ fn undo_log(history: &History) -> Vec<UndoLine> {
                 FaultState::Reverted => "put back",
                 FaultState::Replaced => "replaced by its like",
                 FaultState::Left => "left: changed by others",
+                FaultState::Kept => "kept: as the scenario asks",
                 FaultState::Stuck => "STUCK: a human is needed",
                 _ => "OPEN",
             }
             .into(),
             at: f.closed.as_ref().map(|(t, _)| *t as f64 / 1e6),
             evidence: f.closed.as_ref().map(|(_, e)| e.to_string()).unwrap_or_default(),
-            commands: if f.state.is_open() { f.revert.commands() } else { vec![] },
+            commands: if f.state.is_open() || f.state == FaultState::Kept { f.revert.commands() } else { vec![] },
         })
         .collect()
 }
@@ -382,7 +383,8 @@ fn unexpected(history: &History) -> Vec<String> {
             _ => None,
         })
         .collect();
-    let t0 = history.state.faults.iter().filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
+    let t0 =
+        history.state.faults.iter().filter(|f| f.revert.disturbs()).filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
     let mut names: Vec<String> = history
         .alerts
         .iter()

@@ -83,11 +83,12 @@ impl Chart {
     }
 
     fn faults(&mut self, history: &History) {
-        if history.state.faults.is_empty() {
+        let faults: Vec<_> = history.state.faults.iter().filter(|f| f.revert.disturbs()).take(40).collect();
+        if faults.is_empty() {
             return;
         }
         self.heading("Faults, until put back");
-        for fault in history.state.faults.iter().take(40) {
+        for fault in faults {
             self.label(&fault.id.0);
             let from = fault.sent_us.unwrap_or(0);
             let to = fault.closed.as_ref().map_or(self.end_us, |(t, _)| *t);

@@ -13,8 +13,8 @@ use super::{
     tree::{Node, problem},
 };
 use crate::model::{
-    BackupStep, DeleteNamespaceStep, Dur, ExecStep, Expectation, ImpairNodesStep, NodeChoice, SecretRef, Step, Verb,
-    WaitStep, WaitUntil, WorkloadRef, secret_mark,
+    BackupStep, DeleteNamespaceStep, Dur, ExecStep, Expectation, ImpairNodesStep, NodeChoice, RestoreStep, SecretRef,
+    Step, Verb, WaitStep, WaitUntil, WorkloadRef, secret_mark,
 };
 
 /// Nothing is asked oftener, over and over: it would be a load test.
@@ -159,6 +159,26 @@ impl Lint<'_> {
         }
     }
 
+    fn restore(&mut self, i: &str, r: &RestoreStep, backups: &[String]) {
+        if !r.clean_up.is_always() && r.into != Some(crate::model::Into::Scratch) {
+            self.say(
+                &["steps", i, "restore", "cleanUp"],
+                "cleanUp is about the namespace of `into: scratch`",
+                "remove `cleanUp`, or restore `into: scratch`",
+            );
+        }
+        match (&r.backup, &r.schedule) {
+            (Some(backup), None) => self.refers(&["steps", i, "restore", "backup"], backup, backups, "backup step"),
+            (None, Some(_)) if r.namespace.is_none() => self.say(
+                &["steps", i, "restore"],
+                "a restore from a schedule must say which namespace",
+                "add `namespace`",
+            ),
+            (None, Some(_)) => {}
+            _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
+        }
+    }
+
     fn step(&mut self, i: &str, verb: &Verb, earlier: &[(&Step, Option<Verb>)]) {
         let names = |of: fn(&Verb) -> bool| -> Vec<String> {
             earlier.iter().filter(|(_, v)| v.as_ref().is_some_and(of)).map(|(s, _)| s.name.0.clone()).collect()
@@ -166,18 +186,7 @@ impl Lint<'_> {
         let backups = names(|v| matches!(v, Verb::Backup(_)));
         let nodes = names(|v| matches!(v, Verb::KillNodes(_) | Verb::KillZone(_)));
         match verb {
-            Verb::Restore(r) => match (&r.backup, &r.schedule) {
-                (Some(backup), None) => {
-                    self.refers(&["steps", i, "restore", "backup"], backup, &backups, "backup step")
-                }
-                (None, Some(_)) if r.namespace.is_none() => self.say(
-                    &["steps", i, "restore"],
-                    "a restore from a schedule must say which namespace",
-                    "add `namespace`",
-                ),
-                (None, Some(_)) => {}
-                _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
-            },
+            Verb::Restore(r) => self.restore(i, r, &backups),
             Verb::KillNodes(k) => self.choice(&["steps", i, "killNodes"], k.choice(), k.count),
             Verb::ImpairNodes(n) => self.impair(i, n),
             Verb::FenceNode(f) => {

@@ -1,6 +1,7 @@
 //! What the API server fills in.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{fields, resources::Resource, state::State};
 
@@ -14,12 +15,35 @@ const LOWER: &str = "PreemptLowerPriority";
 pub(super) fn defaults(resource: &Resource, object: &mut Value, state: &State) {
     match resource.plural {
         "pods" => pod(object, state),
+        "services" => service(object),
         "namespaces" => object["status"] = json!({"phase": "Active"}),
         "persistentvolumeclaims" if object["status"].is_null() => object["status"] = json!({"phase": "Pending"}),
         "deployments" | "replicasets" | "statefulsets" if object["spec"]["replicas"].is_null() => {
             object["spec"]["replicas"] = 1.into();
         }
         _ => {}
+    }
+}
+
+/// What a Service gets with its type, and an address.
+fn service(object: &mut Value) {
+    let (namespace, name) = (fields::namespace(object).to_owned(), fields::name(object).to_owned());
+    let kind = fields::text(object, "/spec/type").to_owned();
+    let spec = &mut object["spec"];
+    let mut default = |field: &str, value: Value| {
+        if spec[field].is_null() {
+            spec[field] = value;
+        }
+    };
+    if kind == "LoadBalancer" {
+        default("allocateLoadBalancerNodePorts", true.into());
+    }
+    if matches!(kind.as_str(), "LoadBalancer" | "NodePort") {
+        default("externalTrafficPolicy", "Cluster".into());
+    }
+    if kind != "ExternalName" {
+        let hash = Sha256::digest(format!("{namespace}/{name}"));
+        default("clusterIP", format!("10.96.{}.{}", hash[0], hash[1].max(1)).into());
     }
 }
 

@@ -14,10 +14,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::{
     admission,
     books::{self, Writer},
-    controllers, eviction,
+    eviction,
     fields::{self, number, text},
     patch,
     resources::{self, Resource},
+    security,
     state::State,
     store::WINDOW,
     watch::Watch,
@@ -128,9 +129,8 @@ pub(super) fn handle(state: &mut State, call: &Call<'_>) -> Answer {
         return watch(state, call, &target);
     }
     if target.sub.as_deref() == Some("log") {
-        // No container writes anything here, but for the readers of checksums.
         let (namespace, name) = (target.namespace.as_deref().unwrap_or(""), target.name.as_deref().unwrap_or(""));
-        return Answer::Whole(200, controllers::volumes::checksums(state, namespace, name).into_bytes());
+        return Answer::Whole(200, super::logs::of(state, namespace, name).into_bytes());
     }
     whole(dispatch(state, call, &target))
 }
@@ -307,6 +307,7 @@ fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
     }
     wellformed::check(resource, &object).map_err(|why| refuse(400, "BadRequest", why))?;
     admission::defaults(resource, &mut object, state);
+    refused(state, resource, &object)?;
     if call.dry_run(&Value::Null) {
         return Ok((201, object));
     }
@@ -314,6 +315,22 @@ fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
     let now = state.wall();
     let made = state.store.create(resource, object, now);
     Ok((201, (*made).clone()))
+}
+
+/// What admission and validation say no to.
+fn refused(state: &State, resource: &Resource, object: &Value) -> Result<(), Value> {
+    let home = state.store.get("namespaces", "", fields::namespace(object));
+    if resource.plural == "pods"
+        && let Some(why) = home.and_then(|home| security::pod_refused(home, object))
+    {
+        return Err(refuse(403, "Forbidden", why));
+    }
+    if resource.plural == "services"
+        && let Some(why) = security::service_refused(object)
+    {
+        return Err(refuse(422, "Invalid", why));
+    }
+    Ok(())
 }
 
 /// Only over the version that the writer saw, where it says one.

@@ -55,12 +55,25 @@ pub struct Description {
     /// More Alertmanagers, by name: each at `http://NAME.sim`, told of the same alerts, and with
     /// silences and inhibitions of its own.
     pub alertmanagers: BTreeMap<String, AlertmanagerSpec>,
+    /// Whether the network enforces NetworkPolicies: enforced or ignored. Default enforced.
+    pub network_policies: NetworkPolicies,
     /// How Velero captures volumes here.
     pub capture: Capture,
     /// Values for ${bind.NAME} in a scenario.
     pub values: BTreeMap<String, Value>,
     /// What happens in the cluster while it is drilled, beside the drill.
     pub happens: Vec<Happening>,
+}
+
+/// What the network makes of NetworkPolicies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkPolicies {
+    /// They hold.
+    #[default]
+    Enforced,
+    /// Nothing enforces them: the API server takes them all the same.
+    Ignored,
 }
 
 /// What a node has.

@@ -17,6 +17,7 @@ mod discovery;
 mod eviction;
 mod fields;
 mod happens;
+mod logs;
 mod machines;
 mod manifests;
 mod monitoring;
@@ -24,6 +25,7 @@ mod patch;
 mod pods;
 mod promql;
 mod resources;
+mod security;
 mod sense;
 mod service;
 mod stage;
@@ -43,7 +45,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use alter::Change;
-pub use describe::{AlertmanagerSpec, Description, Inhibition, RuleSpec, SCHEMA, WorkloadSpec};
+pub use describe::{AlertmanagerSpec, Description, Inhibition, NetworkPolicies, RuleSpec, SCHEMA, WorkloadSpec};
 pub use happens::{After, Happened, Happening, ObjectSeen, Seen, What};
 pub use service::Plug;
 pub use steps::Steps;
@@ -278,6 +280,7 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         backup: times.backup.0,
         restore: times.restore.0,
         volume: times.volume.0,
+        policies: description.network_policies == NetworkPolicies::Enforced,
     };
     let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault::Vault::default());
     state.machines.lease_ages = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();

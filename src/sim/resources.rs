@@ -11,6 +11,11 @@ pub(super) struct Resource {
 }
 
 impl Resource {
+    /// Its name and its group, as Velero and kubectl write it.
+    pub(super) fn full(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
     pub(super) fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }

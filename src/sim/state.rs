@@ -46,6 +46,8 @@ pub(super) struct Settings {
     pub backup: Duration,
     pub restore: Duration,
     pub volume: Duration,
+    /// Whether the network enforces NetworkPolicies.
+    pub policies: bool,
 }
 
 /// Something that is due at an instant.

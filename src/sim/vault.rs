@@ -69,7 +69,7 @@ fn archive(objects: &[Value]) -> Option<Vec<u8>> {
         let resource = resources::of_kind(text(object, "/kind"))?;
         let scope =
             if resource.namespaced { format!("namespaces/{}", fields::namespace(object)) } else { "cluster".into() };
-        let path = format!("resources/{}/{scope}/{}.json", resource.plural, fields::name(object));
+        let path = format!("resources/{}/{scope}/{}.json", resource.full(), fields::name(object));
         let bytes = object.to_string().into_bytes();
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);

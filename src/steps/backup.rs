@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
     Look, PlanInput, StepContext, StepError, checksums, namespace,
@@ -48,15 +49,25 @@ pub(super) fn spec_of(planned: &PlannedStep) -> Option<&BackupStep> {
     }
 }
 
+/// The longest name of a backup or restore.
+const NAME: usize = 53;
+
 /// Velero refuses a name that its bucket has seen before: each run has its own,
 /// by its time of start. It also becomes a label's value, which ends at 63 bytes;
 /// the undo's restores need a suffix within that.
 pub(super) fn backup_name(run: &str, step: &str) -> String {
     let stamp = run.split('-').next().unwrap_or(run);
-    let step: String =
+    let plain: String =
         step.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let name: String = format!("drill-{stamp}-{step}").to_lowercase().chars().take(53).collect();
-    name.trim_end_matches('-').to_owned()
+    let name = format!("drill-{stamp}-{plain}").to_lowercase();
+    let lost = |c: char| !c.is_ascii_alphanumeric() && c != ' ' && c != '-';
+    if name.len() <= NAME && !step.contains(lost) {
+        return name.trim_end_matches('-').to_owned();
+    }
+    // Two steps whose names begin alike must not have one name.
+    let hash = Sha256::digest(step);
+    let name: String = name.chars().take(NAME - 5).collect();
+    format!("{}-{:02x}{:02x}", name.trim_end_matches('-'), hash[0], hash[1])
 }
 
 /// How the ledger of what is left behind names a backup.
@@ -106,6 +117,7 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
         volumes: volumes.clone(),
         capture: spec.volumes,
         checksums: stable(&before, &after),
+        changed: changed(&before, &after),
         unreadable: context.world.bindings.volumes.unreadable_because.clone(),
     }))?;
     prove_volumes(context, spec, &volumes).await?;
@@ -175,6 +187,33 @@ fn stable(before: &BTreeMap<String, Checksums>, after: &BTreeMap<String, Checksu
     stable
 }
 
+/// The others, by name: those that changed, and those that came or went meanwhile.
+fn changed(
+    before: &BTreeMap<String, Checksums>,
+    after: &BTreeMap<String, Checksums>,
+) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+    let mut changed: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+    let sides = [(before, after), (after, before)];
+    for (one, other) in sides {
+        let files = one.iter().flat_map(|(namespace, claims)| {
+            claims
+                .iter()
+                .flat_map(move |(claim, files)| files.iter().map(move |(file, hash)| (namespace, claim, file, hash)))
+        });
+        for (namespace, claim, file, hash) in files {
+            let same = other.get(namespace).and_then(|c| c.get(claim)).and_then(|f| f.get(file)) == Some(hash);
+            if !same {
+                changed.entry(namespace.clone()).or_default().entry(claim.clone()).or_default().push(file.clone());
+            }
+        }
+    }
+    for files in changed.values_mut().flat_map(BTreeMap::values_mut) {
+        files.sort();
+        files.dedup();
+    }
+    changed
+}
+
 /// Waits until Velero has finished with a Backup or Restore.
 pub(super) async fn finished(
     context: &StepContext,
@@ -222,4 +261,34 @@ pub(super) async fn results(context: &StepContext, kind: &str, name: &str, objec
         });
     }
     why.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_steps_have_two_names() {
+        let name = |step: &str| backup_name("20261128t231500123-nightly", step);
+        assert_eq!(name("rehearsed restore"), "drill-20261128t231500123-rehearsed-restore");
+        let long = "the newest backup of the whole shop is restored beside";
+        let all = [name(&format!("{long} A")), name(&format!("{long} B")), name("größe"), name("grüße"), name("gr--e")];
+        assert!(
+            all.iter().all(|n| n.len() <= NAME && n.is_ascii() && all.iter().filter(|o| *o == n).count() == 1),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn every_file_is_compared_or_left_out_by_name() {
+        let of = |files: &[(&str, &str)]| -> BTreeMap<String, Checksums> {
+            let files = files.iter().map(|(file, hash)| ((*file).to_owned(), (*hash).to_owned())).collect();
+            [("shop".to_owned(), [("data-0".to_owned(), files)].into())].into()
+        };
+        let before = of(&[("./same", "1"), ("./written", "2"), ("./gone", "3")]);
+        let after = of(&[("./same", "1"), ("./written", "9"), ("./new", "4")]);
+        assert_eq!(stable(&before, &after)["shop"]["data-0"].len(), 1);
+        assert_eq!(changed(&before, &after)["shop"]["data-0"], ["./gone", "./new", "./written"]);
+        assert!(changed(&before, &before).is_empty());
+    }
 }

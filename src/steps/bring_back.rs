@@ -2,7 +2,7 @@
 //! it is whole. The restore step and the undo of deleteNamespace are this one
 //! function: what a drill practises is what an emergency runs.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -92,7 +92,7 @@ pub(super) async fn see_through(
     order: &Order<'_>,
     to: &str,
     sent_us: u64,
-    meant: fn(&Difference) -> bool,
+    meant: impl Fn(&Difference) -> bool,
 ) -> Result<Restored, StepError> {
     let restore = backup::finished(context, "restores", &order.restore, order.limit).await?;
     let completed_us = context.recorder.now_us();
@@ -130,6 +130,8 @@ pub(super) async fn see_through(
         ready: ready.said,
         scaled: ready.scaled,
         lost,
+        left_out: vec![],
+        isolation: None,
     })
 }
 
@@ -151,17 +153,26 @@ async fn files(context: &StepContext, order: &Order<'_>, to: &str) -> Result<Fil
     }
     let before = context.recorder.with(|s| {
         s.results.values().find_map(|r| match r {
-            StepResult::Backup(made) if made.backup == order.backup => made.checksums.get(order.namespace).cloned(),
+            StepResult::Backup(made) if made.backup == order.backup => made
+                .checksums
+                .get(order.namespace)
+                .map(|files| (files.clone(), left_out(made.changed.get(order.namespace)))),
             _ => None,
         })
     });
     let after = checksums::read(context, to).await?;
-    let Some(before) = before else {
+    let Some((before, left_out)) = before else {
         let files = after.values().map(|files| files.len() as u64).sum();
         return Ok(FilesRead::NothingBefore { volumes: after.len() as u64, files });
     };
     let files = before.values().map(|files| files.len() as u64).sum();
-    Ok(FilesRead::Compared { volumes: before.len() as u64, files, wrong: wrong(&before, &after) })
+    Ok(FilesRead::Compared { volumes: before.len() as u64, files, wrong: wrong(&before, &after), left_out })
+}
+
+/// Files that changed while the backup was made, by name.
+fn left_out(changed: Option<&BTreeMap<String, Vec<String>>>) -> Vec<String> {
+    let claims = changed.into_iter().flatten();
+    claims.flat_map(|(claim, files)| files.iter().map(move |file| format!("{claim}: {file}"))).collect()
 }
 
 /// Files that are not as before.

@@ -59,6 +59,8 @@ pub enum Closing {
     Replaced(String),
     /// Changed by somebody else meanwhile: left.
     Left(String),
+    /// Kept on purpose, as the scenario asks; what a person types to remove it.
+    Kept(String, Vec<String>),
 }
 
 /// What a look at something said.
@@ -203,6 +205,7 @@ impl StepContext {
             Closing::Reverted(seen) => Kind::FaultReverted { fault, evidence: told!(self.recorder, "{seen}") },
             Closing::Replaced(seen) => Kind::FaultReplaced { fault, evidence: told!(self.recorder, "{seen}") },
             Closing::Left(why) => Kind::FaultLeft { fault, why: told!(self.recorder, "{why}") },
+            Closing::Kept(why, commands) => Kind::FaultKept { fault, why: told!(self.recorder, "{why}"), commands },
         })?;
         self.mirror().await;
         Ok(())

@@ -1,19 +1,18 @@
 //! drain: cordon nodes and evict their pods, one node after another.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::{
-    Closing, Look, PlanInput, SendError, StepContext, StepError,
+    Closing, PlanInput, StepContext, StepError,
     context::as_read,
+    evictions,
     planning::{Draft, act, draft},
 };
 use crate::{
     event::Kind,
     kubernetes::objects::{Node, Pod},
-    model::{DrainStep, FaultId, NodeTarget, PlannedStep, Revert, StepClass, Told},
-    world::{ApiCall, ApiError},
+    model::{DrainStep, Drained, DrainedNode, FaultId, NodeTarget, PlannedStep, Revert, StepClass, StepResult},
+    world::ApiCall,
 };
 
 pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, String> {
@@ -33,6 +32,12 @@ pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, Str
                 Some(Skip::Refuse(why)) => {
                     return Err(format!("{}/{} on node {name}: {why}", pod.metadata.namespace, pod.metadata.name));
                 }
+                None if budgets_of(pod, input).len() > 1 => planned.notes.push(format!(
+                    "{}/{} stays, and the step will fail: {}",
+                    pod.metadata.namespace,
+                    pod.metadata.name,
+                    evictions::ambiguous(&budgets_of(pod, input))
+                )),
                 None => planned.acts.push(act(
                     format!("POST /api/v1/namespaces/{}/pods/{}/eviction", pod.metadata.namespace, pod.metadata.name),
                     "its controller makes it again",
@@ -47,13 +52,25 @@ pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, Str
     Ok(planned)
 }
 
-enum Skip {
+/// Budgets that select a pod, as far as they are known: those of the scope.
+fn budgets_of(pod: &Pod, input: &PlanInput<'_>) -> Vec<String> {
+    // The Eviction API asks no budget about a pod that does not run.
+    if pod.status.phase == "Pending" {
+        return vec![];
+    }
+    evictions::covering(pod, input.inventory.budgets.get().unwrap_or_default())
+}
+
+/// Why a drain does not evict a pod.
+pub(super) enum Skip {
+    /// No drain does: it stays, or goes with its node.
     Because(&'static str),
+    /// This one may not: the node would not be empty.
     Refuse(&'static str),
 }
 
 /// Drain is not evict-all (correctness 9).
-fn skip(pod: &Pod, spec: &DrainStep) -> Option<Skip> {
+pub(super) fn skip(pod: &Pod, spec: &DrainStep) -> Option<Skip> {
     let owner = pod.controller().map(|o| o.kind.as_str());
     let empty_dir = pod.spec.volumes.iter().any(|v| v.get("emptyDir").is_some());
     if owner == Some("DaemonSet") {
@@ -101,8 +118,7 @@ fn cordon(name: &str, uid: &str, unschedulable: bool) -> ApiCall {
 }
 
 pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &DrainStep) -> Result<String, StepError> {
-    let mut evicted = 0;
-    let mut refused = 0;
+    let mut drained = Drained::default();
     for target in &planned.nodes {
         let path = format!("/api/v1/nodes/{}", target.name);
         let node: Node = context
@@ -116,89 +132,39 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &D
         let revert = Revert::Cordon { node: target.clone(), before };
         let fault = context.intend(&target.name, revert).await?;
         context.act(&fault, write(context, target, (before, true))).await?;
-        let (gone, blocked) = empty(context, spec, target).await?;
-        evicted += gone;
-        refused += blocked;
+        let (done, in_time) = evictions::empty(context, spec, &target.name).await?;
+        drained.nodes.push(done);
+        // On a node whose time is over budgets refuse: the next node would take more of their pods.
+        if !in_time {
+            break;
+        }
         if spec.uncordon {
             uncordon(context, &fault, target, before).await?;
         }
     }
-    let nodes = planned.nodes.len();
-    Ok(format!(
-        "drained {nodes} node(s): {evicted} pods evicted, {refused} evictions refused by budgets and tried again"
-    ))
+    let said = told(&drained);
+    let left: Vec<String> = drained.nodes.iter().filter(|n| !n.left.is_empty()).map(left_on).collect();
+    context.result(StepResult::Drain(drained))?;
+    if left.is_empty() { Ok(said) } else { Err(StepError::Failed(format!("{}; {said}", left.join("; ")))) }
+}
+
+fn told(drained: &Drained) -> String {
+    let (evicted, refused) =
+        drained.nodes.iter().fold((0, 0), |(evicted, refused), n| (evicted + n.evicted, refused + n.refused));
+    let whole = drained.nodes.iter().filter(|n| n.left.is_empty()).count();
+    format!("drained {whole} node(s): {evicted} pods evicted, {refused} evictions refused by budgets and tried again")
+}
+
+/// Every pod that is still there, and why.
+fn left_on(node: &DrainedNode) -> String {
+    let pods: Vec<String> = node.left.iter().map(ToString::to_string).collect();
+    format!("node {} is not empty: {}", node.node, pods.join("; "))
 }
 
 async fn uncordon(context: &StepContext, fault: &FaultId, target: &NodeTarget, before: bool) -> Result<(), StepError> {
     context.recorder.record(Kind::RevertStarted { fault: fault.clone(), attempt: 1 })?;
     let closing = revert(context, target, before).await.map_err(StepError::Failed)?;
     context.close(fault, closing).await
-}
-
-/// Evicts until the node is empty. A budget's refusal is normal: it is written
-/// down, and asked again.
-async fn empty(context: &StepContext, spec: &DrainStep, target: &NodeTarget) -> Result<(u32, u32), StepError> {
-    let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{}", target.name);
-    let mut evicted = 0;
-    let mut refused = 0;
-    let what = format!("node {} to be empty", target.name);
-    context
-        .until(spec.at_most.0, &what, async || {
-            let pods: Vec<Pod> = match context.world.kube.list_as(&path).await {
-                Ok(pods) => pods,
-                Err(error) => return Look::NotYet(error.to_string()),
-            };
-            let mut left = vec![];
-            for pod in pods.iter().filter(|p| skip(p, spec).is_none()) {
-                if !pod.is_terminating() {
-                    match evict(context, pod).await {
-                        Ok(true) => evicted += 1,
-                        Ok(false) => refused += 1,
-                        Err(error) => return Look::NotYet(error),
-                    }
-                }
-                left.push(format!("{}/{}", pod.metadata.namespace, pod.metadata.name));
-            }
-            if left.is_empty() {
-                return Look::Done(());
-            }
-            // Refused evictions are asked again a few times a second, not in a hot loop.
-            tokio::time::sleep(Duration::from_millis(400)).await;
-            Look::NotYet(format!("still there: {}", left.join(", ")))
-        })
-        .await?;
-    Ok((evicted, refused))
-}
-
-/// True when the API let the pod go. A pod whose controller is unable to make it
-/// again is the drill's business; one that is gone already is not.
-async fn evict(context: &StepContext, pod: &Pod) -> Result<bool, String> {
-    let meta = &pod.metadata;
-    let answer = context.send(&ApiCall::evict(&meta.namespace, &meta.name, &meta.uid, false)).await;
-    let (code, reason, message, causes) = match answer {
-        Ok(_) => (201, String::new(), Told::default(), vec![]),
-        Err(SendError::Api(ApiError::Status { code, reason, message, causes, .. })) => (code, reason, message, causes),
-        Err(error) => return Err(error.to_string()),
-    };
-    let budget = causes.iter().any(|c| c == "DisruptionBudget");
-    context.recorder.observe(Kind::EvictionAnswered {
-        step: context.step.0.clone(),
-        namespace: meta.namespace.clone(),
-        pod: meta.name.clone(),
-        owner: pod.workload().map(|w| w.to_string()).unwrap_or_default(),
-        dry_run: false,
-        code,
-        reason: if budget { "DisruptionBudget".into() } else { reason },
-        message: message.clone(),
-        expected: String::new(),
-        budget: String::new(),
-    });
-    match code {
-        200..=299 => Ok(true),
-        404 | 409 => Ok(false),
-        429 => Ok(false),
-        _ => Err(format!("eviction of {}/{}: {code} {message}", meta.namespace, meta.name)),
-    }
 }
 
 pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: bool) -> Result<Closing, String> {

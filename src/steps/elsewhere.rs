@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     kubernetes::objects::Named,
-    model::{ObjectRef, RestoreStep, Revert, StepResult},
+    model::{CleanUp, ObjectRef, RestoreStep, Revert, StepResult},
     world::ApiCall,
 };
 
@@ -46,7 +46,8 @@ pub(super) async fn restore(
         })
         .await?;
     let also = vec![ObjectRef { path: velero.path("restores", name), uid: String::new() }];
-    let revert = Revert::OwnNamespace { namespace: namespace.to_owned(), also, recovery: true };
+    let revert =
+        Revert::OwnNamespace { namespace: namespace.to_owned(), also, recovery: true, clean_up: CleanUp::Always };
     let fault = context.intend(&format!("recovery/{namespace}"), revert).await?;
     let labels = json!({"app.kubernetes.io/managed-by": "drillmaster", "drillmaster.dev/run": context.run});
     context

@@ -13,6 +13,7 @@ use crate::{
         AcceptedLoss, DeleteNamespaceStep, Losing, Loss, MayBeLost, ObjectName, ObjectRef, Revert, WorkloadRef,
         accepted,
     },
+    world::Archived,
 };
 
 /// As many losses stand in the refusal.
@@ -44,9 +45,9 @@ pub(super) async fn objects_held(
 ) -> Result<Objects, StepError> {
     let map = |namespace: &str| if namespace == from { to.to_owned() } else { namespace.to_owned() };
     let mut held = Objects::default();
-    let each = |object: Value| {
-        if is_of(&object, from)
-            && let Some(object) = Reduced::moved(object, map)
+    let each = |archived: Archived| {
+        if is_of(&archived.object, from)
+            && let Some(object) = Reduced::moved(archived.object, map)
         {
             held.put(object);
         }
@@ -56,7 +57,7 @@ pub(super) async fn objects_held(
 }
 
 /// The namespace itself, or an object in it.
-fn is_of(object: &Value, namespace: &str) -> bool {
+pub(super) fn is_of(object: &Value, namespace: &str) -> bool {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("");
     match text("/metadata/namespace") {
         "" => text("/kind") == "Namespace" && text("/apiVersion") == "v1" && text("/metadata/name") == namespace,

@@ -9,24 +9,28 @@ mod checksums;
 mod context;
 mod drain;
 mod elsewhere;
+mod evictions;
 mod exec;
 mod fence;
 mod gate;
 mod heal;
 mod impair;
 mod inside;
+mod isolation;
 mod losses;
 mod namespace;
 mod notify;
 mod planning;
 mod pods;
 mod power;
+mod reach;
 mod recheck;
 mod replaced;
 mod restore;
 mod returned;
 mod scale;
 mod scratch;
+mod short_pods;
 mod terminal;
 mod wait;
 mod wheel;
@@ -51,7 +55,7 @@ pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Resul
     let verb = step.verb().ok_or_else(|| format!("step `{}` has no verb", step.name))?;
     let draft = match &verb {
         Verb::Backup(spec) => backup::plan(spec, input, &step.name.0),
-        Verb::Restore(spec) => restore::plan(spec, input, so_far),
+        Verb::Restore(spec) => restore::plan(spec, input, so_far, &step.name.0),
         Verb::KillNodes(spec) => power::plan_nodes(spec, input),
         Verb::KillZone(spec) => power::plan_zone(spec, input),
         Verb::LoseCluster(spec) => power::plan_cluster(spec, input),
@@ -121,9 +125,11 @@ pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closin
         Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
         Revert::PodsReplaced { namespace, ready } => whole::revert(context, namespace, ready).await,
         Revert::Restore { .. } => bring_back::revert(context, fault).await,
-        Revert::OwnNamespace { namespace, also, recovery: false } => scratch::revert(context, namespace, also).await,
-        Revert::OwnNamespace { namespace, also, recovery: true } => {
-            scratch::revert(&elsewhere::there(context)?, namespace, also).await
+        Revert::OwnNamespace { recovery: false, .. } => scratch::revert(context, fault).await,
+        Revert::OwnNamespace { recovery: true, .. } => scratch::revert(&elsewhere::there(context)?, fault).await,
+        Revert::OwnPods { namespace, pods, recovery: false } => short_pods::revert(context, namespace, pods).await,
+        Revert::OwnPods { namespace, pods, recovery: true } => {
+            short_pods::revert(&elsewhere::there(context)?, namespace, pods).await
         }
         Revert::ExecUndo { step } => exec::revert(context, step).await,
     }

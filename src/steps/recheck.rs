@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{StepContext, context::as_read, elsewhere, fence, inside, power::host};
+use super::{StepContext, context::as_read, elsewhere, fence, inside, power::host, short_pods};
 use crate::{
     journal::FaultRecord,
     kubernetes::objects::{Named, Node, Workload},
@@ -48,6 +48,11 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
             let ours = |n: &Named| n.metadata.labels.get("drillmaster.dev/run") == Some(&context.run);
             let found = named(&place, namespace).await?.filter(ours);
             Ok(found.map(|_| format!("namespace {namespace} is there again")))
+        }
+        Revert::OwnPods { namespace, pods, recovery } => {
+            let place = if *recovery { elsewhere::there(context)? } else { context.clone() };
+            let there = short_pods::there(&place, namespace, pods).await?;
+            Ok((!there.is_empty()).then(|| format!("pods {} are there again", there.join(", "))))
         }
         // Their controllers bring pods back; what a program did nobody here can see.
         Revert::PodsReplaced { .. } | Revert::ExecUndo { .. } => Ok(None),

@@ -14,7 +14,12 @@ use crate::{
 };
 use serde_json::Value;
 
-pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Draft, String> {
+pub(super) fn plan(
+    spec: &RestoreStep,
+    input: &PlanInput<'_>,
+    so_far: &[PlannedStep],
+    step: &str,
+) -> Result<Draft, String> {
     let scratch = spec.into == Some(Into::Scratch);
     let class = if spec.into.is_some() { StepClass::Fault } else { StepClass::Observe };
     let mut planned = draft(
@@ -33,12 +38,12 @@ pub(super) fn plan(spec: &RestoreStep, input: &PlanInput<'_>, so_far: &[PlannedS
         _ => return Err("neither backup nor schedule".into()),
     };
     if scratch {
-        let name = scratch::name(input.run);
+        let name = scratch::name(input.run, step);
         planned.acts.push(act(
-            format!("create namespace {name} with a default-deny NetworkPolicy; restore {from} into it (CronJobs suspended, Services ClusterIP, no Ingress)"),
+            format!("create namespace {name} with a default-deny NetworkPolicy; restore {from} into it (Jobs and CronJobs suspended, Services ClusterIP)"),
             format!("delete namespace {name} and what belongs to it"),
         ));
-        planned.notes.push("whether the network plugin enforces the NetworkPolicy is not proven: the isolation of the network is claimed nowhere".into());
+        planned.notes.extend(scratch::notes(spec, input));
         return Ok(planned);
     }
     let namespace = namespace_of(spec, so_far)?;
@@ -102,7 +107,7 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
         context.close(&fault.id, said.clone()).await?;
     }
     Ok(match said {
-        Closing::Reverted(text) | Closing::Replaced(text) | Closing::Left(text) => text,
+        Closing::Reverted(text) | Closing::Replaced(text) | Closing::Left(text) | Closing::Kept(text, _) => text,
     })
 }
 

@@ -1,23 +1,72 @@
 //! A restore beside production: into a namespace of the drill's own, isolated before
-//! its first pod, removed with everything that belongs to it.
+//! its first pod, removed with everything that belongs to it, or kept where the scenario
+//! asks for that.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
-    Closing, Look, StepContext, StepError,
+    Closing, Look, PlanInput, StepContext, StepError,
     bring_back::{self, Order},
-    namespace,
+    isolation,
+    losses::is_of,
+    namespace, reach,
 };
 use crate::{
-    kubernetes::objects::{Named, Workload},
-    model::{Difference, Differs, ObjectRef, RestoreStep, Revert, StepResult, WorkloadRef},
-    world::ApiCall,
+    journal::FaultRecord,
+    kubernetes::{
+        objects::{Named, Workload},
+        policy_enforcers,
+    },
+    model::{CleanUp, Isolation, ObjectRef, RestoreStep, Revert, StepResult, WorkloadRef},
+    verdict,
+    world::{ApiCall, Archived},
 };
 
-/// The namespace of a run.
-pub(super) fn name(run: &str) -> String {
-    let tail: String = run.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect();
-    format!("drill-scratch-{}", tail.to_lowercase())
+/// What a namespace of the drill says of itself.
+const RUN: &str = "drillmaster.dev/run";
+
+/// The namespace of a step of a run: no other run, and no other step, has it.
+pub(super) fn name(run: &str, step: &str) -> String {
+    let hash = Sha256::digest(format!("{run} {step}"));
+    hash.iter().take(5).fold("drill-scratch-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
+}
+
+/// What is to be said beforehand.
+pub(super) fn notes(spec: &RestoreStep, input: &PlanInput<'_>) -> Vec<String> {
+    let mut notes = vec![
+        "not restored: NetworkPolicies, Ingresses and all custom resources (routes, monitors, DNS records, certificates), \
+         whose controllers act from outside the namespace; Jobs and CronJobs are suspended; annotations of Services are removed"
+            .to_owned(),
+    ];
+    notes.push(isolation_note(input));
+    if spec.clean_up == CleanUp::OnSuccess {
+        notes.push("the namespace is kept where the restore does not come out as expected (cleanUp: onSuccess)".into());
+    }
+    let ours = |n: &&Named| n.metadata.labels.contains_key(RUN) && n.metadata.name.starts_with("drill-scratch-");
+    notes.extend(input.inventory.namespaces.get().unwrap_or_default().iter().filter(ours).map(|n| {
+        let run = n.metadata.labels.get(RUN).map_or("", String::as_str);
+        format!(
+            "namespace {0} of run {run} is still there; this drill leaves it alone. Remove it with: kubectl delete namespace {0}",
+            n.metadata.name
+        )
+    }));
+    notes
+}
+
+fn isolation_note(input: &PlanInput<'_>) -> String {
+    if input.bindings.volumes.reader_image.is_none() {
+        return "isolation unproven: the bindings name no volumes.readerImage to test it with".into();
+    }
+    let pods = input.inventory.pods.get().unwrap_or_default();
+    let known = policy_enforcers(pods);
+    let tested = "the drill tests from inside whether the namespace can reach production and the API server, and reports \
+                  the isolation as proven or unproven";
+    if known.is_empty() {
+        format!("nothing in this cluster is known to enforce NetworkPolicies: {tested}")
+    } else {
+        format!("{} enforces NetworkPolicies: {tested}", known.join(", "))
+    }
 }
 
 pub(super) async fn restore(
@@ -29,38 +78,81 @@ pub(super) async fn restore(
 ) -> Result<String, StepError> {
     let velero = &context.world.velero;
     bring_back::usable(context, backup).await.map_err(StepError::Failed)?;
-    let scratch = self::name(&context.run);
-    let modifier =
-        ObjectRef { path: format!("/api/v1/namespaces/{}/configmaps/{name}", velero.namespace), uid: String::new() };
-    let revert = Revert::OwnNamespace {
-        namespace: scratch.clone(),
-        also: vec![modifier, ObjectRef { path: velero.path("restores", name), uid: String::new() }],
-        recovery: false,
+    let scratch = self::name(&context.run, &context.step.0);
+    refuse_taken(context, &scratch, name).await?;
+    let revert = own_namespace(context, spec, &scratch, name);
+    let mut held = vec![];
+    let each = |archived: Archived| {
+        if is_of(&archived.object, from) {
+            held.push(archived);
+        }
     };
+    velero.each_object(backup, each).await.map_err(StepError::failed)?;
+    let plan = isolation::plan(&held, from);
+    let held: Vec<Value> = held.into_iter().map(|h| h.object).collect();
     let fault = context.intend(&scratch, revert).await?;
-    let held = velero.contents(backup).await.map_err(StepError::failed)?;
-    context
-        .act(&fault, async {
-            for call in isolation(context, &scratch, name, from, &held) {
-                context.send(&call).await?;
-            }
-            let spec = json!({
-                "backupName": backup, "includedNamespaces": [from], "namespaceMapping": {from: scratch},
-                "excludedResources": ["ingresses.networking.k8s.io", "events", "events.events.k8s.io", "dnsendpoints.externaldns.k8s.io"],
-                "includeClusterResources": null, "restorePVs": true,
-                "resourceModifier": {"kind": "ConfigMap", "name": name},
-            });
-            context.send(&velero.creation("Restore", name, &json!({"drillmaster.dev/run": context.run}), spec)).await.map(drop)
-        })
-        .await?;
+    let mut test = Err("it was not tried".to_owned());
+    let made = async {
+        context.send(&own(context, &scratch, levels(&held, from))).await?;
+        test = reach::begin(context, &scratch, from).await;
+        for call in isolating(context, &scratch, name, &plan) {
+            context.send(&call).await?;
+        }
+        context.send(&restoring(context, (backup, name), from, &scratch, &plan)).await.map(drop)
+    };
+    context.act(&fault, made).await?;
     let sent_us = context.recorder.now_us();
     let ready = wanted(&held, from);
     let order = Order { namespace: from, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
-    let mut done = bring_back::see_through(context, &order, &scratch, sent_us, isolated).await?;
+    let meant = |difference: &_| plan.is_meant(difference, &scratch);
+    let mut done = bring_back::see_through(context, &order, &scratch, sent_us, meant).await?;
+    let isolation = match test {
+        Ok(test) => reach::finish(context, &scratch, &test, &plan.beyond).await,
+        Err(why) => Isolation::Unproven { why },
+    };
+    let said = format!("{backup} restored into {scratch}: {}; {isolation}", done.ready);
     done.into = Some(scratch.clone());
-    let said = format!("{backup} restored into {scratch}: {}", done.ready);
+    done.left_out = plan.told();
+    done.isolation = Some(cleaned(context, isolation));
     context.result(StepResult::Restore(done))?;
     Ok(said)
+}
+
+/// What is told of the isolation may quote the API server.
+fn cleaned(context: &StepContext, isolation: Isolation) -> Isolation {
+    let clean = |text: String| crate::told!(context.recorder, "{text}").to_string();
+    match isolation {
+        Isolation::Proven { tried } => Isolation::Proven { tried: clean(tried) },
+        Isolation::Unproven { why } => Isolation::Unproven { why: clean(why) },
+    }
+}
+
+/// Refuses to begin where an object has a name that this run would use.
+async fn refuse_taken(context: &StepContext, scratch: &str, name: &str) -> Result<(), StepError> {
+    let velero = &context.world.velero;
+    let paths = [
+        format!("/api/v1/namespaces/{scratch}"),
+        format!("/api/v1/namespaces/{}/configmaps/{name}", velero.namespace),
+        velero.path("restores", name),
+    ];
+    for path in paths {
+        if context.world.kube.find(&path).await.map_err(StepError::failed)?.is_some() {
+            return Err(StepError::Failed(format!("{path} is there already, and was not made by this run: remove it")));
+        }
+    }
+    Ok(())
+}
+
+fn own_namespace(context: &StepContext, spec: &RestoreStep, scratch: &str, name: &str) -> Revert {
+    let velero = &context.world.velero;
+    let modifier = format!("/api/v1/namespaces/{}/configmaps/{name}", velero.namespace);
+    let also = [modifier, velero.path("restores", name)];
+    Revert::OwnNamespace {
+        namespace: scratch.to_owned(),
+        also: also.map(|path| ObjectRef { path, uid: String::new() }).to_vec(),
+        recovery: false,
+        clean_up: spec.clean_up,
+    }
 }
 
 /// What the workloads in the backup ask for.
@@ -73,68 +165,101 @@ pub(super) fn wanted(held: &[Value], namespace: &str) -> Vec<(WorkloadRef, u32)>
         .collect()
 }
 
-/// Namespace, policy and Velero's modifiers, all before the first pod.
-fn isolation(context: &StepContext, scratch: &str, name: &str, from: &str, held: &[Value]) -> Vec<ApiCall> {
-    let labels = json!({"app.kubernetes.io/managed-by": "drillmaster", "drillmaster.dev/run": context.run});
-    let mut rules = vec![json!({
-        "conditions": {"groupResource": "cronjobs.batch", "namespaces": [from]},
-        "mergePatches": [{"patchData": "{\"spec\":{\"suspend\":true}}"}]})];
-    for service in held
-        .iter()
-        .filter(|o| o["kind"] == "Service" && o.pointer("/metadata/namespace").and_then(Value::as_str) == Some(from))
-    {
-        let kind = service.pointer("/spec/type").and_then(Value::as_str).unwrap_or("ClusterIP");
-        if matches!(kind, "NodePort" | "LoadBalancer") {
-            let mut ports = service.pointer("/spec/ports").cloned().unwrap_or_default();
-            for port in ports.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-                port.remove("nodePort");
-            }
-            let patch = json!({"spec": {"type": "ClusterIP", "ports": ports, "externalTrafficPolicy": null, "healthCheckNodePort": null, "loadBalancerIP": null}});
-            let name = service.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
-            rules.push(json!({
-                "conditions": {"groupResource": "services", "namespaces": [from], "resourceNameRegex": format!("^{}$", name.replace('.', "\\."))},
-                "mergePatches": [{"patchData": patch.to_string()}]}));
-        }
-    }
+/// The levels of pod security of the namespace in the backup: the same pods must be admitted.
+fn levels(held: &[Value], from: &str) -> Map<String, Value> {
+    let of_it =
+        |o: &&Value| o["kind"] == "Namespace" && o.pointer("/metadata/name").and_then(Value::as_str) == Some(from);
+    let labels = held.iter().find(of_it).and_then(|o| o.pointer("/metadata/labels")?.as_object());
+    let security = |(key, _): &(&String, &Value)| key.starts_with("pod-security.kubernetes.io/");
+    labels.into_iter().flatten().filter(security).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+fn labels(context: &StepContext) -> Map<String, Value> {
+    let own = [("app.kubernetes.io/managed-by", "drillmaster"), (RUN, context.run.as_str())];
+    own.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
+}
+
+fn own(context: &StepContext, scratch: &str, levels: Map<String, Value>) -> ApiCall {
+    let labels: Map<String, Value> = labels(context).into_iter().chain(levels).collect();
+    ApiCall::create(
+        "/api/v1/namespaces",
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": scratch, "labels": labels}}),
+    )
+}
+
+/// Policy and Velero's modifiers, before the first pod of the application.
+fn isolating(context: &StepContext, scratch: &str, name: &str, plan: &isolation::Plan) -> [ApiCall; 2] {
+    let labels = labels(context);
     // JSON is YAML: Velero reads the file as YAML.
-    let modifiers = json!({"version": "v1", "resourceModifierRules": rules}).to_string();
-    vec![
-        ApiCall::create(
-            "/api/v1/namespaces",
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": scratch, "labels": labels}}),
-        ),
+    let modifiers = json!({"version": "v1", "resourceModifierRules": plan.rules}).to_string();
+    [
         ApiCall::create(
             format!("/apis/networking.k8s.io/v1/namespaces/{scratch}/networkpolicies"),
-            json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "drillmaster-isolation", "labels": labels},
+            json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                   "metadata": {"name": "drillmaster-isolation", "labels": labels},
                    "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}),
         ),
         ApiCall::create(
             format!("/api/v1/namespaces/{}/configmaps", context.world.velero.namespace),
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": {"modifiers.yaml": modifiers}}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels},
+                   "data": {"modifiers.yaml": modifiers}}),
         ),
     ]
 }
 
-/// Differences that the isolation itself makes.
-fn isolated(difference: &Difference) -> bool {
-    match (difference.object.kind.as_str(), &difference.what) {
-        ("Namespace", _) | ("Ingress", Differs::Missing) => true,
-        ("CronJob", Differs::ChangedAt(fields)) => fields.iter().all(|f| f == "/spec/suspend"),
-        ("Service", Differs::ChangedAt(fields)) => fields.iter().all(|f| f.starts_with("/spec/")),
-        _ => false,
-    }
+fn restoring(
+    context: &StepContext,
+    (backup, name): (&str, &str),
+    from: &str,
+    scratch: &str,
+    plan: &isolation::Plan,
+) -> ApiCall {
+    let spec = json!({
+        "backupName": backup, "includedNamespaces": [from], "namespaceMapping": {from: scratch},
+        "excludedResources": plan.excluded,
+        "labelSelector": {"matchExpressions": [{"key": isolation::OF_A_JOB, "operator": "DoesNotExist"}]},
+        "includeClusterResources": null, "restorePVs": true,
+        "resourceModifier": {"kind": "ConfigMap", "name": name},
+    });
+    context.world.velero.creation("Restore", name, &json!({RUN: context.run}), spec)
 }
 
-pub(super) async fn revert(context: &StepContext, scratch: &str, also: &[ObjectRef]) -> Result<Closing, String> {
-    let kube = &context.world.kube;
+/// The undo: keeps it where the scenario asks for that, else removes it.
+pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
+    let Revert::OwnNamespace { namespace: scratch, also, clean_up, .. } = &fault.revert else {
+        return Err("not a namespace of the drill".into());
+    };
     let path = format!("/api/v1/namespaces/{scratch}");
-    if let Some(found) = kube.find_as::<Named>(&path).await.map_err(|e| e.to_string())? {
-        // Only what this run made: the label is ours, the name could be anybody's.
-        if found.metadata.labels.get("drillmaster.dev/run") != Some(&context.run) {
-            return Ok(Closing::Left(format!(
-                "namespace {scratch} does not carry this run's label: not ours to delete"
-            )));
-        }
+    let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
+    // Only what this run made: the label is ours, the name could be anybody's.
+    if found.as_ref().is_some_and(|n| n.metadata.labels.get(RUN) != Some(&context.run)) {
+        return Ok(Closing::Left(format!("namespace {scratch} does not carry this run's label: not ours to delete")));
+    }
+    let worth_keeping = found.as_ref().is_some_and(|n| n.metadata.deletion_timestamp.is_none());
+    if worth_keeping && *clean_up == CleanUp::OnSuccess && !is_met(context) {
+        let commands = fault.revert.commands();
+        context.leaves(&format!("namespace {scratch}"), commands.join("; "), "never").map_err(|e| e.to_string())?;
+        return Ok(Closing::Kept(
+            format!("namespace {scratch} is kept, for the restore did not come out as expected (cleanUp: onSuccess)"),
+            commands,
+        ));
+    }
+    remove(context, scratch, found.as_ref(), also).await
+}
+
+fn is_met(context: &StepContext) -> bool {
+    verdict::restore_is_met(&context.recorder.events(), &context.step)
+}
+
+async fn remove(
+    context: &StepContext,
+    scratch: &str,
+    found: Option<&Named>,
+    also: &[ObjectRef],
+) -> Result<Closing, String> {
+    let kube = &context.world.kube;
+    if let Some(found) = found {
+        let path = format!("/api/v1/namespaces/{scratch}");
         context.send(&ApiCall::delete(&path, &found.metadata.uid, None)).await.map_err(|e| e.to_string())?;
     }
     namespace::gone(context, scratch, false, std::time::Duration::from_secs(300)).await.map_err(|e| e.to_string())?;

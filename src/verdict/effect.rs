@@ -9,7 +9,7 @@ use crate::{
 
 /// The effect of the fault of a window.
 pub(super) fn effect(history: &History, window: &Window) -> Part {
-    let faults = history.state.faults.iter().filter(|f| f.step == window.step);
+    let faults = history.state.faults_of(&window.step);
     let mut missing = "its fault never happened".to_owned();
     for fault in faults {
         let seen = match &fault.revert {
@@ -20,6 +20,7 @@ pub(super) fn effect(history: &History, window: &Window) -> Part {
             Revert::Scale { object, .. } => scaled(history, window, object),
             Revert::OwnNamespace { .. } => restored(history, window),
             Revert::Fence { .. } => Err("what a fence does to pods is not seen".to_owned()),
+            Revert::OwnPods { .. } => Err("pods of the drill that only read have no effect".to_owned()),
             Revert::ExecUndo { .. } => Err("what a program did is not seen".to_owned()),
         };
         match seen {

@@ -57,6 +57,9 @@ pub enum Left {
     ChangedOutside(Vec<String>),
     /// It is as it was before, but for what the scenario lets be lost.
     ButForLosses,
+    /// These namespaces of the drill's own are kept, as the scenario asks; so many of its changes
+    /// are not as before besides.
+    Kept(Vec<String>, usize),
     /// So many undos need a human.
     Stuck(usize),
     /// All is undone, but this process may still act.
@@ -119,6 +122,8 @@ impl Left {
         let stuck = count(|s| s == FaultState::Stuck);
         let open = count(FaultState::is_open);
         let others = count(|s| matches!(s, FaultState::Left | FaultState::Replaced));
+        let kept: Vec<String> =
+            state.faults.iter().filter(|f| f.state == FaultState::Kept).map(|f| f.target.clone()).collect();
         if open > stuck {
             Self::Open(open)
         } else if stuck > 0 {
@@ -127,6 +132,8 @@ impl Left {
             Self::HolderLives(*pid, host.clone())
         } else if state.faults.is_empty() && !state.armed {
             Self::Untouched
+        } else if !kept.is_empty() {
+            Self::Kept(kept, others)
         } else if others > 0 && others == state.faults.iter().filter(|f| lost(f)).count() {
             Self::ButForLosses
         } else if others > 0 {
@@ -145,6 +152,11 @@ impl Left {
             Self::ByOthers(1) => "the drill undid its own changes, but for 1 that was changed from outside".to_owned(),
             Self::ByOthers(n) => {
                 format!("the drill undid its own changes, but for {n} that were changed from outside")
+            }
+            Self::Kept(what, others) => {
+                let others = if *others > 0 { format!("; {others} were changed from outside") } else { String::new() };
+                let what = what.join(", ");
+                format!("the drill undid its own changes, but kept {what}: see \"Left behind\" in the report{others}")
             }
             Self::ChangedOutside(remaining) => {
                 let more = remaining.len().saturating_sub(NAMED);

@@ -330,7 +330,7 @@ impl History {
     /// When the undo of a step's fault began, by `heal` or by the unwind of a drill that did all
     /// its steps. That of a reaper or of `recover` is no measure of anything.
     pub fn heal_began(&self, step: &StepName) -> Option<u64> {
-        let own = |id: &FaultId| self.state.faults.iter().any(|f| f.id == *id && f.step == *step);
+        let own = |id: &FaultId| self.state.faults_of(step).any(|f| f.id == *id);
         let began = self.reverts.iter().find(|(_, id)| own(id)).map(|(at, _)| *at)?;
         self.interrupted_us.is_none_or(|cut| began < cut).then_some(began)
     }
@@ -360,7 +360,7 @@ impl History {
 
     /// The step that an expectation is about: as written, or the only fault.
     pub fn fault_step(&self, of: Option<&StepName>) -> Option<StepName> {
-        of.cloned().or_else(|| self.state.faults.first().map(|f| f.step.clone()))
+        of.cloned().or_else(|| self.state.faults.iter().find(|f| f.revert.disturbs()).map(|f| f.step.clone()))
     }
 
     /// t0 of a step's fault, and the end of the time that is attributed to it:
@@ -377,7 +377,8 @@ impl History {
             .faults
             .iter()
             // Fences and restores beside the application answer a fault; they are none.
-            .filter(|f| f.step != *step && !matches!(f.revert, Revert::Fence { .. } | Revert::OwnNamespace { .. }))
+            .filter(|f| f.step != *step && f.revert.disturbs())
+            .filter(|f| !matches!(f.revert, Revert::Fence { .. } | Revert::OwnNamespace { .. }))
             .filter_map(|f| f.sent_us)
             .filter(|t| *t > after)
             .filter(|t| !self.within_step(step, *t))
@@ -390,7 +391,7 @@ impl History {
 
     /// When the last fault of a step was seen undone.
     pub fn healed(&self, step: &StepName) -> Option<u64> {
-        let faults: Vec<_> = self.state.faults.iter().filter(|f| f.step == *step).collect();
+        let faults: Vec<_> = self.state.faults_of(step).collect();
         if faults.is_empty() || faults.iter().any(|f| f.closed.is_none()) {
             return None;
         }

@@ -35,7 +35,7 @@ pub use window::own_time;
 
 use crate::{
     event::{Actor, Event, Kind},
-    model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, Told},
+    model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told},
 };
 
 /// The number of today's rules. It rises whenever the outcome of a journal, or its exit
@@ -210,6 +210,19 @@ pub fn waited_for(events: &[Event], now_us: u64, what: Waited<'_>) -> Vec<String
         _ => None,
     };
     plan.expectations().filter(|e| history.window(e.of()).is_some()).filter_map(open).collect()
+}
+
+/// Whether everything that is expected of a restore was met, as far as the journal goes: a
+/// scratch namespace that shows why not is worth a look.
+pub fn restore_is_met(events: &[Event], step: &StepName) -> bool {
+    let history = History::of(events);
+    let Some(plan) = &history.state.plan else { return false };
+    let of_it = |e: &&Expectation| e.of() == Some(step);
+    history.state.results.get(step).is_some_and(|r| r.restored().is_some())
+        && plan.expectations().filter(of_it).all(|e| {
+            let outcome = answer(e, &history, history.end_us).outcome;
+            matches!(outcome, Some(Outcome::Pass | Outcome::Skipped | Outcome::Waived))
+        })
 }
 
 /// What a step waits for.

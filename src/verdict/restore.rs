@@ -30,14 +30,35 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
     let evidence = Evidence {
         source: "archive of the backup, live objects, checksums by reader pods, Velero's records".into(),
         observed: Told::of_journal(format!(
-            "restore {}: {} objects in the backup, warnings {warnings}",
-            restored.restore, restored.objects
+            "restore {}: {} objects in the backup, warnings {warnings}{}",
+            restored.restore,
+            restored.objects,
+            not_restored(restored)
         )),
         from_us: Some(restored.sent_us),
         to_us: Some(restored.ready_us),
         uncertainty_us: None,
     };
-    Answer::all([objects, volumes].into_iter().flatten().collect()).with(evidence)
+    let mut answer = Answer::all([objects, volumes].into_iter().flatten().collect()).with(evidence);
+    // What is told beside the answer: none of it makes a pass.
+    if !restored.left_out.is_empty() {
+        answer.because += &format!("; {} not restored, on purpose", restored.left_out.len());
+    }
+    if let Some(isolation) = &restored.isolation {
+        answer.because += &format!("; {isolation}");
+    }
+    answer
+}
+
+/// What was left out on purpose.
+fn not_restored(restored: &Restored) -> String {
+    if restored.left_out.is_empty() {
+        return String::new();
+    }
+    let named: Vec<&str> = restored.left_out.iter().take(NAMED).map(String::as_str).collect();
+    let more = restored.left_out.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("; not restored, on purpose: {}{more}", named.join("; "))
 }
 
 fn proof(restored: &Restored, history: &History, denominator: Part, bound: Bound) -> Proof {
@@ -84,7 +105,12 @@ fn objects(restored: &Restored, history: &History) -> Proof {
     let bound = if all == 0 {
         Bound::Refuted("the backup holds no object of the namespace".into())
     } else if differences.is_empty() {
-        Bound::Met(format!("all {all} objects of the backup are there, as they were{}", but_for(restored)))
+        let left = restored.left_out.len() as u64;
+        let there = match left {
+            0 => format!("all {all}"),
+            _ => format!("{} of {all}", all.saturating_sub(left)),
+        };
+        Bound::Met(format!("{there} objects of the backup are there, as they were{}", but_for(restored)))
     } else {
         Bound::Refuted(format!("{} object(s) other than before: {}", differences.len(), said.join("; ")))
     };
@@ -159,11 +185,27 @@ fn content(restored: &Restored, rule: VolumesRule) -> Bound {
         FilesRead::NothingBefore { .. } | FilesRead::Compared { volumes: 0, .. } => {
             Bound::Between("no checksum was taken before".into())
         }
+        FilesRead::Compared { files: 0, left_out, .. } if !left_out.is_empty() => {
+            Bound::Between(format!("0 of {} files compared{}", left_out.len(), changed(left_out)))
+        }
         FilesRead::Compared { volumes, files: 0, .. } => Bound::Between(format!(
             "the {volumes} volumes held no file before: nothing shows that their content came back"
+        )),
+        FilesRead::Compared { volumes, files, left_out, .. } if !left_out.is_empty() => Bound::Met(format!(
+            "{files} of {} files compared, in {volumes} volumes: they have the checksums taken before{}",
+            files + left_out.len() as u64,
+            changed(left_out)
         )),
         FilesRead::Compared { volumes, files, .. } => {
             Bound::Met(format!("{files} files in {volumes} volumes have the checksums taken before"))
         }
     }
+}
+
+/// Files that no restore can be held to, by number and name.
+fn changed(left_out: &[String]) -> String {
+    let named = left_out.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = left_out.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("; {} left out because they changed while the backup was made: {named}{more}", left_out.len())
 }

@@ -139,7 +139,7 @@ fn others(history: &History) -> Others {
 /// The judgement that every drill gets.
 pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let short = short(history)?;
-    if history.state.faults.is_empty() || history.ready.is_empty() {
+    if !history.state.faults.iter().any(|f| f.revert.disturbs()) || history.ready.is_empty() {
         return None;
     }
     let count = history.ready.len();

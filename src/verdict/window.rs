@@ -56,8 +56,7 @@ impl Window {
     pub fn of(history: &History, of: Option<&StepName>) -> Option<Self> {
         let (t0, last) = history.window(of)?;
         let step = history.fault_step(of)?;
-        let acknowledged =
-            history.state.faults.iter().filter(|f| f.step == step).filter_map(|f| f.acknowledged_us).min();
+        let acknowledged = history.state.faults_of(&step).filter_map(|f| f.acknowledged_us).min();
         let mut window = Self {
             step,
             t0,
@@ -133,7 +132,10 @@ impl Window {
 /// namespace is beside the application, and a restore that is a step is what is tested.
 fn first_undo(history: &History, t0: u64) -> Option<u64> {
     let undoes = |fault: &FaultRecord, at: u64| match &fault.revert {
-        Revert::PodsReplaced { .. } | Revert::OwnNamespace { .. } | Revert::ExecUndo { .. } => false,
+        Revert::PodsReplaced { .. }
+        | Revert::OwnNamespace { .. }
+        | Revert::OwnPods { .. }
+        | Revert::ExecUndo { .. } => false,
         Revert::Restore { .. } => !history.is_restoring(at),
         _ => true,
     };

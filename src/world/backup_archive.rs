@@ -10,37 +10,45 @@ const UNPACKED: u64 = 8 << 30;
 /// No object is larger: the store of the API server takes 1.5 MiB.
 const OBJECT: u64 = 16 << 20;
 
+/// An object in a backup.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Archived {
+    /// Its resource and API group, by which Velero restores: `deployments.apps`, `services`.
+    pub resource: String,
+    /// The object.
+    pub object: Value,
+}
+
 /// Hands over every object of an archive, one by one.
 ///
 /// # Errors
 /// It is not what Velero writes, or larger than any that it writes.
-pub fn objects_of(packed: &[u8], mut each: impl FnMut(Value)) -> Result<(), String> {
+pub fn objects_of(packed: &[u8], mut each: impl FnMut(Archived)) -> Result<(), String> {
     let mut archive = tar::Archive::new(MultiGzDecoder::new(packed).take(UNPACKED));
     let mut text = vec![];
     for entry in archive.entries().map_err(|e| e.to_string())? {
         let mut entry = entry.map_err(|e| e.to_string())?;
         let path = entry.path().map_err(|e| e.to_string())?.display().to_string();
-        if !is_object(&path) {
-            continue;
-        }
+        let Some(resource) = resource_of(&path) else { continue };
         if entry.size() > OBJECT {
             return Err(format!("{path} has {} bytes: no object is that large", entry.size()));
         }
         text.clear();
         entry.read_to_end(&mut text).map_err(|e| format!("{path}: {e}"))?;
-        each(serde_json::from_slice(&text).map_err(|e| format!("{path}: {e}"))?);
+        let object = serde_json::from_slice(&text).map_err(|e| format!("{path}: {e}"))?;
+        each(Archived { resource: resource.to_owned(), object });
     }
     Ok(())
 }
 
 /// `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json`, or `…/cluster/NAME.json`. Each object is
 /// there once so, and again for each version that it was saved by.
-fn is_object(path: &str) -> bool {
+fn resource_of(path: &str) -> Option<&str> {
     let mut parts = path.trim_start_matches("./").split('/');
-    parts.next() == Some("resources")
-        && parts.next().is_some()
-        && matches!(parts.next(), Some("namespaces" | "cluster"))
-        && path.ends_with(".json")
+    let (top, resource, place) = (parts.next(), parts.next(), parts.next());
+    let is_object =
+        top == Some("resources") && matches!(place, Some("namespaces" | "cluster")) && path.ends_with(".json");
+    resource.filter(|_| is_object)
 }
 
 #[cfg(test)]
@@ -71,8 +79,8 @@ mod tests {
             ("resources/namespaces/cluster/shop.json", r#"{"a":2}"#),
         ]);
         let mut seen = vec![];
-        objects_of(&archive, |object| seen.push(object["a"].as_u64())).expect("an archive");
-        assert_eq!(seen, [Some(1), Some(2)]);
+        objects_of(&archive, |found| seen.push((found.resource, found.object["a"].as_u64()))).expect("an archive");
+        assert_eq!(seen, [("deployments.apps".to_owned(), Some(1)), ("namespaces".to_owned(), Some(2))]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use api::{ApiCall, ApiError};
-pub use backup_archive::objects_of;
+pub use backup_archive::{Archived, objects_of};
 pub use clock::Clock;
 pub use connect::{ConnectError, Reach, connect, credentials_expire, kubeconfig_files};
 pub use datadog::{Datadog, MonitorInfo};

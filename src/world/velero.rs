@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{ApiCall, ApiError, Http, HttpError, Kube, backup_archive::objects_of};
+use super::{
+    ApiCall, ApiError, Http, HttpError, Kube,
+    backup_archive::{Archived, objects_of},
+};
 use crate::model::VolumeInfo;
 
 /// Why Velero could not be asked.
@@ -153,12 +156,12 @@ impl Velero {
     /// Every object in a backup, from its archive.
     pub async fn contents(&self, backup: &str) -> Result<Vec<Value>, VeleroError> {
         let mut objects = vec![];
-        self.each_object(backup, |object| objects.push(object)).await?;
+        self.each_object(backup, |archived| objects.push(archived.object)).await?;
         Ok(objects)
     }
 
     /// The same, handed over one by one: a backup is never held whole.
-    pub async fn each_object(&self, backup: &str, each: impl FnMut(Value)) -> Result<(), VeleroError> {
+    pub async fn each_object(&self, backup: &str, each: impl FnMut(Archived)) -> Result<(), VeleroError> {
         let url = self.download_url("BackupContents", backup).await?;
         let packed = self.http.bytes(&url).await?;
         objects_of(&packed, each).map_err(|e| VeleroError::Strange("BackupContents".into(), e))

@@ -125,22 +125,25 @@ fn daemon(state: &mut State, set: &Value) {
     });
 }
 
-/// One pod after another until one has ended well.
+/// One pod after another until one has ended well; none while it is suspended.
 fn job(state: &mut State, set: &Value) {
     let (namespace, name) = (fields::namespace(set), fields::name(set));
     let pods = state.store.pods_of(fields::uid(set));
     let succeeded = pods.iter().filter(|p| text(p, "/status/phase") == "Succeeded").count();
     let active = pods.iter().filter(|p| matches!(text(p, "/status/phase"), "Pending" | "Running")).count();
     let wanted = number(set, "/spec/completions").max(1) as usize;
-    if succeeded < wanted && active == 0 {
+    if succeeded < wanted && active == 0 && set["spec"]["suspend"] != true {
         let suffix = state.suffix();
-        create_pod(state, set, &format!("{name}-{suffix}"), &set["spec"]["template"]);
+        let mut template = set["spec"]["template"].clone();
+        template["metadata"]["labels"]["batch.kubernetes.io/job-name"] = name.into();
+        create_pod(state, set, &format!("{name}-{suffix}"), &template);
     }
     let now = state.wall();
     state.store.edit("jobs", namespace, name, |j| {
         j["status"]["succeeded"] = succeeded.into();
         j["status"]["active"] = active.into();
-        if succeeded >= wanted {
+        if succeeded >= wanted && j["status"]["completionTime"].is_null() {
+            j["status"]["completionTime"] = fields::stamp(now).into();
             fields::set_condition(j, "Complete", "True", "CompletionsReached", now);
         }
     });

@@ -150,7 +150,7 @@ pub(in crate::sim) fn write_first(state: &mut State, pod: &Value) {
 /// What a pod that reads checksums prints of the volume that it mounts.
 pub(in crate::sim) fn checksums(state: &State, namespace: &str, pod: &str) -> String {
     let Some(pod) = state.store.get("pods", namespace, pod) else { return String::new() };
-    let mut lines = String::new();
+    let mut lines = String::from("begin\n");
     for mounted in fields::list(pod, "/spec/volumes") {
         let volume = volume_of(state, namespace, text(mounted, "/persistentVolumeClaim/claimName"));
         if let Some(content) = state.contents.get(&volume).filter(|c| !c.file.is_empty()) {

@@ -4,6 +4,7 @@
 
 mod backup;
 mod filter;
+mod modifiers;
 mod queue;
 mod restore;
 

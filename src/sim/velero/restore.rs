@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{invalid, next, now, phase};
+use super::{
+    invalid,
+    modifiers::{self, Rule},
+    next, now, phase,
+};
 use crate::sim::{
+    admission,
     fields::{self, list, text},
     happens::Nonsense,
     resources::{self, Resource},
+    security,
     state::{State, Timer},
 };
 
@@ -44,11 +50,15 @@ pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
             let why = "the BSL default is unavailable, cannot retrieve the backup. please try again later";
             invalid(state, "restores", name, why);
         }
+        "" if modifiers::rules(state, restore).is_err() => {
+            let why = modifiers::rules(state, restore).err().unwrap_or_default();
+            invalid(state, "restores", name, &why);
+        }
         "" => {
             phase(state, "restores", name, "InProgress", |s| s["startTimestamp"] = now.into());
             next(state, "restores", name, state.settings.restore);
         }
-        "InProgress" => match state.velero.restoring.get(name).copied() {
+        "InProgress" => match state.velero.restoring.get(name).cloned() {
             None => begin(state, name, restore, &source),
             Some(done) if done.at_us <= state.now_us => finish(state, name, done),
             Some(_) => {}
@@ -58,41 +68,44 @@ pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
 }
 
 /// A restore whose objects are there, and whose volumes are being filled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Filling {
     at_us: u64,
     items: usize,
-    errs: bool,
+    /// What could not be restored, in Velero's words.
+    errors: Vec<String>,
 }
 
 /// Objects first; their pods wait for the files.
 fn begin(state: &mut State, name: &str, restore: &Value, source: &str) {
     let errs = state.errs() || state.restores_fail();
-    let Some(items) = bring_back(state, name, restore, source, if errs { LOST } else { "" }) else {
+    let Some((items, mut errors)) = bring_back(state, name, restore, source, if errs { LOST } else { "" }) else {
         phase(state, "restores", name, "Failed", |s| {
             s["failureReason"] = "the backup's data is not in the object store".into()
         });
         return;
     };
+    errors.extend(errs.then(|| format!("error restoring {LOST}: simulated")));
     let takes = fill(state, name, restore, source);
     let at_us = state.now_us + takes.as_micros() as u64;
-    state.velero.restoring.insert(name.to_owned(), Filling { at_us, items, errs });
+    state.velero.restoring.insert(name.to_owned(), Filling { at_us, items, errors });
     next(state, "restores", name, takes);
 }
 
 fn finish(state: &mut State, name: &str, done: Filling) {
     state.velero.restoring.remove(name);
     let now = now(state);
-    if done.errs {
-        let why = json!({"namespaces": {"shop": [format!("error restoring {LOST}: simulated")]}});
+    let errs = !done.errors.is_empty();
+    if errs {
+        let why = json!({"namespaces": {"shop": done.errors}});
         state.vault.errors.insert(name.to_owned(), why);
     }
-    phase(state, "restores", name, if done.errs { "PartiallyFailed" } else { "Completed" }, |s| {
+    phase(state, "restores", name, if errs { "PartiallyFailed" } else { "Completed" }, |s| {
         s["completionTimestamp"] = now.into();
         s["progress"] = json!({"totalItems": done.items, "itemsRestored": done.items});
         // kube-root-ca.crt is always there already.
         s["warnings"] = 1.into();
-        s["errors"] = i32::from(done.errs).into();
+        s["errors"] = done.errors.len().into();
     });
 }
 
@@ -128,7 +141,13 @@ pub(in crate::sim) fn filled(state: &mut State, restore: &str, claim: &str) {
 
 /// Creates what is not there; what exists is left alone, and so is one kind of
 /// resource where it errs.
-fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str, lost: &str) -> Option<usize> {
+fn bring_back(
+    state: &mut State,
+    name: &str,
+    restore: &Value,
+    source: &str,
+    lost: &str,
+) -> Option<(usize, Vec<String>)> {
     let kept = state.vault.backups.get(source)?;
     let (objects, contents) = (kept.objects.clone(), kept.contents.clone());
     let included: Vec<&str> = list(restore, "/spec/includedNamespaces").iter().filter_map(Value::as_str).collect();
@@ -141,20 +160,26 @@ fn bring_back(state: &mut State, name: &str, restore: &Value, source: &str, lost
             state.promised.insert((home, claim), content);
         }
     }
-    let mut made = 0;
+    let rules = modifiers::rules(state, restore).unwrap_or_default();
+    let selector = restore.pointer("/spec/labelSelector").and_then(|s| fields::selector(Some(s)));
+    let (mut made, mut errors) = (0, vec![]);
     for object in &objects {
         let Some(resource) = resources::of_kind(text(object, "/kind")) else { continue };
-        let full = format!("{}.{}", resource.plural, resource.group);
+        let full = resource.full();
         if resource.plural == lost
             || is_derived(resource, object)
             || has_ended(resource, object)
             || excluded.iter().any(|e| *e == resource.plural || *e == full)
+            || selector.as_ref().is_some_and(|s| !fields::selects(s, object))
         {
             continue;
         }
-        made += usize::from(put_back(state, name, restore, resource, object, &included));
+        match put_back(state, name, restore, (resource, object), &included, &rules) {
+            Ok(new) => made += usize::from(new),
+            Err(why) => errors.push(format!("error restoring {}: {why}", fields::name(object))),
+        }
     }
-    Some(made)
+    Some((made, errors))
 }
 
 /// The namespace that a restore puts another's objects into.
@@ -167,16 +192,16 @@ fn put_back(
     state: &mut State,
     name: &str,
     restore: &Value,
-    resource: &'static Resource,
-    object: &Value,
+    (resource, object): (&'static Resource, &Value),
     included: &[&str],
-) -> bool {
+    rules: &[Rule],
+) -> Result<bool, String> {
     let mut copy = object.clone();
     let map = |namespace: &str| mapped(restore, namespace);
     let mut home = String::new();
     if resource.namespaced {
         if !included.contains(&fields::namespace(object)) {
-            return false;
+            return Ok(false);
         }
         home = map(fields::namespace(object));
         copy["metadata"]["namespace"] = home.clone().into();
@@ -184,11 +209,11 @@ fn put_back(
         copy["metadata"]["name"] = map(fields::name(object)).into();
     } else {
         // A deleted volume is provisioned anew by its class.
-        return false;
+        return Ok(false);
     }
     let own = fields::name(&copy).to_owned();
     if state.store.get(resource.plural, &home, &own).is_some() {
-        return false;
+        return Ok(false);
     }
     for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "deletionTimestamp", "ownerReferences"] {
         if let Some(meta) = copy["metadata"].as_object_mut() {
@@ -220,16 +245,30 @@ fn put_back(
         // Where it runs is decided anew.
         spec.remove("nodeName");
     }
-    if resource.plural == "cronjobs" && restore.pointer("/spec/resourceModifier").is_some() {
-        copy["spec"]["suspend"] = true.into();
+    if resource.plural == "services" {
+        service(&mut copy);
     }
-    if resource.plural == "services"
-        && restore.pointer("/spec/resourceModifier").is_some()
-        && !text(&copy, "/spec/type").is_empty()
-    {
-        copy["spec"]["type"] = "ClusterIP".into();
+    modifiers::apply(rules, &resource.full(), object, &mut copy);
+    if resource.plural == "services" {
+        admission::defaults(resource, &mut copy, state);
+        security::service_refused(&copy).map_or(Ok(()), Err)?;
     }
     let now = state.wall();
     state.store.create(resource, copy, now);
-    true
+    Ok(true)
+}
+
+/// Velero gives a Service other addresses and ports.
+fn service(copy: &mut Value) {
+    let Some(spec) = copy["spec"].as_object_mut() else { return };
+    for address in ["clusterIP", "clusterIPs"] {
+        if spec.get("clusterIP").and_then(Value::as_str) != Some("None") {
+            spec.remove(address);
+        }
+    }
+    for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(port) = port.as_object_mut() {
+            port.remove("nodePort");
+        }
+    }
 }

@@ -1,0 +1,129 @@
+//! The pod that reads the files of one claim: where it must run, as whom, and what would
+//! keep it from running. The pre-flight and the step make it by the same words.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    OwnPod, Place, identities,
+    objects::{Claim, Node, Volume},
+};
+
+/// Enough for a drill's sample; a terabyte is not read in a drill.
+const SECONDS: u64 = 180;
+
+/// What there is around a claim.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Pods of its namespace, as the API server has them.
+    pub pods: &'a [Value],
+    /// Volumes.
+    pub volumes: &'a [Volume],
+    /// Nodes.
+    pub nodes: &'a [Node],
+    /// The image that readers run.
+    pub image: &'a str,
+    /// The run that they belong to.
+    pub run: &'a str,
+}
+
+/// A reader of one claim.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// Its name: by a hash, for two long names of claims may begin alike.
+    pub name: String,
+    /// Its manifests, in the order to try.
+    pub forms: Vec<Value>,
+    /// What is known to keep it from running.
+    pub hindrance: Option<String>,
+}
+
+impl Reader {
+    /// Of a claim.
+    pub fn of(claim: &Claim, around: &Around<'_>) -> Self {
+        let own = claim.metadata.name.as_str();
+        let hash = Sha256::digest(format!("{} {own}", around.run));
+        let name = hash.iter().take(6).fold("drill-read-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let user = around.pods.iter().find(|pod| uses(pod, own));
+        let node = user.and_then(|p| p.pointer("/spec/nodeName")).and_then(Value::as_str);
+        let node = node.and_then(|name| around.nodes.iter().find(|n| n.metadata.name == name));
+        let volume = around.volumes.iter().find(|v| v.metadata.name == claim.spec.volume_name);
+        let place = match node {
+            Some(node) => Place::on(node),
+            None => Place::of_volume(volume.and_then(|v| v.spec.node_affinity.as_ref()), around.nodes),
+        };
+        let pod = OwnPod {
+            name: &name,
+            image: around.image,
+            run: around.run,
+            role: "reader",
+            command: script(),
+            claim: Some(own),
+            place,
+            seconds: SECONDS,
+        };
+        let forms = identities(user, own).iter().map(|identity| pod.manifest(identity)).collect();
+        Self { forms, hindrance: hindrance(claim, user, node), name }
+    }
+}
+
+fn hindrance(claim: &Claim, user: Option<&Value>, node: Option<&Node>) -> Option<String> {
+    let own = &claim.metadata.name;
+    if user.is_some() && claim.spec.access_modes.iter().any(|mode| mode == "ReadWriteOncePod") {
+        return Some(format!("claim {own} is ReadWriteOncePod and in use: no second pod may mount it"));
+    }
+    node.filter(|n| n.ready() != "True")
+        .map(|n| format!("node {} of claim {own} is not Ready: no pod starts there", n.metadata.name))
+}
+
+/// Whether a pod that goes on mounts a claim.
+fn uses(pod: &Value, claim: &str) -> bool {
+    let ended = matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
+    let named = |v: &Value| v.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str) == Some(claim);
+    let ours = pod.pointer("/metadata/labels/drillmaster.dev~1role").is_some();
+    !ended && !ours && pod["spec"]["volumes"].as_array().into_iter().flatten().any(named)
+}
+
+/// The path is fixed: no name of a claim or a file becomes part of a command. What a file
+/// system keeps for its repair is readable for root only, and nobody's content.
+fn script() -> Vec<String> {
+    let script =
+        "echo begin && cd /volume && find . -path ./lost+found -prune -o -type f -exec sha256sum {} + && echo end";
+    ["sh", "-c", script].map(str::to_owned).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_keeps_a_reader_from_running_is_known_before() {
+        let mut claim = Claim::default();
+        claim.metadata.name = "data-0".into();
+        let pod = json!({"spec": {"nodeName": "n-1",
+            "volumes": [{"persistentVolumeClaim": {"claimName": "data-0"}}]}, "status": {"phase": "Running"}});
+        let mut node = Node::default();
+        node.metadata.name = "n-1".into();
+        let of = |claim: &Claim, pods: &[Value], nodes: &[Node]| {
+            Reader::of(claim, &Around { pods, volumes: &[], nodes, image: "i", run: "r" })
+        };
+        let silent = of(&claim, &[pod.clone()], &[node.clone()]);
+        assert!(silent.hindrance.unwrap().contains("n-1"), "its node is not Ready");
+        assert!(silent.forms[0]["spec"]["affinity"].to_string().contains("n-1"), "it runs where the claim is used");
+        claim.spec.access_modes = vec!["ReadWriteOncePod".into()];
+        assert!(of(&claim, &[pod], &[]).hindrance.unwrap().contains("ReadWriteOncePod"));
+        assert!(of(&claim, &[], &[node]).hindrance.is_none(), "nobody uses it");
+    }
+
+    #[test]
+    fn two_claims_and_two_runs_have_readers_of_their_own() {
+        let name = |claim: &str, run: &str| {
+            let mut own = Claim::default();
+            own.metadata.name = claim.into();
+            Reader::of(&own, &Around { pods: &[], volumes: &[], nodes: &[], image: "i", run }).name
+        };
+        let all = [name("a", "1"), name("b", "1"), name("a", "2"), name(&"x".repeat(200), "1")];
+        assert!(all.iter().all(|n| n.len() < 30 && all.iter().filter(|o| *o == n).count() == 1), "{all:?}");
+    }
+}

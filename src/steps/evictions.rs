@@ -1,0 +1,295 @@
+//! The evictions of a drain on one node. Each pod has a turn of its own: one that a budget
+//! refuses is asked about again after a pause that grows, one that the API can never evict is
+//! asked about once, and neither keeps the others waiting. What is told is what changes.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Look, SendError, StepContext, StepError,
+    drain::{Skip, skip},
+};
+use crate::{
+    event::Kind,
+    kubernetes::objects::{Budget, Pod},
+    model::{DrainStep, DrainedNode, PodLeft, Told},
+    told,
+    world::{ApiCall, ApiError},
+};
+
+/// The pause before the second try, and the longest.
+const FIRST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(8);
+/// How often the node is looked at.
+const LOOK: Duration = Duration::from_millis(400);
+
+/// What a try came to.
+#[derive(Clone, Debug, PartialEq)]
+enum Answer {
+    /// The API lets the pod go, or it is gone.
+    Going,
+    /// Not now: a budget refuses, or the server has trouble. Seconds that it asks to wait.
+    Later { told: Told, budget: bool, wait: Option<u64> },
+    /// Never: more tries would have the same answer.
+    Never(Told),
+}
+
+/// One pod on the node.
+#[derive(Clone, Debug)]
+struct Turn {
+    tries: u32,
+    due_us: u64,
+    /// The last answer that was written down: code and reason.
+    shown: (u16, String),
+    last: Option<Answer>,
+}
+
+/// What is known of the pods of a node, by UID.
+struct Node<'a> {
+    context: &'a StepContext,
+    spec: &'a DrainStep,
+    turns: BTreeMap<String, Turn>,
+    done: DrainedNode,
+}
+
+/// Evicts until only pods are left that stay, or the time is over. Every pod that is left is
+/// in the answer; whether it came in time beside it.
+pub(super) async fn empty(
+    context: &StepContext,
+    spec: &DrainStep,
+    name: &str,
+) -> Result<(DrainedNode, bool), StepError> {
+    let done = DrainedNode { node: name.to_owned(), ..DrainedNode::default() };
+    let mut node = Node { context, spec, turns: BTreeMap::new(), done };
+    let mut pods = vec![];
+    let ended =
+        context.until(spec.at_most.0, &format!("node {name} to be empty"), async || node.look(&mut pods).await).await;
+    node.done.left = node.left(&pods);
+    match ended {
+        Ok(()) => Ok((node.done, true)),
+        // Its pods are named one by one.
+        Err(StepError::Failed(_)) if !node.done.left.is_empty() => Ok((node.done, false)),
+        Err(error) => Err(error),
+    }
+}
+
+impl Node<'_> {
+    async fn look(&mut self, pods: &mut Vec<Pod>) -> Look<()> {
+        let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{}", self.done.node);
+        match self.context.world.kube.list_as(&path).await {
+            Ok(found) => *pods = found,
+            Err(error) => {
+                tokio::time::sleep(LOOK).await;
+                return Look::NotYet(error.to_string());
+            }
+        }
+        let spec = self.spec;
+        for pod in pods.iter().filter(|p| !p.is_terminating() && skip(p, spec).is_none()) {
+            if let Err(error) = self.turn(pod).await {
+                return Look::NotYet(error.to_string());
+            }
+        }
+        let waited: Vec<String> = pods.iter().filter(|p| self.is_waited_for(p)).map(name).collect();
+        if waited.is_empty() {
+            return Look::Done(());
+        }
+        tokio::time::sleep(LOOK).await;
+        Look::NotYet(format!("still there: {}", waited.join(", ")))
+    }
+
+    /// Asks about one pod, if it is its turn.
+    async fn turn(&mut self, pod: &Pod) -> Result<(), StepError> {
+        let now = self.context.recorder.now_us();
+        let uid = &pod.metadata.uid;
+        let before = self.turns.get(uid).cloned();
+        let asked = |turn: &Turn| turn.due_us > now || matches!(turn.last, Some(Answer::Never(_)));
+        if before.as_ref().is_some_and(asked) {
+            return Ok(());
+        }
+        let mut turn = before.unwrap_or(Turn { tries: 0, due_us: 0, shown: (0, String::new()), last: None });
+        turn.tries += 1;
+        let answer = self.evict(pod, &mut turn).await?;
+        match &answer {
+            Answer::Going if turn.last == Some(Answer::Going) => {}
+            Answer::Going => self.done.evicted += u32::from(turn.shown.0 < 300),
+            Answer::Later { budget, wait, .. } => {
+                self.done.refused += u32::from(*budget);
+                turn.due_us = now + pause(uid, turn.tries, *wait).as_micros() as u64;
+            }
+            Answer::Never(_) => {}
+        }
+        if answer == Answer::Going {
+            turn.due_us = now + LONGEST.as_micros() as u64;
+        }
+        turn.last = Some(answer);
+        self.turns.insert(uid.clone(), turn);
+        Ok(())
+    }
+
+    async fn evict(&self, pod: &Pod, turn: &mut Turn) -> Result<Answer, StepError> {
+        let meta = &pod.metadata;
+        let answer = self.context.send(&ApiCall::evict(&meta.namespace, &meta.name, &meta.uid, false)).await;
+        let status = match answer {
+            Ok(body) => in_body(&body, self.context),
+            Err(SendError::Api(error @ ApiError::Status { .. })) => error,
+            Err(SendError::Api(error)) => {
+                let told = told!(self.context.recorder, "{error}");
+                return Ok(Answer::Later { told, budget: false, wait: None });
+            }
+            Err(SendError::NotOurs(error)) => return Err(error),
+        };
+        let ApiError::Status { code, reason, message, causes, retry_after, .. } = status else {
+            return Ok(Answer::Going);
+        };
+        let budget = causes.iter().any(|c| c == "DisruptionBudget");
+        let reason = if budget { "DisruptionBudget".to_owned() } else { reason };
+        self.show(pod, turn, (code, reason), &message);
+        Ok(match code {
+            200..=299 | 404 => Answer::Going,
+            500 => match self.ambiguous(pod).await {
+                Some(why) => Answer::Never(told!(self.context.recorder, "{why}")),
+                None => later(code, &message, (false, retry_after), self.context),
+            },
+            400 | 403 | 405 | 422 => Answer::Never(told!(self.context.recorder, "{code}: {message}")),
+            _ => later(code, &message, (budget, retry_after), self.context),
+        })
+    }
+
+    /// A line in the journal for an answer that is another than the one before.
+    fn show(&self, pod: &Pod, turn: &mut Turn, answer: (u16, String), message: &Told) {
+        if turn.shown == answer {
+            return;
+        }
+        self.context.recorder.observe(Kind::EvictionAnswered {
+            step: self.context.step.0.clone(),
+            namespace: pod.metadata.namespace.clone(),
+            pod: pod.metadata.name.clone(),
+            owner: pod.workload().map(|w| w.to_string()).unwrap_or_default(),
+            dry_run: false,
+            code: answer.0,
+            reason: answer.1.clone(),
+            message: message.clone(),
+            expected: String::new(),
+            budget: String::new(),
+        });
+        turn.shown = answer;
+    }
+
+    /// Whether more than one budget selects a pod: the API refuses such a pod whatever the
+    /// budgets allow. Asked of the budgets, not of the words of a refusal.
+    async fn ambiguous(&self, pod: &Pod) -> Option<String> {
+        let path = format!("/apis/policy/v1/namespaces/{}/poddisruptionbudgets", pod.metadata.namespace);
+        let budgets: Vec<Budget> = self.context.world.kube.list_as(&path).await.ok()?;
+        let names = covering(pod, &budgets);
+        (names.len() > 1).then(|| ambiguous(&names))
+    }
+
+    /// Whether the drain goes on for this pod.
+    fn is_waited_for(&self, pod: &Pod) -> bool {
+        let never = self.turns.get(&pod.metadata.uid).is_some_and(|t| matches!(t.last, Some(Answer::Never(_))));
+        skip(pod, self.spec).is_none() && !never
+    }
+
+    /// Pods that are still there, but for those that no drain evicts.
+    fn left(&self, pods: &[Pod]) -> Vec<PodLeft> {
+        let why =
+            |pod: &Pod| match (skip(pod, self.spec), self.turns.get(&pod.metadata.uid).and_then(|t| t.last.as_ref())) {
+                (Some(Skip::Because(_)), _) => None,
+                (Some(Skip::Refuse(why)), _) => Some(Told::from(why)),
+                (None, Some(Answer::Never(why) | Answer::Later { told: why, .. })) if !pod.is_terminating() => {
+                    Some(why.clone())
+                }
+                (None, _) if pod.is_terminating() => Some("it is Terminating, and not gone yet".into()),
+                (None, _) => Some("its eviction was granted, and it is not gone yet".into()),
+            };
+        let of =
+            |pod: &Pod, why| PodLeft { namespace: pod.metadata.namespace.clone(), pod: pod.metadata.name.clone(), why };
+        pods.iter().filter_map(|pod| Some(of(pod, why(pod)?))).collect()
+    }
+}
+
+fn later(code: u16, message: &Told, (budget, wait): (bool, Option<u64>), context: &StepContext) -> Answer {
+    Answer::Later { told: told!(context.recorder, "{code}: {message}"), budget, wait }
+}
+
+/// Some servers send a refusal as the body of a success.
+fn in_body(body: &serde_json::Value, context: &StepContext) -> ApiError {
+    let failed = body["status"] == "Failure";
+    let code = body["code"].as_u64().filter(|_| failed).and_then(|c| u16::try_from(c).ok()).unwrap_or(201);
+    let text = |field: &str| body[field].as_str().filter(|_| failed).unwrap_or("").to_owned();
+    ApiError::Status {
+        verb: "POST".into(),
+        path: String::new(),
+        code,
+        reason: text("reason"),
+        message: told!(context.recorder, "{}", text("message")),
+        causes: vec![],
+        retry_after: None,
+    }
+}
+
+/// The budgets of a pod's namespace that select it.
+pub(super) fn covering(pod: &Pod, budgets: &[Budget]) -> Vec<String> {
+    let mine = budgets.iter().filter(|b| {
+        b.metadata.namespace == pod.metadata.namespace
+            && b.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))
+    });
+    mine.map(|b| b.metadata.name.clone()).collect()
+}
+
+/// Why no eviction of such a pod is ever granted.
+pub(super) fn ambiguous(budgets: &[String]) -> String {
+    format!(
+        "the budgets {} all select it, and the Eviction API answers 500 for a pod with more than one budget: give it one",
+        budgets.join(", ")
+    )
+}
+
+/// Longer with each try; not the same for all pods, which would ask in step.
+fn pause(uid: &str, tries: u32, wait: Option<u64>) -> Duration {
+    let grown = FIRST.saturating_mul(1 << tries.saturating_sub(1).min(5)).min(LONGEST);
+    let asked = wait.map_or(Duration::ZERO, Duration::from_secs);
+    let part = u32::from(Sha256::digest(format!("{uid} {tries}"))[0]);
+    grown.max(asked) + grown * part / 1024
+}
+
+fn name(pod: &Pod) -> String {
+    format!("{}/{}", pod.metadata.namespace, pod.metadata.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_are_not_the_same_for_all() {
+        let of = |tries| pause("a", tries, None);
+        assert!(of(1) >= FIRST && of(2) > of(1) && of(9) >= LONGEST && of(9) <= LONGEST * 5 / 4);
+        assert_eq!(of(3), of(3), "one seed, one drill");
+        assert!((1..9).any(|tries| pause("a", tries, None) != pause("b", tries, None)));
+        assert!(pause("a", 1, Some(10)) >= Duration::from_secs(10), "what the server asks for");
+        // Forty-five seconds of refusals are a dozen questions.
+        let (mut spent, mut tries) = (Duration::ZERO, 0);
+        while spent < Duration::from_secs(45) {
+            tries += 1;
+            spent += of(tries);
+        }
+        assert!(tries <= 12, "{tries}");
+    }
+
+    #[test]
+    fn only_budgets_of_its_namespace_select_a_pod() {
+        let budget = |namespace: &str, name: &str, app: &str| -> Budget {
+            serde_json::from_value(serde_json::json!({"metadata": {"name": name, "namespace": namespace},
+                "spec": {"selector": {"matchLabels": {"app": app}}}}))
+            .unwrap()
+        };
+        let pod: Pod = serde_json::from_value(
+            serde_json::json!({"metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}}}),
+        )
+        .unwrap();
+        let all = [budget("shop", "a", "web"), budget("other", "b", "web"), budget("shop", "c", "db")];
+        assert_eq!(covering(&pod, &all), ["a"]);
+    }
+}

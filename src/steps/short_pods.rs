@@ -1,0 +1,201 @@
+//! Short-lived pods of the drill's own: written down before they are made, waited for, read,
+//! and removed. What interrupts the drill meanwhile leaves an open undo, which removes them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Closing, Look, SendError, StepContext, StepError};
+use crate::{
+    kubernetes::objects::{Named, Pod},
+    model::{FaultId, Revert},
+    world::{ApiCall, ApiError},
+};
+
+/// How long a pod without anything to stop may take to go.
+const GONE: Duration = Duration::from_secs(60);
+
+/// A pod to run.
+pub(super) struct Task {
+    /// Its name.
+    pub name: String,
+    /// Its forms, in the order to try: the next is taken where one is refused, or fails.
+    pub forms: Vec<Value>,
+}
+
+/// Runs all of them at once; the log of each that ended well, or why there is none.
+pub(super) async fn run(
+    context: &StepContext,
+    namespace: &str,
+    tasks: &[Task],
+    limit: Duration,
+) -> Result<Vec<Result<String, String>>, StepError> {
+    if tasks.is_empty() {
+        return Ok(vec![]);
+    }
+    let revert = Revert::OwnPods {
+        namespace: namespace.to_owned(),
+        pods: tasks.iter().map(|t| t.name.clone()).collect(),
+        recovery: is_recovery(context),
+    };
+    let fault = context.intend(&free_target(context, namespace), revert).await?;
+    let mut logs = vec![];
+    let all = async {
+        logs = futures_util::future::join_all(tasks.iter().map(|t| one(context, namespace, t, limit))).await;
+        Ok::<_, String>(())
+    };
+    context.act(&fault, all).await?;
+    for task in tasks {
+        remove(context, namespace, &task.name).await.map_err(StepError::Failed)?;
+    }
+    context.close(&fault, Closing::Reverted(gone_in(namespace, tasks.len()))).await?;
+    Ok(logs)
+}
+
+/// One pod in one form after the other, until one ends well.
+pub(super) async fn one(
+    context: &StepContext,
+    namespace: &str,
+    task: &Task,
+    limit: Duration,
+) -> Result<String, String> {
+    let base = format!("/api/v1/namespaces/{namespace}/pods");
+    let path = format!("{base}/{}", task.name);
+    let mut why = "it has no form".to_owned();
+    for form in &task.forms {
+        remove(context, namespace, &task.name).await?;
+        match context.send(&ApiCall::create(&base, form.clone())).await {
+            Ok(_) => {}
+            // An admission that wants another form says so with 403; the next form may do.
+            Err(SendError::Api(error)) if error.code() == Some(403) => {
+                why = error.to_string();
+                continue;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+        let what = format!("pod {} to end", task.name);
+        let ended = context.until(limit, &what, async || look(context, &path).await);
+        let ended = ended.await.map_err(|e| e.to_string());
+        let log = context.world.kube.text(&format!("{path}/log"), Duration::from_secs(30)).await;
+        match (ended, log) {
+            (Ok(phase), Ok(log)) if phase == "Succeeded" && is_whole(&log) => {
+                remove(context, namespace, &task.name).await?;
+                return Ok(log);
+            }
+            (Ok(phase), log) => {
+                let log = log.map_or_else(|e| e.to_string(), |text| tail(&text));
+                why = format!("the pod ended {phase}: {log}");
+            }
+            (Err(error), _) => {
+                let _ = remove(context, namespace, &task.name).await;
+                return Err(error);
+            }
+        }
+    }
+    remove(context, namespace, &task.name).await?;
+    Err(why)
+}
+
+async fn look(context: &StepContext, path: &str) -> Look<String> {
+    match context.world.kube.find_as::<Pod>(path).await {
+        Ok(Some(pod)) if pod.is_finished() => Look::Done(pod.status.phase),
+        Ok(Some(pod)) => Look::NotYet(format!("it is {}{}", pod.status.phase, waits(&pod))),
+        Ok(None) => Look::NotYet("it is gone".into()),
+        Err(error) => Look::NotYet(error.to_string()),
+    }
+}
+
+/// Why a scheduler leaves a pod waiting.
+fn waits(pod: &Pod) -> String {
+    let refused = pod.status.conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    refused.map_or_else(String::new, |c| format!(" ({} {})", c.reason, c.message))
+}
+
+/// Nothing was cut off: a kubelet that rotates a log takes its beginning away.
+fn is_whole(log: &str) -> bool {
+    log.starts_with("begin\n") && log.ends_with("\nend\n")
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("; ")
+}
+
+/// The undo: what carries this run's label goes, and is seen to be gone.
+pub(super) async fn revert(context: &StepContext, namespace: &str, pods: &[String]) -> Result<Closing, String> {
+    for pod in pods {
+        remove(context, namespace, pod).await?;
+    }
+    Ok(Closing::Reverted(gone_in(namespace, pods.len())))
+}
+
+fn gone_in(namespace: &str, count: usize) -> String {
+    format!("{count} reader pods of namespace {namespace} are gone")
+}
+
+/// Which of them are there, and ours.
+pub(super) async fn there(context: &StepContext, namespace: &str, pods: &[String]) -> Result<Vec<String>, String> {
+    let mut there = vec![];
+    for pod in pods {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
+        let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
+        there.extend(found.filter(|n| is_ours(context, n)).map(|n| n.metadata.name));
+    }
+    Ok(there)
+}
+
+fn is_ours(context: &StepContext, pod: &Named) -> bool {
+    pod.metadata.labels.get("drillmaster.dev/run") == Some(&context.run)
+}
+
+/// Deletes a pod of this run, and waits until it is gone. A pod of that name that somebody
+/// else made is left alone: its create will be refused, and say so.
+pub(super) async fn remove(context: &StepContext, namespace: &str, pod: &str) -> Result<(), String> {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
+    let kube = &context.world.kube;
+    let found: Option<Named> = kube.find_as(&path).await.map_err(|e| e.to_string())?;
+    let Some(found) = found.filter(|n| is_ours(context, n)) else { return Ok(()) };
+    match context.send(&ApiCall::delete(&path, &found.metadata.uid, Some(0))).await {
+        Err(SendError::Api(ApiError::Status { code: 404 | 409, .. })) | Ok(_) => {}
+        Err(error) => return Err(error.to_string()),
+    }
+    let what = format!("pod {namespace}/{pod} to be gone");
+    let gone = context.until(GONE, &what, async || match kube.find_as::<Named>(&path).await {
+        Ok(Some(now)) if now.metadata.uid == found.metadata.uid => Look::NotYet("still there".into()),
+        Ok(_) => Look::Done(()),
+        Err(error) => Look::NotYet(error.to_string()),
+    });
+    gone.await.map_err(|e| e.to_string())
+}
+
+/// A target that no fault of this step has yet: a step may read more than once.
+fn free_target(context: &StepContext, namespace: &str) -> String {
+    let taken = |target: &str| context.recorder.with(|s| s.fault(&FaultId::new(&context.step, target)).is_some());
+    let mut target = format!("readers in {namespace}");
+    for number in 2_u32.. {
+        if !taken(&target) {
+            break;
+        }
+        target = format!("readers in {namespace} {number}");
+    }
+    target
+}
+
+/// Whether what is done here is done in the second cluster.
+fn is_recovery(context: &StepContext) -> bool {
+    context.plan.recovery.as_ref().is_some_and(|second| second.uid == context.world.identity.uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_lost_its_beginning_or_its_end_is_no_log() {
+        assert!(is_whole("begin\nend\n") && is_whole("begin\nx  ./a\nend\n"));
+        for cut in ["", "end\n", "x  ./a\nend\n", "begin\nx  ./a\n", "begin\nx  ./send\n"] {
+            assert!(!is_whole(cut), "{cut:?}");
+        }
+        assert_eq!(tail("1\n2\n3\n4\n5\n6\n"), "2; 3; 4; 5; 6");
+    }
+}
