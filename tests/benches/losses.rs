@@ -111,8 +111,8 @@ fn main() {
     for _ in 0..5 {
         let began = Instant::now();
         let mut held = Held { volumes: volumes.clone(), ..Held::default() };
-        objects_of(&archive, |object| {
-            if let Some(object) = Reduced::of(object) {
+        objects_of(&archive, |found| {
+            if let Some(object) = Reduced::of(found.object) {
                 held.objects.put(object);
             }
         })

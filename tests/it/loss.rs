@@ -34,7 +34,7 @@ fn lines_since_the_backup_are_lost_and_counted() {
     let (rpo, lost) = (number(&said, "RPO ", " s"), number(&said, "s, ", " acknowledged"));
     let at = |look: fn(&Kind) -> bool| ended.events.iter().find(|e| look(&e.event)).unwrap().t_us as f64 / 1e6;
     let backup = at(|k| matches!(k, Kind::StepStarted { step, .. } if step.0 == "snapshot"));
-    let gone = at(|k| matches!(k, Kind::FaultApplied { .. }));
+    let gone = at(|k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0.starts_with("namespace lost")));
     // The step reads checksums before it creates the Backup.
     // Lines that it took until its pods were gone are lost as well.
     assert!(

@@ -13,7 +13,7 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Ended, Stage, on_paused_time, scenario_text};
+use super::rehearsal::{Ended, Stage, acted, on_paused_time, scenario_text};
 
 const SHOP: &str = "/api/v1/namespaces/shop";
 const SETTINGS: &str = "/api/v1/namespaces/shop/configmaps/settings";
@@ -224,7 +224,7 @@ fn a_session_that_takes_over_does_not_wait_for_what_may_be_lost() {
         "{object: ConfigMap/licence, reason: it is issued anew}, {object: Job/migrated, reason: it has done its work}";
     let loaded = scenario_text(&scenario(list, "identical"), &description);
     let (whole, _) = drill(&description, &scenario(list, "identical"), nothing);
-    let deleted = whole.events.iter().find(|e| matches!(e.event, Kind::FaultApplied { .. })).unwrap().seq;
+    let deleted = whole.events.iter().find(|e| acted(e)).unwrap().seq;
     let events = on_paused_time(async {
         let stage = Stage::set(&description, 1).await;
         assert_eq!(stage.drill(&loaded, Some(deleted)).await.exit, None);

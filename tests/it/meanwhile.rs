@@ -9,7 +9,7 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario_text};
+use super::rehearsal::{Ended, Stage, acted, cluster, on_paused_time, scenario_text};
 
 const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 const NODE: &str = "/api/v1/nodes/node-a-0";
@@ -22,10 +22,6 @@ hypothesis: What others change stays as they changed it.
 scope: {namespaces: [shop], critical: [deployment/web, statefulset/orders]}
 limits: {duration: 30m, nodes: 50%, zones: 1, namespaces: 1}
 ";
-
-fn acted(event: &Event) -> bool {
-    matches!(event.event, Kind::FaultApplied { .. })
-}
 
 async fn patch(kube: &Kube, path: &str, body: Value) {
     kube.send(&ApiCall::merge(path, body)).await.unwrap();

@@ -62,6 +62,7 @@ fn their_plans_steps_and_results_are_read_as_types() {
                 assert_eq!(lost.namespace, "shop");
                 "deletion"
             }
+            StepResult::Drain(_) => panic!("0.1.0 kept no result of a drain"),
             StepResult::Restore(restored) => {
                 assert!(restored.objects > 0 && restored.differences.is_empty());
                 "restore"

@@ -12,7 +12,7 @@ use drillmaster::{
     world::ApiCall,
 };
 
-use super::rehearsal::{Stage, on_paused_time, scenario_text};
+use super::rehearsal::{Stage, acted, on_paused_time, scenario_text};
 
 const SHOP: &str = include_str!("../../scenarios/clusters/small-shop.yaml");
 
@@ -186,10 +186,6 @@ fn deleting(scenario: &str, when: fn(&Event) -> bool, count: usize) -> Seen {
             .await;
         Seen { events: ended.events, exit: ended.exit }
     })
-}
-
-fn acted(event: &Event) -> bool {
-    matches!(event.event, Kind::FaultApplied { .. })
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use drillmaster::{
-    inventory::{Census, Facts, Inventory, OtherRun, Read, SecondCluster},
+    inventory::{Census, Facts, Inventory, OtherRun, Read, ReadersSeen, SecondCluster},
     model::{Bindings, Finding, FindingState, Losing, Loss, ObjectName, Plan, PowerState},
     readiness::{OF_A_DESCRIPTION, evaluate, listing_json},
     world::{ActiveAlert, RuleInfo, Silence},
@@ -65,6 +65,7 @@ fn sound() -> Case {
         machines: vec![("node-a-0".into(), Ok(PowerState::Running))],
         own_pod: None,
         recovery: Some(SecondCluster { context: "far".into(), wrong: vec![], permissions: Ok(vec![]) }),
+        readers: Some(Ok(ReadersSeen { count: 3, wrong: vec![] })),
     };
     let bindings = Bindings {
         announce: Some(drillmaster::model::WebhookUrl::new("https://hook.example.com")),
@@ -85,7 +86,7 @@ fn stuck() -> Value {
 
 /// What makes each check refuse.
 #[expect(clippy::type_complexity, reason = "a table")]
-const WRONG: [(&str, fn(&mut Case)); 27] = [
+const WRONG: [(&str, fn(&mut Case)); 28] = [
     ("cluster-identity", |c| c.plan.cluster.uid.clear()),
     ("permissions", |c| c.facts.permissions.as_mut().unwrap()[0].1 = false),
     ("rights-narrow", |c| c.facts.all_rights = Ok(true)),
@@ -135,6 +136,7 @@ const WRONG: [(&str, fn(&mut Case)); 27] = [
     ("watchdog", |c| c.facts.firing = Some(Ok(vec![]))),
     ("destruction-allowed", |c| c.bindings.allow_destruction = Some("another".into())),
     ("recovery-cluster", |c| c.facts.recovery.as_mut().unwrap().wrong.push("no Velero".into())),
+    ("readers", |c| c.facts.readers.as_mut().unwrap().as_mut().unwrap().wrong.push("violates PodSecurity".into())),
 ];
 
 fn sick(inventory: &mut Inventory) {

@@ -67,12 +67,19 @@ pub enum Freeze {
     Sending(u64),
 }
 
+/// Whether something was done that an application could notice: pods that only read are none.
+pub fn acted(event: &Event) -> bool {
+    matches!(&event.event, Kind::FaultApplied { fault, .. } if !fault.0.contains("/readers in "))
+}
+
 /// Whether a request changes something that is the application's or the cluster's, and not
 /// the drill's own.
-pub fn is_act(method: &http::Method, path: &str) -> bool {
+pub fn is_act(method: &http::Method, uri: &http::Uri) -> bool {
+    let path = uri.path();
+    let asks_only = uri.query().is_some_and(|query| query.contains("dryRun"));
     let own = path.contains("/namespaces/drillmaster/") || path.ends_with("selfsubjectaccessreviews");
     let asks = path.contains("/downloadrequests") || path.contains("/serverstatusrequests");
-    *method != http::Method::GET && !own && !asks
+    *method != http::Method::GET && !own && !asks && !asks_only
 }
 
 /// When a frozen runner wakes up, and what happens then.
@@ -184,7 +191,7 @@ impl Stage {
         if let Freeze::Sending(number) = freeze {
             let (own, count) = (plug.clone(), AtomicU64::new(0));
             self.simulation.overhear(move |method, uri| {
-                if is_act(method, uri.path()) && count.fetch_add(1, Ordering::SeqCst) == number {
+                if is_act(method, uri) && count.fetch_add(1, Ordering::SeqCst) == number {
                     own.pull();
                 }
             });
@@ -467,6 +474,7 @@ fn is_undone(revert: &Revert, now: &[Value]) -> bool {
             find("Namespace", namespace).is_some_and(|ns| ns["metadata"]["deletionTimestamp"].is_null())
         }
         Revert::OwnNamespace { namespace, .. } => find("Namespace", namespace).is_none(),
+        Revert::OwnPods { pods, .. } => pods.iter().all(|pod| find("Pod", pod).is_none()),
         Revert::PodsReplaced { .. } | Revert::ExecUndo { .. } => true,
     }
 }

@@ -10,13 +10,13 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Stage, acted, cluster, on_paused_time, scenario};
 
 const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 
 fn first_fault(event: &Event) -> bool {
-    matches!(event.event, Kind::FaultApplied { .. })
+    acted(event)
 }
 
 fn restore_begun(event: &Event) -> bool {

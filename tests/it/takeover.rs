@@ -83,7 +83,7 @@ fn wholes(shops: &Shops) -> Vec<Whole> {
             let shop = if odd { &shops.odd } else { &shops.tidy };
             let stage = Stage::set(shop, 1).await;
             stage.simulation.overhear(move |method, uri| {
-                if is_act(method, uri.path()) {
+                if is_act(method, uri) {
                     ear.lock().unwrap().push((taken_away(method, uri.path()), format!("{method} {}", uri.path())));
                 }
             });

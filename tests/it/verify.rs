@@ -9,7 +9,6 @@ use std::{
 
 use drillmaster::{
     engine::{self, Options, Place, begin, prepare_in},
-    event::Kind,
     journal::{RunDir, read},
     model::Exit,
     plan::hash_of_written,
@@ -19,7 +18,7 @@ use drillmaster::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario, scenario_text};
+use super::rehearsal::{Stage, acted, cluster, on_paused_time, scenario, scenario_text};
 
 /// An expectation that holds and, in `late`, one that does not.
 fn text(within: &str) -> String {
@@ -506,7 +505,7 @@ fn a_run_that_was_recovered_out_of_the_clusters_record_holds() {
     let shop = cluster("small-shop");
     let loaded = scenario_text(&text("9m"), &shop);
     let events = read(&Kept::passed().dir).unwrap().events;
-    let applied = events.iter().find(|e| matches!(e.event, Kind::FaultApplied { .. })).unwrap().seq;
+    let applied = events.iter().find(|e| acted(e)).unwrap().seq;
     on_paused_time(async {
         let stage = Stage::set(&shop, 1).await;
         stage.drill(&loaded, Some(applied)).await;

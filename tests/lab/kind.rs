@@ -1,5 +1,10 @@
 //! Drills on a real kind cluster: three zones, six workers, volumes with content.
 
+#[path = "readers.rs"]
+mod readers;
+#[path = "scratch.rs"]
+mod scratch;
+
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 use drillmaster::event::Kind;
@@ -34,6 +39,16 @@ impl Lab {
         lab.kubectl(&["-n", "shop", "rollout", "restart", "deployment/web"]);
         lab.settle();
         lab
+    }
+
+    /// What asks the API server from another thread; none where it does not answer.
+    pub fn asker(&self) -> Box<dyn Fn(&[&str]) -> Option<serde_json::Value> + Send> {
+        let (kubectl, kubeconfig) = (self.kubectl.clone(), self.kubeconfig.clone());
+        Box::new(move |args| {
+            let mut command = Command::new(&kubectl);
+            command.arg("kubectl").args(["--kubeconfig", &kubeconfig]).args(args);
+            serde_json::from_slice(&command.output().ok()?.stdout).ok()
+        })
     }
 
     pub fn kubectl(&self, args: &[&str]) -> String {
@@ -71,7 +86,7 @@ impl Lab {
     }
 
     /// Two megabytes of chance in every volume of the store.
-    fn seed(&self) {
+    pub fn seed(&self) {
         for pod in ["orders-0", "orders-1", "orders-2"] {
             let script = format!(
                 "head -c 2000000 /dev/urandom | curl -fsS -T - http://$(/usr/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf -n shop get pod {pod} -o jsonpath='{{.status.podIP}}'):8080/data/ledger"

@@ -11,6 +11,7 @@ mod drill;
 mod hollow;
 mod responder;
 
+mod budgets;
 mod cluster;
 mod conformance;
 mod crashes;

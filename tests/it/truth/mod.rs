@@ -28,7 +28,7 @@ use drillmaster::{
 
 use self::so::{So, holds};
 use super::{
-    rehearsal::{Ended, Stage, on_paused_time, scenario_text},
+    rehearsal::{Ended, Stage, acted, on_paused_time, scenario_text},
     sweep::seeds,
     takeover::Chance,
 };
@@ -130,7 +130,7 @@ impl Moments {
         let at = |is_it: fn(&Kind) -> bool| Some(events.iter().find(|e| is_it(&e.event))?.at.as_microsecond());
         // The send of its first act, by the clock of the line that tells of it.
         let t0 = events.iter().find_map(|e| match &e.event {
-            Kind::FaultApplied { sent_us, .. } => Some(e.at.as_microsecond() - (e.t_us - sent_us) as i64),
+            Kind::FaultApplied { sent_us, .. } if acted(e) => Some(e.at.as_microsecond() - (e.t_us - sent_us) as i64),
             _ => None,
         })?;
         let end = events.last()?.at.as_microsecond();
@@ -148,7 +148,7 @@ fn judged(ended: &Ended) -> Result<Vec<Judgement>, String> {
         Kind::PreflightDone { findings, .. } => Some(findings.iter().filter(|f| f.refuses())),
         _ => None,
     });
-    let acted = ended.events.iter().any(|e| matches!(e.event, Kind::FaultApplied { .. }));
+    let acted = ended.events.iter().any(acted);
     judged.filter(|_| acted).ok_or_else(|| {
         let why = findings.into_iter().flatten().map(|f| format!("{}: {}", f.check, f.observed));
         let mut steps = ended.events.iter().filter(|e| matches!(e.event, Kind::StepFinished { .. }));
