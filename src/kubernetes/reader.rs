@@ -108,7 +108,7 @@ mod tests {
         let of = |claim: &Claim, pods: &[Value], nodes: &[Node]| {
             Reader::of(claim, &Around { pods, volumes: &[], nodes, image: "i", run: "r" })
         };
-        let silent = of(&claim, &[pod.clone()], &[node.clone()]);
+        let silent = of(&claim, std::slice::from_ref(&pod), std::slice::from_ref(&node));
         assert!(silent.hindrance.unwrap().contains("n-1"), "its node is not Ready");
         assert!(silent.forms[0]["spec"]["affinity"].to_string().contains("n-1"), "it runs where the claim is used");
         claim.spec.access_modes = vec!["ReadWriteOncePod".into()];

@@ -13,6 +13,7 @@ const NAMED: usize = 40;
 /// What a step found out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "there is one for a step, and its event holds it in a box")]
 pub enum StepResult {
     /// Of a backup.
     Backup(BackupMade),

@@ -106,7 +106,9 @@ fn why_not(resource: &str, object: &Value) -> Option<&'static str> {
     match resource {
         "networkpolicies.networking.k8s.io" => Some("it would add to what the isolation allows"),
         "ingresses.networking.k8s.io" => Some("it would lead traffic here"),
-        "jobs.batch" if text(object, "/status/completionTime") != "" => Some("it has ended: Velero leaves it out"),
+        "jobs.batch" if !text(object, "/status/completionTime").is_empty() => {
+            Some("it has ended: Velero leaves it out")
+        }
         "pods" if matches!(text(object, "/status/phase"), "Succeeded" | "Failed") => {
             Some("it has ended: Velero leaves it out")
         }
