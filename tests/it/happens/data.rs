@@ -91,7 +91,7 @@ pub const CASES: &[Case] = &[
     }),
     case!("{at: 0s, what: {volumeData: {claim: data-orders-0, namespace: shop, does: notRestored}}}", |look| {
         let (before, after) = before_and_after(&look).await;
-        before.contains("./data") && after == "end\n"
+        before.contains("./data") && after == "begin\nend\n"
     }),
     case!("{at: 0s, what: {volumeData: {claim: data-orders-0, namespace: shop, does: altered}}}", |look| {
         let (before, after) = before_and_after(&look).await;
