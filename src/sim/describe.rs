@@ -176,7 +176,7 @@ pub struct WorkloadSpec {
     pub spread: Option<String>,
     /// Zones it may run in.
     pub only_in: Vec<String>,
-    /// A budget: `minAvailable` or `maxUnavailable`.
+    /// A budget: `minAvailable` or `maxUnavailable`, and `unhealthyPodEvictionPolicy`.
     pub budget: BTreeMap<String, Value>,
     /// A Service of its name.
     pub service: bool,

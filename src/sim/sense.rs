@@ -16,6 +16,8 @@ use crate::{
 /// As many nodes and pods as Kubernetes says that it is made for.
 const NODES: u64 = 5_000;
 const PODS: u64 = 150_000;
+/// The one field of a budget that says nothing of numbers.
+const POLICY: &str = "unhealthyPodEvictionPolicy";
 /// What is done over and over takes place no oftener.
 const OFTENEST: Dur = Dur(std::time::Duration::from_millis(100));
 
@@ -148,17 +150,21 @@ impl Sense<'_> {
     }
 
     fn budget(&mut self, place: &str, workload: &WorkloadSpec) {
-        const WORDS: [&str; 2] = ["minAvailable", "maxUnavailable"];
+        const WORDS: [&str; 3] = ["minAvailable", "maxUnavailable", POLICY];
         for (word, value) in &workload.budget {
             self.one_of(place, word, &WORDS);
+            if word == POLICY {
+                self.one_of(place, value.as_str().unwrap_or_default(), &["IfHealthyBudget", "AlwaysAllow"]);
+                continue;
+            }
             let pods = value.as_u64().is_some_and(|n| i32::try_from(n).is_ok());
             let share = value.as_str().is_some_and(|text| text.parse::<Percent>().is_ok());
             if !pods && !share {
                 self.say(place, format!("{word} is {value}: write a number of pods, or 0% to 100%"));
             }
         }
-        if workload.budget.len() > 1 {
-            self.say(place, format!("write one of {}", WORDS.join(" and ")));
+        if workload.budget.keys().filter(|word| *word != POLICY).count() > 1 {
+            self.say(place, "write one of minAvailable and maxUnavailable".to_owned());
         }
     }
 

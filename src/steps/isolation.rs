@@ -113,6 +113,11 @@ fn why_not(resource: &str, object: &Value) -> Option<&'static str> {
             Some("it has ended: Velero leaves it out")
         }
         "pods" if object["metadata"]["labels"].get(OF_A_JOB).is_some() => Some("a Job's pod, which would run again"),
+        // The API server gives a Job without labels those of its template, and the selector that
+        // keeps the pods away does not see the difference.
+        _ if object["metadata"]["labels"].get(OF_A_JOB).is_some() => {
+            Some("it carries the label of a Job's pods, which would run again")
+        }
         _ if NEVER.contains(&resource) => Some("it acts outside the namespace"),
         _ if WITHIN.contains(&group) || OF_VOLUMES.contains(&group) => None,
         _ => Some(CUSTOM),
@@ -303,12 +308,13 @@ mod tests {
             pod(json!({OF_A_JOB: "import"}), "Running"),
             pod(json!({"job-name": "not kubernetes' own label"}), "Pending"),
             pod(json!({}), "Succeeded"),
+            held("jobs.batch", "Job", "plain", json!({"metadata": {"labels": {OF_A_JOB: "plain"}}})),
         ];
         let plan = plan(&all, "shop");
         assert_eq!(restored(&plan, &all[0])["spec"]["suspend"], true);
         assert_eq!(restored(&plan, &all[2])["spec"]["suspend"], true);
         let left: Vec<&str> = plan.left_out.iter().map(|(name, _)| name.name.as_str()).collect();
-        assert_eq!(left, ["done", "Running", "Succeeded"]);
+        assert_eq!(left, ["done", "Running", "Succeeded", "plain"]);
         let suspended = |at: &[&str]| Difference {
             object: ObjectName {
                 namespace: "s".into(),
