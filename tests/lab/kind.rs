@@ -16,6 +16,9 @@ use super::{
     hollow::{scripts, wait_for},
 };
 
+/// What asks the API server, from any thread.
+pub type Ask = Box<dyn Fn(&[&str]) -> Option<serde_json::Value> + Send>;
+
 pub struct Lab {
     pub drill: Drill,
     kubectl: PathBuf,
@@ -42,7 +45,7 @@ impl Lab {
     }
 
     /// What asks the API server from another thread; none where it does not answer.
-    pub fn asker(&self) -> Box<dyn Fn(&[&str]) -> Option<serde_json::Value> + Send> {
+    pub fn asker(&self) -> Ask {
         let (kubectl, kubeconfig) = (self.kubectl.clone(), self.kubeconfig.clone());
         Box::new(move |args| {
             let mut command = Command::new(&kubectl);
