@@ -37,9 +37,10 @@ impl Asked {
 
     pub fn check(&self, judgement: &Judgement, looks: &Looks, when: &Moments, complete: bool, said: &str) {
         let end = looks.returned(when).map_or((when.undo, when.undo), |at| (at - RETURN_US, at));
-        // The end is told a moment earlier or later: what differs between the two is not known.
-        let tried = [self.spread(looks, when, end.0 - ERROR_US), self.spread(looks, when, end.1)];
-        let so = if tried[0] == tried[1] { tried[0] } else { So::Unknown };
+        // The end is told a moment earlier or later, and what changed since the last look before it
+        // is seen by the next: what differs between these is not known.
+        let tried = [end.0 - ERROR_US, end.1, end.1 + ERROR_US].map(|end| self.spread(looks, when, end));
+        let so = if tried.iter().all(|so| *so == tried[0]) { tried[0] } else { So::Unknown };
         holds(judgement, so, complete, &(tried, self.seen(looks, when)), said);
     }
 
