@@ -2,18 +2,14 @@
 //! the heartbeat for the reaper, the journal's health, abort conditions, the
 //! drill's time limit. Each is a task of its own.
 
-use std::{
-    fs::OpenOptions,
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    sync::Arc,
-    time::Duration,
-};
+use std::{os::unix::fs::FileExt, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
 use super::{Wakes, hand::HEARTBEAT};
 use crate::{
     event::{Kind, Wake},
+    files,
     journal::{Recorder, RunDir},
     model::Plan,
     scenario::AbortSpec,
@@ -65,10 +61,7 @@ pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDi
     if world.stage().is_some() {
         return;
     }
-    let file = dir.file(HEARTBEAT);
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
-    let Ok(file) = options.open(file) else { return };
+    let Ok(file) = files::private().write(true).open(dir.file(HEARTBEAT)) else { return };
     let file = Arc::new(file);
     tasks.spawn(async move {
         for count in 1_u64.. {

@@ -4,7 +4,6 @@
 
 use std::{
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     process::Stdio,
     time::Duration,
 };
@@ -15,6 +14,7 @@ use super::{
 };
 use crate::{
     event::Actor,
+    files,
     journal::{JournalError, Lock, LockError, RunDir, RunState, WriteError, read},
     model::{Dur, Exit},
     world::Clock,
@@ -27,9 +27,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// Starts the reaper of a run, detached.
 pub fn spawn_reaper(dir: &RunDir, frozen_after: Duration) -> io::Result<()> {
-    let mut log = std::fs::OpenOptions::new();
-    log.create(true).append(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
-    let log = log.open(dir.file("reaper.log"))?;
+    let log = files::private().append(true).open(dir.file("reaper.log"))?;
     #[expect(clippy::disallowed_methods, reason = "the one program that must outlive us")]
     let mut command = std::process::Command::new(std::env::current_exe()?);
     command

@@ -7,6 +7,6 @@ mod out;
 mod read;
 mod write;
 
-pub use out::{Printed, json_for_terminal, print, print_json, printed};
-pub use read::{own, text, text_of_bytes};
-pub use write::{replace, write_private};
+pub use out::{Printed, json_for_terminal, print, print_data, print_json, printed};
+pub use read::{own, regular, text, text_of_bytes};
+pub use write::{private, replace, write_private};

@@ -7,7 +7,7 @@ use std::{
     sync::Mutex,
 };
 
-use crate::model::is_printable;
+use crate::model::{is_printable, printable_lines};
 
 /// What became of what was printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,12 @@ pub fn print(text: &str) {
 /// written as escapes, which mean the same.
 pub fn print_json(text: &str) {
     if io::stdout().is_terminal() { print(&json_for_terminal(text)) } else { print(text) }
+}
+
+/// Writes text that a program reads to standard output, as it would stand in a file. Only on a
+/// terminal, characters that could drive it are replaced.
+pub fn print_data(text: &str) {
+    if io::stdout().is_terminal() { print(&printable_lines(text)) } else { print(text) }
 }
 
 /// JSON whose texts hold no character that drives a terminal.

@@ -18,13 +18,20 @@ const NOT_REGULAR: &str = "it is not a regular file";
 /// A device, a directory, a pipe, more than `most` bytes, or text that is not UTF-8.
 pub fn text(path: &Path, most: u64) -> io::Result<String> {
     let passed_on = path.starts_with("/dev/fd") || path == Path::new("/dev/stdin");
-    let file = if passed_on { File::open(path)? } else { open(path, O_NONBLOCK)? };
+    let file = if passed_on { File::open(path)? } else { regular(path)? };
     let kind = file.metadata()?.file_type();
-    let readable = kind.is_file() || (passed_on && kind.is_fifo());
-    if !readable {
+    if !kind.is_file() && !kind.is_fifo() {
         return Err(io::Error::other(NOT_REGULAR));
     }
     text_of_bytes(limited(file, most)?)
+}
+
+/// Opens a file that the user named, to read it bit by bit. To open it never waits.
+///
+/// # Errors
+/// A device, a directory, or a pipe.
+pub fn regular(path: &Path) -> io::Result<File> {
+    open(path, O_NONBLOCK)
 }
 
 /// Reads a file that this program wrote into a directory of its own. A link in its place
@@ -37,9 +44,6 @@ pub fn own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         Some(ELOOP) => io::Error::other("it is a symbolic link, and links are not followed here"),
         _ => error,
     })?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other(NOT_REGULAR));
-    }
     limited(file, most)
 }
 
@@ -55,8 +59,10 @@ pub fn text_of_bytes(bytes: Vec<u8>) -> io::Result<String> {
     })
 }
 
+/// A regular file. What was opened is asked, not the path: another file may take its place.
 fn open(path: &Path, flags: i32) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other(NOT_REGULAR)) }
 }
 
 fn limited(file: File, most: u64) -> io::Result<Vec<u8>> {
@@ -90,6 +96,7 @@ mod tests {
         for other in [Path::new("/dev/zero"), folder.path(), &pipe] {
             assert_eq!(text(other, 99).expect_err("refused").to_string(), NOT_REGULAR, "{}", other.display());
             assert!(own(other, 99).is_err(), "{}", other.display());
+            assert_eq!(regular(other).expect_err("refused").to_string(), NOT_REGULAR, "{}", other.display());
         }
     }
 

@@ -1,10 +1,19 @@
 //! Writing: files that only their owner may read, there whole or not at all.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+/// How a file of this program's own is opened that is written bit by bit (say how: `write` or
+/// `append`). It is made where it is not there, with mode 0600. A link in its place is refused.
+pub fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    options
+}
 
 /// Writes a file through a temporary one beside it, so that it has mode 0600 even where a
 /// file with other rights was there, and is never there in part.
@@ -36,6 +45,20 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_our_own_is_kept_and_no_link_is_followed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("log"), folder.path().join("link"));
+        private().append(true).open(&path).and_then(|mut f| f.write_all(b"one ")).expect("written");
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+        private().append(true).open(&path).and_then(|mut f| f.write_all(b"two")).expect("written");
+        private().write(true).open(&path).and_then(|mut f| f.write_all(b"1")).expect("written");
+        assert_eq!(fs::read(&path).expect("read"), b"1ne two");
+        symlink(&path, &link).expect("linked");
+        assert!(private().write(true).open(&link).is_err());
+    }
 
     #[cfg(unix)]
     #[test]

@@ -2,7 +2,6 @@
 //! its objects only those fields are taken in that a capture may hold.
 
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, Read},
     path::Path,
 };
@@ -16,6 +15,7 @@ use super::{
     object::Origin,
     shelf::{Shelf, Source},
 };
+use crate::files;
 
 /// The most that a capture may unpack to: room for about a million objects.
 pub(super) const UNPACKED: u64 = 1 << 30;
@@ -28,18 +28,7 @@ const LINE: u64 = 16 << 20;
 /// A file that is not a capture, is of another version, is too large, or is damaged.
 pub fn open_capture(path: &Path) -> Result<(Shelf, String), String> {
     let wrong = |why: String| format!("{} is no capture that can be read: {why}", path.display());
-    regular(path).and_then(|file| read(file, UNPACKED)).map_err(wrong)
-}
-
-/// A file that ends: a device or a pipe may be read without end.
-fn regular(path: &Path) -> Result<File, String> {
-    const WHAT: &str = "it is not a regular file";
-    // Asked first, for to open a pipe waits until somebody writes to it.
-    if !std::fs::metadata(path).map_err(|e| e.to_string())?.is_file() {
-        return Err(WHAT.into());
-    }
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    if file.metadata().is_ok_and(|there| there.is_file()) { Ok(file) } else { Err(WHAT.into()) }
+    files::regular(path).map_err(|e| e.to_string()).and_then(|file| read(file, UNPACKED)).map_err(wrong)
 }
 
 /// Reads a capture from its bytes.
@@ -145,7 +134,7 @@ impl<R: Read> Read for Limited<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::{fs::File, io::Write};
 
     use flate2::{Compression, write::GzEncoder};
 

@@ -15,6 +15,7 @@ use nix::{
 };
 
 use super::{Holder, RunDir, holder::Stopped};
+use crate::files;
 
 /// Why a lock could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +56,7 @@ impl Lock {
     pub fn take(dir: &RunDir) -> Result<Self, LockError> {
         let path = path(dir);
         let open = |source| LockError::Open { path: path.display().to_string(), source };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(&path)
-            .map_err(open)?;
+        let file = files::private().write(true).open(&path).map_err(open)?;
         let before = Holder::of(&path);
         let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => file,

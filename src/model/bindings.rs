@@ -52,6 +52,11 @@ pub struct Bindings {
     pub readiness: Option<String>,
 }
 
+/// Whether what may be a file or an address is an address.
+pub fn is_address(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
 /// Datadog's API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -35,7 +35,9 @@ mod told;
 mod units;
 mod way_back;
 
-pub use bindings::{Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
+pub use bindings::{
+    Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod, is_address,
+};
 pub use body::{BodyCheck, BodyMatch, BodyRule, JsonMatch};
 pub use clock::ClockMark;
 pub use data::{DataHttp, DataSpec};

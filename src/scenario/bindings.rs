@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     files,
-    model::{Bindings, WebhookUrl},
+    model::{Bindings, WebhookUrl, is_address},
 };
 
 /// Whom the bindings announce to: nothing else of the file has to be right.
@@ -64,8 +64,7 @@ pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
         *readiness = folder.join(&*readiness).display().to_string();
     }
     if let (Some(log), Some(folder)) = (&mut bindings.audit_log, path.parent())
-        && !log.starts_with("http://")
-        && !log.starts_with("https://")
+        && !is_address(log)
     {
         *log = folder.join(&*log).display().to_string();
     }

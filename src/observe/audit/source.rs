@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::world::World;
+use crate::{files, model::is_address, world::World};
 
 /// So much is read at a look; a log that grows faster is read later.
 const AT_ONCE: u64 = 16 << 20;
@@ -30,7 +30,7 @@ pub(super) enum Source {
 
 impl Source {
     pub(super) fn of(given: &str, world: &World) -> Self {
-        if given.starts_with("http://") || given.starts_with("https://") {
+        if is_address(given) {
             Self::Address { url: given.to_owned(), seen: BTreeSet::new() }
         } else if world.stage().is_some() {
             Self::Nothing
@@ -85,7 +85,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn at_end(path: PathBuf) -> Self {
-        let open = File::open(&path).ok();
+        let open = files::regular(&path).ok();
         let at = open.as_ref().and_then(|f| f.metadata().ok()).map_or(0, |m| m.len());
         Self { path, open, at }
     }
@@ -108,7 +108,7 @@ impl Tail {
             None => false,
         };
         if !same && (bytes.len() as u64) < AT_ONCE {
-            let mut file = File::open(&self.path)?;
+            let mut file = files::regular(&self.path)?;
             self.at = file.by_ref().take(AT_ONCE).read_to_end(&mut bytes)? as u64;
             self.open = Some(file);
         }
