@@ -1,9 +1,9 @@
 //! `drillmaster capture`: a copy of a cluster, to rehearse on.
 
-use super::{Done, Failure, args::CaptureArgs, place, print, say, shown};
+use super::{Done, Failure, args::CaptureArgs, place, say, shown};
 use crate::{
     engine::open,
-    files::write_private,
+    files::{print_json, write_private},
     inventory::{capture as copy, look, save},
     model::{Exit, Unseen},
     sim::Description,
@@ -39,7 +39,7 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
     }
     let text = serde_json::to_string_pretty(&copied.description).unwrap_or_default() + "\n";
     match &args.out {
-        None => print(&text),
+        None => print_json(&text),
         Some(path) => {
             write_private(path, |file| file.write_all(text.as_bytes()))
                 .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;

@@ -219,6 +219,7 @@ fn write(output: &Output, review: &Review, args: &CheckArgs) -> Result<(), Failu
     };
     match &output.file {
         None if matches!(output.format.as_str(), "json" | "sarif") => files::print_json(&text),
+        None if matches!(output.format.as_str(), "junit" | "html" | "prometheus") => files::print_data(&text),
         None => print(&text),
         Some(path) => std::fs::write(path, text)
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?,
@@ -240,10 +241,10 @@ pub(super) fn explain(args: &ExplainArgs) -> Done {
 }
 
 pub(super) fn list(args: &ListChecksArgs) -> Done {
-    print(&match args.output {
-        ListFormat::Human => readiness::listing(),
-        ListFormat::Json => readiness::listing_json(),
-        ListFormat::Markdown => readiness::page(),
-    });
+    match args.output {
+        ListFormat::Human => print(&readiness::listing()),
+        ListFormat::Json => files::print_json(&readiness::listing_json()),
+        ListFormat::Markdown => print(&readiness::page()),
+    }
     Ok(Exit::Passed)
 }

@@ -8,6 +8,7 @@ use super::{
     say,
 };
 use crate::{
+    files::print_json,
     model::{Exit, REHEARSAL},
     prove::{Setting, prove as plant},
     scenario::Loaded,
@@ -27,7 +28,7 @@ pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loa
     };
     if args.output == Output::Json {
         let text = serde_json::to_string_pretty(&table).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
-        print(&(text + "\n"));
+        print_json(&(text + "\n"));
     } else {
         print(&format!("{REHEARSAL}\n\n{}", table.markdown()));
     }

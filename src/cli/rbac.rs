@@ -1,13 +1,13 @@
 //! `drillmaster rbac`: the least rights, as manifests for kubectl.
 
-use super::{Done, Failure, args::RbacArgs, place, plan::prepared, print, say};
+use super::{Done, Failure, args::RbacArgs, place, plan::prepared, say};
 use serde_json::json;
 
-use crate::{inventory::KINDS, model::Exit, plan};
+use crate::{files::print_json, inventory::KINDS, model::Exit, plan};
 
 pub(super) async fn rbac(args: &RbacArgs) -> Done {
     let Some(scenario) = &args.scenario else {
-        print(&for_check(&args.account));
+        print_json(&for_check(&args.account));
         return Ok(Exit::Passed);
     };
     let place = place::place(&args.place)?;
@@ -30,7 +30,7 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
     }
     let manifests: Vec<String> = manifests.iter().map(ToString::to_string).collect();
     // JSON documents are YAML documents: kubectl takes them as they are.
-    print(&format!("{}\n", manifests.join("\n---\n")));
+    print_json(&format!("{}\n", manifests.join("\n---\n")));
     Ok(Exit::Passed)
 }
 

@@ -3,9 +3,9 @@
 use super::{
     Done,
     args::{SchemaArgs, SchemaOf},
-    print,
 };
 use crate::{
+    files::print_json,
     model::{Exit, Review},
     report,
     scenario::{bindings_schema, drill_file_schema, scenario_schema, schema_of},
@@ -24,6 +24,6 @@ pub(super) fn schema(args: &SchemaArgs) -> Done {
         SchemaOf::Readiness => drill_file_schema(),
         SchemaOf::Review => schema_of::<Review>(REVIEW),
     };
-    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
+    print_json(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
     Ok(Exit::Passed)
 }

@@ -8,8 +8,9 @@ use super::{
     place, print, shown,
 };
 use crate::{
+    files::print_json,
     journal::{JournalError, RunDir},
-    model::Exit,
+    model::{Exit, printable},
     verdict::RULES,
     verify::{Before, Differs, Neighbours, Verified, neighbours, verify as look},
 };
@@ -24,10 +25,10 @@ pub(super) fn verify(args: &VerifyArgs) -> Done {
     };
     let beside = neighbours(&dir, &verified.journal);
     let exit = if beside.differs.is_empty() { verified.exit() } else { Exit::Failed };
-    print(&match args.output {
-        Output::Human => human(&dir, &verified, &beside, exit),
-        Output::Json => as_json(&dir, &verified, &beside, exit),
-    });
+    match args.output {
+        Output::Human => print(&human(&dir, &verified, &beside, exit)),
+        Output::Json => print_json(&as_json(&dir, &verified, &beside, exit)),
+    }
     Ok(exit)
 }
 
@@ -58,8 +59,8 @@ fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> 
         lines.push(format!("run after      {}", beside.after.join(", ")));
     }
     lines.push(format!("result         {}", result(verified, exit)));
-    let clean = |line: &String| line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>();
-    lines.iter().map(clean).collect::<Vec<_>>().join("\n") + "\n"
+    // No name makes a line of its own.
+    lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn result(verified: &Verified, exit: Exit) -> String {
@@ -105,7 +106,7 @@ fn as_json(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -
         Before::None => None,
         Before::Elsewhere(head) | Before::Beside(head) | Before::RecoveredElsewhere(head) => Some(head),
     };
-    let value = json!({"dir": dir.0, "exit": exit.code(), "result": result(verified, exit), "rules": RULES,
+    let value = json!({"dir": dir.0.to_string_lossy(), "exit": exit.code(), "result": result(verified, exit), "rules": RULES,
         "otherRules": verified.standing.words(), "open": verified.progress.open(), "checked": verified.checked,
         "differs": differs, "head": verified.journal.head(), "previous": previous, "after": beside.after});
     format!("{value}\n")
