@@ -1,5 +1,7 @@
 //! `rehearse --prove`: negative controls, in one table.
 
+use std::cell::RefCell;
+
 use super::{
     Done, Failure,
     args::{Output, RehearseArgs},
@@ -17,9 +19,22 @@ use crate::{
 
 pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
     let setting = Setting { hash: &loaded.hash, scenario: &loaded.scenario, description };
-    let rehearse =
-        |cluster: &Description| rehearsal(cluster, loaded, args.seed, &args.approve).map_err(|failure| failure.text);
-    let table = match plant(&setting, rehearse, |name| say(&format!("rehearsing: {name}"))) {
+    // A mistake of drillmaster is no row, and says nothing of the scenario.
+    let internal = RefCell::new(None);
+    let rehearse = |cluster: &Description| {
+        rehearsal(cluster, loaded, args.seed, &args.approve).map_err(|failure| {
+            let why = failure.text.clone();
+            if failure.exit == Exit::Internal {
+                internal.replace(Some(failure));
+            }
+            why
+        })
+    };
+    let planted = plant(&setting, rehearse, |name| say(&format!("rehearsing: {name}")));
+    if let Some(failure) = internal.take() {
+        return Err(failure);
+    }
+    let table = match planted {
         Ok(table) => table,
         Err(why) => {
             say(&format!("not provable here: without a defect the rehearsal does not pass: {why}"));

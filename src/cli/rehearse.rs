@@ -91,9 +91,7 @@ pub(super) fn rehearsal(
         let begun = begin(prepared, loaded, &engine::Place::default(), &options, heard)
             .map_err(|e| Failure::of(Exit::Invalid, &e))?;
         let exit = engine::run(&begun, loaded, &options).await;
-        if simulation.is_broken() {
-            return Err(Failure::new(Exit::Internal, "the controllers of the simulated cluster have ended"));
-        }
+        unbroken(&simulation)?;
         Ok(Rehearsed { exit, events: begun.recorder.events(), happened: simulation.happened() })
     })
 }
@@ -149,19 +147,26 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
         pace.abort();
     }
     drop(begun);
-    if simulation.is_broken() {
-        return Err(Failure::new(
-            Exit::Internal,
-            "the controllers of the simulated cluster have ended: this is a mistake of drillmaster, and the rehearsal shows nothing",
-        ));
-    }
+    // All its lines are shown first: they tell where it broke.
     if let Some(screen) = screen {
         let _ = screen.join();
     }
+    unbroken(&simulation)?;
     for missed in simulation.without_effect() {
         say(&format!("--cluster {}: {missed}", args.cluster));
     }
     finish(&dir, exit)
+}
+
+/// What a cluster without its controllers shows is worth nothing.
+fn unbroken(simulation: &Simulation) -> Result<(), Failure> {
+    if !simulation.is_broken() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Internal,
+        "the controllers of the simulated cluster have ended: this is a mistake of drillmaster, and the rehearsal shows nothing",
+    ))
 }
 
 /// Holds virtual time back to a multiple of real time, for those who want to watch.
