@@ -37,7 +37,7 @@ fn speed(text: &str) -> Result<f64, String> {
 const EXIT_CODES: &str = "Exit codes: 0 passed · 1 an expectation was not met · 2 invalid input, cluster untouched · \
 3 pre-flight refused, cluster untouched · 4 inconclusive · 5 aborted, everything reverted · \
 6 something could not be reverted: a human is needed · 7 left in a hurry: run `recover` · 70 internal error · \
-74 passed, but its output could not be written";
+74 passed, but its output or a report could not be written";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -194,6 +194,14 @@ impl MonitoringArgs {
     }
 }
 
+/// Where the audit log is, without bindings. A plan names it, so `plan` and `run` both take it.
+#[derive(Clone, Debug, Default, Group)]
+pub(super) struct AuditLogArgs {
+    /// The API server's audit log in JSON lines: a file, or an http(s) address; it says who deleted what
+    #[arg(long, value_name = "FILE|URL")]
+    pub audit_log: Option<String>,
+}
+
 /// A scenario and its variables.
 #[derive(Clone, Debug, Group)]
 pub(super) struct ScenarioArgs {
@@ -259,6 +267,8 @@ pub(super) struct PlanArgs {
     pub scenario: ScenarioArgs,
     #[command(flatten)]
     pub place: PlaceArgs,
+    #[command(flatten)]
+    pub log: AuditLogArgs,
     /// Print the plan as JSON
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
@@ -294,9 +304,8 @@ pub(super) struct RunArgs {
     /// Give up putting things back after this long (exit 6)
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub unwind_within: Dur,
-    /// The API server's audit log in JSON lines: a file, or an http(s) address; it says who deleted what
-    #[arg(long, value_name = "FILE|URL")]
-    pub audit_log: Option<String>,
+    #[command(flatten)]
+    pub log: AuditLogArgs,
     /// Ask the readiness catalogue again before the first act when its answers are older than this
     #[arg(long, value_name = "TIME", default_value = "15m")]
     pub preflight_max_age: Dur,

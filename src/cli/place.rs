@@ -7,13 +7,14 @@ use std::{
 
 use super::{
     Failure,
-    args::{PlaceArgs, RunDirArgs},
+    args::{AuditLogArgs, PlaceArgs, RunDirArgs},
     colours, shown,
 };
 use crate::{
     engine::Place,
+    files,
     journal::{RunDir, latest},
-    model::{Bindings, Exit},
+    model::{Bindings, Exit, is_address},
     scenario::{Loaded, Problems, Sources, load, load_bindings},
     world::{Here, Reach},
 };
@@ -61,6 +62,24 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
         bindings_file: args.bind.clone(),
         here: Here::now(),
     })
+}
+
+/// The place of a drill. The audit log that a flag names takes the place of the bindings': it is
+/// part of the plan. One that cannot be read is found before anything is touched.
+pub(super) fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Place, Failure> {
+    let mut place = place(args)?;
+    if log.audit_log.is_some() {
+        place.bindings.audit_log.clone_from(&log.audit_log);
+    }
+    if let Some(path) = place.bindings.audit_log.as_deref().filter(|log| !is_address(log)) {
+        files::regular(Path::new(path)).map_err(|error| {
+            let why = format!(
+                "the audit log {path} cannot be read: {error}. Give a file that this user may read, or leave it out"
+            );
+            Failure::new(Exit::Invalid, why)
+        })?;
+    }
+    Ok(place)
 }
 
 /// The cluster of the drill, and the second one.

@@ -21,11 +21,7 @@ use crate::{
 const LARGEST: u64 = 64 << 20;
 
 pub(super) async fn run(args: &RunArgs) -> Done {
-    let mut place = place::place(&args.place)?;
-    if let Some(log) = &args.audit_log {
-        place.bindings.audit_log = Some(log.clone());
-    }
-    audit_log(place.bindings.audit_log.as_deref())?;
+    let place = place::of_drill(&args.place, &args.log)?;
     let loaded = place::scenario(&args.scenario, &args.set, &place)?;
     let mut prepared = plan::prepared(&loaded, &place).await?;
     // The steps' names carry the run's id; the plan shown is the plan run.
@@ -79,17 +75,6 @@ pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
         say(&format!("finish with    drillmaster recover {}", shown(&dir.0)));
     }
     Ok(exit)
-}
-
-/// A log that cannot be read is found before anything is touched.
-fn audit_log(given: Option<&str>) -> Result<(), Failure> {
-    let Some(path) = given.filter(|g| !g.starts_with("http://") && !g.starts_with("https://")) else { return Ok(()) };
-    std::fs::File::open(path).map(drop).map_err(|error| {
-        let why = format!(
-            "the audit log {path} cannot be read: {error}. Give a file that this user may read, or leave it out"
-        );
-        Failure::new(Exit::Invalid, why)
-    })
 }
 
 /// Off kind, the operator types the context's name: muscle memory does not.

@@ -79,7 +79,7 @@ pub enum RunError {
     Journal(#[from] WriteError),
     /// Another plan than the approved one.
     #[error(
-        "the plan is not the one that was approved: its hash is {now}, approved was {approved}. The cluster or the scenario changed: look at the plan again"
+        "the plan is not the one that was approved: its hash is {now}, approved was {approved}. The cluster, the scenario, the bindings or --audit-log changed: look at the plan again"
     )]
     Drift {
         /// Hash now.

@@ -31,26 +31,27 @@ fn front() -> Front {
 }
 
 /// Plans it into a file; the hash.
-fn planned(front: &Front) -> String {
+fn planned(front: &Front, more: &[&str]) -> String {
     let place = ["--context", "front", "--kubeconfig", "config", "--bind", "b.yaml", "--out", "plan.json"];
-    let out = front.program(&[&["plan", "s.yaml"][..], &place].concat(), &[]);
+    let out = front.program(&[&["plan", "s.yaml"][..], &place, more].concat(), &[]);
     assert!(matches!(out.status.code(), Some(0 | 3)), "{}", said(&out));
     let text = std::fs::read_to_string(front.dir.path().join("plan.json")).unwrap();
     let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
     plan["hash"].as_str().unwrap().to_owned()
 }
 
-fn approved(front: &Front, hash: &str) -> (Option<i32>, String) {
-    let out = front.run("s.yaml", "b.yaml", &[], &["--plan", "plan.json", "--approve", hash]);
+fn approved(front: &Front, hash: &str, more: &[&str]) -> (Option<i32>, String) {
+    let approval = ["--plan", "plan.json", "--approve", hash];
+    let out = front.run("s.yaml", "b.yaml", &[], &[&approval, more].concat());
     (out.status.code(), said(&out))
 }
 
 #[test]
 fn an_approval_covers_acts_bindings_and_node_host() {
     let front = front();
-    let hash = planned(&front);
-    assert_eq!(hash, planned(&front), "the same plan has the same hash, whatever its run is called");
-    let (code, text) = approved(&front, &hash);
+    let hash = planned(&front, &[]);
+    assert_eq!(hash, planned(&front, &[]), "the same plan has the same hash, whatever its run is called");
+    let (code, text) = approved(&front, &hash, &[]);
     assert_eq!(code, Some(0), "{text}");
     let host = "nodeHost: {exec: {kill: ['true', '{node}'], start: ['true'], state: [echo, running], running: running, off: off}}\n";
     for (what, bindings) in [
@@ -59,7 +60,7 @@ fn an_approval_covers_acts_bindings_and_node_host() {
         ("a node host", format!("{BINDINGS}{host}")),
     ] {
         front.file("b.yaml", &bindings);
-        let (code, text) = approved(&front, &hash);
+        let (code, text) = approved(&front, &hash, &[]);
         // Of a webhook's URL only the host is in the plan.
         if what == "whom it tells" {
             assert_eq!(code, Some(0), "{what}: {text}");
@@ -70,14 +71,49 @@ fn an_approval_covers_acts_bindings_and_node_host() {
     }
     front.file("b.yaml", BINDINGS);
     front.file("s.yaml", &SCENARIO.replace("undo: [\"true\"]", "undo: [\"false\"]"));
-    let (code, text) = approved(&front, &hash);
+    let (code, text) = approved(&front, &hash, &[]);
     assert!(code == Some(2) && text.contains("the plan is not the one that was approved"), "{text}");
+}
+
+/// The audit log is part of a plan, so whoever approves it must be able to plan with it.
+#[test]
+fn an_approval_covers_the_audit_log() {
+    let front = front();
+    front.file("audit.log", "");
+    let log = ["--audit-log", "audit.log"];
+    let hash = planned(&front, &log);
+    let (code, text) = approved(&front, &hash, &log);
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = approved(&front, &hash, &[]);
+    assert!(code == Some(2) && text.contains("--audit-log"), "{text}");
+}
+
+/// By this the cluster's audit log tells our requests from those of others.
+#[test]
+fn every_request_says_that_it_is_drillmasters() {
+    let front = front();
+    planned(&front, &[]);
+    let agents = Vec::from_iter(front.agents());
+    assert_eq!(agents, [concat!("drillmaster/", env!("CARGO_PKG_VERSION"))]);
+}
+
+/// The last step puts a folder where the report is to be written.
+#[test]
+fn a_report_that_is_lost_is_no_success() {
+    let front = front();
+    let runs = front.dir.path().join("runs");
+    let step = format!("  - {{name: full, exec: {{argv: [sh, -c, 'mkdir {}/*/report.html']}}}}\n", runs.display());
+    front.file("s.yaml", &SCENARIO.replace("expect:", &format!("{step}expect:")));
+    let out = front.run("s.yaml", "b.yaml", &[], &[]);
+    let text = said(&out);
+    assert_eq!(out.status.code(), Some(74), "{text}");
+    assert!(text.contains("a report could not be written") && text.contains("PASSED"), "{text}");
 }
 
 #[test]
 fn a_plan_that_was_edited_or_is_of_another_version_is_no_approval() {
     let front = front();
-    let hash = planned(&front);
+    let hash = planned(&front, &[]);
     let file = front.dir.path().join("plan.json");
     let plan: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     type Edit = (&'static str, fn(&mut serde_json::Value), &'static str);
@@ -91,7 +127,7 @@ fn a_plan_that_was_edited_or_is_of_another_version_is_no_approval() {
         let mut edited = plan.clone();
         edit(&mut edited);
         std::fs::write(&file, edited.to_string()).unwrap();
-        let (code, text) = approved(&front, &hash);
+        let (code, text) = approved(&front, &hash, &[]);
         assert!(code == Some(2) && text.contains(word), "{what}: {text}");
     }
 }

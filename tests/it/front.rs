@@ -2,6 +2,7 @@
 //! as it drills any cluster, with kubeconfig, bindings and secrets.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::{Arc, Mutex},
@@ -22,6 +23,8 @@ const CLUSTER: &str = include_str!("../../scenarios/clusters/small-shop.yaml");
 struct Beside {
     /// Paths and queries of requests that are not the API server's.
     heard: Mutex<Vec<String>>,
+    /// What those who asked the API server call themselves.
+    agents: Mutex<BTreeSet<String>>,
 }
 
 pub struct Front {
@@ -74,6 +77,10 @@ impl Front {
 
     pub fn heard(&self) -> Vec<String> {
         self.beside.heard.lock().unwrap().clone()
+    }
+
+    pub fn agents(&self) -> BTreeSet<String> {
+        self.beside.agents.lock().unwrap().clone()
     }
 
     /// Runs the program in the front's directory.
@@ -153,6 +160,8 @@ async fn serve(stream: TcpStream, client: kube::Client, beside: Arc<Beside>) {
             }
             continue;
         }
+        let agents = headers.iter().filter(|(name, _)| name == "user-agent").map(|(_, value)| value.clone());
+        beside.agents.lock().unwrap().insert(agents.collect::<Vec<_>>().join(" and "));
         let mut request = http::Request::builder().method(method.as_str()).uri(&path);
         for (name, value) in headers {
             request = request.header(name, value);
@@ -182,7 +191,7 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
         headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, v)| v.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    headers.retain(|(name, _)| matches!(name.as_str(), "content-type" | "accept"));
+    headers.retain(|(name, _)| matches!(name.as_str(), "content-type" | "accept" | "user-agent"));
     Some((method, path, headers, body))
 }
 
