@@ -205,7 +205,7 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
 
 fn is_rehearsal(events: &[Event]) -> bool {
     matches!(events.first().map(|e| &e.event), Some(Kind::RunStarted { clusters, .. })
-        if clusters.iter().all(ClusterIdentity::is_simulated))
+        if !clusters.is_empty() && clusters.iter().all(ClusterIdentity::is_simulated))
 }
 
 /// A shipped description by its name, or a file.
