@@ -1,13 +1,14 @@
 //! What reads input that may come from anybody, a function for each sort of input. The
 //! targets of `fuzz/` call them, and so does the test that replays their corpora. Each
-//! returns, whatever it is given, and what it shows drives no terminal.
+//! returns, whatever it is given, and what it shows drives no terminal. What it returns is
+//! whether the input was read: a target that nothing gets past tests the error alone.
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    cli::run::read_plan,
+    cli::read_plan,
     inventory::{Shelf, Source, parse_scans, read_capture, read_text},
     journal::{ReadJournal, RunState, read_str},
     model::{Review, is_printable},
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// A target: its name, which is that of its corpus, and its function.
-pub type Target = (&'static str, fn(&[u8]));
+pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All of them.
 pub const TARGETS: [Target; 10] = [
@@ -37,56 +38,62 @@ pub const TARGETS: [Target; 10] = [
 ];
 
 /// A scenario.
-pub fn scenario(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+pub fn scenario(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut read = false;
     for lenient in [true, false] {
         let sources = Sources { lenient, ..Sources::default() };
-        match load_str("a.yaml", text, &sources) {
-            Ok(loaded) => shown(&loaded.warnings),
+        read |= match load_str("a.yaml", text, &sources) {
+            Ok(loaded) => {
+                shown(&loaded.warnings);
+                true
+            }
             Err(problems) => shown(&problems),
-        }
+        };
     }
+    read
 }
 
 /// Bindings.
-pub fn bindings(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    parse_bindings("a.yaml", text).map_or_else(|problems| shown(&problems), drop);
+pub fn bindings(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    parse_bindings("a.yaml", text).map_or_else(|problems| shown(&problems), |_| true)
 }
 
 /// A drill file.
-pub fn drill_file(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    parse_drill_file("a.yaml", text, &VOCABULARY).map_or_else(|problems| shown(&problems), drop);
+pub fn drill_file(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    parse_drill_file("a.yaml", text, &VOCABULARY).map_or_else(|problems| shown(&problems), |_| true)
 }
 
 /// The description of a cluster.
-pub fn cluster(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    Description::read("a.yaml", text).map_or_else(|problems| shown(&problems), drop);
+pub fn cluster(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    Description::read("a.yaml", text).map_or_else(|problems| shown(&problems), |_| true)
 }
 
 /// Manifests, with a review of them in every format.
-pub fn manifest(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+pub fn manifest(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut shelf = Shelf::default();
     read_text(&mut shelf, "a.yaml", text);
     shelf.settle();
     reviewed(&shelf);
+    !shelf.is_empty()
 }
 
 /// A scanner's file.
-pub fn scan(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let _ = parse_scans(text);
+pub fn scan(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    parse_scans(text).is_ok()
 }
 
 /// A capture: an archive as it is, or lines that are packed as the objects of one.
-pub fn capture(bytes: &[u8]) {
+pub fn capture(bytes: &[u8]) -> bool {
     let packed = if bytes.starts_with(&[0x1f, 0x8b]) { bytes.to_vec() } else { archive(bytes) };
-    if let Ok((shelf, _)) = read_capture(&packed) {
-        reviewed(&shelf);
-    }
+    let Ok((shelf, _)) = read_capture(&packed) else { return false };
+    reviewed(&shelf);
+    !shelf.is_empty()
 }
 
 fn archive(objects: &[u8]) -> Vec<u8> {
@@ -104,11 +111,12 @@ fn archive(objects: &[u8]) -> Vec<u8> {
 
 /// A journal, whose chain is worked out anew so that what is behind it is reached; told in
 /// every format, and judged again.
-pub fn journal(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+pub fn journal(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let _ = read_str("journal.jsonl", text);
-    let Ok(read) = read_str("journal.jsonl", &chained(text)) else { return };
+    let Ok(read) = read_str("journal.jsonl", &chained(text)) else { return false };
     told(&read);
+    true
 }
 
 /// The lines with numbers and hashes that follow one another.
@@ -146,16 +154,16 @@ fn told(read: &ReadJournal) {
 }
 
 /// A plan that was written to a file.
-pub fn plan_file(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(read) = read_plan(text) {
-        let _ = (plan::hash(&read), plan::show(&read));
-    }
+pub fn plan_file(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(read) = read_plan(text) else { return false };
+    let _ = (plan::hash(&read), plan::show(&read));
+    true
 }
 
 /// Lists as an API server answers them, one a line: what a review of a cluster reads.
-pub fn answers(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+pub fn answers(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut shelf = Shelf { source: Source::Live, ..Shelf::default() };
     for line in text.lines() {
         let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
@@ -166,6 +174,7 @@ pub fn answers(bytes: &[u8]) {
     }
     shelf.settle();
     reviewed(&shelf);
+    !shelf.is_empty()
 }
 
 fn reviewed(shelf: &Shelf) {
@@ -181,9 +190,11 @@ fn reviewed(shelf: &Shelf) {
     let _ = (report::review_junit(&review), report::review_prometheus(&review));
 }
 
-fn shown(problems: &Problems) {
+/// Shows mistakes: what has them was not read.
+fn shown(problems: &Problems) -> bool {
     plain(&problems.render(false));
     let _ = problems.render(true);
+    false
 }
 
 /// Nothing in it drives a terminal.

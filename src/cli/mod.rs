@@ -14,7 +14,7 @@ mod rbac;
 mod recover;
 mod rehearse;
 mod report;
-pub(crate) mod run;
+mod run;
 mod schema;
 mod status;
 mod verify;
@@ -28,6 +28,7 @@ use std::{
 use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
+pub(crate) use run::read_plan;
 
 use crate::{
     files::{self, Printed},
@@ -124,8 +125,8 @@ pub fn main() -> u8 {
     written(code)
 }
 
-/// The exit code, and another where all went well but the output was lost. Whoever closed
-/// a pipe knows that he did.
+/// The exit code, and another where all went well but the output was lost. A closed pipe is
+/// not reported: whoever closed it knows.
 fn written(code: u8) -> u8 {
     let printed = files::printed();
     if let Printed::Failed(why) = &printed {
@@ -204,10 +205,14 @@ fn shown(path: impl AsRef<std::path::Path>) -> String {
 
 /// Whether to colour what goes to standard error.
 fn colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none() && std::io::stderr().is_terminal()
+    styled(&std::io::stderr())
 }
 
 /// Whether to colour what goes to standard output.
 fn styled_out() -> bool {
-    std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
+    styled(&std::io::stdout())
+}
+
+fn styled(to: &impl IsTerminal) -> bool {
+    std::env::var_os("NO_COLOR").is_none() && to.is_terminal()
 }
