@@ -14,7 +14,7 @@ use crate::{
     model::{Exit, Readiness, Review, Ruling, State, printable},
     readiness::{self, Settings, against_baseline, review},
     report,
-    scenario::{did_you_mean, load_drill_file},
+    scenario::{load_drill_file, meant},
     world::Clock,
 };
 
@@ -115,8 +115,7 @@ fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
     }
     for (flag, patterns) in [("--only", &args.only), ("--skip", &args.skip)] {
         if let Some(pattern) = patterns.iter().find(|p| !(readiness::VOCABULARY.is_check)(p)) {
-            let meant = did_you_mean(pattern, (readiness::VOCABULARY.checks)().into_iter());
-            let meant = meant.map(|id| format!("did you mean {id}? ")).unwrap_or_default();
+            let meant = meant(pattern, (readiness::VOCABULARY.checks)());
             let text =
                 format!("{flag} {pattern}: there is no such check; {meant}`drillmaster list-checks` names them all");
             return Err(Failure::new(Exit::Invalid, text));

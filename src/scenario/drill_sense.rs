@@ -1,12 +1,12 @@
-//! Mistakes in a drill file that a schema cannot see: checks and drills that there are
-//! none of, days that are no days, names of another form. A word that means nothing
-//! would otherwise loosen the review without anybody being told.
+//! Mistakes in a drill file that a schema cannot see: checks and drills that do not exist,
+//! dates that are not valid, names in the wrong form. Unnoticed, a misspelled word would make
+//! the review weaker.
 
 use jiff::civil::Date;
 
 use super::{
     DrillFile,
-    problem::{Problem, did_you_mean, listed},
+    problem::{Problem, listed, meant},
     tree::{At, Data, Node, problem},
 };
 
@@ -21,7 +21,7 @@ pub struct Vocabulary {
     pub drills: &'static [&'static str],
 }
 
-const OBJECT: &str = "write namespace/kind/name, such as shop/deployment/web";
+const OBJECT: &str = "namespace/kind/name, such as shop/deployment/web";
 
 /// All mistakes of sense.
 pub(super) fn lint(file: &str, root: &Node, drill: &DrillFile, words: &Vocabulary) -> Vec<Problem> {
@@ -54,15 +54,14 @@ impl Sense<'_> {
     fn names(&mut self, drill: &DrillFile) {
         for (i, word) in drill.drills.iter().enumerate() {
             if !self.words.drills.contains(&word.as_str()) {
-                let help = meant(word, self.words.drills);
+                let help = help(word, self.words.drills);
                 self.say(&["drills", &i.to_string()], format!("there is no drill `{word}`"), help);
             }
         }
         for (i, objective) in drill.objectives.iter().enumerate() {
-            let parts = objective.of.split('/').filter(|p| !p.is_empty()).count();
-            if !matches!(parts, 1 | 3) || parts != objective.of.split('/').count() {
+            if !matches!(parts(&objective.of), Some(1 | 3)) {
                 let what = format!("`{}` names no namespace and no object", objective.of);
-                self.say(&["objectives", &i.to_string(), "of"], what, format!("write namespace, or {}", &OBJECT[6..]));
+                self.say(&["objectives", &i.to_string(), "of"], what, format!("write namespace, or {OBJECT}"));
             }
         }
         self.objects(&["scope", "critical"], &drill.scope.critical);
@@ -84,9 +83,8 @@ impl Sense<'_> {
     }
 
     fn object(&mut self, path: &[&str], name: &str) {
-        let parts: Vec<&str> = name.split('/').collect();
-        if parts.len() != 3 || parts.iter().any(|p| p.is_empty()) {
-            self.say(path, format!("`{name}` is not the name of an object"), OBJECT.to_owned());
+        if parts(name) != Some(3) {
+            self.say(path, format!("`{name}` is not the name of an object"), format!("write {OBJECT}"));
         }
     }
 
@@ -107,13 +105,13 @@ impl Sense<'_> {
         };
         for (id, at, _) in entries.iter().filter(|(id, ..)| !ids.contains(&id.as_str())) {
             let what = format!("there is no check with the id `{id}`");
-            self.problems.push(problem(self.file, at, what, meant(id, &ids)));
+            self.problems.push(problem(self.file, at, what, help(id, &ids)));
         }
     }
 
     fn check(&mut self, path: &[&str], pattern: &str) {
         if !(self.words.is_check)(pattern) {
-            let help = meant(pattern, &(self.words.checks)());
+            let help = help(pattern, &(self.words.checks)());
             self.say(path, format!("there is no check `{pattern}`"), help);
         }
     }
@@ -147,8 +145,13 @@ impl Sense<'_> {
     }
 }
 
-fn meant(given: &str, all: &[&str]) -> String {
-    let meant = did_you_mean(given, all.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
+/// How many parts a name with slashes has; none where one of them is empty.
+fn parts(name: &str) -> Option<usize> {
+    name.split('/').all(|part| !part.is_empty()).then(|| name.split('/').count())
+}
+
+fn help(given: &str, all: &[&str]) -> String {
+    let meant = meant(given, all.iter().copied());
     if all.len() > 20 {
         format!("{meant}`drillmaster list-checks` names them all")
     } else {

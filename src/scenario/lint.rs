@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Problem, Scenario, objectives,
-    problem::did_you_mean,
+    problem::meant,
     secret_places::misplaced,
     tree::{Node, problem},
 };
@@ -426,9 +426,7 @@ impl Lint<'_> {
         if allowed.iter().any(|a| a == name) {
             return;
         }
-        let meant = did_you_mean(name, allowed.iter().map(String::as_str))
-            .map(|w| format!("did you mean `{w}`? "))
-            .unwrap_or_default();
+        let meant = meant(name, allowed.iter().map(String::as_str));
         let known = if allowed.is_empty() {
             format!("there is no {what} before it")
         } else {

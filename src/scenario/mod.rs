@@ -26,6 +26,6 @@ pub use drillfile::{
     ReviewScope, Waiver, drill_file_schema, load_drill_file, parse_drill_file,
 };
 pub use load::{Loaded, Sources, document, load, load_str};
-pub use problem::{Problem, Problems, did_you_mean};
+pub use problem::{Problem, Problems, did_you_mean, meant};
 pub use schema::{bindings_schema, scenario_schema, schema_of};
 pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};

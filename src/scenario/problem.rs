@@ -6,11 +6,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::model::{is_printable, printable, printable_lines};
 
-/// So many mistakes are shown with their line; of the others, how many there are.
+/// Only this many mistakes are shown; the rest are counted.
 const SHOWN: usize = 200;
 /// A longer line is named and not shown.
 const LONGEST_PART: usize = 4096;
-/// Words that are compared are no longer.
+/// Longer words are not compared.
 const LONGEST_WORD: usize = 64;
 
 /// One mistake.
@@ -171,6 +171,11 @@ pub fn did_you_mean<'a>(given: &str, allowed: impl Iterator<Item = &'a str>) -> 
         .filter(|(distance, word)| *distance <= (word.len() / 3).max(1) + 1)
         .min()
         .map(|(_, word)| word)
+}
+
+/// The question that begins a help text, where a word was probably meant; empty elsewhere.
+pub fn meant<'a>(given: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
+    did_you_mean(given, allowed.into_iter()).map(|word| format!("did you mean `{word}`? ")).unwrap_or_default()
 }
 
 /// Words in a row; of very many the first ones.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    problem::{Problem, did_you_mean, listed},
+    problem::{Problem, listed, meant},
     tree::{At, Data, Node, problem},
 };
 
@@ -116,8 +116,7 @@ impl<'a> Checker<'a> {
         if words.contains(&given.as_str()) || matches!(&node.data, Data::Scalar(v) if allowed.contains(v)) {
             return;
         }
-        let meant =
-            did_you_mean(&given, words.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
+        let meant = meant(&given, words.iter().copied());
         self.complain(
             &node.at,
             format!("`{given}` is not allowed for {name}"),
@@ -222,7 +221,7 @@ impl<'a> Checker<'a> {
 }
 
 fn unknown(key: &str, name: &str, names: &[&str]) -> (String, String) {
-    let meant = did_you_mean(key, names.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
+    let meant = meant(key, names.iter().copied());
     (format!("`{key}` is unknown in {name}"), format!("{meant}allowed: {}", listed(names)))
 }
 

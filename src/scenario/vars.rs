@@ -7,7 +7,7 @@ use std::{cell::Cell, collections::BTreeMap};
 use serde_json::Value;
 
 use super::{
-    problem::{Problem, did_you_mean, listed},
+    problem::{Problem, did_you_mean, listed, meant},
     tree::{At, Data, Node, problem},
 };
 use crate::model::{SecretRef, secret_mark};
@@ -52,8 +52,7 @@ pub(super) fn declared(file: &str, root: &Node, set: &BTreeMap<String, String>, 
     for name in set.keys() {
         if !values.plain.contains_key(name) && !values.secrets.contains_key(name) {
             let names: Vec<&str> = values.plain.keys().map(String::as_str).collect();
-            let meant =
-                did_you_mean(name, names.iter().copied()).map(|w| format!("did you mean `{w}`? ")).unwrap_or_default();
+            let meant = meant(name, names.iter().copied());
             problems.push(problem(
                 file,
                 root.get("vars").map_or(&root.at, |n| &n.at),

@@ -10,7 +10,7 @@ use super::{Description, WorkloadSpec, fields, happens::Names};
 use crate::{
     kubernetes::{cpu_millis, memory_bytes},
     model::{Dur, Percent},
-    scenario::did_you_mean,
+    scenario::meant,
 };
 
 /// As many nodes and pods as Kubernetes says that it is made for.
@@ -105,7 +105,7 @@ impl Sense<'_> {
     /// A word of a list, or none.
     fn one_of(&mut self, place: &str, given: &str, allowed: &[&str]) {
         if !given.is_empty() && !allowed.contains(&given) {
-            let meant = meant(given, allowed);
+            let meant = meant(given, allowed.iter().copied());
             self.say(place, format!("`{given}` is not known; {meant}allowed: {}", allowed.join(", ")));
         }
     }
@@ -142,7 +142,11 @@ impl Sense<'_> {
             let classes = self.classes();
             let known: Vec<&str> = classes.iter().map(String::as_str).collect();
             if !known.contains(&class.as_str()) {
-                let what = format!("there is no storage class `{class}`; {}{}", meant(class, &known), of(&known));
+                let what = format!(
+                    "there is no storage class `{class}`; {}{}",
+                    meant(class, known.iter().copied()),
+                    of(&known)
+                );
                 self.say(&format!("{place}.volume"), what);
             }
         }
@@ -204,10 +208,6 @@ impl Sense<'_> {
 
 fn not_a_quantity(text: &str, example: &str) -> String {
     format!("`{text}` is not a quantity that a node or a pod can have: write {example}, for example")
-}
-
-fn meant(given: &str, allowed: &[&str]) -> String {
-    did_you_mean(given, allowed.iter().copied()).map(|word| format!("did you mean `{word}`? ")).unwrap_or_default()
 }
 
 fn of(known: &[&str]) -> String {

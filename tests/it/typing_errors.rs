@@ -76,8 +76,8 @@ fn a_typing_error_does_not_turn_the_gate_green() {
         (&["--drill", "s.yaml"], "did you mean `shop`?"),
         (&["--drill", "c.yaml"], "there is no such workload here"),
         (&["-n", "shpo"], "did you mean `shop`?"),
-        (&["--only", "PDB-O01"], "did you mean PDB-001?"),
-        (&["--skip", "PDB-O01"], "did you mean PDB-001?"),
+        (&["--only", "PDB-O01"], "did you mean `PDB-001`?"),
+        (&["--skip", "PDB-O01"], "did you mean `PDB-001`?"),
     ] {
         let (code, said) = check(dir.path(), &[&["m.yaml"], args].concat());
         assert!(code == 2 && said.contains(wanted), "{args:?}: {code}: {said}");
@@ -118,6 +118,11 @@ const CLUSTER: &[(&str, &str, &str)] = &[
     ("schedule: \"0 2 * * *\"", "schedule: nonsense", "spec.schedule"),
     ("b: 2,", "b: 65535,", "5000 at most"),
     ("b: 2,", "b: 1000000000,", "5000 at most"),
+    (
+        "web, namespace: shop, replicas: 3",
+        "web, namespace: shop, replicas: 149995",
+        "150001 replicas are more than a cluster has: 150000 at most",
+    ),
     ("b: 2,", "b: 4294967296,", "the most is 4294967295"),
     ("b: 2,", "b: -1,", "the least is 0"),
     ("b: 2,", "B_: 2,", "`B_` cannot be part of a node's name"),
