@@ -14,18 +14,7 @@ use serde_json::{Value, json};
 
 use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario_text};
 
-const DRAIN: &str = "apiVersion: drillmaster.dev/v1
-kind: Scenario
-metadata: {name: maintenance, title: A zone is drained}
-hypothesis: Nodes can be drained.
-scope: {namespaces: [shop], critical: [deployment/web]}
-steps:
-  - name: maintenance
-    drain: {zone: a, atMost: 60s}
-expect:
-  - budgets: {duringDrain: kept}
-limits: {nodes: 34%, zones: 1, duration: 20m}
-";
+const DRAIN: &str = include_str!("../shared/maintenance.yaml");
 
 fn budget(name: &str, app: &str, min: u32) -> Value {
     json!({"kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": "shop"},

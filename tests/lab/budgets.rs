@@ -18,19 +18,7 @@ metadata: {name: web-too, namespace: shop}
 spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
 ";
 
-const SCENARIO: &str = "
-apiVersion: drillmaster.dev/v1
-kind: Scenario
-metadata: {name: maintenance, title: A zone is drained}
-hypothesis: Nodes can be drained.
-scope: {namespaces: [shop], critical: [deployment/web]}
-steps:
-  - name: maintenance
-    drain: {zone: a, atMost: 60s}
-expect:
-  - budgets: {duringDrain: kept}
-limits: {nodes: 34%, zones: 1, duration: 20m}
-";
+const SCENARIO: &str = include_str!("../shared/maintenance.yaml");
 
 #[test]
 #[ignore = "needs the hollow lab"]

@@ -78,16 +78,7 @@ fn a_cordon_and_an_edit_are_told_and_stay() {
     let drill = admin(&lab);
     let (mut child, dir) = acted(&drill, "node-power-loss");
     lab.kubectl(&["cordon", "node-c-1"]);
-    lab.kubectl(&[
-        "-n",
-        "shop",
-        "patch",
-        "configmap",
-        "settings",
-        "--type=merge",
-        "-p",
-        r#"{"data":{"currency":"USD"}}"#,
-    ]);
+    lab.set_currency("USD");
     let code = child.wait().unwrap().code();
     assert!(matches!(code, Some(0 | 4)), "{code:?}");
     let report = report(&dir);
@@ -97,7 +88,7 @@ fn a_cordon_and_an_edit_are_told_and_stay() {
     let ending = report["ending"].as_str().unwrap();
     assert!(!ending.contains("the cluster is as before") && ending.contains("node/node-c-1 is cordoned"), "{ending}");
     assert_eq!(lab.kubectl(&["get", "node", "node-c-1", "-o", "jsonpath={.spec.unschedulable}"]), "true");
-    assert_eq!(lab.kubectl(&["-n", "shop", "get", "configmap", "settings", "-o", "jsonpath={.data.currency}"]), "USD");
+    assert_eq!(lab.currency(), "USD");
     // Everything that the drill itself and Kubernetes did is nobody else's.
     assert_eq!(told.len(), 2, "{told:?}");
 }

@@ -102,6 +102,16 @@ impl Hollow {
         String::from_utf8_lossy(&out.stdout).trim().to_owned()
     }
 
+    /// Edits the shop's ConfigMap, as a person would.
+    pub fn set_currency(&self, currency: &str) {
+        let patch = format!(r#"{{"data":{{"currency":"{currency}"}}}}"#);
+        self.kubectl(&["-n", "shop", "patch", "configmap", "settings", "--type=merge", "-p", &patch]);
+    }
+
+    pub fn currency(&self) -> String {
+        self.kubectl(&["-n", "shop", "get", "configmap", "settings", "-o", "jsonpath={.data.currency}"])
+    }
+
     /// One of the lab's scripts.
     pub fn script(&self, name: &str, args: &[&str]) {
         let out = Command::new(scripts().join("hollow").join(name)).envs(&self.env).args(args).output().unwrap();

@@ -33,16 +33,7 @@ fn an_edit_after_the_backup_is_refused_by_name() {
     let lab = Hollow::up(&["--fast"]);
     let (drill, before) = (admin(&lab), uid(&lab));
     let edited = |may_be_lost: &str, name: &str| {
-        lab.kubectl(&[
-            "-n",
-            "shop",
-            "patch",
-            "configmap",
-            "settings",
-            "--type=merge",
-            "-p",
-            r#"{"data":{"currency":"EUR"}}"#,
-        ]);
+        lab.set_currency("EUR");
         let file = scenario(&lab, name, may_be_lost, "20s");
         let last = drill.newest();
         let mut child = drill.start(&file, &["--set", "content=none"]);
@@ -50,16 +41,7 @@ fn an_edit_after_the_backup_is_refused_by_name() {
         let backed_up =
             |k: &Kind| matches!(k, Kind::StepResult { result, .. } if matches!(**result, StepResult::Backup(_)));
         wait_for_event(&drill.newest(), "the backup", 120, backed_up);
-        lab.kubectl(&[
-            "-n",
-            "shop",
-            "patch",
-            "configmap",
-            "settings",
-            "--type=merge",
-            "-p",
-            r#"{"data":{"currency":"USD"}}"#,
-        ]);
+        lab.set_currency("USD");
         let code = child.wait().unwrap().code().unwrap_or(-1);
         (code, report(&drill.newest()))
     };
@@ -68,13 +50,12 @@ fn an_edit_after_the_backup_is_refused_by_name() {
     let steps = said["steps"].to_string();
     assert!(steps.contains("ConfigMap/settings was changed after the backup, at /data/currency"), "{steps}");
     assert_eq!(uid(&lab), before, "nothing was deleted");
-    let currency = || lab.kubectl(&["-n", "shop", "get", "configmap", "settings", "-o", "jsonpath={.data.currency}"]);
-    assert_eq!(currency(), "USD");
+    assert_eq!(lab.currency(), "USD");
     let (code, said) = edited("{object: ConfigMap/settings, reason: a value of this test}", "edited-accepted");
     // What somebody edited meanwhile may be why a workload is well again (4).
     assert!(matches!(code, 0 | 4), "{said}");
     assert_ne!(uid(&lab), before);
-    assert_eq!(currency(), "EUR", "the backup's value is back");
+    assert_eq!(lab.currency(), "EUR", "the backup's value is back");
     assert!(said["caveats"].to_string().contains("a value of this test"), "{said}");
 }
 
