@@ -200,3 +200,20 @@ fn the_help_names_the_exit_codes() {
     super::golden::check("help.txt", &says(&out));
     assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").is_dir());
 }
+
+/// A job that ended with a code which the script does not know would be called an internal error.
+#[test]
+fn every_exit_code_has_a_name_in_ci() {
+    let help = include_str!("../golden/help.txt").split_once("Exit codes: ").unwrap().1;
+    let codes = help.split_whitespace().filter(|word| word.chars().all(|c| c.is_ascii_digit()));
+    let script = include_str!("../../docs/ci/drill");
+    let verdicts = script.split_once("verdicts=(").unwrap().1.split_once(')').unwrap().0;
+    let named = verdicts.split_whitespace().map(|verdict| verdict[1..].split_once("]=").unwrap());
+    let named: Vec<(&str, &str)> = named.collect();
+    assert_eq!(named.iter().map(|(code, _)| *code).collect::<Vec<_>>(), codes.collect::<Vec<_>>());
+    let action = include_str!("../../action.yml");
+    let told = action.split_once("verdict:\n").unwrap().1.split_once("value:").unwrap().0;
+    for (_, name) in named {
+        assert!(told.contains(name), "{name}: {told}");
+    }
+}

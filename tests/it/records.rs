@@ -80,7 +80,7 @@ fn a_rehearsal_stays_in_its_folder_whatever_its_cluster_is_called() {
     std::fs::write(victim.join("journal.jsonl"), "").unwrap();
     let shop = include_str!("../../scenarios/clusters/small-shop.yaml");
     for (name, folder) in [
-        ("'../../victim'", "zone-outage----..-victim-seed-1-"),
+        ("'../../victim'", "zone-outage-..-..-victim-seed-1-"),
         ("'arn:aws:eks:eu-west-1:1234:cluster/prod'", "zone-outage-arn-aws-eks-eu-west-1-1234-cluster-prod-seed-1-"),
     ] {
         let text = shop.replace("{name: small-shop,", &format!("{{name: {name},"));
@@ -95,7 +95,7 @@ fn a_rehearsal_stays_in_its_folder_whatever_its_cluster_is_called() {
             .unwrap()
             .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
             .collect();
-        assert!(made.iter().any(|m| m.starts_with(folder) || name.starts_with("'..")), "{made:?}");
+        assert!(made.iter().any(|m| m.starts_with(folder)), "{made:?}");
     }
     assert!(victim.join("journal.jsonl").is_file());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "victim, rehearsals, cluster.yaml");

@@ -318,7 +318,9 @@ fn hostile_names_are_inert_everywhere() {
     let story = report::tell(&events);
     let html = report::html(&story, &events);
     assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
-    assert!(!html.contains("http://") || !html.contains("src="), "nothing is loaded from elsewhere");
+    for loads in ["src=", "href=", "url(", "@import"] {
+        assert!(!html.contains(loads), "{loads}: nothing is loaded from elsewhere");
+    }
     let markdown = report::markdown(&story);
     assert!(!markdown.contains("<script>") && !markdown.contains("\n# heading"));
     assert!(!report::junit(&story).contains('\u{1b}'));
