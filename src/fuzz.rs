@@ -1,7 +1,7 @@
 //! What reads input that may come from anybody, a function for each sort of input. The
 //! targets of `fuzz/` call them, and so does the test that replays their corpora. Each
-//! returns, whatever it is given, and what it shows drives no terminal. What it returns is
-//! whether the input was read: a target that nothing gets past tests the error alone.
+//! returns, whatever it is given, and what it shows drives no terminal. Each says whether
+//! its reader accepted the input: a target whose inputs are all refused tests nothing else.
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
@@ -190,7 +190,7 @@ fn reviewed(shelf: &Shelf) {
     let _ = (report::review_junit(&review), report::review_prometheus(&review));
 }
 
-/// Shows mistakes: what has them was not read.
+/// Shows mistakes. The input was refused.
 fn shown(problems: &Problems) -> bool {
     plain(&problems.render(false));
     let _ = problems.render(true);

@@ -19,7 +19,7 @@ use crate::{
 
 pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
     let setting = Setting { hash: &loaded.hash, scenario: &loaded.scenario, description };
-    // A mistake of drillmaster is no row, and says nothing of the scenario.
+    // An internal error ends the command: it says nothing about the scenario.
     let internal = RefCell::new(None);
     let rehearse = |cluster: &Description| {
         rehearsal(cluster, loaded, args.seed, &args.approve).map_err(|failure| {

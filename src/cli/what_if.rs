@@ -33,7 +33,7 @@ pub(super) fn what_if(changes: &str, description: &Description, loaded: &Loaded,
         say(&format!("rehearsing: {name}"));
         rows.push(match rehearsal(&variant, loaded, seed, &[]) {
             Ok(rehearsed) => row(name, rehearsed.exit, &rehearsed.events),
-            // A mistake of drillmaster is no property of the variant.
+            // An internal error ends the command: it says nothing about the variant.
             Err(failure) if failure.exit == Exit::Internal => return Err(failure),
             Err(failure) => Row { name, verdict: format!("cannot be drilled: {}", failure.text), cells: vec![] },
         });

@@ -137,7 +137,7 @@ const ALTERED: usize = 60;
 /// What the alterations follow from.
 const SEED: u64 = 1;
 
-/// Names of what is in a folder, without their endings.
+/// Names of the files and folders in a folder, without their endings.
 fn names(folder: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
     entries.map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect()

@@ -164,7 +164,7 @@ fn a_rehearsal_reads_no_secret_and_runs_no_program() {
     let file = dir.path().join("s.yaml");
     std::fs::write(&file, text).unwrap();
     let not_run = "step `fault` was not run: a rehearsal runs no programs";
-    // A table of variants is no verdict: it ends with 0.
+    // --what-if prints a table and ends with 0, whatever the verdicts in it are.
     for (more, code) in [(&[][..], 4), (&["--what-if", "node +1 zone=a"], 0)] {
         let out = std::process::Command::new(env!("CARGO_BIN_EXE_drillmaster"))
             .current_dir(dir.path())
