@@ -102,7 +102,8 @@ fn every_request_says_that_it_is_drillmasters() {
 fn a_report_that_is_lost_is_no_success() {
     let front = front();
     let runs = front.dir.path().join("runs");
-    let step = format!("  - {{name: full, exec: {{argv: [sh, -c, 'mkdir {}/*/report.html']}}}}\n", runs.display());
+    let step =
+        format!("  - {{name: full, exec: {{argv: [sh, -c, 'cd {}/* && mkdir report.html']}}}}\n", runs.display());
     front.file("s.yaml", &SCENARIO.replace("expect:", &format!("{step}expect:")));
     let out = front.run("s.yaml", "b.yaml", &[], &[]);
     let text = said(&out);
