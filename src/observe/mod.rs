@@ -116,7 +116,8 @@ impl Observers {
         self.probes.stop().await;
         self.over.send_replace(true);
         let last_looks = async { while self.looks.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(looks::LAST, last_looks).await;
+        // Each of them says so where it is cut off.
+        let _ = tokio::time::timeout(looks::END, last_looks).await;
         self.looks.shutdown().await;
         self.tasks.shutdown().await;
         let (outside, recorder) = &self.outside;
