@@ -336,6 +336,9 @@ pub enum Kind {
     },
 
     // People.
+        /// The list is longer than an event may be, and goes on in the log's next event.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
     GateOpened {
         step: StepName,
         prompt: Told,

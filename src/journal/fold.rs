@@ -101,6 +101,8 @@ pub struct RunState {
     pub short: BTreeMap<String, u64>,
     /// Append logs: why each could not be read last; empty where it could.
     pub logs: BTreeMap<String, Told>,
+    /// Logs whose list of missing lines goes on in the next event, and how many it named so far.
+    listing: BTreeMap<String, u64>,
     /// State of each alert.
     pub alerts: BTreeMap<AlertKey, String>,
     /// UIDs of the pods that the drill deleted.
@@ -215,9 +217,16 @@ impl RunState {
                     state.take(run, &rule);
                 }
             }
-            Kind::LinesRead { data, error, missing, .. } => {
-                self.short.insert(data.clone(), missing.iter().map(|(from, to)| (to + 1).saturating_sub(*from)).sum());
-                self.logs.insert(data.clone(), error.clone());
+            Kind::LinesRead { data, error, missing, more, .. } => {
+                let before = self.listing.remove(data).unwrap_or(0);
+                let lines = missing.iter().map(|(from, to)| to.saturating_add(1).saturating_sub(*from));
+                let lines = lines.fold(before, u64::saturating_add);
+                if *more {
+                    self.listing.insert(data.clone(), lines);
+                } else {
+                    self.short.insert(data.clone(), lines);
+                    self.logs.insert(data.clone(), error.clone());
+                }
             }
             Kind::ContactLost { last_proof_us, .. } => self.blind_since = Some(*last_proof_us),
             Kind::ContactRegained { .. } => self.blind_since = None,

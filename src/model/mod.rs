@@ -38,7 +38,7 @@ mod way_back;
 pub use bindings::{Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod};
 pub use body::{BodyCheck, BodyMatch, BodyRule, JsonMatch};
 pub use clock::ClockMark;
-pub use data::{DataHttp, DataSpec};
+pub use data::{DataHttp, DataSpec, MOST_LINES};
 pub use difference::{Difference, Differs, ObjectName};
 pub use expect::{
     After, AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,

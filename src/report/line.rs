@@ -146,12 +146,13 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  log {data}: {}", said.join("; "))
         }
         Kind::LinesRead { data, error, .. } if !error.is_empty() => format!("  log {data} cannot be read: {error}"),
-        Kind::LinesRead { data, missing, damaged, .. } => {
+        Kind::LinesRead { data, missing, damaged, more, .. } => {
+            let more = if *more { ", more in the next event" } else { "" };
             let lost: u64 = missing
                 .iter()
                 .map(|(from, to)| to.saturating_sub(*from).saturating_add(1))
                 .fold(0, u64::saturating_add);
-            format!("  log {data} was read: {lost} acknowledged lines missing, {damaged} damaged")
+            format!("  log {data} was read: {lost} acknowledged lines missing{more}, {damaged} damaged")
         }
         Kind::SourceLost { source, why, .. } => format!("  {source} is out of sight: {why}"),
         Kind::SourceRegained { source, .. } => format!("  {source} is back in sight"),

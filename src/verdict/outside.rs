@@ -123,7 +123,7 @@ fn opens(what: &OutsideWhat) -> bool {
 fn runs_on(history: &History, node: &str, key: &(String, String), change: &OutsideChange) -> bool {
     let mut there = BTreeSet::new();
     let mut found = false;
-    for point in history.pods.iter().take_while(|p| p.at <= change.seen_us + BEFORE_US) {
+    for point in history.pods.iter().take_while(|p| p.at <= change.seen_us.saturating_add(BEFORE_US)) {
         let on = point.node == node && point.of == *key;
         if on {
             there.insert(point.uid.as_str());
