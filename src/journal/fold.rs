@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{FaultState, IllegalTransition, OutsideChanges, ProbeState};
+use super::{FaultState, IllegalTransition, OutsideChanges, ProbeState, Programs};
 use crate::{
     event::{Event, Kind, PodView, StepEnd},
-    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, Told, UpRule},
+    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, Told, UpRule, Verb},
 };
 
 /// A node as last seen.
@@ -69,6 +69,8 @@ pub struct RunState {
     pub faults: Vec<FaultRecord>,
     /// The step that is under way.
     pub running: Option<StepName>,
+    /// When programs of the drill ran.
+    pub programs: Programs,
     /// Steps that ended, in order, and how.
     pub finished: Vec<(StepName, StepEnd)>,
     /// How the run ended, if it did.
@@ -99,10 +101,10 @@ pub struct RunState {
     pub probes: BTreeMap<String, ProbeState>,
     /// Acknowledged lines that each append log did not hold when it was read last.
     pub short: BTreeMap<String, u64>,
-    /// Append logs: why each could not be read last; empty where it could.
-    pub logs: BTreeMap<String, Told>,
     /// Logs whose list of missing lines goes on in the next event, and how many it named so far.
     listing: BTreeMap<String, u64>,
+    /// Append logs: why each could not be read last; empty where it could.
+    pub logs: BTreeMap<String, Told>,
     /// State of each alert.
     pub alerts: BTreeMap<AlertKey, String>,
     /// UIDs of the pods that the drill deleted.
@@ -126,6 +128,7 @@ impl RunState {
     /// Takes in one event.
     pub fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         self.last_us = self.last_us.max(event.t_us);
+        self.programs.step(&event.event, self.plan.as_deref(), event.t_us);
         match &event.event {
             Kind::FaultIntended { fault, step, target, revert } => {
                 let before = self.fault(fault).map(|f| f.state);
@@ -280,7 +283,13 @@ impl RunState {
             Kind::FaultReopened { .. } => record.closed = None,
             _ => {}
         }
+        self.programs.fault(record, event.t_us);
         Ok(())
+    }
+
+    /// What the step that is under way does.
+    pub fn running_verb(&self) -> Option<&Verb> {
+        self.plan.as_ref()?.step(self.running.as_ref()?)?.verb()
     }
 
     /// The newest fault of that id.

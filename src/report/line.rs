@@ -78,9 +78,10 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  the machine of {node} runs again, and this drill did not give it its power back")
         }
         Kind::EffectSeen { how, .. } => format!("  {how}"),
-        // What the drill put back of others' is told with the end.
-        Kind::ChangedOutside { change } if change.by.role() == Role::Drill => return None,
+        // What was undone of others' changes is told with the end.
+        Kind::OutsideUndone { .. } => return None,
         Kind::ChangedOutside { change } => format!("  changed from outside: {}", change.sentence()),
+        Kind::AuthorFound { follows: true, .. } => return None,
         Kind::AuthorFound { object, by, .. } if !matches!(by.role(), Role::Drill | Role::Kubernetes) => {
             format!("  by the audit log {object} was deleted by {by}")
         }
