@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
 use crate::model::{
-    Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, Outcome, OutsideChange, Plan, Revert,
-    Reviewed, StepName, StepResult, StopHow, Told, WayBack,
+    Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, Outcome, OutsideChange, OutsidePart,
+    Plan, Revert, Reviewed, StepName, StepResult, StopHow, Told, WayBack,
 };
 
 /// What happened.
@@ -246,6 +246,14 @@ pub enum Kind {
     ChangedOutside {
         change: Box<OutsideChange>,
     },
+    /// The drill, Kubernetes or a restore made a part of an object as it was before others
+    /// changed it.
+    OutsideUndone {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        namespace: String,
+        object: String,
+        part: OutsidePart,
+    },
     /// The audit log says who deleted an object, or let a pod be evicted.
     AuthorFound {
         namespace: String,
@@ -254,6 +262,9 @@ pub enum Kind {
         uid: String,
         by: Author,
         at_us: u64,
+        /// The deletion follows from what the drill did: it is no change from outside.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        follows: bool,
     },
     /// What the audit log held by the end.
     AuditRead {
@@ -325,6 +336,9 @@ pub enum Kind {
         missing: Vec<(u64, u64)>,
         damaged: u64,
         error: Told,
+        /// The list is longer than an event may be, and goes on in the log's next event.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
     },
     ClockOffset {
         source: String,

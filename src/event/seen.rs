@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Told;
 
+/// No event has more rows of lines or of samples: a longer list goes on in the next event.
+pub const MOST_ROWS: usize = 4_000;
+
 /// A pod as the watch saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodView {

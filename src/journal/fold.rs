@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{FaultState, IllegalTransition, OutsideChanges, ProbeState};
+use super::{FaultState, IllegalTransition, OutsideChanges, ProbeState, Programs};
 use crate::{
     event::{Event, Kind, PodView, StepEnd},
-    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, Told, UpRule},
+    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, Told, UpRule, Verb},
 };
 
 /// A node as last seen.
@@ -69,6 +69,8 @@ pub struct RunState {
     pub faults: Vec<FaultRecord>,
     /// The step that is under way.
     pub running: Option<StepName>,
+    /// When programs of the drill ran.
+    pub programs: Programs,
     /// Steps that ended, in order, and how.
     pub finished: Vec<(StepName, StepEnd)>,
     /// How the run ended, if it did.
@@ -99,6 +101,8 @@ pub struct RunState {
     pub probes: BTreeMap<String, ProbeState>,
     /// Acknowledged lines that each append log did not hold when it was read last.
     pub short: BTreeMap<String, u64>,
+    /// Logs whose list of missing lines goes on in the next event, and how many it named so far.
+    listing: BTreeMap<String, u64>,
     /// Append logs: why each could not be read last; empty where it could.
     pub logs: BTreeMap<String, Told>,
     /// State of each alert.
@@ -124,6 +128,7 @@ impl RunState {
     /// Takes in one event.
     pub fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         self.last_us = self.last_us.max(event.t_us);
+        self.programs.step(&event.event, self.plan.as_deref(), event.t_us);
         match &event.event {
             Kind::FaultIntended { fault, step, target, revert } => {
                 let before = self.fault(fault).map(|f| f.state);
@@ -215,9 +220,16 @@ impl RunState {
                     state.take(run, &rule);
                 }
             }
-            Kind::LinesRead { data, error, missing, .. } => {
-                self.short.insert(data.clone(), missing.iter().map(|(from, to)| (to + 1).saturating_sub(*from)).sum());
-                self.logs.insert(data.clone(), error.clone());
+            Kind::LinesRead { data, error, missing, more, .. } => {
+                let before = self.listing.remove(data).unwrap_or(0);
+                let lines = missing.iter().map(|(from, to)| to.saturating_add(1).saturating_sub(*from));
+                let lines = lines.fold(before, u64::saturating_add);
+                if *more {
+                    self.listing.insert(data.clone(), lines);
+                } else {
+                    self.short.insert(data.clone(), lines);
+                    self.logs.insert(data.clone(), error.clone());
+                }
             }
             Kind::ContactLost { last_proof_us, .. } => self.blind_since = Some(*last_proof_us),
             Kind::ContactRegained { .. } => self.blind_since = None,
@@ -271,7 +283,13 @@ impl RunState {
             Kind::FaultReopened { .. } => record.closed = None,
             _ => {}
         }
+        self.programs.fault(record, event.t_us);
         Ok(())
+    }
+
+    /// What the step that is under way does.
+    pub fn running_verb(&self) -> Option<&Verb> {
+        self.plan.as_ref()?.step(self.running.as_ref()?)?.verb()
     }
 
     /// The newest fault of that id.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// What a lock says of its holder.
+/// A lock file names one process; a larger file is refused.
 const LARGEST: u64 = 64 << 10;
 
 /// A process, told from any other: pids are used again, and each machine has its own.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An author is found for a deletion that was seen at most this long before or after it.
-const SAME_US: u64 = 60_000_000;
+pub const SAME_US: u64 = 60_000_000;
 
 /// What others changed, in the order in which it was seen.
 #[derive(Clone, Debug, Default)]
@@ -21,10 +21,18 @@ impl OutsideChanges {
     /// Takes in one event.
     pub fn take(&mut self, kind: &Kind) {
         match kind {
-            Kind::ChangedOutside { change } if change.by.role() == Role::Drill => self.put_back(change),
             Kind::ChangedOutside { change } => self.all.push((**change).clone()),
-            Kind::AuthorFound { namespace, object, uid, by, at_us } => {
-                self.found(&(namespace, object, uid), by, *at_us);
+            Kind::OutsideUndone { namespace, object, part } => self.undone(namespace, object, *part),
+            Kind::AuthorFound { namespace, object, uid, by, at_us, follows } => {
+                // What a controller or the drill deleted was no change from outside after all.
+                let follows = *follows || matches!(by.role(), Role::Drill | Role::Kubernetes);
+                if let Some(at) = self.position(namespace, object, uid, *at_us) {
+                    if follows {
+                        self.all.remove(at);
+                    } else {
+                        self.all[at].by = by.clone();
+                    }
+                }
             }
             Kind::MachineReturned { node, since_us } => self.all.push(OutsideChange {
                 seen_us: *since_us,
@@ -69,30 +77,27 @@ impl OutsideChanges {
         self.all.iter().rfind(mine).is_some_and(|c| c.what == OutsideWhat::Deleted && !c.as_before)
     }
 
-    /// The drill, or a restore of it, made a part of an object what it was before.
-    fn put_back(&mut self, change: &OutsideChange) {
-        let same = |c: &&mut OutsideChange| {
-            c.namespace == change.namespace && c.object == change.object && c.part() == change.part()
-        };
-        self.all.iter_mut().filter(same).for_each(|c| c.as_before = true);
+    /// The deletion of an object about that time of which no author is known. `uid`: of the
+    /// object, where it is known.
+    pub fn without_author(&self, namespace: &str, object: &str, uid: &str, at_us: u64) -> Option<&OutsideChange> {
+        self.position(namespace, object, uid, at_us).map(|at| &self.all[at])
     }
 
-    fn found(&mut self, (namespace, object, uid): &(&String, &String, &String), by: &Author, at_us: u64) {
-        let mine = |c: &OutsideChange| {
+    fn position(&self, namespace: &str, object: &str, uid: &str, at_us: u64) -> Option<usize> {
+        self.all.iter().rposition(|c| {
             c.by.is_unknown()
-                && c.namespace == **namespace
-                && c.object == **object
-                && (uid.is_empty() || c.uid == **uid)
+                && c.namespace == namespace
+                && c.object == object
+                && (uid.is_empty() || c.uid == uid)
                 && c.seen_us.abs_diff(at_us) <= SAME_US
                 && matches!(c.what, OutsideWhat::Deleted | OutsideWhat::Evicted)
-        };
-        let Some(at) = self.all.iter().rposition(mine) else { return };
-        // What a controller or the drill deleted was no change from outside after all.
-        if matches!(by.role(), Role::Drill | Role::Kubernetes) {
-            self.all.remove(at);
-        } else {
-            self.all[at].by = by.clone();
-        }
+        })
+    }
+
+    /// A part of an object is as it was before.
+    fn undone(&mut self, namespace: &str, object: &str, part: OutsidePart) {
+        let same = |c: &&mut OutsideChange| c.namespace == namespace && c.object == object && c.part() == part;
+        self.all.iter_mut().filter(same).for_each(|c| c.as_before = true);
     }
 }
 
@@ -139,7 +144,11 @@ mod tests {
         let both = took(vec![scaled(2, false), edited, scaled(3, true)]);
         assert_eq!(both.remaining().iter().map(|c| &c.what).collect::<Vec<_>>(), [&OutsideWhat::Edited]);
         // A restore of the drill made it whole again: that is no change from outside.
-        let restored = seen("deployment/web", OutsideWhat::Created, by("velero", Role::Drill), true);
+        let restored = Kind::OutsideUndone {
+            namespace: "shop".into(),
+            object: "deployment/web".into(),
+            part: OutsidePart::Existence,
+        };
         let deleted = seen("deployment/web", OutsideWhat::Deleted, Author::Unknown, false);
         let all = took(vec![deleted, restored]);
         assert_eq!((all.remaining().len(), all.iter().count()), (0, 1));
@@ -157,6 +166,7 @@ mod tests {
             uid: uid.into(),
             by: Author::User { name: "alice".into(), agent: "".into(), role },
             at_us,
+            follows: false,
         };
         let author = |kinds| took(kinds).iter().map(|c| c.by.to_string()).collect::<Vec<_>>();
         assert_eq!(author(vec![deleted(), found(Role::Person, "u", 4_000_000)]), ["alice"]);

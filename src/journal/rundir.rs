@@ -8,7 +8,7 @@ use std::{
 
 use crate::{files, model::is_run_name};
 
-/// More than any file of a run but its journal and its samples.
+/// No file that is read whole may be larger, samples included.
 const LARGEST: u64 = 1 << 30;
 
 /// A run directory. Only its owner may read it: journals hold object names,

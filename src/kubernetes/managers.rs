@@ -80,15 +80,22 @@ fn role_of(manager: &str) -> Role {
     ROLES.iter().filter(fits).max_by_key(|(name, _)| name.len()).map_or(Role::Other, |(_, role)| *role)
 }
 
+/// Users of kubelets, by the beginning of their name.
+const KUBELETS: &str = "system:node:";
 /// Users of Kubernetes' own controllers, kubelets and servers, by the beginning of their name.
 const OWN_USERS: [&str; 6] = [
     "system:serviceaccount:kube-system:",
     "system:kube-controller-manager",
     "system:kube-scheduler",
     "system:cloud-controller-manager",
-    "system:node:",
+    KUBELETS,
     "system:apiserver",
 ];
+
+/// Whether a user is the kubelet of a node.
+pub fn is_kubelet(user: &str) -> bool {
+    user.starts_with(KUBELETS)
+}
 
 /// What a user of the API is, by its name and by what its program calls itself
 /// (`kubectl/v1.37`).

@@ -37,7 +37,7 @@ pub use demand::{Demand, Room};
 pub use enforcer::policy_enforcers;
 pub use guest::{Guest, Volumes};
 pub use losses::{Held, Live, Seen, filters, without_content};
-pub use managers::{Writing, last_writing, user_role, writer, writing_where};
+pub use managers::{Writing, is_kubelet, last_writing, user_role, writer, writing_where};
 pub use normalise::{is_derived, name_of, normalise};
 pub use own_pod::{Identity, OwnPod, Place, identities};
 pub use packing::{Board, Loss, NO_ROOM, Outcome, victims};

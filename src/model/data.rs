@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Dur;
 
+/// No drill writes more lines to one log: a reader of its journal counts them one by one.
+pub const MOST_LINES: u64 = 1_000_000;
+
 /// One append log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

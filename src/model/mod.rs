@@ -40,7 +40,7 @@ pub use bindings::{
 };
 pub use body::{BodyCheck, BodyMatch, BodyRule, JsonMatch};
 pub use clock::ClockMark;
-pub use data::{DataHttp, DataSpec};
+pub use data::{DataHttp, DataSpec, MOST_LINES};
 pub use difference::{Difference, Differs, ObjectName};
 pub use expect::{
     After, AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,
@@ -49,7 +49,7 @@ pub use expect::{
 };
 pub use finding::{Finding, FindingState};
 pub use head::Head;
-pub use ids::{FaultId, RunId, StepName, is_run_name, run_name};
+pub use ids::{FaultId, RUN_LABEL, RunId, StepName, is_run_name, run_name};
 pub use loss::{AcceptedLoss, Kin, Losing, Loss, MayBeLost, ObjectPattern, Tie, accepted};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
 pub use names::Names;

@@ -91,7 +91,8 @@ pub enum OutsideWhat {
 }
 
 /// A part of an object: of each only the last change says how it stands now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum OutsidePart {
     /// Whether it is there at all.
     Existence,
@@ -187,21 +188,26 @@ impl fmt::Display for Author {
     }
 }
 
+impl OutsideWhat {
+    /// The part of the object that it changes.
+    pub fn part(&self) -> OutsidePart {
+        match self {
+            Self::Scaled { .. } => OutsidePart::Replicas,
+            Self::Restarted | Self::Edited => OutsidePart::Content,
+            Self::Cordoned | Self::Uncordoned => OutsidePart::Cordon,
+            Self::Tainted { .. } | Self::Untainted { .. } => OutsidePart::Taints,
+            Self::NodeRestarted | Self::MachineReturned => OutsidePart::Power,
+            Self::Created | Self::Deleted | Self::Evicted | Self::Silenced { .. } | Self::SilenceEnded => {
+                OutsidePart::Existence
+            }
+        }
+    }
+}
+
 impl OutsideChange {
     /// The part of the object that changed.
     pub fn part(&self) -> OutsidePart {
-        match self.what {
-            OutsideWhat::Scaled { .. } => OutsidePart::Replicas,
-            OutsideWhat::Restarted | OutsideWhat::Edited => OutsidePart::Content,
-            OutsideWhat::Cordoned | OutsideWhat::Uncordoned => OutsidePart::Cordon,
-            OutsideWhat::Tainted { .. } | OutsideWhat::Untainted { .. } => OutsidePart::Taints,
-            OutsideWhat::NodeRestarted | OutsideWhat::MachineReturned => OutsidePart::Power,
-            OutsideWhat::Created
-            | OutsideWhat::Deleted
-            | OutsideWhat::Evicted
-            | OutsideWhat::Silenced { .. }
-            | OutsideWhat::SilenceEnded => OutsidePart::Existence,
-        }
+        self.what.part()
     }
 
     /// The object with its namespace, where it has one.

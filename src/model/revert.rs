@@ -250,6 +250,11 @@ impl Revert {
         }
     }
 
+    /// Whether it puts a namespace back that the drill deletes.
+    pub fn restores(&self, of: &str) -> bool {
+        matches!(self, Self::Restore { namespace, .. } if namespace == of)
+    }
+
     /// Whether an open one means data is gone until it is done: the point of no return.
     pub fn is_destructive(&self) -> bool {
         matches!(self, Self::Restore { .. })

@@ -20,33 +20,47 @@ pub(super) enum By {
     Follows,
 }
 
+/// A difference of an object, as it was seen.
+pub(super) struct Look<'a> {
+    /// Of which object.
+    pub key: &'a Key,
+    pub what: &'a OutsideWhat,
+    /// The owner of the field that differs.
+    pub writing: Option<&'a Writing>,
+    /// As the object is now.
+    pub now: &'a Facets,
+    /// A restore made it, since the drill began to look.
+    pub restored: bool,
+    pub seen_us: u64,
+}
+
 /// By the owner of the field, and by what the drill is doing.
-pub(super) fn author(
-    state: &RunState,
-    key: &Key,
-    what: &OutsideWhat,
-    writing: Option<&Writing>,
-    (now, restored): (&Facets, bool),
-) -> By {
-    let role = match writing {
+pub(super) fn author(state: &RunState, look: &Look<'_>) -> By {
+    let Look { key, what, now, .. } = look;
+    let role = match look.writing {
         // Velero brings an object back with the book that it had.
-        _ if restored && *what == OutsideWhat::Created => Role::Backup,
+        _ if look.restored && **what == OutsideWhat::Created => Role::Backup,
         Some(writing) => writing.role(),
         None => Role::Other,
     };
-    let follows = match role {
+    // An operator that owns the object answers for it, as a controller of Kubernetes does.
+    let answers = || now.has_owner || is_undone(state, key, what) || is_taken(state, key, what);
+    if follows(state, role, &key.1, look.seen_us) || role == Role::Other && answers() {
+        By::Follows
+    } else {
+        By::Outside(role)
+    }
+}
+
+/// Whether an author of this role acts for the drill, or in answer to it. `at_us`: when the
+/// change was seen, or made.
+pub(super) fn follows(state: &RunState, role: Role, namespace: &str, at_us: u64) -> bool {
+    match role {
         Role::Drill | Role::Kubernetes => true,
-        Role::Backup => restores(state, &key.1),
+        Role::Backup => restores(state, namespace),
         Role::Autoscaler => false,
-        // A program that the drill runs may change whatever it likes.
-        Role::Person | Role::Deployer if runs_a_program(state) => true,
-        Role::Person | Role::Deployer => false,
-        // An operator that owns the object answers for it, as a controller of Kubernetes does.
-        Role::Other => {
-            runs_a_program(state) || now.has_owner || is_undone(state, key, what) || is_taken(state, key, what)
-        }
-    };
-    if follows { By::Follows } else { By::Outside(role) }
+        Role::Person | Role::Deployer | Role::Other => by_program(state, at_us),
+    }
 }
 
 pub(super) fn named(recorder: &Recorder, writing: Option<&Writing>, role: Role) -> Author {
@@ -58,22 +72,19 @@ pub(super) fn named(recorder: &Recorder, writing: Option<&Writing>, role: Role) 
 
 /// Whether the drill deleted a namespace, and has not seen it whole again.
 pub(super) fn is_deleted(state: &RunState, namespace: &str) -> bool {
-    let own = |f: &FaultRecord| matches!(&f.revert, Revert::Restore { namespace: of, .. } if of == namespace);
+    let own = |f: &FaultRecord| f.revert.restores(namespace);
     state.faults.iter().any(|f| own(f) && f.acknowledged_us.is_some() && f.state.is_open())
 }
 
 /// Whether the drill puts a namespace back, or restores into it.
 fn restores(state: &RunState, namespace: &str) -> bool {
-    let own = |f: &FaultRecord| matches!(&f.revert, Revert::Restore { namespace: of, .. } if of == namespace);
-    let step = state.running.as_ref().and_then(|name| state.plan.as_ref()?.step(name)?.verb());
-    state.faults.iter().any(own) || matches!(step, Some(Verb::Restore(_)))
+    state.faults.iter().any(|f| f.revert.restores(namespace)) || matches!(state.running_verb(), Some(Verb::Restore(_)))
 }
 
-/// Whether a program of the drill's runs, or its undo.
-pub(super) fn runs_a_program(state: &RunState) -> bool {
-    let step = state.running.as_ref().and_then(|name| state.plan.as_ref()?.step(name)?.verb());
-    let undoes = |f: &FaultRecord| matches!(f.revert, Revert::ExecUndo { .. }) && f.state == FaultState::Reverting;
-    matches!(step, Some(Verb::Exec(_))) || state.faults.iter().any(undoes)
+/// Whether a program of the drill's, or its undo, ran when a change was seen: it may change
+/// whatever it likes. What it did last is seen a moment after its end.
+pub(super) fn by_program(state: &RunState, seen_us: u64) -> bool {
+    state.programs.ran_between(seen_us.saturating_sub(GRACE_US), seen_us)
 }
 
 /// A field that the drill takes away has no owner any more: whether it is doing that.
@@ -94,15 +105,16 @@ fn is_undone(state: &RunState, key: &Key, what: &OutsideWhat) -> bool {
 
 /// A node that the drill takes away starts anew when it comes back.
 fn is_taken(state: &RunState, key: &Key, what: &OutsideWhat) -> bool {
-    let own = |f: &FaultRecord| f.revert.takes_away().is_some_and(|target| target.name == key.2);
-    *what == OutsideWhat::NodeRestarted && state.faults.iter().any(own)
+    *what == OutsideWhat::NodeRestarted && takes_away(state, &key.2)
+}
+
+/// Whether the drill took this machine away, or broke something on it.
+pub(super) fn takes_away(state: &RunState, node: &str) -> bool {
+    state.faults.iter().any(|f| f.revert.takes_away().is_some_and(|target| target.name == node))
 }
 
 /// Whether an object goes because the drill deletes its namespace, or took its node away.
-pub(super) fn deletion_follows(state: &RunState, key: &Key, original: bool) -> bool {
-    state.faults.iter().any(|f| match &f.revert {
-        Revert::Restore { namespace, .. } => original && f.state.is_open() && *namespace == key.1,
-        Revert::NodePower { node, .. } | Revert::Impairment { node, .. } => key.0 == Sort::Node && node.name == key.2,
-        _ => false,
-    }) || runs_a_program(state)
+pub(super) fn deletion_follows(state: &RunState, key: &Key, original: bool, seen_us: u64) -> bool {
+    let namespace = || state.faults.iter().any(|f| f.state.is_open() && f.revert.restores(&key.1));
+    original && namespace() || key.0 == Sort::Node && takes_away(state, &key.2) || by_program(state, seen_us)
 }

@@ -3,11 +3,11 @@
 //! evictions and taints what they were. A pod that went without any of that, and not by the
 //! drill, was deleted by somebody else.
 
-use super::authors::runs_a_program;
+use super::authors::by_program;
 use crate::{
     event::PodView,
     journal::{FaultRecord, RunState},
-    model::{Author, OutsideChange, OutsideWhat, PlannedStep, Revert, StepName},
+    model::{Author, OutsideChange, OutsideWhat, PlannedStep, Revert, Role, StepName},
 };
 
 /// What other watches tell of the same moment has arrived by then.
@@ -31,6 +31,7 @@ pub(super) enum Keeper {
 }
 
 /// A pod that went, and is to be decided about.
+#[derive(Clone)]
 pub(super) struct Pending {
     /// As it was seen last.
     pub pod: PodView,
@@ -50,47 +51,86 @@ impl Pending {
     }
 }
 
-/// The change, if somebody else made it. `rolled`: when the template of its workload changed;
-/// `workload_gone`: its workload is not there any more.
-pub(super) fn change(
-    state: &RunState,
-    pending: &Pending,
-    rolled: Option<u64>,
-    workload_gone: bool,
-) -> Option<OutsideChange> {
+/// Why a pod went, by what watches tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Somebody else deleted it.
+    Deleted,
+    /// The Eviction API let it go, and not for the drill.
+    Evicted,
+    /// Its controller had a reason to delete it. Who did is not known.
+    Controller,
+    /// The drill did it, or a program of the drill's ran, or Kubernetes says that it did.
+    Known,
+}
+
+/// `rolled`: when the template of its workload changed; `workload_gone`: its workload is not
+/// there any more.
+pub(super) fn cause(state: &RunState, pending: &Pending, rolled: Option<u64>, workload_gone: bool) -> Cause {
     let Pending { pod, seen_us, keeper, .. } = pending;
-    let what = match pod.disruption.as_str() {
-        "" => OutsideWhat::Deleted,
-        EVICTED => OutsideWhat::Evicted,
+    let evicted = match pod.disruption.as_str() {
+        "" => false,
+        EVICTED => true,
         // Taints, preemption, a node that shuts down or is gone.
-        _ => return None,
+        _ => return Cause::Known,
     };
-    let evicted = what == OutsideWhat::Evicted;
-    if *keeper == Keeper::Drill || by_drill(state, pending, evicted) || runs_a_program(state) {
-        return None;
+    if *keeper == Keeper::Drill || by_drill(state, pending, evicted) || by_program(state, *seen_us) {
+        Cause::Known
+    } else if evicted {
+        Cause::Evicted
+    } else if workload_gone || by_controller(state, pending, rolled) {
+        Cause::Controller
+    } else {
+        Cause::Deleted
     }
-    if what == OutsideWhat::Deleted && (workload_gone || by_controller(state, pending, rolled)) {
-        return None;
+}
+
+/// A pod that went, and why.
+pub(super) struct Went {
+    pub pending: Pending,
+    pub cause: Cause,
+}
+
+impl Went {
+    /// The change, if somebody else made it.
+    pub(super) fn change(&self) -> Option<OutsideChange> {
+        match self.cause {
+            Cause::Deleted => Some(self.changed(OutsideWhat::Deleted, Author::Unknown)),
+            Cause::Evicted => Some(self.changed(OutsideWhat::Evicted, Author::Unknown)),
+            Cause::Controller | Cause::Known => None,
+        }
     }
-    Some(OutsideChange {
-        seen_us: *seen_us,
-        namespace: pod.namespace.clone(),
-        object: format!("pod/{}", pod.name),
-        uid: pod.uid.clone(),
-        workloads: Some(pod.owner.clone()).filter(|o| !o.is_empty()).into_iter().collect(),
-        what,
-        by: Author::Unknown,
-        // Its controller makes another.
-        as_before: *keeper == Keeper::Controller,
-    })
+
+    /// The change, where its controller seemed to have made it and somebody of this role did.
+    /// An operator answers for the pods that it keeps.
+    pub(super) fn not_by_controller(&self, role: Role, what: OutsideWhat, by: Author) -> Option<OutsideChange> {
+        let kept = role == Role::Other && self.is_of_an_operator();
+        (self.cause == Cause::Controller && !kept).then(|| self.changed(what, by))
+    }
+
+    fn is_of_an_operator(&self) -> bool {
+        self.pending.keeper == Keeper::Controller && self.pending.pod.owner.is_empty()
+    }
+
+    fn changed(&self, what: OutsideWhat, by: Author) -> OutsideChange {
+        let Pending { pod, seen_us, keeper, .. } = &self.pending;
+        OutsideChange {
+            seen_us: *seen_us,
+            namespace: pod.namespace.clone(),
+            object: format!("pod/{}", pod.name),
+            uid: pod.uid.clone(),
+            workloads: Some(pod.owner.clone()).filter(|o| !o.is_empty()).into_iter().collect(),
+            what,
+            by,
+            // Its controller makes another.
+            as_before: *keeper == Keeper::Controller,
+        }
+    }
 }
 
 /// Whether the drill deleted it, evicted it, or deletes its namespace.
 fn by_drill(state: &RunState, Pending { pod, later, .. }: &Pending, evicted: bool) -> bool {
-    let lost = |f: &FaultRecord| match &f.revert {
-        Revert::Restore { namespace, .. } => !later && f.state.is_open() && *namespace == pod.namespace,
-        _ => false,
-    };
+    let lost = |f: &FaultRecord| !later && f.state.is_open() && f.revert.restores(&pod.namespace);
     let drained = |f: &FaultRecord| match &f.revert {
         Revert::Cordon { node, .. } => evicted && node.name == pod.node && drains(state, &f.step),
         _ => false,
@@ -129,6 +169,10 @@ fn by_controller(state: &RunState, pending: &Pending, rolled: Option<u64>) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        event::{Event, Kind},
+        model::FaultId,
+    };
 
     fn pending(name: &str, owner: &str, left: i64) -> Pending {
         let pod = PodView {
@@ -153,7 +197,8 @@ mod tests {
     }
 
     fn what(state: &RunState, pending: &Pending, rolled: Option<u64>) -> Option<OutsideWhat> {
-        change(state, pending, rolled, false).map(|c| c.what)
+        let cause = cause(state, pending, rolled, false);
+        Went { pending: pending.clone(), cause }.change().map(|c| c.what)
     }
 
     #[test]
@@ -185,8 +230,33 @@ mod tests {
         let mut bare = pending("reader", "", 0);
         assert_eq!(what(&web, &bare, None), None, "an operator may keep it");
         bare.keeper = Keeper::Nobody;
-        assert_eq!(change(&web, &bare, None, false).map(|c| c.as_before), Some(false), "nobody makes it again");
+        let went = Went { pending: bare.clone(), cause: cause(&web, &bare, None, false) };
+        assert_eq!(went.change().map(|c| c.as_before), Some(false), "nobody makes it again");
         bare.keeper = Keeper::Drill;
         assert_eq!(what(&web, &bare, None), None);
+    }
+
+    #[test]
+    fn what_a_program_of_the_drill_deleted_last_is_its_own() {
+        let fault = || FaultId("run/run".into());
+        let revert = Revert::ExecUndo { step: "run".into() };
+        let events = [
+            (1, Kind::FaultIntended { fault: fault(), step: "run".into(), target: String::new(), revert }),
+            (2, Kind::FaultApplied { fault: fault(), sent_us: 1_000_000, acknowledged_us: 2_000_000 }),
+            (17, Kind::RevertStarted { fault: fault(), attempt: 1 }),
+            (20, Kind::FaultReverted { fault: fault(), evidence: "".into() }),
+        ];
+        let mut web = state("deployment/web", 3);
+        for (seconds, event) in events {
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            let event =
+                Event { seq: 0, at, t_us: seconds * 1_000_000, epoch: 1, prev: String::new(), must: false, event };
+            web.take(&event).expect("it may come now");
+        }
+        let seen = |us: u64| what(&web, &Pending { seen_us: us, ..pending("web-1", "deployment/web", 2) }, None);
+        // It is decided when the program has ended.
+        assert_eq!((seen(18_000_000), seen(20_500_000)), (None, None));
+        let others = Some(OutsideWhat::Deleted);
+        assert_eq!((seen(16_900_000), seen(22_000_000)), (others.clone(), others));
     }
 }

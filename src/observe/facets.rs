@@ -133,17 +133,6 @@ impl Facets {
         }
     }
 
-    /// Who wrote what it is to be.
-    pub(super) fn writer(&self, object: &Value) -> Option<Writing> {
-        // Whoever only scaled it did not write the rest.
-        let writes = |fields: &Value| {
-            let spec = fields.get("f:spec").and_then(Value::as_object);
-            let more = spec.is_some_and(|spec| spec.keys().any(|key| key != "f:replicas") || spec.is_empty());
-            more || fields.get("f:data").is_some() || fields.get("f:binaryData").is_some()
-        };
-        writing_where(object, writes)
-    }
-
     /// What differs in a later look at the same object, and who wrote it.
     pub(super) fn differences(&self, now: &Self, object: &Value) -> Vec<(OutsideWhat, Option<Writing>)> {
         let mut found = vec![];
@@ -153,10 +142,10 @@ impl Facets {
             found.push((OutsideWhat::Scaled { from, to }, last_writing(object, &["spec", "replicas"])));
         }
         if self.content != now.content {
-            found.push((OutsideWhat::Edited, self.writer(object)));
+            found.push((OutsideWhat::Edited, writer(object)));
         } else if self.restarted != now.restarted {
             let path = ["spec", "template", "metadata", "annotations", RESTARTED];
-            found.push((OutsideWhat::Restarted, last_writing(object, &path).or_else(|| self.writer(object))));
+            found.push((OutsideWhat::Restarted, last_writing(object, &path).or_else(|| writer(object))));
         }
         if self.cordoned != now.cordoned {
             let what = if now.cordoned { OutsideWhat::Cordoned } else { OutsideWhat::Uncordoned };
@@ -174,6 +163,17 @@ impl Facets {
         }
         found
     }
+}
+
+/// Who wrote what an object is to be.
+pub(super) fn writer(object: &Value) -> Option<Writing> {
+    // Whoever only scaled it did not write the rest.
+    let writes = |fields: &Value| {
+        let spec = fields.get("f:spec").and_then(Value::as_object);
+        let more = spec.is_some_and(|spec| spec.keys().any(|key| key != "f:replicas") || spec.is_empty());
+        more || fields.get("f:data").is_some() || fields.get("f:binaryData").is_some()
+    };
+    writing_where(object, writes)
 }
 
 /// As `kubectl taint` takes it.

@@ -6,9 +6,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::MissedTickBehavior;
 
 use crate::{
-    event::{Kind, LineRun},
+    event::{Kind, LineRun, MOST_ROWS},
     journal::Recorder,
-    model::{DataSpec, Told},
+    model::{DataSpec, MOST_LINES, Told},
+    told,
     world::{Http, World},
 };
 
@@ -25,7 +26,7 @@ struct Ledger {
     mark: String,
     acknowledged: BTreeSet<u64>,
     runs: Vec<LineRun>,
-    told: Option<(Kind, u64)>,
+    told: Option<(Vec<Kind>, u64)>,
 }
 
 /// Writes and reads until it is dropped.
@@ -40,7 +41,12 @@ pub(super) async fn keep(world: Arc<World>, recorder: Arc<Recorder>, spec: DataS
     let mut read_at = 0;
     for number in 1.. {
         tick.tick().await;
-        ledger.write(number, &recorder).await;
+        if number <= MOST_LINES {
+            ledger.write(number, &recorder).await;
+        } else if number == MOST_LINES + 1 {
+            let text = told!(recorder, "log {}: no more than {MOST_LINES} lines are written", ledger.spec.name);
+            recorder.observe(Kind::Noted { text });
+        }
         if recorder.now_us() >= read_at {
             let readable = ledger.read(&recorder).await;
             read_at = recorder.now_us() + if readable { READ } else { RETRY }.as_micros() as u64;
@@ -84,11 +90,11 @@ impl Ledger {
             Err(error) => (vec![], 0, error.why),
         };
         let readable = error.is_empty();
-        let found = Kind::LinesRead { data: self.spec.name.clone(), missing, damaged, error };
+        let found = reports(&self.spec.name, &missing, damaged, &error);
         let now = recorder.now_us();
         let old = self.told.as_ref().is_none_or(|(last, at)| *last != found || now > at + TOLD.as_micros() as u64);
         if old {
-            recorder.observe(found.clone());
+            found.iter().cloned().for_each(|report| recorder.observe(report));
             self.told = Some((found, now));
         }
         readable
@@ -111,6 +117,27 @@ fn held(text: &str, mark: &str, acknowledged: &BTreeSet<u64>) -> (BTreeSet<u64>,
         }
     }
     (held, damaged)
+}
+
+/// What a read found, in as many events as its list of missing lines is long.
+fn reports(data: &str, missing: &[(u64, u64)], damaged: u64, error: &Told) -> Vec<Kind> {
+    let mut rest = missing;
+    let mut reports = vec![];
+    loop {
+        let (part, later) = rest.split_at(rest.len().min(MOST_ROWS));
+        rest = later;
+        let more = !rest.is_empty();
+        reports.push(Kind::LinesRead {
+            data: data.to_owned(),
+            missing: part.to_vec(),
+            damaged,
+            error: error.clone(),
+            more,
+        });
+        if !more {
+            return reports;
+        }
+    }
 }
 
 /// Consecutive numbers as first and last.
@@ -136,5 +163,22 @@ mod tests {
         let (held, damaged) = held(text, "m ", &acknowledged);
         // 5 was given up on, and came late.
         assert_eq!((ranges(held.into_iter()), damaged), (vec![(1, 2), (4, 4), (7, 7)], 2));
+    }
+
+    #[test]
+    fn a_long_list_of_missing_lines_is_told_in_several_events() {
+        let rows = |n: u64| (1..=n).map(|i| (2 * i, 2 * i)).collect::<Vec<_>>();
+        let parts = |n| {
+            let found = reports("orders", &rows(n), 1, &Told::default());
+            let part = |kind: &Kind| match kind {
+                Kind::LinesRead { missing, more, .. } => (missing.len(), *more),
+                other => panic!("{other:?}"),
+            };
+            found.iter().map(part).collect::<Vec<_>>()
+        };
+        let most = MOST_ROWS as u64;
+        assert_eq!(parts(0), [(0, false)]);
+        assert_eq!(parts(most), [(MOST_ROWS, false)]);
+        assert_eq!(parts(2 * most + 1), [(MOST_ROWS, true), (MOST_ROWS, true), (1, false)]);
     }
 }

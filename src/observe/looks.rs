@@ -24,8 +24,10 @@ const NODES: &str = "/api/v1/nodes";
 const EVERY: Duration = Duration::from_secs(5);
 /// A watch delivers within milliseconds.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long the end of a drill waits for the last look.
-pub(super) const LAST: Duration = Duration::from_secs(10);
+/// How long the last look may take.
+const LAST: Duration = Duration::from_secs(10);
+/// How long the end of a drill waits for all of them.
+pub(super) const END: Duration = Duration::from_secs(15);
 
 /// By UID or name: what was found that the watch has not told.
 type Untold = BTreeMap<String, String>;
@@ -73,36 +75,73 @@ pub(super) async fn watch(
     subject: Subject,
     mut over: watch::Receiver<bool>,
 ) {
-    let mut agreed_us = recorder.now_us();
+    let mut looker = Looker { agreed_us: recorder.now_us(), world, recorder, subject };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // The watches have to begin first.
     tick.tick().await;
-    let mut last = false;
-    while !last {
-        tokio::select! {
+    loop {
+        let look = async {
+            tick.tick().await;
+            looker.look().await
+        };
+        let found = tokio::select! {
             biased;
             // An error is the end, too: nobody observes any more.
-            _ = over.wait_for(|over| *over) => last = true,
-            _ = tick.tick() => {}
+            _ = over.wait_for(|over| *over) => break,
+            found = look => found,
+        };
+        if let Found::Untold(what) = found {
+            looker.gap(&format!("the watch does not tell: {what}"));
         }
-        let asked = recorder.now_us();
-        let Some(first) = subject.untold(&world, &recorder).await else { continue };
-        if first.is_empty() {
-            agreed_us = asked;
-            continue;
-        }
-        tokio::time::sleep(AGAIN).await;
-        let Some(second) = subject.untold(&world, &recorder).await else { continue };
-        // The same thing, still not told.
-        let still = first.iter().find(|(key, found)| second.get(*key) == Some(found));
-        match still {
-            None => agreed_us = asked,
-            Some((_, found)) => {
-                let why = told!(recorder, "the watch does not tell: {found}");
-                recorder.observe(Kind::WatchGap { what: subject.what(), from_us: agreed_us, why });
+    }
+    match tokio::time::timeout(LAST, looker.look()).await {
+        Ok(Found::Agrees) => {}
+        Ok(Found::Untold(what)) => looker.gap(&format!("the watch does not tell: {what}")),
+        Ok(Found::Unanswered) => looker.gap("the last look at the end was not answered"),
+        Err(_) => looker.gap(&format!("the last look at the end took longer than {} s", LAST.as_secs())),
+    }
+}
+
+/// What came of a look.
+enum Found {
+    /// What the journal has is so.
+    Agrees,
+    /// The watch does not tell this.
+    Untold(String),
+    /// The API server does not answer.
+    Unanswered,
+}
+
+struct Looker {
+    world: Arc<World>,
+    recorder: Arc<Recorder>,
+    subject: Subject,
+    /// When the last look was begun that found what the journal has.
+    agreed_us: u64,
+}
+
+impl Looker {
+    async fn look(&mut self) -> Found {
+        let asked = self.recorder.now_us();
+        let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return Found::Unanswered };
+        if !first.is_empty() {
+            tokio::time::sleep(AGAIN).await;
+            let Some(second) = self.subject.untold(&self.world, &self.recorder).await else {
+                return Found::Unanswered;
+            };
+            // The same thing, still not told.
+            if let Some((_, found)) = first.into_iter().find(|(key, found)| second.get(key) == Some(found)) {
+                return Found::Untold(found);
             }
         }
+        self.agreed_us = asked;
+        Found::Agrees
+    }
+
+    fn gap(&self, why: &str) {
+        let why = told!(self.recorder, "{why}");
+        self.recorder.observe(Kind::WatchGap { what: self.subject.what(), from_us: self.agreed_us, why });
     }
 }
 

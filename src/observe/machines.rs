@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::authors::takes_away;
 use crate::{
     event::Kind,
     journal::{FaultRecord, FaultState, Recorder},
@@ -55,7 +56,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
 /// nothing; where a host cannot list its machines, the boot id is what tells.
 pub(super) async fn survivors(world: Arc<World>, recorder: Arc<Recorder>) {
     let Some(host) = &world.host else { return };
-    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let mut known: BTreeMap<String, Start> = BTreeMap::new();
     let mut tick = tokio::time::interval(ALL_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -66,19 +67,28 @@ pub(super) async fn survivors(world: Arc<World>, recorder: Arc<Recorder>) {
             return;
         }
         for machine in machines.into_iter().filter(|m| !m.started.is_empty()) {
-            let before = known.insert(machine.node.clone(), machine.started.clone());
             let node = machine.node;
-            if before.is_some_and(|started| started != machine.started) && !is_ours(&recorder, &node) {
-                recorder.observe(Kind::ChangedOutside { change: Box::new(restarted(&node, asked)) });
+            let before = known.insert(node.clone(), Start { at: machine.started.clone(), seen_us: asked });
+            if let Some(before) = before.filter(|before| before.at != machine.started)
+                && !recorder.with(|state| takes_away(state, &node))
+            {
+                let change = Box::new(restarted(&node, before.seen_us));
+                recorder.observe(Kind::ChangedOutside { change });
             }
         }
     }
 }
 
+/// When a machine was started, as its host has it, and when that was seen last.
+struct Start {
+    at: String,
+    seen_us: u64,
+}
+
+/// `seen_us`: the last look in which it still ran. It was off before it started anew.
 fn restarted(node: &str, seen_us: u64) -> OutsideChange {
     OutsideChange {
-        // It was off before it started: since the last look, in which it still ran.
-        seen_us: seen_us.saturating_sub(ALL_EVERY.as_micros() as u64),
+        seen_us,
         namespace: String::new(),
         object: format!("node/{node}"),
         uid: String::new(),
@@ -87,12 +97,6 @@ fn restarted(node: &str, seen_us: u64) -> OutsideChange {
         by: Author::Unknown,
         as_before: true,
     }
-}
-
-/// Whether the drill took this machine away, or broke something on it.
-fn is_ours(recorder: &Recorder, node: &str) -> bool {
-    let own = |f: &FaultRecord| f.revert.takes_away().is_some_and(|target| target.name == node);
-    recorder.with(|state| state.faults.iter().any(own))
 }
 
 /// Nodes that are away by the drill's doing, and whose undo has not begun; with the time of

@@ -9,6 +9,7 @@ mod contact;
 mod deletions;
 mod evictions;
 mod facets;
+mod known;
 mod ledger;
 mod looks;
 mod machines;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use crate::{
     journal::Recorder,
     model::{DataSpec, Expectation, Plan},
+    told,
     world::{ReadyProbe, World},
 };
 
@@ -83,7 +85,8 @@ impl Observers {
         let (mut audit, stop) = (tokio::task::JoinSet::new(), Arc::new(tokio::sync::Notify::new()));
         if let Some(given) = &world.bindings.audit_log {
             let (w, r) = (Arc::clone(world), Arc::clone(recorder));
-            audit.spawn(audit::watch(w, r, plan.namespaces.clone(), given.clone(), Arc::clone(&stop)));
+            let of = (plan.namespaces.clone(), Arc::clone(&outside));
+            audit.spawn(audit::watch(w, r, of, given.clone(), Arc::clone(&stop)));
         }
         tasks.spawn(decide(Arc::clone(&outside), Arc::clone(recorder)));
         tasks.spawn(silences::watch(Arc::clone(world), Arc::clone(recorder)));
@@ -116,15 +119,18 @@ impl Observers {
         self.probes.stop().await;
         self.over.send_replace(true);
         let last_looks = async { while self.looks.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(looks::LAST, last_looks).await;
+        // Each of them says so where it is cut off.
+        let _ = tokio::time::timeout(looks::END, last_looks).await;
         self.looks.shutdown().await;
         self.tasks.shutdown().await;
         let (outside, recorder) = &self.outside;
         outside.decide(recorder, true);
         let (mut audit, stop) = self.audit;
         stop.notify_one();
-        // An address may hang for as long as a request may.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(15), audit.join_next()).await;
+        if tokio::time::timeout(audit::END, audit.join_next()).await.is_err() {
+            let error = told!(recorder, "it did not answer within {} s", audit::END.as_secs());
+            recorder.observe(crate::event::Kind::AuditRead { records: 0, damaged: 0, error });
+        }
     }
 }
 

@@ -4,22 +4,23 @@
 //! stands in the journal is somebody else's. Start with [`Outside`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
 
 use super::{
-    authors::{By, author, deletion_follows, is_deleted, named},
-    deletions::{self, Keeper, Pending},
-    facets::{Facets, Sort},
+    authors::{By, Look, author, deletion_follows, is_deleted, named},
+    deletions::{self, Keeper, Pending, Went},
+    facets::{Facets, Sort, writer},
+    known::Known,
 };
 use crate::{
     event::{Kind, PodView},
-    journal::Recorder,
+    journal::{Recorder, SAME_US},
     kubernetes::Writing,
-    model::{Author, OutsideChange, OutsideWhat, Role},
+    model::{Author, OutsideChange, OutsideWhat},
 };
 
 /// What is known of everything that is watched.
@@ -40,6 +41,8 @@ struct Inner {
     /// Pods of each workload that are there and not on their way out.
     active: BTreeMap<(String, String), i64>,
     pending: Vec<Pending>,
+    /// Pods that were decided about, for the audit log; oldest first.
+    went: VecDeque<Went>,
     /// Pods that came after the drill had deleted their namespace.
     later: BTreeSet<String>,
     /// When the template of a workload was changed last, by whomever.
@@ -49,21 +52,8 @@ struct Inner {
 /// Sort, namespace, name.
 pub(super) type Key = (Sort, String, String);
 
-/// One object.
-struct Known {
-    /// As it was when the drill began to look; none where it was not there.
-    before: Option<Facets>,
-    /// As it is; none where it is gone.
-    now: Option<Facets>,
-    /// Whether somebody else changed it.
-    touched: bool,
-    /// By whom it was last told to be edited, and when.
-    edited: Option<(Author, u64)>,
-}
-
-/// An application may write to its ConfigMap each second: edits by one author are told once in
-/// this time.
-const EDITS_US: u64 = 60_000_000;
+/// So many pods that went are remembered: the audit log tells of them within seconds.
+const WENT: usize = 10_000;
 
 /// A difference of one object, and who owns the field that differs.
 type Difference = (OutsideWhat, Option<Writing>);
@@ -89,7 +79,10 @@ impl Outside {
     pub(super) fn gone(&self, recorder: &Recorder, sort: Sort, object: &Value) {
         let last = Facets::of(sort, object);
         let key = (sort, last.namespace, last.name);
-        let changes = self.lock().gone(recorder, &key);
+        let mut inner = self.lock();
+        let changes = inner.gone(recorder, &key);
+        inner.forget(&key);
+        drop(inner);
         tell(recorder, changes);
     }
 
@@ -110,7 +103,7 @@ impl Outside {
         let went = now.filter(|p| p.terminating).or_else(|| before.filter(|_| now.is_none()));
         if let Some(pod) = went.filter(|_| leaves) {
             let left = inner.active.get(&(pod.namespace.clone(), pod.owner.clone())).copied().unwrap_or(0);
-            let later = inner.later.contains(&pod.uid);
+            let later = inner.later.remove(&pod.uid);
             inner.pending.push(Pending { pod: pod.clone(), keeper, later, left, seen_us: recorder.now_us() });
         }
     }
@@ -126,16 +119,36 @@ impl Outside {
         if due.is_empty() {
             return;
         }
-        let changes = recorder.with(|state| {
-            let told = due.iter().filter_map(|pending| {
+        let went: Vec<Went> = recorder.with(|state| {
+            let decided = due.into_iter().map(|pending| {
                 let owner = (pending.pod.namespace.clone(), pending.pod.owner.clone());
                 let rolled = inner.rolled.get(&owner).copied();
-                deletions::change(state, pending, rolled, inner.is_gone(&owner))
+                let cause = deletions::cause(state, &pending, rolled, inner.is_gone(&owner));
+                Went { pending, cause }
             });
-            told.collect()
+            decided.collect()
         });
+        let changes: Vec<Kind> = went.iter().filter_map(Went::change).map(changed).collect();
+        inner.remember(went);
         drop(inner);
         tell(recorder, changes);
+    }
+
+    /// What was decided about a pod that went about that time: by its UID, or by its name where
+    /// that is not known.
+    pub(super) fn with_pod<T>(
+        &self,
+        (namespace, name, uid): (&str, &str, &str),
+        at_us: u64,
+        look: impl FnOnce(&Went) -> T,
+    ) -> Option<T> {
+        let inner = self.lock();
+        let same = |went: &&Went| {
+            let Pending { pod, seen_us, .. } = &went.pending;
+            let named = pod.namespace == namespace && pod.name == name;
+            named && if uid.is_empty() { seen_us.abs_diff(at_us) <= SAME_US } else { pod.uid == uid }
+        };
+        inner.went.iter().rfind(same).map(look)
     }
 }
 
@@ -143,24 +156,26 @@ fn is_active(pod: &PodView) -> bool {
     !pod.terminating && !matches!(pod.phase.as_str(), "Succeeded" | "Failed")
 }
 
-fn tell(recorder: &Recorder, changes: Vec<OutsideChange>) {
-    for change in changes {
-        recorder.observe(Kind::ChangedOutside { change: Box::new(change) });
-    }
+fn changed(change: OutsideChange) -> Kind {
+    Kind::ChangedOutside { change: Box::new(change) }
+}
+
+fn tell(recorder: &Recorder, told: impl IntoIterator<Item = Kind>) {
+    told.into_iter().for_each(|kind| recorder.observe(kind));
 }
 
 impl Inner {
-    fn take(&mut self, recorder: &Recorder, key: &Key, now: Facets, object: &Value, first: bool) -> Vec<OutsideChange> {
+    fn take(&mut self, recorder: &Recorder, key: &Key, now: Facets, object: &Value, first: bool) -> Vec<Kind> {
         let Some(known) = self.objects.get_mut(key) else {
             let before = first.then(|| now.clone());
-            let created = (OutsideWhat::Created, now.writer(object));
+            let created = (OutsideWhat::Created, writer(object));
             let known = Known { before, now: Some(now), touched: false, edited: None };
             self.objects.insert(key.clone(), known);
             return if first { vec![] } else { self.told(recorder, key, vec![created]) };
         };
         let differences = match known.now.replace(now.clone()) {
             Some(old) if old.uid == now.uid => old.differences(&now, object),
-            _ => vec![(OutsideWhat::Created, now.writer(object))],
+            _ => vec![(OutsideWhat::Created, writer(object))],
         };
         let rolls = |(what, _): &Difference| matches!(what, OutsideWhat::Restarted | OutsideWhat::Edited);
         if key.0 == Sort::Workload && differences.iter().any(rolls) {
@@ -169,7 +184,7 @@ impl Inner {
         self.told(recorder, key, differences)
     }
 
-    fn gone(&mut self, recorder: &Recorder, key: &Key) -> Vec<OutsideChange> {
+    fn gone(&mut self, recorder: &Recorder, key: &Key) -> Vec<Kind> {
         let Some(known) = self.objects.get_mut(key) else { return vec![] };
         let Some(old) = known.now.take() else { return vec![] };
         if old.has_owner {
@@ -177,14 +192,27 @@ impl Inner {
         }
         // What came later than the drill's own deletion does not go by it.
         let original = known.before.as_ref().is_some_and(|before| before.uid == old.uid);
-        if recorder.with(|state| deletion_follows(state, key, original)) {
+        let now = recorder.now_us();
+        if recorder.with(|state| deletion_follows(state, key, original, now)) {
             return vec![];
         }
-        let change = self.change(recorder, key, OutsideWhat::Deleted, Author::Unknown, old.uid);
-        if let Some(known) = self.objects.get_mut(key) {
-            known.touched = true;
+        known.touched = true;
+        vec![changed(self.change(recorder, key, OutsideWhat::Deleted, Author::Unknown, old.uid))]
+    }
+
+    /// Nothing is kept of what came and went while the drill ran, so that an application may
+    /// make as many as it likes. Of workloads there are few, and their pods go after them.
+    fn forget(&mut self, key: &Key) {
+        let passed = |known: &Known| known.before.is_none() && known.now.is_none();
+        if key.0 != Sort::Workload && self.objects.get(key).is_some_and(passed) {
+            self.objects.remove(key);
         }
-        vec![change]
+    }
+
+    fn remember(&mut self, went: Vec<Went>) {
+        self.went.extend(went);
+        let surplus = self.went.len().saturating_sub(WENT);
+        self.went.drain(..surplus);
     }
 
     /// Whether a workload was there and is not any more.
@@ -193,32 +221,43 @@ impl Inner {
         self.objects.get(&key).is_some_and(|known| known.now.is_none())
     }
 
-    /// Those differences that are somebody else's; and the drill's own where they undo one.
-    fn told(&mut self, recorder: &Recorder, key: &Key, differences: Vec<Difference>) -> Vec<OutsideChange> {
-        let mut changes = vec![];
+    /// Those differences that are somebody else's; and which of them are undone.
+    fn told(&mut self, recorder: &Recorder, key: &Key, differences: Vec<Difference>) -> Vec<Kind> {
+        let mut told = vec![];
         for (what, writing) in differences {
             let Some(known) = self.objects.get(key) else { continue };
-            let (facets, touched) = (known.now.clone().unwrap_or_default(), known.touched);
-            let restored = known.is_restored();
-            let by = recorder.with(|state| author(state, key, &what, writing.as_ref(), (&facets, restored)));
-            let by = match by {
-                By::Outside(role) => named(recorder, writing.as_ref(), role),
-                By::Follows if touched => Author::Manager { name: "drillmaster".into(), role: Role::Drill },
-                By::Follows => continue,
+            let now = known.now.clone().unwrap_or_default();
+            let look = Look {
+                key,
+                what: &what,
+                writing: writing.as_ref(),
+                now: &now,
+                restored: known.is_restored(),
+                seen_us: recorder.now_us(),
             };
-            let change = self.change(recorder, key, what, by, facets.uid);
-            if change.by.role() == Role::Drill && !change.as_before {
-                continue;
-            }
-            if let Some(known) = self.objects.get_mut(key) {
-                known.touched = true;
-                if known.is_more_of(&change) {
-                    continue;
+            match recorder.with(|state| author(state, &look)) {
+                By::Outside(role) => {
+                    let by = named(recorder, writing.as_ref(), role);
+                    let change = self.change(recorder, key, what, by, now.uid);
+                    let Some(known) = self.objects.get_mut(key) else { continue };
+                    known.touched = true;
+                    if !known.is_more_of(&change) {
+                        told.push(changed(change));
+                    }
                 }
+                By::Follows => told.extend(self.undone(key, &what)),
             }
-            changes.push(change);
         }
-        changes
+        told
+    }
+
+    /// A part that others changed is as it was before.
+    fn undone(&mut self, key: &Key, what: &OutsideWhat) -> Option<Kind> {
+        let known = self.objects.get_mut(key).filter(|known| known.touched && known.is_as_before(what))?;
+        // What comes after it is told again.
+        known.edited = None;
+        let (namespace, object) = (key.1.clone(), key.0.named(&key.2));
+        Some(Kind::OutsideUndone { namespace, object, part: what.part() })
     }
 
     fn change(&self, recorder: &Recorder, key: &Key, what: OutsideWhat, by: Author, uid: String) -> OutsideChange {
@@ -246,36 +285,5 @@ impl Inner {
             k.0 == Sort::Workload && known.now.as_ref().or(known.before.as_ref()).is_some_and(uses)
         });
         all.map(|(k, _)| k.2.clone()).collect()
-    }
-}
-
-impl Known {
-    /// A restore made it, since the drill began to look.
-    fn is_restored(&self) -> bool {
-        let of = |facets: &Option<Facets>| facets.as_ref().map(|f| f.restored_by.clone()).unwrap_or_default();
-        let now = of(&self.now);
-        !now.is_empty() && now != of(&self.before)
-    }
-
-    /// Whether a change is one more edit of a row by one author.
-    fn is_more_of(&mut self, change: &OutsideChange) -> bool {
-        let more = self.edited.as_ref().is_some_and(|(by, at)| *by == change.by && change.seen_us < at + EDITS_US);
-        if change.what != OutsideWhat::Edited || change.as_before {
-            // What comes after it is told again.
-            self.edited = None;
-            return false;
-        }
-        if !more {
-            self.edited = Some((change.by.clone(), change.seen_us));
-        }
-        more
-    }
-
-    fn is_as_before(&self, what: &OutsideWhat) -> bool {
-        match (&self.before, &self.now) {
-            (None, None) => true,
-            (Some(before), Some(now)) => before.agrees(now, what),
-            _ => false,
-        }
     }
 }

@@ -1,7 +1,11 @@
 //! Silences of every Alertmanager, every few seconds: whoever silences an alert in the middle
 //! of a drill changes what the drill can see of it, or has been paged and says so.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -17,14 +21,50 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Alertmanager's own `group_wait`, where no route says another.
 const GROUP_WAIT_US: u64 = 30_000_000;
 
-/// Silences by id, and whether one was there when the drill began to look.
+/// What is known of silences.
 #[derive(Default)]
-struct Known(BTreeMap<String, bool>);
+struct Known {
+    /// Ids of those that each Alertmanager has. Peers tell each other of their silences: one
+    /// that two of them have is one.
+    active: BTreeMap<usize, BTreeSet<String>>,
+    /// Ids of those that stood when the drill began to look.
+    before: BTreeSet<String>,
+}
+
+/// What came of an answer: ids of silences.
+#[derive(Debug, Default, PartialEq)]
+struct News {
+    began: Vec<String>,
+    /// With whether each stood when the drill began to look.
+    ended: Vec<(String, bool)>,
+}
+
+impl Known {
+    /// Takes in the active silences of an Alertmanager.
+    fn take(&mut self, manager: usize, now: BTreeSet<String>) -> News {
+        let everywhere = |active: &BTreeMap<usize, BTreeSet<String>>| active.values().flatten().cloned().collect();
+        let known: BTreeSet<String> = everywhere(&self.active);
+        let last = self.active.insert(manager, now.clone());
+        let left: BTreeSet<String> = everywhere(&self.active);
+        let new = now.difference(&known).cloned();
+        let mut began = vec![];
+        match &last {
+            // Its first answer.
+            None => self.before.extend(new),
+            Some(_) => began.extend(new),
+        }
+        let gone = last.unwrap_or_default().into_iter().filter(|id| !left.contains(id));
+        let stood = |id: String| {
+            let before = self.before.remove(&id);
+            (id, before)
+        };
+        News { began, ended: gone.map(stood).collect() }
+    }
+}
 
 pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
     let bases = world.monitoring.alertmanagers.clone();
-    // Peers tell each other of their silences: one that two of them have is one.
-    let mut known: BTreeMap<usize, Known> = BTreeMap::new();
+    let mut known = Known::default();
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -32,25 +72,15 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
         for (at, base) in bases.iter().enumerate() {
             // That it does not answer is told by who asks it for alerts.
             let Ok(silences) = world.monitoring.silences(base).await else { continue };
-            let first = !known.contains_key(&at);
             let active: BTreeMap<String, Silence> =
                 silences.into_iter().filter(|s| s.active).map(|s| (s.id.clone(), s)).collect();
-            for (id, silence) in &active {
-                let elsewhere = known.values().any(|k| k.0.contains_key(id));
-                let own = known.entry(at).or_default();
-                if own.0.insert(id.clone(), first).is_none() && !first && !elsewhere {
-                    let waits = group_wait(&world, base).await;
-                    tell(&recorder, began(&recorder, silence, waits));
-                }
+            let news = known.take(at, active.keys().cloned().collect());
+            for silence in news.began.iter().filter_map(|id| active.get(id)) {
+                let waits = group_wait(&world, base).await;
+                tell(&recorder, began(&recorder, silence, waits));
             }
-            let own = known.entry(at).or_default();
-            let ended: Vec<(String, bool)> =
-                own.0.iter().filter(|(id, _)| !active.contains_key(*id)).map(|(id, b)| (id.clone(), *b)).collect();
-            own.0.retain(|id, _| active.contains_key(id));
-            for (id, before) in ended {
-                if !known.values().any(|k| k.0.contains_key(&id)) {
-                    tell(&recorder, ended_now(&recorder, &id, before));
-                }
+            for (id, before) in news.ended {
+                tell(&recorder, ended_now(&recorder, &id, before));
             }
         }
     }
@@ -132,6 +162,24 @@ fn longest_wait(configuration: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silence_that_stood_before_the_drill_is_known_as_such_until_it_ends() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        let began = |id: &str| News { began: vec![id.to_owned()], ended: vec![] };
+        let ended = |id: &str, before| News { began: vec![], ended: vec![(id.to_owned(), before)] };
+        let mut known = Known::default();
+        assert_eq!(known.take(0, ids(&["old"])), News::default());
+        assert_eq!(known.take(0, ids(&["old"])), News::default());
+        assert_eq!(known.take(0, ids(&["new", "old"])), began("new"));
+        // Of two peers the later one tells nothing new, and one of them still has it.
+        assert_eq!(known.take(1, ids(&["new"])), News::default());
+        assert_eq!(known.take(1, ids(&["new", "old"])), News::default());
+        assert_eq!(known.take(0, ids(&["new"])), News::default());
+        assert_eq!(known.take(1, ids(&["new"])), ended("old", true));
+        assert_eq!(known.take(0, ids(&[])), News::default());
+        assert_eq!(known.take(1, ids(&[])), ended("new", false));
+    }
 
     #[test]
     fn people_are_told_after_the_longest_wait_of_any_route() {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     event::Kind,
@@ -151,8 +151,10 @@ fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, kind: &str, te
 /// What is kept of an object, of which there may be ten thousand: whose it was, should it be
 /// gone when the list is made again.
 fn kept(object: &Value, kind: &str) -> Value {
-    let meta = &object["metadata"];
-    json!({"kind": kind, "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}})
+    let named = |field: &&str| object["metadata"].get(*field).map(|value| ((*field).to_owned(), value.clone()));
+    // A node has no namespace: a null in its place could not be read as one.
+    let meta: Map<String, Value> = ["name", "namespace", "uid"].iter().filter_map(named).collect();
+    json!({"kind": kind, "metadata": meta})
 }
 
 fn uid(object: &Value) -> String {
@@ -162,5 +164,31 @@ fn uid(object: &Value) -> String {
 fn take_version(version: &mut String, object: &Value) {
     if let Some(at) = object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
         at.clone_into(version);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubernetes::objects::{Node, Pod};
+
+    #[test]
+    fn what_went_while_nobody_looked_is_told_in_a_shape_that_can_be_read() {
+        let node = json!({"metadata": {"name": "node-a", "uid": "n", "labels": {"a": "b"}}, "spec": {}});
+        let pod = json!({"metadata": {"name": "web-1", "namespace": "shop", "uid": "p"}, "spec": {}});
+        let gone = |object: Value, kind: &str| {
+            let mut known = BTreeMap::new();
+            let mut told = vec![];
+            relist(&mut known, vec![object], kind, &mut |_| {});
+            relist(&mut known, vec![], kind, &mut |seen| match seen {
+                Seen::Gone(object) => told.push(object),
+                Seen::Here(_) | Seen::Listed => {}
+            });
+            told.remove(0)
+        };
+        let node: Node = serde_json::from_value(gone(node, "Node")).expect("it is a node");
+        assert_eq!((node.metadata.name.as_str(), node.metadata.uid.as_str()), ("node-a", "n"));
+        let pod: Pod = serde_json::from_value(gone(pod, "Pod")).expect("it is a pod");
+        assert_eq!((pod.metadata.namespace.as_str(), pod.metadata.uid.as_str()), ("shop", "p"));
     }
 }

@@ -78,9 +78,10 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  the machine of {node} runs again, and this drill did not give it its power back")
         }
         Kind::EffectSeen { how, .. } => format!("  {how}"),
-        // What the drill put back of others' is told with the end.
-        Kind::ChangedOutside { change } if change.by.role() == Role::Drill => return None,
+        // What was undone of others' changes is told with the end.
+        Kind::OutsideUndone { .. } => return None,
         Kind::ChangedOutside { change } => format!("  changed from outside: {}", change.sentence()),
+        Kind::AuthorFound { follows: true, .. } => return None,
         Kind::AuthorFound { object, by, .. } if !matches!(by.role(), Role::Drill | Role::Kubernetes) => {
             format!("  by the audit log {object} was deleted by {by}")
         }
@@ -146,12 +147,13 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  log {data}: {}", said.join("; "))
         }
         Kind::LinesRead { data, error, .. } if !error.is_empty() => format!("  log {data} cannot be read: {error}"),
-        Kind::LinesRead { data, missing, damaged, .. } => {
+        Kind::LinesRead { data, missing, damaged, more, .. } => {
+            let more = if *more { ", more in the next event" } else { "" };
             let lost: u64 = missing
                 .iter()
                 .map(|(from, to)| to.saturating_sub(*from).saturating_add(1))
                 .fold(0, u64::saturating_add);
-            format!("  log {data} was read: {lost} acknowledged lines missing, {damaged} damaged")
+            format!("  log {data} was read: {lost} acknowledged lines missing{more}, {damaged} damaged")
         }
         Kind::SourceLost { source, why, .. } => format!("  {source} is out of sight: {why}"),
         Kind::SourceRegained { source, .. } => format!("  {source} is back in sight"),

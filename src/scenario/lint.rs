@@ -13,12 +13,15 @@ use super::{
     tree::{Node, problem},
 };
 use crate::model::{
-    BackupStep, DeleteNamespaceStep, Dur, ExecStep, Expectation, ImpairNodesStep, NodeChoice, RestoreStep, SecretRef,
-    Step, Verb, WaitStep, WaitUntil, WorkloadRef, secret_mark,
+    BackupStep, DeleteNamespaceStep, Dur, ExecStep, Expectation, ImpairNodesStep, MOST_LINES, NodeChoice, RestoreStep,
+    SecretRef, Step, Verb, WaitStep, WaitUntil, WorkloadRef, secret_mark,
 };
 
 /// Nothing is asked oftener, over and over: it would be a load test.
 const OFTENEST: Dur = Dur(Duration::from_millis(10));
+/// As many lines of a log fit into the time of the steps: as many again may follow while the
+/// drill undoes what it did.
+const MOST_PLANNED: u32 = (MOST_LINES / 2) as u32;
 /// The time that an undo has unless somebody gives it another: the default of `--unwind-within`.
 const UNWIND_WITHIN: Duration = Duration::from_secs(30 * 60);
 
@@ -350,6 +353,11 @@ impl Lint<'_> {
             if data.every.0 < OFTENEST.0 {
                 let what = format!("a line cannot be written every {}", data.every.exact());
                 self.say(&["data", &index, "every"], what, format!("{OFTENEST} at least; 500ms is usual"));
+            } else if scenario.limits.duration.0 > data.every.0 * MOST_PLANNED {
+                let (every, duration) = (data.every.exact(), scenario.limits.duration);
+                let what =
+                    format!("a line every {every} in {duration} (`limits.duration`) is more than {MOST_PLANNED} lines");
+                self.say(&["data", &index, "every"], what, "write lines less often, or allow the drill less time");
             }
         }
     }

@@ -248,7 +248,7 @@ impl<'h> Chain<'h> {
         self.history.state.outside.iter().find(|change| match &change.what {
             OutsideWhat::Silenced { group_wait_us: Some(wait), .. } => {
                 suppressed.suppressed_by == [change.uid.as_str()]
-                    && change.seen_us >= active.at + wait + SILENCES_EVERY_US
+                    && change.seen_us >= active.at.saturating_add(*wait).saturating_add(SILENCES_EVERY_US)
             }
             _ => false,
         })

@@ -112,7 +112,14 @@ impl Ending {
             How::TakenOver => "another session has taken over".to_owned(),
             How::Internal => "internal error".to_owned(),
         };
-        format!("{how}; {}", self.left.words())
+        let left = match (&self.how, &self.left) {
+            // A session that recovers a run has no observers.
+            (How::Recovered, Left::AsBefore) => {
+                "the drill undid its own changes; what others changed meanwhile was not watched".to_owned()
+            }
+            _ => self.left.words(),
+        };
+        format!("{how}; {left}")
     }
 }
 

@@ -214,9 +214,9 @@ impl History {
             Kind::LinesWritten { data, runs } => {
                 self.logs.entry(data.clone()).or_default().written.extend(runs.iter().cloned());
             }
-            Kind::LinesRead { data, missing, damaged, error } => {
+            Kind::LinesRead { data, missing, damaged, error, more } => {
                 let read = Reading { at_us: t, missing: missing.clone(), damaged: *damaged, error: error.to_string() };
-                self.logs.entry(data.clone()).or_default().read.push(read);
+                self.logs.entry(data.clone()).or_default().take(read, *more);
             }
             Kind::AlertSeen { source, name, labels, state, since, receivers, suppressed_by } => {
                 self.alerts.push(AlertPoint {

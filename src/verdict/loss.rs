@@ -22,6 +22,8 @@ pub struct Log {
     pub written: Vec<LineRun>,
     /// What was found when it was read.
     pub read: Vec<Reading>,
+    /// A reading whose list of missing lines goes on in the next event.
+    listing: Option<Reading>,
 }
 
 /// A log as it was read back.
@@ -38,6 +40,17 @@ pub struct Reading {
 }
 
 impl Log {
+    /// Takes in what was found, or a part of it; `more`: the rest is in the next event.
+    pub(super) fn take(&mut self, part: Reading, more: bool) {
+        let missing = self.listing.take().map(|begun| begun.missing).unwrap_or_default();
+        let reading = Reading { missing: [missing, part.missing].concat(), ..part };
+        if more {
+            self.listing = Some(reading);
+        } else {
+            self.read.push(reading);
+        }
+    }
+
     /// The runs of acknowledged lines, oldest first.
     fn acknowledged(&self) -> impl DoubleEndedIterator<Item = &LineRun> {
         self.written.iter().filter(|r| r.error.is_empty())
@@ -65,7 +78,8 @@ impl Log {
 
 impl Reading {
     fn lost(&self) -> u64 {
-        self.missing.iter().map(|(from, to)| (to + 1).saturating_sub(*from)).sum()
+        let lines = self.missing.iter().map(|(from, to)| to.saturating_add(1).saturating_sub(*from));
+        lines.fold(0, u64::saturating_add)
     }
 }
 

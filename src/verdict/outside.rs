@@ -123,7 +123,7 @@ fn opens(what: &OutsideWhat) -> bool {
 fn runs_on(history: &History, node: &str, key: &(String, String), change: &OutsideChange) -> bool {
     let mut there = BTreeSet::new();
     let mut found = false;
-    for point in history.pods.iter().take_while(|p| p.at <= change.seen_us + BEFORE_US) {
+    for point in history.pods.iter().take_while(|p| p.at <= change.seen_us.saturating_add(BEFORE_US)) {
         let on = point.node == node && point.of == *key;
         if on {
             there.insert(point.uid.as_str());
@@ -157,9 +157,7 @@ pub(super) fn touches_service(history: &History, change: &OutsideChange, workloa
 pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String)) -> bool {
     let steps = history.state.plan.iter().flat_map(|p| &p.steps).filter(|s| s.name == window.step);
     let nodes: BTreeSet<&str> = steps.flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
-    let lost = history.state.faults.iter().any(|f| {
-        f.step == window.step && matches!(&f.revert, Revert::Restore { namespace, .. } if *namespace == key.0)
-    });
+    let lost = history.state.faults.iter().any(|f| f.step == window.step && f.revert.restores(&key.0));
     let mut ready: BTreeSet<&str> = BTreeSet::new();
     for point in history.pods.iter().take_while(|p| p.at <= window.last) {
         let struck = lost || history.state.taken.contains(&point.uid);
@@ -190,8 +188,8 @@ pub(super) fn undone(history: &History, window: &Window) -> Option<(u64, String)
                     .workload()
                     .is_some_and(|w| w.namespace == change.namespace && w.workload.to_string() == change.object),
                 // Whoever makes a workload again while the namespace is gone restores it.
-                (Revert::Restore { namespace, .. }, OutsideWhat::Created) => {
-                    *namespace == change.namespace && change.workloads.contains(&change.object)
+                (revert, OutsideWhat::Created) => {
+                    revert.restores(&change.namespace) && change.workloads.contains(&change.object)
                 }
                 _ => false,
             })

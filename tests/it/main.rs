@@ -8,6 +8,7 @@
 
 mod answers;
 mod arrows;
+mod audited;
 mod bad_input;
 mod begin;
 mod beside;

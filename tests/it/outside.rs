@@ -16,7 +16,7 @@ use super::rehearsal::{Stage, acted, on_paused_time, scenario_text};
 
 const SHOP: &str = include_str!("../../scenarios/clusters/small-shop.yaml");
 
-const OUTAGE: &str = "
+pub const OUTAGE: &str = "
 apiVersion: drillmaster.dev/v1
 kind: Scenario
 metadata: {name: outside, title: Others work here too}
@@ -38,7 +38,7 @@ limits: {nodes: 34%, zones: 1, duration: 40m}
 ";
 
 /// Where web has a pod on node-a-0, and one on node-b-0.
-fn shop(happens: &[&str]) -> Description {
+pub fn shop(happens: &[&str]) -> Description {
     let mut text = SHOP.to_owned();
     if !happens.is_empty() {
         text += "happens:\n";

@@ -25,6 +25,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::audited::AuditLog;
+
 /// A shipped cluster.
 pub fn cluster(name: &str) -> Description {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/clusters/{name}.yaml"));
@@ -101,6 +103,8 @@ pub struct Stage {
     pub dir: tempfile::TempDir,
     /// What sessions take for secrets.
     pub secrets: Vec<Secret>,
+    /// What an address answers that serves the audit log, where a drill is given one.
+    pub audit_log: Option<AuditLog>,
     before: Vec<Value>,
     lies: Arc<Mutex<Vec<String>>>,
 }
@@ -118,7 +122,7 @@ impl Stage {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let before = simulation.picture();
-        Self { simulation, dir, secrets: vec![], before, lies: Arc::default() }
+        Self { simulation, dir, secrets: vec![], audit_log: None, before, lies: Arc::default() }
     }
 
     pub fn run_dir(&self) -> RunDir {
@@ -268,7 +272,10 @@ impl Stage {
         plug: &Plug,
         tap: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Option<(Begun, Options)> {
-        let world = self.keeping_secrets(self.simulation.world_on(plug));
+        let mut world = self.keeping_secrets(self.simulation.world_on(plug));
+        if let Some(log) = &self.audit_log {
+            log.serve(&mut world);
+        }
         let prepared = prepare_in(world, &Default::default(), None, loaded, "run".into(), false).await.ok()?;
         let options = Options::rehearsal(self.dir.path(), &[]);
         let (soundness, steps) = (self.soundness(), self.simulation.steps());

@@ -148,6 +148,25 @@ fn objectives_that_cannot_be_shown() {
 }
 
 #[test]
+fn an_append_log_gets_no_more_lines_than_a_journal_may_count() {
+    let problems = |every: &str, duration: &str| {
+        let text = format!(
+            "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: n, title: t}}\nhypothesis: h\n\
+             scope: {{namespaces: [shop], critical: [deployment/web]}}\n\
+             data:\n  - {{name: orders, every: {every}, http: {{append: 'http://web.shop.svc/a', read: 'http://web.shop.svc/b'}}}}\n\
+             steps:\n  - {{name: lost, killZone: {{zone: a, how: kill}}}}\n  - {{name: w, wait: {{for: 10m}}}}\n\
+             expect:\n  - replicas: {{workload: deployment/web, ready: 3, within: 5m}}\n\
+             limits: {{duration: {duration}}}\n"
+        );
+        load_str("s.yaml", &text, &Sources::default()).map(|_| ()).map_err(|p| p.to_string())
+    };
+    assert_eq!(problems("100ms", "13h"), Ok(()));
+    let said = problems("100ms", "14h").unwrap_err();
+    assert!(said.contains("s.yaml:7") && said.contains("a line every 100ms in 14h"), "{said}");
+    assert!(said.contains("is more than 500000 lines") && said.contains("write lines less often"), "{said}");
+}
+
+#[test]
 fn yaml_that_is_none_and_yaml_that_is_too_much() {
     for (text, says) in [
         ("", "the file is empty"),

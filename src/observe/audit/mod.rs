@@ -11,15 +11,20 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use self::{record::Deletion, source::Source};
+use super::{authors::follows, outside::Outside};
 use crate::{
     event::Kind,
-    journal::{Recorder, RunState},
-    model::{Author, OutsideChange, OutsideWhat, Role},
+    journal::Recorder,
+    model::{Author, OutsideChange, OutsideWhat},
     told,
     world::World,
 };
 
 const EVERY: Duration = Duration::from_secs(2);
+/// How long the last look may take: an address may hang for as long as a request may.
+const LAST: Duration = Duration::from_secs(15);
+/// How long the end of a drill waits for all of it.
+pub(super) const END: Duration = Duration::from_secs(40);
 /// So many deletions wait for the watch that tells of them; older ones give way.
 const KEPT: usize = 10_000;
 /// As long a deletion waits: then no watch took it for somebody else's.
@@ -28,7 +33,6 @@ const WAITS_US: u64 = 5_000_000;
 /// What was read so far.
 struct Reader {
     source: Source,
-    lines: record::Lines,
     waiting: VecDeque<Deletion>,
     error: String,
 }
@@ -37,93 +41,79 @@ struct Reader {
 pub(super) async fn watch(
     world: Arc<World>,
     recorder: Arc<Recorder>,
-    namespaces: Vec<String>,
+    (namespaces, outside): (Vec<String>, Arc<Outside>),
     given: String,
     stop: Arc<Notify>,
 ) {
-    let mut reader = Reader {
-        source: Source::of(&given, &world),
-        lines: record::Lines::default(),
-        waiting: VecDeque::new(),
-        error: String::new(),
-    };
+    let began_us = recorder.now_us();
+    let mut reader = Reader { source: Source::of(&given, &world), waiting: VecDeque::new(), error: String::new() };
     loop {
-        let last = tokio::select! {
+        reader.look(&world, &recorder, (&namespaces, began_us), false).await;
+        reader.decide(&recorder, &outside, false);
+        tokio::select! {
             biased;
-            () = stop.notified() => true,
-            () = tokio::time::sleep(EVERY) => false,
-        };
-        reader.look(&world, &recorder, &namespaces).await;
-        reader.decide(&recorder, last);
-        if last {
-            break;
+            () = stop.notified() => break,
+            () = tokio::time::sleep(EVERY) => {}
         }
     }
-    recorder.observe(Kind::AuditRead {
-        records: reader.lines.records,
-        damaged: reader.lines.damaged,
-        error: told!(recorder, "{}", reader.error),
-    });
+    let look = reader.look(&world, &recorder, (&namespaces, began_us), true);
+    if tokio::time::timeout(LAST, look).await.is_err() {
+        reader.error = format!("the last look at it took longer than {} s", LAST.as_secs());
+    }
+    reader.decide(&recorder, &outside, true);
+    let (records, damaged) = reader.source.counts();
+    recorder.observe(Kind::AuditRead { records, damaged, error: told!(recorder, "{}", reader.error) });
 }
 
 impl Reader {
-    async fn look(&mut self, world: &World, recorder: &Recorder, namespaces: &[String]) {
-        let bytes = match self.source.read(world).await {
-            Ok(bytes) => bytes,
+    async fn look(
+        &mut self,
+        world: &World,
+        recorder: &Recorder,
+        (namespaces, began_us): (&[String], u64),
+        to_its_end: bool,
+    ) {
+        let found = match self.source.read(world, began_us, to_its_end).await {
+            Ok(found) => found,
             Err(why) => {
                 self.error = why;
                 return;
             }
         };
         self.error.clear();
-        for found in self.lines.take(&bytes) {
-            let in_scope = found.namespace.is_empty() || namespaces.contains(&found.namespace);
-            if !in_scope || !self.source.is_new(&found.id) {
-                continue;
-            }
-            let at_us = found.at.map_or_else(|| recorder.now_us(), |at| world.clock.at_wall(at));
-            self.waiting.push_back(Deletion { at_us, read_us: recorder.now_us(), ..found });
-            if self.waiting.len() > KEPT {
-                self.waiting.pop_front();
-            }
+        for deletion in found.into_iter().filter(|d| d.namespace.is_empty() || namespaces.contains(&d.namespace)) {
+            let at_us = deletion.at.map_or_else(|| recorder.now_us(), |at| world.clock.at_wall(at));
+            self.take(Deletion { at_us, read_us: recorder.now_us(), ..deletion });
         }
     }
 
-    /// Names the authors of what watches have seen. A deletion that no watch took for somebody
-    /// else's, and was, is told here.
-    fn decide(&mut self, recorder: &Recorder, all: bool) {
+    fn take(&mut self, deletion: Deletion) {
+        self.waiting.push_back(deletion);
+        if self.waiting.len() > KEPT {
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Names the authors of the deletions that watches told. Where a watch took a deletion for
+    /// that of a controller, and the log names somebody else, tells it here. Whose a deletion is
+    /// follows from the same rule as for watches. `all`: nothing more will come.
+    fn decide(&mut self, recorder: &Recorder, outside: &Outside, all: bool) {
         let now = recorder.now_us();
-        let waiting = std::mem::take(&mut self.waiting);
-        for deletion in waiting {
-            let (known, owner) = recorder.with(|state| (is_known(state, &deletion), owner(state, &deletion)));
-            let deletion = Deletion { owner: deletion.owner.clone().or(owner), ..deletion };
-            let outside = !matches!(deletion.role, Role::Drill | Role::Kubernetes);
-            if known {
-                recorder.observe(found(recorder, &deletion));
-            } else if !all && now < deletion.read_us + WAITS_US {
+        for deletion in std::mem::take(&mut self.waiting) {
+            let (unknown, follows) = recorder.with(|state| {
+                let Deletion { namespace, object, uid, at_us, .. } = &deletion;
+                let unknown = state.outside.without_author(namespace, object, uid, *at_us).is_some();
+                (unknown, follows(state, deletion.role, namespace, *at_us))
+            });
+            if unknown {
+                recorder.observe(found(recorder, &deletion, follows));
+            } else if !all && now < deletion.read_us.saturating_add(WAITS_US) {
                 self.waiting.push_back(deletion);
-            } else if outside {
-                recorder.observe(Kind::ChangedOutside { change: Box::new(change(recorder, &deletion)) });
+            } else if !follows && let Some(change) = change(recorder, outside, &deletion) {
+                recorder.observe(Kind::ChangedOutside { change: Box::new(change) });
             }
         }
     }
-}
-
-/// Whether a watch told of it, without an author.
-fn is_known(state: &RunState, deletion: &Deletion) -> bool {
-    state.outside.iter().any(|c| {
-        c.by.is_unknown()
-            && c.namespace == deletion.namespace
-            && c.object == deletion.object
-            && matches!(c.what, OutsideWhat::Deleted | OutsideWhat::Evicted)
-    })
-}
-
-/// The workload of a pod that is deleted, while it is still there.
-fn owner(state: &RunState, deletion: &Deletion) -> Option<String> {
-    let name = deletion.object.strip_prefix("pod/")?;
-    let pod = state.pods.values().find(|p| p.namespace == deletion.namespace && p.name == name)?;
-    Some(pod.owner.clone())
 }
 
 fn author(recorder: &Recorder, deletion: &Deletion) -> Author {
@@ -134,26 +124,130 @@ fn author(recorder: &Recorder, deletion: &Deletion) -> Author {
     }
 }
 
-fn found(recorder: &Recorder, deletion: &Deletion) -> Kind {
+fn found(recorder: &Recorder, deletion: &Deletion, follows: bool) -> Kind {
     Kind::AuthorFound {
         namespace: deletion.namespace.clone(),
         object: deletion.object.clone(),
         uid: deletion.uid.clone(),
         by: author(recorder, deletion),
         at_us: deletion.at_us,
+        follows,
     }
 }
 
-fn change(recorder: &Recorder, deletion: &Deletion) -> OutsideChange {
-    let owner = deletion.owner.clone().filter(|o| !o.is_empty());
-    OutsideChange {
-        seen_us: deletion.at_us,
-        namespace: deletion.namespace.clone(),
-        object: deletion.object.clone(),
-        uid: deletion.uid.clone(),
-        as_before: owner.is_some(),
-        workloads: owner.into_iter().collect(),
-        what: if deletion.evicted { OutsideWhat::Evicted } else { OutsideWhat::Deleted },
-        by: author(recorder, deletion),
+/// The change that no watch told.
+fn change(recorder: &Recorder, outside: &Outside, deletion: &Deletion) -> Option<OutsideChange> {
+    let name = deletion.object.strip_prefix("pod/")?;
+    let what = if deletion.evicted { OutsideWhat::Evicted } else { OutsideWhat::Deleted };
+    let by = author(recorder, deletion);
+    let pod = (deletion.namespace.as_str(), name, deletion.uid.as_str());
+    outside.with_pod(pod, deletion.at_us, |went| went.not_by_controller(deletion.role, what, by))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::PodView,
+        journal::{Journal, RunDir},
+        model::Role,
+        observe::deletions::Keeper,
+    };
+
+    /// A namespace whose `deployment/web` wants three pods, and what became of its pods.
+    struct Shop {
+        recorder: Recorder,
+        outside: Outside,
+        reader: Reader,
+        _dir: tempfile::TempDir,
+    }
+
+    fn pod(name: &str, owner: &str) -> PodView {
+        PodView {
+            namespace: "shop".into(),
+            name: name.into(),
+            uid: format!("uid-of-{name}"),
+            owner: owner.into(),
+            node: "node-a-0".into(),
+            phase: "Running".into(),
+            ready: true,
+            terminating: false,
+            disruption: String::new(),
+            aside: false,
+        }
+    }
+
+    impl Shop {
+        fn open() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let run = RunDir::create(dir.path(), "run").expect("a run directory");
+            let journal = Journal::create(&run).expect("a journal");
+            let now = || (10_000_000, jiff::Timestamp::UNIX_EPOCH);
+            let recorder = Recorder::new(journal, vec![], Arc::default(), now);
+            let workload = "deployment/web".to_owned();
+            recorder.observe(Kind::WorkloadSeen { namespace: "shop".into(), workload, wanted: 3, ready: 3 });
+            let reader = Reader { source: Source::nothing(), waiting: VecDeque::new(), error: String::new() };
+            Self { recorder, outside: Outside::default(), reader, _dir: dir }
+        }
+
+        fn come(&self, name: &str, owner: &str) {
+            self.outside.pod(&self.recorder, None, Some(&pod(name, owner)), Keeper::Controller);
+        }
+
+        fn go(&self, name: &str, owner: &str) {
+            let pod = pod(name, owner);
+            self.outside.pod(&self.recorder, Some(&pod), None, Keeper::Controller);
+            self.outside.decide(&self.recorder, true);
+        }
+
+        fn logged(&mut self, name: &str, user: &str, role: Role) {
+            self.reader.take(Deletion {
+                namespace: "shop".into(),
+                object: format!("pod/{name}"),
+                uid: format!("uid-of-{name}"),
+                user: user.into(),
+                role,
+                at_us: 9_900_000,
+                ..Deletion::default()
+            });
+            self.reader.decide(&self.recorder, &self.outside, true);
+        }
+
+        fn told(&self) -> Vec<String> {
+            self.recorder.with(|state| state.outside.iter().map(OutsideChange::sentence).collect())
+        }
+    }
+
+    #[test]
+    fn the_author_of_a_deletion_that_was_seen_is_named_once() {
+        let mut shop = Shop::open();
+        ["web-1", "web-2", "web-3"].iter().for_each(|name| shop.come(name, "deployment/web"));
+        shop.go("web-1", "deployment/web");
+        assert_eq!(shop.told(), ["somebody (author unknown) deleted pod/web-1"]);
+        shop.logged("web-1", "alice", Role::Person);
+        assert_eq!(shop.told(), ["alice deleted pod/web-1"]);
+        // She deletes it again, by force: it is the same deletion.
+        shop.logged("web-1", "alice", Role::Person);
+        assert_eq!(shop.told(), ["alice deleted pod/web-1"]);
+        // A pod that no watch saw go is still there.
+        shop.logged("web-2", "alice", Role::Person);
+        assert_eq!(shop.told(), ["alice deleted pod/web-1"]);
+    }
+
+    #[test]
+    fn what_a_controller_seemed_to_delete_is_told_where_somebody_else_did() {
+        let mut shop = Shop::open();
+        ["web-1", "web-2", "web-3", "web-4", "web-5"].iter().for_each(|name| shop.come(name, "deployment/web"));
+        ["job-1", "job-2"].iter().for_each(|name| shop.come(name, ""));
+        for (name, owner) in [("web-1", "deployment/web"), ("web-2", "deployment/web"), ("job-1", ""), ("job-2", "")] {
+            shop.go(name, owner);
+        }
+        assert_eq!(shop.told(), Vec::<String>::new(), "two pods are too many, and of Jobs nothing is known");
+        shop.logged("web-1", "replicaset-controller", Role::Kubernetes);
+        shop.logged("job-1", "system:serviceaccount:ops:operator", Role::Other);
+        assert_eq!(shop.told(), Vec::<String>::new(), "a controller, and an operator that keeps the pod");
+        shop.logged("web-2", "alice", Role::Person);
+        shop.logged("job-2", "bob", Role::Person);
+        assert_eq!(shop.told(), ["alice deleted pod/web-2", "bob deleted pod/job-2"]);
     }
 }

@@ -1,9 +1,14 @@
 //! Lines of an audit log: what is kept of a record, and what becomes of a line that is none.
 
-use jiff::Timestamp;
-use serde::Deserialize;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::{kubernetes::user_role, model::Role};
+use jiff::Timestamp;
+use serde::{Deserialize, de::IgnoredAny};
+
+use crate::{
+    kubernetes::{is_kubelet, user_role},
+    model::Role,
+};
 
 /// A record is some kilobytes; one with the objects that were sent may be much longer.
 const LONGEST_LINE: usize = 4 << 20;
@@ -13,8 +18,6 @@ const LONGEST_NAME: usize = 253;
 /// A deletion, or an eviction, that the API server answered with success.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Deletion {
-    /// The record's id.
-    pub id: String,
     pub namespace: String,
     /// `pod/web-1`, as the journal has it.
     pub object: String,
@@ -27,8 +30,23 @@ pub(super) struct Deletion {
     /// The same by the run's clock, and when it was read.
     pub at_us: u64,
     pub read_us: u64,
-    /// The workload of a pod.
-    pub owner: Option<String>,
+}
+
+/// A line of the log, or a record of a list in it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Read {
+    /// The same record has the same mark when it is read again.
+    pub mark: u64,
+    /// None where the line is not a record.
+    pub record: Option<Found>,
+}
+
+/// What is kept of a record.
+#[derive(Debug, PartialEq)]
+pub(super) struct Found {
+    pub at: Option<Timestamp>,
+    /// What it tells, if that is a deletion.
+    pub deletion: Option<Deletion>,
 }
 
 /// Takes lines as they come, in pieces of any length.
@@ -37,13 +55,11 @@ pub(super) struct Lines {
     rest: Vec<u8>,
     /// The line that is being read is too long, and is left out.
     skips: bool,
-    pub records: u64,
-    pub damaged: u64,
 }
 
 impl Lines {
-    /// The deletions of all lines that are whole now.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Deletion> {
+    /// What all lines hold that are whole now.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Read> {
         let mut found = vec![];
         let mut pieces = bytes.split(|b| *b == b'\n').peekable();
         while let Some(piece) = pieces.next() {
@@ -58,29 +74,38 @@ impl Lines {
             if ends {
                 let line = std::mem::take(&mut self.rest);
                 if std::mem::take(&mut self.skips) {
-                    self.damaged += 1;
+                    found.push(Read { mark: mark(&[piece]), record: None });
                 } else if !line.trim_ascii().is_empty() {
-                    self.line(&line, &mut found);
+                    read(&line, &mut found);
                 }
             }
         }
         found
     }
+}
 
-    fn line(&mut self, line: &[u8], found: &mut Vec<Deletion>) {
-        match serde_json::from_slice::<Record>(line) {
-            // A webhook is sent lists of them.
-            Ok(Record { kind, items, .. }) if kind == "EventList" => {
-                self.records += items.len() as u64;
-                found.extend(items.into_iter().filter_map(deletion));
-            }
-            Ok(record) if record.kind == "Event" => {
-                self.records += 1;
-                found.extend(deletion(record));
-            }
-            _ => self.damaged += 1,
-        }
+fn read(line: &[u8], found: &mut Vec<Read>) {
+    match serde_json::from_slice::<Record>(line) {
+        // A webhook is sent lists of them.
+        Ok(Record { kind, items, .. }) if kind == "EventList" => found.extend(items.into_iter().map(kept)),
+        Ok(record) if record.kind == "Event" => found.push(kept(record)),
+        _ => found.push(Read { mark: mark(&[line]), record: None }),
     }
+}
+
+fn kept(record: Record) -> Read {
+    let parts = [&record.audit_id, &record.stage, &record.request_received_timestamp];
+    let mark = mark(&parts.map(|part| part.as_bytes()));
+    let at = record.request_received_timestamp.parse().ok();
+    let deletion = deletion(record).map(|deletion| Deletion { at, ..deletion });
+    Read { mark, record: Some(Found { at, deletion }) }
+}
+
+/// A hash: enough to know a record again.
+fn mark(parts: &[&[u8]]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What is read of a record; everything else is passed over.
@@ -98,6 +123,9 @@ struct Record {
     object_ref: Option<Object>,
     response_status: Status,
     request_received_timestamp: String,
+    #[serde(rename = "requestURI")]
+    request_uri: String,
+    request_object: Option<Sent>,
     items: Vec<Record>,
 }
 
@@ -123,6 +151,41 @@ struct Status {
     code: i64,
 }
 
+/// What was sent. Most requests send something else, in which a word may mean another thing.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Sent {
+    Options(Options),
+    Other(IgnoredAny),
+}
+
+/// The part of a request that says `dryRun`: the options of a deletion, or of the deletion in
+/// an eviction.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Options {
+    dry_run: Vec<String>,
+    delete_options: Option<Box<Options>>,
+}
+
+impl Options {
+    fn is_dry(&self) -> bool {
+        !self.dry_run.is_empty() || self.delete_options.as_ref().is_some_and(|inner| inner.is_dry())
+    }
+}
+
+impl Record {
+    /// Whether the API server only said what it would do.
+    fn is_dry(&self) -> bool {
+        let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
+        let sent = match &self.request_object {
+            Some(Sent::Options(options)) => options.is_dry(),
+            Some(Sent::Other(IgnoredAny)) | None => false,
+        };
+        sent || query.split('&').any(|part| part.starts_with("dryRun="))
+    }
+}
+
 /// Resources of which a drill watches the objects, and how the journal names them.
 const WATCHED: [(&str, &str); 8] = [
     ("pods", "pod"),
@@ -136,6 +199,9 @@ const WATCHED: [(&str, &str); 8] = [
 ];
 
 fn deletion(record: Record) -> Option<Deletion> {
+    if record.is_dry() {
+        return None;
+    }
     let object = record.object_ref?;
     let evicted = record.verb == "create" && object.subresource == "eviction";
     let deletes = record.verb == "delete" && object.subresource.is_empty();
@@ -144,9 +210,12 @@ fn deletion(record: Record) -> Option<Deletion> {
     let (_, kind) = WATCHED.iter().find(|(plural, _)| *plural == object.resource).filter(|_| told)?;
     let user = record.impersonated_user.map_or(record.user.username, |u| u.username);
     let agent = record.user_agent.split_whitespace().next().unwrap_or("").to_owned();
+    // Somebody else deleted the pod; the kubelet confirms that it has ended.
+    if is_kubelet(&user) && *kind == "pod" {
+        return None;
+    }
     let role = user_role(&user, &agent);
     Some(Deletion {
-        id: short(&record.audit_id),
         namespace: short(&object.namespace),
         object: format!("{kind}/{}", short(&object.name)),
         uid: short(&object.uid),
@@ -154,7 +223,6 @@ fn deletion(record: Record) -> Option<Deletion> {
         agent: short(&agent),
         role,
         evicted,
-        at: record.request_received_timestamp.parse().ok(),
         ..Deletion::default()
     })
 }
@@ -175,20 +243,30 @@ mod tests {
 
     const POD: &str = r#"{"resource":"pods","namespace":"shop","name":"web-1","uid":"u-1","apiVersion":"v1"}"#;
 
+    /// The deletions that lines tell of, and how many lines were damaged.
+    fn told(found: Vec<Read>) -> (Vec<Deletion>, usize) {
+        let damaged = found.iter().filter(|read| read.record.is_none()).count();
+        (found.into_iter().filter_map(|read| read.record?.deletion).collect(), damaged)
+    }
+
+    fn deletions(text: &str) -> Vec<Deletion> {
+        told(Lines::default().take(format!("{text}\n").as_bytes())).0
+    }
+
     #[test]
     fn a_deletion_has_its_author_and_nothing_of_what_was_sent() {
-        let mut lines = Lines::default();
         let text = format!("{}\n{}\n", line("delete", POD, ""), line("patch", POD, ""));
-        let found = lines.take(text.as_bytes());
-        assert_eq!(found.len(), 1);
+        let read = Lines::default().take(text.as_bytes());
+        assert_eq!(read.len(), 2);
+        assert!(!format!("{read:?}").contains("hunter2"));
+        let (found, damaged) = told(read);
+        assert_eq!((found.len(), damaged), (1, 0));
         let deletion = &found[0];
         assert_eq!((deletion.object.as_str(), deletion.user.as_str()), ("pod/web-1", "alice"));
         assert_eq!((deletion.agent.as_str(), deletion.role), ("kubectl/v1.37", Role::Person));
-        assert!(!format!("{found:?}").contains("hunter2"));
-        assert_eq!((lines.records, lines.damaged), (2, 0));
         // Somebody who acts as somebody else is named as whom they act.
-        let acts = line("delete", POD, r#","impersonatedUser":{"username":"bob"}"#) + "\n";
-        assert_eq!(lines.take(acts.as_bytes())[0].user, "bob");
+        let acts = line("delete", POD, r#","impersonatedUser":{"username":"bob"}"#);
+        assert_eq!(deletions(&acts)[0].user, "bob");
     }
 
     #[test]
@@ -203,29 +281,46 @@ mod tests {
         for piece in text.as_bytes().chunks(7) {
             found.extend(lines.take(piece));
         }
-        assert_eq!((found.len(), lines.damaged), (1, 3), "the last line is not whole yet");
-        found.extend(lines.take(b"\n"));
-        assert_eq!(found.len(), 2);
+        let (whole, damaged) = told(found);
+        assert_eq!((whole.len(), damaged), (1, 3), "the last line is not whole yet");
+        assert_eq!(told(lines.take(b"\n")).0.len(), 1);
         // One that is longer than any record is passed over, and costs no memory.
         for _ in 0..9 {
             lines.take(&vec![b'x'; LONGEST_LINE / 2]);
             assert!(lines.rest.len() <= LONGEST_LINE);
         }
-        assert_eq!(lines.take(format!("\n{}\n", line("delete", POD, "")).as_bytes()).len(), 1);
-        assert_eq!(lines.damaged, 4);
+        let (whole, damaged) = told(lines.take(format!("\n{}\n", line("delete", POD, "")).as_bytes()));
+        assert_eq!((whole.len(), damaged), (1, 1));
     }
 
     #[test]
     fn what_failed_or_is_of_another_stage_is_no_deletion() {
-        let mut lines = Lines::default();
         let refused = line("delete", POD, "").replace("\"code\":200", "\"code\":403");
         let begun = line("delete", POD, "").replace("ResponseComplete", "RequestReceived");
         let secret = line("delete", &POD.replace("pods", "secrets"), "");
-        let text = format!("{refused}\n{begun}\n{secret}\n");
-        assert_eq!(lines.take(text.as_bytes()), []);
+        assert_eq!(deletions(&format!("{refused}\n{begun}\n{secret}")), []);
         let eviction = POD.replace("\"apiVersion\"", "\"subresource\":\"eviction\",\"apiVersion\"");
         let list = format!(r#"{{"kind":"EventList","items":[{}]}}"#, line("create", &eviction, ""));
-        let found = lines.take(format!("{list}\n").as_bytes());
+        let found = deletions(&list);
         assert!(found.len() == 1 && found[0].evicted, "{found:?}");
+    }
+
+    #[test]
+    fn a_request_that_only_asks_deletes_nothing_and_a_kubelet_only_confirms() {
+        let eviction = POD.replace("\"apiVersion\"", "\"subresource\":\"eviction\",\"apiVersion\"");
+        let sent = |object: &str| line("delete", POD, "").replace(r#"{"data":{"password":"hunter2"}}"#, object);
+        let evicted = line("create", &eviction, "");
+        let dry = [
+            line("delete", POD, r#","requestURI":"/api/v1/namespaces/shop/pods/web-1?a=b&dryRun=All""#),
+            sent(r#"{"kind":"DeleteOptions","dryRun":["All"]}"#),
+            evicted.replace(r#"{"data":{"password":"hunter2"}}"#, r#"{"deleteOptions":{"dryRun":["All"]}}"#),
+            line("delete", POD, "").replace("alice", "system:node:node-a"),
+        ];
+        assert_eq!(deletions(&dry.join("\n")), []);
+        assert_eq!(deletions(&sent(r#"{"kind":"DeleteOptions","gracePeriodSeconds":0}"#)).len(), 1);
+        assert_eq!(deletions(&line("delete", POD, r#","requestURI":"/a?gracePeriodSeconds=0""#)).len(), 1);
+        for other in ["[1]", "null", "\"text\"", r#"{"dryRun":true}"#, r#"{"deleteOptions":7}"#] {
+            assert_eq!(deletions(&sent(other)).len(), 1, "{other}");
+        }
     }
 }
