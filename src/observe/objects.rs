@@ -14,11 +14,9 @@ use crate::{
     event::{Kind, PodView},
     journal::Recorder,
     kubernetes::objects::{Budget, Node, Pod, Workload},
+    model::RUN_LABEL,
     world::World,
 };
-
-/// The label of everything that a drill makes for itself.
-const OWN_RUN: &str = "drillmaster.dev/run";
 
 /// Tells only what differs from what was told before.
 struct Once(BTreeMap<String, Kind>);
@@ -142,7 +140,7 @@ pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: 
 
 /// Whose a pod is, by its owner and by the mark that the drill puts on its own.
 fn keeper(pod: &Pod) -> Keeper {
-    if pod.metadata.labels.contains_key(OWN_RUN) {
+    if pod.metadata.labels.contains_key(RUN_LABEL) {
         Keeper::Drill
     } else if pod.controller().is_some() {
         Keeper::Controller

@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{ApiCall, ApiError, Heads, Kube};
-use crate::model::{ClusterIdentity, FaultId, Revert, StepName};
+use crate::model::{ClusterIdentity, FaultId, RUN_LABEL, Revert, StepName};
 
 /// Where the run record lives.
 pub const NAMESPACE: &str = "drillmaster";
 pub(super) const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
-const RUN: &str = "drillmaster.dev/run";
 const OPEN: &str = "drillmaster.dev/open";
 const KEY: &str = "run.json";
 /// As often somebody else may write in between.
@@ -217,7 +216,7 @@ impl RunRecord {
 
     /// All run records of a cluster, newest first.
     pub async fn all(kube: &Kube) -> Result<Vec<Found>, ApiError> {
-        let maps = kube.list(&format!("{MAPS}?labelSelector={RUN}")).await?.0;
+        let maps = kube.list(&format!("{MAPS}?labelSelector={RUN_LABEL}")).await?.0;
         let mut found: Vec<(String, Found)> =
             maps.iter().filter_map(|map| Some((name_of(map).to_owned(), read(map)?))).collect();
         found.sort_by(|a, b| b.0.cmp(&a.0));
@@ -232,7 +231,7 @@ impl RunRecord {
         let text = serde_json::to_string(record).unwrap_or_default();
         json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": format!("run-{}", self.claim.run), "namespace": NAMESPACE,
-                "labels": {RUN: self.claim.run, OPEN: record.open.len().to_string()}},
+                "labels": {RUN_LABEL: self.claim.run, OPEN: record.open.len().to_string()}},
             "data": {KEY: text}})
     }
 }
