@@ -8,12 +8,10 @@ use super::Wakes;
 use crate::{
     event::Kind,
     journal::{FaultRecord, RunState},
-    steps::{self, StepContext},
+    steps::{self, ATTEMPT, StepContext},
     told,
 };
 
-/// How long one attempt may take before the next fault gets its turn.
-const ATTEMPT: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What is left when the unwind ends.

@@ -296,7 +296,7 @@ async fn refused(kube: &Kube, pods: &str, reader: &Reader) -> Result<Option<Stri
     for form in &reader.forms {
         match kube.send(&ApiCall::create(format!("{pods}?dryRun=All"), form.clone())).await {
             Ok(_) => return Ok(None),
-            Err(error @ ApiError::Status { code: 403 | 422, .. }) => why = Some(error.to_string()),
+            Err(error) if error.is_refused_form() => why = Some(error.to_string()),
             Err(error) => return Err(error),
         }
     }

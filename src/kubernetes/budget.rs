@@ -3,7 +3,21 @@
 
 use serde_json::Value;
 
-use super::objects::BudgetSpec;
+use super::objects::{Budget, BudgetSpec, Pod};
+
+impl Budget {
+    /// Whether it is for this pod: in its namespace, by its labels. One without a selector is
+    /// for none, an empty selector for all (checks D3).
+    pub fn selects(&self, pod: &Pod) -> bool {
+        self.metadata.namespace == pod.metadata.namespace
+            && self.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))
+    }
+}
+
+/// The budgets that are for a pod.
+pub fn budgets_of<'a>(pod: &Pod, budgets: &'a [Budget]) -> Vec<&'a Budget> {
+    budgets.iter().filter(|b| b.selects(pod)).collect()
+}
 
 /// How many healthy pods a budget asks for, of so many expected. Percentages
 /// round up, both ways (correctness 6). None when the value is neither form.
@@ -44,6 +58,26 @@ mod tests {
         assert_eq!(desired_healthy_of(None, Some(&json!(1)), 3), Some(2));
         assert_eq!(desired_healthy_of(Some(&json!(2)), None, 3), Some(2));
         assert_eq!(desired_healthy_of(Some(&json!("two")), None, 3), None);
+    }
+
+    #[test]
+    fn only_budgets_of_its_namespace_select_a_pod() {
+        let budget = |namespace: &str, name: &str, selector: Value| -> Budget {
+            let metadata = json!({"name": name, "namespace": namespace});
+            serde_json::from_value(json!({"metadata": metadata, "spec": {"selector": selector}})).unwrap()
+        };
+        let app = |app: &str| json!({"matchLabels": {"app": app}});
+        let metadata = json!({"name": "web-1", "namespace": "shop", "labels": {"app": "web"}});
+        let pod: Pod = serde_json::from_value(json!({ "metadata": metadata })).unwrap();
+        let all = [
+            budget("shop", "a", app("web")),
+            budget("other", "b", app("web")),
+            budget("shop", "c", app("db")),
+            budget("shop", "d", Value::Null),
+            budget("shop", "e", json!({})),
+        ];
+        let names: Vec<&str> = budgets_of(&pod, &all).iter().map(|b| b.metadata.name.as_str()).collect();
+        assert_eq!(names, ["a", "e"]);
     }
 
     proptest::proptest! {

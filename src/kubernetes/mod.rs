@@ -28,7 +28,7 @@ mod taints;
 mod volumes;
 mod zones;
 
-pub use budget::{desired_healthy, desired_healthy_of};
+pub use budget::{budgets_of, desired_healthy, desired_healthy_of};
 pub use calico::CalicoSelector;
 pub use company::{Company, Domains, Incoming, KINDS, Neighbours, SpreadRule, demands, label, spreads};
 pub use compare::{Objects, Reduced, compare};

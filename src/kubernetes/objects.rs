@@ -11,7 +11,7 @@ pub use super::{
     node::{Node, NodeInfo, NodeSpec, NodeStatus},
     pod::{Container, ContainerStatus, Pod, PodSpec, PodStatus, Port, Resources, Spread},
 };
-use crate::model::WorkloadRef;
+use crate::model::{RUN_LABEL, WorkloadRef};
 
 /// `metadata`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -229,4 +229,11 @@ pub struct VolumeSpec {
 pub struct Named {
     pub metadata: Meta,
     pub status: PodStatus,
+}
+
+impl Named {
+    /// Whether a run made it for itself.
+    pub fn is_of_run(&self, run: &str) -> bool {
+        self.metadata.labels.get(RUN_LABEL).is_some_and(|of| of == run)
+    }
 }

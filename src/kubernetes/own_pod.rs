@@ -8,7 +8,7 @@ use super::{
     in_terms,
     objects::{Node, Taint},
 };
-use crate::model::RUN_LABEL;
+use crate::model::{ROLE_LABEL, RUN_LABEL};
 
 /// Taints that say that a node cannot run a pod now: tolerating them would hang the pod.
 const OUT_OF_ORDER: [&str; 4] = [
@@ -142,7 +142,7 @@ impl OwnPod<'_> {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": self.name, "labels": {
                 "app.kubernetes.io/managed-by": "drillmaster", RUN_LABEL: self.run,
-                "drillmaster.dev/role": self.role, "velero.io/exclude-from-backup": "true"}},
+                ROLE_LABEL: self.role, "velero.io/exclude-from-backup": "true"}},
             "spec": {
                 "restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "activeDeadlineSeconds": self.seconds,
                 "automountServiceAccountToken": false, "enableServiceLinks": false,

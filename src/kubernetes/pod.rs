@@ -49,6 +49,9 @@ pub struct PodSpec {
     pub topology_spread_constraints: Vec<Spread>,
     pub volumes: Vec<Value>,
     pub termination_grace_period_seconds: Option<i64>,
+    /// In the network of its node, where no NetworkPolicy is for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub host_network: bool,
 }
 
 /// A container.

@@ -8,6 +8,7 @@ use super::{
     OwnPod, Place, identities,
     objects::{Claim, Node, Volume},
 };
+use crate::model::ROLE_LABEL;
 
 /// Enough for a drill's sample; a terabyte is not read in a drill.
 const SECONDS: u64 = 180;
@@ -80,7 +81,7 @@ fn hindrance(claim: &Claim, user: Option<&Value>, node: Option<&Node>) -> Option
 fn uses(pod: &Value, claim: &str) -> bool {
     let ended = matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
     let named = |v: &Value| v.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str) == Some(claim);
-    let ours = pod.pointer("/metadata/labels/drillmaster.dev~1role").is_some();
+    let ours = pod["metadata"]["labels"].get(ROLE_LABEL).is_some();
     !ended && !ours && pod["spec"]["volumes"].as_array().into_iter().flatten().any(named)
 }
 

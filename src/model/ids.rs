@@ -42,6 +42,32 @@ name! {
     FaultId
 }
 
+/// The label of everything that a drill makes for itself in a cluster: the run that it belongs to.
+pub const RUN_LABEL: &str = "drillmaster.dev/run";
+/// The label of a drill's own pods: their purpose.
+pub const ROLE_LABEL: &str = "drillmaster.dev/role";
+
+/// The longest name of a backup or restore.
+const BACKUP_NAME: usize = 53;
+
+/// The name of the Backup or Restore that a step of a run makes. Velero refuses a name that
+/// its bucket has seen before: each run has its own, by its time of start. It also becomes a
+/// label's value, which ends at 63 bytes; the undo's restores need a suffix within that.
+pub fn backup_name(run: &str, step: &str) -> String {
+    let stamp = run.split('-').next().unwrap_or(run);
+    let plain: String =
+        step.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let name = format!("drill-{stamp}-{plain}").to_lowercase();
+    let lost = |c: char| !c.is_ascii_alphanumeric() && c != ' ' && c != '-';
+    if name.len() <= BACKUP_NAME && !step.contains(lost) {
+        return name.trim_end_matches('-').to_owned();
+    }
+    // Two steps whose names begin alike must not have one name.
+    let hash = Sha256::digest(step);
+    let name: String = name.chars().take(BACKUP_NAME - 5).collect();
+    format!("{}-{:02x}{:02x}", name.trim_end_matches('-'), hash[0], hash[1])
+}
+
 /// Whether a run may be called so: its name becomes that of a folder and of an object.
 pub fn is_run_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 200 && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
@@ -74,6 +100,18 @@ impl FaultId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_steps_make_two_backups() {
+        let name = |step: &str| backup_name("20261128t231500123-nightly", step);
+        assert_eq!(name("rehearsed restore"), "drill-20261128t231500123-rehearsed-restore");
+        let long = "the newest backup of the whole shop is restored beside";
+        let all = [name(&format!("{long} A")), name(&format!("{long} B")), name("größe"), name("grüße"), name("gr--e")];
+        assert!(
+            all.iter().all(|n| n.len() <= BACKUP_NAME && n.is_ascii() && all.iter().filter(|o| *o == n).count() == 1),
+            "{all:?}"
+        );
+    }
 
     #[test]
     fn a_run_is_a_folder_of_its_own_whatever_the_cluster_is_called() {

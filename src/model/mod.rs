@@ -49,7 +49,7 @@ pub use expect::{
 };
 pub use finding::{Finding, FindingState};
 pub use head::Head;
-pub use ids::{FaultId, RUN_LABEL, RunId, StepName, is_run_name, run_name};
+pub use ids::{FaultId, ROLE_LABEL, RUN_LABEL, RunId, StepName, backup_name, is_run_name, run_name};
 pub use loss::{AcceptedLoss, Kin, Losing, Loss, MayBeLost, ObjectPattern, Tie, accepted};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
 pub use names::Names;

@@ -231,7 +231,9 @@ impl Revert {
             Self::Restore { namespace, .. } | Self::OwnNamespace { namespace, .. } => {
                 format!("namespace {namespace}")
             }
-            Self::OwnPods { namespace, pods, .. } => format!("{} reader pods in namespace {namespace}", pods.len()),
+            Self::OwnPods { namespace, pods, .. } => {
+                format!("{} short-lived pods in namespace {namespace}", pods.len())
+            }
             Self::ExecUndo { step } => format!("step {step}"),
         }
     }

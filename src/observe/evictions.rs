@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use crate::{
     event::Kind,
     journal::Recorder,
-    kubernetes::objects::{Budget, Pod},
+    kubernetes::{
+        budgets_of,
+        objects::{Budget, Pod},
+    },
     model::{Expectation, Plan, StepName, Told},
     world::{ApiCall, ApiError, World},
 };
@@ -99,10 +102,9 @@ async fn once(world: &World, namespace: &str, pod: &Pod) -> Option<Asked> {
 /// Whether the status of a pod's budgets has the right number of healthy pods, and of pods in
 /// all. A pod that is finished or being deleted may be counted or not.
 fn counts(pod: &Pod, budgets: &[Budget], pods: &[Pod]) -> bool {
-    let covers = |b: &Budget, p: &Pod| b.spec.selector.as_ref().is_some_and(|s| s.matches(&p.metadata.labels));
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    budgets.iter().filter(|b| covers(b, pod)).all(|budget| {
-        let mine = || pods.iter().filter(|p| covers(budget, p));
+    budgets_of(pod, budgets).into_iter().all(|budget| {
+        let mine = || pods.iter().filter(|p| budget.selects(p));
         let healthy = mine().filter(|p| p.is_ready() && !p.is_terminating()).count();
         let (stay, all) = (mine().filter(|p| !p.is_terminating() && !p.is_finished()).count(), mine().count());
         number(healthy) == budget.status.current_healthy
@@ -124,8 +126,7 @@ async fn answer(world: &World, pod: &Pod) -> (u16, String, Told) {
 
 /// What the Eviction API must answer, by its own rules (correctness 3, 5; measured A2).
 fn expect(pod: &Pod, budgets: &[Budget]) -> (String, String) {
-    let mine: Vec<&Budget> =
-        budgets.iter().filter(|b| b.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))).collect();
+    let mine = budgets_of(pod, budgets);
     let names = mine.iter().map(|b| b.metadata.name.as_str()).collect::<Vec<_>>().join(", ");
     let word = match mine[..] {
         [] => "uncovered",

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     inventory::Inventory,
+    kubernetes::budgets_of,
     model::{
         Bindings, ClusterIdentity, CoveredPod, Expectation, Limits, OrNewer, Plan, PlannedStep, Prediction, ProbeKind,
         ProbeSpec,
@@ -180,12 +181,7 @@ fn coverage(request: &Request<'_>) -> Option<Vec<CoveredPod>> {
             .map(|p| CoveredPod {
                 pod: format!("{}/{}", p.metadata.namespace, p.metadata.name),
                 owner: p.workload().map(|w| w.to_string()).unwrap_or_default(),
-                budgets: budgets
-                    .iter()
-                    .filter(|b| b.metadata.namespace == p.metadata.namespace)
-                    .filter(|b| b.spec.selector.as_ref().is_some_and(|s| s.matches(&p.metadata.labels)))
-                    .map(|b| b.metadata.name.clone())
-                    .collect(),
+                budgets: budgets_of(p, budgets).into_iter().map(|b| b.metadata.name.clone()).collect(),
             })
             .collect(),
     )

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Problem, Scenario, objectives,
+    Problem, Scenario, backup_names, objectives,
     problem::meant,
     secret_places::misplaced,
     tree::{Node, problem},
@@ -41,6 +41,7 @@ pub(super) fn lint(
     lint.aborts();
     lint.problems.extend(misplaced(file, root, secrets));
     lint.problems.extend(objectives::lint(file, root, scenario));
+    lint.problems.extend(backup_names::lint(file, root, scenario));
     lint.problems.sort_by_key(|p| (p.line, p.column));
     lint.problems
 }

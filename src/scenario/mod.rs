@@ -5,6 +5,7 @@
 //!
 //! Read [`Scenario`] first, then [`load`].
 
+mod backup_names;
 mod bindings;
 mod drill_sense;
 mod drillfile;

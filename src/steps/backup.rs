@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
     Look, PlanInput, StepContext, StepError, checksums, namespace,
@@ -12,8 +11,8 @@ use super::{
 use crate::{
     kubernetes::{objects::Claim, without_content},
     model::{
-        BackupMade, BackupStep, Capture, Checksums, DeleteNamespaceStep, PlannedStep, StepClass, StepResult, Verb,
-        VolumeInfo,
+        BackupMade, BackupStep, Capture, Checksums, DeleteNamespaceStep, PlannedStep, RUN_LABEL, StepClass, StepResult,
+        Verb, VolumeInfo, backup_name,
     },
     world::is_terminal,
 };
@@ -49,27 +48,6 @@ pub(super) fn spec_of(planned: &PlannedStep) -> Option<&BackupStep> {
     }
 }
 
-/// The longest name of a backup or restore.
-const NAME: usize = 53;
-
-/// Velero refuses a name that its bucket has seen before: each run has its own,
-/// by its time of start. It also becomes a label's value, which ends at 63 bytes;
-/// the undo's restores need a suffix within that.
-pub(super) fn backup_name(run: &str, step: &str) -> String {
-    let stamp = run.split('-').next().unwrap_or(run);
-    let plain: String =
-        step.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let name = format!("drill-{stamp}-{plain}").to_lowercase();
-    let lost = |c: char| !c.is_ascii_alphanumeric() && c != ' ' && c != '-';
-    if name.len() <= NAME && !step.contains(lost) {
-        return name.trim_end_matches('-').to_owned();
-    }
-    // Two steps whose names begin alike must not have one name.
-    let hash = Sha256::digest(step);
-    let name: String = name.chars().take(NAME - 5).collect();
-    format!("{}-{:02x}{:02x}", name.trim_end_matches('-'), hash[0], hash[1])
-}
-
 /// How the ledger of what is left behind names a backup.
 pub(super) fn leftover(name: &str) -> String {
     format!("Velero backup {name}")
@@ -87,7 +65,7 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
     let call = velero.creation(
         "Backup",
         &name,
-        &json!({"drillmaster.dev/run": context.run}),
+        &json!({RUN_LABEL: context.run}),
         json!({
             "includedNamespaces": spec.namespaces,
             "ttl": format!("{}s", spec.ttl.0.as_millis().div_ceil(1000)),
@@ -266,18 +244,6 @@ pub(super) async fn results(context: &StepContext, kind: &str, name: &str, objec
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn two_steps_have_two_names() {
-        let name = |step: &str| backup_name("20261128t231500123-nightly", step);
-        assert_eq!(name("rehearsed restore"), "drill-20261128t231500123-rehearsed-restore");
-        let long = "the newest backup of the whole shop is restored beside";
-        let all = [name(&format!("{long} A")), name(&format!("{long} B")), name("größe"), name("grüße"), name("gr--e")];
-        assert!(
-            all.iter().all(|n| n.len() <= NAME && n.is_ascii() && all.iter().filter(|o| *o == n).count() == 1),
-            "{all:?}"
-        );
-    }
 
     #[test]
     fn every_file_is_compared_or_left_out_by_name() {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Closing, Direction, StepContext, StepError, backup, checksums, losses, namespace,
+    ATTEMPT, Closing, Direction, StepContext, StepError, backup, checksums, losses, namespace,
     whole::{left, whole},
 };
 use crate::{
@@ -15,10 +15,15 @@ use crate::{
     journal::FaultRecord,
     kubernetes::objects::{Claim, Named},
     model::{
-        Checksums, Difference, Differs, FileWrong, FilesRead, Restored, Revert, StepResult, VolumeInfo, VolumesDone,
-        WorkloadRef,
+        Checksums, Difference, Differs, FileWrong, FilesRead, RUN_LABEL, Restored, Revert, StepResult, VolumeInfo,
+        VolumesDone, WorkloadRef,
     },
 };
+
+/// How long one attempt of an undo waits for one thing. What takes longer is waited for again by
+/// the next attempt, which finds the deletion or the restore under way.
+const WAIT: Duration = Duration::from_secs(150);
+const _: () = assert!(WAIT.as_secs() < ATTEMPT.as_secs(), "an attempt sees its end");
 
 /// What is to be brought back.
 pub(super) struct Order<'a> {
@@ -66,7 +71,7 @@ pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, S
 pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Result<Restored, StepError> {
     let velero = &context.world.velero;
     usable(context, order.backup).await.map_err(StepError::Failed)?;
-    let labels = json!({"drillmaster.dev/run": context.run});
+    let labels = json!({RUN_LABEL: context.run});
     let spec = json!({
         "backupName": order.backup, "includedNamespaces": [order.namespace],
         "includeClusterResources": null, "restorePVs": true,
@@ -240,12 +245,10 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
             return Ok(Closing::Reverted(format!("namespace {name} was never deleted (its UID is as before)")));
         }
         if found.metadata.deletion_timestamp.is_some() {
-            namespace::gone(context, name, *force_dead_pods, Duration::from_secs(600))
-                .await
-                .map_err(|e| e.to_string())?;
+            namespace::gone(context, name, *force_dead_pods, WAIT).await.map_err(|e| e.to_string())?;
         }
     }
-    let mut order = Order { namespace: name, backup, restore: String::new(), ready, limit: Duration::from_secs(1800) };
+    let mut order = Order { namespace: name, backup, restore: String::new(), ready, limit: WAIT };
     // A restore that ran to its end already is looked at before another is made.
     if let Some(restore) = found.as_ref().and(completed(context, backup, name).await?) {
         order.restore = restore;

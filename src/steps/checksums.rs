@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    StepContext, StepError,
-    short_pods::{self, Task},
+    ATTEMPT, Direction, StepContext, StepError,
+    short_pods::{self, For, Task},
 };
 use crate::{
     kubernetes::{
@@ -19,6 +19,9 @@ use crate::{
 
 /// As long a reader may take, from its creation to its end.
 const LIMIT: Duration = Duration::from_secs(180);
+/// The same in an undo, which says within one attempt why a volume cannot be read.
+const UNDO_LIMIT: Duration = Duration::from_secs(150);
+const _: () = assert!(UNDO_LIMIT.as_secs() < ATTEMPT.as_secs(), "an attempt sees its end");
 
 pub(super) async fn read(context: &StepContext, namespace: &str) -> Result<Checksums, StepError> {
     let kube = &context.world.kube;
@@ -37,7 +40,8 @@ pub(super) async fn read(context: &StepContext, namespace: &str) -> Result<Check
         .map(|claim| Reader::of(claim, &around))
         .map(|reader| Task { name: reader.name, forms: reader.forms })
         .collect();
-    let logs = short_pods::run(context, namespace, &tasks, LIMIT).await?;
+    let limit = if context.direction == Direction::Undo { UNDO_LIMIT } else { LIMIT };
+    let logs = short_pods::run(context, namespace, For::Reading, &tasks, limit).await?;
     let mut all = Checksums::new();
     for (claim, log) in claims.into_iter().zip(logs) {
         let name = claim.metadata.name;

@@ -17,6 +17,10 @@ use crate::{
     world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, Vault, World},
 };
 
+/// How long one attempt of an undo may take before the next fault gets its turn. An undo
+/// that waits gives up before that, and so can tell the last thing that it saw.
+pub const ATTEMPT: Duration = Duration::from_secs(180);
+
 /// Why a step ended without having done its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
@@ -327,8 +331,17 @@ impl StepContext {
         })
     }
 
-    /// Writes down that something stays behind, before it is made.
+    /// Writes down that something stays behind, before it is made. An undo that is tried
+    /// again, by this session or another, writes it down once.
     pub fn leaves(&self, what: &str, remove_with: String, expires: &str) -> Result<(), StepError> {
+        let told = |kind: &Kind| match kind {
+            Kind::LeftBehind { what: same, .. } if same == what => Some(true),
+            Kind::LeftoverGone { what: same, .. } if same == what => Some(false),
+            _ => None,
+        };
+        if self.recorder.events().iter().rev().find_map(|e| told(&e.event)) == Some(true) {
+            return Ok(());
+        }
         self.recorder.record(Kind::LeftBehind { what: what.to_owned(), remove_with, expires: expires.to_owned() })?;
         Ok(())
     }

@@ -10,8 +10,11 @@ use super::{
 };
 use crate::{
     event::Kind,
-    kubernetes::objects::{Node, Pod},
-    model::{DrainStep, Drained, DrainedNode, FaultId, NodeTarget, PlannedStep, Revert, StepClass, StepResult},
+    kubernetes::{
+        budgets_of, last_writing,
+        objects::{Node, Pod},
+    },
+    model::{DrainStep, Drained, DrainedNode, FaultId, NodeTarget, PlannedStep, Revert, Role, StepClass, StepResult},
     world::ApiCall,
 };
 
@@ -32,11 +35,11 @@ pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, Str
                 Some(Skip::Refuse(why)) => {
                     return Err(format!("{}/{} on node {name}: {why}", pod.metadata.namespace, pod.metadata.name));
                 }
-                None if budgets_of(pod, input).len() > 1 => planned.notes.push(format!(
+                None if asked(pod, input).len() > 1 => planned.notes.push(format!(
                     "{}/{} stays, and the step will fail: {}",
                     pod.metadata.namespace,
                     pod.metadata.name,
-                    evictions::ambiguous(&budgets_of(pod, input))
+                    evictions::ambiguous(&asked(pod, input))
                 )),
                 None => planned.acts.push(act(
                     format!("POST /api/v1/namespaces/{}/pods/{}/eviction", pod.metadata.namespace, pod.metadata.name),
@@ -52,13 +55,13 @@ pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, Str
     Ok(planned)
 }
 
-/// Budgets that select a pod, as far as they are known: those of the scope.
-fn budgets_of(pod: &Pod, input: &PlanInput<'_>) -> Vec<String> {
-    // The Eviction API asks no budget about a pod that does not run.
+/// Budgets that the Eviction API asks about a pod, as far as they are known: those of the scope.
+fn asked(pod: &Pod, input: &PlanInput<'_>) -> Vec<String> {
+    // It asks none about a pod that does not run.
     if pod.status.phase == "Pending" {
         return vec![];
     }
-    evictions::covering(pod, input.inventory.budgets.get().unwrap_or_default())
+    evictions::names_of(&budgets_of(pod, input.inventory.budgets.get().unwrap_or_default()))
 }
 
 /// Why a drain does not evict a pod.
@@ -169,8 +172,10 @@ async fn uncordon(context: &StepContext, fault: &FaultId, target: &NodeTarget, b
 
 pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: bool) -> Result<Closing, String> {
     let path = format!("/api/v1/nodes/{}", target.name);
-    let found: Option<Node> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
-    match found {
+    let found = context.world.kube.find(&path).await.map_err(|e| e.to_string())?;
+    let written = found.as_ref().and_then(|node| last_writing(node, &["spec", "unschedulable"]));
+    let node: Option<Node> = found.map(serde_json::from_value).transpose().map_err(|e| format!("{path}: {e}"))?;
+    match node {
         None => return Ok(Closing::Left(format!("node {} is gone", target.name))),
         Some(node) if node.metadata.uid != target.uid => {
             return Ok(Closing::Replaced(format!("node {} was replaced", target.name)));
@@ -182,6 +187,14 @@ pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: b
         // released by somebody.
         Some(_) if before => {
             return Ok(Closing::Left(format!("node {}: left uncordoned, as changed by somebody else", target.name)));
+        }
+        // Somebody may have cordoned it between the drill's look and its write, or after an uncordon.
+        Some(_) if written.as_ref().is_some_and(|w| w.role() != Role::Drill) => {
+            let by = written.map(|w| w.manager).unwrap_or_default();
+            return Ok(Closing::Left(format!(
+                "node {}: left cordoned, as changed by `{by}`: this cordon is not the drill's",
+                target.name
+            )));
         }
         Some(_) => {}
     }

@@ -1,26 +1,17 @@
 //! A restore into the second cluster: what a region's loss leaves. The backups are
 //! in a store that both clusters reach; the namespace is the drill's own there.
 
-use std::sync::Arc;
-
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::{
     Look, StepContext, StepError,
     bring_back::{self, Order},
-    scratch,
+    own, scratch,
 };
 use crate::{
     kubernetes::objects::Named,
-    model::{CleanUp, ObjectRef, RestoreStep, Revert, StepResult},
-    world::ApiCall,
+    model::{CleanUp, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult},
 };
-
-/// The same step, in the second cluster.
-pub(super) fn there(context: &StepContext) -> Result<StepContext, String> {
-    let world = context.world.recovery.as_ref().ok_or("no second cluster is named: --context recovery=NAME")?;
-    Ok(StepContext { world: Arc::clone(world), ..context.clone() })
-}
 
 pub(super) async fn restore(
     context: &StepContext,
@@ -29,7 +20,7 @@ pub(super) async fn restore(
     namespace: &str,
     name: &str,
 ) -> Result<String, StepError> {
-    let there = there(context).map_err(StepError::Failed)?;
+    let there = own::there(context).map_err(StepError::Failed)?;
     let (velero, kube) = (&there.world.velero, &there.world.kube);
     let path = format!("/api/v1/namespaces/{namespace}");
     if kube.find_as::<Named>(&path).await.map_err(StepError::failed)?.is_some() {
@@ -49,18 +40,15 @@ pub(super) async fn restore(
     let revert =
         Revert::OwnNamespace { namespace: namespace.to_owned(), also, recovery: true, clean_up: CleanUp::Always };
     let fault = context.intend(&format!("recovery/{namespace}"), revert).await?;
-    let labels = json!({"app.kubernetes.io/managed-by": "drillmaster", "drillmaster.dev/run": context.run});
     context
         .act(&fault, async {
             // With our label on it: by that the undo knows it.
-            let own =
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
-            there.send(&ApiCall::create("/api/v1/namespaces", own)).await?;
+            there.send(&own::namespace(&context.run, namespace, Map::new())).await?;
             let spec = json!({
                 "backupName": backup, "includedNamespaces": [namespace], "restorePVs": true, "preserveNodePorts": true,
                 "excludedResources": ["events", "events.events.k8s.io"], "includeClusterResources": null,
             });
-            let restore = velero.creation("Restore", name, &json!({"drillmaster.dev/run": context.run}), spec);
+            let restore = velero.creation("Restore", name, &json!({RUN_LABEL: context.run}), spec);
             there.send(&restore).await.map(drop)
         })
         .await?;

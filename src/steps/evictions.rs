@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     event::Kind,
-    kubernetes::objects::{Budget, Pod},
+    kubernetes::{
+        budgets_of,
+        objects::{Budget, Pod},
+    },
     model::{DrainStep, DrainedNode, PodLeft, Told},
     told,
     world::{ApiCall, ApiError},
@@ -50,6 +53,8 @@ struct Node<'a> {
     context: &'a StepContext,
     spec: &'a DrainStep,
     turns: BTreeMap<String, Turn>,
+    /// Why the last look saw nothing.
+    unseen: Option<Told>,
     done: DrainedNode,
 }
 
@@ -61,38 +66,41 @@ pub(super) async fn empty(
     name: &str,
 ) -> Result<(DrainedNode, bool), StepError> {
     let done = DrainedNode { node: name.to_owned(), ..DrainedNode::default() };
-    let mut node = Node { context, spec, turns: BTreeMap::new(), done };
+    let mut node = Node { context, spec, turns: BTreeMap::new(), unseen: None, done };
     let mut pods = vec![];
     let ended =
         context.until(spec.at_most.0, &format!("node {name} to be empty"), async || node.look(&mut pods).await).await;
     node.done.left = node.left(&pods);
     match ended {
-        Ok(()) => Ok((node.done, true)),
+        Ok(Ok(())) => Ok((node.done, true)),
         // Its pods are named one by one.
         Err(StepError::Failed(_)) if !node.done.left.is_empty() => Ok((node.done, false)),
-        Err(error) => Err(error),
+        // This session may not act any more: no pod is to blame.
+        Ok(Err(error)) | Err(error) => Err(error),
     }
 }
 
 impl Node<'_> {
-    async fn look(&mut self, pods: &mut Vec<Pod>) -> Look<()> {
+    async fn look(&mut self, pods: &mut Vec<Pod>) -> Look<Result<(), StepError>> {
         let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{}", self.done.node);
         match self.context.world.kube.list_as(&path).await {
             Ok(found) => *pods = found,
             Err(error) => {
+                self.unseen = Some(told!(self.context.recorder, "{error}"));
                 tokio::time::sleep(LOOK).await;
                 return Look::NotYet(error.to_string());
             }
         }
+        self.unseen = None;
         let spec = self.spec;
         for pod in pods.iter().filter(|p| !p.is_terminating() && skip(p, spec).is_none()) {
             if let Err(error) = self.turn(pod).await {
-                return Look::NotYet(error.to_string());
+                return Look::Done(Err(error));
             }
         }
         let waited: Vec<String> = pods.iter().filter(|p| self.is_waited_for(p)).map(name).collect();
         if waited.is_empty() {
-            return Look::Done(());
+            return Look::Done(Ok(()));
         }
         tokio::time::sleep(LOOK).await;
         Look::NotYet(format!("still there: {}", waited.join(", ")))
@@ -130,23 +138,25 @@ impl Node<'_> {
     async fn evict(&self, pod: &Pod, turn: &mut Turn) -> Result<Answer, StepError> {
         let meta = &pod.metadata;
         let answer = self.context.send(&ApiCall::evict(&meta.namespace, &meta.name, &meta.uid, false)).await;
-        let status = match answer {
-            Ok(body) => in_body(&body, self.context),
-            Err(SendError::Api(error @ ApiError::Status { .. })) => error,
+        let (code, reason, message, causes, retry_after) = match answer {
+            Ok(_) => {
+                self.show(pod, turn, (201, String::new()), &Told::default());
+                return Ok(Answer::Going);
+            }
+            Err(SendError::Api(ApiError::Status { code, reason, message, causes, retry_after, .. })) => {
+                (code, reason, message, causes, retry_after)
+            }
             Err(SendError::Api(error)) => {
                 let told = told!(self.context.recorder, "{error}");
                 return Ok(Answer::Later { told, budget: false, wait: None });
             }
             Err(SendError::NotOurs(error)) => return Err(error),
         };
-        let ApiError::Status { code, reason, message, causes, retry_after, .. } = status else {
-            return Ok(Answer::Going);
-        };
         let budget = causes.iter().any(|c| c == "DisruptionBudget");
         let reason = if budget { "DisruptionBudget".to_owned() } else { reason };
         self.show(pod, turn, (code, reason), &message);
         Ok(match code {
-            200..=299 | 404 => Answer::Going,
+            404 => Answer::Going,
             500 => match self.ambiguous(pod).await {
                 Some(why) => Answer::Never(told!(self.context.recorder, "{why}")),
                 None => later(code, &message, (false, retry_after), self.context),
@@ -181,31 +191,52 @@ impl Node<'_> {
     async fn ambiguous(&self, pod: &Pod) -> Option<String> {
         let path = format!("/apis/policy/v1/namespaces/{}/poddisruptionbudgets", pod.metadata.namespace);
         let budgets: Vec<Budget> = self.context.world.kube.list_as(&path).await.ok()?;
-        let names = covering(pod, &budgets);
+        let names = names_of(&budgets_of(pod, &budgets));
         (names.len() > 1).then(|| ambiguous(&names))
+    }
+
+    fn last(&self, pod: &Pod) -> Option<&Answer> {
+        self.turns.get(&pod.metadata.uid)?.last.as_ref()
     }
 
     /// Whether the drain goes on for this pod.
     fn is_waited_for(&self, pod: &Pod) -> bool {
-        let never = self.turns.get(&pod.metadata.uid).is_some_and(|t| matches!(t.last, Some(Answer::Never(_))));
-        skip(pod, self.spec).is_none() && !never
+        let never = matches!(self.last(pod), Some(Answer::Never(_)));
+        match skip(pod, self.spec) {
+            Some(Skip::Because(_)) => false,
+            Some(Skip::Refuse(_)) => pod.is_terminating(),
+            None => pod.is_terminating() || !never,
+        }
     }
 
     /// Pods that are still there, but for those that no drain evicts.
     fn left(&self, pods: &[Pod]) -> Vec<PodLeft> {
-        let why =
-            |pod: &Pod| match (skip(pod, self.spec), self.turns.get(&pod.metadata.uid).and_then(|t| t.last.as_ref())) {
-                (Some(Skip::Because(_)), _) => None,
-                (Some(Skip::Refuse(why)), _) => Some(Told::from(why)),
-                (None, Some(Answer::Never(why) | Answer::Later { told: why, .. })) if !pod.is_terminating() => {
-                    Some(why.clone())
+        let recorder = &self.context.recorder;
+        let why = |pod: &Pod| {
+            let why = why_left(pod, skip(pod, self.spec), self.last(pod))?;
+            Some(match &self.unseen {
+                None => why,
+                Some(error) => {
+                    told!(recorder, "{why} (so far as was seen: the pods could not be listed since: {error})")
                 }
-                (None, _) if pod.is_terminating() => Some("it is Terminating, and not gone yet".into()),
-                (None, _) => Some("its eviction was granted, and it is not gone yet".into()),
-            };
+            })
+        };
         let of =
             |pod: &Pod, why| PodLeft { namespace: pod.metadata.namespace.clone(), pod: pod.metadata.name.clone(), why };
         pods.iter().filter_map(|pod| Some(of(pod, why(pod)?))).collect()
+    }
+}
+
+/// Why a pod is still there, by the last answer about it; none for one that no drain evicts.
+fn why_left(pod: &Pod, skip: Option<Skip>, last: Option<&Answer>) -> Option<Told> {
+    match (skip, last) {
+        (Some(Skip::Because(_)), _) => None,
+        // Whatever was answered before: it goes now.
+        _ if pod.is_terminating() => Some("it is Terminating, and not gone yet".into()),
+        (Some(Skip::Refuse(why)), _) => Some(Told::from(why)),
+        (None, Some(Answer::Never(why) | Answer::Later { told: why, .. })) => Some(why.clone()),
+        (None, Some(Answer::Going)) => Some("its eviction was granted, and it is not gone yet".into()),
+        (None, None) => Some("its eviction was not asked for yet".into()),
     }
 }
 
@@ -213,29 +244,9 @@ fn later(code: u16, message: &Told, (budget, wait): (bool, Option<u64>), context
     Answer::Later { told: told!(context.recorder, "{code}: {message}"), budget, wait }
 }
 
-/// Some servers send a refusal as the body of a success.
-fn in_body(body: &serde_json::Value, context: &StepContext) -> ApiError {
-    let failed = body["status"] == "Failure";
-    let code = body["code"].as_u64().filter(|_| failed).and_then(|c| u16::try_from(c).ok()).unwrap_or(201);
-    let text = |field: &str| body[field].as_str().filter(|_| failed).unwrap_or("").to_owned();
-    ApiError::Status {
-        verb: "POST".into(),
-        path: String::new(),
-        code,
-        reason: text("reason"),
-        message: told!(context.recorder, "{}", text("message")),
-        causes: vec![],
-        retry_after: None,
-    }
-}
-
-/// The budgets of a pod's namespace that select it.
-pub(super) fn covering(pod: &Pod, budgets: &[Budget]) -> Vec<String> {
-    let mine = budgets.iter().filter(|b| {
-        b.metadata.namespace == pod.metadata.namespace
-            && b.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))
-    });
-    mine.map(|b| b.metadata.name.clone()).collect()
+/// Names of budgets.
+pub(super) fn names_of(budgets: &[&Budget]) -> Vec<String> {
+    budgets.iter().map(|b| b.metadata.name.clone()).collect()
 }
 
 /// Why no eviction of such a pod is ever granted.
@@ -260,6 +271,8 @@ fn name(pod: &Pod) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -279,17 +292,25 @@ mod tests {
     }
 
     #[test]
-    fn only_budgets_of_its_namespace_select_a_pod() {
-        let budget = |namespace: &str, name: &str, app: &str| -> Budget {
-            serde_json::from_value(serde_json::json!({"metadata": {"name": name, "namespace": namespace},
-                "spec": {"selector": {"matchLabels": {"app": app}}}}))
-            .unwrap()
+    fn every_pod_that_is_left_has_its_own_last_reason() {
+        let pod = |terminating: bool| -> Pod {
+            let at = if terminating { json!("2026-01-01T00:00:00Z") } else { json!(null) };
+            serde_json::from_value(json!({"metadata": {"name": "web-1", "deletionTimestamp": at}})).unwrap()
         };
-        let pod: Pod = serde_json::from_value(
-            serde_json::json!({"metadata": {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}}}),
-        )
-        .unwrap();
-        let all = [budget("shop", "a", "web"), budget("other", "b", "web"), budget("shop", "c", "db")];
-        assert_eq!(covering(&pod, &all), ["a"]);
+        let said = |terminating, skip, last: Option<Answer>| {
+            why_left(&pod(terminating), skip, last.as_ref()).map(|why| why.to_string())
+        };
+        let refused = || Some(Answer::Later { told: "429: no".into(), budget: true, wait: None });
+        let bare = || Some(Skip::Refuse("no controller"));
+        assert_eq!(said(false, None, refused()).unwrap(), "429: no");
+        assert_eq!(said(false, None, Some(Answer::Never("two budgets".into()))).unwrap(), "two budgets");
+        assert!(said(false, None, Some(Answer::Going)).unwrap().contains("granted"));
+        assert!(said(false, None, None).unwrap().contains("was not asked for"), "it came with the last look");
+        assert_eq!(said(false, bare(), None).unwrap(), "no controller");
+        // Somebody deleted it meanwhile.
+        for (skip, last) in [(None, refused()), (bare(), None), (None, None)] {
+            assert!(said(true, skip, last).unwrap().contains("Terminating"));
+        }
+        assert_eq!(said(true, Some(Skip::Because("a DaemonSet's pod")), None), None);
     }
 }

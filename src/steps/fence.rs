@@ -79,7 +79,14 @@ pub(super) async fn revert(context: &StepContext, node: &NodeTarget) -> Result<C
         Some(_) => write(context, node, false).await?,
     }
     match read(context, node).await? {
-        Some(found) if is_fenced(&found) => Err(format!("node {} is still fenced", node.name)),
+        Some(found) if is_ours(&found) => Err(format!("node {} is still fenced", node.name)),
+        Some(found) if is_fenced(&found) => {
+            let by = writer(&found, &["spec", "taints"]);
+            Ok(Closing::Left(format!(
+                "node {}: the drill's taint is gone; one of {by} is left, by which it is still fenced",
+                node.name
+            )))
+        }
         _ => Ok(Closing::Reverted(format!("node {} is not fenced any more", node.name))),
     }
 }

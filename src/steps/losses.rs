@@ -10,8 +10,8 @@ use crate::{
     inventory::live,
     kubernetes::{Held, Objects, Reduced, filters},
     model::{
-        AcceptedLoss, DeleteNamespaceStep, Losing, Loss, MayBeLost, ObjectName, ObjectRef, Revert, WorkloadRef,
-        accepted,
+        AcceptedLoss, DeleteNamespaceStep, Losing, Loss, MayBeLost, ObjectName, ObjectRef, RUN_LABEL, Revert,
+        WorkloadRef, accepted,
     },
     world::Archived,
 };
@@ -103,7 +103,7 @@ fn refusal(namespace: &str, backup: &str, refused: &[Loss]) -> String {
 
 /// The drill's own reader pods do not belong to the application.
 fn is_ours(object: &Value, run: &str) -> bool {
-    object.pointer("/metadata/labels/drillmaster.dev~1run").and_then(Value::as_str) == Some(run)
+    object["metadata"]["labels"][RUN_LABEL] == run
 }
 
 /// What an earlier step of this drill scaled is put back by that step's own undo.

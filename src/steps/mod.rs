@@ -20,6 +20,7 @@ mod isolation;
 mod losses;
 mod namespace;
 mod notify;
+mod own;
 mod planning;
 mod pods;
 mod power;
@@ -31,6 +32,7 @@ mod returned;
 mod scale;
 mod scratch;
 mod short_pods;
+mod targets;
 mod terminal;
 mod wait;
 mod wheel;
@@ -38,7 +40,7 @@ mod whole;
 mod withdraw;
 
 pub use by_hand::by_hand;
-pub use context::{Closing, Done, Look, SendError, StepContext, StepError};
+pub use context::{ATTEMPT, Closing, Done, Look, SendError, StepContext, StepError};
 pub use gate::Approvals;
 pub use planning::PlanInput;
 pub use recheck::{recheck, touch};
@@ -125,11 +127,9 @@ pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closin
         Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
         Revert::PodsReplaced { namespace, ready } => whole::revert(context, namespace, ready).await,
         Revert::Restore { .. } => bring_back::revert(context, fault).await,
-        Revert::OwnNamespace { recovery: false, .. } => scratch::revert(context, fault).await,
-        Revert::OwnNamespace { recovery: true, .. } => scratch::revert(&elsewhere::there(context)?, fault).await,
-        Revert::OwnPods { namespace, pods, recovery: false } => short_pods::revert(context, namespace, pods).await,
-        Revert::OwnPods { namespace, pods, recovery: true } => {
-            short_pods::revert(&elsewhere::there(context)?, namespace, pods).await
+        Revert::OwnNamespace { recovery, .. } => scratch::revert(&own::place(context, *recovery)?, fault).await,
+        Revert::OwnPods { namespace, pods, recovery } => {
+            short_pods::revert(&own::place(context, *recovery)?, namespace, pods).await
         }
         Revert::ExecUndo { step } => exec::revert(context, step).await,
     }

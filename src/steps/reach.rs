@@ -1,20 +1,28 @@
-//! Tests whether a scratch namespace can reach production and the API server. The first pod
-//! tries it before the policy exists, which shows that the test can succeed. The others try it
-//! with the policy, one from every node that runs restored pods. Whatever is not seen to
-//! be shut leaves the isolation unproven, which is told and fails nothing.
+//! Tests whether a scratch namespace can reach production and the API server. Test pods try
+//! it before the policy exists, one on each node where restored pods may come to run: that
+//! shows what can be found from there. Others try it with the policy, one on each node that
+//! runs restored pods. Whatever is not seen to be shut leaves the isolation unproven, which is
+//! told and fails nothing.
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
     Look, StepContext,
-    short_pods::{self, Task},
+    short_pods::{self, For, Task},
+    targets::{self, Target, command, heard},
 };
 use crate::{
-    kubernetes::{Identity, OwnPod, Place, objects::Node},
-    model::Isolation,
+    kubernetes::{
+        Identity, OwnPod, Place,
+        objects::{Node, Pod},
+    },
+    model::{Isolation, ROLE_LABEL},
 };
 
 /// As long one try from one place may take.
@@ -22,26 +30,22 @@ const LIMIT: Duration = Duration::from_secs(90);
 const SECONDS: u64 = 80;
 /// From as many nodes it is tried.
 const NODES: usize = 20;
-/// As many pods of production are tried, and as many of its services.
-const TARGETS: usize = 2;
-/// What asks for the API server, by the address that every pod is given.
-const API: &str = "api";
+/// As many nodes or pods are named in a sentence.
+const NAMED: usize = 5;
 
-/// What is tried to be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Target {
-    host: String,
-    port: u16,
-    /// For people.
-    what: String,
-    /// The pod's UID, whose end would look like isolation.
-    pod: Option<String>,
-}
-
-/// A test that has shown that it can find something.
+/// A test that has shown from where it can find something.
 pub(super) struct Test {
     from: String,
-    open: Vec<Target>,
+    /// By node: what can be reached from there without a policy, or why that is not known.
+    nodes: BTreeMap<String, Result<Vec<Target>, String>>,
+}
+
+/// One try from one node.
+struct Try<'a> {
+    node: &'a Node,
+    /// Tells it apart from the other try on that node.
+    label: &'static str,
+    targets: &'a [Target],
 }
 
 /// Looks at production without a policy in the way; why not, where that cannot be.
@@ -49,18 +53,46 @@ pub(super) async fn begin(context: &StepContext, scratch: &str, from: &str) -> R
     if context.world.bindings.volumes.reader_image.is_none() {
         return Err("the bindings name no volumes.readerImage to test it with".into());
     }
-    let mut targets = targets(context, from).await?;
+    let pods: Vec<Pod> = list(context, &format!("namespaces/{from}/pods")).await?;
+    let mut targets = targets::some(production(context, from).await?);
     if targets.is_empty() {
-        return Err(format!("namespace {from} has no ready pod and no service to try to reach"));
+        return Err(format!(
+            "namespace {from} has no ready pod with a port, and no service of ready pods, to try to reach"
+        ));
     }
-    targets.push(Target { host: API.into(), port: 0, what: "the API server".into(), pod: None });
+    targets.push(Target::api());
     admits_pods(context, scratch).await?;
-    let found = attempt(context, scratch, "control", Place::default(), &targets).await?;
-    let open: Vec<Target> =
-        targets.into_iter().zip(found).filter(|(_, open)| *open == Some(true)).map(|(t, _)| t).collect();
-    let (api, production) = (open.iter().any(|t| t.host == API), open.iter().any(|t| t.host != API));
+    let nodes = candidates(list(context, "nodes").await?, &pods);
+    let tries: Vec<Try<'_>> = nodes.iter().map(|node| Try { node, label: "control", targets: &targets }).collect();
+    let found = attempt(context, scratch, &tries).await?;
+    let shown = found.into_iter().map(|found| can_find(&targets, &found?, from));
+    let nodes: BTreeMap<_, _> = nodes.iter().map(|n| n.metadata.name.clone()).zip(shown).collect();
+    if nodes.values().any(Result::is_ok) {
+        return Ok(Test { from: from.to_owned(), nodes });
+    }
+    let why = nodes.into_iter().next().and_then(|(node, shown)| Some(format!("from node {node}: {}", shown.err()?)));
+    Err(why.unwrap_or_else(|| "no node is Ready to test it from".into()))
+}
+
+/// Nodes where restored pods may come to run, the likely ones first: those that run production's
+/// pods, then other workers.
+fn candidates(mut nodes: Vec<Node>, pods: &[Pod]) -> Vec<Node> {
+    let hosts: BTreeSet<&str> = pods.iter().map(|p| p.spec.node_name.as_str()).collect();
+    let rank = |n: &Node| (!hosts.contains(n.metadata.name.as_str()), n.is_control_plane(), n.spec.unschedulable);
+    nodes.retain(|n| n.ready() == "True");
+    nodes.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.metadata.name.cmp(&b.metadata.name)));
+    nodes.truncate(NODES);
+    nodes
+}
+
+/// What a test pod reaches without a policy. One that does not find the API server and some of
+/// production shows nothing later by not finding it.
+fn can_find(targets: &[Target], found: &[Option<bool>], from: &str) -> Result<Vec<Target>, String> {
+    let all = targets.iter().zip(found).filter(|(_, open)| **open == Some(true));
+    let open: Vec<Target> = all.map(|(t, _)| t.clone()).collect();
+    let (production, api) = (open.iter().any(Target::is_production), open.iter().any(|t| !t.is_production()));
     match (api, production) {
-        (true, true) => Ok(Test { from: from.to_owned(), open }),
+        (true, true) => Ok(open),
         (false, _) => Err("the test does not reach the API server without a policy either, so it shows nothing".into()),
         (_, false) => {
             Err(format!("the test does not reach namespace {from} without a policy either, so it shows nothing"))
@@ -68,108 +100,140 @@ pub(super) async fn begin(context: &StepContext, scratch: &str, from: &str) -> R
     }
 }
 
-/// Tries it again with the policy, from every node that runs restored pods.
+/// Tries it again with the policy, from every node that runs restored pods. `beyond` are
+/// workloads of the backup that run in the network of their node.
 pub(super) async fn finish(context: &StepContext, scratch: &str, test: &Test, beyond: &[String]) -> Isolation {
-    let unproven = |why: String| Isolation::Unproven { why };
-    match with_policy(context, scratch, test).await {
-        Ok(_) if !beyond.is_empty() => {
-            unproven(format!("{} runs in the network of its node, which no policy isolates", beyond.join(", ")))
-        }
+    match with_policy(context, scratch, test, beyond).await {
         Ok(tried) => Isolation::Proven { tried },
-        Err(why) => unproven(why),
+        Err(why) => Isolation::Unproven { why },
     }
 }
 
-async fn with_policy(context: &StepContext, scratch: &str, test: &Test) -> Result<String, String> {
-    let nodes = nodes_of(context, scratch).await?;
-    if nodes.is_empty() {
+async fn with_policy(context: &StepContext, scratch: &str, test: &Test, beyond: &[String]) -> Result<String, String> {
+    let pods: Vec<Pod> = list(context, &format!("namespaces/{scratch}/pods")).await?;
+    let nodes: Vec<Node> = list(context, "nodes").await?;
+    let (used, mut unproven) = test.used_by(&pods);
+    if used.is_empty() && unproven.is_empty() {
         return Err("no restored pod runs on any node".into());
     }
-    let tries = nodes.iter().take(NODES).map(|node| async move {
-        let name = format!("node {}", node.metadata.name);
-        (name.clone(), attempt(context, scratch, &name, Place::on(node), &test.open).await)
-    });
-    for (node, found) in futures_util::future::join_all(tries).await {
-        let found = found.map_err(|why| format!("it could not be tried from {node}: {why}"))?;
-        for (target, open) in test.open.iter().zip(found) {
-            match open {
-                Some(false) => {}
-                Some(true) => return Err(format!("from {node} {} can be reached in spite of the policy", target.what)),
-                None => return Err(format!("from {node} {} was not tried", target.what)),
-            }
+    let mut tries = vec![];
+    for (name, targets) in used {
+        match nodes.iter().find(|n| n.metadata.name == name) {
+            Some(node) => tries.push(Try { node, label: "node", targets }),
+            None => unproven.push(format!("node {name}, which runs restored pods, is gone")),
         }
     }
-    if nodes.len() > NODES {
-        return Err(format!("it was tried from {NODES} of {} nodes with restored pods", nodes.len()));
+    let found = attempt(context, scratch, &tries).await?;
+    // What can be reached comes first, then what is unknown.
+    let mut why: Vec<String> = tries.iter().zip(&found).filter_map(|(one, found)| not_shut(one, found)).collect();
+    why.extend(unproven);
+    why.extend(in_the_nodes_network(&pods, beyond));
+    let tried: Vec<&Target> = tries.iter().flat_map(|t| t.targets).collect();
+    let ended = targets::ended(&unique(&tried), production(context, &test.from).await?);
+    if !ended.is_empty() {
+        why.push(format!("{} ended during the test", ended.join(", ")));
     }
-    still_there(context, test).await?;
-    let what: Vec<&str> = test.open.iter().map(|t| t.what.as_str()).collect();
-    Ok(format!(
-        "from {} node(s) with restored pods, {} could be reached without the policy and cannot be with it",
-        nodes.len(),
-        what.join(", ")
-    ))
+    if why.is_empty() { Ok(told(&tries)) } else { Err(why.join("; ")) }
 }
 
-/// A pod of production that ended meanwhile cannot be reached either.
-async fn still_there(context: &StepContext, test: &Test) -> Result<(), String> {
-    let now: BTreeSet<String> = targets(context, &test.from).await?.into_iter().filter_map(|t| t.pod).collect();
-    match test.open.iter().find(|t| t.pod.as_ref().is_some_and(|uid| !now.contains(uid))) {
-        Some(gone) => Err(format!("{} ended during the test", gone.what)),
-        None => Ok(()),
+impl Test {
+    /// The nodes that restored pods run on, with what could be found from each; and why it
+    /// proves nothing of the others.
+    fn used_by(&self, pods: &[Pod]) -> (BTreeMap<&str, &[Target]>, Vec<String>) {
+        let names: BTreeSet<&str> = restored(pods)
+            .filter(|p| !p.is_finished() && !p.spec.node_name.is_empty())
+            .map(|p| p.spec.node_name.as_str())
+            .collect();
+        let (mut used, mut unknown) = (BTreeMap::new(), vec![]);
+        for name in &names {
+            match self.nodes.get_key_value(*name) {
+                Some((node, Ok(open))) => {
+                    used.insert(node.as_str(), open.as_slice());
+                }
+                Some((_, Err(why))) => unknown.push(format!("node {name} ({why})")),
+                None => unknown.push(format!("node {name} (nothing was tried from it without the policy)")),
+            }
+        }
+        let of = format!("{} of {} node(s) with restored pods", unknown.len(), names.len());
+        let why = (!unknown.is_empty()).then(|| format!("nothing is shown for {of}: {}", some(&unknown)));
+        (used, why.into_iter().collect())
     }
 }
 
-/// Nodes of the restored pods.
-async fn nodes_of(context: &StepContext, scratch: &str) -> Result<Vec<Node>, String> {
-    let pods: Vec<crate::kubernetes::objects::Pod> = list(context, &format!("namespaces/{scratch}/pods")).await?;
-    let names: BTreeSet<&str> = pods
-        .iter()
-        .filter(|p| !p.is_finished() && !p.metadata.labels.contains_key("drillmaster.dev/role"))
-        .map(|p| p.spec.node_name.as_str())
-        .collect();
-    let nodes: Vec<Node> = list(context, "nodes").await?;
-    Ok(nodes.into_iter().filter(|n| names.contains(n.metadata.name.as_str())).collect())
+/// Pods of the namespace that are not the drill's own.
+fn restored(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
+    pods.iter().filter(|p| !p.metadata.labels.contains_key(ROLE_LABEL))
+}
+
+/// Why one try does not show that everything is shut.
+fn not_shut(one: &Try<'_>, found: &Result<Vec<Option<bool>>, String>) -> Option<String> {
+    let node = &one.node.metadata.name;
+    let found = match found {
+        Ok(found) => found,
+        Err(why) => return Some(format!("it could not be tried from node {node}: {why}")),
+    };
+    let which = |wanted: Option<bool>| {
+        let all = one.targets.iter().zip(found).filter(|(_, open)| **open == wanted);
+        all.map(|(t, _)| t.what.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (open, untried) = (which(Some(true)), which(None));
+    match (open.is_empty(), untried.is_empty()) {
+        (false, _) => Some(format!("from node {node} {open} can be reached in spite of the policy")),
+        (true, false) => Some(format!("from node {node} {untried} was not tried")),
+        (true, true) => None,
+    }
+}
+
+/// A pod in the network of its node has the node's addresses, and no policy is for it: neither
+/// those of the backup nor what the cluster made of them.
+fn in_the_nodes_network(pods: &[Pod], beyond: &[String]) -> Option<String> {
+    let live = restored(pods).filter(|p| p.spec.host_network);
+    let live = live.map(|p| format!("{}/Pod/{}", p.metadata.namespace, p.metadata.name));
+    let all: Vec<String> = beyond.iter().cloned().chain(live).collect();
+    (!all.is_empty()).then(|| format!("{}: in the network of the node, which no policy isolates", some(&all)))
+}
+
+/// What was shown, for people: a target that could not be found from each node says from how many.
+fn told(tries: &[Try<'_>]) -> String {
+    let all: Vec<&Target> = tries.iter().flat_map(|t| t.targets).collect();
+    let what = unique(&all).into_iter().map(|target| {
+        let from = all.iter().filter(|t| **t == target).count();
+        let from = if from == tries.len() { String::new() } else { format!(" (from {from} of them)") };
+        format!("{}{from}", target.what)
+    });
+    format!(
+        "from {} node(s), all that run restored pods, {} could be reached without the policy and cannot be with it",
+        tries.len(),
+        what.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Each target once.
+fn unique<'a>(all: &[&'a Target]) -> Vec<&'a Target> {
+    let mut once: Vec<&Target> = vec![];
+    for &target in all {
+        if !once.contains(&target) {
+            once.push(target);
+        }
+    }
+    once
+}
+
+fn some(all: &[String]) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let named = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 async fn list<T: serde::de::DeserializeOwned>(context: &StepContext, what: &str) -> Result<Vec<T>, String> {
     context.world.kube.list_as(&format!("/api/v1/{what}")).await.map_err(|e| e.to_string())
 }
 
-/// Ready pods with a port, and services with an address, of production.
-async fn targets(context: &StepContext, from: &str) -> Result<Vec<Target>, String> {
+/// Everything of production that could be tried.
+async fn production(context: &StepContext, from: &str) -> Result<(Vec<Target>, Vec<Target>), String> {
     let pods: Vec<Value> = list(context, &format!("namespaces/{from}/pods")).await?;
     let services: Vec<Value> = list(context, &format!("namespaces/{from}/services")).await?;
-    let pods = pods.iter().filter_map(pod).take(TARGETS);
-    Ok(pods.chain(services.iter().filter_map(service).take(TARGETS)).collect())
-}
-
-fn pod(object: &Value) -> Option<Target> {
-    let slim: crate::kubernetes::objects::Pod = serde_json::from_value(object.clone()).ok()?;
-    let containers = object.pointer("/spec/containers")?.as_array()?;
-    let port = containers.iter().flat_map(|c| c["ports"].as_array().into_iter().flatten());
-    let tcp = |p: &&Value| matches!(p["protocol"].as_str(), None | Some("TCP"));
-    let port = port.into_iter().find(tcp)?["containerPort"].as_u64()?;
-    let what = format!("pod {}/{}", slim.metadata.namespace, slim.metadata.name);
-    let target = target(object.pointer("/status/podIP")?.as_str()?, port, what)?;
-    slim.counts().then_some(Target { pod: Some(slim.metadata.uid), ..target })
-}
-
-fn service(object: &Value) -> Option<Target> {
-    let port = object
-        .pointer("/spec/ports")?
-        .as_array()?
-        .iter()
-        .find(|p| matches!(p["protocol"].as_str(), None | Some("TCP")))?;
-    let name = object.pointer("/metadata/name")?.as_str()?;
-    let namespace = object.pointer("/metadata/namespace")?.as_str()?;
-    target(object.pointer("/spec/clusterIP")?.as_str()?, port["port"].as_u64()?, format!("service {namespace}/{name}"))
-}
-
-/// Only an address and a port become words of a command.
-fn target(host: &str, port: u64, what: String) -> Option<Target> {
-    let host = host.parse::<IpAddr>().ok()?.to_string();
-    Some(Target { host, port: u16::try_from(port).ok().filter(|p| *p > 0)?, what, pod: None })
+    Ok(targets::all(&pods, &services))
 }
 
 /// A namespace that was just made has no service account for a moment, and refuses pods.
@@ -177,8 +241,6 @@ async fn admits_pods(context: &StepContext, scratch: &str) -> Result<(), String>
     let path = format!("/api/v1/namespaces/{scratch}/serviceaccounts/default");
     let found = context.until(Duration::from_secs(20), "the namespace's service account", async || {
         match context.world.kube.find(&path).await {
-            // A simulated cluster makes none, and asks for none.
-            _ if context.world.stage().is_some() => Look::Done(()),
             Ok(Some(_)) => Look::Done(()),
             Ok(None) => Look::NotYet("it is not there".into()),
             Err(error) => Look::NotYet(error.to_string()),
@@ -187,16 +249,20 @@ async fn admits_pods(context: &StepContext, scratch: &str) -> Result<(), String>
     found.await.map_err(|e| e.to_string())
 }
 
-/// What one pod reaches: for each target whether it is open; none where that is not known.
-/// The pod goes with the namespace, whose undo was written down before.
+/// What the pod of each try reaches, all of them at once: for each target whether it is open;
+/// none where that is not known. The pods are written down before, and go in any case.
 async fn attempt(
     context: &StepContext,
     scratch: &str,
-    label: &str,
-    place: Place,
-    targets: &[Target],
-) -> Result<Vec<Option<bool>>, String> {
-    let hash = Sha256::digest(format!("{} {label}", context.run));
+    tries: &[Try<'_>],
+) -> Result<Vec<Result<Vec<Option<bool>>, String>>, String> {
+    let tasks: Vec<Task> = tries.iter().map(|one| task(context, one)).collect();
+    let logs = short_pods::run(context, scratch, For::Reaching, &tasks, LIMIT).await.map_err(|e| e.to_string())?;
+    Ok(tries.iter().zip(logs).map(|(one, log)| log.map(|log| heard(&log, one.targets))).collect())
+}
+
+fn task(context: &StepContext, one: &Try<'_>) -> Task {
+    let hash = Sha256::digest(format!("{} {} {}", context.run, one.label, one.node.metadata.name));
     let name = hash.iter().take(6).fold("drill-reach-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
     let image = context.world.bindings.volumes.reader_image.clone().unwrap_or_default();
     let pod = OwnPod {
@@ -204,93 +270,91 @@ async fn attempt(
         image: &image,
         run: &context.run,
         role: "reach",
-        command: command(targets),
+        command: command(one.targets),
         claim: None,
-        place,
+        place: Place::on(one.node),
         seconds: SECONDS,
     };
     let nobody = Identity { user: 65534, ..Identity::default() };
-    let task = Task { name: name.clone(), forms: vec![pod.manifest(&nobody)] };
-    Ok(heard(&short_pods::one(context, scratch, &task, LIMIT).await?, targets))
-}
-
-/// `nc` ends with 1 where nothing answers or the connection is refused. One that stays open
-/// is ended from outside; 126 and 127 are of a shell that finds no such program.
-fn command(targets: &[Target]) -> Vec<String> {
-    let script = r#"echo begin
-while [ $# -gt 1 ]; do
-  host=$1 port=$2
-  [ "$host" = api ] && host=$KUBERNETES_SERVICE_HOST port=$KUBERNETES_SERVICE_PORT
-  timeout 6 nc -w 3 "$host" "$port" </dev/null >/dev/null 2>&1
-  case $? in 1) said=shut ;; 126|127) said=untried ;; *) said=open ;; esac
-  echo "$said $1 $2"
-  shift 2
-done
-echo end"#;
-    let fixed = ["sh", "-c", script, "reach"].map(str::to_owned);
-    fixed.into_iter().chain(targets.iter().flat_map(|t| [t.host.clone(), t.port.to_string()])).collect()
-}
-
-fn heard(log: &str, targets: &[Target]) -> Vec<Option<bool>> {
-    let said = |target: &Target| {
-        let tail = format!(" {} {}", target.host, target.port);
-        log.lines().find_map(|line| line.strip_suffix(tail.as_str()))
-    };
-    targets
-        .iter()
-        .map(|target| match said(target) {
-            Some("open") => Some(true),
-            Some("shut") => Some(false),
-            _ => None,
-        })
-        .collect()
+    Task { forms: vec![pod.manifest(&nobody)], name }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
-    #[test]
-    fn what_was_not_said_is_not_known() {
-        let of = |host: &str, port| Target { host: host.into(), port, what: String::new(), pod: None };
-        let all = [of("10.0.0.1", 80), of("10.0.0.1", 8080), of(API, 0), of("10.0.0.2", 80), of("10.0.0.3", 1)];
-        let log = "begin\nopen 10.0.0.1 80\nshut 10.0.0.1 8080\nopen api 0\nuntried 10.0.0.2 80\nend\n";
-        assert_eq!(heard(log, &all), [Some(true), Some(false), Some(true), None, None]);
+    use super::*;
+
+    fn pod(name: &str, node: &str, spec: Value) -> Pod {
+        let mut object = json!({"metadata": {"name": name, "namespace": "s"}, "spec": {"nodeName": node}});
+        json_patch::merge(&mut object["spec"], &spec);
+        serde_json::from_value(object).expect("a pod")
+    }
+
+    fn node(name: &str, ready: &str, control_plane: bool) -> Node {
+        let role = "node-role.kubernetes.io/control-plane";
+        let labels = if control_plane { json!({role: ""}) } else { json!({}) };
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": labels},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]}}))
+        .expect("a node")
+    }
+
+    fn shown() -> Vec<Target> {
+        vec![Target::api()]
     }
 
     #[test]
-    fn only_addresses_and_ports_become_words_of_a_command() {
-        let of = |ip: &str, port: u64| {
-            pod(&json!({"metadata": {"name": "web-1", "namespace": "shop", "uid": "u"},
-                "spec": {"containers": [{"ports": [{"containerPort": 53, "protocol": "UDP"}, {"containerPort": port}]}]},
-                "status": {"podIP": ip, "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}))
-        };
-        assert_eq!(of("10.1.2.3", 8080).unwrap().what, "pod shop/web-1");
-        assert!(
-            of("10.1.2.3; reboot", 8080).is_none() && of("10.1.2.3", 0).is_none() && of("10.1.2.3", 70000).is_none()
+    fn it_is_tried_first_where_production_runs_and_nowhere_else_than_on_ready_nodes() {
+        let mut nodes: Vec<Node> = (0..30).map(|n| node(&format!("w-{n:02}"), "True", false)).collect();
+        nodes.extend([node("control", "True", true), node("dark", "Unknown", false), node("z", "True", false)]);
+        let found = candidates(nodes, &[pod("web-1", "z", json!({})), pod("web-2", "dark", json!({}))]);
+        let names: Vec<&str> = found.iter().map(|n| n.metadata.name.as_str()).collect();
+        assert_eq!((names.len(), &names[..3]), (NODES, &["z", "w-00", "w-01"][..]));
+        assert!(!names.contains(&"dark") && !names.contains(&"control"));
+    }
+
+    #[test]
+    fn a_test_that_finds_nothing_without_a_policy_shows_nothing() {
+        let api = [Target::api()];
+        assert!(can_find(&api, &[Some(true)], "shop").is_err_and(|why| why.contains("namespace shop")));
+        assert!(can_find(&api, &[Some(false)], "shop").is_err_and(|why| why.contains("the API server")));
+        assert!(can_find(&api, &[None], "shop").is_err());
+    }
+
+    /// Restored pods on a node from which nothing was tried before are not called isolated.
+    #[test]
+    fn a_node_without_a_control_is_named() {
+        let nodes = [("a".to_owned(), Ok(shown())), ("b".to_owned(), Err("no image".to_owned()))];
+        let test = Test { from: "shop".into(), nodes: nodes.into() };
+        let mut own = pod("drill-reach-1", "d", json!({}));
+        own.metadata.labels = std::sync::Arc::new([(ROLE_LABEL.to_owned(), "reach".to_owned())].into());
+        let pods = ["a", "b", "c", ""].map(|on| pod("web", on, json!({})));
+        let (used, why) = test.used_by(&[&pods[..], &[own]].concat());
+        assert_eq!(used.keys().collect::<Vec<_>>(), [&"a"]);
+        assert_eq!(
+            why,
+            ["nothing is shown for 2 of 3 node(s) with restored pods: node b (no image), node c (nothing was tried \
+              from it without the policy)"]
         );
-        let headless = json!({"metadata": {"name": "db", "namespace": "shop"}, "spec": {"clusterIP": "None", "ports": [{"port": 1}]}});
-        assert_eq!(service(&headless), None);
-        assert_eq!(command(&[of("10.1.2.3", 8080).unwrap()])[3..], ["reach", "10.1.2.3", "8080"].map(str::to_owned));
+        assert!(test.used_by(&pods[..1]).1.is_empty());
     }
 
-    /// What the script makes of a port that is open, and of one that is not.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "the script is for a shell")]
-    fn the_script_says_what_is_open() {
-        let found = std::process::Command::new("sh").args(["-c", "command -v nc timeout"]).output();
-        if !found.is_ok_and(|out| out.status.success()) {
-            return;
-        }
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        let of = |port| Target { host: "127.0.0.1".into(), port, what: String::new(), pod: None };
-        let closed =
-            std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
-        let all = [of(port), of(closed)];
-        let command = command(&all);
-        let said = std::process::Command::new(&command[0]).args(&command[1..]).output().expect("a shell");
-        assert_eq!(heard(&String::from_utf8_lossy(&said.stdout), &all), [Some(true), Some(false)]);
+    fn a_restored_pod_in_the_network_of_its_node_is_named() {
+        let pods = [pod("web", "a", json!({})), pod("agent-x", "a", json!({"hostNetwork": true}))];
+        assert_eq!(in_the_nodes_network(&pods[..1], &[]), None);
+        let said = in_the_nodes_network(&pods, &["shop/DaemonSet/agent".to_owned()]).expect("two of them");
+        assert!(said.starts_with("shop/DaemonSet/agent, s/Pod/agent-x: in the network of the node"), "{said}");
+    }
+
+    #[test]
+    fn what_can_be_reached_in_spite_of_the_policy_is_told_whole() {
+        let (on, targets) = (node("a", "True", false), [Target::api(), Target::api()]);
+        let one = Try { node: &on, label: "node", targets: &targets };
+        let said = |found: &[Option<bool>]| not_shut(&one, &Ok(found.to_vec()));
+        assert_eq!(said(&[Some(false), Some(false)]), None);
+        assert!(said(&[Some(true), None]).unwrap().contains("in spite of the policy"));
+        assert_eq!(said(&[Some(false), None]).unwrap(), "from node a the API server was not tried");
+        assert!(said(&[Some(true), Some(true)]).unwrap().contains("the API server, the API server"));
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{StepContext, context::as_read, elsewhere, fence, inside, power::host, short_pods};
+use super::{StepContext, context::as_read, fence, inside, own, power::host, short_pods};
 use crate::{
     journal::FaultRecord,
     kubernetes::objects::{Named, Node, Workload},
@@ -44,13 +44,12 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
             Ok(gone.then(|| format!("namespace {namespace} is being deleted, or gone, again")))
         }
         Revert::OwnNamespace { namespace, recovery, .. } => {
-            let place = if *recovery { elsewhere::there(context)? } else { context.clone() };
-            let ours = |n: &Named| n.metadata.labels.get("drillmaster.dev/run") == Some(&context.run);
-            let found = named(&place, namespace).await?.filter(ours);
+            let place = own::place(context, *recovery)?;
+            let found = named(&place, namespace).await?.filter(|n| n.is_of_run(&context.run));
             Ok(found.map(|_| format!("namespace {namespace} is there again")))
         }
         Revert::OwnPods { namespace, pods, recovery } => {
-            let place = if *recovery { elsewhere::there(context)? } else { context.clone() };
+            let place = own::place(context, *recovery)?;
             let there = short_pods::there(&place, namespace, pods).await?;
             Ok((!there.is_empty()).then(|| format!("pods {} are there again", there.join(", "))))
         }

@@ -25,7 +25,9 @@ pub(super) async fn successor(context: &StepContext, node: &NodeTarget) -> Optio
     let since_us = since_us?;
     let mut gone: Vec<String> =
         taken.into_iter().filter(|name| nodes.iter().all(|n| n.metadata.name != *name)).collect();
+    // A node that was taken away twice stands for one newcomer.
     gone.sort();
+    gone.dedup();
     let mut newcomers: Vec<&str> = nodes
         .iter()
         .filter(|n| n.pool() == node.pool && n.zone() == node.zone && n.ready() == "True")
@@ -51,7 +53,6 @@ fn taken(context: &StepContext, node: &NodeTarget) -> (Vec<String>, Option<u64>)
                 since = [since, fault.sent_us].into_iter().flatten().min();
             }
         }
-        names.dedup();
         (names, since)
     })
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     event::Kind,
-    model::{Into, PlannedStep, RestoreStep, Revert, StepClass, StepResult},
+    model::{Into, PlannedStep, RestoreStep, Revert, StepClass, StepResult, Verb, backup_name},
 };
 use serde_json::Value;
 
@@ -56,13 +56,32 @@ pub(super) fn plan(
         ));
         return Ok(planned);
     }
-    if !so_far.iter().any(|s| s.deletes() == Some(&namespace)) {
+    if !is_away(so_far, &namespace) {
         return Err(format!(
             "namespace {namespace} would still be there: Velero skips what exists, and the restore would prove nothing. Delete it first, or restore `into: scratch`"
         ));
     }
     planned.acts.push(act(format!("create Restore of {from}, namespace {namespace}; wait until its workloads are ready; compare objects and volumes"), ""));
     Ok(planned)
+}
+
+/// Whether a namespace is away by then: deleted, and neither healed nor restored since.
+fn is_away(so_far: &[PlannedStep], namespace: &str) -> bool {
+    let mut deleted_by = None;
+    for (i, step) in so_far.iter().enumerate() {
+        let restored = match step.verb() {
+            Some(Verb::Restore(spec)) if spec.into.is_none() => {
+                namespace_of(spec, &so_far[..i]).is_ok_and(|n| n == namespace)
+            }
+            _ => step.heals().is_some_and(|healed| deleted_by == Some(healed)),
+        };
+        if step.deletes() == Some(namespace) {
+            deleted_by = Some(step.name.0.as_str());
+        } else if restored {
+            deleted_by = None;
+        }
+    }
+    deleted_by.is_some()
 }
 
 fn namespace_of(spec: &RestoreStep, so_far: &[PlannedStep]) -> Result<String, String> {
@@ -83,7 +102,7 @@ fn namespace_of(spec: &RestoreStep, so_far: &[PlannedStep]) -> Result<String, St
 
 pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<String, StepError> {
     let (backup, from) = source(context, spec).await?;
-    let name = backup::backup_name(&context.run, &context.step.0);
+    let name = backup_name(&context.run, &context.step.0);
     if spec.into == Some(Into::Scratch) {
         return scratch::restore(context, spec, &backup, &from, &name).await;
     }
@@ -140,4 +159,33 @@ async fn source(context: &StepContext, spec: &RestoreStep) -> Result<(String, St
         )));
     }
     Ok((text(newest, "/metadata/name"), spec.namespace.clone().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Velero skips what exists: a restore over it would prove nothing.
+    #[test]
+    fn a_namespace_is_away_until_it_is_healed_or_restored() {
+        let step = |name: &str, verb: Value| -> PlannedStep {
+            let step = json!({"name": name, "step": verb, "class": "observe", "acts": [], "on_stop": ""});
+            serde_json::from_value(step).expect("a step")
+        };
+        let gone = |name: &str| step(name, json!({"deleteNamespace": {"name": "shop", "coveredBy": "kept"}}));
+        let heal = |fault: &str| step("heal", json!({"heal": {"fault": fault}}));
+        let restore = |more: Value| {
+            let mut spec = json!({"backup": "kept", "namespace": "shop"});
+            json_patch::merge(&mut spec, &more);
+            step("back", json!({"restore": spec}))
+        };
+        let away = |steps: Vec<PlannedStep>| is_away(&steps, "shop");
+        assert!(!away(vec![]) && away(vec![gone("gone")]) && !is_away(&[gone("gone")], "other"));
+        assert!(!away(vec![gone("gone"), heal("gone")]) && away(vec![gone("gone"), heal("another")]));
+        assert!(!away(vec![gone("gone"), restore(json!({}))]));
+        assert!(away(vec![gone("gone"), restore(json!({"into": "scratch"})), restore(json!({"namespace": "other"}))]));
+        assert!(away(vec![gone("gone"), heal("gone"), gone("again")]));
+    }
 }

@@ -8,10 +8,13 @@ use super::{
     planning::{Draft, act, draft},
 };
 use crate::{
-    kubernetes::{objects::Workload, writer},
-    model::{ObjectRef, PlannedStep, Revert, ScaleStep, StepClass},
+    kubernetes::{last_writing, objects::Workload, writer},
+    model::{ObjectRef, PlannedStep, Revert, Role, ScaleStep, StepClass},
     world::ApiCall,
 };
+
+/// The field that the drill writes.
+const REPLICAS: [&str; 2] = ["spec", "replicas"];
 
 pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let namespace = input.namespace(spec.namespace.as_ref())?;
@@ -85,10 +88,23 @@ pub(super) async fn revert(
         return Ok(Closing::Left(format!(
             "{}: left with replicas={now}, as changed by {} (the drill wrote {written}, before it was {before})",
             object.path,
-            writer(&raw, &["spec", "replicas"])
+            writer(&raw, &REPLICAS)
+        )));
+    }
+    // Somebody else may have set the same number. What Velero restored is what the drill wrote.
+    let by = last_writing(&raw, &REPLICAS);
+    if by.as_ref().is_some_and(|by| !matches!(by.role(), Role::Drill | Role::Backup)) {
+        return Ok(Closing::Left(format!(
+            "{}: left with replicas={now}, as set by {} (before it was {before})",
+            object.path,
+            writer(&raw, &REPLICAS)
         )));
     }
     // After a restore the workload has a new UID: it is still the one to put back.
     write(context, &object.path, &found.metadata.uid, (written, before)).await?;
-    Ok(Closing::Reverted(format!("{}: replicas={before}, as before", object.path)))
+    let after: Option<Workload> = context.world.kube.find_as(&object.path).await.map_err(|e| e.to_string())?;
+    match after.map(|w| w.spec.replicas.unwrap_or(1)) {
+        Some(now) if now == before => Ok(Closing::Reverted(format!("{}: replicas={before}, as before", object.path))),
+        now => Err(format!("{} does not keep replicas={before}: {now:?} now", object.path)),
+    }
 }

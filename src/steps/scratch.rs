@@ -2,29 +2,33 @@
 //! its first pod, removed with everything that belongs to it, or kept where the scenario
 //! asks for that.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Closing, Look, PlanInput, StepContext, StepError,
+    ATTEMPT, Closing, Look, PlanInput, StepContext, StepError,
     bring_back::{self, Order},
     isolation,
     losses::is_of,
-    namespace, reach,
+    namespace, own, reach,
 };
 use crate::{
     journal::FaultRecord,
     kubernetes::{
-        objects::{Named, Workload},
+        objects::{Named, Volume, Workload},
         policy_enforcers,
     },
-    model::{CleanUp, Isolation, ObjectRef, RestoreStep, Revert, StepResult, WorkloadRef},
+    model::{CleanUp, Isolation, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult, WorkloadRef, backup_name},
     verdict,
     world::{ApiCall, Archived},
 };
 
-/// What a namespace of the drill says of itself.
-const RUN: &str = "drillmaster.dev/run";
+/// How long the namespace, and then its volumes, may take to go in one attempt of the undo.
+const GONE: Duration = Duration::from_secs(110);
+const VOLUMES_GONE: Duration = Duration::from_secs(45);
+const _: () = assert!(GONE.as_secs() + VOLUMES_GONE.as_secs() < ATTEMPT.as_secs(), "an attempt sees its end");
 
 /// The namespace of a step of a run: no other run, and no other step, has it.
 pub(super) fn name(run: &str, step: &str) -> String {
@@ -43,9 +47,9 @@ pub(super) fn notes(spec: &RestoreStep, input: &PlanInput<'_>) -> Vec<String> {
     if spec.clean_up == CleanUp::OnSuccess {
         notes.push("the namespace is kept where the restore does not come out as expected (cleanUp: onSuccess)".into());
     }
-    let ours = |n: &&Named| n.metadata.labels.contains_key(RUN) && n.metadata.name.starts_with("drill-scratch-");
+    let ours = |n: &&Named| n.metadata.labels.contains_key(RUN_LABEL) && n.metadata.name.starts_with("drill-scratch-");
     notes.extend(input.inventory.namespaces.get().unwrap_or_default().iter().filter(ours).map(|n| {
-        let run = n.metadata.labels.get(RUN).map_or("", String::as_str);
+        let run = n.metadata.labels.get(RUN_LABEL).map_or("", String::as_str);
         format!(
             "namespace {0} of run {run} is still there; this drill leaves it alone. Remove it with: kubectl delete namespace {0}",
             n.metadata.name
@@ -93,7 +97,7 @@ pub(super) async fn restore(
     let fault = context.intend(&scratch, revert).await?;
     let mut test = Err("it was not tried".to_owned());
     let made = async {
-        context.send(&own(context, &scratch, levels(&held, from))).await?;
+        context.send(&own::namespace(&context.run, &scratch, levels(&held, from))).await?;
         test = reach::begin(context, &scratch, from).await;
         for call in isolating(context, &scratch, name, &plan) {
             context.send(&call).await?;
@@ -174,22 +178,9 @@ fn levels(held: &[Value], from: &str) -> Map<String, Value> {
     labels.into_iter().flatten().filter(security).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-fn labels(context: &StepContext) -> Map<String, Value> {
-    let own = [("app.kubernetes.io/managed-by", "drillmaster"), (RUN, context.run.as_str())];
-    own.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
-}
-
-fn own(context: &StepContext, scratch: &str, levels: Map<String, Value>) -> ApiCall {
-    let labels: Map<String, Value> = labels(context).into_iter().chain(levels).collect();
-    ApiCall::create(
-        "/api/v1/namespaces",
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": scratch, "labels": labels}}),
-    )
-}
-
 /// Policy and Velero's modifiers, before the first pod of the application.
 fn isolating(context: &StepContext, scratch: &str, name: &str, plan: &isolation::Plan) -> [ApiCall; 2] {
-    let labels = labels(context);
+    let labels = own::labels(&context.run);
     // JSON is YAML: Velero reads the file as YAML.
     let modifiers = json!({"version": "v1", "resourceModifierRules": plan.rules}).to_string();
     [
@@ -221,7 +212,7 @@ fn restoring(
         "includeClusterResources": null, "restorePVs": true,
         "resourceModifier": {"kind": "ConfigMap", "name": name},
     });
-    context.world.velero.creation("Restore", name, &json!({RUN: context.run}), spec)
+    context.world.velero.creation("Restore", name, &json!({RUN_LABEL: context.run}), spec)
 }
 
 /// The undo: keeps it where the scenario asks for that, else removes it.
@@ -232,11 +223,11 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
     let path = format!("/api/v1/namespaces/{scratch}");
     let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
     // Only what this run made: the label is ours, the name could be anybody's.
-    if found.as_ref().is_some_and(|n| n.metadata.labels.get(RUN) != Some(&context.run)) {
+    if found.as_ref().is_some_and(|n| !n.is_of_run(&context.run)) {
         return Ok(Closing::Left(format!("namespace {scratch} does not carry this run's label: not ours to delete")));
     }
-    let worth_keeping = found.as_ref().is_some_and(|n| n.metadata.deletion_timestamp.is_none());
-    if worth_keeping && *clean_up == CleanUp::OnSuccess && !is_met(context) {
+    let there = found.as_ref().is_some_and(|n| n.metadata.deletion_timestamp.is_none());
+    if there && *clean_up == CleanUp::OnSuccess && was_begun(context).await? && !is_met(context) {
         let commands = fault.revert.commands();
         context.leaves(&format!("namespace {scratch}"), commands.join("; "), "never").map_err(|e| e.to_string())?;
         return Ok(Closing::Kept(
@@ -245,6 +236,17 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
         ));
     }
     remove(context, scratch, found.as_ref(), also).await
+}
+
+/// Whether the restore into the namespace was begun: before that there is nothing in it to look at.
+async fn was_begun(context: &StepContext) -> Result<bool, String> {
+    if context.recorder.with(|s| s.results.contains_key(&context.step)) {
+        return Ok(true);
+    }
+    let velero = &context.world.velero;
+    let path = velero.path("restores", &backup_name(&context.run, &context.step.0));
+    let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
+    Ok(found.is_some_and(|n| n.is_of_run(&context.run)))
 }
 
 fn is_met(context: &StepContext) -> bool {
@@ -258,49 +260,46 @@ async fn remove(
     also: &[ObjectRef],
 ) -> Result<Closing, String> {
     let kube = &context.world.kube;
-    if let Some(found) = found {
+    // One that is going already is only waited for.
+    if let Some(found) = found.filter(|n| n.metadata.deletion_timestamp.is_none()) {
         let path = format!("/api/v1/namespaces/{scratch}");
         context.send(&ApiCall::delete(&path, &found.metadata.uid, None)).await.map_err(|e| e.to_string())?;
     }
-    namespace::gone(context, scratch, false, std::time::Duration::from_secs(300)).await.map_err(|e| e.to_string())?;
+    namespace::gone(context, scratch, false, GONE).await.map_err(|e| e.to_string())?;
     for object in also {
         let found: Option<Named> = kube.find_as(&object.path).await.map_err(|e| e.to_string())?;
-        let ours = |n: &Named| n.metadata.labels.get("drillmaster.dev/run") == Some(&context.run);
-        let Some(found) = found.filter(ours) else { continue };
+        let Some(found) = found.filter(|n| n.is_of_run(&context.run)) else { continue };
         match context.send(&ApiCall::delete(&object.path, &found.metadata.uid, None)).await {
             Err(error) if !error.is_not_found() => return Err(error.to_string()),
             _ => {}
         }
     }
-    volumes_gone(context, scratch).await?;
-    Ok(Closing::Reverted(format!("namespace {scratch} and what belonged to it are gone")))
+    let gone = format!("namespace {scratch} and what belonged to it are gone");
+    Ok(Closing::Reverted(match volumes_left(context, scratch).await {
+        Ok(()) => gone,
+        Err(why) => {
+            let what = format!("volumes of namespace {scratch}");
+            let kubectl = format!("kubectl --context {}", context.world.identity.context);
+            let command = format!("{kubectl} get pv | grep {scratch}; {kubectl} delete pv NAME");
+            context.leaves(&what, command, "never").map_err(|e| e.to_string())?;
+            format!("{gone}, but for its volumes: {why}")
+        }
+    }))
 }
 
-/// Volumes that the restore made must not stay and be paid for.
-async fn volumes_gone(context: &StepContext, scratch: &str) -> Result<(), String> {
-    let limit = std::time::Duration::from_secs(60);
-    let seen = context.until(limit, "the volumes of the drill's own namespace to be gone", async || {
-        match context.world.kube.list_as::<crate::kubernetes::objects::Volume>("/api/v1/persistentvolumes").await {
-            Err(error) => Look::NotYet(error.to_string()),
-            Ok(volumes) => {
-                let left: Vec<String> = volumes
-                    .into_iter()
-                    .filter(|v| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(scratch))
-                    .map(|v| v.metadata.name)
-                    .collect();
-                if left.is_empty() { Look::Done(()) } else { Look::NotYet(left.join(", ")) }
+/// Volumes that the restore made must not stay and be paid for: why they are not seen to be gone.
+async fn volumes_left(context: &StepContext, scratch: &str) -> Result<(), String> {
+    let seen =
+        context.until(VOLUMES_GONE, "the volumes of the drill's own namespace to be gone", async || {
+            match context.world.kube.list_as::<Volume>("/api/v1/persistentvolumes").await {
+                Err(error) => Look::NotYet(error.to_string()),
+                Ok(volumes) => {
+                    let of_it =
+                        |v: &Volume| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(scratch);
+                    let left: Vec<String> = volumes.into_iter().filter(of_it).map(|v| v.metadata.name).collect();
+                    if left.is_empty() { Look::Done(()) } else { Look::NotYet(left.join(", ")) }
+                }
             }
-        }
-    });
-    let Err(error) = seen.await else { return Ok(()) };
-    context
-        .leaves(
-            &format!("volumes of namespace {scratch} ({error})"),
-            format!(
-                "kubectl --context {0} get pv | grep {scratch}; kubectl --context {0} delete pv NAME",
-                context.world.identity.context
-            ),
-            "never",
-        )
-        .map_err(|e| e.to_string())
+        });
+    seen.await.map_err(|e| e.to_string())
 }

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Closing, Look, SendError, StepContext, StepError};
+use super::{ATTEMPT, Closing, Look, SendError, StepContext, StepError, own};
 use crate::{
     kubernetes::objects::{Named, Pod},
     model::{FaultId, Revert},
     world::{ApiCall, ApiError},
 };
 
-/// How long a pod without anything to stop may take to go.
+/// How long a pod without anything to stop may take to go. An undo looks at all of them at once.
 const GONE: Duration = Duration::from_secs(60);
+const _: () = assert!(GONE.as_secs() * 2 < ATTEMPT.as_secs(), "an attempt of an undo sees its end");
 
 /// A pod to run.
 pub(super) struct Task {
@@ -23,10 +24,20 @@ pub(super) struct Task {
     pub forms: Vec<Value>,
 }
 
+/// What short-lived pods are for: a fault is called by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// They read volumes.
+    Reading,
+    /// They try to reach something.
+    Reaching,
+}
+
 /// Runs all of them at once; the log of each that ended well, or why there is none.
 pub(super) async fn run(
     context: &StepContext,
     namespace: &str,
+    what_for: For,
     tasks: &[Task],
     limit: Duration,
 ) -> Result<Vec<Result<String, String>>, StepError> {
@@ -36,29 +47,23 @@ pub(super) async fn run(
     let revert = Revert::OwnPods {
         namespace: namespace.to_owned(),
         pods: tasks.iter().map(|t| t.name.clone()).collect(),
-        recovery: is_recovery(context),
+        recovery: own::is_there(context),
     };
-    let fault = context.intend(&free_target(context, namespace), revert).await?;
+    let fault = context.intend(&free_target(context, namespace, what_for), revert).await?;
     let mut logs = vec![];
     let all = async {
         logs = futures_util::future::join_all(tasks.iter().map(|t| one(context, namespace, t, limit))).await;
         Ok::<_, String>(())
     };
     context.act(&fault, all).await?;
-    for task in tasks {
-        remove(context, namespace, &task.name).await.map_err(StepError::Failed)?;
-    }
+    let names: Vec<&str> = tasks.iter().map(|t| t.name.as_str()).collect();
+    remove_all(context, namespace, &names).await.map_err(StepError::Failed)?;
     context.close(&fault, Closing::Reverted(gone_in(namespace, tasks.len()))).await?;
     Ok(logs)
 }
 
 /// One pod in one form after the other, until one ends well.
-pub(super) async fn one(
-    context: &StepContext,
-    namespace: &str,
-    task: &Task,
-    limit: Duration,
-) -> Result<String, String> {
+async fn one(context: &StepContext, namespace: &str, task: &Task, limit: Duration) -> Result<String, String> {
     let base = format!("/api/v1/namespaces/{namespace}/pods");
     let path = format!("{base}/{}", task.name);
     let mut why = "it has no form".to_owned();
@@ -66,8 +71,7 @@ pub(super) async fn one(
         remove(context, namespace, &task.name).await?;
         match context.send(&ApiCall::create(&base, form.clone())).await {
             Ok(_) => {}
-            // An admission that wants another form says so with 403; the next form may do.
-            Err(SendError::Api(error)) if error.code() == Some(403) => {
+            Err(SendError::Api(error)) if error.is_refused_form() => {
                 why = error.to_string();
                 continue;
             }
@@ -123,14 +127,13 @@ fn tail(log: &str) -> String {
 
 /// The undo: what carries this run's label goes, and is seen to be gone.
 pub(super) async fn revert(context: &StepContext, namespace: &str, pods: &[String]) -> Result<Closing, String> {
-    for pod in pods {
-        remove(context, namespace, pod).await?;
-    }
+    let names: Vec<&str> = pods.iter().map(String::as_str).collect();
+    remove_all(context, namespace, &names).await?;
     Ok(Closing::Reverted(gone_in(namespace, pods.len())))
 }
 
 fn gone_in(namespace: &str, count: usize) -> String {
-    format!("{count} reader pods of namespace {namespace} are gone")
+    format!("{count} short-lived pods of the drill in namespace {namespace} are gone")
 }
 
 /// Which of them are there, and ours.
@@ -139,22 +142,24 @@ pub(super) async fn there(context: &StepContext, namespace: &str, pods: &[String
     for pod in pods {
         let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
         let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
-        there.extend(found.filter(|n| is_ours(context, n)).map(|n| n.metadata.name));
+        there.extend(found.filter(|n| n.is_of_run(&context.run)).map(|n| n.metadata.name));
     }
     Ok(there)
 }
 
-fn is_ours(context: &StepContext, pod: &Named) -> bool {
-    pod.metadata.labels.get("drillmaster.dev/run") == Some(&context.run)
+/// Removes all of them at once; the first that does not go says why.
+async fn remove_all(context: &StepContext, namespace: &str, pods: &[&str]) -> Result<(), String> {
+    let all = pods.iter().map(|pod| remove(context, namespace, pod));
+    futures_util::future::join_all(all).await.into_iter().collect()
 }
 
 /// Deletes a pod of this run, and waits until it is gone. A pod of that name that somebody
 /// else made is left alone: its create will be refused, and say so.
-pub(super) async fn remove(context: &StepContext, namespace: &str, pod: &str) -> Result<(), String> {
+async fn remove(context: &StepContext, namespace: &str, pod: &str) -> Result<(), String> {
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
     let kube = &context.world.kube;
     let found: Option<Named> = kube.find_as(&path).await.map_err(|e| e.to_string())?;
-    let Some(found) = found.filter(|n| is_ours(context, n)) else { return Ok(()) };
+    let Some(found) = found.filter(|n| n.is_of_run(&context.run)) else { return Ok(()) };
     match context.send(&ApiCall::delete(&path, &found.metadata.uid, Some(0))).await {
         Err(SendError::Api(ApiError::Status { code: 404 | 409, .. })) | Ok(_) => {}
         Err(error) => return Err(error.to_string()),
@@ -169,21 +174,20 @@ pub(super) async fn remove(context: &StepContext, namespace: &str, pod: &str) ->
 }
 
 /// A target that no fault of this step has yet: a step may read more than once.
-fn free_target(context: &StepContext, namespace: &str) -> String {
+fn free_target(context: &StepContext, namespace: &str, what_for: For) -> String {
     let taken = |target: &str| context.recorder.with(|s| s.fault(&FaultId::new(&context.step, target)).is_some());
-    let mut target = format!("readers in {namespace}");
+    let base = match what_for {
+        For::Reading => format!("readers in {namespace}"),
+        For::Reaching => format!("test pods in {namespace}"),
+    };
+    let mut target = base.clone();
     for number in 2_u32.. {
         if !taken(&target) {
             break;
         }
-        target = format!("readers in {namespace} {number}");
+        target = format!("{base} {number}");
     }
     target
-}
-
-/// Whether what is done here is done in the second cluster.
-fn is_recovery(context: &StepContext) -> bool {
-    context.plan.recovery.as_ref().is_some_and(|second| second.uid == context.world.identity.uid)
 }
 
 #[cfg(test)]

@@ -12,12 +12,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{
-    SendError, StepContext,
-    backup::{backup_name, leftover},
-};
+use super::{SendError, StepContext, backup::leftover};
 use crate::{
     event::Kind,
+    model::backup_name,
     told,
     world::{ApiCall, BACKUP_READY, is_queued, nudge_command},
 };

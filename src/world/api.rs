@@ -167,6 +167,12 @@ impl ApiError {
         matches!(self.code(), Some(401 | 403))
     }
 
+    /// An admission, or the API server itself, refuses an object in the form in which it was
+    /// sent: another form may do.
+    pub fn is_refused_form(&self) -> bool {
+        matches!(self.code(), Some(400 | 403 | 422))
+    }
+
     /// Asking again may help.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -176,5 +182,25 @@ impl ApiError {
             Self::Timeout { .. } | Self::Unreachable { .. } => true,
             Self::Strange { .. } => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_form_is_not_a_missing_object_and_no_trouble() {
+        let of = |code| ApiError::Status {
+            verb: "POST".into(),
+            path: String::new(),
+            code,
+            reason: String::new(),
+            message: Told::default(),
+            causes: vec![],
+            retry_after: None,
+        };
+        assert!([400, 403, 422].into_iter().all(|code| of(code).is_refused_form()));
+        assert!([401, 404, 409, 429, 500, 503].into_iter().all(|code| !of(code).is_refused_form()));
     }
 }

@@ -184,7 +184,8 @@ impl Kube {
         let mut tries = 0;
         loop {
             let body = Some(&call.body);
-            match self.request(call.method.clone(), &path, call.content_type, body, LIMIT).await {
+            let answer = self.request(call.method.clone(), &path, call.content_type, body, LIMIT).await;
+            match answer.and_then(|body| self.granted(&call.method, &path, body)) {
                 Err(ApiError::Status { code: 429, causes, .. })
                     if tries < 4 && !causes.iter().any(|c| c == "DisruptionBudget") =>
                 {
@@ -283,6 +284,15 @@ impl Kube {
         tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(method, path, limit))?
     }
 
+    /// Some servers send a refusal as the body of a success.
+    fn granted(&self, method: &Method, path: &str, body: Value) -> Result<Value, ApiError> {
+        if body["kind"] != "Status" || body["status"] != "Failure" {
+            return Ok(body);
+        }
+        let code = body["code"].as_u64().and_then(|code| u16::try_from(code).ok()).filter(|code| *code >= 300);
+        Err(self.refused(method, path, code.unwrap_or(500), &BTreeMap::new(), body.to_string().as_bytes()))
+    }
+
     fn refused(
         &self,
         method: &Method,
@@ -307,7 +317,10 @@ impl Kube {
                 .flatten()
                 .filter_map(|c| c.get("reason").and_then(Value::as_str).map(str::to_owned))
                 .collect(),
-            retry_after: headers.get("retry-after").and_then(|v| v.parse().ok()),
+            retry_after: headers
+                .get("retry-after")
+                .and_then(|v| v.parse().ok())
+                .or_else(|| status.pointer("/details/retryAfterSeconds").and_then(Value::as_u64)),
         }
     }
 
@@ -360,4 +373,33 @@ fn timeout(method: &Method, path: &str, limit: Duration) -> ApiError {
 /// that are no Secret's.
 fn strange(error: &dyn fmt::Display) -> Told {
     Redactor::default().clean(&error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that answers everything with 201 and this body.
+    fn saying(body: &Value) -> Kube {
+        let text = body.to_string();
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let answer = http::Response::builder().status(201).body(Body::from(text.clone().into_bytes()));
+            std::future::ready(answer)
+        });
+        Kube::new(kube::Client::new(service, "default"))
+    }
+
+    #[tokio::test]
+    async fn a_refusal_in_the_body_of_a_success_is_a_refusal() {
+        let call = ApiCall::evict("shop", "web-1", "u", false);
+        let granted = json!({"kind": "Status", "status": "Success", "code": 201});
+        assert_eq!(saying(&granted).send(&call).await.unwrap(), granted);
+        let mut refused = json!({"kind": "Status", "status": "Failure", "code": 429, "reason": "TooManyRequests",
+            "details": {"causes": [{"reason": "DisruptionBudget"}], "retryAfterSeconds": 10}});
+        let said = saying(&refused).send(&call).await;
+        let Err(ApiError::Status { code: 429, causes, retry_after: Some(10), .. }) = said else { panic!("{said:?}") };
+        assert_eq!(causes, ["DisruptionBudget"]);
+        refused["code"] = Value::Null;
+        assert_eq!(saying(&refused).send(&call).await.unwrap_err().code(), Some(500), "it says no, whatever else");
+    }
 }

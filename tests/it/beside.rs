@@ -3,12 +3,17 @@
 
 use drillmaster::{
     event::{Event, Kind},
+    journal::read,
     model::{Exit, Isolation, Judgement, Outcome, Restored, StepResult},
     sim::{Description, NetworkPolicies},
+    world::ApiCall,
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario, scenario_text};
+use super::{
+    rehearsal::{Ended, Stage, cluster, on_paused_time, scenario, scenario_text},
+    sweep::is_load_bearing,
+};
 
 /// A shop whose namespace reaches out of itself in many ways.
 fn busy_shop() -> Description {
@@ -174,4 +179,80 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
         !detail.contains("the cluster is as before") && detail.contains("kept namespace drill-scratch-"),
         "{detail}"
     );
+}
+
+/// A drill dies at any line, and is recovered: its namespace is kept only where the restore into it
+/// was begun, the report lists it once, and no test pod stays.
+#[test]
+fn a_drill_that_died_keeps_only_a_namespace_with_a_restore_in_it() {
+    let shop = cluster("small-shop");
+    let loaded = scenario_text(&kept("none"), &shop);
+    let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let (mut with, mut without, mut pods) = (0, 0, 0);
+    for event in whole.events.iter().filter(|e| is_load_bearing(e)) {
+        on_paused_time(async {
+            let stage = Stage::set(&shop, 1).await;
+            let ended = stage.drill(&loaded, Some(event.seq)).await;
+            let at = format!("killed after line {} ({})", event.seq, event.event.name());
+            pods += test_pods(&stage);
+            // What was sent arrives, whatever became of the sender.
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            let begun = stage.simulation.picture().iter().any(|o| o["kind"] == "Restore");
+            if ended.exit.is_none() {
+                let exit = stage.recover().await;
+                assert!(matches!(exit, Exit::Failed | Exit::Aborted), "{at}: {exit:?}");
+            }
+            assert_eq!(scratch_there(&stage), begun, "{at}: kept {begun}?");
+            with += u32::from(begun);
+            without += u32::from(!begun);
+            assert_eq!(test_pods(&stage), 0, "{at}");
+            let told = left_behind(&read(&stage.run_dir()).unwrap().events);
+            assert_eq!(
+                told.iter().filter(|what| what.starts_with("namespace ")).count(),
+                usize::from(begun),
+                "{at}: {told:?}"
+            );
+        });
+    }
+    assert!(
+        with > 3 && without > 3 && pods > 0,
+        "{with} kept, {without} not, {pods} test pods: the sweep has gone soft"
+    );
+}
+
+fn test_pods(stage: &Stage) -> usize {
+    let of_it = |o: &&Value| o["metadata"]["labels"]["drillmaster.dev/role"] == "reach";
+    stage.simulation.picture().iter().filter(of_it).count()
+}
+
+fn left_behind(events: &[Event]) -> Vec<String> {
+    let what = |e: &Event| match &e.event {
+        Kind::LeftBehind { what, .. } => Some(what.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(what).collect()
+}
+
+/// Restored pods in the network of their node, which nothing in the backup told of.
+#[test]
+fn isolation_is_not_proven_for_pods_in_the_network_of_their_node() {
+    let shop = busy_shop();
+    let loaded = scenario("restore-to-scratch", &shop);
+    let done = on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        let world = stage.simulation.world();
+        let applied = |e: &Event| matches!(&e.event, Kind::FaultApplied { fault, .. } if fault.0.contains("drill-scratch-") && !fault.0.contains(" in "));
+        let ended = stage
+            .drill_when(&loaded, applied, async |_| {
+                let scratch = stage.simulation.picture().into_iter().find(|o| o["kind"] == "Namespace" && o["metadata"]["name"].to_string().contains("drill-scratch"));
+                let scratch = scratch.unwrap()["metadata"]["name"].as_str().unwrap().to_owned();
+                let agent = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent", "namespace": scratch},
+                    "spec": {"hostNetwork": true, "containers": [{"name": "agent", "image": "none"}]}});
+                world.kube.send(&ApiCall::create(format!("/api/v1/namespaces/{scratch}/pods"), agent)).await.unwrap();
+            })
+            .await;
+        restored(&ended.events)
+    });
+    let said = done.isolation.unwrap().to_string();
+    assert!(said.contains("isolation unproven") && said.contains("Pod/agent: in the network of the node"), "{said}");
 }

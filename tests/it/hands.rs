@@ -73,12 +73,12 @@ impl Hand {
 }
 
 /// Another client of the API server, by its own name.
-struct Client {
+pub struct Client {
     kube: kube::Client,
 }
 
 impl Client {
-    fn of(simulation: &Simulation) -> Self {
+    pub fn of(simulation: &Simulation) -> Self {
         Self { kube: simulation.client() }
     }
 
@@ -105,7 +105,7 @@ impl Client {
         self.ask(http::Method::GET, path, "", Value::Null).await
     }
 
-    async fn patch(&self, path: &str, by: &str, body: Value) -> bool {
+    pub async fn patch(&self, path: &str, by: &str, body: Value) -> bool {
         !self.ask(http::Method::PATCH, path, by, body).await.is_null()
     }
 

@@ -5,11 +5,15 @@
 use drillmaster::{
     event::{Event, Kind},
     model::Exit,
+    sim::Simulation,
     world::{ApiCall, Kube},
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Ended, Stage, acted, cluster, on_paused_time, scenario_text};
+use super::{
+    hands::Client,
+    rehearsal::{Ended, Stage, acted, cluster, on_paused_time, scenario_text},
+};
 
 const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 const NODE: &str = "/api/v1/nodes/node-a-0";
@@ -29,12 +33,15 @@ async fn patch(kube: &Kube, path: &str, body: Value) {
 
 /// Drills; somebody does something in a moment of it.
 fn drill(steps: &str, when: fn(&Event) -> bool, then: impl AsyncFnOnce(&Kube)) -> (Ended, Vec<Value>) {
+    drill_on(steps, when, async |simulation| then(&simulation.world().kube).await)
+}
+
+fn drill_on(steps: &str, when: fn(&Event) -> bool, then: impl AsyncFnOnce(&Simulation)) -> (Ended, Vec<Value>) {
     let shop = cluster("small-shop");
     let loaded = scenario_text(&format!("{HEAD}{steps}"), &shop);
     on_paused_time(async {
         let stage = Stage::set(&shop, 1).await;
-        let kube = stage.simulation.world().kube;
-        let ended = stage.drill_when(&loaded, when, async |_| then(&kube).await).await;
+        let ended = stage.drill_when(&loaded, when, async |_| then(&stage.simulation).await).await;
         assert!(ended.events.iter().any(when), "{:?} {:#?}", ended.exit, ended.events);
         (ended, stage.simulation.picture())
     })
@@ -159,6 +166,39 @@ fn a_cordon_that_the_drill_did_not_put_there_is_not_put_back() {
     let left = left(&ended);
     assert!(left.len() == 1 && left[0].contains("left uncordoned, as changed by somebody else"), "{left:?}");
     assert_ne!(find(&picture, "Node", "node-a-0")["spec"]["unschedulable"], true);
+}
+
+fn intended(event: &Event) -> bool {
+    matches!(event.event, Kind::FaultIntended { .. })
+}
+
+/// Somebody writes between the drill's look and its write, or later undoes and repeats the write.
+#[test]
+fn what_somebody_wrote_as_the_drill_would_have_is_theirs() {
+    let cordon = async |simulation: &Simulation| {
+        assert!(Client::of(simulation).patch(NODE, "kubectl-cordon", json!({"spec": {"unschedulable": true}})).await);
+    };
+    let (ended, picture) = drill_on(DRAIN, intended, cordon);
+    assert!(left(&ended)[0].contains("left cordoned, as changed by `kubectl-cordon`"), "{:?}", left(&ended));
+    assert_eq!(find(&picture, "Node", "node-a-0")["spec"]["unschedulable"], true);
+    let (ended, picture) = drill_on(DRAIN, acted, async |simulation| {
+        let released = json!({"spec": {"unschedulable": null}});
+        assert!(Client::of(simulation).patch(NODE, "kubectl-uncordon", released).await);
+        cordon(simulation).await;
+    });
+    assert!(left(&ended)[0].contains("this cordon is not the drill's"), "{:?}", left(&ended));
+    assert_eq!(find(&picture, "Node", "node-a-0")["spec"]["unschedulable"], true);
+    let fewer = "
+steps:
+  - {name: fewer, scale: {workload: deployment/web, to: 1}}
+expect:
+  - replicas: {workload: deployment/web, ready: 1, within: 2m}
+";
+    let (ended, picture) = drill_on(fewer, intended, async |simulation| {
+        assert!(Client::of(simulation).patch(WEB, "kubectl-scale", json!({"spec": {"replicas": 1}})).await);
+    });
+    assert!(left(&ended)[0].contains("left with replicas=1, as set by `kubectl-scale`"), "{:?}", left(&ended));
+    assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1);
 }
 
 const FENCE: &str = "

@@ -69,9 +69,10 @@ pub enum Freeze {
     Sending(u64),
 }
 
-/// Whether something was done that an application could notice: pods that only read are none.
+/// Whether something was done that an application could notice: the drill's short-lived pods are none.
 pub fn acted(event: &Event) -> bool {
-    matches!(&event.event, Kind::FaultApplied { fault, .. } if !fault.0.contains("/readers in "))
+    let short_lived = |id: &str| id.contains("/readers in ") || id.contains("/test pods in ");
+    matches!(&event.event, Kind::FaultApplied { fault, .. } if !short_lived(&fault.0))
 }
 
 /// Whether a request changes something that is the application's or the cluster's, and not

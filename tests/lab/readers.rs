@@ -1,7 +1,7 @@
 //! Pods that read volumes on a real kind cluster: on tainted nodes, in a restricted namespace,
 //! and in drills that are stopped or killed while one is up.
 
-use drillmaster::event::Kind;
+use drillmaster::{event::Kind, model::Revert};
 use nix::sys::signal::Signal;
 
 use super::super::{
@@ -80,7 +80,7 @@ fn a_drill_that_is_killed_leaves_none_once_it_is_recovered() {
     let mut child = started(&lab);
     child.kill().unwrap();
     child.wait().unwrap();
-    let intended = |k: &Kind| matches!(k, Kind::FaultIntended { target, .. } if target.contains("reader pods"));
+    let intended = |k: &Kind| matches!(k, Kind::FaultIntended { revert: Revert::OwnPods { .. }, .. });
     assert!(happened(&lab.drill.newest(), intended), "it was written down before");
     let ended = lab.drill.recover();
     assert_eq!((ended.code, readers(&lab).as_str()), (0, ""), "{}", ended.said);

@@ -1,0 +1,40 @@
+//! What the drill makes for itself in a cluster: the marks by which it is known again, and the
+//! cluster that it is in. Whatever does not carry the run's label is never deleted.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::StepContext;
+use crate::{model::RUN_LABEL, world::ApiCall};
+
+/// The labels of the drill's own objects.
+pub(super) fn labels(run: &str) -> Map<String, Value> {
+    let own = [("app.kubernetes.io/managed-by", "drillmaster"), (RUN_LABEL, run)];
+    own.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
+}
+
+/// The request that creates a namespace of the drill's own; `also` are more labels.
+pub(super) fn namespace(run: &str, name: &str, also: Map<String, Value>) -> ApiCall {
+    let labels: Map<String, Value> = labels(run).into_iter().chain(also).collect();
+    ApiCall::create(
+        "/api/v1/namespaces",
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}),
+    )
+}
+
+/// The same step in the second cluster.
+pub(super) fn there(context: &StepContext) -> Result<StepContext, String> {
+    let world = context.world.recovery.as_ref().ok_or("no second cluster is named: --context recovery=NAME")?;
+    Ok(StepContext { world: Arc::clone(world), ..context.clone() })
+}
+
+/// The same step in the cluster where something was made: this one, or the second one.
+pub(super) fn place(context: &StepContext, recovery: bool) -> Result<StepContext, String> {
+    if recovery { there(context) } else { Ok(context.clone()) }
+}
+
+/// Whether what is made here is made in the second cluster.
+pub(super) fn is_there(context: &StepContext) -> bool {
+    context.plan.recovery.as_ref().is_some_and(|second| second.uid == context.world.identity.uid)
+}
