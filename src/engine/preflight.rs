@@ -8,6 +8,7 @@ use crate::{
     inventory::{Inventory, look},
     model::{
         Environment, Expectation, Finding, NodeHow, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen, Verb,
+        few,
     },
     readiness::{OF_A_DESCRIPTION, Settings, VOCABULARY, review, strangers},
     scenario::{Problems, load_drill_file},
@@ -161,10 +162,5 @@ fn findings(review: &Review, environment: Environment) -> Vec<Finding> {
 }
 
 fn named(of: &[&Ruling]) -> String {
-    let mut text =
-        of.iter().take(NAMED).map(|r| format!("{} {}", r.subject, r.observed)).collect::<Vec<_>>().join("; ");
-    if of.len() > NAMED {
-        text += &format!("; and {} more", of.len() - NAMED);
-    }
-    text
+    few(of.iter().map(|r| format!("{} {}", r.subject, r.observed)), NAMED, ("; ", "; and"))
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
 use crate::model::{
-    Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, Outcome, OutsideChange, OutsidePart,
-    Plan, Revert, Reviewed, StepName, StepResult, StopHow, Told, WayBack,
+    Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, LeftBecause, Outcome, OutsideChange,
+    OutsidePart, Plan, Revert, Reviewed, StepName, StepResult, StopHow, Told, WayBack,
 };
 
 /// What happened.
@@ -166,6 +166,9 @@ pub enum Kind {
     FaultLeft {
         fault: FaultId,
         why: Told,
+        /// For which reasons; none in runs of version 0.1.0, which named others only.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        because: Vec<LeftBecause>,
     },
     /// It stays on purpose, as the scenario asks: a scratch namespace after a restore that did
     /// not come out as expected.

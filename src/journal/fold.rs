@@ -9,7 +9,7 @@ use std::{
 use super::{FaultState, IllegalTransition, OutsideChanges, ProbeState, Programs};
 use crate::{
     event::{Event, Kind, PodView, StepEnd},
-    model::{Exit, FaultId, Plan, Revert, StepName, StepResult, Told, UpRule, Verb},
+    model::{Exit, FaultId, LeftBecause, Plan, Revert, StepName, StepResult, Told, UpRule, Verb},
 };
 
 /// A node as last seen.
@@ -60,6 +60,8 @@ pub struct FaultRecord {
     pub acknowledged_us: Option<u64>,
     /// When it was seen reverted, and how the undo ended.
     pub closed: Option<(u64, Told)>,
+    /// For which reasons it was left, where it was.
+    pub left: Vec<LeftBecause>,
 }
 
 /// The state of a run.
@@ -142,6 +144,7 @@ impl RunState {
                     sent_us: None,
                     acknowledged_us: None,
                     closed: None,
+                    left: vec![],
                 });
             }
             Kind::FaultApplied { fault, .. }
@@ -277,10 +280,14 @@ impl RunState {
             Kind::FaultReverted { evidence, .. } | Kind::FaultReplaced { evidence, .. } => {
                 record.closed = Some((event.t_us, evidence.clone()));
             }
-            Kind::FaultLeft { why, .. } | Kind::FaultKept { why, .. } | Kind::FaultStuck { why, .. } => {
+            Kind::FaultLeft { why, because, .. } => {
+                record.closed = Some((event.t_us, why.clone()));
+                record.left = if because.is_empty() { vec![LeftBecause::Others] } else { because.clone() };
+            }
+            Kind::FaultKept { why, .. } | Kind::FaultStuck { why, .. } => {
                 record.closed = Some((event.t_us, why.clone()));
             }
-            Kind::FaultReopened { .. } => record.closed = None,
+            Kind::FaultReopened { .. } => (record.closed, record.left) = (None, vec![]),
             _ => {}
         }
         self.programs.fault(record, event.t_us);

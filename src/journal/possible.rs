@@ -45,7 +45,9 @@ fn times(kind: &Kind) -> Vec<u64> {
         Kind::SourceLost { blind_from_us, .. } => blind_from_us.iter().copied().collect(),
         Kind::WatchGap { from_us, .. } => vec![*from_us],
         Kind::ChangedOutside { change } => match &change.what {
-            OutsideWhat::Silenced { group_wait_us: Some(wait), .. } => vec![change.seen_us, *wait],
+            OutsideWhat::Silenced { group_wait_us, group_interval_us, .. } => {
+                [change.seen_us].into_iter().chain(*group_wait_us).chain(*group_interval_us).collect()
+            }
             _ => vec![change.seen_us],
         },
         Kind::AuthorFound { at_us, .. } => vec![*at_us],

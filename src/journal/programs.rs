@@ -97,6 +97,7 @@ mod tests {
             sent_us: None,
             acknowledged_us: None,
             closed: None,
+            left: vec![],
         }
     }
 

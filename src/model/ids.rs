@@ -42,8 +42,6 @@ name! {
     FaultId
 }
 
-/// The label of everything that a drill makes for itself in a cluster: the run that it belongs to.
-pub const RUN_LABEL: &str = "drillmaster.dev/run";
 /// The label of a drill's own pods: their purpose.
 pub const ROLE_LABEL: &str = "drillmaster.dev/role";
 

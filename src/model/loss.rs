@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ObjectName;
+use super::{ObjectName, few};
 
 /// As many fields or finalizers of one object are named.
 const NAMED: usize = 5;
@@ -89,9 +89,7 @@ impl fmt::Display for Losing {
 }
 
 fn some(all: &[String]) -> String {
-    let more = all.len().saturating_sub(NAMED);
-    let named = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{named} and {more} more") } else { named }
+    few(all.iter(), NAMED, (", ", " and"))
 }
 
 /// An object that belongs to a namespace, and stays when that is deleted or changes in a known way.

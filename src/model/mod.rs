@@ -8,10 +8,12 @@ mod clock;
 mod data;
 mod difference;
 mod expect;
+mod few;
 mod finding;
 mod forms;
 mod head;
 mod ids;
+mod left;
 mod loss;
 mod machine;
 mod names;
@@ -47,9 +49,11 @@ pub use expect::{
     PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule,
     WhileDegraded,
 };
+pub use few::few;
 pub use finding::{Finding, FindingState};
 pub use head::Head;
 pub use ids::{FaultId, ROLE_LABEL, RUN_LABEL, RunId, StepName, backup_name, is_run_name, run_name};
+pub use left::LeftBecause;
 pub use loss::{AcceptedLoss, Kin, Losing, Loss, MayBeLost, ObjectPattern, Tie, accepted};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
 pub use names::Names;

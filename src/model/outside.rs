@@ -85,6 +85,14 @@ pub enum OutsideWhat {
         /// before it tells people. None where its configuration could not be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         group_wait_us: Option<u64>,
+        /// Its longest `group_interval`: as long it may wait with an alert that joins others, of
+        /// which people have been told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group_interval_us: Option<u64>,
+        /// Whether each route of it groups by `alertname`, so that alerts of another name are in
+        /// another group.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        grouped_by_name: bool,
     },
     /// A silence ended.
     SilenceEnded,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AcceptedLoss, Capture, Difference, MayBeLost};
+use super::{AcceptedLoss, Capture, Difference, MayBeLost, few};
 
 /// As many losses stand in the words for a deletion.
 const NAMED: usize = 40;
@@ -136,10 +136,7 @@ impl std::fmt::Display for NamespaceLost {
             write!(f, "; {compared} objects compared with backup {}, {seconds:.1} s before the delete", self.backup)?;
         }
         if !self.lost.is_empty() {
-            let lost: Vec<String> = self.lost.iter().take(NAMED).map(ToString::to_string).collect();
-            let more = self.lost.len() - lost.len();
-            let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-            write!(f, "; lost, as the scenario allows: {}{more}", lost.join("; "))?;
+            write!(f, "; lost, as the scenario allows: {}", few(self.lost.iter(), NAMED, ("; ", "; and")))?;
         }
         Ok(())
     }
@@ -192,6 +189,9 @@ pub struct Restored {
     /// Objects of the backup that were not restored on purpose, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// How many of the objects compared those are: what a controller makes of others is not compared.
+    #[serde(default)]
+    pub left_out_of_compared: u64,
     /// Whether a namespace beside production was seen to be cut off from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,

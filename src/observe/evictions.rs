@@ -67,36 +67,50 @@ struct Asked {
 async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
     let until = recorder.now_us() + PATIENCE_US;
     for namespace in &plan.namespaces {
-        let pods: Result<Vec<Pod>, _> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await;
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        let mut pods: Result<Vec<Pod>, _> = world.kube.list_as(&path).await;
+        while pods.is_err() && recorder.now_us() < until {
+            tokio::time::sleep(AGAIN).await;
+            pods = world.kube.list_as(&path).await;
+        }
         let critical: BTreeSet<&str> = plan.coverage.iter().flatten().map(|c| c.owner.as_str()).collect();
         let asked = |p: &Pod| p.workload().is_some_and(|w| critical.contains(w.to_string().as_str()));
         for pod in pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && asked(p)) {
             // One that is not settled is asked again.
             let mut last = once(world, namespace, &pod).await;
-            while last.as_ref().is_some_and(|a| a.expected.0 == UNSETTLED) && recorder.now_us() < until {
+            while is_unsettled(&last) && recorder.now_us() < until {
                 tokio::time::sleep(AGAIN).await;
                 last = once(world, namespace, &pod).await.or(last);
             }
-            if let Some(Asked { code, reason, message, expected }) = last {
-                recorder.observe(event(step, &pod, code, reason, message, expected));
-            }
+            // That nothing could be learned of a pod is told, too.
+            let Asked { code, reason, message, expected } = last.unwrap_or_else(|error| Asked {
+                code: 0,
+                reason: String::new(),
+                message: world.redactor.clean(&error.to_string()),
+                expected: (UNSETTLED.to_owned(), String::new()),
+            });
+            recorder.observe(event(step, &pod, code, reason, message, expected));
         }
     }
 }
 
+fn is_unsettled(asked: &Result<Asked, ApiError>) -> bool {
+    asked.as_ref().map_or(true, |asked| asked.expected.0 == UNSETTLED)
+}
+
 /// The budget is read before and after: an answer between two states proves nothing. Nor
 /// does one that rests on a status which does not count the pods that are there.
-async fn once(world: &World, namespace: &str, pod: &Pod) -> Option<Asked> {
+async fn once(world: &World, namespace: &str, pod: &Pod) -> Result<Asked, ApiError> {
     let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
-    let before = world.kube.list_as::<Budget>(&budgets).await.ok()?;
+    let before = world.kube.list_as::<Budget>(&budgets).await?;
     let (code, reason, message) = answer(world, pod).await;
-    let after = world.kube.list_as::<Budget>(&budgets).await.ok()?;
-    let pods: Vec<Pod> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
+    let after = world.kube.list_as::<Budget>(&budgets).await?;
+    let pods: Vec<Pod> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await?;
     let mut expected = expect(pod, &before);
     if expected != expect(pod, &after) || !counts(pod, &after, &pods) {
         UNSETTLED.clone_into(&mut expected.0);
     }
-    Some(Asked { code, reason, message, expected })
+    Ok(Asked { code, reason, message, expected })
 }
 
 /// Whether the status of a pod's budgets has the right number of healthy pods, and of pods in

@@ -18,8 +18,9 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(2);
-/// Alertmanager's own `group_wait`, where no route says another.
+/// Alertmanager's own `group_wait` and `group_interval`, where no route says another.
 const GROUP_WAIT_US: u64 = 30_000_000;
+const GROUP_INTERVAL_US: u64 = 300_000_000;
 
 /// What is known of silences.
 #[derive(Default)]
@@ -76,8 +77,8 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
                 silences.into_iter().filter(|s| s.active).map(|s| (s.id.clone(), s)).collect();
             let news = known.take(at, active.keys().cloned().collect());
             for silence in news.began.iter().filter_map(|id| active.get(id)) {
-                let waits = group_wait(&world, base).await;
-                tell(&recorder, began(&recorder, silence, waits));
+                let grouping = grouping(&world, base).await;
+                tell(&recorder, began(&recorder, silence, grouping));
             }
             for (id, before) in news.ended {
                 tell(&recorder, ended_now(&recorder, &id, before));
@@ -90,7 +91,7 @@ fn tell(recorder: &Recorder, change: OutsideChange) {
     recorder.observe(Kind::ChangedOutside { change: Box::new(change) });
 }
 
-fn began(recorder: &Recorder, silence: &Silence, group_wait_us: Option<u64>) -> OutsideChange {
+fn began(recorder: &Recorder, silence: &Silence, grouping: Option<Grouping>) -> OutsideChange {
     let matcher = |(name, value, regex, equal): &(String, String, bool, bool)| {
         let sign = match (regex, equal) {
             (false, true) => "=",
@@ -112,7 +113,9 @@ fn began(recorder: &Recorder, silence: &Silence, group_wait_us: Option<u64>) -> 
             matchers: told!(recorder, "{matchers}"),
             comment: told!(recorder, "{}", silence.comment),
             until: silence.ends_at.clone(),
-            group_wait_us,
+            group_wait_us: grouping.map(|g| g.wait_us),
+            group_interval_us: grouping.map(|g| g.interval_us),
+            grouped_by_name: grouping.is_some_and(|g| g.by_name),
         },
         by: author(recorder, &silence.by),
         as_before: false,
@@ -140,23 +143,47 @@ fn ended_now(recorder: &Recorder, id: &str, before: bool) -> OutsideChange {
     }
 }
 
-/// The longest time for which any route waits before people are told.
-async fn group_wait(world: &World, base: &str) -> Option<u64> {
-    let text = world.monitoring.configuration(base).await.ok()?;
-    longest_wait(&text)
+/// How an Alertmanager puts alerts together before it tells people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Grouping {
+    /// The longest time that any route waits with a new group.
+    wait_us: u64,
+    /// The longest time that any route waits with an alert that joins a group.
+    interval_us: u64,
+    /// Whether each route groups by the name of an alert.
+    by_name: bool,
 }
 
-fn longest_wait(configuration: &str) -> Option<u64> {
-    fn route(value: &Value, inherited: u64) -> Option<u64> {
-        let own = match value.get("group_wait") {
-            None => inherited,
-            Some(text) => text.as_str()?.parse::<Dur>().ok()?.micros(),
+async fn grouping(world: &World, base: &str) -> Option<Grouping> {
+    let text = world.monitoring.configuration(base).await.ok()?;
+    of_routes(&text)
+}
+
+fn of_routes(configuration: &str) -> Option<Grouping> {
+    fn of(value: &Value, key: &str, inherited: u64) -> Option<u64> {
+        value.get(key).map_or(Some(inherited), |text| text.as_str()?.parse::<Dur>().ok().map(|d| d.micros()))
+    }
+    fn route(value: &Value, inherited: Grouping) -> Option<Grouping> {
+        let by = value.get("group_by").and_then(Value::as_array);
+        let names = |by: &Vec<Value>| by.iter().any(|label| label == "alertname" || label == "...");
+        let own = Grouping {
+            wait_us: of(value, "group_wait", inherited.wait_us)?,
+            interval_us: of(value, "group_interval", inherited.interval_us)?,
+            by_name: by.map_or(inherited.by_name, names),
         };
         let inner = value.get("routes").and_then(Value::as_array).into_iter().flatten();
-        inner.map(|r| route(r, own)).try_fold(own, |longest, wait| Some(longest.max(wait?)))
+        inner.map(|r| route(r, own)).try_fold(own, |all, one| {
+            let one = one?;
+            Some(Grouping {
+                wait_us: all.wait_us.max(one.wait_us),
+                interval_us: all.interval_us.max(one.interval_us),
+                by_name: all.by_name && one.by_name,
+            })
+        })
     }
     let configuration: Value = serde_saphyr::from_str(configuration).ok()?;
-    route(configuration.get("route")?, GROUP_WAIT_US)
+    let unsaid = Grouping { wait_us: GROUP_WAIT_US, interval_us: GROUP_INTERVAL_US, by_name: false };
+    route(configuration.get("route")?, unsaid)
 }
 
 #[cfg(test)]
@@ -183,7 +210,7 @@ mod tests {
 
     #[test]
     fn people_are_told_after_the_longest_wait_of_any_route() {
-        let wait = |text: &str| longest_wait(text).map(|us| us / 1_000_000);
+        let wait = |text: &str| of_routes(text).map(|g| g.wait_us / 1_000_000);
         assert_eq!(wait("route: {receiver: a}"), Some(30));
         assert_eq!(wait("route: {receiver: a, group_wait: 1s, routes: [{receiver: b}]}"), Some(1));
         assert_eq!(wait("route: {group_wait: 1s, routes: [{group_wait: 1m, routes: [{receiver: c}]}]}"), Some(60));
@@ -191,5 +218,16 @@ mod tests {
         for strange in ["", "receivers: []", "route: {group_wait: soon}", "{{{"] {
             assert_eq!(wait(strange), None, "{strange}");
         }
+    }
+
+    #[test]
+    fn an_alert_that_joins_others_waits_for_the_interval_of_their_group() {
+        let grouping = |text: &str| of_routes(text).map(|g| (g.interval_us / 1_000_000, g.by_name));
+        assert_eq!(grouping("route: {receiver: a}"), Some((300, false)));
+        assert_eq!(grouping("route: {group_by: [alertname, node], group_interval: 1m}"), Some((60, true)));
+        assert_eq!(grouping("route: {group_by: ['...']}"), Some((300, true)));
+        // A route within another has what that has, unless it says something else.
+        let inner = "route: {group_by: [alertname], routes: [{receiver: b}, {group_by: [team], group_interval: 10m}]}";
+        assert_eq!(grouping(inner), Some((600, false)));
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Case;
 use crate::{
     kubernetes::objects::Claim,
-    model::{DeleteNamespaceStep, Finding, ObjectName, Verb, accepted},
+    model::{DeleteNamespaceStep, Finding, ObjectName, Verb, accepted, few},
     world::{BACKUP_READY, is_queued, is_terminal, nudge_command},
 };
 
@@ -246,9 +246,7 @@ pub(super) fn comes_back(case: &Case<'_>) -> Finding {
 const NAMED: usize = 40;
 
 fn some(all: &[String]) -> String {
-    let more = all.len().saturating_sub(NAMED);
-    let named = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-    if more > 0 { format!("{named}; and {more} more") } else { named }
+    few(all.iter(), NAMED, ("; ", "; and"))
 }
 
 /// The store must not die with what it is to bring back (correctness 29).

@@ -3,7 +3,7 @@
 
 use minijinja::{AutoEscape, Environment, context};
 
-use super::{Story, svg::svg};
+use super::{Story, story::of_outside, svg::svg};
 use crate::event::Event;
 
 const TEMPLATE: &str = include_str!("report.html");
@@ -16,7 +16,7 @@ pub fn html(story: &Story, events: &[Event]) -> String {
     let rendered = environment.add_template("report", TEMPLATE).and_then(|()| {
         environment
             .get_template("report")?
-            .render(context! { s => minijinja::Value::from(minijinja::value::Serde(story)), picture })
+            .render(context! { s => minijinja::Value::from(minijinja::value::Serde(story)), picture, outside => of_outside(story) })
     });
     // A template that cannot be rendered is a bug; the report still says so.
     rendered.unwrap_or_else(|error| {

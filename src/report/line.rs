@@ -89,7 +89,7 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::RevertStarted { fault, attempt } => format!("  undoes {fault} (attempt {attempt})"),
         Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
         Kind::FaultReplaced { fault, evidence } => format!("  replaced {fault}: {evidence}"),
-        Kind::FaultLeft { fault, why } => format!("  left {fault}: {why}"),
+        Kind::FaultLeft { fault, why, .. } => format!("  left {fault}: {why}"),
         Kind::FaultKept { fault, why, .. } => format!("  kept {fault}: {why}. Remove it with:"),
         Kind::FaultStuck { fault, why, .. } => format!("  STUCK {fault}: {why}. By hand:"),
         Kind::ContactLost { why, .. } => format!("  the API server is out of sight: {why}"),

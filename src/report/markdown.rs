@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Story, story::OutsideLine};
+use super::{
+    Story,
+    story::{OutsideLine, of_outside},
+};
 use crate::{
     event::StepEnd,
     model::{FindingState, Head, Reviewed, is_printable, printable, printable_lines},
@@ -56,6 +59,7 @@ pub fn markdown(story: &Story) -> String {
     }
     let outside: Vec<String> = story.changed_outside.iter().map(told).collect();
     list(w, "Changed from outside", &outside);
+    let _ = writeln!(w, "\n{}", text(&of_outside(story)));
     let _ = writeln!(w, "\n## Left behind\n");
     for l in &story.leftovers {
         let _ = writeln!(

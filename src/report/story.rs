@@ -9,12 +9,14 @@ use super::predicted;
 use crate::{
     event::{Actor, Event, Kind, StepEnd},
     journal::{FaultState, ReadJournal},
-    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult},
+    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult, few},
     verdict::{History, Phase, judge, phases, standing},
 };
 
 /// As many accepted losses are named.
 const LOSSES: usize = 100;
+/// What the evidence calls the audit log.
+const AUDIT_LOG: &str = "audit log";
 
 /// A run, for telling.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -311,7 +313,7 @@ fn take(story: &mut Story, event: &Event) {
             .deviations
             .push(format!("{at:.1} s: {count} journal line(s) of a session that had lost the wheel were left out")),
         Kind::AuditRead { records, damaged, error } => {
-            story.evidence.insert("audit log".into(), format!("{records} records read, {damaged} damaged"));
+            story.evidence.insert(AUDIT_LOG.into(), format!("{records} records read, {damaged} damaged"));
             if !error.is_empty() {
                 story.deviations.push(format!("{at:.1} s: the audit log could not be read to its end: {error}"));
             }
@@ -346,17 +348,17 @@ fn undo_log(history: &History) -> Vec<UndoLine> {
             fault: f.id.0.clone(),
             target: f.target.clone(),
             state: match f.state {
-                FaultState::Reverted => "put back",
-                FaultState::Replaced => "replaced by its like",
-                FaultState::Left => "left: changed by others",
-                FaultState::Kept => "kept: as the scenario asks",
-                FaultState::Stuck => "STUCK: a human is needed",
-                _ => "OPEN",
-            }
-            .into(),
+                FaultState::Reverted => "put back".to_owned(),
+                FaultState::Replaced => "replaced by its like".to_owned(),
+                FaultState::Left => format!("left: {}", few(f.left.iter(), f.left.len(), (", ", ""))),
+                FaultState::Kept => "kept: as the scenario asks".to_owned(),
+                FaultState::Stuck => "STUCK: a human is needed".to_owned(),
+                _ => "OPEN".to_owned(),
+            },
             at: f.closed.as_ref().map(|(t, _)| *t as f64 / 1e6),
             evidence: f.closed.as_ref().map(|(_, e)| e.to_string()).unwrap_or_default(),
-            commands: if f.state.is_open() || f.state == FaultState::Kept { f.revert.commands() } else { vec![] },
+            // What is kept on purpose stands under "Left behind", with how it is removed.
+            commands: if f.state.is_open() { f.revert.commands() } else { vec![] },
         })
         .collect()
 }
@@ -372,6 +374,23 @@ fn changed_outside(history: &History) -> Vec<OutsideLine> {
     let mut lines: Vec<OutsideLine> = history.state.outside.iter().map(line).collect();
     lines.sort_by(|a, b| a.at.total_cmp(&b.at));
     lines
+}
+
+/// What the list of changes from outside leaves open: that nothing was found says little where
+/// nobody could look.
+pub(super) fn of_outside(story: &Story) -> String {
+    let mut said = match story.changed_outside.len() {
+        0 => "Nothing was seen to be changed from outside.".to_owned(),
+        n => format!("{n} change(s) from outside were seen."),
+    };
+    match story.evidence.get(AUDIT_LOG) {
+        Some(read) => said += &format!(" Audit log: {read}."),
+        None => said += " No audit log was read: nothing else says who deleted something.",
+    }
+    if !story.blind.is_empty() {
+        said += " What was changed in the intervals without sight may be missing.";
+    }
+    said
 }
 
 fn unexpected(history: &History) -> Vec<String> {

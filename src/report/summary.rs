@@ -40,7 +40,7 @@ pub fn summary(story: &Story, colours: bool) -> String {
     }
     for c in &story.changed_outside {
         let remains = if c.remains { " (still changed)" } else { "" };
-        let _ = writeln!(w, "  from outside {:.1} s: {}{remains}", c.at, c.said);
+        say(w, &format!("  from outside {:.1} s: {}{remains}", c.at, c.said));
     }
     for l in &story.leftovers {
         say(w, &format!("  left behind  {} (goes {}): {}", l.what, l.expires, l.remove_with));
@@ -59,4 +59,44 @@ pub fn summary(story: &Story, colours: bool) -> String {
 /// One line, whose names drive no terminal.
 fn say(out: &mut String, line: &str) {
     let _ = writeln!(out, "{}", printable(line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Author, OutsideChange, OutsideWhat},
+        report::story::{OutsideLine, UndoLine},
+    };
+
+    #[test]
+    fn a_name_of_others_drives_no_terminal() {
+        let change = OutsideChange {
+            seen_us: 0,
+            namespace: "shop".into(),
+            object: "deployment/web".into(),
+            uid: String::new(),
+            workloads: vec![],
+            what: OutsideWhat::Edited,
+            by: Author::Unknown,
+            as_before: false,
+        };
+        let line = OutsideLine { at: 1.0, said: "\u{1b}[2Jsomebody".into(), remains: true, change };
+        let said = summary(&Story { changed_outside: vec![line], ..Story::default() }, false);
+        assert!(!said.contains('\u{1b}') && said.contains("somebody"), "{said}");
+    }
+
+    #[test]
+    fn only_what_is_open_has_commands_to_put_it_back() {
+        let line = |commands: &[&str]| UndoLine {
+            fault: "f".into(),
+            target: "namespace x".into(),
+            state: String::new(),
+            at: None,
+            evidence: String::new(),
+            commands: commands.iter().map(|&command| command.to_owned()).collect(),
+        };
+        let said = summary(&Story { undo_log: vec![line(&[]), line(&["do this"])], ..Story::default() }, false);
+        assert!(said.contains("1 of 2 faults put back") && said.matches("OPEN").count() == 1, "{said}");
+    }
 }

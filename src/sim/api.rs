@@ -161,12 +161,7 @@ fn dispatch(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
 }
 
 fn missing(resource: &Resource, name: &str) -> Value {
-    let plural = if resource.group.is_empty() {
-        resource.plural.to_owned()
-    } else {
-        format!("{}.{}", resource.plural, resource.group)
-    };
-    let mut status = refuse(404, "NotFound", format!("{plural} \"{name}\" not found"));
+    let mut status = refuse(404, "NotFound", format!("{} \"{name}\" not found", resource.full()));
     status["details"] = json!({"name": name, "kind": resource.plural});
     status
 }

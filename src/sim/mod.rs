@@ -23,6 +23,7 @@ mod manifests;
 mod monitoring;
 mod patch;
 mod pods;
+mod policies;
 mod promql;
 mod resources;
 mod security;

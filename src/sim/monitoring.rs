@@ -256,7 +256,7 @@ fn configuration(manager: &Alertmanager) -> String {
         .collect();
     // JSON is YAML, in which the real one answers.
     let receiver = &manager.receiver;
-    let mut route = json!({"receiver": receiver});
+    let mut route = json!({"receiver": receiver, "group_by": ["alertname"]});
     if let Some(wait) = manager.group_wait {
         route["group_wait"] = wait.to_string().into();
     }

@@ -15,8 +15,8 @@ use crate::{
     journal::FaultRecord,
     kubernetes::objects::{Claim, Named},
     model::{
-        Checksums, Difference, Differs, FileWrong, FilesRead, RUN_LABEL, Restored, Revert, StepResult, VolumeInfo,
-        VolumesDone, WorkloadRef,
+        Checksums, Difference, Differs, FileWrong, FilesRead, LeftBecause, RUN_LABEL, Restored, Revert, StepResult,
+        VolumeInfo, VolumesDone, WorkloadRef,
     },
 };
 
@@ -112,6 +112,7 @@ pub(super) async fn see_through(
     let now = objects_in(&context.world.kube, to).await.map_err(StepError::failed)?;
     let lost = losses::allowed(context, order.namespace);
     let mut differences = held.compare(&now);
+    let left_out_of_compared = differences.iter().filter(|d| d.is_missing() && meant(d)).count() as u64;
     differences.retain(|d| !meant(d) && !lost.iter().any(|l| l.object.matches(&d.object)));
     if !ready.scaled.is_empty() {
         differences.retain_mut(|d| !only_replicas(d));
@@ -136,6 +137,7 @@ pub(super) async fn see_through(
         scaled: ready.scaled,
         lost,
         left_out: vec![],
+        left_out_of_compared,
         isolation: None,
     })
 }
@@ -294,14 +296,17 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
         let lost: Vec<String> = done.lost.iter().map(ToString::to_string).collect();
         said += &format!("; lost, as the scenario allows: {}", lost.join("; "));
     }
+    if !done.scaled.is_empty() {
+        said = left(&said, &done.scaled);
+    }
     // What is not as before is not called reverted, whoever made it so.
-    Ok(if !done.scaled.is_empty() {
-        Closing::Left(left(&said, &done.scaled))
-    } else if changed.is_empty() && done.lost.is_empty() {
-        Closing::Reverted(said)
-    } else {
-        Closing::Left(said)
-    })
+    let reasons = [
+        (!done.scaled.is_empty(), LeftBecause::Others),
+        (!done.lost.is_empty(), LeftBecause::Losses),
+        (!changed.is_empty(), LeftBecause::Differences),
+    ];
+    let because: Vec<LeftBecause> = reasons.into_iter().filter(|(is, _)| *is).map(|(_, reason)| reason).collect();
+    Ok(if because.is_empty() { Closing::Reverted(said) } else { Closing::NotAsBefore(said, because) })
 }
 
 /// A name that no finished Restore has: a failed one is not reused.

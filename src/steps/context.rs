@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::Kind,
     journal::{FaultRecord, Recorder, RunState, WriteError},
-    model::{BackupMade, FaultId, Plan, Revert, StepName, StepResult},
+    model::{BackupMade, FaultId, LeftBecause, Plan, Revert, StepName, StepResult},
     told,
     world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, Vault, World},
 };
@@ -63,6 +63,8 @@ pub enum Closing {
     Replaced(String),
     /// Changed by somebody else meanwhile: left.
     Left(String),
+    /// Brought back, and not as before: for which reasons.
+    NotAsBefore(String, Vec<LeftBecause>),
     /// Kept on purpose, as the scenario asks; what a person types to remove it.
     Kept(String, Vec<String>),
 }
@@ -208,7 +210,12 @@ impl StepContext {
         self.recorder.record(match closing {
             Closing::Reverted(seen) => Kind::FaultReverted { fault, evidence: told!(self.recorder, "{seen}") },
             Closing::Replaced(seen) => Kind::FaultReplaced { fault, evidence: told!(self.recorder, "{seen}") },
-            Closing::Left(why) => Kind::FaultLeft { fault, why: told!(self.recorder, "{why}") },
+            Closing::Left(why) => {
+                Kind::FaultLeft { fault, why: told!(self.recorder, "{why}"), because: vec![LeftBecause::Others] }
+            }
+            Closing::NotAsBefore(why, because) => {
+                Kind::FaultLeft { fault, why: told!(self.recorder, "{why}"), because }
+            }
             Closing::Kept(why, commands) => Kind::FaultKept { fault, why: told!(self.recorder, "{why}"), commands },
         })?;
         self.mirror().await;

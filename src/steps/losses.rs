@@ -11,7 +11,7 @@ use crate::{
     kubernetes::{Held, Objects, Reduced, filters},
     model::{
         AcceptedLoss, DeleteNamespaceStep, Losing, Loss, MayBeLost, ObjectName, ObjectRef, RUN_LABEL, Revert,
-        WorkloadRef, accepted,
+        WorkloadRef, accepted, few,
     },
     world::Archived,
 };
@@ -92,11 +92,9 @@ pub(super) async fn look(
 }
 
 fn refusal(namespace: &str, backup: &str, refused: &[Loss]) -> String {
-    let more = refused.len().saturating_sub(NAMED);
-    let named = refused.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let named = few(refused.iter(), NAMED, ("; ", "; and"));
     format!(
-        "nothing was deleted: {} object(s) of namespace {namespace} would not come back from backup {backup} as they are now: {named}{more}. Put that right, or list under mayBeLost what may be lost, and why",
+        "nothing was deleted: {} object(s) of namespace {namespace} would not come back from backup {backup} as they are now: {named}. Put that right, or list under mayBeLost what may be lost, and why",
         refused.len()
     )
 }

@@ -126,7 +126,11 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
         context.close(&fault.id, said.clone()).await?;
     }
     Ok(match said {
-        Closing::Reverted(text) | Closing::Replaced(text) | Closing::Left(text) | Closing::Kept(text, _) => text,
+        Closing::Reverted(text)
+        | Closing::Replaced(text)
+        | Closing::Left(text)
+        | Closing::NotAsBefore(text, _)
+        | Closing::Kept(text, _) => text,
     })
 }
 

@@ -34,6 +34,7 @@ struct Asked {
     refused: usize,
     allowed: usize,
     wrong: Vec<String>,
+    /// Of which there is no answer that can be held against a budget.
     unsure: Vec<String>,
     from_to: Option<(u64, u64)>,
 }
@@ -44,20 +45,48 @@ impl Asked {
         let critical: Vec<&str> =
             history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.as_str()).collect();
         let mut asked = Self::default();
+        let mut owners = BTreeSet::new();
         for (t, kind) in &history.evictions {
-            let Kind::EvictionAnswered { step: of, pod, owner, dry_run: true, code, reason, expected, .. } = kind
+            let Kind::EvictionAnswered {
+                step: of, namespace, pod, owner, dry_run: true, code, reason, expected, ..
+            } = kind
             else {
                 continue;
             };
             if *of == step && (critical.is_empty() || critical.contains(&owner.as_str())) {
                 asked.from_to = Some((asked.from_to.map_or(*t, |f| f.0), *t));
+                owners.insert((namespace.as_str(), owner.as_str()));
                 asked.take(pod, *code, reason, expected);
             }
+        }
+        if asked.from_to.is_some() {
+            let missing = owners_covered(history).into_iter().filter(|owner| !owners.contains(owner));
+            asked.unsure.extend(missing.map(|(ns, owner)| format!("{ns}/{owner}: none of its pods was asked about")));
         }
         asked
     }
 
+    fn answers(&self) -> usize {
+        self.refused + self.allowed + self.wrong.len()
+    }
+
+    /// What was answered wrongly is wrong, whatever else was not seen.
+    fn sight(&self) -> Sight {
+        let (read, all) = (self.answers(), self.answers() + self.unsure.len());
+        match (self.unsure.is_empty(), self.wrong.is_empty()) {
+            (true, _) => Sight::Shown(format!("all {all} answers were read")),
+            (false, true) => Sight::Missing(self.unsure.join("; ")),
+            (false, false) => Sight::Shown(format!(
+                "{read} of {all} answers could be held against a budget; not so: {}",
+                self.unsure.join("; ")
+            )),
+        }
+    }
+
     fn take(&mut self, pod: &str, code: u16, reason: &str, expected: &str) {
+        if code == 0 {
+            return self.unsure.push(format!("{pod}: no usable answer ({reason})"));
+        }
         let as_expected = match expected {
             "allowed" => (200..300).contains(&code),
             "refused" => code == 429 && reason == "DisruptionBudget",
@@ -67,7 +96,7 @@ impl Asked {
             }
             _ => return self.unsure.push(format!("{pod}: its budget was not settled")),
         };
-        if code == 0 || (code >= 500 && expected != "ambiguous") {
+        if code >= 500 && expected != "ambiguous" {
             self.unsure.push(format!("{pod}: no usable answer ({code} {reason})"));
         } else if !as_expected {
             self.wrong.push(format!("eviction of {pod} was answered {code} {reason}, its budget says {expected}"));
@@ -80,7 +109,8 @@ impl Asked {
 }
 
 fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
-    let Asked { refused, allowed, wrong, unsure, from_to } = Asked::of(expected, history);
+    let asked = Asked::of(expected, history);
+    let Asked { refused, allowed, wrong, from_to, .. } = &asked;
     let proof = Proof {
         baseline: Part::NotAsked("each answer is held against the budget's status of that moment"),
         reach: if from_to.is_none() {
@@ -88,13 +118,8 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
         } else {
             Part::Shown("evictions were tried while nodes were gone".into())
         },
-        // What was answered wrongly is wrong, whatever else was not seen.
-        sight: if wrong.is_empty() && !unsure.is_empty() {
-            Sight::Missing(unsure.join("; "))
-        } else {
-            Sight::Shown("every answer was read".into())
-        },
-        denominator: Part::Shown(format!("{} answers", refused + allowed + wrong.len() + unsure.len())),
+        sight: asked.sight(),
+        denominator: Part::Shown(format!("{} answers", asked.answers() + asked.unsure.len())),
         bound: if wrong.is_empty() {
             Bound::Met(format!("{refused} dry-run evictions refused and {allowed} allowed, all as budgeted"))
         } else {
@@ -126,8 +151,11 @@ fn owner_of(history: &History, namespace: &str, budget: &str) -> Option<(String,
     Some((namespace.to_owned(), (*owner).to_owned()))
 }
 
-/// As long before the drain somebody else's act may have had its effect in it.
-const BEFORE_US: u64 = 60_000_000;
+/// The workloads whose pods the plan holds against budgets.
+fn owners_covered(history: &History) -> BTreeSet<(&str, &str)> {
+    let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
+    covered.map(|c| (c.pod.split('/').next().unwrap_or_default(), c.owner.as_str())).collect()
+}
 
 /// When a budget was first short: by its status, or by its pods.
 fn below(status: &Series, pods: Option<&Series>, wanted: i64, (t0, end): (u64, u64)) -> u64 {
@@ -158,8 +186,10 @@ impl Kept {
     fn of(history: &History, t0: u64, end: u64) -> Self {
         let mut kept = Self { unseen: unseen(history), ..Self::default() };
         for ((namespace, name), (healthy, desired)) in &history.budgets {
-            let wanted = desired.at(t0).unwrap_or(0);
-            let before = healthy.at(t0).unwrap_or(0);
+            let (Some(wanted), Some(before)) = (desired.at(t0), healthy.at(t0)) else {
+                kept.below_before.push(format!("budget {namespace}/{name} was not seen before the drain began"));
+                continue;
+            };
             let pods = pods_of(history, namespace, name);
             let low = fewest(healthy, pods.as_ref(), t0, end);
             kept.lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
@@ -170,7 +200,7 @@ impl Kept {
             } else if low < wanted {
                 let first = below(healthy, pods.as_ref(), wanted, (t0, end));
                 let owner = owner_of(history, namespace, name);
-                let harm = owner.and_then(|key| outside::harm(history, &key, t0.saturating_sub(BEFORE_US), first));
+                let harm = owner.and_then(|key| outside::harm(history, &key, t0, first));
                 kept.harms.extend(harm.map(OutsideChange::timed));
                 kept.broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));
             }
@@ -208,8 +238,12 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     };
     let (asked, refused) = (evicted(None), evicted(Some(429)));
     let proof = Proof {
-        baseline: if below_before.is_empty() {
-            Part::Shown("the budgets were kept when the drain began".into())
+        // What was broken was broken, whatever became of the other budgets.
+        baseline: if below_before.is_empty() || !broken.is_empty() {
+            Part::Shown(match below_before.len() {
+                0 => "the budgets were kept when the drain began".to_owned(),
+                _ => format!("those that broke were kept when the drain began; not so: {}", below_before.join("; ")),
+            })
         } else {
             Part::Missing(below_before.join("; "))
         },
@@ -225,10 +259,11 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         },
         denominator: if history.budgets.is_empty() {
             Part::Missing("no budget was seen".into())
-        } else if !unseen.is_empty() {
+        } else if !unseen.is_empty() && broken.is_empty() {
             Part::Missing(unseen.join("; "))
         } else {
-            Part::Shown(format!("{} budgets", lowest.len()))
+            let not = if unseen.is_empty() { String::new() } else { format!("; {}", unseen.join("; ")) };
+            Part::Shown(format!("{} budgets{not}", lowest.len()))
         },
         bound: if broken.is_empty() {
             Bound::Met(format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)"))
@@ -252,7 +287,13 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::{
+        journal::{FaultRecord, FaultState},
+        model::{FaultId, Revert, StepName},
+    };
 
     #[test]
     fn pods_are_counted_where_they_are_all_that_a_budget_covers() {
@@ -264,5 +305,66 @@ mod tests {
         // Another workload has pods under the same budget.
         let all = Series(vec![(0, 5)]);
         assert_eq!(fewest(&all, Some(&fell), 10, 40), 5);
+    }
+
+    #[test]
+    fn what_was_answered_wrongly_stays_wrong_and_what_was_not_answered_is_named() {
+        let mut asked = Asked::default();
+        asked.take("web-1", 429, "DisruptionBudget", "refused");
+        assert!(matches!(asked.sight(), Sight::Shown(said) if said == "all 1 answers were read"));
+        asked.take("web-2", 0, "timed out", "unsettled");
+        assert!(matches!(asked.sight(), Sight::Missing(said) if said.contains("web-2: no usable answer")));
+        asked.take("web-3", 201, "", "refused");
+        let sight = asked.sight();
+        assert!(
+            matches!(&sight, Sight::Shown(said) if said.starts_with("2 of 3") && said.contains("web-2")),
+            "{sight:?}"
+        );
+    }
+
+    /// A drain from 10 to 40, in which one eviction is asked for.
+    fn drain(budgets: &[(&str, Series, Series)]) -> Answer {
+        let mut history = History::default();
+        history.end_us = 40;
+        let node = json!({"name": "a", "uid": "u", "providerId": "", "zone": "", "pool": ""});
+        history.state.faults.push(FaultRecord {
+            id: FaultId("drain/a".into()),
+            step: StepName("drain".into()),
+            target: "a".into(),
+            revert: Revert::Cordon { node: serde_json::from_value(node).unwrap(), before: false },
+            state: FaultState::Applied,
+            sent_us: Some(10),
+            acknowledged_us: Some(10),
+            closed: None,
+            left: vec![],
+        });
+        let (owner, reason, budget, expected) = Default::default();
+        let (step, namespace, pod) = ("drain".to_owned(), "shop".to_owned(), "web-1".to_owned());
+        let (dry_run, code, message) = (false, 201, Told::default());
+        let kind =
+            Kind::EvictionAnswered { step, namespace, pod, owner, dry_run, code, reason, message, expected, budget };
+        history.evictions.push((15, kind));
+        for (name, healthy, desired) in budgets {
+            history.budgets.insert(("shop".into(), (*name).to_owned()), (healthy.clone(), desired.clone()));
+        }
+        drained(&serde_json::from_value(json!({"duringDrain": "kept"})).unwrap(), &history)
+    }
+
+    #[test]
+    fn a_broken_budget_fails_whatever_became_of_the_others() {
+        let two = || Series(vec![(0, 2)]);
+        let broken = ("broken", Series(vec![(0, 3), (20, 1)]), two());
+        let kept = ("kept", Series(vec![(0, 3)]), two());
+        let short = ("short", Series(vec![(0, 1)]), two());
+        let late = ("late", Series(vec![(12, 3)]), Series(vec![(12, 2)]));
+        let outcome = |budgets: &[(&str, Series, Series)]| drain(budgets).outcome;
+        assert_eq!(outcome(&[kept.clone()]), Some(Outcome::Pass));
+        assert_eq!(outcome(&[kept.clone(), short.clone()]), Some(Outcome::Inconclusive));
+        assert_eq!(
+            outcome(&[kept.clone(), late.clone()]),
+            Some(Outcome::Inconclusive),
+            "what it asked for is not known"
+        );
+        assert_eq!(outcome(&[kept, broken, short, late]), Some(Outcome::Fail));
     }
 }

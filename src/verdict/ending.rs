@@ -4,8 +4,8 @@
 use super::judge;
 use crate::{
     event::{Actor, Event, Kind, StepEnd, Wake},
-    journal::{FaultRecord, FaultState, RunState},
-    model::{Exit, Outcome, OutsideChange, Revert, StepName},
+    journal::{FaultState, RunState},
+    model::{Exit, LeftBecause, Outcome, OutsideChange, StepName, few},
 };
 
 /// As many changes from outside are named at the end.
@@ -48,24 +48,30 @@ pub enum How {
 pub enum Left {
     /// Nothing was touched.
     Untouched,
-    /// It is as it was before.
-    AsBefore,
-    /// So many changes of the drill's are not as before: somebody else made them so, or a node
-    /// was replaced.
-    ByOthers(usize),
-    /// The drill undid all of its own; others changed something, and it is so still.
-    ChangedOutside(Vec<String>),
-    /// It is as it was before, but for what the scenario lets be lost.
-    ButForLosses,
-    /// These namespaces of the drill's own are kept, as the scenario asks; so many of its changes
-    /// are not as before besides.
-    Kept(Vec<String>, usize),
+    /// All undos are over: what is as before, and what is not.
+    Settled(Settled),
     /// So many undos need a human.
     Stuck(usize),
     /// All is undone, but this process may still act.
     HolderLives(Option<u32>, String),
     /// So many undos are still to be done.
     Open(usize),
+}
+
+/// What is not as before, although every undo is over. None of it hides another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// So many changes of the drill's are as somebody else made them, or of a node that was
+    /// replaced.
+    pub by_others: usize,
+    /// So many came back without what the scenario lets be lost.
+    pub losses: usize,
+    /// So many came back with differences.
+    pub differences: usize,
+    /// Namespaces of the drill's own that are kept, as the scenario asks.
+    pub kept: Vec<String>,
+    /// What others changed besides, and how it is now.
+    pub outside: Vec<String>,
 }
 
 impl Ending {
@@ -114,7 +120,7 @@ impl Ending {
         };
         let left = match (&self.how, &self.left) {
             // A session that recovers a run has no observers.
-            (How::Recovered, Left::AsBefore) => {
+            (How::Recovered, Left::Settled(settled)) if *settled == Settled::default() => {
                 "the drill undid its own changes; what others changed meanwhile was not watched".to_owned()
             }
             _ => self.left.words(),
@@ -128,9 +134,6 @@ impl Left {
         let count = |is: fn(FaultState) -> bool| state.faults.iter().filter(|f| is(f.state)).count();
         let stuck = count(|s| s == FaultState::Stuck);
         let open = count(FaultState::is_open);
-        let others = count(|s| matches!(s, FaultState::Left | FaultState::Replaced));
-        let kept: Vec<String> =
-            state.faults.iter().filter(|f| f.state == FaultState::Kept).map(|f| f.target.clone()).collect();
         if open > stuck {
             Self::Open(open)
         } else if stuck > 0 {
@@ -139,15 +142,8 @@ impl Left {
             Self::HolderLives(*pid, host.clone())
         } else if state.faults.is_empty() && !state.armed {
             Self::Untouched
-        } else if !kept.is_empty() {
-            Self::Kept(kept, others)
-        } else if others > 0 && others == state.faults.iter().filter(|f| lost(f)).count() {
-            Self::ButForLosses
-        } else if others > 0 {
-            Self::ByOthers(others)
         } else {
-            let remaining: Vec<String> = state.outside.remaining().into_iter().map(OutsideChange::state).collect();
-            if remaining.is_empty() { Self::AsBefore } else { Self::ChangedOutside(remaining) }
+            Self::Settled(Settled::of(state))
         }
     }
 
@@ -155,25 +151,7 @@ impl Left {
     pub fn words(&self) -> String {
         match self {
             Self::Untouched => "the cluster is untouched".to_owned(),
-            Self::AsBefore => "the cluster is as before".to_owned(),
-            Self::ByOthers(1) => "the drill undid its own changes, but for 1 that was changed from outside".to_owned(),
-            Self::ByOthers(n) => {
-                format!("the drill undid its own changes, but for {n} that were changed from outside")
-            }
-            Self::Kept(what, others) => {
-                let others = if *others > 0 { format!("; {others} were changed from outside") } else { String::new() };
-                let what = what.join(", ");
-                format!("the drill undid its own changes, but kept {what}: see \"Left behind\" in the report{others}")
-            }
-            Self::ChangedOutside(remaining) => {
-                let more = remaining.len().saturating_sub(NAMED);
-                let named = remaining.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-                format!("the drill undid its own changes; changed from outside: {named}{more}")
-            }
-            Self::ButForLosses => {
-                "the drill undid its own changes, but for what the scenario lets be lost (mayBeLost)".to_owned()
-            }
+            Self::Settled(settled) => settled.words(),
             Self::Stuck(n) => {
                 format!("{n} undo(s) could not be done: the commands are printed, the journal stays open")
             }
@@ -189,9 +167,42 @@ impl Left {
     }
 }
 
-/// It came back without what the scenario lets be lost.
-fn lost(fault: &FaultRecord) -> bool {
-    fault.state == FaultState::Left && matches!(&fault.revert, Revert::Restore { lost, .. } if !lost.is_empty())
+impl Settled {
+    fn of(state: &RunState) -> Self {
+        let left = |why| state.faults.iter().filter(|f| f.left.contains(&why)).count();
+        let is = |wanted| state.faults.iter().filter(move |f| f.state == wanted);
+        Self {
+            by_others: left(LeftBecause::Others) + is(FaultState::Replaced).count(),
+            losses: left(LeftBecause::Losses),
+            differences: left(LeftBecause::Differences),
+            kept: is(FaultState::Kept).map(|f| f.target.clone()).collect(),
+            outside: state.outside.remaining().into_iter().map(OutsideChange::state).collect(),
+        }
+    }
+
+    fn words(&self) -> String {
+        if *self == Self::default() {
+            return "the cluster is as before".to_owned();
+        }
+        let were = if self.by_others == 1 { "was" } else { "were" };
+        let exceptions = [
+            (self.by_others, format!("{} that {were} changed from outside", self.by_others)),
+            (self.losses, "what the scenario lets be lost (mayBeLost)".to_owned()),
+            (self.differences, format!("{} that came back other than before", self.differences)),
+        ];
+        let exceptions: Vec<String> = exceptions.into_iter().filter(|(n, _)| *n > 0).map(|(_, said)| said).collect();
+        let mut said = "the drill undid its own changes".to_owned();
+        if !exceptions.is_empty() {
+            said += &format!(", but for {}", exceptions.join(", and for "));
+        }
+        if !self.kept.is_empty() {
+            said += &format!(", but kept {}: see \"Left behind\" in the report", self.kept.join(", "));
+        }
+        if !self.outside.is_empty() {
+            said += &format!("; changed from outside: {}", few(self.outside.iter(), NAMED, ("; ", "; and")));
+        }
+        said
+    }
 }
 
 impl How {
@@ -234,4 +245,28 @@ fn judged(events: &[Event]) -> Outcome {
 /// The exit code of a run, or the one that it would have if it ended now.
 pub fn exit_of(events: &[Event]) -> Exit {
     Ending::of(events).exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_reason_hides_another() {
+        let one = |settled: Settled| settled.words();
+        assert_eq!(one(Settled::default()), "the cluster is as before");
+        let all = Settled {
+            by_others: 2,
+            losses: 1,
+            differences: 1,
+            kept: vec!["drill-scratch-1".into()],
+            outside: vec!["node/a is cordoned, by alice".into()],
+        };
+        assert_eq!(
+            one(all),
+            "the drill undid its own changes, but for 2 that were changed from outside, and for what the scenario lets be \
+             lost (mayBeLost), and for 1 that came back other than before, but kept drill-scratch-1: see \"Left behind\" \
+             in the report; changed from outside: node/a is cordoned, by alice"
+        );
+    }
 }

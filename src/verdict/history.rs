@@ -95,8 +95,9 @@ pub struct History {
     pub wanted: BTreeMap<(String, String), Series>,
     /// Nodes: 1 Ready, 0 not.
     pub nodes: BTreeMap<String, Series>,
-    /// Nodes that are kept for pods which tolerate their taints, such as a control plane's.
-    pub reserved: BTreeSet<String>,
+    /// Nodes: 1 while they are kept for pods which tolerate their taints, such as a control
+    /// plane's, and 0 while they are not.
+    pub reserved: BTreeMap<String, Series>,
     /// Probe samples.
     pub probes: BTreeMap<String, Vec<ProbeRun>>,
     /// Append logs.
@@ -182,9 +183,8 @@ impl History {
                 self.wanted.entry((namespace.clone(), workload.clone())).or_default().push(t, i64::from(*wanted));
             }
             Kind::NodeSeen { node, ready, taints, .. } => {
-                if taints.iter().any(|taint| reserves(taint)) {
-                    self.reserved.insert(node.clone());
-                }
+                let reserved = taints.iter().any(|taint| reserves(taint));
+                self.reserved.entry(node.clone()).or_default().push(t, i64::from(reserved));
                 self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
             }
             Kind::NodeGone { node, .. } => self.nodes.entry(node.clone()).or_default().push(t, 0),
@@ -327,6 +327,11 @@ impl History {
         })
     }
 
+    /// Whether a node was kept for pods that tolerate its taints at an instant.
+    pub fn is_reserved(&self, node: &str, at: u64) -> bool {
+        self.reserved.get(node).and_then(|series| series.at(at)) == Some(1)
+    }
+
     /// When the undo of a step's fault began, by `heal` or by the unwind of a drill that did all
     /// its steps. That of a reaper or of `recover` is no measure of anything.
     pub fn heal_began(&self, step: &StepName) -> Option<u64> {
@@ -421,4 +426,37 @@ impl History {
 fn reserves(taint: &str) -> bool {
     let (key, effect) = taint.rsplit_once(':').unwrap_or((taint, ""));
     effect != "PreferNoSchedule" && !key.starts_with("node.kubernetes.io/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_kept_for_others_while_a_taint_keeps_pods_away() {
+        let seen = |t_us: u64, taints: &[&str]| Event {
+            seq: t_us,
+            at: Timestamp::UNIX_EPOCH,
+            t_us,
+            epoch: 1,
+            prev: String::new(),
+            must: false,
+            event: Kind::NodeSeen {
+                node: "a".into(),
+                uid: "u".into(),
+                zone: String::new(),
+                ready: "True".into(),
+                unschedulable: false,
+                taints: taints.iter().map(|&taint| taint.to_owned()).collect(),
+                resource_version: String::new(),
+            },
+        };
+        let history = History::of(&[
+            seen(1, &["spot:PreferNoSchedule", "node.kubernetes.io/unreachable:NoExecute"]),
+            seen(5, &["database:NoSchedule"]),
+            seen(9, &[]),
+        ]);
+        let reserved = [1, 5, 8, 9].map(|at| history.is_reserved("a", at));
+        assert_eq!(reserved, [false, true, true, false], "a preference keeps no pod away, nor a taint that is gone");
+    }
 }

@@ -25,7 +25,7 @@ mod window;
 mod written;
 
 pub use again::{Again, Wrong, again};
-pub use ending::{Ending, How, Left, exit_of};
+pub use ending::{Ending, How, Left, Settled, exit_of};
 pub use history::{History, StepSpan};
 pub use loss::{Log, Reading};
 pub use phases::{Milestone, Phase, phases};
@@ -38,9 +38,9 @@ use crate::{
     model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told},
 };
 
-/// The number of today's rules. It rises whenever the outcome of a journal, or its exit
-/// code, can change: tests/it/rules.rs holds what they say of the journals that are kept
-/// for that. A verdict is held against the rules that it was made by, and no others.
+/// The number of today's rules. It rises with the first change since a release by which the
+/// outcome of a journal, or its exit code, can be another: tests/it/rules.rs holds what they say
+/// of the journals that are kept for that. A verdict is held against the rules that it was made by, and no others.
 pub const RULES: u32 = 2;
 
 /// This version, as journals name it.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{History, window::Window};
-use crate::model::{OutsideChange, OutsideWhat, Revert};
+use crate::model::{OutsideChange, OutsideWhat, Revert, few};
 
 /// What was done so shortly before the fault may still have its effect after it.
 const BEFORE_US: u64 = 60_000_000;
@@ -39,13 +39,15 @@ impl Others {
         from: u64,
         (recovered, failed): (u64, u64),
     ) -> Self {
-        let from = from.saturating_sub(BEFORE_US);
-        let within = |until: u64, may: fn(&OutsideWhat) -> bool| {
-            let changes = history.state.outside.iter();
-            let found = changes.filter(|c| c.seen_us >= from && c.seen_us <= until && may(&c.what) && touches(c));
-            sentence(found)
-        };
+        let before = from.saturating_sub(BEFORE_US);
+        let within = |until: u64, may| sentence(seen(history, (before, until), may).filter(|c| touches(c)));
         Self::Seen { helped: within(recovered, may_help), harmed: within(failed, may_harm) }
+    }
+
+    /// What was done in a time, and in that only.
+    pub(super) fn within(history: &History, touches: impl Fn(&OutsideChange) -> bool, time: (u64, u64)) -> Self {
+        let all = |may| sentence(seen(history, time, may).filter(|c| touches(c)));
+        Self::Seen { helped: all(may_help), harmed: all(may_harm) }
     }
 }
 
@@ -54,12 +56,7 @@ const NAMED: usize = 3;
 
 fn sentence<'h>(changes: impl Iterator<Item = &'h OutsideChange>) -> Option<String> {
     let all: Vec<String> = changes.map(OutsideChange::timed).collect();
-    let more = all.len().saturating_sub(NAMED);
-    let mut said = all.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        said += &format!(", and {more} more");
-    }
-    (!said.is_empty()).then_some(said)
+    (!all.is_empty()).then(|| few(all.iter(), NAMED, (", ", ", and")))
 }
 
 /// Whether a change may bring a subject up, or keep it up.
@@ -157,7 +154,7 @@ pub(super) fn touches_service(history: &History, change: &OutsideChange, workloa
 pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String)) -> bool {
     let steps = history.state.plan.iter().flat_map(|p| &p.steps).filter(|s| s.name == window.step);
     let nodes: BTreeSet<&str> = steps.flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
-    let lost = history.state.faults.iter().any(|f| f.step == window.step && f.revert.restores(&key.0));
+    let lost = history.state.faults_of(&window.step).any(|f| f.revert.restores(&key.0));
     let mut ready: BTreeSet<&str> = BTreeSet::new();
     for point in history.pods.iter().take_while(|p| p.at <= window.last) {
         let struck = lost || history.state.taken.contains(&point.uid);
@@ -172,18 +169,25 @@ pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String
     false
 }
 
-/// Changes that were seen in an interval and touch a workload, and may have harmed it.
-pub(super) fn harm<'h>(history: &'h History, key: &(String, String), from: u64, to: u64) -> Option<&'h OutsideChange> {
-    let mut changes = history.state.outside.iter();
-    changes.find(|c| c.seen_us >= from && c.seen_us <= to && may_harm(&c.what) && touches(history, c, key))
+/// The first change that touches a workload, may have harmed it since a fault, and was seen by `to`.
+pub(super) fn harm<'h>(history: &'h History, key: &(String, String), t0: u64, to: u64) -> Option<&'h OutsideChange> {
+    seen(history, (t0.saturating_sub(BEFORE_US), to), may_harm).find(|c| touches(history, c, key))
+}
+
+/// Changes of a sort that were seen in a time.
+fn seen(
+    history: &History,
+    (from, to): (u64, u64),
+    may: fn(&OutsideWhat) -> bool,
+) -> impl Iterator<Item = &OutsideChange> {
+    history.state.outside.iter().filter(move |c| c.seen_us >= from && c.seen_us <= to && may(&c.what))
 }
 
 /// When somebody else undid a fault, and how that is told.
 pub(super) fn undone(history: &History, window: &Window) -> Option<(u64, String)> {
-    let faults: Vec<_> = history.state.faults.iter().filter(|f| f.step == window.step).collect();
     let undoes = |change: &&OutsideChange| {
         change.seen_us >= window.t0
-            && faults.iter().any(|f| match (&f.revert, &change.what) {
+            && history.state.faults_of(&window.step).any(|f| match (&f.revert, &change.what) {
                 (Revert::Scale { object, .. }, OutsideWhat::Scaled { .. }) => object
                     .workload()
                     .is_some_and(|w| w.namespace == change.namespace && w.workload.to_string() == change.object),

@@ -108,13 +108,13 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
     let times: BTreeSet<u64> = pods.chain(nodes).filter(|t| *t > from && *t < to).chain([from]).collect();
     // The workload cannot use a node that is reserved for others, unless its pods tolerate that.
     let own: BTreeSet<&str> = history.pods.iter().filter(|p| p.of == *key).map(|p| p.node.as_str()).collect();
-    let usable = |node: &str| !history.reserved.contains(node) || own.contains(node);
+    let usable = |node: &str, at: u64| !history.is_reserved(node, at) || own.contains(node);
     let mut all: Vec<Spreading> = vec![];
     for at in times {
         let mut domains: BTreeMap<String, u32> = BTreeMap::new();
         for (node, series) in &history.nodes {
             // Without a node that is up a domain is none, whoever took it away.
-            let up = series.at(at) == Some(1) && !history.is_dark(node, at) && usable(node);
+            let up = series.at(at) == Some(1) && !history.is_dark(node, at) && usable(node, at);
             if let Some(domain) = domain(node).filter(|_| up) {
                 domains.entry(domain).or_default();
             }
@@ -178,6 +178,7 @@ mod tests {
             sent_us: Some(sent_us),
             acknowledged_us: Some(sent_us),
             closed: None,
+            left: vec![],
         }
     }
 
@@ -197,7 +198,7 @@ mod tests {
             history.nodes.entry(node.into()).or_default().push(0, 1);
             history.state.nodes.insert(node.into(), view(node));
         }
-        history.reserved.insert("control".into());
+        history.reserved.entry("control".into()).or_default().push(0, 1);
         let spread = spreads(&history, &key, Spread::Node, 20, 30);
         assert_eq!(spread.iter().map(Spreading::said).collect::<Vec<_>>(), ["b-0:1 c-0:0"]);
         // The API server still has both as Ready.

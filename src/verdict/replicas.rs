@@ -77,11 +77,15 @@ impl Subject<'_> {
 
     /// What the fault itself scaled it to: what was not wanted before cannot have been there.
     fn scaled(&self) -> Option<i64> {
-        let faults = self.history.state.faults.iter().filter(|f| f.step == self.window.step);
         let own = |w: ScopedWorkload| (w.namespace, w.workload.to_string()) == self.key;
         let scales =
             |f: &FaultRecord| matches!(&f.revert, Revert::Scale { object, .. } if object.workload().is_some_and(own));
-        faults.into_iter().any(scales).then(|| self.history.wanted.get(&self.key)?.at(self.window.end)).flatten()
+        self.history
+            .state
+            .faults_of(&self.window.step)
+            .any(scales)
+            .then(|| self.history.wanted.get(&self.key)?.at(self.window.end))
+            .flatten()
     }
 
     fn baseline(&self, wanted: i64) -> Part {

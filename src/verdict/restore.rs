@@ -2,13 +2,13 @@
 //! objects are compared, files are compared; "all" is all of what should be there.
 
 use super::{
-    Answer, History,
+    Answer, History, StepSpan,
     outside::Others,
     proof::{Bound, Own, Part, Proof, Sight},
 };
 use crate::model::{
     Evidence, FilesRead, ObjectName, Outcome, OutsideChange, RestoreExpectation, Restored, StepResult, Told,
-    VolumesRule,
+    VolumesRule, few,
 };
 
 /// As many differences are named.
@@ -24,8 +24,9 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
         };
     };
     let name = format!("restore `{}`", expected.of);
-    let objects = expected.objects.map(|_| objects(restored, history).conclude(&name));
-    let volumes = expected.volumes.map(|rule| volumes(restored, history, rule).conclude(&name));
+    let case = Case { restored, history, ends: history.steps.get(&expected.of).and_then(StepSpan::to) };
+    let objects = expected.objects.map(|_| case.objects().conclude(&name));
+    let volumes = expected.volumes.map(|rule| case.volumes(rule).conclude(&name));
     let warnings = restored.warnings.map_or("none".to_owned(), |n| n.to_string());
     let evidence = Evidence {
         source: "archive of the backup, live objects, checksums by reader pods, Velero's records".into(),
@@ -55,110 +56,124 @@ fn not_restored(restored: &Restored) -> String {
     if restored.left_out.is_empty() {
         return String::new();
     }
-    let named: Vec<&str> = restored.left_out.iter().take(NAMED).map(String::as_str).collect();
-    let more = restored.left_out.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    format!("; not restored, on purpose: {}{more}", named.join("; "))
+    format!("; not restored, on purpose: {}", few(restored.left_out.iter(), NAMED, ("; ", "; and")))
 }
 
-fn proof(restored: &Restored, history: &History, denominator: Part, bound: Bound) -> Proof {
-    // What is restored in a second cluster is read there.
-    let blind = history.blind_in(restored.completed_us, restored.ready_us).filter(|_| !elsewhere(restored, history));
-    let sight = match blind {
-        Some(blind) => Sight::Missing(blind),
-        None => Sight::Shown("archive and cluster were read to their end".into()),
-    };
-    let beside = restored.into.is_some();
-    let others = if beside {
-        // Nobody else works in a namespace that was made for it.
-        Others::NotAsked
-    } else {
-        // Whatever is in the namespace is compared: a change of any object of it is one.
-        let here = |c: &OutsideChange| history.state.plan.iter().any(|p| p.namespaces.contains(&c.namespace));
-        Others::of(history, here, restored.sent_us, (restored.ready_us, restored.ready_us))
-    };
-    Proof {
-        baseline: Part::Shown(if beside {
-            "the namespace was made for it, and empty".into()
-        } else {
-            "what is compared stands in the backup's archive".to_owned()
-        }),
-        reach: Part::NotAsked("a restore is judged by what it brought"),
-        sight,
-        denominator,
-        bound,
-        own: Own::NotAsked("a restore is what is tested"),
-        others,
-    }
+/// One restore, and what is known of it.
+struct Case<'h> {
+    restored: &'h Restored,
+    history: &'h History,
+    /// When its step ended: until then it was looked at.
+    ends: Option<u64>,
 }
 
-fn elsewhere(restored: &Restored, history: &History) -> bool {
-    let second = history.state.plan.as_ref().and_then(|p| p.recovery.as_ref());
-    second.is_some_and(|cluster| restored.into.as_ref() == Some(&cluster.context))
-}
-
-fn objects(restored: &Restored, history: &History) -> Proof {
-    let all = restored.objects;
-    let denominator = Part::Shown(format!("{all} objects of the backup"));
-    let differences = &restored.differences;
-    let said: Vec<String> = differences.iter().take(NAMED).map(ToString::to_string).collect();
-    let bound = if all == 0 {
-        Bound::Refuted("the backup holds no object of the namespace".into())
-    } else if differences.is_empty() {
-        let left = restored.left_out.len() as u64;
-        let there = match left {
-            0 => format!("all {all}"),
-            _ => format!("{} of {all}", all.saturating_sub(left)),
+impl Case<'_> {
+    fn proof(&self, denominator: Part, bound: Bound, others: Others) -> Proof {
+        let restored = self.restored;
+        // What is restored in a second cluster is read there.
+        let blind = self.history.blind_in(restored.completed_us, restored.ready_us);
+        let sight = match blind.filter(|_| !self.is_elsewhere()) {
+            Some(blind) => Sight::Missing(blind),
+            None => Sight::Shown("archive and cluster were read to their end".into()),
         };
-        Bound::Met(format!("{there} objects of the backup are there, as they were{}", but_for(restored)))
-    } else {
-        Bound::Refuted(format!("{} object(s) other than before: {}", differences.len(), said.join("; ")))
-    };
-    proof(restored, history, denominator, bound)
+        Proof {
+            baseline: Part::Shown(if restored.into.is_some() {
+                "the namespace was made for it, and empty".into()
+            } else {
+                "what is compared stands in the backup's archive".to_owned()
+            }),
+            reach: Part::NotAsked("a restore is judged by what it brought"),
+            sight,
+            denominator,
+            bound,
+            own: Own::NotAsked("a restore is what is tested"),
+            others,
+        }
+    }
+
+    /// What others did in the namespace while it was restored and looked at. What they did earlier
+    /// went with the namespace, or is a difference that the restore left.
+    fn others(&self, touches: impl Fn(&OutsideChange) -> bool) -> Others {
+        if self.restored.into.is_some() {
+            // Nobody else works in a namespace that was made for it.
+            return Others::NotAsked;
+        }
+        let here = |c: &OutsideChange| c.namespace == self.restored.namespace && touches(c);
+        let (from, to) = (self.restored.sent_us, self.ends.unwrap_or(self.restored.ready_us));
+        Others::within(self.history, here, (from, to))
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        let second = self.history.state.plan.as_ref().and_then(|p| p.recovery.as_ref());
+        second.is_some_and(|cluster| self.restored.into.as_ref() == Some(&cluster.context))
+    }
+
+    fn objects(&self) -> Proof {
+        let restored = self.restored;
+        let (all, there) = (restored.objects, restored.objects.saturating_sub(restored.left_out_of_compared));
+        let denominator = match there {
+            0 if all > 0 => Part::Missing(format!("all {all} objects of the backup were left out on purpose")),
+            _ => Part::Shown(format!("{there} of {all} objects of the backup")),
+        };
+        let differences = &restored.differences;
+        let bound = if all == 0 {
+            Bound::Refuted("the backup holds no object of the namespace".into())
+        } else if differences.is_empty() {
+            let said = if there == all { format!("all {all}") } else { format!("{there} of {all}") };
+            Bound::Met(format!("{said} objects of the backup are there, as they were{}", but_for(restored)))
+        } else {
+            let said = few(differences.iter(), NAMED, ("; ", "; and"));
+            Bound::Refuted(format!("{} object(s) other than before: {said}", differences.len()))
+        };
+        // Whatever is in the namespace is compared: a change of any object of it is one.
+        self.proof(denominator, bound, self.others(|_| true))
+    }
+
+    fn volumes(&self, rule: VolumesRule) -> Proof {
+        let restored = self.restored;
+        let held = &restored.velero.held;
+        let absent: Vec<&str> = restored.claims.iter().filter(|c| !held.contains(c)).map(String::as_str).collect();
+        let may_be_lost = |claim: &&str| {
+            let name = ObjectName::claim(&restored.namespace, claim);
+            restored.lost.iter().any(|entry| entry.object.matches(&name))
+        };
+        let (excused, without): (Vec<&str>, Vec<&str>) = absent.into_iter().partition(may_be_lost);
+        let all = restored.claims.len().max(held.len());
+        let denominator = if rule == VolumesRule::None {
+            Part::Shown(format!("{all} claims of the namespace"))
+        } else if all == 0 {
+            Part::Missing("the namespace has no claim, and the backup no volume: there is nothing to compare".into())
+        } else if all == excused.len() {
+            Part::Missing("every claim of the namespace may be lost: there is nothing to compare".into())
+        } else if excused.is_empty() {
+            Part::Shown(format!("{all} claims of the namespace"))
+        } else {
+            Part::Shown(format!(
+                "{all} claims of the namespace, of which {} may be lost: {}",
+                excused.len(),
+                excused.join(", ")
+            ))
+        };
+        let bound = if rule == VolumesRule::None {
+            match all {
+                0 => Bound::Met("the namespace has no claim, and the backup no volume".into()),
+                _ => Bound::Refuted(format!("it has {all} volumes, of which nothing is expected")),
+            }
+        } else if without.is_empty() {
+            content(restored, rule)
+        } else {
+            let (count, named) = (without.len(), without.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "));
+            Bound::Refuted(format!("the backup holds no content of {count} of {all} claims: {named}"))
+        };
+        // What no workload uses has no part in a volume.
+        self.proof(denominator, bound, self.others(|c| !c.workloads.is_empty()))
+    }
 }
 
 /// What the scenario lets be lost: no verdict counts it, and none is silent about it.
 fn but_for(restored: &Restored) -> String {
     let lost: Vec<String> = restored.lost.iter().map(ToString::to_string).collect();
     if lost.is_empty() { String::new() } else { format!(", but for what may be lost: {}", lost.join("; ")) }
-}
-
-fn volumes(restored: &Restored, history: &History, rule: VolumesRule) -> Proof {
-    let held = &restored.velero.held;
-    let absent: Vec<&str> = restored.claims.iter().filter(|c| !held.contains(c)).map(String::as_str).collect();
-    let may_be_lost = |claim: &&str| {
-        let name = ObjectName::claim(&restored.namespace, claim);
-        restored.lost.iter().any(|entry| entry.object.matches(&name))
-    };
-    let (excused, without): (Vec<&str>, Vec<&str>) = absent.into_iter().partition(may_be_lost);
-    let all = restored.claims.len().max(held.len());
-    let denominator = if rule == VolumesRule::None {
-        Part::Shown(format!("{all} claims of the namespace"))
-    } else if all == 0 {
-        Part::Missing("the namespace has no claim, and the backup no volume: there is nothing to compare".into())
-    } else if all == excused.len() {
-        Part::Missing("every claim of the namespace may be lost: there is nothing to compare".into())
-    } else if excused.is_empty() {
-        Part::Shown(format!("{all} claims of the namespace"))
-    } else {
-        Part::Shown(format!(
-            "{all} claims of the namespace, of which {} may be lost: {}",
-            excused.len(),
-            excused.join(", ")
-        ))
-    };
-    let bound = if rule == VolumesRule::None {
-        match all {
-            0 => Bound::Met("the namespace has no claim, and the backup no volume".into()),
-            _ => Bound::Refuted(format!("it has {all} volumes, of which nothing is expected")),
-        }
-    } else if without.is_empty() {
-        content(restored, rule)
-    } else {
-        let (count, named) = (without.len(), without.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "));
-        Bound::Refuted(format!("the backup holds no content of {count} of {all} claims: {named}"))
-    };
-    proof(restored, history, denominator, bound)
 }
 
 fn content(restored: &Restored, rule: VolumesRule) -> Bound {
@@ -204,8 +219,75 @@ fn content(restored: &Restored, rule: VolumesRule) -> Bound {
 
 /// Files that no restore can be held to, by number and name.
 fn changed(left_out: &[String]) -> String {
-    let named = left_out.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = left_out.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("; {} left out because they changed while the backup was made: {named}{more}", left_out.len())
+    let named = few(left_out.iter(), NAMED, (", ", " and"));
+    format!("; {} left out because they changed while the backup was made: {named}", left_out.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        event::{Event, Kind},
+        model::{Author, OutsideWhat},
+    };
+
+    fn restored(rest: &Value) -> Restored {
+        let mut whole = json!({"restore": "r", "backup": "b", "namespace": "shop", "sentUs": 100, "completedUs": 200,
+            "readyUs": 300, "objects": 5, "differences": [], "claims": [], "velero": {"held": [], "restores": 0, "completed": 0},
+            "files": {"read": "unreadable", "why": "x"}, "ready": ""});
+        json_patch::merge(&mut whole, rest);
+        serde_json::from_value(whole).unwrap()
+    }
+
+    fn edited(seen_us: u64, namespace: &str, workloads: &[&str]) -> Event {
+        let change = OutsideChange {
+            seen_us,
+            namespace: namespace.into(),
+            object: "configmap/settings".into(),
+            uid: String::new(),
+            workloads: workloads.iter().map(|&w| w.to_owned()).collect(),
+            what: OutsideWhat::Edited,
+            by: Author::Unknown,
+            as_before: false,
+        };
+        Event {
+            seq: seen_us,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            t_us: seen_us,
+            epoch: 1,
+            prev: String::new(),
+            must: false,
+            event: Kind::ChangedOutside { change: Box::new(change) },
+        }
+    }
+
+    #[test]
+    fn what_others_did_counts_while_the_restore_runs_and_where_it_runs() {
+        let restored = restored(&json!({}));
+        let helped = |event: Event, all: bool| {
+            let history = History::of(&[event]);
+            let case = Case { restored: &restored, history: &history, ends: Some(400) };
+            let others = if all { case.objects().others } else { case.volumes(VolumesRule::None).others };
+            matches!(others, Others::Seen { helped: Some(_), harmed: Some(_) })
+        };
+        assert!(helped(edited(100, "shop", &[]), true) && helped(edited(400, "shop", &[]), true));
+        for (at, namespace) in [(99, "shop"), (401, "shop"), (200, "other")] {
+            assert!(!helped(edited(at, namespace, &[]), true), "{at} {namespace}");
+        }
+        // Volumes belong to workloads.
+        assert!(!helped(edited(200, "shop", &[]), false) && helped(edited(200, "shop", &["deployment/web"]), false));
+    }
+
+    #[test]
+    fn what_was_left_out_is_not_said_to_be_there() {
+        let history = History::default();
+        let of = |left: u64| {
+            let restored = restored(&json!({"leftOutOfCompared": left, "leftOut": ["a", "b", "c", "d", "e", "f"]}));
+            Case { restored: &restored, history: &history, ends: None }.objects().conclude("r")
+        };
+        assert!(of(2).because.contains("3 of 5 objects of the backup are there"), "{}", of(2).because);
+        assert_eq!((of(0).outcome, of(5).outcome), (Some(Outcome::Pass), Some(Outcome::Inconclusive)));
+    }
 }

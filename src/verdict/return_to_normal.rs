@@ -7,7 +7,7 @@ use super::{
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
 };
-use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told};
+use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told, few};
 
 /// After the last undo, the application has this long to be whole again.
 const PATIENCE_US: u64 = 300_000_000;
@@ -23,28 +23,45 @@ struct Counts {
     now: i64,
     /// How many pods it wants now, where others scaled it down meanwhile.
     scaled_to: Option<i64>,
+    /// Somebody else deleted it, and it is not there again.
+    is_deleted: bool,
 }
 
 impl Counts {
+    /// What was deleted wants no pods, and is not whole all the same.
     fn is_short(&self) -> bool {
-        self.now < self.scaled_to.map_or(self.before, |wants| wants.min(self.before))
+        self.is_deleted || self.now < self.scaled_to.map_or(self.before, |wants| wants.min(self.before))
+    }
+
+    fn words(&self) -> String {
+        let Self { name, now, before, .. } = self;
+        if self.is_deleted {
+            return format!("{name} was deleted by others, and had {before} ready");
+        }
+        format!("{name} has {now} of {} ready", self.scaled_to.unwrap_or(*before))
     }
 }
 
 fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
     let collateral = |key: &(String, String)| history.state.plan.iter().any(|p| p.collateral.contains(&key.0));
-    let scope = history.ready.iter().filter(move |(key, _)| !collateral(key));
-    let others = history.ready.iter().filter(move |(key, _)| collateral(key));
-    scope.chain(others).map(move |(key, series)| {
-        let at = |time| series.at(time).unwrap_or(0);
+    // One that wanted no pods has none to count, and can be deleted nevertheless.
+    let idle = history.wanted.iter().filter(move |(key, wanted)| {
+        !history.ready.contains_key(*key) && wanted.at(armed).is_some() && is_deleted(history, key)
+    });
+    let all = move || history.ready.iter();
+    let scope = all().filter(move |(key, _)| !collateral(key)).map(|(key, ready)| (key, Some(ready)));
+    let others = all().filter(move |(key, _)| collateral(key)).map(|(key, ready)| (key, Some(ready)));
+    scope.chain(idle.map(|(key, _)| (key, None))).chain(others).map(move |(key, ready)| {
+        let at = |time| ready.and_then(|series| series.at(time)).unwrap_or(0);
         let (namespace, workload) = key;
-        let scaled_to = scaled_down(history, key, armed);
+        let was_there = at(armed) > 0 || history.wanted.get(key).is_some_and(|wanted| wanted.at(armed).is_some());
         Counts {
             key: key.clone(),
             name: format!("{namespace}/{workload}"),
             before: at(armed),
             now: at(history.end_us),
-            scaled_to,
+            scaled_to: scaled_down(history, key, armed),
+            is_deleted: was_there && is_deleted(history, key),
         }
     })
 }
@@ -52,9 +69,6 @@ fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
 /// What an autoscaler or a person scaled a workload down to. What the drill scaled and has
 /// not put back is no excuse.
 fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<i64> {
-    if is_deleted(history, key) {
-        return Some(0);
-    }
     let wanted = history.wanted.get(key)?;
     let (before, now) = (wanted.at(armed)?, wanted.at(history.end_us)?);
     let ours = history.state.faults.iter().filter(|f| f.state.is_open()).any(|f| match &f.revert {
@@ -72,20 +86,14 @@ fn is_deleted(history: &History, key: &(String, String)) -> bool {
 }
 
 /// Workloads with fewer ready pods than when the drill armed itself.
-fn short(history: &History) -> Option<Vec<String>> {
-    let less = counts(history, history.armed_us?).filter(Counts::is_short);
-    Some(less.map(|c| format!("{} has {} of {} ready", c.name, c.now, c.scaled_to.unwrap_or(c.before))).collect())
+fn short(history: &History) -> Option<Vec<Counts>> {
+    Some(counts(history, history.armed_us?).filter(Counts::is_short).collect())
 }
 
 /// The numbers that the judgement rests on.
 fn numbers(history: &History) -> String {
-    let all = counts(history, history.armed_us.unwrap_or_default());
-    let mut said: Vec<String> =
-        all.take(NAMED).map(|c| format!("{} {} before, {} now", c.name, c.before, c.now)).collect();
-    if history.ready.len() > NAMED {
-        said.push(format!("{} more", history.ready.len() - NAMED));
-    }
-    said.join("; ")
+    let all: Vec<Counts> = counts(history, history.armed_us.unwrap_or_default()).collect();
+    few(all.iter().map(|c| format!("{} {} before, {} now", c.name, c.before, c.now)), NAMED, ("; ", ";"))
 }
 
 /// What others scaled down: it has what it wants now, not what it had.
@@ -93,10 +101,7 @@ fn scaled(history: &History) -> String {
     let all = counts(history, history.armed_us.unwrap_or_default());
     let told: Vec<String> = all
         .filter(|c| c.now < c.before)
-        .filter_map(|c| match c.scaled_to? {
-            0 if is_deleted(history, &c.key) => Some(format!("{} was deleted by others meanwhile", c.name)),
-            to => Some(format!("{} was scaled to {to} by others meanwhile", c.name)),
-        })
+        .filter_map(|c| Some(format!("{} was scaled to {} by others meanwhile", c.name, c.scaled_to?)))
         .collect();
     if told.is_empty() { String::new() } else { format!(", or as they want now: {}", told.join("; ")) }
 }
@@ -107,7 +112,9 @@ pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
     if now_us > undone + PATIENCE_US {
         return vec![];
     }
-    let mut waiting = short(history).unwrap_or_default();
+    // Nobody says that what was deleted comes back.
+    let short = short(history).unwrap_or_default().into_iter().filter(|c| !c.is_deleted);
+    let mut waiting: Vec<String> = short.map(|c| c.words()).collect();
     // What came back into sight just now has yet to be looked at.
     waiting.extend(last_look(history, now_us));
     waiting
@@ -126,10 +133,9 @@ fn around(history: &History) -> &'static str {
 
 /// What others did to the workloads that are short. That others helped is no matter: they are
 /// whole, or they are not.
-fn others(history: &History) -> Others {
+fn others(history: &History, short: &[Counts]) -> Others {
     let armed = history.armed_us.unwrap_or_default();
-    let short: Vec<(String, String)> = counts(history, armed).filter(Counts::is_short).map(|c| c.key).collect();
-    let touches = |change: &OutsideChange| short.iter().any(|key| outside::touches(history, change, key));
+    let touches = |change: &OutsideChange| short.iter().any(|c| outside::touches(history, change, &c.key));
     match Others::of(history, touches, armed, (0, history.end_us)) {
         Others::Seen { harmed, .. } => Others::Seen { helped: None, harmed },
         other => other,
@@ -146,7 +152,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let bound = if short.is_empty() {
         Bound::Met(format!("{count} workloads have as many ready pods as before{}", scaled(history)))
     } else {
-        Bound::Refuted(short.join("; "))
+        Bound::Refuted(short.iter().map(Counts::words).collect::<Vec<_>>().join("; "))
     };
     // What somebody saw before the end is no word over the end.
     let sight = last_look(history, history.end_us);
@@ -157,7 +163,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         denominator: Part::Shown(format!("{count} workloads of the scope and its collateral")),
         bound,
         own: Own::NotAsked("it is looked at after the undo"),
-        others: others(history),
+        others: others(history, &short),
     };
     let answer = proof.conclude("afterwards");
     Some(Judgement {

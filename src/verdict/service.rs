@@ -81,11 +81,13 @@ impl Subject<'_> {
     /// Up by its rule just before; or absent, where that is the start.
     fn baseline(&self) -> Part {
         let mut state = ProbeState::default();
-        let before = self.runs.iter().filter(|r| r.from_us < self.window.t0);
+        let t0 = self.window.t0;
+        // What was on its way when the fault came, and failed, is no failure of before.
+        let before = self.runs.iter().filter(|r| r.from_us < t0 && !(is_failed(r) && is_in_flight(r, t0)));
         let mut last = None;
         for run in before {
             // Of a stretch that goes on across the fault only what was before counts.
-            let cut = ProbeRun { to_us: run.to_us.min(self.window.t0), ..run.clone() };
+            let cut = cut(run, t0);
             state.take(&cut, &self.spec.up);
             last = Some(cut);
         }
@@ -162,6 +164,8 @@ impl Subject<'_> {
         let (window, clock) = (&self.window, self.window.clock(self.history));
         let outage = self.outage(window.t0, self.until);
         let deadline = clock + rto.micros();
+        // Nobody can help it against a fault that is undone.
+        let recovered = outage.stable().map_or(self.until.min(window.end), |at| at + self.spec.up.over.micros());
         let (bound, own) = match outage.stretches.last() {
             None => (self.never_failed(&outage, deadline), Own::NotAsked("it never went down")),
             Some(Stretch { to_us: Some(stable), .. }) => {
@@ -186,13 +190,13 @@ impl Subject<'_> {
             denominator: self.denominator(&outage),
             bound,
             own,
-            others: self.others((outage.stable().unwrap_or(self.until), deadline)),
+            others: self.others((recovered, deadline)),
         }
     }
 
     /// A fault that another hand or an interruption ended early might have hit it later.
     fn never_failed(&self, outage: &Outage, deadline: u64) -> Bound {
-        let cut_short = matches!(self.window.by, EndedBy::Interruption | EndedBy::Return(_));
+        let cut_short = matches!(self.window.by, EndedBy::Interruption | EndedBy::Return(_) | EndedBy::Outside(_));
         if cut_short && self.window.end < deadline {
             return Bound::Between(format!("it had not failed, but {}", self.window.how()));
         }
@@ -210,12 +214,7 @@ impl Subject<'_> {
     }
 
     fn within(&self, (earliest, latest): (u64, u64), rto: Dur, outage: &Outage) -> Bound {
-        let said = format!("RTO {} to {} ({} failed samples)", seconds(earliest), seconds(latest), outage.failed);
-        let said = if seconds(earliest) == seconds(latest) {
-            format!("RTO {} ({} failed samples)", seconds(latest), outage.failed)
-        } else {
-            said
-        };
+        let said = format!("RTO {} ({} failed samples)", span((earliest, latest), rto.micros()), outage.failed);
         if latest <= rto.micros() {
             Bound::Met(said)
         } else if earliest > rto.micros() {
@@ -239,7 +238,8 @@ impl Subject<'_> {
     fn after_heal(&self, rto: Dur) -> Proof {
         let Some(heal) = self.history.heal_began(&self.window.step) else {
             let outage = self.outage(self.window.t0, self.until);
-            return self.whole(&outage, &outage, Bound::Open("the fault is not healed yet".into()), self.until);
+            let times = (self.until, self.until);
+            return self.whole(&outage, &outage, Bound::Open("the fault is not healed yet".into()), times);
         };
         let before = self.outage(self.window.t0, self.window.hit_until);
         let outage = self.outage(self.window.t0, self.until);
@@ -250,18 +250,22 @@ impl Subject<'_> {
             Some(Stretch { from_us, to_us: None }) => self.still_down(*from_us, heal + rto.micros(), rto),
             _ => Bound::Met("it was up when the heal began".into()),
         };
-        self.whole(&before, &outage, bound, heal + rto.micros())
+        let recovered = match outage.stretches.last() {
+            Some(Stretch { to_us: None, .. }) => self.until,
+            _ => outage.stable().filter(|at| *at > heal).map_or(heal, |at| at + self.spec.up.over.micros()),
+        };
+        self.whole(&before, &outage, bound, (recovered, heal + rto.micros()))
     }
 
-    fn whole(&self, before: &Outage, all: &Outage, bound: Bound, deadline: u64) -> Proof {
+    fn whole(&self, before: &Outage, all: &Outage, bound: Bound, times: (u64, u64)) -> Proof {
         Proof {
             baseline: self.baseline(),
-            reach: self.reach(before, self.until),
+            reach: self.reach(before, self.window.hit_until.min(self.until)),
             sight: self.sight(all, self.tolerated_us()),
             denominator: self.denominator(all),
             bound,
             own: Own::NotAsked("it is measured after the heal"),
-            others: self.others((all.stable().unwrap_or(self.until), deadline)),
+            others: self.others(times),
         }
     }
 
@@ -269,17 +273,26 @@ impl Subject<'_> {
     fn unharmed(&self, longest: Dur) -> Proof {
         let (from, to) = (self.window.t0, self.window.end.min(self.until));
         let outage = self.outage(from, to);
-        let worst = outage.stretches.iter().map(|s| s.to_us.unwrap_or(to).saturating_sub(s.from_us.max(from))).max();
+        let bars: Vec<((u64, u64), u64)> =
+            outage.stretches.iter().map(|s| (self.down_for(s, from, to), s.from_us.max(from))).collect();
+        let (surely, since) = bars.iter().max_by_key(|(bar, _)| bar.0).copied().unwrap_or(((0, 0), to));
+        let perhaps = bars.iter().map(|(bar, _)| *bar).max_by_key(|bar| bar.1).unwrap_or_default();
         let lasted = seconds(to.saturating_sub(from));
-        let bound = match worst {
-            None => Bound::Met(format!(
+        let allowed = longest.micros();
+        let bound = if bars.is_empty() {
+            Bound::Met(format!(
                 "no outage longer than {} for the {lasted} that the fault lasted",
-                seconds(outage.unseen.1)
-            )),
-            Some(worst) if worst > longest.micros() => {
-                Bound::Refuted(format!("it was down for {}, allowed {longest}", seconds(worst)))
-            }
-            Some(worst) => Bound::Met(format!("longest outage {}, allowed {longest}", seconds(worst))),
+                span((outage.unseen.1, outage.unseen.1), u64::MAX)
+            ))
+        } else if surely.0 > allowed || allowed == 0 {
+            Bound::Refuted(format!("it was down for {}, allowed {longest}", span(surely, allowed)))
+        } else if perhaps.1 > allowed {
+            let said = span(perhaps, allowed);
+            Bound::Between(format!(
+                "it was down for {said}: whether that is within the {longest} allowed cannot be said"
+            ))
+        } else {
+            Bound::Met(format!("longest outage {}, allowed {longest}", span(perhaps, allowed)))
         };
         let tolerated = if longest == Dur::default() { self.tolerated_us() } else { longest.micros() };
         Proof {
@@ -289,8 +302,22 @@ impl Subject<'_> {
             denominator: self.denominator(&outage),
             bound,
             own: Own::NotAsked("nothing had to recover"),
-            others: self.others((to, outage.first_failed.unwrap_or(to) + longest.micros())),
+            others: self.others((to, since + allowed)),
         }
+    }
+
+    /// How long a stretch was at least, and at most, as far as it lies within a time: between the
+    /// first and the last failure, and between the successes around them.
+    fn down_for(&self, stretch: &Stretch, from: u64, to: u64) -> (u64, u64) {
+        let began = stretch.from_us.max(from);
+        let ended = stretch.to_us.filter(|end| *end < to);
+        let until = ended.unwrap_or(to);
+        let last_failed = self.runs.iter().rfind(|r| is_failed(r) && r.from_us < until);
+        let least = last_failed.map_or(began, |r| r.to_us.min(until)).saturating_sub(began);
+        let before = self.runs.iter().rfind(|r| r.ok && r.from_us < stretch.from_us);
+        let before = before.map_or(began, |r| r.to_us.min(stretch.from_us)).max(from);
+        let answer = self.runs.iter().find(|r| r.ok && Some(r.from_us) == ended).map_or(0, |r| r.first_took_us);
+        (least, (until + answer).saturating_sub(before))
     }
 
     fn denominator(&self, outage: &Outage) -> Part {
@@ -305,6 +332,8 @@ impl Subject<'_> {
         let mut outage = Outage::default();
         let mut last: Option<u64> = None;
         for run in self.runs.iter().filter(|r| r.from_us <= until) {
+            let run = &cut(run, until);
+            let own = run.to_us >= t0 || is_failed(run) && is_in_flight(run, t0);
             if run.lost {
                 outage.lost += if run.to_us >= t0 { u64::from(run.n) } else { 0 };
                 state.take(run, &self.spec.up);
@@ -318,7 +347,7 @@ impl Subject<'_> {
             }
             last = Some(run.to_us);
             let ended = state.take(run, &self.spec.up);
-            if run.to_us < t0 {
+            if !own {
                 continue;
             }
             outage.samples += u64::from(run.n);
@@ -341,6 +370,42 @@ impl Subject<'_> {
     }
 }
 
+fn is_failed(run: &ProbeRun) -> bool {
+    !run.ok && !run.lost
+}
+
+/// Whether the first of these samples was sent before an instant and answered after it.
+fn is_in_flight(run: &ProbeRun, at: u64) -> bool {
+    run.from_us < at && run.from_us + run.first_took_us > at
+}
+
+/// Those of the samples that were sent up to an instant. They are evenly spaced.
+fn cut(run: &ProbeRun, until: u64) -> ProbeRun {
+    if run.to_us <= until || run.from_us == run.to_us {
+        return run.clone();
+    }
+    let (all, kept) = (run.to_us - run.from_us, until.saturating_sub(run.from_us));
+    let more = u64::from(run.n.saturating_sub(1)).saturating_mul(kept) / all;
+    ProbeRun { to_us: until, n: u32::try_from(more + 1).unwrap_or(run.n), ..run.clone() }
+}
+
+/// A bar in words, in which the truth lies: its ends are rounded outwards, and to as many digits
+/// as show on which side of the objective they are.
+fn span((from, to): (u64, u64), objective: u64) -> String {
+    let rounded = |unit: u64| (from / unit * unit, to.div_ceil(unit) * unit);
+    let shows = |(low, high): (u64, u64)| (low > objective, high > objective) == (from > objective, to > objective);
+    let digits = if shows(rounded(100_000)) {
+        1
+    } else if shows(rounded(1_000)) {
+        3
+    } else {
+        6
+    };
+    let (low, high) = rounded(10_u64.pow(6 - digits));
+    let said = |us: u64| format!("{:.*} s", digits as usize, us as f64 / 1e6);
+    if low == high { said(high) } else { format!("{} to {}", said(low), said(high)) }
+}
+
 impl Outage {
     /// When it was up again for good, if it is.
     fn stable(&self) -> Option<u64> {
@@ -351,5 +416,92 @@ impl Outage {
         if unseen > self.unseen.1 {
             self.unseen = (from, unseen);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000;
+
+    fn run(from: u64, to: u64, n: u32, ok: bool, took: u64) -> ProbeRun {
+        let (first_took_us, last_took_us, longest_unseen_us) = (took, took, took + S);
+        let (lost, error) = (false, "".into());
+        ProbeRun { from_us: from, to_us: to, n, ok, lost, first_took_us, last_took_us, longest_unseen_us, error }
+    }
+
+    fn probe() -> ProbeSpec {
+        serde_json::from_value(serde_json::json!({
+            "name": "web", "kind": {"type": "tcp", "address": "web:80"}, "every": "1s", "timeout": "1s",
+            "up": {"successes": 2, "over": "1s"},
+        }))
+        .unwrap()
+    }
+
+    fn window(t0: u64, end: u64, by: EndedBy) -> Window {
+        let step = crate::model::StepName("fault".into());
+        Window { step, t0, acknowledged: t0, end, by, last: end, hit_until: end }
+    }
+
+    /// What a service that fails while these samples are taken is judged as.
+    fn judged(runs: &[ProbeRun], by: EndedBy, asked: impl Fn(&Subject<'_>) -> Proof) -> Proof {
+        let (history, spec) = (History::default(), probe());
+        let window = window(10 * S, 60 * S, by);
+        asked(&Subject { history: &history, until: window.last, window, spec: &spec, runs, now_us: u64::MAX })
+    }
+
+    #[test]
+    fn a_bar_is_rounded_outwards_and_shows_its_side_of_the_objective() {
+        assert_eq!(span((9_849_000, 10_060_000), 20 * S), "9.8 s to 10.1 s");
+        assert_eq!(span((5 * S, 5 * S), 20 * S), "5.0 s");
+        assert_eq!(span((10_040_000, 10_400_000), 10 * S), "10.040 s to 10.400 s");
+        assert_eq!(span((9_000_000, 9_999_900), 10 * S), "9.0 s to 10.0 s");
+        assert_eq!(span((10_000_001, 10_000_002), 10 * S), "10.000001 s to 10.000002 s");
+    }
+
+    #[test]
+    fn a_run_of_samples_is_cut_where_the_time_ends() {
+        let whole = run(0, 10 * S, 11, false, 0);
+        let part = cut(&whole, 4 * S);
+        assert_eq!((part.from_us, part.to_us, part.n), (0, 4 * S, 5));
+        assert_eq!(cut(&whole, 20 * S), whole);
+    }
+
+    #[test]
+    fn what_was_on_its_way_when_the_fault_came_failed_by_the_fault() {
+        let runs =
+            [run(0, 8 * S, 9, true, 0), run(9_500_000, 9_500_000, 1, false, S), run(10_500_000, 59 * S, 50, true, 0)];
+        let proof = judged(&runs, EndedBy::Journal, |s| s.recovers(Dur::secs(30)));
+        assert!(matches!(proof.baseline, Part::Shown(_)), "{proof:?}");
+        assert!(matches!(proof.reach, Part::Shown(_)), "{proof:?}");
+        // One that had failed by then is no healthy start.
+        let runs = [run(0, 8 * S, 9, true, 0), run(9 * S, 9 * S, 1, false, 500_000), run(11 * S, 59 * S, 49, true, 0)];
+        let proof = judged(&runs, EndedBy::Journal, |s| s.recovers(Dur::secs(30)));
+        assert!(matches!(proof.baseline, Part::Missing(_)), "{proof:?}");
+    }
+
+    #[test]
+    fn an_outage_is_held_against_what_is_allowed_at_both_ends_of_its_bar() {
+        // Down from 20 s, with the last failure at 25 s, and up from 26 s on.
+        let runs =
+            [run(0, 19 * S, 20, true, 0), run(20 * S, 25 * S, 6, false, 0), run(26 * S, 59 * S, 34, true, 500_000)];
+        let bound = |longest| judged(&runs, EndedBy::Journal, |s| s.unharmed(longest)).bound;
+        assert!(matches!(bound(Dur::secs(8)), Bound::Met(_)), "{:?}", bound(Dur::secs(8)));
+        assert!(matches!(bound(Dur::secs(6)), Bound::Between(_)), "{:?}", bound(Dur::secs(6)));
+        assert!(matches!(bound(Dur::secs(4)), Bound::Refuted(_)), "{:?}", bound(Dur::secs(4)));
+        assert!(matches!(bound(Dur::default()), Bound::Refuted(_)), "none is allowed");
+        // One that begins just before the undo is not as long as it lasts after it.
+        let late = [run(0, 58 * S, 59, true, 0), run(59 * S, 90 * S, 32, false, 0)];
+        let bound = judged(&late, EndedBy::Undo, |s| s.unharmed(Dur::secs(5))).bound;
+        assert!(matches!(bound, Bound::Met(_)), "{bound:?}");
+    }
+
+    #[test]
+    fn a_service_that_had_not_failed_when_others_undid_the_fault_proves_nothing() {
+        let runs = [run(0, 59 * S, 60, true, 0)];
+        let bound = |by| judged(&runs, by, |s| s.recovers(Dur::secs(90))).bound;
+        assert!(matches!(bound(EndedBy::Outside("somebody scaled it".into())), Bound::Between(_)));
+        assert!(matches!(bound(EndedBy::Journal), Bound::Met(_)));
     }
 }

@@ -5,6 +5,7 @@ use drillmaster::{
     event::{Event, Kind},
     journal::read,
     model::{Exit, Isolation, Judgement, Outcome, Restored, StepResult},
+    report,
     sim::{Description, NetworkPolicies},
     world::ApiCall,
 };
@@ -179,6 +180,13 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
         !detail.contains("the cluster is as before") && detail.contains("kept namespace drill-scratch-"),
         "{detail}"
     );
+    // It is to stay: nobody is asked to put it back.
+    let story = report::tell(&ended.events);
+    let told = [report::summary(&story, false), report::markdown(&story), report::html(&story, &ended.events)];
+    for wrong in ["OPEN ", "By hand, for", "Not put back"] {
+        assert!(told.iter().all(|text| !text.contains(wrong)), "{wrong}: {told:?}");
+    }
+    assert!(told.iter().all(|text| text.contains("kubectl delete namespace drill-scratch-")), "{told:?}");
 }
 
 /// A drill dies at any line, and is recovered: its namespace is kept only where the restore into it

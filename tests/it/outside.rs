@@ -145,6 +145,17 @@ fn a_change_that_is_taken_back_does_not_remain() {
 }
 
 #[test]
+fn a_workload_that_others_deleted_is_not_whole() {
+    let deleted = drill(
+        OUTAGE,
+        &["{after: {stepEnds: recovers}, delay: 2s, what: {delete: {object: deployment/web, namespace: shop}}}"],
+    );
+    deleted.is("deployment/web", Outcome::Pass, "3 ready");
+    deleted.is("whole again", Outcome::Inconclusive, "shop/deployment/web was deleted by others");
+    assert_eq!(deleted.exit, Some(Exit::Inconclusive), "{}", deleted.ending());
+}
+
+#[test]
 fn a_recovery_that_others_helped_is_not_shown_to_be_its_own() {
     let restart = r#"{after: {step: outage}, delay: 3s, what: {patch: {object: deployment/web, namespace: shop, by: kubectl-rollout, patch: {spec: {template: {metadata: {annotations: {kubectl.kubernetes.io/restartedAt: "2026-01-01T00:00:00Z"}}}}}}}}"#;
     let restarted = drill(OUTAGE, &[restart]);

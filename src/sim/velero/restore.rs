@@ -50,14 +50,13 @@ pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
             let why = "the BSL default is unavailable, cannot retrieve the backup. please try again later";
             invalid(state, "restores", name, why);
         }
-        "" if modifiers::rules(state, restore).is_err() => {
-            let why = modifiers::rules(state, restore).err().unwrap_or_default();
-            invalid(state, "restores", name, &why);
-        }
-        "" => {
-            phase(state, "restores", name, "InProgress", |s| s["startTimestamp"] = now.into());
-            next(state, "restores", name, state.settings.restore);
-        }
+        "" => match modifiers::rules(state, restore) {
+            Err(why) => invalid(state, "restores", name, &why),
+            Ok(_) => {
+                phase(state, "restores", name, "InProgress", |s| s["startTimestamp"] = now.into());
+                next(state, "restores", name, state.settings.restore);
+            }
+        },
         "InProgress" => match state.velero.restoring.get(name).cloned() {
             None => begin(state, name, restore, &source),
             Some(done) if done.at_us <= state.now_us => finish(state, name, done),

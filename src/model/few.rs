@@ -1,0 +1,23 @@
+//! A long list in few words.
+
+use std::fmt::Display;
+
+/// The first `most` of a list, and how many more there are: `a; b; and 3 more` where `glue` is
+/// `"; "` and `last` is `"; and"`. Empty where the list is.
+pub fn few<T: Display>(all: impl ExactSizeIterator<Item = T>, most: usize, (glue, last): (&str, &str)) -> String {
+    let more = all.len().saturating_sub(most);
+    let named = all.take(most).map(|one| one.to_string()).collect::<Vec<_>>().join(glue);
+    if more > 0 { format!("{named}{last} {more} more") } else { named }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_is_counted() {
+        let told = |all: &[&str]| few(all.iter(), 2, ("; ", "; and"));
+        assert_eq!([told(&[]), told(&["a", "b"]), told(&["a", "b", "c", "d"])], ["", "a; b", "a; b; and 2 more"]);
+        assert_eq!(few(["a", "b"].iter(), 1, (", ", " and")), "a and 1 more");
+    }
+}
