@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::Case;
 use crate::{
-    kubernetes::objects::Claim,
-    model::{DeleteNamespaceStep, Finding, ObjectName, Verb, accepted},
+    model::{Finding, Verb, accepted},
     world::{BACKUP_READY, is_queued, is_terminal, nudge_command},
 };
 
@@ -181,9 +180,9 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
     for step in &case.plan.steps {
         let Some(Verb::Backup(spec)) = step.verb() else { continue };
         match case.inventory.uncovered(&spec.namespaces, spec.volumes) {
-            Ok(found) => {
-                lost.extend(found.into_iter().filter(|(c, _)| !may_be_lost(case, c)).map(|(_, u)| u.to_string()))
-            }
+            Ok(found) => lost.extend(
+                found.into_iter().filter(|(c, _)| !case.plan.may_lose(&c.object_name())).map(|(_, u)| u.to_string()),
+            ),
             Err(why) => return Finding::unknown(CHECK, why, "grant list on persistentvolumeclaims and pods"),
         }
     }
@@ -193,21 +192,7 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
     }
     let fix = "use volumes that Velero can copy, or capture them by another method";
     let finding = Finding::fail(CHECK, lost.join("; "), fix);
-    if case.plan.steps.iter().any(|s| s.deletes().is_some()) { finding } else { finding.advisory() }
-}
-
-/// Whether each step that deletes the claim's namespace lets it be lost; there is one.
-fn may_be_lost(case: &Case<'_>, claim: &Claim) -> bool {
-    let name = ObjectName::claim(&claim.metadata.namespace, &claim.metadata.name);
-    let mut deletions = deletions(case).filter(|d| d.name == name.namespace).peekable();
-    deletions.peek().is_some() && deletions.all(|d| d.may_be_lost.iter().any(|entry| entry.object.matches(&name)))
-}
-
-fn deletions<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a DeleteNamespaceStep> {
-    case.plan.steps.iter().filter_map(|s| match s.verb() {
-        Some(Verb::DeleteNamespace(spec)) => Some(spec),
-        _ => None,
-    })
+    if case.plan.deletions().next().is_some() { finding } else { finding.advisory() }
 }
 
 /// What of a namespace would be lost whatever the backup holds. The step compares all of it
@@ -215,7 +200,7 @@ fn deletions<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a DeleteNamespace
 pub(super) fn comes_back(case: &Case<'_>) -> Finding {
     const CHECK: &str = "comes-back";
     let (mut refused, mut told) = (vec![], vec![]);
-    for spec in deletions(case) {
+    for spec in case.plan.deletions() {
         let census = match case.facts.deleted.get(&spec.name) {
             Some(Ok(census)) => census,
             Some(Err(why)) => return Finding::unknown(CHECK, why.clone(), "grant list on every kind in the namespace"),
