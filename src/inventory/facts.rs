@@ -9,7 +9,12 @@ use std::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{OtherRun, addresses::said, everything::live, other_runs::other_runs};
+use super::{
+    OtherRun,
+    addresses::said,
+    everything::{kinds, live_of},
+    other_runs::other_runs,
+};
 use crate::{
     kubernetes::{
         Around, Reader,
@@ -148,10 +153,18 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
 /// Looks at each namespace that a step deletes.
 async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Answer<Census>> {
     let mut all = BTreeMap::new();
-    for namespace in plan.steps.iter().filter_map(|s| s.deletes()) {
-        let seen = live(&world.kube, namespace, |_| false).await;
-        let census = seen.map(|l| Census { objects: l.objects.len(), losses: l.hazards, kin: l.kin });
-        all.insert(namespace.to_owned(), census.map_err(|e| e.to_string()));
+    let mut deletions = plan.deletions().peekable();
+    if deletions.peek().is_none() {
+        return all;
+    }
+    let kinds = kinds(&world.kube).await;
+    for spec in deletions {
+        let census = match &kinds {
+            Ok(kinds) => live_of(&world.kube, kinds, &spec.name, |_| false).await.map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let census = census.map(|l| Census { objects: l.objects.len(), losses: l.hazards, kin: l.kin });
+        all.insert(spec.name.clone(), census);
     }
     all
 }
