@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Objects, Reduced, is_derived,
-    normalise::{group, is_owned, name_of, text},
+    Objects, Reduced,
+    normalise::{group, name_of, text},
 };
 use crate::model::{Differs, Kin, Losing, Loss, ObjectName, Tie, VolumeInfo};
 
@@ -53,8 +53,7 @@ impl Seen {
     /// An object of the namespace; none for one that the cluster makes out of others, or that
     /// somebody has deleted and that waits for a controller to let it go.
     pub fn within(object: Value) -> Option<Self> {
-        let goes = !text(&object, "/metadata/deletionTimestamp").is_empty();
-        if goes || is_derived(&object) {
+        if !text(&object, "/metadata/deletionTimestamp").is_empty() {
             return None;
         }
         let threats = threats(&object);
@@ -120,12 +119,13 @@ impl Live {
     /// one line for each reason.
     pub fn losses(&self, held: &Held) -> Vec<Loss> {
         let mut all = self.hazards.clone();
-        let named: BTreeSet<&ObjectName> = self.hazards.iter().map(|l| &l.object).collect();
+        let why_not = |l: &&Loss| matches!(l.how, Losing::Labelled(_) | Losing::Finished);
+        let explained: BTreeSet<&ObjectName> = self.hazards.iter().filter(why_not).map(|l| &l.object).collect();
         for difference in self.objects.compare(&held.objects) {
             let how = match difference.what {
                 Differs::ChangedAt(fields) => Losing::ChangedAt(fields),
                 // Why it is not there is said already.
-                Differs::Missing if named.contains(&difference.object) => continue,
+                Differs::Missing if explained.contains(&difference.object) => continue,
                 Differs::Missing => Losing::NotHeld(held.filters.clone()),
             };
             all.push(Loss { object: difference.object, how });
@@ -166,7 +166,7 @@ pub fn without_content(info: Option<&VolumeInfo>) -> Option<String> {
     }
 }
 
-/// What shows by the object alone.
+/// What shows by the object alone, which is not one that the cluster makes out of others.
 fn threats(object: &Value) -> Vec<Losing> {
     let mut all = vec![];
     if let Some(value) = object.pointer(EXCLUDED) {
@@ -178,7 +178,6 @@ fn threats(object: &Value) -> Vec<Losing> {
         all.push(Losing::HeldBy(others));
     }
     match (group(object), text(object, "/kind")) {
-        ("", "Pod") if is_owned(object) => {}
         ("", "Pod") if matches!(text(object, "/status/phase"), "Succeeded" | "Failed") => all.push(Losing::Finished),
         ("", "Pod") => all.push(Losing::BarePod),
         ("batch", "Job") if !text(object, "/status/completionTime").is_empty() => all.push(Losing::Finished),

@@ -74,7 +74,7 @@ pub fn is_derived(object: &Value) -> bool {
 }
 
 /// Whether a controller owns it.
-pub(super) fn is_owned(object: &Value) -> bool {
+fn is_owned(object: &Value) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.is_some_and(|o| o.iter().any(|r| r.get("controller") == Some(&Value::Bool(true))))
 }
@@ -93,7 +93,7 @@ fn is_plain_account(account: &Value) -> bool {
 
 /// An object without what a restore may change: identity, bookkeeping, status,
 /// addresses and node ports that the cluster assigns, and Velero's own marks.
-pub fn normalise(object: &Value) -> Value {
+fn normalise(object: &Value) -> Value {
     let mut object = object.clone();
     normalise_in_place(&mut object);
     object
