@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::model::Role;
 
 /// Field managers, by the beginning of their name: the longest one that fits counts.
-const ROLES: [(&str, Role); 39] = [
+const ROLES: [(&str, Role); 38] = [
     ("drillmaster", Role::Drill),
     ("kube-controller-manager", Role::Kubernetes),
     ("kube-scheduler", Role::Kubernetes),
@@ -37,7 +37,6 @@ const ROLES: [(&str, Role); 39] = [
     ("terraform", Role::Deployer),
     ("HashiCorp", Role::Deployer),
     ("pulumi", Role::Deployer),
-    ("OpenAPI-Generator", Role::Other),
     ("velero", Role::Backup),
     ("kubectl", Role::Person),
     ("k9s", Role::Person),
@@ -74,8 +73,9 @@ impl Writing {
 fn role_of(manager: &str) -> Role {
     let fits = |(name, _): &&(&str, Role)| {
         let rest = manager.strip_prefix(name);
-        // `oc` is no beginning of `octavia`.
-        rest.is_some_and(|rest| name.len() > 4 || !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        // A short name must end where a word ends: `oc` must not match `octavia`.
+        let loose = name.len() > 4 || name.ends_with('-');
+        rest.is_some_and(|rest| loose || !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
     };
     ROLES.iter().filter(fits).max_by_key(|(name, _)| name.len()).map_or(Role::Other, |(_, role)| *role)
 }
@@ -94,9 +94,10 @@ const OWN_USERS: [&str; 6] = [
 /// (`kubectl/v1.37`).
 pub fn user_role(user: &str, agent: &str) -> Role {
     let program = agent.split('/').next().unwrap_or("");
+    let own = OWN_USERS.iter().any(|own| user.starts_with(own));
     match role_of(program) {
-        Role::Drill => Role::Drill,
-        _ if OWN_USERS.iter().any(|own| user.starts_with(own)) => Role::Kubernetes,
+        // Autoscalers and deployers may have an account in kube-system, too: their program says what they are.
+        Role::Kubernetes | Role::Other if own => Role::Kubernetes,
         // Kubernetes' programs act as themselves.
         Role::Kubernetes => Role::Other,
         role => role,
@@ -171,6 +172,9 @@ mod tests {
                 "argocd-application-controller/v3",
                 Role::Deployer,
             ),
+            ("system:serviceaccount:kube-system:cluster-autoscaler", "cluster-autoscaler/v1.37", Role::Autoscaler),
+            ("system:serviceaccount:kube-system:argocd", "argocd-application-controller/v3", Role::Deployer),
+            ("system:serviceaccount:kube-system:some-controller", "some-controller/v1", Role::Kubernetes),
             ("mallory", "kube-controller-manager/v1.37", Role::Other),
             ("", "", Role::Other),
         ] {
@@ -191,6 +195,8 @@ mod tests {
             ("oc", Role::Person),
             ("octavia-ingress-controller", Role::Other),
             ("flux", Role::Deployer),
+            ("vpa-updater", Role::Autoscaler),
+            ("vpa", Role::Other),
             ("velero-server", Role::Backup),
             ("postgres-operator", Role::Other),
             ("", Role::Other),
