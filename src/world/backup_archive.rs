@@ -5,6 +5,8 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
+use crate::files::Limited;
+
 /// No archive unpacks to more; a backup of a whole large cluster is a tenth of it.
 const UNPACKED: u64 = 8 << 30;
 /// No object is larger: the store of the API server takes 1.5 MiB.
@@ -23,8 +25,12 @@ pub struct Archived {
 ///
 /// # Errors
 /// It is not what Velero writes, or larger than any that it writes.
-pub fn objects_of(packed: &[u8], mut each: impl FnMut(Archived)) -> Result<(), String> {
-    let mut archive = tar::Archive::new(MultiGzDecoder::new(packed).take(UNPACKED));
+pub fn objects_of(packed: &[u8], each: impl FnMut(Archived)) -> Result<(), String> {
+    objects_within(packed, UNPACKED, each)
+}
+
+fn objects_within(packed: &[u8], most: u64, mut each: impl FnMut(Archived)) -> Result<(), String> {
+    let mut archive = tar::Archive::new(Limited::new(MultiGzDecoder::new(packed), most));
     let mut text = vec![];
     for entry in archive.entries().map_err(|e| e.to_string())? {
         let mut entry = entry.map_err(|e| e.to_string())?;
@@ -81,6 +87,25 @@ mod tests {
         let mut seen = vec![];
         objects_of(&archive, |found| seen.push((found.resource, found.object["a"].as_u64()))).expect("an archive");
         assert_eq!(seen, [("deployments.apps".to_owned(), Some(1)), ("namespaces".to_owned(), Some(2))]);
+    }
+
+    #[test]
+    fn an_archive_beyond_the_limit_is_an_error_wherever_it_is_cut() {
+        let object = r#"{"a":1}"#;
+        let archive = packed(&[
+            ("resources/pods/namespaces/shop/a.json", object),
+            ("resources/pods/namespaces/shop/b.json", object),
+        ]);
+        let read = |most: u64| {
+            let mut seen = 0;
+            objects_within(&archive, most, |_| seen += 1).map(|()| seen)
+        };
+        // A header and its content take 512 bytes each, and two empty blocks are the end.
+        assert_eq!(read(6 * 512), Ok(2));
+        for blocks in 0..6 {
+            let error = read(blocks * 512).expect_err("not all of it was read");
+            assert!(error.contains("unpacks to more than"), "{blocks}: {error}");
+        }
     }
 
     #[test]
