@@ -84,7 +84,7 @@ impl Lines {
                 self.nodes.push(node);
                 map.insert(key, (at, self.nodes.len() - 1));
             }
-            // What is no word is no key that a pointer names.
+            // No pointer names a key that is not a scalar.
             (Members::Map(_), None) => around.key = Some((scalar.unwrap_or("").to_owned(), line)),
             (Members::List(items), _) => {
                 self.nodes.push(node);
@@ -110,7 +110,10 @@ impl Lines {
     /// Where a JSON pointer leads, or the nearest place above it; lines count from 1. In a
     /// `List` it begins at the object on this line.
     fn at(&self, object: usize, pointer: &str) -> Option<usize> {
-        let item = self.items().iter().find(|i| self.nodes[**i].line == object).copied();
+        let items = self.items();
+        // They stand in the order of their lines.
+        let first = items.partition_point(|i| self.nodes[*i].line < object);
+        let item = items.get(first).copied().filter(|i| self.nodes[*i].line == object);
         let mut at = item.or_else(|| self.nodes.len().checked_sub(1))?;
         let mut line = self.nodes[at].line;
         for part in pointer.split('/').skip(1) {
