@@ -104,10 +104,16 @@ impl Objects {
     }
 }
 
+impl Extend<Reduced> for Objects {
+    fn extend<T: IntoIterator<Item = Reduced>>(&mut self, all: T) {
+        all.into_iter().for_each(|object| self.put(object));
+    }
+}
+
 impl FromIterator<Reduced> for Objects {
     fn from_iter<T: IntoIterator<Item = Reduced>>(all: T) -> Self {
         let mut objects = Self::default();
-        all.into_iter().for_each(|object| objects.put(object));
+        objects.extend(all);
         objects
     }
 }

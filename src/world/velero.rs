@@ -153,14 +153,7 @@ impl Velero {
         serde_json::from_value(list).map_err(|e| VeleroError::Strange("BackupVolumeInfos".into(), e.to_string()))
     }
 
-    /// Every object in a backup, from its archive.
-    pub async fn contents(&self, backup: &str) -> Result<Vec<Value>, VeleroError> {
-        let mut objects = vec![];
-        self.each_object(backup, |archived| objects.push(archived.object)).await?;
-        Ok(objects)
-    }
-
-    /// The same, handed over one by one: a backup is never held whole.
+    /// Hands over every object in a backup's archive, one by one: a backup is never held whole.
     pub async fn each_object(&self, backup: &str, each: impl FnMut(Archived)) -> Result<(), VeleroError> {
         let url = self.download_url("BackupContents", backup).await?;
         let packed = self.http.bytes(&url).await?;
