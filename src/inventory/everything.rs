@@ -1,6 +1,6 @@
 //! Every object of a namespace, of every kind that the API server knows, and the objects
-//! outside of it that belong to it. A kind that cannot be listed is an error: what is
-//! not known cannot be called covered.
+//! outside of it that belong to it. A kind that cannot be listed is an error: an object
+//! that was not read could be lost without anybody noticing.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
@@ -22,7 +22,8 @@ pub const BESIDE: [(&str, &str); 6] = [
 /// At most so many requests at once.
 const AT_ONCE: usize = 8;
 
-/// A namespace as it is now and what belongs to it outside, without what `ours` says is the drill's own.
+/// A namespace as it is now, and what belongs to it outside. Objects for which `ours` is true are
+/// the drill's own and left out.
 ///
 /// # Errors
 /// A kind cannot be listed.
@@ -30,7 +31,7 @@ pub async fn live(kube: &Kube, namespace: &str, ours: impl Fn(&Value) -> bool) -
     live_of(kube, &kinds(kube).await?, namespace, ours).await
 }
 
-/// The same, where it is known which kinds there are.
+/// The same, if the kinds of the API server are known already.
 pub(super) async fn live_of(
     kube: &Kube,
     kinds: &Kinds,
@@ -50,7 +51,7 @@ pub async fn objects_in(kube: &Kube, namespace: &str) -> Result<Objects, ApiErro
     Ok(seen(kube, namespace, kinds.0.iter().filter(|r| r.is_content()), |_| false).await?.objects)
 }
 
-/// What is in these lists, in their order.
+/// The objects of these lists, in the order of the lists.
 async fn seen(
     kube: &Kube,
     namespace: &str,
@@ -97,7 +98,7 @@ struct Resource {
 }
 
 impl Resource {
-    /// The path of its list, in a namespace where it is in one.
+    /// The path of its list; for a namespaced resource, of the list in this namespace.
     fn path(&self, namespace: &str) -> String {
         if self.namespaced {
             format!("{}/namespaces/{namespace}/{}", self.base, self.plural)
@@ -125,7 +126,7 @@ impl Resource {
     }
 }
 
-/// Asks what can be listed.
+/// Asks the API server which kinds can be listed.
 pub(super) async fn kinds(kube: &Kube) -> Result<Kinds, ApiError> {
     let groups = kube.get("/apis").await?;
     let mut bases = vec![("/api/v1".to_owned(), String::new())];

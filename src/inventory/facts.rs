@@ -58,7 +58,7 @@ pub struct Facts {
     pub own_pod: Option<String>,
     /// The second cluster, where there is one.
     pub recovery: Option<SecondCluster>,
-    /// Readers of volumes that a step will run; none where no step reads any.
+    /// The readers of volumes that steps will run; none if no step reads volumes.
     pub readers: Option<Answer<ReadersSeen>>,
 }
 
@@ -67,9 +67,9 @@ pub struct Facts {
 pub struct Census {
     /// How many objects it has that the cluster does not make out of others.
     pub objects: usize,
-    /// Those that would not come back as they are, whatever the backup holds.
+    /// Objects that no backup brings back as they are now.
     pub losses: Vec<Loss>,
-    /// Objects outside of it that belong to it.
+    /// Objects outside of the namespace that belong to it.
     pub kin: Vec<Kin>,
 }
 

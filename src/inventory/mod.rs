@@ -120,10 +120,10 @@ impl Inventory {
         names
     }
 
-    /// A workload of a namespace; none where there is no such one.
+    /// A workload of a namespace; none if it does not exist.
     ///
     /// # Errors
-    /// Why it cannot be known.
+    /// The workloads could not be listed.
     pub fn workload(&self, namespace: &str, reference: &WorkloadRef) -> Result<Option<&Workload>, String> {
         let all = self.workloads.get().map_err(|why| format!("the workloads cannot be listed: {why}"))?;
         let is_it = |w: &&Workload| w.metadata.namespace == namespace && w.reference().as_ref() == Some(reference);
@@ -155,7 +155,7 @@ impl Inventory {
         self.pods.get().unwrap_or_default().iter().filter(|p| p.spec.node_name == node && !p.is_finished()).collect()
     }
 
-    /// Claims of these namespaces whose content a backup that captures volumes in this way will not hold.
+    /// Claims of these namespaces whose content will be missing from a backup that captures volumes in this way.
     ///
     /// # Errors
     /// Claims or pods cannot be seen.

@@ -32,7 +32,7 @@ const HARMLESS: [&str; 7] = [
 pub struct Live {
     /// Its objects.
     pub objects: Objects,
-    /// What shows by the objects alone.
+    /// What is known from the objects alone.
     pub hazards: Vec<Loss>,
     /// Objects outside of it that belong to it.
     pub kin: Vec<Kin>,
@@ -50,8 +50,8 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// An object of the namespace; none for one that the cluster makes out of others, or that
-    /// somebody has deleted and that waits for a controller to let it go.
+    /// An object of the namespace. None if the cluster derives it from others, or if it is being
+    /// deleted already and only waits for its finalizers.
     pub fn within(object: Value) -> Option<Self> {
         if !text(&object, "/metadata/deletionTimestamp").is_empty() {
             return None;
@@ -60,7 +60,7 @@ impl Seen {
         Reduced::of(object).map(|reduced| Self::Within(reduced, threats))
     }
 
-    /// An object that is in no namespace; none where it has nothing to do with this one.
+    /// An object outside of any namespace; none if it has nothing to do with this one.
     pub fn beside(object: &Value, namespace: &str) -> Option<Self> {
         let name = name_of(object);
         match (name.group.as_str(), name.kind.as_str()) {
@@ -124,7 +124,7 @@ impl Live {
         for difference in self.objects.compare(&held.objects) {
             let how = match difference.what {
                 Differs::ChangedAt(fields) => Losing::ChangedAt(fields),
-                // Why it is not there is said already.
+                // Its label or its end has been named as the reason already.
                 Differs::Missing if explained.contains(&difference.object) => continue,
                 Differs::Missing => Losing::NotHeld(held.filters.clone()),
             };
@@ -156,7 +156,7 @@ impl Live {
     }
 }
 
-/// Why a backup does not hold the content of a claim; none where it does.
+/// Why a backup does not hold the content of a claim; none if it holds the content.
 pub fn without_content(info: Option<&VolumeInfo>) -> Option<String> {
     match info {
         Some(info) if info.is_captured() => None,
@@ -166,7 +166,8 @@ pub fn without_content(info: Option<&VolumeInfo>) -> Option<String> {
     }
 }
 
-/// What shows by the object alone, which is not one that the cluster makes out of others.
+/// What threatens an object, as far as the object itself shows it. The caller leaves out
+/// objects that the cluster derives from others.
 fn threats(object: &Value) -> Vec<Losing> {
     let mut all = vec![];
     if let Some(value) = object.pointer(EXCLUDED) {
@@ -189,7 +190,7 @@ fn threats(object: &Value) -> Vec<Losing> {
     all
 }
 
-/// What calls a Service of the namespace: it blocks, or does without.
+/// An object that calls a Service of the namespace. Without the Service it blocks requests, or goes on.
 fn calls<'a>(
     object: ObjectName,
     mut callers: impl Iterator<Item = (&'a Value, &'a str)> + Clone,

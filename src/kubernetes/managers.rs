@@ -1,11 +1,11 @@
-//! Who wrote a field last, by the API server's own book (`metadata.managedFields`), and what
-//! the names in it are. The names stand in one table; nothing else of the program knows them.
+//! Who wrote a field last according to `metadata.managedFields`, and what kind of program
+//! each field manager is. The table below is the only place that knows names of managers.
 
 use serde_json::Value;
 
 use crate::model::Role;
 
-/// Field managers, by the beginning of their name: the longest one that fits counts.
+/// Field managers by the beginning of their name. The longest entry that matches counts.
 const ROLES: [(&str, Role); 38] = [
     ("drillmaster", Role::Drill),
     ("kube-controller-manager", Role::Kubernetes),
@@ -47,21 +47,21 @@ const ROLES: [(&str, Role); 38] = [
     ("headlamp", Role::Person),
 ];
 
-/// An entry of the book: who wrote, with which subresource, and when.
+/// An entry of `managedFields`: who wrote, through which subresource, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Writing {
     /// The field manager.
     pub manager: String,
-    /// The subresource that it wrote by.
+    /// The subresource that it wrote through.
     pub subresource: String,
-    /// When, as the API server has it.
+    /// When, by the API server's clock.
     pub time: String,
 }
 
 impl Writing {
-    /// What the manager is.
+    /// The manager's role.
     pub fn role(&self) -> Role {
-        // The controller manager scales by that subresource for autoscalers only.
+        // The controller manager uses that subresource only for autoscalers.
         if self.manager == "kube-controller-manager" && self.subresource == "scale" {
             return Role::Autoscaler;
         }
@@ -69,7 +69,7 @@ impl Writing {
     }
 }
 
-/// What a field manager is.
+/// The role of a field manager.
 fn role_of(manager: &str) -> Role {
     let fits = |(name, _): &&(&str, Role)| {
         let rest = manager.strip_prefix(name);
@@ -90,28 +90,26 @@ const OWN_USERS: [&str; 6] = [
     "system:apiserver",
 ];
 
-/// What a user of the API is, by its name and by what its program calls itself
-/// (`kubectl/v1.37`).
+/// The role of a user of the API, by the user name and the user agent (`kubectl/v1.37`).
 pub fn user_role(user: &str, agent: &str) -> Role {
     let program = agent.split('/').next().unwrap_or("");
     let own = OWN_USERS.iter().any(|own| user.starts_with(own));
     match role_of(program) {
-        // Autoscalers and deployers may have an account in kube-system, too: their program says what they are.
+        // Autoscalers and deployers may have an account in kube-system, too: the user agent tells them apart.
         Role::Kubernetes | Role::Other if own => Role::Kubernetes,
-        // Kubernetes' programs act as themselves.
+        // Kubernetes' own programs use its own accounts: any other user only claims to be one of them.
         Role::Kubernetes => Role::Other,
         role => role,
     }
 }
 
-/// Who owns a field, and wrote last of those who do. A field that was taken away has no
-/// owner any more.
+/// The last writer among the owners of a field. A field that was removed has no owner.
 pub fn last_writing(object: &Value, path: &[&str]) -> Option<Writing> {
     let keys: Vec<String> = path.iter().map(|p| format!("f:{p}")).collect();
     writing_where(object, |fields| keys.iter().try_fold(fields, |at, key| at.get(key.as_str())).is_some())
 }
 
-/// Who wrote last of those whose fields are these.
+/// The last writer among those whose `fieldsV1` satisfy `owns`.
 pub fn writing_where(object: &Value, owns: impl Fn(&Value) -> bool) -> Option<Writing> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
     let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
@@ -123,7 +121,7 @@ pub fn writing_where(object: &Value, owns: impl Fn(&Value) -> bool) -> Option<Wr
     writings.filter(|w| !w.manager.is_empty()).max_by(|a, b| a.time.cmp(&b.time))
 }
 
-/// Who owns a field, in words that fit behind "changed by".
+/// Who owns a field, in words that follow "changed by".
 pub fn writer(object: &Value, path: &[&str]) -> String {
     match last_writing(object, path) {
         None => "somebody else".into(),

@@ -1,6 +1,6 @@
 //! Kubernetes quantities, as far as scheduling and quotas need them.
 
-/// More than any node has, and little enough to be added up for a whole cluster.
+/// More than any node has, and small enough that the sum of a whole cluster does not overflow.
 const MOST: f64 = (1_u64 << 46) as f64;
 
 /// CPU in thousandths of a core; none when it is not a quantity.

@@ -1,5 +1,5 @@
-//! What the deletion of a namespace would cost although a backup of it is restored:
-//! an object, in which way, and the list in a scenario of what may be lost.
+//! What is lost when a namespace is deleted and restored from a backup: which object, in
+//! which way, and what a scenario accepts.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ObjectName;
 
-/// As many fields or finalizers of one object are named.
+/// At most this many fields or finalizers of one object are named.
 const NAMED: usize = 5;
 
 /// An object that would not come back as it is now.
@@ -16,7 +16,7 @@ const NAMED: usize = 5;
 pub struct Loss {
     /// The object.
     pub object: ObjectName,
-    /// Why it would not.
+    /// Why it would not come back so.
     pub how: Losing,
 }
 
@@ -94,7 +94,8 @@ fn some(all: &[String]) -> String {
     if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
-/// An object that belongs to a namespace, and stays when that is deleted or changes in a known way.
+/// An object outside of a namespace that belongs to it. When the namespace is deleted, the
+/// object stays, or changes in a known way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kin {
     /// The object.
@@ -160,7 +161,7 @@ impl fmt::Display for AcceptedLoss {
     }
 }
 
-/// Parts losses into those that a list accepts, with its reasons, and the rest.
+/// Splits losses into those that a list accepts, with its reasons, and the rest.
 pub fn accepted(losses: Vec<Loss>, list: &[MayBeLost]) -> (Vec<AcceptedLoss>, Vec<Loss>) {
     let (mut named, mut rest) = (vec![], vec![]);
     for loss in losses {

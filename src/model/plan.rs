@@ -131,7 +131,7 @@ impl PlannedStep {
         matches!(self.verb(), Some(Verb::Backup(_)))
     }
 
-    /// The deletion of a namespace that it is.
+    /// What it deletes, if it deletes a namespace.
     pub fn deletion(&self) -> Option<&DeleteNamespaceStep> {
         match self.verb() {
             Some(Verb::DeleteNamespace(spec)) => Some(spec),
@@ -335,12 +335,12 @@ impl Plan {
         self.steps.iter().find(|s| s.name == *name)
     }
 
-    /// The deletions of namespaces, in order.
+    /// The steps that delete a namespace, in order.
     pub fn deletions(&self) -> impl Iterator<Item = &DeleteNamespaceStep> {
         self.steps.iter().filter_map(PlannedStep::deletion)
     }
 
-    /// Whether each step that deletes the object's namespace lets it be lost; there is one.
+    /// Whether a step deletes the object's namespace, and every such step lets the object be lost.
     pub fn may_lose(&self, object: &ObjectName) -> bool {
         let mut deletions = self.deletions().filter(|d| d.name == object.namespace).peekable();
         deletions.peek().is_some() && deletions.all(|d| d.may_lose(object))

@@ -98,7 +98,7 @@ pub(super) fn needed_there(steps: &[PlannedStep], scenario: &Scenario, bindings:
         for namespace in spec.namespace.iter().chain(scenario.scope.namespaces.iter()) {
             rights.add("*", "*", namespace, &["list"]);
             if readers(&mut rights, bindings, namespace) {
-                // Nothing is observed there, so that no other purpose has asked for these.
+                // Nothing is observed there, so no other purpose asks for these.
                 rights.add("", "pods", namespace, &["get"]);
                 rights.add("", "nodes", "", &["list"]);
             }
@@ -135,7 +135,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 rights.add("velero.io", "restores", velero, &["delete"]);
                 rights.add("*", "*", "", &["list"]);
                 if readers(rights, bindings, "") {
-                    // The pods that test the isolation wait for theirs.
+                    // The pods that test the isolation wait for their service account.
                     rights.add("", "serviceaccounts", "", &["get"]);
                 }
             }
@@ -147,7 +147,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
         Verb::Drain(_) => {
             rights.add("", "nodes", "", &["patch"]);
             rights.add("", "pods/eviction", "", &["create"]);
-            // Which budgets select a pod that the Eviction API cannot evict.
+            // To name the budgets of a pod that the Eviction API cannot evict.
             rights.add("policy", "poddisruptionbudgets", "", &["list"]);
         }
         Verb::DeletePods(_) | Verb::ForceDeletePods(_) => {
@@ -160,7 +160,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
             rights.add("", "namespaces", "", &["delete", "patch"]);
             rights.add("", "pods", &spec.name, &["delete"]);
             rights.add("*", "*", &spec.name, &["list"]);
-            // What belongs to it and is in no namespace is named before it is deleted.
+            // Objects outside of it that belong to it are named before it is deleted.
             BESIDE.iter().for_each(|(group, resource)| rights.add(group, resource, "", &["list"]));
         }
         Verb::Scale(spec) => {
@@ -185,7 +185,7 @@ fn restores(rights: &mut Rights, velero: &str) {
     rights.add("velero.io", "podvolumerestores", velero, &["list"]);
 }
 
-/// The pods that read volumes or test an isolation, and whether there are any.
+/// Adds the rights for pods that read volumes or test an isolation; false if there are none.
 fn readers(rights: &mut Rights, bindings: &Bindings, namespace: &str) -> bool {
     if bindings.volumes.reader_image.is_none() {
         return false;

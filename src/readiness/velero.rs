@@ -195,8 +195,8 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
     if case.plan.deletions().next().is_some() { finding } else { finding.advisory() }
 }
 
-/// What of a namespace would be lost whatever the backup holds. The step compares all of it
-/// with the backup once more, just before it deletes.
+/// What of a namespace no backup would bring back. The step compares the whole namespace with
+/// the backup just before it deletes.
 pub(super) fn comes_back(case: &Case<'_>) -> Finding {
     const CHECK: &str = "comes-back";
     let (mut refused, mut told) = (vec![], vec![]);
@@ -227,7 +227,7 @@ pub(super) fn comes_back(case: &Case<'_>) -> Finding {
     )
 }
 
-/// As many are named.
+/// At most this many are named.
 const NAMED: usize = 40;
 
 fn some(all: &[String]) -> String {

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::files::Limited;
 
-/// No archive unpacks to more; a backup of a whole large cluster is a tenth of it.
+/// The most that is unpacked: ten times the backup of a whole large cluster.
 const UNPACKED: u64 = 8 << 30;
-/// No object is larger: the store of the API server takes 1.5 MiB.
+/// The most that one object may take: etcd takes no more than 1.5 MiB.
 const OBJECT: u64 = 16 << 20;
 
 /// An object in a backup.
@@ -24,7 +24,7 @@ pub struct Archived {
 /// Hands over every object of an archive, one by one.
 ///
 /// # Errors
-/// It is not what Velero writes, or larger than any that it writes.
+/// The archive is damaged, not one of Velero's, or too large.
 pub fn objects_of(packed: &[u8], each: impl FnMut(Archived)) -> Result<(), String> {
     objects_within(packed, UNPACKED, each)
 }
@@ -47,8 +47,8 @@ fn objects_within(packed: &[u8], most: u64, mut each: impl FnMut(Archived)) -> R
     Ok(())
 }
 
-/// `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json`, or `…/cluster/NAME.json`. Each object is
-/// there once so, and again for each version that it was saved by.
+/// `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json`, or `…/cluster/NAME.json`. The copies
+/// for each API version of an object have longer paths and are skipped.
 fn resource_of(path: &str) -> Option<&str> {
     let mut parts = path.trim_start_matches("./").split('/');
     let (top, resource, place) = (parts.next(), parts.next(), parts.next());

@@ -153,7 +153,7 @@ impl Http {
         }
     }
 
-    /// An answer of another shape than asked for.
+    /// The error for an answer that is not what was asked for.
     pub(super) fn strange(&self, url: &str, why: &str) -> HttpError {
         self.error("GET", url, why.to_owned())
     }
@@ -164,7 +164,7 @@ impl Http {
     }
 }
 
-/// No answer is larger, packed or unpacked: it is kept in memory.
+/// The most that is read of an answer, packed or unpacked: it is held in memory.
 const LARGEST: usize = 1 << 30;
 
 fn chain(error: reqwest::Error) -> String {

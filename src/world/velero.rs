@@ -112,7 +112,7 @@ impl Velero {
         Ok(self.http.gunzipped(&url).await?)
     }
 
-    /// Where it can be had.
+    /// The address to download it from.
     async fn download_url(&self, kind: &str, name: &str) -> Result<String, VeleroError> {
         let limit = Duration::from_secs(30);
         // Named by its content and a version so that a repeated call is a new request.

@@ -1,4 +1,4 @@
-//! What is named before a deletion, and what is not.
+//! Which losses are named before a deletion, and which are not.
 
 use serde_json::{Value, json};
 
