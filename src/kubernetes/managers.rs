@@ -95,7 +95,7 @@ pub fn user_role(user: &str, agent: &str) -> Role {
     let program = agent.split('/').next().unwrap_or("");
     let own = OWN_USERS.iter().any(|own| user.starts_with(own));
     match role_of(program) {
-        // Autoscalers and deployers may have an account in kube-system, too: the user agent tells them apart.
+        // Autoscalers and deployers may also have an account in kube-system: the user agent tells them apart.
         Role::Kubernetes | Role::Other if own => Role::Kubernetes,
         // Kubernetes' own programs use its own accounts: any other user only claims to be one of them.
         Role::Kubernetes => Role::Other,

@@ -71,7 +71,7 @@ impl fmt::Display for Losing {
             Self::MadeAnew => f.write_str("was made anew after the backup: the backup holds another claim's content"),
             Self::NoContent(why) => write!(f, "would come back without its content: {why}"),
             Self::BarePod => f.write_str(
-                "is a pod without a controller: what runs in it ends, and what it wrote outside of claims is lost",
+                "is a pod without a controller: nothing starts it again, and what it wrote outside of claims is lost",
             ),
             Self::Finished => f.write_str("has ended: Velero does not restore Jobs and pods that have ended"),
             Self::RunsAgain => f.write_str("is a Job that has not completed: it would run again from its beginning"),

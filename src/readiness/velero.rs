@@ -281,7 +281,7 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
 pub(super) fn readers(case: &Case<'_>) -> Finding {
     const CHECK: &str = "readers";
     match &case.facts.readers {
-        None => Finding::skip(CHECK, "no step reads the files of a volume"),
+        None => Finding::skip(CHECK, "no step reads the files of a volume in this cluster"),
         Some(Err(why)) => Finding::unknown(CHECK, why.clone(), "grant the rights that `drillmaster rbac` prints"),
         Some(Ok(seen)) if seen.wrong.is_empty() => {
             Finding::pass(CHECK, format!("{} reader pods would be admitted, each on a node that is Ready", seen.count))

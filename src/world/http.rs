@@ -153,7 +153,7 @@ impl Http {
         }
     }
 
-    /// The error for an answer that is not what was asked for.
+    /// The error for an answer of an unexpected shape.
     pub(super) fn strange(&self, url: &str, why: &str) -> HttpError {
         self.error("GET", url, why.to_owned())
     }

@@ -183,7 +183,7 @@ fn the_second_cluster_is_asked_for_its_own_rights() {
     assert_eq!(namespaces, ["velero"]);
 }
 
-/// Who names no image for readers grants nobody the right to make pods.
+/// Without an image for readers, nobody needs the right to make pods.
 #[test]
 fn rights_for_readers_are_asked_only_where_there_are_readers() {
     let mut with = bindings();
