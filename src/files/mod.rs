@@ -3,10 +3,12 @@
 //! written is there whole or not at all, and never through a link. What could not be
 //! printed is remembered, so that the exit code can say it.
 
+mod limited;
 mod out;
 mod read;
 mod write;
 
+pub use limited::Limited;
 pub use out::{Printed, json_for_terminal, print, print_data, print_json, printed};
 pub use read::{own, regular, text, text_of_bytes};
 pub use write::{private, replace, write_private};

@@ -1,7 +1,8 @@
 //! Every object of a namespace, of every kind that the API server knows, and the objects
-//! outside of it that belong to it. A kind that cannot be listed is an error: what is
-//! not known cannot be called covered.
+//! outside of it that belong to it. A kind that cannot be listed is an error: an object
+//! that was not read could be lost without anybody noticing.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,21 +19,27 @@ pub const BESIDE: [(&str, &str); 6] = [
     ("apiregistration.k8s.io", "apiservices"),
     ("apiextensions.k8s.io", "customresourcedefinitions"),
 ];
-/// As many lists are asked for at a time.
+/// At most so many requests at once.
 const AT_ONCE: usize = 8;
 
-/// A namespace as it is now and what belongs to it outside, without what `ours` says is the drill's own.
+/// A namespace as it is now, and what belongs to it outside. Objects for which `ours` is true are
+/// the drill's own and left out.
 ///
 /// # Errors
 /// A kind cannot be listed.
 pub async fn live(kube: &Kube, namespace: &str, ours: impl Fn(&Value) -> bool) -> Result<Live, ApiError> {
-    let resources = resources(kube).await?;
-    let mut seen = within(kube, namespace, &resources, ours).await?;
-    for resource in resources.iter().filter(|r| r.is_beside()) {
-        let keep = |object: Value| Seen::beside(&object, namespace);
-        seen.extend(kube.list_map(&resource.path(""), keep).await?.0);
-    }
-    Ok(seen.into_iter().collect())
+    live_of(kube, &kinds(kube).await?, namespace, ours).await
+}
+
+/// The same, if the kinds of the API server are known already.
+pub(super) async fn live_of(
+    kube: &Kube,
+    kinds: &Kinds,
+    namespace: &str,
+    ours: impl Fn(&Value) -> bool,
+) -> Result<Live, ApiError> {
+    let lists = kinds.0.iter().filter(|r| r.is_content()).chain(kinds.0.iter().filter(|r| r.is_beside()));
+    seen(kube, namespace, lists, ours).await
 }
 
 /// The objects of a namespace as it is now.
@@ -40,26 +47,32 @@ pub async fn live(kube: &Kube, namespace: &str, ours: impl Fn(&Value) -> bool) -
 /// # Errors
 /// A kind cannot be listed.
 pub async fn objects_in(kube: &Kube, namespace: &str) -> Result<Objects, ApiError> {
-    let seen = within(kube, namespace, &resources(kube).await?, |_| false).await?;
-    Ok(seen.into_iter().collect::<Live>().objects)
+    let kinds = kinds(kube).await?;
+    Ok(seen(kube, namespace, kinds.0.iter().filter(|r| r.is_content()), |_| false).await?.objects)
 }
 
-async fn within(
+/// The objects of these lists, in the order of the lists.
+async fn seen(
     kube: &Kube,
     namespace: &str,
-    resources: &[Resource],
+    lists: impl Iterator<Item = &Resource>,
     ours: impl Fn(&Value) -> bool,
-) -> Result<Vec<Seen>, ApiError> {
-    let mut seen: Vec<Seen> = itself(kube, namespace).await?.and_then(Seen::within).into_iter().collect();
-    let lists: Vec<String> = resources.iter().filter(|r| r.is_content()).map(|r| r.path(namespace)).collect();
-    for chunk in lists.chunks(AT_ONCE) {
-        let keep = |object: Value| if ours(&object) { None } else { Seen::within(object) };
-        let answers = chunk.iter().map(|path| kube.list_map(path, keep));
-        for answer in futures_util::future::join_all(answers).await {
-            seen.extend(answer?.0);
-        }
+) -> Result<Live, ApiError> {
+    let mut all: Vec<Seen> = itself(kube, namespace).await?.and_then(Seen::within).into_iter().collect();
+    let keep = |resource: &Resource, object: Value| match resource.namespaced {
+        true if ours(&object) => None,
+        true => Seen::within(object),
+        false => Seen::beside(&object, namespace),
+    };
+    let keep = &keep;
+    let asked: Vec<_> = lists
+        .map(|resource| async move { kube.list_map(&resource.path(namespace), |object| keep(resource, object)).await })
+        .collect();
+    let mut answers = stream::iter(asked).buffered(AT_ONCE);
+    while let Some((list, _)) = answers.try_next().await? {
+        all.extend(list);
     }
-    Ok(seen)
+    Ok(all.into_iter().collect())
 }
 
 /// The Namespace object itself; none if the namespace does not exist.
@@ -72,6 +85,9 @@ async fn itself(kube: &Kube, namespace: &str) -> Result<Option<Value>, ApiError>
     }))
 }
 
+/// What can be listed: of `/api/v1` and the preferred version of every group.
+pub(super) struct Kinds(Vec<Resource>);
+
 /// A resource of the API server, by its preferred version.
 struct Resource {
     /// `/api/v1` or `/apis/GROUP/VERSION`.
@@ -82,7 +98,7 @@ struct Resource {
 }
 
 impl Resource {
-    /// The path of its list, in a namespace where it is in one.
+    /// The path of its list; for a namespaced resource, of the list in this namespace.
     fn path(&self, namespace: &str) -> String {
         if self.namespaced {
             format!("{}/namespaces/{namespace}/{}", self.base, self.plural)
@@ -96,7 +112,7 @@ impl Resource {
         let view = matches!(
             (self.group.as_str(), self.plural.as_str()),
             ("" | "events.k8s.io", "events")
-                | ("", "endpoints" | "bindings")
+                | ("", "endpoints")
                 | ("discovery.k8s.io", "endpointslices")
                 | ("coordination.k8s.io", "leases")
                 | ("apps", "controllerrevisions")
@@ -110,8 +126,8 @@ impl Resource {
     }
 }
 
-/// What can be listed: of `/api/v1` and the preferred version of every group.
-async fn resources(kube: &Kube) -> Result<Vec<Resource>, ApiError> {
+/// Asks the API server which kinds can be listed.
+pub(super) async fn kinds(kube: &Kube) -> Result<Kinds, ApiError> {
     let groups = kube.get("/apis").await?;
     let mut bases = vec![("/api/v1".to_owned(), String::new())];
     for group in groups["groups"].as_array().into_iter().flatten() {
@@ -120,9 +136,10 @@ async fn resources(kube: &Kube) -> Result<Vec<Resource>, ApiError> {
             bases.push((format!("/apis/{version}"), name.to_owned()));
         }
     }
+    let asked: Vec<_> = bases.iter().map(|(base, _)| kube.get(base)).collect();
+    let documents: Vec<Value> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
     let mut all = vec![];
-    for (base, group) in bases {
-        let document = kube.get(&base).await?;
+    for ((base, group), document) in bases.iter().zip(&documents) {
         for resource in document["resources"].as_array().into_iter().flatten() {
             let plural = resource["name"].as_str().unwrap_or_default();
             let listable = resource["verbs"].as_array().is_some_and(|v| v.contains(&json!("list")));
@@ -132,5 +149,5 @@ async fn resources(kube: &Kube) -> Result<Vec<Resource>, ApiError> {
             }
         }
     }
-    Ok(all)
+    Ok(Kinds(all))
 }

@@ -1,22 +1,21 @@
 //! What a list of objects does not tell: rights, Velero's server and store, the
 //! monitoring, the credentials. Every answer is kept with its refusal.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{OtherRun, addresses::said, everything::live, other_runs::other_runs};
+use super::{
+    OtherRun, ReadersSeen,
+    addresses::said,
+    everything::{kinds, live_of},
+    other_runs::other_runs,
+    readers::readers_seen,
+};
 use crate::{
-    kubernetes::{
-        Around, Reader,
-        objects::{Claim, Node, Volume},
-    },
-    model::{Capture, Kin, Loss, Permission, Plan, PlannedStep, PowerState, Verb},
-    world::{ActiveAlert, ApiCall, ApiError, Kube, RuleInfo, Silence, World},
+    model::{Kin, Loss, Permission, Plan, PowerState, Verb},
+    world::{ActiveAlert, Kube, RuleInfo, Silence, World},
 };
 
 /// An answer, or why there is none.
@@ -59,17 +58,8 @@ pub struct Facts {
     pub own_pod: Option<String>,
     /// The second cluster, where there is one.
     pub recovery: Option<SecondCluster>,
-    /// Readers of volumes that a step will run; none where no step reads any.
+    /// The readers of volumes that steps will run; none if no step reads volumes.
     pub readers: Option<Answer<ReadersSeen>>,
-}
-
-/// Whether the pods that read volumes could run, by a try that leaves nothing behind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReadersSeen {
-    /// How many there will be.
-    pub count: usize,
-    /// What keeps one from running.
-    pub wrong: Vec<String>,
 }
 
 /// A namespace that is to be deleted, before there is a backup of it.
@@ -77,9 +67,9 @@ pub struct ReadersSeen {
 pub struct Census {
     /// How many objects it has that the cluster does not make out of others.
     pub objects: usize,
-    /// Those that would not come back as they are, whatever the backup holds.
+    /// Objects that no backup brings back as they are now.
     pub losses: Vec<Loss>,
-    /// Objects outside of it that belong to it.
+    /// Objects outside of the namespace that belong to it.
     pub kin: Vec<Kin>,
 }
 
@@ -107,7 +97,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         other_runs(world, run),
         second_cluster(world, plan, run),
         deleted(world, plan),
-        readers(world, plan, run)
+        readers_seen(world, plan, run)
     );
     let (velero_server, storage, backups, download) = velero;
     let (firing, rules, silences, alertmanager) = monitoring;
@@ -148,10 +138,18 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
 /// Looks at each namespace that a step deletes.
 async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Answer<Census>> {
     let mut all = BTreeMap::new();
-    for namespace in plan.steps.iter().filter_map(|s| s.deletes()) {
-        let seen = live(&world.kube, namespace, |_| false).await;
-        let census = seen.map(|l| Census { objects: l.objects.len(), losses: l.hazards, kin: l.kin });
-        all.insert(namespace.to_owned(), census.map_err(|e| e.to_string()));
+    let mut deletions = plan.deletions().peekable();
+    if deletions.peek().is_none() {
+        return all;
+    }
+    let kinds = kinds(&world.kube).await;
+    for spec in deletions {
+        let census = match &kinds {
+            Ok(kinds) => live_of(&world.kube, kinds, &spec.name, |_| false).await.map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let census = census.map(|l| Census { objects: l.objects.len(), losses: l.hazards, kin: l.kin });
+        all.insert(spec.name.clone(), census);
     }
     all
 }
@@ -243,62 +241,4 @@ async fn monitoring(world: &World) -> MonitoringFacts {
         configuration.push(monitoring.configuration(base).await.map_err(|e| said(&e)));
     }
     (firing, rules, silences, configuration)
-}
-
-/// Whether the readers of the volumes that a plan looks into would be admitted, and run.
-async fn readers(world: &World, plan: &Plan, run: &str) -> Option<Answer<ReadersSeen>> {
-    world.bindings.volumes.reader_image.as_ref()?;
-    let of = |step: &PlannedStep| match step.verb() {
-        Some(Verb::Backup(spec)) if spec.volumes != Capture::None => spec.namespaces.clone(),
-        Some(Verb::Restore(spec)) => spec.namespace.clone().into_iter().collect(),
-        _ => vec![],
-    };
-    let namespaces: BTreeSet<String> = plan.steps.iter().flat_map(of).collect();
-    if namespaces.is_empty() {
-        return None;
-    }
-    let mut seen = ReadersSeen::default();
-    for namespace in namespaces {
-        if let Err(why) = readers_in(world, &namespace, run, &mut seen).await {
-            return Some(Err(why.to_string()));
-        }
-    }
-    Some(Ok(seen))
-}
-
-async fn readers_in(world: &World, namespace: &str, run: &str, seen: &mut ReadersSeen) -> Result<(), ApiError> {
-    let kube = &world.kube;
-    let path = |resource: &str| format!("/api/v1/namespaces/{namespace}/{resource}");
-    let claims: Vec<Claim> = kube.list_as(&path("persistentvolumeclaims")).await?;
-    if claims.is_empty() {
-        return Ok(());
-    }
-    let (pods, _) = kube.list(&path("pods")).await?;
-    let volumes: Vec<Volume> = kube.list_as("/api/v1/persistentvolumes").await?;
-    let nodes: Vec<Node> = kube.list_as("/api/v1/nodes").await?;
-    let image = world.bindings.volumes.reader_image.as_deref().unwrap_or_default();
-    let around = Around { pods: &pods, volumes: &volumes, nodes: &nodes, image, run };
-    for claim in &claims {
-        let reader = Reader::of(claim, &around);
-        seen.count += 1;
-        seen.wrong.extend(reader.hindrance.clone());
-        if let Some(why) = refused(kube, &path("pods"), &reader).await? {
-            seen.wrong.push(format!("the reader of claim {namespace}/{}: {why}", claim.metadata.name));
-        }
-    }
-    Ok(())
-}
-
-/// Why no form of a reader is admitted: a dry run asks pod security, quotas and webhooks, and
-/// makes nothing.
-async fn refused(kube: &Kube, pods: &str, reader: &Reader) -> Result<Option<String>, ApiError> {
-    let mut why = None;
-    for form in &reader.forms {
-        match kube.send(&ApiCall::create(format!("{pods}?dryRun=All"), form.clone())).await {
-            Ok(_) => return Ok(None),
-            Err(error) if error.is_refused_form() => why = Some(error.to_string()),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(why)
 }

@@ -7,9 +7,9 @@ use saphyr_parser::{Event, Parser};
 
 use super::manifests::documents;
 
-/// A longer document is not looked into: its findings have the line on which it begins.
+/// Longer documents are not parsed: their findings name the document's first line.
 const LONGEST: usize = 32 << 20;
-/// Deeper than any manifest.
+/// No manifest is nested more deeply.
 const DEEPEST: usize = 512;
 
 /// The lines of a document's nodes.
@@ -33,14 +33,14 @@ enum Members {
     List(Vec<usize>),
 }
 
-/// A node that has not ended yet, and in a map the key that waits for its value.
+/// A node whose end has not been read yet; for a map, also the key whose value comes next.
 struct Open {
     node: Node,
     key: Option<(String, usize)>,
 }
 
 impl Lines {
-    /// Reads a document; none where it cannot be read.
+    /// Parses a document; none if it is not valid YAML, or is too long or too deep.
     pub(super) fn of(document: &str) -> Option<Self> {
         if document.len() > LONGEST {
             return None;
@@ -84,7 +84,7 @@ impl Lines {
                 self.nodes.push(node);
                 map.insert(key, (at, self.nodes.len() - 1));
             }
-            // What is no word is no key that a pointer names.
+            // No pointer names a key that is not a scalar.
             (Members::Map(_), None) => around.key = Some((scalar.unwrap_or("").to_owned(), line)),
             (Members::List(items), _) => {
                 self.nodes.push(node);
@@ -110,7 +110,10 @@ impl Lines {
     /// Where a JSON pointer leads, or the nearest place above it; lines count from 1. In a
     /// `List` it begins at the object on this line.
     fn at(&self, object: usize, pointer: &str) -> Option<usize> {
-        let item = self.items().iter().find(|i| self.nodes[**i].line == object).copied();
+        let items = self.items();
+        // The items are sorted by line.
+        let first = items.partition_point(|i| self.nodes[*i].line < object);
+        let item = items.get(first).copied().filter(|i| self.nodes[*i].line == object);
         let mut at = item.or_else(|| self.nodes.len().checked_sub(1))?;
         let mut line = self.nodes[at].line;
         for part in pointer.split('/').skip(1) {
@@ -144,7 +147,7 @@ struct Document {
 
 impl Locator {
     /// The line of a field in a file; `object` is the line on which its object begins.
-    /// `text` gives what the file holds, and is asked once.
+    /// `text` reads the file; it is called once for each file.
     pub fn line(&mut self, file: &str, text: impl FnOnce() -> String, object: usize, pointer: &str) -> Option<usize> {
         if !self.files.contains_key(file) {
             let text = text();

@@ -34,7 +34,7 @@ pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
             let say = |e: std::io::Error| format!("standard input cannot be read: {e}");
             std::io::stdin().take(LARGEST + 1).read_to_end(&mut bytes).map_err(say)?;
             if bytes.len() as u64 > LARGEST {
-                return Err(format!("standard input is larger than {} MiB: no manifest is", LARGEST >> 20));
+                return Err(format!("standard input is larger than {} MiB, the most that is read", LARGEST >> 20));
             }
             let text = files::text_of_bytes(bytes).map_err(say)?;
             read_text(&mut shelf, "<stdin>", &text);
@@ -105,7 +105,7 @@ fn put(shelf: &mut Shelf, mut value: Value, document: &str, file: &Arc<str>, lin
     }
 }
 
-/// The line of each item of a list in its document; none where they are not told apart.
+/// The line of each item of a list in its document; empty if the items cannot be told apart.
 fn lines_of_items(document: &str, items: usize) -> Vec<usize> {
     if document.lines().count() < items {
         return vec![];
@@ -192,7 +192,7 @@ pub fn documents(text: &str) -> Vec<(usize, &str)> {
 fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {
     match files::text(path, LARGEST) {
         Ok(text) => read_text(shelf, &path.display().to_string(), text.trim_start_matches('\u{feff}')),
-        // One such file among a thousand does not take the others with it.
+        // One unreadable file must not keep the others from being read.
         Err(why) if why.kind() == std::io::ErrorKind::Other => {
             shelf.broken = true;
             shelf.notes.push(format!("{} was not read: {why}", path.display()));

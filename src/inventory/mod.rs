@@ -15,6 +15,7 @@ mod logs;
 mod manifests;
 mod object;
 mod other_runs;
+mod readers;
 mod readings;
 mod scans;
 mod selectors;
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 pub use archive::{LEFT_OUT, save};
 pub use capture::{Captured, capture};
 pub use everything::{BESIDE, live, objects_in};
-pub use facts::{Answer, Census, Facts, ReadersSeen, SecondCluster, facts, rights};
+pub use facts::{Answer, Census, Facts, SecondCluster, facts, rights};
 pub use gather::gather;
 pub use kinds::{KINDS, KindOf, SIMULATED, key};
 pub use locate::Locator;
@@ -37,6 +38,7 @@ pub use logs::sample_logs;
 pub use manifests::{documents, manifests, read_text};
 pub use object::{Object, Origin, REPEATED, lead};
 pub use other_runs::{OtherRun, other_runs};
+pub use readers::{ReadersSeen, readers_of};
 pub use readings::{AlertmanagerReading, PrometheusReading, QUESTIONS, Readings, readings};
 pub use scans::{Scan, parse_scans, read_scans};
 pub use selectors::{Asked, asked};
@@ -118,10 +120,10 @@ impl Inventory {
         names
     }
 
-    /// A workload of a namespace; none where there is no such one.
+    /// A workload of a namespace; none if it does not exist.
     ///
     /// # Errors
-    /// Why it cannot be known.
+    /// The workloads could not be listed.
     pub fn workload(&self, namespace: &str, reference: &WorkloadRef) -> Result<Option<&Workload>, String> {
         let all = self.workloads.get().map_err(|why| format!("the workloads cannot be listed: {why}"))?;
         let is_it = |w: &&Workload| w.metadata.namespace == namespace && w.reference().as_ref() == Some(reference);
@@ -153,7 +155,7 @@ impl Inventory {
         self.pods.get().unwrap_or_default().iter().filter(|p| p.spec.node_name == node && !p.is_finished()).collect()
     }
 
-    /// Claims of these namespaces whose content a backup that captures volumes in this way will not hold.
+    /// Claims of these namespaces whose content will be missing from a backup that captures volumes in this way.
     ///
     /// # Errors
     /// Claims or pods cannot be seen.

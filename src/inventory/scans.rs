@@ -25,9 +25,9 @@ pub struct Scan {
     pub fixable: Vec<String>,
 }
 
-/// No result of a scanner is larger.
+/// The most that is read of one file: no scanner's result is larger.
 const LARGEST: u64 = 256 << 20;
-/// As much may two clocks differ.
+/// How far the scanner's clock may be ahead of ours.
 const AHEAD_SECONDS: i64 = 24 * 60 * 60;
 
 /// Reads a scanner's file; one of several images has a scan for each. A file that is
@@ -59,7 +59,7 @@ pub fn parse_scans(text: &str) -> Result<Vec<Scan>, String> {
         .map_err(|e| format!("line {}: it is not JSON, or it is cut off; scan the image again", e.line()))?;
     let scans = scans(&value)?;
     match scans.iter().find(|scan| scan.image.is_empty() && scan.digests.is_empty()) {
-        Some(_) => Err("it does not say of which image it is".into()),
+        Some(_) => Err("it does not name the image that was scanned".into()),
         None => Ok(scans),
     }
 }
@@ -101,13 +101,13 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
 
-/// A list that must be there.
+/// A required list.
 fn list<'a>(value: &'a Value, pointer: &str) -> Result<&'a [Value], String> {
     let found = value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice);
     found.ok_or_else(|| format!("`{}` is not a list: the file is damaged", pointer.trim_start_matches('/')))
 }
 
-/// A list that may be left out.
+/// An optional list.
 fn some<'a>(value: &'a Value, pointer: &str) -> Result<&'a [Value], String> {
     match value.pointer(pointer) {
         None | Some(Value::Null) => Ok(&[]),
@@ -115,7 +115,7 @@ fn some<'a>(value: &'a Value, pointer: &str) -> Result<&'a [Value], String> {
     }
 }
 
-/// A text that may be left out.
+/// An optional text.
 fn word<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, String> {
     match value.pointer(pointer) {
         None | Some(Value::Null) => Ok(""),
@@ -124,7 +124,7 @@ fn word<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, String> {
     }
 }
 
-/// When it was made, where it says so.
+/// When the scan was made, if the file says so.
 fn time(value: &Value, pointer: &str) -> Result<Option<Timestamp>, String> {
     match word(value, pointer)? {
         "" => Ok(None),
@@ -144,7 +144,7 @@ fn digests<'a>(of: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 const SEVERITIES: [&str; 9] =
     ["critical", "high", "medium", "low", "negligible", "unknown", "info", "none", "unspecified"];
 
-/// Whether a severity is critical; a word that is none cannot be judged.
+/// Whether a severity is critical; an unknown word is an error.
 fn is_critical(of: &Value, pointer: &str) -> Result<bool, String> {
     let severity = word(of, pointer)?.to_lowercase();
     if SEVERITIES.contains(&severity.as_str()) {
@@ -339,7 +339,7 @@ mod tests {
         );
     }
 
-    /// Whatever is damaged in a scan: it is refused, and never a clean image.
+    /// A scan with any damaged part is refused: its image must not look clean.
     #[test]
     fn a_damaged_scan_is_not_a_clean_one() {
         let trivy = |results: Value| json!({"SchemaVersion": 2, "ArtifactName": "r.example/web:1", "Results": results});

@@ -15,7 +15,7 @@ use super::{
     object::Origin,
     shelf::{Shelf, Source},
 };
-use crate::files;
+use crate::files::{self, Limited};
 
 /// The most that a capture may unpack to: room for about a million objects.
 pub(super) const UNPACKED: u64 = 1 << 30;
@@ -40,7 +40,7 @@ pub fn read_capture(bytes: &[u8]) -> Result<(Shelf, String), String> {
 }
 
 fn read(file: impl Read, most: u64) -> Result<(Shelf, String), String> {
-    let unpacked = Limited { inner: GzDecoder::new(BufReader::new(file)), left: most, most };
+    let unpacked = Limited::new(GzDecoder::new(BufReader::new(file)), most);
     let mut tar = tar::Archive::new(unpacked);
     let mut shelf = Shelf { source: Source::Capture, ..Shelf::default() };
     let mut context = None;
@@ -105,31 +105,6 @@ fn root(error: &io::Error) -> String {
         at = below;
     }
     at.to_string()
-}
-
-/// A reader that refuses to read more than so many bytes.
-struct Limited<R> {
-    inner: R,
-    left: u64,
-    most: u64,
-}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        if room == 0 && !buffer.is_empty() {
-            return match self.inner.read(&mut [0])? {
-                0 => Ok(0),
-                _ => Err(io::Error::other(format!(
-                    "it unpacks to more than {} MiB, the most that is read",
-                    self.most >> 20
-                ))),
-            };
-        }
-        let read = self.inner.read(&mut buffer[..room])?;
-        self.left -= read as u64;
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

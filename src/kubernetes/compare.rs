@@ -21,7 +21,7 @@ pub struct Reduced {
 }
 
 impl Reduced {
-    /// Reduces an object; none for one that the cluster makes out of others.
+    /// Reduces an object; none if the cluster derives it from others.
     pub fn of(object: Value) -> Option<Self> {
         Self::moved(object, |namespace| namespace.to_owned())
     }
@@ -48,7 +48,7 @@ impl Reduced {
         Some(Self { name, uid, fields: object.to_string() })
     }
 
-    /// The fields in which another object differs; none where they are as this one's.
+    /// The fields in which another object differs; empty if they are equal.
     fn differs(&self, other: &Self) -> Vec<String> {
         if self.fields == other.fields {
             return vec![];
@@ -65,7 +65,7 @@ impl Reduced {
 pub struct Objects(BTreeMap<ObjectName, Reduced>);
 
 impl Objects {
-    /// Adds an object; one that is there already stays.
+    /// Adds an object, unless one of the same name is there already.
     pub fn put(&mut self, object: Reduced) {
         self.0.entry(object.name.clone()).or_insert(object);
     }
@@ -90,7 +90,7 @@ impl Objects {
         self.0.values()
     }
 
-    /// What is missing or other in a later picture.
+    /// What is missing or different in a later picture.
     pub fn compare(&self, later: &Self) -> Vec<Difference> {
         let differs = |object: &Reduced| {
             let what = match later.get(&object.name) {
@@ -104,16 +104,21 @@ impl Objects {
     }
 }
 
+impl Extend<Reduced> for Objects {
+    fn extend<T: IntoIterator<Item = Reduced>>(&mut self, all: T) {
+        all.into_iter().for_each(|object| self.put(object));
+    }
+}
+
 impl FromIterator<Reduced> for Objects {
     fn from_iter<T: IntoIterator<Item = Reduced>>(all: T) -> Self {
         let mut objects = Self::default();
-        all.into_iter().for_each(|object| objects.put(object));
+        objects.extend(all);
         objects
     }
 }
 
-/// Compares two lists of whole objects. `map_namespace` maps a namespace of before to its
-/// name afterwards.
+/// Compares two lists of whole objects. `map_namespace` gives the new name of a namespace in `before`.
 pub fn compare(before: &[Value], after: &[Value], map_namespace: impl Fn(&str) -> String) -> Vec<Difference> {
     let before: Objects = before.iter().filter_map(|o| Reduced::moved(o.clone(), &map_namespace)).collect();
     let after: Objects = after.iter().filter_map(|o| Reduced::of(o.clone())).collect();

@@ -1,6 +1,6 @@
 //! Whether something in a cluster is known to enforce NetworkPolicies. The API server takes
-//! any policy; a network plugin without support for them ignores it in silence. What is
-//! found here is a hint for people: only a test shows it.
+//! any policy; a network plugin without support for them ignores it silently. What is
+//! found here is a hint for people: only a test proves that policies are enforced.
 
 use super::objects::Pod;
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Objects, Reduced, is_derived,
-    normalise::{group, is_owned, name_of, text},
+    Objects, Reduced,
+    normalise::{group, name_of, text},
 };
 use crate::model::{Differs, Kin, Losing, Loss, ObjectName, Tie, VolumeInfo};
 
@@ -32,7 +32,7 @@ const HARMLESS: [&str; 7] = [
 pub struct Live {
     /// Its objects.
     pub objects: Objects,
-    /// What shows by the objects alone.
+    /// What is known from the objects alone.
     pub hazards: Vec<Loss>,
     /// Objects outside of it that belong to it.
     pub kin: Vec<Kin>,
@@ -50,18 +50,17 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// An object of the namespace; none for one that the cluster makes out of others, or that
-    /// somebody has deleted and that waits for a controller to let it go.
+    /// An object of the namespace. None if the cluster derives it from others, or if it is being
+    /// deleted already and only waits for its finalizers.
     pub fn within(object: Value) -> Option<Self> {
-        let goes = !text(&object, "/metadata/deletionTimestamp").is_empty();
-        if goes || is_derived(&object) {
+        if !text(&object, "/metadata/deletionTimestamp").is_empty() {
             return None;
         }
         let threats = threats(&object);
         Reduced::of(object).map(|reduced| Self::Within(reduced, threats))
     }
 
-    /// An object that is in no namespace; none where it has nothing to do with this one.
+    /// An object outside of any namespace; none if it has nothing to do with this one.
     pub fn beside(object: &Value, namespace: &str) -> Option<Self> {
         let name = name_of(object);
         match (name.group.as_str(), name.kind.as_str()) {
@@ -120,12 +119,13 @@ impl Live {
     /// one line for each reason.
     pub fn losses(&self, held: &Held) -> Vec<Loss> {
         let mut all = self.hazards.clone();
-        let named: BTreeSet<&ObjectName> = self.hazards.iter().map(|l| &l.object).collect();
+        let why_not = |l: &&Loss| matches!(l.how, Losing::Labelled(_) | Losing::Finished);
+        let explained: BTreeSet<&ObjectName> = self.hazards.iter().filter(why_not).map(|l| &l.object).collect();
         for difference in self.objects.compare(&held.objects) {
             let how = match difference.what {
                 Differs::ChangedAt(fields) => Losing::ChangedAt(fields),
-                // Why it is not there is said already.
-                Differs::Missing if named.contains(&difference.object) => continue,
+                // Its label or its end has been named as the reason already.
+                Differs::Missing if explained.contains(&difference.object) => continue,
                 Differs::Missing => Losing::NotHeld(held.filters.clone()),
             };
             all.push(Loss { object: difference.object, how });
@@ -156,7 +156,7 @@ impl Live {
     }
 }
 
-/// Why a backup does not hold the content of a claim; none where it does.
+/// Why a backup does not hold the content of a claim; none if it holds the content.
 pub fn without_content(info: Option<&VolumeInfo>) -> Option<String> {
     match info {
         Some(info) if info.is_captured() => None,
@@ -166,7 +166,8 @@ pub fn without_content(info: Option<&VolumeInfo>) -> Option<String> {
     }
 }
 
-/// What shows by the object alone.
+/// What threatens an object, as far as the object itself shows it. The caller leaves out
+/// objects that the cluster derives from others.
 fn threats(object: &Value) -> Vec<Losing> {
     let mut all = vec![];
     if let Some(value) = object.pointer(EXCLUDED) {
@@ -178,7 +179,6 @@ fn threats(object: &Value) -> Vec<Losing> {
         all.push(Losing::HeldBy(others));
     }
     match (group(object), text(object, "/kind")) {
-        ("", "Pod") if is_owned(object) => {}
         ("", "Pod") if matches!(text(object, "/status/phase"), "Succeeded" | "Failed") => all.push(Losing::Finished),
         ("", "Pod") => all.push(Losing::BarePod),
         ("batch", "Job") if !text(object, "/status/completionTime").is_empty() => all.push(Losing::Finished),
@@ -190,7 +190,7 @@ fn threats(object: &Value) -> Vec<Losing> {
     all
 }
 
-/// What calls a Service of the namespace: it blocks, or does without.
+/// An object that calls a Service of the namespace. Without the Service it blocks requests, or goes on.
 fn calls<'a>(
     object: ObjectName,
     mut callers: impl Iterator<Item = (&'a Value, &'a str)> + Clone,

@@ -1,12 +1,12 @@
-//! Who wrote a field last, by the API server's own book (`metadata.managedFields`), and what
-//! the names in it are. The names stand in one table; nothing else of the program knows them.
+//! Who wrote a field last according to `metadata.managedFields`, and what kind of program
+//! each field manager is. The table below is the only place that knows names of managers.
 
 use serde_json::Value;
 
 use crate::model::Role;
 
-/// Field managers, by the beginning of their name: the longest one that fits counts.
-const ROLES: [(&str, Role); 39] = [
+/// Field managers by the beginning of their name. The longest entry that matches counts.
+const ROLES: [(&str, Role); 38] = [
     ("drillmaster", Role::Drill),
     ("kube-controller-manager", Role::Kubernetes),
     ("kube-scheduler", Role::Kubernetes),
@@ -37,7 +37,6 @@ const ROLES: [(&str, Role); 39] = [
     ("terraform", Role::Deployer),
     ("HashiCorp", Role::Deployer),
     ("pulumi", Role::Deployer),
-    ("OpenAPI-Generator", Role::Other),
     ("velero", Role::Backup),
     ("kubectl", Role::Person),
     ("k9s", Role::Person),
@@ -48,21 +47,21 @@ const ROLES: [(&str, Role); 39] = [
     ("headlamp", Role::Person),
 ];
 
-/// An entry of the book: who wrote, with which subresource, and when.
+/// An entry of `managedFields`: who wrote, through which subresource, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Writing {
     /// The field manager.
     pub manager: String,
-    /// The subresource that it wrote by.
+    /// The subresource that it wrote through.
     pub subresource: String,
-    /// When, as the API server has it.
+    /// When, by the API server's clock.
     pub time: String,
 }
 
 impl Writing {
-    /// What the manager is.
+    /// The manager's role.
     pub fn role(&self) -> Role {
-        // The controller manager scales by that subresource for autoscalers only.
+        // The controller manager uses that subresource only for autoscalers.
         if self.manager == "kube-controller-manager" && self.subresource == "scale" {
             return Role::Autoscaler;
         }
@@ -70,12 +69,13 @@ impl Writing {
     }
 }
 
-/// What a field manager is.
+/// The role of a field manager.
 fn role_of(manager: &str) -> Role {
     let fits = |(name, _): &&(&str, Role)| {
         let rest = manager.strip_prefix(name);
-        // `oc` is no beginning of `octavia`.
-        rest.is_some_and(|rest| name.len() > 4 || !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        // A short name must end where a word ends: `oc` must not match `octavia`.
+        let loose = name.len() > 4 || name.ends_with('-');
+        rest.is_some_and(|rest| loose || !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
     };
     ROLES.iter().filter(fits).max_by_key(|(name, _)| name.len()).map_or(Role::Other, |(_, role)| *role)
 }
@@ -97,27 +97,26 @@ pub fn is_kubelet(user: &str) -> bool {
     user.starts_with(KUBELETS)
 }
 
-/// What a user of the API is, by its name and by what its program calls itself
-/// (`kubectl/v1.37`).
+/// The role of a user of the API, by the user name and the user agent (`kubectl/v1.37`).
 pub fn user_role(user: &str, agent: &str) -> Role {
     let program = agent.split('/').next().unwrap_or("");
+    let own = OWN_USERS.iter().any(|own| user.starts_with(own));
     match role_of(program) {
-        Role::Drill => Role::Drill,
-        _ if OWN_USERS.iter().any(|own| user.starts_with(own)) => Role::Kubernetes,
-        // Kubernetes' programs act as themselves.
+        // Autoscalers and deployers may also have an account in kube-system: the user agent tells them apart.
+        Role::Kubernetes | Role::Other if own => Role::Kubernetes,
+        // Kubernetes' own programs use its own accounts: any other user only claims to be one of them.
         Role::Kubernetes => Role::Other,
         role => role,
     }
 }
 
-/// Who owns a field, and wrote last of those who do. A field that was taken away has no
-/// owner any more.
+/// The last writer among the owners of a field. A field that was removed has no owner.
 pub fn last_writing(object: &Value, path: &[&str]) -> Option<Writing> {
     let keys: Vec<String> = path.iter().map(|p| format!("f:{p}")).collect();
     writing_where(object, |fields| keys.iter().try_fold(fields, |at, key| at.get(key.as_str())).is_some())
 }
 
-/// Who wrote last of those whose fields are these.
+/// The last writer among those whose `fieldsV1` satisfy `owns`.
 pub fn writing_where(object: &Value, owns: impl Fn(&Value) -> bool) -> Option<Writing> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
     let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
@@ -129,7 +128,7 @@ pub fn writing_where(object: &Value, owns: impl Fn(&Value) -> bool) -> Option<Wr
     writings.filter(|w| !w.manager.is_empty()).max_by(|a, b| a.time.cmp(&b.time))
 }
 
-/// Who owns a field, in words that fit behind "changed by".
+/// Who owns a field, in words that follow "changed by".
 pub fn writer(object: &Value, path: &[&str]) -> String {
     match last_writing(object, path) {
         None => "somebody else".into(),
@@ -178,6 +177,9 @@ mod tests {
                 "argocd-application-controller/v3",
                 Role::Deployer,
             ),
+            ("system:serviceaccount:kube-system:cluster-autoscaler", "cluster-autoscaler/v1.37", Role::Autoscaler),
+            ("system:serviceaccount:kube-system:argocd", "argocd-application-controller/v3", Role::Deployer),
+            ("system:serviceaccount:kube-system:some-controller", "some-controller/v1", Role::Kubernetes),
             ("mallory", "kube-controller-manager/v1.37", Role::Other),
             ("", "", Role::Other),
         ] {
@@ -198,6 +200,8 @@ mod tests {
             ("oc", Role::Person),
             ("octavia-ingress-controller", Role::Other),
             ("flux", Role::Deployer),
+            ("vpa-updater", Role::Autoscaler),
+            ("vpa", Role::Other),
             ("velero-server", Role::Backup),
             ("postgres-operator", Role::Other),
             ("", Role::Other),

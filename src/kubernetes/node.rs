@@ -52,8 +52,6 @@ pub struct NodeStatus {
 pub struct NodeInfo {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kubelet_version: String,
-    #[serde(rename = "bootID", skip_serializing_if = "String::is_empty")]
-    pub boot_id: String,
 }
 
 impl Node {

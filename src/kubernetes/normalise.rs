@@ -28,7 +28,7 @@ const WRITTEN_NAMES: [&str; 3] = [
     "kubectl.kubernetes.io/last-applied-configuration",
     "kubernetes.io/service-account.uid",
 ];
-/// Annotations of a pod that its network writes.
+/// Annotations that network plugins write on pods.
 const OF_ITS_NETWORK: [&str; 4] =
     ["cni.projectcalico.org/", "k8s.v1.cni.cncf.io/", "k8s.ovn.org/", "ovn.kubernetes.io/"];
 /// Labels that the API server gives a Job and its pods.
@@ -54,8 +54,8 @@ pub(super) fn group(object: &Value) -> &str {
     text(object, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }
 
-/// Whether the object is made by the cluster itself out of others, so that a
-/// restore need not bring back this very one.
+/// Whether the cluster derives the object from others, so that a restore need not
+/// bring back this very one.
 pub fn is_derived(object: &Value) -> bool {
     match (group(object), text(object, "/kind")) {
         ("" | "events.k8s.io", "Event")
@@ -64,7 +64,7 @@ pub fn is_derived(object: &Value) -> bool {
         | ("" | "apps", "ControllerRevision")
         | ("" | "metrics.k8s.io", "PodMetrics")
         | ("" | "velero.io", "PodVolumeBackup" | "PodVolumeRestore") => true,
-        // Its owner makes a new claim, and not the content.
+        // Its owner would make a new claim, without the content.
         ("", "PersistentVolumeClaim") => false,
         ("", "ConfigMap") if text(object, "/metadata/name") == "kube-root-ca.crt" => true,
         ("", "ServiceAccount") if text(object, "/metadata/name") == "default" => is_plain_account(object),
@@ -74,7 +74,7 @@ pub fn is_derived(object: &Value) -> bool {
 }
 
 /// Whether a controller owns it.
-pub(super) fn is_owned(object: &Value) -> bool {
+fn is_owned(object: &Value) -> bool {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.is_some_and(|o| o.iter().any(|r| r.get("controller") == Some(&Value::Bool(true))))
 }
@@ -93,7 +93,7 @@ fn is_plain_account(account: &Value) -> bool {
 
 /// An object without what a restore may change: identity, bookkeeping, status,
 /// addresses and node ports that the cluster assigns, and Velero's own marks.
-pub fn normalise(object: &Value) -> Value {
+fn normalise(object: &Value) -> Value {
     let mut object = object.clone();
     normalise_in_place(&mut object);
     object
@@ -124,7 +124,7 @@ pub(super) fn normalise_in_place(object: &mut Value) {
     }
 }
 
-/// Addresses and ports are assigned anew; whether it has an address at all is meant.
+/// Addresses and node ports are assigned anew. Whether a Service is headless has to stay the same.
 fn service(object: &mut Value) {
     let headless = text(object, "/spec/clusterIP") == "None";
     remove_all(object, &["/spec/clusterIPs", "/spec/healthCheckNodePort"]);
@@ -137,7 +137,7 @@ fn service(object: &mut Value) {
     }
 }
 
-/// Which volume it is bound to is not meant, nor what Velero fills it from.
+/// The bound volume may differ, and so may the source from which Velero fills the claim.
 fn claim(object: &mut Value) {
     remove_all(object, &["/spec/volumeName", "/spec/dataSource", "/spec/dataSourceRef"]);
     let labels = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
@@ -146,7 +146,7 @@ fn claim(object: &mut Value) {
     }
 }
 
-/// Where it runs is not meant, nor what the API server and Velero put into it.
+/// The node may differ, and so may what the API server and Velero add to the pod.
 fn pod(object: &mut Value) {
     drop_keys(object.pointer_mut("/metadata/annotations"), |key| begins(key, &OF_ITS_NETWORK));
     // A restore puts a container of its own before the others.

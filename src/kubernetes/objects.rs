@@ -11,7 +11,7 @@ pub use super::{
     node::{Node, NodeInfo, NodeSpec, NodeStatus},
     pod::{Container, ContainerStatus, Pod, PodSpec, PodStatus, Port, Resources, Spread},
 };
-use crate::model::{RUN_LABEL, WorkloadRef};
+use crate::model::{ObjectName, RUN_LABEL, WorkloadRef};
 
 /// `metadata`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -188,6 +188,13 @@ pub struct Claim {
     pub metadata: Meta,
     pub spec: ClaimSpec,
     pub status: PodStatus,
+}
+
+impl Claim {
+    /// Which object it is.
+    pub fn object_name(&self) -> ObjectName {
+        ObjectName::claim(&self.metadata.namespace, &self.metadata.name)
+    }
 }
 
 /// `spec` of a claim.

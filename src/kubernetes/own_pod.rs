@@ -1,6 +1,6 @@
-//! The manifest of a short-lived pod of a drill's own: as whom it runs, on which node, and
-//! what it asks for. Every namespace admits one of its forms: pod security `restricted`
-//! wants a pod without root, and a volume may hold files that only root can read.
+//! The manifest of a short-lived pod of the drill: as which user it runs, on which node, and
+//! with which resources. There are several forms of it, and the namespace has to admit one:
+//! pod security `restricted` forbids root, and a volume may hold files that only root can read.
 
 use serde_json::{Value, json};
 
@@ -10,17 +10,17 @@ use super::{
 };
 use crate::model::{ROLE_LABEL, RUN_LABEL};
 
-/// Taints that say that a node cannot run a pod now: tolerating them would hang the pod.
+/// Taints of nodes that cannot run pods now: a pod that tolerated them would hang there.
 const OUT_OF_ORDER: [&str; 4] = [
     "node.kubernetes.io/not-ready",
     "node.kubernetes.io/unreachable",
     "node.kubernetes.io/out-of-service",
     "node.kubernetes.io/network-unavailable",
 ];
-/// The user of which nobody has files.
+/// A user that owns no files.
 const NOBODY: u64 = 65534;
 
-/// As whom the pod runs.
+/// The user that the pod runs as.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The user; 0 is root, with the one capability that opens files of others.
@@ -33,8 +33,8 @@ pub struct Identity {
     pub selinux: Value,
 }
 
-/// As whom to read a claim, in the order to try: root, who can read all files where a
-/// namespace admits it and the file server believes it; the application's own user; nobody.
+/// The users to read a claim as, in the order to try: root, which reads every file if the
+/// namespace and the file server allow it; the application's own user; nobody.
 pub fn identities(user: Option<&Value>, claim: &str) -> Vec<Identity> {
     let nothing = Value::Null;
     let pod = user.unwrap_or(&nothing);
@@ -96,14 +96,14 @@ pub struct OwnPod<'a> {
     pub claim: Option<&'a str>,
     /// Where it must run.
     pub place: Place,
-    /// Seconds until it is ended.
+    /// Its deadline in seconds.
     pub seconds: u64,
 }
 
 /// Where a pod must run, and which taints it meets there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Place {
-    /// The node; any, where it is not told.
+    /// The node; none for any node.
     pub node: Option<String>,
     /// Taints of the nodes that it may run on.
     taints: Vec<Taint>,

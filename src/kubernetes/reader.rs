@@ -1,5 +1,5 @@
 //! The pod that reads the files of one claim: where it must run, as whom, and what would
-//! keep it from running. The pre-flight and the step make it by the same words.
+//! keep it from running. The pre-flight and the step build it by the same code.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::model::ROLE_LABEL;
 /// Enough for a drill's sample; a terabyte is not read in a drill.
 const SECONDS: u64 = 180;
 
-/// What there is around a claim.
+/// What has to be known around a claim to build its reader.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
     /// Pods of its namespace, as the API server has them.
@@ -31,7 +31,7 @@ pub struct Around<'a> {
 /// A reader of one claim.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// Its name: by a hash, for two long names of claims may begin alike.
+    /// Its name. It ends in a hash, because two long claim names may begin alike.
     pub name: String,
     /// Its manifests, in the order to try.
     pub forms: Vec<Value>,
@@ -77,7 +77,7 @@ fn hindrance(claim: &Claim, user: Option<&Value>, node: Option<&Node>) -> Option
         .map(|n| format!("node {} of claim {own} is not Ready: no pod starts there", n.metadata.name))
 }
 
-/// Whether a pod that goes on mounts a claim.
+/// Whether a pod that has not ended mounts the claim.
 fn uses(pod: &Value, claim: &str) -> bool {
     let ended = matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
     let named = |v: &Value| v.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str) == Some(claim);
@@ -85,8 +85,8 @@ fn uses(pod: &Value, claim: &str) -> bool {
     !ended && !ours && pod["spec"]["volumes"].as_array().into_iter().flatten().any(named)
 }
 
-/// The path is fixed: no name of a claim or a file becomes part of a command. What a file
-/// system keeps for its repair is readable for root only, and nobody's content.
+/// The path is fixed: no name of a claim or a file becomes part of a command. Only root
+/// can read `lost+found`, which belongs to the file system and holds nothing of the application.
 fn script() -> Vec<String> {
     let script =
         "echo begin && cd /volume && find . -path ./lost+found -prune -o -type f -exec sha256sum {} + && echo end";

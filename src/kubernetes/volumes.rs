@@ -35,7 +35,7 @@ pub enum Uncopied {
     NoCapture,
     /// A hostPath volume.
     HostPath,
-    /// A local volume, of which there are no snapshots.
+    /// A local volume: it has no snapshots.
     Local,
     /// An annotation of its pod leaves it out.
     OptedOut,

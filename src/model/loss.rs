@@ -1,5 +1,5 @@
-//! What the deletion of a namespace would cost although a backup of it is restored:
-//! an object, in which way, and the list in a scenario of what may be lost.
+//! What is lost when a namespace is deleted and restored from a backup: which object, in
+//! which way, and what a scenario accepts.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ObjectName, few};
 
-/// As many fields or finalizers of one object are named.
+/// At most this many fields or finalizers of one object are named.
 const NAMED: usize = 5;
 
 /// An object that would not come back as it is now.
@@ -16,7 +16,7 @@ const NAMED: usize = 5;
 pub struct Loss {
     /// The object.
     pub object: ObjectName,
-    /// Why it would not.
+    /// Why it would not come back so.
     pub how: Losing,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for Losing {
             Self::MadeAnew => f.write_str("was made anew after the backup: the backup holds another claim's content"),
             Self::NoContent(why) => write!(f, "would come back without its content: {why}"),
             Self::BarePod => f.write_str(
-                "is a pod without a controller: what runs in it ends, and what it wrote outside of claims is lost",
+                "is a pod without a controller: nothing starts it again, and what it wrote outside of claims is lost",
             ),
             Self::Finished => f.write_str("has ended: Velero does not restore Jobs and pods that have ended"),
             Self::RunsAgain => f.write_str("is a Job that has not completed: it would run again from its beginning"),
@@ -92,7 +92,8 @@ fn some(all: &[String]) -> String {
     few(all.iter(), NAMED, (", ", " and"))
 }
 
-/// An object that belongs to a namespace, and stays when that is deleted or changes in a known way.
+/// An object outside of a namespace that belongs to it. When the namespace is deleted, the
+/// object stays, or changes in a known way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kin {
     /// The object.
@@ -158,7 +159,7 @@ impl fmt::Display for AcceptedLoss {
     }
 }
 
-/// Parts losses into those that a list accepts, with its reasons, and the rest.
+/// Splits losses into those that a list accepts, with its reasons, and the rest.
 pub fn accepted(losses: Vec<Loss>, list: &[MayBeLost]) -> (Vec<AcceptedLoss>, Vec<Loss>) {
     let (mut named, mut rest) = (vec![], vec![]);
     for loss in losses {

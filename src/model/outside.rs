@@ -1,5 +1,5 @@
-//! A change from outside: of an object that a drill watches, made neither by the drill nor in
-//! answer to what it did. An observer writes it down; the verdict and the reports read it.
+//! Changes from outside: somebody changed an object that the drill watches, and not in answer
+//! to what the drill did. An observer records them; the verdict and the reports read them.
 //! Start with [`OutsideChange`].
 
 use std::fmt;

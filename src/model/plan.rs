@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DataSpec, Dur, Expectation, Finding, Newer, NodeHow, NodeTarget, ObjectRef, OrNewer, ProbeSpec, ScopedWorkload,
-    StepName, Verb, WorkloadRef,
+    DataSpec, DeleteNamespaceStep, Dur, Expectation, Finding, Newer, NodeHow, NodeTarget, ObjectName, ObjectRef,
+    OrNewer, ProbeSpec, ScopedWorkload, StepName, Verb, WorkloadRef,
 };
 
 /// Which cluster this is, so that no other is taken for it (correctness 72).
@@ -131,12 +131,17 @@ impl PlannedStep {
         matches!(self.verb(), Some(Verb::Backup(_)))
     }
 
-    /// The namespace that it deletes.
-    pub fn deletes(&self) -> Option<&str> {
+    /// What it deletes, if it deletes a namespace.
+    pub fn deletion(&self) -> Option<&DeleteNamespaceStep> {
         match self.verb() {
-            Some(Verb::DeleteNamespace(spec)) => Some(&spec.name),
+            Some(Verb::DeleteNamespace(spec)) => Some(spec),
             _ => None,
         }
+    }
+
+    /// The namespace that it deletes.
+    pub fn deletes(&self) -> Option<&str> {
+        self.deletion().map(|spec| spec.name.as_str())
     }
 
     /// The step whose fault it heals.
@@ -328,5 +333,16 @@ impl Plan {
     /// A step by its name.
     pub fn step(&self, name: &StepName) -> Option<&PlannedStep> {
         self.steps.iter().find(|s| s.name == *name)
+    }
+
+    /// The steps that delete a namespace, in order.
+    pub fn deletions(&self) -> impl Iterator<Item = &DeleteNamespaceStep> {
+        self.steps.iter().filter_map(PlannedStep::deletion)
+    }
+
+    /// Whether a step deletes the object's namespace, and every such step lets the object be lost.
+    pub fn may_lose(&self, object: &ObjectName) -> bool {
+        let mut deletions = self.deletions().filter(|d| d.name == object.namespace).peekable();
+        deletions.peek().is_some() && deletions.all(|d| d.may_lose(object))
     }
 }

@@ -1,9 +1,9 @@
 //! Text from a cluster or a file, made safe to show: it cannot drive a terminal, hide
 //! what stands beside it, or break a line.
 
-/// Whether a character shows as itself, wherever it is printed. Not so: control
-/// characters, those that turn the direction of writing or have no width, those without a
-/// meaning that all agree on, and line breaks.
+/// Whether a character is safe to print. Not safe are control characters, line breaks,
+/// characters that change the direction of writing or have no width, and characters without
+/// an agreed meaning.
 pub fn is_printable(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
@@ -13,12 +13,12 @@ pub fn is_printable(c: char) -> bool {
         || (u32::from(c) & 0xfffe) == 0xfffe)
 }
 
-/// One line that shows what it holds.
+/// The text as one line; characters that are not safe are replaced.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if is_printable(c) { c } else { '\u{fffd}' }).collect()
 }
 
-/// The same of several lines, which stay lines.
+/// The same for a text of several lines.
 pub fn printable_lines(text: &str) -> String {
     text.chars().map(|c| if c == '\n' || c == '\t' || is_printable(c) { c } else { '\u{fffd}' }).collect()
 }

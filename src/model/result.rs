@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AcceptedLoss, Capture, Difference, MayBeLost, few};
 
-/// As many losses stand in the words for a deletion.
+/// At most this many losses of a deletion are named.
 const NAMED: usize = 40;
 
 /// What a step found out.
@@ -206,7 +206,7 @@ pub enum Isolation {
         /// What was tried, and from where.
         tried: String,
     },
-    /// Nobody has seen that.
+    /// That was not seen.
     Unproven {
         /// Why.
         why: String,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::WebhookUrl;
-use super::{Capture, Dur, MayBeLost, Percent, WorkloadRef};
+use super::{Capture, Dur, MayBeLost, ObjectName, Percent, WorkloadRef};
 
 /// Take a Velero backup and prove that it holds everything.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -147,6 +147,13 @@ pub struct DeleteNamespaceStep {
     /// Give up after. Default 10m.
     #[serde(default = "ten_minutes")]
     pub at_most: Dur,
+}
+
+impl DeleteNamespaceStep {
+    /// Whether an object of its namespace may be lost.
+    pub fn may_lose(&self, object: &ObjectName) -> bool {
+        self.may_be_lost.iter().any(|entry| entry.object.matches(object))
+    }
 }
 
 /// What to do about pods that keep a namespace from going.

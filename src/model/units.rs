@@ -58,7 +58,7 @@ impl FromStr for Dur {
                 };
             rest = &unit[end..];
         }
-        // Longer times overflow when they are added up; shorter ones nobody can keep.
+        // Longer times overflow when they are added up; shorter ones are finer than any timer here.
         let shortest = total == 0.0 || total >= 0.001;
         match Duration::try_from_secs_f64(total) {
             Ok(duration) if duration <= LONGEST && shortest => Ok(Self(duration)),

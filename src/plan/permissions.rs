@@ -97,9 +97,11 @@ pub(super) fn needed_there(steps: &[PlannedStep], scenario: &Scenario, bindings:
         rights.add("", "persistentvolumes", "", &["list"]);
         for namespace in spec.namespace.iter().chain(scenario.scope.namespaces.iter()) {
             rights.add("*", "*", namespace, &["list"]);
-            // Nothing is observed there, so that no other purpose has asked for this.
-            rights.add("", "pods", namespace, &["get"]);
-            readers(&mut rights, namespace);
+            if readers(&mut rights, bindings, namespace) {
+                // Nothing is observed there, so no other purpose asks for these.
+                rights.add("", "pods", namespace, &["get"]);
+                rights.add("", "nodes", "", &["list"]);
+            }
         }
     }
     rights.once()
@@ -110,8 +112,10 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
         Verb::Backup(spec) => {
             backup_store(rights, velero);
             rights.add("velero.io", "backups", velero, &["create", "delete", "patch"]);
-            if spec.volumes != Capture::None && bindings.volumes.reader_image.is_some() {
-                spec.namespaces.iter().for_each(|ns| readers(rights, ns));
+            if spec.volumes != Capture::None {
+                for namespace in &spec.namespaces {
+                    readers(rights, bindings, namespace);
+                }
             }
         }
         // That happens in the second cluster (`needed_there`).
@@ -121,17 +125,19 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
             restores(rights, velero);
             for namespace in spec.namespace.iter().chain(scenario.scope.namespaces.iter()) {
                 rights.add("*", "*", namespace, &["list"]);
-                readers(rights, namespace);
+                readers(rights, bindings, namespace);
             }
             if spec.into.is_some() {
                 // The scratch namespace's name is not known before the run.
                 rights.add("", "namespaces", "", &["create", "delete"]);
                 rights.add("networking.k8s.io", "networkpolicies", "", &["create"]);
-                rights.add("", "serviceaccounts", "", &["get"]);
                 rights.add("", "configmaps", velero, &["get", "create", "delete"]);
                 rights.add("velero.io", "restores", velero, &["delete"]);
                 rights.add("*", "*", "", &["list"]);
-                readers(rights, "");
+                if readers(rights, bindings, "") {
+                    // The pods that test the isolation wait for their service account.
+                    rights.add("", "serviceaccounts", "", &["get"]);
+                }
             }
         }
         Verb::FenceNode(_) => rights.add("", "nodes", "", &["patch"]),
@@ -141,7 +147,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
         Verb::Drain(_) => {
             rights.add("", "nodes", "", &["patch"]);
             rights.add("", "pods/eviction", "", &["create"]);
-            // Which budgets select a pod that the Eviction API cannot evict.
+            // To name the budgets of a pod that the Eviction API cannot evict.
             rights.add("policy", "poddisruptionbudgets", "", &["list"]);
         }
         Verb::DeletePods(_) | Verb::ForceDeletePods(_) => {
@@ -154,7 +160,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
             rights.add("", "namespaces", "", &["delete", "patch"]);
             rights.add("", "pods", &spec.name, &["delete"]);
             rights.add("*", "*", &spec.name, &["list"]);
-            // What belongs to it and is in no namespace is named before it is deleted.
+            // Objects outside of it that belong to it are named before it is deleted.
             BESIDE.iter().for_each(|(group, resource)| rights.add(group, resource, "", &["list"]));
         }
         Verb::Scale(spec) => {
@@ -179,9 +185,14 @@ fn restores(rights: &mut Rights, velero: &str) {
     rights.add("velero.io", "podvolumerestores", velero, &["list"]);
 }
 
-fn readers(rights: &mut Rights, namespace: &str) {
+/// Adds the rights for pods that read volumes or test an isolation; false if there are none.
+fn readers(rights: &mut Rights, bindings: &Bindings, namespace: &str) -> bool {
+    if bindings.volumes.reader_image.is_none() {
+        return false;
+    }
     rights.add("", "pods", namespace, &["create", "delete"]);
     rights.add("", "pods/log", namespace, &["get"]);
+    true
 }
 
 /// Manifests that grant exactly these rights to a service account: in each

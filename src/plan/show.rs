@@ -2,7 +2,7 @@
 
 use crate::model::{Finding, FindingState, Plan, PlannedStep, StepClass, printable};
 
-/// The plan as text. A name in it drives no terminal, and makes no line of its own.
+/// The plan as text. No name in it can control the terminal or add a line.
 pub fn show(plan: &Plan) -> String {
     let mut page = Page(String::new());
     page.say(&format!("PLAN  {}: {}", plan.scenario, plan.title));

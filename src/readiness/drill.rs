@@ -358,7 +358,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::High,
         &[RESTORE],
         [
-            "The API server admits a reader pod for each claim of the namespaces whose volumes are read (a dry run: pod security, quotas, webhooks), its node is Ready, and no claim in use is ReadWriteOncePod.",
+            "The API server admits a reader pod for each claim of the namespaces whose volumes are read in this cluster (a dry run: pod security, quotas, webhooks), its node is Ready, and no claim in use is ReadWriteOncePod.",
             "Admit the pod (the finding says what refuses it), or remove volumes.readerImage from the bindings: volumes are not compared then",
             "A volume that cannot be read is not proven to be back.",
         ],

@@ -1,12 +1,12 @@
-//! Names that a review is told and that nothing has: it would judge nothing of them, and
-//! say that all is well.
+//! Namespaces and workloads that the user named and that do not exist. A review of them would
+//! judge nothing and report that all is well.
 
 use std::collections::BTreeSet;
 
 use super::{picture::WORKLOADS, settings::Settings};
 use crate::{inventory::Shelf, scenario::did_you_mean};
 
-/// Namespaces and critical workloads that are named and not there, each in a sentence.
+/// One sentence for each named namespace or critical workload that does not exist.
 /// Where objects of a kind could not be read, nothing is said of them.
 pub fn strangers(shelf: &Shelf, settings: &Settings) -> Vec<String> {
     let mut strange = vec![];

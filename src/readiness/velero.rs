@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::Case;
 use crate::{
-    kubernetes::objects::Claim,
-    model::{DeleteNamespaceStep, Finding, ObjectName, Verb, accepted, few},
+    model::{Finding, Verb, accepted, few},
     world::{BACKUP_READY, is_queued, is_terminal, nudge_command},
 };
 
@@ -181,9 +180,9 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
     for step in &case.plan.steps {
         let Some(Verb::Backup(spec)) = step.verb() else { continue };
         match case.inventory.uncovered(&spec.namespaces, spec.volumes) {
-            Ok(found) => {
-                lost.extend(found.into_iter().filter(|(c, _)| !may_be_lost(case, c)).map(|(_, u)| u.to_string()))
-            }
+            Ok(found) => lost.extend(
+                found.into_iter().filter(|(c, _)| !case.plan.may_lose(&c.object_name())).map(|(_, u)| u.to_string()),
+            ),
             Err(why) => return Finding::unknown(CHECK, why, "grant list on persistentvolumeclaims and pods"),
         }
     }
@@ -193,29 +192,15 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
     }
     let fix = "use volumes that Velero can copy, or capture them by another method";
     let finding = Finding::fail(CHECK, lost.join("; "), fix);
-    if case.plan.steps.iter().any(|s| s.deletes().is_some()) { finding } else { finding.advisory() }
+    if case.plan.deletions().next().is_some() { finding } else { finding.advisory() }
 }
 
-/// Whether each step that deletes the claim's namespace lets it be lost; there is one.
-fn may_be_lost(case: &Case<'_>, claim: &Claim) -> bool {
-    let name = ObjectName::claim(&claim.metadata.namespace, &claim.metadata.name);
-    let mut deletions = deletions(case).filter(|d| d.name == name.namespace).peekable();
-    deletions.peek().is_some() && deletions.all(|d| d.may_be_lost.iter().any(|entry| entry.object.matches(&name)))
-}
-
-fn deletions<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a DeleteNamespaceStep> {
-    case.plan.steps.iter().filter_map(|s| match s.verb() {
-        Some(Verb::DeleteNamespace(spec)) => Some(spec),
-        _ => None,
-    })
-}
-
-/// What of a namespace would be lost whatever the backup holds. The step compares all of it
-/// with the backup once more, just before it deletes.
+/// What of a namespace no backup would bring back. The step compares the whole namespace with
+/// the backup just before it deletes.
 pub(super) fn comes_back(case: &Case<'_>) -> Finding {
     const CHECK: &str = "comes-back";
     let (mut refused, mut told) = (vec![], vec![]);
-    for spec in deletions(case) {
+    for spec in case.plan.deletions() {
         let census = match case.facts.deleted.get(&spec.name) {
             Some(Ok(census)) => census,
             Some(Err(why)) => return Finding::unknown(CHECK, why.clone(), "grant list on every kind in the namespace"),
@@ -242,7 +227,7 @@ pub(super) fn comes_back(case: &Case<'_>) -> Finding {
     )
 }
 
-/// As many are named.
+/// At most this many are named.
 const NAMED: usize = 40;
 
 fn some(all: &[String]) -> String {
@@ -294,7 +279,7 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
 pub(super) fn readers(case: &Case<'_>) -> Finding {
     const CHECK: &str = "readers";
     match &case.facts.readers {
-        None => Finding::skip(CHECK, "no step reads the files of a volume"),
+        None => Finding::skip(CHECK, "no step reads the files of a volume in this cluster"),
         Some(Err(why)) => Finding::unknown(CHECK, why.clone(), "grant the rights that `drillmaster rbac` prints"),
         Some(Ok(seen)) if seen.wrong.is_empty() => {
             Finding::pass(CHECK, format!("{} reader pods would be admitted, each on a node that is Ready", seen.count))

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Look, PlanInput, StepContext, StepError, checksums, namespace,
+    Look, PlanInput, StepContext, StepError, checksums,
     planning::{Draft, act, draft},
 };
 use crate::{
     kubernetes::{objects::Claim, without_content},
     model::{
-        BackupMade, BackupStep, Capture, Checksums, DeleteNamespaceStep, PlannedStep, RUN_LABEL, StepClass, StepResult,
-        Verb, VolumeInfo, backup_name,
+        BackupMade, BackupStep, Capture, Checksums, PlannedStep, RUN_LABEL, StepClass, StepResult, Verb, VolumeInfo,
+        backup_name,
     },
     world::is_terminal,
 };
@@ -123,23 +123,13 @@ async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[Volu
 async fn uncaptured(context: &StepContext, namespace: &str, volumes: &[VolumeInfo]) -> Result<Vec<String>, StepError> {
     let path = format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims");
     let claims: Vec<Claim> = context.world.kube.list_as(&path).await.map_err(StepError::failed)?;
-    let deletions: Vec<&DeleteNamespaceStep> = context
-        .plan
-        .steps
-        .iter()
-        .filter_map(|s| match s.verb() {
-            Some(Verb::DeleteNamespace(deletion)) if deletion.name == namespace => Some(deletion),
-            _ => None,
-        })
-        .collect();
-    let may_be_lost = |c: &Claim| !deletions.is_empty() && deletions.iter().all(|d| namespace::may_be_lost(d, c));
     let held: BTreeMap<&str, &VolumeInfo> =
         volumes.iter().filter(|v| v.pvc_namespace == namespace).map(|v| (v.pvc_name.as_str(), v)).collect();
     let lost = |claim: &Claim| {
         let name = &claim.metadata.name;
         without_content(held.get(name.as_str()).copied()).map(|why| format!("claim {name} ({why})"))
     };
-    Ok(claims.iter().filter(|c| !may_be_lost(c)).filter_map(lost).collect())
+    Ok(claims.iter().filter(|c| !context.plan.may_lose(&c.object_name())).filter_map(lost).collect())
 }
 
 async fn checksums_of(context: &StepContext, spec: &BackupStep) -> Result<BTreeMap<String, Checksums>, StepError> {

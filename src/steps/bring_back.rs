@@ -13,7 +13,10 @@ use super::{
 use crate::{
     inventory::objects_in,
     journal::FaultRecord,
-    kubernetes::objects::{Claim, Named},
+    kubernetes::{
+        Objects,
+        objects::{Claim, Named},
+    },
     model::{
         Checksums, Difference, Differs, FileWrong, FilesRead, LeftBecause, RUN_LABEL, Restored, Revert, StepResult,
         VolumeInfo, VolumesDone, WorkloadRef,
@@ -86,17 +89,19 @@ pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Resu
         )?;
         context.send(&velero.creation("Restore", &order.restore, &labels, spec)).await?;
     }
-    see_through(context, order, order.namespace, sent_us, |_| false).await
+    see_through(context, order, order.namespace, (sent_us, None), |_| false).await
 }
 
 /// Waits for the end of a Restore that was sent at `sent_us` into namespace `to`, and
 /// sees whether what it made is whole. Returns what was found, for the verdict.
+/// `held` is what the backup holds, where it was read already: else it is read only once the
+/// restore is done, so that nothing but Velero can keep the restore from being made.
 /// `meant` are differences that the drill itself made.
 pub(super) async fn see_through(
     context: &StepContext,
     order: &Order<'_>,
     to: &str,
-    sent_us: u64,
+    (sent_us, held): (u64, Option<Objects>),
     meant: impl Fn(&Difference) -> bool,
 ) -> Result<Restored, StepError> {
     let restore = backup::finished(context, "restores", &order.restore, order.limit).await?;
@@ -108,7 +113,10 @@ pub(super) async fn see_through(
     }
     let ready = whole(context, to, order.ready, order.limit).await?;
     let ready_us = context.recorder.now_us();
-    let held = losses::objects_held(context, order.backup, order.namespace, to).await?;
+    let held = match held {
+        Some(held) => held,
+        None => losses::objects_held(context, order.backup, order.namespace, to).await?,
+    };
     let now = objects_in(&context.world.kube, to).await.map_err(StepError::failed)?;
     let lost = losses::allowed(context, order.namespace);
     let mut differences = held.compare(&now);
@@ -117,6 +125,8 @@ pub(super) async fn see_through(
     if !ready.scaled.is_empty() {
         differences.retain_mut(|d| !only_replicas(d));
     }
+    let volumes = context.world.velero.volumes(order.backup).await.map_err(StepError::failed)?;
+    let volumes: Vec<VolumeInfo> = volumes.into_iter().filter(|v| v.pvc_namespace == order.namespace).collect();
     let count = |pointer| restore.pointer(pointer).and_then(Value::as_u64);
     Ok(Restored {
         restore: order.restore.clone(),
@@ -130,8 +140,8 @@ pub(super) async fn see_through(
         errors: count("/status/errors"),
         objects: held.len() as u64,
         differences,
-        claims: claims(context, order).await?,
-        velero: restored_by_velero(context, order).await?,
+        claims: claims(context, order, &volumes).await?,
+        velero: restored_by_velero(context, order, &volumes).await?,
         files: files(context, order, to).await?,
         ready: ready.said,
         scaled: ready.scaled,
@@ -198,7 +208,7 @@ fn wrong(before: &Checksums, after: &Checksums) -> Vec<FileWrong> {
 
 /// Claims that the namespace had when the backup was begun: those that are there and older, and
 /// those that Velero names, whether it captured them or not.
-async fn claims(context: &StepContext, order: &Order<'_>) -> Result<Vec<String>, StepError> {
+async fn claims(context: &StepContext, order: &Order<'_>, named: &[VolumeInfo]) -> Result<Vec<String>, StepError> {
     let velero = &context.world.velero;
     let backup = velero.find("backups", order.backup).await.map_err(StepError::failed)?.unwrap_or_default();
     let begun: Option<jiff::Timestamp> =
@@ -209,8 +219,7 @@ async fn claims(context: &StepContext, order: &Order<'_>) -> Result<Vec<String>,
         let made: Option<jiff::Timestamp> = claim.metadata.creation_timestamp.as_ref().and_then(|t| t.parse().ok());
         made.zip(begun).is_some_and(|(made, begun)| made <= begun)
     };
-    let named = velero.volumes(order.backup).await.map_err(StepError::failed)?;
-    let named = named.into_iter().filter(|v| v.pvc_namespace == order.namespace).map(|v| v.pvc_name);
+    let named = named.iter().map(|v| v.pvc_name.clone());
     let mut all: Vec<String> = live.iter().filter(|c| older(c)).map(|c| c.metadata.name.clone()).chain(named).collect();
     all.sort();
     all.dedup();
@@ -218,13 +227,15 @@ async fn claims(context: &StepContext, order: &Order<'_>) -> Result<Vec<String>,
 }
 
 /// Volumes in the backup, and how many of them Velero says it restored.
-async fn restored_by_velero(context: &StepContext, order: &Order<'_>) -> Result<VolumesDone, StepError> {
+async fn restored_by_velero(
+    context: &StepContext,
+    order: &Order<'_>,
+    volumes: &[VolumeInfo],
+) -> Result<VolumesDone, StepError> {
     let velero = &context.world.velero;
-    let held = velero.volumes(order.backup).await.map_err(StepError::failed)?;
-    let held: Vec<VolumeInfo> =
-        held.into_iter().filter(|v| v.pvc_namespace == order.namespace && v.is_captured()).collect();
+    let held: Vec<&VolumeInfo> = volumes.iter().filter(|v| v.is_captured()).collect();
     let snapshots = held.iter().filter(|v| v.is_snapshot()).count() as u64;
-    let held: Vec<String> = held.into_iter().map(|v| v.pvc_name).collect();
+    let held: Vec<String> = held.into_iter().map(|v| v.pvc_name.clone()).collect();
     let query = format!("?labelSelector=velero.io%2Frestore-name%3D{}", order.restore);
     let restores = velero.list("podvolumerestores", &query).await.map_err(StepError::failed)?;
     let done = restores.iter().filter(|r| {

@@ -9,13 +9,7 @@ use super::{
     ATTEMPT, Direction, StepContext, StepError,
     short_pods::{self, For, Task},
 };
-use crate::{
-    kubernetes::{
-        Around, Reader,
-        objects::{Claim, Node, Volume},
-    },
-    model::Checksums,
-};
+use crate::{inventory::readers_of, model::Checksums};
 
 /// As long a reader may take, from its creation to its end.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -24,27 +18,19 @@ const UNDO_LIMIT: Duration = Duration::from_secs(150);
 const _: () = assert!(UNDO_LIMIT.as_secs() < ATTEMPT.as_secs(), "an attempt sees its end");
 
 pub(super) async fn read(context: &StepContext, namespace: &str) -> Result<Checksums, StepError> {
-    let kube = &context.world.kube;
-    let path = |resource: &str| format!("/api/v1/namespaces/{namespace}/{resource}");
-    let claims: Vec<Claim> = kube.list_as(&path("persistentvolumeclaims")).await.map_err(StepError::failed)?;
-    if claims.is_empty() {
+    let image = context.world.bindings.volumes.reader_image.as_deref().unwrap_or_default();
+    let readers = readers_of(&context.world.kube, namespace, image, &context.run).await.map_err(StepError::failed)?;
+    if readers.is_empty() {
         return Ok(Checksums::new());
     }
-    let (pods, _) = kube.list(&path("pods")).await.map_err(StepError::failed)?;
-    let volumes: Vec<Volume> = kube.list_as("/api/v1/persistentvolumes").await.map_err(StepError::failed)?;
-    let nodes: Vec<Node> = kube.list_as("/api/v1/nodes").await.map_err(StepError::failed)?;
-    let image = context.world.bindings.volumes.reader_image.clone().unwrap_or_default();
-    let around = Around { pods: &pods, volumes: &volumes, nodes: &nodes, image: &image, run: &context.run };
-    let tasks: Vec<Task> = claims
-        .iter()
-        .map(|claim| Reader::of(claim, &around))
-        .map(|reader| Task { name: reader.name, forms: reader.forms })
-        .collect();
+    let (claims, tasks): (Vec<String>, Vec<Task>) = readers
+        .into_iter()
+        .map(|(claim, reader)| (claim.metadata.name, Task { name: reader.name, forms: reader.forms }))
+        .unzip();
     let limit = if context.direction == Direction::Undo { UNDO_LIMIT } else { LIMIT };
     let logs = short_pods::run(context, namespace, For::Reading, &tasks, limit).await?;
     let mut all = Checksums::new();
-    for (claim, log) in claims.into_iter().zip(logs) {
-        let name = claim.metadata.name;
+    for (name, log) in claims.into_iter().zip(logs) {
         let log = log.map_err(|why| StepError::Failed(format!("volume {name} cannot be read: {why}")))?;
         all.insert(name, parse(&log));
     }

@@ -6,11 +6,13 @@ use serde_json::{Map, json};
 use super::{
     Look, StepContext, StepError,
     bring_back::{self, Order},
+    losses::is_of,
     own, scratch,
 };
 use crate::{
-    kubernetes::objects::Named,
+    kubernetes::{Reduced, objects::Named},
     model::{CleanUp, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult},
+    world::Archived,
 };
 
 pub(super) async fn restore(
@@ -53,12 +55,20 @@ pub(super) async fn restore(
         })
         .await?;
     let sent_us = context.recorder.now_us();
-    let held = velero.contents(backup).await.map_err(StepError::failed)?;
+    let mut held = vec![];
+    let each = |archived: Archived| {
+        if is_of(&archived.object, namespace) {
+            held.push(archived.object);
+        }
+    };
+    velero.each_object(backup, each).await.map_err(StepError::failed)?;
     let ready = scratch::wanted(&held, namespace);
+    let held = held.into_iter().filter_map(Reduced::of).collect();
     let order = Order { namespace, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
     // The namespace is ours: what differs in its own labels is our mark.
     let mut done =
-        bring_back::see_through(&there, &order, namespace, sent_us, |d| d.object.kind == "Namespace").await?;
+        bring_back::see_through(&there, &order, namespace, (sent_us, Some(held)), |d| d.object.kind == "Namespace")
+            .await?;
     let place = &there.world.identity.context;
     done.into = Some(place.clone());
     let said = format!("{backup} restored into {place}: {}", done.ready);

@@ -43,17 +43,19 @@ pub(super) async fn objects_held(
     from: &str,
     to: &str,
 ) -> Result<Objects, StepError> {
-    let map = |namespace: &str| if namespace == from { to.to_owned() } else { namespace.to_owned() };
     let mut held = Objects::default();
     let each = |archived: Archived| {
-        if is_of(&archived.object, from)
-            && let Some(object) = Reduced::moved(archived.object, map)
-        {
-            held.put(object);
+        if is_of(&archived.object, from) {
+            held.extend(restored_as(archived.object, from, to));
         }
     };
     context.world.velero.each_object(backup, each).await.map_err(StepError::failed)?;
     Ok(held)
+}
+
+/// What is compared of an object that a restore puts from one namespace into another.
+pub(super) fn restored_as(object: Value, from: &str, to: &str) -> Option<Reduced> {
+    Reduced::moved(object, |namespace| if namespace == from { to.to_owned() } else { namespace.to_owned() })
 }
 
 /// The namespace itself, or an object in it.

@@ -16,8 +16,8 @@ use crate::{
         objects::{Claim, Named, Volume, Workload},
     },
     model::{
-        BackupStep, Capture, DeadPods, DeleteNamespaceStep, FaultId, NamespaceLost, NodeHow, ObjectName, ObjectRef,
-        PlannedStep, Revert, StepClass, StepResult, WorkloadRef,
+        BackupStep, Capture, DeadPods, DeleteNamespaceStep, FaultId, NamespaceLost, NodeHow, ObjectRef, PlannedStep,
+        Revert, StepClass, StepResult, WorkloadRef,
     },
     world::ApiCall,
 };
@@ -52,7 +52,7 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
     }
     let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
     let claims: Vec<&Claim> =
-        claims.iter().filter(|c| c.metadata.namespace == spec.name && !may_be_lost(spec, c)).collect();
+        claims.iter().filter(|c| c.metadata.namespace == spec.name && !spec.may_lose(&c.object_name())).collect();
     if covering.volumes == Capture::None && !claims.is_empty() {
         let names: Vec<&str> = claims.iter().map(|c| c.metadata.name.as_str()).collect();
         return Err(format!(
@@ -63,7 +63,8 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
         ));
     }
     let uncovered = input.inventory.uncovered(std::slice::from_ref(&spec.name), covering.volumes)?;
-    let host_path = uncovered.iter().find(|(claim, u)| u.why == Uncopied::HostPath && !may_be_lost(spec, claim));
+    let host_path =
+        uncovered.iter().find(|(claim, u)| u.why == Uncopied::HostPath && !spec.may_lose(&claim.object_name()));
     if let Some((claim, _)) = host_path.filter(|_| covering.volumes == Capture::FileSystem) {
         return Err(format!(
             "claim {} of namespace `{}` is a hostPath volume: Velero's file-system backup skips it without an error, and a restore would bring it back EMPTY",
@@ -71,12 +72,6 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
         ));
     }
     Ok(())
-}
-
-/// Whether the scenario lets the claim be lost.
-pub(super) fn may_be_lost(spec: &DeleteNamespaceStep, claim: &Claim) -> bool {
-    let claim = ObjectName::claim(&claim.metadata.namespace, &claim.metadata.name);
-    spec.may_be_lost.iter().any(|entry| entry.object.matches(&claim))
 }
 
 /// Pods that will hang on dead nodes and keep the namespace from going.

@@ -11,7 +11,7 @@ use super::{
     ATTEMPT, Closing, Look, PlanInput, StepContext, StepError,
     bring_back::{self, Order},
     isolation,
-    losses::is_of,
+    losses::{is_of, restored_as},
     namespace, own, reach,
 };
 use crate::{
@@ -108,8 +108,9 @@ pub(super) async fn restore(
     let sent_us = context.recorder.now_us();
     let ready = wanted(&held, from);
     let order = Order { namespace: from, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
+    let held = held.into_iter().filter_map(|o| restored_as(o, from, &scratch)).collect();
     let meant = |difference: &_| plan.is_meant(difference, &scratch);
-    let mut done = bring_back::see_through(context, &order, &scratch, sent_us, meant).await?;
+    let mut done = bring_back::see_through(context, &order, &scratch, (sent_us, Some(held)), meant).await?;
     let isolation = match test {
         Ok(test) => reach::finish(context, &scratch, &test, &plan.beyond).await,
         Err(why) => Isolation::Unproven { why },

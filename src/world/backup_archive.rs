@@ -5,9 +5,11 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-/// No archive unpacks to more; a backup of a whole large cluster is a tenth of it.
+use crate::files::Limited;
+
+/// The most that is unpacked: ten times the backup of a whole large cluster.
 const UNPACKED: u64 = 8 << 30;
-/// No object is larger: the store of the API server takes 1.5 MiB.
+/// The most that one object may take: etcd takes no more than 1.5 MiB.
 const OBJECT: u64 = 16 << 20;
 
 /// An object in a backup.
@@ -22,9 +24,13 @@ pub struct Archived {
 /// Hands over every object of an archive, one by one.
 ///
 /// # Errors
-/// It is not what Velero writes, or larger than any that it writes.
-pub fn objects_of(packed: &[u8], mut each: impl FnMut(Archived)) -> Result<(), String> {
-    let mut archive = tar::Archive::new(MultiGzDecoder::new(packed).take(UNPACKED));
+/// The archive is damaged, not one of Velero's, or too large.
+pub fn objects_of(packed: &[u8], each: impl FnMut(Archived)) -> Result<(), String> {
+    objects_within(packed, UNPACKED, each)
+}
+
+fn objects_within(packed: &[u8], most: u64, mut each: impl FnMut(Archived)) -> Result<(), String> {
+    let mut archive = tar::Archive::new(Limited::new(MultiGzDecoder::new(packed), most));
     let mut text = vec![];
     for entry in archive.entries().map_err(|e| e.to_string())? {
         let mut entry = entry.map_err(|e| e.to_string())?;
@@ -41,8 +47,8 @@ pub fn objects_of(packed: &[u8], mut each: impl FnMut(Archived)) -> Result<(), S
     Ok(())
 }
 
-/// `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json`, or `…/cluster/NAME.json`. Each object is
-/// there once so, and again for each version that it was saved by.
+/// `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json`, or `…/cluster/NAME.json`. The copies
+/// for each API version of an object have longer paths and are skipped.
 fn resource_of(path: &str) -> Option<&str> {
     let mut parts = path.trim_start_matches("./").split('/');
     let (top, resource, place) = (parts.next(), parts.next(), parts.next());
@@ -81,6 +87,25 @@ mod tests {
         let mut seen = vec![];
         objects_of(&archive, |found| seen.push((found.resource, found.object["a"].as_u64()))).expect("an archive");
         assert_eq!(seen, [("deployments.apps".to_owned(), Some(1)), ("namespaces".to_owned(), Some(2))]);
+    }
+
+    #[test]
+    fn an_archive_beyond_the_limit_is_an_error_wherever_it_is_cut() {
+        let object = r#"{"a":1}"#;
+        let archive = packed(&[
+            ("resources/pods/namespaces/shop/a.json", object),
+            ("resources/pods/namespaces/shop/b.json", object),
+        ]);
+        let read = |most: u64| {
+            let mut seen = 0;
+            objects_within(&archive, most, |_| seen += 1).map(|()| seen)
+        };
+        // A header and its content take 512 bytes each, and an empty block is the end.
+        assert_eq!(read(5 * 512), Ok(2));
+        for blocks in 0..5 {
+            let error = read(blocks * 512).expect_err("not all of it was read");
+            assert!(error.contains("unpacks to more than"), "{blocks}: {error}");
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub async fn connect(reach: &Reach, here: &Here) -> Result<(Kube, ClusterIdentit
     config.connect_timeout = Some(Duration::from_secs(3));
     config.read_timeout = Some(Duration::from_secs(60));
     config.write_timeout = Some(Duration::from_secs(10));
-    // By this the cluster's audit log tells our requests from those of others with the same user.
+    // By this name the audit log tells our requests from those of others with the same user.
     let agent = concat!("drillmaster/", env!("CARGO_PKG_VERSION"));
     config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
     let server = config.cluster_url.to_string();

@@ -3,10 +3,14 @@
 
 use std::{io::Read, sync::Arc, time::Duration};
 
+use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::{Stage, WebRequest};
-use crate::model::{Raw, Redactor, Told, WebhookUrl};
+use crate::{
+    files::Limited,
+    model::{Raw, Redactor, Told, WebhookUrl},
+};
 
 /// What went wrong with an exchange.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -56,65 +60,53 @@ impl Http {
 
     /// A GET of JSON with headers that nobody else sees.
     pub async fn json_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Value, HttpError> {
-        let bytes = self.get(url, headers).await?;
+        let bytes = self.get(url, headers, LARGEST).await?;
         serde_json::from_slice(&bytes).map_err(|e| self.error("GET", url, format!("the answer is not JSON: {e}")))
     }
 
     /// A GET of bytes.
     pub async fn bytes(&self, url: &str) -> Result<Vec<u8>, HttpError> {
-        self.get(url, &[]).await
+        self.get(url, &[], LARGEST).await
     }
 
-    /// A GET of bytes, of which there may be so many and no more.
+    /// A GET of bytes; an answer of more bytes than the limit is an error.
     pub async fn bounded(&self, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
-        let long = || self.error("GET", url, format!("the answer is longer than {limit} bytes"));
-        let Side::Live(client) = &self.side else {
-            let bytes = self.get(url, &[]).await?;
-            return if bytes.len() > limit { Err(long()) } else { Ok(bytes) };
+        self.get(url, &[], limit).await
+    }
+
+    async fn get(&self, url: &str, headers: &[(&str, &str)], most: usize) -> Result<Vec<u8>, HttpError> {
+        let fits = |length: usize| {
+            let why = || format!("the answer is larger than {} MiB", most >> 20);
+            if length > most { Err(self.error("GET", url, why())) } else { Ok(()) }
         };
-        let mut response = client.get(url).send().await.map_err(|e| self.error("GET", url, chain(e)))?;
+        let client = match &self.side {
+            Side::Live(client) => client,
+            Side::Simulated(stage, limit) => {
+                let body = self.exchange(stage, *limit, "GET", url, vec![]).await?;
+                return fits(body.len()).map(|()| body);
+            }
+        };
+        let request = headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
+        let mut response = request.send().await.map_err(|e| self.error("GET", url, chain(e)))?;
         if !response.status().is_success() {
             return Err(self.error("GET", url, response.status().to_string()));
         }
-        let mut bytes = vec![];
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.error("GET", url, chain(e)))? {
-            if bytes.len() + chunk.len() > limit {
-                return Err(long());
-            }
-            bytes.extend_from_slice(&chunk);
+        let mut body = vec![];
+        while let Some(part) = response.chunk().await.map_err(|e| self.error("GET", url, chain(e)))? {
+            fits(body.len() + part.len())?;
+            body.extend_from_slice(&part);
         }
-        Ok(bytes)
-    }
-
-    async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, HttpError> {
-        match &self.side {
-            Side::Live(client) => {
-                let request =
-                    headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
-                let mut response = request.send().await.map_err(|e| self.error("GET", url, chain(e)))?;
-                let status = response.status();
-                let mut body = vec![];
-                while let Some(part) = response.chunk().await.map_err(|e| self.error("GET", url, chain(e)))? {
-                    if body.len() + part.len() > LARGEST {
-                        return Err(self.error("GET", url, too_large()));
-                    }
-                    body.extend_from_slice(&part);
-                }
-                if status.is_success() { Ok(body) } else { Err(self.error("GET", url, status.to_string())) }
-            }
-            Side::Simulated(stage, limit) => self.exchange(stage, *limit, "GET", url, vec![]).await,
-        }
+        Ok(body)
     }
 
     /// A GET of gzip, unpacked. Velero's object store sends no Content-Encoding.
     pub async fn gunzipped(&self, url: &str) -> Result<Vec<u8>, HttpError> {
         let bytes = self.bytes(url).await?;
         let mut out = vec![];
-        flate2::read::MultiGzDecoder::new(&bytes[..])
-            .take(LARGEST as u64 + 1)
+        Limited::new(MultiGzDecoder::new(&bytes[..]), LARGEST as u64)
             .read_to_end(&mut out)
-            .map_err(|e| self.error("GET", url, format!("not gzip: {e}")))?;
-        if out.len() > LARGEST { Err(self.error("GET", url, too_large())) } else { Ok(out) }
+            .map_err(|e| self.error("GET", url, format!("it cannot be unpacked: {e}")))?;
+        Ok(out)
     }
 
     /// A POST of one line of text; any 2xx says that it is durable.
@@ -161,7 +153,7 @@ impl Http {
         }
     }
 
-    /// An answer of another shape than asked for.
+    /// The error for an answer of an unexpected shape.
     pub(super) fn strange(&self, url: &str, why: &str) -> HttpError {
         self.error("GET", url, why.to_owned())
     }
@@ -172,12 +164,8 @@ impl Http {
     }
 }
 
-/// No answer is larger, packed or unpacked: it is kept in memory.
+/// The most that is read of an answer, packed or unpacked: it is held in memory.
 const LARGEST: usize = 1 << 30;
-
-fn too_large() -> String {
-    format!("the answer is larger than {} MiB", LARGEST >> 20)
-}
 
 fn chain(error: reqwest::Error) -> String {
     let mut parts = vec![];

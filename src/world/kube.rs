@@ -126,8 +126,8 @@ impl Kube {
             let api = value["apiVersion"].clone();
             if let Some(Value::Array(page)) = value.get_mut("items").map(Value::take) {
                 items.extend(page.into_iter().filter_map(|mut item| {
-                    // Items of a list come without their kind, but for those of custom resources, whose
-                    // list may be called anything.
+                    // Items of a list have no kind of their own. Those of custom resources do, and
+                    // their list may have any kind.
                     if item.is_object() && item["kind"].as_str().is_none_or(str::is_empty) {
                         item["kind"] = kind.clone().into();
                         item["apiVersion"] = api.clone();

@@ -25,7 +25,7 @@ pub struct Machine {
     pub ports: BTreeMap<String, String>,
     /// Whether it carries the control plane, where the host knows.
     pub control_plane: bool,
-    /// When it was started last, by its host's word; empty where the host does not say.
+    /// When it was last started, as its host reports it; empty if the host does not.
     pub started: String,
 }
 

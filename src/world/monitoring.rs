@@ -59,7 +59,7 @@ pub struct Silence {
     pub by: String,
     /// What its author wrote.
     pub comment: String,
-    /// Whether it is in force; else it is one to come.
+    /// Whether it is in force now; otherwise it begins later.
     pub active: bool,
     /// When it ends.
     pub ends_at: String,
@@ -94,7 +94,7 @@ impl Monitoring {
         Self { http, prometheus: prometheus.map(trim), alertmanagers: alertmanagers.iter().map(|u| trim(u)).collect() }
     }
 
-    /// The list in an answer. Without the list the answer is an error: it does not mean that nothing is there.
+    /// The list in an answer. An answer without the list is an error: it does not mean that nothing is there.
     async fn rows(&self, url: &str, pointer: &str) -> Result<Vec<Value>, HttpError> {
         let mut answer = self.http.json(url).await?;
         match answer.pointer_mut(pointer).map(Value::take) {

@@ -152,7 +152,7 @@ impl Vault {
     }
 }
 
-/// No secret is larger.
+/// The most that is read of a secret.
 const LARGEST: u64 = 1 << 20;
 
 /// A secret, wherever it is.

@@ -112,7 +112,7 @@ impl Velero {
         Ok(self.http.gunzipped(&url).await?)
     }
 
-    /// Where it can be had.
+    /// The address to download it from.
     async fn download_url(&self, kind: &str, name: &str) -> Result<String, VeleroError> {
         let limit = Duration::from_secs(30);
         // Named by its content and a version so that a repeated call is a new request.
@@ -153,14 +153,7 @@ impl Velero {
         serde_json::from_value(list).map_err(|e| VeleroError::Strange("BackupVolumeInfos".into(), e.to_string()))
     }
 
-    /// Every object in a backup, from its archive.
-    pub async fn contents(&self, backup: &str) -> Result<Vec<Value>, VeleroError> {
-        let mut objects = vec![];
-        self.each_object(backup, |archived| objects.push(archived.object)).await?;
-        Ok(objects)
-    }
-
-    /// The same, handed over one by one: a backup is never held whole.
+    /// Hands over every object in a backup's archive, one by one: a backup is never held whole.
     pub async fn each_object(&self, backup: &str, each: impl FnMut(Archived)) -> Result<(), VeleroError> {
         let url = self.download_url("BackupContents", backup).await?;
         let packed = self.http.bytes(&url).await?;

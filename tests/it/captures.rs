@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use base64::Engine;
 use drillmaster::{
     inventory::{Shelf, Source, open_capture, save},
     model::{Review, State},
@@ -83,11 +84,18 @@ fn a_secret_that_is_broken_is_not_quoted() {
     };
     // `global:`, six more lines with a password each, and a mistake on line 7.
     let yaml = "Z2xvYmFsOgogIHNtdHBfYXV0aF9wYXNzd29yZDogUExBTlRFRC1TTVRQCiAgc2xhY2tfYXBpX3VybDogaHR0cHM6Ly9ob29rcy5zbGFjay5jb20vc2VydmljZXMvUExBTlRFRC1TTEFDSwpyZWNlaXZlcnM6Ci0gbmFtZTogcgogIHdlYmhvb2tfY29uZmlnczogW3t1cmw6ICJodHRwOi8vdTpQTEFOVEVELVdIQHgvIn1dCiAgcGFzc3dvcmQ6IFBMQU5URUQtSU5MSU5FOiBiYWQ6IHlhbWwKcm91dGU6IHtyZWNlaXZlcjogcgo=";
+    // A comment of 17 MiB, and no configuration after the first 16.
+    let bomb = {
+        let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, &vec![b'#'; 17 << 20]).unwrap();
+        base64::prelude::BASE64_STANDARD.encode(gzip.finish().unwrap())
+    };
     for (key, value, told) in [
         ("alertmanager.yaml", yaml, "line 7: mapping values are not allowed"),
         ("alertmanager.yaml", "PLANTED-PLAIN", "is not Base64"),
         ("alertmanager.yaml", "UExBTlRFRP8=", "is not UTF-8"),
         ("alertmanager.yaml.gz", "UExBTlRFRC1H", "is not gzip"),
+        ("alertmanager.yaml.gz", &bomb, "is not gzip of at most 16 MiB"),
     ] {
         let text = manager.to_owned()
             + &secret("alertmanager-am", "Opaque", key, value)

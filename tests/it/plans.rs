@@ -143,6 +143,7 @@ fn a_name_in_a_plan_is_text() {
 fn the_second_cluster_is_asked_for_its_own_rights() {
     let mut bindings = bindings();
     bindings.values.insert("storefrontThere".into(), json!("http://there.example/healthz"));
+    bindings.volumes.reader_image = Some("reader".into());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/region-loss.yaml");
     let loaded = load(&path, &Sources { bindings: bindings.clone(), ..Sources::default() }).unwrap();
     let there = ClusterIdentity { uid: "uid-there".into(), ..self::inventory().identity };
@@ -161,9 +162,14 @@ fn the_second_cluster_is_asked_for_its_own_rights() {
     let plan = build(&request).unwrap_or_else(|w| panic!("{w:?}"));
     let has =
         |list: &[Permission], resource: &str, verb: &str| list.iter().any(|p| p.resource == resource && p.verb == verb);
-    for (resource, verb) in
-        [("restores", "create"), ("restores", "delete"), ("namespaces", "delete"), ("*", "list"), ("pods", "get")]
-    {
+    for (resource, verb) in [
+        ("restores", "create"),
+        ("restores", "delete"),
+        ("namespaces", "delete"),
+        ("nodes", "list"),
+        ("*", "list"),
+        ("pods", "get"),
+    ] {
         assert!(has(&plan.recovery_permissions, resource, verb), "{verb} {resource}");
     }
     assert!(!has(&plan.permissions, "restores", "create"), "nothing is restored in the first cluster");
@@ -175,6 +181,21 @@ fn the_second_cluster_is_asked_for_its_own_rights() {
         .collect();
     // A role in a namespace that is not there yet could not be made.
     assert_eq!(namespaces, ["velero"]);
+}
+
+/// Without an image for readers, nobody needs the right to make pods.
+#[test]
+fn rights_for_readers_are_asked_only_where_there_are_readers() {
+    let mut with = bindings();
+    with.volumes.reader_image = Some("reader".into());
+    let loaded = self::loaded("restore-to-scratch", &[]);
+    let ask = |bindings: &Bindings| {
+        let plan = planned(&loaded, &inventory(), bindings).unwrap_or_else(|w| panic!("{w:?}"));
+        [("pods", "create"), ("pods", "delete"), ("pods/log", "get"), ("serviceaccounts", "get")]
+            .map(|(resource, verb)| plan.permissions.iter().any(|p| p.resource == resource && p.verb == verb))
+    };
+    assert_eq!(ask(&with), [true; 4]);
+    assert_eq!(ask(&bindings()), [false; 4]);
 }
 
 #[test]

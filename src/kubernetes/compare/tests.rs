@@ -57,7 +57,7 @@ fn kinds_of_one_name_in_two_groups_are_two_objects() {
         lost.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["shop/Service.serving.knative.dev/x missing"]
     );
-    // A kind of somebody's own that is called as one of the cluster's is not the cluster's.
+    // A custom resource may have the same kind as a built-in one: the group tells them apart.
     let event = object("acme.example/v1", "Event", json!({"spec": {"a": 1}}));
     assert_eq!(compare(&[event], &[], own).len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What is named before a deletion, and what is not.
+//! Which losses are named before a deletion, and which are not.
 
 use serde_json::{Value, json};
 
@@ -99,6 +99,20 @@ fn pods_jobs_and_finalizers_are_named_before_there_is_a_backup() {
         ("Cluster.db.example/pg".to_owned(), &Losing::HeldBy(vec!["db.example/drop".into()])),
     ];
     assert_eq!(all, expected);
+}
+
+#[test]
+fn a_threat_does_not_hide_that_the_backup_lacks_the_object() {
+    let finalizer = json!({"metadata": {"finalizers": ["db.example/drop"]}});
+    for (object, threat) in [
+        (object("db.example/v1", "Cluster", "pg", &finalizer), Losing::HeldBy(vec!["db.example/drop".into()])),
+        (object("v1", "Pod", "bare", &json!({"status": {"phase": "Running"}})), Losing::BarePod),
+        (object("batch/v1", "Job", "running", &json!({})), Losing::RunsAgain),
+    ] {
+        let losses = live(&[object]).losses(&Held::default());
+        let said: Vec<&Losing> = losses.iter().map(|l| &l.how).collect();
+        assert_eq!(said, [&threat, &Losing::NotHeld(String::new())]);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     inventory::Shelf,
-    kubernetes::{Board, Guest, Loss, NO_ROOM, Volumes, cpu_millis, memory_bytes, objects::Node},
+    kubernetes::{Board, Guest, Loss, NO_ROOM, Volumes, cpu_millis, memory_bytes, objects::Node, quantity},
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
@@ -138,8 +138,7 @@ fn quotas(p: &Picture<'_>, say: &mut Say) {
         let mut wrong = vec![];
         for (name, hard) in quota.map("/status/hard").into_iter().flatten() {
             let used = quota.at("/status/used").get(name).cloned().unwrap_or_default();
-            let of_text = |text: &str| cpu_millis(text).map(|n| n as f64);
-            let number = |v: &Value| v.as_str().and_then(of_text).or_else(|| v.as_f64().map(|n| n * 1000.0));
+            let number = |v: &Value| v.as_str().and_then(quantity).or_else(|| v.as_f64());
             let (Some(hard), Some(used)) = (number(hard), number(&used)) else { continue };
             if hard > 0.0 && used >= hard * 0.9 {
                 wrong.push(format!("{name} is used by {:.0} %", (used * 100.0 / hard).floor()));

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// The most that a packed configuration may unpack to: a Secret holds no more than 1 MiB, packed.
+const UNPACKED: u64 = 16 << 20;
+
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "ALR-004",
@@ -111,9 +114,12 @@ fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> 
     let mut config = String::new();
     if packed {
         flate2::read::GzDecoder::new(&bytes[..])
-            .take(16 << 20)
+            .take(UNPACKED + 1)
             .read_to_string(&mut config)
             .map_err(|_| wrong("gzip of UTF-8"))?;
+        if config.len() as u64 > UNPACKED {
+            return Err(wrong(&format!("gzip of at most {} MiB", UNPACKED >> 20)));
+        }
     } else {
         config = String::from_utf8(bytes).map_err(|_| wrong("UTF-8"))?;
     }

@@ -1,0 +1,132 @@
+//! The pods that read the files of volumes: those that a step makes, and in the pre-flight
+//! the question whether they could run. Nothing is made here.
+
+use std::collections::BTreeSet;
+
+use super::Answer;
+use crate::{
+    kubernetes::{
+        Around, Reader,
+        objects::{Claim, Node, Volume},
+    },
+    model::{Capture, Into, Plan, PlannedStep, Verb},
+    world::{ApiCall, ApiError, Kube, World},
+};
+
+/// Whether the pods that read volumes could run, by a try that leaves nothing behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadersSeen {
+    /// How many there will be.
+    pub count: usize,
+    /// What keeps one from running.
+    pub wrong: Vec<String>,
+}
+
+/// The reader of each claim of a namespace, as it would be made now.
+///
+/// # Errors
+/// Claims, pods, volumes or nodes cannot be listed.
+pub async fn readers_of(
+    kube: &Kube,
+    namespace: &str,
+    image: &str,
+    run: &str,
+) -> Result<Vec<(Claim, Reader)>, ApiError> {
+    let path = |resource: &str| format!("/api/v1/namespaces/{namespace}/{resource}");
+    let claims: Vec<Claim> = kube.list_as(&path("persistentvolumeclaims")).await?;
+    if claims.is_empty() {
+        return Ok(vec![]);
+    }
+    let (pods, _) = kube.list(&path("pods")).await?;
+    let volumes: Vec<Volume> = kube.list_as("/api/v1/persistentvolumes").await?;
+    let nodes: Vec<Node> = kube.list_as("/api/v1/nodes").await?;
+    let around = Around { pods: &pods, volumes: &volumes, nodes: &nodes, image, run };
+    let reader = |claim: Claim| {
+        let reader = Reader::of(&claim, &around);
+        (claim, reader)
+    };
+    Ok(claims.into_iter().map(reader).collect())
+}
+
+/// Whether the readers of the volumes that a plan looks into would be admitted, and run.
+pub(super) async fn readers_seen(world: &World, plan: &Plan, run: &str) -> Option<Answer<ReadersSeen>> {
+    let image = world.bindings.volumes.reader_image.as_ref()?;
+    let namespaces = read_here(&plan.steps);
+    if namespaces.is_empty() {
+        return None;
+    }
+    let mut seen = ReadersSeen::default();
+    for namespace in namespaces {
+        if let Err(why) = try_in(&world.kube, &namespace, (image, run), &mut seen).await {
+            return Some(Err(why.to_string()));
+        }
+    }
+    Some(Ok(seen))
+}
+
+/// Namespaces whose volumes are read in the first cluster. What is restored into the second
+/// one is read there, and its namespace is not there yet.
+fn read_here(steps: &[PlannedStep]) -> BTreeSet<String> {
+    let of = |step: &PlannedStep| match step.verb() {
+        Some(Verb::Backup(spec)) if spec.volumes != Capture::None => spec.namespaces.clone(),
+        Some(Verb::Restore(spec)) if spec.into != Some(Into::Recovery) => spec.namespace.clone().into_iter().collect(),
+        _ => vec![],
+    };
+    steps.iter().flat_map(of).collect()
+}
+
+async fn try_in(
+    kube: &Kube,
+    namespace: &str,
+    (image, run): (&str, &str),
+    seen: &mut ReadersSeen,
+) -> Result<(), ApiError> {
+    for (claim, reader) in readers_of(kube, namespace, image, run).await? {
+        seen.count += 1;
+        seen.wrong.extend(reader.hindrance.clone());
+        if let Some(why) = refused(kube, &format!("/api/v1/namespaces/{namespace}/pods"), &reader).await? {
+            seen.wrong.push(format!("the reader of claim {namespace}/{}: {why}", claim.metadata.name));
+        }
+    }
+    Ok(())
+}
+
+/// Why no form of a reader is admitted: a dry run asks pod security, quotas and webhooks, and
+/// makes nothing.
+async fn refused(kube: &Kube, pods: &str, reader: &Reader) -> Result<Option<String>, ApiError> {
+    let mut why = None;
+    for form in &reader.forms {
+        match kube.send(&ApiCall::create(format!("{pods}?dryRun=All"), form.clone())).await {
+            Ok(_) => return Ok(None),
+            Err(error) if error.is_refused_form() => why = Some(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn step(verb: &serde_json::Value) -> PlannedStep {
+        serde_json::from_value(json!({"name": "s", "step": verb, "class": "observe", "acts": [], "on_stop": ""}))
+            .expect("a step")
+    }
+
+    #[test]
+    fn what_is_read_in_the_second_cluster_is_not_tried_in_the_first() {
+        let restore = |into: &str| json!({"restore": {"backup": "b", "namespace": format!("to-{into}"), "into": into}});
+        let steps = [
+            step(&restore("recovery")),
+            step(&restore("scratch")),
+            step(&json!({"restore": {"backup": "b", "namespace": "back"}})),
+            step(&json!({"backup": {"namespaces": ["saved"], "volumes": "snapshot"}})),
+            step(&json!({"backup": {"namespaces": ["unread"], "volumes": "none"}})),
+        ];
+        let expected = ["back", "saved", "to-scratch"];
+        assert_eq!(read_here(&steps).iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    }
+}
