@@ -69,26 +69,19 @@ pub(super) async fn revert(context: &StepContext, node: &NodeTarget) -> Result<C
             return Ok(Closing::Replaced(format!("node {} was replaced", node.name)));
         }
         Some(found) if !is_fenced(&found) => {}
-        Some(found) if !is_ours(&found) => {
-            let by = writer(&found, &["spec", "taints"]);
-            return Ok(Closing::Left(format!(
-                "node {}: left fenced, as changed by {by}: this taint is not the drill's",
-                node.name
-            )));
-        }
+        Some(found) if !is_ours(&found) => return Ok(theirs(&found, node)),
         Some(_) => write(context, node, false).await?,
     }
     match read(context, node).await? {
         Some(found) if is_ours(&found) => Err(format!("node {} is still fenced", node.name)),
-        Some(found) if is_fenced(&found) => {
-            let by = writer(&found, &["spec", "taints"]);
-            Ok(Closing::Left(format!(
-                "node {}: the drill's taint is gone; one of {by} is left, by which it is still fenced",
-                node.name
-            )))
-        }
+        Some(found) if is_fenced(&found) => Ok(theirs(&found, node)),
         _ => Ok(Closing::Reverted(format!("node {} is not fenced any more", node.name))),
     }
+}
+
+fn theirs(found: &Value, node: &NodeTarget) -> Closing {
+    let by = writer(found, &["spec", "taints"]);
+    Closing::Left(format!("node {}: left fenced, as changed by {by}: this taint is not the drill's", node.name))
 }
 
 async fn read(context: &StepContext, node: &NodeTarget) -> Result<Option<Value>, String> {
