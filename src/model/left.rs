@@ -21,7 +21,7 @@ impl fmt::Display for LeftBecause {
         f.write_str(match self {
             Self::Others => "changed by others",
             Self::Losses => "without what may be lost",
-            Self::Differences => "other than before",
+            Self::Differences => "with differences",
         })
     }
 }

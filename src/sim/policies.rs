@@ -22,11 +22,21 @@ pub(super) fn lets_out(state: &State, namespace: &str, pod: &Value, (host, port)
     if !state.settings.policies {
         return true;
     }
-    let policies: Vec<&Arc<Value>> =
-        state.store.within("networkpolicies", namespace).filter(|p| holds(p, pod)).collect();
-    let rules: Vec<&Value> = policies.iter().flat_map(|p| list(p, "/spec/egress")).collect();
-    let to = destinations(state, host, port);
-    policies.is_empty() || to.iter().any(|d| rules.iter().any(|rule| allows(state, namespace, rule, d)))
+    let policies: Vec<&Value> = state.store.within("networkpolicies", namespace).map(|p| &**p).collect();
+    let home = |name: &str| state.store.get("namespaces", "", name).map(|n| (**n).clone()).unwrap_or_default();
+    destinations(state, host, port).iter().any(|to| adds_up(policies.iter().copied(), (namespace, pod), to, &home))
+}
+
+/// Whether the policies that are for a pod let something out to a place. Where there is none
+/// everything goes out. `home` knows the namespaces.
+fn adds_up<'p>(
+    policies: impl Iterator<Item = &'p Value>,
+    (namespace, pod): (&str, &Value),
+    to: &Destination,
+    home: &dyn Fn(&str) -> Value,
+) -> bool {
+    let mut mine = policies.filter(|policy| holds(policy, pod)).peekable();
+    mine.peek().is_none() || mine.any(|p| list(p, "/spec/egress").iter().any(|rule| allows(namespace, rule, to, home)))
 }
 
 /// Whether a policy is for this pod, and for what leaves it.
@@ -82,10 +92,10 @@ fn named_port(pod: &Value, name: &str) -> Option<u64> {
     ports.find(|p| p["name"] == name)?["containerPort"].as_u64()
 }
 
-fn allows(state: &State, namespace: &str, rule: &Value, to: &Destination) -> bool {
+fn allows(namespace: &str, rule: &Value, to: &Destination, home: &dyn Fn(&str) -> Value) -> bool {
     let (ports, peers) = (list(rule, "/ports"), list(rule, "/to"));
     (ports.is_empty() || ports.iter().any(|port| is_port(port, to)))
-        && (peers.is_empty() || peers.iter().any(|peer| is_peer(state, namespace, peer, to)))
+        && (peers.is_empty() || peers.iter().any(|peer| is_peer(namespace, peer, to, home)))
 }
 
 fn is_port(written: &Value, to: &Destination) -> bool {
@@ -99,19 +109,17 @@ fn is_port(written: &Value, to: &Destination) -> bool {
     tcp && same
 }
 
-fn is_peer(state: &State, namespace: &str, peer: &Value, to: &Destination) -> bool {
+fn is_peer(namespace: &str, peer: &Value, to: &Destination, home: &dyn Fn(&str) -> Value) -> bool {
     if let Some(block) = peer.get("ipBlock") {
         let inside = |range: &str| to.address.is_some_and(|address| contains(range, address));
         let except = list(block, "/except").iter().filter_map(Value::as_str).any(inside);
         return inside(text(block, "/cidr")) && !except;
     }
     let Some(pod) = &to.pod else { return false };
-    let home = text(pod, "/metadata/namespace");
+    let its = text(pod, "/metadata/namespace");
     let near = match fields::selector(peer.get("namespaceSelector")) {
-        None => home == namespace,
-        Some(selector) => {
-            state.store.get("namespaces", "", home).is_some_and(|namespace| fields::selects(&selector, namespace))
-        }
+        None => its == namespace,
+        Some(selector) => fields::selects(&selector, &home(its)),
     };
     near && fields::selector(peer.get("podSelector")).is_none_or(|selector| fields::selects(&selector, pod))
 }
@@ -142,5 +150,31 @@ mod tests {
             assert!(!is(range, address), "{range} {address}");
         }
         assert!(!is("10.0.0.0", "10.0.0.0") && !is("anything/8", "10.0.0.0"));
+    }
+
+    #[test]
+    fn policies_for_one_pod_add_up() {
+        let policy = |pods: Value, egress: Value| json!({"spec": {"podSelector": pods, "policyTypes": ["Egress"], "egress": egress}});
+        let (web, other) = (json!({"matchLabels": {"app": "web"}}), json!({"matchLabels": {"app": "other"}}));
+        let deny = policy(json!({}), json!([]));
+        let net = policy(web.clone(), json!([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 80}]}]));
+        let shops = json!([{"to": [{"namespaceSelector": {"matchLabels": {"kind": "shop"}}, "podSelector": web}]}]);
+        let shops = policy(json!({}), shops);
+        let all = policy(other, json!([{}]));
+        let incoming = json!({"spec": {"podSelector": {}, "policyTypes": ["Ingress"]}});
+        let pod = json!({"metadata": {"name": "p", "namespace": "here", "labels": {"app": "web"}}});
+        let home = |name: &str| json!({"metadata": {"labels": {"kind": if name == "shop" { "shop" } else { "none" }}}});
+        let reaches =
+            |policies: &[&Value], to: Destination| adds_up(policies.iter().copied(), ("here", &pod), &to, &home);
+        let to = |address: &str, port| Destination { address: address.parse().ok(), port, pod: None };
+        let in_shop = |name: &str| {
+            let pod = json!({"metadata": {"namespace": name, "labels": {"app": "web"}}});
+            Destination { address: "10.1.1.1".parse().ok(), port: 81, pod: Some(Arc::new(pod)) }
+        };
+        assert!(reaches(&[&incoming], to("10.1.2.3", 80)), "nothing is said of what leaves it");
+        assert!(!reaches(&[&deny, &all], to("10.1.2.3", 80)), "what another pod may is nothing to this one");
+        assert!(reaches(&[&deny, &net], to("10.1.2.3", 80)) && reaches(&[&net, &deny], to("10.1.2.3", 80)));
+        assert!(!reaches(&[&deny, &net], to("10.1.2.3", 81)) && !reaches(&[&deny, &net], to("192.0.2.1", 80)));
+        assert!(reaches(&[&net, &shops], in_shop("shop")) && !reaches(&[&net, &shops], in_shop("elsewhere")));
     }
 }

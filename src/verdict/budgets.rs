@@ -34,7 +34,7 @@ struct Asked {
     refused: usize,
     allowed: usize,
     wrong: Vec<String>,
-    /// Of which there is no answer that can be held against a budget.
+    /// Pods without an answer that can be held against a budget.
     unsure: Vec<String>,
     from_to: Option<(u64, u64)>,
 }
@@ -61,7 +61,7 @@ impl Asked {
         }
         if asked.from_to.is_some() {
             let missing = owners_covered(history).into_iter().filter(|owner| !owners.contains(owner));
-            asked.unsure.extend(missing.map(|(ns, owner)| format!("{ns}/{owner}: none of its pods was asked about")));
+            asked.unsure.extend(missing.map(|(ns, owner)| format!("{ns}/{owner}: no eviction of its pods was tried")));
         }
         asked
     }

@@ -188,7 +188,7 @@ impl Settled {
         let exceptions = [
             (self.by_others, format!("{} that {were} changed from outside", self.by_others)),
             (self.losses, "what the scenario lets be lost (mayBeLost)".to_owned()),
-            (self.differences, format!("{} that came back other than before", self.differences)),
+            (self.differences, format!("{} that came back with differences", self.differences)),
         ];
         let exceptions: Vec<String> = exceptions.into_iter().filter(|(n, _)| *n > 0).map(|(_, said)| said).collect();
         let mut said = "the drill undid its own changes".to_owned();
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(
             one(all),
             "the drill undid its own changes, but for 2 that were changed from outside, and for what the scenario lets be \
-             lost (mayBeLost), and for 1 that came back other than before, but kept drill-scratch-1: see \"Left behind\" \
+             lost (mayBeLost), and for 1 that came back with differences, but kept drill-scratch-1: see \"Left behind\" \
              in the report; changed from outside: node/a is cordoned, by alice"
         );
     }

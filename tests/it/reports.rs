@@ -218,14 +218,18 @@ fn outage(evil: &str) -> Tape {
         tape.at(50.0, node(n, "a", "Unknown"));
         tape.at(55.0, alert("prometheus", n, "firing")).at(56.0, alert("alertmanager-0", n, "active"));
     }
-    for (pod, budget) in [("web-1", "web"), ("web-2", "web")] {
+    for (pod, owner, budget) in [
+        ("web-1", "deployment/web", "web"),
+        ("web-2", "deployment/web", "web"),
+        ("orders-1", "statefulset/orders", "orders"),
+    ] {
         tape.at(
             52.0,
             Kind::EvictionAnswered {
                 step: "outage".into(),
                 namespace: "shop".into(),
                 pod: pod.into(),
-                owner: "deployment/web".into(),
+                owner: owner.into(),
                 dry_run: true,
                 code: 429,
                 reason: "DisruptionBudget".into(),
