@@ -358,7 +358,7 @@ mod tests {
         let short = ("short", Series(vec![(0, 1)]), two());
         let late = ("late", Series(vec![(12, 3)]), Series(vec![(12, 2)]));
         let outcome = |budgets: &[(&str, Series, Series)]| drain(budgets).outcome;
-        assert_eq!(outcome(&[kept.clone()]), Some(Outcome::Pass));
+        assert_eq!(outcome(std::slice::from_ref(&kept)), Some(Outcome::Pass));
         assert_eq!(outcome(&[kept.clone(), short.clone()]), Some(Outcome::Inconclusive));
         assert_eq!(
             outcome(&[kept.clone(), late.clone()]),
