@@ -25,7 +25,8 @@ use crate::{
     observe::Observers,
     scenario::Loaded,
     steps::StepContext,
-    told, verdict,
+    told,
+    verdict::{self, Follower},
     world::{LEASE_DURATION, RunRecord},
 };
 
@@ -199,9 +200,11 @@ async fn hold(begun: &Begun, why: Wake, options: &Options) {
 async fn look_on(context: &StepContext, wakes: &Wakes) {
     let waiting = async {
         let mut told = String::new();
+        let mut judge = Follower::default();
         loop {
             let now = context.recorder.now_us();
-            let open = verdict::undecided(&context.recorder.events(), now);
+            context.recorder.after(judge.taken(), |next| judge.follow(next));
+            let open = judge.undecided(now);
             // The last look is in the journal too: a verdict reaches up to its last event.
             let done = open.is_empty();
             let open = if done { "all are".to_owned() } else { open.join("; ") };

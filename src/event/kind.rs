@@ -291,6 +291,13 @@ pub enum Kind {
         #[serde(default)]
         budget: String,
     },
+    /// A workload has thousands of pods: not each was asked about.
+    EvictionsSampled {
+        step: String,
+        namespace: String,
+        asked: usize,
+        of: usize,
+    },
     AlertSeen {
         source: String,
         name: String,

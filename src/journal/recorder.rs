@@ -185,6 +185,11 @@ impl Recorder {
         self.lock().events.clone()
     }
 
+    /// A look at the events after the first so many.
+    pub fn after<T>(&self, known: usize, look: impl FnOnce(&[Event]) -> T) -> T {
+        look(self.lock().events.get(known..).unwrap_or_default())
+    }
+
     /// Events from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.shown.subscribe()

@@ -1,7 +1,11 @@
 //! While nodes are dark, asks the Eviction API with dryRun what it would do with
 //! each critical pod. The API checks the budget and changes nothing (correctness 4).
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     event::Kind,
@@ -17,6 +21,12 @@ use crate::{
 /// As long a budget may need until its status counts what there is.
 const PATIENCE_US: u64 = 30_000_000;
 const AGAIN: Duration = Duration::from_secs(1);
+/// The API answers pods of one sort alike: of a workload with thousands, so many of each sort are
+/// asked about, and the journal says of how many.
+const OF_A_SORT: usize = 25;
+/// A list of more pods is not read again within a moment for the next question.
+const LONG: usize = 500;
+const MOMENT_US: u64 = 1_000_000;
 /// No answer can be held against such a status.
 const UNSETTLED: &str = "unsettled";
 
@@ -68,19 +78,28 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
     let until = recorder.now_us() + PATIENCE_US;
     for namespace in &plan.namespaces {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
-        let mut pods: Result<Vec<Pod>, _> = world.kube.list_as(&path).await;
+        let mut pods: Result<Vec<Pod>, _> = world.kube.list_plain(&path).await;
         while pods.is_err() && recorder.now_us() < until {
             tokio::time::sleep(AGAIN).await;
-            pods = world.kube.list_as(&path).await;
+            pods = world.kube.list_plain(&path).await;
         }
         let critical: BTreeSet<&str> = plan.coverage.iter().flatten().map(|c| c.owner.as_str()).collect();
         let asked = |p: &Pod| p.workload().is_some_and(|w| critical.contains(w.to_string().as_str()));
-        for pod in pods.into_iter().flatten().filter(|p| !p.is_finished() && !p.is_terminating() && asked(p)) {
+        let mut pods: Vec<Pod> = pods.into_iter().flatten().collect();
+        pods.retain(|p| !p.is_finished() && !p.is_terminating() && asked(p));
+        let of = pods.len();
+        let pods = some_of_each_sort(pods);
+        if pods.len() < of {
+            let (step, namespace) = (step.0.clone(), namespace.clone());
+            recorder.observe(Kind::EvictionsSampled { step, namespace, asked: pods.len(), of });
+        }
+        let mut around = Around { world, recorder, namespace, pods: vec![], read_us: None };
+        for pod in pods {
             // One that is not settled is asked again.
-            let mut last = once(world, namespace, &pod).await;
+            let mut last = around.once(&pod).await;
             while is_unsettled(&last) && recorder.now_us() < until {
                 tokio::time::sleep(AGAIN).await;
-                last = once(world, namespace, &pod).await.or(last);
+                last = around.once(&pod).await.or(last);
             }
             // That nothing could be learned of a pod is told, too.
             let Asked { code, reason, message, expected } = last.unwrap_or_else(|error| Asked {
@@ -98,19 +117,62 @@ fn is_unsettled(asked: &Result<Asked, ApiError>) -> bool {
     asked.as_ref().map_or(true, |asked| asked.expected.0 == UNSETTLED)
 }
 
-/// The budget is read before and after: an answer between two states proves nothing. Nor
-/// does one that rests on a status which does not count the pods that are there.
-async fn once(world: &World, namespace: &str, pod: &Pod) -> Result<Asked, ApiError> {
-    let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
-    let before = world.kube.list_as::<Budget>(&budgets).await?;
-    let (code, reason, message) = answer(world, pod).await;
-    let after = world.kube.list_as::<Budget>(&budgets).await?;
-    let pods: Vec<Pod> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await?;
-    let mut expected = expect(pod, &before);
-    if expected != expect(pod, &after) || !counts(pod, &after, &pods) {
-        UNSETTLED.clone_into(&mut expected.0);
+/// What the Eviction API looks at in a pod, and in what its budgets select it by.
+type Sort = (String, bool, bool, BTreeMap<String, String>);
+
+fn some_of_each_sort(mut pods: Vec<Pod>) -> Vec<Pod> {
+    let mut seen: BTreeMap<Sort, usize> = BTreeMap::new();
+    pods.retain(|pod| {
+        let mut labels = (*pod.metadata.labels).clone();
+        // Labels by which every pod of a StatefulSet differs from the others.
+        for own in ["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"] {
+            labels.remove(own);
+        }
+        let workload = pod.workload().map(|w| w.to_string()).unwrap_or_default();
+        let count = seen.entry((workload, pod.is_ready(), pod.status.phase == "Pending", labels)).or_default();
+        *count += 1;
+        *count <= OF_A_SORT
+    });
+    pods
+}
+
+/// What there is around a pod that is asked about.
+struct Around<'a> {
+    world: &'a World,
+    recorder: &'a Recorder,
+    namespace: &'a str,
+    pods: Vec<Pod>,
+    read_us: Option<u64>,
+}
+
+impl Around<'_> {
+    /// The budget is read before and after: an answer between two states proves nothing. Nor
+    /// does one that rests on a status which does not count the pods that are there.
+    async fn once(&mut self, pod: &Pod) -> Result<Asked, ApiError> {
+        let (world, namespace) = (self.world, self.namespace);
+        let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+        let before = world.kube.list_plain::<Budget>(&budgets).await?;
+        let (code, reason, message) = answer(world, pod).await;
+        let after = world.kube.list_plain::<Budget>(&budgets).await?;
+        self.look().await?;
+        let mut expected = expect(pod, &before);
+        if expected != expect(pod, &after) || !counts(pod, &after, &self.pods) {
+            UNSETTLED.clone_into(&mut expected.0);
+            self.read_us = None;
+        }
+        Ok(Asked { code, reason, message, expected })
     }
-    Ok(Asked { code, reason, message, expected })
+
+    async fn look(&mut self) -> Result<(), ApiError> {
+        let now = self.recorder.now_us();
+        if self.pods.len() > LONG && self.read_us.is_some_and(|at| now < at + MOMENT_US) {
+            return Ok(());
+        }
+        let pods = format!("/api/v1/namespaces/{}/pods", self.namespace);
+        self.pods = self.world.kube.list_plain(&pods).await?;
+        self.read_us = Some(now);
+        Ok(())
+    }
 }
 
 /// Whether the status of a pod's budgets has the right number of healthy pods, and of pods in
@@ -201,6 +263,20 @@ mod tests {
             "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn of_thousands_of_pods_some_of_each_sort_are_asked_about() {
+        let mut pods = vec![pod(true, false); 3000];
+        pods.extend(vec![pod(false, false); 7]);
+        let mut other = pod(true, false);
+        other.metadata.labels =
+            std::sync::Arc::new(BTreeMap::from([("app".into(), "web".into()), ("own".into(), "1".into())]));
+        pods.insert(2000, other);
+        let asked = some_of_each_sort(pods);
+        assert_eq!(asked.len(), OF_A_SORT + 7 + 1);
+        assert_eq!(asked.iter().filter(|p| !p.is_ready()).count(), 7);
+        assert_eq!(some_of_each_sort(asked.clone()).len(), asked.len(), "few are all asked about");
     }
 
     #[test]

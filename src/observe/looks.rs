@@ -24,6 +24,9 @@ const NODES: &str = "/api/v1/nodes";
 const EVERY: Duration = Duration::from_secs(5);
 /// A watch delivers within milliseconds.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Pods that a look of a second pays for: a large cluster is looked at less often, so that it
+/// is asked for no more pods than this a second. A drill ends with a look whatever its size.
+const PODS_A_SECOND: u64 = 500;
 /// How long the last look may take.
 const LAST: Duration = Duration::from_secs(10);
 /// How long the end of a drill waits for all of them.
@@ -57,6 +60,16 @@ impl Subject {
         }
     }
 
+    /// How many pods a look asks for.
+    fn size(&self, recorder: &Recorder) -> u64 {
+        match self {
+            Self::Namespace(name) => {
+                recorder.with(|state| state.pods.values().filter(|pod| pod.namespace == *name).count() as u64)
+            }
+            Self::Nodes(_) => 0,
+        }
+    }
+
     /// What the API server has and the journal has not; none where it does not answer, which
     /// others tell.
     async fn untold(&self, world: &World, recorder: &Recorder) -> Option<Untold> {
@@ -75,7 +88,7 @@ pub(super) async fn watch(
     subject: Subject,
     mut over: watch::Receiver<bool>,
 ) {
-    let mut looker = Looker { agreed_us: recorder.now_us(), world, recorder, subject };
+    let mut looker = Looker { agreed_us: recorder.now_us(), rests_until_us: 0, world, recorder, subject };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // The watches have to begin first.
@@ -83,6 +96,9 @@ pub(super) async fn watch(
     loop {
         let look = async {
             tick.tick().await;
+            while looker.rests() {
+                tick.tick().await;
+            }
             looker.look().await
         };
         let found = tokio::select! {
@@ -119,11 +135,17 @@ struct Looker {
     subject: Subject,
     /// When the last look was begun that found what the journal has.
     agreed_us: u64,
+    rests_until_us: u64,
 }
 
 impl Looker {
+    fn rests(&self) -> bool {
+        self.recorder.now_us() < self.rests_until_us
+    }
+
     async fn look(&mut self) -> Found {
         let asked = self.recorder.now_us();
+        self.rests_until_us = asked + self.subject.size(&self.recorder) / PODS_A_SECOND * 1_000_000;
         let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return Found::Unanswered };
         if !first.is_empty() {
             tokio::time::sleep(AGAIN).await;
@@ -162,9 +184,9 @@ async fn untold_nodes(world: &World, recorder: &Recorder, names: &[String]) -> O
 }
 
 async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Option<Untold> {
-    let pods: Vec<Pod> = world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
+    let pods: Vec<Pod> = world.kube.list_plain(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
     let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
-    let budgets: Vec<Budget> = world.kube.list_as(&budgets).await.ok()?;
+    let budgets: Vec<Budget> = world.kube.list_plain(&budgets).await.ok()?;
     Some(recorder.with(|state| {
         let mut found = Untold::new();
         for pod in &pods {

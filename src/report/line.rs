@@ -128,6 +128,9 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::EvictionAnswered { pod, dry_run, code, reason, .. } => {
             format!("  eviction of {pod}{}: {code} {reason}", if *dry_run { " (dry run)" } else { "" })
         }
+        Kind::EvictionsSampled { namespace, asked, of, .. } => {
+            format!("  {namespace}: {of} pods are critical; of each sort some are asked about, {asked} in all")
+        }
         Kind::AlertSeen { source, name, labels, state, .. } => {
             let node = labels.get("node").map(|n| format!(" for {n}")).unwrap_or_default();
             format!("  alert {name}{node} {state} in {source}")

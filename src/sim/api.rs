@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Method;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -132,6 +133,12 @@ pub(super) fn handle(state: &mut State, call: &Call<'_>) -> Answer {
         let (namespace, name) = (target.namespace.as_deref().unwrap_or(""), target.name.as_deref().unwrap_or(""));
         return Answer::Whole(200, super::logs::of(state, namespace, name).into_bytes());
     }
+    if call.method == Method::GET && target.name.is_none() {
+        return match list(state, call, &target) {
+            Ok(bytes) => Answer::Whole(200, bytes),
+            Err(status) => whole(Err(status)),
+        };
+    }
     whole(dispatch(state, call, &target))
 }
 
@@ -145,7 +152,6 @@ fn whole(reply: Reply) -> Answer {
 
 fn dispatch(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
     match (call.method.as_str(), &target.name) {
-        ("GET", None) => list(state, call, target),
         ("GET", Some(name)) => find(state, target, name).map(|o| (200, (*o).clone())),
         ("POST", None) => create(state, call, target),
         ("POST", Some(name)) if target.sub.as_deref() == Some("eviction") => {
@@ -202,16 +208,17 @@ fn field_matches(expression: &str, object: &Value) -> bool {
     })
 }
 
-fn list(state: &State, call: &Call<'_>, target: &Target) -> Reply {
+fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Vec<u8>, Value> {
     let selector = selector(call)?;
     let resource = target.resource;
-    let all: Vec<&Arc<Value>> = match &target.namespace {
-        Some(namespace) => state.store.within(resource.plural, namespace).collect(),
-        None => state.store.all(resource.plural).collect(),
+    let all: Box<dyn Iterator<Item = &Arc<Value>>> = match &target.namespace {
+        Some(namespace) => Box::new(state.store.within(resource.plural, namespace)),
+        None => Box::new(state.store.all(resource.plural)),
     };
-    let chosen = all.into_iter().filter(|o| {
-        selector.as_ref().is_none_or(|s| fields::selects(s, o))
-            && call.asks("fieldSelector").is_none_or(|f| field_matches(f, o))
+    let field = call.asks("fieldSelector");
+    let chooses = selector.is_some() || field.is_some();
+    let mut chosen = all.filter(|o| {
+        selector.as_ref().is_none_or(|s| fields::selects(s, o)) && field.is_none_or(|f| field_matches(f, o))
     });
     let limit: usize = call.asks("limit").and_then(|l| l.parse().ok()).unwrap_or(0);
     let from = match call.asks("continue") {
@@ -225,28 +232,43 @@ fn list(state: &State, call: &Call<'_>, target: &Target) -> Reply {
             from.parse().unwrap_or(0)
         }
     };
-    let mut items: Vec<Value> = vec![];
-    let mut more = 0;
-    for object in chosen.skip(from) {
-        if limit > 0 && items.len() == limit {
-            more += 1;
-            continue;
-        }
-        // Items of a list come without kind and apiVersion.
-        let mut item = (**object).clone();
-        if let Some(fields) = item.as_object_mut() {
-            fields.remove("kind");
-            fields.remove("apiVersion");
-        }
-        items.push(item);
-    }
+    let most = if limit == 0 { usize::MAX } else { limit };
+    let items: Vec<Item<'_>> = chosen.by_ref().skip(from).take(most).map(|object| Item(object)).collect();
+    let to = from + items.len();
+    // Where all are chosen, the rest need not be looked at.
+    let more = match chooses {
+        _ if items.len() < most => 0,
+        true => chosen.count(),
+        false => state.store.count(resource.plural, target.namespace.as_deref()).saturating_sub(to),
+    };
     let mut metadata = json!({"resourceVersion": state.store.version().to_string()});
     if more > 0 {
-        metadata["continue"] = format!("{}.{}", state.store.version(), from + items.len()).into();
+        metadata["continue"] = format!("{}.{to}", state.store.version()).into();
         metadata["remainingItemCount"] = more.into();
     }
     let kind = format!("{}List", resource.kind);
-    Ok((200, json!({"kind": kind, "apiVersion": resource.api_version(), "metadata": metadata, "items": items})))
+    let list = List { api_version: resource.api_version(), items, kind, metadata };
+    Ok(serde_json::to_vec(&list).unwrap_or_default())
+}
+
+/// A list as it goes over the wire, written from the objects themselves.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a> {
+    api_version: String,
+    items: Vec<Item<'a>>,
+    kind: String,
+    metadata: Value,
+}
+
+/// Items of a list come without kind and apiVersion.
+struct Item<'a>(&'a Value);
+
+impl Serialize for Item<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.0.as_object().into_iter().flatten();
+        serializer.collect_map(fields.filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")))
+    }
 }
 
 fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -33,10 +34,14 @@ struct Change {
     object: Arc<Value>,
 }
 
+/// The objects of a namespace, by name.
+type Shelf = BTreeMap<String, Arc<Value>>;
+
 /// The store.
 #[derive(Default)]
 pub(super) struct Store {
-    objects: BTreeMap<Key, Arc<Value>>,
+    /// By resource and namespace: no look-up makes a text of its own.
+    objects: BTreeMap<&'static str, BTreeMap<String, Shelf>>,
     version: u64,
     /// What tells this cluster's UIDs from another's.
     family: u32,
@@ -95,20 +100,26 @@ impl Store {
     }
 
     pub(super) fn get(&self, resource: &'static str, namespace: &str, name: &str) -> Option<&Arc<Value>> {
-        self.objects.get(&(resource, namespace.to_owned(), name.to_owned()))
+        self.objects.get(resource)?.get(namespace)?.get(name)
     }
 
     /// All objects of a resource, by namespace and name.
     pub(super) fn all(&self, resource: &'static str) -> impl Iterator<Item = &Arc<Value>> {
-        let from = (resource, String::new(), String::new());
-        self.objects.range(from..).take_while(move |(k, _)| k.0 == resource).map(|(_, v)| v)
+        self.objects.get(resource).into_iter().flat_map(BTreeMap::values).flat_map(Shelf::values)
     }
 
     /// The same of one namespace.
     pub(super) fn within(&self, resource: &'static str, namespace: &str) -> impl Iterator<Item = &Arc<Value>> {
-        let from = (resource, namespace.to_owned(), String::new());
-        let namespace = namespace.to_owned();
-        self.objects.range(from..).take_while(move |(k, _)| k.0 == resource && k.1 == namespace).map(|(_, v)| v)
+        self.objects.get(resource).and_then(|shelves| shelves.get(namespace)).into_iter().flat_map(Shelf::values)
+    }
+
+    /// How many objects a resource has, in one namespace or in all.
+    pub(super) fn count(&self, resource: &'static str, namespace: Option<&str>) -> usize {
+        let Some(shelves) = self.objects.get(resource) else { return 0 };
+        match namespace {
+            Some(namespace) => shelves.get(namespace).map_or(0, Shelf::len),
+            None => shelves.values().map(Shelf::len).sum(),
+        }
     }
 
     /// Adds a new object: UID, creation time, generation 1.
@@ -150,8 +161,8 @@ impl Store {
 
     /// Takes an object away.
     pub(super) fn remove(&mut self, resource: &'static str, namespace: &str, name: &str) {
-        let key = (resource, namespace.to_owned(), name.to_owned());
-        if let Some(object) = self.objects.remove(&key) {
+        if let Some(object) = self.take_out(resource, namespace, name) {
+            let key = (resource, namespace.to_owned(), name.to_owned());
             self.version += 1;
             self.pods.leave(&key, &object);
             let mut last = (*object).clone();
@@ -160,13 +171,24 @@ impl Store {
         }
     }
 
+    fn take_out(&mut self, resource: &'static str, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        let shelves = self.objects.get_mut(resource)?;
+        let shelf = shelves.get_mut(namespace)?;
+        let object = shelf.remove(name)?;
+        if shelf.is_empty() {
+            shelves.remove(namespace);
+        }
+        Some(object)
+    }
+
     fn write(&mut self, resource: &'static str, type_: &'static str, mut object: Value) -> Arc<Value> {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         let key =
             (resource, text(&object, "/metadata/namespace").to_owned(), text(&object, "/metadata/name").to_owned());
         let object = Arc::new(object);
-        if let Some(before) = self.objects.insert(key.clone(), Arc::clone(&object)) {
+        let shelf = self.objects.entry(resource).or_default().entry(key.1.clone()).or_default();
+        if let Some(before) = shelf.insert(key.2.clone(), Arc::clone(&object)) {
             self.pods.leave(&key, &before);
         }
         self.pods.enter(&key, &object);
@@ -273,8 +295,16 @@ impl Store {
     }
 }
 
+/// A line of a watch, its keys in their order.
+#[derive(Serialize)]
+struct Line<'a> {
+    object: &'a Value,
+    #[serde(rename = "type")]
+    type_: &'a str,
+}
+
 fn line(type_: &str, object: &Value) -> Bytes {
-    let mut bytes = serde_json::to_vec(&json!({"type": type_, "object": object})).unwrap_or_default();
+    let mut bytes = serde_json::to_vec(&Line { object, type_ }).unwrap_or_default();
     bytes.push(b'\n');
     bytes.into()
 }

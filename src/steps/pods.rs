@@ -84,7 +84,7 @@ fn namespace_of(planned: &PlannedStep) -> Result<String, StepError> {
 }
 
 pub(super) async fn pods_of(context: &StepContext, namespace: &str) -> Result<Vec<Pod>, StepError> {
-    context.world.kube.list_as(&format!("/api/v1/namespaces/{namespace}/pods")).await.map_err(StepError::failed)
+    context.world.kube.list_plain(&format!("/api/v1/namespaces/{namespace}/pods")).await.map_err(StepError::failed)
 }
 
 /// Exactly this pod, as it is now: a StatefulSet's next one has the same name.

@@ -12,7 +12,7 @@ use crate::{
         AlertExpectation, Expectation, ForEach, PlannedStep, PowerState, Revert, StepClass, WaitStep, WaitUntil,
         WorkloadRef,
     },
-    verdict::{self, Waited},
+    verdict::{Follower, Waited},
 };
 
 /// A watch delivers within milliseconds; a second is plenty.
@@ -90,6 +90,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
         _ => format!("{} to recover", spec.of.join(", ")),
     };
     let mut power = Power::default();
+    let mut judge = Follower::default();
     let found = context
         .until(limit, &what, async || {
             if let Some(why) = power.returned(context).await {
@@ -108,7 +109,8 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
                 Some(WaitUntil::Alerted) => Waited::Alerted,
                 _ => Waited::Recovered(&spec.of),
             };
-            let open = verdict::waited_for(&context.recorder.events(), now, asked);
+            context.recorder.after(judge.taken(), |next| judge.follow(next));
+            let open = judge.waited_for(now, asked);
             if open.is_empty() { Look::Done(Ok(())) } else { Look::NotYet(open.join(", ")) }
         })
         .await?;

@@ -36,6 +36,8 @@ struct Asked {
     wrong: Vec<String>,
     /// Pods without an answer that can be held against a budget.
     unsure: Vec<String>,
+    /// Of a namespace with thousands of pods, some of each sort were asked about: of so many.
+    of: Option<usize>,
     from_to: Option<(u64, u64)>,
 }
 
@@ -44,7 +46,7 @@ impl Asked {
         let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
         let critical: Vec<&str> =
             history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.as_str()).collect();
-        let mut asked = Self::default();
+        let mut asked = Self { of: history.sampled.get(&step).copied(), ..Self::default() };
         let mut owners = BTreeSet::new();
         for (t, kind) in &history.evictions {
             let Kind::EvictionAnswered {
@@ -68,6 +70,11 @@ impl Asked {
 
     fn answers(&self) -> usize {
         self.refused + self.allowed + self.wrong.len()
+    }
+
+    fn denominator(&self) -> String {
+        let answers = format!("{} answers", self.answers() + self.unsure.len());
+        self.of.map_or(answers.clone(), |of| format!("{answers} about pods of every sort, of which there were {of}"))
     }
 
     /// What was answered wrongly is wrong, whatever else was not seen.
@@ -119,7 +126,7 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
             Part::Shown("evictions were tried while nodes were gone".into())
         },
         sight: asked.sight(),
-        denominator: Part::Shown(format!("{} answers", asked.answers() + asked.unsure.len())),
+        denominator: Part::Shown(asked.denominator()),
         bound: if wrong.is_empty() {
             Bound::Met(format!("{refused} dry-run evictions refused and {allowed} allowed, all as budgeted"))
         } else {

@@ -106,14 +106,20 @@ pub struct History {
     pub alerts: Vec<AlertPoint>,
     /// Budgets: healthy and desired.
     pub budgets: BTreeMap<(String, String), (Series, Series)>,
-    /// Intervals without contact to the API server.
+    /// Intervals without contact to the API server, up to the last event.
     pub blind: Vec<(u64, u64)>,
+    /// The same as they were told; one may reach into the future.
+    gaps: Vec<(u64, u64)>,
+    /// The session of the last event.
+    session: u64,
     /// The same of other sources.
     pub source_blind: BTreeMap<String, Vec<(u64, u64)>>,
     /// Steps, by name.
     pub steps: BTreeMap<StepName, StepSpan>,
     /// Eviction answers, with their time.
     pub evictions: Vec<(u64, Kind)>,
+    /// Steps in which not each critical pod was asked about: how many pods there were.
+    pub sampled: BTreeMap<String, usize>,
     /// Wall time of t = 0.
     pub zero: Option<Timestamp>,
     /// When the drill armed itself.
@@ -135,27 +141,28 @@ impl History {
     /// Lays out a journal.
     pub fn of(events: &[Event]) -> Self {
         let mut history = Self::default();
-        let mut session = 0;
+        history.follow(events);
+        history
+    }
+
+    /// Lays out what came after.
+    pub(super) fn follow(&mut self, events: &[Event]) {
         for event in events {
-            let before = history.end_us;
-            if event.epoch != session && session != 0 {
+            let before = self.end_us;
+            if event.epoch != self.session && self.session != 0 {
                 // Nobody was looking between the two sessions, and a session that only
                 // picks up the pieces has no observers: what was seen last is old.
-                history.blind.push((before, u64::MAX));
+                self.gaps.push((before, u64::MAX));
             }
-            session = event.epoch;
-            let _ = history.state.take(event);
-            history.take(event);
+            self.session = event.epoch;
+            let _ = self.state.take(event);
+            self.take(event);
             // A wall clock that was set back must not turn time around.
-            history.end_us = history.end_us.max(event.t_us);
+            self.end_us = self.end_us.max(event.t_us);
         }
-        if let Some(since) = history.state.blind_since {
-            history.blind.push((since, history.end_us));
-        }
-        for (_, to) in &mut history.blind {
-            *to = (*to).min(history.end_us);
-        }
-        history
+        let open = self.state.blind_since.map(|since| (since, self.end_us));
+        let gaps = self.gaps.iter().copied().chain(open);
+        self.blind = gaps.map(|(from, to)| (from, to.min(self.end_us))).collect();
     }
 
     fn take(&mut self, event: &Event) {
@@ -207,6 +214,7 @@ impl History {
                 entry.0.push(t, *healthy);
                 entry.1.push(t, *desired);
             }
+            Kind::EvictionsSampled { step, of, .. } => *self.sampled.entry(step.clone()).or_default() += of,
             Kind::EvictionAnswered { .. } => self.evictions.push((t, event.event.clone())),
             Kind::ProbeSegment { probe, runs, .. } => {
                 self.probes.entry(probe.clone()).or_default().extend(runs.iter().cloned())
@@ -240,8 +248,8 @@ impl History {
                 receivers: vec![],
                 suppressed_by: vec![],
             }),
-            Kind::ContactRegained { blind_from_us, .. } => self.blind.push((*blind_from_us, t)),
-            Kind::WatchGap { from_us, .. } => self.blind.push((*from_us, t)),
+            Kind::ContactRegained { blind_from_us, .. } => self.gaps.push((*blind_from_us, t)),
+            Kind::WatchGap { from_us, .. } => self.gaps.push((*from_us, t)),
             Kind::SourceRegained { source, blind_from_us } => {
                 self.source_blind.entry(source.clone()).or_default().push((*blind_from_us, t));
             }

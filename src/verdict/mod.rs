@@ -8,6 +8,7 @@ mod budgets;
 mod coverage;
 mod effect;
 mod ending;
+mod follower;
 mod history;
 mod loss;
 mod outside;
@@ -26,6 +27,7 @@ mod written;
 
 pub use again::{Again, Wrong, again};
 pub use ending::{Ending, How, Left, Settled, exit_of};
+pub use follower::{Follower, Waited};
 pub use history::{History, StepSpan};
 pub use loss::{Log, Reading};
 pub use phases::{Milestone, Phase, phases};
@@ -178,40 +180,6 @@ fn taken_over(events: &[Event]) -> bool {
     opened.is_some_and(|actor| actor != Actor::Runner)
 }
 
-/// What is still open and may be decided by going on looking.
-pub fn undecided(events: &[Event], now_us: u64) -> Vec<String> {
-    let history = History::of(events);
-    let Some(plan) = &history.state.plan else { return vec![] };
-    plan.expectations()
-        .filter_map(|expectation| {
-            let answer = answer(expectation, &history, now_us);
-            answer.outcome.is_none().then_some(answer.because)
-        })
-        .chain(return_to_normal::waiting(&history, now_us))
-        .collect()
-}
-
-/// What the judge has not decided yet of what a step waits for: the objectives of these
-/// probes and workloads that count from a fault, or the delivery of alerts. A step that
-/// waits asks the judge, so that it cannot tick what the verdict denies.
-pub fn waited_for(events: &[Event], now_us: u64, what: Waited<'_>) -> Vec<String> {
-    let history = History::of(events);
-    let Some(plan) = &history.state.plan else { return vec![] };
-    let open = |expectation: &Expectation| match (what, expectation) {
-        (Waited::Recovered(of), Expectation::Service(e)) if of.contains(&e.probe) => {
-            let asked = e.rto.is_some() && e.after == After::Fault;
-            asked.then(|| service::answer(e, &history, now_us)).filter(Answer::is_open).map(|a| a.because)
-        }
-        (Waited::Recovered(of), Expectation::Replicas(e)) if of.contains(&e.workload.to_string()) => {
-            let asked = e.ready.is_some() && e.after == After::Fault;
-            asked.then(|| replicas::answer(e, &history, now_us)).filter(Answer::is_open).map(|a| a.because)
-        }
-        (Waited::Alerted, Expectation::Alert(e)) => alerts::undelivered(e, &history, now_us),
-        _ => None,
-    };
-    plan.expectations().filter(|e| history.window(e.of()).is_some()).filter_map(open).collect()
-}
-
 /// Whether everything that is expected of a restore was met, as far as the journal goes: a
 /// scratch namespace that shows why not is worth a look.
 pub fn restore_is_met(events: &[Event], step: &StepName) -> bool {
@@ -223,15 +191,6 @@ pub fn restore_is_met(events: &[Event], step: &StepName) -> bool {
             let outcome = answer(e, &history, history.end_us).outcome;
             matches!(outcome, Some(Outcome::Pass | Outcome::Skipped | Outcome::Waived))
         })
-}
-
-/// What a step waits for.
-#[derive(Clone, Copy, Debug)]
-pub enum Waited<'a> {
-    /// These probes and workloads.
-    Recovered(&'a [String]),
-    /// The alerts of the faults so far.
-    Alerted,
 }
 
 /// `now_us` is the end of all time for a finished run.

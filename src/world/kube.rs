@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use kube::client::Body;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
@@ -56,9 +56,13 @@ impl Kube {
 
     /// A GET; tries again a few times where that may help.
     pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
+        self.get_typed(path).await
+    }
+
+    async fn get_typed<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         let mut wait = Duration::from_millis(200);
         for _ in 0..3 {
-            match self.get_once(path, LIMIT).await {
+            match self.request(Method::GET, path, "", None, LIMIT).await {
                 Err(error) if error.is_transient() => {
                     tokio::time::sleep(wait).await;
                     wait *= 2;
@@ -66,7 +70,7 @@ impl Kube {
                 other => return other,
             }
         }
-        self.get_once(path, LIMIT).await
+        self.request(Method::GET, path, "", None, LIMIT).await
     }
 
     /// A GET; none when there is no such object.
@@ -147,6 +151,32 @@ impl Kube {
     pub async fn list_as<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
         let (items, _) = self.list(path).await?;
         items.into_iter().map(|item| shape(path, item)).collect()
+    }
+
+    /// The same where an item need not know its kind: it is read as it comes. What observers
+    /// ask for again and again is asked for so.
+    pub async fn list_plain<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
+        let mut items = vec![];
+        let mut next = String::new();
+        loop {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
+            let page = format!("{path}{joint}limit={PAGE}{token}");
+            match self.get_typed::<Page<T>>(&page).await {
+                Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
+                    items.clear();
+                    next.clear();
+                }
+                Err(error) => return Err(error),
+                Ok(page) => {
+                    items.extend(page.items.into_iter().flatten());
+                    next = page.metadata.next;
+                    if next.is_empty() {
+                        return Ok(items);
+                    }
+                }
+            }
+        }
     }
 
     /// A page of a list, asked for as `accept`: its body and how long it is.
@@ -234,14 +264,14 @@ impl Kube {
         Ok(WatchLines::new(path, response.into_body()))
     }
 
-    async fn request(
+    async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         content_type: &str,
         body: Option<&Value>,
         limit: Duration,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<T, ApiError> {
         let bytes = self.bytes(method, path, content_type, body, limit).await?;
         serde_json::from_slice(&bytes).map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })
     }
@@ -340,6 +370,23 @@ impl Kube {
             why: Raw::new(why).told(&self.redactor),
         }
     }
+}
+
+/// A page of a list.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Page<T> {
+    #[serde(default)]
+    items: Option<Vec<T>>,
+    #[serde(default)]
+    metadata: PageMeta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PageMeta {
+    #[serde(rename = "continue")]
+    next: String,
 }
 
 fn build(method: Method, path: &str, content_type: &str, body: Option<&Value>) -> Result<Request<Body>, ApiError> {

@@ -7,7 +7,7 @@ use std::{fmt::Write, path::Path};
 use drillmaster::{
     event::Event,
     journal::{RunDir, read},
-    verdict::{self, RULES},
+    verdict::{self, Follower, RULES, Waited},
 };
 
 use super::{
@@ -34,6 +34,36 @@ fn kept() -> String {
         row(&mut table, name, &read(&RunDir(runs.join(name))).unwrap().events);
     }
     table
+}
+
+/// A drill that waits asks every second. What follows the journal says what a judge says who reads
+/// it from its beginning.
+#[test]
+fn who_follows_a_journal_says_what_who_reads_it_says() {
+    let description = cluster("small-shop");
+    let loaded = scenario("zone-outage", &description);
+    let mut events = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await }).events;
+    let taken_over = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0/taken-over");
+    let mut compared = 0;
+    for events in [std::mem::take(&mut events), read(&RunDir(taken_over)).unwrap().events] {
+        let mut following = Follower::default();
+        for (at, event) in events.iter().enumerate() {
+            following.follow(std::slice::from_ref(event));
+            if at % 5 == 0 {
+                let mut reading = Follower::default();
+                reading.follow(&events[..=at]);
+                assert_eq!(following.taken(), reading.taken());
+                assert_eq!(following.undecided(event.t_us), reading.undecided(event.t_us), "after line {at}");
+                for what in
+                    [Waited::Alerted, Waited::Recovered(&["storefront".to_owned(), "deployment/web".to_owned()])]
+                {
+                    assert_eq!(following.waited_for(event.t_us, what), reading.waited_for(event.t_us, what), "{at}");
+                    compared += usize::from(!reading.undecided(event.t_us).is_empty());
+                }
+            }
+        }
+    }
+    assert!(compared > 50, "{compared}: nothing was open");
 }
 
 #[test]
