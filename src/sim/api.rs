@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use http::Method;
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -17,15 +16,14 @@ use super::{
     books::{self, Writer},
     eviction,
     fields::{self, number, text},
+    list::{list, selector},
     patch,
     resources::{self, Resource},
     security,
     state::State,
-    store::WINDOW,
     watch::Watch,
     wellformed,
 };
-use crate::kubernetes::Selector;
 
 /// What a request is answered with.
 pub(super) enum Answer {
@@ -60,7 +58,7 @@ impl Call<'_> {
         serde_json::from_slice(self.body).map_err(|e| refuse(400, "BadRequest", e.to_string()))
     }
 
-    fn asks(&self, key: &str) -> Option<&str> {
+    pub(super) fn asks(&self, key: &str) -> Option<&str> {
         self.query.get(key).map(String::as_str).filter(|v| !v.is_empty())
     }
 
@@ -80,9 +78,9 @@ impl Call<'_> {
 }
 
 /// A path, taken apart.
-struct Target {
-    resource: &'static Resource,
-    namespace: Option<String>,
+pub(super) struct Target {
+    pub resource: &'static Resource,
+    pub namespace: Option<String>,
     name: Option<String>,
     sub: Option<String>,
 }
@@ -191,84 +189,6 @@ fn lease(state: &State, node: &str) -> Option<Value> {
             "metadata": {"name": node, "namespace": "kube-node-lease"},
             "spec": {"holderIdentity": node, "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()}})
     })
-}
-
-fn selector(call: &Call<'_>) -> Result<Option<Selector>, Value> {
-    let parse = |text: &str| Selector::parse(text).map_err(|e| refuse(400, "BadRequest", e));
-    call.asks("labelSelector").map(parse).transpose()
-}
-
-/// `metadata.name=…`, `spec.nodeName=…`: what the clients of this product use.
-fn field_matches(expression: &str, object: &Value) -> bool {
-    expression.split(',').all(|term| {
-        let (field, value) = term.split_once('=').unwrap_or((term, ""));
-        let (field, wanted) = field.strip_suffix('!').map_or((field, true), |f| (f, false));
-        let value = value.trim_start_matches('=');
-        (text(object, &format!("/{}", field.replace('.', "/"))) == value) == wanted
-    })
-}
-
-fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Vec<u8>, Value> {
-    let selector = selector(call)?;
-    let resource = target.resource;
-    let all: Box<dyn Iterator<Item = &Arc<Value>>> = match &target.namespace {
-        Some(namespace) => Box::new(state.store.within(resource.plural, namespace)),
-        None => Box::new(state.store.all(resource.plural)),
-    };
-    let field = call.asks("fieldSelector");
-    let chooses = selector.is_some() || field.is_some();
-    let mut chosen = all.filter(|o| {
-        selector.as_ref().is_none_or(|s| fields::selects(s, o)) && field.is_none_or(|f| field_matches(f, o))
-    });
-    let limit: usize = call.asks("limit").and_then(|l| l.parse().ok()).unwrap_or(0);
-    let from = match call.asks("continue") {
-        None => 0,
-        Some(token) => {
-            let (version, from) = token.split_once('.').unwrap_or(("", ""));
-            let version: u64 = version.parse().map_err(|_| refuse(400, "BadRequest", "continue key is not valid"))?;
-            if version + WINDOW < state.store.version() {
-                return Err(refuse(410, "Expired", "The provided continue parameter is too old"));
-            }
-            from.parse().unwrap_or(0)
-        }
-    };
-    let most = if limit == 0 { usize::MAX } else { limit };
-    let items: Vec<Item<'_>> = chosen.by_ref().skip(from).take(most).map(|object| Item(object)).collect();
-    let to = from + items.len();
-    // Where all are chosen, the rest need not be looked at.
-    let more = match chooses {
-        _ if items.len() < most => 0,
-        true => chosen.count(),
-        false => state.store.count(resource.plural, target.namespace.as_deref()).saturating_sub(to),
-    };
-    let mut metadata = json!({"resourceVersion": state.store.version().to_string()});
-    if more > 0 {
-        metadata["continue"] = format!("{}.{to}", state.store.version()).into();
-        metadata["remainingItemCount"] = more.into();
-    }
-    let kind = format!("{}List", resource.kind);
-    let list = List { api_version: resource.api_version(), items, kind, metadata };
-    Ok(serde_json::to_vec(&list).unwrap_or_default())
-}
-
-/// A list as it goes over the wire, written from the objects themselves.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct List<'a> {
-    api_version: String,
-    items: Vec<Item<'a>>,
-    kind: String,
-    metadata: Value,
-}
-
-/// Items of a list come without kind and apiVersion.
-struct Item<'a>(&'a Value);
-
-impl Serialize for Item<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = self.0.as_object().into_iter().flatten();
-        serializer.collect_map(fields.filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")))
-    }
 }
 
 fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {

@@ -17,6 +17,7 @@ mod discovery;
 mod eviction;
 mod fields;
 mod happens;
+mod list;
 mod logs;
 mod machines;
 mod manifests;
