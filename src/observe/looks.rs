@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, de::IgnoredAny};
 use tokio::sync::watch;
 
 use crate::{
     event::Kind,
     journal::Recorder,
-    kubernetes::objects::{Budget, Node, Pod},
+    kubernetes::objects::{Budget, Node},
     model::Plan,
     told,
     world::World,
@@ -31,6 +32,44 @@ const PODS_A_SECOND: u64 = 500;
 const LAST: Duration = Duration::from_secs(10);
 /// How long the end of a drill waits for all of them.
 pub(super) const END: Duration = Duration::from_secs(15);
+
+/// What a look reads of a pod: of ten thousand, the rest would be read for nothing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Glance {
+    metadata: GlanceMeta,
+    status: GlanceStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct GlanceMeta {
+    name: String,
+    uid: String,
+    deletion_timestamp: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GlanceStatus {
+    conditions: Vec<GlanceCondition>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GlanceCondition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+}
+
+impl Glance {
+    /// Ready, and on its way out.
+    fn now(&self) -> (bool, bool) {
+        let ready = self.status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+        (ready, self.metadata.deletion_timestamp.is_some())
+    }
+}
 
 /// By UID or name: what was found that the watch has not told.
 type Untold = BTreeMap<String, String>;
@@ -184,14 +223,14 @@ async fn untold_nodes(world: &World, recorder: &Recorder, names: &[String]) -> O
 }
 
 async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Option<Untold> {
-    let pods: Vec<Pod> = world.kube.list_plain(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
+    let pods: Vec<Glance> = world.kube.list_plain(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
     let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
     let budgets: Vec<Budget> = world.kube.list_plain(&budgets).await.ok()?;
     Some(recorder.with(|state| {
         let mut found = Untold::new();
         for pod in &pods {
             let told = state.pods.get(&pod.metadata.uid).map(|view| (view.ready, view.terminating));
-            let now = (pod.is_ready(), pod.is_terminating());
+            let now = pod.now();
             if told != Some(now) {
                 found.insert(pod.metadata.uid.clone(), format!("pod {} {}", pod.metadata.name, words(now)));
             }

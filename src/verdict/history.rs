@@ -275,8 +275,9 @@ impl History {
     /// Nodes went dark or came back: their pods are counted again.
     fn count(&mut self, t: u64) {
         let away = self.away();
-        let turned: BTreeSet<&String> = self.dark.symmetric_difference(&away).collect();
-        let pods = self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&p.node));
+        // One at a time as a rule: a drill acts on one node after another.
+        let turned: Vec<&String> = self.dark.symmetric_difference(&away).collect();
+        let pods = self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&&p.node));
         let pods: Vec<_> = pods
             .map(|p| {
                 let counts = p.ready && !p.terminating && !away.contains(&p.node);
