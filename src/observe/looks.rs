@@ -25,8 +25,8 @@ const NODES: &str = "/api/v1/nodes";
 const EVERY: Duration = Duration::from_secs(5);
 /// A watch delivers within milliseconds.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Pods that a look of a second pays for: a large cluster is looked at less often, so that it
-/// is asked for no more pods than this a second. A drill ends with a look whatever its size.
+/// A large namespace is looked at less often: no more pods than these are asked for in a second.
+/// A drill ends with a look whatever its size.
 const PODS_A_SECOND: u64 = 500;
 /// How long the last look may take.
 const LAST: Duration = Duration::from_secs(10);
@@ -184,7 +184,7 @@ impl Looker {
 
     async fn look(&mut self) -> Found {
         let asked = self.recorder.now_us();
-        self.rests_until_us = asked + self.subject.size(&self.recorder) / PODS_A_SECOND * 1_000_000;
+        self.rests_until_us = asked + rest_us(self.subject.size(&self.recorder));
         let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return Found::Unanswered };
         if !first.is_empty() {
             tokio::time::sleep(AGAIN).await;
@@ -204,6 +204,11 @@ impl Looker {
         let why = told!(self.recorder, "{why}");
         self.recorder.observe(Kind::WatchGap { what: self.subject.what(), from_us: self.agreed_us, why });
     }
+}
+
+/// How long nothing is looked at again after a look at so many pods.
+fn rest_us(pods: u64) -> u64 {
+    pods / PODS_A_SECOND * 1_000_000
 }
 
 async fn untold_nodes(world: &World, recorder: &Recorder, names: &[String]) -> Option<Untold> {
@@ -257,5 +262,19 @@ fn words((ready, terminating): (bool, bool)) -> &'static str {
         (_, true) => "is on its way out",
         (true, false) => "is Ready",
         (false, false) => "is not Ready",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_namespace_is_looked_at_less_often() {
+        assert_eq!([0, 499, 10_000, 50_000].map(rest_us), [0, 0, 20_000_000, 100_000_000]);
+        let every = EVERY.as_secs();
+        for pods in [1_000, 2_500, 10_000, 50_000] {
+            assert!(pods / every.max(rest_us(pods) / 1_000_000) <= PODS_A_SECOND, "{pods}");
+        }
     }
 }

@@ -319,6 +319,9 @@ mod tests {
         let mut asked = Asked::default();
         asked.take("web-1", 429, "DisruptionBudget", "refused");
         assert!(matches!(asked.sight(), Sight::Shown(said) if said == "all 1 answers were read"));
+        assert_eq!(asked.denominator(), "1 answers");
+        let some = Asked { of: Some(3000), refused: 25, ..Asked::default() };
+        assert_eq!(some.denominator(), "25 answers about pods of every sort, of which there were 3000");
         asked.take("web-2", 0, "timed out", "unsettled");
         assert!(matches!(asked.sight(), Sight::Missing(said) if said.contains("web-2: no usable answer")));
         asked.take("web-3", 201, "", "refused");

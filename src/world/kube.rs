@@ -111,21 +111,7 @@ impl Kube {
         path: &str,
         keep: impl Fn(Value) -> Option<T>,
     ) -> Result<(Vec<T>, String), ApiError> {
-        let mut items = vec![];
-        let mut next = String::new();
-        loop {
-            let joint = if path.contains('?') { '&' } else { '?' };
-            let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
-            let page = format!("{path}{joint}limit={PAGE}{token}");
-            let mut value = match self.get(&page).await {
-                // The list grew too old while we paged: begin again (410).
-                Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
-                    items.clear();
-                    next.clear();
-                    continue;
-                }
-                other => other?,
-            };
+        self.pages(path, |mut value: Value, items| {
             let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
             let api = value["apiVersion"].clone();
             if let Some(Value::Array(page)) = value.get_mut("items").map(Value::take) {
@@ -140,11 +126,9 @@ impl Kube {
                 }));
             }
             let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
-            next = text("/metadata/continue");
-            if next.is_empty() {
-                return Ok((items, text("/metadata/resourceVersion")));
-            }
-        }
+            PageMeta { next: text("/metadata/continue"), resource_version: text("/metadata/resourceVersion") }
+        })
+        .await
     }
 
     /// A whole list of a known shape.
@@ -153,29 +137,41 @@ impl Kube {
         items.into_iter().map(|item| shape(path, item)).collect()
     }
 
-    /// The same where an item need not know its kind: it is read as it comes. What observers
-    /// ask for again and again is asked for so.
+    /// The same where an item need not know its kind: it is read straight into its shape. For
+    /// lists that observers ask for again and again.
     pub async fn list_plain<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
+        let take = |page: Page<T>, items: &mut Vec<T>| {
+            items.extend(page.items.into_iter().flatten());
+            page.metadata
+        };
+        Ok(self.pages(path, take).await?.0)
+    }
+
+    /// Asks for one page after another: what `take` puts together of them, and the version of the last.
+    async fn pages<P: DeserializeOwned, T>(
+        &self,
+        path: &str,
+        take: impl Fn(P, &mut Vec<T>) -> PageMeta,
+    ) -> Result<(Vec<T>, String), ApiError> {
         let mut items = vec![];
         let mut next = String::new();
         loop {
             let joint = if path.contains('?') { '&' } else { '?' };
             let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
-            let page = format!("{path}{joint}limit={PAGE}{token}");
-            match self.get_typed::<Page<T>>(&page).await {
+            let page = match self.get_typed(&format!("{path}{joint}limit={PAGE}{token}")).await {
+                // The list grew too old while we paged: begin again (410).
                 Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
                     items.clear();
                     next.clear();
+                    continue;
                 }
-                Err(error) => return Err(error),
-                Ok(page) => {
-                    items.extend(page.items.into_iter().flatten());
-                    next = page.metadata.next;
-                    if next.is_empty() {
-                        return Ok(items);
-                    }
-                }
+                other => other?,
+            };
+            let meta = take(page, &mut items);
+            if meta.next.is_empty() {
+                return Ok((items, meta.resource_version));
             }
+            next = meta.next;
         }
     }
 
@@ -382,11 +378,13 @@ struct Page<T> {
     metadata: PageMeta,
 }
 
+/// How a list goes on, and its version.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct PageMeta {
     #[serde(rename = "continue")]
     next: String,
+    resource_version: String,
 }
 
 fn build(method: Method, path: &str, content_type: &str, body: Option<&Value>) -> Result<Request<Body>, ApiError> {
