@@ -265,7 +265,7 @@ pub enum Kind {
         uid: String,
         by: Author,
         at_us: u64,
-        /// The deletion follows from what the drill did: it is no change from outside.
+        /// The drill caused the deletion, so it is not a change from outside.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         follows: bool,
     },

@@ -1,4 +1,4 @@
-//! Why a change of the drill's was left as it is.
+//! Why the drill did not undo one of its changes.
 
 use std::fmt;
 

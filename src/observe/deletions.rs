@@ -92,7 +92,7 @@ pub(super) struct Went {
 }
 
 impl Went {
-    /// The change, if somebody else made it.
+    /// The deletion as a change from outside; none if the drill or a controller made it.
     pub(super) fn change(&self) -> Option<OutsideChange> {
         match self.cause {
             Cause::Deleted => Some(self.changed(OutsideWhat::Deleted, Author::Unknown)),

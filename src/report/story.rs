@@ -9,7 +9,7 @@ use super::predicted;
 use crate::{
     event::{Actor, Event, Kind, StepEnd},
     journal::{FaultState, ReadJournal},
-    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult, few},
+    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult},
     verdict::{History, Phase, judge, phases, standing},
 };
 
@@ -350,7 +350,9 @@ fn undo_log(history: &History) -> Vec<UndoLine> {
             state: match f.state {
                 FaultState::Reverted => "put back".to_owned(),
                 FaultState::Replaced => "replaced by its like".to_owned(),
-                FaultState::Left => format!("left: {}", few(f.left.iter(), f.left.len(), (", ", ""))),
+                FaultState::Left => {
+                    format!("left: {}", f.left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+                }
                 FaultState::Kept => "kept: as the scenario asks".to_owned(),
                 FaultState::Stuck => "STUCK: a human is needed".to_owned(),
                 _ => "OPEN".to_owned(),
@@ -379,14 +381,10 @@ fn changed_outside(history: &History) -> Vec<OutsideLine> {
 /// What the list of changes from outside leaves open: that nothing was found says little where
 /// nobody could look.
 pub(super) fn of_outside(story: &Story) -> String {
-    let mut said = match story.changed_outside.len() {
-        0 => "Nothing was seen to be changed from outside.".to_owned(),
-        n => format!("{n} change(s) from outside were seen."),
+    let mut said = match story.evidence.get(AUDIT_LOG) {
+        Some(read) => format!("Audit log: {read}."),
+        None => "No audit log was read: nothing else says who deleted something.".to_owned(),
     };
-    match story.evidence.get(AUDIT_LOG) {
-        Some(read) => said += &format!(" Audit log: {read}."),
-        None => said += " No audit log was read: nothing else says who deleted something.",
-    }
     if !story.blind.is_empty() {
         said += " What was changed in the intervals without sight may be missing.";
     }

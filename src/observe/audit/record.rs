@@ -175,7 +175,7 @@ impl Options {
 }
 
 impl Record {
-    /// Whether the API server only said what it would do.
+    /// Whether it was a dry run.
     fn is_dry(&self) -> bool {
         let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
         let sent = match &self.request_object {

@@ -63,7 +63,7 @@ impl Source {
         Self::at(Place::Nothing)
     }
 
-    /// Records that were read, and lines that were no records.
+    /// How many records were read, and how many lines could not be read as records.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.records, self.damaged)
     }
