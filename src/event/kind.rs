@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
+use super::{Actor, BudgetSays, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
 use crate::model::{
     Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, LeftBecause, Outcome, OutsideChange,
     OutsidePart, Plan, Revert, Reviewed, StepName, StepResult, StopHow, Told, WayBack,
@@ -287,7 +287,7 @@ pub enum Kind {
         reason: String,
         message: Told,
         #[serde(default)]
-        expected: String,
+        expected: BudgetSays,
         #[serde(default)]
         budget: String,
     },

@@ -34,6 +34,40 @@ pub struct PodView {
     pub aside: bool,
 }
 
+/// What a pod's budget says of an eviction, in the moment in which it is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BudgetSays {
+    /// It lets the pod go.
+    Allowed,
+    /// It keeps the pod.
+    Refused,
+    /// More than one budget selects the pod: the API refuses it with an error.
+    Ambiguous,
+    /// No budget selects the pod.
+    Uncovered,
+    /// It changed meanwhile, or does not count the pods that are there.
+    Unsettled,
+    /// Nobody asked it: a drain tries, and the API checks.
+    #[default]
+    #[serde(rename = "", other)]
+    NotAsked,
+}
+
+impl BudgetSays {
+    /// As a sentence has it: "its budget says refused".
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+            Self::Ambiguous => "ambiguous",
+            Self::Uncovered => "uncovered",
+            Self::Unsettled => "unsettled",
+            Self::NotAsked => "",
+        }
+    }
+}
+
 /// Samples of a probe with the same answer, in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeRun {

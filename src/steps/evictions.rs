@@ -11,7 +11,7 @@ use super::{
     drain::{Skip, skip},
 };
 use crate::{
-    event::Kind,
+    event::{BudgetSays, Kind},
     kubernetes::{
         budgets_of,
         objects::{Budget, Pod},
@@ -180,7 +180,7 @@ impl Node<'_> {
             code: answer.0,
             reason: answer.1.clone(),
             message: message.clone(),
-            expected: String::new(),
+            expected: BudgetSays::NotAsked,
             budget: String::new(),
         });
         turn.shown = answer;

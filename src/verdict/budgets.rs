@@ -10,7 +10,7 @@ use super::{
     proof::{Bound, Own, Part, Proof, Sight},
 };
 use crate::{
-    event::Kind,
+    event::{BudgetSays, Kind},
     model::{BudgetsExpectation, Evidence, Outcome, OutsideChange, Told},
 };
 
@@ -58,7 +58,7 @@ impl Asked {
             if *of == step && (critical.is_empty() || critical.contains(&owner.as_str())) {
                 asked.from_to = Some((asked.from_to.map_or(*t, |f| f.0), *t));
                 owners.insert((namespace.as_str(), owner.as_str()));
-                asked.take(pod, *code, reason, expected);
+                asked.take(pod, *code, reason, *expected);
             }
         }
         if asked.from_to.is_some() {
@@ -90,23 +90,26 @@ impl Asked {
         }
     }
 
-    fn take(&mut self, pod: &str, code: u16, reason: &str, expected: &str) {
+    fn take(&mut self, pod: &str, code: u16, reason: &str, expected: BudgetSays) {
         if code == 0 {
             return self.unsure.push(format!("{pod}: no usable answer ({reason})"));
         }
         let as_expected = match expected {
-            "allowed" => (200..300).contains(&code),
-            "refused" => code == 429 && reason == "DisruptionBudget",
-            "ambiguous" => code == 500,
-            "uncovered" => {
+            BudgetSays::Allowed => (200..300).contains(&code),
+            BudgetSays::Refused => code == 429 && reason == "DisruptionBudget",
+            BudgetSays::Ambiguous => code == 500,
+            BudgetSays::Uncovered => {
                 return self.wrong.push(format!("{pod} has no budget: nothing would keep it from being evicted"));
             }
-            _ => return self.unsure.push(format!("{pod}: its budget was not settled")),
+            BudgetSays::Unsettled | BudgetSays::NotAsked => {
+                return self.unsure.push(format!("{pod}: its budget was not settled"));
+            }
         };
-        if code >= 500 && expected != "ambiguous" {
+        if code >= 500 && expected != BudgetSays::Ambiguous {
             self.unsure.push(format!("{pod}: no usable answer ({code} {reason})"));
         } else if !as_expected {
-            self.wrong.push(format!("eviction of {pod} was answered {code} {reason}, its budget says {expected}"));
+            self.wrong
+                .push(format!("eviction of {pod} was answered {code} {reason}, its budget says {}", expected.word()));
         } else if (200..300).contains(&code) {
             self.allowed += 1;
         } else {
@@ -317,14 +320,14 @@ mod tests {
     #[test]
     fn what_was_answered_wrongly_stays_wrong_and_what_was_not_answered_is_named() {
         let mut asked = Asked::default();
-        asked.take("web-1", 429, "DisruptionBudget", "refused");
+        asked.take("web-1", 429, "DisruptionBudget", BudgetSays::Refused);
         assert!(matches!(asked.sight(), Sight::Shown(said) if said == "all 1 answers were read"));
         assert_eq!(asked.denominator(), "1 answers");
         let some = Asked { of: Some(3000), refused: 25, ..Asked::default() };
         assert_eq!(some.denominator(), "25 answers about pods of every sort, of which there were 3000");
-        asked.take("web-2", 0, "timed out", "unsettled");
+        asked.take("web-2", 0, "timed out", BudgetSays::Unsettled);
         assert!(matches!(asked.sight(), Sight::Missing(said) if said.contains("web-2: no usable answer")));
-        asked.take("web-3", 201, "", "refused");
+        asked.take("web-3", 201, "", BudgetSays::Refused);
         let sight = asked.sight();
         assert!(
             matches!(&sight, Sight::Shown(said) if said.starts_with("2 of 3") && said.contains("web-2")),

@@ -1,7 +1,7 @@
 //! Reports: what is said of a run, and that hostile names in it are inert.
 
 use drillmaster::{
-    event::{Event, Kind, PodView, ProbeRun, StepEnd},
+    event::{BudgetSays, Event, Kind, PodView, ProbeRun, StepEnd},
     model::{
         Concern, Environment, Exit, FaultId, Finding, NodeHow, Outcome, Readiness, Revert, Reviewed, Severity, State,
         Tally, Told,
@@ -234,7 +234,7 @@ fn outage(evil: &str) -> Tape {
                 code: 429,
                 reason: "DisruptionBudget".into(),
                 message: "".into(),
-                expected: "refused".into(),
+                expected: BudgetSays::Refused,
                 budget: budget.into(),
             },
         );
@@ -414,7 +414,7 @@ fn what_was_seen_otherwise_is_a_fail() {
             code: 201,
             reason: String::new(),
             message: "".into(),
-            expected: "refused".into(),
+            expected: BudgetSays::Refused,
             budget: "web".into(),
         },
     );

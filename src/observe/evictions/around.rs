@@ -1,0 +1,240 @@
+//! One question to the Eviction API, and what there was around it: a pod and its budgets change
+//! while it is asked, and an answer between two states proves nothing.
+
+use crate::{
+    event::BudgetSays,
+    journal::Recorder,
+    kubernetes::{
+        budgets_of,
+        objects::{Budget, Pod},
+    },
+    model::Told,
+    world::{ApiCall, ApiError, World},
+};
+
+/// A list of more pods is not read again within a moment for the next question.
+const LONG: usize = 500;
+const MOMENT_US: u64 = 1_000_000;
+
+/// One question: the answer, and what the budget says.
+pub(super) struct Asked {
+    pub code: u16,
+    pub reason: String,
+    pub message: Told,
+    pub expected: BudgetSays,
+    pub budget: String,
+}
+
+impl Asked {
+    pub(super) fn nothing(message: Told) -> Self {
+        Self { code: 0, reason: String::new(), message, expected: BudgetSays::Unsettled, budget: String::new() }
+    }
+
+    /// The API answered something else than what the budget says.
+    fn contradicts(&self) -> bool {
+        match self.expected {
+            BudgetSays::Allowed | BudgetSays::Uncovered => self.code != 201,
+            BudgetSays::Refused => self.code != 429,
+            BudgetSays::Ambiguous => self.code != 500,
+            BudgetSays::Unsettled | BudgetSays::NotAsked => false,
+        }
+    }
+}
+
+/// What became of a question.
+pub(super) enum Turn {
+    Settled(Asked),
+    /// No answer can be held against such a budget, or such a pod: the pod as it is now.
+    Unsettled(Asked, Box<Pod>),
+    /// The pod is gone or on its way out. The Eviction API lets such a pod go whatever its budget
+    /// says, and that is no fault of the budget's.
+    Left,
+}
+
+/// What there is around a pod that is asked about.
+pub(super) struct Around<'a> {
+    pub world: &'a World,
+    pub recorder: &'a Recorder,
+    namespace: &'a str,
+    pods: Vec<Pod>,
+    read_us: Option<u64>,
+}
+
+impl<'a> Around<'a> {
+    pub(super) fn of(world: &'a World, recorder: &'a Recorder, namespace: &'a str) -> Self {
+        Self { world, recorder, namespace, pods: vec![], read_us: None }
+    }
+
+    /// The budgets are read before and after, the pods after.
+    pub(super) async fn once(&mut self, pod: &Pod) -> Result<Turn, ApiError> {
+        let (world, namespace) = (self.world, self.namespace);
+        let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+        let before = world.kube.list_plain::<Budget>(&path).await?;
+        let (code, reason, message) = answer(world, pod).await;
+        let after = world.kube.list_plain::<Budget>(&path).await?;
+        let (expected, budget) = expect(pod, &before);
+        let asked = Asked { code, reason, message, expected, budget };
+        // A list from before the question cannot say why it was answered otherwise.
+        if self.is_old() || asked.contradicts() {
+            self.look().await?;
+        }
+        let turn = turn(asked, pod, &after, &self.pods);
+        if !matches!(turn, Turn::Settled(_)) {
+            self.read_us = None;
+        }
+        Ok(turn)
+    }
+
+    fn is_old(&self) -> bool {
+        let now = self.recorder.now_us();
+        self.pods.len() <= LONG || self.read_us.is_none_or(|at| now >= at + MOMENT_US)
+    }
+
+    async fn look(&mut self) -> Result<(), ApiError> {
+        let now = self.recorder.now_us();
+        let pods = format!("/api/v1/namespaces/{}/pods", self.namespace);
+        self.pods = self.world.kube.list_plain(&pods).await?;
+        self.read_us = Some(now);
+        Ok(())
+    }
+}
+
+/// What an answer is worth, by the budgets and the pods that were read after it.
+fn turn(mut asked: Asked, pod: &Pod, after: &[Budget], pods: &[Pod]) -> Turn {
+    let Some(now) = pods.iter().find(|p| p.metadata.uid == pod.metadata.uid && !p.is_terminating()) else {
+        return Turn::Left;
+    };
+    let (expected, budget) = expect(pod, after);
+    let still = is_as_it_was(pod, now) && expected == asked.expected && budget == asked.budget;
+    if still && expected != BudgetSays::Unsettled && counts(pod, after, pods) {
+        return Turn::Settled(asked);
+    }
+    asked.expected = BudgetSays::Unsettled;
+    Turn::Unsettled(asked, Box::new(now.clone()))
+}
+
+/// In all that the Eviction API and the selectors of budgets look at.
+fn is_as_it_was(pod: &Pod, now: &Pod) -> bool {
+    pod.is_ready() == now.is_ready()
+        && pod.status.phase == now.status.phase
+        && pod.metadata.labels == now.metadata.labels
+}
+
+/// Whether the status of a pod's budgets has the right number of healthy pods, and of pods in
+/// all. A pod that is finished or being deleted may be counted or not.
+fn counts(pod: &Pod, budgets: &[Budget], pods: &[Pod]) -> bool {
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    budgets_of(pod, budgets).into_iter().all(|budget| {
+        let mine = || pods.iter().filter(|p| budget.selects(p));
+        let healthy = mine().filter(|p| p.is_ready() && !p.is_terminating()).count();
+        let (stay, all) = (mine().filter(|p| !p.is_terminating() && !p.is_finished()).count(), mine().count());
+        number(healthy) == budget.status.current_healthy
+            && (number(stay)..=number(all)).contains(&budget.status.expected_pods)
+    })
+}
+
+async fn answer(world: &World, pod: &Pod) -> (u16, String, Told) {
+    let call = ApiCall::evict(&pod.metadata.namespace, &pod.metadata.name, &pod.metadata.uid, true);
+    match world.kube.send(&call).await {
+        Ok(_) => (201, String::new(), Told::default()),
+        Err(ApiError::Status { code, reason, message, causes, .. }) => {
+            let budget = causes.iter().any(|c| c == "DisruptionBudget");
+            (code, if budget { "DisruptionBudget".into() } else { reason }, message)
+        }
+        Err(error) => (0, String::new(), world.redactor.clean(&error.to_string())),
+    }
+}
+
+/// What the Eviction API must answer, by its own rules (correctness 3, 5; measured A2), and the
+/// names of the budgets.
+fn expect(pod: &Pod, budgets: &[Budget]) -> (BudgetSays, String) {
+    let mine = budgets_of(pod, budgets);
+    let names = mine.iter().map(|b| b.metadata.name.as_str()).collect::<Vec<_>>().join(", ");
+    let says = match mine[..] {
+        [] => BudgetSays::Uncovered,
+        _ if matches!(pod.status.phase.as_str(), "Pending" | "Succeeded" | "Failed") => BudgetSays::Allowed,
+        [budget] if budget.status.observed_generation < budget.metadata.generation => BudgetSays::Unsettled,
+        [budget] if lets_go(pod, budget) => BudgetSays::Allowed,
+        [_] => BudgetSays::Refused,
+        _ => BudgetSays::Ambiguous,
+    };
+    (says, names)
+}
+
+/// A pod that is not Ready may go as well while its budget has all the pods that it wants, or
+/// where the budget says so.
+fn lets_go(pod: &Pod, budget: &Budget) -> bool {
+    let status = &budget.status;
+    let unhealthy = || {
+        budget.spec.unhealthy_pod_eviction_policy.as_deref() == Some("AlwaysAllow")
+            || (status.current_healthy >= status.desired_healthy && status.desired_healthy > 0)
+    };
+    status.disruptions_allowed > 0 || (!pod.is_ready() && unhealthy())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(ready: bool, leaves: bool) -> Pod {
+        let ready = if ready { "True" } else { "False" };
+        let gone = if leaves { json!("2026-01-01T00:00:00Z") } else { json!(null) };
+        serde_json::from_value(json!({
+            "metadata": {"name": "web", "labels": {"app": "web"}, "deletionTimestamp": gone},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}
+        }))
+        .unwrap()
+    }
+
+    fn says(healthy: u32, expected: u32) -> Vec<Budget> {
+        let status = json!({"currentHealthy": healthy, "expectedPods": expected});
+        let selector = json!({"matchLabels": {"app": "web"}});
+        vec![serde_json::from_value(json!({"spec": {"selector": selector}, "status": status})).unwrap()]
+    }
+
+    fn answered(code: u16, pod: &Pod, budgets: &[Budget]) -> Asked {
+        let (expected, budget) = expect(pod, budgets);
+        Asked { code, reason: String::new(), message: Told::default(), expected, budget }
+    }
+
+    /// The Eviction API lets a pod go that is on its way out, whatever its budget says.
+    #[test]
+    fn a_pod_that_leaves_while_it_is_asked_about_says_nothing_of_its_budget() {
+        let (stays, leaves) = (pod(true, false), pod(true, true));
+        let after = |pods: &[Pod]| turn(answered(201, &stays, &says(1, 1)), &stays, &says(1, 1), pods);
+        assert!(matches!(after(&[leaves]), Turn::Left));
+        assert!(matches!(after(&[]), Turn::Left));
+        let mut namesake = pod(true, false);
+        namesake.metadata.uid = "another".into();
+        assert!(matches!(after(&[namesake]), Turn::Left), "a pod of this name has come since");
+        let Turn::Settled(asked) = after(&[stays.clone()]) else { panic!("it stayed as it was") };
+        assert!(asked.contradicts(), "this budget lets nobody go");
+    }
+
+    #[test]
+    fn a_pod_that_changes_while_it_is_asked_about_is_asked_again_as_it_is_now() {
+        let (was, now) = (pod(true, false), pod(false, false));
+        let budgets = says(0, 1);
+        match turn(answered(201, &was, &budgets), &was, &budgets, &[now.clone()]) {
+            Turn::Unsettled(asked, again) => {
+                assert_eq!((asked.expected, *again), (BudgetSays::Unsettled, now));
+            }
+            _ => panic!("it was not as it had been"),
+        }
+    }
+
+    #[test]
+    fn a_status_that_counts_other_pods_than_there_are_is_not_settled() {
+        let pods = [pod(true, false), pod(true, false), pod(false, false)];
+        assert!(counts(&pods[0], &says(2, 3), &pods));
+        assert!(!counts(&pods[0], &says(3, 3), &pods), "one of them fell");
+        // Somebody scaled it to 4, and as many are healthy as before.
+        let scaled = [pod(true, false), pod(true, false), pod(true, false), pod(false, false)];
+        assert!(!counts(&scaled[0], &says(3, 3), &scaled), "half of 4 is another number than half of 3");
+        // What is on its way out may be counted, or its replacement.
+        let replaced = [pod(true, false), pod(true, false), pod(false, true), pod(false, false)];
+        assert!(counts(&replaced[0], &says(2, 3), &replaced) && counts(&replaced[0], &says(2, 4), &replaced));
+    }
+}

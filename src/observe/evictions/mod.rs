@@ -1,0 +1,178 @@
+//! While nodes are dark, asks the Eviction API with dryRun what it would do with
+//! each critical pod. The API checks the budget and changes nothing (correctness 4).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    event::Kind,
+    journal::Recorder,
+    kubernetes::objects::Pod,
+    model::{Expectation, Plan, StepName},
+    world::{ApiError, World},
+};
+
+mod around;
+
+use around::{Around, Asked, Turn};
+
+/// As long a budget may need until its status counts what there is.
+const PATIENCE_US: u64 = 30_000_000;
+const AGAIN: Duration = Duration::from_secs(1);
+/// The API answers pods of one sort alike: of a workload with thousands, so many of each sort are
+/// asked about, and the journal says of how many.
+const OF_A_SORT: usize = 25;
+
+pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<Plan>) {
+    let mut asked: BTreeSet<StepName> = BTreeSet::new();
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for step in wanted(&plan) {
+            if !asked.contains(&step) && degraded(&recorder, &step) {
+                // The disruption controller follows the pods' readiness within moments.
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                ask(&world, &recorder, &plan, &step).await;
+                asked.insert(step);
+            }
+        }
+    }
+}
+
+/// The faults whose expectations ask for it.
+fn wanted(plan: &Plan) -> Vec<StepName> {
+    let faults: Vec<StepName> = plan.steps.iter().filter(|s| !s.nodes.is_empty()).map(|s| s.name.clone()).collect();
+    plan.expectations()
+        .filter_map(|e| match e {
+            Expectation::Budgets(b) if b.while_degraded.is_some() => Some(b.of.clone()),
+            _ => None,
+        })
+        .flat_map(|of| of.map_or_else(|| faults.clone(), |of| vec![of]))
+        .collect()
+}
+
+/// Every node of the step is seen as not Ready.
+fn degraded(recorder: &Recorder, step: &StepName) -> bool {
+    recorder.with(|state| {
+        let nodes: Vec<String> =
+            state.open_of(step).iter().filter_map(|f| f.revert.takes_away().map(|node| node.name.clone())).collect();
+        !nodes.is_empty() && nodes.iter().all(|n| state.nodes.get(n).is_some_and(|v| v.ready != "True"))
+    })
+}
+
+async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
+    let until = recorder.now_us() + PATIENCE_US;
+    for namespace in &plan.namespaces {
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        let mut pods: Result<Vec<Pod>, _> = world.kube.list_plain(&path).await;
+        while pods.is_err() && recorder.now_us() < until {
+            tokio::time::sleep(AGAIN).await;
+            pods = world.kube.list_plain(&path).await;
+        }
+        let critical: BTreeSet<&str> = plan.coverage.iter().flatten().map(|c| c.owner.as_str()).collect();
+        let asked = |p: &Pod| p.workload().is_some_and(|w| critical.contains(w.to_string().as_str()));
+        let mut pods: Vec<Pod> = pods.into_iter().flatten().collect();
+        pods.retain(|p| !p.is_finished() && !p.is_terminating() && asked(p));
+        let of = pods.len();
+        let pods = some_of_each_sort(pods);
+        if pods.len() < of {
+            let (step, namespace) = (step.0.clone(), namespace.clone());
+            recorder.observe(Kind::EvictionsSampled { step, namespace, asked: pods.len(), of });
+        }
+        let mut around = Around::of(world, recorder, namespace);
+        for pod in pods {
+            // One that left meanwhile is no longer asked about.
+            if let Some((pod, asked)) = settled(&mut around, pod, until).await {
+                recorder.observe(event(step, &pod, asked));
+            }
+        }
+    }
+}
+
+/// Asks about a pod until the answer can be held against its budget, or the time is over. That
+/// nothing could be learned of it is told, too.
+async fn settled(around: &mut Around<'_>, mut pod: Pod, until: u64) -> Option<(Pod, Asked)> {
+    let mut last: Option<Asked> = None;
+    loop {
+        let turn = around.once(&pod).await;
+        let nothing = |error: ApiError| Asked::nothing(around.world.redactor.clean(&error.to_string()));
+        match turn {
+            Ok(Turn::Left) => return None,
+            Ok(Turn::Settled(asked)) => return Some((pod, asked)),
+            Ok(Turn::Unsettled(asked, now)) => (pod, last) = (*now, Some(asked)),
+            Err(error) => last = last.or_else(|| Some(nothing(error))),
+        }
+        if around.recorder.now_us() >= until {
+            return last.map(|asked| (pod, asked));
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// What the Eviction API looks at in a pod, and in what its budgets select it by.
+type Sort = (String, bool, bool, BTreeMap<String, String>);
+
+fn some_of_each_sort(mut pods: Vec<Pod>) -> Vec<Pod> {
+    let mut seen: BTreeMap<Sort, usize> = BTreeMap::new();
+    pods.retain(|pod| {
+        let mut labels = (*pod.metadata.labels).clone();
+        // Labels by which every pod of a StatefulSet differs from the others.
+        for own in ["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"] {
+            labels.remove(own);
+        }
+        let workload = pod.workload().map(|w| w.to_string()).unwrap_or_default();
+        let count = seen.entry((workload, pod.is_ready(), pod.status.phase == "Pending", labels)).or_default();
+        *count += 1;
+        *count <= OF_A_SORT
+    });
+    pods
+}
+
+fn event(step: &StepName, pod: &Pod, asked: Asked) -> Kind {
+    let Asked { code, reason, message, expected, budget } = asked;
+    Kind::EvictionAnswered {
+        step: step.0.clone(),
+        namespace: pod.metadata.namespace.clone(),
+        pod: pod.metadata.name.clone(),
+        owner: pod.workload().map(|w| w.to_string()).unwrap_or_default(),
+        dry_run: true,
+        code,
+        reason,
+        message,
+        expected,
+        budget,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(ready: bool, leaves: bool) -> Pod {
+        let ready = if ready { "True" } else { "False" };
+        let gone = if leaves { json!("2026-01-01T00:00:00Z") } else { json!(null) };
+        serde_json::from_value(json!({
+            "metadata": {"name": "web", "labels": {"app": "web"}, "deletionTimestamp": gone},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn of_thousands_of_pods_some_of_each_sort_are_asked_about() {
+        let mut pods = vec![pod(true, false); 3000];
+        pods.extend(vec![pod(false, false); 7]);
+        let mut other = pod(true, false);
+        other.metadata.labels =
+            std::sync::Arc::new(BTreeMap::from([("app".into(), "web".into()), ("own".into(), "1".into())]));
+        pods.insert(2000, other);
+        let asked = some_of_each_sort(pods);
+        assert_eq!(asked.len(), OF_A_SORT + 7 + 1);
+        assert_eq!(asked.iter().filter(|p| !p.is_ready()).count(), 7);
+        assert_eq!(some_of_each_sort(asked.clone()).len(), asked.len(), "few are all asked about");
+    }
+}
