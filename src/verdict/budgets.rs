@@ -8,6 +8,7 @@ use super::{
     Answer, History, Series,
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
+    window::Window,
 };
 use crate::{
     event::{BudgetSays, Kind},
@@ -46,6 +47,8 @@ impl Asked {
         let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
         let critical: Vec<&str> =
             history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.as_str()).collect();
+        // What is answered once the undo has begun is about another state.
+        let end = Window::of(history, expected.of.as_ref()).map_or(u64::MAX, |window| window.end);
         let mut asked = Self { of: history.sampled.get(&step).copied(), ..Self::default() };
         let mut owners = BTreeSet::new();
         for (t, kind) in &history.evictions {
@@ -56,8 +59,12 @@ impl Asked {
                 continue;
             };
             if *of == step && (critical.is_empty() || critical.contains(&owner.as_str())) {
-                asked.from_to = Some((asked.from_to.map_or(*t, |f| f.0), *t));
                 owners.insert((namespace.as_str(), owner.as_str()));
+                if *t > end {
+                    asked.unsure.push(format!("{pod}: it was answered after the fault's time was over"));
+                    continue;
+                }
+                asked.from_to = Some((asked.from_to.map_or(*t, |f| f.0), *t));
                 asked.take(pod, *code, reason, *expected);
             }
         }

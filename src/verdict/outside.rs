@@ -151,12 +151,12 @@ pub(super) fn touches_service(history: &History, change: &OutsideChange, workloa
 
 /// Whether a ready pod of the workload was seen to go where the fault struck: on a node of it,
 /// in a namespace that it deleted, or by the drill's own deletion.
-pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String)) -> bool {
+pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String), until: u64) -> bool {
     let steps = history.state.plan.iter().flat_map(|p| &p.steps).filter(|s| s.name == window.step);
     let nodes: BTreeSet<&str> = steps.flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
     let lost = history.state.faults_of(&window.step).any(|f| f.revert.restores(&key.0));
     let mut ready: BTreeSet<&str> = BTreeSet::new();
-    for point in history.pods.iter().take_while(|p| p.at <= window.last) {
+    for point in history.pods.iter().take_while(|p| p.at <= until) {
         let struck = lost || history.state.taken.contains(&point.uid);
         if point.of == *key && point.ready {
             if struck || nodes.contains(point.node.as_str()) {

@@ -109,6 +109,10 @@ impl Subject<'_> {
             return Part::Shown(format!("it was seen to want {to} pods"));
         }
         match self.fall.filter(|t| *t < until) {
+            Some(_) if self.stayed(until) => Part::Missing(
+                "its pods where the fault struck stayed Ready, and others went: nothing shows that it reached them"
+                    .into(),
+            ),
             Some(at) if self.is_elses(at) => Part::Missing(
                 "its pods went after somebody else changed it: nothing shows that the fault reached it".into(),
             ),
@@ -120,11 +124,19 @@ impl Subject<'_> {
         }
     }
 
+    /// Whether it had ready pods on the fault's targets, and none of them was seen to go.
+    fn stayed(&self, until: u64) -> bool {
+        let targets = self.window.targets(self.history);
+        let there = self.history.believed(&self.key, |p| targets.contains(&p.node));
+        there.at(self.window.t0).is_some_and(|n| n > 0)
+            && !outside::own_fall(self.history, &self.window, &self.key, until)
+    }
+
     /// Whether a pod went after somebody else changed the workload, and none where the fault struck.
     fn is_elses(&self, fall: u64) -> bool {
         let harmed = self.others((self.window.t0, fall));
         matches!(harmed, Others::Seen { harmed: Some(_), .. })
-            && !outside::own_fall(self.history, &self.window, &self.key)
+            && !outside::own_fall(self.history, &self.window, &self.key, self.window.last)
     }
 
     /// What others did to it until it had recovered, and until it had failed.
@@ -202,8 +214,12 @@ impl Subject<'_> {
             denominator: self.denominator(wanted),
             bound,
             own: own_recovery,
-            others: self.others((own.or(any).map_or(window.last, |(at, _)| at), deadline)),
+            others: self.others((own.or(any).map_or(window.last, |(at, _)| at), self.missed(wanted, deadline))),
         }
+    }
+
+    fn missed(&self, wanted: i64, deadline: u64) -> u64 {
+        self.ready.missed(wanted, deadline, self.window.last)
     }
 
     /// When fewer than wanted were ready first: pods that are deleted are Ready for a moment longer.
@@ -286,7 +302,7 @@ impl Subject<'_> {
             own: Own::NotAsked("it is measured after the heal"),
             others: self.others((
                 heal.and_then(|heal| self.reached(&self.believed, wanted, heal)).map_or(window.last, |(at, _)| at),
-                heal.map_or(window.last, |heal| heal + within_us),
+                heal.map_or(window.last, |heal| self.missed(wanted, heal + within_us)),
             )),
         }
     }

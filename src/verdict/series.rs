@@ -32,6 +32,14 @@ impl Series {
         since
     }
 
+    /// When an objective was missed: at its deadline, or later where the value fell again that
+    /// was there at the deadline.
+    pub fn missed(&self, wanted: i64, deadline: u64, to: u64) -> u64 {
+        let is_there = self.at(deadline).is_some_and(|value| value >= wanted);
+        let falls = |(t, value): &&(u64, i64)| *t > deadline && *t <= to && *value < wanted;
+        self.0.iter().find(falls).filter(|_| is_there).map_or(deadline, |(t, _)| *t)
+    }
+
     /// The first instant from `from` on at which the value is at least `wanted`
     /// and stays so for `hold`, or up to `to`.
     pub fn reaches(&self, wanted: i64, from: u64, to: u64, hold: u64) -> Option<u64> {
@@ -51,6 +59,15 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_there_in_time_was_missed_when_it_fell_again() {
+        let series = Series(vec![(0, 3), (10, 1), (20, 3), (30, 2), (40, 3)]);
+        assert_eq!(series.missed(3, 15, 100), 15, "it was not there in time");
+        assert_eq!(series.missed(3, 25, 100), 30);
+        assert_eq!(series.missed(3, 25, 29), 25, "nobody saw more");
+        assert_eq!(series.missed(3, 45, 100), 45);
+    }
 
     #[test]
     fn a_value_must_hold_to_count_as_reached() {

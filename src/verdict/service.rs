@@ -132,7 +132,7 @@ impl Subject<'_> {
         let Others::Seen { harmed: Some(harmed), .. } = self.others((self.window.t0, failed)) else { return None };
         let backed: Vec<String> = self.spec.backed_by.iter().map(ToString::to_string).collect();
         let mine = |key: &&(String, String)| backed.is_empty() || backed.contains(&key.1);
-        let struck = |key: &(String, String)| outside::own_fall(self.history, &self.window, key);
+        let struck = |key: &(String, String)| outside::own_fall(self.history, &self.window, key, self.window.last);
         let own = self.history.ready.keys().filter(mine).any(struck);
         (!own).then(|| format!("no sample failed before {harmed}: nothing shows that the fault reached it"))
     }
@@ -157,7 +157,7 @@ impl Subject<'_> {
     }
 
     fn tolerated_us(&self) -> u64 {
-        self.spec.every.micros() + self.spec.timeout.micros() + self.spec.up.over.micros() + 1_000_000
+        self.spec.every.micros() + self.spec.timeout.micros() + self.spec.up.over.micros()
     }
 
     fn recovers(&self, rto: Dur) -> Proof {
@@ -190,7 +190,7 @@ impl Subject<'_> {
             denominator: self.denominator(&outage),
             bound,
             own,
-            others: self.others((recovered, deadline)),
+            others: self.others((recovered, outage.missed(deadline))),
         }
     }
 
@@ -254,7 +254,7 @@ impl Subject<'_> {
             Some(Stretch { to_us: None, .. }) => self.until,
             _ => outage.stable().filter(|at| *at > heal).map_or(heal, |at| at + self.spec.up.over.micros()),
         };
-        self.whole(&before, &outage, bound, (recovered, heal + rto.micros()))
+        self.whole(&before, &outage, bound, (recovered, outage.missed(heal + rto.micros())))
     }
 
     fn whole(&self, before: &Outage, all: &Outage, bound: Bound, times: (u64, u64)) -> Proof {
@@ -410,6 +410,13 @@ impl Outage {
     /// When it was up again for good, if it is.
     fn stable(&self) -> Option<u64> {
         self.stretches.last().and_then(|s| s.to_us)
+    }
+
+    /// When an objective was missed: at its deadline, or later where it was up then and failed
+    /// again.
+    fn missed(&self, deadline: u64) -> u64 {
+        let later = self.stretches.iter().find(|s| s.to_us.is_none_or(|to| to > deadline));
+        later.map_or(deadline, |s| s.from_us.max(deadline))
     }
 
     fn saw(&mut self, from: u64, unseen: u64) {

@@ -6,6 +6,10 @@
     reason = "a test stops at the first surprise, runs the program, and says how much it swept"
 )]
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod answers;
 mod arrows;
 mod audited;

@@ -355,6 +355,23 @@ fn what_was_not_seen_is_never_a_pass() {
     );
     let no_answers = without(outage(""), |k| matches!(k, Kind::EvictionAnswered { .. }));
     assert_eq!(outcome(&no_answers, "budget").0, Outcome::Inconclusive);
+    let mut late_answers = outage("");
+    for event in &mut late_answers.0 {
+        if matches!(event.event, Kind::EvictionAnswered { .. }) {
+            event.t_us = 66_500_000;
+        }
+    }
+    late_answers.0.sort_by_key(|e| e.t_us);
+    let (budget, why) = outcome(&late_answers.0, "budget");
+    assert_eq!(budget, Outcome::Inconclusive, "the undo had begun: {why}");
+    let elsewhere =
+        without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-0" && !pod.ready));
+    let mut elsewhere = Tape(elsewhere);
+    elsewhere.at(58.0, pod("web-1", "node-b-0", false)).at(59.0, pod("web-1", "node-b-0", true));
+    elsewhere.0.sort_by_key(|e| e.t_us);
+    let (replicas, why) = outcome(&elsewhere.0, "deployment/web has");
+    assert_eq!(replicas, Outcome::Inconclusive, "a pod beside the fault fell: {why}");
+    assert!(why.contains("stayed Ready"), "{why}");
     let no_samples = without(outage(""), |k| matches!(k, Kind::ProbeSegment { from_us, .. } if *from_us > 5_000_000));
     assert_eq!(outcome(&no_samples, "storefront").0, Outcome::Inconclusive, "a probe that fell silent proves nothing");
     let no_fault = without(outage(""), |k| {

@@ -111,6 +111,51 @@ fn a_pod_is_deleted_in_a_drain() {
     assert!(!budgets[0].starts_with("fail"), "{budgets:?}");
 }
 
+/// The audit log is a real API server's, which begins a new file again and again meanwhile.
+#[test]
+#[ignore = "needs the hollow lab"]
+fn the_audit_log_names_who_deleted() {
+    let lab = Hollow::audited(&["--fast", "--no-velero"]);
+    let drill = admin(&lab);
+    let log = Hollow::audit_log(lab.dir.path());
+    let steps = "steps:
+  - {name: lost pods, deletePods: {workload: deployment/web, count: 1}}
+  - {name: a while, wait: {for: 40s}}
+expect:
+  - replicas: {workload: deployment/web, ready: 3, within: 2m}
+";
+    let last = drill.newest();
+    let mut child = drill.start(&written(&drill, steps), &["--audit-log", log.to_str().unwrap()]);
+    wait_for("the run to begin", 60, || drill.newest() != last);
+    let dir = drill.newest();
+    wait_for_event(&dir, "the fault", 90, |k| matches!(k, Kind::FaultApplied { .. }));
+    let mut deleted = vec![];
+    for _ in 0..3 {
+        std::thread::sleep(std::time::Duration::from_secs(8));
+        let name = &["-n", "shop", "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}"];
+        deleted.push(lab.kubectl(name));
+        lab.kubectl(&[
+            "--as=alice@example.com",
+            "--as-group=system:masters",
+            "-n",
+            "shop",
+            "delete",
+            "pod",
+            &deleted[deleted.len() - 1],
+        ]);
+    }
+    let code = child.wait().unwrap().code();
+    let told = told(&report(&dir));
+    for pod in &deleted {
+        assert!(has(&told, &["alice@example.com", &format!("deleted pod/{pod}")]), "{code:?}: {pod}: {told:?}");
+    }
+    assert!(!has(&told, &["author unknown"]), "{told:?}");
+    assert_eq!(told.len(), deleted.len(), "what the drill and the controllers deleted is theirs: {told:?}");
+    let files = std::fs::read_dir(lab.dir.path()).unwrap();
+    let files = files.filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with("audit-"));
+    assert!(files.count() > 1, "no new file was begun: the test says nothing of that");
+}
+
 #[test]
 #[ignore = "needs the hollow lab"]
 fn a_page_is_answered_with_a_silence() {

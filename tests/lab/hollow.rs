@@ -25,20 +25,40 @@ pub fn scripts() -> PathBuf {
 impl Hollow {
     /// Up, with the shop ready. `flags` are those of `hollow/up`.
     pub fn up(flags: &[&str]) -> Self {
-        Self::start(flags).furnish()
+        Self::start(flags, |_| String::new()).furnish()
+    }
+
+    /// The same, and its API server writes an audit log of a megabyte at most before it begins a
+    /// new file, as it does at 100 MB by default.
+    pub fn audited(flags: &[&str]) -> Self {
+        let words = |dir: &Path| {
+            let policy = dir.join("audit-policy.yaml");
+            let rules = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n";
+            std::fs::write(&policy, rules).unwrap();
+            let (policy, log) = (policy.display(), Self::audit_log(dir));
+            format!("--audit-policy-file={policy} --audit-log-path={} --audit-log-maxsize=1", log.display())
+        };
+        Self::start(flags, words).furnish()
+    }
+
+    /// Where that log is.
+    pub fn audit_log(dir: &Path) -> PathBuf {
+        dir.join("audit.log")
     }
 
     /// Only a control plane with its nodes, on default clocks.
     pub fn bare() -> Self {
-        Self::start(&["--control-plane-only"])
+        Self::start(&["--control-plane-only"], |_| String::new())
     }
 
-    fn start(flags: &[&str]) -> Self {
+    /// `more` gives words for the API server, told the directory of the lab.
+    fn start(flags: &[&str], more: impl FnOnce(&Path) -> String) -> Self {
         let dir = tempfile::Builder::new().prefix("hollow").tempdir().unwrap();
         let up = Command::new(scripts().join("hollow/up"))
             .arg(dir.path())
             .args(["--nodes", "6"])
             .args(flags)
+            .env("LAB_APISERVER_FLAGS", more(dir.path()))
             .output()
             .unwrap();
         assert!(up.status.success(), "the lab does not come up: {}", String::from_utf8_lossy(&up.stderr));

@@ -84,16 +84,16 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
         let mut around = Around::of(world, recorder, namespace);
         for pod in pods {
             // One that left meanwhile is no longer asked about.
-            if let Some((pod, asked)) = settled(&mut around, pod, until).await {
+            if let Some((pod, asked)) = settled(&mut around, pod, step, until).await {
                 recorder.observe(event(step, &pod, asked));
             }
         }
     }
 }
 
-/// Asks about a pod until the answer can be held against its budget, or the time is over. That
-/// nothing could be learned of it is told, too.
-async fn settled(around: &mut Around<'_>, mut pod: Pod, until: u64) -> Option<(Pod, Asked)> {
+/// Asks about a pod until the answer can be held against its budget, the nodes are back, or the
+/// time is over. That nothing could be learned of it is told, too.
+async fn settled(around: &mut Around<'_>, mut pod: Pod, step: &StepName, until: u64) -> Option<(Pod, Asked)> {
     let mut last: Option<Asked> = None;
     loop {
         let turn = around.once(&pod).await;
@@ -104,7 +104,7 @@ async fn settled(around: &mut Around<'_>, mut pod: Pod, until: u64) -> Option<(P
             Ok(Turn::Unsettled(asked, now)) => (pod, last) = (*now, Some(asked)),
             Err(error) => last = last.or_else(|| Some(nothing(error))),
         }
-        if around.recorder.now_us() >= until {
+        if around.recorder.now_us() >= until || !degraded(around.recorder, step) {
             return last.map(|asked| (pod, asked));
         }
         tokio::time::sleep(AGAIN).await;

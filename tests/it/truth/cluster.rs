@@ -88,8 +88,10 @@ impl Looks {
                     Err(_) => answered = false,
                 }
             }
-            // Budgets follow the pods, and few others change them: every other time is enough.
-            if turn % 2 == 0 {
+            // Budgets follow the pods, and few others change them: every other time is enough
+            // before the fault.
+            let fresh = turn % 2 == 0 || !asked.is_empty();
+            if fresh {
                 match (world.kube.get(BUDGETS).await, world.kube.get(WEB).await) {
                     (Ok(list), Ok(web)) => {
                         budgets.take(list, |list| items(list).cloned().collect());
@@ -103,14 +105,7 @@ impl Looks {
             if answered && at - began < PROMPT_US {
                 pods.take(list, |list| items(list).map(pod).collect());
                 let (pods, budgets) = (pods.now(), budgets.now());
-                self.0.borrow_mut().push(Look {
-                    at,
-                    nodes: nodes.clone(),
-                    pods,
-                    budgets,
-                    wanted,
-                    fresh: turn % 2 == 0,
-                });
+                self.0.borrow_mut().push(Look { at, nodes: nodes.clone(), pods, budgets, wanted, fresh });
             }
         }
     }
