@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, BudgetSays, Continues, LineRun, PodView, ProbeRun, StepEnd, Wake};
+use super::{Actor, BudgetSays, Continues, LineRun, PodView, ProbeRun, StepEnd, Unseen, Wake};
 use crate::model::{
     Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, LeftBecause, Outcome, OutsideChange,
     OutsidePart, Plan, Revert, Reviewed, StepName, StepResult, StopHow, Told, WayBack,
@@ -257,6 +257,8 @@ pub enum Kind {
         object: String,
         part: OutsidePart,
     },
+    /// Something cannot be watched of which others' changes are told, or can be again.
+    OutsideUnseen(Unseen),
     /// The audit log says who deleted an object, or let a pod be evicted.
     AuthorFound {
         namespace: String,

@@ -8,7 +8,7 @@ mod seen;
 
 pub use ends::{Actor, Continues, StepEnd, Wake};
 pub use kind::Kind;
-pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample};
+pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample, Unseen};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -68,6 +68,21 @@ impl BudgetSays {
     }
 }
 
+/// Services or ConfigMaps of a namespace that cannot be watched: what others change there is not
+/// known until they can be again, and then only how it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// `services`, `configmaps`.
+    pub resource: String,
+    /// Their namespace.
+    pub namespace: String,
+    /// Since when.
+    pub from_us: u64,
+    /// Why; none where they can be watched again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Told>,
+}
+
 /// Samples of a probe with the same answer, in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeRun {

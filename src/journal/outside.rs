@@ -15,6 +15,8 @@ pub const SAME_US: u64 = 60_000_000;
 #[derive(Clone, Debug, Default)]
 pub struct OutsideChanges {
     all: Vec<OutsideChange>,
+    /// Resources of a namespace that nobody could watch, and since when.
+    unseen: BTreeMap<(String, String), u64>,
 }
 
 impl OutsideChanges {
@@ -22,6 +24,13 @@ impl OutsideChanges {
     pub fn take(&mut self, kind: &Kind) {
         match kind {
             Kind::ChangedOutside { change } => self.all.push((**change).clone()),
+            Kind::OutsideUnseen(part) => {
+                let key = (part.namespace.clone(), part.resource.clone());
+                match part.why {
+                    Some(_) => drop(self.unseen.entry(key).or_insert(part.from_us)),
+                    None => drop(self.unseen.remove(&key)),
+                }
+            }
             Kind::OutsideUndone { namespace, object, part } => self.undone(namespace, object, *part),
             Kind::AuthorFound { namespace, object, uid, by, at_us, follows } => {
                 // What a controller or the drill deleted was no change from outside after all.
@@ -57,6 +66,14 @@ impl OutsideChanges {
     /// Nobody changed anything.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// What could not be watched to the end: "configmaps of shop since 12.0 s".
+    pub fn unseen(&self) -> Vec<String> {
+        let said = |((namespace, resource), since): (&(String, String), &u64)| {
+            format!("{resource} of {namespace} since {:.1} s", *since as f64 / 1e6)
+        };
+        self.unseen.iter().map(said).collect()
     }
 
     /// Of each part of each object the last change, where that part is not as it was before.
@@ -104,6 +121,7 @@ impl OutsideChanges {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Unseen;
 
     fn change(object: &str, what: OutsideWhat, by: Author, as_before: bool) -> OutsideChange {
         OutsideChange {
@@ -155,6 +173,18 @@ mod tests {
         assert!(!all.is_deleted("shop", "deployment/web"));
         let gone = took(vec![seen("deployment/web", OutsideWhat::Deleted, Author::Unknown, false)]);
         assert!(gone.is_deleted("shop", "deployment/web") && !gone.is_deleted("shop", "deployment/other"));
+    }
+
+    #[test]
+    fn what_nobody_could_watch_to_the_end_is_named() {
+        let part = |resource: &str, from_us, why: Option<&'static str>| {
+            let (resource, namespace) = (resource.into(), "shop".into());
+            Kind::OutsideUnseen(Unseen { resource, namespace, from_us, why: why.map(Into::into) })
+        };
+        let (unseen, seen) = (|of, from| part(of, from, Some("403")), |of| part(of, 9, None));
+        let gap = vec![unseen("configmaps", 1_500_000), unseen("services", 2), seen("services")];
+        assert_eq!(took(gap).unseen(), ["configmaps of shop since 1.5 s"]);
+        assert!(took(vec![unseen("configmaps", 1), seen("configmaps")]).unseen().is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! or last for ever.
 
 use crate::{
-    event::{Event, Kind, MOST_ROWS, ProbeRun},
+    event::{Event, Kind, MOST_ROWS, ProbeRun, Unseen},
     model::{MOST_LINES, OutsideWhat, StepResult},
 };
 
@@ -43,7 +43,7 @@ fn times(kind: &Kind) -> Vec<u64> {
             vec![*blind_from_us]
         }
         Kind::SourceLost { blind_from_us, .. } => blind_from_us.iter().copied().collect(),
-        Kind::WatchGap { from_us, .. } => vec![*from_us],
+        Kind::WatchGap { from_us, .. } | Kind::OutsideUnseen(Unseen { from_us, .. }) => vec![*from_us],
         Kind::ChangedOutside { change } => match &change.what {
             OutsideWhat::Silenced { group_wait_us, group_interval_us, .. } => {
                 [change.seen_us].into_iter().chain(*group_wait_us).chain(*group_interval_us).collect()
@@ -96,6 +96,7 @@ mod tests {
             json!({"kind": "SourceLost", "source": "a", "why": "", "blind_from_us": 1}),
             json!({"kind": "SourceRegained", "source": "a", "blind_from_us": 1}),
             json!({"kind": "WatchGap", "what": "a", "from_us": 1, "why": ""}),
+            json!({"kind": "OutsideUnseen", "resource": "services", "namespace": "a", "from_us": 1, "why": "a"}),
             json!({"kind": "ChangedOutside", "change": change}),
             json!({"kind": "AuthorFound", "namespace": "", "object": "a", "by": {"kind": "unknown"}, "at_us": 1}),
             json!({"kind": "LinesWritten", "data": "a", "runs": [{"from": 1, "to": 1, "from_us": 1, "to_us": 1, "error": ""}]}),

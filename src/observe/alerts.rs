@@ -15,6 +15,8 @@ type Known = BTreeMap<BTreeMap<String, String>, ActiveAlert>;
 struct Source {
     name: String,
     known: Known,
+    /// Its last answer: most are the same again.
+    last: Vec<u8>,
     last_us: u64,
     lost: bool,
 }
@@ -38,12 +40,12 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
     loop {
         tick.tick().await;
         let sent = recorder.now_us();
-        if let Some(answer) = world.monitoring.firing().await {
+        if let Some(answer) = world.monitoring.firing_anew(&mut prometheus.last).await {
             prometheus.take(&recorder, sent, answer.map_err(|e| e.to_string()));
         }
         for (base, source) in &mut managers {
             let sent = recorder.now_us();
-            let answer = world.monitoring.received(base).await;
+            let answer = world.monitoring.received_anew(base, &mut source.last).await;
             source.take(&recorder, sent, answer.map_err(|e| e.to_string()));
         }
     }
@@ -51,10 +53,10 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
 
 impl Source {
     fn new(name: String, recorder: &Recorder) -> Self {
-        Self { name, known: Known::new(), last_us: recorder.now_us(), lost: false }
+        Self { name, known: Known::new(), last: vec![], last_us: recorder.now_us(), lost: false }
     }
 
-    fn take(&mut self, recorder: &Recorder, sent: u64, answer: Result<Vec<ActiveAlert>, String>) {
+    fn take(&mut self, recorder: &Recorder, sent: u64, answer: Result<Option<Vec<ActiveAlert>>, String>) {
         let alerts = match answer {
             Ok(alerts) => alerts,
             Err(why) => {
@@ -74,6 +76,7 @@ impl Source {
             self.lost = false;
         }
         self.last_us = sent;
+        let Some(alerts) = alerts else { return };
         let now: Known = alerts.into_iter().map(|a| (a.labels.clone(), a)).collect();
         for (labels, alert) in &now {
             if self.known.get(labels).is_none_or(|k| {

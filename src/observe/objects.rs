@@ -230,5 +230,6 @@ pub(super) async fn contents(
     let (resource, kind) = if sort == Sort::Service { ("services", "Service") } else { ("configmaps", "ConfigMap") };
     let path = format!("/api/v1/namespaces/{namespace}/{resource}");
     let mut hand = Hand::new(&outside, &recorder, sort);
-    follow(&world.kube, &recorder, &path, (kind, Serves::Outside), |seen| hand.on(&seen)).await;
+    let serves = Serves::Outside { resource, namespace: &namespace };
+    follow(&world.kube, &recorder, &path, (kind, serves), |seen| hand.on(&seen)).await;
 }

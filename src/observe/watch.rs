@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    event::Kind,
+    event::{Kind, Unseen},
     journal::Recorder,
     told,
     world::{Kube, WatchEvent},
@@ -24,15 +24,21 @@ pub(super) enum Seen {
 
 /// What rests on a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Serves {
+pub(super) enum Serves<'a> {
     /// Verdicts: a gap in it is an interval without sight.
     Verdicts,
     /// Only the list of what others changed, and a change that came in a gap is found after it.
-    Outside,
+    /// Of such a resource of a namespace.
+    Outside { resource: &'static str, namespace: &'a str },
 }
 
 /// The server ends a watch after 30 s: silence beyond that is a broken stream.
 const MUTE: Duration = Duration::from_secs(40);
+
+/// Before a watch that broke is begun anew. One that breaks again before it told anything waits
+/// longer: a server in trouble is not asked five times a second.
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
 
 /// A gap that lasts is told again after as long.
 const AGAIN_US: u64 = 10_000_000;
@@ -42,7 +48,7 @@ pub(super) async fn follow(
     kube: &Kube,
     recorder: &Recorder,
     path: &str,
-    (kind, serves): (&str, Serves),
+    (kind, serves): (&str, Serves<'_>),
     mut tell: impl FnMut(Seen),
 ) {
     let gap = |from_us: u64, why: &str| {
@@ -50,10 +56,18 @@ pub(super) async fn follow(
             recorder.observe(Kind::WatchGap { what: path.to_owned(), from_us, why: told!(recorder, "{why}") });
         }
     };
+    let unseen = |from_us: u64, why: Option<&str>| {
+        if let Serves::Outside { resource, namespace } = serves {
+            let (resource, namespace) = (resource.into(), namespace.into());
+            let why = why.map(|why| told!(recorder, "{why}"));
+            recorder.observe(Kind::OutsideUnseen(Unseen { resource, namespace, from_us, why }));
+        }
+    };
     let mut known: BTreeMap<String, Value> = BTreeMap::new();
     let mut last_us = recorder.now_us();
     let mut first = true;
     let mut failing: Option<(u64, String)> = None;
+    let mut pause = PAUSE;
     loop {
         let (items, mut version) = match kube.list(path).await {
             Ok(listed) => listed,
@@ -62,6 +76,9 @@ pub(super) async fn follow(
                 let now = recorder.now_us();
                 if failing.as_ref().is_none_or(|(told, _)| now > told + AGAIN_US) {
                     gap(last_us, &error.to_string());
+                    if failing.is_none() {
+                        unseen(last_us, Some(&error.to_string()));
+                    }
                     failing = Some((now, error.to_string()));
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
@@ -70,6 +87,7 @@ pub(super) async fn follow(
         };
         if let Some((_, why)) = failing.take() {
             gap(last_us, &why);
+            unseen(last_us, None);
         }
         if first {
             recorder.observe(Kind::Watching { what: path.to_owned(), objects: items.len() });
@@ -78,13 +96,15 @@ pub(super) async fn follow(
         relist(&mut known, items, kind, &mut tell);
         tell(Seen::Listed);
         last_us = recorder.now_us();
+        let listed_us = last_us;
         // A watch that ends in order goes on from its last version, without a gap.
         while let Some(why) =
             stream(kube, recorder, path, kind, &mut version, &mut known, &mut last_us, &mut tell).await
         {
             if let Err(why) = why {
                 gap(last_us, &why);
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                pause = if last_us > listed_us { PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+                tokio::time::sleep(pause).await;
                 break;
             }
         }

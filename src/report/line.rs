@@ -1,7 +1,7 @@
 //! One plain line for an event: what a log shows, and what `replay` prints.
 
 use crate::{
-    event::{Event, Kind},
+    event::{Event, Kind, Unseen},
     model::{FindingState, Outcome, Role, printable},
 };
 
@@ -80,6 +80,14 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::EffectSeen { how, .. } => format!("  {how}"),
         // What was undone of others' changes is told with the end.
         Kind::OutsideUndone { .. } => return None,
+        Kind::OutsideUnseen(Unseen { resource, namespace, why, .. }) => match why {
+            Some(why) => {
+                format!(
+                    "  {resource} of {namespace} cannot be watched, so what others change there is not known: {why}"
+                )
+            }
+            None => format!("  {resource} of {namespace} are watched again"),
+        },
         Kind::ChangedOutside { change } => format!("  changed from outside: {}", change.sentence()),
         Kind::AuthorFound { follows: true, .. } => return None,
         Kind::AuthorFound { object, by, .. } if !matches!(by.role(), Role::Drill | Role::Kubernetes) => {

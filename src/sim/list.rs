@@ -1,16 +1,13 @@
 //! Lists of the simulated API server: selectors, pages, and the bytes of the answer, written from
 //! the objects themselves.
 
-use std::sync::Arc;
-
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
     api::{Call, Target, refuse},
     fields::{self, text},
     state::State,
-    store::WINDOW,
+    store::{Kept, WINDOW},
 };
 use crate::kubernetes::Selector;
 
@@ -34,14 +31,12 @@ fn field_matches(expression: &str, object: &Value) -> bool {
 pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Vec<u8>, Value> {
     let selector = selector(call)?;
     let resource = target.resource;
-    let all: Box<dyn Iterator<Item = &Arc<Value>>> = match &target.namespace {
-        Some(namespace) => Box::new(state.store.within(resource.plural, namespace)),
-        None => Box::new(state.store.all(resource.plural)),
-    };
+    let all = state.store.kept(resource.plural, target.namespace.as_deref());
     let field = call.asks("fieldSelector");
     let chooses = selector.is_some() || field.is_some();
-    let mut chosen = all.filter(|o| {
-        selector.as_ref().is_none_or(|s| fields::selects(s, o)) && field.is_none_or(|f| field_matches(f, o))
+    let mut chosen = all.filter(|kept| {
+        let object = &kept.object;
+        selector.as_ref().is_none_or(|s| fields::selects(s, object)) && field.is_none_or(|f| field_matches(f, object))
     });
     let limit: usize = call.asks("limit").and_then(|l| l.parse().ok()).unwrap_or(0);
     let from = match call.asks("continue") {
@@ -56,7 +51,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Ve
         }
     };
     let most = if limit == 0 { usize::MAX } else { limit };
-    let items: Vec<Item<'_>> = chosen.by_ref().skip(from).take(most).map(|object| Item(object)).collect();
+    let items: Vec<&Kept> = chosen.by_ref().skip(from).take(most).collect();
     let to = from + items.len();
     // Where all are chosen, the rest need not be looked at.
     let more = match chooses {
@@ -70,26 +65,22 @@ pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Ve
         metadata["remainingItemCount"] = more.into();
     }
     let kind = format!("{}List", resource.kind);
-    let list = List { api_version: resource.api_version(), items, kind, metadata };
-    Ok(serde_json::to_vec(&list).unwrap_or_default())
+    Ok(written(&resource.api_version(), &kind, &metadata, &items))
 }
 
-/// A list as it goes over the wire, written from the objects themselves.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct List<'a> {
-    api_version: String,
-    items: Vec<Item<'a>>,
-    kind: String,
-    metadata: Value,
-}
-
-/// Items of a list come without kind and apiVersion.
-struct Item<'a>(&'a Value);
-
-impl Serialize for Item<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = self.0.as_object().into_iter().flatten();
-        serializer.collect_map(fields.filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")))
+/// A list as it goes over the wire, put together from what was written of each object before.
+fn written(api_version: &str, kind: &str, metadata: &Value, items: &[&Kept]) -> Vec<u8> {
+    let length: usize = items.iter().map(|kept| kept.written().len() + 1).sum();
+    let head = format!("{{\"apiVersion\":\"{api_version}\",\"items\":[");
+    let tail = format!("],\"kind\":\"{kind}\",\"metadata\":{metadata}}}");
+    let mut list = Vec::with_capacity(head.len() + length + tail.len());
+    list.extend_from_slice(head.as_bytes());
+    for (at, kept) in items.iter().enumerate() {
+        if at > 0 {
+            list.push(b',');
+        }
+        list.extend_from_slice(kept.written());
     }
+    list.extend_from_slice(tail.as_bytes());
+    list
 }

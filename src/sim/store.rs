@@ -3,12 +3,12 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
 };
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
@@ -31,11 +31,49 @@ struct Change {
     version: u64,
     key: Key,
     type_: &'static str,
-    object: Arc<Value>,
+    object: Kept,
+}
+
+/// An object, and what it looks like on the wire once somebody asked for it: an object is
+/// listed again and again, and told to each watch.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub object: Arc<Value>,
+    written: Arc<OnceLock<Bytes>>,
+}
+
+impl Kept {
+    fn of(object: Arc<Value>) -> Self {
+        Self { object, written: Arc::default() }
+    }
+
+    /// As a list has it: without kind and apiVersion.
+    pub(super) fn written(&self) -> &Bytes {
+        self.written.get_or_init(|| serde_json::to_vec(&Item(&self.object)).unwrap_or_default().into())
+    }
+
+    /// A line of a watch.
+    fn line(&self, type_: &str) -> Bytes {
+        let (kind, version) = (text(&self.object, "/kind"), text(&self.object, "/apiVersion"));
+        let rest = self.written().get(1..).unwrap_or_default();
+        let head = format!("{{\"object\":{{\"apiVersion\":\"{version}\",\"kind\":\"{kind}\",");
+        let tail = format!(",\"type\":\"{type_}\"}}\n");
+        [head.as_bytes(), rest, tail.as_bytes()].concat().into()
+    }
+}
+
+/// Items of a list come without kind and apiVersion.
+struct Item<'a>(&'a Value);
+
+impl Serialize for Item<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.0.as_object().into_iter().flatten();
+        serializer.collect_map(fields.filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")))
+    }
 }
 
 /// The objects of a namespace, by name.
-type Shelf = BTreeMap<String, Arc<Value>>;
+type Shelf = BTreeMap<String, Kept>;
 
 /// The store.
 #[derive(Default)]
@@ -54,6 +92,8 @@ pub(super) struct Store {
     /// What changed since it was asked last: as it is, or as it was before it went.
     dirty: BTreeMap<Key, Arc<Value>>,
     pods: Pods,
+    /// A pod came, went, or changed in something that the scheduler looks at.
+    moved: bool,
 }
 
 impl Store {
@@ -69,6 +109,11 @@ impl Store {
     /// What changed since this was asked last.
     pub(super) fn take_dirty(&mut self) -> BTreeMap<Key, Arc<Value>> {
         std::mem::take(&mut self.dirty)
+    }
+
+    /// Whether pods moved, as the scheduler sees it, since this was asked last.
+    pub(super) fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
     }
 
     /// Pods that an object controls.
@@ -100,17 +145,29 @@ impl Store {
     }
 
     pub(super) fn get(&self, resource: &'static str, namespace: &str, name: &str) -> Option<&Arc<Value>> {
-        self.objects.get(resource)?.get(namespace)?.get(name)
+        Some(&self.objects.get(resource)?.get(namespace)?.get(name)?.object)
     }
 
     /// All objects of a resource, by namespace and name.
     pub(super) fn all(&self, resource: &'static str) -> impl Iterator<Item = &Arc<Value>> {
-        self.objects.get(resource).into_iter().flat_map(BTreeMap::values).flat_map(Shelf::values)
+        self.kept(resource, None).map(|kept| &kept.object)
     }
 
     /// The same of one namespace.
     pub(super) fn within(&self, resource: &'static str, namespace: &str) -> impl Iterator<Item = &Arc<Value>> {
-        self.objects.get(resource).and_then(|shelves| shelves.get(namespace)).into_iter().flat_map(Shelf::values)
+        let shelf = self.objects.get(resource).and_then(|shelves| shelves.get(namespace));
+        shelf.into_iter().flat_map(Shelf::values).map(|kept| &kept.object)
+    }
+
+    /// What a list is made of: of one namespace, or of all.
+    pub(super) fn kept<'a>(
+        &'a self,
+        resource: &'static str,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Kept> + use<'a> {
+        let shelves = self.objects.get(resource).into_iter().flatten();
+        let mine = shelves.filter(move |(name, _)| namespace.is_none_or(|namespace| namespace == name.as_str()));
+        mine.flat_map(|(_, shelf)| shelf.values())
     }
 
     /// How many objects a resource has, in one namespace or in all.
@@ -164,17 +221,18 @@ impl Store {
         if let Some(object) = self.take_out(resource, namespace, name) {
             let key = (resource, namespace.to_owned(), name.to_owned());
             self.version += 1;
+            self.moved |= resource == "pods";
             self.pods.leave(&key, &object);
             let mut last = (*object).clone();
             last["metadata"]["resourceVersion"] = self.version.to_string().into();
-            self.tell(Change { version: self.version, key, type_: "DELETED", object: Arc::new(last) });
+            self.tell(Change { version: self.version, key, type_: "DELETED", object: Kept::of(Arc::new(last)) });
         }
     }
 
     fn take_out(&mut self, resource: &'static str, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let shelves = self.objects.get_mut(resource)?;
         let shelf = shelves.get_mut(namespace)?;
-        let object = shelf.remove(name)?;
+        let object = shelf.remove(name)?.object;
         if shelf.is_empty() {
             shelves.remove(namespace);
         }
@@ -188,23 +246,26 @@ impl Store {
             (resource, text(&object, "/metadata/namespace").to_owned(), text(&object, "/metadata/name").to_owned());
         let object = Arc::new(object);
         let shelf = self.objects.entry(resource).or_default().entry(key.1.clone()).or_default();
-        if let Some(before) = shelf.insert(key.2.clone(), Arc::clone(&object)) {
+        let kept = Kept::of(Arc::clone(&object));
+        let before = shelf.insert(key.2.clone(), kept.clone()).map(|kept| kept.object);
+        self.moved |= resource == "pods" && before.as_ref().is_none_or(|before| moves(before, &object));
+        if let Some(before) = before {
             self.pods.leave(&key, &before);
         }
         self.pods.enter(&key, &object);
-        self.tell(Change { version: self.version, key, type_, object: Arc::clone(&object) });
+        self.tell(Change { version: self.version, key, type_, object: kept });
         object
     }
 
     fn tell(&mut self, change: Change) {
-        self.dirty.insert(change.key.clone(), Arc::clone(&change.object));
+        self.dirty.insert(change.key.clone(), Arc::clone(&change.object.object));
         let mut written = None;
         let mood = mood_of(&self.sullen, change.key.0);
         self.watches.retain_mut(|watch| {
-            if !watch.wants(&change.key, &change.object) {
+            if !watch.wants(&change.key, &change.object.object) {
                 return !watch.sink.is_closed();
             }
-            let bytes = written.get_or_insert_with(|| line(change.type_, &change.object)).clone();
+            let bytes = written.get_or_insert_with(|| change.object.line(change.type_)).clone();
             watch.hear(mood, bytes)
         });
         self.changes.push_back(change);
@@ -229,8 +290,8 @@ impl Store {
             return;
         }
         for change in self.changes.iter().filter(|c| c.version > from) {
-            if watch.wants(&change.key, &change.object) {
-                watch.hear(mood, line(change.type_, &change.object));
+            if watch.wants(&change.key, &change.object.object) {
+                watch.hear(mood, change.object.line(change.type_));
             }
         }
         self.watches.push(watch);
@@ -293,6 +354,16 @@ impl Store {
             .flat_map(|r| self.within(r.plural, namespace).map(move |o| (r, Arc::clone(o))))
             .collect()
     }
+}
+
+/// Whether a pod differs in something that the scheduler looks at, of it or of its neighbours.
+fn moves(before: &Value, after: &Value) -> bool {
+    let is_finished = |pod: &Value| matches!(text(pod, "/status/phase"), "Succeeded" | "Failed");
+    let is_same = |field: &str| before["metadata"].get(field) == after["metadata"].get(field);
+    is_finished(before) != is_finished(after)
+        || !["labels", "deletionTimestamp", "ownerReferences"].into_iter().all(is_same)
+        || text(before, "/status/nominatedNodeName") != text(after, "/status/nominatedNodeName")
+        || before.get("spec") != after.get("spec")
 }
 
 /// A line of a watch, its keys in their order.

@@ -72,6 +72,8 @@ pub struct Settled {
     pub kept: Vec<String>,
     /// What others changed besides, and how it is now.
     pub outside: Vec<String>,
+    /// What could not be watched to the end, so that what others changed there is not known.
+    pub unseen: Vec<String>,
 }
 
 impl Ending {
@@ -177,6 +179,7 @@ impl Settled {
             differences: left(LeftBecause::Differences),
             kept: is(FaultState::Kept).map(|f| f.target.clone()).collect(),
             outside: state.outside.remaining().into_iter().map(OutsideChange::state).collect(),
+            unseen: state.outside.unseen(),
         }
     }
 
@@ -200,6 +203,10 @@ impl Settled {
         }
         if !self.outside.is_empty() {
             said += &format!("; changed from outside: {}", few(self.outside.iter(), NAMED, ("; ", "; and")));
+        }
+        if !self.unseen.is_empty() {
+            let unseen = few(self.unseen.iter(), NAMED, (", ", ", and"));
+            said += &format!("; nobody could watch {unseen}: what others changed there is not known");
         }
         said
     }
@@ -261,12 +268,14 @@ mod tests {
             differences: 1,
             kept: vec!["drill-scratch-1".into()],
             outside: vec!["node/a is cordoned, by alice".into()],
+            unseen: vec!["configmaps of shop since 12.0 s".into()],
         };
         assert_eq!(
             one(all),
             "the drill undid its own changes, but for 2 that were changed from outside, and for what the scenario lets be \
              lost (mayBeLost), and for 1 that came back with differences, but kept drill-scratch-1: see \"Left behind\" \
-             in the report; changed from outside: node/a is cordoned, by alice"
+             in the report; changed from outside: node/a is cordoned, by alice; nobody could watch configmaps of shop \
+             since 12.0 s: what others changed there is not known"
         );
     }
 }

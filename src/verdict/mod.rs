@@ -37,7 +37,7 @@ pub use window::own_time;
 
 use crate::{
     event::{Actor, Event, Kind},
-    model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told},
+    model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told, few},
 };
 
 /// The number of today's rules. It rises with the first change since a release by which the
@@ -96,12 +96,16 @@ impl Answer {
         let parts = answers.iter().flat_map(|a| a.parts.clone()).collect();
         Self {
             outcome,
-            because: said.join("; "),
+            because: few(said.iter(), TOLD, ("; ", "; and")),
             parts,
             evidence: answers.iter().flat_map(|a| a.evidence.clone()).collect(),
         }
     }
 }
+
+/// So many sentences say why; a zone of a large cluster has hundreds of nodes. The parts of the
+/// proof and the evidence have them all.
+const TOLD: usize = 12;
 
 /// Of sentences about the same subject, only the first names it.
 fn once_each<'a>(sentences: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

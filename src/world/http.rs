@@ -61,7 +61,12 @@ impl Http {
     /// A GET of JSON with headers that nobody else sees.
     pub async fn json_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Value, HttpError> {
         let bytes = self.get(url, headers, LARGEST).await?;
-        serde_json::from_slice(&bytes).map_err(|e| self.error("GET", url, format!("the answer is not JSON: {e}")))
+        self.json_of(url, &bytes)
+    }
+
+    /// What was got from an address, as JSON.
+    pub(super) fn json_of(&self, url: &str, bytes: &[u8]) -> Result<Value, HttpError> {
+        serde_json::from_slice(bytes).map_err(|e| self.error("GET", url, format!("the answer is not JSON: {e}")))
     }
 
     /// A GET of bytes.

@@ -96,27 +96,50 @@ impl Monitoring {
 
     /// The list in an answer. An answer without the list is an error: it does not mean that nothing is there.
     async fn rows(&self, url: &str, pointer: &str) -> Result<Vec<Value>, HttpError> {
-        let mut answer = self.http.json(url).await?;
+        let answer = self.http.json(url).await?;
+        self.rows_of(answer, url, pointer)
+    }
+
+    fn rows_of(&self, mut answer: Value, url: &str, pointer: &str) -> Result<Vec<Value>, HttpError> {
         match answer.pointer_mut(pointer).map(Value::take) {
             Some(Value::Array(rows)) => Ok(rows),
             _ => Err(self.http.strange(url, "the answer is JSON, and not the list that was asked for")),
         }
     }
 
+    /// The same, for who asks every second: none where the answer is the last one again.
+    async fn news(&self, url: &str, pointer: &str, last: &mut Vec<u8>) -> Result<Option<Vec<Value>>, HttpError> {
+        let bytes = self.http.bytes(url).await?;
+        if bytes == *last {
+            return Ok(None);
+        }
+        let rows = self.rows_of(self.http.json_of(url, &bytes)?, url, pointer)?;
+        *last = bytes;
+        Ok(Some(rows))
+    }
+
+    /// Pending and firing alerts of Prometheus, where they are not those of its last answer.
+    pub async fn firing_anew(&self, last: &mut Vec<u8>) -> Option<Result<Option<Vec<ActiveAlert>>, HttpError>> {
+        let url = format!("{}{FIRING}", self.prometheus.as_ref()?);
+        let news = self.news(&url, FIRING_ROWS, last).await;
+        Some(news.map(|rows| rows.map(|rows| rows.iter().map(fires).collect())))
+    }
+
+    /// Alerts that an Alertmanager holds, where they are not those of its last answer.
+    pub async fn received_anew(&self, base: &str, last: &mut Vec<u8>) -> Result<Option<Vec<ActiveAlert>>, HttpError> {
+        let rows = self.news(&format!("{base}{RECEIVED}"), "", last).await?;
+        Ok(rows.map(|rows| rows.iter().map(is_held).collect()))
+    }
+
     /// Pending and firing alerts of Prometheus.
     pub async fn firing(&self) -> Option<Result<Vec<ActiveAlert>, HttpError>> {
-        let url = format!("{}/api/v1/alerts", self.prometheus.as_ref()?);
-        let rows = self.rows(&url, "/data/alerts").await;
-        Some(rows.map(|all| all.iter().map(|a| alert(a, a["state"].as_str().unwrap_or(""), "activeAt")).collect()))
+        let url = format!("{}{FIRING}", self.prometheus.as_ref()?);
+        Some(self.rows(&url, FIRING_ROWS).await.map(|all| all.iter().map(fires).collect()))
     }
 
     /// Alerts that an Alertmanager holds; resolved ones are not among them.
     pub async fn received(&self, base: &str) -> Result<Vec<ActiveAlert>, HttpError> {
-        let rows = self.rows(&format!("{base}/api/v2/alerts"), "").await?;
-        Ok(rows
-            .iter()
-            .map(|a| alert(a, a.pointer("/status/state").and_then(Value::as_str).unwrap_or(""), "startsAt"))
-            .collect())
+        Ok(self.rows(&format!("{base}{RECEIVED}"), "").await?.iter().map(is_held).collect())
     }
 
     /// The alerting rules.
@@ -202,6 +225,20 @@ impl Monitoring {
         let time = answer.get(1).and_then(Value::as_str).and_then(|t| t.parse().ok());
         Some(time.ok_or_else(|| self.http.strange(&url, "the answer holds no time")))
     }
+}
+
+/// Where Prometheus has its alerts, and where they are in the answer.
+const FIRING: &str = "/api/v1/alerts";
+const FIRING_ROWS: &str = "/data/alerts";
+/// Where an Alertmanager has them.
+const RECEIVED: &str = "/api/v2/alerts";
+
+fn fires(row: &Value) -> ActiveAlert {
+    alert(row, row["state"].as_str().unwrap_or(""), "activeAt")
+}
+
+fn is_held(row: &Value) -> ActiveAlert {
+    alert(row, row.pointer("/status/state").and_then(Value::as_str).unwrap_or(""), "startsAt")
 }
 
 fn alert(value: &Value, state: &str, since: &str) -> ActiveAlert {

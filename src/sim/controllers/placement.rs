@@ -10,6 +10,7 @@ use super::{
     super::{
         SETTLE,
         fields::{self, list, text},
+        pods::Pod,
         state::{NodeRoom, Rooms, State},
     },
     Changes,
@@ -22,8 +23,12 @@ use crate::kubernetes::{
     spreads,
 };
 
+/// What decides where a pod may go, but for pods.
+const PLACES: [&str; 4] = ["nodes", "persistentvolumeclaims", "persistentvolumes", "namespaces"];
+
 pub(super) fn changed(state: &mut State, changes: &Changes) {
-    if !changes.keys().any(|k| matches!(k.0, "pods" | "nodes" | "persistentvolumeclaims" | "persistentvolumes")) {
+    let places = changes.keys().any(|k| PLACES.contains(&k.0));
+    if !state.store.take_moved() && !places {
         return;
     }
     measure(state, changes);
@@ -36,10 +41,43 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
         (std::cmp::Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion"))
     });
     let mut rooms = std::mem::take(&mut state.rooms);
+    let mut failed: Option<Pod> = None;
     for pod in waiting {
-        bind(state, &pod, &mut rooms);
+        // One after another of the same set finds no room: nothing has changed since.
+        if failed.as_ref().is_some_and(|other| is_alike(other, &pod)) && is_unscheduled(&pod) {
+            continue;
+        }
+        failed = match bind(state, &pod, &mut rooms) {
+            Bound::Nowhere => Some(pod),
+            Bound::Changed => None,
+        };
     }
     state.rooms = rooms;
+}
+
+/// What became of a pod that waits for a node.
+enum Bound {
+    /// It waits on, and nobody made room for it.
+    Nowhere,
+    /// It has a node, or others go for it.
+    Changed,
+}
+
+/// Two pods of one controller that ask for the same.
+fn is_alike(one: &Pod, other: &Pod) -> bool {
+    let nominated = |pod: &Pod| !text(pod, "/status/nominatedNodeName").is_empty();
+    one.owner.is_some()
+        && fields::namespace(one) == fields::namespace(other)
+        && fields::controller(one) == fields::controller(other)
+        && one["spec"] == other["spec"]
+        && one["metadata"]["labels"] == other["metadata"]["labels"]
+        && !nominated(one)
+        && !nominated(other)
+}
+
+/// It says itself that there is no room for it.
+fn is_unscheduled(pod: &Value) -> bool {
+    fields::condition(pod, "PodScheduled") == "False"
 }
 
 /// Counts again what is free on the nodes that something happened on.
@@ -117,8 +155,8 @@ impl Filters {
     }
 }
 
-fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
-    let Ok(spec) = serde_json::from_value::<PodSpec>(pod["spec"].clone()) else { return };
+fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) -> Bound {
+    let Ok(spec) = PodSpec::deserialize(&pod["spec"]) else { return Bound::Nowhere };
     let demand = Demand::of(&spec);
     let peers = Peers::of(state, pod, rooms);
     let zones = peers.by("topology.kubernetes.io/zone");
@@ -144,15 +182,16 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) {
         state.store.edit("pods", &namespace, &name, |p| {
             fields::set_condition(p, "PodScheduled", "False", "Unschedulable", now);
         });
-        preemption::make_room(state, pod, &demand, rooms, &|node| filters.pass(node));
-        return;
+        let made = preemption::make_room(state, pod, &demand, rooms, &|node| filters.pass(node));
+        return if made { Bound::Changed } else { Bound::Nowhere };
     };
-    let Some(room) = rooms.get_mut(&node) else { return };
+    let Some(room) = rooms.get_mut(&node) else { return Bound::Nowhere };
     room.room.take(&demand);
     state.store.edit("pods", &namespace, &name, |p| {
         p["spec"]["nodeName"] = node.into();
         fields::set_condition(p, "PodScheduled", "True", "", now);
     });
+    Bound::Changed
 }
 
 /// Where the description has the pod; the first ones of a workload only.

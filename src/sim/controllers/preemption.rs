@@ -16,16 +16,17 @@ use super::{
 };
 use crate::kubernetes::{self, Demand, objects::Node};
 
+/// Whether anybody goes for it.
 pub(super) fn make_room(
     state: &mut State,
     pod: &Value,
     demand: &Demand,
     rooms: &Rooms,
     may_run: &dyn Fn(&Node) -> bool,
-) {
+) -> bool {
     let priority = number(pod, "/spec/priority");
     if text(pod, "/spec/preemptionPolicy") == "Never" || is_awaited(state, pod, priority) {
-        return;
+        return false;
     }
     let choices = rooms.values().filter(|room| may_run(&room.node)).filter_map(|room| {
         let victims = victims(state.store.pods_on(&room.node.metadata.name), room, demand, priority)?;
@@ -35,7 +36,7 @@ pub(super) fn make_room(
         Some((highest, sum, victims.len(), room.node.metadata.name.clone(), victims))
     });
     let Some((.., node, victims)) = choices.min_by(|a, b| (a.0, a.1, a.2, &a.3).cmp(&(b.0, b.1, b.2, &b.3))) else {
-        return;
+        return false;
     };
     for victim in victims {
         state.disrupt(fields::namespace(&victim), fields::name(&victim), "PreemptionByScheduler");
@@ -44,6 +45,7 @@ pub(super) fn make_room(
     state.store.edit("pods", fields::namespace(pod), fields::name(pod), |p| {
         p["status"]["nominatedNodeName"] = node.into();
     });
+    true
 }
 
 /// Whether room is being made for it already.
