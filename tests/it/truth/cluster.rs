@@ -115,20 +115,21 @@ impl Looks {
     }
 
     /// When three pods were ready for two seconds on nodes that were not taken away, after
-    /// one of them had fallen; none if they never were before the end.
-    pub fn whole(&self, when: &Moments) -> Option<f64> {
+    /// one of them had fallen: for the first time, and for good before the undo. None if they
+    /// never were before the end.
+    pub fn whole(&self, when: &Moments) -> [Option<f64>; 2] {
         let looks = self.all();
-        let mut since = None;
+        let (mut since, mut first, mut for_good) = (None, None, None);
         for look in looks.iter().filter(|look| look.at >= when.t0 && look.at <= when.end) {
             let enough = look.ready(|node| !when.targets.iter().any(|t| t == node)).count() >= 3;
-            match (enough, since) {
-                (true, None) => since = Some(look.at),
-                (true, Some(from)) if look.at - from >= 2_000_000 => return Some((from - when.t0) as f64 / 1e6),
-                (true, Some(_)) => {}
-                (false, _) => since = None,
+            since = enough.then(|| since.unwrap_or(look.at));
+            let held = since.filter(|from| look.at - from >= 2_000_000).map(|from| (from - when.t0) as f64 / 1e6);
+            first = first.or(held);
+            if look.at <= when.undo || for_good.is_none() {
+                for_good = held;
             }
         }
-        None
+        [first, for_good]
     }
 
     /// When a target was there again before the undo, by its host or its readiness.

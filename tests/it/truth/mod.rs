@@ -20,7 +20,7 @@ use std::{
 };
 
 use drillmaster::{
-    event::{Event, Kind},
+    event::{Event, Kind, StepEnd},
     model::Judgement,
     sim::Description,
     world::World,
@@ -221,10 +221,13 @@ fn check(seed: u64, small: &str) -> Result<Vec<Judgement>, String> {
     let judgements = judged(&ended)?;
     let when = Moments::of(&ended.events, !case.text.contains("impairNodes")).ok_or("no fault was applied")?;
     let of = |id: &str| judgements.iter().find(|j| j.id == id).unwrap();
-    case.service.check([of("storefront"), of("web")], &truth, &when, case.undisturbed, &said);
-    case.page.check(of("page"), &truth, &when, case.undisturbed, &said);
-    case.spread.check(of("spread"), &truth.cluster, &when, case.undisturbed, &said);
-    case.budgets.check([of("covered"), of("budgeted")], &truth.cluster, &when, case.undisturbed, &said);
+    // A step that gave up cut the drill short: an alert that never came, say.
+    let gave_up = |e: &Event| matches!(e.event, Kind::StepFinished { end: StepEnd::Failed, .. });
+    let complete = case.undisturbed && !ended.events.iter().any(gave_up);
+    case.service.check([of("storefront"), of("web")], &truth, &when, complete, &said);
+    case.page.check(of("page"), &truth, &when, complete, &said);
+    case.spread.check(of("spread"), &truth.cluster, &when, complete, &said);
+    case.budgets.check([of("covered"), of("budgeted")], &truth.cluster, &when, complete, &said);
     Ok(judgements)
 }
 

@@ -62,7 +62,7 @@ impl Asked {
         let up = [truth.answers.up(when.t0, when.undo), truth.answers.up(when.t0, when.end)];
         holds(service, up, self.rto as f64, UP_OVER_S, said);
         let whole = truth.cluster.whole(when);
-        holds(replicas, [whole; 2], self.within as f64, LOOK_S + UP_OVER_S, said);
+        holds(replicas, whole, self.within as f64, LOOK_S + UP_OVER_S, said);
         if complete && self.rto == 480 && self.within == 420 {
             let passed = of.iter().all(|judgement| judgement.outcome == Outcome::Pass);
             assert!(passed, "nothing was planted, and it is not passed: {of:#?}\n{said}");
