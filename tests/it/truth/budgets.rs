@@ -129,7 +129,7 @@ impl Asked {
             own.map(|look| self.wrong(look)).collect()
         };
         // The drill may miss a wrong status that lasts for a moment, and must not miss one that lasts.
-        let (wide, narrow) = (wrong(from - EDGE_US, to + EDGE_US), wrong(from, to));
+        let (wide, narrow) = (wrong(from - EDGE_US, to + EDGE_US), wrong(from, to + EDGE_US));
         let first = wide.iter().find(|w| !w.is_empty()).cloned().unwrap_or_default();
         let so = if wide.iter().all(Vec::is_empty) {
             So::Yes
