@@ -59,6 +59,18 @@ pub(super) struct Pods {
     label: Index,
     /// Those that refuse company: with a required anti-affinity.
     refusing: BTreeMap<Id, Pod>,
+    /// By the UID of what controls them, how many stay on each node.
+    spread: BTreeMap<String, Arc<Spread>>,
+}
+
+/// By the name of the node.
+pub(super) type Spread = BTreeMap<String, usize>;
+
+/// What controls a pod, and where it is, unless it leaves.
+fn stands(pod: &Value) -> Option<(&str, &str)> {
+    let (_, _, owner) = fields::controller(pod)?;
+    let node = text(pod, "/spec/nodeName");
+    (!node.is_empty() && !fields::is_terminating(pod)).then_some((owner, node))
 }
 
 fn tag(label: &str, value: &str) -> String {
@@ -96,12 +108,33 @@ impl Pods {
         if let Some((_, _, uid)) = fields::controller(object) {
             put(&mut self.owner, uid.to_owned());
         }
+        if let Some((owner, node)) = stands(object) {
+            let spread = Arc::make_mut(self.spread.entry(owner.to_owned()).or_default());
+            *spread.entry(node.to_owned()).or_default() += 1;
+        }
         put(&mut self.node, text(object, "/spec/nodeName").to_owned());
         if refuses(object) {
             self.refusing.insert(id.clone(), pod.clone());
         }
         for (label, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
             put(&mut self.label, tag(label, value.as_str().unwrap_or("")));
+        }
+    }
+
+    /// How many pods that an object controls stay on each node.
+    pub(super) fn spread(&self, owner_uid: &str) -> Arc<Spread> {
+        self.spread.get(owner_uid).cloned().unwrap_or_default()
+    }
+
+    /// One less is on a node.
+    fn goes(&mut self, owner: &str, node: &str) {
+        let Some(spread) = self.spread.get_mut(owner).map(Arc::make_mut) else { return };
+        match spread.get_mut(node) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(spread.remove(node)),
+        }
+        if spread.is_empty() {
+            self.spread.remove(owner);
         }
     }
 
@@ -113,6 +146,9 @@ impl Pods {
         let id = (key.1.clone(), key.2.clone());
         if let Some((_, _, uid)) = fields::controller(object) {
             drop_from(&mut self.owner, uid, &id);
+        }
+        if let Some((owner, node)) = stands(object) {
+            self.goes(owner, node);
         }
         drop_from(&mut self.node, text(object, "/spec/nodeName"), &id);
         self.refusing.remove(&id);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     fields::{self, text},
-    pods::{Pod, Pods},
+    pods::{Pod, Pods, Spread},
     resources::{self, Resource},
     watch::{Mood, Sullen, Watch, mood_of},
 };
@@ -119,6 +119,11 @@ impl Store {
     /// Pods that an object controls.
     pub(super) fn pods_of(&self, owner_uid: &str) -> Vec<Pod> {
         self.pods.of(owner_uid)
+    }
+
+    /// How many pods that an object controls stay on each node.
+    pub(super) fn spread_of(&self, owner_uid: &str) -> Arc<Spread> {
+        self.pods.spread(owner_uid)
     }
 
     /// Pods on a node; of the empty name: pods that wait for one.

@@ -162,10 +162,10 @@ impl Subject<'_> {
 
     fn recovers(&self, rto: Dur) -> Proof {
         let (window, clock) = (&self.window, self.window.clock(self.history));
-        let outage = self.outage(window.t0, self.until);
+        let (outage, until) = self.own_outage();
         let deadline = clock + rto.micros();
         // Nobody can help it against a fault that is undone.
-        let recovered = outage.stable().map_or(self.until.min(window.end), |at| at + self.spec.up.over.micros());
+        let recovered = outage.stable().map_or(until.min(window.end), |at| at + self.spec.up.over.micros());
         let (bound, own) = match outage.stretches.last() {
             None => (self.never_failed(&outage, deadline), Own::NotAsked("it never went down")),
             Some(Stretch { to_us: Some(stable), .. }) => {
@@ -185,13 +185,27 @@ impl Subject<'_> {
         };
         Proof {
             baseline: self.baseline(),
-            reach: self.reach(&outage, self.until),
+            reach: self.reach(&outage, until),
             sight: self.sight(&outage, self.tolerated_us()),
             denominator: self.denominator(&outage),
             bound,
             own,
             others: self.others((recovered, outage.missed(deadline))),
         }
+    }
+
+    /// What it went through in the fault's own time, and until when that was. Where it was up when
+    /// that ended, and is up in the end, what failed between has another cause: an undo, say.
+    fn own_outage(&self) -> (Outage, u64) {
+        let (t0, end) = (self.window.t0, self.window.end);
+        let all = self.outage(t0, self.until);
+        if end < self.until && all.is_over() {
+            let own = self.outage(t0, end);
+            if own.samples > 0 && own.is_over() {
+                return (own, end);
+            }
+        }
+        (all, self.until)
     }
 
     /// A fault that another hand or an interruption ended early might have hit it later.
@@ -385,8 +399,10 @@ fn cut(run: &ProbeRun, until: u64) -> ProbeRun {
         return run.clone();
     }
     let (all, kept) = (run.to_us - run.from_us, until.saturating_sub(run.from_us));
-    let more = u64::from(run.n.saturating_sub(1)).saturating_mul(kept) / all;
-    ProbeRun { to_us: until, n: u32::try_from(more + 1).unwrap_or(run.n), ..run.clone() }
+    let gaps = u64::from(run.n.saturating_sub(1)).max(1);
+    let more = gaps.saturating_mul(kept) / all;
+    let to_us = run.from_us + all.saturating_mul(more) / gaps;
+    ProbeRun { to_us, n: u32::try_from(more + 1).unwrap_or(run.n), ..run.clone() }
 }
 
 /// A bar in words, in which the truth lies: its ends are rounded outwards, and to as many digits
@@ -410,6 +426,11 @@ impl Outage {
     /// When it was up again for good, if it is.
     fn stable(&self) -> Option<u64> {
         self.stretches.last().and_then(|s| s.to_us)
+    }
+
+    /// It is up, by its rule, where this ends.
+    fn is_over(&self) -> bool {
+        self.stretches.last().is_none_or(|stretch| stretch.to_us.is_some())
     }
 
     /// When an objective was missed: at its deadline, or later where it was up then and failed
@@ -472,7 +493,32 @@ mod tests {
         let whole = run(0, 10 * S, 11, false, 0);
         let part = cut(&whole, 4 * S);
         assert_eq!((part.from_us, part.to_us, part.n), (0, 4 * S, 5));
+        let between = cut(&whole, 4 * S + S / 2);
+        assert_eq!((between.to_us, between.n), (4 * S, 5), "the next one was not sent yet");
         assert_eq!(cut(&whole, 20 * S), whole);
+    }
+
+    #[test]
+    fn what_fails_again_after_the_undo_has_another_cause() {
+        let proof = |runs: &[ProbeRun]| {
+            let (history, spec) = (History::default(), probe());
+            let window = Window { last: 120 * S, ..window(10 * S, 60 * S, EndedBy::Undo) };
+            let (until, now_us) = (window.last, u64::MAX);
+            Subject { history: &history, until, window, spec: &spec, runs, now_us }.recovers(Dur::secs(30))
+        };
+        let (before, down) = (run(0, 19 * S, 20, true, 0), run(20 * S, 25 * S, 6, false, 0));
+        let (blip, after) = (run(66 * S, 67 * S, 2, false, 0), run(68 * S, 120 * S, 53, true, 0));
+        let up = |from: u64| run(from * S, 65 * S, (66 - from) as u32, true, 0);
+        let recovered = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
+        assert!(matches!(recovered.bound, Bound::Met(_)) && matches!(recovered.own, Own::Shown(_)), "{recovered:?}");
+        // Not up by its rule yet when the undo began.
+        let down_for_long = run(20 * S, 59 * S, 40, false, 0);
+        let late = proof(&[before.clone(), down_for_long, up(60), blip, after]);
+        assert!(matches!(late.own, Own::Missing { over: true, .. }), "{late:?}");
+        // Down to the end, whatever took it down.
+        let down_again = run(66 * S, 120 * S, 55, false, 0);
+        let ended = proof(&[before, down, up(26), down_again]);
+        assert!(matches!(ended.bound, Bound::Refuted(_)), "{ended:?}");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Where a pod's neighbours are, and what it would rather have: the filters themselves
 //! are those of `kubernetes`, the one copy.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
 use super::super::{
     fields::{self, list, text},
+    pods::Spread,
     state::{Rooms, State},
 };
 use crate::kubernetes::{
@@ -55,34 +56,26 @@ impl Neighbours for Others<'_> {
 }
 
 /// Where the pods of the same controller are: how many on each node.
-pub(super) struct Peers<'a>(BTreeMap<&'a str, (&'a Node, usize)>);
+pub(super) struct Peers<'a> {
+    counts: Arc<Spread>,
+    rooms: &'a Rooms,
+}
 
 impl<'a> Peers<'a> {
     pub(super) fn of(state: &State, pod: &Value, rooms: &'a Rooms) -> Self {
-        let Some((_, _, owner)) = fields::controller(pod) else { return Self(BTreeMap::new()) };
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for peer in state.store.pods_of(owner) {
-            let node = text(&peer, "/spec/nodeName");
-            if !peer.terminating && !node.is_empty() {
-                *counts.entry(node.to_owned()).or_default() += 1;
-            }
-        }
-        let on = counts.into_iter().filter_map(|(name, count)| {
-            let (name, room) = rooms.get_key_value(&name)?;
-            Some((name.as_str(), (&room.node, count)))
-        });
-        Self(on.collect())
+        let counts = fields::controller(pod).map(|(_, _, owner)| state.store.spread_of(owner));
+        Self { counts: counts.unwrap_or_default(), rooms }
     }
 
     pub(super) fn on(&self, node: &str) -> usize {
-        self.0.get(node).map_or(0, |(_, count)| *count)
+        self.counts.get(node).copied().unwrap_or_default()
     }
 
     /// How many are in each domain of a topology.
     pub(super) fn by(&self, key: &str) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for (node, count) in self.0.values() {
-            if let Some(domain) = label(node, key) {
+        for (node, count) in &*self.counts {
+            if let Some(domain) = self.rooms.get(node).and_then(|room| label(&room.node, key)) {
                 *counts.entry(domain.to_owned()).or_default() += count;
             }
         }
