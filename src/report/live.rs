@@ -1,5 +1,5 @@
-//! The run as it happens, on standard error: one plain line for each event, and
-//! on a terminal a few status lines below them.
+//! The run as it happens, on standard error: a plain line for each event, but for those that come
+//! in crowds, and on a terminal a few status lines below them.
 
 use std::{
     io::{IsTerminal, Write},
@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::line;
+use super::crowd::Crowd;
 use crate::{
     event::{Event, Kind},
     files,
@@ -65,6 +65,8 @@ struct Screen {
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,
     step: String,
     waiting: String,
+    crowd: Crowd,
+    now_us: u64,
 }
 
 impl Screen {
@@ -76,7 +78,8 @@ impl Screen {
             let lines = (0..5).map(|_| multi.add(ProgressBar::new_spinner().with_style(style.clone()))).collect();
             (multi, lines)
         });
-        Self { display, bars, step: String::new(), waiting: String::new() }
+        let (step, waiting) = Default::default();
+        Self { display, bars, step, waiting, crowd: Crowd::default(), now_us: 0 }
     }
 
     fn show(&mut self, event: &Event) {
@@ -92,9 +95,10 @@ impl Screen {
             if let Ok(text) = serde_json::to_string(event) {
                 files::print_json(&format!("{text}\n"));
             }
-        } else if let Some(text) = line(event).filter(|_| self.display == Display::Human) {
-            self.note(&text);
+        } else if self.display == Display::Human {
+            self.crowd.lines(event).iter().for_each(|text| self.note(text));
         }
+        self.now_us = event.t_us;
     }
 
     fn note(&self, text: &str) {
@@ -120,7 +124,10 @@ impl Screen {
         }
     }
 
-    fn end(&self) {
+    fn end(&mut self) {
+        if let Some(rest) = self.crowd.rest(self.now_us) {
+            self.note(&rest);
+        }
         if let Some((_, bars)) = &self.bars {
             bars.iter().for_each(ProgressBar::finish_and_clear);
         }

@@ -1,6 +1,7 @@
 //! How it is told: everything here is a function of the journal's events and
 //! never asks a cluster. [`Story`] is the one model; each format is one view of it.
 
+mod crowd;
 mod html;
 mod json;
 mod junit;

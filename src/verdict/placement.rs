@@ -103,9 +103,12 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
         let name = if by == Spread::Zone { zone.as_str() } else { node };
         (!name.is_empty()).then(|| name.to_owned())
     };
-    let pods = history.pods.iter().map(|p| p.at);
+    let pods = history.pods.iter().filter(|p| p.of == *key).map(|p| p.at);
     let nodes = history.nodes.values().flat_map(|s| s.0.iter().map(|(t, _)| *t));
-    let times: BTreeSet<u64> = pods.chain(nodes).filter(|t| *t > from && *t < to).chain([from]).collect();
+    let faults = history.state.faults.iter().flat_map(|f| f.sent_us.into_iter().chain(f.closed.as_ref().map(|c| c.0)));
+    let taints = history.reserved.values().flat_map(|s| s.0.iter().map(|(t, _)| *t));
+    let others = nodes.chain(faults).chain(taints);
+    let times: BTreeSet<u64> = pods.chain(others).filter(|t| *t > from && *t < to).chain([from]).collect();
     // The workload cannot use a node that is reserved for others, unless its pods tolerate that.
     let own: BTreeSet<&str> = history.pods.iter().filter(|p| p.of == *key).map(|p| p.node.as_str()).collect();
     let usable = |node: &str, at: u64| !history.is_reserved(node, at) || own.contains(node);

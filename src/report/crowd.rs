@@ -1,0 +1,138 @@
+//! The live lines of a large cluster: of many lines about the same sort of thing in a short time
+//! some are shown, and the rest is counted. `replay` shows all of them.
+
+use std::collections::BTreeMap;
+
+use super::line;
+use crate::event::{Event, Kind};
+
+/// So many lines of a sort are shown in a stretch of time.
+const SHOWN: usize = 20;
+/// As long such a stretch is, on the drill's clock.
+const STRETCH_US: u64 = 10_000_000;
+
+/// What a line is about, where there may be thousands of such lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Pods,
+    Budgets,
+    Nodes,
+    Workloads,
+    Alerts,
+    Evictions,
+    Intents,
+    Acts,
+    Undos,
+    Reverted,
+    Waits,
+}
+
+impl Sort {
+    fn of(kind: &Kind) -> Option<Self> {
+        Some(match kind {
+            Kind::PodSeen { .. } | Kind::PodGone { .. } => Self::Pods,
+            Kind::BudgetSeen { .. } => Self::Budgets,
+            Kind::NodeSeen { .. } => Self::Nodes,
+            Kind::WorkloadSeen { .. } => Self::Workloads,
+            Kind::AlertSeen { .. } | Kind::AlertGone { .. } => Self::Alerts,
+            Kind::EvictionAnswered { .. } => Self::Evictions,
+            Kind::FaultIntended { .. } => Self::Intents,
+            Kind::FaultApplied { .. } => Self::Acts,
+            Kind::RevertStarted { .. } => Self::Undos,
+            Kind::FaultReverted { .. } => Self::Reverted,
+            Kind::StepProgress { .. } => Self::Waits,
+            _ => return None,
+        })
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Pods => "about pods",
+            Self::Budgets => "about budgets",
+            Self::Nodes => "about nodes",
+            Self::Workloads => "about workloads",
+            Self::Alerts => "about alerts",
+            Self::Evictions => "about evictions",
+            Self::Intents => "about acts that were intended",
+            Self::Acts => "about acts that were done",
+            Self::Undos => "about undos that began",
+            Self::Reverted => "about what was put back",
+            Self::Waits => "about what is waited for",
+        }
+    }
+}
+
+/// What was shown, and what was only counted, in the stretch that goes on.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    began_us: u64,
+    shown: BTreeMap<Sort, usize>,
+    more: BTreeMap<Sort, usize>,
+}
+
+impl Crowd {
+    /// What to show now that an event came.
+    pub(super) fn lines(&mut self, event: &Event) -> Vec<String> {
+        let mut lines = vec![];
+        if event.t_us >= self.began_us + STRETCH_US {
+            lines.extend(self.rest(event.t_us));
+            (self.began_us, self.shown) = (event.t_us, BTreeMap::new());
+        }
+        let Some(text) = line(event) else { return lines };
+        match Sort::of(&event.event) {
+            Some(sort) => {
+                let shown = self.shown.entry(sort).or_default();
+                *shown += 1;
+                if *shown > SHOWN {
+                    *self.more.entry(sort).or_default() += 1;
+                } else {
+                    lines.push(text);
+                }
+            }
+            // A step begins or ends: what was counted came before it.
+            None => {
+                lines.extend(self.rest(event.t_us));
+                lines.push(text);
+            }
+        }
+        lines
+    }
+
+    /// What was only counted so far, in a line.
+    pub(super) fn rest(&mut self, now_us: u64) -> Option<String> {
+        let more = std::mem::take(&mut self.more);
+        let said: Vec<String> = more.iter().map(|(sort, n)| format!("{n} {}", sort.words())).collect();
+        let at = now_us as f64 / 1e6;
+        (!said.is_empty()).then(|| format!("{at:>8.1}s    … and more lines, {} (`replay` has them)", said.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FaultId;
+
+    fn event(t_us: u64, event: Kind) -> Event {
+        Event { seq: 0, at: jiff::Timestamp::UNIX_EPOCH, t_us, epoch: 1, prev: String::new(), must: false, event }
+    }
+
+    fn gone(n: usize) -> Kind {
+        Kind::PodGone { namespace: "shop".into(), name: format!("web-{n}"), uid: String::new() }
+    }
+
+    #[test]
+    fn few_lines_are_all_shown_and_of_many_the_rest_is_counted() {
+        let mut crowd = Crowd::default();
+        let shown: Vec<String> = (0..SHOWN + 5).flat_map(|n| crowd.lines(&event(1_000_000, gone(n)))).collect();
+        assert_eq!(shown.len(), SHOWN);
+        let fault = FaultId("outage/a".into());
+        let other = crowd.lines(&event(2_000_000, Kind::RevertStarted { fault: fault.clone(), attempt: 1 }));
+        assert_eq!(other.len(), 1, "lines about other things are not delayed");
+        let stuck =
+            crowd.lines(&event(3_000_000, Kind::FaultStuck { fault, why: "no answer".into(), commands: vec![] }));
+        assert!(stuck[0].contains("5 about pods") && stuck[1].contains("STUCK"), "{stuck:?}");
+        let later = crowd.lines(&event(12_000_000, gone(99)));
+        assert_eq!(later.len(), 1, "a new stretch: {later:?}");
+        assert_eq!(crowd.rest(13_000_000), None);
+    }
+}
