@@ -209,7 +209,7 @@ mod tests {
         let mut namesake = pod(true, false);
         namesake.metadata.uid = "another".into();
         assert!(matches!(after(&[namesake]), Turn::Left), "a pod of this name has come since");
-        let Turn::Settled(asked) = after(&[stays.clone()]) else { panic!("it stayed as it was") };
+        let Turn::Settled(asked) = after(std::slice::from_ref(&stays)) else { panic!("it stayed as it was") };
         assert!(asked.contradicts(), "this budget lets nobody go");
     }
 
@@ -217,7 +217,7 @@ mod tests {
     fn a_pod_that_changes_while_it_is_asked_about_is_asked_again_as_it_is_now() {
         let (was, now) = (pod(true, false), pod(false, false));
         let budgets = says(0, 1);
-        match turn(answered(201, &was, &budgets), &was, &budgets, &[now.clone()]) {
+        match turn(answered(201, &was, &budgets), &was, &budgets, std::slice::from_ref(&now)) {
             Turn::Unsettled(asked, again) => {
                 assert_eq!((asked.expected, *again), (BudgetSays::Unsettled, now));
             }
