@@ -195,17 +195,30 @@ impl Subject<'_> {
     }
 
     /// What it went through in the fault's own time, and until when that was. Where it was up when
-    /// that ended, and is up in the end, what failed between has another cause: an undo, say.
+    /// that ended, with the pods that it had before, and is up in the end, what failed between has
+    /// another cause: an undo, say. Without its pods a streak of successes may have been luck.
     fn own_outage(&self) -> (Outage, u64) {
         let (t0, end) = (self.window.t0, self.window.end);
         let all = self.outage(t0, self.until);
-        if end < self.until && all.is_over() {
+        if end < self.until && all.is_over() && self.is_backed(end) {
             let own = self.outage(t0, end);
             if own.samples > 0 && own.is_over() {
                 return (own, end);
             }
         }
         (all, self.until)
+    }
+
+    /// Whether every workload behind it had as many ready pods at an instant as before the fault,
+    /// on nodes that were not taken away.
+    fn is_backed(&self, at: u64) -> bool {
+        let before = self.window.t0.saturating_sub(1);
+        let is_whole = |workload: &String| {
+            let mut own = self.history.ready.iter().filter(|((_, name), _)| name == workload).peekable();
+            own.peek().is_some() && own.all(|(_, ready)| ready.at(at) >= ready.at(before))
+        };
+        let names: Vec<String> = self.spec.backed_by.iter().map(ToString::to_string).collect();
+        !names.is_empty() && names.iter().all(is_whole)
     }
 
     /// A fault that another hand or an interruption ended early might have hit it later.
@@ -500,8 +513,12 @@ mod tests {
 
     #[test]
     fn what_fails_again_after_the_undo_has_another_cause() {
+        let ready_at_the_end = std::cell::Cell::new(3);
         let proof = |runs: &[ProbeRun]| {
-            let (history, spec) = (History::default(), probe());
+            let (mut history, mut spec) = (History::default(), probe());
+            spec.backed_by = vec!["deployment/web".parse().unwrap()];
+            let pods = super::super::Series(vec![(0, 3), (20 * S, 1), (26 * S, ready_at_the_end.get())]);
+            history.ready.insert(("shop".into(), "deployment/web".into()), pods);
             let window = Window { last: 120 * S, ..window(10 * S, 60 * S, EndedBy::Undo) };
             let (until, now_us) = (window.last, u64::MAX);
             Subject { history: &history, until, window, spec: &spec, runs, now_us }.recovers(Dur::secs(30))
@@ -511,6 +528,11 @@ mod tests {
         let up = |from: u64| run(from * S, 65 * S, (66 - from) as u32, true, 0);
         let recovered = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
         assert!(matches!(recovered.bound, Bound::Met(_)) && matches!(recovered.own, Own::Shown(_)), "{recovered:?}");
+        // With two of three pods it may have been luck.
+        ready_at_the_end.set(2);
+        let lucky = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
+        assert!(matches!(lucky.own, Own::Missing { .. }), "{lucky:?}");
+        ready_at_the_end.set(3);
         // Not up by its rule yet when the undo began.
         let down_for_long = run(20 * S, 59 * S, 40, false, 0);
         let late = proof(&[before.clone(), down_for_long, up(60), blip, after]);

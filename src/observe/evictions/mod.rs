@@ -12,7 +12,7 @@ use crate::{
     journal::Recorder,
     kubernetes::objects::Pod,
     model::{Expectation, Plan, StepName},
-    world::{ApiError, World},
+    world::World,
 };
 
 mod around;
@@ -82,31 +82,35 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
             recorder.observe(Kind::EvictionsSampled { step, namespace, asked: pods.len(), of });
         }
         let mut around = Around::of(world, recorder, namespace);
-        for pod in pods {
-            // One that left meanwhile is no longer asked about.
-            if let Some((pod, asked)) = settled(&mut around, pod, step, until).await {
-                recorder.observe(event(step, &pod, asked));
-            }
-        }
+        ask_all(&mut around, pods, step, until).await;
     }
 }
 
-/// Asks about a pod until the answer can be held against its budget, the nodes are back, or the
-/// time is over. That nothing could be learned of it is told, too.
-async fn settled(around: &mut Around<'_>, mut pod: Pod, step: &StepName, until: u64) -> Option<(Pod, Asked)> {
-    let mut last: Option<Asked> = None;
+/// Asks about each pod, and again about those whose answer cannot be held against a budget, until
+/// the nodes are back or the time is over: one that does not settle keeps no other waiting. That
+/// nothing could be learned of a pod is told, too.
+async fn ask_all(around: &mut Around<'_>, pods: Vec<Pod>, step: &StepName, until: u64) {
+    let mut waiting: Vec<(Pod, Option<Asked>)> = pods.into_iter().map(|pod| (pod, None)).collect();
     loop {
-        let turn = around.once(&pod).await;
-        let nothing = |error: ApiError| Asked::nothing(around.world.redactor.clean(&error.to_string()));
-        match turn {
-            Ok(Turn::Left) => return None,
-            Ok(Turn::Settled(asked)) => return Some((pod, asked)),
-            Ok(Turn::Unsettled(asked, now)) => (pod, last) = (*now, Some(asked)),
-            Err(error) => last = last.or_else(|| Some(nothing(error))),
+        let mut again = vec![];
+        for (pod, last) in waiting {
+            match around.once(&pod).await {
+                Ok(Turn::Left) => {}
+                Ok(Turn::Settled(asked)) => around.recorder.observe(event(step, &pod, asked)),
+                Ok(Turn::Unsettled(asked, now)) => again.push((*now, Some(asked))),
+                Err(error) => {
+                    let nothing = || Asked::nothing(around.world.redactor.clean(&error.to_string()));
+                    again.push((pod, Some(last.unwrap_or_else(nothing))));
+                }
+            }
         }
-        if around.recorder.now_us() >= until || !degraded(around.recorder, step) {
-            return last.map(|asked| (pod, asked));
+        if again.is_empty() || around.recorder.now_us() >= until || !degraded(around.recorder, step) {
+            for (pod, asked) in again {
+                asked.into_iter().for_each(|asked| around.recorder.observe(event(step, &pod, asked)));
+            }
+            return;
         }
+        waiting = again;
         tokio::time::sleep(AGAIN).await;
     }
 }
