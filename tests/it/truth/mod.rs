@@ -214,10 +214,6 @@ fn check(seed: u64, small: &str) -> Result<Vec<Judgement>, String> {
             () = truth.look(&world, &case.page, &targets) => unreachable!(),
         }
     });
-    if let Ok(p) = std::env::var("DUMP") {
-        std::fs::write(p, ended.events.iter().map(|e| serde_json::to_string(e).unwrap() + "\n").collect::<String>())
-            .unwrap();
-    }
     let judgements = judged(&ended)?;
     let when = Moments::of(&ended.events, !case.text.contains("impairNodes")).ok_or("no fault was applied")?;
     let of = |id: &str| judgements.iter().find(|j| j.id == id).unwrap();
