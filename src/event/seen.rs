@@ -55,6 +55,17 @@ pub enum BudgetSays {
 }
 
 impl BudgetSays {
+    /// Whether an eviction that is answered with this code was answered as it says; none where it
+    /// says nothing.
+    pub fn is_met_by(self, code: u16) -> Option<bool> {
+        match self {
+            Self::Allowed | Self::Uncovered => Some((200..300).contains(&code)),
+            Self::Refused => Some(code == 429),
+            Self::Ambiguous => Some(code == 500),
+            Self::Unsettled | Self::NotAsked => None,
+        }
+    }
+
     /// As a sentence has it: "its budget says refused".
     pub fn word(self) -> &'static str {
         match self {

@@ -103,8 +103,11 @@ pub(super) async fn follow(
         {
             if let Err(why) = why {
                 gap(last_us, &why);
-                pause = if last_us > listed_us { PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+                if last_us > listed_us {
+                    pause = PAUSE;
+                }
                 tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
                 break;
             }
         }
@@ -189,8 +192,17 @@ fn take_version(version: &mut String, object: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
-    use crate::kubernetes::objects::{Node, Pod};
+    use crate::{
+        event::Event,
+        journal::{Journal, RunDir},
+        kubernetes::objects::{Node, Pod},
+    };
 
     #[test]
     fn what_went_while_nobody_looked_is_told_in_a_shape_that_can_be_read() {
@@ -210,5 +222,57 @@ mod tests {
         assert_eq!((node.metadata.name.as_str(), node.metadata.uid.as_str()), ("node-a", "n"));
         let pod: Pod = serde_json::from_value(gone(pod, "Pod")).expect("it is a pod");
         assert_eq!((pod.metadata.namespace.as_str(), pod.metadata.uid.as_str()), ("shop", "p"));
+    }
+
+    /// What one watch of ConfigMaps came to within some seconds, and when it was begun: of a
+    /// server that refuses so many lists, and every watch.
+    async fn followed(refused: usize) -> (Vec<Unseen>, Vec<u128>) {
+        let (lists, watches) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
+        let (began, seen) = (tokio::time::Instant::now(), Arc::clone(&watches));
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let is_watch = request.uri().query().is_some_and(|q| q.contains("watch=true"));
+            if is_watch {
+                seen.lock().expect("nobody panicked").push(began.elapsed().as_millis());
+            }
+            let refuses = is_watch || lists.fetch_add(1, Ordering::Relaxed) < refused;
+            let body = if refuses {
+                json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"})
+            } else {
+                json!({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []})
+            };
+            let answer = http::Response::builder().status(if refuses { 403 } else { 200 });
+            std::future::ready(answer.body(kube::client::Body::from(body.to_string().into_bytes())))
+        });
+        let kube = Kube::new(kube::Client::new(service, "default"));
+        let dir = tempfile::tempdir().expect("a directory");
+        let run = RunDir::create(dir.path(), "run").expect("a run directory");
+        let journal = Journal::create(&run).expect("a journal");
+        let recorder = Recorder::new(journal, vec![], Arc::default(), || (1_500_000, jiff::Timestamp::UNIX_EPOCH));
+        let serves = Serves::Outside { resource: "configmaps", namespace: "shop" };
+        let path = "/api/v1/namespaces/shop/configmaps";
+        let follow = follow(&kube, &recorder, path, ("ConfigMap", serves), |_| {});
+        assert!(tokio::time::timeout(Duration::from_secs(6), follow).await.is_err(), "it follows for ever");
+        let unseen = |event: &Event| match &event.event {
+            Kind::OutsideUnseen(part) => Some(part.clone()),
+            _ => None,
+        };
+        let times = watches.lock().expect("nobody panicked").clone();
+        (recorder.events().iter().filter_map(unseen).collect(), times)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_listed_is_told_once_and_again_when_it_can() {
+        let (told, _) = followed(3).await;
+        assert_eq!(told.iter().map(|part| part.why.is_some()).collect::<Vec<_>>(), [true, false], "{told:?}");
+        assert_eq!((told[0].resource.as_str(), told[0].namespace.as_str()), ("configmaps", "shop"));
+        let (told, _) = followed(usize::MAX).await;
+        assert!(matches!(&told[..], [part] if part.why.as_ref().is_some_and(|why| why.contains("403"))), "{told:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_breaks_at_once_is_begun_less_and_less_often() {
+        let (_, times) = followed(0).await;
+        let pauses: Vec<u128> = times.windows(2).map(|two| two[1] - two[0]).collect();
+        assert_eq!(pauses, [200, 400, 800, 1600, 1600]);
     }
 }

@@ -17,7 +17,6 @@ enum Sort {
     Pods,
     Budgets,
     Nodes,
-    Workloads,
     Alerts,
     Evictions,
     Intents,
@@ -33,7 +32,6 @@ impl Sort {
             Kind::PodSeen { .. } | Kind::PodGone { .. } => Self::Pods,
             Kind::BudgetSeen { .. } => Self::Budgets,
             Kind::NodeSeen { .. } => Self::Nodes,
-            Kind::WorkloadSeen { .. } => Self::Workloads,
             Kind::AlertSeen { .. } | Kind::AlertGone { .. } => Self::Alerts,
             Kind::EvictionAnswered { .. } => Self::Evictions,
             Kind::FaultIntended { .. } => Self::Intents,
@@ -50,22 +48,22 @@ impl Sort {
             Self::Pods => "about pods",
             Self::Budgets => "about budgets",
             Self::Nodes => "about nodes",
-            Self::Workloads => "about workloads",
             Self::Alerts => "about alerts",
             Self::Evictions => "about evictions",
-            Self::Intents => "about acts that were intended",
-            Self::Acts => "about acts that were done",
-            Self::Undos => "about undos that began",
-            Self::Reverted => "about what was put back",
-            Self::Waits => "about what is waited for",
+            Self::Intents => "about acts to come",
+            Self::Acts => "about acts that are done",
+            Self::Undos => "about undos that begin",
+            Self::Reverted => "about undos that are done",
+            Self::Waits => "about waiting",
         }
     }
 }
 
-/// What was shown, and what was only counted, in the stretch that goes on.
+/// The lines of the last ten seconds: of each sort, how many were shown, and how many only counted.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     began_us: u64,
+    now_us: u64,
     shown: BTreeMap<Sort, usize>,
     more: BTreeMap<Sort, usize>,
 }
@@ -74,8 +72,9 @@ impl Crowd {
     /// What to show now that an event came.
     pub(super) fn lines(&mut self, event: &Event) -> Vec<String> {
         let mut lines = vec![];
+        self.now_us = event.t_us;
         if event.t_us >= self.began_us + STRETCH_US {
-            lines.extend(self.rest(event.t_us));
+            lines.extend(self.rest());
             (self.began_us, self.shown) = (event.t_us, BTreeMap::new());
         }
         let Some(text) = line(event) else { return lines };
@@ -89,9 +88,9 @@ impl Crowd {
                     lines.push(text);
                 }
             }
-            // A step begins or ends: what was counted came before it.
+            // What was only counted came before this line.
             None => {
-                lines.extend(self.rest(event.t_us));
+                lines.extend(self.rest());
                 lines.push(text);
             }
         }
@@ -99,10 +98,10 @@ impl Crowd {
     }
 
     /// What was only counted so far, in a line.
-    pub(super) fn rest(&mut self, now_us: u64) -> Option<String> {
+    pub(super) fn rest(&mut self) -> Option<String> {
         let more = std::mem::take(&mut self.more);
         let said: Vec<String> = more.iter().map(|(sort, n)| format!("{n} {}", sort.words())).collect();
-        let at = now_us as f64 / 1e6;
+        let at = self.now_us as f64 / 1e6;
         (!said.is_empty()).then(|| format!("{at:>8.1}s    … and more lines, {} (`replay` has them)", said.join(", ")))
     }
 }
@@ -133,6 +132,6 @@ mod tests {
         assert!(stuck[0].contains("5 about pods") && stuck[1].contains("STUCK"), "{stuck:?}");
         let later = crowd.lines(&event(12_000_000, gone(99)));
         assert_eq!(later.len(), 1, "a new stretch: {later:?}");
-        assert_eq!(crowd.rest(13_000_000), None);
+        assert_eq!(crowd.rest(), None);
     }
 }

@@ -66,7 +66,6 @@ struct Screen {
     step: String,
     waiting: String,
     crowd: Crowd,
-    now_us: u64,
 }
 
 impl Screen {
@@ -78,8 +77,7 @@ impl Screen {
             let lines = (0..5).map(|_| multi.add(ProgressBar::new_spinner().with_style(style.clone()))).collect();
             (multi, lines)
         });
-        let (step, waiting) = Default::default();
-        Self { display, bars, step, waiting, crowd: Crowd::default(), now_us: 0 }
+        Self { display, bars, step: String::new(), waiting: String::new(), crowd: Crowd::default() }
     }
 
     fn show(&mut self, event: &Event) {
@@ -98,7 +96,6 @@ impl Screen {
         } else if self.display == Display::Human {
             self.crowd.lines(event).iter().for_each(|text| self.note(text));
         }
-        self.now_us = event.t_us;
     }
 
     fn note(&self, text: &str) {
@@ -125,7 +122,7 @@ impl Screen {
     }
 
     fn end(&mut self) {
-        if let Some(rest) = self.crowd.rest(self.now_us) {
+        if let Some(rest) = self.crowd.rest() {
             self.note(&rest);
         }
         if let Some((_, bars)) = &self.bars {

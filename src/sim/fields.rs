@@ -67,6 +67,11 @@ pub(super) fn condition<'a>(object: &'a Value, type_: &str) -> &'a str {
     list(object, "/status/conditions").iter().find(|c| c["type"] == type_).map_or("", |c| text(c, "/status"))
 }
 
+/// A pod whose containers have ended and are not started again.
+pub(super) fn is_finished(pod: &Value) -> bool {
+    matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
+}
+
 /// Sets a condition; its transition time moves only with its status.
 pub(super) fn set_condition(object: &mut Value, type_: &str, status: &str, reason: &str, now: Timestamp) {
     if object["status"]["conditions"].as_array().is_none() {

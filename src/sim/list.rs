@@ -1,5 +1,4 @@
-//! Lists of the simulated API server: selectors, pages, and the bytes of the answer, written from
-//! the objects themselves.
+//! Lists of the simulated API server: selectors, pages, and the bytes of the answer.
 
 use serde_json::{Value, json};
 
@@ -68,7 +67,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Ve
     Ok(written(&resource.api_version(), &kind, &metadata, &items))
 }
 
-/// A list as it goes over the wire, put together from what was written of each object before.
+/// The bytes of a list. Those of each object are kept with the object.
 fn written(api_version: &str, kind: &str, metadata: &Value, items: &[&Kept]) -> Vec<u8> {
     let length: usize = items.iter().map(|kept| kept.written().len() + 1).sum();
     let head = format!("{{\"apiVersion\":\"{api_version}\",\"items\":[");

@@ -29,7 +29,7 @@ impl Pod {
         Self {
             ready: fields::condition(object, "Ready") == "True",
             terminating: fields::is_terminating(object),
-            finished: matches!(text(object, "/status/phase"), "Succeeded" | "Failed"),
+            finished: fields::is_finished(object),
             owner: fields::controller(object).map(|(kind, name, _)| Arc::new((kind.to_owned(), name.to_owned()))),
             object: Arc::clone(object),
         }

@@ -247,9 +247,8 @@ impl State {
     fn delete_pod(&mut self, pod: &Value, grace: Option<i64>) {
         let (namespace, name) = (fields::namespace(pod), fields::name(pod));
         let unscheduled = fields::text(pod, "/spec/nodeName").is_empty();
-        let finished = matches!(fields::text(pod, "/status/phase"), "Succeeded" | "Failed");
         let grace = grace.unwrap_or_else(|| number(pod, "/spec/terminationGracePeriodSeconds"));
-        if grace == 0 || unscheduled || finished {
+        if grace == 0 || unscheduled || fields::is_finished(pod) {
             self.store.remove("pods", namespace, name);
         } else if !fields::is_terminating(pod) {
             let until = fields::stamp(self.by_clock_of(

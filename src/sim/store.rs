@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Bound::{Included, Unbounded},
     sync::{Arc, OnceLock, atomic::Ordering},
 };
 
@@ -31,11 +32,11 @@ struct Change {
     version: u64,
     key: Key,
     type_: &'static str,
-    object: Kept,
+    kept: Kept,
 }
 
-/// An object, and what it looks like on the wire once somebody asked for it: an object is
-/// listed again and again, and told to each watch.
+/// An object and its JSON, which is made when somebody asks for it first: an object is in many
+/// lists, and told to many watches.
 #[derive(Clone)]
 pub(super) struct Kept {
     pub object: Arc<Value>,
@@ -160,19 +161,14 @@ impl Store {
 
     /// The same of one namespace.
     pub(super) fn within(&self, resource: &'static str, namespace: &str) -> impl Iterator<Item = &Arc<Value>> {
-        let shelf = self.objects.get(resource).and_then(|shelves| shelves.get(namespace));
-        shelf.into_iter().flat_map(Shelf::values).map(|kept| &kept.object)
+        self.kept(resource, Some(namespace)).map(|kept| &kept.object)
     }
 
     /// What a list is made of: of one namespace, or of all.
-    pub(super) fn kept<'a>(
-        &'a self,
-        resource: &'static str,
-        namespace: Option<&'a str>,
-    ) -> impl Iterator<Item = &'a Kept> + use<'a> {
-        let shelves = self.objects.get(resource).into_iter().flatten();
-        let mine = shelves.filter(move |(name, _)| namespace.is_none_or(|namespace| namespace == name.as_str()));
-        mine.flat_map(|(_, shelf)| shelf.values())
+    pub(super) fn kept(&self, resource: &'static str, namespace: Option<&str>) -> impl Iterator<Item = &Kept> {
+        let of = namespace.map_or(Unbounded, Included);
+        let shelves = self.objects.get(resource).map(|shelves| shelves.range::<str, _>((of, of)));
+        shelves.into_iter().flatten().flat_map(|(_, shelf)| shelf.values())
     }
 
     /// How many objects a resource has, in one namespace or in all.
@@ -230,7 +226,7 @@ impl Store {
             self.pods.leave(&key, &object);
             let mut last = (*object).clone();
             last["metadata"]["resourceVersion"] = self.version.to_string().into();
-            self.tell(Change { version: self.version, key, type_: "DELETED", object: Kept::of(Arc::new(last)) });
+            self.tell(Change { version: self.version, key, type_: "DELETED", kept: Kept::of(Arc::new(last)) });
         }
     }
 
@@ -258,19 +254,19 @@ impl Store {
             self.pods.leave(&key, &before);
         }
         self.pods.enter(&key, &object);
-        self.tell(Change { version: self.version, key, type_, object: kept });
+        self.tell(Change { version: self.version, key, type_, kept });
         object
     }
 
     fn tell(&mut self, change: Change) {
-        self.dirty.insert(change.key.clone(), Arc::clone(&change.object.object));
+        self.dirty.insert(change.key.clone(), Arc::clone(&change.kept.object));
         let mut written = None;
         let mood = mood_of(&self.sullen, change.key.0);
         self.watches.retain_mut(|watch| {
-            if !watch.wants(&change.key, &change.object.object) {
+            if !watch.wants(&change.key, &change.kept.object) {
                 return !watch.sink.is_closed();
             }
-            let bytes = written.get_or_insert_with(|| change.object.line(change.type_)).clone();
+            let bytes = written.get_or_insert_with(|| change.kept.line(change.type_)).clone();
             watch.hear(mood, bytes)
         });
         self.changes.push_back(change);
@@ -295,8 +291,8 @@ impl Store {
             return;
         }
         for change in self.changes.iter().filter(|c| c.version > from) {
-            if watch.wants(&change.key, &change.object.object) {
-                watch.hear(mood, change.object.line(change.type_));
+            if watch.wants(&change.key, &change.kept.object) {
+                watch.hear(mood, change.kept.line(change.type_));
             }
         }
         self.watches.push(watch);
@@ -363,9 +359,8 @@ impl Store {
 
 /// Whether a pod differs in something that the scheduler looks at, of it or of its neighbours.
 fn moves(before: &Value, after: &Value) -> bool {
-    let is_finished = |pod: &Value| matches!(text(pod, "/status/phase"), "Succeeded" | "Failed");
     let is_same = |field: &str| before["metadata"].get(field) == after["metadata"].get(field);
-    is_finished(before) != is_finished(after)
+    fields::is_finished(before) != fields::is_finished(after)
         || !["labels", "deletionTimestamp", "ownerReferences"].into_iter().all(is_same)
         || text(before, "/status/nominatedNodeName") != text(after, "/status/nominatedNodeName")
         || before.get("spec") != after.get("spec")

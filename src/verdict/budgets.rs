@@ -76,6 +76,15 @@ impl Asked {
         asked
     }
 
+    /// Why no answer is of the fault's time.
+    fn untried(&self) -> &'static str {
+        if self.unsure.is_empty() {
+            "no eviction was tried: the nodes were not seen as gone before they came back"
+        } else {
+            "no eviction was answered before the fault's time was over"
+        }
+    }
+
     fn answers(&self) -> usize {
         self.refused + self.allowed + self.wrong.len()
     }
@@ -102,17 +111,14 @@ impl Asked {
         if code == 0 {
             return self.unsure.push(format!("{pod}: no usable answer ({reason})"));
         }
-        let as_expected = match expected {
-            BudgetSays::Allowed => (200..300).contains(&code),
-            BudgetSays::Refused => code == 429 && reason == "DisruptionBudget",
-            BudgetSays::Ambiguous => code == 500,
-            BudgetSays::Uncovered => {
-                return self.wrong.push(format!("{pod} has no budget: nothing would keep it from being evicted"));
-            }
-            BudgetSays::Unsettled | BudgetSays::NotAsked => {
-                return self.unsure.push(format!("{pod}: its budget was not settled"));
-            }
+        if expected == BudgetSays::Uncovered {
+            return self.wrong.push(format!("{pod} has no budget: nothing would keep it from being evicted"));
+        }
+        let Some(is_met) = expected.is_met_by(code) else {
+            return self.unsure.push(format!("{pod}: its budget was not settled"));
         };
+        // The API throttles with 429, too.
+        let as_expected = is_met && (expected != BudgetSays::Refused || reason == "DisruptionBudget");
         if code >= 500 && expected != BudgetSays::Ambiguous {
             self.unsure.push(format!("{pod}: no usable answer ({code} {reason})"));
         } else if !as_expected {
@@ -132,7 +138,7 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
     let proof = Proof {
         baseline: Part::NotAsked("each answer is held against the budget's status of that moment"),
         reach: if from_to.is_none() {
-            Part::Missing("no eviction was tried: the nodes were not seen as gone before they came back".into())
+            Part::Missing(asked.untried().into())
         } else {
             Part::Shown("evictions were tried while nodes were gone".into())
         },

@@ -214,12 +214,11 @@ impl Subject<'_> {
             denominator: self.denominator(wanted),
             bound,
             own: own_recovery,
-            others: self.others((own.or(any).map_or(window.last, |(at, _)| at), self.missed(wanted, deadline))),
+            others: self.others((
+                own.or(any).map_or(window.last, |(at, _)| at),
+                self.ready.missed(wanted, deadline, window.last),
+            )),
         }
-    }
-
-    fn missed(&self, wanted: i64, deadline: u64) -> u64 {
-        self.ready.missed(wanted, deadline, self.window.last)
     }
 
     /// When fewer than wanted were ready first: pods that are deleted are Ready for a moment longer.
@@ -302,7 +301,7 @@ impl Subject<'_> {
             own: Own::NotAsked("it is measured after the heal"),
             others: self.others((
                 heal.and_then(|heal| self.reached(&self.believed, wanted, heal)).map_or(window.last, |(at, _)| at),
-                heal.map_or(window.last, |heal| self.missed(wanted, heal + within_us)),
+                heal.map_or(window.last, |heal| self.believed.missed(wanted, heal + within_us, window.last)),
             )),
         }
     }

@@ -2,7 +2,7 @@
 //! not until something says Completed; or that it was not disturbed at all.
 
 use super::{
-    Answer, History,
+    Answer, History, Series,
     effect::effect,
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
@@ -130,7 +130,7 @@ impl Subject<'_> {
     /// and no pod went where the fault struck.
     fn elses(&self, failed: u64) -> Option<String> {
         let Others::Seen { harmed: Some(harmed), .. } = self.others((self.window.t0, failed)) else { return None };
-        let backed: Vec<String> = self.spec.backed_by.iter().map(ToString::to_string).collect();
+        let backed = self.backed();
         let mine = |key: &&(String, String)| backed.is_empty() || backed.contains(&key.1);
         let struck = |key: &(String, String)| outside::own_fall(self.history, &self.window, key, self.window.last);
         let own = self.history.ready.keys().filter(mine).any(struck);
@@ -139,7 +139,7 @@ impl Subject<'_> {
 
     /// What others did to it until it had recovered, and until it had failed.
     fn others(&self, (recovered, failed): (u64, u64)) -> Others {
-        let backed: Vec<String> = self.spec.backed_by.iter().map(ToString::to_string).collect();
+        let backed = self.backed();
         let touches = |change: &_| outside::touches_service(self.history, change, &backed);
         Others::of(self.history, touches, self.window.t0, (recovered, failed))
     }
@@ -213,12 +213,18 @@ impl Subject<'_> {
     /// on nodes that were not taken away.
     fn is_backed(&self, at: u64) -> bool {
         let before = self.window.t0.saturating_sub(1);
+        let has_all = |ready: &Series| ready.at(before).is_some_and(|had| had > 0 && ready.at(at) >= Some(had));
         let is_whole = |workload: &String| {
             let mut own = self.history.ready.iter().filter(|((_, name), _)| name == workload).peekable();
-            own.peek().is_some() && own.all(|(_, ready)| ready.at(at) >= ready.at(before))
+            own.peek().is_some() && own.all(|(_, ready)| has_all(ready))
         };
-        let names: Vec<String> = self.spec.backed_by.iter().map(ToString::to_string).collect();
-        !names.is_empty() && names.iter().all(is_whole)
+        let backed = self.backed();
+        !backed.is_empty() && backed.iter().all(is_whole)
+    }
+
+    /// The workloads that the scenario names as those that answer it.
+    fn backed(&self) -> Vec<String> {
+        self.spec.backed_by.iter().map(ToString::to_string).collect()
     }
 
     /// A fault that another hand or an interruption ended early might have hit it later.
@@ -513,11 +519,11 @@ mod tests {
 
     #[test]
     fn what_fails_again_after_the_undo_has_another_cause() {
-        let ready_at_the_end = std::cell::Cell::new(3);
+        let (ready_before, ready_at_the_end) = (std::cell::Cell::new(0), std::cell::Cell::new(3));
         let proof = |runs: &[ProbeRun]| {
             let (mut history, mut spec) = (History::default(), probe());
             spec.backed_by = vec!["deployment/web".parse().unwrap()];
-            let pods = super::super::Series(vec![(0, 3), (20 * S, 1), (26 * S, ready_at_the_end.get())]);
+            let pods = Series(vec![(ready_before.get(), 3), (20 * S, 1), (26 * S, ready_at_the_end.get())]);
             history.ready.insert(("shop".into(), "deployment/web".into()), pods);
             let window = Window { last: 120 * S, ..window(10 * S, 60 * S, EndedBy::Undo) };
             let (until, now_us) = (window.last, u64::MAX);
@@ -533,6 +539,11 @@ mod tests {
         let lucky = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
         assert!(matches!(lucky.own, Own::Missing { .. }), "{lucky:?}");
         ready_at_the_end.set(3);
+        // Nor with pods of which nobody saw how many there were before.
+        ready_before.set(15 * S);
+        let unknown = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
+        assert!(matches!(unknown.own, Own::Missing { .. }), "{unknown:?}");
+        ready_before.set(0);
         // Not up by its rule yet when the undo began.
         let down_for_long = run(20 * S, 59 * S, 40, false, 0);
         let late = proof(&[before.clone(), down_for_long, up(60), blip, after]);

@@ -107,7 +107,7 @@ impl Monitoring {
         }
     }
 
-    /// The same, for who asks every second: none where the answer is the last one again.
+    /// The same for a caller that asks every second: none if the answer has not changed since.
     async fn news(&self, url: &str, pointer: &str, last: &mut Vec<u8>) -> Result<Option<Vec<Value>>, HttpError> {
         let bytes = self.http.bytes(url).await?;
         if bytes == *last {

@@ -29,16 +29,6 @@ impl Asked {
     pub(super) fn nothing(message: Told) -> Self {
         Self { code: 0, reason: String::new(), message, expected: BudgetSays::Unsettled, budget: String::new() }
     }
-
-    /// The API answered something else than what the budget says.
-    fn contradicts(&self) -> bool {
-        match self.expected {
-            BudgetSays::Allowed | BudgetSays::Uncovered => self.code != 201,
-            BudgetSays::Refused => self.code != 429,
-            BudgetSays::Ambiguous => self.code != 500,
-            BudgetSays::Unsettled | BudgetSays::NotAsked => false,
-        }
-    }
 }
 
 /// What became of a question.
@@ -47,7 +37,7 @@ pub(super) enum Turn {
     /// No answer can be held against such a budget, or such a pod: the pod as it is now.
     Unsettled(Asked, Box<Pod>),
     /// The pod is gone or on its way out. The Eviction API lets such a pod go whatever its budget
-    /// says, and that is no fault of the budget's.
+    /// says, so its answer tells nothing about the budget.
     Left,
 }
 
@@ -75,7 +65,7 @@ impl<'a> Around<'a> {
         let (expected, budget) = expect(pod, &before);
         let asked = Asked { code, reason, message, expected, budget };
         // A list from before the question cannot say why it was answered otherwise.
-        if self.is_old() || asked.contradicts() {
+        if self.is_old() || asked.expected.is_met_by(asked.code) == Some(false) {
             self.look().await?;
         }
         let turn = turn(asked, pod, &after, &self.pods);
@@ -173,12 +163,12 @@ fn lets_go(pod: &Pod, budget: &Budget) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn pod(ready: bool, leaves: bool) -> Pod {
+    pub fn pod(ready: bool, leaves: bool) -> Pod {
         let ready = if ready { "True" } else { "False" };
         let gone = if leaves { json!("2026-01-01T00:00:00Z") } else { json!(null) };
         serde_json::from_value(json!({
@@ -210,7 +200,7 @@ mod tests {
         namesake.metadata.uid = "another".into();
         assert!(matches!(after(&[namesake]), Turn::Left), "a pod of this name has come since");
         let Turn::Settled(asked) = after(std::slice::from_ref(&stays)) else { panic!("it stayed as it was") };
-        assert!(asked.contradicts(), "this budget lets nobody go");
+        assert_eq!(asked.expected.is_met_by(asked.code), Some(false), "this budget lets nobody go");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! While nodes are dark, asks the Eviction API with dryRun what it would do with
-//! each critical pod. The API checks the budget and changes nothing (correctness 4).
+//! While the drill's nodes are not Ready, tries to evict each critical pod as a dry run: the
+//! Eviction API checks the budget and changes nothing (correctness 4).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -97,20 +97,17 @@ async fn ask_all(around: &mut Around<'_>, pods: Vec<Pod>, step: &StepName, until
             match around.once(&pod).await {
                 Ok(Turn::Left) => {}
                 Ok(Turn::Settled(asked)) => around.recorder.observe(event(step, &pod, asked)),
-                Ok(Turn::Unsettled(asked, now)) => again.push((*now, Some(asked))),
+                Ok(Turn::Unsettled(asked, now)) => again.push((*now, asked)),
                 Err(error) => {
                     let nothing = || Asked::nothing(around.world.redactor.clean(&error.to_string()));
-                    again.push((pod, Some(last.unwrap_or_else(nothing))));
+                    again.push((pod, last.unwrap_or_else(nothing)));
                 }
             }
         }
         if again.is_empty() || around.recorder.now_us() >= until || !degraded(around.recorder, step) {
-            for (pod, asked) in again {
-                asked.into_iter().for_each(|asked| around.recorder.observe(event(step, &pod, asked)));
-            }
-            return;
+            return again.into_iter().for_each(|(pod, asked)| around.recorder.observe(event(step, &pod, asked)));
         }
-        waiting = again;
+        waiting = again.into_iter().map(|(pod, asked)| (pod, Some(asked))).collect();
         tokio::time::sleep(AGAIN).await;
     }
 }
@@ -152,19 +149,7 @@ fn event(step: &StepName, pod: &Pod, asked: Asked) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn pod(ready: bool, leaves: bool) -> Pod {
-        let ready = if ready { "True" } else { "False" };
-        let gone = if leaves { json!("2026-01-01T00:00:00Z") } else { json!(null) };
-        serde_json::from_value(json!({
-            "metadata": {"name": "web", "labels": {"app": "web"}, "deletionTimestamp": gone},
-            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}
-        }))
-        .unwrap()
-    }
+    use super::{around::tests::pod, *};
 
     #[test]
     fn of_thousands_of_pods_some_of_each_sort_are_asked_about() {

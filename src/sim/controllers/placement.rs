@@ -75,7 +75,7 @@ fn is_alike(one: &Pod, other: &Pod) -> bool {
         && !nominated(other)
 }
 
-/// It says itself that there is no room for it.
+/// Whether the scheduler has tried it before, and found no node.
 fn is_unscheduled(pod: &Value) -> bool {
     fields::condition(pod, "PodScheduled") == "False"
 }

@@ -30,7 +30,7 @@ fn is_derived(resource: &Resource, object: &Value) -> bool {
 /// Velero restores no pod and no Job that has ended.
 fn has_ended(resource: &Resource, object: &Value) -> bool {
     match resource.plural {
-        "pods" => matches!(text(object, "/status/phase"), "Succeeded" | "Failed"),
+        "pods" => fields::is_finished(object),
         "jobs" => !text(object, "/status/completionTime").is_empty(),
         _ => false,
     }
