@@ -179,7 +179,7 @@ fn velero_killed_during_backup_and_restore() {
         let before = lab.picture();
         let drill = admin(&lab);
         let last = drill.newest();
-        let mut child = drill.start("namespace-loss-and-restore", &["--set", "patience=40s"]);
+        let mut child = drill.start("namespace-loss-and-restore", &["--set", "patience=40s", "--set", "content=none"]);
         wait_for(step, 90, || {
             drill.newest() != last
                 && happened(
