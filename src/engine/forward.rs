@@ -7,12 +7,15 @@ use futures_util::FutureExt;
 
 use crate::{
     event::{Kind, StepEnd, Wake},
-    model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb},
+    model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb, few},
     steps::{self, Done, StepContext, StepError},
     told,
 };
 
 use super::{Wakes, preflight::Catalogue};
+
+/// How many acts the line of a step that begins holds: the plan has them all.
+const ACTS: usize = 8;
 
 /// Runs the steps until the end or the first reason to stop.
 pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue, Duration)>, wakes: &Wakes) {
@@ -30,7 +33,7 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
             does: told!(
                 context.recorder,
                 "{}",
-                planned.acts.iter().map(|a| a.does.as_str()).collect::<Vec<_>>().join("; ")
+                few(planned.acts.iter().map(|a| a.does.as_str()), ACTS, ("; ", "; and"))
             ),
             expected_us: expected(&context.plan.predictions, planned),
         });

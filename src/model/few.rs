@@ -10,6 +10,14 @@ pub fn few<T: Display>(all: impl ExactSizeIterator<Item = T>, most: usize, (glue
     if more > 0 { format!("{named}{last} {more} more") } else { named }
 }
 
+/// How many names of nodes or pods a line holds: 168 of a zone are no line that somebody reads.
+const SOME: usize = 8;
+
+/// The first few names of a list and how many more there are, as a line has them.
+pub fn some<T: Display>(all: &[T]) -> String {
+    few(all.iter(), SOME, (", ", " and"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

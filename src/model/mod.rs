@@ -49,7 +49,7 @@ pub use expect::{
     PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule,
     WhileDegraded,
 };
-pub use few::few;
+pub use few::{few, some};
 pub use finding::{Finding, FindingState};
 pub use head::Head;
 pub use ids::{FaultId, ROLE_LABEL, RUN_LABEL, RunId, StepName, backup_name, is_run_name, run_name};

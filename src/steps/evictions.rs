@@ -16,7 +16,7 @@ use crate::{
         budgets_of,
         objects::{Budget, Pod},
     },
-    model::{DrainStep, DrainedNode, PodLeft, Told},
+    model::{DrainStep, DrainedNode, PodLeft, Told, some},
     told,
     world::{ApiCall, ApiError},
 };
@@ -103,7 +103,7 @@ impl Node<'_> {
             return Look::Done(Ok(()));
         }
         tokio::time::sleep(LOOK).await;
-        Look::NotYet(format!("still there: {}", waited.join(", ")))
+        Look::NotYet(format!("still there: {}", some(&waited)))
     }
 
     /// Asks about one pod, if it is its turn.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     kubernetes::{objects::Node, writer},
-    model::{FenceNodeStep, NodeTarget, OUT_OF_SERVICE, PlannedStep, PowerState, Revert, StepClass},
+    model::{FenceNodeStep, NodeTarget, OUT_OF_SERVICE, PlannedStep, PowerState, Revert, StepClass, some},
     world::ApiCall,
 };
 
@@ -59,7 +59,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep) -> Resul
         context.act(&fault, write(context, target, true)).await?;
         fenced.push(target.name.clone());
     }
-    Ok(format!("fenced {}", fenced.join(", ")))
+    Ok(format!("fenced {}", some(&fenced)))
 }
 
 pub(super) async fn revert(context: &StepContext, node: &NodeTarget) -> Result<Closing, String> {

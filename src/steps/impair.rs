@@ -10,7 +10,7 @@ use crate::{
     event::Kind,
     journal::FaultRecord,
     kubernetes::objects::Node,
-    model::{ImpairNodesStep, NodeService, PlannedStep, PowerState, Revert, StepClass, shell},
+    model::{ImpairNodesStep, NodeService, PlannedStep, PowerState, Revert, StepClass, shell, some},
     told,
 };
 
@@ -108,7 +108,7 @@ pub(super) async fn apply(
         }
     }
     let names: Vec<String> = acts.into_iter().map(|(_, name, _)| name).collect();
-    Ok(format!("{} on {}", inside::past(spec), names.join(", ")))
+    Ok(format!("{} on {}", inside::past(spec), some(&names)))
 }
 
 /// Puts it right, whatever was done of it. A node without power has nothing running

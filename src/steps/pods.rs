@@ -9,7 +9,7 @@ use crate::{
     kubernetes::objects::Pod,
     model::{
         DeletePodsStep, ForceDeletePodsStep, NodeHow, NodeTarget, ObjectRef, PlannedStep, PowerState, Revert,
-        StepClass, StepName,
+        StepClass, StepName, some,
     },
     world::ApiCall,
 };
@@ -72,7 +72,7 @@ pub(super) async fn apply(
         })
         .await?;
     let names: Vec<&str> = ready.iter().map(|p| p.metadata.name.as_str()).collect();
-    Ok(format!("deleted {}", names.join(", ")))
+    Ok(format!("deleted {}", some(&names)))
 }
 
 fn namespace_of(planned: &PlannedStep) -> Result<String, StepError> {
@@ -139,7 +139,7 @@ pub(super) async fn apply_forced(context: &StepContext, spec: &ForceDeletePodsSt
     Ok(if deleted.is_empty() {
         "no Terminating pod hangs on these nodes".into()
     } else {
-        format!("deleted by force: {}", deleted.join(", "))
+        format!("deleted by force: {}", some(&deleted))
     })
 }
 

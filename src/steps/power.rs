@@ -12,7 +12,7 @@ use crate::{
     kubernetes::objects::Node,
     model::{
         KillNodesStep, KillZoneStep, LoseClusterStep, NodeHow, NodeTarget, PlannedStep, PowerState, Revert, StepClass,
-        shell,
+        shell, some,
     },
     world::{Machine, NodeHost},
 };
@@ -143,7 +143,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: Nod
         done?;
     }
     let names: Vec<String> = faults.into_iter().map(|(_, n)| n).collect();
-    Ok(format!("{} {}", past(how), names.join(", ")))
+    Ok(format!("{} {}", past(how), some(&names)))
 }
 
 fn past(how: NodeHow) -> &'static str {

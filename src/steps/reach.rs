@@ -22,7 +22,7 @@ use crate::{
         Identity, OwnPod, Place,
         objects::{Node, Pod},
     },
-    model::{Isolation, ROLE_LABEL},
+    model::{Isolation, ROLE_LABEL, some},
 };
 
 /// As long one try from one place may take.
@@ -30,8 +30,6 @@ const LIMIT: Duration = Duration::from_secs(90);
 const SECONDS: u64 = 80;
 /// From as many nodes it is tried.
 const NODES: usize = 20;
-/// As many nodes or pods are named in a sentence.
-const NAMED: usize = 5;
 
 /// A test that has shown from where it can find something.
 pub(super) struct Test {
@@ -217,12 +215,6 @@ fn unique<'a>(all: &[&'a Target]) -> Vec<&'a Target> {
         }
     }
     once
-}
-
-fn some(all: &[String]) -> String {
-    let more = all.len().saturating_sub(NAMED);
-    let named = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 async fn list<T: serde::de::DeserializeOwned>(context: &StepContext, what: &str) -> Result<Vec<T>, String> {

@@ -7,7 +7,7 @@ use super::{StepContext, context::as_read, fence, inside, own, power::host, shor
 use crate::{
     journal::FaultRecord,
     kubernetes::objects::{Named, Node, Workload},
-    model::{NodeTarget, PowerState, Revert},
+    model::{NodeTarget, PowerState, Revert, some},
     world::ApiCall,
 };
 
@@ -51,7 +51,7 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
         Revert::OwnPods { namespace, pods, recovery } => {
             let place = own::place(context, *recovery)?;
             let there = short_pods::there(&place, namespace, pods).await?;
-            Ok((!there.is_empty()).then(|| format!("pods {} are there again", there.join(", "))))
+            Ok((!there.is_empty()).then(|| format!("pods {} are there again", some(&there))))
         }
         // Their controllers bring pods back; what a program did nobody here can see.
         Revert::PodsReplaced { .. } | Revert::ExecUndo { .. } => Ok(None),

@@ -10,7 +10,7 @@ use crate::{
     kubernetes::objects::Pod,
     model::{
         AlertExpectation, Expectation, ForEach, PlannedStep, PowerState, Revert, StepClass, WaitStep, WaitUntil,
-        WorkloadRef,
+        WorkloadRef, some,
     },
     verdict::{Follower, Waited},
 };
@@ -103,7 +103,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
                 _ => missing_recovery(context, state, spec, (began, now)),
             });
             if !missing.is_empty() {
-                return Look::NotYet(missing.join(", "));
+                return Look::NotYet(some(&missing));
             }
             let asked = match spec.until {
                 Some(WaitUntil::Alerted) => Waited::Alerted,
@@ -111,7 +111,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
             };
             context.recorder.after(judge.taken(), |next| judge.follow(next));
             let open = judge.waited_for(now, asked);
-            if open.is_empty() { Look::Done(Ok(())) } else { Look::NotYet(open.join(", ")) }
+            if open.is_empty() { Look::Done(Ok(())) } else { Look::NotYet(some(&open)) }
         })
         .await?;
     found.map_err(StepError::Failed)?;
@@ -146,10 +146,9 @@ impl Power {
         let before = std::mem::replace(&mut self.running, running);
         let again: Vec<&String> = self.running.iter().filter(|node| before.contains(node)).collect();
         (!first && !again.is_empty()).then(|| {
-            let names: Vec<&str> = again.into_iter().map(String::as_str).collect();
             format!(
                 "the outage did not last: the machine of {} runs again, and this drill did not give it its power back",
-                names.join(", ")
+                some(&again)
             )
         })
     }
@@ -202,7 +201,11 @@ fn control_plane_away(context: &StepContext, state: &RunState) -> bool {
 
 /// Nodes that were taken away and are still believed.
 fn unnoticed(state: &RunState) -> Vec<String> {
-    believed(state, |_| true).into_iter().map(|name| format!("node {name} is still believed Ready")).collect()
+    let nodes = believed(state, |_| true);
+    if nodes.len() > 3 {
+        return vec![format!("{} nodes are still believed Ready", nodes.len())];
+    }
+    nodes.into_iter().map(|name| format!("node {name} is still believed Ready")).collect()
 }
 
 /// Nodes with an open fault of some kind that Kubernetes believes to be Ready.
