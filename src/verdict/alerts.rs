@@ -368,7 +368,7 @@ impl<'h> Chain<'h> {
 
     /// When the target was Ready again after the heal; the heal itself where there is none.
     fn back(&self) -> Result<u64, String> {
-        let heal = self.history.healed(&self.window.step).ok_or("the fault is not healed yet")?;
+        let heal = self.history.healed(&self.window.step).ok_or(self.history.unhealed())?;
         let began =
             self.history.reverts.iter().map(|(at, _)| *at).filter(|at| *at >= self.window.t0).min().unwrap_or(heal);
         let Some(node) = &self.node else { return Ok(began) };

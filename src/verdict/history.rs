@@ -349,6 +349,14 @@ impl History {
         self.interrupted_us.is_none_or(|cut| began < cut).then_some(began)
     }
 
+    /// Why there is no heal that anything could be measured from.
+    pub fn unhealed(&self) -> &'static str {
+        match self.interrupted_us {
+            Some(_) => "the drill was interrupted before the fault was healed",
+            None => "the fault is not healed yet",
+        }
+    }
+
     /// Whether a restore that is a step of the drill is under way: what a drill tests is no undo.
     pub fn is_restoring(&self, at: u64) -> bool {
         let restores = |name: &StepName| {

@@ -267,7 +267,7 @@ impl Subject<'_> {
         let window = &self.window;
         let heal = self.history.heal_began(&window.step);
         let (bound, reach, until) = match heal {
-            None => (Bound::Open("the fault is not healed yet".into()), self.reach(window.hit_until), window.last),
+            None => (Bound::Open(self.history.unhealed().into()), self.reach(window.hit_until), window.last),
             Some(heal) => {
                 let deadline = heal + within_us;
                 match self.reached(&self.believed, wanted, heal) {

@@ -272,7 +272,7 @@ impl Subject<'_> {
         let Some(heal) = self.history.heal_began(&self.window.step) else {
             let outage = self.outage(self.window.t0, self.until);
             let times = (self.until, self.until);
-            return self.whole(&outage, &outage, Bound::Open("the fault is not healed yet".into()), times);
+            return self.whole(&outage, &outage, Bound::Open(self.history.unhealed().into()), times);
         };
         let before = self.outage(self.window.t0, self.window.hit_until);
         let outage = self.outage(self.window.t0, self.until);
