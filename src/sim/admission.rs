@@ -1,9 +1,13 @@
 //! What the API server fills in.
 
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{fields, resources::Resource, state::State};
+use super::{
+    fields,
+    resources::Resource,
+    state::State,
+    value::{Value, json},
+};
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";

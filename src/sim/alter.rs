@@ -109,7 +109,7 @@ impl Description {
         let model = model.cloned().ok_or_else(|| format!("the cluster has no zone `{zone}`"))?;
         for i in 0..count {
             let mut node = model.clone();
-            let name = format!("{}-more-{i}", super::fields::name(&model));
+            let name = format!("{}-more-{i}", model["metadata"]["name"].as_str().unwrap_or_default());
             node["metadata"]["labels"]["kubernetes.io/hostname"] = name.clone().into();
             node["metadata"]["name"] = name.into();
             self.objects.push(node);
@@ -130,7 +130,7 @@ impl Description {
             found = true;
         }
         let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
-        let named = |o: &&mut Value| kinds.contains(&super::fields::text(o, "/kind")) && super::fields::name(o) == name;
+        let named = |o: &&mut Value| kinds.iter().any(|kind| o["kind"] == *kind) && o["metadata"]["name"] == name;
         for workload in self.objects.iter_mut().filter(named) {
             object(&mut workload["spec"]);
             found = true;

@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use http::Method;
-use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{
@@ -21,6 +20,7 @@ use super::{
     resources::{self, Resource},
     security,
     state::State,
+    value::{Value, json},
     watch::Watch,
     wellformed,
 };

@@ -3,9 +3,10 @@
 //! changes belongs to who changed it, and to nobody else; one that is taken away to nobody.
 //! Lists are taken as wholes, as the real server does with most of those that a drill looks at.
 
-use serde_json::{Map, Value, json};
-
-use super::fields;
+use super::{
+    fields,
+    value::{Map, Value, json},
+};
 
 /// What the book is about.
 const KEPT: [&str; 3] = ["spec", "data", "binaryData"];
@@ -52,7 +53,7 @@ pub(super) fn enter(before: &Value, after: &mut Value, by: &Writer<'_>) {
     if let Some(meta) = after["metadata"].as_object_mut() {
         meta.remove("managedFields");
         if !entries.is_empty() {
-            meta.insert("managedFields".into(), entries.into());
+            meta.insert("managedFields", entries);
         }
     }
 }
@@ -72,7 +73,7 @@ fn compare(field: &str, old: Option<&Value>, new: Option<&Value>, written: &mut 
     match (old, new) {
         (_, None | Some(Value::Null)) => gone[key.as_str()] = json!({}),
         (old, Some(Value::Object(now))) if old.is_none_or(Value::is_object) && !now.is_empty() => {
-            let none = Map::new();
+            let none = Map::default();
             let was = old.and_then(Value::as_object).unwrap_or(&none);
             let (mut inner, mut lost) = (json!({}), json!({}));
             for name in was.keys().chain(now.keys().filter(|k| !was.contains_key(*k))) {

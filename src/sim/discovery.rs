@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
-use super::resources;
+use super::{
+    resources,
+    value::{Value, json},
+};
 
 /// Version, groups and resources.
 pub(super) fn document(path: &str) -> Option<Value> {

@@ -1,13 +1,12 @@
 //! The eviction subresource, with every answer that the real one gives
 //! (measured on a real API server; correctness 2–9).
 
-use serde_json::{Value, json};
-
 use super::{
     api::refuse,
     fields::{self, number, text},
     resources,
     state::State,
+    value::{Value, json},
 };
 
 pub(super) fn evict(
@@ -88,7 +87,7 @@ fn budget(state: &mut State, namespace: &str, pod: &Value, dry_run: bool) -> Opt
             let (own, now) = (fields::name(pod).to_owned(), fields::stamp(state.wall()));
             state.store.edit("poddisruptionbudgets", namespace, &name, |b| {
                 b["status"]["disruptionsAllowed"] = (number(b, "/status/disruptionsAllowed") - 1).into();
-                b["status"]["disruptedPods"][own] = now.into();
+                b["status"]["disruptedPods"][own.as_str()] = now.into();
             });
         }
         return None;

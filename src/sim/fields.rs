@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::sim::value::{Value, json};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Deserialize;
 
 /// What a JSON pointer points at. `Value::pointer` makes a new text of every part
 /// of it, and this is asked ten thousand times a simulated second.
@@ -54,7 +55,7 @@ pub(super) fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
-        .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
+        .filter_map(|(k, v)| Some((k.to_string(), v.as_str()?.to_owned())))
         .collect()
 }
 
@@ -78,7 +79,12 @@ pub(super) fn set_condition(object: &mut Value, type_: &str, status: &str, reaso
         object["status"]["conditions"] = json!([]);
     }
     let Some(conditions) = object["status"]["conditions"].as_array_mut() else { return };
-    let new = json!({"type": type_, "status": status, "reason": reason, "lastTransitionTime": stamp(now)});
+    let new = Value::object([
+        ("lastTransitionTime", stamp(now).into()),
+        ("reason", reason.into()),
+        ("status", status.into()),
+        ("type", type_.into()),
+    ]);
     match conditions.iter_mut().find(|c| c["type"] == type_) {
         Some(old) if old["status"] == status && old["reason"] == reason => {}
         Some(old) => *old = new,
@@ -94,8 +100,15 @@ pub(super) fn controller(object: &Value) -> Option<(&str, &str, &str)> {
 
 /// A reference to an owner that controls.
 pub(super) fn owned_by(owner: &Value) -> Value {
-    json!([{"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true}])
+    let reference = Value::object([
+        ("apiVersion", owner["apiVersion"].clone()),
+        ("blockOwnerDeletion", true.into()),
+        ("controller", true.into()),
+        ("kind", owner["kind"].clone()),
+        ("name", owner["metadata"]["name"].clone()),
+        ("uid", owner["metadata"]["uid"].clone()),
+    ]);
+    vec![reference].into()
 }
 
 /// A time as the API writes it: whole seconds.
@@ -105,7 +118,7 @@ pub(super) fn stamp(at: Timestamp) -> String {
 
 /// A selector of an object's spec: nil selects nothing.
 pub(super) fn selector(value: Option<&Value>) -> Option<crate::kubernetes::Selector> {
-    value.filter(|v| !v.is_null()).and_then(|v| serde_json::from_value(v.clone()).ok())
+    value.filter(|v| !v.is_null()).and_then(|v| crate::kubernetes::Selector::deserialize(v).ok())
 }
 
 /// Whether a selector selects an object; labels are copied only where expressions ask for them.

@@ -1,12 +1,11 @@
 //! Lists of the simulated API server: selectors, pages, and the bytes of the answer.
 
-use serde_json::{Value, json};
-
 use super::{
     api::{Call, Target, refuse},
     fields::{self, text},
     state::State,
     store::{Kept, WINDOW},
+    value::{Value, json},
 };
 use crate::kubernetes::Selector;
 

@@ -1,13 +1,12 @@
 //! What the drill's own short-lived pods print: checksums of a volume, and what can be
 //! reached from a namespace. No other container of a simulated cluster writes anything.
 
-use serde_json::Value;
-
 use super::{
     controllers,
     fields::{list, text},
     policies,
     state::State,
+    value::Value,
 };
 
 /// The log of a pod.

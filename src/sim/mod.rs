@@ -35,6 +35,7 @@ mod state;
 mod steps;
 mod store;
 mod trouble;
+mod value;
 mod vault;
 mod velero;
 mod watch;
@@ -44,7 +45,6 @@ mod wellformed;
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 pub use alter::Change;
 pub use describe::{AlertmanagerSpec, Description, Inhibition, NetworkPolicies, RuleSpec, SCHEMA, WorkloadSpec};
@@ -58,6 +58,7 @@ use self::{
     monitoring::{Alertmanager, Monitor, Rule},
     service::Shared,
     state::{Settings, State, Timer},
+    value::{Value, json},
 };
 use crate::{
     kubernetes::Clocks,
@@ -193,12 +194,12 @@ impl Simulation {
     }
 
     /// Nodes, and everything in namespaces: what a test compares before and after.
-    pub fn picture(&self) -> Vec<Value> {
+    pub fn picture(&self) -> Vec<serde_json::Value> {
         picture(&self.shared)
     }
 
     /// The same for whoever looks at some later instant.
-    pub fn eye(&self) -> impl Fn() -> Vec<Value> + Send + Sync + 'static {
+    pub fn eye(&self) -> impl Fn() -> Vec<serde_json::Value> + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
         move || picture(&shared)
     }
@@ -215,14 +216,14 @@ impl Simulation {
     }
 }
 
-fn picture(shared: &Shared) -> Vec<Value> {
+fn picture(shared: &Shared) -> Vec<serde_json::Value> {
     let state = shared.state();
     let wide = ["nodes", "namespaces"].into_iter().flat_map(|r| state.store.all(r).cloned().collect::<Vec<_>>());
-    let mut all: Vec<Value> = wide.map(|o| (*o).clone()).collect();
+    let mut all: Vec<serde_json::Value> = wide.map(|o| (&*o).into()).collect();
     let names: Vec<String> =
         state.store.all("namespaces").map(|n| fields::name(n).to_owned()).filter(|n| n != "drillmaster").collect();
     for name in names {
-        all.extend(state.store.content_of(&name).into_iter().map(|(_, o)| (*o).clone()));
+        all.extend(state.store.content_of(&name).into_iter().map(|(_, o)| (&*o).into()));
     }
     all
 }
@@ -290,7 +291,7 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
     state.script = happens::Script::of(&description.happens);
     state.arm(SETTLED_US);
     for object in description.manifests() {
-        if let Err(why) = add(&mut state, object) {
+        if let Err(why) = add(&mut state, object.into()) {
             wrong.push(why);
         }
     }

@@ -1,20 +1,24 @@
 //! The four kinds of patch.
 
-use serde_json::{Value, json};
+use serde::Deserialize;
 
-use super::api::refuse;
+use super::{
+    api::refuse,
+    value::{Value, json},
+};
 
 /// The object after a patch.
 pub(super) fn apply(now: &Value, body: &Value, content_type: &str) -> Result<Value, Value> {
     let mut object = now.clone();
     match content_type.split(';').next().unwrap_or("") {
-        "application/merge-patch+json" => json_patch::merge(&mut object, body),
+        "application/merge-patch+json" => object.merge(body),
         "application/json-patch+json" => {
-            let patch: json_patch::Patch =
-                serde_json::from_value(body.clone()).map_err(|e| refuse(400, "BadRequest", e.to_string()))?;
-            json_patch::patch(&mut object, &patch).map_err(|e| {
+            let mut plain = serde_json::Value::from(&object);
+            let patch = json_patch::Patch::deserialize(body).map_err(|e| refuse(400, "BadRequest", e.to_string()))?;
+            json_patch::patch(&mut plain, &patch).map_err(|e| {
                 refuse(422, "Invalid", format!("the server rejected our request due to an error in our request: {e}"))
             })?;
+            object = plain.into();
         }
         "application/strategic-merge-patch+json" | "application/apply-patch+yaml" => strategic(&mut object, body),
         other => {

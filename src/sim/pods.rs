@@ -4,11 +4,10 @@
 
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
-use serde_json::Value;
-
 use super::{
     fields::{self, text},
     store::Key,
+    value::Value,
 };
 use crate::kubernetes::Selector;
 
@@ -44,8 +43,8 @@ impl Deref for Pod {
     }
 }
 
-/// Namespace and name.
-type Id = (String, String);
+/// Namespace and name; one text for all indices.
+type Id = Arc<(String, String)>;
 type Index = BTreeMap<String, BTreeMap<Id, Pod>>;
 
 /// The indices.
@@ -71,6 +70,10 @@ fn stands(pod: &Value) -> Option<(&str, &str)> {
     let (_, _, owner) = fields::controller(pod)?;
     let node = text(pod, "/spec/nodeName");
     (!node.is_empty() && !fields::is_terminating(pod)).then_some((owner, node))
+}
+
+fn id(key: &Key) -> Id {
+    Arc::new((key.1.clone(), key.2.clone()))
 }
 
 fn tag(label: &str, value: &str) -> String {
@@ -101,7 +104,7 @@ impl Pods {
         if key.0 != "pods" {
             return;
         }
-        let (id, pod) = ((key.1.clone(), key.2.clone()), Pod::of(object));
+        let (id, pod) = (id(key), Pod::of(object));
         let put = |index: &mut Index, key: String| {
             index.entry(key).or_default().insert(id.clone(), pod.clone());
         };
@@ -143,7 +146,7 @@ impl Pods {
         if key.0 != "pods" {
             return;
         }
-        let id = (key.1.clone(), key.2.clone());
+        let id = id(key);
         if let Some((_, _, uid)) = fields::controller(object) {
             drop_from(&mut self.owner, uid, &id);
         }
@@ -174,14 +177,11 @@ impl Pods {
     }
 
     /// Of a selector with labels: the rarest of them says where to look.
-    pub(super) fn selected(&self, namespace: &str, selector: &Selector) -> Vec<Pod> {
+    pub(super) fn selected(&self, namespace: &str, selector: &Selector, mut each: impl FnMut(&Pod)) {
         let tags = selector.match_labels.iter().map(|(label, value)| self.label.get(&tag(label, value)));
-        let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, BTreeMap::len)) else { return vec![] };
+        let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, BTreeMap::len)) else { return };
         let label_says_it = selector.match_labels.len() == 1 && selector.match_expressions.is_empty();
-        rarest
-            .iter()
-            .filter(|((ns, _), pod)| ns == namespace && (label_says_it || fields::selects(selector, pod)))
-            .map(|(_, pod)| pod.clone())
-            .collect()
+        let chosen = |(id, pod): &(&Id, &Pod)| id.0 == namespace && (label_says_it || fields::selects(selector, pod));
+        rarest.iter().filter(chosen).for_each(|(_, pod)| each(pod));
     }
 }

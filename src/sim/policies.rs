@@ -3,11 +3,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use serde_json::{Value, json};
-
 use super::{
     fields::{self, list, text},
     state::State,
+    value::{Value, json},
 };
 
 /// Where something is sent: an address outside of everything that is known has no pods.

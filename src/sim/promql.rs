@@ -8,11 +8,11 @@ use promql_parser::{
     label::MatchOp,
     parser::{self, AggregateExpr, BinaryExpr, Expr, LabelModifier, VectorMatchCardinality, token},
 };
-use serde_json::Value;
 
 use super::{
     fields::{self, number, text},
     state::State,
+    value::Value,
 };
 
 pub(super) type Labels = BTreeMap<String, String>;

@@ -1,9 +1,10 @@
 //! Pod security admission, and what the API server says no to in a Service: as far as a
 //! drill's own requests can meet it.
 
-use serde_json::{Value, json};
-
-use super::fields::{list, text};
+use super::{
+    fields::{list, text},
+    value::{Value, json},
+};
 
 /// Why a namespace does not admit a pod, in the API server's words; none where it does.
 pub(super) fn pod_refused(namespace: &Value, pod: &Value) -> Option<String> {

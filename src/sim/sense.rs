@@ -4,9 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::{Description, WorkloadSpec, fields, happens::Names};
+use super::{Description, WorkloadSpec, fields, happens::Names, value::Value};
 use crate::{
     kubernetes::{cpu_millis, memory_bytes},
     model::{Dur, Percent},
@@ -192,17 +190,17 @@ impl Sense<'_> {
 
     fn zones(&self) -> BTreeSet<String> {
         let of_nodes =
-            self.objects("Node").filter_map(|node| fields::labels(node).get("topology.kubernetes.io/zone").cloned());
+            self.objects("Node").filter_map(|node| fields::labels(&node).get("topology.kubernetes.io/zone").cloned());
         self.of.zones.keys().cloned().chain(of_nodes).collect()
     }
 
     fn classes(&self) -> BTreeSet<String> {
-        let whole = self.objects("StorageClass").map(|class| fields::name(class).to_owned());
+        let whole = self.objects("StorageClass").map(|class| fields::name(&class).to_owned());
         self.of.storage.iter().map(|class| class.name.clone()).chain(whole).collect()
     }
 
-    fn objects<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.of.objects.iter().filter(move |object| fields::text(object, "/kind") == kind)
+    fn objects<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = Value> + 'a {
+        self.of.objects.iter().filter(move |object| object["kind"] == kind).map(|object| object.clone().into())
     }
 }
 

@@ -8,7 +8,6 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 
 use super::{
     controllers::namespaces::Leaving,
@@ -19,10 +18,11 @@ use super::{
     monitoring::Monitor,
     resources::Resource,
     store::Store,
+    value::{Value, json},
     vault::Vault,
     velero::Server,
 };
-use crate::kubernetes::{Clocks, Room, objects::Node};
+use crate::kubernetes::{Clocks, Room, Selector, objects::Node};
 
 /// What the cluster's description says of its clocks.
 #[derive(Clone, Debug)]
@@ -138,12 +138,37 @@ pub(super) struct State {
     pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// What happens in the cluster, and what is in force of it.
     pub script: Script,
+    /// The selectors of budgets, taken apart.
+    pub selectors: Selectors,
+}
+
+/// Selectors by the UIDs of the objects that have them, each with the generation that it is of.
+#[derive(Default)]
+pub(super) struct Selectors(BTreeMap<String, (i64, Option<Arc<Selector>>)>);
+
+impl Selectors {
+    /// `spec.selector` of an object: with each change of a pod all budgets are asked for theirs.
+    pub(super) fn of(&mut self, object: &Value) -> Option<Arc<Selector>> {
+        let generation = number(object, "/metadata/generation");
+        let read = || fields::selector(object.pointer("/spec/selector")).map(Arc::new);
+        match self.0.get_mut(fields::uid(object)) {
+            Some(known) => {
+                if known.0 != generation {
+                    *known = (generation, read());
+                }
+                known.1.clone()
+            }
+            None => self.0.entry(fields::uid(object).to_owned()).or_insert((generation, read())).1.clone(),
+        }
+    }
 }
 
 /// A node, and what it has left.
 #[derive(Clone, Debug)]
 pub(super) struct NodeRoom {
     pub node: Node,
+    /// The zone of the node.
+    pub zone: String,
     pub room: Room,
 }
 
@@ -172,6 +197,7 @@ impl State {
             rooms: Rooms::new(),
             placement: BTreeMap::new(),
             script: Script::default(),
+            selectors: Selectors::default(),
         }
     }
 

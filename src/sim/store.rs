@@ -10,12 +10,12 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
 
 use super::{
     fields::{self, text},
     pods::{Pod, Pods, Spread},
     resources::{self, Resource},
+    value::{Value, json},
     watch::{Mood, Sullen, Watch, mood_of},
 };
 use crate::kubernetes::Selector;
@@ -144,10 +144,19 @@ impl Store {
 
     /// Pods of a namespace that a selector selects, in their order.
     pub(super) fn pods_selected(&self, namespace: &str, selector: &Selector) -> Vec<Pod> {
+        let mut all = vec![];
+        self.each_selected(namespace, selector, |pod| all.push(pod.clone()));
+        all
+    }
+
+    /// The same for who only looks at them.
+    pub(super) fn each_selected(&self, namespace: &str, selector: &Selector, mut each: impl FnMut(&Pod)) {
         if selector.match_labels.is_empty() {
-            return self.within("pods", namespace).filter(|p| fields::selects(selector, p)).map(Pod::of).collect();
+            let chosen = self.within("pods", namespace).filter(|p| fields::selects(selector, p));
+            chosen.for_each(|object| each(&Pod::of(object)));
+        } else {
+            self.pods.selected(namespace, selector, each);
         }
-        self.pods.selected(namespace, selector)
     }
 
     pub(super) fn get(&self, resource: &'static str, namespace: &str, name: &str) -> Option<&Arc<Value>> {

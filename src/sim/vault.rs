@@ -3,12 +3,11 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use serde_json::{Value, json};
-
 use super::{
     fields::{self, text},
     resources,
     state::Content,
+    value::{Value, json},
 };
 
 /// The object store, outside of the cluster.

@@ -4,10 +4,9 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use bytes::Bytes;
-use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{fields, resources::Resource, store::Key};
+use super::{fields, resources::Resource, store::Key, value::Value};
 use crate::kubernetes::Selector;
 
 /// What a watch asks for.

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::{
     fields::{self, list, text},
     happens::{self, LogFate, Nonsense},
     monitoring,
     state::State,
+    value::Value,
 };
 use crate::{
     model::PowerState,
@@ -34,9 +33,9 @@ fn ok(body: Vec<u8>) -> Reach {
     Reach::Answer(NEAR, WebAnswer { status: 200, body })
 }
 
-fn document(value: Option<Value>) -> Reach {
-    match value {
-        Some(value) => ok(value.to_string().into_bytes()),
+fn document(body: Option<Vec<u8>>) -> Reach {
+    match body {
+        Some(body) => ok(body),
         None => Reach::Answer(NEAR, WebAnswer { status: 404, body: vec![] }),
     }
 }

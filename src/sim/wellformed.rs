@@ -10,27 +10,25 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::{fields, resources::Resource};
+use super::{fields, resources::Resource, value::Value};
 use crate::kubernetes::cron_interval;
 
 /// Amounts that a person may write as numbers: the server keeps them as text.
 pub(super) fn amounts_as_text(object: &mut Value) {
     const AMOUNTS: [&str; 6] = ["requests", "limits", "capacity", "allocatable", "hard", "used"];
-    match object {
-        Value::Array(items) => items.iter_mut().for_each(amounts_as_text),
-        Value::Object(map) => {
-            for (key, value) in map.iter_mut() {
-                match value {
-                    Value::Object(amounts) if AMOUNTS.contains(&key.as_str()) => {
-                        amounts.values_mut().filter(|v| v.is_number()).for_each(|v| *v = v.to_string().into());
-                    }
-                    other => amounts_as_text(other),
-                }
+    if let Some(items) = object.as_array_mut() {
+        items.iter_mut().for_each(amounts_as_text);
+    }
+    let Some(map) = object.as_object_mut() else { return };
+    for (key, value) in map.iter_mut() {
+        match value.as_object_mut() {
+            Some(amounts) if AMOUNTS.contains(&key) => {
+                let numbers = amounts.iter_mut().map(|(_, value)| value).filter(|v| v.is_number());
+                numbers.for_each(|v| *v = v.to_string().into());
             }
+            _ => amounts_as_text(value),
         }
-        _ => {}
     }
 }
 

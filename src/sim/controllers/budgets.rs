@@ -1,15 +1,15 @@
 //! The disruption controller: what each budget counts, and what it allows
 //! (correctness 2, 6, 7).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::{
     super::{
         fields::{self, number},
         state::State,
+        value::Value,
     },
     Changes,
 };
@@ -27,7 +27,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     for namespace in namespaces {
         let budgets: Vec<_> = state.store.within("poddisruptionbudgets", namespace).cloned().collect();
         for budget in budgets {
-            let Some(selector) = fields::selector(budget.pointer("/spec/selector")) else { continue };
+            let Some(selector) = state.selectors.of(&budget) else { continue };
             let touched = changes.iter().filter(|(k, _)| k.1 == *namespace).any(|(key, object)| match key.0 {
                 "pods" => fields::selects(&selector, object),
                 "poddisruptionbudgets" => key.2 == fields::name(&budget),
@@ -57,12 +57,11 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
     let now = state.wall();
     let mut matching = 0;
     let mut healthy = 0;
-    let mut owners: Vec<&(String, String)> = vec![];
+    let mut owners: Vec<Arc<(String, String)>> = vec![];
     let disrupted = budget.pointer("/status/disruptedPods");
-    let pods = state.store.pods_selected(namespace, selector);
-    for pod in &pods {
+    state.store.each_selected(namespace, selector, |pod| {
         if pod.finished {
-            continue;
+            return;
         }
         matching += 1;
         // A pod whose eviction was granted is as good as gone, until it is or two minutes are over.
@@ -70,18 +69,19 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
             at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at).as_secs() < DISRUPTED_SECONDS)
         });
         healthy += i64::from(pod.ready && !pod.terminating && !granted);
-        if let Some(owner) = pod.owner.as_deref().filter(|o| !owners.contains(o)) {
-            owners.push(owner);
+        if let Some(owner) = pod.owner.as_ref().filter(|o| !owners.contains(o)) {
+            owners.push(Arc::clone(owner));
         }
-    }
-    let (min, max) = (budget.pointer("/spec/minAvailable"), budget.pointer("/spec/maxUnavailable"));
+    });
+    let bound = |field: &str| budget["spec"].get(field).map(serde_json::Value::from);
+    let (min, max) = (bound("minAvailable"), bound("maxUnavailable"));
     // A plain number of pods that must be there needs no controller to be asked.
-    let expected = if min.is_some_and(Value::is_number) {
+    let expected = if min.as_ref().is_some_and(serde_json::Value::is_number) {
         matching
     } else {
-        owners.iter().map(|(kind, name)| scale(state, namespace, kind, name)).sum()
+        owners.iter().map(|owner| scale(state, namespace, &owner.0, &owner.1)).sum()
     };
-    let desired = desired_healthy_of(min, max, expected as u64).unwrap_or(0) as i64;
+    let desired = desired_healthy_of(min.as_ref(), max.as_ref(), expected as u64).unwrap_or(0) as i64;
     let allowed = if expected == 0 { 0 } else { (healthy - desired).max(0) };
     let granted = budget.pointer("/status/disruptedPods").and_then(Value::as_object);
     let there: BTreeSet<String> = granted
@@ -89,7 +89,7 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
         .flatten()
         .map(|(name, _)| name)
         .filter(|name| state.store.get("pods", namespace, name).is_some_and(|p| !fields::is_terminating(p)))
-        .cloned()
+        .map(ToString::to_string)
         .collect();
     state.store.edit("poddisruptionbudgets", namespace, fields::name(budget), |b| {
         b["status"]["currentHealthy"] = healthy.into();

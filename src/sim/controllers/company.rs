@@ -3,12 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
-
 use super::super::{
     fields::{self, list, text},
     pods::Spread,
     state::{Rooms, State},
+    value::Value,
 };
 use crate::kubernetes::{
     Company, Incoming, KINDS, Neighbours, Selector, label,
@@ -23,20 +22,22 @@ pub(super) struct Others<'a> {
 
 impl Neighbours for Others<'_> {
     fn each(&self, namespace: &str, selector: &Selector, seen: &mut dyn FnMut(&str, bool)) {
-        for pod in self.state.store.pods_selected(namespace, selector) {
-            let node = text(&pod, "/spec/nodeName");
+        self.state.store.each_selected(namespace, selector, |pod| {
+            let node = text(pod, "/spec/nodeName");
             if !pod.finished && !node.is_empty() {
                 seen(node, pod.terminating);
             }
-        }
+        });
     }
 
-    fn refusals(&self, _namespace: &str, seen: &mut dyn FnMut(&str, &str, &Value)) {
+    fn refusals(&self, _namespace: &str, seen: &mut dyn FnMut(&str, &str, &serde_json::Value)) {
         for pod in self.state.store.refusing() {
             let node = text(&pod, "/spec/nodeName");
             if !pod.finished && !node.is_empty() {
                 let terms = "/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
-                list(&pod, terms).iter().for_each(|term| seen(node, fields::namespace(&pod), term));
+                for term in list(&pod, terms) {
+                    seen(node, fields::namespace(&pod), &term.into());
+                }
             }
         }
     }
@@ -92,9 +93,9 @@ pub(super) struct Wishes {
 impl Wishes {
     pub(super) fn of(pod: &Incoming<'_>, spec: &PodSpec, others: &Others<'_>) -> Self {
         let preferred = |kind: &str| {
-            list(&spec.affinity, &format!("/{kind}/preferredDuringSchedulingIgnoredDuringExecution"))
-                .iter()
-                .map(|wish| (fields::number(wish, "/weight"), wish))
+            let wishes = &spec.affinity[kind]["preferredDuringSchedulingIgnoredDuringExecution"];
+            let wishes = wishes.as_array().into_iter().flatten();
+            wishes.map(|wish| (wish["weight"].as_i64().unwrap_or(0), wish))
         };
         let company = KINDS.into_iter().flat_map(|(kind, together)| {
             preferred(kind).filter_map(move |(weight, wish)| {

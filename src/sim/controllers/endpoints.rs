@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
 use super::{
-    super::{fields, resources, state::State},
+    super::{
+        fields, resources,
+        state::State,
+        value::{Value, json},
+    },
     Changes,
 };
 use crate::kubernetes::Selector;
@@ -37,9 +39,23 @@ fn slice(state: &mut State, namespace: &str, service: &Value, selector: &Selecto
         .filter(|p| p.pointer("/status/podIP").is_some())
         .map(|p| {
             let (serving, terminating) = (p.ready, p.terminating);
-            json!({"addresses": [p["status"]["podIP"]], "nodeName": p["spec"]["nodeName"],
-                "conditions": {"ready": serving && !terminating, "serving": serving, "terminating": terminating},
-                "targetRef": {"kind": "Pod", "namespace": namespace, "name": fields::name(p), "uid": fields::uid(p)}})
+            let conditions = Value::object([
+                ("ready", (serving && !terminating).into()),
+                ("serving", serving.into()),
+                ("terminating", terminating.into()),
+            ]);
+            let target = Value::object([
+                ("kind", "Pod".into()),
+                ("name", p["metadata"]["name"].clone()),
+                ("namespace", namespace.into()),
+                ("uid", p["metadata"]["uid"].clone()),
+            ]);
+            Value::object([
+                ("addresses", vec![p["status"]["podIP"].clone()].into()),
+                ("conditions", conditions),
+                ("nodeName", p["spec"]["nodeName"].clone()),
+                ("targetRef", target),
+            ])
         })
         .collect();
     let name = format!("{}-slice", fields::name(service));

@@ -3,12 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::Value;
-
 use super::{
     super::{
         fields, resources,
         state::{State, Timer},
+        value::Value,
     },
     Changes,
 };

@@ -3,13 +3,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         fields::{self, text},
         happens::set_containers,
         state::{State, Timer},
+        value::Value,
     },
     Changes, of,
 };
@@ -140,8 +139,14 @@ pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
             let containers: Vec<Value> = fields::list(p, "/spec/containers")
                 .iter()
                 .map(|c| {
-                    json!({"name": c["name"], "image": c["image"], "ready": true, "restartCount": 0,
-                    "state": {"running": {"startedAt": fields::stamp(now)}}})
+                    let running = Value::object([("startedAt", fields::stamp(now).into())]);
+                    Value::object([
+                        ("image", c["image"].clone()),
+                        ("name", c["name"].clone()),
+                        ("ready", true.into()),
+                        ("restartCount", 0.into()),
+                        ("state", Value::object([("running", running)])),
+                    ])
                 })
                 .collect();
             p["status"]["containerStatuses"] = containers.into();

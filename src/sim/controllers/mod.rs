@@ -19,12 +19,11 @@ mod workloads;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
-
 use super::{
     SETTLED_US, happens, monitoring,
     state::{State, Timer},
     store::Key,
+    value::Value,
     velero,
 };
 

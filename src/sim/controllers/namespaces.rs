@@ -3,12 +3,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         fields,
         state::{State, Timer},
+        value::{Value, json},
     },
     Changes,
 };

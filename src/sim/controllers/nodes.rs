@@ -4,13 +4,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         fields::{self, text},
         machines::boot_id,
         state::{SeenLease, State, Timer},
+        value::{Value, json},
     },
     Changes, kubelets, of,
 };

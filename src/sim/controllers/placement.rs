@@ -1,10 +1,9 @@
 //! The scheduler: which node a pod may run on, and which of these it prefers.
 //! Filters as the real one's; of its scores only spreading and room.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
     super::{
@@ -12,6 +11,7 @@ use super::{
         fields::{self, list, text},
         pods::Pod,
         state::{NodeRoom, Rooms, State},
+        value::Value,
     },
     Changes,
     company::{Others, Peers, Wishes},
@@ -38,7 +38,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
         return;
     }
     waiting.sort_by_key(|p| {
-        (std::cmp::Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion"))
+        (Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion"))
     });
     let mut rooms = std::mem::take(&mut state.rooms);
     let mut failed: Option<Pod> = None;
@@ -105,7 +105,7 @@ fn room(state: &State, node: &Node) -> NodeRoom {
             room.take(&asks(&pod));
         }
     }
-    NodeRoom { node: node.clone(), room }
+    NodeRoom { zone: node.zone().to_owned(), node: node.clone(), room }
 }
 
 /// What a pod asks for; most are read without taking them apart.
@@ -125,7 +125,7 @@ pub(super) fn asks(pod: &Value) -> Demand {
             (sum("/resources/requests/cpu", cpu_millis), sum("/resources/requests/memory", memory_bytes));
         return Demand { cpu, memory, ..Demand::default() };
     }
-    serde_json::from_value(pod["spec"].clone()).map_or_else(|_| Demand::default(), |spec| Demand::of(&spec))
+    PodSpec::deserialize(&pod["spec"]).map_or_else(|_| Demand::default(), |spec| Demand::of(&spec))
 }
 
 /// What a pod demands of a node, but for room on it.
@@ -134,7 +134,7 @@ struct Filters {
     company: Vec<Company>,
     spreads: Vec<SpreadRule>,
     /// None where a claim is not there yet.
-    places: Option<Vec<Vec<Value>>>,
+    places: Option<Vec<Vec<serde_json::Value>>>,
 }
 
 impl Filters {
@@ -167,13 +167,19 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) -> Bound {
     let filters = Filters::of(state, pod, &incoming, &others);
     let fits = |room: &NodeRoom| room.room.holds(&demand) && filters.pass(&room.node);
     let told = told(state, pod).filter(|node| rooms.get(node).is_some_and(&fits));
+    let score = |room: &NodeRoom| {
+        let in_zone = zones.get(&room.zone).copied().unwrap_or(0);
+        let granted = wishes.granted(&room.node);
+        (Reverse(granted), in_zone, peers.on(&room.node.metadata.name), Reverse(room.room.cpu))
+    };
+    // Of equals the first by name. Whether a pod fits is asked of those only that would be better.
     let best = || {
-        rooms.values().filter(|room| fits(room)).min_by_key(|room| {
-            let name = room.node.metadata.name.as_str();
-            let in_zone = zones.get(room.node.zone()).copied().unwrap_or(0);
-            let granted = wishes.granted(&room.node);
-            (std::cmp::Reverse(granted), in_zone, peers.on(name), std::cmp::Reverse(room.room.cpu), name)
-        })
+        let better = |best: Option<(_, _)>, room| {
+            let score = score(room);
+            let is_better = best.as_ref().is_none_or(|(other, _)| score < *other) && fits(room);
+            if is_better { Some((score, room)) } else { best }
+        };
+        rooms.values().fold(None, better).map(|(_, room)| room)
     };
     let best = told.or_else(|| best().map(|room| room.node.metadata.name.clone()));
     let (namespace, name) = (fields::namespace(pod).to_owned(), fields::name(pod).to_owned());
@@ -214,7 +220,7 @@ fn told(state: &mut State, pod: &Value) -> Option<String> {
 
 /// A volume that lives in one place keeps its pod there: for each such volume the
 /// terms, one of which its node must meet. None where a claim is not there yet.
-fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<Value>>> {
+fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<serde_json::Value>>> {
     let mut places = vec![];
     for volume in list(pod, "/spec/volumes") {
         let claim = text(volume, "/persistentVolumeClaim/claimName");
@@ -225,7 +231,7 @@ fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<Value>>> {
         let Some(volume) = state.store.get("persistentvolumes", "", text(claim, "/spec/volumeName")) else { continue };
         let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
         if !terms.is_empty() {
-            places.push(terms.to_vec());
+            places.push(terms.iter().map(Into::into).collect());
         }
     }
     Some(places)

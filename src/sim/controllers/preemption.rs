@@ -3,14 +3,13 @@
 //! important first, and prefers the node whose victims matter least. Budgets are
 //! not asked; the real one only prefers victims that no budget protects.
 
-use serde_json::Value;
-
 use super::{
     super::{
         fields::{self, number, text},
         pods::Pod,
         resources,
         state::{NodeRoom, Rooms, State},
+        value::Value,
     },
     placement::asks,
 };

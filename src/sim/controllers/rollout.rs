@@ -1,7 +1,7 @@
 //! How a Deployment gets from one template to the next: the arithmetic of
 //! Kubernetes' `pkg/controller/deployment/rolling.go` and `recreate.go`. Pure.
 
-use serde_json::Value;
+use crate::sim::value::Value;
 
 use super::super::fields::text;
 
@@ -70,7 +70,7 @@ impl Strategy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::sim::value::json;
 
     fn side(wanted: i64, ready: i64) -> Side {
         Side { wanted, ready, pods: wanted }

@@ -3,16 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         fields::{self, list, number, text},
         resources,
         state::State,
+        value::{Value, json},
     },
     Changes, of, owners,
-    workloads::create_pod,
+    workloads::{create_pod, free_name},
 };
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
@@ -133,10 +132,10 @@ fn job(state: &mut State, set: &Value) {
     let active = pods.iter().filter(|p| matches!(text(p, "/status/phase"), "Pending" | "Running")).count();
     let wanted = number(set, "/spec/completions").max(1) as usize;
     if succeeded < wanted && active == 0 && set["spec"]["suspend"] != true {
-        let suffix = state.suffix();
+        let pod = free_name(state, namespace, name);
         let mut template = set["spec"]["template"].clone();
         template["metadata"]["labels"]["batch.kubernetes.io/job-name"] = name.into();
-        create_pod(state, set, &format!("{name}-{suffix}"), &template);
+        create_pod(state, set, &pod, &template);
     }
     let now = state.wall();
     state.store.edit("jobs", namespace, name, |j| {

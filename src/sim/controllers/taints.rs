@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::{
     super::{
         fields::{self, list, text},
         resources,
         state::{State, Timer},
+        value::Value,
     },
     Changes, of,
 };
@@ -25,7 +26,7 @@ fn no_execute(node: &Value) -> Vec<String> {
 
 /// How long a pod may stay; none is for ever.
 fn patience(pod: &Value, keys: &[String]) -> Option<u64> {
-    let tolerations: Vec<Toleration> = serde_json::from_value(pod["spec"]["tolerations"].clone()).unwrap_or_default();
+    let tolerations: Vec<Toleration> = Vec::deserialize(&pod["spec"]["tolerations"]).unwrap_or_default();
     keys.iter().filter_map(|key| toleration_seconds(&tolerations, key)).min()
 }
 

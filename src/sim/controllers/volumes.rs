@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::{
     super::{
         fields::{self, text},
         resources,
         state::{State, Timer},
+        value::{Value, json},
     },
     Changes, of,
 };

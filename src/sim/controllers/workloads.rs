@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -11,6 +10,7 @@ use super::{
         fields::{self, number, text},
         resources,
         state::State,
+        value::{Value, json},
     },
     Changes, of, owners,
     rollout::{Side, Strategy},
@@ -104,8 +104,8 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
     live.retain(|p| !p.terminating && !p.finished);
     let have = i64::try_from(live.len()).unwrap_or(i64::MAX);
     for _ in have..wanted {
-        let suffix = state.suffix();
-        create_pod(state, &set, &format!("{name}-{suffix}"), &set["spec"]["template"]);
+        let pod = free_name(state, namespace, name);
+        create_pod(state, &set, &pod, &set["spec"]["template"]);
     }
     if have > wanted {
         let mut surplus = live.clone();
@@ -125,6 +125,16 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
         s["status"]["availableReplicas"] = ready.into();
         s["status"]["observedGeneration"] = number(s, "/metadata/generation").into();
     });
+}
+
+/// A name that no other pod has: of ten thousand, two would be called alike.
+pub(super) fn free_name(state: &mut State, namespace: &str, set: &str) -> String {
+    loop {
+        let name = format!("{set}-{}", state.suffix());
+        if state.store.get("pods", namespace, &name).is_none() {
+            return name;
+        }
+    }
 }
 
 /// A pod of a template.

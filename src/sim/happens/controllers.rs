@@ -1,9 +1,11 @@
 //! Two controllers that others have in their clusters, as simple as can be: one that
 //! scales between bounds, and one that puts back what somebody changed.
 
-use serde_json::{Value, json};
-
-use super::{Autoscaler, GitOps, objects, objects::Place};
+use super::{
+    super::value::{Map, Value, json},
+    Autoscaler, GitOps, objects,
+    objects::Place,
+};
 use crate::sim::{
     fields::{self, number},
     state::State,
@@ -28,8 +30,8 @@ pub(super) fn autoscale(state: &mut State, it: &Autoscaler) {
 /// What is there now is what is wanted.
 pub(super) fn remember(state: &mut State, entry: usize, it: &GitOps) {
     let places = it.objects.iter().filter_map(|o| Some((o.clone(), Place::of(o, &it.namespace)?)));
-    let wanted = places.filter_map(|(word, place)| Some((word, place.find(state)?.clone()))).collect();
-    state.script.before.insert(entry, Value::Object(wanted));
+    let wanted = places.filter_map(|(word, place)| Some((word, Value::clone(place.find(state)?)))).collect::<Map>();
+    state.script.before.insert(entry, wanted.into());
 }
 
 fn is_wanted(now: &Value, wanted: &Value) -> bool {
@@ -46,8 +48,8 @@ pub(super) fn put_back(state: &mut State, entry: usize, it: &GitOps) {
             None => objects::make(state, &place, wanted, by),
             Some(now) if fields::is_terminating(&now) || is_wanted(&now, wanted) => continue,
             Some(now) => {
-                let patch = CONTENT.map(|field| (field.to_owned(), difference(&now[field], &wanted[field])));
-                let patch = Value::Object(patch.into_iter().filter(|(_, part)| part.is_object()).collect());
+                let patch = CONTENT.map(|field| (field, difference(&now[field], &wanted[field])));
+                let patch = patch.into_iter().filter(|(_, part)| part.is_object()).collect::<Map>().into();
                 objects::merge(state, &place, &patch, by, "").map(drop)
             }
         };
@@ -60,7 +62,7 @@ fn difference(now: &Value, wanted: &Value) -> Value {
     let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     let other = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
     let other = other.map(|(key, value)| (key.clone(), difference(&now[key.as_str()], value)));
-    Value::Object(gone.chain(other).collect())
+    gone.chain(other).collect::<Map>().into()
 }
 
 #[cfg(test)]
@@ -74,7 +76,7 @@ mod tests {
         let patch = difference(&now, &wanted);
         assert_eq!(patch, json!({"replicas": 3, "more": null, "template": {"b": {"c": 3}}}));
         let mut object = now;
-        json_patch::merge(&mut object, &patch);
+        object.merge(&patch);
         assert_eq!(object, wanted);
     }
 }

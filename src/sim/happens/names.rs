@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::{alerting::FIRST, objects};
+use super::{super::value::Value, alerting::FIRST, objects};
 use crate::sim::{
     Description,
     fields::{self, list, number},
@@ -43,7 +41,7 @@ pub(in crate::sim) struct Names {
 impl Names {
     pub(in crate::sim) fn of(description: &Description) -> Self {
         let mut objects = BTreeSet::new();
-        for object in description.manifests() {
+        for object in description.manifests().into_iter().map(Value::from) {
             let Some(resource) = objects::kind(fields::text(&object, "/kind")) else { continue };
             let namespace = if resource.namespaced { fields::namespace(&object) } else { "" };
             if resource.plural == "statefulsets" {

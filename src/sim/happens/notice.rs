@@ -1,9 +1,7 @@
 //! What entries wait to see in the cluster: looked for in every instant in which
 //! something changes.
 
-use serde_json::Value;
-
-use super::{After, ObjectSeen, Seen, objects};
+use super::{super::value::Value, After, ObjectSeen, Seen, objects};
 use crate::sim::{controllers::Changes, fields, state::State, store::Key};
 
 /// Looks whether what an entry waits for is there. Before `zero_us` the cluster is

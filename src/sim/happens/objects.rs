@@ -2,9 +2,11 @@
 //! field manager of its own, which the server's book (`managedFields`) names.
 
 use http::Method;
-use serde_json::{Value, json};
 
-use super::{Delete, Label, Patch, Scale, What};
+use super::{
+    super::value::{Map, Value, json},
+    Delete, Label, Patch, Scale, What,
+};
 use crate::sim::{
     api::{self, Answer, Call},
     resources::{self, Resource},
@@ -85,7 +87,7 @@ fn inverse(patch: &Value, before: &Value) -> Value {
     match patch {
         Value::Object(fields) if before.is_object() => {
             let each = fields.iter().map(|(key, value)| (key.clone(), inverse(value, &before[key.as_str()])));
-            Value::Object(each.collect())
+            each.collect::<Map>().into()
         }
         _ => before.clone(),
     }
@@ -109,7 +111,7 @@ fn change(
 }
 
 pub(super) fn patch(state: &mut State, entry: usize, it: &Patch) -> Result<(), String> {
-    change(state, entry, (&it.object, &it.namespace), &it.patch, it.by.as_ref())
+    change(state, entry, (&it.object, &it.namespace), &it.patch.clone().into(), it.by.as_ref())
 }
 
 pub(super) fn scale(state: &mut State, entry: usize, it: &Scale) -> Result<(), String> {
@@ -147,7 +149,7 @@ pub(super) fn make(state: &mut State, place: &Place, object: &Value, by: &str) -
         fields.remove("status");
     }
     if let Some(meta) = body["metadata"].as_object_mut() {
-        meta.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
+        meta.retain(|key, _| matches!(key, "name" | "namespace" | "labels" | "annotations"));
     }
     place.send(state, &Method::POST, (by, ""), &body)
 }
@@ -161,9 +163,9 @@ mod tests {
         let before = json!({"spec": {"replicas": 3, "paused": false}, "metadata": {"labels": {"app": "web"}}});
         let patch = json!({"spec": {"replicas": 1, "new": {"a": 1}}, "metadata": {"labels": {"app": null, "b": "c"}}});
         let mut object = before.clone();
-        json_patch::merge(&mut object, &patch);
+        object.merge(&patch);
         assert_ne!(object, before);
-        json_patch::merge(&mut object, &inverse(&patch, &before));
+        object.merge(&inverse(&patch, &before));
         assert_eq!(object, before);
     }
 }

@@ -1,8 +1,6 @@
 //! Pods that run and are not Ready: their readiness is lost, or comes and goes.
 
-use serde_json::Value;
-
-use super::{Readiness, ReadinessDoes, What, objects::Place};
+use super::{super::value::Value, Readiness, ReadinessDoes, What, objects::Place};
 use crate::{
     kubernetes::Selector,
     sim::{

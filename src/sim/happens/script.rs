@@ -6,11 +6,9 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
-
 use super::{
-    After, Happening, What, alerting, budgets, controllers, lint, logs, nodes, objects, readiness, sources, velero,
-    watches,
+    super::value::Value, After, Happening, What, alerting, budgets, controllers, lint, logs, nodes, objects, readiness,
+    sources, velero, watches,
 };
 use crate::sim::state::{State, Timer};
 

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use super::{BackupPhase, DataDoes, OldBackup, VeleroDoes, VeleroLie, What};
+use super::{super::value::json, BackupPhase, DataDoes, OldBackup, VeleroDoes, VeleroLie, What};
 use crate::{
     model::Dur,
     sim::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::value::{Value, json};
 
 use super::filter::{Filter, is_excluded};
 use crate::sim::{

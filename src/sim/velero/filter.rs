@@ -1,7 +1,9 @@
 //! What a Backup includes: namespaces, resources and labels, as Velero reads them. The
 //! label that keeps an object out does so with the value `true` only.
 
-use serde_json::Value;
+use serde::Deserialize;
+
+use crate::sim::value::Value;
 
 use crate::{
     kubernetes::Selector,
@@ -25,7 +27,7 @@ impl<'a> Filter<'a> {
     pub(super) fn of(backup: &'a Value) -> Self {
         let one = backup.pointer("/spec/labelSelector").filter(|s| s.is_object());
         let any = list(backup, "/spec/orLabelSelectors");
-        let read = |s: &Value| serde_json::from_value(s.clone()).unwrap_or_else(|_| Selector::nothing());
+        let read = |s: &Value| Selector::deserialize(s).unwrap_or_else(|_| Selector::nothing());
         Self { backup, selectors: one.into_iter().chain(any).map(read).collect() }
     }
 
@@ -72,7 +74,7 @@ pub(super) fn is_excluded(object: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::sim::value::json;
 
     use super::*;
     use crate::sim::resources::known;

@@ -10,8 +10,6 @@ mod restore;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 pub(super) use self::{
     queue::{Server, placed},
     restore::filled,
@@ -21,6 +19,7 @@ use super::{
     fields::{self, text},
     resources,
     state::{State, Timer},
+    value::{Value, json},
 };
 
 /// Times of Velero 1.18 (measured).

@@ -2,7 +2,7 @@
 //! restored. Conditions on resource, namespace and name, and JSON merge patches; what else
 //! Velero knows is refused, so that nothing passes here that would not there.
 
-use serde_json::Value;
+use crate::sim::value::Value;
 
 use crate::sim::{
     fields::{list, text},
@@ -26,7 +26,7 @@ pub(super) fn rules(state: &State, restore: &Value) -> Result<Vec<Rule>, String>
     let map = state.store.get("configmaps", "velero", name);
     let map = map.ok_or_else(|| format!("failed to get resource modifiers configmap velero/{name}"))?;
     let data = map["data"].as_object().filter(|d| d.len() == 1);
-    let written = data.and_then(|d| d.values().next()).and_then(Value::as_str);
+    let written = data.and_then(|d| d.iter().map(|(_, value)| value).next()).and_then(Value::as_str);
     let written = written.ok_or_else(|| format!("illegal resource modifiers velero/{name} configmap"))?;
     let whole: Value = serde_json::from_str(written).map_err(|e| format!("the simulation reads JSON only: {e}"))?;
     if text(&whole, "/version") != "v1" {
@@ -72,7 +72,7 @@ pub(super) fn apply(rules: &[Rule], resource: &str, kept: &Value, copy: &mut Val
     for rule in rules {
         let here = namespace.is_null() || rule.namespaces.is_empty() || rule.namespaces.contains(namespace);
         if rule.resource == resource && here && rule.name.as_ref().is_none_or(|n| n.is_match(name)) {
-            rule.patches.iter().for_each(|patch| json_patch::merge(copy, patch));
+            rule.patches.iter().for_each(|patch| copy.merge(patch));
         }
     }
 }

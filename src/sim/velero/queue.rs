@@ -9,9 +9,11 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
-
-use super::{AGAIN, backup, invalid, next, now, phase, restore::Filling};
+use super::{
+    super::value::{Value, json},
+    AGAIN, backup, invalid, next, now, phase,
+    restore::Filling,
+};
 use crate::sim::{
     controllers::Changes,
     fields::{self, list, number, text},

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::{
+    super::value::{Value, json},
     invalid,
     modifiers::{self, Rule},
     next, now, phase,

@@ -1,0 +1,347 @@
+//! The values that the simulated cluster's objects are made of: JSON whose parts are shared. A copy
+//! of an object is a pointer, a change copies the way to what changes and nothing beside it, and
+//! two copies of the same part are equal without being compared. A thousand pods of one set have
+//! one spec.
+
+mod from;
+mod read;
+
+pub(super) use from::json;
+
+use std::sync::Arc;
+
+use serde_json::Number;
+use smol_str::SmolStr;
+
+/// JSON. Its functions are called as those of `serde_json::Value`.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Value {
+    /// Nothing.
+    #[default]
+    Null,
+    /// Yes or no.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A text.
+    String(SmolStr),
+    /// A list.
+    Array(Arc<Vec<Value>>),
+    /// Fields.
+    Object(Arc<Map>),
+}
+
+static NULL: Value = Value::Null;
+
+/// The fields of an object, in the order of their names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Map(Vec<(SmolStr, Value)>);
+
+impl Map {
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(own, _)| own.as_str().cmp(key))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.find(key).ok().map(|at| &self.0[at].1)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.find(key).ok().map(|at| &mut self.0[at].1)
+    }
+
+    pub(super) fn contains_key(&self, key: &str) -> bool {
+        self.find(key).is_ok()
+    }
+
+    pub(super) fn insert(&mut self, key: impl AsRef<str> + Into<SmolStr>, value: impl Into<Value>) {
+        *self.field(key) = value.into();
+    }
+
+    /// A field; null where it was not there.
+    fn field(&mut self, key: impl AsRef<str> + Into<SmolStr>) -> &mut Value {
+        let at = match self.find(key.as_ref()) {
+            Ok(at) => at,
+            Err(at) => {
+                self.0.insert(at, (key.into(), Value::Null));
+                at
+            }
+        };
+        &mut self.0[at].1
+    }
+
+    pub(super) fn remove(&mut self, key: &str) -> Option<Value> {
+        self.find(key).ok().map(|at| self.0.remove(at).1)
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&str, &Value) -> bool) {
+        self.0.retain(|(key, value)| keep(key, value));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&SmolStr, &Value)> + Clone {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
+        self.0.iter_mut().map(|(key, value)| (key.as_str(), value))
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &SmolStr> {
+        self.0.iter().map(|(key, _)| key)
+    }
+}
+
+/// Fields of an object, as they come.
+type Fields<'a> = std::iter::Map<std::slice::Iter<'a, (SmolStr, Value)>, fn(&(SmolStr, Value)) -> (&SmolStr, &Value)>;
+
+impl<'a> IntoIterator for &'a Map {
+    type Item = (&'a SmolStr, &'a Value);
+    type IntoIter = Fields<'a>;
+
+    fn into_iter(self) -> Fields<'a> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl Value {
+    /// An object of these fields.
+    pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Self {
+        let mut map = Map(Vec::with_capacity(N));
+        for (key, value) in fields {
+            map.insert(key, value);
+        }
+        Self::Object(Arc::new(map))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.as_object()?.get(key)
+    }
+
+    pub(super) fn as_str(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    pub(super) fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    fn as_number(&self) -> Option<&Number> {
+        if let Self::Number(number) = self { Some(number) } else { None }
+    }
+
+    pub(super) fn as_i64(&self) -> Option<i64> {
+        self.as_number()?.as_i64()
+    }
+
+    pub(super) fn as_u64(&self) -> Option<u64> {
+        self.as_number()?.as_u64()
+    }
+
+    pub(super) fn as_array(&self) -> Option<&Vec<Value>> {
+        if let Self::Array(items) = self { Some(items) } else { None }
+    }
+
+    pub(super) fn as_array_mut(&mut self) -> Option<&mut Vec<Value>> {
+        if let Self::Array(items) = self { Some(Arc::make_mut(items)) } else { None }
+    }
+
+    pub(super) fn as_object(&self) -> Option<&Map> {
+        if let Self::Object(map) = self { Some(map) } else { None }
+    }
+
+    pub(super) fn as_object_mut(&mut self) -> Option<&mut Map> {
+        if let Self::Object(map) = self { Some(Arc::make_mut(map)) } else { None }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    pub(super) fn is_object(&self) -> bool {
+        matches!(self, Self::Object(_))
+    }
+
+    pub(super) fn is_array(&self) -> bool {
+        matches!(self, Self::Array(_))
+    }
+
+    pub(super) fn is_string(&self) -> bool {
+        matches!(self, Self::String(_))
+    }
+
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Number(_))
+    }
+
+    /// It, and null in its place.
+    pub(super) fn take(&mut self) -> Value {
+        std::mem::take(self)
+    }
+
+    /// Merges a patch (RFC 7396).
+    pub(super) fn merge(&mut self, patch: &Value) {
+        let Some(fields) = patch.as_object() else {
+            *self = patch.clone();
+            return;
+        };
+        if !self.is_object() {
+            *self = Self::Object(Arc::default());
+        }
+        let Some(own) = self.as_object_mut() else { return };
+        for (key, value) in fields {
+            if value.is_null() {
+                own.remove(key);
+            } else {
+                own.field(key.clone()).merge(value);
+            }
+        }
+    }
+
+    /// What a JSON pointer (RFC 6901) points at.
+    pub(super) fn pointer(&self, pointer: &str) -> Option<&Value> {
+        parts(pointer)?.try_fold(self, |value, part| match value {
+            Self::Object(map) if part.contains('~') => map.get(&plain(part)),
+            Self::Object(map) => map.get(part),
+            Self::Array(items) => items.get(part.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
+    pub(super) fn pointer_mut(&mut self, pointer: &str) -> Option<&mut Value> {
+        parts(pointer)?.try_fold(self, |value, part| match value {
+            Self::Object(map) => Arc::make_mut(map).get_mut(&plain(part)),
+            Self::Array(items) => Arc::make_mut(items).get_mut(part.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+}
+
+/// The parts of a pointer; none of one that does not begin as pointers do.
+fn parts(pointer: &str) -> Option<impl Iterator<Item = &str>> {
+    (pointer.is_empty() || pointer.starts_with('/')).then(|| pointer.split('/').skip(1))
+}
+
+fn plain(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
+impl std::ops::Index<&str> for Value {
+    type Output = Self;
+
+    fn index(&self, key: &str) -> &Self {
+        self.get(key).unwrap_or(&NULL)
+    }
+}
+
+impl std::ops::Index<usize> for Value {
+    type Output = Self;
+
+    fn index(&self, at: usize) -> &Self {
+        self.as_array().and_then(|items| items.get(at)).unwrap_or(&NULL)
+    }
+}
+
+/// A field that is written: what is no object becomes one.
+impl std::ops::IndexMut<&str> for Value {
+    fn index_mut(&mut self, key: &str) -> &mut Self {
+        if !self.is_object() {
+            *self = Self::Object(Arc::default());
+        }
+        match self {
+            Self::Object(map) => Arc::make_mut(map).field(key),
+            other => other,
+        }
+    }
+}
+
+/// Shared parts are equal without being looked at.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(own), Self::Bool(other)) => own == other,
+            (Self::Number(own), Self::Number(other)) => own == other,
+            (Self::String(own), Self::String(other)) => own == other,
+            (Self::Array(own), Self::Array(other)) => Arc::ptr_eq(own, other) || own == other,
+            (Self::Object(own), Self::Object(other)) => Arc::ptr_eq(own, other) || own == other,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Value {
+        serde_json::json!({"metadata": {"name": "web-1", "labels": {"app.kubernetes.io/name": "web"}},
+            "spec": {"containers": [{"name": "web", "ports": [80, 443]}], "weight": 1.5, "on": true, "off": null}})
+        .into()
+    }
+
+    #[test]
+    fn it_is_read_and_written_as_json() {
+        let value = sample();
+        assert_eq!(value.pointer("/spec/containers/0/ports/1").and_then(Value::as_i64), Some(443));
+        assert_eq!(value.pointer("/metadata/labels/app.kubernetes.io~1name").and_then(Value::as_str), Some("web"));
+        assert_eq!((value.pointer("spec"), value.pointer(""), value.pointer("/no/where")), (None, Some(&value), None));
+        let plain = serde_json::Value::from(&value);
+        assert_eq!(value.to_string(), plain.to_string());
+        assert_eq!(serde_json::from_str::<Value>(&value.to_string()).ok(), Some(Value::from(plain)));
+    }
+
+    #[test]
+    fn a_change_of_a_copy_is_none_of_the_original_and_copies_nothing_beside_its_way() {
+        let before = sample();
+        let mut after = before.clone();
+        after["metadata"]["labels"]["team"] = "shop".into();
+        after["status"]["phase"] = "Running".into();
+        assert_eq!(before, sample());
+        assert_eq!(
+            (&after["metadata"]["labels"]["team"], after["status"]["phase"].as_str()),
+            (&"shop".into(), Some("Running"))
+        );
+        let shared = |one: &Value, other: &Value| matches!((one, other), (Value::Object(a), Value::Object(b)) if Arc::ptr_eq(a, b));
+        assert!(shared(&before["spec"], &after["spec"]));
+        assert!(!shared(&before["metadata"], &after["metadata"]));
+        // What is taken away and put back is as before.
+        if let Some(labels) = after["metadata"]["labels"].as_object_mut() {
+            labels.remove("team");
+        }
+        assert_eq!(before["metadata"], after["metadata"]);
+    }
+
+    #[test]
+    fn typed_shapes_are_read_from_it() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Policy {
+            Always,
+            Rules(Vec<u8>),
+        }
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Shape {
+            name: String,
+            size: Option<u64>,
+            share: f64,
+            policies: Vec<Policy>,
+        }
+        let read = |value: serde_json::Value| serde::Deserialize::deserialize(&Value::from(value));
+        let value = serde_json::json!({"name": "x", "size": null, "share": 2, "policies": ["always", {"rules": [1]}], "more": {}});
+        let wanted =
+            Shape { name: "x".into(), size: None, share: 2.0, policies: vec![Policy::Always, Policy::Rules(vec![1])] };
+        assert_eq!(read(value).ok(), Some(wanted));
+        // Told in the words of the library.
+        let wrong = serde_json::json!({"name": null, "share": 1, "policies": []});
+        let error = read(wrong.clone()).map(|_: Shape| ()).map_err(|e| e.to_string());
+        assert_eq!(error, serde_json::from_value::<Shape>(wrong).map(drop).map_err(|e| e.to_string()));
+    }
+}
