@@ -17,23 +17,22 @@ use crate::{
     kubernetes::objects::{Budget, Node},
     model::Plan,
     told,
-    world::World,
+    world::{World, rest_after},
 };
 
 const NODES: &str = "/api/v1/nodes";
+/// As many nodes are asked for one by one: from more on, one list of all is less to ask for.
+const BY_NAME: usize = 16;
 /// How often all is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 /// A watch delivers within milliseconds.
 const AGAIN: Duration = Duration::from_secs(1);
-/// A large namespace is looked at less often: no more pods than these are asked for in a second.
-/// A drill ends with a look whatever its size.
-const PODS_A_SECOND: u64 = 500;
 /// How long the last look may take.
 const LAST: Duration = Duration::from_secs(10);
 /// How long the end of a drill waits for all of them.
 pub(super) const END: Duration = Duration::from_secs(15);
 
-/// What a look reads of a pod: of ten thousand, the rest would be read for nothing.
+/// What a look reads of a pod or node: of ten thousand, the rest would be read for nothing.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Glance {
@@ -78,7 +77,7 @@ type Untold = BTreeMap<String, String>;
 pub(super) enum Subject {
     /// Pods and budgets of a namespace.
     Namespace(String),
-    /// These nodes: the drill's targets. All of a large cluster's are too many to ask for.
+    /// These nodes: the drill's targets.
     Nodes(Vec<String>),
 }
 
@@ -100,10 +99,10 @@ impl Subject {
     }
 
     /// How many pods a look asks for.
-    fn size(&self, recorder: &Recorder) -> u64 {
+    fn size(&self, recorder: &Recorder) -> usize {
         match self {
             Self::Namespace(name) => {
-                recorder.with(|state| state.pods.values().filter(|pod| pod.namespace == *name).count() as u64)
+                recorder.with(|state| state.pods.values().filter(|pod| pod.namespace == *name).count())
             }
             Self::Nodes(_) => 0,
         }
@@ -184,7 +183,8 @@ impl Looker {
 
     async fn look(&mut self) -> Found {
         let asked = self.recorder.now_us();
-        self.rests_until_us = asked + rest_us(self.subject.size(&self.recorder));
+        // A drill ends with a look whatever its size.
+        self.rests_until_us = asked + rest_after(self.subject.size(&self.recorder)).as_micros() as u64;
         let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return Found::Unanswered };
         if !first.is_empty() {
             tokio::time::sleep(AGAIN).await;
@@ -206,25 +206,37 @@ impl Looker {
     }
 }
 
-/// How long nothing is looked at again after a look at so many pods.
-fn rest_us(pods: u64) -> u64 {
-    pods / PODS_A_SECOND * 1_000_000
-}
-
 async fn untold_nodes(world: &World, recorder: &Recorder, names: &[String]) -> Option<Untold> {
+    let ready = if names.len() > BY_NAME { ready_listed(world).await? } else { ready_of(world, names).await? };
     let mut found = Untold::new();
     for name in names {
-        let now = match world.kube.get(&format!("{NODES}/{name}")).await {
-            Ok(node) => serde_json::from_value::<Node>(node).ok()?.ready() == "True",
-            Err(error) if error.code() == Some(404) => false,
-            Err(_) => return None,
-        };
+        let now = ready.contains(name);
         let told = recorder.with(|state| state.nodes.get(name).is_some_and(|view| view.ready == "True"));
         if told != now {
             found.insert(name.clone(), format!("node {name} is {}", if now { "Ready" } else { "not Ready" }));
         }
     }
     Some(found)
+}
+
+/// Which of these nodes are Ready, asked one by one; none where one is not answered.
+async fn ready_of(world: &World, names: &[String]) -> Option<BTreeSet<String>> {
+    let mut ready = BTreeSet::new();
+    for name in names {
+        match world.kube.get(&format!("{NODES}/{name}")).await {
+            Ok(node) if Node::deserialize(&node).ok()?.ready() == "True" => drop(ready.insert(name.clone())),
+            Ok(_) => {}
+            Err(error) if error.code() == Some(404) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(ready)
+}
+
+/// Which nodes of the cluster are Ready, by one list.
+async fn ready_listed(world: &World) -> Option<BTreeSet<String>> {
+    let nodes: Vec<Glance> = world.kube.list_plain(NODES).await.ok()?;
+    Some(nodes.into_iter().filter(|node| node.now().0).map(|node| node.metadata.name).collect())
 }
 
 async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Option<Untold> {
@@ -262,19 +274,5 @@ fn words((ready, terminating): (bool, bool)) -> &'static str {
         (_, true) => "is on its way out",
         (true, false) => "is Ready",
         (false, false) => "is not Ready",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_large_namespace_is_looked_at_less_often() {
-        assert_eq!([0, 499, 10_000, 50_000].map(rest_us), [0, 0, 20_000_000, 100_000_000]);
-        let every = EVERY.as_secs();
-        for pods in [1_000, 2_500, 10_000, 50_000] {
-            assert!(pods / every.max(rest_us(pods) / 1_000_000) <= PODS_A_SECOND, "{pods}");
-        }
     }
 }

@@ -13,7 +13,8 @@ use crate::{
         objects::{Pod, Workload},
         writer,
     },
-    model::{ObjectRef, Revert, WorkloadRef},
+    model::{ObjectRef, Revert, WorkloadRef, some},
+    world::rest_after,
 };
 
 /// Workloads that are whole.
@@ -58,13 +59,23 @@ pub(super) async fn whole(
     limit: Duration,
 ) -> Result<Whole, StepError> {
     let what = format!("the workloads of namespace {namespace} to be whole");
+    // The pods of a large namespace are not listed ten times a second: before the watch has seen
+    // all of them Ready, or where nobody watches, only now and then.
+    let (mut rests_until_us, mut last) = (0, String::new());
     context
         .until(limit, &what, async || {
+            if context.recorder.now_us() < rests_until_us && !is_seen_whole(context, namespace, ready) {
+                return Look::NotYet(last.clone());
+            }
             let have = match pods_of(context, namespace).await {
-                Ok(pods) => counts(&pods),
+                Ok(pods) => {
+                    let rest = rest_after(pods.len()).min(limit / 4);
+                    rests_until_us = context.recorder.now_us() + rest.as_micros() as u64;
+                    counts(&pods)
+                }
                 Err(error) => return Look::NotYet(error.to_string()),
             };
-            let (mut said, mut scaled, mut missing) = (vec![], vec![], false);
+            let (mut said, mut scaled, mut short) = (vec![], vec![], vec![]);
             for (workload, had) in ready {
                 match look(context, &have, namespace, workload, *had).await {
                     Ok(Now::Enough(text)) => said.push(text),
@@ -72,16 +83,24 @@ pub(super) async fn whole(
                         said.push(text);
                         scaled.push(by);
                     }
-                    Ok(Now::Short(text)) | Err(text) => {
-                        missing = true;
-                        said.push(text);
-                    }
+                    Ok(Now::Short(text)) | Err(text) => short.push(text),
                 }
             }
-            let said = format!("ready pods: {}", said.join(", "));
-            if missing { Look::NotYet(said) } else { Look::Done(Whole { said, scaled }) }
+            if short.is_empty() {
+                Look::Done(Whole { said: format!("ready pods: {}", some(&said)), scaled })
+            } else {
+                last = format!("ready pods: {}", some(&short));
+                Look::NotYet(last.clone())
+            }
         })
         .await
+}
+
+/// Whether the watch of the drill has seen as many Ready pods as there were.
+fn is_seen_whole(context: &StepContext, namespace: &str, ready: &[(WorkloadRef, u32)]) -> bool {
+    let is_whole =
+        |state: &RunState| ready.iter().all(|(workload, had)| state.ready(namespace, &workload.to_string()) >= *had);
+    context.recorder.with(is_whole)
 }
 
 /// Pods that count, by the workload that they are of.
