@@ -46,7 +46,7 @@ pub struct Captured {
 /// Nodes that cannot be listed: without them there is no cluster to copy.
 pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result<Captured, ApiError> {
     let mut missing = vec![];
-    let learned = match kube.list_as::<Pod>("/api/v1/pods").await {
+    let learned = match kube.list_plain::<Pod>("/api/v1/pods").await {
         Ok(pods) => learn(&pods),
         Err(error) => {
             missing.push(format!("start-up times and places of pods: {error}"));
@@ -55,8 +55,8 @@ pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result
     };
     let mut objects = vec![];
     for (base, plural, kind) in COPIED {
-        match kube.list(&format!("{base}/{plural}")).await {
-            Ok((items, _)) => objects.extend(items.iter().filter_map(|item| trim(item, kind, &learned.starts))),
+        match kube.list_map(&format!("{base}/{plural}"), |item| trim(&item, kind, &learned.starts)).await {
+            Ok((items, _)) => objects.extend(items),
             Err(error) if plural == "nodes" => return Err(error),
             Err(error) => missing.push(format!("{plural}: {error}")),
         }

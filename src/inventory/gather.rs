@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::{Inventory, Read};
-use crate::{kubernetes::objects::Workload, model::ClusterIdentity, world::Kube};
+use crate::{
+    kubernetes::objects::Workload,
+    model::ClusterIdentity,
+    world::{ApiError, Kube},
+};
 
 /// Looks at a cluster.
 pub async fn gather(kube: &Kube, identity: &ClusterIdentity, scope: &[String]) -> Inventory {
@@ -40,13 +44,18 @@ async fn read_workloads(kube: &Kube, scope: &[String]) -> Read<Workload> {
             ["deployments", "statefulsets", "daemonsets"].map(|r| format!("/apis/apps/v1/namespaces/{ns}/{r}"))
         })
         .collect();
-    read(kube, paths).await
+    // What a workload is, only its kind says.
+    read_by(paths, async |path: &str| kube.list_as(path).await).await
 }
 
 async fn read<T: DeserializeOwned>(kube: &Kube, paths: Vec<String>) -> Read<T> {
+    read_by(paths, async |path: &str| kube.list_plain(path).await).await
+}
+
+async fn read_by<T>(paths: Vec<String>, list: impl AsyncFn(&str) -> Result<Vec<T>, ApiError>) -> Read<T> {
     let mut all = vec![];
     for path in paths {
-        match kube.list_as::<T>(&path).await {
+        match list(&path).await {
             Ok(items) => all.extend(items),
             Err(error) => return Read::Unknown(error.to_string()),
         }

@@ -76,7 +76,7 @@ fn compare(field: &str, old: Option<&Value>, new: Option<&Value>, written: &mut 
             let none = Map::default();
             let was = old.and_then(Value::as_object).unwrap_or(&none);
             let (mut inner, mut lost) = (json!({}), json!({}));
-            for name in was.keys().chain(now.keys().filter(|k| !was.contains_key(*k))) {
+            for name in was.keys().chain(now.keys().filter(|k| !was.contains_key(k))) {
                 compare(name, was.get(name), now.get(name), &mut inner, &mut lost);
             }
             for (into, what) in [(written, inner), (gone, lost)] {

@@ -68,8 +68,13 @@ impl<'a> Peers<'a> {
         Self { counts: counts.unwrap_or_default(), rooms }
     }
 
-    pub(super) fn on(&self, node: &str) -> usize {
-        self.counts.get(node).copied().unwrap_or_default()
+    /// How many are on a node, for who asks for one node after another in the order of their names.
+    pub(super) fn in_order(&self) -> impl FnMut(&str) -> usize {
+        let mut counts = self.counts.iter().peekable();
+        move |node| {
+            while counts.next_if(|(other, _)| other.as_str() < node).is_some() {}
+            counts.peek().filter(|(other, _)| *other == node).map_or(0, |(_, count)| **count)
+        }
     }
 
     /// How many are in each domain of a topology.

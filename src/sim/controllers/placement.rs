@@ -167,15 +167,16 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) -> Bound {
     let filters = Filters::of(state, pod, &incoming, &others);
     let fits = |room: &NodeRoom| room.room.holds(&demand) && filters.pass(&room.node);
     let told = told(state, pod).filter(|node| rooms.get(node).is_some_and(&fits));
-    let score = |room: &NodeRoom| {
+    let score = |room: &NodeRoom, beside: usize| {
         let in_zone = zones.get(&room.zone).copied().unwrap_or(0);
         let granted = wishes.granted(&room.node);
-        (Reverse(granted), in_zone, peers.on(&room.node.metadata.name), Reverse(room.room.cpu))
+        (Reverse(granted), in_zone, beside, Reverse(room.room.cpu))
     };
     // Of equals the first by name. Whether a pod fits is asked of those only that would be better.
     let best = || {
+        let mut beside = peers.in_order();
         let better = |best: Option<(_, _)>, room| {
-            let score = score(room);
+            let score = score(room, beside(&room.node.metadata.name));
             let is_better = best.as_ref().is_none_or(|(other, _)| score < *other) && fits(room);
             if is_better { Some((score, room)) } else { best }
         };

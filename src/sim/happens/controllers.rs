@@ -35,7 +35,7 @@ pub(super) fn remember(state: &mut State, entry: usize, it: &GitOps) {
 }
 
 fn is_wanted(now: &Value, wanted: &Value) -> bool {
-    CONTENT.iter().all(|field| now.get(*field) == wanted.get(*field))
+    CONTENT.iter().all(|field| now.get(field) == wanted.get(field))
 }
 
 /// What differs from it is put back.
@@ -59,8 +59,8 @@ pub(super) fn put_back(state: &mut State, entry: usize, it: &GitOps) {
 /// The merge patch that makes one value of another.
 fn difference(now: &Value, wanted: &Value) -> Value {
     let (Some(old), Some(new)) = (now.as_object(), wanted.as_object()) else { return wanted.clone() };
-    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
-    let other = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
+    let gone = old.keys().filter(|key| !new.contains_key(key)).map(|key| (key.clone(), Value::Null));
+    let other = new.iter().filter(|(key, value)| old.get(key) != Some(*value));
     let other = other.map(|(key, value)| (key.clone(), difference(&now[key.as_str()], value)));
     gone.chain(other).collect::<Map>().into()
 }

@@ -130,7 +130,7 @@ macro_rules! numbers {
 
         impl PartialEq<$type> for Value {
             fn eq(&self, other: &$type) -> bool {
-                *self == Self::from(*other)
+                self.as_number() == Some(&Number::from(*other))
             }
         }
     )+ };
