@@ -8,6 +8,8 @@ use crate::event::{Event, Kind};
 
 /// So many lines of a sort are shown in a stretch of time.
 const SHOWN: usize = 20;
+/// So many of a sort are shown in a drill: what goes on like this is counted from then on.
+const IN_ALL: usize = 100;
 /// As long such a stretch is, on the drill's clock.
 const STRETCH_US: u64 = 10_000_000;
 
@@ -60,11 +62,13 @@ impl Sort {
 }
 
 /// The lines of the last ten seconds: of each sort, how many were shown, and how many only counted.
+/// And how many were shown so far.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     began_us: u64,
     now_us: u64,
     shown: BTreeMap<Sort, usize>,
+    in_all: BTreeMap<Sort, usize>,
     more: BTreeMap<Sort, usize>,
 }
 
@@ -80,12 +84,13 @@ impl Crowd {
         let Some(text) = line(event) else { return lines };
         match Sort::of(&event.event) {
             Some(sort) => {
-                let shown = self.shown.entry(sort).or_default();
-                *shown += 1;
-                if *shown > SHOWN {
-                    *self.more.entry(sort).or_default() += 1;
-                } else {
+                let (shown, in_all) = (self.shown.entry(sort).or_default(), self.in_all.entry(sort).or_default());
+                // What is waited for is news each time.
+                if *shown < SHOWN && (*in_all < IN_ALL || sort == Sort::Waits) {
+                    (*shown, *in_all) = (*shown + 1, *in_all + 1);
                     lines.push(text);
+                } else {
+                    *self.more.entry(sort).or_default() += 1;
                 }
             }
             // What was only counted came before this line.
@@ -133,5 +138,16 @@ mod tests {
         let later = crowd.lines(&event(12_000_000, gone(99)));
         assert_eq!(later.len(), 1, "a new stretch: {later:?}");
         assert_eq!(crowd.rest(), None);
+    }
+
+    #[test]
+    fn what_goes_on_and_on_is_counted_only() {
+        let mut crowd = Crowd::default();
+        let second = |n: usize| 1_000_000 * n as u64;
+        let lines: Vec<String> = (0..500).flat_map(|n| crowd.lines(&event(second(n), gone(n)))).collect();
+        let (counts, shown): (Vec<&String>, Vec<&String>) = lines.iter().partition(|l| l.contains("and more lines"));
+        assert_eq!(shown.len(), IN_ALL);
+        assert_eq!(counts.len(), (500 - IN_ALL) / 10 - 1, "a count every ten seconds");
+        assert!(crowd.rest().is_some_and(|rest| rest.contains("10 about pods")));
     }
 }
