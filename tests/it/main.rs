@@ -19,6 +19,7 @@ mod beside;
 mod captures;
 mod checks;
 mod conformance;
+mod crowds;
 mod drains;
 mod endings;
 mod fidelity;

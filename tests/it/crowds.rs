@@ -1,0 +1,67 @@
+//! Clusters with many pods and nodes: what a drill asks an API server for must not grow with both the
+//! size of the cluster and the time that it waits.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use drillmaster::{model::Exit, sim::Description};
+
+use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario};
+
+const PODS: &str = "/api/v1/namespaces/shop/pods";
+const NODES: &str = "/api/v1/nodes";
+
+/// Six hundred pods on sixty nodes.
+fn crowded() -> Description {
+    let mut shop = cluster("small-shop");
+    shop.zones.values_mut().for_each(|nodes| *nodes = 20);
+    let web = shop.workloads.iter_mut().find(|w| w.name == "deployment/web").unwrap();
+    web.replicas = Some(600);
+    web.budget = [("minAvailable".to_owned(), "60%".into())].into();
+    shop
+}
+
+/// Whether a list of all is begun.
+fn first_page(uri: &http::Uri, path: &str) -> bool {
+    let query = uri.query().unwrap_or_default();
+    uri.path() == path && !query.contains("watch=") && !query.contains("continue=")
+}
+
+/// A drill, and how many requests had such a path.
+fn drill(name: &str, counted: impl Fn(&http::Uri) -> bool + Send + Sync + 'static) -> (Ended, usize) {
+    let shop = crowded();
+    let loaded = scenario(name, &shop);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let ear = Arc::clone(&asked);
+    let ended = on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        stage.simulation.overhear(move |method, uri| {
+            if *method == http::Method::GET && counted(uri) {
+                ear.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        stage.drill(&loaded, None).await
+    });
+    (ended, asked.load(Ordering::SeqCst))
+}
+
+#[test]
+fn all_pods_are_not_listed_again_and_again_while_a_restore_is_waited_for() {
+    let (ended, lists) = drill("namespace-loss-and-restore", |uri| first_page(uri, PODS));
+    assert_eq!(ended.exit, Some(Exit::Passed), "{:?}", ended.events.last());
+    let seconds = ended.events.last().unwrap().t_us / 1_000_000;
+    println!("{lists} lists in {seconds} s");
+    assert!(lists as u64 <= seconds, "{lists} lists of all pods in {seconds} s");
+}
+
+#[test]
+fn the_nodes_of_a_large_zone_are_looked_at_by_one_list() {
+    let (ended, lists) = drill("zone-outage", |uri| first_page(uri, NODES));
+    assert!(ended.exit.is_some());
+    let seconds = ended.events.last().unwrap().t_us / 1_000_000;
+    println!("{lists} lists in {seconds} s");
+    // A look every five seconds, and what plan and pre-flight ask.
+    assert!((seconds / 5..seconds / 5 + 20).contains(&(lists as u64)), "{lists} lists of all nodes in {seconds} s");
+}
