@@ -219,3 +219,33 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
         Bound::Between(format!("{said}: lines were too far apart to say whether the objective of {objective} is met"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    /// A line a second from the first second on; the fault comes at 5.5 s, the restore at 6.5 s, and these
+    /// lines are missing. What an hour of loss is allowed for is no objective's business here.
+    fn without(missing: &[(u64, u64)]) -> Bound {
+        let lines = LineRun { from: 1, to: 10, from_us: SECOND, to_us: 10 * SECOND, error: Told::default() };
+        let log = Log { written: vec![lines], ..Log::default() };
+        let expected =
+            LossExpectation { id: None, data: "ledger".into(), rpo: "1h".parse().expect("a length"), of: None };
+        let read = Reading { missing: missing.to_vec(), ..Reading::default() };
+        decide(&expected, &log, (5 * SECOND + SECOND / 2, Some(6 * SECOND + SECOND / 2)), &read)
+    }
+
+    #[test]
+    fn what_was_acknowledged_after_the_restore_must_be_there_whatever_the_objective() {
+        assert!(matches!(without(&[]), Bound::Met(_)));
+        // Lines of the store that was lost: of before the fault, and of until the restore began.
+        let Bound::Met(said) = without(&[(5, 6)]) else { panic!("{:?}", without(&[(5, 6)])) };
+        assert_eq!(said, "RPO 2.0 s, 2 acknowledged lines lost, 1 of them acknowledged after the fault");
+        for late in [&[(8, 8)][..], &[(5, 5), (10, 10)], &[(5, 7)]] {
+            let bound = without(late);
+            assert!(matches!(&bound, Bound::Refuted(why) if why.contains("after the restore")), "{late:?}: {bound:?}");
+        }
+    }
+}
