@@ -242,8 +242,11 @@ fn targets(events: &[Event]) -> BTreeSet<String> {
 fn no_false_pass(case: &Case<'_>, events: &[Event], acted: u64, at: &str) {
     let state = RunState::of(events).unwrap();
     // Short-lived pods of the drill are no fault.
-    let disturbing = state.faults.iter().filter(|f| f.revert.disturbs());
-    let t0 = disturbing.filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
+    let disturbing: Vec<_> = state.faults.iter().filter(|f| f.revert.disturbs()).collect();
+    let t0 = disturbing.iter().filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
+    // What the recovery is judged by ends with the fault of another step: what others do later has no part in it.
+    let first = disturbing.iter().find(|f| f.sent_us == Some(t0)).map(|f| &f.step);
+    let next = disturbing.iter().filter(|f| Some(&f.step) != first).filter_map(|f| f.sent_us).min();
     let verdict = events.iter().rev().find_map(|e| match &e.event {
         Kind::Judged { judgements, .. } => Some(judgements.clone()),
         _ => None,
@@ -256,7 +259,12 @@ fn no_false_pass(case: &Case<'_>, events: &[Event], acted: u64, at: &str) {
     };
     let really =
         state.outside.iter().any(|c| c.seen_us + 1_000_000 >= acted && !matches!(c.what, OutsideWhat::Evicted));
-    if !case.hand.helps_web() || acted < t0 || acted > state.last_us.saturating_sub(5_000_000) || !really {
+    if !case.hand.helps_web()
+        || acted < t0
+        || next.is_some_and(|next| acted >= next)
+        || acted > state.last_us.saturating_sub(5_000_000)
+        || !really
+    {
         return;
     }
     let dark = targets(events);
