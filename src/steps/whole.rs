@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Whole {
     /// Ready pods, in words.
     pub said: String,
-    /// Those that want fewer pods than they had, and who changed that.
+    /// Those that want fewer pods than they had, or were deleted, and who changed that.
     pub scaled: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn left(said: &str, scaled: &[String]) -> String {
 enum Now {
     /// It has what it had, or what it wants.
     Enough(String),
-    /// The same, and somebody scaled it.
+    /// The same, and somebody scaled or deleted it.
     Scaled(String, String),
     /// Pods are missing.
     Short(String),
@@ -126,7 +126,10 @@ async fn look(
     // Only where some are missing: is that meant?
     let path = ObjectRef::of_workload(namespace, workload).path;
     let Some(found) = context.world.kube.find(&path).await.map_err(|e| e.to_string())? else {
-        return Ok(Now::Short(format!("{workload} is not there")));
+        let missing = format!("{workload} is not there");
+        // What somebody else deleted does not come back by itself: nobody waits for it.
+        let deleted = context.recorder.with(|state| state.outside.is_deleted(namespace, &workload.to_string()));
+        return Ok(if deleted { Now::Scaled(missing, format!("{workload} was deleted")) } else { Now::Short(missing) });
     };
     let wants = serde_json::from_value::<Workload>(found.clone()).map_err(|e| format!("{path}: {e}"))?.wanted();
     if wants >= had || have < wants || is_scaled_by_us(context, &path) {
