@@ -71,4 +71,14 @@ mod tests {
             assert_eq!(number(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn one_process_creates_a_segment_and_no_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for number in [1, 2] {
+            assert!(create(dir.path(), number, false).is_ok());
+            let again = create(dir.path(), number, false).map(drop).map_err(|error| error.kind());
+            assert_eq!(again, Err(io::ErrorKind::AlreadyExists));
+        }
+    }
 }
