@@ -2,36 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::sim::value::{Value, json};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// What a JSON pointer points at. `Value::pointer` makes a new text of every part
-/// of it, and this is asked ten thousand times a simulated second.
-pub(super) fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
-    if pointer.contains('~') {
-        return object.pointer(pointer);
-    }
-    pointer.split('/').skip(1).try_fold(object, |value, part| match value {
-        Value::Object(map) => map.get(part),
-        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-        _ => None,
-    })
-}
+use super::value::{Value, json};
 
 /// A text; empty where there is none.
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    at(object, pointer).and_then(Value::as_str).unwrap_or("")
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
 
 /// A number; zero where there is none.
 pub(super) fn number(object: &Value, pointer: &str) -> i64 {
-    at(object, pointer).and_then(Value::as_i64).unwrap_or(0)
+    object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// A list; empty where there is none.
 pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
-    at(object, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 pub(super) fn name(object: &Value) -> &str {
@@ -60,7 +48,7 @@ pub(super) fn string_map(value: Option<&Value>) -> BTreeMap<String, String> {
 }
 
 pub(super) fn is_terminating(object: &Value) -> bool {
-    at(object, "/metadata/deletionTimestamp").is_some_and(|t| !t.is_null())
+    object.pointer("/metadata/deletionTimestamp").is_some_and(|t| !t.is_null())
 }
 
 /// Status of a condition; empty where there is none.
