@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use drillmaster::{
     event::{Event, Kind},
     journal::RunState,
-    model::{Exit, Outcome, OutsideWhat, Revert},
+    model::{Exit, Outcome, OutsideChange, OutsideWhat, Revert},
     scenario::Loaded,
     sim::{Description, Simulation},
 };
 use serde_json::{Value, json};
 
 use super::{
-    rehearsal::{Ended, Stage, cluster, on_paused_time},
+    rehearsal::{Ended, Stage, cluster, on_paused_time, scenario},
     sweep::{seeds, undisturbed},
     takeover::Chance,
 };
@@ -241,7 +241,7 @@ fn targets(events: &[Event]) -> BTreeSet<String> {
 /// A recovery of web that passes was there before somebody acted who may have brought it about.
 fn no_false_pass(case: &Case<'_>, events: &[Event], acted: u64, at: &str) {
     let state = RunState::of(events).unwrap();
-    // Short-lived pods of the drill are no fault.
+    // The short-lived pods that a drill makes do not count as a fault.
     let disturbing: Vec<_> = state.faults.iter().filter(|f| f.revert.disturbs()).collect();
     let t0 = disturbing.iter().filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
     // What the recovery is judged by ends with the fault of another step: what others do later has no part in it.
@@ -327,4 +327,30 @@ fn others_act_between_any_two_lines() {
             assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
         }
     }
+}
+
+#[test]
+fn a_workload_that_is_deleted_after_a_restore_is_not_waited_for() {
+    let shop = cluster("small-shop");
+    let loaded = scenario("namespace-loss-and-restore", &shop);
+    on_paused_time(async {
+        let stage = Stage::set(&shop, 1).await;
+        let client = Client::of(&stage.simulation);
+        let restoring = std::sync::atomic::AtomicBool::new(false);
+        let is_back = move |event: &Event| {
+            let begins = matches!(&event.event, Kind::StepStarted { step, .. } if step.0 == "brought back");
+            restoring.fetch_or(begins, std::sync::atomic::Ordering::SeqCst);
+            restoring.load(std::sync::atomic::Ordering::SeqCst)
+                && matches!(&event.event, Kind::WorkloadSeen { workload, ready: 3, .. } if workload == "deployment/web")
+        };
+        let ended = stage.drill_when(&loaded, is_back, async |_| assert!(client.delete(WEB).await)).await;
+        let state = RunState::of(&ended.events).unwrap();
+        let deleted = |c: &OutsideChange| c.object == "deployment/web" && c.what == OutsideWhat::Deleted;
+        assert!(state.outside.iter().any(deleted), "{:?}", state.outside);
+        assert!(state.open().is_empty(), "{:?}", state.open());
+        // The restore's own limit is half an hour.
+        let last = ended.events.last().unwrap();
+        assert!(last.t_us < 300_000_000, "{last:?}");
+        assert!(!matches!(ended.exit, Some(Exit::Residue | Exit::Passed)), "{:?}", ended.exit);
+    });
 }
