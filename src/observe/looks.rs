@@ -21,7 +21,7 @@ use crate::{
 };
 
 const NODES: &str = "/api/v1/nodes";
-/// As many nodes are asked for one by one: from more on, one list of all is less to ask for.
+/// So many nodes are asked for one by one; more than these by one list of all.
 const BY_NAME: usize = 16;
 /// How often all is looked at.
 const EVERY: Duration = Duration::from_secs(5);
@@ -98,12 +98,13 @@ impl Subject {
         }
     }
 
-    /// How many pods a look asks for.
+    /// How many objects a look asks for, where they may be thousands.
     fn size(&self, recorder: &Recorder) -> usize {
         match self {
             Self::Namespace(name) => {
                 recorder.with(|state| state.pods.values().filter(|pod| pod.namespace == *name).count())
             }
+            Self::Nodes(names) if names.len() > BY_NAME => recorder.with(|state| state.nodes.len()),
             Self::Nodes(_) => 0,
         }
     }

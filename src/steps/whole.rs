@@ -62,6 +62,8 @@ pub(super) async fn whole(
     // The pods of a large namespace are not listed ten times a second: before the watch has seen
     // all of them Ready, or where nobody watches, only now and then.
     let (mut rests_until_us, mut last) = (0, String::new());
+    // It does not give up without a look at the end.
+    let deadline_us = context.recorder.now_us().saturating_add(limit.as_micros() as u64);
     context
         .until(limit, &what, async || {
             if context.recorder.now_us() < rests_until_us && !is_seen_whole(context, namespace, ready) {
@@ -70,7 +72,7 @@ pub(super) async fn whole(
             let have = match pods_of(context, namespace).await {
                 Ok(pods) => {
                     let rest = rest_after(pods.len()).min(limit / 4);
-                    rests_until_us = context.recorder.now_us() + rest.as_micros() as u64;
+                    rests_until_us = (context.recorder.now_us() + rest.as_micros() as u64).min(deadline_us);
                     counts(&pods)
                 }
                 Err(error) => return Look::NotYet(error.to_string()),
@@ -96,7 +98,7 @@ pub(super) async fn whole(
         .await
 }
 
-/// Whether the watch of the drill has seen as many Ready pods as there were.
+/// Whether the drill's watch has seen at least as many Ready pods as each workload had.
 fn is_seen_whole(context: &StepContext, namespace: &str, ready: &[(WorkloadRef, u32)]) -> bool {
     let is_whole =
         |state: &RunState| ready.iter().all(|(workload, had)| state.ready(namespace, &workload.to_string()) >= *had);
@@ -127,7 +129,7 @@ async fn look(
     let path = ObjectRef::of_workload(namespace, workload).path;
     let Some(found) = context.world.kube.find(&path).await.map_err(|e| e.to_string())? else {
         let missing = format!("{workload} is not there");
-        // What somebody else deleted does not come back by itself: nobody waits for it.
+        // Somebody else deleted it, and it does not come back by itself: not waited for.
         let deleted = context.recorder.with(|state| state.outside.is_deleted(namespace, &workload.to_string()));
         return Ok(if deleted { Now::Scaled(missing, format!("{workload} was deleted")) } else { Now::Short(missing) });
     };

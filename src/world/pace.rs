@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// No more pods than these are asked for in a second, by one who asks again and again: the API
-/// server has others to serve, and a list of ten thousand pods is ten megabytes.
-const PODS_A_SECOND: u64 = 500;
+/// Whoever asks for a list again and again asks for no more pods or nodes in a second: the API
+/// server has others to serve, and ten thousand pods are a hundred megabytes.
+const A_SECOND: u64 = 500;
 
-/// How long nobody asks again after a list of so many pods.
-pub fn rest_after(pods: usize) -> Duration {
-    Duration::from_secs(pods as u64 / PODS_A_SECOND)
+/// How long to wait after a list of so many pods or nodes before it is asked for again.
+pub fn rest_after(objects: usize) -> Duration {
+    Duration::from_secs(objects as u64 / A_SECOND)
 }
 
 #[cfg(test)]
