@@ -10,7 +10,7 @@ pub fn few<T: Display>(all: impl ExactSizeIterator<Item = T>, most: usize, (glue
     if more > 0 { format!("{named}{last} {more} more") } else { named }
 }
 
-/// How many names of nodes or pods a line holds: 168 of a zone are no line that somebody reads.
+/// How many names of nodes or pods a line holds. Nobody reads a line with all 168 nodes of a zone.
 const SOME: usize = 8;
 
 /// The first few names of a list and how many more there are, as a line has them.
@@ -27,5 +27,7 @@ mod tests {
         let told = |all: &[&str]| few(all.iter(), 2, ("; ", "; and"));
         assert_eq!([told(&[]), told(&["a", "b"]), told(&["a", "b", "c", "d"])], ["", "a; b", "a; b; and 2 more"]);
         assert_eq!(few(["a", "b"].iter(), 1, (", ", " and")), "a and 1 more");
+        assert_eq!(some(&[1, 2, 3, 4, 5, 6, 7, 8]), "1, 2, 3, 4, 5, 6, 7, 8");
+        assert_eq!(some(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), "1, 2, 3, 4, 5, 6, 7, 8 and 2 more");
     }
 }

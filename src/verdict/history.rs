@@ -349,7 +349,7 @@ impl History {
         self.interrupted_us.is_none_or(|cut| began < cut).then_some(began)
     }
 
-    /// Why there is no heal that anything could be measured from.
+    /// Why nothing can be measured from the heal: there was none that counts.
     pub fn unhealed(&self) -> &'static str {
         match self.interrupted_us {
             Some(_) => "the drill was interrupted before the fault was healed",

@@ -227,7 +227,7 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     /// A line a second from the first second on; the fault comes at 5.5 s, the restore at 6.5 s, and these
-    /// lines are missing. What an hour of loss is allowed for is no objective's business here.
+    /// lines are missing. The objective of an hour allows each of these losses by its length.
     fn without(missing: &[(u64, u64)]) -> Bound {
         let lines = LineRun { from: 1, to: 10, from_us: SECOND, to_us: 10 * SECOND, error: Told::default() };
         let log = Log { written: vec![lines], ..Log::default() };

@@ -68,7 +68,7 @@ impl<'a> Peers<'a> {
         Self { counts: counts.unwrap_or_default(), rooms }
     }
 
-    /// How many are on a node, for who asks for one node after another in the order of their names.
+    /// How many are on a node. The nodes must be asked for in the order of their names.
     pub(super) fn in_order(&self) -> impl FnMut(&str) -> usize {
         let mut counts = self.counts.iter().peekable();
         move |node| {

@@ -249,7 +249,7 @@ impl std::ops::Index<usize> for Value {
     }
 }
 
-/// A field that is written: what is no object becomes one.
+/// A field to write to. A value that is not an object becomes an empty one first.
 impl std::ops::IndexMut<&str> for Value {
     fn index_mut(&mut self, key: &str) -> &mut Self {
         if !self.is_object() {
