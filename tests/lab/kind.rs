@@ -5,7 +5,11 @@ mod readers;
 #[path = "scratch.rs"]
 mod scratch;
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::Command,
+};
 
 use drillmaster::event::Kind;
 use serde_json::json;
@@ -39,9 +43,32 @@ impl Lab {
         let drill = Drill::new(&BTreeMap::new(), "kind-lab", "scenarios/bindings/kind-lab.yaml", &kubeconfig);
         let lab = Self { drill, kubectl: cache.join("kind/bin/kindnode"), kubeconfig, _dir: dir };
         lab.kubectl(&["apply", "-f", "tests/lab/shop-kind.yaml"]);
-        lab.kubectl(&["-n", "shop", "rollout", "restart", "deployment/web"]);
-        lab.settle();
+        lab.spread();
         lab
+    }
+
+    /// A pod of the storefront in every zone: a zone without one proves nothing when it
+    /// is lost, and drills before this one left them where they were. From zero, as a
+    /// rollout counts the old pods too when it spreads the new ones.
+    fn spread(&self) {
+        for _ in 0..5 {
+            for replicas in ["--replicas=0", "--replicas=3"] {
+                self.kubectl(&["-n", "shop", "scale", "deployment/web", replicas]);
+                self.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=180s"]);
+            }
+            self.settle();
+            if self.zones_of_web().len() == 3 {
+                return;
+            }
+        }
+        panic!("the pods of deployment/web are in the zones {:?} only", self.zones_of_web());
+    }
+
+    fn zones_of_web(&self) -> BTreeSet<String> {
+        let nodes =
+            self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}"]);
+        let zone = r"jsonpath={.metadata.labels.topology\.kubernetes\.io/zone}";
+        nodes.split_whitespace().map(|node| self.kubectl(&["get", "node", node, "-o", zone])).collect()
     }
 
     /// What asks the API server from another thread; none where it does not answer.
@@ -84,6 +111,7 @@ impl Lab {
             leases: Box::new(|| self.kubectl(&LEASES)),
             times: json!({"boot": "3s", "thaw": "10s", "stop": "8s", "backup": "27s", "restore": "5s", "volume": "2s"}),
             capture: "fileSystem",
+            control_plane: "lab-control-plane",
         };
         drill_both(&bed, &self.drill, scenario, &[])
     }
