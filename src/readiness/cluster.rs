@@ -4,7 +4,7 @@ use super::Case;
 use crate::{
     inventory::OtherRun,
     kubernetes::objects::Workload,
-    model::{Finding, Permission, PlannedStep, PowerState, StepClass, Verb},
+    model::{Finding, Permission, PowerState, StepClass},
 };
 
 /// Time for the undo after the last step; credentials must outlive it.
@@ -232,43 +232,6 @@ pub(super) fn runner_outside(case: &Case<'_>) -> Finding {
         )
     } else {
         Finding::pass("runner-outside", format!("our own pod {own} is on a node that stays"))
-    }
-}
-
-/// A fault that hits none of the critical pods puts nothing to the test: the
-/// drill would pass without having asked anything.
-pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
-    let check = "fault-matters";
-    let Some(coverage) = &case.plan.coverage else {
-        return Finding::unknown(check, "the pods cannot be listed", "grant list on pods");
-    };
-    // Without a control plane nothing that runs is hit: that is what such a drill shows.
-    let control_plane = |s: &PlannedStep| matches!(s.verb(), Some(Verb::KillNodes(k)) if k.control_plane);
-    let steps = case.plan.steps.iter().filter(|s| (s.takes_nodes() || s.drains()) && !control_plane(s));
-    let mut idle = vec![];
-    let mut hit = 0;
-    for step in steps {
-        let on: usize = step
-            .nodes
-            .iter()
-            .flat_map(|n| case.inventory.pods_on(&n.name))
-            .filter(|p| coverage.iter().any(|c| c.pod == format!("{}/{}", p.metadata.namespace, p.metadata.name)))
-            .count();
-        hit += on;
-        if on == 0 {
-            idle.push(format!("no critical pod runs on the nodes of step `{}`", step.name));
-        }
-    }
-    if coverage.is_empty() || (hit == 0 && idle.is_empty()) {
-        Finding::skip(check, "no step takes nodes away, or no workload is critical")
-    } else if idle.is_empty() {
-        Finding::pass(check, format!("{hit} critical pods are on the nodes that go away"))
-    } else {
-        Finding::fail(
-            check,
-            idle.join("; "),
-            "choose other nodes, or spread the workload first (kubectl rollout restart): this drill would pass without having asked anything",
-        )
     }
 }
 

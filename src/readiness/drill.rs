@@ -7,7 +7,7 @@ use super::{
     check::{ALERTS, Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
     cluster,
     picture::Picture,
-    velero,
+    reach, velero,
 };
 use crate::model::{AlertExpectation, Class, Finding, Severity};
 
@@ -27,7 +27,7 @@ pub(super) const RULES: [Rule; COUNT] = [
     cluster::nodes,
     cluster::machines,
     cluster::scope,
-    cluster::fault_matters,
+    reach::fault_matters,
     cluster::runner_outside,
     capacity::survivors,
     velero::server,
@@ -178,9 +178,9 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::High,
         &[NODE, ZONE, DRAIN],
         [
-            "On the nodes of each step that takes nodes away runs a pod of a workload that the scenario calls critical.",
+            "On the nodes of each step that takes nodes away runs a pod of a workload that the scenario calls critical; on those of the first fault also one of each workload that is expected to be ready again after it.",
             "Choose other nodes, or spread the workload first",
-            "A fault that meets nothing proves nothing, and would pass.",
+            "A fault that meets nothing proves nothing.",
         ],
     ),
     entry(

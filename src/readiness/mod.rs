@@ -8,6 +8,7 @@ mod alertmanager;
 mod alerts;
 mod capacity;
 mod cluster;
+mod reach;
 mod velero;
 
 mod areas;

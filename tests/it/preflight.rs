@@ -181,6 +181,19 @@ fn each_check_of_the_drill_lets_a_sound_one_pass_and_refuses() {
     }
 }
 
+/// 150 seconds of outage would end inconclusive: that the zone holds no pod of it is known before.
+#[test]
+fn a_workload_that_is_to_come_back_is_where_the_fault_strikes() {
+    let mut case = sound();
+    if let Read::Seen(pods) = &mut case.inventory.pods {
+        pods.retain(|p| !(p.metadata.name.starts_with("web") && p.spec.node_name.starts_with("node-a")));
+    }
+    let finding = asked(&case).into_iter().find(|f| f.check == "fault-matters").unwrap();
+    assert_eq!(finding.state, FindingState::Fail, "{finding:?}");
+    assert!(finding.observed.to_string().contains("no pod of shop/deployment/web runs on the nodes of step `outage`"));
+    assert!(!finding.observed.to_string().contains("orders"), "{finding:?}");
+}
+
 /// A rehearsal asks what a description holds, and says nothing of the rest.
 #[test]
 fn a_rehearsal_asks_what_its_cluster_can_answer() {
