@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde::{Deserialize, de::IgnoredAny};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     event::Kind,
@@ -125,7 +125,8 @@ pub(super) async fn watch(
     world: Arc<World>,
     recorder: Arc<Recorder>,
     subject: Subject,
-    mut over: watch::Receiver<bool>,
+    // All that wait are woken in the order in which they began: so are a rehearsal's requests.
+    over: CancellationToken,
 ) {
     let mut looker = Looker { agreed_us: recorder.now_us(), rests_until_us: 0, world, recorder, subject };
     let mut tick = tokio::time::interval(EVERY);
@@ -142,8 +143,7 @@ pub(super) async fn watch(
         };
         let found = tokio::select! {
             biased;
-            // An error is the end, too: nobody observes any more.
-            _ = over.wait_for(|over| *over) => break,
+            () = over.cancelled() => break,
             found = look => found,
         };
         if let Found::Untold(what) = found {

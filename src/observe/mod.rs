@@ -22,6 +22,8 @@ mod watch;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     journal::Recorder,
     model::{DataSpec, Expectation, Plan},
@@ -47,7 +49,7 @@ pub struct Observers {
     tasks: tokio::task::JoinSet<()>,
     /// They look once more when it ends.
     looks: tokio::task::JoinSet<()>,
-    over: tokio::sync::watch::Sender<bool>,
+    over: CancellationToken,
     outside: (Arc<Outside>, Arc<Recorder>),
     /// The reader of the audit log, which looks once more when it is told to stop.
     audit: (tokio::task::JoinSet<()>, Arc<tokio::sync::Notify>),
@@ -67,14 +69,14 @@ impl Observers {
     ) -> Self {
         let mut tasks = tokio::task::JoinSet::new();
         let mut looks = tokio::task::JoinSet::new();
-        let (over, ends) = tokio::sync::watch::channel(false);
+        let over = CancellationToken::new();
         tasks.spawn(contact::watch(Arc::clone(world), Arc::clone(recorder)));
         let outside = Arc::new(Outside::default());
         tasks.spawn(machines::watch(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(machines::survivors(Arc::clone(world), Arc::clone(recorder)));
         tasks.spawn(objects::nodes(Arc::clone(world), Arc::clone(recorder), Arc::clone(&outside)));
         for subject in looks::Subject::all(plan) {
-            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), subject, ends.clone()));
+            looks.spawn(looks::watch(Arc::clone(world), Arc::clone(recorder), subject, over.clone()));
         }
         for namespace in &plan.namespaces {
             scope(&mut tasks, (world, recorder), namespace, &outside);
@@ -117,7 +119,7 @@ impl Observers {
     /// Stops all of them; probes close their last segments first.
     pub async fn stop(mut self) {
         self.probes.stop().await;
-        self.over.send_replace(true);
+        self.over.cancel();
         let last_looks = async { while self.looks.join_next().await.is_some() {} };
         // Each of them says so where it is cut off.
         let _ = tokio::time::timeout(looks::END, last_looks).await;
