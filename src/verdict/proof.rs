@@ -38,6 +38,17 @@ pub(super) enum Bound {
     Open(String),
 }
 
+impl Bound {
+    /// What was met while a fault lasted says nothing of longer, where it did not last as
+    /// long as was meant.
+    pub(super) fn for_as_long(self, cut_short: Option<String>) -> Self {
+        match (self, cut_short) {
+            (Self::Met(said), Some(how)) => Self::Between(format!("{said}; {how}")),
+            (bound, _) => bound,
+        }
+    }
+}
+
 /// Whether it recovered before anybody undid the cause.
 #[derive(Clone, Debug)]
 pub(super) enum Own {

@@ -321,7 +321,7 @@ impl Subject<'_> {
             reach: effect(self.history, &self.window),
             sight: self.sight(to),
             denominator: self.denominator(self.before),
-            bound,
+            bound: bound.for_as_long(self.window.cut_short()),
             own: Own::NotAsked("nothing had to recover"),
             others: self.others((to, self.first_below(self.before, to))),
         }

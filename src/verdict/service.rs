@@ -333,7 +333,7 @@ impl Subject<'_> {
             reach: effect(self.history, &self.window),
             sight: self.sight(&outage, tolerated),
             denominator: self.denominator(&outage),
-            bound,
+            bound: bound.for_as_long(self.window.cut_short()),
             own: Own::NotAsked("nothing had to recover"),
             others: self.others((to, since + allowed)),
         }

@@ -114,6 +114,11 @@ impl Window {
         steps.filter(|s| s.name == self.step && !s.drains()).flat_map(|s| &s.nodes).map(|n| n.name.clone()).collect()
     }
 
+    /// What ended it before the drill did; it has not lasted as long as was meant.
+    pub fn cut_short(&self) -> Option<String> {
+        matches!(self.by, EndedBy::Return(_) | EndedBy::Outside(_)).then(|| self.how())
+    }
+
     /// What ended it, for people: "power came back 99.1 s after the fault".
     pub fn how(&self) -> String {
         let after = seconds(self.end.saturating_sub(self.t0));
