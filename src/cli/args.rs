@@ -324,7 +324,7 @@ pub(super) struct RehearseArgs {
     /// A variable: name=value; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// The cluster: small-shop, fragile, large, or a description's file
+    /// The cluster: small-shop, fragile, two-regions, large, or a description's file
     #[arg(long, value_name = "NAME|FILE", default_value = "small-shop")]
     pub cluster: String,
     /// All chance comes from it: the same seed gives the same journal, byte for byte

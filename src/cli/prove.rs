@@ -6,7 +6,7 @@ use super::{
     Done, Failure,
     args::{Output, RehearseArgs},
     print,
-    rehearse::rehearsal,
+    rehearse::{rehearsal, settled},
     say,
 };
 use crate::{
@@ -21,8 +21,9 @@ pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loa
     let setting = Setting { hash: &loaded.hash, scenario: &loaded.scenario, description };
     // An internal error ends the command: it says nothing about the scenario.
     let internal = RefCell::new(None);
+    let settled = settled(description, args.seed)?;
     let rehearse = |cluster: &Description| {
-        rehearsal(cluster, loaded, args.seed, &args.approve).map_err(|failure| {
+        rehearsal(&settled, &cluster.happens, loaded, &args.approve).map_err(|failure| {
             let why = failure.text.clone();
             if failure.exit == Exit::Internal {
                 internal.replace(Some(failure));

@@ -20,7 +20,7 @@ use crate::{
     prove::Rehearsed,
     report::{Display, live},
     scenario::{Loaded, Sources, load, load_str},
-    sim::{Description, Simulation},
+    sim::{Description, Happening, Settled, Simulation},
 };
 
 /// A copy of a large cluster takes some megabytes.
@@ -30,9 +30,10 @@ const LARGEST: u64 = 64 << 20;
 const DEMONSTRATION: &str = include_str!("../../scenarios/zone-outage.yaml");
 
 /// The shipped clusters.
-const CLUSTERS: [(&str, &str); 3] = [
+const CLUSTERS: [(&str, &str); 4] = [
     ("small-shop", include_str!("../../scenarios/clusters/small-shop.yaml")),
     ("fragile", include_str!("../../scenarios/clusters/fragile.yaml")),
+    ("two-regions", include_str!("../../scenarios/clusters/two-regions.yaml")),
     ("large", include_str!("../../scenarios/clusters/large.yaml")),
 ];
 
@@ -46,8 +47,8 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
     let loaded = loaded.map_err(|p| place::invalid(&p))?;
     place::warn(&loaded);
     let steps: Vec<&str> = loaded.scenario.steps.iter().map(|s| s.name.0.as_str()).collect();
-    let strange = |why| Failure::new(Exit::Invalid, format!("--cluster {}: {why}", args.cluster));
-    description.fits(&steps).map_err(strange)?;
+    let unfit = |why| Failure::new(Exit::Invalid, format!("--cluster {}: {why}", args.cluster));
+    description.fits(&steps).map_err(unfit)?;
     say(&format!(
         "{REHEARSAL}: {} on the simulated cluster {}, seed {}",
         loaded.scenario.metadata.name, args.cluster, args.seed
@@ -78,14 +79,15 @@ fn paused() -> Result<tokio::runtime::Runtime, Failure> {
 
 /// A rehearsal that leaves nothing behind but its events.
 pub(super) fn rehearsal(
-    description: &Description,
+    settled: &Settled,
+    happens: &[Happening],
     loaded: &Loaded,
-    seed: u64,
     approve: &[String],
 ) -> Result<Rehearsed, Failure> {
     let dir = tempfile::tempdir().map_err(|e| Failure::new(Exit::Internal, format!("no temporary directory: {e}")))?;
     paused()?.block_on(async {
-        let (simulation, prepared) = prepared(description, loaded, seed, "variant".into(), false).await?;
+        let simulation = settled.fork(happens).await.map_err(|wrong| strange(settled.description(), &wrong))?;
+        let prepared = prepared(&simulation, loaded, "variant".into(), false).await?;
         let options = Options::rehearsal(dir.path(), approve);
         let heard = |recorder: &Arc<Recorder>, _: &_| recorder.tap(hears(&simulation));
         let begun = begin(prepared, loaded, &engine::Place::default(), &options, heard)
@@ -106,29 +108,29 @@ fn hears(simulation: &Simulation) -> impl Fn(&Event) + Send + Sync + 'static {
     }
 }
 
-/// A cluster, and the drill prepared for it.
-async fn prepared(
-    description: &Description,
-    loaded: &Loaded,
-    seed: u64,
-    run: String,
-    catalogue: bool,
-) -> Result<(Simulation, Prepared), Failure> {
-    let simulation = Simulation::start(description, seed).await.map_err(|wrong| {
-        let name = description.name();
-        Failure::new(Exit::Invalid, format!("cluster {name} cannot be simulated:\n  {}", wrong.join("\n  ")))
-    })?;
-    let prepared = prepare_in(simulation.world(), &Default::default(), None, loaded, run, catalogue)
+/// What rehearsals on variants of one cluster begin with.
+pub(super) fn settled(description: &Description, seed: u64) -> Result<Settled, Failure> {
+    paused()?.block_on(Settled::of(description, seed)).map_err(|wrong| strange(description, &wrong))
+}
+
+fn strange(description: &Description, wrong: &[String]) -> Failure {
+    let name = description.name();
+    Failure::new(Exit::Invalid, format!("cluster {name} cannot be simulated:\n  {}", wrong.join("\n  ")))
+}
+
+/// The drill prepared for a cluster.
+async fn prepared(simulation: &Simulation, loaded: &Loaded, run: String, catalogue: bool) -> Result<Prepared, Failure> {
+    prepare_in(simulation.world(), &Default::default(), None, loaded, run, catalogue)
         .await
-        .map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    Ok((simulation, prepared))
+        .map_err(|e| Failure::of(Exit::Invalid, &e))
 }
 
 async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
     let run = run_name(&format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed));
     // The same rehearsal again replaces the one before it: it would say the same.
     forget(&args.runs_dir, &run)?;
-    let (simulation, prepared) = prepared(description, loaded, args.seed, run, true).await?;
+    let simulation = Simulation::start(description, args.seed).await.map_err(|wrong| strange(description, &wrong))?;
+    let prepared = prepared(&simulation, loaded, run, true).await?;
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }

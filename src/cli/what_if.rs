@@ -1,6 +1,10 @@
 //! `rehearse --what-if`: the same drill on variants of a cluster, in one table.
 
-use super::{Done, Failure, print, rehearse::rehearsal, say};
+use super::{
+    Done, Failure, print,
+    rehearse::{rehearsal, settled},
+    say,
+};
 use crate::{
     event::Event,
     model::{Exit, Outcome, REHEARSAL},
@@ -31,7 +35,7 @@ pub(super) fn what_if(changes: &str, description: &Description, loaded: &Loaded,
     let mut rows = vec![];
     for (name, variant) in variants {
         say(&format!("rehearsing: {name}"));
-        rows.push(match rehearsal(&variant, loaded, seed, &[]) {
+        rows.push(match settled(&variant, seed).and_then(|s| rehearsal(&s, &variant.happens, loaded, &[])) {
             Ok(rehearsed) => row(name, rehearsed.exit, &rehearsed.events),
             // An internal error ends the command: it says nothing about the variant.
             Err(failure) if failure.exit == Exit::Internal => return Err(failure),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Setting, alert, budgets, loss, placement, replicas, restore, service};
 use crate::{
     model::{After, Dur, Expectation, Step, StepName, Verb, WorkloadRef},
-    sim::Happening,
+    sim::{Happening, Which},
 };
 
 /// The part of a proof that a defect attacks (docs/design/verdicts.md).
@@ -122,6 +122,11 @@ impl When {
     }
 }
 
+/// The same in the cluster that it is about.
+pub(super) fn in_cluster(cluster: Which, happens: Vec<Happening>) -> Vec<Happening> {
+    happens.into_iter().map(|happening| Happening { in_: cluster, ..happening }).collect()
+}
+
 /// How the beginning of an objective's time is called.
 pub(super) fn from_then(after: After) -> &'static str {
     match after {
@@ -158,7 +163,7 @@ pub(super) fn nodes_return(setting: &Setting<'_>, of: Option<&StepName>, attacks
 /// The node host acknowledges the act, says what one wants to hear, and does nothing.
 pub(super) fn no_effect(setting: &Setting<'_>, of: Option<&StepName>) -> Defect {
     let planted = setting.node_fault(of).and_then(|step| match step.verb() {
-        Some(Verb::KillNodes(_) | Verb::KillZone(_)) => {
+        Some(Verb::KillNodes(_) | Verb::KillZone(_) | Verb::LoseCluster(_)) => {
             let what = json!({"nodeHost": {"node": "any", "ignores": true, "says": "stopped"}});
             Ok(vec![When::step(&step.name).during(Dur::secs(20), what)])
         }

@@ -4,13 +4,17 @@ use serde_json::{Value, json};
 
 use super::{
     Attacks, Defect, Setting,
-    defects::{Planted, When},
+    defects::{Planted, When, in_cluster},
 };
-use crate::model::{Dur, RestoreExpectation, VolumesRule};
+use crate::{
+    model::{Dur, Into, RestoreExpectation, RestoreStep, VolumesRule},
+    sim::Which,
+};
 
 pub(super) fn defects(e: &RestoreExpectation, setting: &Setting<'_>) -> Vec<Defect> {
     let begins = setting.restore(&e.of).map(|_| When::step(&e.of));
-    let during = |what: Value| -> Planted { Ok(vec![begins.clone()?.on(what)]) };
+    let cluster = setting.restore(&e.of).map_or(Which::First, |restore| place(&restore));
+    let during = |what: Value| -> Planted { Ok(in_cluster(cluster, vec![begins.clone()?.on(what)])) };
     let mut all = vec![
         Defect::new(
             "Velero ends PartiallyFailed and leaves objects out",
@@ -32,10 +36,15 @@ pub(super) fn defects(e: &RestoreExpectation, setting: &Setting<'_>) -> Vec<Defe
     all
 }
 
+/// The cluster that is restored into.
+fn place(restore: &RestoreStep) -> Which {
+    if restore.into == Some(Into::Recovery) { Which::Recovery } else { Which::First }
+}
+
 /// Where an object of the restored namespace will be, if that is known beforehand.
 fn object(e: &RestoreExpectation, setting: &Setting<'_>) -> Result<(String, String), String> {
     let restore = setting.restore(&e.of)?;
-    if restore.into.is_some() {
+    if restore.into.is_some() && place(&restore) == Which::First {
         return Err("the namespace that is restored into has a name that is not known beforehand".into());
     }
     let namespace = setting.restored(&restore)?;
@@ -45,7 +54,8 @@ fn object(e: &RestoreExpectation, setting: &Setting<'_>) -> Result<(String, Stri
 fn objects(e: &RestoreExpectation, setting: &Setting<'_>) -> Vec<Defect> {
     let when_made = |what: &dyn Fn(&str, &str) -> Value| -> Planted {
         let (object, namespace) = object(e, setting)?;
-        Ok(vec![When::made(&object, &namespace).on(what(&object, &namespace))])
+        let cluster = place(&setting.restore(&e.of)?);
+        Ok(in_cluster(cluster, vec![When::made(&object, &namespace).on(what(&object, &namespace))]))
     };
     vec![
         Defect::new(

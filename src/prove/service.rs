@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Attacks, Defect, Setting,
-    defects::{Planted, When, from_then, just_after, no_effect, nodes_return, past},
+    defects::{Planted, When, from_then, in_cluster, just_after, no_effect, nodes_return, past},
     setting::Service,
 };
 use crate::{
@@ -38,8 +38,10 @@ fn http_only(e: &ServiceExpectation, setting: &Setting<'_>) -> Result<Service, S
 
 fn recovery(e: &ServiceExpectation, rto: Dur, setting: &Setting<'_>) -> Vec<Defect> {
     let clock = || setting.clock(e.of.as_ref(), e.after).map(|step| just_after(&step.name));
-    let for_good =
-        |service: Result<Service, String>, does: &Value| -> Planted { Ok(vec![clock()?.on(answers(&service?, does))]) };
+    let for_good = |service: Result<Service, String>, does: &Value| -> Planted {
+        let service = service?;
+        Ok(in_cluster(service.cluster, vec![clock()?.on(answers(&service, does))]))
+    };
     let (of, then) = (e.of.as_ref(), from_then(e.after));
     vec![
         Defect::new(
@@ -64,7 +66,7 @@ fn recovery(e: &ServiceExpectation, rto: Dur, setting: &Setting<'_>) -> Vec<Defe
 fn too_late(e: &ServiceExpectation, rto: Dur, setting: &Setting<'_>) -> Planted {
     let service = http_only(e, setting)?;
     let clock = setting.clock(e.of.as_ref(), e.after)?;
-    Ok(vec![past(rto, clock, answers(&service, &json!({"status": 503})))])
+    Ok(in_cluster(service.cluster, vec![past(rto, clock, answers(&service, &json!({"status": 503})))]))
 }
 
 fn unharmed(e: &ServiceExpectation, setting: &Setting<'_>) -> Vec<Defect> {
@@ -72,7 +74,8 @@ fn unharmed(e: &ServiceExpectation, setting: &Setting<'_>) -> Vec<Defect> {
     let lasts = Dur(e.longest.unwrap_or_default().0 + Dur::secs(10).0);
     let within = |service: Result<Service, String>, does: &Value| -> Result<Vec<Happening>, String> {
         let begins = When::step(&setting.fault(of)?.name).later(Dur::secs(2));
-        Ok(vec![begins.during(lasts, answers(&service?, does))])
+        let service = service?;
+        Ok(in_cluster(service.cluster, vec![begins.during(lasts, answers(&service, does))]))
     };
     vec![
         Defect::new(

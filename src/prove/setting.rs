@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     model::{After, RestoreStep, Step, StepName, Verb},
     scenario::{ProbeEntry, Scenario},
-    sim::{Description, WorkloadSpec},
+    sim::{Description, Which, WorkloadSpec},
 };
 
 /// A scenario and the cluster that it is rehearsed on.
@@ -28,6 +28,8 @@ pub(super) struct Service {
     pub namespace: String,
     /// A pod of it, where the address names one.
     pub pod: Option<String>,
+    /// The cluster that it is in.
+    pub cluster: Which,
 }
 
 impl Service {
@@ -35,10 +37,11 @@ impl Service {
     fn behind(address: &str) -> Option<Self> {
         let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
         let host = rest.split(['/', ':']).next()?;
-        let before = host.split_once(".svc").map(|(before, _)| before)?;
+        let (before, after) = host.split_once(".svc")?;
+        let cluster = if after.ends_with(".recovery") { Which::Recovery } else { Which::First };
         let mut parts = before.rsplit('.').map(str::to_owned);
         let namespace = parts.next()?;
-        Some(Self { name: parts.next()?, namespace, pod: parts.next() })
+        Some(Self { name: parts.next()?, namespace, pod: parts.next(), cluster })
     }
 }
 
@@ -62,7 +65,7 @@ impl<'a> Setting<'a> {
     pub(super) fn node_fault(&self, of: Option<&StepName>) -> Result<&'a Step, String> {
         let step = self.fault(of)?;
         match step.verb() {
-            Some(Verb::KillNodes(_) | Verb::KillZone(_)) => Ok(step),
+            Some(Verb::KillNodes(_) | Verb::KillZone(_) | Verb::LoseCluster(_)) => Ok(step),
             Some(Verb::ImpairNodes(it)) if it.stop.is_some() => Ok(step),
             _ => Err(format!("`{}` takes no node away", step.name)),
         }
@@ -199,5 +202,7 @@ mod tests {
         let pod = Some(("orders".to_owned(), "shop".to_owned(), Some("orders-0".to_owned())));
         assert_eq!(service("http://orders-0.orders.shop.svc/append"), pod);
         assert_eq!(service("http://shop.example.com/"), None);
+        assert_eq!(service("http://web.shop.svc.recovery/healthz"), web);
+        assert_eq!(Service::behind("http://web.shop.svc.recovery/").unwrap().cluster, Which::Recovery);
     }
 }

@@ -31,6 +31,9 @@ pub struct Description {
     pub metadata: BTreeMap<String, String>,
     /// How many nodes each zone has.
     pub zones: BTreeMap<String, u32>,
+    /// How many machines carry the control plane, of which more than half must run; without
+    /// any it is elsewhere, as a provider's is, and never fails.
+    pub control_plane: u32,
     /// What each node has.
     pub node: NodeSize,
     /// How long things take.
@@ -61,6 +64,10 @@ pub struct Description {
     pub capture: Capture,
     /// Values for ${bind.NAME} in a scenario.
     pub values: BTreeMap<String, Value>,
+    /// A second cluster, with the same store of backups, to restore into. Its Services are at
+    /// `http://SERVICE.NAMESPACE.svc.recovery`. Nothing happens in it beside the drill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Box<Description>>,
     /// What happens in the cluster while it is drilled, beside the drill.
     pub happens: Vec<Happening>,
 }
@@ -96,7 +103,7 @@ impl Default for NodeSize {
 
 /// How long things take. Defaults are what was measured on a kind cluster.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Times {
     /// From power to a kubelet that reports Ready. Default 6s.
     pub boot: Dur,
@@ -112,6 +119,10 @@ pub struct Times {
     pub stop: Dur,
     /// What admission gives pods that say nothing themselves. Default 5m.
     pub toleration: Dur,
+    /// From the power of a control plane's machine to an API server that answers. Default 9s.
+    pub api_server: Dur,
+    /// From there to controllers that act. Default 16s.
+    pub election: Dur,
     /// From one evaluation of the alerting rules to the next. Default 5s.
     pub evaluate: Dur,
     /// How long Velero takes over a backup, without its volumes. Default 700ms.
@@ -132,6 +143,8 @@ impl Default for Times {
             start: Dur::secs(2),
             stop: Dur::secs(1),
             toleration: Dur::secs(300),
+            api_server: Dur::secs(9),
+            election: Dur::secs(16),
             evaluate: Dur::secs(5),
             backup: Dur(Duration::from_millis(700)),
             restore: Dur(Duration::from_millis(1100)),

@@ -14,6 +14,8 @@ pub(super) struct Machine {
     pub silent_us: u64,
     /// Where in its period a kubelet renews its lease.
     pub phase_us: u64,
+    /// Its kubelet runs, and no packet of it reaches the control plane.
+    pub unheard: bool,
     /// How often it has started since the cluster was made.
     pub boots: u32,
 }
@@ -31,7 +33,7 @@ impl Machine {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Machines {
     pub by_node: BTreeMap<String, Machine>,
     /// How old a node's lease is when its kubelet falls silent, in microseconds,
@@ -42,8 +44,14 @@ pub(super) struct Machines {
 impl Machines {
     /// Adds a machine that runs.
     pub(super) fn add(&mut self, node: &str, phase_us: u64) {
-        let machine =
-            Machine { state: PowerState::Running, reports_from_us: Some(0), silent_us: 0, phase_us, boots: 0 };
+        let machine = Machine {
+            state: PowerState::Running,
+            reports_from_us: Some(0),
+            silent_us: 0,
+            phase_us,
+            unheard: false,
+            boots: 0,
+        };
         self.by_node.insert(node.to_owned(), machine);
     }
 

@@ -12,6 +12,12 @@ impl Description {
         for (zone, count) in &self.zones {
             all.extend((0..*count).map(|i| self.node_of(zone, i)));
         }
+        all.extend((0..self.control_plane).map(|i| self.control_plane_node(i)));
+        for (i, node) in all.iter_mut().enumerate() {
+            // A network for benchmarks (RFC 2544), which nobody uses otherwise.
+            let address = format!("198.18.{}.{}", i / 250, i % 250 + 1);
+            node["status"]["addresses"] = json!([{"type": "InternalIP", "address": address}]);
+        }
         let mut namespaces: Vec<&str> = vec!["kube-system", "default"];
         namespaces.extend(self.workloads.iter().map(|w| w.namespace.as_str()));
         namespaces.extend(self.objects.iter().filter_map(|o| o.pointer("/metadata/namespace")?.as_str()));
@@ -38,7 +44,20 @@ impl Description {
         json!({"kind": "Node", "metadata": {"name": name, "labels": {
                 "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone, "topology.kubernetes.io/region": "simulated"}},
             "spec": {"providerID": format!("simulated://{name}")},
-            "status": {"capacity": size, "allocatable": size, "addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}})
+            "status": {"capacity": size, "allocatable": size}})
+    }
+}
+
+impl Description {
+    /// As kubeadm makes it: no zone, and nothing that does not say so runs on it.
+    fn control_plane_node(&self, i: u32) -> Value {
+        let mut node = self.node_of("", i);
+        let name = format!("control-plane-{i}");
+        let role = "node-role.kubernetes.io/control-plane";
+        node["metadata"] = json!({"name": name, "labels": {"kubernetes.io/hostname": name, role: ""}});
+        node["spec"] =
+            json!({"providerID": format!("simulated://{name}"), "taints": [{"key": role, "effect": "NoSchedule"}]});
+        node
     }
 }
 

@@ -10,6 +10,7 @@ mod admission;
 mod alter;
 mod api;
 mod books;
+mod control_plane;
 mod controllers;
 mod describe;
 mod dice;
@@ -17,11 +18,13 @@ mod discovery;
 mod eviction;
 mod fields;
 mod happens;
+mod inside;
 mod list;
 mod logs;
 mod machines;
 mod manifests;
 mod monitoring;
+mod network;
 mod patch;
 mod pods;
 mod policies;
@@ -30,6 +33,7 @@ mod resources;
 mod security;
 mod sense;
 mod service;
+mod settled;
 mod stage;
 mod state;
 mod steps;
@@ -48,8 +52,9 @@ use jiff::Timestamp;
 
 pub use alter::Change;
 pub use describe::{AlertmanagerSpec, Description, Inhibition, NetworkPolicies, RuleSpec, SCHEMA, WorkloadSpec};
-pub use happens::{After, Happened, Happening, ObjectSeen, Seen, What};
+pub use happens::{After, Happened, Happening, ObjectSeen, Seen, What, Which};
 pub use service::Plug;
+pub use settled::Settled;
 pub use steps::Steps;
 pub use trouble::{Fate, Trouble};
 
@@ -62,7 +67,7 @@ use self::{
 };
 use crate::{
     kubernetes::Clocks,
-    model::{ClusterIdentity, Redactor},
+    model::{Bindings, ClusterIdentity, Redactor},
     world::{Clock, Http, Kube, Monitoring, NodeHost, Outside, Stage, Velero, World},
 };
 
@@ -81,6 +86,8 @@ pub struct Simulation {
     clock: Clock,
     description: Description,
     controllers: tokio::task::JoinHandle<()>,
+    /// The one that is restored into.
+    second: Option<Box<Simulation>>,
 }
 
 impl std::fmt::Debug for Simulation {
@@ -101,18 +108,43 @@ impl Simulation {
     /// # Errors
     /// A description that cannot be simulated: which rule or object, and why.
     pub async fn start(description: &Description, seed: u64) -> Result<Self, Vec<String>> {
-        let zero: Timestamp = ZERO.parse().expect("a constant time");
-        let state = found(description, seed, zero)?;
-        let shared = Arc::new(Shared::new(state, seed));
-        let clock = Clock::simulated(zero);
-        let controllers = tokio::spawn(control(Arc::clone(&shared)));
-        let simulation = Self { shared, clock, description: description.clone(), controllers };
-        tokio::time::sleep(SETTLE).await;
-        if !description.happens.is_empty() {
-            // What happens `at: 0s` has happened before anybody looks.
-            controllers::reconcile(&mut simulation.shared.state());
+        let vault = vault::Vault::default();
+        let script = |here| happens::Script::of(&description.happens, here);
+        let mut simulation = Self::begun(description, seed, vault.clone(), script(Which::First))?;
+        if let Some(second) = &description.recovery {
+            let second = Self::begun(second, seed, vault, script(Which::Recovery))?;
+            second.shared.state().schedule(SETTLE / 2, Timer::Sync);
+            simulation.second = Some(Box::new(second));
         }
+        tokio::time::sleep(SETTLE).await;
+        simulation.opens();
         Ok(simulation)
+    }
+
+    /// What happens `at: 0s` has happened before anybody looks.
+    fn opens(&self) {
+        if !self.description.happens.is_empty() {
+            controllers::reconcile(&mut self.shared.state());
+            self.second.iter().for_each(|second| controllers::reconcile(&mut second.shared.state()));
+        }
+    }
+
+    /// One cluster, in its first instant.
+    fn begun(
+        description: &Description,
+        seed: u64,
+        vault: vault::Vault,
+        script: happens::Script,
+    ) -> Result<Self, Vec<String>> {
+        Ok(Self::of(description, seed, found(description, seed, vault, script)?))
+    }
+
+    /// One cluster, from some instant on.
+    fn of(description: &Description, seed: u64, state: State) -> Self {
+        let clock = Clock::simulated(state.at(state.now_us));
+        let shared = Arc::new(Shared::new(state, seed));
+        let controllers = tokio::spawn(control(Arc::clone(&shared)));
+        Self { shared, clock, description: description.clone(), controllers, second: None }
     }
 
     /// The world for the engine. Its clock begins now.
@@ -122,8 +154,22 @@ impl Simulation {
 
     /// The same for a runner whose machine may lose its power.
     pub fn world_on(&self, plug: &Plug) -> World {
+        let clock = self.clock.restart();
+        let mut world = self.alone(plug, clock);
+        if let Some(second) = &self.second {
+            let there = second.alone(plug, clock);
+            // As with real ones: no machines and no monitoring of its own.
+            let bindings = Bindings { prometheus: None, alertmanager: vec![], ..world.bindings.clone() };
+            let monitoring = Monitoring::new(there.http.clone(), None, &[]);
+            let identity = ClusterIdentity { name: "recovery".into(), ..there.identity.clone() };
+            world.recovery = Some(Arc::new(World { host: None, bindings, monitoring, identity, ..there }));
+        }
+        world
+    }
+
+    fn alone(&self, plug: &Plug, clock: Clock) -> World {
         let kube = Kube::new(service::client(&self.shared, plug));
-        let stage: Stage = Arc::new(stage::Theatre::new(&self.shared, plug));
+        let stage: Stage = Arc::new(stage::Theatre::new(&self.shared, self.second.as_ref().map(|s| &s.shared), plug));
         let http = |seconds| Http::simulated(Arc::clone(&stage), Duration::from_secs(seconds));
         let bindings = self.description.bindings();
         World {
@@ -136,7 +182,7 @@ impl Simulation {
             http: http(10),
             kube,
             bindings,
-            clock: self.clock.restart(),
+            clock,
             outside: Outside::Stage(stage),
             redactor: Arc::new(Redactor::default()),
         }
@@ -179,18 +225,28 @@ impl Simulation {
     /// Whom to tell that a step of the drill begins or ends: `happens:` may wait for it.
     /// It is told by the recorder's tap; the drill does not know that anybody listens.
     pub fn steps(&self) -> Steps {
-        Steps::of(&self.shared)
+        Steps::of([Some(self), self.second()].into_iter().flatten().map(|one| Arc::clone(&one.shared)).collect())
     }
 
     /// What of `happens:` has begun so far, in order.
     pub fn happened(&self) -> Vec<Happened> {
-        self.shared.state().script.happened().to_vec()
+        let mut all = self.shared.state().script.happened().to_vec();
+        all.extend(self.second().into_iter().flat_map(Self::happened));
+        all.sort_by_key(|happened| happened.from);
+        all
     }
 
     /// Entries of `happens:` that did not begin, or had no effect, so far: a drill that saw
     /// nothing of them is no evidence.
     pub fn without_effect(&self) -> Vec<String> {
-        self.shared.state().script.without_effect()
+        let mut all = self.shared.state().script.without_effect();
+        all.extend(self.second().into_iter().flat_map(Self::without_effect));
+        all
+    }
+
+    /// The second cluster, where there is one.
+    pub fn second(&self) -> Option<&Self> {
+        self.second.as_deref()
     }
 
     /// Nodes, and everything in namespaces: what a test compares before and after.
@@ -251,7 +307,13 @@ async fn control(shared: Arc<Shared>) {
 }
 
 /// The state of a cluster in its first instant.
-fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State, Vec<String>> {
+fn found(
+    description: &Description,
+    seed: u64,
+    vault: vault::Vault,
+    script: happens::Script,
+) -> Result<State, Vec<String>> {
+    let zero: Timestamp = ZERO.parse().expect("a constant time");
     let mut wrong = description.mistakes();
     let mut rules = vec![];
     for rule in &description.rules {
@@ -283,12 +345,14 @@ fn found(description: &Description, seed: u64, zero: Timestamp) -> Result<State,
         backup: times.backup.0,
         restore: times.restore.0,
         volume: times.volume.0,
+        api_server: times.api_server.0,
+        election: times.election.0,
         policies: description.network_policies == NetworkPolicies::Enforced,
     };
-    let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault::Vault::default());
+    let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault);
     state.machines.lease_ages = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
     state.placement = description.placement.clone();
-    state.script = happens::Script::of(&description.happens);
+    state.script = script;
     state.arm(SETTLED_US);
     for object in description.manifests() {
         if let Err(why) = add(&mut state, object.into()) {
@@ -327,6 +391,7 @@ fn add(state: &mut State, mut object: Value) -> Result<(), String> {
     if resource.plural == "nodes" {
         let phase = state.dice.below(state.settings.clocks.renew.as_micros() as u64);
         state.machines.add(fields::name(&object), phase);
+        control_plane::joins(state, &object);
     }
     if resource.plural == "nodes" && fields::text(&object, "/status/nodeInfo/bootID").is_empty() {
         object["status"]["nodeInfo"]["bootID"] = machines::boot_id(fields::name(&object), 0).into();

@@ -48,7 +48,7 @@ type Id = Arc<(String, String)>;
 type Index = BTreeMap<String, BTreeMap<Id, Pod>>;
 
 /// The indices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Pods {
     /// By the UID of what controls them.
     owner: Index,

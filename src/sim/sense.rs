@@ -14,6 +14,8 @@ use crate::{
 /// As many nodes and pods as Kubernetes says that it is made for.
 const NODES: u64 = 5_000;
 const PODS: u64 = 150_000;
+/// More members than etcd is run with.
+const MEMBERS: u32 = 9;
 /// The one field of a budget that says nothing of numbers.
 const POLICY: &str = "unhealthyPodEvictionPolicy";
 /// What is done over and over takes place no oftener.
@@ -33,6 +35,9 @@ pub(super) fn lint(description: &Description) -> Vec<String> {
         sense.workload(&format!("workloads[{i}]"), workload);
     }
     sense.places();
+    if let Some(second) = &description.recovery {
+        sense.second(second);
+    }
     sense.wrong
 }
 
@@ -51,6 +56,13 @@ impl Sense<'_> {
         if nodes > NODES {
             self.say("zones", format!("{nodes} nodes are more than a cluster has: {NODES} at most"));
         }
+        if self.of.control_plane > MEMBERS {
+            let members = self.of.control_plane;
+            self.say(
+                "controlPlane",
+                format!("{members} machines are more than a control plane has: {MEMBERS} at most"),
+            );
+        }
         let pods: u64 = self.of.workloads.iter().map(|w| u64::from(w.replicas.unwrap_or(1))).sum();
         if pods > PODS {
             self.say("workloads", format!("{pods} replicas are more than a cluster has: {PODS} at most"));
@@ -68,6 +80,18 @@ impl Sense<'_> {
         if memory_bytes(&node.memory).is_none_or(|memory| memory == 0) {
             self.say("node.memory", not_a_quantity(&node.memory, "16Gi"));
         }
+    }
+
+    /// The cluster that is restored into.
+    fn second(&mut self, second: &Description) {
+        if second.recovery.is_some() || !second.happens.is_empty() {
+            self.say("recovery", "the second cluster has neither `recovery` nor `happens` of its own".to_owned());
+            return;
+        }
+        if second.name() == self.of.name() {
+            self.say("recovery.metadata.name", format!("`{}` is the first cluster's name too", second.name()));
+        }
+        self.wrong.extend(lint(second).into_iter().map(|wrong| format!("recovery.{wrong}")));
     }
 
     fn times(&mut self) {

@@ -24,6 +24,7 @@ use tokio::{
 
 use super::{
     api::{self, Answer, Call},
+    control_plane::Door,
     dice::Dice,
     happens::Nonsense,
     state::State,
@@ -86,8 +87,11 @@ impl Plug {
 /// The cluster, shared by its API server, its controllers and its network.
 pub(super) struct Shared {
     state: Mutex<State>,
-    began: Instant,
+    /// When this began, and the simulated instant that it began in.
+    began: (Instant, u64),
     pub changed: Notify,
+    /// A machine got something back: what hangs may go on.
+    pub thawed: Notify,
     latency: Mutex<Dice>,
     pub trouble: Troubles,
 }
@@ -95,9 +99,10 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(state: State, seed: u64) -> Self {
         Self {
+            began: (Instant::now(), state.now_us),
             state: Mutex::new(state),
-            began: Instant::now(),
             changed: Notify::new(),
+            thawed: Notify::new(),
             latency: Mutex::new(Dice::new(seed, "latency")),
             trouble: Troubles::new(seed),
         }
@@ -106,12 +111,14 @@ impl Shared {
     /// The cluster at this instant.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.now_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (began, began_us) = self.began;
+        state.now_us = began_us.saturating_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
         state
     }
 
     pub(super) fn instant(&self, us: u64) -> Instant {
-        self.began + Duration::from_micros(us)
+        let (began, began_us) = self.began;
+        began + Duration::from_micros(us.saturating_sub(began_us))
     }
 
     fn latency(&self) -> Duration {
@@ -153,6 +160,9 @@ async fn serve(
     let bytes = body.collect().await?.to_bytes();
     let query = parse_query(parts.uri.query().unwrap_or(""));
     tokio::time::sleep(latency).await;
+    if !enters(&shared).await {
+        return Err("connection refused".into());
+    }
     let nonsense = shared.state().nonsense("api");
     match nonsense {
         None => {}
@@ -213,6 +223,19 @@ async fn serve(
     match answer {
         Answer::Whole(code, bytes) => dated(&shared, whole(code, bytes)?),
         Answer::Stream(lines, stalled) => Ok(Response::new(stream(&shared, lines, stalled, Duration::from_secs(ends)))),
+    }
+}
+
+/// Whether the API server takes a request in. One that is frozen does once it is thawed.
+async fn enters(shared: &Shared) -> bool {
+    loop {
+        let thawed = shared.thawed.notified();
+        match shared.state().control_plane.door() {
+            Door::Open => return true,
+            Door::Refuses => return false,
+            Door::Hangs => {}
+        }
+        thawed.await;
     }
 }
 

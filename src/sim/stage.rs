@@ -8,8 +8,8 @@ use super::{
     SETTLED_US,
     controllers::Changes,
     happens,
+    inside::{self, Ran},
     service::{Plug, Shared},
-    state::Timer,
     web::{self, Reach},
 };
 use crate::{
@@ -32,11 +32,19 @@ fn taken(act: &str) -> Option<PowerState> {
 }
 
 /// Network, programs and machines of a simulated cluster.
-pub(super) struct Theatre(Arc<Shared>, Plug);
+pub(super) struct Theatre {
+    shared: Arc<Shared>,
+    /// The cluster that is restored into: its Services are reached from here too.
+    second: Option<Arc<Shared>>,
+    plug: Plug,
+}
+
+/// What the names of its Services end with.
+const THERE: &str = ".recovery";
 
 impl Theatre {
-    pub(super) fn new(shared: &Arc<Shared>, plug: &Plug) -> Self {
-        Self(Arc::clone(shared), plug.clone())
+    pub(super) fn new(shared: &Arc<Shared>, second: Option<&Arc<Shared>>, plug: &Plug) -> Self {
+        Self { shared: Arc::clone(shared), second: second.cloned(), plug: plug.clone() }
     }
 }
 
@@ -48,10 +56,15 @@ impl std::fmt::Debug for Theatre {
 
 impl Simulated for Theatre {
     fn web(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, String>> {
-        let (shared, plug) = (Arc::clone(&self.0), self.1.clone());
+        let (shared, second, plug) = (Arc::clone(&self.shared), self.second.clone(), self.plug.clone());
         Box::pin(async move {
             plug.powered().await;
-            let reach = web::reach(&mut shared.state(), &request);
+            let (host, path) = web::split(&request.url);
+            let there = second.as_ref().and_then(|second| Some((second, host.strip_suffix(THERE)?)));
+            let reach = match there {
+                Some((second, host)) => web::reach(&mut second.state(), &request, host, path),
+                None => web::reach(&mut shared.state(), &request, host, path),
+            };
             match reach {
                 Reach::Answer(after, answer) => {
                     tokio::time::sleep(after).await;
@@ -77,7 +90,7 @@ impl Simulated for Theatre {
     }
 
     fn machine(&self, node: &str) -> Result<Machine, HostError> {
-        let state = self.0.state();
+        let state = self.shared.state();
         let machine = state.machines.by_node.get(node).ok_or_else(|| HostError::Unknown(node.to_owned()))?;
         Ok(Machine {
             node: node.to_owned(),
@@ -85,40 +98,38 @@ impl Simulated for Theatre {
             state: state.host_says(node, &machine.state),
             addresses: std::collections::BTreeMap::new(),
             ports: std::collections::BTreeMap::new(),
-            control_plane: false,
+            control_plane: state.control_plane.is_on(node),
             started: String::new(),
         })
     }
 
     fn inside(&self, node: &str, argv: &[String]) -> BoxFuture<'static, Result<String, HostError>> {
-        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
-        let active = self.0.state().machines.by_node.get(node).is_some_and(|m| m.reports_from_us.is_some());
-        let act = match words[..] {
-            ["systemctl", "show", "--property=ActiveState", "--value", "kubelet"] => {
-                return Box::pin(std::future::ready(Ok(if active { "active" } else { "inactive" }.to_owned())));
+        let ran = inside::run(&mut self.shared.state(), node, argv);
+        let failed = |why| -> BoxFuture<'static, _> { Box::pin(std::future::ready(Err(HostError::Strange(why)))) };
+        match ran {
+            Ran::Said(text) => {
+                // A kubelet may be heard again, or no longer.
+                self.shared.changed.notify_one();
+                Box::pin(std::future::ready(Ok(text)))
             }
-            ["systemctl", "start", "kubelet"] if active => return Box::pin(std::future::ready(Ok(String::new()))),
-            ["systemctl", "stop", "kubelet"] => "stop-kubelet",
-            ["systemctl", "start", "kubelet"] => "start-kubelet",
-            _ => {
-                let why = format!("a simulated node runs no programs: {}", argv.join(" "));
-                return Box::pin(std::future::ready(Err(HostError::Strange(why))));
+            Ran::Act(act) => {
+                let done = self.power(act, node);
+                Box::pin(async move { done.await.map(|()| String::new()) })
             }
-        };
-        let done = self.power(act, node);
-        Box::pin(async move { done.await.map(|()| String::new()) })
+            Ran::Failed(why) => failed(why),
+            Ran::Unknown => failed(format!("a simulated node does not run `{}`", argv.join(" "))),
+        }
     }
 
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>> {
-        let (shared, act, node) = (Arc::clone(&self.0), act.to_owned(), node.to_owned());
+        let (shared, act, node) = (Arc::clone(&self.shared), act.to_owned(), node.to_owned());
         if let Ok(uri) = format!("/power/{act}/{node}").parse() {
-            self.0.trouble.tell(&http::Method::POST, &uri);
+            self.shared.trouble.tell(&http::Method::POST, &uri);
         }
-        let plug = self.1.clone();
+        let plug = self.plug.clone();
         let acting = async move {
             tokio::time::sleep(ACT).await;
             let mut state = shared.state();
-            let now = state.now_us;
             if !state.machines.by_node.contains_key(&node) {
                 return Err(HostError::Unknown(node));
             }
@@ -126,7 +137,7 @@ impl Simulated for Theatre {
                 return Ok(());
             }
             if let Some(taken) = taken(&act) {
-                state.machines.silence(&node, taken, now);
+                state.silence(&node, taken);
                 if !state.script.is_empty() {
                     happens::notice(&mut state, &Changes::new(), SETTLED_US);
                     shared.changed.notify_one();
@@ -139,9 +150,9 @@ impl Simulated for Theatre {
                 "start-kubelet" => state.settings.kubelet,
                 _ => state.settings.boot,
             };
-            state.machines.revive(&node, now, after);
-            state.schedule(after, Timer::NodeReports(node));
+            state.revive(&node, after);
             drop(state);
+            shared.thawed.notify_waiters();
             shared.changed.notify_one();
             Ok(())
         };

@@ -10,19 +10,24 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    control_plane::{self, ControlPlane},
     controllers::namespaces::Leaving,
     dice::{ALPHABET, Dice},
     fields::{self, number},
     happens::{Script, Turn},
     machines::Machines,
     monitoring::Monitor,
+    network::Network,
     resources::Resource,
     store::Store,
     value::{Value, json},
     vault::Vault,
     velero::Server,
 };
-use crate::kubernetes::{Clocks, Room, Selector, objects::Node};
+use crate::{
+    kubernetes::{Clocks, Room, Selector, objects::Node},
+    model::PowerState,
+};
 
 /// What the cluster's description says of its clocks.
 #[derive(Clone, Debug)]
@@ -46,6 +51,10 @@ pub(super) struct Settings {
     pub backup: Duration,
     pub restore: Duration,
     pub volume: Duration,
+    /// From a control plane's power to an API server that answers.
+    pub api_server: Duration,
+    /// From there to controllers that act.
+    pub election: Duration,
     /// Whether the network enforces NetworkPolicies.
     pub policies: bool,
 }
@@ -69,6 +78,8 @@ pub(super) enum Timer {
     CollectPods,
     /// Prometheus scrapes and evaluates.
     Evaluate,
+    /// Velero looks for backups of other clusters.
+    Sync,
     /// Velero goes on with something (resource, name).
     Velero(&'static str, String),
     /// The files of a volume are back (restore, claim).
@@ -77,6 +88,10 @@ pub(super) enum Timer {
     NamespaceEmpties(String),
     /// A claim gets its volume (namespace, name).
     Claim(String, String),
+    /// The API server of a control plane that was away answers.
+    ApiServerAnswers,
+    /// Its controllers act.
+    ControllersAct,
     /// An entry of the description's list has its turn.
     Happens(usize, Turn),
 }
@@ -107,9 +122,12 @@ pub(super) struct Queue {
 }
 
 /// The cluster.
+#[derive(Clone)]
 pub(super) struct State {
     pub store: Store,
     pub machines: Machines,
+    pub control_plane: ControlPlane,
+    pub network: Network,
     pub settings: Settings,
     pub dice: Dice,
     pub monitor: Monitor,
@@ -143,7 +161,7 @@ pub(super) struct State {
 }
 
 /// Selectors by the UIDs of the objects that have them, each with the generation that it is of.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Selectors(BTreeMap<String, (i64, Option<Arc<Selector>>)>);
 
 impl Selectors {
@@ -180,6 +198,8 @@ impl State {
         Self {
             store: Store::of(dice.next() as u32),
             machines: Machines::default(),
+            control_plane: ControlPlane::default(),
+            network: Network::default(),
             settings,
             dice,
             monitor,
@@ -311,6 +331,23 @@ impl State {
         self.store.edit("pods", namespace, name, |pod| {
             fields::set_condition(pod, "DisruptionTarget", "True", reason, now);
         });
+    }
+
+    /// Takes something from a machine: its power, its time, its network or its kubelet.
+    pub(super) fn silence(&mut self, node: &str, taken: PowerState) {
+        self.machines.silence(node, taken, self.now_us);
+        if self.control_plane.is_on(node) {
+            control_plane::look(self);
+        }
+    }
+
+    /// Gives it back; its kubelet reports after a while.
+    pub(super) fn revive(&mut self, node: &str, after: Duration) {
+        self.machines.revive(node, self.now_us, after);
+        self.schedule(after, Timer::NodeReports(node.to_owned()));
+        if self.control_plane.is_on(node) {
+            control_plane::look(self);
+        }
     }
 
     /// Whether the machine under a node runs.

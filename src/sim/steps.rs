@@ -12,7 +12,7 @@ use super::{
 use crate::model::StepName;
 
 /// Hears of the steps of a drill.
-pub struct Steps(Arc<Shared>);
+pub struct Steps(Vec<Arc<Shared>>);
 
 impl std::fmt::Debug for Steps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,8 +21,8 @@ impl std::fmt::Debug for Steps {
 }
 
 impl Steps {
-    pub(super) fn of(shared: &Arc<Shared>) -> Self {
-        Self(Arc::clone(shared))
+    pub(super) fn of(clusters: Vec<Arc<Shared>>) -> Self {
+        Self(clusters)
     }
 
     /// A step begins.
@@ -36,10 +36,12 @@ impl Steps {
     }
 
     fn told(&self, step: &StepName, turn: StepTurn) {
-        let mut state = self.0.state();
-        if !state.script.is_empty() {
-            happens::told(&mut state, &step.0, turn);
-            self.0.changed.notify_one();
+        for cluster in &self.0 {
+            let mut state = cluster.state();
+            if !state.script.is_empty() {
+                happens::told(&mut state, &step.0, turn);
+                cluster.changed.notify_one();
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     pods::{Pod, Pods, Spread},
     resources::{self, Resource},
     value::{Value, json},
-    watch::{Mood, Sullen, Watch, mood_of},
+    watch::{Mood, Sullen, Watch, Watches, mood_of},
 };
 use crate::kubernetes::Selector;
 
@@ -77,7 +77,7 @@ impl Serialize for Item<'_> {
 type Shelf = BTreeMap<String, Kept>;
 
 /// The store.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Store {
     /// By resource and namespace: no look-up makes a text of its own.
     objects: BTreeMap<&'static str, BTreeMap<String, Shelf>>,
@@ -86,9 +86,9 @@ pub(super) struct Store {
     family: u32,
     uids: u64,
     changes: VecDeque<Change>,
-    watches: Vec<Watch>,
+    watches: Watches,
     /// Those that hear nothing; they stay open until their time is over.
-    stalled: Vec<Watch>,
+    stalled: Watches,
     sullen: Vec<Sullen>,
     /// What changed since it was asked last: as it is, or as it was before it went.
     dirty: BTreeMap<Key, Arc<Value>>,
@@ -98,6 +98,11 @@ pub(super) struct Store {
 }
 
 impl Store {
+    /// The UIDs of all objects.
+    pub(super) fn uids(&self) -> impl Iterator<Item = &str> {
+        self.objects.values().flat_map(BTreeMap::values).flat_map(Shelf::values).map(|kept| fields::uid(&kept.object))
+    }
+
     /// An empty one, whose UIDs are its own.
     pub(super) fn of(family: u32) -> Self {
         Self { family, ..Self::default() }
@@ -110,6 +115,13 @@ impl Store {
     /// What changed since this was asked last.
     pub(super) fn take_dirty(&mut self) -> BTreeMap<Key, Arc<Value>> {
         std::mem::take(&mut self.dirty)
+    }
+
+    /// Changes that were asked for once count as new ones, unless newer ones are there.
+    pub(super) fn seen_again(&mut self, changes: BTreeMap<Key, Arc<Value>>) {
+        for (key, object) in changes {
+            self.dirty.entry(key).or_insert(object);
+        }
     }
 
     /// Whether pods moved, as the scheduler sees it, since this was asked last.
@@ -271,7 +283,7 @@ impl Store {
         self.dirty.insert(change.key.clone(), Arc::clone(&change.kept.object));
         let mut written = None;
         let mood = mood_of(&self.sullen, change.key.0);
-        self.watches.retain_mut(|watch| {
+        self.watches.0.retain_mut(|watch| {
             if !watch.wants(&change.key, &change.kept.object) {
                 return !watch.sink.is_closed();
             }
@@ -296,7 +308,7 @@ impl Store {
         let mood = mood_of(&self.sullen, watch.resource.plural);
         watch.stalled.store(matches!(mood, Some(Mood::Lags | Mood::Stalls)), Ordering::Relaxed);
         if mood == Some(Mood::Stalls) {
-            self.stalled.push(watch);
+            self.stalled.0.push(watch);
             return;
         }
         for change in self.changes.iter().filter(|c| c.version > from) {
@@ -304,21 +316,21 @@ impl Store {
                 watch.hear(mood, change.kept.line(change.type_));
             }
         }
-        self.watches.push(watch);
+        self.watches.0.push(watch);
     }
 
     /// Watches are in a mood from now on.
     pub(super) fn sulk(&mut self, sullen: Sullen) {
-        let (mine, others) = self.watches.drain(..).partition(|w| sullen.about(w.resource.plural));
-        self.watches = others;
+        let (mine, others) = self.watches.0.drain(..).partition(|w| sullen.about(w.resource.plural));
+        self.watches.0 = others;
         let mine: Vec<Watch> = mine;
         for watch in &mine {
             watch.stalled.store(matches!(sullen.mood, Mood::Lags | Mood::Stalls), Ordering::Relaxed);
         }
         match sullen.mood {
             Mood::Ends => drop(mine),
-            Mood::Stalls => self.stalled.extend(mine),
-            Mood::Lags | Mood::Rambles => self.watches.extend(mine),
+            Mood::Stalls => self.stalled.0.extend(mine),
+            Mood::Lags | Mood::Rambles => self.watches.0.extend(mine),
         }
         self.sullen.push(sullen);
     }
@@ -327,7 +339,7 @@ impl Store {
     /// stalled stays so, as a dead connection does.
     pub(super) fn listen_again(&mut self, entry: usize) {
         self.sullen.retain(|s| s.entry != entry);
-        for watch in &mut self.watches {
+        for watch in &mut self.watches.0 {
             if mood_of(&self.sullen, watch.resource.plural).is_none() {
                 watch.stalled.store(false, Ordering::Relaxed);
                 for line in std::mem::take(&mut watch.held) {
@@ -344,16 +356,16 @@ impl Store {
 
     /// Breaks every open watch: what a network that drops connections does.
     pub(super) fn drop_watches(&mut self) {
-        self.watches.clear();
+        self.watches.0.clear();
     }
 
     /// Every open watch hears nothing from now on, and is not told so: what a network
     /// that swallows packets does.
     pub(super) fn stall_watches(&mut self) {
-        self.stalled.retain(|watch| !watch.sink.is_closed());
-        for watch in self.watches.drain(..) {
+        self.stalled.0.retain(|watch| !watch.sink.is_closed());
+        for watch in self.watches.0.drain(..) {
             watch.stalled.store(true, Ordering::Relaxed);
-            self.stalled.push(watch);
+            self.stalled.0.push(watch);
         }
     }
 

@@ -1,7 +1,11 @@
 //! The object store that backups are kept in, and what can be downloaded from it:
 //! the documents and archives that Velero writes.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use super::{
     fields::{self, text},
@@ -10,12 +14,17 @@ use super::{
     value::{Value, json},
 };
 
-/// The object store, outside of the cluster.
-#[derive(Debug, Default)]
-pub(super) struct Vault {
-    pub backups: BTreeMap<String, Kept>,
+/// The object store, outside of the clusters that use it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Vault(Arc<Mutex<Shelf>>);
+
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    backups: BTreeMap<String, Arc<Kept>>,
+    /// Backups that have ended, as Velero writes them down beside what they hold.
+    ended: BTreeMap<String, Value>,
     /// What went wrong, by backup or restore.
-    pub errors: BTreeMap<String, Value>,
+    errors: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Default)]
@@ -27,8 +36,52 @@ pub(super) struct Kept {
 }
 
 impl Vault {
+    /// Another store that holds the same.
+    pub(super) fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.shelf().clone())))
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a backup holds.
+    pub(super) fn backup(&self, name: &str) -> Option<Arc<Kept>> {
+        self.shelf().backups.get(name).cloned()
+    }
+
+    pub(super) fn keep(&self, name: &str, kept: Kept) {
+        self.shelf().backups.insert(name.to_owned(), Arc::new(kept));
+    }
+
+    /// A backup has ended.
+    pub(super) fn ended(&self, backup: &Value) {
+        self.shelf().ended.insert(fields::name(backup).to_owned(), backup.clone());
+    }
+
+    /// Those that have.
+    pub(super) fn all_ended(&self) -> Vec<Value> {
+        self.shelf().ended.values().cloned().collect()
+    }
+
+    pub(super) fn forget(&self, backup: &str) {
+        let mut shelf = self.shelf();
+        shelf.backups.remove(backup);
+        shelf.ended.remove(backup);
+    }
+
+    pub(super) fn went_wrong(&self, name: &str, why: Value) {
+        self.shelf().errors.insert(name.to_owned(), why);
+    }
+
     /// A download: `/KIND/NAME`.
     pub(super) fn download(&self, path: &str) -> Option<Vec<u8>> {
+        self.shelf().download(path)
+    }
+}
+
+impl Shelf {
+    fn download(&self, path: &str) -> Option<Vec<u8>> {
         let mut parts = path.trim_matches('/').split('/');
         let (kind, name) = (parts.next()?, parts.next()?);
         let document = match kind {

@@ -22,6 +22,16 @@ pub(super) struct Watch {
     pub held: Vec<Bytes>,
 }
 
+/// Those of one store: another store with the same objects has none of them.
+#[derive(Default)]
+pub(super) struct Watches(pub Vec<Watch>);
+
+impl Clone for Watches {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 /// What becomes of watches, other than that they are told what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {

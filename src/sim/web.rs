@@ -25,6 +25,15 @@ pub(super) enum Reach {
     Silence,
 }
 
+impl Reach {
+    fn later(self, late: Duration) -> Self {
+        match self {
+            Self::Answer(after, answer) => Self::Answer(after + late, answer),
+            other => other,
+        }
+    }
+}
+
 const NEAR: Duration = Duration::from_millis(3);
 /// A host that is off: nobody answers for its address.
 const NO_HOST: Duration = Duration::from_millis(900);
@@ -41,7 +50,7 @@ fn document(body: Option<Vec<u8>>) -> Reach {
 }
 
 /// `host`, `port` and `path` of a URL, or of `host:port`.
-fn split(url: &str) -> (&str, &str) {
+pub(super) fn split(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     (authority.split(':').next().unwrap_or(""), path.split('?').next().unwrap_or("/"))
@@ -57,9 +66,7 @@ fn instead(nonsense: Nonsense) -> Reach {
 }
 
 /// Where a request goes, and what becomes of it.
-pub(super) fn reach(state: &mut State, request: &WebRequest) -> Reach {
-    let (host, path) = split(&request.url);
-    let (host, path) = (host.to_owned(), path.to_owned());
+pub(super) fn reach(state: &mut State, request: &WebRequest, host: &str, path: &str) -> Reach {
     let parts: Vec<&str> = host.split('.').collect();
     if let [name, "sim"] = parts[..]
         && let Some(nonsense) = state.nonsense(name)
@@ -67,9 +74,9 @@ pub(super) fn reach(state: &mut State, request: &WebRequest) -> Reach {
         return instead(nonsense);
     }
     match parts[..] {
-        ["prometheus", "sim"] if state.monitoring_lives("prometheus") => document(monitoring::prometheus(state, &path)),
+        ["prometheus", "sim"] if state.monitoring_lives("prometheus") => document(monitoring::prometheus(state, path)),
         ["prometheus", "sim"] => Reach::Broken(NO_HOST, "no connection"),
-        ["vault", "sim"] => match state.vault.download(&path) {
+        ["vault", "sim"] => match state.vault.download(path) {
             Some(bytes) => ok(bytes),
             None => Reach::Answer(NEAR, WebAnswer { status: 404, body: vec![] }),
         },
@@ -78,11 +85,11 @@ pub(super) fn reach(state: &mut State, request: &WebRequest) -> Reach {
             if !state.monitoring_lives(name) {
                 return Reach::Broken(NO_HOST, "no connection");
             }
-            document(monitoring::alertmanager(state, name, &path))
+            document(monitoring::alertmanager(state, name, path))
         }
         [service, namespace, "svc"] => through_service(state, service, namespace),
         [pod, _, namespace, "svc"] => match serving(state, namespace, pod) {
-            Ok(()) => log(state, namespace, pod, request, &path),
+            Ok(late) => log(state, namespace, pod, request, path).later(late),
             Err(reach) => reach,
         },
         _ => Reach::Broken(NEAR, "no such host in the simulation"),
@@ -101,7 +108,7 @@ fn through_service(state: &mut State, service: &str, namespace: &str) -> Reach {
     let chosen = ready[state.dice.below(ready.len() as u64) as usize];
     let (pod_namespace, pod) = (text(chosen, "/targetRef/namespace"), text(chosen, "/targetRef/name"));
     match serving(state, pod_namespace, pod) {
-        Ok(()) => answer(state, namespace, service),
+        Ok(late) => answer(state, namespace, service).later(late),
         Err(reach) => reach,
     }
 }
@@ -117,15 +124,18 @@ fn answer(state: &State, namespace: &str, service: &str) -> Reach {
     Reach::Answer(NEAR + other.takes.unwrap_or_default().0, WebAnswer { status: other.status.unwrap_or(200), body })
 }
 
-/// Whether a pod answers, or what happens instead.
-fn serving(state: &State, namespace: &str, pod: &str) -> Result<(), Reach> {
+/// How late a pod answers, or what happens instead.
+fn serving(state: &State, namespace: &str, pod: &str) -> Result<Duration, Reach> {
     let Some(found) = state.store.get("pods", namespace, pod) else { return Err(Reach::Broken(NEAR, "no connection")) };
     let node = text(found, "/spec/nodeName");
     match state.machines.by_node.get(node).map(|m| &m.state) {
         Some(PowerState::Running) => {
             let serves =
                 fields::condition(found, "Ready") == "True" || found.pointer("/status/containerStatuses").is_some();
-            if serves { Ok(()) } else { Err(Reach::Broken(NEAR, "no connection")) }
+            if state.is_cut_off(node) {
+                return Err(Reach::Silence);
+            }
+            if serves { Ok(state.late(node).unwrap_or_default()) } else { Err(Reach::Broken(NEAR, "no connection")) }
         }
         Some(PowerState::Paused | PowerState::Isolated) => Err(Reach::Silence),
         _ => Err(Reach::Broken(NO_HOST, "no connection")),

@@ -16,10 +16,8 @@ use crate::{
 
 pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let host = input.host.ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}})")?;
-    if host.name() == "simulated" && spec.stop != Some(NodeService::Kubelet) {
-        return Err(
-            "a simulated node has a kubelet, and neither runtime, disk nor network: no rehearsal can show this".into(),
-        );
+    if host.name() == "simulated" {
+        simulated(spec)?;
     }
     let nodes = input.chosen(spec.choice(), false)?;
     let all = input.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
@@ -37,6 +35,19 @@ pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Draf
     }
     planned.notes = notes(spec);
     Ok(planned)
+}
+
+/// Whether a simulated node has what is to be broken.
+fn simulated(spec: &ImpairNodesStep) -> Result<(), String> {
+    let lacks = match (spec.stop, &spec.disk, &spec.network) {
+        (Some(NodeService::Runtime), ..) => "a container runtime",
+        (_, Some(_), _) => "a disk",
+        (.., Some(network)) if network.loss.is_some_and(|share| share.0 < 100) => {
+            "a network that loses some packets only"
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("a simulated node has no part that is {lacks}: no rehearsal can show this"))
 }
 
 /// Addresses of the machines and pods that packets are lost from and to.

@@ -118,11 +118,15 @@ pub fn on_paused_time<T>(work: impl Future<Output = T>) -> T {
 
 impl Stage {
     pub async fn set(description: &Description, seed: u64) -> Self {
-        let simulation = Simulation::start(description, seed).await.unwrap_or_else(|w| panic!("{w:?}"));
+        Self::of(Simulation::start(description, seed).await.unwrap_or_else(|w| panic!("{w:?}")))
+    }
+
+    /// The same with a cluster that is there already.
+    pub fn of(simulation: Simulation) -> Self {
         // Memory rather than a disk, where there is such a place.
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-        let before = simulation.picture();
+        let before = picture(&simulation);
         Self { simulation, dir, secrets: vec![], audit_log: None, before, lies: Arc::default() }
     }
 
@@ -246,7 +250,12 @@ impl Stage {
     /// Law I6: what the journal says is put back is so in the cluster, in that very
     /// instant. What is not is kept, and told when the drill is over.
     fn soundness(&self) -> impl Fn(&Event) + Send + Sync + 'static {
-        let (eye, lies) = (self.simulation.eye(), Arc::clone(&self.lies));
+        let (here, lies) = (self.simulation.eye(), Arc::clone(&self.lies));
+        let there = self.simulation.second().map(Simulation::eye);
+        let eye = move |revert: &Revert| match (revert, &there) {
+            (Revert::OwnNamespace { recovery: true, .. } | Revert::OwnPods { recovery: true, .. }, Some(eye)) => eye(),
+            _ => here(),
+        };
         let undos = Mutex::new(BTreeMap::new());
         move |event| match &event.event {
             Kind::FaultIntended { fault, revert, .. } => {
@@ -254,7 +263,7 @@ impl Stage {
             }
             Kind::FaultReverted { fault, .. } => {
                 let undos = undos.lock().unwrap();
-                if let Some(revert) = undos.get(fault).filter(|revert| !is_undone(revert, &eye())) {
+                if let Some(revert) = undos.get(fault).filter(|revert| !is_undone(revert, &eye(revert))) {
                     lies.lock().unwrap().push(format!("{fault} is said to be undone, and is not: {revert:?}"));
                 }
             }
@@ -308,13 +317,20 @@ impl Stage {
 
     /// Asks the run to stop, as anybody with kubectl could.
     pub async fn annotate_stop(&self) {
-        let body = json!({"metadata": {"annotations": {"drillmaster.dev/stop": "unwind"}}});
-        let request = http::Request::patch("/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases/drill")
-            .header("content-type", "application/merge-patch+json")
-            .body(kube::client::Body::from(body.to_string().into_bytes()))
-            .unwrap();
-        let answer = self.simulation.client().send(request).await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
+        let body = json!({"metadata": {"annotations": {"drillmaster.dev/stop": "unwind"}}}).to_string();
+        // While the control plane is away one tries again.
+        for _ in 0..600 {
+            let request = http::Request::patch("/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases/drill")
+                .header("content-type", "application/merge-patch+json")
+                .body(kube::client::Body::from(body.clone().into_bytes()))
+                .unwrap();
+            if let Ok(answer) = self.simulation.client().send(request).await {
+                assert!(answer.status().is_success(), "{answer:?}");
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("nobody answers");
     }
 
     /// What the machine still wrote in its last instant never reached the disk.
@@ -440,7 +456,7 @@ impl Stage {
     pub async fn as_before(&self) -> Result<(), String> {
         let mut said = String::new();
         for _ in 0..600 {
-            let now = self.simulation.picture();
+            let now = picture(&self.simulation);
             said = differences(&self.before, &now);
             if said.is_empty() {
                 return self.velero_takes_backups().await;
@@ -449,6 +465,12 @@ impl Stage {
         }
         Err(said)
     }
+}
+
+/// Of both clusters, where there are two.
+fn picture(simulation: &Simulation) -> Vec<Value> {
+    let second = simulation.second().into_iter().flat_map(Simulation::picture);
+    simulation.picture().into_iter().chain(second).collect()
 }
 
 /// Whether the cluster is as an undo should leave it.

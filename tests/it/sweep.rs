@@ -14,7 +14,7 @@ use drillmaster::{
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
 /// One table: what each shipped scenario comes to on the shipped clusters.
-const TABLE: [(&str, &str, Exit); 14] = [
+const TABLE: [(&str, &str, Exit); 17] = [
     ("small-shop", "zone-outage", Exit::Passed),
     ("small-shop", "node-power-loss", Exit::Passed),
     ("small-shop", "node-freeze", Exit::Passed),
@@ -26,14 +26,29 @@ const TABLE: [(&str, &str, Exit); 14] = [
     ("small-shop", "node-partition", Exit::Passed),
     ("small-shop", "kubelet-loss", Exit::Passed),
     ("small-shop", "statefulset-failover", Exit::Passed),
+    ("two-regions", "control-plane-loss", Exit::Passed),
+    ("two-regions", "region-loss", Exit::Passed),
+    ("two-regions", "zone-split", Exit::Passed),
     ("fragile", "zone-outage", Exit::Refused),
     ("fragile", "node-power-loss", Exit::Refused),
     ("fragile", "silent-volume-loss", Exit::Failed),
 ];
 
-/// The scenarios that pass, for the sweeps.
+/// The scenarios that pass on the small shop, for the sweeps.
 pub fn shipped() -> Vec<&'static str> {
-    TABLE.iter().filter(|(_, _, exit)| *exit == Exit::Passed).map(|(_, name, _)| *name).collect()
+    let passes = |(place, _, exit): &&(&str, &str, Exit)| *place == "small-shop" && *exit == Exit::Passed;
+    TABLE.iter().filter(passes).map(|(_, name, _)| *name).collect()
+}
+
+/// All that pass, each on a cluster that it passes on, and the journal of a drill that
+/// nothing disturbs.
+fn everywhere() -> impl Iterator<Item = (&'static str, Description, Loaded, Vec<Event>)> {
+    TABLE.iter().filter(|(_, _, exit)| *exit == Exit::Passed).map(|(place, name, _)| {
+        let place = cluster(place);
+        let loaded = scenario(name, &place);
+        let whole = on_paused_time(async { Stage::set(&place, 1).await.drill(&loaded, None).await });
+        (*name, place, loaded, whole.events)
+    })
 }
 
 /// Each of them, and the journal of a drill of it that nothing disturbs.
@@ -108,9 +123,8 @@ pub fn is_load_bearing(event: &Event) -> bool {
 
 #[test]
 fn killed_at_every_load_bearing_line() {
-    let shop = cluster("small-shop");
     let (mut cuts, mut sampled) = (0, 0);
-    for (name, loaded, whole) in undisturbed() {
+    for (name, place, loaded, whole) in everywhere() {
         for event in &whole {
             let bearing = is_load_bearing(event);
             // Observations are sampled.
@@ -120,7 +134,7 @@ fn killed_at_every_load_bearing_line() {
             cuts += 1;
             sampled += u32::from(!bearing);
             on_paused_time(async {
-                let stage = Stage::set(&shop, 1).await;
+                let stage = Stage::set(&place, 1).await;
                 let ended = stage.drill(&loaded, Some(event.seq)).await;
                 let at = format!("{name}, killed after line {} ({})", event.seq, event.event.name());
                 if ended.exit.is_none() {
@@ -138,15 +152,13 @@ fn killed_at_every_load_bearing_line() {
 /// A stop that is asked for as each step begins: everything is put back.
 #[test]
 fn stopped_as_each_step_begins() {
-    let shop = cluster("small-shop");
     let (mut stops, mut aborted) = (0, 0);
-    for name in shipped() {
-        let loaded = scenario(name, &shop);
+    for (name, place, loaded, _) in everywhere() {
         for step in 0..loaded.scenario.steps.len() {
             stops += 1;
             let wanted = loaded.scenario.steps[step].name.clone();
             on_paused_time(async {
-                let stage = Stage::set(&shop, 1).await;
+                let stage = Stage::set(&place, 1).await;
                 let own = wanted.clone();
                 let begins = move |e: &Event| matches!(&e.event, Kind::StepStarted { step, .. } if *step == own);
                 let ended = stage.drill_when(&loaded, begins, async |_| stage.annotate_stop().await).await;
@@ -167,9 +179,8 @@ fn stopped_as_each_step_begins() {
 /// and the exit code says that it was a bug.
 #[test]
 fn a_panic_in_each_step() {
-    let shop = cluster("small-shop");
     let mut panics = 0;
-    for (name, loaded, whole) in undisturbed() {
+    for (name, place, loaded, whole) in everywhere() {
         let written = whole.iter().filter(|e| {
             matches!(e.event, Kind::FaultIntended { .. } | Kind::FaultApplied { .. } | Kind::StepResult { .. })
         });
@@ -177,7 +188,7 @@ fn a_panic_in_each_step() {
             panics += 1;
             let seq = event.seq;
             on_paused_time(async {
-                let stage = Stage::set(&shop, 1).await;
+                let stage = Stage::set(&place, 1).await;
                 let tap = move |event: &Event| assert!(event.seq != seq, "a planted panic");
                 let ended = stage.drill_heard(&loaded, tap).await;
                 let at = format!("{name}, panic at line {seq} ({})", event.event.name());

@@ -63,9 +63,10 @@ impl Bed {
         let bed = fidelity::Bed {
             name: "kind, small",
             admin: &self.drill,
-            leases: Box::new(|| self.kubectl(&fidelity::LEASES)),
-            times: json!({"boot": "3s", "thaw": "10s", "rejoin": "1s", "kubelet": "1s", "stop": "8s", "backup": "27s", "restore": "5s", "volume": "2s"}),
+            leases: Box::new(|| self.tries(&self.drill.context, &fidelity::LEASES).unwrap_or_default()),
+            times: json!({"boot": "3s", "thaw": "10s", "rejoin": "1s", "kubelet": "1s", "apiServer": "6s", "stop": "8s", "backup": "27s", "restore": "5s", "volume": "2s"}),
             capture: "fileSystem",
+            control_plane: "drill-control-plane",
         };
         let ended = fidelity::drill_both(&bed, &self.drill, scenario, set);
         assert_eq!(open_faults(&ended.dir), 0);
@@ -124,15 +125,16 @@ impl Bed {
     }
 
     fn kubectl_in(&self, context: &str, args: &[&str]) -> String {
+        self.tries(context, args).unwrap_or_else(|said| panic!("kubectl {args:?}: {said}"))
+    }
+
+    fn tries(&self, context: &str, args: &[&str]) -> Result<String, String> {
         let program = cache().join("kind/bin/kindnode");
         let mut command = std::process::Command::new(program);
-        let out = command
-            .args(["kubectl", "--context", context, "--kubeconfig", &self.drill.kubeconfig])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(out.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+        let command = command.args(["kubectl", "--context", context, "--kubeconfig", &self.drill.kubeconfig]);
+        let out = command.args(args).output().unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if out.status.success() { Ok(said(&out.stdout)) } else { Err(said(&out.stderr)) }
     }
 
     /// The context `least`, which may do in the second cluster what `rbac --recovery` prints;
@@ -162,8 +164,8 @@ fn every_shipped_fault_is_done_seen_and_put_back() {
     let bed = Bed::new("small");
     bed.both("node-partition", &[]);
     bed.both("kubelet-loss", &[]);
-    bed.ends(0, "zone-split", &["--set", "for=15s"]);
-    bed.ends(0, "control-plane-loss", &["--set", "for=20s"]);
+    bed.both("zone-split", &["for=15s"]);
+    bed.both("control-plane-loss", &["for=20s"]);
     bed.both("statefulset-failover", &["workload=statefulset/sessions", "ready=2"]);
     let silent = bed.ends(1, "silent-volume-loss", &[]);
     assert!(silent.said.contains("does not hold the content of: claim data-archive-0"), "{}", silent.said);

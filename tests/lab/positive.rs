@@ -64,6 +64,7 @@ fn bed<'a>(lab: &'a Hollow, admin: &'a Drill, name: &'a str) -> Bed<'a> {
         leases: Box::new(|| lab.kubectl(&LEASES)),
         times: json!({"boot": "500ms", "thaw": "500ms", "stop": "1s"}),
         capture: "none",
+        control_plane: "none of its nodes",
     }
 }
 

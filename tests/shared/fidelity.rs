@@ -47,10 +47,11 @@ pub enum Cause {
     Restore,
 }
 
-/// The node whose kubelet is heard no more while this is open.
+/// The node that is silent, or that does not hear all others, while this is open.
 pub fn silenced(revert: &Revert) -> Option<&str> {
     match revert {
-        Revert::NodePower { node, .. } | Revert::Impairment { node, what: Impairment::Kubelet, .. } => Some(&node.name),
+        Revert::NodePower { node, .. }
+        | Revert::Impairment { node, what: Impairment::Kubelet | Impairment::Packets { .. }, .. } => Some(&node.name),
         _ => None,
     }
 }
@@ -178,6 +179,9 @@ impl Watcher {
             Kind::AlertGone { source, name, .. } if name == "NodeNotReady" && source.starts_with("alertmanager") => {
                 self.says(event, "alert resolved");
             }
+            Kind::EffectSeen { .. } => self.says(event, "effect seen in the node"),
+            // That it is away is seen before or after the act is acknowledged, by chance.
+            Kind::ContactRegained { .. } => self.says(event, "API server answers"),
             Kind::Judged { .. } => self.says(event, OVER),
             _ => {}
         }

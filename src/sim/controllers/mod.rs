@@ -20,7 +20,7 @@ mod workloads;
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    SETTLED_US, happens, monitoring,
+    SETTLED_US, control_plane, happens, monitoring,
     state::{State, Timer},
     store::Key,
     value::Value,
@@ -37,6 +37,7 @@ const ROUNDS: u32 = 400;
 pub(super) fn reconcile(state: &mut State) {
     for _ in 0..ROUNDS {
         let due = state.take_due();
+        let due = control_plane::possible(state, due);
         let changes = state.store.take_dirty();
         if due.is_empty() && changes.is_empty() {
             return;
@@ -46,6 +47,12 @@ pub(super) fn reconcile(state: &mut State) {
         }
         let mut changes = changes;
         changes.extend(state.store.take_dirty());
+        if !control_plane::controllers_see(state, &changes) {
+            kubelets::changed(state, &changes);
+            velero::changed(state, &changes);
+            happens::notice(state, &changes, SETTLED_US);
+            continue;
+        }
         nodes::changed(state, &changes);
         taints::changed(state, &changes);
         garbage::changed(state, &changes);
@@ -73,9 +80,12 @@ fn fire(state: &mut State, timer: &Timer) {
         Timer::CollectPods => garbage::collect_pods(state),
         Timer::Evaluate => monitoring::evaluate(state),
         Timer::Velero(resource, name) => velero::go_on(state, resource, name),
+        Timer::Sync => velero::sync(state),
         Timer::VolumeFilled(restore, claim) => velero::filled(state, restore, claim),
         Timer::NamespaceEmpties(name) => namespaces::look(state, name),
         Timer::Claim(namespace, name) => volumes::provision(state, namespace, name),
+        Timer::ApiServerAnswers => control_plane::answers(state),
+        Timer::ControllersAct => control_plane::act(state),
         Timer::Happens(entry, turn) => happens::turn(state, *entry, *turn),
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn look(state: &mut State) {
         // The first look that could see that renewal: it is this one, unless the
         // lease is as old as the description says.
         let looks = now.saturating_sub(renewed) / (clocks.period.as_micros() as u64).max(1);
-        let fresh = SeenLease { renewed_us: renewed, seen_us: now - looks * clocks.period.as_micros() as u64 };
+        let seen_us = now - looks * clocks.period.as_micros() as u64;
+        let fresh = SeenLease { renewed_us: renewed, seen_us: seen_us.max(state.control_plane.acts_from_us()) };
         let seen = state.seen_leases.entry(name.clone()).or_insert(fresh);
         if seen.renewed_us != renewed {
             *seen = fresh;

@@ -22,11 +22,31 @@ pub struct Happening {
     /// How long it lasts. Default: to the end.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub for_: Option<Dur>,
+    /// recovery: in the second cluster. Default: in the first.
+    #[serde(default, rename = "in", skip_serializing_if = "Which::is_first")]
+    pub in_: Which,
     /// What happens.
     pub what: What,
     /// Its line in the file; 0 where there is no file.
     #[serde(skip)]
     pub line: u64,
+}
+
+/// One of the clusters of a description.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    /// The one that is drilled.
+    #[default]
+    First,
+    /// The one that is restored into.
+    Recovery,
+}
+
+impl Which {
+    fn is_first(&self) -> bool {
+        *self == Self::First
+    }
 }
 
 /// What an entry waits for. Only the first time counts.

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_saphyr::Spanned;
 
-use super::{After, Answers, Happening, ObjectSeen, Seen, Skew, What, objects};
+use super::{After, Answers, Happening, ObjectSeen, Seen, Skew, What, Which, objects};
 use crate::{
     model::Dur,
     sim::{Description, happens::Names},
@@ -41,11 +41,21 @@ pub(in crate::sim) fn lint(description: &Description) -> Vec<String> {
         return vec![];
     }
     let names = Names::of(description);
+    // What is restored into the second cluster has the names that it has in the first.
+    let there = description.recovery.as_ref().map(|second| Names::of(second).with(Names::of(description)));
     let mut wrong = vec![];
     for (entry, happening) in description.happens.iter().enumerate() {
         let mut say = Say { at: at(entry, happening), wrong: &mut wrong };
-        when(happening, &names, &mut say);
-        what(&happening.what, &names, &mut say);
+        let names = match (happening.in_, &there) {
+            (Which::First, _) => &names,
+            (Which::Recovery, Some(there)) => there,
+            (Which::Recovery, None) => {
+                say.wrong("there is no second cluster: describe one under `recovery`, or take `in` out");
+                continue;
+            }
+        };
+        when(happening, names, &mut say);
+        what(&happening.what, names, &mut say);
     }
     wrong
 }

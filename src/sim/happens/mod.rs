@@ -27,7 +27,7 @@ mod watches;
 mod what;
 mod words;
 
-pub use entry::{After, Happening, ObjectSeen, Seen};
+pub use entry::{After, Happening, ObjectSeen, Seen, Which};
 pub use script::Happened;
 pub use what::What;
 pub(in crate::sim) use {

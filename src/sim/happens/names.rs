@@ -57,6 +57,12 @@ impl Names {
         }
     }
 
+    /// And the objects of another cluster.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.objects.extend(other.objects);
+        self
+    }
+
     pub(super) fn no_kind(word: &str) -> String {
         format!("the simulation knows no kind `{word}`: write `KIND/NAME`, such as `deployment/web`")
     }

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::{HostSays, NodeHostLie, What};
-use crate::{
-    model::PowerState,
-    sim::state::{State, Timer},
-};
+use crate::{model::PowerState, sim::state::State};
 
 /// How long a node needs, by what was taken from it.
 fn takes(state: &State, from: &PowerState) -> Duration {
@@ -26,9 +23,8 @@ pub(super) fn back(state: &mut State, node: &str) -> Result<(), String> {
         return Err("the node is not away".into());
     }
     for (name, from) in away {
-        let (now, after) = (state.now_us, takes(state, &from));
-        state.machines.revive(&name, now, after);
-        state.schedule(after, Timer::NodeReports(name));
+        let after = takes(state, &from);
+        state.revive(&name, after);
     }
     Ok(())
 }
@@ -39,10 +35,8 @@ pub(super) fn restart(state: &mut State, node: &str) -> Result<(), String> {
     if !runs {
         return Err("the node does not run".into());
     }
-    let (now, after) = (state.now_us, state.settings.boot);
-    state.machines.silence(node, PowerState::Off, now);
-    state.machines.revive(node, now, after);
-    state.schedule(after, Timer::NodeReports(node.to_owned()));
+    state.silence(node, PowerState::Off);
+    state.revive(node, state.settings.boot);
     Ok(())
 }
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    super::value::Value, After, Happening, What, alerting, budgets, controllers, lint, logs, nodes, objects, readiness,
-    sources, velero, watches,
+    super::value::Value, After, Happening, What, Which, alerting, budgets, controllers, lint, logs, nodes, objects,
+    readiness, sources, velero, watches,
 };
 use crate::sim::state::{State, Timer};
 
@@ -42,9 +42,11 @@ pub struct Happened {
 }
 
 /// The list, and how far it is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Script {
     pub(super) entries: Vec<Happening>,
+    /// Entries of the other cluster are not this one's business.
+    here: Which,
     /// Entries that wait for something no longer wait once they are due.
     pub(super) waiting: BTreeSet<usize>,
     in_force: BTreeSet<usize>,
@@ -60,9 +62,10 @@ pub(in crate::sim) struct Script {
 }
 
 impl Script {
-    pub(in crate::sim) fn of(entries: &[Happening]) -> Self {
-        let waiting = (0..entries.len()).filter(|i| entries[*i].after.is_some()).collect();
-        Self { entries: entries.to_vec(), waiting, ..Self::default() }
+    pub(in crate::sim) fn of(entries: &[Happening], here: Which) -> Self {
+        let waits = |i: &usize| entries[*i].after.is_some() && entries[*i].in_ == here;
+        let waiting = (0..entries.len()).filter(waits).collect();
+        Self { entries: entries.to_vec(), here, waiting, ..Self::default() }
     }
 
     /// Whether anything happens at all.
@@ -76,7 +79,7 @@ impl Script {
 
     /// Entries that cannot have shown anything, and why.
     pub(in crate::sim) fn without_effect(&self) -> Vec<String> {
-        let all = self.entries.iter().enumerate();
+        let all = self.entries.iter().enumerate().filter(|(_, happening)| happening.in_ == self.here);
         let why = all.filter_map(|(entry, happening)| {
             let at = lint::at(entry, happening);
             match self.happened.iter().find(|h| h.entry == entry) {
@@ -85,6 +88,16 @@ impl Script {
             }
         });
         why.collect()
+    }
+
+    /// What was there before the list began.
+    pub(in crate::sim) fn knows<'a>(&mut self, uids: impl Iterator<Item = &'a str>) {
+        self.known.extend(uids.map(str::to_owned));
+    }
+
+    /// What an entry is.
+    pub(in crate::sim) fn what(&self, entry: usize) -> Option<&What> {
+        Some(&self.entries.get(entry)?.what)
     }
 
     /// What is in force, with the numbers of the entries.
@@ -105,7 +118,7 @@ impl State {
     pub(in crate::sim) fn arm(&mut self, zero_us: u64) {
         for entry in 0..self.script.entries.len() {
             let happening = &self.script.entries[entry];
-            if let Some(at) = happening.at {
+            if let Some(at) = happening.at.filter(|_| happening.in_ == self.script.here) {
                 let due = zero_us + at.micros() + happening.delay.unwrap_or_default().micros();
                 self.schedule_at(due, Timer::Happens(entry, Turn::Begins));
             }

@@ -58,7 +58,7 @@ pub(super) struct Silence {
 }
 
 /// One Alertmanager.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Alertmanager {
     pub receiver: String,
     pub group_wait: Option<Dur>,
@@ -103,7 +103,7 @@ impl Alertmanager {
 }
 
 /// All programs of the monitoring.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Monitor {
     pub rules: Vec<Rule>,
     pub every: Dur,

@@ -37,7 +37,7 @@ pub(super) fn take(state: &mut State, name: &str, backup: &Value) {
             kept.objects.extend(volume.map(|v| (*v).clone()));
         }
     }
-    state.vault.backups.insert(name.to_owned(), kept);
+    state.vault.keep(name, kept);
 }
 
 /// What becomes of one volume's content; none where Velero says nothing at all.

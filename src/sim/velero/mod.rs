@@ -28,6 +28,9 @@ const STATUS: Duration = Duration::from_millis(900);
 /// A server that is away is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Velero looks for backups of others this often (its default).
+const SYNC: Duration = Duration::from_secs(60);
+
 const KINDS: [&str; 4] = ["restores", "downloadrequests", "serverstatusrequests", "deletebackuprequests"];
 /// From a request to its first phase.
 const QUEUED: Duration = Duration::from_millis(100);
@@ -35,7 +38,7 @@ const QUEUED: Duration = Duration::from_millis(100);
 /// An earlier backup's content: what is there now. Says how many objects that are.
 pub(super) fn keep(state: &mut State, name: &str, backup: &Value) -> usize {
     backup::take(state, name, backup);
-    state.vault.backups.get(name).map_or(0, |kept| kept.objects.len())
+    state.vault.backup(name).map_or(0, |kept| kept.objects.len())
 }
 
 /// Now, by Velero's clock.
@@ -92,11 +95,28 @@ pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
                 phase(state, resource, name, "Processed", |s| s["errors"] = json!(["backup is still in progress"]));
                 return;
             }
-            state.vault.backups.remove(&backup);
+            state.vault.forget(&backup);
             state.store.remove("backups", "velero", &backup);
             state.store.remove(resource, "velero", name);
         }
         _ => phase(state, resource, name, "Processed", |status| status["serverVersion"] = "v1.18.3 (simulated)".into()),
+    }
+}
+
+/// What other clusters have written into the store is seen here once a minute: a Backup for
+/// each, and none for what is there no more.
+pub(super) fn sync(state: &mut State) {
+    state.schedule(SYNC, Timer::Sync);
+    let ended = state.vault.all_ended();
+    let here: Vec<String> = state.store.within("backups", "velero").map(|b| fields::name(b).to_owned()).collect();
+    for name in here.iter().filter(|name| !ended.iter().any(|backup| fields::name(backup) == *name)) {
+        state.store.remove("backups", "velero", name);
+    }
+    let now = state.wall();
+    for mut backup in ended.into_iter().filter(|backup| !here.iter().any(|name| name == fields::name(backup))) {
+        backup["metadata"] = json!({"name": fields::name(&backup), "namespace": "velero",
+            "labels": {"velero.io/storage-location": text(&backup, "/spec/storageLocation")}});
+        state.store.create(resources::known("backups"), backup, now);
     }
 }
 

@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(60);
 const CONCURRENT: usize = 1;
 
 /// What the server's process remembers; a new one begins with nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Server {
     /// It runs on no node of the cluster.
     outside: bool,
@@ -241,7 +241,7 @@ fn begin(state: &mut State, name: &str, object: &Value) {
         s["expiration"] = expires.into();
     });
     backup::take(state, name, object);
-    let kept = state.vault.backups.get(name);
+    let kept = state.vault.backup(name);
     let copied = kept.map_or(0, |k| k.volumes.iter().filter(|v| v["skipped"] == false).count());
     let by_files = object.pointer("/spec/defaultVolumesToFsBackup") == Some(&Value::Bool(true));
     // File-system copies run one at a time.
@@ -253,7 +253,7 @@ fn begin(state: &mut State, name: &str, object: &Value) {
 
 fn finish(state: &mut State, name: &str, object: &Value) {
     let now = now(state);
-    let items = state.vault.backups.get(name).map_or(0, |k| k.objects.len());
+    let items = state.vault.backup(name).map_or(0, |k| k.objects.len());
     let missing = list(object, "/spec/includedNamespaces")
         .iter()
         .filter_map(Value::as_str)
@@ -263,6 +263,9 @@ fn finish(state: &mut State, name: &str, object: &Value) {
         s["completionTimestamp"] = now.into();
         s["progress"] = json!({"totalItems": items, "itemsBackedUp": items});
     });
+    if let Some(backup) = state.store.get("backups", "velero", name) {
+        state.vault.ended(backup);
+    }
     state.velero.running.remove(name);
     look(state);
 }

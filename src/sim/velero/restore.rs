@@ -96,7 +96,7 @@ fn finish(state: &mut State, name: &str, done: Filling) {
     let errs = !done.errors.is_empty();
     if errs {
         let why = json!({"namespaces": {"shop": done.errors}});
-        state.vault.errors.insert(name.to_owned(), why);
+        state.vault.went_wrong(name, why);
     }
     phase(state, "restores", name, if errs { "PartiallyFailed" } else { "Completed" }, |s| {
         s["completionTimestamp"] = now.into();
@@ -110,7 +110,7 @@ fn finish(state: &mut State, name: &str, done: Filling) {
 /// Files go back one volume after another; how long that takes.
 fn fill(state: &mut State, name: &str, restore: &Value, source: &str) -> Duration {
     let included = list(restore, "/spec/includedNamespaces").to_vec();
-    let kept = state.vault.backups.get(source).map(|k| k.volumes.clone()).unwrap_or_default();
+    let kept = state.vault.backup(source).map(|k| k.volumes.clone()).unwrap_or_default();
     let mut takes = Duration::ZERO;
     for volume in
         kept.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup" && included.contains(&v["pvcNamespace"]))
@@ -146,22 +146,20 @@ fn bring_back(
     source: &str,
     lost: &str,
 ) -> Option<(usize, Vec<String>)> {
-    let kept = state.vault.backups.get(source)?;
-    let (objects, contents) = (kept.objects.clone(), kept.contents.clone());
+    let kept = state.vault.backup(source)?;
     let included: Vec<&str> = list(restore, "/spec/includedNamespaces").iter().filter_map(Value::as_str).collect();
     let excluded: Vec<&str> = list(restore, "/spec/excludedResources").iter().filter_map(Value::as_str).collect();
-    for ((namespace, claim), content) in contents {
-        let home = mapped(restore, &namespace);
-        if included.contains(&namespace.as_str()) && state.store.get("persistentvolumeclaims", &home, &claim).is_none()
-        {
-            let content = state.brought_back(&namespace, &claim, content);
-            state.promised.insert((home, claim), content);
+    for ((namespace, claim), content) in &kept.contents {
+        let home = mapped(restore, namespace);
+        if included.contains(&namespace.as_str()) && state.store.get("persistentvolumeclaims", &home, claim).is_none() {
+            let content = state.brought_back(namespace, claim, content.clone());
+            state.promised.insert((home, claim.clone()), content);
         }
     }
     let rules = modifiers::rules(state, restore).unwrap_or_default();
     let selector = restore.pointer("/spec/labelSelector").and_then(|s| fields::selector(Some(s)));
     let (mut made, mut errors) = (0, vec![]);
-    for object in &objects {
+    for object in &kept.objects {
         let Some(resource) = resources::of_kind(text(object, "/kind")) else { continue };
         let full = resource.full();
         if resource.plural == lost

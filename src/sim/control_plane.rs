@@ -1,0 +1,228 @@
+//! The control plane, where the cluster shows which machines carry it. Without it nobody
+//! answers, nothing is decided and no kubelet is heard; containers, Services and
+//! monitoring go on. It comes back in two steps: first the API server answers, then
+//! controllers and scheduler act, which wait for the leases of their predecessors.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    controllers::Changes,
+    fields,
+    happens::What,
+    state::{State, Timer},
+    value::Value,
+};
+use crate::model::PowerState;
+
+/// Whose machines these are.
+const ROLE: &str = "node-role.kubernetes.io/control-plane";
+
+/// What stands, and what waits for what does not.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ControlPlane {
+    nodes: BTreeSet<String>,
+    standing: Standing,
+    /// Due, and nobody is there to do it.
+    held: Vec<Timer>,
+    /// Changes that the controllers have not seen.
+    unseen: Changes,
+    /// When the controllers of now began, which know nothing of the time before.
+    acts_from_us: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Acts,
+    /// Too few of its machines run; those that are frozen keep their connections open.
+    Away { frozen: bool },
+    /// They run, and the API server does not answer yet.
+    Starts { frozen: bool },
+    /// The API server answers, and no controller acts yet.
+    Answers,
+}
+
+/// What a client of the API server meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Open,
+    Refuses,
+    /// It is open, and nobody comes.
+    Hangs,
+}
+
+/// What a timer needs to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Needs {
+    Nothing,
+    ApiServer,
+    Controllers,
+}
+
+impl ControlPlane {
+    /// What the API server's clients meet.
+    pub(super) fn door(&self) -> Door {
+        match self.standing {
+            Standing::Acts | Standing::Answers => Door::Open,
+            Standing::Away { frozen: true } | Standing::Starts { frozen: true } => Door::Hangs,
+            Standing::Away { frozen: false } | Standing::Starts { frozen: false } => Door::Refuses,
+        }
+    }
+
+    /// Whether a node carries it.
+    pub(super) fn is_on(&self, node: &str) -> bool {
+        self.nodes.contains(node)
+    }
+
+    /// The machines that do.
+    pub(super) fn machines(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(String::as_str)
+    }
+
+    /// Since when the controllers look.
+    pub(super) fn acts_from_us(&self) -> u64 {
+        self.acts_from_us
+    }
+
+    fn there(&self) -> Needs {
+        match self.standing {
+            Standing::Acts => Needs::Controllers,
+            Standing::Answers => Needs::ApiServer,
+            Standing::Away { .. } | Standing::Starts { .. } => Needs::Nothing,
+        }
+    }
+}
+
+/// A node of the description.
+pub(super) fn joins(state: &mut State, node: &Value) {
+    if fields::labels(node).contains_key(ROLE) {
+        state.control_plane.nodes.insert(fields::name(node).to_owned());
+    }
+}
+
+/// Power went, or came. etcd needs more than half of its members.
+pub(super) fn look(state: &mut State) {
+    let powers: Vec<&PowerState> =
+        state.control_plane.nodes.iter().filter_map(|n| Some(&state.machines.by_node.get(n)?.state)).collect();
+    let running = powers.iter().filter(|power| ***power == PowerState::Running).count();
+    let quorum = powers.is_empty() || running * 2 > powers.len();
+    let frozen = !powers.contains(&&PowerState::Off);
+    match (state.control_plane.standing, quorum) {
+        (_, false) => {
+            if !frozen {
+                state.store.drop_watches();
+            }
+            state.control_plane.standing = Standing::Away { frozen };
+        }
+        (Standing::Away { frozen: true }, true) => {
+            state.control_plane.standing = Standing::Starts { frozen };
+            answers(state);
+        }
+        (Standing::Away { frozen: false }, true) => {
+            state.control_plane.standing = Standing::Starts { frozen: false };
+            state.schedule(state.settings.api_server, Timer::ApiServerAnswers);
+        }
+        _ => {}
+    }
+}
+
+/// Its clients are answered again; those that are to act wait until nobody else may.
+pub(super) fn answers(state: &mut State) {
+    if !matches!(state.control_plane.standing, Standing::Starts { .. }) {
+        return;
+    }
+    state.control_plane.standing = Standing::Answers;
+    state.schedule(state.settings.election, Timer::ControllersAct);
+    release(state, Needs::ApiServer);
+}
+
+/// Controllers begin anew: what they remembered is gone.
+pub(super) fn act(state: &mut State) {
+    if state.control_plane.standing != Standing::Answers {
+        return;
+    }
+    state.control_plane.standing = Standing::Acts;
+    state.control_plane.acts_from_us = state.now_us;
+    state.seen_leases.clear();
+    let unseen = std::mem::take(&mut state.control_plane.unseen);
+    state.store.seen_again(unseen);
+    release(state, Needs::Controllers);
+}
+
+fn release(state: &mut State, there: Needs) {
+    let (free, held) =
+        std::mem::take(&mut state.control_plane.held).into_iter().partition(|timer| needs(state, timer) <= there);
+    state.control_plane.held = held;
+    let free: Vec<Timer> = free;
+    for timer in free {
+        state.schedule(Duration::ZERO, timer);
+    }
+}
+
+/// What of the due can be done now; the rest is kept.
+pub(super) fn possible(state: &mut State, due: Vec<Timer>) -> Vec<Timer> {
+    let there = state.control_plane.there();
+    if there == Needs::Controllers {
+        return due;
+    }
+    let (can, held): (Vec<Timer>, Vec<Timer>) = due.into_iter().partition(|timer| needs(state, timer) <= there);
+    state.control_plane.held.extend(held);
+    can
+}
+
+/// Whether controllers act; what they do not see now they see when they do.
+pub(super) fn controllers_see(state: &mut State, changes: &Changes) -> bool {
+    let acts = state.control_plane.standing == Standing::Acts;
+    if !acts {
+        state.control_plane.unseen.extend(changes.iter().map(|(key, object)| (key.clone(), object.clone())));
+    }
+    acts
+}
+
+fn needs(state: &State, timer: &Timer) -> Needs {
+    match timer {
+        Timer::Evaluate | Timer::ApiServerAnswers | Timer::ControllersAct => Needs::Nothing,
+        Timer::NodeReports(_)
+        | Timer::PodReady(..)
+        | Timer::PodStopped(..)
+        | Timer::Velero(..)
+        | Timer::VolumeFilled(..)
+        | Timer::Sync => Needs::ApiServer,
+        Timer::Monitor
+        | Timer::ZoneTurn(_)
+        | Timer::Evict(..)
+        | Timer::CollectPods
+        | Timer::NamespaceEmpties(_)
+        | Timer::Claim(..) => Needs::Controllers,
+        Timer::Happens(entry, _) => state.script.what(*entry).map_or(Needs::Nothing, asks),
+    }
+}
+
+/// What somebody else does by way of the API server has to wait for it.
+fn asks(what: &What) -> Needs {
+    match what {
+        What::Patch(_)
+        | What::Scale(_)
+        | What::Delete(_)
+        | What::Label(_)
+        | What::Readiness(_)
+        | What::Velero(_)
+        | What::Backup(_)
+        | What::Autoscaler(_)
+        | What::GitOps(_) => Needs::ApiServer,
+        What::BudgetLags(_) => Needs::Controllers,
+        What::Silence(_)
+        | What::Inhibition(_)
+        | What::Rule(_)
+        | What::Delivery(_)
+        | What::Source(_)
+        | What::Skew(_)
+        | What::Watches(_)
+        | What::Answers(_)
+        | What::Log(_)
+        | What::VolumeData(_)
+        | What::NodeReturns(_)
+        | What::NodeRestarts(_)
+        | What::NodeHost(_) => Needs::Nothing,
+    }
+}

@@ -1,0 +1,171 @@
+//! Packets between machines: what a drill's rules inside nodes take away or hold up. The
+//! nodes' own addresses count; networks of pods go with the machine that they are on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+
+use super::{
+    fields::{self, list, text},
+    state::State,
+};
+use crate::model::PowerState;
+
+/// What is broken, by node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Network {
+    tables: BTreeMap<String, BTreeMap<String, Table>>,
+    late: BTreeMap<String, Duration>,
+}
+
+/// The rules of one table.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    /// Nothing arrives from these.
+    arriving: BTreeSet<IpAddr>,
+    /// Nothing reaches these.
+    leaving: BTreeSet<IpAddr>,
+    /// How many packets were lost.
+    lost: u64,
+}
+
+/// A heartbeat and what its sender tries again.
+const TRIES: u64 = 3;
+
+/// Does what a transaction of `nft` says.
+///
+/// # Errors
+/// What is not known of its words.
+pub(super) fn transaction(state: &mut State, node: &str, script: &str) -> Result<(), String> {
+    let tables = state.network.tables.entry(node.to_owned()).or_default();
+    let mut next = tables.clone();
+    for command in script.split(" ; ") {
+        let words: Vec<&str> =
+            command.split(|c: char| c.is_whitespace() || c == ',').filter(|w| !w.is_empty()).collect();
+        match words[..] {
+            ["add", "table", "inet", name] => drop(next.entry(name.to_owned()).or_default()),
+            ["delete", "table", "inet", name] => drop(next.remove(name)),
+            ["add", "chain", "inet", name, "arriving" | "leaving", ..] if next.contains_key(name) => {}
+            // The end of a chain's own words.
+            ["}"] => {}
+            [
+                "add",
+                "rule",
+                "inet",
+                name,
+                chain,
+                "ip",
+                "saddr" | "daddr",
+                "{",
+                ref peers @ ..,
+                "}",
+                "counter",
+                "drop",
+            ] => {
+                let table = next.get_mut(name).ok_or_else(|| format!("no table {name}"))?;
+                let addresses = peers.iter().filter_map(|peer| peer.parse::<IpAddr>().ok());
+                if chain == "arriving" { &mut table.arriving } else { &mut table.leaving }.extend(addresses);
+            }
+            _ => return Err(format!("a simulated nft does not know `{command}`")),
+        }
+    }
+    *tables = next;
+    heard_or_not(state);
+    Ok(())
+}
+
+/// The names of the tables of a node.
+pub(super) fn names(state: &State, node: &str) -> String {
+    let all = state.network.tables.get(node).into_iter().flat_map(BTreeMap::keys);
+    all.map(|name| format!("table inet {name}\n")).collect()
+}
+
+/// A table with its counters, as `nft` lists it.
+pub(super) fn listed(state: &State, node: &str, name: &str) -> Option<String> {
+    let table = state.network.tables.get(node)?.get(name)?;
+    let rule = |chain: &str, side: &str, peers: &BTreeSet<IpAddr>, lost: u64| {
+        let peers: Vec<String> = peers.iter().map(ToString::to_string).collect();
+        let rule = format!("ip {side} {{ {} }} counter packets {lost} bytes {} drop", peers.join(", "), lost * 60);
+        if peers.is_empty() { String::new() } else { format!("\tchain {chain} {{\n\t\t{rule}\n\t}}\n") }
+    };
+    let (arriving, leaving) = (
+        rule("arriving", "saddr", &table.arriving, if table.leaving.is_empty() { table.lost } else { 0 }),
+        rule("leaving", "daddr", &table.leaving, table.lost),
+    );
+    Some(format!("table inet {name} {{\n{arriving}{leaving}}}\n"))
+}
+
+/// Somebody on a node knocks at another machine: whether that one answers.
+pub(super) fn knock(state: &mut State, node: &str, at: IpAddr) -> bool {
+    let mut answered = true;
+    for table in state.network.tables.get_mut(node).into_iter().flat_map(BTreeMap::values_mut) {
+        if table.arriving.contains(&at) || table.leaving.contains(&at) {
+            table.lost += 1;
+            answered = false;
+        }
+    }
+    answered
+}
+
+/// All that leaves a node is late from now on, or no longer.
+pub(super) fn hold_up(state: &mut State, node: &str, late: Option<Duration>) {
+    match late {
+        Some(late) => drop(state.network.late.insert(node.to_owned(), late)),
+        None => drop(state.network.late.remove(node)),
+    }
+}
+
+impl State {
+    /// How late what leaves a node is.
+    pub(super) fn late(&self, node: &str) -> Option<Duration> {
+        self.network.late.get(node).copied()
+    }
+
+    /// Whether a node and the control plane's machines cannot speak to each other. From
+    /// outside a cluster one gets in by these.
+    pub(super) fn is_cut_off(&self, node: &str) -> bool {
+        let others = self.control_plane.machines().filter(|other| *other != node);
+        let mut cut = others.map(|other| self.is_cut(node, other)).peekable();
+        cut.peek().is_some() && cut.all(|cut| cut)
+    }
+
+    fn is_cut(&self, one: &str, other: &str) -> bool {
+        let drops = |at: &str, from: &str| {
+            let Some(from) = self.address(from) else { return false };
+            let mut tables = self.network.tables.get(at).into_iter().flat_map(BTreeMap::values);
+            tables.any(|table| table.arriving.contains(&from) || table.leaving.contains(&from))
+        };
+        drops(one, other) || drops(other, one)
+    }
+
+    fn address(&self, node: &str) -> Option<IpAddr> {
+        let node = self.store.get("nodes", "", node)?;
+        let internal = list(node, "/status/addresses").iter().find(|a| text(a, "/type") == "InternalIP")?;
+        text(internal, "/address").parse().ok()
+    }
+}
+
+/// A kubelet that does not reach the control plane is not heard.
+fn heard_or_not(state: &mut State) {
+    let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
+    for node in nodes {
+        let cut = state.is_cut_off(&node);
+        let machine = state.machines.by_node.get(&node);
+        let running = machine.is_some_and(|m| m.state == PowerState::Running);
+        let unheard = state.network.tables.contains_key(&node) && machine.is_some_and(|m| m.unheard);
+        if cut && running && !unheard {
+            state.silence(&node, PowerState::Running);
+            for table in state.network.tables.get_mut(&node).into_iter().flat_map(BTreeMap::values_mut) {
+                table.lost += TRIES;
+            }
+        } else if !cut && running && unheard {
+            let after = state.settings.rejoin;
+            state.revive(&node, after);
+        }
+        if let Some(machine) = state.machines.by_node.get_mut(&node) {
+            machine.unheard = cut;
+        }
+    }
+}
