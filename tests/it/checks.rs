@@ -246,7 +246,7 @@ fn waivers_have_an_owner_an_end_and_a_use() {
     for (waiver, complaint) in [
         ("{check: PDB-003, reason: r, owner: ann, until: 2026-11-01}", "ended on"),
         ("{check: PDB-003, reason: r, owner: ann, until: 2027-11-01}", "more than 90 days"),
-        ("{check: PDB-002, reason: r, owner: ann, until: 2026-12-01}", "sets nothing aside"),
+        ("{check: PDB-002, reason: r, owner: ann, until: 2026-12-01}", "applies to no finding"),
         ("{check: PDB-003, reason: ' ', owner: ann, until: 2026-12-01}", "a reason and an owner"),
     ] {
         let review = waived(waiver);
