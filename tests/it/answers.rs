@@ -113,15 +113,15 @@ fn what_policies_let_through() {
     let policy = |spec: &str| {
         web("") + &object("networking.k8s.io/v1", "NetworkPolicy", "p", &format!("spec: {{podSelector: {{}}, {spec}}}"))
     };
-    fails("NET-004", &policy("egress: [{ports: [{port: 53, protocol: UDP}]}]"), Severity::Low, "it may go anywhere");
+    fails("NET-004", &policy("egress: [{ports: [{port: 53, protocol: UDP}]}]"), Severity::Low, "traffic to everywhere is allowed");
     fails(
         "NET-004",
         &policy("egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]"),
         Severity::High,
-        "1 exceptions",
+        "except for 1 address ranges",
     );
     let peer = |labels: &str| policy(&format!("ingress: [{{from: [{{podSelector: {{matchLabels: {{{labels}}}}}}}]}}]"));
-    fails("NET-005", &peer("app: gone"), Severity::Low, "selects no pod");
+    fails("NET-005", &peer("app: gone"), Severity::Low, "selects no existing pod");
     passes("NET-005", &peer("app: web"));
     let dns = |peers: &str| {
         policy(&format!(
@@ -180,15 +180,15 @@ fn rights_and_tokens() {
         "RBAC-004",
         &(role.to_owned() + &web("serviceAccountName: maker")),
         Severity::Critical,
-        "as which Deployment web runs",
+        "Deployment web runs as it",
     );
     let token = |account: &str, label: &str| {
         format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: t, namespace: shop, annotations: {{kubernetes.io/service-account.name: {account}}}, labels: {{{label}}}}}\ntype: kubernetes.io/service-account-token\n---\n"
         )
     };
-    fails("RBAC-008", &token("other", ""), Severity::High, "without an end");
-    fails("RBAC-008", &(role.to_owned() + &token("maker", "")), Severity::Critical, "give itself the right");
+    fails("RBAC-008", &token("other", ""), Severity::High, "without an expiry");
+    fails("RBAC-008", &(role.to_owned() + &token("maker", "")), Severity::Critical, "can give them to itself");
     fails(
         "RBAC-008",
         &token("other", "kubernetes.io/legacy-token-last-used: '2026-01-01'"),
