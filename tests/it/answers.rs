@@ -211,7 +211,7 @@ fn stores_and_certificates() {
             &format!("spec: {{provider: {{aws: {{region: {region}}}}}}}"),
         )
     };
-    fails("SEC-007", &(node.to_owned() + &store("a", "eu-1")), Severity::Medium, "no store is elsewhere");
+    fails("SEC-007", &(node.to_owned() + &store("a", "eu-1")), Severity::Medium, "no store is in another region");
     passes("SEC-007", &(node.to_owned() + &store("a", "eu-1") + &store("b", "us-1")));
     let vault = object(
         "secrets.hashicorp.com/v1beta1",
@@ -219,14 +219,14 @@ fn stores_and_certificates() {
         "v",
         "spec: {address: 'https://vault.vault.svc.cluster.local.:8200'}",
     );
-    fails("SEC-007", &vault, Severity::Critical, "runs in this very cluster");
+    fails("SEC-007", &vault, Severity::Critical, "runs in this cluster");
     let hook = |bundle: &str| {
         format!(
             "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {{name: w}}\nwebhooks: [{{name: w.example, clientConfig: {{caBundle: {bundle}}}}}]\n---\n"
         )
     };
     fails("SEC-008", &hook("bm8gY2VydGlmaWNhdGU="), Severity::Medium, "no certificate");
-    fails("SEC-008", &hook(&ended()), Severity::Critical, "it ended");
+    fails("SEC-008", &hook(&ended()), Severity::Critical, "it expired");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn what_the_vault_operator_says_of_itself() {
         )
     };
     // Its status stays as it was while Vault is away: no failure is no pass.
-    unknown("SEC-006", &said("VaultStaticSecret", "{lastGeneration: 2, secretMAC: abc}"), "no time");
+    unknown("SEC-006", &said("VaultStaticSecret", "{lastGeneration: 2, secretMAC: abc}"), "neither failures nor times");
     unknown("SEC-006", &said("VaultStaticSecret", "{}"), "no status");
     for (conditions, state) in [
         ("[{type: Ready, status: 'True'}]", State::Pass),
@@ -249,7 +249,7 @@ fn what_the_vault_operator_says_of_itself() {
         assert_eq!(worst("SEC-006", &text, "", Source::Live).0, state, "{text}");
     }
     let old = said("VaultDynamicSecret", "{lastGeneration: 1, secretLease: {duration: 60}}");
-    fails("SEC-006", &old, Severity::High, "generation 2 of it was not synced");
+    fails("SEC-006", &old, Severity::High, "generation 2 was not synced");
     let leased = |lease: u64, renewed: u64| {
         said(
             "VaultDynamicSecret",
@@ -258,23 +258,23 @@ fn what_the_vault_operator_says_of_itself() {
     };
     passes("SEC-006", &leased(3600, NOW - 3500));
     fails("SEC-006", &leased(3600, NOW - 3601), Severity::High, "it has ended");
-    unknown("SEC-006", &leased(0, NOW), "no time");
+    unknown("SEC-006", &leased(0, NOW), "neither failures nor times");
     let rotated = |at: u64| {
         let data = format!("staticCredsMetaData: {{lastVaultRotation: {at}, rotationPeriod: 60}}");
         said("VaultDynamicSecret", &format!("{{lastGeneration: 2, secretLease: {{duration: 0}}, {data}}}"))
     };
     passes("SEC-006", &rotated(NOW - 100));
-    fails("SEC-006", &rotated(NOW - 200), Severity::High, "to be every 60 s");
+    fails("SEC-006", &rotated(NOW - 200), Severity::High, "rotated every 60 s");
     let issued = |valid: &str, end: u64| {
         said("VaultPKISecret", &format!("{{lastGeneration: 2, valid: {valid}, error: why, expiration: {end}}}"))
     };
     passes("SEC-006", &issued("true", NOW + 60));
-    fails("SEC-006", &issued("true", NOW - 60), Severity::High, "ended 60 s ago");
+    fails("SEC-006", &issued("true", NOW - 60), Severity::High, "expired 60 s ago");
     fails("SEC-006", &issued("false", NOW + 60), Severity::High, "not valid: why");
-    unknown("SEC-006", &issued("null", NOW + 60), "nobody has looked");
+    unknown("SEC-006", &issued("null", NOW + 60), "no controller has reported");
     fails("SEC-006", &said("VaultConnection", "{valid: false}"), Severity::High, "not valid");
     passes("SEC-006", &said("VaultAuth", "{valid: true}"));
-    unknown("SEC-006", &said("VaultAuth", "{}"), "nobody has looked");
+    unknown("SEC-006", &said("VaultAuth", "{}"), "no controller has reported");
 }
 
 /// The instant of the tests, 2026-11-24T00:00:00Z.

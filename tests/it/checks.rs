@@ -356,7 +356,7 @@ fn scans_and_another_environment_beside_manifests() {
     };
     let bad = write("bad.json", &scan("2"));
     let (code, out, err) = program(&["-", "--only", "IMG-004,IMG-005", "--scan", &bad, "--strict"], &web(2));
-    assert!(code == Some(3) && out.contains("1 critical with a fix: CVE-1 (Trivy"), "{out}{err}");
+    assert!(code == Some(3) && out.contains("1 critical vulnerabilities with a fix: CVE-1 (Trivy"), "{out}{err}");
     let good = write("good.json", &scan(""));
     assert_eq!(program(&["-", "--only", "IMG-004,IMG-005", "--scan", &good, "--strict"], &web(2)).0, Some(0));
     let none = write("none.json", "{\"kind\": \"Pod\"}");
