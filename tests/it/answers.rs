@@ -113,7 +113,12 @@ fn what_policies_let_through() {
     let policy = |spec: &str| {
         web("") + &object("networking.k8s.io/v1", "NetworkPolicy", "p", &format!("spec: {{podSelector: {{}}, {spec}}}"))
     };
-    fails("NET-004", &policy("egress: [{ports: [{port: 53, protocol: UDP}]}]"), Severity::Low, "traffic to everywhere is allowed");
+    fails(
+        "NET-004",
+        &policy("egress: [{ports: [{port: 53, protocol: UDP}]}]"),
+        Severity::Low,
+        "traffic to everywhere is allowed",
+    );
     fails(
         "NET-004",
         &policy("egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]"),
