@@ -458,14 +458,19 @@ fn pods_that_no_controller_makes_again() {
     let alone = node("a") + &node("b") + &pod("web-0", "a", owned);
     passes("RES-006", &alone);
     // They are not moved, and take their room where they are.
-    fails("RES-006", &(alone.clone() + &pod("bare", "b", "")), Severity::Critical, "1 of its 1 pods fit nowhere else");
+    fails(
+        "RES-006",
+        &(alone.clone() + &pod("bare", "b", "")),
+        Severity::Critical,
+        "1 of its 1 pods fit on no other node",
+    );
     fails(
         "RES-006",
         &(alone.clone() + &pod("own", "b", mirror)),
         Severity::Critical,
-        "1 of its 1 pods fit nowhere else",
+        "1 of its 1 pods fit on no other node",
     );
-    fails("WRK-002", &(alone.clone() + &pod("bare", "b", "")), Severity::High, "no controller makes it again");
+    fails("WRK-002", &(alone.clone() + &pod("bare", "b", "")), Severity::High, "no controller creates it again");
     passes("WRK-002", &(alone + &pod("own", "b", mirror)));
     // The flags of an API server are those of its mirror pod.
     let server = "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-b, namespace: kube-system, ";

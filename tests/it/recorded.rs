@@ -78,7 +78,7 @@ fn a_real_vault_and_its_operators() {
         ("VaultAuth/lost", State::Fail, "\"no-such-thing\" not found"),
         ("VaultConnection/nowhere", State::Fail, "not valid"),
         ("VaultPKISecret/not-issued", State::Fail, "K8sClientError"),
-        ("VaultStaticSecret/fixed", State::Unknown, "no time"),
+        ("VaultStaticSecret/fixed", State::Unknown, "neither failures nor times"),
         ("VaultStaticSecret/fixed-absent", State::Unknown, "no status"),
     ];
     let sealed = [
@@ -88,7 +88,7 @@ fn a_real_vault_and_its_operators() {
         ("VaultDynamicSecret/leased", State::Fail, "it has ended"),
         ("VaultPKISecret/issued", State::Fail, "K8sClientError"),
     ];
-    let stale = [("ExternalSecret/database", State::Fail, "to be every 15 s")];
+    let stale = [("ExternalSecret/database", State::Fail, "should be refreshed every 15 s")];
     for (file, more) in [("answers.yaml", &[][..]), ("sealed.yaml", &sealed), ("nobody-brings.yaml", &stale)] {
         let wanted = [&always[..], more].concat();
         let (said, passing) = secrets(file);
