@@ -398,7 +398,7 @@ fn alerts_by_objects_of_the_operator() {
             )
     };
     passes("ALR-004", &secret("slack_configs: [{channel: c}]"));
-    fails("ALR-004", &secret("slack_configs: []"), Severity::Critical, "tells nobody");
+    fails("ALR-004", &secret("slack_configs: []"), Severity::Critical, "has no integration");
     let config = |selector: &str| {
         secret("slack_configs: [{channel: c}]")
             .replace("replicas: 3", &format!("alertmanagerConfigSelector: {selector}"))
