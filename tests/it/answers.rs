@@ -341,7 +341,7 @@ fn webhooks_by_who_answers() {
         "one endpoint",
     );
     fails("DRP-004", &slice("{nodeName: a}, {nodeName: a}"), Severity::Critical, "on one node");
-    fails("DRP-004", &slice(""), Severity::Critical, "nobody answers");
+    fails("DRP-004", &slice(""), Severity::Critical, "no ready endpoint");
 }
 
 #[test]
