@@ -130,7 +130,7 @@ struct Route {
 }
 
 impl Route {
-    /// The longest wait of the route and its children; a child inherits what it does not set.
+    /// The longest wait of the route and its children. A child inherits the wait of its parent.
     fn longest(&self, inherited: f64) -> f64 {
         let own = self.group_wait.as_deref().and_then(seconds).unwrap_or(inherited);
         self.routes.iter().map(|route| route.longest(own)).fold(own, f64::max)

@@ -128,7 +128,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::Critical,
         &[],
         [
-            "Among the records of other runs in the namespace drillmaster, none has an open undo and all can be read. If a run was recovered but the end of its session was not seen, the machines that it took away run again.",
+            "The records of other runs in the namespace drillmaster can all be read, and none of them has an open undo. If a run was recovered but the end of its session was not seen, the machines that it took away run again.",
             "Run `drillmaster recover --from-cluster --context NAME`",
             "If two drills run at the same time, each one takes the effects of the other for its own.",
         ],
@@ -158,7 +158,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::Critical,
         &[NODE, ZONE],
         [
-            "The node host reports each machine that a killNodes or killZone step takes away, and reports that it runs.",
+            "The node host reports that each machine that a killNodes or killZone step takes away is running.",
             "Check nodeHost in the bindings, and start the machines that do not run",
             "If the node host cannot see a machine, drillmaster cannot start the machine again.",
         ],
@@ -178,7 +178,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::High,
         &[NODE, ZONE, DRAIN],
         [
-            "On the nodes of each step that takes nodes away or drains them runs at least one pod of a workload that the scenario calls critical. A killNodes step on the control plane does not count. The check is skipped if no such step exists or if no workload is critical.",
+            "Each step that takes nodes away or drains them has at least one pod of a critical workload of the scenario on its nodes. A killNodes step on the control plane is not examined. The check is skipped if no such step exists or if no workload is critical.",
             "Choose other nodes, or spread the workload first (kubectl rollout restart)",
             "A fault that hits no critical pod tests nothing, and the drill would still pass.",
         ],
@@ -198,7 +198,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::Critical,
         &[NODE, ZONE, DRAIN],
         [
-            "In a simulated scheduling, every pod of the nodes that go away finds a place on the remaining nodes, by requests, node selectors, taints, pod affinity, topology spread and the zones of volumes. The most important pods are placed first, the largest first among equals; a pod may preempt pods of lower priority. Scheduler scores are not modelled. Of a drain only the first node counts. Pods without a controller, pods of DaemonSets and pods whose volume has a node affinity are not placed.",
+            "In a simulated scheduling, every pod of the nodes that go away finds a place on the remaining nodes, by requests, node selectors, taints, pod affinity, topology spread and the zones of volumes. The most important pods are placed first, the largest first among equals; a pod may preempt pods of lower priority. Scheduler scores are not modelled. For a drain, only the first node counts. Pods without a controller, pods of DaemonSets and pods whose volume has a node affinity are not placed.",
             "Add a node, lower requests, or make the rule that keeps the pods out a preference",
             "Without enough room the pods stay Pending, and the result of the drill is known before it starts.",
         ],
@@ -248,7 +248,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::Critical,
         &[RESTORE],
         [
-            "The backup step captures each claim of its namespaces by its `volumes` method. Not captured are: claims whose volume cannot be seen, hostPath volumes, local volumes by snapshots, and, by file-system backup, claims that no pod mounts or that their pods exclude. Claims that the deletion lists under mayBeLost are accepted. The check does not refuse the run if no step deletes a namespace.",
+            "The backup step captures each claim of its namespaces by its `volumes` method. A claim whose volume cannot be seen is not captured, and neither is a hostPath volume. Snapshots do not capture local volumes. File-system backup does not capture claims that no pod mounts or that their pods exclude. Claims that the deletion lists under mayBeLost are accepted. The check does not refuse the run if no step deletes a namespace.",
             "Use volumes that Velero can copy, or another capture method",
             "A volume that the backup does not hold comes back empty, and the restore reports no error.",
         ],

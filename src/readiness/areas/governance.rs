@@ -38,7 +38,7 @@ pub(crate) const RIGHTS: &[Check] = &[Check {
     gates: &[],
     needs: Needs::Cluster,
     rule: "Each service account that a binding names exists, if its namespace is in scope; bindings named system:* are not examined. The drill file names a review of the bindings within the last 180 days (plan.rbacReviewed). Without a drill file the review is unknown.",
-    fix: "Delete the binding; review the other bindings and write the date into plan.rbacReviewed",
+    fix: "Delete bindings to missing accounts; review the other bindings and write the date into plan.rbacReviewed",
     why: "If a binding names a deleted account, whoever creates an account of that name gets its rights.",
     run: reviewed,
 }];

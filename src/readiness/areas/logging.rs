@@ -51,7 +51,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Loki configuration in a ConfigMap has limits_config.retention_period of at least 30 days and compactor.retention_enabled. Without the second, the first looks configured and does nothing.",
+        rule: "A Loki configuration in a ConfigMap has limits_config.retention_period of at least 30 days, and compactor.retention_enabled is true. Without retention_enabled, retention_period has no effect.",
         fix: "Enable the compactor's retention, or use a lifecycle policy",
         why: "An audit may ask for the logs after a month.",
         run: retention,

@@ -1,4 +1,4 @@
-//! Network policies and their ports: what they allow, and whether they match the Services.
+//! Network policies: the ports and peers that they allow, and whether they match the Services.
 
 use std::collections::BTreeMap;
 

@@ -31,7 +31,7 @@ pub(crate) const TARGET: &[Check] = &[Check {
     gates: &[RESTORE, REGION],
     needs: Needs::Cluster,
     rule: "The second cluster (--context recovery=NAME, or a capture by --target FILE) differs by at most one minor version and serves every kind that is in use in scope. It has each CustomResourceDefinition of this cluster and serves its storage version. It has each VolumeSnapshotClass of this cluster, and each StorageClass (or a mapping for Velero), IngressClass, PriorityClass and RuntimeClass that is in use in scope. All pods of replicated workloads in scope fit on its nodes by their requests. Without a second cluster the check is skipped, or unknown before a region drill.",
-    fix: "Install what is missing there, map storage classes (ConfigMap velero.io/change-storage-class), add nodes",
+    fix: "Install the missing parts there, map storage classes (ConfigMap velero.io/change-storage-class), add nodes",
     why: "In a disaster, the second cluster must take the workloads at the first attempt.",
     run: target,
 }];
@@ -44,7 +44,7 @@ pub(crate) const PARITY: &[Check] = &[Check {
     class: Class::Gate,
     gates: &[REGION, RESTORE],
     needs: Needs::Manifests,
-    rule: "Each object in scope exists in both environments: Deployments, StatefulSets, DaemonSets, CronJobs, Services, ConfigMaps, Secrets, PodDisruptionBudgets, NetworkPolicies, HorizontalPodAutoscalers, ResourceQuotas, LimitRanges, ServiceAccounts, Roles and RoleBindings. The containers of a workload have the same images, names of variables, requests and limits. ConfigMaps have the same keys. All others except Secrets and ServiceAccounts have the same spec, rules, roleRef and subjects. Replicas, cluster IPs, node ports and the policies of Services for traffic may differ. Values of ConfigMaps and Secrets are not compared. Objects that a controller owns are left out. Differences of objects in checks.parameters.allowedDifferences are skipped.",
+    rule: "Each object in scope exists in both environments: Deployments, StatefulSets, DaemonSets, CronJobs, Services, ConfigMaps, Secrets, PodDisruptionBudgets, NetworkPolicies, HorizontalPodAutoscalers, ResourceQuotas, LimitRanges, ServiceAccounts, Roles and RoleBindings. The containers of a workload have the same images, names of variables, requests and limits. ConfigMaps have the same keys. The other kinds, except Secrets and ServiceAccounts, have the same spec, rules, roleRef and subjects. Replicas, cluster IPs, node ports and the traffic policies of Services may differ. Values of ConfigMaps and Secrets are not compared. Objects that a controller owns are left out. Differences of objects in checks.parameters.allowedDifferences are skipped.",
     fix: "Update the other environment, or add the difference to allowedDifferences",
     why: "A change that was made only here is missing in the other environment.",
     run: parity,

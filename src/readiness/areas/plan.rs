@@ -47,7 +47,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "For each webhook with failurePolicy Fail (the default), timeoutSeconds is at most 10. Its Service exists and has at least 2 ready endpoints on at least 2 nodes (if EndpointSlices cannot be read, its workloads have at least 2 replicas). If its rules match pods, its namespaceSelector leaves out its own namespace and kube-system. Of a webhook with a URL only the timeout is examined.",
+        rule: "For each webhook with failurePolicy Fail (the default), timeoutSeconds is at most 10. Its Service exists and has at least 2 ready endpoints on at least 2 nodes (if EndpointSlices cannot be read, its workloads have at least 2 replicas). If its rules match pods, its namespaceSelector leaves out its own namespace and kube-system. For a webhook with a URL, only the timeout is examined.",
         fix: "Run 2 replicas or more, exempt namespaces by namespaceSelector, set a short timeout, or set failurePolicy Ignore during the drill",
         why: "If the pods of a webhook are lost, it refuses all pods, also those that would replace its own.",
         run: webhooks,
@@ -62,7 +62,7 @@ pub(crate) const CHECKS: &[Check] = &[
         needs: Needs::Cluster,
         rule: "No Argo CD Application with selfHeal or prune deploys into a namespace in scope. Each Flux Kustomization and HelmRelease that writes into a namespace in scope is suspended.",
         fix: "Suspend them for the drill (argocd app set --sync-policy none; flux suspend kustomization), and resume them afterwards",
-        why: "The controller would create what the drill deletes, while the drill still deletes it.",
+        why: "The controller would create objects again while the drill deletes them.",
         run: gitops,
     },
     Check {

@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A livenessProbe with the same request as the readinessProbe allows more time (failureThreshold times periodSeconds); with another request, it allows at least as much. Its timeoutSeconds is below its periodSeconds. initialDelaySeconds above 60 without a startupProbe is low. Containers without a livenessProbe are skipped.",
+        rule: "A livenessProbe allows more time than the readinessProbe (failureThreshold times periodSeconds) if both make the same request, and at least the same time otherwise. Its timeoutSeconds is below its periodSeconds. initialDelaySeconds above 60 without a startupProbe is low. Containers without a livenessProbe are skipped.",
         fix: "Use another endpoint for the livenessProbe, add a startupProbe, or raise its thresholds",
         why: "Under the load of a failover, a strict liveness probe restarts containers that still work.",
         run: liveness,

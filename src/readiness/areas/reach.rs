@@ -172,13 +172,13 @@ fn cni(p: &Picture<'_>, say: &mut Say) {
         let on = agent.is_some_and(|c| words(c.value, "/args").contains(&"--enable-network-policy=true"));
         return match (on, policies) {
             (true, _) => say.pass(*aws),
-            (false, 0) => say.skip(*aws, "there are no network policies to enforce"),
+            (false, 0) => say.skip(*aws, "the cluster has no network policies to enforce"),
             (false, n) => say.fail(*aws, "", format!("aws-node does not enforce the {n} existing network policies")),
         };
     }
     if let Some(flannel) = sets.iter().find(|w| w.name().starts_with("kube-flannel")) {
         return match policies {
-            0 => say.skip(*flannel, "there are no network policies to enforce"),
+            0 => say.skip(*flannel, "the cluster has no network policies to enforce"),
             n => say.fail(*flannel, "", format!("flannel does not enforce the {n} existing network policies")),
         };
     }

@@ -24,7 +24,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "For each namespace with a workload in scope, at least one Schedule that is neither paused nor FailedValidation includes it (globs count; no list or * means all), does not exclude it, and has no label selector. Of the Deployments, StatefulSets, Services, ConfigMaps, Secrets, claims and volumes of the namespace, these Schedules leave out no kind; Secrets may be missing if the namespace has an ExternalSecret. Neither the namespace nor a workload in it has the label velero.io/exclude-from-backup=true.",
+        rule: "For each namespace with a workload in scope, at least one Schedule that is neither paused nor FailedValidation includes it (globs count; no list or * means all), does not exclude it, and has no label selector. These Schedules together include every kind that the namespace uses of Deployments, StatefulSets, Services, ConfigMaps, Secrets, claims and volumes; Secrets may be missing if the namespace has an ExternalSecret. Neither the namespace nor a workload in it has the label velero.io/exclude-from-backup=true.",
         fix: "Add the namespace and the missing kinds to a Schedule; remove the label that excludes it",
         why: "A namespace that nobody added to a schedule cannot be restored.",
         run: coverage,

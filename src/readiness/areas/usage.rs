@@ -69,7 +69,7 @@ pub(crate) const MONITORING: &[Check] = &[
         needs: Needs::Cluster,
         rule: "No Prometheus has more than twice the series of a week ago. In the last day no scrape exceeded its sample limit, no sample came out of order or failed to be written remotely, and Loki refused no log lines. Storage is below 90 % of the size limit, if one is set. The result is unknown if Prometheus does not scrape itself.",
         fix: "Raise the limits, or drop the series and logs that nobody uses",
-        why: "An outage produces more series and more log lines, and they are needed then.",
+        why: "An outage produces more series and more log lines, and that is when they are needed.",
         run: scale,
     },
 ];
