@@ -78,11 +78,7 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
         } else if phase == "Pending" && waits && claim.text("/spec/volumeName").is_empty() {
             say.skip(claim, "it waits for its first consumer");
         } else {
-            say.fail(
-                claim,
-                "/status/phase",
-                format!("it is {}", if phase.is_empty() { "without a phase" } else { phase }),
-            );
+            say.fail(claim, "/status/phase", format!("it is {}", if phase.is_empty() { "not bound" } else { phase }));
         }
     }
     for volume in p.all("PersistentVolume", say) {
