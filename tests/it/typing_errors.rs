@@ -74,7 +74,7 @@ fn a_typing_error_does_not_turn_the_gate_green() {
     for (args, wanted) in [
         (&["--drill", "d.yaml"][..], "did you mean `drain`?"),
         (&["--drill", "s.yaml"], "did you mean `shop`?"),
-        (&["--drill", "c.yaml"], "there is no such workload here"),
+        (&["--drill", "c.yaml"], "critical workload `shop/Deployment/web` does not exist"),
         (&["-n", "shpo"], "did you mean `shop`?"),
         (&["--only", "PDB-O01"], "did you mean `PDB-001`?"),
         (&["--skip", "PDB-O01"], "did you mean `PDB-001`?"),

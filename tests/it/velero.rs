@@ -120,6 +120,6 @@ fn a_queue_that_stands_still_is_refused() {
         })
     };
     let said = refused("ReadyToStart");
-    assert!(said.contains("Velero never began nightly-7 (ReadyToStart)"), "{said}");
+    assert!(said.contains("Velero never started nightly-7 (ReadyToStart)"), "{said}");
     assert!(said.contains("annotate --overwrite backups.velero.io nightly-7"), "with the way out");
 }

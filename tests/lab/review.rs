@@ -287,7 +287,7 @@ fn what_the_monitoring_and_a_second_environment_tell() {
         .filter(|r| r["check"] == "DRF-002" && r["state"] == "fail")
         .collect();
     let all = serde_json::to_string(&differs).unwrap();
-    assert!(differs.len() == 2 && all.contains("it is only there") && all.contains("other:2 here"), "{all}");
+    assert!(differs.len() == 2 && all.contains("it exists only there") && all.contains("other:2 here"), "{all}");
 }
 
 /// A kubeconfig with `second` for every name in it.
