@@ -58,7 +58,7 @@ fn kubeconfig(server: &str) -> (tempfile::TempDir, String) {
 fn no_context_and_a_wrong_one() {
     let out = program(&["run", "scenarios/zone-outage.yaml"]);
     assert_eq!(out.status.code(), Some(2));
-    assert!(says(&out).contains("The current context is never used"));
+    assert!(says(&out).contains("drillmaster never uses the current context"));
     let (_dir, config) = kubeconfig("http://127.0.0.1:1");
     let bind = ["--bind", "scenarios/bindings/kind-lab.yaml"];
     let out = program(
@@ -167,7 +167,7 @@ fn files_that_are_not_there_or_not_ours() {
     for verb in ["recover", "report", "replay", "status"] {
         let out = program(&[verb, path]);
         assert_eq!(out.status.code(), Some(2), "{verb}");
-        assert!(says(&out).contains("is no run directory"), "{verb}: {}", says(&out));
+        assert!(says(&out).contains("is not a run directory"), "{verb}: {}", says(&out));
     }
     std::fs::write(dir.path().join("journal.jsonl"), "{\"foreign\": true}\n").unwrap();
     for verb in ["recover", "report", "replay", "status"] {

@@ -121,8 +121,8 @@ fn a_plan_that_was_edited_or_is_of_another_version_is_no_approval() {
     let edits: [Edit; 4] = [
         ("an act", |p| p["steps"][0]["acts"][0]["does"] = "false".into(), "its hash does not match"),
         ("the bindings", |p| p["bindings"] = "0".into(), "its hash does not match"),
-        ("an old one", |p| p["format"] = "1.0".into(), "make it anew with `drillmaster plan"),
-        ("no plan", |p| p["scenario"] = 1.into(), "this is no plan"),
+        ("an old one", |p| p["format"] = "1.0".into(), "write a new plan with `drillmaster plan"),
+        ("no plan", |p| p["scenario"] = 1.into(), "this file is not a plan"),
     ];
     for (what, edit, word) in edits {
         let mut edited = plan.clone();

@@ -153,7 +153,7 @@ fn a_rehearsal_that_could_not_be_made_is_an_internal_error() {
         let nowhere = desk.path("nowhere");
         let out = desk.command(&[&["rehearse"], args].concat()).env("TMPDIR", nowhere).output().unwrap();
         let (code, said) = told(&out);
-        assert!(code == 70 && said.contains("no temporary directory"), "{args:?}: {code}: {said}");
+        assert!(code == 70 && said.contains("cannot create a temporary directory"), "{args:?}: {code}: {said}");
         assert!(out.stdout.is_empty(), "{args:?}: {said}");
     }
 }
@@ -219,10 +219,10 @@ fn a_lock_that_cannot_be_read_proves_nothing() {
     let half: String = fs::read_to_string(&journal).unwrap().lines().take(100).map(|l| format!("{l}\n")).collect();
     fs::write(&journal, half).unwrap();
     let status = || desk.run(&["status", run.to_str().unwrap()]).1;
-    assert!(status().contains("DEAD without an end"), "{}", status());
+    assert!(status().contains("DEAD: the runner stopped before the end"), "{}", status());
     fs::remove_file(run.join("lock")).unwrap();
     symlink("/dev/null", run.join("lock")).unwrap();
-    assert!(status().contains("whether it runs cannot be told"), "{}", status());
+    assert!(status().contains("cannot tell whether it is still running"), "{}", status());
 }
 
 #[test]

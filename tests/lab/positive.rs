@@ -228,7 +228,7 @@ fn an_approved_plan_and_what_the_pre_flight_refuses() {
     let hash = plan["hash"].as_str().unwrap();
     let ended = drill.run("zone-outage", &["--plan", file]);
     assert_eq!(ended.code, 2, "{}", ended.said);
-    assert!(ended.said.contains("not approved: give --approve"));
+    assert!(ended.said.contains("this plan is not approved"));
     let ended = drill.run("zone-outage", &["--plan", file, "--approve", hash, "--set", "zone=b"]);
     assert_eq!(ended.code, 2, "{}", ended.said);
     assert!(ended.said.contains("the plan is not the one that was approved"));
