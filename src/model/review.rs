@@ -1,5 +1,5 @@
-//! What a readiness review found: one result for each object that a check looked
-//! at and did not pass, counts for all. Start with [`Review`].
+//! The result of a readiness review: one result for each object that does not pass a check, and counts for all. Start
+//! with [`Review`].
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Exit;
 
-/// How bad it is when a check does not hold. The order is from worst to least.
+/// How serious it is if a check does not hold, most serious first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// A drill, or an outage, would lose something for good.
+    /// A drill or an outage would lose something permanently.
     Critical,
-    /// An outage would be long.
+    /// An outage would last long.
     High,
-    /// It makes recovery slower or harder.
+    /// Recovery would be slower or more difficult.
     Medium,
-    /// Good to know.
+    /// Worth knowing.
     Low,
 }
 
@@ -32,27 +32,27 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What a check means to a drill.
+/// What a check means for a drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Blocks: a waiver needs a second person.
+    /// Blocks every drill; a waiver needs a second person.
     Blocks,
     /// Blocks the kinds of drill that it names; one person may waive it.
     Gate,
-    /// Advice.
+    /// Recommends something.
     Advisory,
 }
 
-/// Where a review is made, and so how strict it is: which findings stand in the way.
+/// The kind of cluster that is reviewed. It decides which findings block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Environment {
-    /// A kind cluster of one's own: only what makes a drill impossible blocks.
+    /// Your own kind cluster: only what makes a drill impossible blocks.
     OwnKind,
-    /// A shared cluster that nobody's business rests on.
+    /// A shared cluster that no business depends on.
     Staging,
-    /// The real thing: every blocking and gating check blocks.
+    /// Production: every blocking and every gating check blocks.
     #[default]
     Production,
 }
@@ -71,17 +71,17 @@ impl fmt::Display for Environment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Looked at, and not as it should be.
+    /// Checked, and it does not hold.
     Fail,
-    /// The check itself went wrong.
+    /// The check itself failed.
     Error,
-    /// Could not be looked at.
+    /// Could not be checked.
     Unknown,
-    /// Set aside by a person, with a reason, until a day.
+    /// Set aside by a person, with a reason and an end date.
     Waived,
     /// Does not apply.
     Skip,
-    /// Looked at, and as it should be.
+    /// Checked, and it holds.
     Pass,
 }
 
@@ -98,19 +98,19 @@ impl fmt::Display for State {
     }
 }
 
-/// Why something could not be looked at.
+/// Why something could not be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unseen {
-    /// We have no right to.
+    /// The permission to read it is missing.
     Forbidden,
-    /// The cluster does not serve such objects.
+    /// The cluster does not have this kind of object.
     NotInstalled,
-    /// Nobody gave it to us.
+    /// The input does not contain it.
     NoData,
-    /// What we have is too old.
+    /// The data is too old.
     Stale,
-    /// No answer in time.
+    /// There was no answer in time.
     Timeout,
 }
 
@@ -126,25 +126,25 @@ impl fmt::Display for Unseen {
     }
 }
 
-/// The object that a result is about: the one on top of the owner chain.
+/// The object that a result is about: the topmost owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Subject {
-    /// Its kind; empty where a result is about the whole cluster.
+    /// Its kind; empty if the result is about the whole cluster.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub kind: String,
-    /// Its namespace; empty where it has none.
+    /// Its namespace; empty for a cluster-scoped object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// Its name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// The container or rule in it.
+    /// The container or the rule in it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub part: String,
     /// The manifest file that holds it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
-    /// Its line in that file, or that of its document; from 1.
+    /// The line in that file, counted from 1: of the field, or of the object's first line.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub line: usize,
 }
@@ -180,11 +180,11 @@ pub struct Ruling {
     pub name: Cow<'static, str>,
     /// The result.
     pub state: State,
-    /// How bad that is here; may differ from the check's own.
+    /// How serious it is here, which may differ from the check's own severity.
     pub severity: Severity,
-    /// What it means to a drill.
+    /// What the check means for a drill.
     pub class: Class,
-    /// Whether it stands in the way: of a drill, or of the word READY.
+    /// Whether it blocks a drill, or keeps the review from being READY.
     pub blocking: bool,
     /// What it is about.
     pub subject: Subject,
@@ -193,29 +193,29 @@ pub struct Ruling {
     pub pointer: String,
     /// What was seen.
     pub observed: String,
-    /// What should be.
+    /// What should have been seen.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub expected: Cow<'static, str>,
-    /// Where it was seen: manifests, live, capture, prometheus …
+    /// The source of the observation: manifests, live, capture, prometheus …
     pub source: Cow<'static, str>,
-    /// When it was seen; empty for files.
+    /// When it was seen; empty for manifests.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub at: String,
     /// Why it could not be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<Unseen>,
-    /// What to do.
+    /// How to fix it.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub fix: Cow<'static, str>,
-    /// The change that would do it, where it can be written down.
+    /// The change that fixes it, if it can be expressed as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
-    /// Who set it aside, until when and why.
+    /// Who waived it, until when, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<String>,
-    /// The same finding has the same print in the next review.
+    /// The same finding has the same fingerprint in the next review.
     pub fingerprint: String,
-    /// Whether the baseline has it already.
+    /// Whether the baseline already contains it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub known: bool,
 }

@@ -124,7 +124,7 @@ fn objectives_that_cannot_be_shown() {
         (waits, "ok", service("rto: 5m, id: a b"), "`a b` is no id"),
         (waits, "ok", service("rto: 5m, id: x") + &service("rto: 6m, id: x"), "two expectations have the id `x`"),
         (waits, "{regex: '('}", service("rto: 5m"), "`(` is no regular expression"),
-        (waits, "{json: {pointer: status, equals: up}}", service("rto: 5m"), "`status` is no JSON Pointer"),
+        (waits, "{json: {pointer: status, equals: up}}", service("rto: 5m"), "`status` is not a JSON Pointer"),
     ] {
         let said =
             load_str("s.yaml", &text(wait, body, &expect), &Sources::default()).map(|_| ()).unwrap_err().to_string();
