@@ -158,9 +158,9 @@ fn a_backup_lasts_until_the_undo_has_no_more_time() {
             .unwrap_or_default()
     };
     let refused = load(&text);
-    assert!(refused.contains("the backup may expire after 10m") && refused.contains("s.yaml:"), "{refused}");
-    assert!(refused.contains("give it 32m at least"), "{refused}");
-    assert!(load(&text.replace("ttl: 10m", "ttl: 500ms")).contains("may expire after 500ms"));
+    assert!(refused.contains("the backup expires after 10m") && refused.contains("s.yaml:"), "{refused}");
+    assert!(refused.contains("write `ttl: 32m` or more"), "{refused}");
+    assert!(load(&text.replace("ttl: 10m", "ttl: 500ms")).contains("expires after 500ms"));
     assert_eq!(load(&text.replace("ttl: 10m", "ttl: 32m")), "");
     // Somebody gives the undo more time than lint knows of.
     let front = front();
