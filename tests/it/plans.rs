@@ -232,7 +232,7 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     let unread = |i: &mut Inventory, _: &mut Bindings| i.workloads = Read::Unknown("403 Forbidden: not you".into());
     for name in ["zone-outage", "rolling-drain", "statefulset-failover"] {
         let said = says(name, &[], &unread);
-        assert!(said.contains("the workloads cannot be listed: 403 Forbidden: not you"), "{name}: {said}");
+        assert!(said.contains("cannot list the workloads: 403 Forbidden: not you"), "{name}: {said}");
         assert!(!said.contains(" has deployment/") && !said.contains("has no "), "{name}: {said}");
     }
     assert!(says("zone-outage", &[], &|_, b| b.node_host = None).contains("no node host"));
