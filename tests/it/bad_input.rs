@@ -65,7 +65,7 @@ fn no_context_and_a_wrong_one() {
         &[&["plan", "scenarios/zone-outage.yaml", "--context", "prod", "--kubeconfig", &config], &bind[..]].concat(),
     );
     assert_eq!(out.status.code(), Some(2));
-    assert!(says(&out).contains("no such context; it has: lab"), "{}", says(&out));
+    assert!(says(&out).contains("does not contain this context; its contexts are: lab"), "{}", says(&out));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn an_api_server_that_is_away_expired_or_says_no() {
     let (_dir, config) = kubeconfig("http://127.0.0.1:1");
     let out = plan(&config);
     assert_eq!(out.status.code(), Some(3), "{}", says(&out));
-    assert!(says(&out).contains("the API server of context `lab` cannot be used"));
+    assert!(says(&out).contains("cannot use the API server of context `lab`"));
     let (_dir, config) =
         server("401 Unauthorized", r#"{"kind":"Status","reason":"Unauthorized","message":"token expired","code":401}"#);
     let out = plan(&config);
@@ -89,7 +89,7 @@ fn an_api_server_that_is_away_expired_or_says_no() {
     let (_dir, config) = server("200 OK", "<html>a login page</html>");
     let out = plan(&config);
     assert_eq!(out.status.code(), Some(3));
-    assert!(says(&out).contains("the answer cannot be read"), "{}", says(&out));
+    assert!(says(&out).contains("cannot read the answer"), "{}", says(&out));
 }
 
 #[test]
