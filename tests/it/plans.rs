@@ -219,9 +219,9 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     };
     let nothing = |_: &mut Inventory, _: &mut Bindings| {};
     assert!(
-        says("zone-outage", &[("zone", "z")], &nothing).contains("zone `z` has no worker; zones with nodes: a, b, c")
+        says("zone-outage", &[("zone", "z")], &nothing).contains("zone `z` has no worker nodes; zones with nodes: a, b, c")
     );
-    assert!(says("zone-outage", &[("namespace", "shoop")], &nothing).contains("there is no namespace `shoop`"));
+    assert!(says("zone-outage", &[("namespace", "shoop")], &nothing).contains("namespace `shoop` does not exist"));
     let no_web = |i: &mut Inventory, _: &mut Bindings| {
         if let Read::Seen(w) = &mut i.workloads {
             w.retain(|w| w.metadata.name != "web");
@@ -259,6 +259,6 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     };
     assert!(
         says("zone-outage", &[], &platform)
-            .contains("would take pods of billing with it: billing-1. Add `billing` to `collateral`")
+            .contains("would also affect pods of namespace billing: billing-1. If this is intended, add `billing` to `collateral`")
     );
 }

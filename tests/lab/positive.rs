@@ -203,13 +203,13 @@ fn steps_that_no_shipped_scenario_uses() {
     assert!(events(&ended.dir).iter().any(|e| force(&e.event)), "a pod that hung was deleted by force");
     assert!(lab.responder.messages.lock().unwrap().iter().any(|m| m.contains("all-steps begins")));
     before.same(&lab);
-    // Nobody approves: the declared default refuses, and nothing is touched.
+    // Nobody approves and there is no terminal, so the default refuses, and nothing is touched.
     lab.spread();
     let before = lab.picture();
     drill.runs = drill.runs.with_file_name("refused");
     let ended = drill.run("../tests/lab/all-steps", &["--set", &set]);
     assert_eq!(ended.code, 5, "{}", ended.said);
-    assert!(ended.said.contains("the declared default"));
+    assert!(ended.said.contains("because there is no terminal to ask at"));
     before.same(&lab);
 }
 
