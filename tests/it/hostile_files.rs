@@ -206,7 +206,10 @@ fn a_journal_of_impossible_times() {
     for verb in ["report", "replay", "status", "verify", "recover"] {
         let (code, said) = desk.run(&[verb, run.to_str().unwrap()]);
         let wanted = if verb == "verify" { 1 } else { 2 };
-        assert!(code == wanted && said.contains("more than 100 years after the start of the run"), "{verb}: {code}: {said}");
+        assert!(
+            code == wanted && said.contains("more than 100 years after the start of the run"),
+            "{verb}: {code}: {said}"
+        );
     }
 }
 

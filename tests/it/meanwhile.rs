@@ -79,7 +79,10 @@ fn a_workload_that_somebody_scales_down_is_not_waited_for() {
         patch(kube, WEB, json!({"spec": {"replicas": 1}})).await;
     });
     let left = left(&ended);
-    assert!(left.len() == 1 && left[0].contains("left as changed outside the drill: deployment/web should have 1 pods now"), "{left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains("left as changed outside the drill: deployment/web should have 1 pods now"),
+        "{left:?}"
+    );
     assert!(seconds(&ended) < 120 && ended.exit != Some(Exit::Residue), "{:?} {}", ended.exit, seconds(&ended));
     assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1, "theirs stays");
     let judged = ended.events.iter().rev().find_map(|e| match &e.event {
@@ -134,7 +137,10 @@ expect:
         patch(kube, WEB, json!({"spec": {"replicas": 1}})).await;
     });
     let left = left(&ended);
-    assert!(left.len() == 1 && left[0].contains("left as changed outside the drill: deployment/web should have 1 pods now"), "{left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains("left as changed outside the drill: deployment/web should have 1 pods now"),
+        "{left:?}"
+    );
     assert!(!left[0].contains("different from before"), "the restore is not to blame: {left:?}");
     assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1);
 }
@@ -164,7 +170,10 @@ fn a_cordon_that_the_drill_did_not_put_there_is_not_put_back() {
         patch(kube, NODE, json!({"spec": {"unschedulable": null}})).await;
     });
     let left = left(&ended);
-    assert!(left.len() == 1 && left[0].contains("left uncordoned, because it was changed outside the drill"), "{left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains("left uncordoned, because it was changed outside the drill"),
+        "{left:?}"
+    );
     assert_ne!(find(&picture, "Node", "node-a-0")["spec"]["unschedulable"], true);
 }
 
@@ -197,7 +206,11 @@ expect:
     let (ended, picture) = drill_on(fewer, intended, async |simulation| {
         assert!(Client::of(simulation).patch(WEB, "kubectl-scale", json!({"spec": {"replicas": 1}})).await);
     });
-    assert!(left(&ended)[0].contains("left with replicas=1, because it was set by `kubectl-scale`"), "{:?}", left(&ended));
+    assert!(
+        left(&ended)[0].contains("left with replicas=1, because it was set by `kubectl-scale`"),
+        "{:?}",
+        left(&ended)
+    );
     assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1);
 }
 

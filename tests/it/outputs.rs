@@ -137,7 +137,8 @@ fn datadog_is_read_by_pages_with_both_keys() {
     for asked in heard {
         assert!(asked.contains("dd-api-key: api-key-1\r\n") && asked.contains("dd-application-key: app-key-2\r\n"));
     }
-    for (code, body, word) in [(403, r#"{"errors":["Forbidden"]}"#, "403"), (200, "{}", "is not a list"), (200, "<html>", "")]
+    for (code, body, word) in
+        [(403, r#"{"errors":["Forbidden"]}"#, "403"), (200, "{}", "is not a list"), (200, "<html>", "")]
     {
         let (url, _) = serve(vec![(code, body.to_owned())]);
         let why = monitors(url, folder.path()).unwrap_err();

@@ -219,7 +219,8 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     };
     let nothing = |_: &mut Inventory, _: &mut Bindings| {};
     assert!(
-        says("zone-outage", &[("zone", "z")], &nothing).contains("zone `z` has no worker nodes; zones with nodes: a, b, c")
+        says("zone-outage", &[("zone", "z")], &nothing)
+            .contains("zone `z` has no worker nodes; zones with nodes: a, b, c")
     );
     assert!(says("zone-outage", &[("namespace", "shoop")], &nothing).contains("namespace `shoop` does not exist"));
     let no_web = |i: &mut Inventory, _: &mut Bindings| {
@@ -257,8 +258,7 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
             pods.push(other);
         }
     };
-    assert!(
-        says("zone-outage", &[], &platform)
-            .contains("would also affect pods of namespace billing: billing-1. If this is intended, add `billing` to `collateral`")
-    );
+    assert!(says("zone-outage", &[], &platform).contains(
+        "would also affect pods of namespace billing: billing-1. If this is intended, add `billing` to `collateral`"
+    ));
 }
