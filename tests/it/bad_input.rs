@@ -151,7 +151,7 @@ fn kubeconfig_and_containers_of_different_clusters() {
         .unwrap();
     assert_eq!(out.status.code(), Some(2));
     assert!(
-        says(&out).contains("are not the same cluster: node other-node is none of its containers"),
+        says(&out).contains("are not the same cluster: node other-node is not one of its containers"),
         "{}",
         says(&out)
     );

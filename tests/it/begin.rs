@@ -169,5 +169,5 @@ fn a_backup_lasts_until_the_undo_has_no_more_time() {
     let out = front.run("s.yaml", "b.yaml", &[], &["--unwind-within", "1h"]);
     let text = said(&out);
     assert_eq!(out.status.code(), Some(2), "{text}");
-    assert!(text.contains("may expire after 40m, before the drill and its undo are over (1h2m"), "{text}");
+    assert!(text.contains("expires after 40m, which may be before the drill and its undo end (1h2m"), "{text}");
 }
