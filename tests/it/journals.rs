@@ -185,7 +185,7 @@ fn a_run_that_is_alive_is_not_recovered() {
     let alive = recorder(&dir);
     alive.record(header()).unwrap();
     let refused = drillmaster::journal::Lock::take(&dir).unwrap_err().to_string();
-    assert!(refused.contains("the run is still going on"), "{refused}");
+    assert!(refused.contains("the run is still in progress"), "{refused}");
 }
 
 proptest::proptest! {

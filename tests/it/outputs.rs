@@ -56,7 +56,7 @@ fn rules_of_code_scanning_tell_what_and_how() {
     for rule in rules {
         let text = |field: &str| rule[field]["text"].as_str().unwrap_or("").to_owned();
         assert!(text("shortDescription").ends_with('.') && text("fullDescription").ends_with(['.', ')']), "{rule:#}");
-        assert!(text("help").contains("To mend it:"), "{rule:#}");
+        assert!(text("help").contains("To fix it:"), "{rule:#}");
     }
     for result in run["results"].as_array().unwrap() {
         let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
