@@ -124,7 +124,7 @@ fn told(line: &OutsideLine) -> String {
 /// The parts of each proof, folded where Markdown is displayed as HTML.
 fn proofs(w: &mut String, story: &Story) {
     for j in story.judgements.iter().filter(|j| !j.parts.is_empty()) {
-        let _ = writeln!(w, "\n<details><summary>Proof of {}: {}</summary>\n", j.outcome, text(&j.expectation));
+        let _ = writeln!(w, "\n<details><summary>What {} rests on: {}</summary>\n", j.outcome, text(&j.expectation));
         let several = j.parts.iter().filter(|p| p.part == "baseline").count() > 1;
         for part in &j.parts {
             let mark = match part.shown {
