@@ -19,7 +19,7 @@ use crate::{
 /// Where the input of a review comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// Files: what somebody wants. They tell nothing of what runs.
+    /// Manifest files: the desired state. They show nothing about what is running.
     #[default]
     Manifests,
     /// A cluster, read just now.
@@ -77,9 +77,9 @@ pub struct Shelf {
     pub stdin: Option<String>,
     /// Whether part of the input was damaged.
     pub broken: bool,
-    /// One copy of each word, while it is filled.
+    /// One shared copy of each text, while objects are added.
     pub words: BTreeMap<Box<str>, Arc<str>>,
-    /// The last pod of each owner, as far as others are like it, while it is filled.
+    /// The labels and containers of each owner's last pod, which equal pods share, while objects are added.
     pub alike: BTreeMap<String, Alike>,
 }
 

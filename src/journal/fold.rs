@@ -46,7 +46,7 @@ pub type AlertKey = (String, String, BTreeMap<String, String>);
 pub struct FaultRecord {
     /// Its id.
     pub id: FaultId,
-    /// The step that did it.
+    /// The step that made the fault.
     pub step: StepName,
     /// What the step acted on.
     pub target: String,

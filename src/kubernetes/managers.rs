@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(writer(&two, &["spec", "replicas"]), "`kubectl-edit`");
         let scaled = object(vec![entry("kube-controller-manager", "scale", "2026-01-01T00:00:00Z", "replicas")]);
         assert_eq!(writer(&scaled, &["spec", "replicas"]), "an autoscaler");
-        assert_eq!(writer(&json!({}), &["spec", "replicas"]), "somebody else");
+        assert_eq!(writer(&json!({}), &["spec", "replicas"]), "an unknown field manager");
     }
 
     #[test]

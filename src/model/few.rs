@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// The first `most` of a list, and how many more there are: `a; b; and 3 more` where `glue` is
-/// `"; "` and `last` is `"; and"`. Empty where the list is.
+/// `"; "` and `last` is `"; and"`. Empty if the list is empty.
 pub fn few<T: Display>(all: impl ExactSizeIterator<Item = T>, most: usize, (glue, last): (&str, &str)) -> String {
     let more = all.len().saturating_sub(most);
     let named = all.take(most).map(|one| one.to_string()).collect::<Vec<_>>().join(glue);

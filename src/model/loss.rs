@@ -106,7 +106,7 @@ pub struct Kin {
 /// How an object outside a namespace is related to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tie {
-    /// It grants rights to a service account of the namespace.
+    /// It grants permissions to a service account of the namespace.
     GrantsRights,
     /// A volume that is deleted with its claim.
     VolumeGoes,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dur, NodeHow, Percent, WorkloadRef};
 
-/// Take single nodes away: `nodes`, or `count` of those in a `zone`, or `count` of those `hosting` a workload.
+/// Take away single nodes: `nodes`, or `count` of those in a `zone`, or `count` of those `hosting` a workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct KillNodesStep {
@@ -29,7 +29,7 @@ pub struct KillNodesStep {
     pub control_plane: bool,
 }
 
-/// Take every node of a zone away.
+/// Take away every node of a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KillZoneStep {
@@ -167,7 +167,7 @@ pub enum Direction {
     Both,
 }
 
-/// Taint nodes as out of service, once the node host reports them off.
+/// Taint nodes as out of service, after the node host reports them as off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FenceNodeStep {

@@ -1,4 +1,4 @@
-//! How things ended: judgements, verdicts and the exit codes of the program.
+//! Results: judgements, verdicts and the exit codes of the program.
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ use super::Told;
 pub struct OutsideChange {
     /// When it was first seen, in microseconds since the run began.
     pub seen_us: u64,
-    /// The object's namespace; empty where it has none.
+    /// The object's namespace; empty for a cluster-scoped object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// `deployment/web`, `node/node-b-0`, `pod/web-1`, `silence/ID`.
@@ -218,7 +218,7 @@ impl OutsideChange {
         self.what.part()
     }
 
-    /// The object with its namespace, where it has one.
+    /// The object with its namespace, if it has one.
     pub fn subject(&self) -> String {
         let place = if self.namespace.is_empty() { String::new() } else { format!(" of namespace {}", self.namespace) };
         format!("{}{place}", self.object)

@@ -263,7 +263,7 @@ impl std::fmt::Display for PodLeft {
 }
 
 impl Restored {
-    /// Objects of the backup that are not there.
+    /// Objects of the backup that do not exist.
     pub fn missing(&self) -> impl Iterator<Item = &Difference> {
         self.differences.iter().filter(|d| d.is_missing())
     }

@@ -74,7 +74,7 @@ pub enum Revert {
         namespace: String,
         /// Its UID before the deletion.
         uid: String,
-        /// The Velero backup that holds it.
+        /// The Velero backup that contains it.
         backup: String,
         /// Velero's namespace.
         velero: String,

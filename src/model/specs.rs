@@ -100,7 +100,7 @@ pub struct DrainStep {
     /// Evict pods that no controller creates again. Default false.
     #[serde(default)]
     pub unmanaged: bool,
-    /// For each node. Default 10m.
+    /// The time limit for each node. Default 10m.
     #[serde(default = "ten_minutes")]
     pub at_most: Dur,
 }
@@ -230,7 +230,8 @@ pub struct WaitStep {
     /// A time.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub for_: Option<Dur>,
-    /// recovered: every probe named is up, every workload named has all its pods ready.
+    /// recovered: every probe in `of` is up, and every workload in `of` has all its pods ready.
+    /// alerted: every expected alert of the earlier faults was received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<WaitUntil>,
     /// Probes and workloads.
@@ -255,9 +256,9 @@ pub enum WaitUntil {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyStep {
-    /// Where.
+    /// The webhook.
     pub url: WebhookUrl,
-    /// What.
+    /// The message.
     pub message: String,
 }
 

@@ -25,13 +25,13 @@ pub struct Step {
     /// Restore from a backup and wait until the workloads are ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreStep>,
-    /// Take single nodes away.
+    /// Take away single nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_nodes: Option<KillNodesStep>,
-    /// Take every node of a zone away.
+    /// Take away every node of a zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_zone: Option<KillZoneStep>,
-    /// Lose every machine of a kind cluster.
+    /// Take away every machine of a kind cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lose_cluster: Option<LoseClusterStep>,
     /// Break something inside nodes that keep their power: kubelet, runtime, disk or network. Only on kind.

@@ -56,7 +56,7 @@ pub fn summary(story: &Story, colours: bool) -> String {
     out
 }
 
-/// One line, whose names drive no terminal.
+/// Adds one line, in which no name can drive the terminal.
 fn say(out: &mut String, line: &str) {
     let _ = writeln!(out, "{}", printable(line));
 }

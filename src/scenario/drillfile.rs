@@ -199,7 +199,7 @@ pub struct DrillFile {
     pub api_version: DrillFileVersion,
     /// `Readiness`.
     pub kind: DrillFileKind,
-    /// Where this is: it decides which findings stand in the way.
+    /// The kind of cluster, which decides which findings block.
     #[serde(default)]
     pub environment: Environment,
     /// What the review judges.

@@ -39,7 +39,7 @@ pub struct Scenario {
     /// When to stop early and put everything back.
     #[serde(default)]
     pub abort: Vec<AbortSpec>,
-    /// Caps on what may be touched.
+    /// Limits for what the drill may touch.
     #[serde(default)]
     pub limits: LimitsSpec,
     /// Platform namespaces whose pods may be affected.
@@ -117,8 +117,8 @@ pub struct HttpProbe {
     /// Expected status. Default 200.
     #[serde(default = "ok")]
     pub status: u16,
-    /// What the body must be: the whole of it (white space at its ends aside), or one of prefix,
-    /// regex, json. Without it a load balancer's default page would pass.
+    /// What the body must be: either the whole body (except white space at its ends), or one of
+    /// prefix, regex and json. Without this, the default page of a load balancer would pass.
     #[serde(default)]
     pub body: BodyRule,
 }

@@ -182,7 +182,7 @@ fn data_of(value: Value, at: &At) -> Data {
 struct Wrong {
     what: String,
     help: String,
-    /// A place that is known may well have it.
+    /// Whether it may be defined by bindings that are not known here.
     of_the_place: bool,
 }
 

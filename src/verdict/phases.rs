@@ -8,7 +8,7 @@ use crate::{
     model::{StepName, StepResult},
 };
 
-/// A part of the recovery time.
+/// A phase of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Phase {
     /// The event that ends it.

@@ -71,7 +71,7 @@ impl Record {
 pub struct OpenFault {
     /// Its id.
     pub fault: FaultId,
-    /// The step that did it.
+    /// The step that made the fault.
     pub step: StepName,
     /// What the step acted on.
     pub target: String,
