@@ -1,4 +1,4 @@
-//! What must keep an expectation of a restore from passing.
+//! Defects that must keep an expectation about a restore from passing.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(super) fn defects(e: &RestoreExpectation, setting: &Setting<'_>) -> Vec<Defe
             during(json!({"velero": {"does": "restoresPartlyFail"}})),
         ),
         Defect::new(
-            "the store of backups is gone during the restore",
+            "the object store is gone during the restore",
             Attacks::Sight,
             during(json!({"velero": {"does": "storeUnavailable"}})),
         ),
@@ -32,11 +32,11 @@ pub(super) fn defects(e: &RestoreExpectation, setting: &Setting<'_>) -> Vec<Defe
     all
 }
 
-/// Where an object of the restored namespace will be, if that is known beforehand.
+/// An object in the restored namespace, if its namespace is known in advance.
 fn object(e: &RestoreExpectation, setting: &Setting<'_>) -> Result<(String, String), String> {
     let restore = setting.restore(&e.of)?;
     if restore.into.is_some() {
-        return Err("the namespace that is restored into has a name that is not known beforehand".into());
+        return Err("the name of the scratch namespace is not known in advance".into());
     }
     let namespace = setting.restored(&restore)?;
     Ok((format!("configmap/{}", setting.config_map(&namespace)?), namespace))
@@ -72,7 +72,9 @@ fn volumes(e: &RestoreExpectation, rule: VolumesRule, setting: &Setting<'_>) -> 
     };
     let content = |does: &str| match rule {
         VolumesRule::Identical => claim(When::step(&e.of), does),
-        VolumesRule::Restored => Err("`volumes: restored` is Velero's own record, which knows no content".into()),
+        VolumesRule::Restored => {
+            Err("`volumes: restored` uses Velero's own record, which does not contain the content of files".into())
+        }
         VolumesRule::None => Err("no volume is expected".into()),
     };
     vec![
@@ -82,8 +84,7 @@ fn volumes(e: &RestoreExpectation, rule: VolumesRule, setting: &Setting<'_>) -> 
     ]
 }
 
-/// The schedule's backup is older than anything that happens: there a newer one is put
-/// beside it.
+/// The backup of a schedule is older than anything that happens in the rehearsal, so a newer one is added.
 fn not_captured(e: &RestoreExpectation, setting: &Setting<'_>, claim: &dyn Fn(When, &str) -> Planted) -> Planted {
     let restore = setting.restore(&e.of)?;
     let Some(schedule) = &restore.schedule else { return claim(When::start(), "notCaptured") };

@@ -93,7 +93,7 @@ fn a_secret_that_is_broken_is_not_quoted() {
     for (key, value, told) in [
         ("alertmanager.yaml", yaml, "line 7: mapping values are not allowed"),
         ("alertmanager.yaml", "PLANTED-PLAIN", "is not Base64"),
-        ("alertmanager.yaml", "UExBTlRFRP8=", "is not UTF-8"),
+        ("alertmanager.yaml", "UExBTlRFRP8=", "is not valid UTF-8"),
         ("alertmanager.yaml.gz", "UExBTlRFRC1H", "is not gzip"),
         ("alertmanager.yaml.gz", &bomb, "is not gzip of at most 16 MiB"),
     ] {

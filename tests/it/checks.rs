@@ -361,7 +361,7 @@ fn scans_and_another_environment_beside_manifests() {
     assert_eq!(program(&["-", "--only", "IMG-004,IMG-005", "--scan", &good, "--strict"], &web(2)).0, Some(0));
     let none = write("none.json", "{\"kind\": \"Pod\"}");
     let (code, _, err) = program(&["-", "--scan", &none], &web(2));
-    assert!(code == Some(2) && err.contains("none.json: it is of no scanner"), "{err}");
+    assert!(code == Some(2) && err.contains("none.json: its format is not supported"), "{err}");
     let same = write("same.yaml", &web(5));
     let (code, out, _) = program(&["-", "--only", "DRF-002", "--target", &same, "--strict"], &web(2));
     assert_eq!(code, Some(0), "{out}");

@@ -26,7 +26,7 @@ fn taken_away(events: &[Event]) -> bool {
 }
 
 fn nudged(events: &[Event]) -> bool {
-    events.iter().any(|e| matches!(&e.event, Kind::Noted { text } if text.contains("when it was changed")))
+    events.iter().any(|e| matches!(&e.event, Kind::Noted { text } if text.contains("after a change of the object")))
 }
 
 async fn ready_to_start(stage: &Stage) {

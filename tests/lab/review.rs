@@ -181,7 +181,7 @@ fn the_catalogue_before_a_drill() {
     let (code, findings, said) = planned(&drill);
     assert_eq!(code, 0, "{said}{findings:#}");
     let told = finding(&findings, "readiness").expect("the catalogue was asked");
-    assert!(told["observed"].as_str().unwrap().contains("as for own-kind"), "{told}");
+    assert!(told["observed"].as_str().unwrap().contains("for environment own-kind"), "{told}");
     assert!(told["fix"].as_str().unwrap().contains("check --context hollow"), "{told}");
 
     // The same cluster, said to be production: what it lacks refuses, by name.
