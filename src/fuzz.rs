@@ -1,7 +1,7 @@
-//! What reads input that may come from anybody, a function for each sort of input. The
-//! targets of `fuzz/` call them, and so does the test that replays their corpora. Each
-//! returns, whatever it is given, and what it shows drives no terminal. Each says whether
-//! its reader accepted the input: a target whose inputs are all refused tests nothing else.
+//! A function for each kind of input that may come from an untrusted source. The targets of `fuzz/` call them, and so
+//! does the test that replays their corpora. Each function returns for every input, and prints nothing that could
+//! drive a terminal. Each returns whether its reader accepted the input: a target whose inputs are all refused tests
+//! nothing else.
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
@@ -20,10 +20,10 @@ use crate::{
     verdict,
 };
 
-/// A target: its name, which is that of its corpus, and its function.
+/// A target: its name, which is also the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 10] = [
     ("scenario", scenario),
     ("bindings", bindings),
@@ -72,7 +72,7 @@ pub fn cluster(bytes: &[u8]) -> bool {
     Description::read("a.yaml", text).map_or_else(|problems| shown(&problems), |_| true)
 }
 
-/// Manifests, with a review of them in every format.
+/// Manifests, and a review of them in every format.
 pub fn manifest(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut shelf = Shelf::default();
@@ -82,13 +82,13 @@ pub fn manifest(bytes: &[u8]) -> bool {
     !shelf.is_empty()
 }
 
-/// A scanner's file.
+/// A scanner's result file.
 pub fn scan(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     parse_scans(text).is_ok()
 }
 
-/// A capture: an archive as it is, or lines that are packed as the objects of one.
+/// A capture: an archive, or lines that are packed as the objects of one.
 pub fn capture(bytes: &[u8]) -> bool {
     let packed = if bytes.starts_with(&[0x1f, 0x8b]) { bytes.to_vec() } else { archive(bytes) };
     let Ok((shelf, _)) = read_capture(&packed) else { return false };
@@ -109,8 +109,8 @@ fn archive(objects: &[u8]) -> Vec<u8> {
     tar.into_inner().and_then(GzEncoder::finish).unwrap_or_default()
 }
 
-/// A journal, whose chain is worked out anew so that what is behind it is reached; told in
-/// every format, and judged again.
+/// A journal. Its hash chain is computed again, so that the code behind the chain check is reached. The journal is
+/// then reported in every format and judged again.
 pub fn journal(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let _ = read_str("journal.jsonl", text);
@@ -119,7 +119,7 @@ pub fn journal(bytes: &[u8]) -> bool {
     true
 }
 
-/// The lines with numbers and hashes that follow one another.
+/// Gives the lines consecutive numbers and a valid hash chain.
 pub fn chained(text: &str) -> String {
     let (mut out, mut prev, mut seq) = (String::new(), String::new(), 0_u64);
     for line in text.lines() {
@@ -153,7 +153,7 @@ fn told(read: &ReadJournal) {
     let _ = report::html(&story, &read.events);
 }
 
-/// A plan that was written to a file.
+/// A plan file.
 pub fn plan_file(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let Ok(read) = read_plan(text) else { return false };
@@ -161,7 +161,7 @@ pub fn plan_file(bytes: &[u8]) -> bool {
     true
 }
 
-/// Lists as an API server answers them, one a line: what a review of a cluster reads.
+/// Lists as an API server sends them, one per line: the input of a review of a cluster.
 pub fn answers(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut shelf = Shelf { source: Source::Live, ..Shelf::default() };
@@ -180,7 +180,7 @@ pub fn answers(bytes: &[u8]) -> bool {
 fn reviewed(shelf: &Shelf) {
     let now = jiff::Timestamp::UNIX_EPOCH;
     let review: Review = readiness::review(shelf, &Settings::default(), "a", "full", now);
-    // The catalogue catches the panic of a check, which is a mistake all the same.
+    // The catalogue catches a panic of a check. For a fuzzer, that panic is a bug.
     let broken = review.results.iter().find(|r| r.state == crate::model::State::Error);
     assert!(broken.is_none(), "a check panicked: {broken:?}");
     plain(&report::review_human(&review, true));
@@ -190,14 +190,14 @@ fn reviewed(shelf: &Shelf) {
     let _ = (report::review_junit(&review), report::review_prometheus(&review));
 }
 
-/// Shows mistakes. The input was refused.
+/// Renders the problems. Returns false: the input was refused.
 fn shown(problems: &Problems) -> bool {
     plain(&problems.render(false));
     let _ = problems.render(true);
     false
 }
 
-/// Nothing in it drives a terminal.
+/// The text must not contain anything that drives a terminal.
 fn plain(text: &str) {
     let odd = text.chars().find(|c| *c != '\n' && !is_printable(*c));
     assert!(odd.is_none(), "{odd:?} would be shown");

@@ -1,13 +1,13 @@
 //! drillmaster: disaster-recovery drills for Kubernetes.
 //!
-//! The modules stand in the order in which a drill walks through them.
+//! The modules are listed in the order in which a drill uses them.
 //!
 //! ```text
 //! scenario file ──scenario──► Scenario
 //! cluster ──inventory──► Inventory ──readiness──► Findings
 //! (Scenario, Inventory, Findings) ──plan──► Plan
 //! Plan ──engine──► acts on world, observe watches it ──► event ──► journal
-//! in `rehearse` the world is sim: the same walk where nothing is real
+//! in `rehearse` the world is sim: the same steps, and nothing is real
 //! run directory ──journal::RunState──► verdict ──► report
 //! ```
 

@@ -1,10 +1,14 @@
-//! What can be said on the command line.
+//! The command line: every command, its arguments and their help texts. The arguments of the readiness review are in
+//! `check_args.rs`, those of rehearsals in `rehearse_args.rs`. Start with [`Args`].
 
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
-pub(super) use super::check_args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat};
+pub(super) use super::{
+    check_args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat},
+    rehearse_args::RehearseArgs,
+};
 use crate::{
     engine::{LEAST_FROZEN, Place},
     model::{DatadogSpec, Dur},
@@ -18,62 +22,60 @@ pub(super) struct Args {
     pub command: Command,
 }
 
-/// How long a runner may be silent before it counts as frozen. A busy machine keeps a
-/// healthy one silent for seconds.
+/// How long a runner may be silent before the reaper treats it as frozen. The value has a minimum: on a busy machine,
+/// a healthy runner can be silent for some seconds.
 fn silence(text: &str) -> Result<Dur, String> {
     let time: Dur = text.parse()?;
     if time.0 >= LEAST_FROZEN {
         return Ok(time);
     }
-    Err(format!("{} is no sign of a frozen runner: write {} or more", time.exact(), Dur(LEAST_FROZEN)))
+    Err(format!(
+        "{} is too short: a healthy runner can be silent for that long; write {} or more",
+        time.exact(),
+        Dur(LEAST_FROZEN)
+    ))
 }
 
-/// How much faster than real time: what can be waited for, and seen.
-fn speed(text: &str) -> Result<f64, String> {
-    let speed: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
-    if (0.001..=1_000_000.0).contains(&speed) { Ok(speed) } else { Err("write a number from 0.001 to 1000000".into()) }
-}
-
-const EXIT_CODES: &str = "Exit codes: 0 passed · 1 an expectation was not met · 2 invalid input, cluster untouched · \
-3 pre-flight refused, cluster untouched · 4 inconclusive · 5 aborted, everything reverted · \
-6 something could not be reverted: a human is needed · 7 left in a hurry: run `recover` · 70 internal error · \
-74 passed, but its output or a report could not be written";
+const EXIT_CODES: &str = "Exit codes: 0 passed · 1 an expectation was not met · 2 invalid input; the cluster was not \
+touched · 3 the pre-flight refused; the cluster was not touched · 4 inconclusive · 5 aborted; everything was reverted · \
+6 something could not be reverted: a person has to do it · 7 stopped before the undo was complete: run `recover` · \
+70 internal error · 74 the command succeeded, but its output or a report could not be written";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check scenario files: every mistake at once, with file, line and column
+    /// Check scenario files and list all mistakes with file, line and column
     Lint(LintArgs),
     /// Print the JSON Schema of scenario files, bindings, simulated clusters or reports
     Schema(SchemaArgs),
-    /// Review the readiness of manifests or of a cluster; touches nothing
+    /// Review the readiness of manifests or of a cluster; changes nothing
     Check(CheckArgs),
-    /// Tell a check's rule, its reason and what to do
+    /// Explain a check: its rule, the reason for it, and how to fix a finding
     Explain(ExplainArgs),
-    /// Name all checks
+    /// List all checks
     ListChecks(ListChecksArgs),
-    /// Copy a cluster, to rehearse on: trimmed objects, secrets never
+    /// Copy a cluster for rehearsals: trimmed objects, without secrets
     Capture(CaptureArgs),
-    /// Show exactly what a run would do to which targets, undone how; touches nothing
+    /// Show what a run would do to which targets and how it would undo it; changes nothing
     Plan(PlanArgs),
-    /// Rehearse a drill on a simulated cluster, in virtual time; nothing real is touched
+    /// Rehearse a drill on a simulated cluster, in virtual time; touches nothing real
     Rehearse(RehearseArgs),
-    /// Run a drill
+    /// Run a drill on a cluster
     Run(RunArgs),
-    /// Undo what a run left open, from its directory or from the cluster
+    /// Undo what a run left open, from its run directory or from the cluster
     Recover(RecoverArgs),
-    /// Tell what a run did and what it left open
+    /// Show what a run did and what it left open
     Status(StatusArgs),
     /// Ask a run to stop
     Stop(StopArgs),
-    /// Check that a run directory is what its run left, and judge it again
+    /// Check that a run directory is unchanged since its run, and judge the run again
     Verify(VerifyArgs),
-    /// Write the reports of a run again, from its journal
+    /// Write the reports of a run again from its journal
     Report(ReportArgs),
-    /// Print a run again, event by event
+    /// Print the events of a run again, in order
     Replay(ReplayArgs),
-    /// Print the least rights that a scenario needs, as manifests
+    /// Print the minimal permissions that a scenario needs, as manifests
     Rbac(RbacArgs),
-    /// Make a kind cluster that is worth drilling, remove it, or tell what there is of it
+    /// Create a kind cluster for drills, delete it, or show its state
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Print a completion script for a shell
@@ -81,32 +83,32 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Watch over a run and undo it should it die (started by `run` itself)
+    /// Watch a run, and undo it if the runner dies (started by `run` itself)
     #[command(hide = true)]
     Reap(ReapArgs),
 }
 
-/// What to do about a kind cluster.
+/// The commands for kind clusters.
 #[derive(Debug, Subcommand)]
 pub(super) enum ClusterCommand {
-    /// Make it, with Velero, monitoring and the sample shop, and wait until all is ready
+    /// Create the cluster with Velero, monitoring and the sample shop, and wait until all of it is ready
     Up(ClusterUpArgs),
-    /// Remove it and its store, with the backups in it
+    /// Delete the cluster and its object store, with the backups in it
     Down(ClusterArgs),
-    /// Tell what there is of it; 1 when something is not ready
+    /// Show the state of the cluster; exits 1 when something is not ready
     Status(ClusterArgs),
 }
 
-/// Which kind cluster, and the programs that make it.
+/// The kind cluster that a command is about, and the programs that create it.
 #[derive(Clone, Debug, Group)]
 pub(super) struct ClusterArgs {
-    /// Its name; the context is kind-NAME
+    /// Name of the cluster; its kubeconfig context is kind-NAME
     #[arg(long, value_name = "NAME", default_value = "drill")]
     pub name: String,
-    /// The kubeconfig that it is written to, instead of $KUBECONFIG or ~/.kube/config
+    /// The kubeconfig to write to, instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// The container engine: docker, or podman or nerdctl (neither has been tried)
+    /// The container engine: docker, podman or nerdctl (only docker has been tested)
     #[arg(long, value_name = "PROGRAM", default_value = "docker")]
     pub engine: String,
     /// The kind program
@@ -114,21 +116,22 @@ pub(super) struct ClusterArgs {
     pub kind: String,
 }
 
-/// What kind of cluster.
+/// How to create the kind cluster.
 #[derive(Clone, Debug, Group)]
 pub(super) struct ClusterUpArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// three-zones, small, two-clusters (small, and one to restore into), or a file of kind's own
+    /// The kind configuration: three-zones, small, two-clusters (small, and a second cluster to restore into), or a
+    /// kind configuration file
     #[arg(long, value_name = "CONFIG", default_value = "three-zones")]
     pub config: String,
     /// Node image, instead of kind's default
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
-    /// Images in place of the pinned ones of kind-configs/stack/images.yaml
+    /// A file with images that replace the pinned ones of kind-configs/stack/images.yaml
     #[arg(long, value_name = "FILE")]
     pub images: Option<PathBuf>,
-    /// How long the stack has to be ready
+    /// How long to wait for the stack to become ready
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub at_most: Dur,
 }
@@ -140,41 +143,41 @@ pub(super) enum Output {
     Json,
 }
 
-/// Where the drill runs.
+/// The cluster that the drill runs on.
 #[derive(Clone, Debug, Default, Group)]
 pub(super) struct PlaceArgs {
-    /// The kubeconfig's context. There is no default: a drill names its cluster. A drill
-    /// of two clusters names both: --context source=NAME --context recovery=NAME
+    /// The kubeconfig context. Required: drillmaster never uses the current context. For a drill on two clusters, name
+    /// both: --context source=NAME --context recovery=NAME
     #[arg(long, value_name = "NAME")]
     pub context: Vec<String>,
-    /// The kubeconfig, instead of $KUBECONFIG or ~/.kube/config
+    /// The kubeconfig to read, instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// Use the service account of the pod this runs in
+    /// Use the service account of the pod in which drillmaster runs
     #[arg(long, conflicts_with = "context")]
     pub in_cluster: bool,
-    /// URLs, node host and volume method of the place
+    /// The bindings file: monitoring URLs, node host and volume method of this cluster
     #[arg(long, value_name = "FILE")]
     pub bind: Option<PathBuf>,
 }
 
-/// Where the monitoring is, without bindings.
+/// The monitoring endpoints, given on the command line instead of in the bindings.
 #[derive(Clone, Debug, Default, Group)]
 pub(super) struct MonitoringArgs {
-    /// Prometheus' base URL, instead of the bindings'
+    /// The base URL of Prometheus; overrides the bindings
     #[arg(long, value_name = "URL")]
     pub prometheus: Option<String>,
-    /// Alertmanager's base URL, instead of the bindings'; may be repeated, for each peer
+    /// The base URL of Alertmanager; overrides the bindings; repeat it for each peer
     #[arg(long, value_name = "URL")]
     pub alertmanager: Vec<String>,
-    /// Datadog's API (https://api.datadoghq.com), instead of the bindings'; keys are DD_API_KEY and
-    /// DD_APP_KEY of the environment
+    /// The Datadog API (https://api.datadoghq.com); overrides the bindings. The keys are read from the environment
+    /// variables DD_API_KEY and DD_APP_KEY
     #[arg(long, value_name = "URL")]
     pub datadog: Option<String>,
 }
 
 impl MonitoringArgs {
-    /// What was said beats what the bindings say.
+    /// The flags override the bindings.
     pub fn at(&self, mut place: Place) -> Place {
         if self.prometheus.is_some() {
             place.bindings.prometheus.clone_from(&self.prometheus);
@@ -188,39 +191,40 @@ impl MonitoringArgs {
         place
     }
 
-    /// Whether anything was said.
+    /// Whether no flag was given.
     pub fn is_empty(&self) -> bool {
         self.prometheus.is_none() && self.alertmanager.is_empty() && self.datadog.is_none()
     }
 }
 
-/// Where the audit log is, without bindings. A plan names it, so `plan` and `run` both take it.
+/// The audit log, given on the command line instead of in the bindings. The plan records it, so both `plan` and `run`
+/// take it.
 #[derive(Clone, Debug, Default, Group)]
 pub(super) struct AuditLogArgs {
-    /// The API server's audit log in JSON lines: a file, or an http(s) address; it says who deleted what
+    /// The API server's audit log in JSON lines, as a file or an http(s) address; it shows who deleted what
     #[arg(long, value_name = "FILE|URL")]
     pub audit_log: Option<String>,
 }
 
-/// A scenario and its variables.
+/// A scenario and the values of its variables.
 #[derive(Clone, Debug, Group)]
 pub(super) struct ScenarioArgs {
     /// The scenario file
     pub scenario: PathBuf,
-    /// A variable: name=value; may be repeated
+    /// Set a variable of the scenario; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 }
 
 #[derive(Debug, Group)]
 pub(super) struct LintArgs {
-    /// Scenario files
+    /// The scenario files
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Check against this place too
+    /// Also check the scenario against this bindings file
     #[arg(long, value_name = "FILE")]
     pub bind: Option<PathBuf>,
-    /// A variable: name=value; may be repeated
+    /// Set a variable of the scenario; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     #[arg(long, value_enum, default_value_t)]
@@ -250,13 +254,13 @@ pub(super) struct CaptureArgs {
     pub place: PlaceArgs,
     #[command(flatten)]
     pub monitoring: MonitoringArgs,
-    /// What a scenario's ${bind.NAME} is in the copy: name=value; may be repeated
+    /// The value that replaces ${bind.NAME} of a scenario in rehearsals on this copy; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub value: Vec<String>,
-    /// Where to write it; standard output when left out
+    /// The file to write to [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// For `check --capture`, not for a rehearsal: everything that a review looks at, as tar.gz
+    /// Write everything that a readiness review reads, as tar.gz, for `check --capture`; a rehearsal cannot use it
     #[arg(long, requires = "out", conflicts_with = "value")]
     pub review: bool,
 }
@@ -269,10 +273,10 @@ pub(super) struct PlanArgs {
     pub place: PlaceArgs,
     #[command(flatten)]
     pub log: AuditLogArgs,
-    /// Print the plan as JSON
+    /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
-    /// Write the plan to a file, for `run --plan`
+    /// Also write the plan to a file, for `run --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -281,81 +285,48 @@ pub(super) struct PlanArgs {
 pub(super) struct RunArgs {
     /// The scenario file
     pub scenario: PathBuf,
-    /// A variable: name=value; may be repeated
+    /// Set a variable of the scenario; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     #[command(flatten)]
     pub place: PlaceArgs,
-    /// Where run directories are made
+    /// The directory in which run directories are created
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
-    /// Only if it still comes to this plan (a file of `plan --out`); give its hash with --approve
+    /// Run only if the plan is still the one in this file (written by `plan --out`); also give its hash with --approve
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     /// Approve a gate by its name, or the plan by its hash; may be repeated
     #[arg(long, value_name = "NAME")]
     pub approve: Vec<String>,
-    /// The context's name once more, where nobody can type it
+    /// Confirm the cluster by its context name, instead of typing it at the prompt
     #[arg(long, value_name = "CONTEXT")]
     pub confirm: Option<String>,
-    /// Take a frozen runner over after this long (10s at least)
+    /// Treat the runner as frozen, and take over from it, after this long without a sign of life (at least 10s)
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = silence)]
     pub frozen_after: Dur,
-    /// Give up putting things back after this long (exit 6)
+    /// Stop trying to put things back after this long (exit 6)
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub unwind_within: Dur,
     #[command(flatten)]
     pub log: AuditLogArgs,
-    /// Ask the readiness catalogue again before the first act when its answers are older than this
+    /// Run the readiness checks again before the first act if their results are older than this
     #[arg(long, value_name = "TIME", default_value = "15m")]
     pub preflight_max_age: Dur,
-    /// Do not start the detached reaper: a killed run stays open until `recover`
+    /// Do not start the detached reaper: if the runner is killed, its run stays open until `recover`
     #[arg(long)]
     pub no_reaper: bool,
-    /// What to print while it runs: lines for people, or the journal
+    /// What to print during the run: lines for people, or the journal as JSON
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }
 
-#[derive(Debug, Group)]
-pub(super) struct RehearseArgs {
-    /// The scenario file; without one, the built-in demonstration
-    pub scenario: Option<PathBuf>,
-    /// A variable: name=value; may be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub set: Vec<String>,
-    /// The cluster: small-shop, fragile, two-regions, large, or a description's file
-    #[arg(long, value_name = "NAME|FILE", default_value = "small-shop")]
-    pub cluster: String,
-    /// All chance comes from it: the same seed gives the same journal, byte for byte
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Compare variants of the cluster in one table: 'replicas web=4; toleration web=10s; spread web=zone; node +1 zone=b'
-    #[arg(long, value_name = "CHANGES")]
-    pub what_if: Option<String>,
-    /// Negative controls: rehearse it once for each defect that must turn an expectation red, and tell which did
-    #[arg(long, conflicts_with_all = ["what_if", "speed"])]
-    pub prove: bool,
-    /// Pace it: 1 is real time, 10 ten times as fast; as fast as can be when left out
-    #[arg(long, value_name = "X", value_parser = speed)]
-    pub speed: Option<f64>,
-    /// Where rehearsals are kept, apart from real runs
-    #[arg(long, value_name = "DIR", default_value = "rehearsals")]
-    pub runs_dir: PathBuf,
-    /// Approve a gate by its name; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub approve: Vec<String>,
-    /// What to print meanwhile: lines for people, or the journal
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
-}
-
-/// Which run.
+/// The run that a command is about.
 #[derive(Clone, Debug, Group)]
 pub(super) struct RunDirArgs {
-    /// The run directory; the newest of --runs-dir when left out
+    /// The run directory [default: the newest one in --runs-dir]
     pub dir: Option<PathBuf>,
-    /// Where run directories are
+    /// The directory that holds the run directories
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
 }
@@ -364,18 +335,18 @@ pub(super) struct RunDirArgs {
 pub(super) struct RecoverArgs {
     #[command(flatten)]
     pub run: RunDirArgs,
-    /// From the run record in the cluster, without the run directory
+    /// Recover from the run record in the cluster, without the run directory
     #[arg(long, conflicts_with = "dir")]
     pub from_cluster: bool,
-    /// Stand by: recover every run of this cluster that dies, until you are stopped
+    /// Keep running, and recover every run on this cluster whose runner dies
     #[arg(long, conflicts_with_all = ["dir", "from_cluster"])]
     pub watch: bool,
-    /// With --watch: a run whose Lease is not renewed for this long is dead
+    /// With --watch: treat a run as dead when its Lease is not renewed for this long
     #[arg(long, value_name = "TIME", default_value = "30s", requires = "watch")]
     pub dead_after: Dur,
     #[command(flatten)]
     pub place: PlaceArgs,
-    /// Give up putting things back after this long (exit 6)
+    /// Stop trying to put things back after this long (exit 6)
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub unwind_within: Dur,
 }
@@ -399,20 +370,20 @@ pub(super) struct StatusArgs {
 pub(super) struct StopArgs {
     #[command(flatten)]
     pub run: RunDirArgs,
-    /// Stop and put everything back (the default)
+    /// Stop the run and put everything back (the default)
     #[arg(long)]
     pub unwind: bool,
-    /// Stop and stand still until told otherwise
+    /// Stop, but change nothing until the next `stop`; after the time of --unwind-within, put everything back
     #[arg(long, conflicts_with = "unwind")]
     pub hold: bool,
-    /// Put everything back and page: this is no drill any more
+    /// Put everything back and page: this is a real incident, not a drill
     #[arg(long, conflicts_with_all = ["unwind", "hold"])]
     pub real_incident: bool,
 }
 
-/// Exit codes: 0 everything holds, by the rules of this version · 1 something differs: file and
-/// line are named · 2 this is not a run directory · 4 nothing differs, but the verdict is by the
-/// rules of another version, or the run has not ended
+/// Exit codes: 0 nothing differs, by the rules of this version · 1 something differs: file and line are named · 2 this
+/// is not a run directory · 4 nothing differs, but the verdict was made by the rules of another version, or the run
+/// has not ended
 #[derive(Debug, Group)]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
@@ -442,10 +413,10 @@ pub(super) struct RbacArgs {
     /// The scenario file
     #[arg(required_unless_present = "check")]
     pub scenario: Option<PathBuf>,
-    /// A variable: name=value; may be repeated
+    /// Set a variable of the scenario; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// The rights that `check` and `capture --review` need instead: reading, of what a review looks at
+    /// Print the read permissions that `check` and `capture --review` need, instead of those of a scenario
     #[arg(long, conflicts_with_all = ["scenario", "recovery", "reaper"])]
     pub check: bool,
     #[command(flatten)]
@@ -453,10 +424,10 @@ pub(super) struct RbacArgs {
     /// Name of the service account
     #[arg(long, default_value = "drillmaster")]
     pub account: String,
-    /// The rights in the second cluster instead, for a scenario that restores into one
+    /// Print the permissions in the second cluster, for a scenario that restores into one
     #[arg(long, conflicts_with = "reaper")]
     pub recovery: bool,
-    /// Add a Deployment of this image that stands by as the reaper (`recover --watch`)
+    /// Also print a Deployment of this image that runs as the reaper (`recover --watch`)
     #[arg(long, value_name = "IMAGE")]
     pub reaper: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `drillmaster capture`: a copy of a cluster, to rehearse on.
+//! `drillmaster capture`: writes a copy of a cluster, for rehearsals or for a readiness review.
 
 use super::{Done, Failure, args::CaptureArgs, place, say, shown};
 use crate::{
@@ -26,7 +26,7 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
     let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
         .await
         .map_err(|e| Failure::of(Exit::Refused, &e))?;
-    // No API tells these: the bindings do.
+    // No API of the cluster reports its clock sources: they are written in the bindings.
     if let Some(clocks) = world.bindings.clocks {
         copied.description["clocks"] = serde_json::to_value(clocks).unwrap_or_default();
     }

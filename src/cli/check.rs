@@ -1,4 +1,5 @@
-//! `drillmaster check`: the readiness of manifests, a capture or a cluster.
+//! `drillmaster check`: reviews the readiness of manifests, a capture or a cluster. It reads the input, calls
+//! `readiness::review` and writes the formats; the checks themselves are in `readiness`.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use crate::{
     world::Clock,
 };
 
-/// Where one format goes.
+/// A format of the review and the file to write it to.
 struct Output {
     format: String,
     file: Option<PathBuf>,
@@ -43,12 +44,12 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
         let notes = shelf.notes.iter().map(|n| format!("\n  {}", printable(n))).collect::<String>();
         return Err(Failure::new(
             Exit::Invalid,
-            format!("there is no object in {target}: nothing was checked (--allow-empty lets that pass){notes}"),
+            format!("{target} contains no object, so nothing was checked (--allow-empty accepts that){notes}"),
         ));
     }
     let strange = if args.allow_empty { vec![] } else { readiness::strangers(&shelf, &settings) };
     if !strange.is_empty() {
-        let text = format!("{} (--allow-empty lets that pass)", strange.join("\n       "));
+        let text = format!("{} (--allow-empty accepts that)", strange.join("\n       "));
         return Err(Failure::new(Exit::Invalid, text));
     }
     let now = shelf.at.unwrap_or_else(|| Clock::start().wall());
@@ -63,10 +64,11 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
     Ok(exit(args, &shelf, &review))
 }
 
-/// The most that a manifest is read again for.
+/// The size limit for a manifest that is read a second time, to find a line.
 const LARGEST: u64 = 512 << 20;
 
-/// From the line on which an object begins to that of the field which a finding is about.
+/// A review knows the line on which an object begins. This replaces it with the line of the field that the finding is
+/// about.
 fn lines(shelf: &Shelf, review: &mut Review) {
     let mut locator = Locator::default();
     let told = |r: &&mut Ruling| r.state != State::Skip && !r.subject.file.is_empty() && !r.pointer.is_empty();
@@ -82,10 +84,10 @@ fn lines(shelf: &Shelf, review: &mut Review) {
     }
 }
 
-/// Broken input beats every word over the rest of it.
+/// The exit code of a review. Unreadable input is an error even where the rest of the input is ready.
 fn exit(args: &CheckArgs, shelf: &Shelf, review: &Review) -> Exit {
     if shelf.broken {
-        say("error: some of the input could not be read (see the notes): the rest was checked");
+        say("error: some of the input could not be read (see the notes); only the rest was checked");
         return Exit::Invalid;
     }
     if args.exit_zero {
@@ -117,7 +119,7 @@ fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
         if let Some(pattern) = patterns.iter().find(|p| !(readiness::VOCABULARY.is_check)(p)) {
             let meant = meant(pattern, (readiness::VOCABULARY.checks)());
             let text =
-                format!("{flag} {pattern}: there is no such check; {meant}`drillmaster list-checks` names them all");
+                format!("{flag} {pattern}: no check has this name; {meant}`drillmaster list-checks` lists all checks");
             return Err(Failure::new(Exit::Invalid, text));
         }
     }
@@ -129,13 +131,13 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
     if cluster && !args.paths.is_empty() {
         return Err(Failure::new(
             Exit::Invalid,
-            "files or a cluster, not both: what is missing in one would be looked for in the other",
+            "give either files or a cluster, not both: an object that the files refer to would be searched in the cluster, and the other way round",
         ));
     }
     if !cluster && (!args.monitoring.is_empty() || args.sample_logs) {
         return Err(Failure::new(
             Exit::Invalid,
-            "--prometheus, --alertmanager and --sample-logs ask a running cluster: name it with --context (a capture holds what they said then)",
+            "--prometheus, --alertmanager, --datadog and --sample-logs need a running cluster: name it with --context (a capture already contains their answers)",
         ));
     }
     if cluster {
@@ -155,7 +157,7 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
     if args.paths.is_empty() {
         return Err(Failure::new(
             Exit::Invalid,
-            "what is to be checked? Name files or directories, `-` for standard input, a capture (--capture FILE), or a cluster: --context NAME",
+            "nothing to check: give files or directories, `-` for standard input, a capture (--capture FILE) or a cluster (--context NAME)",
         ));
     }
     let shelf = manifests(&args.paths).map_err(|why| Failure::new(Exit::Invalid, why))?;
@@ -163,7 +165,7 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
     Ok((shelf, names.join(", ")))
 }
 
-/// The other environment.
+/// Reads the environment to compare with (`--target`).
 fn other(path: &PathBuf) -> Result<Shelf, Failure> {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--target: {why}"));
     let packed = path.extension().is_some_and(|e| e == "gz" || e == "tgz");
@@ -173,7 +175,7 @@ fn other(path: &PathBuf) -> Result<Shelf, Failure> {
         manifests(std::slice::from_ref(path)).map_err(wrong)?
     };
     if shelf.is_empty() {
-        return Err(wrong(format!("there is no object in {}", shown(path))));
+        return Err(wrong(format!("{} contains no object", shown(path))));
     }
     Ok(shelf)
 }
@@ -182,24 +184,31 @@ fn baseline(path: &PathBuf) -> Result<Review, Failure> {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--baseline {}: {why}", shown(path)));
     let text = files::text(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     serde_json::from_str(&text)
-        .map_err(|e| wrong(format!("this is not a review (`check --format json=FILE` writes one): {e}")))
+        .map_err(|e| wrong(format!("this file is not a review; `check --format json=FILE` writes one: {e}")))
 }
 
 const FORMATS: [&str; 8] = ["human", "json", "sarif", "junit", "html", "markdown", "prometheus", "fix-plan"];
 
-/// `sarif=a.sarif`; without a file, or with `-`, standard output.
+/// Reads the values of `--format`, such as `sarif=a.sarif`. Without a file, or with `-`, a format goes to standard
+/// output.
 fn outputs(words: &[String]) -> Result<Vec<Output>, Failure> {
     let mut outputs = vec![];
     for word in words {
         let (format, file) = word.split_once('=').map_or((word.as_str(), None), |(f, p)| (f, Some(p)));
         if !FORMATS.contains(&format) {
-            return Err(Failure::new(Exit::Invalid, format!("--format {word}: one of {}", FORMATS.join(", "))));
+            return Err(Failure::new(
+                Exit::Invalid,
+                format!("--format {word}: unknown format; write one of {}", FORMATS.join(", ")),
+            ));
         }
         let file = file.filter(|f| *f != "-").map(PathBuf::from);
         outputs.push(Output { format: format.to_owned(), file });
     }
     if outputs.iter().filter(|o| o.file.is_none()).count() > 1 {
-        return Err(Failure::new(Exit::Invalid, "only one format can go to standard output: --format sarif=a.sarif"));
+        return Err(Failure::new(
+            Exit::Invalid,
+            "only one format can go to standard output: give the others a file, as in --format sarif=a.sarif",
+        ));
     }
     Ok(outputs)
 }
@@ -234,7 +243,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Done {
         }
         None => Err(Failure::new(
             Exit::Invalid,
-            format!("there is no check {}; `drillmaster list-checks` names them all", args.check),
+            format!("no check is called {}; `drillmaster list-checks` lists all checks", args.check),
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! What can be said to `check`, `explain` and `list-checks`.
+//! The arguments of `check`, `explain` and `list-checks`, and their help texts. Start with [`CheckArgs`].
 
 use std::path::PathBuf;
 
@@ -8,83 +8,84 @@ use super::args::{MonitoringArgs, PlaceArgs};
 
 #[derive(Debug, Group)]
 pub(super) struct CheckArgs {
-    /// Manifest files or directories; `-` is standard input (helm template … | drillmaster check -)
+    /// Manifest files or directories; `-` reads standard input (helm template … | drillmaster check -)
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub place: PlaceArgs,
     #[command(flatten)]
     pub monitoring: MonitoringArgs,
-    /// The other environment, or the cluster to recover in: a capture (.tar.gz) or manifests.
-    /// A live one is --context recovery=NAME
+    /// The environment to compare with, or the cluster to recover into: a capture (.tar.gz) or manifests. For a live
+    /// cluster, use --context recovery=NAME
     #[arg(long, value_name = "PATH")]
     pub target: Option<PathBuf>,
-    /// A scanner's file: Trivy, Grype, Clair, Snyk, SARIF or CycloneDX (JSON); may be repeated
+    /// A scanner's result file: Trivy, Grype, Clair, Snyk, SARIF or CycloneDX (JSON); may be repeated
     #[arg(long, value_name = "FILE")]
     pub scan: Vec<PathBuf>,
-    /// Look at 50 lines of each workload's log, too (needs get on pods/log); none is kept
+    /// Also read 50 lines of each workload's log (needs the permission to get pods/log); no line is kept
     #[arg(long)]
     pub sample_logs: bool,
-    /// Read what this Secret holds, too: certificates, registries, Alertmanager's routes. Nothing
-    /// of it is printed or kept; may be repeated
+    /// Also read the content of this Secret: certificates, registry credentials, Alertmanager's routes. Nothing of it
+    /// is printed or kept; may be repeated
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub read_secrets: Vec<String>,
-    /// A capture of a cluster (`capture --review --out FILE`)
+    /// Review a capture of a cluster (written by `capture --review --out FILE`)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "context", "in_cluster"])]
     pub capture: Option<PathBuf>,
-    /// Objectives, attestations, waivers and the policy of the house
+    /// The drill file: objectives, attestations, waivers and your policy
     #[arg(long, value_name = "FILE")]
     pub drill: Option<PathBuf>,
-    /// Judge these namespaces only; may be repeated
+    /// Judge only these namespaces; may be repeated
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Vec<String>,
-    /// The drills that are to come: what gates them blocks (drain, node, zone, region, restore, netpart, depout, alerts)
+    /// The drills that you plan: a finding that gates one of them blocks (drain, node, zone, region, restore, netpart,
+    /// depout, alerts)
     #[arg(long = "for", value_name = "DRILL", value_delimiter = ',', value_parser = ["drain", "node", "zone", "region", "restore", "netpart", "depout", "alerts"])]
     pub drills: Vec<String>,
-    /// How strict: instead of the drill file's
+    /// How strictly to judge; overrides the drill file
     #[arg(long, value_enum)]
     pub environment: Option<EnvironmentArg>,
-    /// Which checks: ci (what manifests tell), preflight (what blocks or gates a drill), security, full
+    /// Which checks to run: ci (what manifests show), preflight (what blocks a drill), security, full
     #[arg(long, default_value = "full", value_parser = ["ci", "preflight", "security", "full"])]
     pub profile: String,
-    /// Only these checks; `*` for any part (PDB-*)
+    /// Run only these checks, in any profile; `*` matches any part of a name (PDB-*)
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Not these checks
+    /// Skip these checks
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     pub skip: Vec<String>,
-    /// FORMAT or FORMAT=FILE; may be repeated: human, json, sarif, junit, html, markdown, prometheus, fix-plan
+    /// FORMAT or FORMAT=FILE: human, json, sarif, junit, html, markdown, prometheus, fix-plan; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", default_value = "human")]
     pub format: Vec<String>,
-    /// What a JUnit test case is: an object of a check, or a check with all of its objects
+    /// One JUnit test case for each object of a check, or for each check with all of its objects
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub junit_per: JunitPer,
-    /// Print the changes that would mend the findings, as a script to read; none is applied
+    /// Print the changes that would fix the findings, as a script to read; applies nothing
     #[arg(long, conflicts_with = "format")]
     pub fix_plan: bool,
-    /// Only what this earlier review (json) does not have stands in the way
+    /// Block only on findings that are not in this earlier review (json)
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Name every object
+    /// List every object
     #[arg(long)]
     pub all: bool,
-    /// Warnings are exit 3 too
+    /// Exit 3 on warnings too
     #[arg(long)]
     pub strict: bool,
-    /// Exit 0 whatever was found
+    /// Exit 0 whatever the findings are
     #[arg(long, conflicts_with = "strict")]
     pub exit_zero: bool,
-    /// No object at all is no error
+    /// Accept input without any object
     #[arg(long)]
     pub allow_empty: bool,
-    /// What could not be seen does not stand in the way
+    /// Do not block on what could not be seen
     #[arg(long)]
     pub allow_unknown: bool,
-    /// No waiver and no attestation counts
+    /// Ignore all waivers and attestations
     #[arg(long)]
     pub no_waivers: bool,
 }
 
-/// How strict a review is.
+/// How strictly a review judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum EnvironmentArg {
     OwnKind,
@@ -102,7 +103,7 @@ impl From<EnvironmentArg> for crate::model::Environment {
     }
 }
 
-/// What a JUnit test case is.
+/// What one JUnit test case stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum JunitPer {
     #[default]
@@ -112,7 +113,7 @@ pub(super) enum JunitPer {
 
 #[derive(Debug, Group)]
 pub(super) struct ExplainArgs {
-    /// Its id or name; `*` for any part
+    /// The check's id or name; `*` matches any part of it
     pub check: String,
 }
 

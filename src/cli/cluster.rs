@@ -1,4 +1,5 @@
-//! `drillmaster cluster up|down|status`: a kind cluster that is worth drilling.
+//! `drillmaster cluster up|down|status`: creates, deletes and shows a kind cluster for drills. The work is in
+//! `clusters`.
 
 use super::{
     Done, Failure,
@@ -24,7 +25,7 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
                 _ => ("zone-loss-and-restore", format!("--context kind-{name}")),
             };
             say(&format!(
-                "ready; next: CLUSTER={name} drillmaster run scenarios/{scenario}.yaml {context}{} --bind scenarios/bindings/kind.yaml",
+                "the cluster is ready; next: CLUSTER={name} drillmaster run scenarios/{scenario}.yaml {context}{} --bind scenarios/bindings/kind.yaml",
                 kubeconfig.unwrap_or_default()
             ));
             Ok(Exit::Passed)

@@ -1,4 +1,4 @@
-//! `drillmaster lint`: every mistake of every file at once.
+//! `drillmaster lint`: reports all mistakes of all given files at once.
 
 use super::{
     Done,

@@ -1,5 +1,5 @@
-//! The commands: one file each. Data goes to standard output, talk to standard
-//! error; every error names what to change and, where there is one, the next command.
+//! The commands, one file each. Data goes to standard output, messages go to standard error. Every error names what to
+//! change and, where possible, the next command to run. Start with [`main`].
 
 mod args;
 mod capture;
@@ -13,6 +13,7 @@ mod prove;
 mod rbac;
 mod recover;
 mod rehearse;
+mod rehearse_args;
 mod report;
 mod run;
 mod schema;
@@ -38,18 +39,17 @@ use crate::{
 /// What a command returns: an exit code, or an error with one.
 type Done = Result<Exit, Failure>;
 
-/// The exit code where all went well but for its output: standard output, or a report,
-/// could not be written.
+/// The exit code where the command succeeded, but standard output or a report could not be written.
 const UNWRITTEN: u8 = 74;
-/// Whether a report could not be written.
+/// Whether writing a report failed.
 static REPORT_LOST: AtomicBool = AtomicBool::new(false);
 
-/// An error with the exit code that it stands for.
+/// An error, with the exit code that the program ends with.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
     text: String,
-    /// The text has colours, and is safe to show as it is.
+    /// The text contains colour codes and was already made safe to print.
     styled: bool,
 }
 
@@ -58,7 +58,7 @@ impl Failure {
         Self { exit, text: text.into(), styled: false }
     }
 
-    /// An error with its causes, each said once.
+    /// An error with its causes. A cause that is already part of the text is left out.
     fn of(exit: Exit, error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();
@@ -73,12 +73,12 @@ impl Failure {
     }
 }
 
-/// The program.
+/// Runs the program and returns its exit code.
 pub fn main() -> u8 {
     if let Some(code) = crate::world::child::enter() {
         return code;
     }
-    // Two libraries each bring their own idea of a crypto provider: name one.
+    // Two dependencies each enable another crypto provider, so rustls needs to be told which one to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -125,8 +125,8 @@ pub fn main() -> u8 {
     written(code)
 }
 
-/// The exit code, and another where all went well but the output was lost. A closed pipe is
-/// not reported: whoever closed it knows.
+/// Replaces the exit code of a successful command whose output was lost. A closed pipe is not an error: the reader
+/// closed it on purpose.
 fn written(code: u8) -> u8 {
     let printed = files::printed();
     if let Printed::Failed(why) = &printed {
@@ -136,11 +136,11 @@ fn written(code: u8) -> u8 {
     if lost && code == Exit::Passed.code() { UNWRITTEN } else { code }
 }
 
-/// What is wrong with the command line, or its help.
+/// Prints the help, or what is wrong with the command line.
 fn told(error: &clap::Error) -> u8 {
     let text = error.render();
     if error.use_stderr() {
-        // Clap quotes what it was given.
+        // Clap repeats the arguments in its message, so escapes must be removed from it.
         if colours() {
             say_styled(&tamed(&text.ansi().to_string()))
         } else {
@@ -152,7 +152,7 @@ fn told(error: &clap::Error) -> u8 {
     written(Exit::Passed.code())
 }
 
-/// Text with colours, whose other escapes are taken out.
+/// Keeps colour codes and removes all other escapes.
 fn tamed(text: &str) -> String {
     let is_colour = |rest: &str| {
         rest.strip_prefix("\u{1b}[")
@@ -172,43 +172,43 @@ fn block(command: impl Future<Output = Done>) -> Done {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?
+        .map_err(|e| Failure::new(Exit::Internal, format!("cannot start the async runtime: {e}")))?
         .block_on(command)
 }
 
-/// Talk to standard error: whatever names it holds, they drive no terminal. A terminal
-/// that is gone, or a full disk behind it, is no reason to fail.
+/// Prints a message to standard error, without escape sequences. A write error is ignored: a closed terminal or a full
+/// disk must not stop a drill.
 fn say(text: &str) {
     say_styled(&printable_lines(text));
 }
 
-/// The same of text that has colours, and no other escapes.
+/// Like `say`, for text with colour codes and no other escapes.
 fn say_styled(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Text for people to standard output.
+/// Prints text for people to standard output.
 fn print(text: &str) {
     files::print(&printable_lines(text));
 }
 
-/// The same of text that has colours, and no other escapes.
+/// Like `print`, for text with colour codes and no other escapes.
 fn print_styled(text: &str) {
     files::print(text);
 }
 
-/// A name in an error: it breaks no line.
+/// A name as it appears in an error: on one line.
 fn shown(path: impl AsRef<std::path::Path>) -> String {
     printable(&path.as_ref().display().to_string())
 }
 
-/// Whether to colour what goes to standard error.
+/// Whether to colour standard error.
 fn colours() -> bool {
     styled(&std::io::stderr())
 }
 
-/// Whether to colour what goes to standard output.
+/// Whether to colour standard output.
 fn styled_out() -> bool {
     styled(&std::io::stdout())
 }

@@ -1,4 +1,4 @@
-//! From flags to a scenario and a place.
+//! From command-line flags to a scenario and the cluster that it runs on.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use crate::{
     world::{Here, Reach},
 };
 
-/// Mistakes, as the compiler of Rust shows them.
+/// Mistakes in a file, shown as the Rust compiler shows them: with the line and a caret.
 pub(super) fn invalid(problems: &Problems) -> Failure {
     let count = problems.list.len();
     let noun = if count == 1 { "problem" } else { "problems" };
@@ -33,7 +33,7 @@ pub(super) fn set(pairs: &[String]) -> Result<BTreeMap<String, String>, Failure>
         .map(|pair| {
             pair.split_once('=')
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .ok_or_else(|| Failure::new(Exit::Invalid, format!("--set {pair}: write name=value")))
+                .ok_or_else(|| Failure::new(Exit::Invalid, format!("--set {pair}: write it as NAME=VALUE")))
         })
         .collect()
 }
@@ -50,7 +50,7 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
         (None, false) => {
             return Err(Failure::new(
                 Exit::Invalid,
-                "which cluster? Name its context: --context NAME (`kubectl config get-contexts` lists them). The current context is never used",
+                "no cluster is given: name its context with --context NAME (`kubectl config get-contexts` lists them). drillmaster never uses the current context",
             ));
         }
     };
@@ -64,8 +64,8 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
     })
 }
 
-/// The place of a drill. The audit log that a flag names takes the place of the bindings': it is
-/// part of the plan. One that cannot be read is found before anything is touched.
+/// The cluster of a drill. The audit log of `--audit-log` replaces that of the bindings, because the plan records it.
+/// If the audit log cannot be read, the command ends before anything in the cluster is touched.
 pub(super) fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Place, Failure> {
     let mut place = place(args)?;
     if log.audit_log.is_some() {
@@ -74,7 +74,7 @@ pub(super) fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Place, Fa
     if let Some(path) = place.bindings.audit_log.as_deref().filter(|log| !is_address(log)) {
         files::regular(Path::new(path)).map_err(|error| {
             let why = format!(
-                "the audit log {path} cannot be read: {error}. Give a file that this user may read, or leave it out"
+                "cannot read the audit log {path}: {error}. Give a file that this user may read, or run without --audit-log"
             );
             Failure::new(Exit::Invalid, why)
         })?;
@@ -82,7 +82,7 @@ pub(super) fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Place, Fa
     Ok(place)
 }
 
-/// The cluster of the drill, and the second one.
+/// The contexts of the drill's cluster and of the recovery cluster.
 pub(super) fn contexts(given: &[String]) -> Result<(Option<String>, Option<String>), Failure> {
     let (mut source, mut recovery) = (None, None);
     for word in given {
@@ -94,14 +94,16 @@ pub(super) fn contexts(given: &[String]) -> Result<(Option<String>, Option<Strin
         if place.replace(name.to_owned()).is_some() {
             return Err(Failure::new(
                 Exit::Invalid,
-                format!("--context {word}: that cluster is named already; a second one is --context recovery=NAME"),
+                format!(
+                    "--context {word}: this cluster was already given; name the second cluster with --context recovery=NAME"
+                ),
             ));
         }
     }
     Ok((source, recovery))
 }
 
-/// `NAMESPACE/NAME` of Secrets.
+/// Reads the values of `--read-secrets`: `NAMESPACE/NAME`.
 pub(super) fn secrets(words: &[String]) -> Result<Vec<(String, String)>, Failure> {
     let split = |word: &String| match word.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
@@ -119,26 +121,29 @@ pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<L
     Ok(loaded)
 }
 
-/// What may not be meant as it is written.
+/// Prints warnings: what is valid, but probably not meant.
 pub(super) fn warn(loaded: &Loaded) {
     if !loaded.warnings.list.is_empty() {
         super::say_styled(loaded.warnings.render(super::colours()).trim_end());
     }
 }
 
-/// The run directory that is meant.
+/// The run directory: the given one, or the newest in `--runs-dir`.
 pub(super) fn dir(args: &RunDirArgs) -> Result<RunDir, Failure> {
     let runs = &args.runs_dir;
     let path = match &args.dir {
         Some(path) => path.clone(),
         None => latest(runs).ok_or_else(|| {
-            Failure::new(Exit::Invalid, format!("{} holds no run: name a run directory, or --runs-dir", shown(runs)))
+            Failure::new(
+                Exit::Invalid,
+                format!("{} contains no run: give a run directory, or another --runs-dir", shown(runs)),
+            )
         })?,
     };
     if path.join("journal.jsonl").is_file() {
         Ok(RunDir(path))
     } else {
-        Err(Failure::new(Exit::Invalid, format!("{} is no run directory: it has no journal.jsonl", shown(&path))))
+        Err(Failure::new(Exit::Invalid, format!("{} is not a run directory: it has no journal.jsonl", shown(&path))))
     }
 }
 

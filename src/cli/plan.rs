@@ -1,4 +1,4 @@
-//! `drillmaster plan`: looks, plans, checks; touches nothing.
+//! `drillmaster plan`: reads the cluster, makes the plan and runs the pre-flight. It changes nothing.
 
 use super::{
     Done, Failure,
@@ -28,14 +28,13 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
     }
     let refusals = plan.findings.iter().filter(|f| f.refuses()).count();
     if refusals > 0 {
-        say(&format!("{refusals} finding(s) would refuse this run"));
+        say(&format!("this run would be refused because of {refusals} finding(s)"));
         return Ok(Exit::Refused);
     }
     Ok(Exit::Passed)
 }
 
-/// Prepares; what the cluster does not let us see is told apart from what the
-/// scenario got wrong.
+/// Prepares a drill. An unreachable cluster and an invalid scenario get different exit codes.
 pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::Place) -> Result<Prepared, Failure> {
     prepare(loaded, place).await.map_err(|error| {
         let exit = match &error {
@@ -45,14 +44,14 @@ pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::Place) -> R
                 Exit::Invalid
             }
             PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Config { .. })) => Exit::Invalid,
-            // Unreachable, expired, forbidden: nothing was looked at, so nothing may begin.
+            // Unreachable, expired credentials or forbidden: nothing was read, so the run is refused.
             PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Api { .. })) => Exit::Refused,
         };
         Failure::of(exit, &error)
     })
 }
 
-/// Findings as lines, for those who run without `plan`.
+/// The findings that refuse a run, as lines. `run` and `rehearse` print them for those who did not use `plan`.
 pub(super) fn refusals(findings: &[Finding]) -> Vec<String> {
     findings
         .iter()

@@ -1,4 +1,4 @@
-//! `rehearse --prove`: negative controls, in one table.
+//! `rehearse --prove`: runs the negative controls and prints one table.
 
 use std::cell::RefCell;
 
@@ -19,7 +19,7 @@ use crate::{
 
 pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
     let setting = Setting { hash: &loaded.hash, scenario: &loaded.scenario, description };
-    // An internal error ends the command: it says nothing about the scenario.
+    // An internal error ends the command: it is a bug of drillmaster, and shows nothing about the scenario.
     let internal = RefCell::new(None);
     let settled = settled(description, args.seed)?;
     let rehearse = |cluster: &Description| {
@@ -38,7 +38,7 @@ pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loa
     let table = match planted {
         Ok(table) => table,
         Err(why) => {
-            say(&format!("not provable here: without a defect the rehearsal does not pass: {why}"));
+            say(&format!("not provable here: the rehearsal does not pass even without a defect: {why}"));
             return Ok(Exit::Inconclusive);
         }
     };

@@ -1,4 +1,4 @@
-//! `drillmaster rbac`: the least rights, as manifests for kubectl.
+//! `drillmaster rbac`: prints the minimal permissions as manifests for kubectl.
 
 use super::{Done, Failure, args::RbacArgs, place, plan::prepared, say};
 use serde_json::json;
@@ -16,7 +16,7 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
     if args.recovery && prepared.plan.recovery_permissions.is_empty() {
         return Err(Failure::new(
             Exit::Invalid,
-            "no step of this scenario restores into a second cluster: no right is needed there",
+            "no step of this scenario restores into a second cluster, so it needs no permissions there",
         ));
     }
     let mut manifests = plan::rbac(&prepared.plan, &args.account, args.recovery);
@@ -24,17 +24,17 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
         manifests.push(plan::reaper(image, &args.account));
         if prepared.plan.steps.iter().any(|s| s.takes_nodes()) {
             say(
-                "note: a reaper in the cluster cannot reach the node host: give nodes their power back from outside (`drillmaster recover --watch --bind FILE`)",
+                "note: a reaper inside the cluster cannot reach the node host, so it cannot power nodes on again: also run `drillmaster recover --watch --bind FILE` outside the cluster",
             );
         }
     }
     let manifests: Vec<String> = manifests.iter().map(ToString::to_string).collect();
-    // JSON documents are YAML documents: kubectl takes them as they are.
+    // Every JSON document is a YAML document, so kubectl reads them unchanged.
     print_json(&format!("{}\n", manifests.join("\n---\n")));
     Ok(Exit::Passed)
 }
 
-/// The least rights of a review: to list what it looks at, everywhere.
+/// The minimal permissions of a review: to list everything that it reads.
 fn for_check(account: &str) -> String {
     let mut rules: Vec<(&str, Vec<&str>)> = vec![];
     for kind in KINDS {

@@ -1,4 +1,4 @@
-//! `drillmaster recover`, and the hidden `reap`.
+//! `drillmaster recover`, and the hidden command `reap`, which is the reaper process.
 
 use super::{
     Done, Failure,
@@ -37,7 +37,7 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
         place::dir(&args.run)?
     };
     if nothing_open(&dir) {
-        say(&format!("{}: nothing is open, nothing was changed", shown(&dir.0)));
+        say(&format!("{}: this run left nothing open; nothing was changed", shown(&dir.0)));
         return Ok(Exit::Passed);
     }
     let mut screen = None;
@@ -49,11 +49,11 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
     }
     let exit = done.map_err(|e| failure(&e))?;
     finish(&dir, exit)?;
-    // Recovering is the work here: it went well when nothing is left open.
+    // `recover` succeeded when it left nothing open, although the run itself was aborted.
     Ok(if exit == Exit::Aborted { Exit::Passed } else { exit })
 }
 
-/// A stand-by that could undo nothing when it is needed does not begin to watch.
+/// `recover --watch` needs the bindings. Without them it could undo nothing, so it refuses to start.
 fn bound(args: &RecoverArgs) -> Result<(), Failure> {
     if args.place.bind.is_some() { Ok(()) } else { Err(Failure::new(Exit::Invalid, NEEDS_BINDINGS)) }
 }

@@ -1,4 +1,4 @@
-//! `drillmaster rehearse`: the whole drill on a simulated cluster, in moments.
+//! `drillmaster rehearse`: runs a whole drill on a simulated cluster, in virtual time.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -23,13 +23,13 @@ use crate::{
     sim::{Description, Happening, Settled, Simulation},
 };
 
-/// A copy of a large cluster takes some megabytes.
+/// The size limit of a cluster description. A copy of a large cluster has several megabytes.
 const LARGEST: u64 = 64 << 20;
 
-/// The built-in demonstration.
+/// The scenario that `rehearse` runs when none is given.
 const DEMONSTRATION: &str = include_str!("../../scenarios/zone-outage.yaml");
 
-/// The shipped clusters.
+/// The cluster descriptions that are part of the program.
 const CLUSTERS: [(&str, &str); 4] = [
     ("small-shop", include_str!("../../scenarios/clusters/small-shop.yaml")),
     ("fragile", include_str!("../../scenarios/clusters/fragile.yaml")),
@@ -62,29 +62,30 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
     let done = paused()?.block_on(whole(args, &description, &loaded));
     if args.scenario.is_none() && done.is_ok() {
         say(
-            "next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on a cluster of yours",
+            "next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on your own cluster",
         );
     }
     done
 }
 
-/// The simulation's own clock: it stands still while there is work, and leaps when there is none.
+/// A runtime with virtual time: time stands still while tasks run, and jumps ahead when all of them wait.
 fn paused() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))
+        .map_err(|e| Failure::new(Exit::Internal, format!("cannot start the async runtime: {e}")))
 }
 
-/// A rehearsal that leaves nothing behind but its events.
+/// A rehearsal that keeps only its events: its run directory is deleted.
 pub(super) fn rehearsal(
     settled: &Settled,
     happens: &[Happening],
     loaded: &Loaded,
     approve: &[String],
 ) -> Result<Rehearsed, Failure> {
-    let dir = tempfile::tempdir().map_err(|e| Failure::new(Exit::Internal, format!("no temporary directory: {e}")))?;
+    let dir = tempfile::tempdir()
+        .map_err(|e| Failure::new(Exit::Internal, format!("cannot create a temporary directory: {e}")))?;
     paused()?.block_on(async {
         let simulation = settled.fork(happens).await.map_err(|wrong| strange(settled.description(), &wrong))?;
         let prepared = prepared(&simulation, loaded, "variant".into(), false).await?;
@@ -98,7 +99,7 @@ pub(super) fn rehearsal(
     })
 }
 
-/// Tells the simulation of each step that begins or ends: `happens:` may wait for it.
+/// Tells the simulation when a step begins or ends: an entry under `happens:` may wait for a step.
 fn hears(simulation: &Simulation) -> impl Fn(&Event) + Send + Sync + 'static {
     let steps = simulation.steps();
     move |event| match &event.event {
@@ -127,7 +128,7 @@ async fn prepared(simulation: &Simulation, loaded: &Loaded, run: String, catalog
 
 async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
     let run = run_name(&format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed));
-    // The same rehearsal again replaces the one before it: it would say the same.
+    // The same scenario, cluster and seed give the same rehearsal, so the new one replaces the old one.
     forget(&args.runs_dir, &run)?;
     let simulation = Simulation::start(description, args.seed).await.map_err(|wrong| strange(description, &wrong))?;
     let prepared = prepared(&simulation, loaded, run, true).await?;
@@ -149,7 +150,7 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
         pace.abort();
     }
     drop(begun);
-    // All its lines are shown first: they tell where it broke.
+    // Print all lines of the rehearsal before the error: they show where it broke.
     if let Some(screen) = screen {
         let _ = screen.join();
     }
@@ -160,18 +161,18 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     finish(&dir, exit)
 }
 
-/// What a cluster without its controllers shows is worth nothing.
+/// A rehearsal is worthless if the simulated controllers stopped during it.
 fn unbroken(simulation: &Simulation) -> Result<(), Failure> {
     if !simulation.is_broken() {
         return Ok(());
     }
     Err(Failure::new(
         Exit::Internal,
-        "the controllers of the simulated cluster have ended: this is a mistake of drillmaster, and the rehearsal shows nothing",
+        "the controllers of the simulated cluster stopped: this is a bug in drillmaster, and the result of this rehearsal is not valid",
     ))
 }
 
-/// Holds virtual time back to a multiple of real time, for those who want to watch.
+/// Slows virtual time down to a multiple of real time, so that people can watch.
 async fn paced(speed: f64) {
     const STEP: Duration = Duration::from_millis(100);
     loop {
@@ -181,7 +182,7 @@ async fn paced(speed: f64) {
     }
 }
 
-/// Removes an earlier rehearsal of the same name, if nobody writes in it; nothing else.
+/// Removes an earlier rehearsal of the same name, unless another process writes to it. Never removes anything else.
 fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
     let dir = RunDir(runs.join(run));
     if dir.0.is_symlink() || !dir.journal().is_file() {
@@ -190,7 +191,7 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
     let refused = |why: String| {
         Failure::new(
             Exit::Invalid,
-            format!("cannot replace {}: {why}; move it away, or name another --runs-dir", shown(&dir.0)),
+            format!("cannot replace {}: {why}; move that directory away, or give another --runs-dir", shown(&dir.0)),
         )
     };
     let _ours = Lock::take(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
@@ -200,7 +201,7 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
         Err(error) => return Err(refused(error.to_string())),
     }
     if let Some(other) = dir.foreign().map_err(|e| refused(e.to_string()))? {
-        return Err(refused(format!("{} is not a file of a run", printable(&other))));
+        return Err(refused(format!("it contains {}, which is not a file of a run", printable(&other))));
     }
     std::fs::remove_dir_all(&dir.0).map_err(|e| refused(e.to_string()))
 }
@@ -210,14 +211,14 @@ fn is_rehearsal(events: &[Event]) -> bool {
         if !clusters.is_empty() && clusters.iter().all(ClusterIdentity::is_simulated))
 }
 
-/// A shipped description by its name, or a file.
+/// The description of a cluster: a shipped one by its name, or a file.
 fn description(name: &str) -> Result<Description, Failure> {
     let shipped = CLUSTERS.iter().find(|(n, _)| *n == name).map(|(_, text)| (*text).to_owned());
     let text = match shipped {
         Some(text) => text,
         None => files::text(Path::new(name), LARGEST).map_err(|e| {
             let known: Vec<&str> = CLUSTERS.iter().map(|(n, _)| *n).collect();
-            Failure::new(Exit::Invalid, format!("--cluster {name}: {e}; shipped are {}", known.join(", ")))
+            Failure::new(Exit::Invalid, format!("--cluster {name}: {e}; give a file, or one of {}", known.join(", ")))
         })?,
     };
     Description::read(name, &text).map_err(|problems| place::invalid(&problems))

@@ -1,4 +1,4 @@
-//! `drillmaster report` and `replay`: from the journal alone.
+//! `drillmaster report` and `drillmaster replay`: both read the journal only.
 
 use super::{
     Done, Failure,
@@ -39,10 +39,13 @@ pub(super) fn replay(args: &ReplayArgs) -> Done {
         }
     }
     if journal.torn {
-        say("note: the last line is torn and was left out");
+        say("note: the last line of the journal is incomplete and was left out");
     }
     if journal.skipped + journal.stray > 0 {
-        say(&format!("note: {} unknown and {} stray line(s) were left out", journal.skipped, journal.stray));
+        say(&format!(
+            "note: {} line(s) of an unknown kind and {} stray line(s) were left out",
+            journal.skipped, journal.stray
+        ));
     }
     Ok(Exit::Passed)
 }

@@ -1,4 +1,4 @@
-//! `drillmaster run`.
+//! `drillmaster run`: runs a drill on a cluster.
 
 use std::{io::IsTerminal, sync::atomic::Ordering};
 
@@ -17,14 +17,14 @@ use crate::{
     report::{self, Display, live},
 };
 
-/// No plan is larger.
+/// The size limit of a plan file.
 const LARGEST: u64 = 64 << 20;
 
 pub(super) async fn run(args: &RunArgs) -> Done {
     let place = place::of_drill(&args.place, &args.log)?;
     let loaded = place::scenario(&args.scenario, &args.set, &place)?;
     let mut prepared = plan::prepared(&loaded, &place).await?;
-    // The steps' names carry the run's id; the plan shown is the plan run.
+    // The plan contains names that depend on the run's id, so the plan that is shown must be the one that runs.
     let confirm = args.confirm.clone().or_else(|| ask(&prepared.plan));
     let refused = plan::refusals(&prepared.plan.findings);
     for refusal in &refused {
@@ -55,14 +55,14 @@ pub(super) async fn run(args: &RunArgs) -> Done {
     finish(&dir, exit)
 }
 
-/// Writes the reports, prints the end. The exit code is the run's, whatever
-/// becomes of the reports.
+/// Writes the reports and prints the end of the run. The exit code is that of the run, even if a report could not be
+/// written.
 pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
     let journal = read(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
     if let Err(error) = report::write_all(dir, &journal) {
         REPORT_LOST.store(true, Ordering::Relaxed);
         say(&format!(
-            "error: a report could not be written: {error}; `drillmaster report {}` tries again",
+            "error: a report could not be written: {error}; run `drillmaster report {}` to try again",
             shown(&dir.0)
         ));
     }
@@ -77,20 +77,21 @@ pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
     Ok(exit)
 }
 
-/// Off kind, the operator types the context's name: muscle memory does not.
+/// On any cluster but kind, the operator types the name of the context. A yes/no question is answered without reading
+/// it.
 fn ask(plan: &Plan) -> Option<String> {
     let acts = plan.steps.iter().any(|s| s.class != StepClass::Observe);
     if plan.cluster.is_expendable() || !acts || !std::io::stdin().is_terminal() {
         return None;
     }
     say(&show(plan));
-    say(&format!("This is no kind cluster. Type the context's name ({}) to go on:", plan.cluster.context));
+    say(&format!("This is not a kind cluster. Type the name of the context ({}) to continue:", plan.cluster.context));
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).ok()?;
     Some(line.trim().to_owned())
 }
 
-/// What is of a plan in every version.
+/// The fields that a plan has in every version of drillmaster.
 #[derive(serde::Deserialize)]
 struct AnyPlan {
     format: String,
@@ -100,18 +101,18 @@ struct AnyPlan {
 
 /// Reads a plan from its text.
 pub(crate) fn read_plan(text: &str) -> Result<Plan, String> {
-    let none = |e: serde_json::Error| format!("this is no plan of `drillmaster plan --out`: {e}");
+    let none = |e: serde_json::Error| format!("this file is not a plan written by `drillmaster plan --out`: {e}");
     let any: AnyPlan = serde_json::from_str(text).map_err(none)?;
     if any.format != FORMAT {
         return Err(format!(
-            "the plan was made by another version of drillmaster (its format is {}, this version's {FORMAT}): make it anew with `drillmaster plan … --out FILE`, and approve that",
+            "the plan was made by another version of drillmaster (plan format {}; this version uses {FORMAT}): write a new plan with `drillmaster plan … --out FILE` and approve that one",
             any.format
         ));
     }
     serde_json::from_str(text).map_err(none)
 }
 
-/// The hash of `--plan`, which must have been given with `--approve` too.
+/// The hash of the plan in `--plan`. The operator must have given the hash with `--approve` too.
 fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
     let Some(path) = &args.plan else { return Ok(None) };
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", shown(path)));
@@ -121,5 +122,9 @@ fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
         return Err(wrong("the plan was edited: its hash does not match".into()));
     }
     let given = args.approve.iter().any(|a| a.len() >= 12 && plan.hash.starts_with(a.as_str()));
-    if given { Ok(Some(plan.hash)) } else { Err(wrong(format!("not approved: give --approve {}", plan.hash))) }
+    if given {
+        Ok(Some(plan.hash))
+    } else {
+        Err(wrong(format!("this plan is not approved: read it, and add --approve {}", plan.hash)))
+    }
 }

@@ -1,4 +1,4 @@
-//! `drillmaster schema`.
+//! `drillmaster schema`: prints a JSON Schema.
 
 use super::{
     Done,
@@ -12,7 +12,7 @@ use crate::{
     sim::{Description, SCHEMA},
 };
 
-/// Where the schema of a review is.
+/// The address that the schema of a review has as its `$id`.
 const REVIEW: &str = "https://drillmaster.dev/schema/review-v1.json";
 
 pub(super) fn schema(args: &SchemaArgs) -> Done {

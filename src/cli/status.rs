@@ -1,4 +1,4 @@
-//! `drillmaster status` and `stop`.
+//! `drillmaster status` and `drillmaster stop`.
 
 use serde_json::json;
 
@@ -23,7 +23,7 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
     let dir = place::dir(&args.run)?;
     let Verified { journal, standing, differs, .. } = look(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let state = RunState::of(&journal.events).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    // What is open counts whatever else was changed: it is told first.
+    // Open faults are printed first, even where the directory was changed: they need action.
     let done = if differs.is_empty() { Ok(Exit::Passed) } else { Err(refused(&differs)) };
     let held = Lock::is_held(&dir);
     let last = journal.events.iter().rev().find_map(crate::report::line).unwrap_or_default();
@@ -40,16 +40,16 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
     }
     let word = match (held, state.ended) {
         (_, Some(exit)) if !differs.is_empty() => {
-            format!("said to have ended with {}, WHICH DOES NOT FOLLOW FROM ITS DIRECTORY: see below", exit.code())
+            format!("the journal says that the run ended with {}, BUT THE RUN DIRECTORY DOES NOT SUPPORT THAT: see below", exit.code())
         }
         (_, Some(exit)) => {
             let words = standing.words().unwrap_or_else(|| Ending::of(&journal.events).words());
             format!("ended with {}: {words}", exit.code())
         }
         (Some(true), None) => "running".into(),
-        (Some(false), None) => "DEAD without an end: run `drillmaster recover` (the reaper may be at it)".into(),
+        (Some(false), None) => "DEAD: the runner stopped before the end of the run. Run `drillmaster recover` (the reaper may be working on it already)".into(),
         (None, None) => {
-            format!("not ended; whether it runs cannot be told: {} cannot be read", shown(dir.file("lock")))
+            format!("not ended; cannot tell whether it is still running: {} cannot be read", shown(dir.file("lock")))
         }
     };
     print(&format!(
@@ -66,7 +66,7 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
         }
     }
     if state.past_no_return() {
-        print("past the point of no return: stopping now finishes the deletion and restores\n");
+        print("past the point of no return: a stop now finishes the deletion and restores the namespace\n");
     }
     if let Some(head) = journal.head() {
         print(&format!("head {head}\n"));
@@ -78,7 +78,7 @@ pub(super) async fn stop(args: &StopArgs) -> Done {
     let dir = place::dir(&args.run)?;
     let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let Some(Kind::RunStarted { run_id, way_back, .. }) = journal.events.first().map(|e| e.event.clone()) else {
-        return Err(Failure::new(Exit::Invalid, "this journal has no header"));
+        return Err(Failure::new(Exit::Invalid, "the journal has no header: it does not name the run to stop"));
     };
     let how = if args.hold {
         StopHow::Hold

@@ -1,4 +1,4 @@
-//! `drillmaster verify`: whether a run directory is what its run left.
+//! `drillmaster verify`: checks that a run directory is unchanged since its run, and prints the result.
 
 use serde_json::json;
 
@@ -19,7 +19,8 @@ pub(super) fn verify(args: &VerifyArgs) -> Done {
     let dir = place::dir(&args.run)?;
     let verified = match look(&dir) {
         Ok(verified) => verified,
-        // Nobody can tell an empty journal from a run that died before its first line.
+        // An empty journal can also come from a run that died before its first line, so this is inconclusive and not a
+        // failure.
         Err(error @ JournalError::Empty(_)) => return Err(Failure::of(Exit::Inconclusive, &error)),
         Err(error) => return Err(Failure::of(Exit::Failed, &error)),
     };
@@ -32,17 +33,17 @@ pub(super) fn verify(args: &VerifyArgs) -> Done {
     Ok(exit)
 }
 
-/// A run directory of which nothing differs; whatever else is read is not shown.
+/// The run directory, if nothing in it differs. `report` and `replay` show no other.
 pub(super) fn holding(dir: &RunDir) -> Result<Verified, Failure> {
     let verified = look(dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     if verified.differs.is_empty() { Ok(verified) } else { Err(refused(&verified.differs)) }
 }
 
-/// Why a run directory is not shown as it stands.
+/// The error for a run directory that differs from what the run wrote.
 pub(super) fn refused(differs: &[Differs]) -> Failure {
     let lines: Vec<String> = differs.iter().map(ToString::to_string).collect();
     let text = format!(
-        "this is not what the run left:\n  {}\n`drillmaster verify` tells what was checked. What is open can still be undone with `drillmaster recover`",
+        "this run directory was changed after the run, or is damaged:\n  {}\n`drillmaster verify` lists what was checked. If the run left anything open, `drillmaster recover` can still undo it",
         lines.join("\n  ")
     );
     Failure::new(Exit::Invalid, text)
@@ -59,40 +60,42 @@ fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> 
         lines.push(format!("run after      {}", beside.after.join(", ")));
     }
     lines.push(format!("result         {}", result(verified, exit)));
-    // No name makes a line of its own.
+    // A name with a line break must not look like a line of this output.
     lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn result(verified: &Verified, exit: Exit) -> String {
     match (exit, verified.progress.open(), verified.standing.words()) {
-        (Exit::Failed, ..) => "something differs: this is not what the run left".to_owned(),
-        (_, Some(open), _) => format!("what is there holds; {open}"),
-        (_, None, Some(words)) => format!("what is there holds; {words}"),
+        (Exit::Failed, ..) => {
+            "something differs: the run directory was changed after the run, or is damaged".to_owned()
+        }
+        (_, Some(open), _) => format!("nothing differs so far; {open}"),
+        (_, None, Some(words)) => format!("nothing differs; {words}"),
         (Exit::Inconclusive, None, None) => {
-            "what is there holds; it was made by the rules of another version".to_owned()
+            "nothing differs; the verdict was made by the rules of another version".to_owned()
         }
         _ => format!(
-            "everything holds, by the rules of this version ({RULES}). Compare the head with `kubectl --namespace drillmaster get configmap heads --output yaml`: see docs/verdicts.md"
+            "nothing differs, by the rules of this version ({RULES}). To prove that the journal is the original, compare its head with `kubectl --namespace drillmaster get configmap heads --output yaml` (docs/verdicts.md)"
         ),
     }
 }
 
 fn before(before: &Before) -> String {
     match before {
-        Before::None => "none is named".to_owned(),
+        Before::None => "the journal names none".to_owned(),
         Before::Elsewhere(head) => {
             format!(
-                "{} (exit {}, head {}): its directory is not beside this one",
+                "{} (exit {}, head {}): its directory is not next to this one",
                 head.run,
                 head.exit.code(),
                 head.head
             )
         }
         Before::Beside(head) => {
-            format!("{} (exit {}, head {}): looked at beside this one", head.run, head.exit.code(), head.head)
+            format!("{} (exit {}, head {}): checked next to this one", head.run, head.exit.code(), head.head)
         }
         Before::RecoveredElsewhere(head) => format!(
-            "{} (exit {}, head {}): its directory beside this one is open, as it was recovered in another one",
+            "{} (exit {}, head {}): its directory next to this one is still open: it was recovered in another directory",
             head.run,
             head.exit.code(),
             head.head

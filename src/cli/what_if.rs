@@ -1,4 +1,4 @@
-//! `rehearse --what-if`: the same drill on variants of a cluster, in one table.
+//! `rehearse --what-if`: runs the same drill on variants of a cluster and prints one table.
 
 use super::{
     Done, Failure, print,
@@ -13,7 +13,7 @@ use crate::{
     verdict::judge,
 };
 
-/// One variant and how it went.
+/// A variant of the cluster, and the result of its rehearsal.
 struct Row {
     name: String,
     verdict: String,
@@ -23,7 +23,7 @@ struct Row {
 pub(super) fn what_if(changes: &str, description: &Description, loaded: &Loaded, seed: u64) -> Done {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--what-if: {why}"));
     let changes = Change::parse(changes).map_err(wrong)?;
-    let mut variants = vec![("as it is".to_owned(), description.clone())];
+    let mut variants = vec![("unchanged".to_owned(), description.clone())];
     let mut together = description.clone();
     for (name, change) in &changes {
         variants.push((name.clone(), description.altered(change).map_err(wrong)?));
@@ -37,7 +37,7 @@ pub(super) fn what_if(changes: &str, description: &Description, loaded: &Loaded,
         say(&format!("rehearsing: {name}"));
         rows.push(match settled(&variant, seed).and_then(|s| rehearsal(&s, &variant.happens, loaded, &[])) {
             Ok(rehearsed) => row(name, rehearsed.exit, &rehearsed.events),
-            // An internal error ends the command: it says nothing about the variant.
+            // An internal error ends the command: it is a bug of drillmaster, and shows nothing about the variant.
             Err(failure) if failure.exit == Exit::Internal => return Err(failure),
             Err(failure) => Row { name, verdict: format!("cannot be drilled: {}", failure.text), cells: vec![] },
         });

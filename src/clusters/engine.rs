@@ -1,39 +1,39 @@
-//! The container engine and kind, as a thin layer over their commands. podman and
-//! nerdctl take the same words; neither has been tried.
+//! The container engine and kind: a thin layer over their commands. podman and nerdctl use the same commands, but
+//! neither has been tested.
 
 use std::{collections::BTreeSet, io::Write, path::Path, time::Duration};
 
 use super::{ClusterError, Place, Wanted};
 use crate::world::{ExecError, Here, Output, Program};
 
-/// For commands that only look.
+/// The time limit for commands that only read.
 const LOOK: Duration = Duration::from_secs(30);
-/// For those that move an image.
+/// The time limit for commands that transfer an image.
 const MOVE: Duration = Duration::from_secs(300);
 
-/// Linked by build.rs; empty where it could not be.
+/// The sample shop's binary, linked by build.rs; empty if it could not be linked.
 const SHOP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shop"));
 const SMALL: &str = include_str!("../../kind-configs/small.yaml");
 const RECOVERY: &str = include_str!("../../kind-configs/recovery.yaml");
 const THREE_ZONES: &str = include_str!("../../kind-configs/three-zones.yaml");
 
-/// Both programs.
+/// The container engine and kind.
 pub(super) struct Engine {
     engine: String,
     kind: String,
 }
 
 impl Engine {
-    /// Finds them, and sees that they may be used.
+    /// Finds both programs, and checks that they can be used.
     pub(super) async fn find(place: &Place) -> Result<Self, ClusterError> {
         let found = Self { engine: place.engine.clone(), kind: place.kind.clone() };
         let unusable = |program: &str, fix: &'static str| {
             let program = program.to_owned();
             move |error: ExecError| ClusterError::Program { program, why: said(&error), fix }
         };
-        let fix = "install a container engine and start it, or name another with --engine; your user must be allowed to use it";
+        let fix = "install a container engine, start it, and give your user access to it, or choose another one with --engine";
         found.engine(&["version"], LOOK).await.map_err(unusable(&place.engine, fix))?;
-        let fix = "install kind (https://kind.sigs.k8s.io), or name it with --kind";
+        let fix = "install kind (https://kind.sigs.k8s.io), or give its path with --kind";
         found.kind(&["version"], LOOK).await.map_err(unusable(&place.kind, fix))?;
         Ok(found)
     }
@@ -74,7 +74,7 @@ impl Engine {
         self.write_cluster(place, vec!["delete", "cluster", "--name", &place.name], MOVE).await
     }
 
-    /// Runs what writes the kubeconfig too.
+    /// Runs a kind command that also writes the kubeconfig.
     async fn write_cluster(&self, place: &Place, mut words: Vec<&str>, limit: Duration) -> Result<(), ClusterError> {
         let kubeconfig = place.kubeconfig.as_ref().map(|p| p.display().to_string());
         if let Some(path) = &kubeconfig {
@@ -84,7 +84,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The cluster's containers and their states, by kind's label.
+    /// The containers of the cluster and their states, found by kind's label.
     pub(super) async fn nodes(&self, cluster: &str) -> Result<Vec<(String, String)>, ClusterError> {
         let label = format!("label=io.x-k8s.kind.cluster={cluster}");
         let words = ["ps", "--all", "--filter", &label, "--format", "{{.Names}} {{.State}}"];
@@ -95,11 +95,11 @@ impl Engine {
         Ok(nodes)
     }
 
-    /// An image FROM scratch with the shop in it, on every node.
+    /// Builds an image with only the shop in it, and loads it into every node.
     pub(super) async fn load_shop(&self, cluster: &str, image: &str) -> Result<(), ClusterError> {
         let bad = |why: std::io::Error| ClusterError::File { what: "the shop's image".into(), why: why.to_string() };
         if SHOP.is_empty() {
-            let why = "this build has none, for it could not be linked statically: name an image of it (shop: IMAGE) in a file for --images".into();
+            let why = "it is not part of this build, because it could not be linked statically: give an image of it (shop: IMAGE) in a file with --images".into();
             return Err(ClusterError::File { what: "the sample shop".into(), why });
         }
         let dir = scratch()?;
@@ -118,7 +118,7 @@ impl Engine {
     }
 }
 
-/// What a program said, without its command line.
+/// The output of a program, without its command line.
 fn said(error: &ExecError) -> String {
     match error {
         ExecError::Failed { stderr, .. } if !stderr.is_empty() => stderr.to_string(),

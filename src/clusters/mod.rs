@@ -1,6 +1,5 @@
-//! A kind cluster that is worth drilling: zones, Velero with a store outside of the
-//! nodes, monitoring, a sample shop. Everything that it makes carries its name, and
-//! nothing else is touched.
+//! A kind cluster for drills: zones, Velero with an object store outside the nodes, monitoring, and a sample shop.
+//! Everything that it creates is named after the cluster, and nothing else is touched. Start with [`up`].
 
 mod engine;
 mod ready;
@@ -12,22 +11,22 @@ use std::{net::TcpListener, path::PathBuf, time::Duration};
 use self::engine::Engine;
 use crate::world::{ApiError, ConnectError, ExecError, Here, Kube, Reach, connect};
 
-/// What listens on this machine's loopback: storefront (by two ways), append log,
-/// archive, store, Prometheus, Alertmanager.
+/// The ports on this machine's loopback address: storefront (two ways), append log, archive, store, Prometheus,
+/// Alertmanager.
 const PORTS: [u16; 7] = [30080, 30082, 30081, 30083, STORE, 30090, 30093];
 const STORE: u16 = 30071;
-/// The storefront of a second cluster, once it is restored there.
+/// The port of the storefront in the recovery cluster, after it was restored there.
 const RECOVERED: u16 = 31080;
 const TWO: &str = "two-clusters";
-/// kind's own wait for its control plane.
+/// The time limit for kind to create the control plane.
 const CREATE: Duration = Duration::from_secs(600);
 
-/// Which cluster, and the programs that make it.
+/// The cluster, and the programs that create it.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// Its name; the context is `kind-NAME`.
     pub name: String,
-    /// Where the kubeconfig is written; $KUBECONFIG or ~/.kube/config where it is not told.
+    /// The kubeconfig to write to. None means $KUBECONFIG or ~/.kube/config.
     pub kubeconfig: Option<PathBuf>,
     /// docker, podman or nerdctl.
     pub engine: String,
@@ -35,88 +34,90 @@ pub struct Place {
     pub kind: String,
 }
 
-/// What kind of cluster.
+/// How to create the cluster.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// Which.
+    /// The cluster.
     pub place: Place,
-    /// three-zones, small, two-clusters, or a file of kind's own.
+    /// three-zones, small, two-clusters, or a kind configuration file.
     pub config: String,
-    /// Node image; kind's default where it is not told.
+    /// Node image. None means kind's default.
     pub image: Option<String>,
-    /// Images in place of the pinned ones.
+    /// A file with images that replace the pinned ones.
     pub images: Option<PathBuf>,
-    /// How long everything has to be ready.
+    /// The time limit for everything to become ready.
     pub at_most: Duration,
 }
 
-/// Why there is no cluster.
+/// Why a cluster command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// A program is missing or may not be used.
-    #[error("{program} cannot be used: {why}; {fix}")]
+    /// A program is missing, or the user may not use it.
+    #[error("cannot use {program}: {why}; {fix}")]
     Program {
-        /// Which.
+        /// The program.
         program: String,
-        /// What it said.
+        /// Its output.
         why: String,
         /// What to do.
         fix: &'static str,
     },
-    /// A program did not do what it was asked.
+    /// A program failed.
     #[error(transparent)]
     Exec(#[from] ExecError),
-    /// Something of that name is there and is not ours.
+    /// Something with this name exists and was not created by drillmaster.
     #[error("{0}")]
     Foreign(String),
-    /// What listens there already.
-    #[error("port {0} of 127.0.0.1 is taken: another drill cluster (`drillmaster cluster status`), or another program")]
+    /// Another program already listens on this port.
+    #[error(
+        "port {0} of 127.0.0.1 is in use by another drill cluster (see `drillmaster cluster status`) or another program"
+    )]
     Port(u16),
-    /// A file of ours or the user's that cannot be read.
+    /// A file cannot be read or written.
     #[error("{what}: {why}")]
     File {
-        /// Which.
+        /// The file.
         what: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The cluster cannot be reached.
+    /// Connecting to the cluster failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The API server said no.
+    /// The API server returned an error.
     #[error("{what}")]
     Api {
-        /// What was asked of it.
+        /// The request.
         what: String,
-        /// What it said.
+        /// The error.
         #[source]
         source: ApiError,
     },
-    /// A node that cannot be made again by itself.
+    /// A node that kind cannot create again.
     #[error(
-        "the container of node {node} is gone: make the cluster anew: drillmaster cluster down --name {name}, then up"
+        "the container of node {node} is gone, so the cluster must be created again: run `drillmaster cluster down --name {name}`, then `cluster up`"
     )]
     Gone {
-        /// Which.
+        /// The node.
         node: String,
-        /// Of which cluster.
+        /// The name of the cluster.
         name: String,
     },
-    /// Not ready in time.
+    /// The stack did not become ready in time.
     #[error("not ready within {limit:?}: {waiting}")]
     Late {
-        /// How long it had.
+        /// The time limit.
         limit: Duration,
-        /// What it still waits for.
+        /// What is not ready.
         waiting: String,
     },
 }
 
-/// What a cluster is for.
+/// The purpose of a cluster.
 enum Role {
-    /// To be drilled: the whole stack.
+    /// Drills run on it: it gets the whole stack.
     Drilled,
-    /// To restore into what was lost in another: Velero, with that one's store.
+    /// Drills restore into it what was lost in another cluster: it gets Velero, with the store of that cluster.
     Recovery { of: String },
 }
 
@@ -137,17 +138,17 @@ impl Role {
     }
 }
 
-/// The second cluster of one.
+/// The recovery cluster that belongs to a cluster.
 fn second(place: &Place) -> Place {
     Place { name: format!("{}-recovery", place.name), ..place.clone() }
 }
 
-/// Makes the cluster, or what is missing of it, and waits until all of it is ready;
-/// for `two-clusters` a second one that can read the store of the first.
+/// Creates the cluster or its missing parts, and waits until all of it is ready. For `two-clusters`, it also creates a
+/// second cluster that can read the store of the first.
 ///
 /// # Errors
-/// What could not be made, and what to do about it. What was made before stays, and
-/// asking again goes on from there; `down` removes it.
+/// What could not be created, and what to do about it. What was created before stays: calling it again continues from
+/// there, and `down` removes it.
 pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     if wanted.config != TWO {
         return one(wanted, &Role::Drilled, say).await;
@@ -165,7 +166,7 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
     if engine.clusters().await?.contains(&place.name) {
         ours(&engine, place).await?;
         whole(&engine, place).await?;
-        say(&format!("cluster {} is there already: what is missing of its stack is added", place.name));
+        say(&format!("cluster {} exists already; adding what its stack lacks", place.name));
     } else {
         let store = store::state(&engine, &place.name).await? == "running";
         for port in role.ports() {
@@ -173,12 +174,13 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
                 TcpListener::bind(("127.0.0.1", *port)).map_err(|_| ClusterError::Port(*port))?;
             }
         }
-        // Who made a cluster is asked before it is changed or removed: this says it.
+        // The claim shows that drillmaster created a cluster. It is checked before the cluster is changed or deleted.
         let claimed = store::is_claimed(&engine, &place.name).await?;
         store::claim(&engine, &place.name).await?;
         say(&format!("creating the kind cluster {} ({})", place.name, wanted.config));
         if let Err(error) = engine.create(wanted, CREATE).await {
-            // kind takes away what it began: then the claim goes too, unless it is older.
+            // kind removes what it began to create. Then the claim is removed too, unless it is older than this
+            // attempt.
             let gone = engine.clusters().await.is_ok_and(|all| !all.contains(&place.name));
             if gone && !claimed {
                 let _ = store::remove(&engine, &place.name).await;
@@ -188,14 +190,14 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
     }
     let store = match role {
         Role::Drilled => {
-            say("starting the store, beside the nodes");
+            say("starting the object store, outside the nodes");
             store::start(&engine, &place.name, &images.of("s3")?.image).await?;
             store::name(&place.name)
         }
         Role::Recovery { of } => store::name(of),
     };
     if images.is_own("shop")? {
-        say("making the shop's image and loading it into the nodes");
+        say("building the image of the sample shop and loading it into the nodes");
         engine.load_shop(&place.name, &images.of("shop")?.image).await?;
     }
     let kube = reach(place).await?;
@@ -207,10 +209,10 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
     ready::wait(&kube, role.namespaces(), wanted.at_most, say).await
 }
 
-/// Removes the cluster, its store and, where there is one, its second cluster.
+/// Deletes the cluster, its store and its recovery cluster, if there is one.
 ///
 /// # Errors
-/// A program that does not do it.
+/// A program failed.
 pub async fn down(place: &Place, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     let engine = Engine::find(place).await?;
     let other = second(place);
@@ -224,24 +226,24 @@ async fn remove(engine: &Engine, place: &Place, say: &dyn Fn(&str)) -> Result<()
     if engine.clusters().await?.contains(&place.name) {
         ours(engine, place).await?;
         engine.delete(place).await?;
-        say(&format!("cluster {} is removed", place.name));
+        say(&format!("deleted cluster {}", place.name));
     } else {
-        say(&format!("there is no cluster {}", place.name));
+        say(&format!("cluster {} does not exist", place.name));
     }
     if store::remove(engine, &place.name).await? {
-        say(&format!("its store {} is removed, with the backups in it", store::name(&place.name)));
+        say(&format!("deleted its object store {}, with the backups in it", store::name(&place.name)));
     }
     Ok(())
 }
 
-/// What there is of it, line by line, and whether all of it is ready.
+/// Shows the state of a cluster, and returns whether all of it is ready.
 ///
 /// # Errors
-/// A program or an API server that does not answer.
+/// A program or an API server failed.
 pub async fn status(place: &Place, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
     let engine = Engine::find(place).await?;
     if !engine.clusters().await?.contains(&place.name) {
-        say(&format!("there is no cluster {}: drillmaster cluster up", place.name));
+        say(&format!("cluster {} does not exist: create it with `drillmaster cluster up`", place.name));
         return Ok(false);
     }
     let state = store::state(&engine, &place.name).await?;
@@ -274,19 +276,19 @@ async fn look(engine: &Engine, place: &Place, role: &Role, say: &dyn Fn(&str)) -
     Ok(well && waiting.is_empty())
 }
 
-/// A cluster that somebody made without this program is not touched by it.
+/// Checks that drillmaster created the cluster. Any other cluster is not touched.
 async fn ours(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
     if store::is_claimed(engine, &place.name).await? {
         return Ok(());
     }
     let name = &place.name;
     Err(ClusterError::Foreign(format!(
-        "the kind cluster {name} was not made by `drillmaster cluster up`: choose another --name, or `kind delete cluster --name {name}` if it may go"
+        "the kind cluster {name} was not created by `drillmaster cluster up`: choose another --name, or delete it with `kind delete cluster --name {name}` if you do not need it"
     )))
 }
 
-/// Whether each node still has its container. An API server that does not answer yet
-/// says nothing of that, and is waited for later.
+/// Checks that each node still has its container. If the API server does not answer yet, that is not an error here: a
+/// later step waits for it.
 async fn whole(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
     let containers = engine.nodes(&place.name).await?;
     let gone = ready::without_container(&reach(place).await?, &containers).await;

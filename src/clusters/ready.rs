@@ -1,4 +1,4 @@
-//! Whether the stack is ready: nodes, workloads, and Velero's way to its store.
+//! Whether the stack is ready: nodes, workloads, and Velero's connection to its store.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::ClusterError;
 use crate::world::Kube;
 
-/// Waits until every node is Ready. What is applied earlier lands on the first of
-/// them, and a zone that came late would hold nothing worth a drill.
+/// Waits until every node is Ready. Objects that are applied earlier would all be scheduled to the first node, and a
+/// zone that joins late would have nothing worth drilling.
 pub(super) async fn wait_for_nodes(kube: &Kube, limit: Duration, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     until(limit, say, async || nodes(kube).await).await
 }
 
-/// Waits until nothing is missing.
+/// Waits until everything is ready.
 pub(super) async fn wait(
     kube: &Kube,
     namespaces: &[&str],
@@ -31,7 +31,7 @@ async fn until(
     let began = tokio::time::Instant::now();
     let mut told = String::new();
     loop {
-        // A control plane that has just started may not answer each time.
+        // A control plane that has just started may not answer every request.
         let waiting = match look().await {
             Ok(missing) if missing.is_empty() => return Ok(()),
             Ok(missing) => missing.join(", "),
@@ -48,7 +48,7 @@ async fn until(
     }
 }
 
-/// What is not ready, line by line.
+/// What is not ready, as lines.
 pub(super) async fn missing(kube: &Kube, namespaces: &[&str]) -> Result<Vec<String>, ClusterError> {
     let mut missing = nodes(kube).await?;
     for namespace in namespaces {
@@ -70,12 +70,12 @@ pub(super) async fn missing(kube: &Kube, namespaces: &[&str]) -> Result<Vec<Stri
     }
     let locations = list(kube, "/apis/velero.io/v1/namespaces/velero/backupstoragelocations").await?;
     if !locations.iter().any(|l| text(l, "/status/phase") == "Available") {
-        missing.push("velero's storage location is not Available".into());
+        missing.push("Velero's storage location is not Available".into());
     }
     Ok(missing)
 }
 
-/// Nodes whose container somebody removed: they may count as Ready for a while yet.
+/// Nodes whose container was removed. The API server may still report them as Ready for a while.
 pub(super) async fn without_container(
     kube: &Kube,
     containers: &[(String, String)],
@@ -97,7 +97,7 @@ async fn nodes(kube: &Kube) -> Result<Vec<String>, ClusterError> {
 
 async fn list(kube: &Kube, path: &str) -> Result<Vec<Value>, ClusterError> {
     let found = kube.list(path).await.map(|(items, _)| items);
-    found.map_err(|source| ClusterError::Api { what: format!("{path} cannot be listed"), source })
+    found.map_err(|source| ClusterError::Api { what: format!("cannot list {path}"), source })
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {

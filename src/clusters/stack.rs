@@ -1,4 +1,4 @@
-//! The drill's stack: manifests of this repository with pinned images.
+//! The stack of a drill cluster: manifests of this repository with pinned images.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -17,7 +17,7 @@ const FILES: [(&str, &str); 5] = [
     ("shop", include_str!("../../kind-configs/stack/shop.yaml")),
 ];
 
-/// One image, and the arguments that it wants where it stands in for another.
+/// An image, and the arguments that it needs if it replaces another image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Written")]
 pub(super) struct Image {
@@ -45,15 +45,15 @@ impl From<Written> for Image {
     }
 }
 
-/// Images by what they are for.
+/// Images by their purpose.
 pub(super) struct Images(BTreeMap<String, Image>);
 
 impl Images {
     pub(super) fn of(&self, name: &str) -> Result<&Image, ClusterError> {
-        self.0.get(name).ok_or_else(|| broken("images.yaml", format!("there is no image for {name}")))
+        self.0.get(name).ok_or_else(|| broken("images.yaml", format!("no image is given for {name}")))
     }
 
-    /// Whether it is the pinned one: the user's own is not made here.
+    /// Whether it is the pinned image. An image of the user is not built here.
     pub(super) fn is_own(&self, name: &str) -> Result<bool, ClusterError> {
         Ok(pinned()?.get(name).map(|i| &i.image) == Some(&self.of(name)?.image))
     }
@@ -67,7 +67,7 @@ fn broken(what: &str, why: impl ToString) -> ClusterError {
     ClusterError::File { what: what.to_owned(), why: why.to_string() }
 }
 
-/// The pinned ones, and what the user puts in their place.
+/// The pinned images, with those of the user in their place.
 pub(super) fn images(own: Option<&Path>) -> Result<Images, ClusterError> {
     let mut all = pinned()?;
     if let Some(path) = own {
@@ -78,7 +78,7 @@ pub(super) fn images(own: Option<&Path>) -> Result<Images, ClusterError> {
             let known: Vec<&str> = all.keys().map(String::as_str).collect();
             return Err(broken(
                 &what,
-                format!("nothing here uses an image `{unknown}`; there are: {}", known.join(", ")),
+                format!("the stack has no image with the name `{unknown}`; its images are: {}", known.join(", ")),
             ));
         }
         all.extend(own);
@@ -86,9 +86,8 @@ pub(super) fn images(own: Option<&Path>) -> Result<Images, ClusterError> {
     Ok(Images(all))
 }
 
-/// Objects of each file, with images and the store's address filled in.
-/// A cluster that is restored into gets storage and Velero only, and must not write
-/// into the store: what expires there is the first cluster's business.
+/// The objects of each file, with images and the address of the store filled in. A recovery cluster gets only storage
+/// and Velero, and must not write to the store: deleting expired backups is the task of the first cluster.
 pub(super) fn manifests(
     images: &Images,
     store: &str,
@@ -120,17 +119,18 @@ fn objects(name: &str, text: &str) -> Result<Vec<Value>, ClusterError> {
         .collect())
 }
 
-/// Server-side apply: asking again changes nothing.
+/// Uses server-side apply, so that repeating it changes nothing.
 pub(super) async fn apply(kube: &Kube, name: &str, objects: &[Value]) -> Result<(), ClusterError> {
     for object in objects {
-        let path = path(object).ok_or_else(|| broken(name, format!("no path is known for kind {}", object["kind"])))?;
+        let path = path(object)
+            .ok_or_else(|| broken(name, format!("the API path of kind {} is not known", object["kind"])))?;
         let call = ApiCall::apply(&path, object.clone());
-        // A kind that has just been made is served a moment later.
+        // A custom resource definition that was just created needs a moment until its kind is served.
         let mut tries = 0;
         while let Err(source) = kube.send(&call).await {
             tries += 1;
             if tries > 20 || !(source.is_not_found() || source.is_transient()) {
-                return Err(ClusterError::Api { what: format!("{name}: {path} cannot be applied"), source });
+                return Err(ClusterError::Api { what: format!("{name}: cannot apply {path}"), source });
             }
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         }
@@ -138,7 +138,7 @@ pub(super) async fn apply(kube: &Kube, name: &str, objects: &[Value]) -> Result<
     Ok(())
 }
 
-/// Kinds of the stack's manifests, and whether they live in a namespace.
+/// The kinds in the manifests of the stack, and whether they are namespaced.
 const KINDS: [(&str, &str, bool); 13] = [
     ("Namespace", "namespaces", false),
     ("ServiceAccount", "serviceaccounts", true),

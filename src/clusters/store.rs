@@ -1,5 +1,5 @@
-//! The object store: a container beside the nodes, so that it outlives a zone, a
-//! namespace and the whole cluster.
+//! The object store: a container outside the nodes, so that it survives the loss of a zone, a namespace or the whole
+//! cluster.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use super::{
 const LIMIT: Duration = Duration::from_secs(300);
 const LABEL: &str = "drillmaster.dev/cluster";
 
-/// Its name, and its address on kind's network.
+/// The name of the store, which is also its address in kind's network.
 pub(super) fn name(cluster: &str) -> String {
     format!("{cluster}-store")
 }
 
-/// Says that the cluster of this name is made by this program: its store's volume
-/// is there before it, and goes after it.
+/// Marks that drillmaster creates the cluster with this name: the volume of the store is created before the cluster
+/// and deleted after it.
 pub(super) async fn claim(engine: &Engine, cluster: &str) -> Result<(), ClusterError> {
     let label = format!("{LABEL}={cluster}");
     engine.engine(&["volume", "create", "--label", &label, &name(cluster)], LIMIT).await?;
     Ok(())
 }
 
-/// Whether it said so.
+/// Whether this mark exists.
 pub(super) async fn is_claimed(engine: &Engine, cluster: &str) -> Result<bool, ClusterError> {
     let label = format!("label={LABEL}={cluster}");
     Ok(!engine.engine(&["volume", "ls", "--quiet", "--filter", &label], LIMIT).await?.stdout.parse().is_empty())
 }
 
-/// Of the container; `none` where there is none.
+/// The state of the container; `none` if it does not exist.
 pub(super) async fn state(engine: &Engine, cluster: &str) -> Result<String, ClusterError> {
     let filter = format!("name=^{}$", name(cluster));
     let format = format!("{{{{.State}}}} {{{{.Label \"{LABEL}\"}}}}");
@@ -40,13 +40,13 @@ pub(super) async fn state(engine: &Engine, cluster: &str) -> Result<String, Clus
         return Ok("none".into());
     };
     if owner != cluster {
-        let said = format!("the container {} is not of this cluster: remove or rename it", name(cluster));
+        let said = format!("the container {} does not belong to this cluster: remove or rename it", name(cluster));
         return Err(ClusterError::Foreign(said));
     }
     Ok(state.to_owned())
 }
 
-/// Starts it, with an empty bucket where there was none.
+/// Starts the store, and creates the bucket if it does not exist.
 pub(super) async fn start(engine: &Engine, cluster: &str, image: &str) -> Result<(), ClusterError> {
     let name = name(cluster);
     match state(engine, cluster).await?.as_str() {
@@ -76,7 +76,7 @@ pub(super) async fn start(engine: &Engine, cluster: &str, image: &str) -> Result
     Ok(())
 }
 
-/// Container and volume; whether there was anything.
+/// Deletes container and volume. Returns whether there was anything to delete.
 pub(super) async fn remove(engine: &Engine, cluster: &str) -> Result<bool, ClusterError> {
     let (container, claimed) = (state(engine, cluster).await? != "none", is_claimed(engine, cluster).await?);
     let name = name(cluster);

@@ -1,6 +1,5 @@
-//! Before anything is touched: every secret that the drill will need is read once. One that
-//! is missing would end the drill in the middle; one that is also a name of the drill would
-//! stand in its journal.
+//! Before anything is touched, every secret that the drill will need is read once. A missing secret would end the
+//! drill in the middle, and a secret that is also a name in the drill would be written to its journal.
 
 use crate::{
     model::{ExecStep, Verb},
@@ -8,10 +7,10 @@ use crate::{
     steps::StepContext,
 };
 
-/// Reads all secrets, and fills in those that observers need.
+/// Reads all secrets, and fills in those that the observers need.
 ///
 /// # Errors
-/// Why some cannot be used, each by its variable's name.
+/// Why some secrets cannot be used, each with the name of its variable.
 pub(super) async fn armed(context: &StepContext) -> Result<Ready, String> {
     let (vault, plan) = (&context.vault, &context.plan);
     let verbs = || plan.steps.iter().filter_map(|step| step.verb());
@@ -26,7 +25,7 @@ pub(super) async fn armed(context: &StepContext) -> Result<Ready, String> {
     Ok(ready)
 }
 
-/// Texts of a step that may wait for a secret.
+/// The texts of a step that may contain a placeholder for a secret.
 fn texts(verb: &Verb) -> Vec<&str> {
     match verb {
         Verb::Exec(ExecStep { argv, undo, env, .. }) => {

@@ -1,6 +1,5 @@
-//! Before the first fault: every probe is up by its own rule, and every source
-//! answers. Without a baseline, no recovery can be told from the state before
-//! (correctness 50).
+//! The baseline before the first fault: every probe is up by its own rule, and every source answers. Without a
+//! baseline, a recovery cannot be distinguished from the state before.
 
 use std::time::Duration;
 
@@ -9,8 +8,7 @@ use crate::{
     model::{Finding, Plan, ProbeSpec},
 };
 
-/// How long the application is looked at, at least: three seconds of ready pods, after the
-/// first look at them.
+/// The minimum time for observing the application: three seconds of ready pods after the first observation.
 const SEEN_US: u64 = 4_000_000;
 
 /// Waits for the baseline.
@@ -21,40 +19,40 @@ pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
     loop {
         let missing = recorder.with(|state| missing(state, plan));
         let watching = recorder.with(|s| !s.nodes.is_empty() && s.blind_since.is_none());
-        // Pods are to be seen ready for some seconds before anything is taken from them.
+        // The pods must be observed as ready for some seconds before a fault.
         if missing.is_empty() && watching && recorder.now_us() >= began + SEEN_US {
             return vec![Finding::pass(
                 "baseline",
-                format!("{} probe(s) up by their rule{}; the watches are open", plan.probes.len(), logs(plan)),
+                format!("{} probe(s) are up by their rule{}; the watches are open", plan.probes.len(), logs(plan)),
             )];
         }
         if recorder.now_us() > limit {
             let mut said = missing.join(", ");
             if !watching {
-                said.push_str(" the watch on nodes has not begun");
+                said.push_str(" the watch of nodes has not started");
             }
             return vec![Finding::fail(
                 "baseline",
                 said,
-                "the service must be up before it can be lost: check the probe's URL and the service",
+                "the service must be up before the fault: check the service and the URL of the probe",
             )];
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// What is not as it must be yet, one line each.
+/// What is still missing, one line for each.
 fn missing(state: &RunState, plan: &Plan) -> Vec<String> {
     let probes = plan.probes.iter().filter_map(|p| probe(state.probes.get(&p.name), p));
     let logs = plan.data.iter().filter_map(|d| match state.logs.get(&d.name) {
         None => Some(format!("{} (not read yet)", d.name)),
         Some(why) if !why.is_empty() => Some(format!("{} ({why})", d.name)),
-        // What is read must be what is written, or a loss shows nothing.
+        // What was written must be readable, or a later loss would show nothing.
         Some(_) => state
             .short
             .get(&d.name)
             .filter(|n| **n > 0)
-            .map(|n| format!("{} ({n} of the lines that it acknowledged cannot be read back)", d.name)),
+            .map(|n| format!("{} ({n} acknowledged lines cannot be read back)", d.name)),
     });
     probes.chain(logs).collect()
 }
@@ -64,9 +62,9 @@ fn probe(state: Option<&ProbeState>, spec: &ProbeSpec) -> Option<String> {
     let Some(seen) = state else { return Some(format!("{name} (no sample)")) };
     let counted = format!("{} of {} samples failed", seen.failures, seen.samples);
     if spec.starts_down {
-        // What is to come up must be down first, or its coming would show nothing.
+        // A service that must come up after the fault must be down now, or coming up would show nothing.
         let down = seen.up_since.is_none() && seen.samples >= 8 && seen.failures == seen.samples;
-        return (!down).then(|| format!("{name} is to be down before the fault ({counted})"));
+        return (!down).then(|| format!("{name} must be down before the fault ({counted})"));
     }
     seen.up_since.is_none().then(|| format!("{name} ({counted})"))
 }

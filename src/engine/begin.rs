@@ -1,5 +1,5 @@
-//! Before the first line: what a run is asked to do, its directory, its header, and
-//! the typed confirmation.
+//! The beginning of a run: its options, its directory, the header of its journal, and the confirmation by the
+//! operator.
 
 use std::{
     collections::BTreeSet,
@@ -22,31 +22,31 @@ use crate::{
     world::{Claim, Here, Lease, NodeHost, Outside, RunRecord, Vault},
 };
 
-/// What a run is asked to do.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where run directories are.
+    /// The directory that contains run directories.
     pub runs_dir: PathBuf,
-    /// Gates approved beforehand.
+    /// Gates that were approved in advance.
     pub approve: BTreeSet<String>,
-    /// `--confirm CONTEXT`: the typed confirmation, for where nobody types.
+    /// `--confirm CONTEXT`: the confirmation, where nobody can type it.
     pub confirm: Option<String>,
-    /// Start the detached reaper.
+    /// Whether to start the detached reaper.
     pub reaper: bool,
-    /// A frozen runner is taken over after this long.
+    /// How long a runner may be silent before it counts as frozen.
     pub frozen_after: Duration,
-    /// The unwind gives up after this long.
+    /// The time limit of the unwind.
     pub unwind_within: Duration,
-    /// The readiness catalogue is asked again before the first act when its answers are older.
+    /// The readiness review is made again before the first act if its result is older than this.
     pub preflight_max_age: Duration,
-    /// A plan that was approved: the hash that must come out again.
+    /// The hash of an approved plan. The plan must have this hash again.
     pub approved: Option<String>,
     /// Who runs this.
     pub operator: String,
 }
 
 impl Options {
-    /// For a rehearsal: nobody to confirm to, and nothing that a reaper could save.
+    /// The options of a rehearsal: no confirmation and no reaper.
     pub fn rehearsal(runs: &Path, approve: &[String]) -> Self {
         Self {
             runs_dir: runs.to_owned(),
@@ -65,53 +65,53 @@ impl Options {
 /// Why a run could not begin. Nothing was touched.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The run directory cannot be made.
-    #[error("cannot make a run directory in {path}")]
+    /// The run directory cannot be created.
+    #[error("cannot create a run directory in {path}")]
     Dir {
-        /// Where.
+        /// The directory.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] WriteError),
-    /// Another plan than the approved one.
+    /// The plan differs from the approved one.
     #[error(
-        "the plan is not the one that was approved: its hash is {now}, approved was {approved}. The cluster, the scenario, the bindings or --audit-log changed: look at the plan again"
+        "the plan is not the one that was approved: its hash is {now}, the approved hash is {approved}. The cluster, the scenario, the bindings or --audit-log changed: review the plan again"
     )]
     Drift {
-        /// Hash now.
+        /// The hash of the plan now.
         now: String,
-        /// Hash approved.
+        /// The approved hash.
         approved: String,
     },
-    /// What would be broken could not be put back.
+    /// An undo would not be possible.
     #[error(
-        "an undo of this drill runs `{0}`, which cannot be found ({1}): nothing was touched. Install it, or write its whole path"
+        "an undo of this drill runs `{0}`, which cannot be found ({1}): nothing was touched. Install the program, or write its full path"
     )]
     Program(String, String),
-    /// A backup may be gone before it is needed last.
+    /// A backup may expire before it is last needed.
     #[error(
-        "step `{step}`: its backup may expire after {ttl}, before the drill and its undo are over ({needed}, by limits.duration and --unwind-within): nothing was touched. Give it a longer `ttl`, or the undo less time"
+        "step `{step}`: its backup expires after {ttl}, which may be before the drill and its undo end ({needed}, from limits.duration and --unwind-within): nothing was touched. Give the backup a longer `ttl`, or the undo less time"
     )]
     Expires {
         /// The step.
         step: StepName,
-        /// How long it is kept.
+        /// How long the backup is kept.
         ttl: Dur,
-        /// How long it may be needed.
+        /// How long the backup may be needed.
         needed: Dur,
     },
-    /// Not confirmed.
+    /// The operator did not confirm the cluster.
     #[error(
-        "not confirmed: this is no kind cluster. Run at a terminal and type the context's name, or give --confirm {0}"
+        "not confirmed: this is not a kind cluster. Run drillmaster in a terminal and type the name of the context, or give --confirm {0}"
     )]
     Unconfirmed(String),
 }
 
-/// A run directory with a recorder, before anything else.
+/// A run directory with a recorder, before anything else happened.
 pub struct Begun {
     /// The directory.
     pub dir: RunDir,
@@ -123,14 +123,14 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// As if its process had caught a signal.
+    /// Behaves as if the process had received a signal.
     pub fn signal(&self, name: &str) {
         self.wakes.caught(&self.recorder, name);
     }
 }
 
-/// Makes the run directory and writes the header. `show` is called with the
-/// recorder before its first line, so that a display misses nothing.
+/// Creates the run directory and writes the header. `show` is called with the recorder before its first line, so that
+/// a display misses nothing.
 pub fn begin(
     prepared: Prepared,
     loaded: &Loaded,
@@ -146,7 +146,7 @@ pub fn begin(
     lasts(&plan, options)?;
     let way_back = resolved(place, &plan, loaded)?;
     if let Some(needs) = &way_back.needs {
-        // From here on programs are those that the undo will find, too.
+        // From here on, programs are run in the way in which the undo will find them.
         let here = Here::as_then(needs, &world.redactor);
         world.host = place.bindings.node_host.as_ref().map(|spec| NodeHost::new(spec, &here));
         world.outside = Outside::Here(here);
@@ -179,7 +179,9 @@ pub fn begin(
     })?;
     recorder.record(Kind::PlanFrozen { plan: Box::new(plan.clone()) })?;
     if let Some(why) = unread {
-        recorder.observe(Kind::Noted { text: told!(recorder, "which run ended last here is not known: {why}") });
+        recorder.observe(Kind::Noted {
+            text: told!(recorder, "it is unknown which run ended last on this cluster: {why}"),
+        });
     }
     let claim = claim(&dir, &run, recorder.epoch());
     names.take(&serde_json::to_value(&plan).unwrap_or_default());
@@ -201,7 +203,7 @@ pub fn begin(
     Ok(Begun { dir, recorder, context, catalogue, wakes: Wakes::default() })
 }
 
-/// What is deleted comes back from a backup: it must be there until the undo has no more time.
+/// A deleted namespace is restored from a backup, which must exist until the time limit of the undo.
 fn lasts(plan: &Plan, options: &Options) -> Result<(), RunError> {
     let needed = Dur(plan.limits.duration.0 + options.unwind_within);
     for step in &plan.steps {
@@ -214,8 +216,8 @@ fn lasts(plan: &Plan, options: &Options) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Who a session is. Its number is given out in its run directory: where that is, and on
-/// which machine, tells it from one with the same number elsewhere.
+/// The identity of a session. Its number is unique only within its run directory; the path and the machine distinguish
+/// it from sessions with the same number elsewhere.
 pub(super) fn claim(dir: &RunDir, run: &str, epoch: u64) -> Claim {
     let host = nix::unistd::gethostname().unwrap_or_default();
     let place = format!("{} {}", host.to_string_lossy(), dir.0.display());

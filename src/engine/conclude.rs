@@ -1,5 +1,5 @@
-//! The end of a session: its verdict, and its last line. Observers and guards have stopped
-//! before it, so that the verdict reads all that was seen, and nothing comes after it.
+//! The end of a session: its verdict and its last line. Observers and guards were stopped before, so that the verdict
+//! includes everything that was observed, and nothing is written after it.
 
 use super::heads;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     verdict::{self, Ending, How, RULES, TOOL},
 };
 
-/// Judges, and ends the journal.
+/// Judges the run and ends the journal.
 pub(super) fn judge_and_end(recorder: &Recorder, detail: &str) -> Exit {
     let _ = recorder.record_of(|events| {
         let verdict = verdict::conclude(events);
@@ -33,7 +33,7 @@ pub(super) async fn conclude(context: &StepContext, dir: &RunDir, detail: &str) 
     exit
 }
 
-/// Ends the journal: how the run ended is read off it.
+/// Ends the journal. How the run ended follows from the journal.
 pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
     let mut exit = Exit::Internal;
     let written = recorder.record_of(|events| {
@@ -44,7 +44,7 @@ pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
         Kind::RunEnded { exit, detail: told!(recorder, "{detail}") }
     });
     match written {
-        // Who lost the wheel in the moment of its last line has ended nothing.
+        // If the session lost control of the run just before its last line, it has not ended the run.
         Ok(_) if recorder.check_fence().is_err() => Exit::Left,
         Ok(_) => exit,
         Err(WriteError::Fenced { .. }) => Exit::Left,

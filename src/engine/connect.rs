@@ -1,7 +1,6 @@
-//! The way to the cluster for a session that took over: whatever API server, DNS, node
-//! host or container engine answer meanwhile, it is tried again until the undo's deadline.
-//! Where the API server does not answer, machines that the run took away get their power
-//! back first: their own ids, which the journal holds, say whose they are.
+//! Connects a session that took over to the cluster. Until the time limit of the undo, it tries again whatever fails:
+//! API server, DNS, node host or container engine. If the API server does not answer, machines that the run took away
+//! are powered on first; their ids in the journal identify them.
 
 use std::time::Duration;
 
@@ -21,18 +20,18 @@ use crate::{
     world::{ApiError, ConnectError, NodeHost, World},
 };
 
-/// The first pause between two tries, and the longest.
+/// The first pause between two attempts; below, the longest pause.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(15);
-/// How long a refusal (401, 403) may last before it counts: an API server that has just
-/// started refuses everybody until it has read its roles.
+/// How long a refusal (401, 403) must last before it counts. An API server that has just started refuses everybody
+/// until it has read its roles.
 const STARTING: Duration = Duration::from_secs(60);
 
-/// What came of it.
+/// The result of connecting.
 pub(super) enum Connecting {
     /// The world of the run.
     Done(Box<World>),
-    /// The deadline was over first: why it last failed.
+    /// The time limit passed first. Contains the last error.
     OutOfTime(String),
 }
 
@@ -40,7 +39,7 @@ impl Session {
     /// Opens the world of the run.
     ///
     /// # Errors
-    /// For a person: what no waiting mends, such as another cluster's context.
+    /// An error that no waiting can fix, such as another cluster behind the context. A person must act.
     pub(super) async fn connect(&self, place: &Place) -> Result<Connecting, RecoverError> {
         let host = host(place);
         let (mut pause, mut said, mut refusals) = (PAUSE, String::new(), Refusals::default());
@@ -75,8 +74,8 @@ impl Session {
         Ok(world)
     }
 
-    /// Gives machines their power back, as far as it goes; why one of them could not get it.
-    /// One that cannot does not keep the others waiting.
+    /// Powers machines on, as far as possible. Returns why one of them could not be powered on. A machine that fails
+    /// does not delay the others.
     async fn give_back(&self, host: &NodeHost) -> Option<String> {
         let mut failed = None;
         for fault in self.recorder.with(RunState::open) {
@@ -90,14 +89,14 @@ impl Session {
     }
 }
 
-/// Since when the API server refuses us, without another answer in between.
+/// Since when the API server has refused requests, without any other answer in between.
 #[derive(Default)]
 struct Refusals {
     since: Option<Instant>,
 }
 
 impl Refusals {
-    /// Whether no waiting mends this.
+    /// Whether waiting cannot fix this.
     fn is_final(&mut self, error: &RecoverError, now: Instant) -> bool {
         let (refused, passes) = match error {
             RecoverError::Open(OpenError::Connect(ConnectError::Api { source, .. })) => {
@@ -146,7 +145,7 @@ mod tests {
         RecoverError::Open(OpenError::Connect(ConnectError::Api { context: "kind-drill".into(), source }))
     }
 
-    /// As an API server answers that was started again with its etcd.
+    /// The answers of an API server that was restarted together with its etcd.
     #[test]
     fn refusals_count_when_they_last() {
         let (mut refusals, start) = (Refusals::default(), Instant::now());

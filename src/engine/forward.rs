@@ -1,5 +1,5 @@
-//! Forward: one step after another. An interruption drops a step at its next
-//! await (what it had intended is in the journal), and a panic stays in it.
+//! Runs the steps, one after another. An interruption stops a step at its next await point (its intents are in the
+//! journal), and a panic ends only that step.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::{
 
 use super::{Wakes, preflight::Catalogue};
 
-/// How many acts the line of a step that begins holds: the plan has them all.
+/// How many acts are in the line when a step begins. The plan contains all of them.
 const ACTS: usize = 8;
 
-/// Runs the steps until the end or the first reason to stop.
+/// Runs the steps until the end, or until the first reason to stop.
 pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue, Duration)>, wakes: &Wakes) {
     for planned in &context.plan.steps {
         if planned.class != StepClass::Observe
@@ -87,8 +87,8 @@ fn finish(context: &StepContext, step: &StepName, end: StepEnd, detail: String) 
     context.recorder.observe(Kind::StepFinished { step: step.clone(), end, detail });
 }
 
-/// Whether nothing stands in the way of the first act: the answers of the pre-flight
-/// are young enough, or are the same when it is made again.
+/// Whether nothing prevents the first act: the results of the pre-flight are recent enough, or are the same when it is
+/// made again.
 async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duration, wakes: &Wakes) -> bool {
     if catalogue.age(&context.world) < most {
         return true;
@@ -103,13 +103,13 @@ async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duratio
     if !refused.is_empty() {
         wakes.wake(
             Wake::Refused,
-            format!("the pre-flight, made again before the first act, refuses: {}", refused.join(", ")),
+            format!("the pre-flight was repeated before the first act and refuses: {}", refused.join(", ")),
         );
     }
     refused.is_empty()
 }
 
-/// When a wait for recovery is expected to be over, after its fault.
+/// When a wait for recovery is expected to end, counted from its fault.
 fn expected(predictions: &[Prediction], step: &PlannedStep) -> Option<u64> {
     let Some(Verb::Wait(wait)) = step.verb() else { return None };
     let about = |prediction: &&Prediction| match &prediction.phase {

@@ -1,5 +1,5 @@
-//! A run directory made out of the run record that a cluster keeps: for when the
-//! machine that ran the drill is gone, and its files with it.
+//! Creates a run directory from the run record in a cluster, for when the machine that ran the drill is gone together
+//! with its files.
 
 use std::{path::Path, sync::Arc};
 
@@ -13,15 +13,15 @@ use crate::{
     world::{Clock, Found, Kube, Record, RunRecord},
 };
 
-/// What a cluster's records say about what is open.
+/// What the records in a cluster show about open faults.
 pub struct InCluster {
     /// The newest record with something open.
     pub open: Option<Box<Record>>,
-    /// Records that cannot be read: what their runs left open is not known.
+    /// Records that cannot be read: it is unknown what their runs left open.
     pub damaged: Vec<(String, String)>,
 }
 
-/// Looks through a cluster's run records.
+/// Reads all run records of a cluster.
 pub async fn in_cluster(kube: &Kube) -> Result<InCluster, RecoverError> {
     let mut found = InCluster { open: None, damaged: vec![] };
     for record in RunRecord::all(kube).await? {
@@ -34,8 +34,8 @@ pub async fn in_cluster(kube: &Kube) -> Result<InCluster, RecoverError> {
     Ok(found)
 }
 
-/// Makes a run directory out of the newest open run record of a cluster. A record that
-/// cannot be read is told, and is no reason to leave another one open.
+/// Creates a run directory from the newest run record with open faults. A record that cannot be read is reported, but
+/// another record is still used.
 pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<RunDir, RecoverError> {
     let found = in_cluster(kube).await?;
     let Some(record) = found.open else {
@@ -50,14 +50,15 @@ pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<Run
     }
     let name = format!("{}-from-cluster", record.run);
     let dir_error = |source| RecoverError::Dir { path: runs.join(&name).display().to_string(), source };
-    // An earlier attempt that did not come to its end is gone on with.
+    // An earlier attempt that did not finish is continued.
     let earlier = RunDir(runs.join(&name));
     if earlier.journal().is_file() {
         return Ok(earlier);
     }
     let dir = RunDir::create(runs, &name).map_err(dir_error)?;
     let clock = Clock::start();
-    // The record's session is the one to beat: a runner that still lives is fenced by it.
+    // The new session gets a higher number than the one in the record, so a runner that is still alive loses control of
+    // the run.
     let journal = Journal::create_as(&dir, record.epoch.max(1))?;
     let recorder = Recorder::new(journal, vec![], Arc::default(), move || (clock.now_us(), clock.wall()));
     recorder.record(Kind::RunStarted {
@@ -94,9 +95,9 @@ pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<Run
     Ok(dir)
 }
 
-const TITLE: &str = "recovered from the cluster's run record";
+const TITLE: &str = "recovered from the run record in the cluster";
 
-/// As much of a plan as the record knows: enough to undo, nothing to judge.
+/// The parts of a plan that the record contains: enough to undo, but not to judge.
 fn stand_in(record: &Record) -> Plan {
     Plan {
         format: FORMAT.into(),

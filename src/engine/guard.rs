@@ -1,6 +1,5 @@
-//! Watches over a run from outside its steps: the Lease and its stop annotation,
-//! the heartbeat for the reaper, the journal's health, abort conditions, the
-//! drill's time limit. Each is a task of its own.
+//! Guards of a run, independent of its steps: the Lease and its stop annotation, the heartbeat for the reaper, the
+//! health of the journal, abort conditions, and the time limit of the drill. Each is a separate task.
 
 use std::{os::unix::fs::FileExt, sync::Arc, time::Duration};
 
@@ -18,10 +17,10 @@ use crate::{
     world::World,
 };
 
-/// How often the Lease is renewed: a stop by its annotation is noticed within 2 s.
+/// How often the Lease is renewed. A stop by its annotation is noticed within 2 s.
 const RENEW: Duration = Duration::from_millis(900);
 
-/// Keeps the Lease, and looks for its stop annotation.
+/// Keeps the Lease, and checks its stop annotation.
 pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wakes) {
     let (context, wakes) = (context.clone(), wakes.clone());
     tasks.spawn(async move {
@@ -54,8 +53,8 @@ pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wake
     });
 }
 
-/// Counts, for whoever watches whether this process runs. Nothing waits for the disk: one
-/// that is slow must not look like a process that is frozen.
+/// Writes a counter for those who watch whether this process is running. It does not wait for the disk: a slow disk
+/// must not look like a frozen process.
 pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDir) {
     // A rehearsal has no reaper.
     if world.stage().is_some() {
@@ -66,7 +65,7 @@ pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDi
     tasks.spawn(async move {
         for count in 1_u64.. {
             let file = Arc::clone(&file);
-            // Always as long: a full disk has the room for it already.
+            // The text always has the same length, so a full disk already has space for it.
             let written =
                 tokio::task::spawn_blocking(move || file.write_all_at(format!("{count:020}\n").as_bytes(), 0));
             let _ = written.await;
@@ -75,14 +74,14 @@ pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDi
     });
 }
 
-/// Brings observations to the disk, and ends the run when its journal cannot be written.
+/// Syncs observations to disk, and ends the run if its journal cannot be written.
 pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<Recorder>, wakes: &Wakes) {
     let (real, recorder, wakes) = (world.stage().is_none(), Arc::clone(recorder), wakes.clone());
     tasks.spawn(async move {
         loop {
             if real {
                 let disk = Arc::clone(&recorder);
-                // A slow disk must not slow the watches.
+                // A slow disk must not delay the watches.
                 let _ = tokio::task::spawn_blocking(move || disk.sync()).await;
             }
             if let Some(broken) = recorder.broken() {
@@ -94,17 +93,16 @@ pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Ar
     });
 }
 
-/// Stops the drill when its time is over.
+/// Stops the drill at its time limit.
 pub(super) fn deadline(tasks: &mut JoinSet<()>, plan: &Plan, wakes: &Wakes) {
     let (limit, wakes) = (plan.limits.duration, wakes.clone());
     tasks.spawn(async move {
         tokio::time::sleep(limit.0).await;
-        wakes.wake(Wake::Deadline, format!("limits.duration {limit} is over"));
+        wakes.wake(Wake::Deadline, format!("the time limit of {limit} (limits.duration) has passed"));
     });
 }
 
-/// Aborts when a service is down for too long, or cannot be evaluated for as long
-/// (correctness 74).
+/// Aborts the drill if a service is down for too long, or cannot be observed for as long.
 pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: &[AbortSpec], wakes: &Wakes) {
     for abort in aborts.iter().cloned() {
         let (recorder, wakes) = (Arc::clone(recorder), wakes.clone());
@@ -121,7 +119,7 @@ pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: 
                         format!("{} has been down for more than {}", abort.probe, abort.down_for)
                     }
                     _ if now.saturating_sub(last) > limit => {
-                        format!("{} could not be evaluated for {}", abort.probe, abort.down_for)
+                        format!("{} could not be observed for {}", abort.probe, abort.down_for)
                     }
                     _ => continue,
                 };

@@ -1,6 +1,6 @@
-//! How a session gets the wheel: the lock is free, or its holder is frozen and is ended.
-//! And what is proven by that: on another machine, or in another pid namespace, a free
-//! lock proves no death, and nobody can be ended.
+//! How a session takes control of a run: the lock is free, or its holder is frozen and is killed. And what that
+//! proves: if the holder ran on another machine or in another pid namespace, a free lock does not prove that it is
+//! dead, and it cannot be killed. docs/design/wheel.md explains this. Start with [`Hand`].
 
 use std::time::Duration;
 
@@ -8,38 +8,37 @@ use tokio::time::Instant;
 
 use crate::journal::{Holder, Lock, LockError, RunDir, Stopped};
 
-/// A runner that gives no sign of life for this long may be called frozen; less would
-/// call a busy machine one.
+/// The shortest silence after which a runner may count as frozen. On a busy machine, a healthy runner may be silent
+/// for some seconds.
 pub const LEAST_FROZEN: Duration = Duration::from_secs(10);
-/// A process that was ended lets go of its lock within moments.
+/// A killed process releases its lock within moments.
 const ENDS: Duration = Duration::from_secs(10);
-/// How often the heartbeat is looked at; runners write it once a second.
+/// How often the heartbeat is read. Runners write it once a second.
 const LOOK: Duration = Duration::from_millis(500);
-/// At least as many looks must find it unchanged: a watcher that slept itself has seen nothing.
+/// At least this many reads must find it unchanged: a watcher that was itself suspended has not read it often enough.
 const LOOKS: u32 = 6;
 
-/// How the wheel was got.
+/// How control of a run was obtained.
 #[derive(Debug)]
 pub enum Hand {
-    /// The lock is ours, and the session before is proven dead.
+    /// This session has the lock, and the earlier session is proven to be dead.
     Dead(Lock),
-    /// The lock is ours, but whoever had it may live where we cannot see it.
+    /// This session has the lock, but the earlier holder may be alive where that cannot be checked.
     Unproven(Lock),
-    /// The lock is still held: whoever has it may go on to act.
+    /// The lock is still held, and its holder may continue to act.
     Held(Option<Holder>),
 }
 
 impl Hand {
-    /// By a lock that was free.
+    /// With a lock that was free.
     pub fn free(lock: Lock) -> Self {
         if lock.proves_death() { Self::Dead(lock) } else { Self::Unproven(lock) }
     }
 
-    /// Gets the wheel of a run for a person who asks for it: from a session that is dead,
-    /// or frozen, and from no other.
+    /// Takes control of a run for a person who asks for it, but only from a session that is dead or frozen.
     ///
     /// # Errors
-    /// The session is alive; or its lock cannot be opened.
+    /// The session is alive, or its lock cannot be opened.
     pub async fn get(dir: &RunDir) -> Result<Self, LockError> {
         match Lock::take(dir) {
             Ok(lock) if lock.proves_death() => Ok(Self::Dead(lock)),
@@ -58,7 +57,7 @@ impl Hand {
         }
     }
 
-    /// Ends a frozen session, if it is one of this machine, and waits for its lock.
+    /// Kills a frozen session, if it runs on this machine, and waits for its lock.
     pub async fn stop(dir: &RunDir) -> Self {
         let stopped = Lock::stop_holder(dir);
         let began = Instant::now();
@@ -74,12 +73,12 @@ impl Hand {
         }
     }
 
-    /// Whether the session before can do nothing more.
+    /// Whether the earlier session cannot do anything any more.
     pub fn is_dead(&self) -> bool {
         matches!(self, Self::Dead(_))
     }
 
-    /// The lock, where we have it, and what is known of the holder where we have not.
+    /// The lock, if this session has it, and what is known about the holder, if it does not.
     pub fn into_parts(self) -> (Option<Lock>, Option<Holder>) {
         match self {
             Self::Dead(lock) | Self::Unproven(lock) => (Some(lock), None),
@@ -88,7 +87,7 @@ impl Hand {
     }
 }
 
-/// Whether a run gives no sign of life for as long as makes it frozen.
+/// Whether a run shows no sign of life for long enough to count as frozen.
 async fn silent(dir: &RunDir) -> bool {
     let mut pulse = Pulse::new(dir);
     loop {
@@ -101,9 +100,9 @@ async fn silent(dir: &RunDir) -> bool {
     }
 }
 
-/// The sign of life of a run: a counter that its runner writes once a second. It is
-/// compared with itself and never with a clock, and the silence is timed by our own
-/// CLOCK_MONOTONIC, which stands still while this machine sleeps.
+/// The sign of life of a run: a counter that its runner writes once a second. It is compared only with its own earlier
+/// values, never with a clock. The silence is measured with this machine's CLOCK_MONOTONIC, which stops while the
+/// machine is suspended.
 pub struct Pulse {
     dir: RunDir,
     last: Option<String>,
@@ -111,22 +110,22 @@ pub struct Pulse {
     looks: u32,
 }
 
-/// What a look at the pulse found.
+/// The result of reading the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beat {
-    /// It changed since the look before.
+    /// It has changed since the last read.
     Heard,
-    /// It did not change for so long, as far as this watcher was awake.
+    /// It has not changed for this long, not counting times when this process was suspended.
     Silent(Duration),
 }
 
 impl Pulse {
-    /// Begins to watch.
+    /// Starts to watch.
     pub fn new(dir: &RunDir) -> Self {
         Self { dir: dir.clone(), last: read(dir), since: Instant::now(), looks: 0 }
     }
 
-    /// Looks. What cannot be read is not silence.
+    /// Reads the counter. If it cannot be read, that is not silence.
     pub fn look(&mut self) -> Beat {
         let now = read(&self.dir);
         if now.is_none() || now != self.last {
@@ -142,7 +141,7 @@ fn read(dir: &RunDir) -> Option<String> {
     dir.text(HEARTBEAT).ok()
 }
 
-/// The file of the counter.
+/// The file with the counter.
 pub(super) const HEARTBEAT: &str = "heartbeat";
 
 #[cfg(test)]
@@ -164,7 +163,7 @@ mod tests {
         let (_temp, dir) = dir();
         beat(&dir, 1);
         let mut pulse = Pulse::new(&dir);
-        // The watcher slept for an hour: it has looked once.
+        // The watcher was suspended for an hour, and has read the counter once.
         tokio::time::advance(Duration::from_secs(3600)).await;
         assert_eq!(pulse.look(), Beat::Silent(Duration::ZERO));
         beat(&dir, 2);
@@ -175,7 +174,7 @@ mod tests {
         }
         tokio::time::advance(LEAST_FROZEN).await;
         assert!(matches!(pulse.look(), Beat::Silent(time) if time >= LEAST_FROZEN));
-        // A beat that cannot be read is no proof of silence.
+        // A counter that cannot be read does not prove silence.
         std::fs::remove_file(dir.file(HEARTBEAT)).expect("it is there");
         assert_eq!(pulse.look(), Beat::Heard);
     }
@@ -194,7 +193,7 @@ mod tests {
         let got = async { Hand::get(&dir).await };
         let (got, ()) = tokio::join!(got, beating);
         assert!(matches!(got, Err(LockError::Held { .. })));
-        // This very process holds the lock: the test must not end itself, so the record says otherwise.
+        // This process itself holds the lock. The test must not kill itself, so the record in the lock file is emptied.
         std::fs::write(dir.file("lock"), "").expect("it can be written");
         assert!(matches!(Hand::get(&dir).await, Ok(Hand::Held(None))), "silent, and out of reach");
         drop(lock);

@@ -1,6 +1,6 @@
-//! After the last line: its hash is kept in the cluster, and the run's record there, which
-//! says what is open, is removed. A failure is noted beside the journal, which has its last
-//! line already; it changes nothing of how the run ended.
+//! After the last line of the journal: keeps the hash of that line in the cluster, and removes the run's record of
+//! open faults. The journal already has its last line, so a failure is written to a file next to it, and does not
+//! change how the run ended.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{
     world::{ApiError, Found, Heads, RunRecord},
 };
 
-/// The note of a head that could not be kept.
+/// The file with the note that the head could not be kept.
 pub const NOT_KEPT: &str = "head-not-kept.txt";
-/// A cluster that does not answer keeps nobody waiting.
+/// A cluster that does not answer must not delay the end for longer.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Keeps the hash of the last line. A run that left something open in a hurry has not come
-/// to its end: whoever picks it up ends it.
+/// Keeps the hash of the last line. A run that stopped before its undo was complete has not ended yet: the session
+/// that takes it over will end it.
 pub(super) async fn keep(context: &StepContext, dir: &RunDir, exit: Exit) {
     if exit == Exit::Left || context.recorder.broken().is_some() {
         return;
@@ -27,7 +27,7 @@ pub(super) async fn keep(context: &StepContext, dir: &RunDir, exit: Exit) {
     let kept = tokio::time::timeout(LIMIT, written(context, &head)).await;
     let why = match kept {
         Ok(Ok(())) => {
-            // An earlier session may have left one.
+            // The file may come from an earlier session.
             let _ = std::fs::remove_file(dir.file(NOT_KEPT));
             return;
         }
@@ -36,10 +36,10 @@ pub(super) async fn keep(context: &StepContext, dir: &RunDir, exit: Exit) {
     };
     let note = told!(
         context.recorder,
-        "the head of this run, {}, could not be kept in the cluster's ConfigMap drillmaster/heads: {why}\n",
+        "the head of this run, {}, could not be written to the ConfigMap drillmaster/heads in the cluster: {why}\n",
         head.head
     );
-    // Nobody is left who could be told.
+    // If this fails too, there is no other way to report it.
     let _ = dir.write(NOT_KEPT, note.as_bytes());
 }
 

@@ -1,4 +1,4 @@
-//! What the journal of an unfinished run says to whoever picks it up.
+//! What the journal of an unfinished run shows to the session that takes it over.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     world::Clock,
 };
 
-/// How a run ended that left nothing to be done.
+/// How a run ended that left nothing to do.
 pub(super) fn over(state: &RunState) -> Option<Exit> {
     state.ended.filter(|_| state.open().is_empty() && state.holder_lives.is_none())
 }
@@ -25,16 +25,16 @@ pub(super) struct LeftOpen {
     pub way_back: WayBack,
     /// How long its undo may take.
     pub unwind_within: Duration,
-    /// The run's zero, by the wall clock: it lies before its first line.
+    /// The start of the run by the wall clock, which is before its first line.
     began: Timestamp,
-    /// The same by the clock of its machine's boot.
+    /// The start of the run by the clock of its machine's boot.
     mark: Option<ClockMark>,
-    /// Its last line.
+    /// The time of its last line.
     last_us: u64,
 }
 
 impl LeftOpen {
-    /// Reads it; a run that left nothing open says how it ended.
+    /// Reads the journal. If the run left nothing open, returns how it ended.
     pub(super) fn read(dir: &RunDir) -> Result<Result<Self, Exit>, RecoverError> {
         let journal = read(dir)?;
         let state = RunState::of(&journal.events).map_err(|e| RecoverError::Illegal(dir.0.display().to_string(), e))?;
@@ -63,9 +63,9 @@ impl LeftOpen {
         }))
     }
 
-    /// A clock that goes on with the run's: exactly on the machine that began it, and
-    /// since the same boot; else by the wall clock, which may have been set. It never says
-    /// less than the run's last line.
+    /// A clock that continues the clock of the run: exactly, on the machine that began it and during the same boot;
+    /// otherwise by the wall clock, which may have been changed. It never shows an earlier time than the run's last
+    /// line.
     pub(super) fn clock(&self, own: Clock) -> Clock {
         let same = self.mark.as_ref().and_then(Clock::resume);
         same.unwrap_or_else(|| own.since(self.began)).at_least(self.last_us)

@@ -1,6 +1,5 @@
-//! How it happens: forward through the steps, backward through the undos, and
-//! everything that may interrupt. The only room where all others meet. Start
-//! with [`run`], then [`recover`].
+//! Runs drills: forward through the steps, backward through the undos, and everything that may interrupt them. This is
+//! the only module that uses all others. Start with [`run`], then [`recover`].
 
 mod arm;
 mod baseline;

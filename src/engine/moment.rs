@@ -1,43 +1,43 @@
-//! The moments of a take-over, so that a test can let something happen at each of them:
-//! a frozen runner wakes up, a clock is set.
+//! The moments of a take-over. A test can let something happen at each of them: a frozen runner resumes, or a clock is
+//! set.
 
 use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
-/// A moment of a take-over, just after what it names.
+/// A moment of a take-over, directly after the event in its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// The journal was read for the first time.
     Seen,
-    /// The lock is ours, or its holder was ended, or cannot be.
+    /// This session has the lock, or its holder was killed, or cannot be killed.
     Lock,
-    /// The next segment was created, and everything below it read.
+    /// The next segment was created, and all earlier ones were read.
     Segment,
-    /// The session's first line is on the disk.
+    /// The first line of this session is on disk.
     Opened,
     /// The cluster answers.
     Connected,
-    /// The Lease was asked for.
+    /// The Lease was requested.
     Lease,
     /// Everything that was open is undone.
     Undone,
 }
 
 impl Moment {
-    /// All of them, in order.
+    /// All moments, in order.
     pub const ALL: [Self; 7] =
         [Self::Seen, Self::Lock, Self::Segment, Self::Opened, Self::Connected, Self::Lease, Self::Undone];
 }
 
 type Hook = Arc<dyn Fn(Moment) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// Who is to hear of them; nobody outside of tests.
+/// What to call at each moment. Empty outside of tests.
 #[derive(Clone, Default)]
 pub struct Moments(Option<Hook>);
 
 impl Moments {
-    /// Something that happens at each of them.
+    /// Calls a function at each moment.
     pub fn heard(hook: impl Fn(Moment) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(hook)))
     }

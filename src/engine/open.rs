@@ -1,5 +1,4 @@
-//! From names to a world: context, bindings, node host; and the proof that they
-//! belong together.
+//! Opens the world of a drill from context, bindings and node host, and checks that they belong to the same cluster.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,34 +10,34 @@ use crate::{
     },
 };
 
-/// Where a drill runs.
+/// Where a drill runs, and how to reach it.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     /// How to reach the cluster.
     pub reach: Reach,
-    /// How to reach the second one, where a drill has two.
+    /// How to reach the second cluster, if the drill has one.
     pub recovery: Option<Reach>,
     /// The bindings.
     pub bindings: Bindings,
-    /// The file they came from.
+    /// The file of the bindings.
     pub bindings_file: Option<PathBuf>,
-    /// The machine.
+    /// This machine.
     pub here: Here,
 }
 
 /// Why the world could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// No cluster.
+    /// The cluster cannot be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// No node host.
-    #[error("the node host cannot be used")]
+    /// The node host failed.
+    #[error("cannot use the node host")]
     Host(#[from] HostError),
-    /// Both names lead to one cluster.
-    #[error("contexts `{0}` and `{1}` lead to the same cluster: a second cluster is another one")]
+    /// Both contexts are for the same cluster.
+    #[error("contexts `{0}` and `{1}` are for the same cluster, but the drill needs two different clusters")]
     Same(String, String),
-    /// Kubeconfig and containers belong to different clusters (correctness 72).
+    /// The kubeconfig and the containers belong to different clusters.
     #[error(
         "context `{context}` ({server}) and the kind cluster `{cluster}` of the bindings are not the same cluster: {why}"
     )]
@@ -49,12 +48,12 @@ pub enum OpenError {
         server: String,
         /// The kind cluster.
         cluster: String,
-        /// How that shows.
+        /// What shows it.
         why: String,
     },
 }
 
-/// Opens a world. Reads only.
+/// Opens a world. It only reads.
 pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String, Machine>), OpenError> {
     let (kube, mut identity) = connect(&place.reach, &place.here).await?;
     let host = host(place);
@@ -72,8 +71,8 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
     Ok((world(kube, identity, host, place, clock, recovery), machines))
 }
 
-/// Opens the world of a run that began here already: which cluster it is, its UID says. A
-/// container engine that does not answer keeps nobody from putting back the rest.
+/// Opens the world of a run that began on this machine. The cluster is identified by its UID, so a container engine
+/// that does not answer does not prevent the rest of the undo.
 pub(super) async fn open_again(place: &Place, clock: Clock, flavour: &str) -> Result<World, OpenError> {
     let (kube, mut identity) = connect(&place.reach, &place.here).await?;
     flavour.clone_into(&mut identity.flavour);
@@ -84,7 +83,7 @@ pub(super) async fn open_again(place: &Place, clock: Clock, flavour: &str) -> Re
     Ok(world(kube, identity, host(place), place, clock, recovery))
 }
 
-/// The second cluster: the same bindings, but no machines and no monitoring of its own.
+/// The second cluster: with the same bindings, but without machines and monitoring.
 async fn second(reach: &Reach, first: &ClusterIdentity, place: &Place, clock: Clock) -> Result<World, OpenError> {
     let (kube, mut identity) = connect(reach, &place.here).await?;
     if identity.uid == first.uid {
@@ -135,8 +134,8 @@ fn world(
     }
 }
 
-/// Asked from both sides: the API server's port is one that the control plane's
-/// container publishes, and the nodes have the containers' names and addresses.
+/// Checks both sides: the API server's port must be published by the container of the control plane, and the nodes
+/// must have the names and addresses of the containers.
 async fn same_cluster(
     kube: &Kube,
     identity: &ClusterIdentity,
@@ -150,7 +149,7 @@ async fn same_cluster(
         why,
     };
     if machines.is_empty() {
-        return Err(different("the engine has no container of such a cluster".into()));
+        return Err(different("the container engine has no container of this cluster".into()));
     }
     let nodes: Vec<crate::kubernetes::objects::Node> = kube
         .list_as("/api/v1/nodes")
@@ -158,12 +157,15 @@ async fn same_cluster(
         .map_err(|source| ConnectError::Api { context: identity.context.clone(), source })?;
     for node in &nodes {
         let Some(machine) = machines.iter().find(|m| m.node == node.metadata.name) else {
-            return Err(different(format!("node {} is none of its containers", node.metadata.name)));
+            return Err(different(format!("node {} is not one of its containers", node.metadata.name)));
         };
         let ip = node.internal_ip().to_owned();
         let known: Vec<&String> = machine.addresses.values().filter(|a| !a.is_empty()).collect();
         if !known.is_empty() && !known.contains(&&ip) {
-            return Err(different(format!("node {} has address {ip}, its container {known:?}", node.metadata.name)));
+            return Err(different(format!(
+                "node {} has the address {ip}, but its container has {known:?}",
+                node.metadata.name
+            )));
         }
     }
     let port = identity.server.rsplit(':').next().unwrap_or("").trim_end_matches('/');

@@ -1,6 +1,5 @@
-//! The readiness catalogue in the pre-flight: what blocks or gates the sorts of drill
-//! that a plan holds. What stands in the way refuses the run; the rest is told in one
-//! line, for `check` tells it in full.
+//! The readiness review in the pre-flight: the checks that block or gate the kinds of drill that are in the plan.
+//! Blocking findings refuse the run. The others are summarised in one line, because `check` shows them in full.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -15,23 +14,23 @@ use crate::{
     world::World,
 };
 
-/// What lets us see what we may not.
-const RIGHTS: &str = "grant the rights that `drillmaster rbac --check` prints";
-/// As many objects of one check are named.
+/// The fix for a missing permission to read.
+const RIGHTS: &str = "grant the permissions that `drillmaster rbac --check` prints";
+/// At most this many objects of one check are named.
 const NAMED: usize = 3;
 
-/// The catalogue, asked once and ready to be asked again.
+/// The readiness review of this drill, which can be made again.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     settings: Settings,
-    /// When it was asked first, by the world's clock.
+    /// When it was first made, by the world's clock.
     asked_us: u64,
-    /// What it said then.
+    /// The first result.
     pub(super) said: Box<Reviewed>,
 }
 
 impl Catalogue {
-    /// Looks at the cluster and asks the checks for the first time.
+    /// Reads the cluster and makes the review for the first time.
     pub(super) async fn first(
         world: &World,
         plan: &Plan,
@@ -43,12 +42,12 @@ impl Catalogue {
         Ok((Self { settings, asked_us, said }, findings))
     }
 
-    /// Looks at the cluster and asks the checks.
+    /// Reads the cluster and makes the review.
     pub(super) async fn ask(&self, world: &World) -> (Box<Reviewed>, Vec<Finding>) {
         ask(world, &self.settings).await
     }
 
-    /// How old the first answers are.
+    /// The age of the first result.
     pub(super) fn age(&self, world: &World) -> Duration {
         Duration::from_micros(world.clock.now_us().saturating_sub(self.asked_us))
     }
@@ -61,23 +60,22 @@ async fn ask(world: &World, settings: &Settings) -> (Box<Reviewed>, Vec<Finding>
     let strange = strangers(&shelf, settings);
     let mut findings: Vec<Finding> = vec![];
     if !strange.is_empty() {
-        let fix = "correct the names in the drill file that the bindings name under `readiness`";
+        let fix = "correct the names in the drill file (`readiness` in the bindings)";
         findings.push(Finding::fail("readiness-scope", strange.join("; "), fix));
     }
     findings.extend(self::findings(&review, settings.environment));
     if world.stage().is_some() {
-        let last = findings.last_mut().expect("what the catalogue says in all is its last finding");
-        last.observed += "; a simulated cluster can answer no more of them";
+        let last = findings.last_mut().expect("the summary is always the last finding");
+        last.observed += "; a simulated cluster has no data for the others";
     }
     (Box::new(review.in_short(settings.environment)), findings)
 }
 
-/// What the review is told: by the bindings, by the Readiness file that they name, and
-/// by the plan.
+/// The settings of the review: from the bindings, from the Readiness file that they name, and from the plan.
 fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Settings, Problems> {
     let bindings = &world.bindings;
     let mut settings = Settings { drills: drills(plan, inventory), ..Settings::default() };
-    // A kind cluster is somebody's own; anything else is the real thing until it is said not to be.
+    // A kind cluster belongs to one person. Any other cluster counts as production, unless the bindings say otherwise.
     settings.environment = if plan.cluster.is_expendable() { Environment::OwnKind } else { Environment::Production };
     if let Some(path) = &bindings.readiness {
         let drills = std::mem::take(&mut settings.drills);
@@ -93,12 +91,12 @@ fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Setting
     if world.stage().is_some() {
         settings.only = OF_A_DESCRIPTION.iter().map(|id| (*id).to_owned()).collect();
     }
-    // What production needs to see, a first drill on a cluster of one's own need not.
+    // On your own cluster, a first drill does not need everything to be visible that production needs.
     settings.allow_unknown = settings.environment == Environment::OwnKind;
     Ok(settings)
 }
 
-/// The sorts of drill that a plan holds, by the words of the checks.
+/// The kinds of drill that are in the plan, in the vocabulary of the checks.
 fn drills(plan: &Plan, inventory: &Inventory) -> BTreeSet<String> {
     let mut drills: BTreeSet<&str> = plan.steps.iter().flat_map(|step| sorts(step, inventory)).copied().collect();
     if plan.expectations().any(|e| matches!(e, Expectation::Alert(_))) {
@@ -121,7 +119,7 @@ fn sorts(step: &PlannedStep, inventory: &Inventory) -> &'static [&'static str] {
     }
 }
 
-/// Whether all nodes of some zone are among a step's.
+/// Whether a step takes all nodes of some zone.
 fn whole_zone(step: &PlannedStep, inventory: &Inventory) -> bool {
     let gone: BTreeSet<&str> = step.nodes.iter().map(|n| n.name.as_str()).collect();
     inventory.zones().iter().any(|zone| inventory.zone(zone).iter().all(|n| gone.contains(n.metadata.name.as_str())))
@@ -149,14 +147,17 @@ fn findings(review: &Review, environment: Environment) -> Vec<Finding> {
         .filter(|r| !r.blocking && matches!(r.state, State::Fail | State::Error))
         .map(|r| r.check.as_ref())
         .collect();
-    let asked = format!("{} checks of the catalogue, as for {environment}", review.checks.len());
+    let asked = format!("{} readiness checks for environment {environment}", review.checks.len());
     let last = "readiness";
     findings.push(if rest.is_empty() {
-        Finding::pass(last, format!("{asked}: {} pass, {} could not be seen", review.tally.pass, review.tally.unknown))
+        Finding::pass(
+            last,
+            format!("{asked}: {} pass, {} could not be checked", review.tally.pass, review.tally.unknown),
+        )
     } else {
         let ids = rest.into_iter().collect::<Vec<_>>().join(", ");
         let fix = format!("drillmaster check --context {} --profile preflight", review.target);
-        Finding::fail(last, format!("{asked}: to be mended, but no reason to refuse: {ids}"), fix).advisory()
+        Finding::fail(last, format!("{asked}: not blocking, but should be fixed: {ids}"), fix).advisory()
     });
     findings
 }

@@ -1,4 +1,4 @@
-//! Before a run: look, plan, check. Nothing is touched here.
+//! Prepares a run: reads the cluster, makes the plan, runs the pre-flight. Nothing is touched.
 
 use std::collections::BTreeMap;
 
@@ -12,38 +12,38 @@ use crate::{
     world::{Clock, Heads, Machine, World, credentials_expire},
 };
 
-/// A plan made, with its findings; nothing touched.
+/// A plan with its findings. Nothing was touched.
 #[derive(Debug)]
 pub struct Prepared {
     /// The plan.
     pub plan: Plan,
-    /// The world it was made for.
+    /// The world for which the plan was made.
     pub world: World,
     /// The run's id.
     pub run: String,
     /// Names, UIDs and labels of the cluster's objects.
     pub names: Names,
-    /// The readiness catalogue as it was asked; none where it was not wanted.
+    /// The readiness review; none if it was not requested.
     pub catalogue: Option<Catalogue>,
-    /// The run that ended last on this cluster, as far as it tells; or why it cannot.
+    /// The end of the previous run on this cluster, if it is known; or why it cannot be read.
     pub previous: Result<Option<Head>, String>,
 }
 
-/// Why nothing could be prepared.
+/// Why the preparation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// The world could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The Readiness file that the bindings name is wrong.
+    /// The Readiness file of the bindings is not valid.
     #[error(transparent)]
     Readiness(#[from] Problems),
-    /// The plan is impossible here.
-    #[error("this scenario cannot be planned here:\n  {}", .0.join("\n  "))]
+    /// The scenario is not possible on this cluster.
+    #[error("this scenario is not possible on this cluster:\n  {}", .0.join("\n  "))]
     Plan(Vec<String>),
 }
 
-/// Looks, plans, checks. Reads only (but for Velero's own request objects).
+/// Reads the cluster, plans and checks. It only reads (except for Velero's own request objects).
 pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, PrepareError> {
     let (world, machines) = open(place, Clock::start()).await?;
     let run = run_id(&world.clock, &loaded.scenario.metadata.name);
@@ -52,8 +52,8 @@ pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, Prepare
     Ok(prepared)
 }
 
-/// The same in a world that is open already; with the readiness catalogue where it is
-/// wanted. A simulated cluster has little of what its checks look at: the rest is unknown.
+/// The same in a world that is already open, and with the readiness review if it is requested. A simulated cluster has
+/// little of what the checks read; the rest is unknown.
 pub async fn prepare_in(
     world: World,
     machines: &BTreeMap<String, Machine>,
@@ -69,7 +69,7 @@ pub async fn prepare_in(
     Ok(prepared)
 }
 
-/// Asks the readiness catalogue, as part of the pre-flight.
+/// Makes the readiness review, as part of the pre-flight.
 async fn ask(prepared: &mut Prepared, inventory: &Inventory) -> Result<(), PrepareError> {
     let (catalogue, found) = Catalogue::first(&prepared.world, &prepared.plan, inventory).await?;
     prepared.plan.findings.extend(found);

@@ -1,6 +1,6 @@
-//! The reaper: a process of its own, in a session of its own, that outlives the
-//! runner. It waits for the runner's lock to fall free (the kernel's proof of
-//! death) or for its heartbeat to stop (frozen), and then undoes what is open.
+//! The reaper: a separate process, in its own process session, that outlives the runner. It waits until the runner's
+//! lock becomes free (which proves that the runner is dead) or its heartbeat stops (it is frozen), and then undoes
+//! what is open.
 
 use std::{
     io::{self, Write},
@@ -20,12 +20,12 @@ use crate::{
     world::Clock,
 };
 
-/// How often the runner is looked at.
+/// How often the runner is checked.
 const LOOK: Duration = Duration::from_millis(500);
-/// The pause before what failed is tried again.
+/// The pause before a failed attempt is repeated.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Starts the reaper of a run, detached.
+/// Starts the reaper of a run as a detached process.
 pub fn spawn_reaper(dir: &RunDir, frozen_after: Duration) -> io::Result<()> {
     let log = files::private().append(true).open(dir.file("reaper.log"))?;
     #[expect(clippy::disallowed_methods, reason = "the one program that must outlive us")]
@@ -42,22 +42,22 @@ pub fn spawn_reaper(dir: &RunDir, frozen_after: Duration) -> io::Result<()> {
         .map(drop)
 }
 
-/// Waits, and takes over if need be. Returns when there is nothing left to do.
+/// Waits, and takes over if necessary. Returns when nothing is left to do.
 pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverError> {
-    // A session of our own: a Ctrl-C or a closed terminal does not reach us.
+    // In its own process session, the reaper does not receive a Ctrl-C or the end of the terminal.
     let _ = nix::unistd::setsid();
     let clock = Clock::start();
     let mut pulse = Pulse::new(dir);
     let mut said = String::new();
     loop {
         tokio::time::sleep(LOOK).await;
-        // The run directory was removed: there is nothing left to read, and to undo from.
+        // The run directory was removed, so nothing is left to read or to undo.
         if !dir.journal().is_file() {
             return Ok(Exit::Passed);
         }
         let beat = pulse.look();
         let hand = match Lock::take(dir) {
-            // Its last beat may be this young.
+            // The last heartbeat may be just this recent.
             Ok(_) if is_over(dir) => return Ok(Exit::Passed),
             Err(LockError::Held { .. }) if beat != Beat::Heard && is_over(dir) => return Ok(Exit::Passed),
             Ok(lock) => {
@@ -65,7 +65,7 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
                 Hand::free(lock)
             }
             Err(LockError::Held { .. }) if matches!(beat, Beat::Silent(time) if time >= frozen_after) => {
-                say(&clock, "the runner is frozen: ending it and taking over");
+                say(&clock, "the runner is frozen: killing it and taking over");
                 Hand::stop(dir).await
             }
             Err(LockError::Held { .. }) => continue,
@@ -75,7 +75,7 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
             }
         };
         match recover(dir, Actor::Reaper, Some(hand), &Overrides::default(), |_, _| {}).await {
-            // The disk, for one: the next try may find room.
+            // For example, the disk may be full now and have space at the next attempt.
             Err(error) if may_pass(&error) => {
                 once(&clock, &mut said, &error.to_string());
                 tokio::time::sleep(AGAIN).await;
@@ -85,8 +85,8 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
     }
 }
 
-/// A run that said how it ended is over, even with something stuck: a human was asked for,
-/// and must not find the reaper working against them. It is asked when it may have ended.
+/// Whether the run has recorded its end. Then it is over, even if something is stuck: a person was asked to act, and
+/// the reaper must not interfere.
 fn is_over(dir: &RunDir) -> bool {
     read(dir).ok().and_then(|j| RunState::of(&j.events).ok()).is_some_and(|s| s.ended.is_some())
 }
@@ -108,7 +108,7 @@ fn once(clock: &Clock, said: &mut String, text: &str) {
     }
 }
 
-/// Its standard error is reaper.log.
+/// The reaper's standard error is the file reaper.log.
 fn say(clock: &Clock, text: &str) {
     let _ = writeln!(io::stderr(), "{} {text}", clock.wall());
 }

@@ -1,6 +1,6 @@
-//! Picks up a run that died or froze, and undoes what is open: with the very functions
-//! that the run would have used. It takes the wheel first and connects then; whatever
-//! fails meanwhile, it goes on until the undo's deadline.
+//! Takes over a run whose runner died or froze, and undoes what is open, with the same functions that the run would
+//! have used. It first takes control of the run and then connects. Whatever fails, it tries again until the time limit
+//! of the undo.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,77 +21,77 @@ use crate::{
     world::{Clock, World},
 };
 
-/// What the cluster's record says is believed as far as *what* is open goes. How it is undone
-/// comes from the person who recovers: who can write a ConfigMap must not choose what runs.
-pub const NEEDS_BINDINGS: &str = "To recover from the cluster's record, name the bindings (--bind FILE): the record says what is open, and names neither a program nor a path. The bindings say how nodes get their power back, where Velero is and whom to page";
+/// The record in the cluster is trusted only for *what* is open. How it is undone comes from the person who recovers:
+/// whoever can write to a ConfigMap must not be able to choose programs to run.
+pub const NEEDS_BINDINGS: &str = "To recover from the record in the cluster, give the bindings (--bind FILE). The record contains what is open, but no programs and no paths. The bindings contain how to power nodes on, where Velero is, and whom to page";
 
-/// Why a run could not be picked up. Nothing was touched.
+/// Why a run could not be taken over. Nothing was touched.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    /// The journal cannot be used.
+    /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Nothing was broken.
-    #[error("{0} is a rehearsal: nothing real was touched, and there is nothing to recover")]
+    /// The run is a rehearsal.
+    #[error("{0} is a rehearsal: nothing real was touched, so there is nothing to recover")]
     Rehearsal(String),
-    /// It holds something that cannot be.
+    /// The journal contains something impossible.
     #[error("{0}: {1}; nothing was changed")]
     Illegal(String, crate::journal::IllegalTransition),
-    /// The run is alive.
+    /// The runner is alive.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// It cannot be appended to.
+    /// The journal cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// No cluster, no host.
+    /// The cluster or the node host cannot be reached.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The bindings cannot be read.
     #[error("{0}")]
     Bindings(crate::scenario::Problems),
-    /// Not the cluster of the run.
+    /// The context is for another cluster than that of the run.
     #[error(
-        "context `{context}` leads to another cluster (kube-system {found}) than the one this run broke ({wanted}): nothing was changed"
+        "context `{context}` is for another cluster (kube-system {found}) than the one of this run ({wanted}): nothing was changed"
     )]
     WrongCluster {
         /// Context.
         context: String,
-        /// UID found.
+        /// The UID that was found.
         found: String,
-        /// UID of the journal.
+        /// The UID in the journal.
         wanted: String,
     },
-    /// What the cluster keeps of the run is not what we wrote.
+    /// The record in the cluster is damaged.
     #[error(
-        "ConfigMap drillmaster/{0} should hold the record of a run, and cannot be read: {1}. What that run left open is not known, and nothing was changed"
+        "cannot read the run record in ConfigMap drillmaster/{0}: {1}. It is unknown what that run left open, and nothing was changed"
     )]
     Record(String, String),
-    /// The cluster holds no open record.
-    #[error("the cluster holds no run record with anything open: there is nothing to recover")]
+    /// The cluster has no record with open faults.
+    #[error("no run record in the cluster contains anything open: there is nothing to recover")]
     NothingInCluster,
-    /// What is open is known, and not how it is undone.
+    /// It is known what is open, but not how to undo it.
     #[error("run {run} left {open} open. {NEEDS_BINDINGS}")]
     NeedsBindings {
-        /// Whose record it is.
+        /// The run.
         run: String,
-        /// What, in words.
+        /// What is open, as text.
         open: String,
     },
-    /// The cluster said no.
+    /// The API server returned an error.
     #[error(transparent)]
     Api(#[from] crate::world::ApiError),
-    /// The directory cannot be written.
+    /// The run directory cannot be written.
     #[error("cannot write {path}")]
     Dir {
-        /// Where.
+        /// The path.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// How a recovery is told apart and reached.
+/// What a person gives for a recovery, in place of what the run recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// Another context for the same cluster.
@@ -100,14 +100,13 @@ pub struct Overrides {
     pub kubeconfigs: Vec<PathBuf>,
     /// Another bindings file.
     pub bindings: Option<PathBuf>,
-    /// The unwind gives up after.
+    /// The time limit of the unwind.
     pub unwind_within: Option<Duration>,
-    /// What happens meanwhile, in a test.
+    /// What to call at each moment, in a test.
     pub moments: Moments,
 }
 
-/// Undoes what a run left open. `hand` is given by the reaper, which has the wheel
-/// already.
+/// Undoes what a run left open. The reaper passes `hand`, because it already has control of the run.
 pub async fn recover(
     dir: &RunDir,
     actor: Actor,
@@ -142,7 +141,7 @@ pub async fn recover(
     }
 }
 
-/// The same in a world that is open already; its clock is set to the run's.
+/// The same in a world that is already open. Its clock is set to that of the run.
 pub async fn recover_in(
     mut world: World,
     dir: &RunDir,

@@ -1,5 +1,5 @@
-//! A run from beginning to end: prepare, ask, arm, forward, backward, look on,
-//! judge. Nothing is touched before `Armed` stands in the journal.
+//! A run from beginning to end: confirm, take the Lease, baseline, arm, run the steps, unwind, observe until
+//! everything is decided, judge. Nothing is touched before the journal contains `Armed`.
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ use crate::{
     world::{LEASE_DURATION, RunRecord},
 };
 
-/// Runs it, to the end. Whatever happens in between, the cluster is put back, or
-/// the exit code says that it is not.
+/// Runs a drill to its end. Whatever happens in between, either the cluster is put back, or the exit code shows that
+/// it is not.
 pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     let (recorder, context, wakes) = (&begun.recorder, &begun.context, &begun.wakes);
     let findings = context.plan.findings.clone();
@@ -41,7 +41,7 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
         return not_begun(recorder, Wake::Refused, "");
     }
     let mut tasks = JoinSet::new();
-    // Signals end a rehearsal as they end any program.
+    // Signals end a rehearsal in the usual way.
     if context.world.stage().is_none()
         && let Err(error) = wakes.listen(&mut tasks, recorder)
     {
@@ -60,15 +60,14 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     let samples = begun.dir.file("samples");
     let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, ready, &samples);
     let over = guarded(begun, loaded, options, &mut tasks).await;
-    // The verdict reads what they saw to the end; then nothing is written any more but the
-    // verdict and the end.
+    // The verdict includes what the observers saw until the end. After this, only the verdict and the end are written.
     observers.stop().await;
     if matches!(over, Over::Done(_)) {
         call_for_help(context).await;
     }
     tasks.shutdown().await;
     let exit = match over {
-        // The session that has the wheel judges, and ends the journal.
+        // The session that took over judges, and ends the journal.
         Over::Fenced => Exit::Left,
         Over::NotBegun(why, detail) => {
             let exit = not_begun(recorder, why, &detail);
@@ -93,19 +92,20 @@ async fn take_lease(context: &StepContext) -> Result<(), String> {
     confirm(context).await
 }
 
-/// Looks first at what an earlier recovery could not confirm: a late act of a session that
-/// nobody saw the end of.
+/// Checks first what an earlier recovery could not confirm: a late act of a session whose end nobody observed.
 async fn confirm(context: &StepContext) -> Result<(), String> {
     for left in other_runs(&context.world, &context.run).await? {
         match left {
             OtherRun::Unconfirmed { run, wrong } if wrong.is_empty() => {
                 RunRecord::confirm(&context.world.kube, &run).await.map_err(|e| e.to_string())?;
-                let text =
-                    told!(context.recorder, "what the recovery of run {run} could not confirm is as it should be");
+                let text = told!(
+                    context.recorder,
+                    "everything that the recovery of run {run} could not confirm is in order now"
+                );
                 context.recorder.observe(Kind::Noted { text });
             }
             OtherRun::Unconfirmed { run, wrong } => {
-                return Err(format!("a late act of run {run} came after its recovery: {}", wrong.join(", ")));
+                return Err(format!("an act of run {run} arrived after its recovery: {}", wrong.join(", ")));
             }
             OtherRun::Open { .. } | OtherRun::Damaged { .. } => {}
         }
@@ -113,7 +113,7 @@ async fn confirm(context: &StepContext) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether findings stand in the way; says which.
+/// Whether findings refuse the run. Records which ones.
 fn refuses(recorder: &Recorder, findings: &[Finding]) -> bool {
     for finding in findings.iter().filter(|f| f.refuses()) {
         recorder.observe(Kind::Noted { text: told!(recorder, "refused by {}: {}", finding.check, finding.observed) });
@@ -121,13 +121,13 @@ fn refuses(recorder: &Recorder, findings: &[Finding]) -> bool {
     findings.iter().any(Finding::refuses)
 }
 
-/// How it came to its end; that is still to be written down.
+/// How the run came to its end, which is not recorded yet.
 enum Over {
-    /// Something stood in the way of the first act.
+    /// Something prevented the first act.
     NotBegun(Wake, String),
-    /// It is undone, as far as that goes.
+    /// Everything was undone, as far as possible.
     Done(String),
-    /// Another session has the wheel.
+    /// Another session has taken over.
     Fenced,
 }
 
@@ -140,7 +140,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     };
     recorder.preflight(&based, None);
     if refuses(recorder, &based) {
-        return Over::NotBegun(Wake::Refused, "there is no baseline".into());
+        return Over::NotBegun(Wake::Refused, "the baseline is missing".into());
     }
     if let Err(why) = announce(context).await {
         return Over::NotBegun(Wake::Refused, why);
@@ -157,8 +157,8 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     if let Some(place) = reaper_dies_with().filter(|_| options.reaper) {
         let text = told!(
             recorder,
-            "this is {place}: the detached reaper ends with it. To be safe from that, stand by elsewhere with \
-             `drillmaster recover --watch --context NAME`, or in the cluster with `drillmaster rbac SCENARIO --reaper IMAGE`"
+            "this process runs in {place}, which would also end the detached reaper. To be safe, run \
+             `drillmaster recover --watch --context NAME` on another machine, or a reaper in the cluster (`drillmaster rbac SCENARIO --reaper IMAGE`)"
         );
         recorder.observe(Kind::Noted { text });
     }
@@ -169,7 +169,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     let (why, detail) = wakes.reason().unwrap_or((Wake::Finished, String::new()));
     recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
     if why == Wake::Fenced {
-        // Another session has the wheel: whatever we did now would be against it.
+        // Another session has taken over, so this one must not do anything more.
         return Over::Fenced;
     }
     hold(begun, why, options).await;
@@ -180,7 +180,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     if left == Left::Fenced { Over::Fenced } else { Over::Done(detail) }
 }
 
-/// `--hold`: stand still, change nothing, until somebody says how to go on.
+/// `--hold`: changes nothing until somebody decides how to continue.
 async fn hold(begun: &Begun, why: Wake, options: &Options) {
     if why != Wake::StopRequested {
         return;
@@ -195,8 +195,7 @@ async fn hold(begun: &Begun, why: Wake, options: &Options) {
     }
 }
 
-/// Observation goes on until every expectation is decided or its time is over; the
-/// drill's own time limit is the last resort.
+/// Observes until every expectation is decided or its time is over, but at most until the time limit of the drill.
 async fn look_on(context: &StepContext, wakes: &Wakes) {
     let waiting = async {
         let mut told = String::new();
@@ -205,7 +204,7 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
             let now = context.recorder.now_us();
             context.recorder.after(judge.taken(), |next| judge.follow(next));
             let open = judge.undecided(now);
-            // The last look is in the journal too: a verdict reaches up to its last event.
+            // The last observation is in the journal too, because the verdict refers to the last event.
             let done = open.is_empty();
             let open = if done { "all are".to_owned() } else { open.join("; ") };
             if open != told && !(done && told.is_empty()) {
@@ -230,10 +229,10 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
     }
 }
 
-/// A person is called before the verdict is written: nothing is written after it.
+/// Calls a person before the verdict, because nothing may be written after it.
 async fn call_for_help(context: &StepContext) {
     if matches!(verdict::exit_of(&context.recorder.events()), Exit::Residue | Exit::Left) {
-        tell(context, "THE DRILL LEFT SOMETHING BROKEN: a human is needed; see its report").await;
+        tell(context, "THE DRILL LEFT SOMETHING BROKEN, and a person has to fix it: see its report").await;
     }
 }
 
@@ -243,7 +242,7 @@ fn not_begun(recorder: &Recorder, why: Wake, detail: &str) -> Exit {
     end(recorder, detail)
 }
 
-/// Tells the place's webhook. A failure blocks the start, never the undo.
+/// Calls the announcement webhook. If this fails, the run does not start; it never prevents an undo.
 async fn announce(context: &StepContext) -> Result<(), String> {
     let Some(url) = &context.world.bindings.announce else { return Ok(()) };
     let stop = "kubectl --namespace drillmaster annotate lease drill drillmaster.dev/stop=unwind";
@@ -258,7 +257,7 @@ async fn announce(context: &StepContext) -> Result<(), String> {
         ok: sent.is_ok(),
         detail: sent.as_ref().err().map(|e| told!(context.recorder, "{e}")).unwrap_or_default(),
     });
-    sent.map_err(|e| format!("the announcement could not be delivered, so nothing was begun: {e}"))
+    sent.map_err(|e| format!("the announcement could not be delivered, so the drill did not start: {e}"))
 }
 
 pub(super) async fn tell(context: &StepContext, text: &str) {

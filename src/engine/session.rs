@@ -1,5 +1,5 @@
-//! A session that took over: the wheel in its hand, a journal open, and everything that
-//! was left to put back.
+//! A session that has taken over a run: it is in control, has an open journal, and knows everything that is to be put
+//! back.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ pub(super) struct Session {
     pub plan: Plan,
     pub actor: Actor,
     pub moments: Moments,
-    /// Until then everything is tried again.
+    /// Everything is tried again until this time.
     pub deadline: Instant,
     pub clock: Clock,
     dir: RunDir,
@@ -46,8 +46,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Creates the next segment, reads all below it, and writes the first line. From the
-    /// first of these on the session before acts no more; nothing in the cluster was touched.
+    /// Creates the next segment, reads all earlier ones, and writes the first line. When the segment exists, the
+    /// earlier session does not act any more. Nothing in the cluster is touched.
     pub(super) async fn open(
         dir: &RunDir,
         actor: Actor,
@@ -65,7 +65,7 @@ impl Session {
         let before = Before { dead, holds: lock.is_none(), holder, taken: Instant::now() };
         let (mut journal, events) = Journal::take_over(dir, lock, 0)?;
         moments.at(Moment::Segment).await;
-        // It may have come to its end by itself until the segment was there: nothing is opened then.
+        // The run may have ended by itself before the segment was created. Then no session is opened.
         if let Some(exit) = RunState::of(&events).ok().and_then(|s| over(&s)) {
             return Ok(Err(exit));
         }
@@ -78,7 +78,7 @@ impl Session {
         let recorder = Arc::new(Recorder::new(journal, events, Arc::clone(redactor), now));
         let why = match actor {
             Actor::Reaper => "the runner is dead or frozen",
-            _ => "asked by a person",
+            _ => "requested by a person",
         };
         let opened = Kind::SessionOpened {
             epoch,
@@ -90,7 +90,7 @@ impl Session {
         match recorder.record(opened) {
             Ok(_) => {}
             Err(error @ WriteError::Fenced { .. }) => return Err(error.into()),
-            // A full disk: the segment is there, nobody else acts, and the undo needs no disk.
+            // The disk is full, but the segment exists: no other session acts, and the undo does not need the disk.
             Err(_) => {}
         }
         moments.at(Moment::Opened).await;
@@ -110,7 +110,7 @@ impl Session {
         }))
     }
 
-    /// The world is the one that the run broke.
+    /// Checks that the world is the one of the run.
     pub(super) fn fits(&self, world: &World) -> Result<(), RecoverError> {
         let uid = |of: Option<&ClusterIdentity>| of.map(|c| c.uid.clone()).unwrap_or_default();
         let there = world.recovery.as_ref().map(|w| &w.identity);
@@ -124,8 +124,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes the Lease, undoes what is open, sees that nothing arrives late, ends the
-    /// journal.
+    /// Takes the Lease, undoes what is open, makes sure that no act arrives late, and ends the journal.
     pub(super) async fn put_back(self, world: World) -> Exit {
         self.moments.at(Moment::Connected).await;
         let Self { recorder, deadline, moments, dir, before, .. } = &self;
@@ -143,7 +142,7 @@ impl Session {
         guard::lease(&mut tasks, &context, &wakes);
         guard::heartbeat(&mut tasks, &context.world, dir);
         guard::journal(&mut tasks, &context.world, recorder, &wakes);
-        recorder.observe(Kind::RunWoken { why: Wake::Recovered, detail: "picked up by another session".into() });
+        recorder.observe(Kind::RunWoken { why: Wake::Recovered, detail: "taken over by another session".into() });
         let left = unwind(&context, &wakes, deadline.saturating_duration_since(Instant::now())).await;
         moments.at(Moment::Undone).await;
         if left == Left::Nothing {
@@ -156,14 +155,14 @@ impl Session {
         }
         let well = verdict::exit_of(&recorder.events()) == Exit::Aborted;
         if !well {
-            tell(&context, "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report").await;
+            tell(&context, "A DRILL COULD NOT BE RECOVERED, and a person has to fix it: see its report").await;
         }
         tasks.shutdown().await;
         let exit = conclude(&context, dir, "").await;
         if well {
             let _ = context.lease.release().await;
         } else {
-            // A person was asked for, and must not find a stand-by at work against them.
+            // A person was asked to act, so a stand-by must not interfere.
             let _ = context.lease.leave().await;
         }
         exit
@@ -185,8 +184,8 @@ impl Session {
         }
     }
 
-    /// The deadline came before the cluster could be reached: says what is open, with the
-    /// commands, and calls somebody.
+    /// The time limit passed before the cluster could be reached: reports what is open with the commands to undo it,
+    /// and calls a person.
     pub(super) async fn give_up(&self, place: &Place, why: &str) -> Exit {
         for fault in self.recorder.with(RunState::open) {
             let commands = fault.revert.commands();
@@ -195,7 +194,7 @@ impl Session {
         if let Some(url) = &place.bindings.announce {
             let text = told!(
                 self.recorder,
-                "A DRILL COULD NOT BE RECOVERED: a human is needed; see its report. Run {} on {}",
+                "A DRILL COULD NOT BE RECOVERED, and a person has to fix it: see its report. Run {} on {}",
                 self.run_id,
                 self.plan.cluster.context
             );
@@ -207,7 +206,7 @@ impl Session {
         judge_and_end(&self.recorder, why)
     }
 
-    /// What the journal keeps as it is.
+    /// The names that the journal contains without redaction.
     fn names(&self) -> Names {
         Names::of(&serde_json::to_value(&self.plan).unwrap_or_default())
     }
@@ -231,8 +230,8 @@ impl Session {
     }
 }
 
-/// Asks for the Lease. What keeps an undo from being ours is a session with a higher
-/// number that lives; all else is noted, and asked again with each renewal.
+/// Requests the Lease. Only a live session with a higher number prevents the undo. Every other problem is recorded,
+/// and the Lease is requested again at each renewal.
 async fn take_lease(context: &mut StepContext, session: &Session) -> Result<(), LeaseError> {
     for _ in 0..2 {
         let asked_us = context.recorder.now_us();
@@ -245,7 +244,7 @@ async fn take_lease(context: &mut StepContext, session: &Session) -> Result<(), 
                 if !context.lease.is_silent().await {
                     return Err(LeaseError::Fenced { theirs, mine });
                 }
-                // It died elsewhere: its run directory is out of reach, and its number taken.
+                // That session died elsewhere: its run directory cannot be reached, and its number is taken.
                 let claim = claim(&session.dir, &session.run_id, theirs + 1);
                 context.lease = Lease::new(context.world.kube.clone(), claim.clone());
                 context.record = RunRecord::new(context.world.kube.clone(), claim);
@@ -262,8 +261,8 @@ async fn take_lease(context: &mut StepContext, session: &Session) -> Result<(), 
     Ok(())
 }
 
-/// References to the secrets of undo commands. Version 0.1.0 kept none: they are read again
-/// from the run's own copy of the scenario.
+/// The references to the secrets of undo commands. Version 0.1.0 did not record them, so they are read again from the
+/// run's own copy of the scenario.
 fn secrets_of(dir: &RunDir, way_back: &WayBack) -> BTreeMap<String, SecretRef> {
     if let Some(needs) = &way_back.needs {
         return needs.secrets.clone();

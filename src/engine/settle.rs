@@ -1,6 +1,5 @@
-//! After the undo of a run that was taken over: an act of the session before may still
-//! arrive. As long as it can, what was undone is looked at again, and undone again where
-//! it has to be.
+//! After the undo of a run that was taken over, an act of the earlier session may still arrive. As long as that is
+//! possible, what was undone is checked again, and undone again if necessary.
 
 use std::time::Duration;
 
@@ -15,36 +14,36 @@ use crate::{
     told,
 };
 
-/// A request to the API server is over within this time, one way or the other.
+/// After this time, a request to the API server has an effect or never will.
 const API: Duration = Duration::from_secs(10);
-/// The same of an act on a machine.
+/// The same for an act on a machine.
 const MACHINE: Duration = Duration::from_secs(90);
-/// How often what was undone is looked at while somebody may still act.
+/// How often to check what was undone while the earlier session may still act.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// What is known of the session before.
+/// What is known about the earlier session.
 pub(super) struct Before {
-    /// It is proven dead, and its programs with it.
+    /// It is proven to be dead, and its programs too.
     pub dead: bool,
-    /// It holds the lock still.
+    /// It still holds the lock.
     pub holds: bool,
-    /// Who that is.
+    /// The process that holds it.
     pub holder: Option<Holder>,
-    /// When the wheel was taken.
+    /// When this session took over.
     pub taken: Instant,
 }
 
-/// What came of it.
+/// The result.
 pub(super) enum Settled {
     /// Nothing can arrive any more.
     Surely,
-    /// These may have been done after the last look.
+    /// These faults may have been made after the last check.
     Unconfirmed(Vec<FaultRecord>),
-    /// The deadline is over, and a process may still act.
+    /// The time limit passed, and a process may still act.
     HolderLives,
 }
 
-/// Sees to it that nothing arrives late.
+/// Makes sure that no act arrives after the end.
 pub(super) async fn settle(
     context: &StepContext,
     wakes: &Wakes,
@@ -54,7 +53,7 @@ pub(super) async fn settle(
 ) -> Settled {
     while before.holds {
         if Lock::is_held(dir) == Some(false) {
-            // Its acts may have been sent in its last moment.
+            // Its last acts may have been sent just before it died.
             (before.holds, before.dead, before.taken) = (false, true, Instant::now());
         } else if Instant::now() > deadline {
             return Settled::HolderLives;
@@ -79,13 +78,13 @@ pub(super) async fn settle(
     if before.dead || machines.is_empty() { Settled::Surely } else { Settled::Unconfirmed(machines) }
 }
 
-/// Faults whose act was never acknowledged: it may still be on its way.
+/// Faults whose act was never acknowledged, so it may still be on its way.
 fn doubtful(context: &StepContext) -> Vec<FaultRecord> {
     context.recorder.with(|s| s.faults.iter().filter(|f| f.acknowledged_us.is_none()).cloned().collect())
 }
 
-/// How long the act of a fault may take. The programs of a session that was ended ended
-/// with it; what they asked an engine for takes as long as a request.
+/// How long the act of a fault may take. If a session was killed, its programs were killed too; what they requested
+/// from a container engine takes as long as a request.
 fn limit(context: &StepContext, fault: &FaultRecord, dead: bool) -> Duration {
     match &fault.revert {
         _ if dead => API,
@@ -102,7 +101,7 @@ fn is_machine(revert: &Revert) -> bool {
     revert.takes_away().is_some()
 }
 
-/// Looks at all that was undone, and undoes once more what is not as it was left.
+/// Checks everything that was undone, and undoes again what has changed since.
 async fn again(context: &StepContext, wakes: &Wakes, deadline: Instant) {
     unwind::adopt(context).await;
     let closed: Vec<FaultRecord> =

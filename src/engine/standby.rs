@@ -1,5 +1,5 @@
-//! A reaper for where the detached one would die with its job: it stands by
-//! anywhere that reaches the cluster, and reads the Lease and the run record there.
+//! A reaper for places where the detached one would die together with its job. It runs anywhere that can reach the
+//! cluster, and reads the Lease and the run record there.
 
 use std::{path::Path, time::Duration};
 
@@ -16,30 +16,30 @@ use crate::{
     world::{Kube, Lease, LeasePulse, connect},
 };
 
-/// How often the Lease is looked at. Runners renew it about every second.
+/// How often the Lease is read. Runners renew it about once a second.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Stands by for ever: undoes every run of this cluster whose Lease stops being
-/// renewed while it has something open. `tell` hears what is done.
+/// Runs forever, and undoes every run of this cluster whose Lease is no longer renewed while it has something open.
+/// Calls `tell` with what it does.
 pub async fn stand_by(place: &Place, runs: &Path, dead_after: Duration, tell: impl Fn(&str)) -> RecoverError {
     let (kube, identity) = match connect(&place.reach, &place.here).await {
         Ok(connected) => connected,
         Err(error) => return RecoverError::Open(error.into()),
     };
-    tell(&format!("standing by for runs on {} (kube-system {})", identity.context, identity.uid));
+    tell(&format!("watching the runs on {} (kube-system {})", identity.context, identity.uid));
     let mut last: (Option<LeasePulse>, Instant) = (None, Instant::now());
     let mut trouble = String::new();
     loop {
         tokio::time::sleep(EVERY).await;
         match Lease::pulse(&kube).await {
             Ok(Some(pulse)) if last.0.as_ref() != Some(&pulse) => last = (Some(pulse), Instant::now()),
-            // A run that takes the control plane away says how long it may be silent.
+            // A run that takes the control plane away records how long it may be silent.
             Ok(Some(pulse)) if last.1.elapsed() > dead_after.max(pulse.lasts) => {
                 trouble = take_over(&kube, place, runs, &trouble, &tell).await;
                 last.1 = Instant::now();
             }
             Ok(Some(_)) => {}
-            // Nobody drills, or nobody can see: out of sight is not dead.
+            // No drill is running, or the API server cannot be reached, which does not mean that the runner is dead.
             Ok(None) | Err(_) => last = (None, Instant::now()),
         }
     }
@@ -54,7 +54,10 @@ async fn take_over(kube: &Kube, place: &Place, runs: &Path, before: &str, tell: 
     };
     let taken = async {
         let dir = from_cluster(kube, runs, place).await?;
-        tell(&format!("a run is dead or frozen with something open: undoing it in {}", dir.0.display()));
+        tell(&format!(
+            "a runner is dead or frozen, and its run left something open: undoing it in {}",
+            dir.0.display()
+        ));
         recover(&dir, Actor::Reaper, None, &overrides, |_, _| {}).await
     };
     let said = match taken.await {
@@ -69,7 +72,7 @@ async fn take_over(kube: &Kube, place: &Place, runs: &Path, before: &str, tell: 
     said
 }
 
-/// Where a detached process ends with what started it, and so is no reaper.
+/// Where a detached process ends together with the process that started it, so that it cannot be a reaper.
 pub fn reaper_dies_with() -> Option<&'static str> {
     let set = |name: &str| std::env::var(name).is_ok_and(|v| !v.is_empty() && v != "false");
     if set("CI") || set("GITHUB_ACTIONS") || set("GITLAB_CI") || set("TEKTON_PIPELINE_RUN") {

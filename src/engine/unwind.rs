@@ -1,6 +1,5 @@
-//! Backward: a reconciler. Every open fault, newest first, is converged to what
-//! was there before and seen to be there. What fails is tried again until the
-//! deadline; it never keeps the others from being undone.
+//! The unwind: undoes what is open. For every open fault, newest first, it restores the earlier state and checks it. A
+//! failed undo is tried again until the time limit, and never prevents the undo of other faults.
 
 use std::time::Duration;
 
@@ -19,15 +18,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(super) enum Left {
     /// Nothing.
     Nothing,
-    /// Something that only a human can put back.
+    /// Something that only a person can put back.
     Stuck,
-    /// We were told to leave.
+    /// The operator told drillmaster to leave.
     InAHurry,
-    /// Another session has the wheel.
+    /// Another session has taken over.
     Fenced,
 }
 
-/// Undoes everything that is open; then what only stands in the way of others.
+/// Undoes everything that is open. Afterwards, it cancels what would block others.
 pub(super) async fn unwind(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left {
     let left = converge(context, wakes, limit).await;
     if matches!(left, Left::Nothing | Left::Stuck) {
@@ -69,8 +68,8 @@ async fn converge(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left
     }
 }
 
-/// What a session that had lost the wheel intended all the same is ours to undo: it is
-/// written down here, in the chain that counts.
+/// A session that had lost control of the run may have written intents. This session must undo them, so it records
+/// them in the valid journal.
 pub(super) async fn adopt(context: &StepContext) {
     let recorder = &context.recorder;
     let late = recorder.late();
@@ -93,8 +92,8 @@ pub(super) async fn adopt(context: &StepContext) {
 
 type Errors = std::collections::BTreeMap<String, String>;
 
-/// One attempt at everything that is open. Nodes that went away in one step come
-/// back together; all else goes one by one, newest first.
+/// One attempt at everything that is open. Nodes that were taken away in one step come back together; all other faults
+/// are undone one by one, newest first.
 async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors: &mut Errors) {
     let mut rest = open;
     while let Some(first) = rest.first() {
@@ -105,7 +104,7 @@ async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors
         for fault in group {
             let own = context.for_undo(fault);
             let started = Kind::RevertStarted { fault: fault.id.clone(), attempt };
-            // With a journal that cannot be written the undo goes on from memory.
+            // If the journal cannot be written, the undo continues from memory.
             context.recorder.observe(started);
             if let Err(error) = begin(&own, fault).await {
                 note(context, errors, fault, error);
@@ -120,8 +119,8 @@ async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors
     }
 }
 
-/// Starts an undo. Where the act was a frozen session's, what it may still send is made
-/// void first.
+/// Starts an undo. If the act was made by a session that is frozen, requests that it may still send are made invalid
+/// first.
 async fn begin(own: &StepContext, fault: &FaultRecord) -> Result<(), String> {
     if own.recorder.epoch() > 1 && fault.acknowledged_us.is_none() {
         steps::touch(own, fault).await?;
@@ -129,7 +128,7 @@ async fn begin(own: &StepContext, fault: &FaultRecord) -> Result<(), String> {
     steps::begin_revert(own, &fault.revert).await
 }
 
-/// Says once why an undo did not come to its end; it is tried again.
+/// Records once why an undo is not complete. It is tried again.
 fn note(context: &StepContext, errors: &mut Errors, fault: &FaultRecord, error: String) {
     if errors.get(&fault.id.0) != Some(&error) {
         context
@@ -148,11 +147,11 @@ async fn one(context: &StepContext, fault: &FaultRecord) -> Option<String> {
     match tokio::time::timeout(ATTEMPT, steps::revert(&own, fault)).await {
         Ok(Ok(closing)) => own.close(&fault.id, closing).await.err().map(|e| e.to_string()),
         Ok(Err(error)) => Some(error),
-        Err(_) => Some(format!("not done within {ATTEMPT:?}; going on")),
+        Err(_) => Some(format!("not done within {ATTEMPT:?}; it is tried again")),
     }
 }
 
-/// The second signal: start every undo, look at none. The third: leave as it is.
+/// At the second signal: start every undo without waiting for its effect. At the third: leave everything as it is.
 async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
     let open = context.recorder.with(RunState::open);
     let start_all = async {
@@ -181,7 +180,7 @@ fn stuck(context: &StepContext, errors: &Errors) {
             fault: fault.id.clone(),
             why: errors
                 .get(&fault.id.0)
-                .map_or("no attempt came to an end".into(), |why| told!(context.recorder, "{why}")),
+                .map_or("no attempt was completed".into(), |why| told!(context.recorder, "{why}")),
             commands: fault.revert.commands(),
         });
     }

@@ -1,5 +1,5 @@
-//! What may interrupt a run, as one value that everybody can wait for. The first
-//! reason wins; signals are counted beyond it.
+//! Everything that may interrupt a run, as one value for which all tasks can wait. The first reason counts; further
+//! signals are counted.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::{
     model::StopHow,
 };
 
-/// The reasons, and how many signals came.
+/// The reasons, and the number of signals.
 #[derive(Clone, Debug)]
 pub struct Wakes {
     reason: Arc<watch::Sender<Option<(Wake, String)>>>,
     signals: Arc<watch::Sender<u32>>,
-    /// What `stop` asked for last.
+    /// The last request of `stop`.
     stop: Arc<watch::Sender<Option<StopHow>>>,
 }
 
@@ -35,7 +35,7 @@ impl Default for Wakes {
 }
 
 impl Wakes {
-    /// Gives a reason; a later one does not replace it.
+    /// Gives a reason. A later reason does not replace it.
     pub fn wake(&self, why: Wake, detail: impl Into<String>) {
         self.reason.send_if_modified(|reason| {
             let first = reason.is_none();
@@ -55,12 +55,12 @@ impl Wakes {
         }
     }
 
-    /// The reason so far.
+    /// The reason, if there is one yet.
     pub fn reason(&self) -> Option<(Wake, String)> {
         self.reason.borrow().clone()
     }
 
-    /// Waits until so many signals came.
+    /// Waits until this many signals were received.
     pub async fn signalled(&self, times: u32) {
         let mut signals = self.signals.subscribe();
         if signals.wait_for(|n| *n >= times).await.is_err() {
@@ -68,12 +68,12 @@ impl Wakes {
         }
     }
 
-    /// Signals so far.
+    /// The number of signals so far.
     pub fn signals(&self) -> u32 {
         *self.signals.borrow()
     }
 
-    /// Notes what `stop` asks for, and wakes.
+    /// Records a request of `stop`, and gives it as the reason.
     pub fn stop(&self, recorder: &Recorder, by: &str, how: StopHow) {
         let changed = self.stop.send_if_modified(|now| {
             let changed = *now != Some(how);
@@ -82,16 +82,16 @@ impl Wakes {
         });
         if changed {
             recorder.observe(Kind::StopAsked { by: by.to_owned(), how });
-            self.wake(Wake::StopRequested, format!("{how}, asked by {by}"));
+            self.wake(Wake::StopRequested, format!("{how}, requested by {by}"));
         }
     }
 
-    /// What `stop` asked for.
+    /// The last request of `stop`.
     pub fn stop_how(&self) -> Option<StopHow> {
         *self.stop.borrow()
     }
 
-    /// A signal came.
+    /// Records a signal.
     pub fn caught(&self, recorder: &Recorder, name: &str) {
         self.signals.send_modify(|n| *n += 1);
         recorder.observe(Kind::SignalCaught { signal: name.to_owned(), count: self.signals() });

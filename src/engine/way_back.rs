@@ -1,5 +1,5 @@
-//! The way back: what the undo of a run needs is looked up while nothing is broken, and
-//! found again by whoever picks the run up.
+//! Collects what the undo of a run needs before anything is broken, and provides it to the session that takes the run
+//! over.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use crate::{
 /// Resolves everything that the undo of a plan needs. A rehearsal needs nothing.
 ///
 /// # Errors
-/// A program that an undo runs is nowhere.
+/// A program that an undo runs cannot be found.
 pub(super) fn resolved(place: &Place, plan: &Plan, loaded: &Loaded) -> Result<WayBack, RunError> {
     let mut way_back = WayBack {
         context: place.reach.context.clone(),
@@ -66,7 +66,7 @@ fn undos(plan: &Plan) -> impl Iterator<Item = &ExecStep> {
     })
 }
 
-/// References to the secrets that undo commands are given.
+/// The references to the secrets that undo commands need.
 fn secrets(undos: &[&ExecStep], loaded: &Loaded, place: &Place) -> BTreeMap<String, SecretRef> {
     let needed = |name: &str| {
         let mark = secret_mark(name);
@@ -79,7 +79,7 @@ fn secrets(undos: &[&ExecStep], loaded: &Loaded, place: &Place) -> BTreeMap<Stri
     loaded.secrets.iter().filter(|(name, _)| needed(name)).map(|(n, r)| (n.clone(), absolute(r))).collect()
 }
 
-/// Programs by the word that names them.
+/// Programs, by the word that refers to them.
 struct Words<'a> {
     place: &'a Place,
     found: BTreeMap<String, PathBuf>,
@@ -120,7 +120,7 @@ fn whole(path: PathBuf) -> PathBuf {
     absolute(&path).unwrap_or(path)
 }
 
-/// How the cluster of a run is reached, and the machine as the run found it.
+/// How to reach the cluster of a run, and the machine as the run saw it.
 pub fn way_to(way_back: &WayBack) -> (Reach, Here) {
     let reach = Reach {
         context: way_back.context.clone(),
@@ -130,10 +130,10 @@ pub fn way_to(way_back: &WayBack) -> (Reach, Here) {
     (reach, way_back.needs.as_ref().map(|needs| Here::as_then(needs, &Arc::default())).unwrap_or_default())
 }
 
-/// Where a run is picked up; with what a person should know of it.
+/// Where a run is taken over, with a note for the person who does it.
 ///
 /// # Errors
-/// The bindings that a person names cannot be read; or those of a run of version 0.1.0.
+/// The bindings that a person gave cannot be read, or those of a run of version 0.1.0.
 pub(super) fn place_of(way_back: &WayBack, overrides: &Overrides) -> Result<(Place, Option<String>), RecoverError> {
     let (mut reach, here) = way_to(way_back);
     if !overrides.kubeconfigs.is_empty() {
@@ -152,7 +152,7 @@ pub(super) fn place_of(way_back: &WayBack, overrides: &Overrides) -> Result<(Pla
                 velero: needs.velero.clone(),
                 volumes: needs.volumes.clone(),
                 announce: announce.unwrap_or_else(|why| {
-                    note = Some(format!("nobody can be paged if this goes wrong: {why}"));
+                    note = Some(format!("nobody can be paged if this fails: {why}"));
                     None
                 }),
                 ..Bindings::default()
@@ -169,7 +169,7 @@ pub(super) fn place_of(way_back: &WayBack, overrides: &Overrides) -> Result<(Pla
     Ok((Place { reach, recovery, bindings, bindings_file, here }, note))
 }
 
-/// Programs of bindings that are named now are looked for from where one stands now.
+/// Programs in bindings that are given now are searched from the current directory.
 fn found_here(mut bindings: Bindings) -> Bindings {
     let here = Here::now();
     let whole = |word: &mut String| {
@@ -187,9 +187,8 @@ fn found_here(mut bindings: Bindings) -> Bindings {
     bindings
 }
 
-/// The way to a cluster whose run directory is gone: the record says what is open there,
-/// the bindings that a person names say how it is undone. No path and no program is taken
-/// from the record.
+/// What is needed to reach a cluster whose run directory is gone. The record contains what is open; the bindings that
+/// a person gives contain how it is undone. No path and no program is taken from the record.
 pub(super) fn from_record(place: &Place, recovery: Option<&str>) -> WayBack {
     let bindings = found_here(place.bindings.clone());
     WayBack {
@@ -250,7 +249,7 @@ mod tests {
     fn programs_are_found_by_their_whole_path_or_nothing_begins() {
         let found = words("true").expect("it is on the path");
         assert!(found["true"].is_absolute(), "{found:?}");
-        // A path is one from the working directory: that of this crate.
+        // A path is relative to the working directory, which is that of this crate.
         let found = words("tests/lab/node-up").expect("it is in the repository");
         assert!(found["tests/lab/node-up"].is_absolute() && found["tests/lab/node-up"].is_file());
         let error = words("no-such-program").expect_err("it is nowhere").to_string();

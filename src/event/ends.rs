@@ -1,8 +1,8 @@
-//! Who writes, and how things end: the closed words of the journal.
+//! Who writes to the journal, and how steps and runs end.
 
 use serde::{Deserialize, Serialize};
 
-/// Who opened a session on the journal.
+/// Who opened a session of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Actor {
@@ -14,50 +14,50 @@ pub enum Actor {
     Reaper,
 }
 
-/// The line from which a session goes on: the last whole one that it read.
+/// Where a session continues the journal: after the last complete line that it read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continues {
-    /// The segment that it stands in.
+    /// The segment that contains this line.
     pub segment: u64,
-    /// Where it ends there, in bytes.
+    /// The byte at which the line ends in the segment.
     pub bytes: u64,
-    /// The sequence number after it.
+    /// The next sequence number.
     pub seq: u64,
-    /// Its hash.
+    /// The hash of the line.
     pub hash: String,
 }
 
-/// Why the forward part ended.
+/// Why the forward part of a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wake {
-    /// All steps done.
+    /// All steps ended.
     Finished,
-    /// Something stood in the way before the first act: nothing was begun.
+    /// A check before the first act refused the run, so nothing was touched.
     Refused,
     /// A step failed.
     StepFailed,
-    /// A gate was answered with no.
+    /// Somebody answered a gate with no.
     GateRefused,
-    /// A signal.
+    /// The process received a signal.
     Signal,
-    /// `stop`, or the annotation on the Lease.
+    /// `drillmaster stop`, or the annotation on the Lease, asked for it.
     StopRequested,
-    /// An abort condition.
+    /// An abort condition became true.
     Aborted,
-    /// The drill's time was over.
+    /// The time limit of the drill passed.
     Deadline,
     /// Another session took over.
     Fenced,
-    /// Another run has the cluster's Lease, or nobody could say who has.
+    /// Another run holds the Lease of the cluster, or nobody could find out who holds it.
     LeaseLost,
-    /// A bug: a step panicked.
+    /// A bug in drillmaster: a step panicked.
     Panicked,
-    /// The journal could not be written any more.
+    /// The journal could no longer be written.
     JournalFailed,
-    /// The program could not do what it always can: start a task, listen for signals.
+    /// drillmaster could not start a task or listen for signals.
     Internal,
-    /// The run died; somebody picked it up.
+    /// The run died, and another process took it over.
     Recovered,
 }
 
@@ -65,27 +65,27 @@ pub enum Wake {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepEnd {
-    /// It did its work.
+    /// It was successful.
     Done,
-    /// It could not.
+    /// It failed.
     Failed,
     /// It is a gate, and the answer was no.
     Refused,
-    /// A rehearsal cannot do it.
+    /// A rehearsal cannot run this step.
     NotRun,
-    /// Something else ended the drill meanwhile.
+    /// The drill ended for another reason while the step ran.
     Interrupted,
-    /// A bug of this program.
+    /// A bug in drillmaster.
     Panicked,
 }
 
 impl StepEnd {
-    /// Whether it should have done its work and did not.
+    /// Whether the step should have succeeded and did not.
     pub fn is_failure(self) -> bool {
         !matches!(self, Self::Done | Self::NotRun)
     }
 
-    /// One sign for it.
+    /// The character that stands for it in lines and reports.
     pub fn mark(self) -> char {
         match self {
             Self::Done => '✔',

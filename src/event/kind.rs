@@ -1,4 +1,4 @@
-//! The vocabulary of the journal.
+//! The kinds of events in a journal. docs/design/journal.md describes their fields. Start with [`Kind`].
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::model::{
     OutsidePart, Plan, Revert, Reviewed, StepName, StepResult, StopHow, Told, WayBack,
 };
 
-/// What happened.
+/// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 #[expect(missing_docs, reason = "the field names are the documentation; docs/design/journal.md has the table")]
@@ -30,16 +30,16 @@ pub enum Kind {
         host: String,
         /// What the undo needs from the machine on which the run began.
         way_back: Box<WayBack>,
-        /// How another process on this machine goes on with the run's clock.
+        /// With it, another process on this machine continues the run's clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<ClockMark>,
-        /// The last end of a run that the cluster's ConfigMap `heads` named when this one began.
+        /// The end of the previous run, as the cluster's ConfigMap `heads` named it when this run began.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous: Option<Head>,
-        /// What was given for the scenario's variables.
+        /// The values of the scenario's variables that were given on the command line.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         variables: BTreeMap<String, serde_json::Value>,
-        /// Made out of the cluster's record: there is no scenario and no plan to look at.
+        /// Whether the journal was made from the record in the cluster. If so, there is no scenario and no plan.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         from_cluster: bool,
     },
@@ -48,7 +48,7 @@ pub enum Kind {
         actor: Actor,
         pid: u32,
         why: Told,
-        /// None for the first session; and for all of format 1, which shared a file.
+        /// None for the first session, and in format 1, whose sessions share one file.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         continues: Option<Continues>,
     },
@@ -57,7 +57,7 @@ pub enum Kind {
     },
     PreflightDone {
         findings: Vec<Finding>,
-        /// The readiness catalogue, where it was asked.
+        /// The readiness review, if it was made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         review: Option<Box<Reviewed>>,
     },
@@ -69,13 +69,13 @@ pub enum Kind {
         detail: Told,
     },
     Judged {
-        /// The rules that it was judged by; 0 in journals of before they had a number.
+        /// The version of the rules that made this verdict; 0 in journals from before rules had versions.
         #[serde(default)]
         rules: u32,
-        /// The version that judged; empty where the header's did.
+        /// The version of drillmaster that judged. If empty, it is the version in the header.
         #[serde(default)]
         tool: String,
-        /// The last event that the verdict read.
+        /// The last event that the verdict takes into account.
         #[serde(default)]
         up_to: u64,
         outcome: Outcome,
@@ -90,7 +90,7 @@ pub enum Kind {
         remove_with: String,
         expires: String,
     },
-    /// What was left behind was taken away again.
+    /// Something that the drill had left behind was removed after all.
     LeftoverGone {
         what: String,
         why: Told,
@@ -138,8 +138,8 @@ pub enum Kind {
         fault: FaultId,
         attempt: u32,
     },
-    /// A machine that the drill took away runs again, by another hand: since the last look
-    /// that found it away.
+    /// A machine that the drill had taken away is running again, and the drill did not start it. The time of the last
+    /// observation at which it was still away is part of the event.
     MachineReturned {
         node: String,
         since_us: u64,
@@ -150,7 +150,7 @@ pub enum Kind {
         name: String,
         uid: String,
     },
-    /// The effect of a fault, read off its node.
+    /// The effect of a fault, as it was read from the node.
     EffectSeen {
         node: String,
         how: Told,
@@ -166,12 +166,12 @@ pub enum Kind {
     FaultLeft {
         fault: FaultId,
         why: Told,
-        /// For which reasons; none in runs of version 0.1.0, which named others only.
+        /// The reasons. Empty in runs of version 0.1.0, which knew only changes from outside.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         because: Vec<LeftBecause>,
     },
-    /// It stays on purpose, as the scenario asks: a scratch namespace after a restore that did
-    /// not come out as expected.
+    /// The drill keeps the object, as the scenario asks: a scratch namespace whose restore did not give the expected
+    /// result.
     FaultKept {
         fault: FaultId,
         why: Told,
@@ -182,8 +182,8 @@ pub enum Kind {
         why: Told,
         commands: Vec<String>,
     },
-    /// Its undo had been seen done, and it is there again: an act of a session that lost
-    /// the wheel arrived late.
+    /// The fault exists again after its undo had been confirmed: a session that had lost control of the run sent an act
+    /// too late.
     FaultReopened {
         fault: FaultId,
         why: Told,
@@ -245,21 +245,21 @@ pub enum Kind {
         wanted: u32,
         ready: u32,
     },
-    /// Somebody else changed an object that the drill watches.
+    /// An object that the drill watches was changed outside the drill.
     ChangedOutside {
         change: Box<OutsideChange>,
     },
-    /// The drill, Kubernetes or a restore made a part of an object as it was before others
-    /// changed it.
+    /// A part of an object that was changed outside the drill has its earlier state again. The drill, Kubernetes or a
+    /// restore did that.
     OutsideUndone {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         namespace: String,
         object: String,
         part: OutsidePart,
     },
-    /// Something cannot be watched of which others' changes are told, or can be again.
+    /// Changes from outside to some objects can no longer be observed, or can be observed again.
     OutsideUnseen(Unseen),
-    /// The audit log says who deleted an object, or let a pod be evicted.
+    /// The audit log shows who deleted an object, or who evicted a pod.
     AuthorFound {
         namespace: String,
         object: String,
@@ -267,15 +267,15 @@ pub enum Kind {
         uid: String,
         by: Author,
         at_us: u64,
-        /// The drill caused the deletion, so it is not a change from outside.
+        /// Whether the drill caused the deletion. If so, it is not a change from outside.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         follows: bool,
     },
-    /// What the audit log held by the end.
+    /// What the audit log contained by the end of the run.
     AuditRead {
         records: u64,
         damaged: u64,
-        /// Why it could not be read to its end; empty where it could.
+        /// Why the audit log could not be read to its end; empty if it could.
         #[serde(default, skip_serializing_if = "Told::is_empty")]
         error: Told,
     },
@@ -293,7 +293,7 @@ pub enum Kind {
         #[serde(default)]
         budget: String,
     },
-    /// A workload has thousands of pods: not each was asked about.
+    /// A workload has so many pods that only some of them were tried.
     EvictionsSampled {
         step: String,
         namespace: String,
@@ -317,7 +317,7 @@ pub enum Kind {
     SourceLost {
         source: String,
         why: Told,
-        /// When it was last seen to know; none where a version before 0.2.0 wrote this.
+        /// When the source was last known to see everything. None in journals of versions before 0.2.0.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blind_from_us: Option<u64>,
     },
@@ -342,13 +342,13 @@ pub enum Kind {
         data: String,
         runs: Vec<LineRun>,
     },
-    /// What the log holds of the acknowledged ones: those that are missing, first and last of each row.
+    /// Which acknowledged lines are missing from the log: the first and the last number of each gap.
     LinesRead {
         data: String,
         missing: Vec<(u64, u64)>,
         damaged: u64,
         error: Told,
-        /// The list is longer than an event may be, and goes on in the log's next event.
+        /// Whether the list continues in the log's next event, because it is longer than an event may be.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         more: bool,
     },
@@ -391,7 +391,7 @@ pub enum Kind {
         detail: Told,
     },
 
-    // The run's own troubles.
+    // Problems of the run itself.
     MirrorFailed {
         why: Told,
     },
@@ -405,20 +405,20 @@ pub enum Kind {
         count: u64,
         epoch: u64,
     },
-    /// The time of the undo is over, and a session that lost the wheel may still act.
+    /// The time limit of the undo has passed, and a session that lost control of the run may still act.
     HolderLives {
         pid: Option<u32>,
         host: String,
     },
-    /// These were undone, but a session that nobody could see the end of may have done
-    /// them once more since.
+    /// These faults were undone, but they may have been made once more: a session may have acted whose end nobody could
+    /// confirm.
     Unconfirmed {
         faults: Vec<FaultId>,
     },
 }
 
 impl Kind {
-    /// Kinds that a reader must understand to know what is still to be undone.
+    /// Whether a reader must know this kind to find out what is still to be undone.
     pub fn must(&self) -> bool {
         matches!(
             self,
@@ -440,8 +440,8 @@ impl Kind {
         )
     }
 
-    /// Whether the line must be on the disk before anything else is done.
-    /// Observations are synced every second and with the next of these.
+    /// Whether the line must be on disk before the run continues. Other lines are synced every second, and together
+    /// with these.
     pub fn is_durable(&self) -> bool {
         self.must()
             || matches!(
@@ -458,7 +458,7 @@ impl Kind {
             )
     }
 
-    /// The name of the kind, as it stands in the journal.
+    /// The name of the kind in the journal.
     pub fn name(&self) -> String {
         serde_json::to_value(self)
             .ok()

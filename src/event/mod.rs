@@ -1,6 +1,5 @@
-//! What happened, in the past tense. An [`Event`] is one line of the journal and
-//! the only thing that the live terminal, the verdict and the reports are told.
-//! This room knows nothing of how an event came about.
+//! What happened, in the past tense. An [`Event`] is one line of the journal. The live terminal, the verdict and the
+//! reports get no other input. This module does not know how an event comes about.
 
 mod ends;
 mod kind;
@@ -13,7 +12,7 @@ pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample, U
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The journal's format: readers take the same major and any minor, and format 1.
+/// The format of the journal. A reader accepts the same major version with any minor version, and format 1.
 pub const FORMAT: &str = "2.1";
 
 /// One line of the journal.
@@ -23,9 +22,9 @@ pub struct Event {
     pub seq: u64,
     /// Wall clock, for people and for comparing with other systems.
     pub at: Timestamp,
-    /// Microseconds since the run began, on a clock that neither jumps nor sleeps.
+    /// Microseconds since the run began, on a clock that continues during suspend and is never set.
     pub t_us: u64,
-    /// The session that wrote it: a higher one has taken over.
+    /// The session that wrote it. A session with a higher number has taken over from it.
     pub epoch: u64,
     /// SHA-256 of the line before.
     pub prev: String,

@@ -1,10 +1,10 @@
-//! What observers saw, as it stands in an event.
+//! What observers saw, in the form in which an event contains it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Told;
 
-/// No event has more rows of lines or of samples: a longer list goes on in the next event.
+/// The largest number of rows of lines or samples in one event. A longer list continues in the next event.
 pub const MOST_ROWS: usize = 4_000;
 
 /// A pod as the watch saw it.
@@ -16,47 +16,47 @@ pub struct PodView {
     pub name: String,
     /// UID.
     pub uid: String,
-    /// The top owner, `deployment/web`; empty for a bare pod.
+    /// The topmost owner, such as `deployment/web`; empty for a pod without an owner.
     pub owner: String,
-    /// Node, empty while it is not bound.
+    /// The node; empty while the pod is not scheduled.
     pub node: String,
     /// Phase.
     pub phase: String,
-    /// Condition Ready.
+    /// The condition Ready.
     pub ready: bool,
-    /// Has a deletion timestamp.
+    /// Whether it has a deletion timestamp.
     pub terminating: bool,
-    /// Reason of condition DisruptionTarget: who took it away (correctness 8).
+    /// The reason of the condition DisruptionTarget, which shows who removed the pod.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub disruption: String,
-    /// Of the collateral, not of the scope: it is watched to see it whole again.
+    /// Whether the pod is outside the scope, and watched only to see it recover.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aside: bool,
 }
 
-/// What a pod's budget says of an eviction, in the moment in which it is asked for.
+/// What a pod's budget requires for an eviction, at the time of the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BudgetSays {
-    /// It lets the pod go.
+    /// It allows the eviction.
     Allowed,
-    /// It keeps the pod.
+    /// It refuses the eviction.
     Refused,
-    /// More than one budget selects the pod: the API refuses it with an error.
+    /// More than one budget selects the pod, so the API server answers with an error.
     Ambiguous,
     /// No budget selects the pod.
     Uncovered,
-    /// It changed meanwhile, or does not count the pods that are there.
+    /// The budget changed in the meantime, or its status does not yet count the current pods.
     Unsettled,
-    /// Nobody asked it: a drain tries, and the API checks.
+    /// The budget was not read: a drain tries the eviction, and the API server decides.
     #[default]
     #[serde(rename = "", other)]
     NotAsked,
 }
 
 impl BudgetSays {
-    /// Whether an eviction that is answered with this code was answered as it says; none where it
-    /// says nothing.
+    /// Whether the answer with this code is the one that the budget requires. None if the budget requires no particular
+    /// answer.
     pub fn is_met_by(self, code: u16) -> Option<bool> {
         match self {
             Self::Allowed | Self::Uncovered => Some((200..300).contains(&code)),
@@ -66,7 +66,7 @@ impl BudgetSays {
         }
     }
 
-    /// As a sentence has it: "its budget says refused".
+    /// The word for it in a sentence, such as "its budget says refused".
     pub fn word(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -79,33 +79,33 @@ impl BudgetSays {
     }
 }
 
-/// Services or ConfigMaps of a namespace that cannot be watched: what others change there is not
-/// known until they can be again, and then only how it is.
+/// Services or ConfigMaps of a namespace that cannot be watched. Changes to them from outside are unknown during that
+/// time; afterwards only the result is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unseen {
     /// `services`, `configmaps`.
     pub resource: String,
     /// Their namespace.
     pub namespace: String,
-    /// Since when.
+    /// When it began.
     pub from_us: u64,
-    /// Why; none where they can be watched again.
+    /// The reason. None if they can be watched again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Told>,
 }
 
-/// Samples of a probe with the same answer, in a row.
+/// Consecutive samples of a probe with the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeRun {
     /// When the first of them was sent.
     pub from_us: u64,
     /// When the last of them was sent.
     pub to_us: u64,
-    /// How many.
+    /// How many samples there are.
     pub n: u32,
-    /// Answered as expected.
+    /// Whether the answers were as expected.
     pub ok: bool,
-    /// Could not be asked from here: says nothing of the service.
+    /// Whether drillmaster itself could not reach the network. If so, the samples show nothing about the service.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
     /// How long the first of them took.
@@ -114,8 +114,8 @@ pub struct ProbeRun {
     /// How long the last of them took.
     #[serde(default)]
     pub last_took_us: u64,
-    /// The longest time between a send and the end of the next sample: an outage between two
-    /// samples was no longer.
+    /// The longest time between sending one sample and the end of the next. An outage between two samples cannot have
+    /// been longer.
     #[serde(default)]
     pub longest_unseen_us: u64,
     /// What went wrong.
@@ -123,16 +123,16 @@ pub struct ProbeRun {
     pub error: Told,
 }
 
-/// One sample of a probe, as it stands in the samples file.
+/// One sample of a probe, as the samples file contains it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeSample {
     /// When it was sent.
     pub sent_us: u64,
     /// How long the answer took.
     pub took_us: u64,
-    /// Answered as expected.
+    /// Whether the answer was as expected.
     pub ok: bool,
-    /// Could not be asked from here.
+    /// Whether drillmaster itself could not reach the network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
     /// What went wrong.
@@ -141,7 +141,7 @@ pub struct ProbeSample {
 }
 
 impl ProbeSample {
-    /// Adds it to the rows of samples with the same answer.
+    /// Adds the sample to the runs of consecutive samples with the same answer.
     pub fn join(self, runs: &mut Vec<ProbeRun>) {
         let Self { sent_us, took_us, ok, lost, error } = self;
         match runs.last_mut() {
@@ -167,7 +167,7 @@ impl ProbeSample {
     }
 }
 
-/// Lines of an append log that were answered in the same way, in a row.
+/// Consecutive lines of an append log with the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineRun {
     /// Number of the first.
@@ -178,7 +178,7 @@ pub struct LineRun {
     pub from_us: u64,
     /// When the last was sent.
     pub to_us: u64,
-    /// Why they were not acknowledged; empty where they were.
+    /// Why they were not acknowledged; empty if they were.
     #[serde(default, skip_serializing_if = "Told::is_empty")]
     pub error: Told,
 }

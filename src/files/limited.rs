@@ -1,9 +1,9 @@
-//! A reader with a limit. What is unpacked may be far larger than what came.
+//! A reader with a size limit. Unpacked data may be far larger than the packed file.
 
 use std::io::{self, Read};
 
-/// A reader that refuses to read more than so many bytes. `Read::take` would end there
-/// as if nothing more had come.
+/// A reader that returns an error after a number of bytes. `Read::take` would end silently, as if there were no more
+/// data.
 #[derive(Debug)]
 pub struct Limited<R> {
     inner: R,
@@ -12,7 +12,7 @@ pub struct Limited<R> {
 }
 
 impl<R: Read> Limited<R> {
-    /// Reads at most so many bytes.
+    /// Reads at most this many bytes.
     pub fn new(inner: R, most: u64) -> Self {
         Self { inner, left: most, most }
     }
@@ -25,7 +25,7 @@ impl<R: Read> Read for Limited<R> {
             return match self.inner.read(&mut [0])? {
                 0 => Ok(0),
                 _ => Err(io::Error::other(format!(
-                    "it unpacks to more than {}, the most that is read",
+                    "it unpacks to more than {}, which is the limit",
                     super::read::size(self.most)
                 ))),
             };

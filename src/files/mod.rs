@@ -1,7 +1,6 @@
-//! Files and standard output. What is read may come from anybody: a device, a pipe that
-//! nobody writes to, a file that is far too large, a link that leads elsewhere. What is
-//! written is there whole or not at all, and never through a link. What could not be
-//! printed is remembered, so that the exit code can say it.
+//! Files and standard output. An input may be anything: a device, a pipe that nobody writes to, a file that is far too
+//! large, a link that leads elsewhere. Reading handles all of these. A written file is complete or absent, and is
+//! never written through a link. Print errors are remembered, so that the exit code can report them.
 
 mod limited;
 mod out;

@@ -1,5 +1,4 @@
-//! Standard output. Whoever prints goes on when printing fails; the end of the program
-//! says that it failed.
+//! Standard output. A print error does not interrupt a command; the end of the program reports it.
 
 use std::{
     fmt::Write as _,
@@ -9,24 +8,24 @@ use std::{
 
 use crate::model::{is_printable, printable_lines};
 
-/// What became of what was printed.
+/// The state of standard output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Printed {
-    /// All of it was written.
+    /// All text was written.
     #[default]
     Whole,
-    /// Whoever read it has gone away.
+    /// The reader closed the pipe.
     Unread,
-    /// It could not be written.
+    /// Writing failed.
     Failed(String),
 }
 
 static PRINTED: Mutex<Printed> = Mutex::new(Printed::Whole);
 
-/// Writes to standard output, as it is.
+/// Writes to standard output without any change.
 pub fn print(text: &str) {
     let mut out = io::stdout().lock();
-    // A buffer that is flushed when the program ends tells nobody that it could not be.
+    // Flush now: an error while the program exits would go unnoticed.
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if let Err(error) = written {
         let mut printed = PRINTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -37,19 +36,19 @@ pub fn print(text: &str) {
     }
 }
 
-/// Writes JSON to standard output. On a terminal, characters that could drive it are
-/// written as escapes, which mean the same.
+/// Writes JSON to standard output. On a terminal, characters that could drive it are written as JSON escapes, which
+/// mean the same.
 pub fn print_json(text: &str) {
     if io::stdout().is_terminal() { print(&json_for_terminal(text)) } else { print(text) }
 }
 
-/// Writes text that a program reads to standard output, as it would stand in a file. Only on a
-/// terminal, characters that could drive it are replaced.
+/// Writes text for programs to standard output, exactly as a file would contain it. Only on a terminal are characters
+/// replaced that could drive it.
 pub fn print_data(text: &str) {
     if io::stdout().is_terminal() { print(&printable_lines(text)) } else { print(text) }
 }
 
-/// JSON whose texts hold no character that drives a terminal.
+/// JSON without characters that could drive a terminal.
 pub fn json_for_terminal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -65,7 +64,7 @@ pub fn json_for_terminal(text: &str) -> String {
     out
 }
 
-/// What became of all that was printed so far.
+/// The state of standard output after everything that was printed so far.
 pub fn printed() -> Printed {
     PRINTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
 }

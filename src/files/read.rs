@@ -1,4 +1,4 @@
-//! Reading: regular files of a bounded size.
+//! Reading regular files with a size limit.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,8 +11,8 @@ use nix::libc::{ELOOP, O_NOFOLLOW, O_NONBLOCK};
 
 const NOT_REGULAR: &str = "it is not a regular file";
 
-/// Reads a file that the user named. A pipe is read only if the shell opened it
-/// (`/dev/fd/N`), because opening a named pipe may wait forever.
+/// Reads a file that the user named. A named pipe is refused, because opening one may wait forever. A pipe that the
+/// shell already opened (`/dev/fd/N`) is read.
 ///
 /// # Errors
 /// A device, a directory, a pipe, more than `most` bytes, or text that is not UTF-8.
@@ -26,7 +26,7 @@ pub fn text(path: &Path, most: u64) -> io::Result<String> {
     text_of_bytes(limited(file, most)?)
 }
 
-/// Opens a file that the user named, to read it bit by bit. To open it never waits.
+/// Opens a file that the user named, for reading in parts. Opening never waits.
 ///
 /// # Errors
 /// A device, a directory, or a pipe.
@@ -34,32 +34,34 @@ pub fn regular(path: &Path) -> io::Result<File> {
     open(path, O_NONBLOCK)
 }
 
-/// Reads a file that this program wrote into a directory of its own. A link in its place
-/// is refused: it could lead to any other file.
+/// Reads a file that drillmaster wrote into its own directory. A link in its place is refused, because it could lead
+/// to any other file.
 ///
 /// # Errors
 /// A link, anything else that is not a regular file, or more than `most` bytes.
 pub fn own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path, O_NONBLOCK | O_NOFOLLOW).map_err(|error| match error.raw_os_error() {
-        Some(ELOOP) => io::Error::other("it is a symbolic link, and links are not followed here"),
+        Some(ELOOP) => {
+            io::Error::other("it is a symbolic link, and drillmaster does not follow links in its own directories")
+        }
         _ => error,
     })?;
     limited(file, most)
 }
 
-/// Bytes as text.
+/// Converts bytes to text.
 ///
 /// # Errors
-/// Bytes that are not UTF-8: where the first of them is.
+/// The bytes are not UTF-8; the error names the line of the first invalid byte.
 pub fn text_of_bytes(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count() + 1;
-        io::Error::other(format!("line {line} is not text in UTF-8"))
+        io::Error::other(format!("line {line} is not valid UTF-8"))
     })
 }
 
-/// A regular file. What was opened is asked, not the path: another file may take its place.
+/// Opens a regular file. The open file is checked, not the path: another file may replace the path in between.
 fn open(path: &Path, flags: i32) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other(NOT_REGULAR)) }
@@ -90,7 +92,7 @@ mod tests {
         assert_eq!(text(&path, 5).expect("read"), "a: 1\n");
         assert_eq!(text(&path, 4).expect_err("too large").to_string(), "it is larger than 0 KiB");
         std::fs::write(&path, b"a: 1\nb: \xff\n").expect("written");
-        assert_eq!(text(&path, 99).expect_err("not text").to_string(), "line 2 is not text in UTF-8");
+        assert_eq!(text(&path, 99).expect_err("not text").to_string(), "line 2 is not valid UTF-8");
         let pipe = folder.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
         for other in [Path::new("/dev/zero"), folder.path(), &pipe] {

@@ -1,4 +1,4 @@
-//! Writing: files that only their owner may read, there whole or not at all.
+//! Writing files that only their owner may read. Each file is complete or absent.
 
 use std::{
     fs::{self, OpenOptions},
@@ -7,25 +7,25 @@ use std::{
     path::Path,
 };
 
-/// How a file of this program's own is opened that is written bit by bit (say how: `write` or
-/// `append`). It is made where it is not there, with mode 0600. A link in its place is refused.
+/// How drillmaster opens a file that it writes in parts. The caller adds `write` or `append`. A missing file is
+/// created with mode 0600. A link in its place is refused.
 pub fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
     options
 }
 
-/// Writes a file through a temporary one beside it, so that it has mode 0600 even where a
-/// file with other rights was there, and is never there in part.
+/// Writes a file through a temporary file in the same directory. The result has mode 0600 even if it replaces a file
+/// with another mode, and it never exists in part.
 ///
 /// # Errors
-/// A target that is there and is not a regular file, or a file that cannot be written.
+/// The target exists and is not a regular file, or the file cannot be written.
 pub fn write_private(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("something is there already that is not a regular file"));
+        return Err(io::Error::other("something exists there that is not a regular file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Of mode 0600 from the start, and a new file: a link that waits under its name is not followed.
+    // A new file with mode 0600 from the start: a link that somebody placed under its name is not followed.
     let mut file = tempfile::Builder::new().prefix(".").suffix(".next").tempfile_in(folder)?;
     write(&mut file)?;
     file.flush()?;
@@ -34,7 +34,7 @@ pub fn write_private(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
     Ok(())
 }
 
-/// The same of content that is there already.
+/// Writes a file with this content, in the same way.
 ///
 /// # Errors
 /// As [`write_private`].
@@ -73,7 +73,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
         write(&path).expect("written");
         assert_eq!((mode(&path), fs::read(&path).expect("read")), (0o600, b"new".to_vec()));
-        // Nothing is written through a link, and nothing takes the place of a device.
+        // A link is not written through, and a device is not replaced.
         let link = folder.path().join("link");
         symlink(&path, &link).expect("linked");
         for target in [&link, folder.path(), Path::new("/dev/null")] {

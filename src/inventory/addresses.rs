@@ -1,11 +1,11 @@
-//! URLs as they may be shown and kept: without the login that they may carry.
+//! URLs in a form that can be shown and stored: without a login.
 
 use std::{borrow::Cow, sync::LazyLock};
 
 use regex::Regex;
 
-/// `scheme://user:password@`. A password may hold a slash or an at sign where somebody forgot
-/// to encode it: the login ends at the last at sign before a space, a quote or a bracket.
+/// `scheme://user:password@`. If somebody forgot to encode it, a password may contain a slash or an at sign. So the
+/// login ends at the last at sign before a space, a quote or a bracket.
 static LOGIN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"([A-Za-z][A-Za-z0-9+.-]*://)[^\s"'`<>(){}\[\],]*@"#).expect("a constant expression")
 });
@@ -23,20 +23,19 @@ pub(super) fn said(error: &impl std::fmt::Display) -> String {
     without_logins(&error.to_string()).into_owned()
 }
 
-/// Scheme, host and port of a URL, or of `host:port/path`; none where it is not clear which
-/// part of it is the host.
+/// The scheme, host and port of a URL, or of `host:port/path`. None if it is not clear which part is the host.
 pub(super) fn origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    // An at sign behind the first slash may still be the end of a login.
+    // An at sign after the first slash may still be the end of a login.
     let clear = !path.contains('@') && is_host(host) && scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+');
     let scheme = if url.contains("://") { format!("{scheme}://") } else { String::new() };
     clear.then(|| format!("{scheme}{host}"))
 }
 
-/// Whether this is a name or an address, with a port or without.
+/// Whether this is a host name or an address, with or without a port.
 fn is_host(text: &str) -> bool {
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) if !name.ends_with(':') && !port.ends_with(']') => (name, port),

@@ -1,6 +1,5 @@
-//! A capture: everything that a review looks at, in one file. Of each object it holds the
-//! fields that are on a list (`allowed`), so that it can be handed on. Saved from a live
-//! cluster, judged anywhere, at any time later (`unpack`).
+//! Writes a capture: everything that a review reads, in one file, which can be judged later on any machine (`unpack`).
+//! Of each object it contains only the fields on a list (`allowed`), so that it can be shared.
 
 use std::{io::Write, path::Path};
 
@@ -18,14 +17,14 @@ use super::{
 };
 use crate::files::write_private;
 
-/// The shape of a capture; a reader refuses one that it does not know.
+/// The version of the format. A reader refuses other versions.
 pub(super) const VERSION: u32 = 1;
 /// The first file of a capture.
 pub(super) const HEAD: &str = "capture.json";
-/// What stands where a value was.
+/// The placeholder for a value that was left out.
 pub const LEFT_OUT: &str = "\u{2039}left out\u{203a}";
 
-/// What the first file holds.
+/// The content of the first file.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Head {
     pub version: u32,
@@ -39,10 +38,10 @@ pub(super) struct Head {
     pub readings: Readings,
 }
 
-/// Writes a capture, for its owner's eyes only (mode 0600).
+/// Writes a capture that only its owner may read (mode 0600).
 ///
 /// # Errors
-/// A file that cannot be written, and a cluster larger than what a capture may hold.
+/// The file cannot be written, or the cluster is larger than a capture may be.
 pub fn save(shelf: &Shelf, context: &str, path: &Path) -> std::io::Result<()> {
     let mut gaps = shelf.gaps.clone();
     gaps.values_mut().for_each(|gap| gap.text = without_logins(&gap.text).into_owned());
@@ -71,23 +70,23 @@ pub fn save(shelf: &Shelf, context: &str, path: &Path) -> std::io::Result<()> {
 
 struct Archive<W: Write> {
     tar: tar::Builder<W>,
-    /// Bytes so far, unpacked.
+    /// Bytes so far, before compression.
     size: u64,
 }
 
 impl<W: Write> Archive<W> {
-    /// One file, with an object a line.
+    /// Adds a file with one object on each line.
     fn objects(&mut self, name: &str, objects: impl Iterator<Item = Value>) -> std::io::Result<()> {
         let text: String = objects.map(|object| allowed::reduced(&object).to_string() + "\n").collect();
         self.add(&format!("objects/{name}.jsonl"), text.as_bytes())
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-        // With what the format adds to each file.
+        // Includes the headers of the archive for each file.
         self.size += bytes.len() as u64 + 2048;
         if self.size > UNPACKED {
             let most = UNPACKED >> 20;
-            return Err(std::io::Error::other(format!("the capture would unpack to more than {most} MiB")));
+            return Err(std::io::Error::other(format!("the capture would be larger than {most} MiB after unpacking")));
         }
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
@@ -104,7 +103,7 @@ fn typed(kind: &str, object: &impl Serialize) -> Value {
     value
 }
 
-/// An object as JSON, with what the shelf keeps beside its body.
+/// An object as JSON, including what the shelf stores outside its body.
 fn whole(object: &Object) -> Value {
     let mut value = if object.body.is_object() { object.body.clone() } else { Value::Object(serde_json::Map::new()) };
     let group = if object.group.is_empty() { String::new() } else { format!("{}/", object.group) };
@@ -155,7 +154,7 @@ mod tests {
         assert_eq!(again.at, shelf.at);
         for damage in [&b"no gzip"[..], b"", &std::fs::read(&path).expect("bytes")[..60]] {
             std::fs::write(&path, damage).expect("written");
-            assert!(open_capture(&path).expect_err("it is damaged").contains("no capture"));
+            assert!(open_capture(&path).expect_err("it is damaged").contains("is not a readable capture"));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A copy of a cluster for a rehearsal: of each object the fields that the simulation reads
-//! (`allowed`), and start-up times learned from the pods that run.
+//! Copies a cluster for rehearsals. The copy contains, for each object, the fields that the simulation reads
+//! (`allowed`), and start-up times that were measured from running pods.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::{
     world::{ApiError, Kube, Monitoring, RuleInfo},
 };
 
-/// What is copied, by API path. Pods, ReplicaSets and EndpointSlices are made
-/// anew by the simulation's controllers.
+/// What is copied, by API path. The controllers of the simulation create pods, ReplicaSets and EndpointSlices
+/// themselves.
 const COPIED: [(&str, &str, &str); 14] = [
     ("/api/v1", "nodes", "Node"),
     ("/api/v1", "namespaces", "Namespace"),
@@ -34,22 +34,22 @@ const COPIED: [(&str, &str, &str); 14] = [
 /// A copy, and what could not be copied.
 #[derive(Debug)]
 pub struct Captured {
-    /// The description, as `rehearse --cluster` reads it.
+    /// The description in the format of `rehearse --cluster`.
     pub description: Value,
-    /// What is missing in it, and why.
+    /// What is missing in the copy, and why.
     pub missing: Vec<String>,
 }
 
 /// Copies a cluster.
 ///
 /// # Errors
-/// Nodes that cannot be listed: without them there is no cluster to copy.
+/// The nodes cannot be listed. Without nodes there is nothing to copy.
 pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result<Captured, ApiError> {
     let mut missing = vec![];
     let learned = match kube.list_plain::<Pod>("/api/v1/pods").await {
         Ok(pods) => learn(&pods),
         Err(error) => {
-            missing.push(format!("start-up times and places of pods: {error}"));
+            missing.push(format!("start-up times and nodes of pods: {error}"));
             Learned::default()
         }
     };
@@ -77,7 +77,7 @@ pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result
     Ok(Captured { description, missing })
 }
 
-/// Alerting rules, and how often they are evaluated: in whole seconds, by the quickest.
+/// The alerting rules, and the shortest evaluation interval in whole seconds.
 async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> (Vec<Value>, Option<u64>) {
     let why = match monitoring.rules().await {
         Some(Ok(rules)) => {
@@ -92,11 +92,11 @@ async fn rules(monitoring: &Monitoring, missing: &mut Vec<String>) -> (Vec<Value
     (vec![], None)
 }
 
-/// The taint of a node that is silent.
+/// The taint of an unreachable node.
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
-/// What admission gives pods that say nothing themselves: it is found on the pods
-/// of a workload whose template does not have it.
+/// The default toleration that admission adds to pods. It is found by comparing the pods of a workload with its
+/// template, which does not contain it.
 fn toleration(objects: &[Value], learned: &Learned) -> Option<i64> {
     let silent = |o: &&Value| {
         let own = o.pointer("/spec/template/spec/tolerations").and_then(Value::as_array);
@@ -112,14 +112,14 @@ fn toleration(objects: &[Value], learned: &Learned) -> Option<i64> {
 /// By namespace and workload.
 type ByWorkload<T> = BTreeMap<String, BTreeMap<String, T>>;
 
-/// What the pods tell of their workloads.
+/// What the pods show about their workloads.
 #[derive(Default)]
 struct Learned {
-    /// Median time from a node to Ready.
+    /// The median time from scheduling to Ready.
     starts: ByWorkload<Dur>,
-    /// The node of each pod, by the pods' names.
+    /// The node of each pod, in the order of the pods' names.
     placement: ByWorkload<Vec<String>>,
-    /// For how many seconds its pods stay on a node that is silent.
+    /// How many seconds the pods stay on an unreachable node.
     tolerations: ByWorkload<i64>,
 }
 
@@ -147,7 +147,7 @@ fn learn(pods: &[Pod]) -> Learned {
         for (owner, mut seconds) in owners {
             seconds.sort_unstable();
             let median = seconds[(seconds.len() - 1) / 2];
-            // Pods that were not Ready for hours are no measure of a start.
+            // A pod that became Ready after hours says nothing about start-up time.
             if median < 1800 {
                 learned.starts.entry(namespace.clone()).or_default().insert(owner, Dur::secs(median));
             }
@@ -156,7 +156,7 @@ fn learn(pods: &[Pod]) -> Learned {
     learned
 }
 
-/// What the copy holds of an object, as a new one of the simulation.
+/// What the copy contains of an object. The simulation creates it as a new object.
 fn trim(object: &Value, kind: &str, starts: &ByWorkload<Dur>) -> Option<Value> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
@@ -164,13 +164,13 @@ fn trim(object: &Value, kind: &str, starts: &ByWorkload<Dur>) -> Option<Value> {
         return None;
     }
     let mut copy = allowed::copied(kind, object);
-    // What a restore brought back once is the cluster's own by now.
+    // Labels of an earlier restore must not make the object look like part of a drill.
     if let Some(labels) = copy.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
         labels.retain(|label, _| !label.starts_with("velero.io/"));
     }
     match kind {
         "Node" => {
-            // What the controllers put on sick nodes is not what the node is for.
+            // Taints that controllers add to unhealthy nodes are not part of the node's configuration.
             if let Some(taints) = copy.pointer_mut("/spec/taints").and_then(Value::as_array_mut) {
                 taints.retain(|t| !t["key"].as_str().unwrap_or("").starts_with("node.kubernetes.io/"));
             }
@@ -199,7 +199,7 @@ mod tests {
         let copy = trim(&node, "Node", &BTreeMap::new()).expect("it is copied");
         let own = json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]);
         assert_eq!(copy["spec"], json!({"taints": own}));
-        // Nothing is written where nothing was: a list that is null is no list.
+        // A missing field stays missing: a list that is null would not be a list.
         for (kind, spec) in [("Node", json!({})), ("PersistentVolume", json!({"capacity": {}}))] {
             let bare = json!({"metadata": {"name": "n"}, "status": {}, "spec": spec});
             assert_eq!(trim(&bare, kind, &BTreeMap::new()).expect("it is copied")["spec"], spec);

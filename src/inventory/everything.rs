@@ -1,6 +1,6 @@
-//! Every object of a namespace, of every kind that the API server knows, and the objects
-//! outside of it that belong to it. A kind that cannot be listed is an error: an object
-//! that was not read could be lost without anybody noticing.
+//! Reads every object of a namespace, of every kind that the API server serves, and the objects outside the namespace
+//! that belong to it. A kind that cannot be listed is an error: an object that was not read could be lost without
+//! notice.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
     world::{ApiError, Kube},
 };
 
-/// Kinds in no namespace whose objects may belong to one: group and resource.
+/// Cluster-scoped kinds whose objects may belong to a namespace: group and resource.
 pub const BESIDE: [(&str, &str); 6] = [
     ("", "persistentvolumes"),
     ("rbac.authorization.k8s.io", "clusterrolebindings"),
@@ -19,11 +19,11 @@ pub const BESIDE: [(&str, &str); 6] = [
     ("apiregistration.k8s.io", "apiservices"),
     ("apiextensions.k8s.io", "customresourcedefinitions"),
 ];
-/// At most so many requests at once.
+/// The largest number of requests at the same time.
 const AT_ONCE: usize = 8;
 
-/// A namespace as it is now, and what belongs to it outside. Objects for which `ours` is true are
-/// the drill's own and left out.
+/// The current objects of a namespace, and those outside that belong to it. Objects for which `ours` is true belong to
+/// the drill and are left out.
 ///
 /// # Errors
 /// A kind cannot be listed.
@@ -31,7 +31,7 @@ pub async fn live(kube: &Kube, namespace: &str, ours: impl Fn(&Value) -> bool) -
     live_of(kube, &kinds(kube).await?, namespace, ours).await
 }
 
-/// The same, if the kinds of the API server are known already.
+/// The same, for kinds that are already known.
 pub(super) async fn live_of(
     kube: &Kube,
     kinds: &Kinds,
@@ -42,7 +42,7 @@ pub(super) async fn live_of(
     seen(kube, namespace, lists, ours).await
 }
 
-/// The objects of a namespace as it is now.
+/// The current objects of a namespace.
 ///
 /// # Errors
 /// A kind cannot be listed.
@@ -85,10 +85,10 @@ async fn itself(kube: &Kube, namespace: &str) -> Result<Option<Value>, ApiError>
     }))
 }
 
-/// What can be listed: of `/api/v1` and the preferred version of every group.
+/// The kinds that can be listed: those of `/api/v1`, and of the preferred version of every group.
 pub(super) struct Kinds(Vec<Resource>);
 
-/// A resource of the API server, by its preferred version.
+/// A resource of the API server, in its preferred version.
 struct Resource {
     /// `/api/v1` or `/apis/GROUP/VERSION`.
     base: String,
@@ -98,7 +98,7 @@ struct Resource {
 }
 
 impl Resource {
-    /// The path of its list; for a namespaced resource, of the list in this namespace.
+    /// The path of its list; for a namespaced resource, that of the list in this namespace.
     fn path(&self, namespace: &str) -> String {
         if self.namespaced {
             format!("{}/namespaces/{namespace}/{}", self.base, self.plural)
@@ -107,7 +107,8 @@ impl Resource {
         }
     }
 
-    /// In a namespace. Views of objects that another group lists, and objects that no backup needs, are left out.
+    /// Whether it is namespaced content. Views of objects that another group lists are left out, and so are objects
+    /// that no backup needs.
     fn is_content(&self) -> bool {
         let view = matches!(
             (self.group.as_str(), self.plural.as_str()),

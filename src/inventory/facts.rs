@@ -1,5 +1,5 @@
-//! What a list of objects does not tell: rights, Velero's server and store, the
-//! monitoring, the credentials. Every answer is kept with its refusal.
+//! Facts that lists of objects do not contain: permissions, Velero's server and storage, monitoring, credentials. Each
+//! answer can also be the reason why it is missing. Start with [`Facts`].
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,27 +18,27 @@ use crate::{
     world::{ActiveAlert, Kube, RuleInfo, Silence, World},
 };
 
-/// An answer, or why there is none.
+/// An answer, or the reason why there is none.
 pub type Answer<T> = Result<T, String>;
 
-/// What the pre-flight asked beyond the inventory.
+/// What the pre-flight needs in addition to the inventory.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// When.
+    /// When the facts were collected.
     pub at: Timestamp,
-    /// Each right that is needed, and whether we have it.
+    /// Each permission that is needed, and whether drillmaster has it.
     pub permissions: Answer<Vec<(Permission, bool)>>,
-    /// Whether we have every right there is.
+    /// Whether drillmaster has every permission on everything.
     pub all_rights: Answer<bool>,
-    /// Velero's server, by a sign of life; none where no step needs it.
+    /// The last sign of life of Velero's server; none if no step needs Velero.
     pub velero_server: Option<Answer<Option<String>>>,
     /// Its storage locations.
     pub storage: Option<Answer<Vec<Value>>>,
     /// Its backups.
     pub backups: Option<Answer<Vec<Value>>>,
-    /// Whether what Velero offers for download can be downloaded from here; none without a backup to try.
+    /// Whether Velero's downloads can be reached from here; none if there is no backup to try.
     pub download: Option<Answer<String>>,
-    /// What is in each namespace that a step deletes, and what of it no backup would bring back.
+    /// For each namespace that a step deletes: what it contains, and what no backup would bring back.
     pub deleted: BTreeMap<String, Answer<Census>>,
     /// Alerts in Prometheus.
     pub firing: Option<Answer<Vec<ActiveAlert>>>,
@@ -48,43 +48,43 @@ pub struct Facts {
     pub silences: Vec<Answer<Vec<Silence>>>,
     /// Configuration of each Alertmanager.
     pub alertmanager: Vec<Answer<String>>,
-    /// Other runs' open undos, from their records in the cluster.
+    /// Undos that other runs left open, according to their records in the cluster.
     pub other_runs: Answer<Vec<OtherRun>>,
-    /// When our credentials end, where that can be seen.
+    /// When the credentials of drillmaster expire, if that is known.
     pub credentials_end: Option<Timestamp>,
-    /// State of each machine that a step takes away.
+    /// The state of each machine that a step takes away.
     pub machines: Vec<(String, Answer<PowerState>)>,
-    /// The name of the pod that we run in, if we do.
+    /// The name of the pod in which drillmaster runs, if it runs in one.
     pub own_pod: Option<String>,
-    /// The second cluster, where there is one.
+    /// The second cluster, if there is one.
     pub recovery: Option<SecondCluster>,
     /// The readers of volumes that steps will run; none if no step reads volumes.
     pub readers: Option<Answer<ReadersSeen>>,
 }
 
-/// A namespace that is to be deleted, before there is a backup of it.
+/// A namespace that will be deleted, before a backup of it exists.
 #[derive(Clone, Debug, Default)]
 pub struct Census {
-    /// How many objects it has that the cluster does not make out of others.
+    /// How many objects it has, without those that the cluster creates from others.
     pub objects: usize,
-    /// Objects that no backup brings back as they are now.
+    /// Objects that no backup would bring back in their current state.
     pub losses: Vec<Loss>,
-    /// Objects outside of the namespace that belong to it.
+    /// Objects outside the namespace that belong to it.
     pub kin: Vec<Kin>,
 }
 
-/// What the second cluster of a drill said.
+/// What is known about the second cluster of a drill.
 #[derive(Clone, Debug)]
 pub struct SecondCluster {
     /// Its context.
     pub context: String,
-    /// What is not there that must be, or there that must not.
+    /// What is missing there, and what must not exist there.
     pub wrong: Vec<String>,
-    /// Each right that is needed there, and whether we have it.
+    /// Each permission that is needed there, and whether drillmaster has it.
     pub permissions: Answer<Vec<(Permission, bool)>>,
 }
 
-/// Asks everything.
+/// Collects all facts.
 pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Option<Timestamp>) -> Facts {
     let needs_velero = plan
         .steps
@@ -108,7 +108,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
             machines.push((node.name.clone(), state.map(|m| m.state).map_err(|e| e.to_string())));
         }
     }
-    // On a simulated cluster there is nothing to protect.
+    // A simulated cluster needs no protection.
     let all_rights = match world.stage() {
         Some(_) => Ok(false),
         None => world.kube.may(&everything()).await.map_err(|e| e.to_string()),
@@ -135,7 +135,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
     }
 }
 
-/// Looks at each namespace that a step deletes.
+/// Reads each namespace that a step deletes.
 async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Answer<Census>> {
     let mut all = BTreeMap::new();
     let mut deletions = plan.deletions().peekable();
@@ -154,25 +154,25 @@ async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Answer<Census>>
     all
 }
 
-/// Whether the second cluster can take what is to be restored into it.
+/// Whether the second cluster can receive what will be restored into it.
 async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Option<SecondCluster> {
     let there = world.recovery.as_ref()?;
     let name = format!("drill-{}-{}", run.to_lowercase(), there.clock.now_us());
     let mut wrong = vec![];
     match there.velero.server_version(&name, Duration::from_secs(15)).await {
         Ok(Some(_)) => {}
-        Ok(None) => wrong.push("its Velero does not answer within 15 s".to_owned()),
-        Err(error) => wrong.push(format!("its Velero: {error}")),
+        Ok(None) => wrong.push("Velero in this cluster does not answer within 15 s".to_owned()),
+        Err(error) => wrong.push(format!("cannot check Velero in this cluster: {error}")),
     }
     match there.velero.list("backupstoragelocations", "").await {
         Ok(all) if all.iter().any(|l| l.pointer("/status/phase") == Some(&"Available".into())) => {}
-        Ok(_) => wrong.push("none of its storage locations is Available".to_owned()),
-        Err(error) => wrong.push(format!("its storage locations: {error}")),
+        Ok(_) => wrong.push("no Velero storage location is Available".to_owned()),
+        Err(error) => wrong.push(format!("cannot read the Velero storage locations: {error}")),
     }
     for namespace in &plan.namespaces {
         match there.kube.find(&format!("/api/v1/namespaces/{namespace}")).await {
             Ok(None) => {}
-            Ok(Some(_)) => wrong.push(format!("it has a namespace {namespace} already")),
+            Ok(Some(_)) => wrong.push(format!("namespace {namespace} already exists there")),
             Err(error) => wrong.push(error.to_string()),
         }
     }
@@ -180,14 +180,14 @@ async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Option<SecondC
     Some(SecondCluster { context: there.identity.context.clone(), wrong, permissions })
 }
 
-/// Every right there is.
+/// Every permission on everything.
 fn everything() -> Permission {
     let any = || "*".to_owned();
-    let purpose = "to know whether it is more than is needed".to_owned();
+    let purpose = "to find out whether drillmaster has more permissions than it needs".to_owned();
     Permission { verb: any(), group: any(), resource: any(), namespace: String::new(), purpose }
 }
 
-/// Which of these rights we have.
+/// Which of these permissions drillmaster has.
 pub async fn rights(kube: &Kube, needed: &[Permission]) -> Answer<Vec<(Permission, bool)>> {
     let mut answers = vec![];
     for chunk in needed.chunks(8) {

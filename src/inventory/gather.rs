@@ -1,4 +1,4 @@
-//! One paged LIST per kind; a refusal makes that kind unknown, nothing else.
+//! Reads the inventory: one paged list for each kind. If a list is refused, only this kind becomes unknown.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{
     world::{ApiError, Kube},
 };
 
-/// Looks at a cluster.
+/// Reads a cluster.
 pub async fn gather(kube: &Kube, identity: &ClusterIdentity, scope: &[String]) -> Inventory {
     let (nodes, pods, volumes, namespaces) = tokio::join!(
         read(kube, vec!["/api/v1/nodes".into()]),
@@ -44,7 +44,7 @@ async fn read_workloads(kube: &Kube, scope: &[String]) -> Read<Workload> {
             ["deployments", "statefulsets", "daemonsets"].map(|r| format!("/apis/apps/v1/namespaces/{ns}/{r}"))
         })
         .collect();
-    // What a workload is, only its kind says.
+    // The items of a list do not contain their kind, so it comes from the path.
     read_by(paths, async |path: &str| kube.list_as(path).await).await
 }
 

@@ -1,18 +1,18 @@
-//! The kinds of object that a readiness review reads from a cluster: one list for
-//! each, so the least rights of `check` are this table.
+//! The kinds of objects that a readiness review reads from a cluster. Each is one list request, so this table also
+//! gives the minimal permissions of `check`.
 
 /// One kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindOf {
-    /// API group; empty for the core.
+    /// API group; empty for the core group.
     pub group: &'static str,
-    /// Versions that we can read, best first.
+    /// The versions that drillmaster can read, best first.
     pub versions: &'static [&'static str],
-    /// As in the path.
+    /// The plural name, as in API paths.
     pub plural: &'static str,
-    /// As in an object.
+    /// The kind, as in objects.
     pub kind: &'static str,
-    /// Whether only its metadata is asked for.
+    /// Whether only the metadata is requested.
     pub metadata_only: bool,
 }
 
@@ -25,7 +25,7 @@ const fn kind(
     KindOf { group, versions, plural, kind, metadata_only: false }
 }
 
-/// All of them. A group that a cluster does not serve is known to be absent.
+/// All kinds. If a cluster does not serve a group, objects of that group are known not to exist.
 pub const KINDS: &[KindOf] = &[
     kind("", &["v1"], "nodes", "Node"),
     kind("", &["v1"], "pods", "Pod"),
@@ -132,7 +132,7 @@ pub const KINDS: &[KindOf] = &[
     kind("elasticsearch.k8s.elastic.co", &["v1"], "elasticsearches", "Elasticsearch"),
 ];
 
-/// Kinds, by `kind.group`, of which a simulated cluster has all that it stands for.
+/// The kinds, as `kind.group`, that a simulated cluster contains completely.
 pub const SIMULATED: &[&str] = &[
     "Node",
     "Pod",
@@ -156,13 +156,13 @@ pub const SIMULATED: &[&str] = &[
 ];
 
 impl KindOf {
-    /// `kind.group`, by which a review finds it.
+    /// `kind.group`, which reviews use as a key.
     pub fn key(&self) -> String {
         key(self.kind, self.group)
     }
 }
 
-/// `kind.group`; the bare kind for the core.
+/// `kind.group`, or only the kind for the core group.
 pub fn key(kind: &str, group: &str) -> String {
     if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }
 }

@@ -1,5 +1,5 @@
-//! The line on which a field of a manifest stands. Each document is read once, however
-//! many fields are asked for: a list may hold thousands of objects.
+//! Finds the line of a field in a manifest. Each document is parsed once for all of its fields, because a list may
+//! contain thousands of objects.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use saphyr_parser::{Event, Parser};
 
 use super::manifests::documents;
 
-/// Longer documents are not parsed: their findings name the document's first line.
+/// A longer document is not parsed; its findings name the document's first line.
 const LONGEST: usize = 32 << 20;
-/// No manifest is nested more deeply.
+/// The limit for nesting. No real manifest is nested more deeply.
 const DEEPEST: usize = 512;
 
-/// The lines of a document's nodes.
+/// The lines of all nodes of a document.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// The root is the last one.
+    /// The last node is the root.
     nodes: Vec<Node>,
 }
 
@@ -28,19 +28,19 @@ struct Node {
 #[derive(Debug)]
 enum Members {
     None,
-    /// The line of the key, and the value.
+    /// For each key: its line, and the value.
     Map(BTreeMap<String, (usize, usize)>),
     List(Vec<usize>),
 }
 
-/// A node whose end has not been read yet; for a map, also the key whose value comes next.
+/// A node whose end was not read yet. For a map, also the key whose value comes next.
 struct Open {
     node: Node,
     key: Option<(String, usize)>,
 }
 
 impl Lines {
-    /// Parses a document; none if it is not valid YAML, or is too long or too deep.
+    /// Parses a document. None if it is not valid YAML, too long, or nested too deeply.
     pub(super) fn of(document: &str) -> Option<Self> {
         if document.len() > LONGEST {
             return None;
@@ -75,7 +75,7 @@ impl Lines {
         (open.is_empty() && !lines.nodes.is_empty()).then_some(lines)
     }
 
-    /// Puts a whole node into the one around it. A scalar may be a key there.
+    /// Adds a complete node to its parent. In a map, a scalar may be a key.
     fn put(&mut self, open: &mut [Open], node: Node, scalar: Option<&str>) {
         let line = node.line;
         let Some(around) = open.last_mut() else { return self.nodes.push(node) };
@@ -84,7 +84,7 @@ impl Lines {
                 self.nodes.push(node);
                 map.insert(key, (at, self.nodes.len() - 1));
             }
-            // No pointer names a key that is not a scalar.
+            // A JSON pointer cannot refer to a key that is not a scalar.
             (Members::Map(_), None) => around.key = Some((scalar.unwrap_or("").to_owned(), line)),
             (Members::List(items), _) => {
                 self.nodes.push(node);
@@ -107,8 +107,8 @@ impl Lines {
         }
     }
 
-    /// Where a JSON pointer leads, or the nearest place above it; lines count from 1. In a
-    /// `List` it begins at the object on this line.
+    /// The line of a JSON pointer, or of its nearest existing parent. Lines count from 1. In a `List`, the pointer
+    /// starts at the object on the given line.
     fn at(&self, object: usize, pointer: &str) -> Option<usize> {
         let items = self.items();
         // The items are sorted by line.
@@ -132,7 +132,7 @@ impl Lines {
     }
 }
 
-/// Finds fields in files.
+/// Finds the lines of fields in files.
 #[derive(Debug, Default)]
 pub struct Locator {
     files: BTreeMap<String, Vec<Document>>,
@@ -140,14 +140,14 @@ pub struct Locator {
 
 #[derive(Debug)]
 struct Document {
-    /// The first line of it in its file.
+    /// The line of the file on which it begins.
     begins: usize,
     lines: Option<Lines>,
 }
 
 impl Locator {
-    /// The line of a field in a file; `object` is the line on which its object begins.
-    /// `text` reads the file; it is called once for each file.
+    /// The line of a field in a file. `object` is the line on which its object begins. `text` reads the file and is
+    /// called once for each file.
     pub fn line(&mut self, file: &str, text: impl FnOnce() -> String, object: usize, pointer: &str) -> Option<usize> {
         if !self.files.contains_key(file) {
             let text = text();

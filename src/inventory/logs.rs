@@ -1,5 +1,5 @@
-//! A look at the logs: how many of the last lines of each workload are structured.
-//! The lines themselves are forgotten at once.
+//! Reads the last log lines of each workload and counts how many of them are structured. The lines themselves are not
+//! kept.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::{Answer, Shelf};
 use crate::world::Kube;
 
-/// Lines of each workload, and how many workloads are asked at once.
+/// The number of lines that are read for each workload.
 const LINES: usize = 50;
 const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lines, and structured ones among them, by `namespace/pod`: one pod of each controller.
+/// The number of lines, and of structured lines among them, by `namespace/pod`: one pod for each controller.
 pub async fn sample_logs(kube: &Kube, shelf: &Shelf, namespaces: &[String]) -> BTreeMap<String, Answer<(u64, u64)>> {
     let mut chosen = BTreeMap::new();
     for pod in &shelf.pods {
@@ -43,7 +43,7 @@ fn count(text: &str) -> (u64, u64) {
     (number(lines.len()), number(lines.iter().filter(|l| is_structured(l)).count()))
 }
 
-/// An object of JSON, or logfmt with two pairs or more.
+/// A JSON object, or logfmt with two pairs or more.
 fn is_structured(line: &str) -> bool {
     let pair = |word: &&str| {
         word.split_once('=').is_some_and(|(key, _)| {

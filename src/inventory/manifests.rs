@@ -1,6 +1,5 @@
-//! Manifests from files, directories and standard input: YAML with many documents,
-//! JSON, lists. One broken document among a thousand is named and the others are
-//! read all the same.
+//! Reads manifests from files, directories and standard input: YAML with several documents, JSON, and lists. A damaged
+//! document is reported, and all others are still read.
 
 use std::{
     io::Read,
@@ -19,22 +18,22 @@ use super::{
 };
 use crate::{files, kubernetes::objects::Pod};
 
-/// More than any manifest is; a file that big is something else.
+/// The size limit of a file. No manifest is larger.
 const LARGEST: u64 = 512 << 20;
 
-/// Reads manifests into a shelf. `-` is standard input.
+/// Reads manifests. `-` is standard input.
 ///
 /// # Errors
-/// A path that cannot be read at all.
+/// A path cannot be read at all.
 pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
     let mut shelf = Shelf { source: Source::Manifests, ..Shelf::default() };
     for path in paths {
         if path.as_os_str() == "-" {
             let mut bytes = vec![];
-            let say = |e: std::io::Error| format!("standard input cannot be read: {e}");
+            let say = |e: std::io::Error| format!("cannot read standard input: {e}");
             std::io::stdin().take(LARGEST + 1).read_to_end(&mut bytes).map_err(say)?;
             if bytes.len() as u64 > LARGEST {
-                return Err(format!("standard input is larger than {} MiB, the most that is read", LARGEST >> 20));
+                return Err(format!("standard input is larger than {} MiB, which is the limit", LARGEST >> 20));
             }
             let text = files::text_of_bytes(bytes).map_err(say)?;
             read_text(&mut shelf, "<stdin>", &text);
@@ -43,7 +42,7 @@ pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
             let mut files = vec![];
             walk(path, &mut files)?;
             if files.is_empty() {
-                return Err(format!("{} holds no .yaml, .yml or .json file", path.display()));
+                return Err(format!("{} contains no .yaml, .yml or .json file", path.display()));
             }
             for file in files {
                 read_file(&mut shelf, &file)?;
@@ -84,7 +83,7 @@ pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
     }
 }
 
-/// Puts what a document holds on the shelf. The items of a list have lines of their own.
+/// Adds the objects of a document. The items of a list have their own lines.
 fn put(shelf: &mut Shelf, mut value: Value, document: &str, file: &Arc<str>, line: usize) {
     let list = value["kind"].as_str().is_some_and(|k| k.ends_with("List")) && value["items"].is_array();
     let items =
@@ -96,7 +95,7 @@ fn put(shelf: &mut Shelf, mut value: Value, document: &str, file: &Arc<str>, lin
     let lines = lines_of_items(document, items.len());
     for (i, mut item) in items.into_iter().enumerate() {
         let line = line + lines.get(i).map_or(0, |within| within - 1);
-        // The items of a typed list come without their kind.
+        // The items of a typed list do not contain their kind.
         if item.is_object() && item["kind"].is_null() && !kind.is_empty() {
             item["kind"] = kind.clone().into();
             item["apiVersion"] = value["apiVersion"].clone();
@@ -105,7 +104,7 @@ fn put(shelf: &mut Shelf, mut value: Value, document: &str, file: &Arc<str>, lin
     }
 }
 
-/// The line of each item of a list in its document; empty if the items cannot be told apart.
+/// The line of each item of a list in its document; empty if the items cannot be located.
 fn lines_of_items(document: &str, items: usize) -> Vec<usize> {
     if document.lines().count() < items {
         return vec![];
@@ -115,7 +114,9 @@ fn lines_of_items(document: &str, items: usize) -> Vec<usize> {
 
 fn put_one(shelf: &mut Shelf, value: Value, file: &Arc<str>, line: usize) {
     if value["sops"]["mac"].is_string() && value["kind"].as_str().is_some_and(|kind| kind.starts_with("ENC[")) {
-        shelf.notes.push(format!("{file}:{line}: SOPS encrypted all of it: what it holds cannot be seen"));
+        shelf
+            .notes
+            .push(format!("{file}:{line}: this document is encrypted with SOPS, so its content cannot be checked"));
         return;
     }
     if let Err(why) = shelf.put(value, Origin { file: Arc::clone(file), line }) {
@@ -124,14 +125,14 @@ fn put_one(shelf: &mut Shelf, value: Value, file: &Arc<str>, line: usize) {
     }
 }
 
-/// A pod of a controller, of which a dump holds thousands: read straight into its slim
-/// shape. Anything unusual about it takes the long way, which tells what.
+/// A pod of a controller. A dump contains thousands of them, so they are read directly into their reduced form. If
+/// this fails, the general path reads the document and reports the problem.
 fn owned_pod(document: &str) -> Option<Pod> {
     let is = |line: &str| document.starts_with(line) || document.contains(&format!("\n{line}"));
     if !is("kind: Pod\n") || !is("apiVersion: v1\n") || !document.contains("controller: true\n") {
         return None;
     }
-    // A field that is there twice is refused by the shape itself; a merge takes the long way.
+    // The type itself refuses duplicate fields. Documents with merge keys take the general path.
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,
@@ -141,7 +142,7 @@ fn owned_pod(document: &str) -> Option<Pod> {
     (is_made_again(&pod.metadata) && !pod.metadata.name.is_empty()).then_some(pod)
 }
 
-/// One document, or the line in it (from 0) and what is wrong with it.
+/// Parses one document. An error contains the line in the document, counted from 0.
 fn parse(text: &str) -> Result<Value, (usize, String)> {
     if text.trim_start().starts_with('{')
         && !text.trim_start().starts_with("{{")
@@ -158,7 +159,7 @@ fn parse(text: &str) -> Result<Value, (usize, String)> {
         }
         let line = error.location().map_or(0, |l| usize::try_from(l.line()).unwrap_or(1).saturating_sub(1));
         let said = error.to_string();
-        (line, format!("this is not YAML: {}", said.lines().next().unwrap_or("it cannot be read")))
+        (line, format!("this is not YAML: {}", said.lines().next().unwrap_or("unknown error")))
     })
 }
 
@@ -171,7 +172,7 @@ pub fn documents(text: &str) -> Vec<(usize, &str)> {
         let separates = mark == "..." || mark == "---" || mark.starts_with("--- ");
         if separates {
             found.push((first, &text[start..at]));
-            // `--- # comment` and `--- {…}` may hold something behind the mark.
+            // The document may already begin on the line of its mark, as in `--- {…}`.
             start = at + mark.len().min(3);
             first = index + 1;
         }
@@ -179,7 +180,7 @@ pub fn documents(text: &str) -> Vec<(usize, &str)> {
     }
     found.push((first, &text[start..]));
     found.retain(|(_, document)| !document.trim().is_empty());
-    // A document begins where its first word is.
+    // A document begins at its first word.
     for (line, document) in &mut found {
         let blank = document.len() - document.trim_start().len();
         *line += document[..blank].matches('\n').count();
@@ -192,24 +193,24 @@ pub fn documents(text: &str) -> Vec<(usize, &str)> {
 fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {
     match files::text(path, LARGEST) {
         Ok(text) => read_text(shelf, &path.display().to_string(), text.trim_start_matches('\u{feff}')),
-        // One unreadable file must not keep the others from being read.
+        // An unreadable file does not keep the others from being read.
         Err(why) if why.kind() == std::io::ErrorKind::Other => {
             shelf.broken = true;
             shelf.notes.push(format!("{} was not read: {why}", path.display()));
         }
-        Err(why) => return Err(format!("{} cannot be read: {why}", path.display())),
+        Err(why) => return Err(format!("cannot read {}: {why}", path.display())),
     }
     Ok(())
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
-    let say = |e: std::io::Error| format!("{} cannot be read: {e}", folder.display());
+    let say = |e: std::io::Error| format!("cannot read {}: {e}", folder.display());
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).map_err(say)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().map_err(say)?;
     entries.sort();
     for entry in entries {
         let hidden = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-        // A link may lead in a circle.
+        // A link could lead back to one of its parents.
         if hidden || entry.is_symlink() && entry.is_dir() {
             continue;
         }
@@ -260,7 +261,7 @@ mod tests {
         assert_eq!(shelf.any("Service").len(), 1);
         assert_eq!(shelf.any("Service")[0].text("/spec/type"), "y");
         assert!(
-            shelf.notes.iter().any(|n| n.contains("twice")) && shelf.notes.iter().any(|n| n.contains("without a name"))
+            shelf.notes.iter().any(|n| n.contains("twice")) && shelf.notes.iter().any(|n| n.contains("has no name"))
         );
     }
 

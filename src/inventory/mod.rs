@@ -1,6 +1,6 @@
-//! What a cluster looks like at one instant. Every kind is either seen or
-//! unknown for a stated reason: there is no accessor that turns a 403 into an
-//! empty list. `gather` asks the cluster; everything else here is pure.
+//! The state of a cluster at one moment. Every kind is either seen, or unknown for a known reason: no function turns a
+//! 403 into an empty list. Functions here read from the cluster and never change it. Start with [`Inventory`] (for a
+//! drill) and [`Shelf`] (for a review).
 
 mod addresses;
 mod allowed;
@@ -56,17 +56,17 @@ use crate::{
     model::{Capture, ClusterIdentity, Names, WorkloadRef},
 };
 
-/// A kind of object: seen, or unknown.
+/// The objects of a kind, or the reason why they are unknown.
 #[derive(Clone, Debug)]
 pub enum Read<T> {
-    /// Seen, all of them.
+    /// All objects of the kind.
     Seen(Vec<T>),
-    /// Not to be had.
+    /// The objects could not be read; the text is the reason.
     Unknown(String),
 }
 
 impl<T> Read<T> {
-    /// The items, or why there are none to be had.
+    /// The objects, or the reason why they are unknown.
     pub fn get(&self) -> Result<&[T], &str> {
         match self {
             Self::Seen(items) => Ok(items),
@@ -75,7 +75,7 @@ impl<T> Read<T> {
     }
 }
 
-/// A cluster at one instant.
+/// A cluster at one moment.
 #[derive(Clone, Debug)]
 pub struct Inventory {
     /// Which cluster.
@@ -94,12 +94,12 @@ pub struct Inventory {
     pub volumes: Read<Volume>,
     /// Namespaces.
     pub namespaces: Read<Named>,
-    /// UIDs of the scope's namespaces.
+    /// UIDs of the namespaces in the scope.
     pub scope: BTreeMap<String, String>,
 }
 
 impl Inventory {
-    /// Names, UIDs and labels of everything in it.
+    /// Names, UIDs and labels of all objects in it.
     pub fn names(&self) -> Names {
         let mut names = Names::default();
         let mut take = |meta: &Meta| {
@@ -125,7 +125,7 @@ impl Inventory {
     /// # Errors
     /// The workloads could not be listed.
     pub fn workload(&self, namespace: &str, reference: &WorkloadRef) -> Result<Option<&Workload>, String> {
-        let all = self.workloads.get().map_err(|why| format!("the workloads cannot be listed: {why}"))?;
+        let all = self.workloads.get().map_err(|why| format!("cannot list the workloads: {why}"))?;
         let is_it = |w: &&Workload| w.metadata.namespace == namespace && w.reference().as_ref() == Some(reference);
         Ok(all.iter().find(is_it))
     }
@@ -150,15 +150,15 @@ impl Inventory {
         zones
     }
 
-    /// Pods on a node that have not ended.
+    /// Pods on a node that have not finished.
     pub fn pods_on(&self, node: &str) -> Vec<&Pod> {
         self.pods.get().unwrap_or_default().iter().filter(|p| p.spec.node_name == node && !p.is_finished()).collect()
     }
 
-    /// Claims of these namespaces whose content will be missing from a backup that captures volumes in this way.
+    /// Claims of these namespaces whose content would be missing from a backup with this capture method.
     ///
     /// # Errors
-    /// Claims or pods cannot be seen.
+    /// The claims or the pods could not be listed.
     pub fn uncovered(&self, namespaces: &[String], capture: Capture) -> Result<Vec<(&Claim, Uncovered)>, &str> {
         let volumes: BTreeMap<&str, &Volume> =
             self.volumes.get().unwrap_or_default().iter().map(|v| (v.metadata.name.as_str(), v)).collect();
@@ -180,7 +180,7 @@ impl Inventory {
         Ok(all.filter_map(|c| Some((c, uncovered(c)?))).collect())
     }
 
-    /// Pods of a workload that are Ready and not going away.
+    /// The number of pods of a workload that are Ready and not Terminating.
     pub fn ready(&self, namespace: &str, workload: &WorkloadRef) -> u32 {
         let count = self
             .pods

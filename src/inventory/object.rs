@@ -1,6 +1,5 @@
-//! Any object of a cluster, trimmed: what the readiness checks look at. Pods that a
-//! controller owns are many and alike, so they are kept slim; everything else keeps
-//! its own body.
+//! An object of a cluster as the readiness checks read it. Pods of controllers are numerous and similar, so only a few
+//! of their fields are kept; every other object keeps its body. Start with [`Object`].
 
 use std::sync::Arc;
 
@@ -12,18 +11,18 @@ use crate::kubernetes::objects::{Meta, Node, Pod};
 /// Where an object comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The manifest file; empty for a cluster's own objects.
+    /// The manifest file; empty for an object that was read from a cluster.
     pub file: Arc<str>,
-    /// The line on which its document begins, from 1.
+    /// The line on which its document begins, counted from 1.
     pub line: usize,
 }
 
 /// An object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object {
-    /// Its API group; empty for the core.
+    /// Its API group; empty for the core group.
     pub group: Arc<str>,
-    /// The version that it was read in.
+    /// The version in which it was read.
     pub version: Arc<str>,
     /// Its kind.
     pub kind: Arc<str>,
@@ -36,35 +35,35 @@ pub struct Object {
 }
 
 impl Object {
-    /// What a pointer leads to, from the object's root: `/spec/replicas`.
+    /// The value at a pointer from the object's root, such as `/spec/replicas`.
     pub fn at(&self, pointer: &str) -> &Value {
         lead(&self.body, pointer).unwrap_or(&Value::Null)
     }
 
-    /// A text, or none.
+    /// The text at a pointer; empty if there is none.
     pub fn text(&self, pointer: &str) -> &str {
         self.at(pointer).as_str().unwrap_or("")
     }
 
-    /// A list, or none.
+    /// The list at a pointer; empty if there is none.
     pub fn list(&self, pointer: &str) -> &[Value] {
         self.at(pointer).as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// A map, or none.
+    /// The map at a pointer, if there is one.
     pub fn map(&self, pointer: &str) -> Option<&Map<String, Value>> {
         self.at(pointer).as_object()
     }
 
-    /// The status of a condition; empty where there is none.
+    /// The status of a condition; empty if the object does not have it.
     pub fn condition(&self, name: &str) -> &str {
         let found = self.list("/status/conditions").iter().find(|c| c["type"] == name);
         found.and_then(|c| c["status"].as_str()).unwrap_or("")
     }
 }
 
-/// What a JSON pointer leads to. `Value::pointer` makes two texts of each of its parts,
-/// and a review follows millions.
+/// The value at a JSON pointer. A review follows millions of pointers, and `Value::pointer` would allocate two texts
+/// for each of their parts.
 pub fn lead<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
     if pointer.contains('~') || pointer.is_empty() {
         return value.pointer(pointer);
@@ -76,13 +75,13 @@ pub fn lead<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
     })
 }
 
-/// What became of a document that was read.
+/// A document that was read.
 #[derive(Clone, Debug)]
 pub enum Decoded {
     /// A pod that a controller owns.
     Pod(Box<Pod>),
-    /// A pod on a node that no controller makes again, bare or a kubelet's own: an object
-    /// of its own, which takes room there all the same.
+    /// A pod on a node that no controller creates again: one without an owner, or a static pod. It is kept as an object
+    /// too, and it uses resources of the node.
     Standing(Box<Pod>, Box<Object>),
     /// A node.
     Node(Box<Node>),
@@ -90,16 +89,16 @@ pub enum Decoded {
     Object(Box<Object>),
 }
 
-/// Fields that tell of who wrote an object, not of what it is.
+/// Metadata that shows who wrote an object, not what the object is.
 const NOISE: [&str; 3] = ["managedFields", "selfLink", "resourceVersion"];
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// Stands in a Secret whose annotation of `kubectl apply` repeats its values.
+/// Marks a Secret whose annotation by `kubectl apply` repeats its values.
 pub const REPEATED: &str = "drillmaster.dev/repeated";
 
-/// What is wrong with metadata, and what to do about the mistake that everybody makes:
-/// in the YAML of Kubernetes a bare `no`, `n` or `1` is no text.
+/// Explains what is wrong with metadata. It also helps with a frequent mistake: in the YAML of Kubernetes, `no`, `n`
+/// and `1` without quotes are not texts.
 fn unread(kind: &str, error: &serde_json::Error) -> String {
-    // The parser quotes the value, which may be that of a Secret.
+    // The parser's message quotes the value, which may be that of a Secret.
     if kind == "Secret" {
         return "its metadata cannot be read".to_owned();
     }
@@ -109,12 +108,12 @@ fn unread(kind: &str, error: &serde_json::Error) -> String {
     format!("its metadata cannot be read: {said}{fix}")
 }
 
-/// Takes an object in.
+/// Reads an object.
 ///
 /// # Errors
-/// What makes it no object of Kubernetes, in words.
+/// Why it is not a Kubernetes object.
 pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
-    let Value::Object(mut map) = value else { return Err("this document is no object".into()) };
+    let Value::Object(mut map) = value else { return Err("this document is not an object".into()) };
     let text = |value: Option<Value>| value.and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let (api, kind) = (text(map.remove("apiVersion")), text(map.remove("kind")));
     if api.is_empty() || kind.is_empty() {
@@ -140,7 +139,7 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
     }
     let meta: Meta = serde_json::from_value(metadata).map_err(|e| unread(&kind, &e))?;
     if meta.name.is_empty() {
-        return Err(format!("a {kind} without a name"));
+        return Err(format!("this {kind} has no name"));
     }
     match (group, kind.as_str()) {
         ("", "Pod") if is_made_again(&meta) => {
@@ -178,13 +177,12 @@ pub fn decode(value: Value, origin: Origin) -> Result<Decoded, String> {
     }
 }
 
-/// Whether a controller makes a pod again. The Node that a mirror pod names as its
-/// controller does not.
+/// Whether a controller creates a pod again. A static pod names its Node as controller, which does not.
 pub(super) fn is_made_again(meta: &Meta) -> bool {
     meta.owner_references.iter().any(|o| o.controller && o.kind != "Node")
 }
 
-/// The room that such a pod takes, where it is on a node.
+/// The resources that such a pod uses, if it is on a node.
 fn standing(map: &Map<String, Value>, api: &str, kind: &str, meta: &Meta) -> Option<Pod> {
     let placed = map.get("spec").is_some_and(|spec| spec["nodeName"].is_string());
     if api != "v1" || kind != "Pod" || !placed {
@@ -195,7 +193,7 @@ fn standing(map: &Map<String, Value>, api: &str, kind: &str, meta: &Meta) -> Opt
     Some(trimmed(pod))
 }
 
-/// Whether what was applied to a Secret holds a value.
+/// Whether the annotation of a Secret contains a value.
 fn repeats(applied: &Value) -> bool {
     let parsed: Option<Value> = applied.as_str().and_then(|text| serde_json::from_str(text).ok());
     parsed.is_some_and(|v| {
@@ -203,7 +201,7 @@ fn repeats(applied: &Value) -> bool {
     })
 }
 
-/// Who wrote the spec by hand, and when: all that is kept of `managedFields`.
+/// Who edited the spec by hand, and when. Nothing else of `managedFields` is kept.
 fn editors(fields: Option<&Value>) -> Vec<Value> {
     let entries = fields.and_then(Value::as_array).into_iter().flatten();
     entries
@@ -217,8 +215,8 @@ fn typed<T: serde::de::DeserializeOwned>(mut map: Map<String, Value>, kind: &str
     serde_json::from_value(Value::Object(map)).map_err(|e| format!("{kind} {name} cannot be read: {e}"))
 }
 
-/// YAML lets a label be a number or nothing; the API server does not. A check must
-/// not stumble over it.
+/// Removes labels that are not texts. YAML allows them, and the API server does not; without this, a check would fail
+/// on them.
 fn texts_only(map: Option<&mut Value>) {
     let Some(map) = map else { return };
     if let Some(map) = map.as_object_mut() {
@@ -230,7 +228,7 @@ fn texts_only(map: Option<&mut Value>) {
     }
 }
 
-/// `field: null` is the same as no field, everywhere in the API.
+/// Removes `field: null`, which means the same as no field everywhere in the API.
 pub fn without_nulls(value: &mut Value) {
     match value {
         Value::Object(map) => {

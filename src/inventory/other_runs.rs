@@ -1,4 +1,4 @@
-//! What earlier runs left in the cluster, by the records that they keep there.
+//! What earlier runs left in the cluster, according to the records that they keep there.
 
 use super::facts::Answer;
 use crate::{
@@ -9,35 +9,35 @@ use crate::{
 /// What an earlier run left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OtherRun {
-    /// Undos that are still to be done.
+    /// Some undos are not done.
     Open {
         /// The run.
         run: String,
-        /// How many.
+        /// The number of these undos.
         undos: usize,
     },
-    /// A record that cannot be read: it must be taken for open.
+    /// The record cannot be read, so the run is assumed to be open.
     Damaged {
         /// The ConfigMap.
         name: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// Undone, but a session that nobody saw the end of may have acted since. `wrong` is
-    /// what is not as it should be now.
+    /// Everything was undone, but a session whose end nobody could confirm may have acted since. `wrong` lists what is
+    /// not in its expected state now.
     Unconfirmed {
         /// The run.
         run: String,
-        /// Empty where all is well.
+        /// Empty if everything is in its expected state.
         wrong: Vec<String>,
     },
 }
 
-/// Looks at what other runs left. Their machines are looked at where a node host is named.
+/// Reads what other runs left. The machines are checked if the bindings name a node host.
 pub async fn other_runs(world: &World, run: &str) -> Answer<Vec<OtherRun>> {
     let records = match RunRecord::all(&world.kube).await {
         Ok(records) => records,
-        // The namespace comes with the first run.
+        // The first run creates the namespace.
         Err(error) if error.is_not_found() => return Ok(vec![]),
         Err(error) => return Err(error.to_string()),
     };
@@ -59,13 +59,13 @@ pub async fn other_runs(world: &World, run: &str) -> Answer<Vec<OtherRun>> {
     Ok(left)
 }
 
-/// Machines that do not run, or cannot be looked at.
+/// Machines that do not run, or whose state cannot be read.
 async fn wrong(world: &World, unconfirmed: &[OpenFault]) -> Vec<String> {
     let mut wrong = vec![];
     for fault in unconfirmed {
         let Some(node) = fault.revert.takes_away() else { continue };
         let Some(host) = &world.host else {
-            wrong.push(format!("node {}: no node host is named that could tell whether it runs", node.name));
+            wrong.push(format!("node {}: its state is unknown, because the bindings name no node host", node.name));
             continue;
         };
         match host.machine(&node.name).await {

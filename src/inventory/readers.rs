@@ -1,5 +1,5 @@
-//! The pods that read the files of volumes: those that a step makes, and in the pre-flight
-//! the question whether they could run. Nothing is made here.
+//! The pods that read the files of volumes: which ones a step creates, and whether they could run, for the pre-flight.
+//! Nothing is created here.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use crate::{
     world::{ApiCall, ApiError, Kube, World},
 };
 
-/// Whether the pods that read volumes could run, by a try that leaves nothing behind.
+/// Whether the pods that read volumes could run, according to a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadersSeen {
-    /// How many there will be.
+    /// The number of these pods.
     pub count: usize,
     /// What keeps one from running.
     pub wrong: Vec<String>,
 }
 
-/// The reader of each claim of a namespace, as it would be made now.
+/// The reader pod of each claim of a namespace, as it would be created now.
 ///
 /// # Errors
 /// Claims, pods, volumes or nodes cannot be listed.
@@ -48,7 +48,7 @@ pub async fn readers_of(
     Ok(claims.into_iter().map(reader).collect())
 }
 
-/// Whether the readers of the volumes that a plan looks into would be admitted, and run.
+/// Whether the reader pods of all volumes that a plan reads would be admitted and could run.
 pub(super) async fn readers_seen(world: &World, plan: &Plan, run: &str) -> Option<Answer<ReadersSeen>> {
     let image = world.bindings.volumes.reader_image.as_ref()?;
     let namespaces = read_here(&plan.steps);
@@ -64,8 +64,8 @@ pub(super) async fn readers_seen(world: &World, plan: &Plan, run: &str) -> Optio
     Some(Ok(seen))
 }
 
-/// Namespaces whose volumes are read in the first cluster. What is restored into the second
-/// one is read there, and its namespace is not there yet.
+/// The namespaces whose volumes are read in the first cluster. What is restored into the second cluster is read there,
+/// and its namespace does not exist there yet.
 fn read_here(steps: &[PlannedStep]) -> BTreeSet<String> {
     let of = |step: &PlannedStep| match step.verb() {
         Some(Verb::Backup(spec)) if spec.volumes != Capture::None => spec.namespaces.clone(),
@@ -85,14 +85,14 @@ async fn try_in(
         seen.count += 1;
         seen.wrong.extend(reader.hindrance.clone());
         if let Some(why) = refused(kube, &format!("/api/v1/namespaces/{namespace}/pods"), &reader).await? {
-            seen.wrong.push(format!("the reader of claim {namespace}/{}: {why}", claim.metadata.name));
+            seen.wrong.push(format!("the reader pod of claim {namespace}/{}: {why}", claim.metadata.name));
         }
     }
     Ok(())
 }
 
-/// Why no form of a reader is admitted: a dry run asks pod security, quotas and webhooks, and
-/// makes nothing.
+/// Why no form of the reader pod is admitted. A dry run applies pod security, quotas and webhooks, and creates
+/// nothing.
 async fn refused(kube: &Kube, pods: &str, reader: &Reader) -> Result<Option<String>, ApiError> {
     let mut why = None;
     for form in &reader.forms {

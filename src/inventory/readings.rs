@@ -1,6 +1,6 @@
-//! What Prometheus and Alertmanager tell a review: rules, alerts, silences, routes,
-//! and the answers to a fixed table of questions. Each answer is kept with its
-//! refusal; what was not asked is not there.
+//! What Prometheus and Alertmanager report for a review: rules, alerts, silences, routes, and the answers to a fixed
+//! table of queries. Each answer can also be the reason why it is missing. What was not asked is not stored. Start
+//! with [`Readings`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ use super::{
 };
 use crate::world::{ActiveAlert, MonitorInfo, Monitoring, RuleInfo, Sample, Silence};
 
-/// At most so many questions at once.
+/// The largest number of queries at the same time.
 const AT_ONCE: usize = 4;
-/// At most so many selectors of rules are looked for.
+/// The largest number of selectors that are checked.
 const SELECTORS: usize = 1000;
 
-/// The questions, by the name under which a check finds the answer. Usage is that of
-/// as much of the last seven days as Prometheus has.
+/// The queries, by the name under which a check finds the answer. Usage covers the last seven days, or as much of them
+/// as Prometheus has.
 pub const QUESTIONS: &[(&str, &str)] = &[
     ("jobs", "count by (job) (up)"),
     ("jobs-up", "sum by (job) (up)"),
@@ -58,22 +58,22 @@ pub const QUESTIONS: &[(&str, &str)] = &[
     ("disk", "max by (instance) (prometheus_tsdb_storage_blocks_bytes / (prometheus_tsdb_retention_limit_bytes > 0))"),
 ];
 
-/// What the monitoring said.
+/// The answers of the monitoring.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Readings {
-    /// Prometheus; none where none was named.
+    /// Prometheus; none if none was given.
     pub prometheus: Option<PrometheusReading>,
-    /// Each Alertmanager that was named.
+    /// Each Alertmanager that was given.
     pub alertmanagers: Vec<AlertmanagerReading>,
-    /// Datadog's monitors; none where no Datadog was named.
+    /// Datadog's monitors; none if no Datadog was given.
     pub datadog: Option<Answer<Vec<MonitorInfo>>>,
-    /// Lines of each workload's log, and how many of them are structured, by
-    /// `namespace/Kind/name`; none where logs were not asked for.
+    /// By `namespace/Kind/name`: the number of log lines that were read, and how many of them are structured. None if
+    /// logs were not requested.
     pub logs: Option<BTreeMap<String, Answer<(u64, u64)>>>,
 }
 
-/// What Prometheus said.
+/// The answers of Prometheus.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PrometheusReading {
     /// Alerting rules.
@@ -93,25 +93,25 @@ pub struct PrometheusReading {
     pub samples: BTreeMap<String, Answer<Vec<Sample>>>,
 }
 
-/// What an Alertmanager said.
+/// The answers of an Alertmanager.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AlertmanagerReading {
     /// Its base URL, without a login.
     pub url: String,
-    /// Its configuration; it leaves out what is secret itself.
+    /// Its configuration, without the secrets that Alertmanager itself hides.
     #[serde(default = "not_asked")]
     pub configuration: Answer<String>,
-    /// Silences in force or to come.
+    /// Silences that are active or pending.
     #[serde(default = "not_asked")]
     pub silences: Answer<Vec<Silence>>,
 }
 
 fn not_asked<T>() -> Answer<T> {
-    Err("it was not asked".into())
+    Err("this was not requested".into())
 }
 
 impl PrometheusReading {
-    /// The answer to a question of the table.
+    /// The answer to a query of the table.
     ///
     /// # Errors
     /// Why there is none.
@@ -119,12 +119,12 @@ impl PrometheusReading {
         match self.samples.get(name) {
             Some(Ok(samples)) => Ok(samples),
             Some(Err(why)) => Err(why.clone()),
-            None => Err("it was not asked".into()),
+            None => Err("this was not requested".into()),
         }
     }
 }
 
-/// Asks everything that is named.
+/// Asks all sources that were given.
 pub async fn readings(monitoring: &Monitoring, at: jiff::Timestamp) -> Readings {
     let mut found = Readings::default();
     if let (Some(rules), Some(alerts), Some(receivers)) =
@@ -157,7 +157,7 @@ async fn selectors(monitoring: &Monitoring, rules: &[RuleInfo], at: jiff::Timest
     let all: BTreeSet<String> =
         rules.iter().filter_map(|r| asked(&r.query).ok()).flat_map(|asked| asked.selectors).collect();
     if all.len() > SELECTORS {
-        return Err(format!("the rules have {} selectors: at most {SELECTORS} are looked for", all.len()));
+        return Err(format!("the rules have {} selectors; drillmaster checks at most {SELECTORS}", all.len()));
     }
     let since = at.saturating_sub(24.hours()).unwrap_or(at);
     let answers = stream::iter(all.into_iter().map(|selector| async move {
@@ -177,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn a_login_in_an_address_is_in_no_answer() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // Nobody listens on port 1.
+        // Nothing listens on port 1.
         let base = "http://me:PLANTED@127.0.0.1:1/prefix".to_owned();
         let monitoring = Monitoring::new(
             Http::new(Duration::from_secs(5), &std::sync::Arc::default()),

@@ -1,5 +1,5 @@
-//! Results of image scanners, as files: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX.
-//! Each says of one image when it was scanned and what critical has a fix.
+//! Result files of image scanners: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX. Each shows when an image was scanned,
+//! and which critical vulnerabilities have a fix.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -13,38 +13,38 @@ use crate::files;
 pub struct Scan {
     /// The file.
     pub file: String,
-    /// Who made it.
+    /// The scanner that wrote it.
     pub scanner: String,
-    /// The image as it was named; empty where only a digest was.
+    /// The name of the image; empty if the file contains only a digest.
     pub image: String,
-    /// Digests that it has: `sha256:…`.
+    /// Digests of the image: `sha256:…`.
     pub digests: Vec<String>,
-    /// When; the file's own age where it does not say.
+    /// When it was scanned. If the file does not contain the time, the file's own age.
     pub at: Option<Timestamp>,
     /// Critical vulnerabilities that have a fix.
     pub fixable: Vec<String>,
 }
 
-/// The most that is read of one file: no scanner's result is larger.
+/// The size limit of a file. No scanner writes larger results.
 const LARGEST: u64 = 256 << 20;
-/// How far the scanner's clock may be ahead of ours.
+/// How far the scanner's clock may be ahead of this machine's.
 const AHEAD_SECONDS: i64 = 24 * 60 * 60;
 
-/// Reads a scanner's file; one of several images has a scan for each. A file that is
-/// damaged is refused: an image whose findings cannot be read must not look clean.
+/// Reads a scanner's file; a file about several images gives one scan for each. A damaged file is refused, so that an
+/// image whose findings cannot be read does not look clean.
 ///
 /// # Errors
-/// A file that cannot be read, that no scanner known here wrote, or that is damaged.
+/// The file cannot be read, is not in a format of a supported scanner, or is damaged.
 pub fn read_scans(path: &Path, now: Timestamp) -> Result<Vec<Scan>, String> {
     let file = path.display().to_string();
-    let text = files::text(path, LARGEST).map_err(|e| format!("cannot read the scan {file}: {e}"))?;
+    let text = files::text(path, LARGEST).map_err(|e| format!("cannot read the scan result {file}: {e}"))?;
     let written = std::fs::metadata(path).and_then(|m| m.modified()).ok().and_then(|t| t.try_into().ok());
-    let mut scans = parse_scans(&text).map_err(|why| format!("the scan {file}: {why}"))?;
+    let mut scans = parse_scans(&text).map_err(|why| format!("the scan result {file}: {why}"))?;
     for scan in &mut scans {
         scan.file.clone_from(&file);
         scan.at = scan.at.or(written);
         if scan.at.is_some_and(|at| at.as_second() - now.as_second() > AHEAD_SECONDS) {
-            return Err(format!("the scan {file} says that it was made in the future: scan the image again"));
+            return Err(format!("the scan result {file} has a date in the future: scan the image again"));
         }
     }
     Ok(scans)
@@ -56,7 +56,7 @@ pub fn read_scans(path: &Path, now: Timestamp) -> Result<Vec<Scan>, String> {
 /// As [`read_scans`].
 pub fn parse_scans(text: &str) -> Result<Vec<Scan>, String> {
     let value: Value = serde_json::from_str(text)
-        .map_err(|e| format!("line {}: it is not JSON, or it is cut off; scan the image again", e.line()))?;
+        .map_err(|e| format!("line {}: it is not valid JSON, or is truncated; scan the image again", e.line()))?;
     let scans = scans(&value)?;
     match scans.iter().find(|scan| scan.image.is_empty() && scan.digests.is_empty()) {
         Some(_) => Err("it does not name the image that was scanned".into()),
@@ -64,12 +64,12 @@ pub fn parse_scans(text: &str) -> Result<Vec<Scan>, String> {
     }
 }
 
-const SCANNERS: &str = "it is of no scanner that is known here: Trivy (json), Grype (json), Clair 4 report, snyk container test --json, SARIF, or CycloneDX with vulnerabilities";
+const SCANNERS: &str = "its format is not supported. Supported formats: Trivy (json), Grype (json), Clair 4 report, snyk container test --json, SARIF, or CycloneDX with vulnerabilities";
 
 fn scans(value: &Value) -> Result<Vec<Scan>, String> {
     if let Value::Array(many) = value {
         let all: Vec<Scan> = many.iter().map(one).collect::<Result<Vec<_>, _>>()?.concat();
-        return if all.is_empty() { Err("it holds no scan".into()) } else { Ok(all) };
+        return if all.is_empty() { Err("it contains no scan".into()) } else { Ok(all) };
     }
     one(value)
 }
@@ -124,7 +124,7 @@ fn word<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, String> {
     }
 }
 
-/// When the scan was made, if the file says so.
+/// When the image was scanned, if the file contains that.
 fn time(value: &Value, pointer: &str) -> Result<Option<Timestamp>, String> {
     match word(value, pointer)? {
         "" => Ok(None),
@@ -132,7 +132,7 @@ fn time(value: &Value, pointer: &str) -> Result<Option<Timestamp>, String> {
     }
 }
 
-/// Digests of `name@sha256:…`, each once.
+/// The digests in `name@sha256:…`, without duplicates.
 fn digests<'a>(of: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let found = of.into_iter().map(|t| t.rsplit_once('@').map_or(t, |(_, digest)| digest));
     let mut all: Vec<String> = found.filter(|d| d.starts_with("sha256:")).map(str::to_owned).collect();
@@ -144,7 +144,7 @@ fn digests<'a>(of: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 const SEVERITIES: [&str; 9] =
     ["critical", "high", "medium", "low", "negligible", "unknown", "info", "none", "unspecified"];
 
-/// Whether a severity is critical; an unknown word is an error.
+/// Whether a severity is critical. An unknown word is an error.
 fn is_critical(of: &Value, pointer: &str) -> Result<bool, String> {
     let severity = word(of, pointer)?.to_lowercase();
     if SEVERITIES.contains(&severity.as_str()) {
@@ -154,7 +154,7 @@ fn is_critical(of: &Value, pointer: &str) -> Result<bool, String> {
     }
 }
 
-/// The ids of those that a rule picks, each once.
+/// The ids of the vulnerabilities that a rule selects, without duplicates.
 fn ids<'a>(
     all: impl IntoIterator<Item = &'a Value>,
     id: &str,
@@ -242,7 +242,7 @@ fn snyk(value: &Value) -> Result<Scan, String> {
     })
 }
 
-/// Of SARIF the rules tell the severity, and a result's text what mends it.
+/// In SARIF, the rules contain the severity, and the text of a result contains the fix.
 fn sarif(run: &Value) -> Result<Scan, String> {
     let mut scores = BTreeMap::new();
     for rule in some(run, "/tool/driver/rules")? {
@@ -250,7 +250,7 @@ fn sarif(run: &Value) -> Result<Scan, String> {
     }
     let severe = |id: &str| match scores.get(id).map(|score| score.parse::<f64>()) {
         Some(Ok(score)) if (0.0..=10.0).contains(&score) => Ok(score >= 9.0),
-        _ => Err(format!("it does not say how severe {id} is (`security-severity` of its rule)")),
+        _ => Err(format!("the severity of {id} is missing (`security-severity` of its rule)")),
     };
     let mended = |message: &str| {
         let fixed = message.lines().find_map(|l| l.trim().strip_prefix("Fixed Version:"));
@@ -339,7 +339,7 @@ mod tests {
         );
     }
 
-    /// A scan with any damaged part is refused: its image must not look clean.
+    /// A scan with any damaged part is refused, so that its image does not look clean.
     #[test]
     fn a_damaged_scan_is_not_a_clean_one() {
         let trivy = |results: Value| json!({"SchemaVersion": 2, "ArtifactName": "r.example/web:1", "Results": results});

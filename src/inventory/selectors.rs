@@ -1,22 +1,21 @@
-//! What an alert's expression asks Prometheus for: its selectors, without those that
-//! may well select nothing.
+//! The selectors of an alert's expression, without those that may select nothing in normal operation.
 
 use promql_parser::parser::{self, Expr, VectorSelector};
 
-/// What an expression asks.
+/// What an expression queries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Selectors that must have a series for the alert to fire.
+    /// Selectors that must have a series, or the alert can never fire.
     pub selectors: Vec<String>,
-    /// Whether something is compared, filtered or said to be absent: an expression that
-    /// only names a series fires as long as there is one.
+    /// Whether the expression compares, filters or tests for absence. An expression that only selects a series fires as
+    /// long as the series exists.
     pub decides: bool,
 }
 
 /// Reads an expression.
 ///
 /// # Errors
-/// What is wrong with it, in the parser's words.
+/// What is wrong with the expression, in the words of the parser.
 pub fn asked(expression: &str) -> Result<Asked, String> {
     let mut asked = Asked::default();
     walk(&parser::parse(expression)?, &mut asked);
@@ -44,9 +43,9 @@ fn walk(expr: &Expr, asked: &mut Asked) {
             let word = binary.op.to_string();
             asked.decides |= binary.op.is_comparison_operator() || matches!(word.as_str(), "unless" | "and");
             match word.as_str() {
-                // What is taken away need not be there.
+                // The right side may be empty.
                 "unless" => walk(&binary.lhs, asked),
-                // One of the two is enough.
+                // One side is enough.
                 "or" => {
                     let mut sides = [Asked::default(), Asked::default()];
                     walk(&binary.lhs, &mut sides[0]);
@@ -69,7 +68,7 @@ fn walk(expr: &Expr, asked: &mut Asked) {
     }
 }
 
-/// A selector without its times: those of an hour ago tell as much of whether it is alive.
+/// The selector without its times: whether a series is alive does not depend on them.
 fn plain(selector: &VectorSelector) -> String {
     VectorSelector { offset: None, at: None, ..selector.clone() }.to_string()
 }

@@ -1,5 +1,5 @@
-//! Everything that a review looks at, by kind. A kind is either there in full (which
-//! may be none at all) or unseen for a stated reason: a 403 never becomes "none".
+//! Everything that a review reads, by kind. A kind is either complete (it may have no objects) or unseen for a known
+//! reason: a 403 never becomes "there are none". Start with [`Shelf`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,28 +16,28 @@ use crate::{
     model::Unseen,
 };
 
-/// What sort of thing a review looks at.
+/// Where the input of a review comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// Files: what somebody wants. They tell nothing of what runs.
+    /// Manifest files: the desired state. They show nothing about what is running.
     #[default]
     Manifests,
-    /// A cluster, just now.
+    /// A cluster, read just now.
     Live,
-    /// A cluster, some time ago.
+    /// A cluster, read earlier.
     Capture,
 }
 
 /// Why a kind was not seen.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Gap {
-    /// In a word.
+    /// The kind of reason.
     pub why: Unseen,
-    /// In full.
+    /// The reason as text.
     pub text: String,
 }
 
-/// Labels and containers, which the pods of one owner have in common.
+/// Labels and containers that the pods of one owner share.
 pub type Alike = (Arc<BTreeMap<String, String>>, Arc<Vec<Container>>);
 
 /// All objects.
@@ -49,7 +49,7 @@ pub struct Shelf {
     pub at: Option<jiff::Timestamp>,
     /// Pods that a controller owns.
     pub pods: Vec<Pod>,
-    /// Pods on nodes that no controller makes again. They are among the objects, too.
+    /// Pods on nodes that no controller creates again. They are in `objects` too.
     pub standing: Vec<Pod>,
     /// Nodes.
     pub nodes: Vec<Node>,
@@ -57,43 +57,43 @@ pub struct Shelf {
     pub objects: BTreeMap<String, Vec<Object>>,
     /// What could not be read, by `kind.group`.
     pub gaps: BTreeMap<String, Gap>,
-    /// What the monitoring said; nothing for files.
+    /// The answers of the monitoring; empty for files.
     pub readings: Readings,
-    /// What scanners say of images, from their files.
+    /// The results of image scanners, from their files.
     pub scans: Vec<Scan>,
-    /// The second cluster, or the other environment, where one was named.
+    /// The second cluster, or the environment to compare with, if one was given.
     pub target: Option<Box<Shelf>>,
-    /// What a reader must know: input that was broken, duplicates.
+    /// What readers should know about the input: damaged parts, duplicates.
     pub notes: Vec<String>,
     /// The API server's version; empty for files.
     pub version: String,
-    /// What the API server says of itself (/readyz), where it was asked.
+    /// The API server's own health (/readyz), if it was requested.
     pub ready: Option<Result<(), Gap>>,
-    /// By how many seconds the API server's clock is ahead of ours, where it was asked.
+    /// How many seconds the API server's clock is ahead of this machine's, if it was measured.
     pub skew_seconds: Option<i64>,
-    /// Requests made and bytes read.
+    /// Number of requests, and bytes that were read.
     pub cost: (usize, usize),
-    /// What came by standard input, to find lines in again.
+    /// The text of standard input, for finding lines in it later.
     pub stdin: Option<String>,
-    /// Whether some of the input was broken.
+    /// Whether part of the input was damaged.
     pub broken: bool,
-    /// One copy of each word, while it is filled.
+    /// One shared copy of each text, while objects are added.
     pub words: BTreeMap<Box<str>, Arc<str>>,
-    /// The last pod of each owner, as far as others are like it, while it is filled.
+    /// The labels and containers of each owner's last pod, which equal pods share, while objects are added.
     pub alike: BTreeMap<String, Alike>,
 }
 
 impl Shelf {
-    /// Puts an object where it belongs.
+    /// Adds an object.
     ///
     /// # Errors
-    /// What makes it no object, in words.
+    /// Why it is not a Kubernetes object.
     pub fn put(&mut self, value: Value, origin: Origin) -> Result<(), String> {
         self.place(decode(value, origin)?);
         Ok(())
     }
 
-    /// Puts what has been read where it belongs.
+    /// Adds an object that was already read.
     pub fn place(&mut self, decoded: Decoded) {
         match decoded {
             Decoded::Pod(pod) => {
@@ -115,10 +115,10 @@ impl Shelf {
         }
     }
 
-    /// Puts an object in the place of one that is there, or beside the others.
+    /// Adds an object, replacing one of the same name.
     ///
     /// # Errors
-    /// What makes it no object, in words.
+    /// Why it is not a Kubernetes object.
     pub fn replace(&mut self, value: Value) -> Result<(), String> {
         let Decoded::Object(object) = decode(value, Origin::default())? else { return Ok(()) };
         let all = self.objects.entry(key(&object.kind, &object.group)).or_default();
@@ -129,7 +129,7 @@ impl Shelf {
         Ok(())
     }
 
-    /// A pod with the labels and containers of one that is like it.
+    /// A pod that shares labels and containers with an equal pod.
     fn shared(&mut self, mut pod: Pod) -> Pod {
         let Some(owner) = pod.controller() else { return pod };
         let uid = owner.uid.clone();
@@ -139,7 +139,7 @@ impl Shelf {
         pod
     }
 
-    /// One copy of each word.
+    /// Returns the one copy of a text.
     fn word(&mut self, text: &str) -> Arc<str> {
         if let Some(word) = self.words.get(text) {
             return Arc::clone(word);
@@ -149,10 +149,10 @@ impl Shelf {
         word
     }
 
-    /// All of a kind, or why they were not seen.
+    /// All objects of a kind, or why they were not seen.
     ///
     /// # Errors
-    /// The gap.
+    /// The reason why the kind was not seen.
     pub fn all(&self, key: &str) -> Result<&[Object], &Gap> {
         match self.gaps.get(key) {
             Some(gap) if gap.why != Unseen::NotInstalled => Err(gap),
@@ -160,29 +160,29 @@ impl Shelf {
         }
     }
 
-    /// All of a kind that there are; a gap is none of them. Only for what adds to an
-    /// answer and never decides it.
+    /// All objects of a kind that were seen; empty if the kind was not seen. Use it only for additional information,
+    /// never for the decision of a check.
     pub fn any(&self, key: &str) -> &[Object] {
         self.objects.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a cluster serves a kind. Files never say that it does not.
+    /// Whether a cluster serves a kind. For files, always true.
     pub fn serves(&self, key: &str) -> bool {
         self.gaps.get(key).is_none_or(|gap| gap.why != Unseen::NotInstalled)
     }
 
-    /// An object by its name, once everything is settled.
+    /// An object by its name. `settle` must have been called.
     pub fn find(&self, key: &str, namespace: &str, name: &str) -> Option<&Object> {
         let all = self.any(key);
         all.binary_search_by(|o| by_name(&o.metadata).cmp(&(namespace, name))).ok().map(|i| &all[i])
     }
 
-    /// Of a simulated cluster: that it has no objects of other kinds tells nothing of the
-    /// cluster that it stands for.
+    /// For a simulated cluster: marks all kinds that it does not simulate as unseen, because their absence says nothing
+    /// about the cluster that it represents.
     pub fn forget_what_is_not_simulated(&mut self) {
         for kind in KINDS.iter().map(KindOf::key).filter(|key| !SIMULATED.contains(&key.as_str())) {
             self.objects.remove(&kind);
-            let text = "a simulated cluster has none".to_owned();
+            let text = "the simulation does not include this kind".to_owned();
             self.gaps.insert(kind, Gap { why: Unseen::NoData, text });
         }
     }
@@ -209,8 +209,8 @@ impl Shelf {
         self.len() == 0
     }
 
-    /// Sorts everything by namespace and name, and names what is there twice: the
-    /// later one counts, as it would with `kubectl apply`.
+    /// Sorts everything by namespace and name, and reports duplicates. The later object counts, as it would with
+    /// `kubectl apply`.
     pub fn settle(&mut self) {
         self.alike.clear();
         self.pods.shrink_to_fit();
@@ -222,14 +222,14 @@ impl Shelf {
             let mut kept: Vec<Object> = Vec::with_capacity(objects.len());
             for object in objects.drain(..) {
                 let twin = kept.last_mut().filter(|k| {
-                    // A name that is to be generated is no name yet.
+                    // An object whose name will be generated (`generateName`) has no name yet.
                     by_name(&k.metadata) == by_name(&object.metadata) && !object.metadata.name.ends_with('-')
                 });
                 match twin {
                     None => kept.push(object),
                     Some(twin) => {
                         self.notes.push(format!(
-                            "{} {} is there twice: {} and {}; the second one counts",
+                            "{} {} is defined twice: {} and {}; the second definition counts",
                             object.kind,
                             object.metadata.name,
                             place(&twin.origin),
@@ -245,7 +245,7 @@ impl Shelf {
     }
 }
 
-/// One copy of what is equal; what differs is what later ones are compared with.
+/// Shares equal values; a different value becomes the one that later values are compared with.
 fn same<T: PartialEq>(own: &mut Arc<T>, known: &mut Arc<T>) {
     if own == known {
         *own = Arc::clone(known);

@@ -1,6 +1,5 @@
-//! Reads everything that a review looks at from a live cluster: one paged list for
-//! each kind, at most eight at once, not one write. A refusal makes that kind
-//! unseen, nothing else.
+//! Reads everything that a review needs from a live cluster: one paged list for each kind, at most eight at the same
+//! time, without any write. If a list is refused, only this kind becomes unseen.
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -17,28 +16,28 @@ use crate::{
     world::{ApiError, Http, Kube, Monitoring, World},
 };
 
-/// At most so many lists at once.
+/// The largest number of lists at the same time.
 const AT_ONCE: usize = 8;
-/// A list that grows too old while it is read is begun again as often as this.
+/// How often a list is started again when its continue token expires.
 const RESTARTS: usize = 3;
 const JSON: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/// A week of samples of a large cluster takes Prometheus a while.
+/// The time limit for a query: Prometheus needs some time for a week of samples of a large cluster.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// What came of one object: itself, or why it is none.
+/// The result for one object: the object, or why it is not valid.
 type Item = Result<Decoded, String>;
 
-/// What came of one kind.
+/// The result for one kind.
 struct Read {
     kind: KindOf,
     items: Result<Vec<Item>, Gap>,
     cost: (usize, usize),
 }
 
-/// Reads all that a review can look at: the cluster, its monitoring, the second cluster.
-/// Of the Secrets that are named (namespace, name) what they hold, too.
+/// Reads everything that a review can use: the cluster, its monitoring, and the second cluster. Also reads the content
+/// of the given Secrets (namespace, name).
 pub async fn look(world: &World, namespaces: &[String], secrets: &[(String, String)]) -> Shelf {
     let at = world.clock.wall();
     let near = &world.monitoring;
@@ -72,7 +71,7 @@ pub async fn look(world: &World, namespaces: &[String], secrets: &[(String, Stri
     shelf
 }
 
-/// Reads one Secret that somebody allowed to be read.
+/// Reads the content of one Secret that the user has allowed.
 async fn open_secret(kube: &Kube, shelf: &mut Shelf, namespace: &str, name: &str) {
     let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
     let put = match kube.get(&path).await {
@@ -88,8 +87,7 @@ async fn open_secret(kube: &Kube, shelf: &mut Shelf, namespace: &str, name: &str
     }
 }
 
-/// Reads a cluster. Where a list of all namespaces is refused, those that were named
-/// are asked one by one.
+/// Reads a cluster. If a list over all namespaces is refused, the given namespaces are listed one by one.
 pub async fn survey(kube: &Kube, identity: &ClusterIdentity, at: jiff::Timestamp, namespaces: &[String]) -> Shelf {
     let mut shelf = Shelf { source: Source::Live, at: Some(at), version: identity.version.clone(), ..Shelf::default() };
     let groups = match groups(kube).await {
@@ -120,7 +118,7 @@ pub async fn survey(kube: &Kube, identity: &ClusterIdentity, at: jiff::Timestamp
     shelf
 }
 
-/// Served API groups, each with its versions.
+/// The API groups that the cluster serves, with their versions.
 async fn groups(kube: &Kube) -> Result<Vec<(String, Vec<String>)>, ApiError> {
     let answer = kube.get("/apis").await?;
     let groups = answer["groups"].as_array().cloned().unwrap_or_default();
@@ -161,28 +159,31 @@ async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namesp
     Read { kind, items, cost }
 }
 
-/// Why a kind cannot be read in any of the versions that are known here: its group is not
-/// there, or serves no such kind, or serves it in others.
+/// Why no known version of a kind can be read: the group does not exist, or does not serve this kind, or serves it
+/// only in other versions.
 async fn unserved(kube: &Kube, kind: &KindOf, versions: Option<&[String]>) -> Gap {
     let Some(versions) = versions else {
-        return Gap { why: Unseen::NotInstalled, text: format!("the cluster serves no {}", kind.group) };
+        return Gap {
+            why: Unseen::NotInstalled,
+            text: format!("the cluster does not serve the API group {}", kind.group),
+        };
     };
     let mut serving = vec![];
     for version in versions {
         let there = kube.get(&format!("/apis/{}/{version}", kind.group)).await.map(|answer| {
             answer["resources"].as_array().is_none_or(|all| all.iter().any(|r| r["name"] == kind.plural))
         });
-        // Where it does not say, it may.
+        // If the answer does not show it, the kind may exist.
         if there.unwrap_or(true) {
             serving.push(version.as_str());
         }
     }
     if serving.is_empty() {
-        let text = format!("the cluster serves no {} of {}", kind.plural, kind.group);
+        let text = format!("the cluster does not serve {} of {}", kind.plural, kind.group);
         return Gap { why: Unseen::NotInstalled, text };
     }
     let text = format!(
-        "the cluster serves {} of {} in {} only, which is not read here",
+        "the cluster serves {} of {} only in {}, which this version of drillmaster cannot read",
         kind.plural,
         kind.group,
         serving.join(", ")
@@ -214,13 +215,13 @@ async fn list(
         };
         cost.1 += size;
         if !page["items"].is_array() && !page["items"].is_null() || page["kind"].is_null() {
-            return Err(Gap { why: Unseen::NoData, text: format!("{path} answers with something that is no list") });
+            return Err(Gap { why: Unseen::NoData, text: format!("the answer of {path} is not a list") });
         }
         for mut item in page["items"].as_array_mut().map(std::mem::take).unwrap_or_default() {
             item["kind"] = kind.kind.into();
             item["apiVersion"] = api.clone().into();
             slim(&mut item);
-            // Read page by page: as JSON, a large cluster is several times as large.
+            // Each page is converted immediately: as JSON, a large cluster needs several times the memory.
             items.push(decode(item, Origin::default()));
         }
         token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or("").to_owned();
@@ -230,7 +231,7 @@ async fn list(
     }
 }
 
-/// What no check looks at, dropped before it is kept.
+/// Removes what no check reads, before the object is stored.
 fn slim(item: &mut Value) {
     if let Some(images) = item.pointer_mut("/status/images") {
         *images = Value::Null;
@@ -242,7 +243,7 @@ fn slim(item: &mut Value) {
     }
 }
 
-/// A refusal in one word.
+/// The reason for a refusal.
 fn gap(error: &ApiError) -> Gap {
     let why = match error {
         ApiError::Status { code: 401 | 403, .. } => Unseen::Forbidden,

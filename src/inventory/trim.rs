@@ -1,4 +1,5 @@
-//! What no check reads of the thousands of pods that controllers own, dropped before they are kept.
+//! Removes fields that no check reads from pods of controllers before they are stored. A cluster has thousands of such
+//! pods.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use serde_json::Value;
 
 use crate::kubernetes::objects::Pod;
 
-/// The pod, without that.
+/// The pod without these fields.
 pub(super) fn trimmed(mut pod: Pod) -> Pod {
     pod.status.conditions.retain(|c| matches!(c.type_.as_str(), "Ready" | "DisruptionTarget"));
     for condition in &mut pod.status.conditions {
@@ -17,7 +18,7 @@ pub(super) fn trimmed(mut pod: Pod) -> Pod {
         if status.state["waiting"].is_null() {
             status.state = Value::Null;
         }
-        // Of how it ended before, only when, and whether for memory.
+        // About the previous termination, checks need only the time, and whether memory was the reason.
         let end = |field: &str| status.last_state.pointer(&format!("/terminated/{field}")).cloned();
         if let Some(at) = end("finishedAt") {
             let mut kept = serde_json::json!({"finishedAt": at});

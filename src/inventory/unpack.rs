@@ -1,5 +1,5 @@
-//! Reads a capture. It may come from anybody: no more of it is unpacked than a limit, and of
-//! its objects only those fields are taken in that a capture may hold.
+//! Reads a capture. It may come from an untrusted source: unpacking stops at a size limit, and only those fields of
+//! its objects are read that a capture may contain.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -17,17 +17,17 @@ use super::{
 };
 use crate::files::{self, Limited};
 
-/// The most that a capture may unpack to: room for about a million objects.
+/// The limit for the unpacked size of a capture: enough for about a million objects.
 pub(super) const UNPACKED: u64 = 1 << 30;
-/// The most that one object may take: etcd takes no more than 1.5 MiB.
+/// The limit for one object. etcd accepts at most 1.5 MiB.
 const LINE: u64 = 16 << 20;
 
-/// Reads a capture: the objects, and which cluster they are of.
+/// Reads a capture. Returns its objects and the name of their cluster.
 ///
 /// # Errors
-/// A file that is not a capture, is of another version, is too large, or is damaged.
+/// The file is not a capture, has another version, is too large, or is damaged.
 pub fn open_capture(path: &Path) -> Result<(Shelf, String), String> {
-    let wrong = |why: String| format!("{} is no capture that can be read: {why}", path.display());
+    let wrong = |why: String| format!("{} is not a readable capture: {why}", path.display());
     files::regular(path).map_err(|e| e.to_string()).and_then(|file| read(file, UNPACKED)).map_err(wrong)
 }
 
@@ -47,9 +47,9 @@ fn read(file: impl Read, most: u64) -> Result<(Shelf, String), String> {
     for entry in tar.entries().map_err(|e| e.to_string())? {
         let entry = entry.map_err(|e| root(&e))?;
         let name = entry.path().map_err(|e| e.to_string())?.display().to_string();
-        // Other sorts of file can be larger than what they take in the archive.
+        // Entries of other types can be much larger than the space that they use in the archive.
         if entry.header().entry_type() != tar::EntryType::Regular {
-            return Err(format!("{name} in it is not a regular file"));
+            return Err(format!("its entry {name} is not a regular file"));
         }
         if name == HEAD {
             context = Some(head(entry, &mut shelf)?);
@@ -57,18 +57,20 @@ fn read(file: impl Read, most: u64) -> Result<(Shelf, String), String> {
             objects(entry, &name, &mut shelf)?;
         }
     }
-    let context = context.ok_or_else(|| format!("it has no {HEAD}"))?;
+    let context = context.ok_or_else(|| format!("it contains no {HEAD}"))?;
     shelf.settle();
     Ok((shelf, context))
 }
 
-/// Takes in what the first file says; returns the context.
+/// Reads the first file and returns the context.
 fn head(mut entry: impl Read, shelf: &mut Shelf) -> Result<String, String> {
     let mut text = String::new();
     entry.read_to_string(&mut text).map_err(|e| format!("{HEAD}: {}", root(&e)))?;
     let version = serde_json::from_str::<Value>(&text).map_err(|e| format!("{HEAD}: {e}"))?["version"].as_u64();
     if version != Some(u64::from(VERSION)) {
-        return Err(format!("its version is {version:?}, and this program reads {VERSION}: capture anew"));
+        return Err(format!(
+            "it has version {version:?}, but this drillmaster reads version {VERSION}: make a new capture"
+        ));
     }
     let head: Head = serde_json::from_str(&text).map_err(|e| format!("{HEAD}: {e}"))?;
     shelf.at = Some(head.at);
@@ -79,7 +81,7 @@ fn head(mut entry: impl Read, shelf: &mut Shelf) -> Result<String, String> {
     Ok(head.context)
 }
 
-/// Takes in a file with an object a line.
+/// Reads a file with one object on each line.
 fn objects(entry: impl Read, name: &str, shelf: &mut Shelf) -> Result<(), String> {
     let mut reader = BufReader::new(entry);
     let mut line = vec![];
@@ -90,7 +92,7 @@ fn objects(entry: impl Read, name: &str, shelf: &mut Shelf) -> Result<(), String
             break;
         }
         if line.len() as u64 == LINE {
-            return Err(at(format!("one object has more than {} MiB", LINE >> 20)));
+            return Err(at(format!("an object is larger than {} MiB", LINE >> 20)));
         }
         let value: Value = serde_json::from_slice(&line).map_err(|e| at(e.to_string()))?;
         shelf.put(allowed::reduced(&value), Origin::default()).map_err(at)?;
@@ -98,7 +100,7 @@ fn objects(entry: impl Read, name: &str, shelf: &mut Shelf) -> Result<(), String
     Ok(())
 }
 
-/// The reason at the bottom: the archive's reader puts its own words around it.
+/// The innermost cause: the archive's reader adds its own text around it.
 fn root(error: &io::Error) -> String {
     let mut at: &dyn std::error::Error = error;
     while let Some(below) = at.source() {
@@ -117,7 +119,7 @@ mod tests {
 
     const CAPTURE: &str = r#"{"version": 1, "by": "0", "context": "c", "at": "2026-11-24T00:00:00Z", "kubernetes": "", "gaps": {}, "notes": []}"#;
 
-    /// A capture with one more file, of so many spaces.
+    /// A capture with one more file that consists of this many spaces.
     fn bomb(path: &Path, spaces: u64, kind: tar::EntryType) {
         let file = File::create(path).expect("a file");
         let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::fast()));
@@ -142,10 +144,10 @@ mod tests {
         assert!(why.contains("it unpacks to more than 4 MiB"), "{why}");
         bomb(&path, LINE + 1, tar::EntryType::Regular);
         let why = open_capture(&path).expect_err("too long a line");
-        assert!(why.contains("one object has more than 16 MiB"), "{why}");
+        assert!(why.contains("an object is larger than 16 MiB"), "{why}");
         bomb(&path, 8, tar::EntryType::Symlink);
         let why = open_capture(&path).expect_err("a link");
-        assert!(why.contains("objects/x.jsonl in it is not a regular file"), "{why}");
+        assert!(why.contains("its entry objects/x.jsonl is not a regular file"), "{why}");
     }
 
     #[cfg(unix)]

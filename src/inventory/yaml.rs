@@ -1,21 +1,20 @@
-//! What is wrong with a YAML text, without a word of the text.
+//! Describes what is wrong with a YAML text without repeating any of the text.
 
 use serde_saphyr::Error;
 
-/// The line of a mistake and what kind of mistake it is. The parser's own message quotes the
-/// text, which may be that of a Secret.
+/// The line and the kind of a mistake. The parser's own message quotes the text, which may be that of a Secret.
 pub(crate) fn yaml_mistake(error: &Error) -> String {
     let error = error.without_snippet();
     let kind = match error {
         Error::ExternalMessage { msg, .. } => parsers_word(msg),
-        Error::DuplicateMappingKey { .. } => "a key is there twice",
-        Error::Eof { .. } => "it ends too early",
-        Error::MultipleDocuments { .. } => "it holds more than one document",
-        Error::UnknownAnchor { .. } => "an alias names no anchor",
+        Error::DuplicateMappingKey { .. } => "a key is given twice",
+        Error::Eof { .. } => "the text ends too early",
+        Error::MultipleDocuments { .. } => "it contains more than one document",
+        Error::UnknownAnchor { .. } => "an alias refers to an anchor that does not exist",
         Error::NonFiniteFloat { .. } => "a number is not finite",
-        Error::InvalidUtf8Input => "it is not UTF-8",
-        Error::Budget { .. } => "it is larger or deeper than is read",
-        _ => "a value is not of the type that belongs there",
+        Error::InvalidUtf8Input => "it is not valid UTF-8",
+        Error::Budget { .. } => "it is too large or nested too deeply",
+        _ => "a value has the wrong type",
     };
     match error.location() {
         Some(at) => format!("line {}: {kind}", at.line()),
@@ -23,7 +22,7 @@ pub(crate) fn yaml_mistake(error: &Error) -> String {
     }
 }
 
-/// The parser's messages are fixed texts, some with a part of the input behind a quote or a colon.
+/// The parser's messages are fixed texts. Some contain a part of the input after a quote or a colon.
 fn parsers_word(message: &str) -> &str {
     let fixed = message.split(['`', '\'', '"', ':', '\n']).next().unwrap_or("").trim();
     if fixed.is_empty() { "it is not YAML" } else { fixed }

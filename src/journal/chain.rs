@@ -1,4 +1,5 @@
-//! One line after another: each names the hash of the one before, and the next number.
+//! The hash chain of a journal: each line contains the hash of the previous line, and the next sequence number. Start
+//! with `Chain`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,38 +7,38 @@ use serde_json::Value;
 use super::{format1, possible, write::hash_line};
 use crate::event::{Event, FORMAT, Kind};
 
-/// Where a chain stands: what its next line must say.
+/// The end of a chain: what the next line must contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Link {
     /// The next sequence number.
     pub seq: u64,
-    /// Hash of the line before.
+    /// Hash of the previous line.
     pub hash: String,
 }
 
-/// A line of a chain.
+/// A line that was added to a chain.
 #[derive(Debug)]
 pub(super) enum Taken {
     /// An event.
     Event(Box<Event>),
-    /// A kind that this version does not know and may skip.
+    /// An event of a kind that this version does not know and may skip.
     Skipped,
-    /// A line of a session of format 1 that had lost the wheel.
+    /// A line in format 1, from a session that had already lost control of the run.
     Stray,
 }
 
-/// The lines of one segment, taken in one by one.
+/// Checks the lines of one segment, one after another.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
-    /// What the next line must say.
+    /// What the next line must contain.
     pub link: Link,
-    /// The session that writes here; none before its first line.
+    /// The session that writes to this segment; none before its first line.
     epoch: Option<u64>,
-    /// Written by version 0.1.0: several sessions share the file.
+    /// Whether version 0.1.0 wrote it. If so, several sessions share the file.
     pub old: bool,
 }
 
-/// The fields that every line has, whatever its kind.
+/// The fields of every line, whatever its kind.
 #[derive(Deserialize)]
 struct Line {
     seq: u64,
@@ -48,14 +49,14 @@ struct Line {
 }
 
 impl Chain {
-    /// A chain that goes on from a link.
+    /// A chain that continues after a link.
     pub(super) fn from(link: Link, old: bool) -> Self {
         Self { link, epoch: None, old }
     }
 
-    /// Takes in a line, or says what is wrong with it.
+    /// Adds a line, or returns what is wrong with it.
     pub(super) fn take(&mut self, text: &[u8]) -> Result<Taken, String> {
-        // Most lines are of today's shape: they are read once.
+        // Most lines have the current shape, and are parsed only once.
         if self.link.seq > 0
             && !self.old
             && let Ok(event) = serde_json::from_slice::<Event>(text)
@@ -68,11 +69,12 @@ impl Chain {
         self.take_by_parts(text)
     }
 
-    /// The same of a line that may be of any version.
+    /// Adds a line that may have been written by any version.
     fn take_by_parts(&mut self, text: &[u8]) -> Result<Taken, String> {
         let line: Line = match serde_json::from_slice(text) {
             Ok(line) => line,
-            // Half a line that a fenced writer of format 1 left, and its successor ended.
+            // An incomplete line that a session of format 1 left when another took over, and to which its successor
+            // added the line end.
             Err(_) if self.old && self.epoch.is_some() && !text.ends_with(b"}") => return Ok(Taken::Stray),
             Err(error) => return Err(format!("this is not a journal line ({error})")),
         };
@@ -90,10 +92,10 @@ impl Chain {
                 Taken::Event(Box::new(event))
             }
             Err(_) if !line.must && !known(&kind) => Taken::Skipped,
-            Err(error) if known(&kind) => return Err(format!("a damaged {kind} event ({error})")),
+            Err(error) if known(&kind) => return Err(format!("this {kind} event is damaged ({error})")),
             Err(_) => {
                 return Err(format!(
-                    "event kind `{kind}` is unknown to this version and must not be skipped: use a newer drillmaster"
+                    "this version does not know the event kind `{kind}`, which must not be skipped: use a newer version of drillmaster"
                 ));
             }
         };
@@ -101,17 +103,19 @@ impl Chain {
         Ok(taken)
     }
 
-    /// Whether a line is the next one of this session.
+    /// Checks that a line is the next one of this session.
     fn follows(&self, seq: u64, epoch: u64, prev: &str) -> Result<(), String> {
         if let Some(own) = self.epoch.filter(|own| !self.old && *own != epoch) {
-            return Err(format!("a line of session {epoch} in the file of session {own}"));
+            return Err(format!("this line belongs to session {epoch}, but the file belongs to session {own}"));
         }
         if seq != self.link.seq {
             let wanted = self.link.seq;
-            return Err(format!("event {seq} where {wanted} was expected: lines are missing or were moved"));
+            return Err(format!(
+                "this is event {seq}, but event {wanted} was expected: lines are missing or were moved"
+            ));
         }
         if prev != self.link.hash {
-            return Err("the line before was changed: its hash does not match".to_owned());
+            return Err("the previous line was changed: its hash does not match".to_owned());
         }
         Ok(())
     }
@@ -122,21 +126,21 @@ impl Chain {
     }
 }
 
-/// Whole lines, and how many bytes each has with its end.
+/// Splits bytes into complete lines. Each comes with its length including the line end.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
     let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
     bytes[..whole].split_inclusive(|b| *b == b'\n').map(|line| (&line[..line.len() - 1], line.len() as u64))
 }
 
-/// The header's format, whatever else it holds.
+/// The format that the header names.
 fn format_of(event: &Value) -> Option<&str> {
     (event.get("kind")? == "RunStarted").then(|| event.get("format")?.as_str())?
 }
 
-/// Whether a journal was written in format 1; another than that and today's is refused.
+/// Whether a journal was written in format 1. Any format other than 1 and the current one is refused.
 fn is_old(format: Option<&str>) -> Result<bool, String> {
     let Some(format) = format else {
-        return Err("the first line is not a run's header: this is not a journal of drillmaster".into());
+        return Err("the first line is not the header of a run: this file is not a journal of drillmaster".into());
     };
     match format.split('.').next() {
         Some("1") => Ok(true),
@@ -145,7 +149,7 @@ fn is_old(format: Option<&str>) -> Result<bool, String> {
     }
 }
 
-/// One line, in today's shape.
+/// Parses a line, after converting it to the current shape.
 fn event(text: &[u8], old: bool) -> Result<Event, serde_json::Error> {
     if !old {
         return serde_json::from_slice(text);
@@ -155,8 +159,7 @@ fn event(text: &[u8], old: bool) -> Result<Event, serde_json::Error> {
     serde_json::from_value(line)
 }
 
-/// Whether this version has the kind. Asked of serde itself, so that the list
-/// cannot fall behind the enum.
+/// Whether this version knows the kind. It asks serde, so that there is no second list that could become outdated.
 fn known(kind: &str) -> bool {
     let probe = serde_json::json!({ "kind": kind });
     match serde_json::from_value::<Kind>(probe) {

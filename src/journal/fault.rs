@@ -1,34 +1,34 @@
-//! The one state machine of a fault, used live and in recovery.
+//! The state machine of a fault. The live run and the recovery use the same one.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::Kind;
 
-/// Where a fault stands.
+/// The state of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaultState {
-    /// Written down; whether the act happened is not known.
+    /// Written to the journal. Whether the act happened is unknown.
     Intended,
     /// The act was acknowledged.
     Applied,
-    /// The act was refused; it may have had an effect all the same.
+    /// The act was refused. It may still have had an effect.
     Failed,
     /// The undo has begun.
     Reverting,
-    /// Seen as it was before.
+    /// The earlier state was observed again.
     Reverted,
-    /// Gone for good and replaced by its like (a node of a scaling group).
+    /// The target is permanently gone and was replaced by a new one (a node of a scaling group).
     Replaced,
-    /// Somebody else changed it meanwhile: left as they made it.
+    /// The target was changed outside the drill in the meantime, and was left in that state.
     Left,
-    /// Kept on purpose, as the scenario asks.
+    /// Kept, because the scenario asks for it.
     Kept,
-    /// Could not be put back: a human is needed.
+    /// Could not be put back: a person has to do it.
     Stuck,
 }
 
-/// An event that cannot follow a state: the journal is not one that we wrote.
+/// An event that cannot follow a state: drillmaster did not write this journal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{event} cannot follow {state:?}")]
 pub struct IllegalTransition {
@@ -39,22 +39,21 @@ pub struct IllegalTransition {
 }
 
 impl FaultState {
-    /// Whether the fault still asks for an undo.
+    /// Whether the fault still needs an undo.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Intended | Self::Applied | Self::Failed | Self::Reverting | Self::Stuck)
     }
 
-    /// `state × event → state`; total over the events of a fault.
+    /// The transition function: state and event give the next state. It covers every event of a fault.
     pub fn after(state: Option<Self>, event: &Kind) -> Result<Self, IllegalTransition> {
         let illegal = || IllegalTransition { state, event: event.name() };
         match (state, event) {
             (None, Kind::FaultIntended { .. }) => Ok(Self::Intended),
             (Some(Self::Intended), Kind::FaultApplied { .. }) => Ok(Self::Applied),
             (Some(Self::Intended), Kind::FaultFailed { .. }) => Ok(Self::Failed),
-            // Recovery tries again what was stuck: a human may have helped.
+            // A recovery tries again to undo what was stuck: a person may have helped in between.
             (Some(s), Kind::RevertStarted { .. }) if s.is_open() => Ok(Self::Reverting),
-            // The two may race: an answer that arrives after the undo has begun
-            // does not close anything.
+            // The answer to the act may arrive after the undo has begun. It does not close the fault.
             (Some(Self::Reverting), Kind::FaultApplied { .. } | Kind::FaultFailed { .. }) => Ok(Self::Reverting),
             (Some(s), Kind::FaultReverted { .. }) if s.is_open() => Ok(Self::Reverted),
             (Some(s), Kind::FaultReplaced { .. }) if s.is_open() => Ok(Self::Replaced),

@@ -1,5 +1,5 @@
-//! From events to the state of a run: what was done, and what is still to be
-//! undone. The same function serves the live run, `recover` and the reports.
+//! Turns events into the state of a run: what was done, and what is still to be undone. The live run, `recover` and
+//! the reports use the same function. Start with [`RunState`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,82 +12,82 @@ use crate::{
     model::{Exit, FaultId, LeftBecause, Plan, Revert, StepName, StepResult, Told, UpRule, Verb},
 };
 
-/// A node as last seen.
+/// A node in its last observed state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeView {
     /// UID.
     pub uid: String,
-    /// Failure domain.
+    /// Its zone.
     pub zone: String,
     /// True, False or Unknown.
     pub ready: String,
-    /// Cordoned.
+    /// Whether it is cordoned.
     pub unschedulable: bool,
 }
 
-/// A budget as last seen.
+/// A budget in its last observed state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetView {
-    /// Healthy pods.
+    /// Number of healthy pods.
     pub healthy: i64,
-    /// Healthy pods that it asks for.
+    /// Number of healthy pods that it requires.
     pub desired: i64,
-    /// Evictions that it would allow.
+    /// Number of evictions that it would allow.
     pub allowed: i64,
-    /// Whether its controller has seen its newest generation.
+    /// Whether its controller has processed the newest generation.
     pub current: bool,
 }
 
 /// Source, alertname and labels.
 pub type AlertKey = (String, String, BTreeMap<String, String>);
 
-/// One fault and where it stands.
+/// One fault and its state.
 #[derive(Clone, Debug)]
 pub struct FaultRecord {
     /// Its id.
     pub id: FaultId,
-    /// The step that did it.
+    /// The step that made the fault.
     pub step: StepName,
-    /// What it was done to.
+    /// What the step acted on.
     pub target: String,
     /// Its undo.
     pub revert: Revert,
-    /// Where it stands.
+    /// Its state.
     pub state: FaultState,
     /// When the first act was sent.
     pub sent_us: Option<u64>,
     /// When it was acknowledged.
     pub acknowledged_us: Option<u64>,
-    /// When it was seen reverted, and how the undo ended.
+    /// When the undo ended, and how.
     pub closed: Option<(u64, Told)>,
-    /// For which reasons it was left, where it was.
+    /// The reasons why it was left, if it was.
     pub left: Vec<LeftBecause>,
 }
 
-/// The state of a run.
+/// The state of a run. It is a function of the events so far.
 #[derive(Clone, Debug, Default)]
 pub struct RunState {
-    /// Faults in the order of their intents.
+    /// Faults in the order in which they were intended.
     pub faults: Vec<FaultRecord>,
-    /// The step that is under way.
+    /// The step that is running.
     pub running: Option<StepName>,
-    /// When programs of the drill ran.
+    /// When programs of the drill were running.
     pub programs: Programs,
-    /// Steps that ended, in order, and how.
+    /// Steps that ended, in order, with their results.
     pub finished: Vec<(StepName, StepEnd)>,
     /// How the run ended, if it did.
     pub ended: Option<Exit>,
-    /// A process of a session that lost the wheel, which may still act.
+    /// A process of a session that lost control of the run and may still act.
     pub holder_lives: Option<(Option<u32>, String)>,
     /// Time of the last event.
     pub last_us: u64,
-    /// When the run armed itself: before that nothing was touched.
+    /// Whether the run was armed. Nothing is touched before that.
     pub armed: bool,
     /// How long the undo may take.
     pub unwind_within: Duration,
     /// The plan.
     pub plan: Option<Box<Plan>>,
-    /// What a step found out, by step.
+    /// The results of the steps.
     pub results: BTreeMap<StepName, StepResult>,
     /// Nodes by name.
     pub nodes: BTreeMap<String, NodeView>,
@@ -101,24 +101,24 @@ pub struct RunState {
     pub wanted: BTreeMap<(String, String), u32>,
     /// Probes by name.
     pub probes: BTreeMap<String, ProbeState>,
-    /// Acknowledged lines that each append log did not hold when it was read last.
+    /// For each append log, how many acknowledged lines were missing when it was last read.
     pub short: BTreeMap<String, u64>,
-    /// Logs whose list of missing lines goes on in the next event, and how many it named so far.
+    /// Logs whose list of missing lines continues in the next event, with the number of lines so far.
     listing: BTreeMap<String, u64>,
-    /// Append logs: why each could not be read last; empty where it could.
+    /// For each append log, why the last attempt to read it failed; empty if it succeeded.
     pub logs: BTreeMap<String, Told>,
-    /// State of each alert.
+    /// The state of each alert.
     pub alerts: BTreeMap<AlertKey, String>,
     /// UIDs of the pods that the drill deleted.
     pub taken: BTreeSet<String>,
-    /// What others changed.
+    /// Changes from outside the drill.
     pub outside: OutsideChanges,
-    /// Since when the API server has been out of sight, if it is.
+    /// When the API server became unreachable, if it still is.
     pub blind_since: Option<u64>,
 }
 
 impl RunState {
-    /// Folds a whole journal.
+    /// Folds a complete journal.
     pub fn of(events: &[Event]) -> Result<Self, IllegalTransition> {
         let mut state = Self::default();
         for event in events {
@@ -127,7 +127,7 @@ impl RunState {
         Ok(state)
     }
 
-    /// Takes in one event.
+    /// Adds one event.
     pub fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         self.last_us = self.last_us.max(event.t_us);
         self.programs.step(&event.event, self.plan.as_deref(), event.t_us);
@@ -240,7 +240,7 @@ impl RunState {
         }
     }
 
-    /// When a probe's service counts as up.
+    /// The rule by which the service of a probe counts as up.
     pub fn up_rule(&self, probe: &str) -> UpRule {
         self.plan
             .as_ref()
@@ -248,13 +248,13 @@ impl RunState {
             .map_or_else(UpRule::default, |p| p.up)
     }
 
-    /// Pods of a workload that are Ready and not going away (correctness 19).
+    /// Pods of a workload that are Ready and not Terminating.
     pub fn ready(&self, namespace: &str, workload: &str) -> u32 {
         self.ready.get(&(namespace.to_owned(), workload.to_owned())).copied().unwrap_or(0)
     }
 
-    /// Keeps count as a pod takes the place of what was seen of it before: a wait
-    /// asks ten times a second, and a cluster has ten thousand pods.
+    /// Updates the count when the view of a pod changes. A wait reads the count ten times a second, and a large cluster
+    /// has ten thousand pods.
     fn count(&mut self, before: Option<&PodView>, now: Option<&PodView>) {
         let counts = |pod: &&PodView| pod.ready && !pod.terminating;
         if let Some(pod) = before.filter(counts)
@@ -294,22 +294,22 @@ impl RunState {
         Ok(())
     }
 
-    /// What the step that is under way does.
+    /// The verb of the running step.
     pub fn running_verb(&self) -> Option<&Verb> {
         self.plan.as_ref()?.step(self.running.as_ref()?)?.verb()
     }
 
-    /// The newest fault of that id.
+    /// The newest fault with this id.
     pub fn fault(&self, id: &FaultId) -> Option<&FaultRecord> {
         self.faults.iter().rev().find(|f| f.id == *id)
     }
 
-    /// What still asks for an undo, newest first: the order of the unwind.
+    /// The faults that still need an undo, newest first: the order of the unwind.
     pub fn open(&self) -> Vec<FaultRecord> {
         self.faults.iter().rev().filter(|f| f.state.is_open()).cloned().collect()
     }
 
-    /// Whether a fault was seen as it was before, by this journal's word.
+    /// Whether this journal shows that a fault was undone.
     pub fn is_undone(&self, fault: &FaultRecord) -> bool {
         fault.state == FaultState::Reverted
     }
@@ -319,7 +319,7 @@ impl RunState {
         self.open().into_iter().filter(|f| f.step == *step).collect()
     }
 
-    /// When the first act of a step's faults was sent: the t0 of its expectations.
+    /// When the first act of a step's faults was sent. The time limits of its expectations count from here.
     pub fn t0(&self, step: &StepName) -> Option<u64> {
         self.faults_of(step).filter_map(|f| f.sent_us).min()
     }
@@ -329,12 +329,12 @@ impl RunState {
         self.faults_of(step).filter_map(|f| f.acknowledged_us).max()
     }
 
-    /// What a step did that an application could notice.
+    /// The faults of a step that could affect an application.
     pub fn faults_of(&self, step: &StepName) -> impl Iterator<Item = &FaultRecord> {
         self.faults.iter().filter(move |f| f.step == *step && f.revert.disturbs())
     }
 
-    /// Whether data is gone until a restore is verified.
+    /// Whether data is missing until a restore is verified.
     pub fn past_no_return(&self) -> bool {
         self.faults.iter().any(|f| f.state.is_open() && f.revert.is_destructive())
     }

@@ -1,9 +1,9 @@
-//! Lines of format 1 (version 0.1.0) as lines of today: what was text or JSON then is a
-//! type now. Only the shape is changed here; nothing is judged or left out.
+//! Converts lines of format 1 (version 0.1.0) to the current shape: what was text or JSON then is a type now. Only the
+//! shape changes; nothing is judged or left out.
 
 use serde_json::{Map, Value, json};
 
-/// Brings an event of format 1 into today's shape.
+/// Converts an event of format 1.
 pub(super) fn upgrade(event: &mut Value) {
     match event.get("kind").and_then(Value::as_str) {
         Some("PlanFrozen") => plan(&mut event["plan"]),
@@ -18,7 +18,7 @@ pub(super) fn upgrade(event: &mut Value) {
     }
 }
 
-/// The names of files, without what the undo needs of them.
+/// Converts the names of files. The rest of what the undo needs was not recorded.
 fn reach(event: &mut Value) {
     let reach = event["reach"].take();
     let files: Vec<Value> = reach.get("kubeconfig").cloned().into_iter().collect();
@@ -32,7 +32,7 @@ fn reach(event: &mut Value) {
     remove(event, "reach");
 }
 
-/// A step stood there twice: its verb, and the whole step as the scenario wrote it.
+/// Format 1 contained a step twice: its verb, and the whole step as in the scenario.
 fn plan(plan: &mut Value) {
     for step in plan["steps"].as_array_mut().into_iter().flatten() {
         let verb = step["verb"].as_str().unwrap_or_default().to_owned();
@@ -42,14 +42,14 @@ fn plan(plan: &mut Value) {
         remove(step, "spec");
     }
     for prediction in plan["predictions"].as_array_mut().into_iter().flatten() {
-        // The only mark of it in format 1.
+        // Format 1 marks such a prediction only by this text.
         if prediction["because"].as_str().is_some_and(|text| text.contains("clocks of the bindings")) {
             prediction["basis"] = "bindings".into();
         }
     }
 }
 
-/// Results had no name: what they hold tells which step found them.
+/// Results in format 1 have no type name. Their fields show which step they come from.
 fn result(mut old: Value) -> Value {
     if old.get("restore").is_some() {
         return restore(old);

@@ -1,5 +1,5 @@
-//! Who holds the lock on a run: enough to know the process again, and to stop it should
-//! it be frozen. A frozen process cannot be asked; one that is ended does nothing more.
+//! The process that holds the lock of a run: how to recognise it, and how to kill it if it is frozen. A frozen process
+//! cannot be asked to stop, but a process that was killed does nothing more.
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
@@ -8,30 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// A lock file names one process; a larger file is refused.
+/// A lock file names one process, so a larger file is refused.
 const LARGEST: u64 = 64 << 10;
 
-/// A process, told from any other: pids are used again, and each machine has its own.
+/// A process, identified uniquely: pids are reused, and each machine has its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Its pid.
     pub pid: u32,
-    /// When it began, in ticks since the machine's start.
+    /// When it started, in ticks since the machine's boot.
     started: u64,
-    /// The machine's start: another one each time.
+    /// The id of the machine's boot.
     boot: String,
-    /// The pid namespace.
+    /// Its pid namespace.
     pids: String,
-    /// The machine's name, for people.
+    /// The machine's host name, for people.
     pub host: String,
 }
 
-/// What became of an attempt to stop a holder.
+/// The result of an attempt to kill a holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// SIGKILL was sent to the very process that holds the lock.
+    /// SIGKILL was sent to the process that holds the lock.
     Killed,
-    /// It is not this machine's, or cannot be told from another: nobody was touched.
+    /// The process runs on another machine, or cannot be identified with certainty. Nothing was killed.
     OutOfReach(String),
 }
 
@@ -43,41 +43,41 @@ impl Holder {
         Self { pid, started: started(pid).unwrap_or(0), boot: boot(), pids: pids(), host: host.unwrap_or_default() }
     }
 
-    /// The process that took a lock last, by the lock's own record.
+    /// The process that last took a lock, according to the lock file.
     pub(super) fn of(lock: &Path) -> Option<Self> {
         serde_json::from_slice(&files::own(lock, LARGEST).ok()?).ok()
     }
 
-    /// Whether its pid means the same process here.
+    /// Whether its pid refers to the same process on this machine.
     pub fn is_on_this_machine(&self) -> bool {
         let known = |text: &str| !text.is_empty();
         known(&self.boot) && self.boot == boot() && known(&self.pids) && self.pids == pids()
     }
 
-    /// Ends it, if it is the one that holds this lock and lives on this machine.
+    /// Kills the process, if it runs on this machine and holds this lock.
     pub(super) fn stop(&self, lock: &Path) -> Stopped {
         let beyond = |why: &str| Stopped::OutOfReach(format!("{why} (pid {} on {})", self.pid, self.host));
         if !self.is_on_this_machine() {
-            return beyond("it is not a process of this machine");
+            return beyond("it is not a process on this machine");
         }
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return beyond("it has no pid") };
-        // From here on the number cannot come to mean another process.
+        // The pidfd keeps the pid from being reused for another process.
         let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return beyond("it cannot be opened") };
         if started(self.pid) != Some(self.started) {
-            return beyond("its pid is another process now");
+            return beyond("its pid now belongs to another process");
         }
         if !holds(self.pid, lock) {
-            return beyond("the kernel does not name it as the holder of the lock");
+            return beyond("according to the kernel, it does not hold the lock");
         }
         match pidfd_send_signal(&process, Signal::KILL) {
             Ok(()) => Stopped::Killed,
-            Err(error) => beyond(&format!("it cannot be ended: {error}")),
+            Err(error) => beyond(&format!("it cannot be killed: {error}")),
         }
     }
 }
 
-/// Whether the kernel's table of locks names a process as the holder of a file's lock.
-/// By the inode alone: what the table says of devices differs on some file systems.
+/// Whether the kernel's table of locks lists the process as the holder of the lock of this file. Only the inode is
+/// compared, because the device numbers in the table are wrong on some file systems.
 fn holds(pid: u32, lock: &Path) -> bool {
     let (Ok(meta), Ok(table)) = (fs::metadata(lock), fs::read_to_string("/proc/locks")) else { return false };
     let inode = format!(":{}", meta.ino());
@@ -87,7 +87,7 @@ fn holds(pid: u32, lock: &Path) -> bool {
     })
 }
 
-/// When a process began. Its name may hold anything, so that fields count from behind it.
+/// The start time of a process. Its name may contain any character, so the fields are counted from behind the name.
 fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
@@ -113,7 +113,7 @@ mod tests {
         let lock = dir.path().join("lock");
         fs::write(&lock, "").expect("it can be written");
         let beyond = |holder: &Holder| matches!(holder.stop(&lock), Stopped::OutOfReach(_));
-        // It does not hold the lock, is of another start, of another machine, of another time.
+        // Each of these differs in one point: it does not hold the lock, or comes from another boot, machine or time.
         assert!(beyond(&own));
         assert!(beyond(&Holder { started: own.started + 1, ..own.clone() }));
         assert!(beyond(&Holder { boot: "another".into(), ..own.clone() }));

@@ -1,6 +1,5 @@
-//! The lock on a run. The kernel releases it when its holder dies, however that
-//! happens: on the machine of the holder, a free lock is the proof of death that the
-//! reaper waits for.
+//! The lock of a run. The kernel releases it when its holder dies for any reason. On the holder's machine, a free lock
+//! therefore proves that the holder is dead; the reaper waits for that.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,23 +16,23 @@ use nix::{
 use super::{Holder, RunDir, holder::Stopped};
 use crate::files;
 
-/// Why a lock could not be had.
+/// Why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody holds it.
-    #[error("another process holds {path}{}: the run is still going on (`drillmaster status` tells more)", by(.holder))]
+    /// Another process holds it.
+    #[error("another process holds {path}{}: the run is still in progress (see `drillmaster status`)", by(.holder))]
     Held {
-        /// Which file.
+        /// The lock file.
         path: String,
-        /// Who, by the lock's own record.
+        /// The holder, according to the lock file.
         holder: Option<Holder>,
     },
     /// The file could not be opened.
-    #[error("cannot open the lock {path}")]
+    #[error("cannot open the lock file {path}")]
     Open {
-        /// Which file.
+        /// The lock file.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -43,16 +42,16 @@ fn by(holder: &Option<Holder>) -> String {
     holder.as_ref().map(|h| format!(" (pid {} on {})", h.pid, h.host)).unwrap_or_default()
 }
 
-/// A held lock; released when dropped or when the process ends.
+/// A held lock. It is released when it is dropped, or when the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: Flock<File>,
-    /// Who had it before: another machine's process may live on, whatever this lock says.
+    /// The earlier holder. If it ran on another machine it may be alive, even though the lock is free here.
     before: Option<Holder>,
 }
 
 impl Lock {
-    /// Takes the lock, or says at once that somebody else holds it.
+    /// Takes the lock, or returns immediately if another process holds it.
     pub fn take(dir: &RunDir) -> Result<Self, LockError> {
         let path = path(dir);
         let open = |source| LockError::Open { path: path.display().to_string(), source };
@@ -71,7 +70,7 @@ impl Lock {
         Ok(Self { _file: file, before })
     }
 
-    /// Whether somebody holds the lock; none where that cannot be found out.
+    /// Whether another process holds the lock; none if that cannot be determined.
     pub fn is_held(dir: &RunDir) -> Option<bool> {
         let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
         let file = match OpenOptions::new().read(true).custom_flags(flags).open(path(dir)) {
@@ -86,23 +85,23 @@ impl Lock {
         }
     }
 
-    /// Whether that the lock was free proves its last holder dead: on another machine, or
-    /// in another pid namespace, a lock may not be seen.
+    /// Whether the free lock proves that its last holder is dead. A process on another machine, or in another pid
+    /// namespace, may hold a lock that is not visible here.
     pub fn proves_death(&self) -> bool {
         self.before.as_ref().is_none_or(Holder::is_on_this_machine)
     }
 
-    /// Who held it before.
+    /// The earlier holder.
     pub fn before(&self) -> Option<&Holder> {
         self.before.as_ref()
     }
 
-    /// Ends the process that holds a run's lock, if it is one of this machine.
+    /// Kills the process that holds the lock of a run, if it runs on this machine.
     pub fn stop_holder(dir: &RunDir) -> Stopped {
         let path = path(dir);
         match Holder::of(&path) {
             Some(holder) => holder.stop(&path),
-            None => Stopped::OutOfReach("the lock does not say whose it is".into()),
+            None => Stopped::OutOfReach("the lock file does not name its holder".into()),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The run directory's memory: an append-only, hash-chained file of events, the
-//! lock that proves its writer alive, and the fold that says what is still to be
-//! undone. Start with [`Journal`], then [`RunState`].
+//! The journal of a run: an append-only, hash-chained file of events; the lock that shows that its writer is alive;
+//! and the fold that computes what is still to be undone. This module does not act on a cluster and does not judge.
+//! Start with [`Journal`], then [`RunState`].
 
 mod chain;
 mod fault;

@@ -1,5 +1,5 @@
-//! What others changed during a run: the changes as they were seen, with the authors that were
-//! found later, and which of them still stand.
+//! The changes that were made outside the drill during a run: what was seen, the authors that were found later, and
+//! which changes are still in effect.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use crate::{
     model::{Author, OutsideChange, OutsidePart, OutsideWhat, Role},
 };
 
-/// An author is found for a deletion that was seen at most this long before or after it.
+/// An author is matched with a deletion that was seen at most this long before or after.
 pub const SAME_US: u64 = 60_000_000;
 
-/// What others changed, in the order in which it was seen.
+/// The changes, in the order in which they were seen.
 #[derive(Clone, Debug, Default)]
 pub struct OutsideChanges {
     all: Vec<OutsideChange>,
-    /// Resources of a namespace that nobody could watch, and since when.
+    /// Resources of a namespace that cannot be watched, and since when.
     unseen: BTreeMap<(String, String), u64>,
 }
 
 impl OutsideChanges {
-    /// Takes in one event.
+    /// Adds one event.
     pub fn take(&mut self, kind: &Kind) {
         match kind {
             Kind::ChangedOutside { change } => self.all.push((**change).clone()),
@@ -33,7 +33,7 @@ impl OutsideChanges {
             }
             Kind::OutsideUndone { namespace, object, part } => self.undone(namespace, object, *part),
             Kind::AuthorFound { namespace, object, uid, by, at_us, follows } => {
-                // What a controller or the drill deleted was no change from outside after all.
+                // A deletion by a controller or by the drill turned out not to be a change from outside.
                 let follows = *follows || matches!(by.role(), Role::Drill | Role::Kubernetes);
                 if let Some(at) = self.position(namespace, object, uid, *at_us) {
                     if follows {
@@ -51,24 +51,24 @@ impl OutsideChanges {
                 workloads: vec![],
                 what: OutsideWhat::MachineReturned,
                 by: Author::Unknown,
-                // The drill gives it its power in any case.
+                // The drill powers this machine on in any case.
                 as_before: true,
             }),
             _ => {}
         }
     }
 
-    /// All of them.
+    /// All changes.
     pub fn iter(&self) -> impl Iterator<Item = &OutsideChange> {
         self.all.iter()
     }
 
-    /// Nobody changed anything.
+    /// Whether nothing was changed.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// What could not be watched to the end: "configmaps of shop since 12.0 s".
+    /// What could not be watched to the end, such as "configmaps of shop since 12.0 s".
     pub fn unseen(&self) -> Vec<String> {
         let said = |((namespace, resource), since): (&(String, String), &u64)| {
             format!("{resource} of {namespace} since {:.1} s", *since as f64 / 1e6)
@@ -76,7 +76,7 @@ impl OutsideChanges {
         self.unseen.iter().map(said).collect()
     }
 
-    /// Of each part of each object the last change, where that part is not as it was before.
+    /// The last change of each part of each object, if that part is not in its earlier state.
     pub fn remaining(&self) -> Vec<&OutsideChange> {
         let mut last: BTreeMap<(&str, &str, OutsidePart), &OutsideChange> = BTreeMap::new();
         for change in &self.all {
@@ -87,15 +87,14 @@ impl OutsideChanges {
         remaining
     }
 
-    /// Whether somebody else deleted an object, and it is not there again.
+    /// Whether an object was deleted outside the drill and has not been created again.
     pub fn is_deleted(&self, namespace: &str, object: &str) -> bool {
         let mine =
             |c: &&OutsideChange| c.namespace == namespace && c.object == object && c.part() == OutsidePart::Existence;
         self.all.iter().rfind(mine).is_some_and(|c| c.what == OutsideWhat::Deleted && !c.as_before)
     }
 
-    /// The deletion of an object about that time of which no author is known. `uid`: of the
-    /// object, where it is known.
+    /// The deletion of an object near this time whose author is unknown. `uid` is that of the object, if known.
     pub fn without_author(&self, namespace: &str, object: &str, uid: &str, at_us: u64) -> Option<&OutsideChange> {
         self.position(namespace, object, uid, at_us).map(|at| &self.all[at])
     }
@@ -111,7 +110,7 @@ impl OutsideChanges {
         })
     }
 
-    /// A part of an object is as it was before.
+    /// Notes that a part of an object has its earlier state again.
     fn undone(&mut self, namespace: &str, object: &str, part: OutsidePart) {
         let same = |c: &&mut OutsideChange| c.namespace == namespace && c.object == object && c.part() == part;
         self.all.iter_mut().filter(same).for_each(|c| c.as_before = true);
@@ -158,10 +157,10 @@ mod tests {
         let edited = seen("deployment/web", OutsideWhat::Edited, by("kubectl", Role::Person), false);
         assert_eq!(took(vec![scaled(2, false)]).remaining().len(), 1);
         assert_eq!(took(vec![scaled(2, false), scaled(3, true)]).remaining().len(), 0);
-        // Another part of the same object.
+        // A change to another part of the same object.
         let both = took(vec![scaled(2, false), edited, scaled(3, true)]);
         assert_eq!(both.remaining().iter().map(|c| &c.what).collect::<Vec<_>>(), [&OutsideWhat::Edited]);
-        // A restore of the drill made it whole again: that is no change from outside.
+        // The drill restored the object, which is not a change from outside.
         let restored = Kind::OutsideUndone {
             namespace: "shop".into(),
             object: "deployment/web".into(),

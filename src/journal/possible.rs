@@ -1,20 +1,19 @@
-//! Numbers in an event that can be. Whoever reads a journal adds times, subtracts them and
-//! counts lines one by one: a journal that somebody made up must not make that overflow,
-//! or last for ever.
+//! Checks that the numbers in an event are possible. Readers of a journal add times, subtract them and count lines one
+//! by one. A forged journal must not make these calculations overflow or run forever.
 
 use crate::{
     event::{Event, Kind, MOST_ROWS, ProbeRun, Unseen},
     model::{MOST_LINES, OutsideWhat, StepResult},
 };
 
-/// No run lasts a hundred years.
+/// The longest possible run: a hundred years.
 const LONGEST_US: u64 = 100 * 365 * 24 * 60 * 60 * 1_000_000;
 
-/// Says what of an event cannot be.
+/// Returns what is impossible in an event.
 pub(super) fn check(event: &Event) -> Result<(), String> {
     let late = |us: u64| us > LONGEST_US;
     if late(event.t_us) || times(&event.event).into_iter().any(late) {
-        return Err("a time in it is more than 100 years after the run began".to_owned());
+        return Err("it contains a time more than 100 years after the start of the run".to_owned());
     }
     let rows: Vec<(u64, u64)> = match &event.event {
         Kind::LinesWritten { runs, .. } => runs.iter().map(|r| (r.from, r.to)).collect(),
@@ -24,12 +23,12 @@ pub(super) fn check(event: &Event) -> Result<(), String> {
     };
     let wrong = |(from, to): &(u64, u64)| *to > MOST_LINES || *from > to.saturating_add(1);
     if rows.len() > MOST_ROWS || rows.iter().any(wrong) {
-        return Err("it counts more than a drill can have done, or backwards".to_owned());
+        return Err("it contains a count that is larger than possible, or a range that runs backwards".to_owned());
     }
     Ok(())
 }
 
-/// Times in it, besides that of the event.
+/// The times that an event contains, besides its own.
 fn times(kind: &Kind) -> Vec<u64> {
     match kind {
         Kind::Armed { unwind_deadline_us } => vec![*unwind_deadline_us],
@@ -79,7 +78,7 @@ mod tests {
         serde_json::from_value(line).expect("it is an event")
     }
 
-    /// One of each kind that holds a time.
+    /// One event of each kind that contains a time.
     fn timed() -> Vec<Value> {
         let run = json!({"from_us": 1, "to_us": 2, "n": 1, "ok": true, "lost": false, "error": "",
             "first_took_us": 1, "last_took_us": 1, "longest_unseen_us": 0});
@@ -105,7 +104,7 @@ mod tests {
         ]
     }
 
-    /// The same with each of its times in turn out of this world.
+    /// The same event, once for each of its times, with an impossible value there.
     fn impossible(value: &Value) -> Vec<Value> {
         let replaced = |copy: &dyn Fn(Value) -> Value, inner: &Value| -> Vec<Value> {
             impossible(inner).into_iter().map(copy).collect()

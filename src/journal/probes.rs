@@ -1,14 +1,14 @@
-//! The only state machine of up, down and recovered. `wait` and `abort` use it
-//! live, the verdict uses it on the file.
+//! The only state machine for up, down and recovered. `wait` and `abort` use it during the run, and the verdict uses
+//! it on the journal.
 
 use crate::{event::ProbeRun, model::UpRule};
 
-/// What is known of a probe's service.
+/// What is known about the service of a probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProbeState {
-    /// Up by the rule, and since when the streak began; none while it is not.
+    /// If the service is up by its rule: when the current row of successes began.
     pub up_since: Option<u64>,
-    /// Down, and since when the first failure was sent.
+    /// If the service is down: when the first failed sample was sent.
     pub down_since: Option<u64>,
     /// When the last sample was sent.
     pub last_us: u64,
@@ -20,20 +20,21 @@ pub struct ProbeState {
     streak: u32,
 }
 
-/// A stretch of time in which a service was not up.
+/// A period in which a service was not up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// First failure.
+    /// The first failed sample.
     pub from_us: u64,
-    /// First success of the streak that ended it; none while it lasts.
+    /// The first success of the row that ended the outage; none while it lasts.
     pub to_us: Option<u64>,
 }
 
 impl ProbeState {
-    /// Takes in samples with the same answer. Returns a stretch that just ended.
+    /// Adds samples with the same answer. Returns an outage that has just ended.
     pub fn take(&mut self, run: &ProbeRun, rule: &UpRule) -> Option<Stretch> {
         if run.lost {
-            // Nobody could look: neither up nor down, and no streak goes on across it.
+            // The probe could not observe the service, so it is neither up nor down, and a row of successes does not
+            // continue across this time.
             self.streak = 0;
             self.streak_from = None;
             self.up_since = None;
@@ -84,7 +85,7 @@ mod tests {
         assert_eq!(probe.take(&run(21, 22, 2, true), &RULE), None);
         probe.take(&run(23, 23, 1, false), &RULE);
         let ended = probe.take(&run(24, 30, 7, true), &RULE);
-        // It counts from the first failure to the first success of the streak that lasted.
+        // The outage lasts from the first failure to the first success of the row that was long enough.
         assert_eq!(ended, Some(Stretch { from_us: 11_000_000, to_us: Some(24_000_000) }));
     }
 
@@ -95,7 +96,7 @@ mod tests {
         probe.take(&ProbeRun { lost: true, ..run(11, 20, 10, false) }, &RULE);
         assert_eq!((probe.up_since, probe.down_since, probe.failures), (None, None, 0));
         assert_eq!(probe.last_us, 10_000_000, "the last time that anything was known");
-        // Nothing was seen to fail, so nothing is seen to recover.
+        // No failure was observed, so no recovery can be observed.
         assert_eq!(probe.take(&run(21, 30, 10, true), &RULE), None);
         assert_eq!(probe.up_since, Some(21_000_000));
     }

@@ -1,6 +1,6 @@
-//! When programs of the drill ran: `exec` steps, and the undo of such steps. A program may
-//! change whatever it likes, and its changes are seen a moment later: whoever looks for the
-//! author of a change asks for the time at which it was seen.
+//! When programs of the drill were running: `exec` steps, and the undo of such steps. A program may change anything,
+//! and its changes are seen a moment later. To find the author of a change, observers ask whether a program was
+//! running at that time.
 
 use super::{FaultRecord, FaultState};
 use crate::{
@@ -8,13 +8,13 @@ use crate::{
     model::{FaultId, Plan, Revert, StepName, Verb},
 };
 
-/// Runs of programs.
+/// The times when programs were running.
 #[derive(Clone, Debug, Default)]
 pub struct Programs {
     runs: Vec<Run>,
 }
 
-/// One run; it has no end while it lasts.
+/// One program. It has no end while it is running.
 #[derive(Clone, Debug)]
 struct Run {
     of: Of,
@@ -35,12 +35,12 @@ enum Of {
 }
 
 impl Programs {
-    /// Whether a program ran at any moment from `from_us` to `to_us`.
+    /// Whether a program was running at any time between `from_us` and `to_us`.
     pub fn ran_between(&self, from_us: u64, to_us: u64) -> bool {
         self.runs.iter().any(|run| run.from_us <= to_us && run.to_us.is_none_or(|end| end >= from_us))
     }
 
-    /// Takes in the beginning or the end of a step.
+    /// Records the beginning or the end of a step.
     pub(super) fn step(&mut self, kind: &Kind, plan: Option<&Plan>, at_us: u64) {
         match kind {
             Kind::StepStarted { step, .. } => {
@@ -55,7 +55,7 @@ impl Programs {
         }
     }
 
-    /// Takes in a new state of a fault.
+    /// Records a new state of a fault.
     pub(super) fn fault(&mut self, fault: &FaultRecord, at_us: u64) {
         if !matches!(fault.revert, Revert::ExecUndo { .. }) {
             return;
@@ -107,7 +107,7 @@ mod tests {
         programs.fault(&undo(FaultState::Applied), 5);
         assert!(!programs.ran_between(0, 100));
         programs.fault(&undo(FaultState::Reverting), 10);
-        // A second attempt.
+        // A second attempt of the same undo.
         programs.fault(&undo(FaultState::Reverting), 15);
         assert!(programs.ran_between(100, 200) && programs.ran_between(0, 10) && !programs.ran_between(0, 9));
         programs.fault(&undo(FaultState::Reverted), 20);

@@ -1,8 +1,8 @@
-//! Reading a journal that somebody else may have written, cut or edited.
+//! Reads a journal that may have been written, truncated or edited by anybody.
 //!
-//! Tolerated: a torn last line (a crash), segments that opened nothing, lines behind the
-//! one from which a successor goes on, unknown kinds that say they may be skipped.
-//! Refused, with file and line: everything else.
+//! Accepted: an incomplete last line (after a crash), segments that contain no complete line, lines after the one from
+//! which a later session continues, and unknown kinds that are marked as skippable. Everything else is refused, with
+//! file and line. Start with [`read`].
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
@@ -19,76 +19,76 @@ use crate::event::{Continues, Event, Kind};
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// No such file, no permission.
+    /// The file does not exist, or must not be read.
     #[error("cannot read the journal {path}")]
     Io {
-        /// Which file.
+        /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// Nothing in it: the run died before its first line, and before its first act.
-    #[error("{0} is empty: that run never began, so there is nothing to recover")]
+    /// The journal is empty: the run died before its first line, and so before its first act.
+    #[error("{0} is empty: the run ended before it began, so there is nothing to recover")]
     Empty(String),
-    /// Not ours, or damaged.
+    /// The file is not a journal of drillmaster, or is damaged.
     #[error(
-        "{path}:{line}: {problem}; nothing was changed. A copy from before the damage, or `drillmaster recover --from-cluster`, can still undo the run"
+        "{path}:{line}: {problem}; nothing was changed. To undo the run, use a copy of the journal from before the damage, or `drillmaster recover --from-cluster`"
     )]
     Corrupt {
-        /// Which file.
+        /// The file.
         path: String,
-        /// Which line, from 1.
+        /// The line, counted from 1.
         line: usize,
         /// What is wrong.
         problem: String,
     },
 }
 
-/// A journal, read and checked.
+/// A journal that was read and checked.
 #[derive(Clone, Debug, Default)]
 pub struct ReadJournal {
-    /// The events in force, in order.
+    /// The valid events, in order.
     pub events: Vec<Event>,
-    /// Whether half a line hung at the end.
+    /// Whether the last line is incomplete.
     pub torn: bool,
-    /// Unknown kinds that were skipped.
+    /// Number of events of unknown kinds that were skipped.
     pub skipped: u64,
-    /// Lines of sessions that had lost the wheel.
+    /// Number of lines from sessions that had lost control of the run.
     pub stray: u64,
-    /// The plan as it was written, whatever this version reads of it.
+    /// The plan exactly as it was written, including what this version cannot read.
     pub plan: Option<Value>,
     /// The ends of its sessions: the event, and the hash of its line.
     pub ends: Vec<(u64, String)>,
-    /// File and line of each event.
+    /// The file and line of each event.
     places: Vec<(Arc<str>, usize)>,
-    /// Where the next session goes on.
+    /// Where the next session continues.
     pub(super) end: Continues,
-    /// Ends of segments from which another goes on.
+    /// The ends of segments from which another segment continues.
     pub(super) tails: Vec<Tail>,
-    /// Written by version 0.1.0.
+    /// Whether version 0.1.0 wrote it.
     pub(super) old: bool,
 }
 
 impl ReadJournal {
-    /// The highest epoch in it.
+    /// The highest session number in it.
     pub fn last_epoch(&self) -> u64 {
         self.events.iter().map(|e| e.epoch).max().unwrap_or(0)
     }
 
-    /// File and line of an event, for messages.
+    /// The file and line of an event, for messages.
     pub fn place(&self, seq: u64) -> String {
         let found = self.events.binary_search_by_key(&seq, |e| e.seq).ok().and_then(|i| self.places.get(i));
         found.map_or_else(|| format!("event {seq}"), |(path, line)| format!("{path}:{line}"))
     }
 
-    /// SHA-256 of its last line, if that is the end of the run.
+    /// SHA-256 of the last line, if the run has ended with it.
     pub fn head(&self) -> Option<&str> {
         let last = self.events.last()?.seq;
         self.ends.last().filter(|(seq, _)| *seq == last).map(|(_, hash)| hash.as_str())
     }
 
-    /// Takes in an event and what a reader may ask of its line.
+    /// Adds an event, with what readers may need to know about its line.
     fn push(&mut self, event: Event, text: &[u8], hash: &str, place: (Arc<str>, usize)) {
         match &event.event {
             Kind::RunEnded { .. } => self.ends.push((event.seq, hash.to_owned())),
@@ -108,7 +108,7 @@ pub fn read(dir: &RunDir) -> Result<ReadJournal, JournalError> {
     read_below(dir, u64::MAX)
 }
 
-/// Reads the segments below a number: what the session that opens it goes on with.
+/// Reads the segments below a number: those from which the session that opens it continues.
 pub(super) fn read_below(dir: &RunDir, number: u64) -> Result<ReadJournal, JournalError> {
     let numbers = segment::numbers(&dir.0).map_err(|e| unreadable(dir, 1, e))?;
     let mut files = BTreeMap::new();
@@ -139,7 +139,7 @@ pub(super) fn read_below(dir: &RunDir, number: u64) -> Result<ReadJournal, Journ
     Ok(journal)
 }
 
-/// Reads a journal of one session from its text; `path` is for messages.
+/// Reads a journal with one session from its text. `path` is used in messages.
 pub fn read_str(path: &str, text: &str) -> Result<ReadJournal, JournalError> {
     let mut journal = ReadJournal::default();
     let mut chain = Chain::from(Link::default(), false);
@@ -156,8 +156,8 @@ fn corrupt(dir: &RunDir, number: u64, problem: impl Into<String>) -> JournalErro
     JournalError::Corrupt { path, line: 1, problem: problem.into() }
 }
 
-/// The later segments that opened a session, with what each goes on from. One without a
-/// whole first line opened nothing.
+/// The later segments that opened a session, and where each of them continues. A segment without a complete first line
+/// opened no session.
 fn opened(dir: &RunDir, files: &BTreeMap<u64, Vec<u8>>) -> Result<BTreeMap<u64, Continues>, JournalError> {
     let mut opened = BTreeMap::new();
     for (n, bytes) in files.iter().filter(|(n, _)| **n > 1) {
@@ -168,19 +168,19 @@ fn opened(dir: &RunDir, files: &BTreeMap<u64, Vec<u8>>) -> Result<BTreeMap<u64, 
             Kind::SessionOpened { epoch, continues: Some(at), .. } if epoch == *n && at.segment < *n => {
                 opened.insert(*n, at);
             }
-            _ => return Err(corrupt(dir, *n, "its first line does not open this session")),
+            _ => return Err(corrupt(dir, *n, "the first line of this segment does not open its session")),
         }
     }
     Ok(opened)
 }
 
-/// The segments in force, ascending: the newest, what it goes on from, and so on.
+/// The valid segments in ascending order: the newest, the one from which it continues, and so on.
 fn order(dir: &RunDir, opened: &BTreeMap<u64, Continues>) -> Result<Vec<u64>, JournalError> {
     let mut order = vec![opened.keys().next_back().copied().unwrap_or(1)];
     while let Some(top) = order.last().copied().filter(|n| *n > 1) {
         let below = opened[&top].segment;
         if below != 1 && !opened.contains_key(&below) {
-            return Err(corrupt(dir, top, format!("it goes on from segment {below}, which opened no session")));
+            return Err(corrupt(dir, top, format!("it continues segment {below}, which opened no session")));
         }
         order.push(below);
     }
@@ -188,7 +188,7 @@ fn order(dir: &RunDir, opened: &BTreeMap<u64, Continues>) -> Result<Vec<u64>, Jo
     Ok(order)
 }
 
-/// Takes in a segment: whole, or up to the line from which its successor goes on.
+/// Reads a segment to its end, or to the line from which its successor continues.
 fn take_segment(
     journal: &mut ReadJournal,
     chain: &mut Chain,
@@ -206,7 +206,7 @@ fn take_segment(
     let here =
         Continues { segment: number, bytes: journal.end.bytes, seq: chain.link.seq, hash: chain.link.hash.clone() };
     if here != *at {
-        return Err(corrupt(dir, next, format!("it goes on from a line that segment {number} does not have")));
+        return Err(corrupt(dir, next, format!("it continues from a line that segment {number} does not contain")));
     }
     journal.torn = false;
     Ok(())

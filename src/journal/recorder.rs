@@ -1,6 +1,6 @@
-//! The one place where events are stamped, appended and only then shown. It may
-//! be shared by tasks and threads; the fold of what was written is kept beside
-//! the file, so that live decisions and a later reading cannot differ.
+//! The only place where events get their time, are appended to the journal, and are then shown. Tasks and threads
+//! share it. It keeps the fold of everything that was written, so that live decisions and a later reader of the
+//! journal see the same state. Start with [`Recorder`].
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -18,15 +18,15 @@ use crate::{
 
 type Now = Box<dyn Fn() -> (u64, Timestamp) + Send + Sync>;
 
-/// Stamps, appends, shows.
+/// Gives events their time, appends them and shows them.
 pub struct Recorder {
     inner: Mutex<Inner>,
     now: Now,
     redactor: Arc<Redactor>,
     shown: broadcast::Sender<Arc<Event>>,
-    /// Called with each event as soon as it is written, before anything else happens.
+    /// Called with each event right after it was written, before anything else happens.
     tap: std::sync::OnceLock<Tap>,
-    /// So many of the next looks at the fence see nothing.
+    /// The number of next checks of the fence that find nothing, for tests.
     overlooked: AtomicU32,
 }
 
@@ -36,16 +36,16 @@ struct Inner {
     journal: Journal,
     state: RunState,
     events: Vec<Event>,
-    /// The first failure to write: everything after it is a different run.
+    /// The first failure to write. The events after it are only in memory.
     broken: Option<Broken>,
 }
 
-/// Why a journal is not to be written any more.
+/// Why a journal can no longer be written.
 #[derive(Clone, Debug)]
 pub struct Broken {
-    /// Another session has the wheel; else it could not be written.
+    /// Whether another session has taken over. If not, writing failed.
     pub fenced: bool,
-    /// In words.
+    /// The reason as text.
     pub why: String,
 }
 
@@ -68,7 +68,7 @@ impl Inner {
         Arc::new(event)
     }
 
-    /// An event that the disk refused: it counts in this process only.
+    /// An event that could not be written. It counts only in this process.
     fn unwritten(&self, t_us: u64, at: Timestamp, event: Kind) -> Event {
         Event {
             seq: self.events.len() as u64,
@@ -89,7 +89,7 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Writes to a journal that holds `events` so far.
+    /// A recorder for a journal that contains `events` so far.
     pub fn new(
         journal: Journal,
         events: Vec<Event>,
@@ -108,12 +108,12 @@ impl Recorder {
         }
     }
 
-    /// Writes an event down. When this returns, a durable one is on the disk.
+    /// Writes an event. When this returns, a durable event is on disk.
     pub fn record(&self, kind: Kind) -> Result<Arc<Event>, WriteError> {
         self.record_of(|_| kind)
     }
 
-    /// The same of an event that is made of all before it: nothing comes in between.
+    /// Writes an event that is computed from all earlier events. No other event can be written in between.
     pub fn record_of(&self, make: impl FnOnce(&[Event]) -> Kind) -> Result<Arc<Event>, WriteError> {
         let event = {
             let mut inner = self.lock();
@@ -123,7 +123,7 @@ impl Recorder {
         if let Some(tap) = self.tap.get() {
             tap(&event);
         }
-        // Nobody listening is no error.
+        // It is not an error if nobody receives the events.
         let _ = self.shown.send(Arc::clone(&event));
         Ok(event)
     }
@@ -136,8 +136,8 @@ impl Recorder {
             Ok(event) => Ok(inner.fold(event)),
             Err(error) => {
                 inner.broken.get_or_insert_with(|| Broken::unwritten(&error));
-                // A full disk must not make the undo forget what it has done: it
-                // goes on from memory. Who lost the wheel does nothing more.
+                // After a full disk, the undo must still know what it has done, so it continues from memory. A session
+                // that lost control of the run does nothing more.
                 if !matches!(error, WriteError::Fenced { .. }) {
                     let event = inner.unwritten(t_us, at, kind);
                     drop(self.shown.send(inner.fold(event)));
@@ -152,20 +152,20 @@ impl Recorder {
         self.redactor.clean(text)
     }
 
-    /// What the pre-flight found.
+    /// Records the findings of the pre-flight.
     pub fn preflight(&self, findings: &[Finding], review: Option<Box<Reviewed>>) {
         let findings = findings.iter().map(|f| f.told(&self.redactor)).collect();
         self.observe(Kind::PreflightDone { findings, review });
     }
 
-    /// Hears of each event in the instant in which it is written: where a sweep cuts
-    /// a run off. Set once; later calls change nothing.
+    /// Calls a function with each event at the moment when it is written. Tests use it to cut a run off at any event.
+    /// It can be set once; later calls have no effect.
     pub fn tap(&self, tap: impl Fn(&Event) + Send + Sync + 'static) {
         let _ = self.tap.set(Box::new(tap));
     }
 
-    /// The same for observations: a failure is remembered, and stops the run
-    /// through [`Recorder::broken`], not here.
+    /// Records an observation. A failure to write does not return here: it is kept, and stops the run through
+    /// [`Recorder::broken`].
     pub fn observe(&self, kind: Kind) {
         let _ = self.record(kind);
     }
@@ -175,48 +175,48 @@ impl Recorder {
         (self.now)().0
     }
 
-    /// A look at the state.
+    /// Reads the current state.
     pub fn with<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
         look(&self.lock().state)
     }
 
-    /// All events so far: a copy, so that nobody waits while they are judged.
+    /// A copy of all events so far, so that nobody has to wait while they are judged.
     pub fn events(&self) -> Vec<Event> {
         self.lock().events.clone()
     }
 
-    /// A look at the events after the first so many.
+    /// Reads the events after the first `known` ones.
     pub fn after<T>(&self, known: usize, look: impl FnOnce(&[Event]) -> T) -> T {
         look(self.lock().events.get(known..).unwrap_or_default())
     }
 
-    /// Events from now on.
+    /// Receives all events from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.shown.subscribe()
     }
 
-    /// Why the journal cannot be trusted any more, if so.
+    /// Why the journal can no longer be trusted, if that is so.
     pub fn broken(&self) -> Option<Broken> {
         self.lock().broken.clone()
     }
 
-    /// Fails when another session has the wheel: asked before each act.
+    /// Fails if another session has taken over. Every act calls it first.
     pub fn check_fence(&self) -> Result<(), WriteError> {
         if self.overlooks() { Ok(()) } else { self.lock().journal.check_fence() }
     }
 
-    /// Lets so many of the next looks at the fence see nothing: a process that freezes
-    /// between such a look and what comes next, for tests.
+    /// Makes the next checks of the fence find nothing. Tests use it to simulate a process that freezes between the
+    /// check and the act.
     pub fn overlook(&self, looks: u32) {
         self.overlooked.store(looks, Ordering::SeqCst);
     }
 
-    /// Whether this look sees nothing.
+    /// Whether this check is one of those.
     pub fn overlooks(&self) -> bool {
         self.overlooked.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
     }
 
-    /// What earlier sessions wrote since the last look, although this one has the wheel.
+    /// What earlier sessions have written since the last call, although this session has taken over.
     pub fn late(&self) -> Late {
         self.lock().journal.late()
     }
@@ -226,13 +226,12 @@ impl Recorder {
         self.lock().journal.head().to_owned()
     }
 
-    /// This session's epoch.
+    /// The number of this session.
     pub fn epoch(&self) -> u64 {
         self.lock().journal.epoch()
     }
 
-    /// Brings observations to the disk. The disk may take its time: nobody else
-    /// waits for it meanwhile.
+    /// Syncs observations to disk. That may take long, so no lock is held meanwhile.
     pub fn sync(&self) {
         let Some(file) = self.lock().journal.unsynced() else { return };
         if let Err(source) = file.sync_data() {

@@ -1,4 +1,4 @@
-//! The folder of one run: who may read it, and what is called how in it.
+//! The directory of one run: its permissions, and the names of the files in it.
 
 use std::{
     fs, io,
@@ -8,22 +8,25 @@ use std::{
 
 use crate::{files, model::is_run_name};
 
-/// No file that is read whole may be larger, samples included.
+/// The size limit for files that are read at once, samples included.
 const LARGEST: u64 = 1 << 30;
 
-/// A run directory. Only its owner may read it: journals hold object names,
-/// addresses and commands of a production cluster.
+/// A run directory. Only its owner may read it: journals contain names of objects, addresses and commands of a
+/// production cluster.
 #[derive(Clone, Debug)]
 pub struct RunDir(pub PathBuf);
 
 impl RunDir {
-    /// Makes the directory of a new run.
+    /// Creates the directory of a new run.
     ///
     /// # Errors
-    /// It cannot be made, or what it would be called is no name of a folder.
+    /// The directory cannot be created, or its name would not be a valid directory name.
     pub fn create(runs: &Path, run_id: &str) -> io::Result<Self> {
         if !is_run_name(run_id) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{run_id}` is not a name for a run")));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("`{run_id}` is not a valid name for a run"),
+            ));
         }
         let dir = runs.join(run_id);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(runs)?;
@@ -32,7 +35,7 @@ impl RunDir {
         Ok(Self(fs::canonicalize(dir)?))
     }
 
-    /// A file of it.
+    /// The path of a file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -42,10 +45,10 @@ impl RunDir {
         self.file("journal.jsonl")
     }
 
-    /// The first file in it that is none of a run's; none where all are.
+    /// The first file in it that does not belong to a run; none if all of them do.
     ///
     /// # Errors
-    /// It cannot be listed.
+    /// The directory cannot be listed.
     pub fn foreign(&self) -> io::Result<Option<String>> {
         const OWN: [&str; 8] =
             ["samples", "lock", "heartbeat", "epoch", "plan.json", "reaper.log", "head-not-kept.txt", "junit.xml"];
@@ -60,35 +63,35 @@ impl RunDir {
         Ok(None)
     }
 
-    /// Writes a file whole or not at all, readable by its owner only.
+    /// Writes a file completely or not at all. Only its owner may read it.
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         files::replace(&self.file(name), content)
     }
 
-    /// Reads a file that was written here. A link in its place is not followed.
+    /// Reads a file that drillmaster wrote here. A link in its place is not followed.
     ///
     /// # Errors
-    /// It is not there, or is not a regular file of a bounded size.
+    /// The file does not exist, is not a regular file, or is too large.
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         files::own(&self.file(name), LARGEST)
     }
 
-    /// Reads a file of samples: neither it nor the folder may be a link.
+    /// Reads a file of samples. Neither the file nor its directory may be a link.
     ///
     /// # Errors
     /// As [`RunDir::read`].
     pub fn sample(&self, name: &str) -> io::Result<Vec<u8>> {
         let folder = self.file("samples");
         if fs::symlink_metadata(&folder)?.is_symlink() {
-            return Err(io::Error::other("the folder `samples` is a symbolic link"));
+            return Err(io::Error::other("the directory `samples` is a symbolic link"));
         }
         files::own(&folder.join(name), LARGEST)
     }
 
-    /// A file that was written here, as text.
+    /// Reads a file that drillmaster wrote here, as text.
     ///
     /// # Errors
-    /// As [`RunDir::read`]; or it is not text.
+    /// As [`RunDir::read`], or the file is not text.
     pub fn text(&self, name: &str) -> io::Result<String> {
         self.read(name).and_then(files::text_of_bytes)
     }

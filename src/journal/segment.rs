@@ -1,6 +1,6 @@
-//! The files of a journal, one for each session: `journal.jsonl` is the first session's,
-//! `journal.2.jsonl` that of the session which took over from it, and so on. Who creates
-//! the next file has taken the wheel: the file system lets one process have it.
+//! The files of a journal, one for each session: `journal.jsonl` belongs to the first session, `journal.2.jsonl` to
+//! the session that took over from it, and so on. A session takes over by creating the next file. The file system lets
+//! only one process create it.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -16,7 +16,7 @@ pub(super) fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(if number == 1 { FIRST.to_owned() } else { format!("journal.{number}.jsonl") })
 }
 
-/// Numbers of the segments that a run directory has, ascending.
+/// The numbers of the segments in a run directory, ascending.
 pub(super) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
     let mut found = vec![];
     for entry in fs::read_dir(dir)? {
@@ -31,11 +31,11 @@ fn number(name: &str) -> Option<u64> {
         return Some(1);
     }
     let number = name.strip_prefix("journal.")?.strip_suffix(".jsonl")?.parse().ok()?;
-    // One name for one number: no leading zeros, no sign.
+    // Each number has exactly one name: no leading zeros and no sign.
     (number > 1 && name == format!("journal.{number}.jsonl")).then_some(number)
 }
 
-/// Creates a segment, which fails when it is there, and brings its name to the disk.
+/// Creates a segment and syncs its name to disk. Fails if the file exists.
 pub(super) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File> {
     let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path(dir, number))?;
     if durable {
@@ -44,8 +44,7 @@ pub(super) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File>
     Ok(file)
 }
 
-/// What a segment holds from a byte on. A link in its place is not followed, and a pipe is
-/// not waited for.
+/// Reads a segment from a byte to its end. A link in its place is not followed, and opening a pipe does not wait.
 pub(super) fn read_from(dir: &Path, number: u64, offset: u64) -> io::Result<Vec<u8>> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path(dir, number))?;

@@ -1,5 +1,5 @@
-//! What a session wrote after another had taken over: its lines count for nothing, but
-//! for the intents among them. Something may have been done that was intended there.
+//! What a session wrote after another had taken over. These lines do not count, except that each intent among them may
+//! have been carried out.
 
 use std::path::PathBuf;
 
@@ -9,38 +9,38 @@ use super::{
 };
 use crate::event::{Event, Kind};
 
-/// The end of a segment behind the line from which its successor goes on.
+/// The end of a segment, after the line from which its successor continues.
 #[derive(Clone, Debug)]
 pub(super) struct Tail {
     dir: PathBuf,
     segment: u64,
     offset: u64,
-    /// None before its first line: the session had opened nothing yet.
+    /// None before its first line: the session had not been opened yet.
     chain: Option<Chain>,
 }
 
-/// What was found behind a cut since the last look.
+/// What was found after the take-over since the last call.
 #[derive(Debug, Default)]
 pub struct Late {
-    /// Whole lines.
+    /// Number of complete lines.
     pub lines: u64,
     /// The intents among them.
     pub intents: Vec<Event>,
 }
 
 impl Tail {
-    /// What follows a byte of a segment.
+    /// The part of a segment after a byte.
     pub(super) fn behind(dir: PathBuf, segment: u64, offset: u64, chain: Chain) -> Self {
         Self { dir, segment, offset, chain: Some(chain) }
     }
 
-    /// A whole segment from which no other goes on.
+    /// A complete segment from which no other continues.
     pub(super) fn whole(dir: PathBuf, segment: u64) -> Self {
         Self { dir, segment, offset: 0, chain: None }
     }
 
-    /// Lines that came since the last look. What does not belong to the chain, half a
-    /// line included, is left alone: it may be whole at the next look.
+    /// Reads the lines that were added since the last call. Anything that does not belong to the chain is skipped,
+    /// including an incomplete line: it may be complete at the next call.
     pub(super) fn look(&mut self, late: &mut Late) {
         let Ok(bytes) = segment::read_from(&self.dir, self.segment, self.offset) else { return };
         for (line, length) in lines(&bytes) {
@@ -64,7 +64,7 @@ impl Tail {
     }
 }
 
-/// The chain that a session's first line goes on with, by its own words.
+/// The chain that a session continues, according to its first line.
 fn beginning(line: &[u8]) -> Option<Chain> {
     let event: Event = serde_json::from_slice(line).ok()?;
     match &event.event {

@@ -1,9 +1,9 @@
-//! Appending. A line is either whole and chained to the one before, or the run
-//! learns that it is not: after a failed sync the journal is poisoned, because
-//! nobody knows what the disk holds (the kernel may have dropped the page).
+//! Appends events to a journal. Either a line is complete and chained to the previous one, or the run learns that it
+//! is not. After a failed sync the journal is never written again, because the content of the disk is unknown (the
+//! kernel may have dropped the page).
 //!
-//! Each session has a file of its own, so that a line which a frozen session still
-//! writes harms nobody: its successor goes on from a line before it.
+//! Each session has its own file, so a line that a frozen session still writes does no harm: its successor continues
+//! from an earlier line. Start with [`Journal`].
 
 use std::{
     fs::File,
@@ -22,38 +22,38 @@ use super::{
 };
 use crate::event::{Continues, Event, Kind};
 
-/// Why an event could not be written down.
+/// Why an event could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The disk said no.
+    /// The file system returned an error.
     #[error("cannot write the journal {path}")]
     Io {
-        /// Which file.
+        /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
     /// An earlier write failed.
-    #[error("the journal {0} failed before and is not written any more")]
+    #[error("an earlier write to the journal {0} failed, so it is not written any more")]
     Poisoned(String),
-    /// Another session holds the wheel.
+    /// Another session has taken over.
     #[error("session {theirs} has taken over from session {mine}")]
     Fenced {
-        /// Our epoch.
+        /// The number of this session.
         mine: u64,
-        /// The epoch in force.
+        /// The number of the session that has taken over.
         theirs: u64,
     },
-    /// Somebody else holds the lock.
+    /// Another process holds the lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// What is to be gone on with cannot be read.
+    /// The earlier segments cannot be read.
     #[error(transparent)]
     Read(#[from] JournalError),
 }
 
-/// A journal open for appending: the segment of one session.
+/// A journal that is open for appending: the segment of one session.
 #[derive(Debug)]
 pub struct Journal {
     dir: RunDir,
@@ -64,37 +64,36 @@ pub struct Journal {
     seq: u64,
     prev: String,
     unsynced: bool,
-    /// Nothing of it must survive a crash: a rehearsal's.
+    /// Whether it need not survive a crash, as in a rehearsal.
     fleeting: bool,
     poisoned: bool,
-    /// Where it goes on, if it is not the first.
+    /// Where it continues, if it is not the first.
     continues: Option<Continues>,
     tails: Vec<Tail>,
-    /// None where the holder of the lock may still be alive.
+    /// None if the holder of the lock may still be alive.
     _lock: Option<Lock>,
 }
 
 impl Journal {
-    /// Starts the journal of a new run, as session 1.
+    /// Creates the journal of a new run, as session 1.
     pub fn create(dir: &RunDir) -> Result<Self, WriteError> {
         Self::create_as(dir, 1)
     }
 
-    /// Starts a journal whose first session has a number of its own: that of a run
-    /// whose earlier sessions wrote elsewhere.
+    /// Creates a journal whose first session has a given number, for a run whose earlier sessions wrote elsewhere.
     pub fn create_as(dir: &RunDir, epoch: u64) -> Result<Self, WriteError> {
         let lock = Lock::take(dir)?;
         let file = segment::create(&dir.0, 1, true).map_err(|e| io_error(dir, 1, e))?;
         Ok(Self::open(dir, file, (1, epoch), ReadJournal::default(), Some(lock)))
     }
 
-    /// Takes the wheel: creates the next segment, after which no earlier session acts any
-    /// more, and then reads all that they wrote. Its number is above `floor`. `lock` is
-    /// none where its holder may still be alive.
+    /// Takes over the run: creates the next segment, after which no earlier session acts any more, and then reads
+    /// everything that they wrote. The segment's number is larger than `floor`. `lock` is none if its holder may still
+    /// be alive.
     ///
     /// # Errors
-    /// Another session took the wheel in the same instant; or what is to be gone on with is
-    /// damaged, which is looked at before anything is created.
+    /// Another session took over at the same moment, or the earlier segments are damaged, which is checked before
+    /// anything is created.
     pub fn take_over(dir: &RunDir, lock: Option<Lock>, floor: u64) -> Result<(Self, Vec<Event>), WriteError> {
         let seen = read(dir)?;
         let numbers = segment::numbers(&dir.0).map_err(|e| io_error(dir, 1, e))?;
@@ -107,7 +106,7 @@ impl Journal {
             other => other.map_err(|e| io_error(dir, number, e))?,
         };
         if seen.old {
-            // A runner of version 0.1.0 asks this file who has the wheel.
+            // A runner of version 0.1.0 reads this file to find out which session is in control.
             dir.write("epoch", number.to_string().as_bytes()).map_err(|e| io_error(dir, number, e))?;
         }
         let mut read = read_below(dir, number)?;
@@ -133,12 +132,12 @@ impl Journal {
         }
     }
 
-    /// Stops waiting for the disk: for a rehearsal, which a crash may take with it.
+    /// Does not wait for the disk any more. For a rehearsal, which need not survive a crash.
     pub fn survive_nothing(&mut self) {
         self.fleeting = true;
     }
 
-    /// This session's epoch.
+    /// The number of this session.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -148,13 +147,13 @@ impl Journal {
         &self.prev
     }
 
-    /// The line from which this session goes on; none for the first.
+    /// The line from which this session continues; none for the first session.
     pub fn continues(&self) -> Option<&Continues> {
         self.continues.as_ref()
     }
 
-    /// Fails when another session has taken over. The folder is listed anew: on NFS the
-    /// absence of one name may be remembered for half a minute.
+    /// Fails if another session has taken over. The directory is listed again each time, because an NFS client may
+    /// cache for half a minute that a name does not exist.
     pub fn check_fence(&self) -> Result<(), WriteError> {
         let numbers = segment::numbers(&self.dir.0).map_err(|e| io_error(&self.dir, self.number, e))?;
         match numbers.into_iter().filter(|n| *n > self.epoch).max() {
@@ -163,20 +162,20 @@ impl Journal {
         }
     }
 
-    /// The same at a glance, before each line: a successor has the next number. What is
-    /// written all the same harms nobody.
+    /// A quick form of the same check, before each line: it looks only for the next segment number. A line that is
+    /// written in spite of a take-over does no harm.
     pub(super) fn look_for_successor(&self) -> Result<(), WriteError> {
         if segment::path(&self.dir.0, self.epoch + 1).exists() { self.check_fence() } else { Ok(()) }
     }
 
-    /// What earlier sessions wrote since the last look, although this one had the wheel.
+    /// What earlier sessions have written since the last call, although this session has taken over.
     pub fn late(&mut self) -> Late {
         let mut late = Late::default();
         self.tails.iter_mut().for_each(|tail| tail.look(&mut late));
         late
     }
 
-    /// Appends one event. When it returns, a durable event is on the disk.
+    /// Appends one event. When this returns, a durable event is on disk.
     pub fn append(&mut self, t_us: u64, at: Timestamp, kind: Kind) -> Result<Event, WriteError> {
         if self.poisoned {
             return Err(WriteError::Poisoned(self.path()));
@@ -202,17 +201,17 @@ impl Journal {
         self.unsynced &= !durable;
         self.seq += 1;
         self.prev = hash_line(line.as_bytes());
-        // What is shown live is what was written, secrets already taken out.
+        // The live display gets the event as it was written, without secrets.
         Ok(serde_json::from_str(&line).unwrap_or(event))
     }
 
-    /// The file, if it holds observations that are not on the disk yet. The caller
-    /// syncs it without holding anybody up, and reports a failure to [`Journal::poison`].
+    /// The file, if it contains observations that are not on disk yet. The caller syncs it without holding a lock, and
+    /// reports a failure to [`Journal::poison`].
     pub(super) fn unsynced(&mut self) -> Option<Arc<File>> {
         (std::mem::take(&mut self.unsynced) && !self.poisoned).then(|| Arc::clone(&self.file))
     }
 
-    /// After a failed sync nobody knows what the disk holds.
+    /// Marks the journal as unusable: after a failed sync, the content of the disk is unknown.
     pub(super) fn poison(&mut self, source: io::Error) -> WriteError {
         self.poisoned = true;
         io_error(&self.dir, self.number, source)
@@ -223,7 +222,7 @@ impl Journal {
     }
 }
 
-/// The hash that the next line names as `prev`.
+/// The hash that the next line contains as `prev`.
 pub(super) fn hash_line(line: &[u8]) -> String {
     Sha256::digest(line).iter().map(|b| format!("{b:02x}")).collect()
 }

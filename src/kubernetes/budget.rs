@@ -1,36 +1,36 @@
-//! The arithmetic of PodDisruptionBudgets. They bind the Eviction API only: a
-//! node that dies asks nobody (correctness 1).
+//! The arithmetic of PodDisruptionBudgets. Budgets apply only to the Eviction API: a node that loses power does not
+//! ask them.
 
 use serde_json::Value;
 
 use super::objects::{Budget, BudgetSpec, Pod};
 
 impl Budget {
-    /// Whether it is for this pod: in its namespace, by its labels. One without a selector is
-    /// for none, an empty selector for all (checks D3).
+    /// Whether it applies to this pod: same namespace, matching labels. A budget without a selector applies to no pod,
+    /// one with an empty selector to all pods.
     pub fn selects(&self, pod: &Pod) -> bool {
         self.metadata.namespace == pod.metadata.namespace
             && self.spec.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))
     }
 }
 
-/// The budgets that are for a pod.
+/// The budgets that apply to a pod.
 pub fn budgets_of<'a>(pod: &Pod, budgets: &'a [Budget]) -> Vec<&'a Budget> {
     budgets.iter().filter(|b| b.selects(pod)).collect()
 }
 
-/// How many healthy pods a budget asks for, of so many expected. Percentages
-/// round up, both ways (correctness 6). None when the value is neither form.
+/// How many of the expected pods a budget requires to be healthy. Percentages are rounded up, for both fields. None if
+/// the value is neither a number nor a percentage.
 pub fn desired_healthy(spec: &BudgetSpec, expected: u64) -> Option<u64> {
     desired_healthy_of(spec.min_available.as_ref(), spec.max_unavailable.as_ref(), expected)
 }
 
-/// The same from the two fields.
+/// The same, from the two fields.
 pub fn desired_healthy_of(min: Option<&Value>, max: Option<&Value>, expected: u64) -> Option<u64> {
     match (min, max) {
         (Some(min), _) => scaled(min, expected),
         (None, Some(max)) => Some(expected.saturating_sub(scaled(max, expected)?)),
-        // With neither, the API server fills in nothing and the budget allows none.
+        // With neither field, the API server does not add a default, and the budget allows no eviction.
         (None, None) => Some(expected),
     }
 }

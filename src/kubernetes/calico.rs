@@ -1,15 +1,15 @@
-//! The selector language of Calico's policies: `app == 'web' && !has(tier)`.
+//! The selector language of Calico's policies, such as `app == 'web' && !has(tier)`.
 
 use std::collections::BTreeMap;
 
 /// A selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalicoSelector {
-    /// `all()`, `global()`, or nothing written.
+    /// `all()`, `global()`, or an empty selector.
     All,
     /// `has(label)`.
     Has(String),
-    /// Of a label's value: `==`, `in {…}`, `contains`, `starts with`, `ends with`.
+    /// A test of a label's value: `==`, `in {…}`, `contains`, `starts with`, `ends with`.
     Is(String, Test, Vec<String>),
     /// `!…`.
     Not(Box<Self>),
@@ -19,24 +19,24 @@ pub enum CalicoSelector {
     Or(Vec<Self>),
 }
 
-/// How a value is looked at.
+/// How a value is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
     /// It is one of these.
     In,
-    /// It has this in it.
+    /// It contains this text.
     Contains,
-    /// It begins so.
+    /// It begins with this text.
     Starts,
-    /// It ends so.
+    /// It ends with this text.
     Ends,
 }
 
 impl CalicoSelector {
-    /// Reads one.
+    /// Parses a selector.
     ///
     /// # Errors
-    /// What cannot be read.
+    /// The part of the text that is not valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Ok(Self::All);
@@ -46,7 +46,7 @@ impl CalicoSelector {
         if reader.left.trim().is_empty() { Ok(found) } else { Err(reader.unread()) }
     }
 
-    /// Whether labels match. `!=` and `not in` match where there is no such label.
+    /// Whether labels match. `!=` and `not in` also match if the label does not exist.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         match self {
             Self::All => true,
@@ -71,12 +71,12 @@ struct Reader<'a> {
     left: &'a str,
 }
 
-/// Deeper than anybody writes.
+/// The limit for nesting. No real selector is nested more deeply.
 const DEEPEST: usize = 50;
 
 impl Reader<'_> {
     fn unread(&self) -> String {
-        format!("`{}` is no selector that can be read from `{}` on", self.text, self.left.trim())
+        format!("the selector `{}` is not valid from `{}` on", self.text, self.left.trim())
     }
 
     fn takes(&mut self, word: &str) -> bool {

@@ -1,6 +1,6 @@
-//! What pods demand of nodes because of other pods: affinity and anti-affinity, of the
-//! pod that comes and of those that are there, and spreads. [`Neighbours`] is where the
-//! others are: a capture, or a simulated cluster.
+//! What pods require from nodes because of other pods: affinity and anti-affinity, of the new pod and of the existing
+//! pods, and topology spread constraints. [`Neighbours`] provides the other pods: from a capture, or from a simulated
+//! cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::{
     scheduling::{is_chosen, is_tolerated},
 };
 
-/// A pod that wants a node.
+/// A pod that needs a node.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
     /// Its namespace.
@@ -23,15 +23,15 @@ pub struct Incoming<'a> {
     pub spec: &'a PodSpec,
 }
 
-/// The pods that are there.
+/// The existing pods.
 pub trait Neighbours {
-    /// Calls with the node of each pod of a namespace that a selector selects, and with
-    /// whether the pod is on its way out. Pods that have ended, or have no node, are none.
+    /// Calls `seen` for each pod of a namespace that a selector matches: with its node, and with whether it is
+    /// Terminating. Pods that have finished or have no node are left out.
     fn each(&self, namespace: &str, selector: &Selector, seen: &mut dyn FnMut(&str, bool));
-    /// Calls with the node, the namespace and each term of a required anti-affinity of a
-    /// pod that is there and might mean pods of a namespace.
+    /// Calls `seen` for each term of a required anti-affinity that may apply to pods of a namespace: with the node and
+    /// the namespace of the existing pod, and with the term.
     fn refusals(&self, namespace: &str, seen: &mut dyn FnMut(&str, &str, &Value));
-    /// Namespaces whose labels a selector selects.
+    /// Namespaces whose labels a selector matches.
     fn namespaces(&self, selector: &Selector) -> Vec<String>;
     /// A node by its name.
     fn node(&self, name: &str) -> Option<&Node>;
@@ -48,12 +48,12 @@ fn items<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// A selector of a term: nil selects nothing.
+/// The selector of a term; without one, it selects nothing.
 fn selector(value: &Value) -> Option<Selector> {
     if value.is_null() { None } else { serde_json::from_value(value.clone()).ok() }
 }
 
-/// The labels that a pod must share with those that it selects.
+/// Adds the labels that a pod must share with the pods that it selects (`matchLabelKeys`).
 fn narrowed(mut selector: Selector, keys: &[String], labels: &BTreeMap<String, String>) -> Selector {
     for key in keys {
         if let Some(value) = labels.get(key) {
@@ -63,22 +63,22 @@ fn narrowed(mut selector: Selector, keys: &[String], labels: &BTreeMap<String, S
     selector
 }
 
-/// What a pod wants of the pods in a node's domain.
+/// A requirement of a pod for the other pods in the domain of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Company {
     key: String,
-    /// Where pods of that kind are.
+    /// The domains that contain such pods.
     domains: BTreeSet<String>,
     together: bool,
 }
 
 impl Company {
-    /// Whether a node's domain has it.
+    /// Whether the domain of a node meets the requirement.
     pub fn suits(&self, node: &Node) -> bool {
         label(node, &self.key).is_some_and(|own| self.domains.contains(own)) == self.together
     }
 
-    /// Of one term of an affinity; none where any node will do.
+    /// The requirement of one affinity term; none if every node meets it.
     pub fn of(pod: &Incoming<'_>, term: &Value, together: bool, others: &dyn Neighbours) -> Option<Self> {
         let keys: Vec<String> =
             items(term, "/matchLabelKeys").iter().filter_map(|k| k.as_str().map(str::to_owned)).collect();
@@ -87,19 +87,19 @@ impl Company {
         let mut domains = BTreeSet::new();
         let spaces = spaces(pod.namespace, term, others);
         for namespace in &spaces {
-            // One that is going away counts until it is gone: a dead node keeps it for long.
+            // A Terminating pod counts until it is gone; on a dead node that takes long.
             others.each(namespace, &chosen, &mut |node, _| {
                 domains.extend(others.node(node).and_then(|n| label(n, &key)).map(str::to_owned));
             });
         }
-        // The first of its kind may go anywhere, or none would ever start.
+        // The first pod that matches its own affinity may run anywhere. Otherwise none could ever start.
         let itself = spaces.iter().any(|s| s == pod.namespace) && chosen.matches(pod.labels);
         let first = together && domains.is_empty() && itself;
         (!first).then_some(Self { key, domains, together })
     }
 }
 
-/// The namespaces that a term means.
+/// The namespaces to which a term applies.
 fn spaces(own: &str, term: &Value, others: &dyn Neighbours) -> Vec<String> {
     let mut named: Vec<String> =
         items(term, "/namespaces").iter().filter_map(|n| n.as_str().map(str::to_owned)).collect();
@@ -113,15 +113,15 @@ fn spaces(own: &str, term: &Value, others: &dyn Neighbours) -> Vec<String> {
     named
 }
 
-/// Affinity and anti-affinity, as they stand in a spec, and whether they ask for company.
+/// The names of affinity and anti-affinity in a spec, and whether they require other pods (or forbid them).
 pub const KINDS: [(&str, bool); 2] = [("podAffinity", true), ("podAntiAffinity", false)];
 
-/// Terms of a required affinity or anti-affinity to other pods.
+/// The terms of a required affinity or anti-affinity.
 pub fn required<'a>(spec: &'a PodSpec, kind: &str) -> &'a [Value] {
     items(&spec.affinity, &format!("/{kind}/requiredDuringSchedulingIgnoredDuringExecution"))
 }
 
-/// All that must hold of the pods in a node's domain.
+/// All requirements for the other pods in the domain of a node.
 pub fn demands(pod: &Incoming<'_>, others: &dyn Neighbours) -> Vec<Company> {
     let of = |(kind, together): (&str, bool)| {
         let terms = required(pod.spec, kind).iter();
@@ -141,7 +141,7 @@ pub fn demands(pod: &Incoming<'_>, others: &dyn Neighbours) -> Vec<Company> {
     all
 }
 
-/// A spread that must be kept, and how far each domain is.
+/// A topology spread constraint that must be kept, with the number of pods in each domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpreadRule {
     key: String,
@@ -152,21 +152,20 @@ pub struct SpreadRule {
 }
 
 impl SpreadRule {
-    /// Whether one more in a node's domain is not too many.
+    /// Whether the domain of a node may get one more pod.
     pub fn allows(&self, node: &Node) -> bool {
         label(node, &self.key)
             .is_some_and(|own| self.counts.get(own).copied().unwrap_or(0) + self.itself <= self.least + self.skew)
     }
 }
 
-/// How many domains each hard spread of a spec has: the costly part of a spread, and the
-/// same for all pods that are alike.
+/// The number of domains of each hard spread constraint of a spec. This is the expensive part of a constraint, and it
+/// is the same for all equal pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Domains(Vec<usize>);
 
 impl Domains {
-    /// Counts them. A dark zone still is one unless the constraint honours taints
-    /// (correctness 24).
+    /// Counts the domains. A zone without power still counts as a domain, unless the constraint honours taints.
     pub fn of(spec: &PodSpec, others: &dyn Neighbours) -> Self {
         let hard = hard(spec);
         let mut found: Vec<BTreeSet<String>> = vec![BTreeSet::new(); hard.len()];
@@ -189,7 +188,7 @@ fn hard(spec: &PodSpec) -> Vec<&Spread> {
     spec.topology_spread_constraints.iter().filter(|c| c.when_unsatisfiable != "ScheduleAnyway").collect()
 }
 
-/// Whether a node counts for a spread.
+/// Whether a node counts for a constraint.
 fn is_meant(spec: &PodSpec, constraint: &Spread, node: &Node) -> bool {
     let honours = |policy: &Option<String>, default: bool| policy.as_deref().map_or(default, |p| p == "Honor");
     hard(spec).iter().all(|c| label(node, &c.topology_key).is_some())
@@ -197,12 +196,12 @@ fn is_meant(spec: &PodSpec, constraint: &Spread, node: &Node) -> bool {
         && (!honours(&constraint.node_taints_policy, false) || is_tolerated(spec, node))
 }
 
-/// Spreads of kind DoNotSchedule. A pod on its way out counts nowhere.
+/// Constraints with DoNotSchedule. A Terminating pod does not count.
 pub fn spreads(pod: &Incoming<'_>, others: &dyn Neighbours, domains: &Domains) -> Vec<SpreadRule> {
     let rule = |(constraint, total): (&Spread, usize)| {
         let key = constraint.topology_key.clone();
         let chosen = constraint.label_selector.clone().map(|s| narrowed(s, &constraint.match_label_keys, pod.labels));
-        // Only of domains in which there is one.
+        // Only domains that contain a pod have an entry.
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         if let Some(chosen) = &chosen {
             others.each(pod.namespace, chosen, &mut |name, leaving| {

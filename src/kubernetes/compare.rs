@@ -1,6 +1,5 @@
-//! Two pictures of objects, compared object by object. A picture keeps of each object
-//! what `normalise` leaves, as one text: fifty thousand objects are a matter of tens of
-//! megabytes, and equal ones are equal texts. Read [`Objects`] first.
+//! Compares two sets of objects, object by object. Of each object it stores what `normalise` keeps, as one text: fifty
+//! thousand objects need some tens of megabytes, and equal objects are equal texts. Start with [`Objects`].
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,7 @@ use crate::model::{Difference, Differs, ObjectName};
 /// The fields of one object that are compared.
 #[derive(Clone, Debug)]
 pub struct Reduced {
-    /// Which one.
+    /// The object.
     pub name: ObjectName,
     /// Its UID.
     pub uid: String,
@@ -21,12 +20,12 @@ pub struct Reduced {
 }
 
 impl Reduced {
-    /// Reduces an object; none if the cluster derives it from others.
+    /// Reduces an object; none if the cluster derives it from other objects.
     pub fn of(object: Value) -> Option<Self> {
         Self::moved(object, |namespace| namespace.to_owned())
     }
 
-    /// The same for an object that a restore puts into another namespace.
+    /// The same, for an object that a restore puts into another namespace.
     pub fn moved(mut object: Value, map: impl Fn(&str) -> String) -> Option<Self> {
         if is_derived(&object) {
             return None;
@@ -39,7 +38,7 @@ impl Reduced {
             name.name = map(&name.name);
         }
         for subject in object.pointer_mut("/subjects").and_then(Value::as_array_mut).into_iter().flatten() {
-            // Velero maps the accounts that a binding names.
+            // Velero maps the namespaces of service accounts in bindings.
             if let Some(Value::String(namespace)) = subject.get_mut("namespace") {
                 *namespace = map(namespace);
             }
@@ -48,7 +47,7 @@ impl Reduced {
         Some(Self { name, uid, fields: object.to_string() })
     }
 
-    /// The fields in which another object differs; empty if they are equal.
+    /// The fields in which another object differs; empty if the objects are equal.
     fn differs(&self, other: &Self) -> Vec<String> {
         if self.fields == other.fields {
             return vec![];
@@ -65,32 +64,32 @@ impl Reduced {
 pub struct Objects(BTreeMap<ObjectName, Reduced>);
 
 impl Objects {
-    /// Adds an object, unless one of the same name is there already.
+    /// Adds an object, unless there is already one with the same name.
     pub fn put(&mut self, object: Reduced) {
         self.0.entry(object.name.clone()).or_insert(object);
     }
 
-    /// How many there are.
+    /// The number of objects.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// One of them.
+    /// One object.
     pub fn get(&self, name: &ObjectName) -> Option<&Reduced> {
         self.0.get(name)
     }
 
-    /// All of them, in order.
+    /// All objects, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Reduced> {
         self.0.values()
     }
 
-    /// What is missing or different in a later picture.
+    /// What is missing or different in a later set.
     pub fn compare(&self, later: &Self) -> Vec<Difference> {
         let differs = |object: &Reduced| {
             let what = match later.get(&object.name) {
@@ -118,7 +117,7 @@ impl FromIterator<Reduced> for Objects {
     }
 }
 
-/// Compares two lists of whole objects. `map_namespace` gives the new name of a namespace in `before`.
+/// Compares two lists of complete objects. `map_namespace` returns the new name of a namespace in `before`.
 pub fn compare(before: &[Value], after: &[Value], map_namespace: impl Fn(&str) -> String) -> Vec<Difference> {
     let before: Objects = before.iter().filter_map(|o| Reduced::moved(o.clone(), &map_namespace)).collect();
     let after: Objects = after.iter().filter_map(|o| Reduced::of(o.clone())).collect();

@@ -1,31 +1,31 @@
-//! How often a schedule runs, as Velero and CronJobs write it: five fields, `@daily` and
-//! its like, `@every 6h`, a time zone before it.
+//! How often a schedule runs, in the syntax of Velero and CronJobs: five fields, macros such as `@daily`, `@every 6h`,
+//! and an optional time zone before it.
 
 use std::str::FromStr;
 
 use croner::Cron;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// Seconds from the run that was due last to the one that is due next.
+/// Seconds between the previous run and the next run.
 ///
 /// # Errors
-/// What is wrong with the expression, in words.
+/// What is wrong with the expression.
 pub fn cron_interval(expression: &str, now: Timestamp) -> Result<i64, String> {
     let mut text = expression.trim();
     let mut zone = TimeZone::UTC;
     for prefix in ["CRON_TZ=", "TZ="] {
         if let Some((name, rest)) = text.strip_prefix(prefix).and_then(|t| t.split_once(' ')) {
-            zone = TimeZone::get(name).map_err(|_| format!("`{name}` is no time zone"))?;
+            zone = TimeZone::get(name).map_err(|_| format!("`{name}` is not a time zone"))?;
             text = rest.trim();
         }
     }
     if let Some(every) = text.strip_prefix("@every ") {
-        return every_seconds(every.trim()).ok_or_else(|| format!("`{every}` is no duration: 6h, 30m"));
+        return every_seconds(every.trim()).ok_or_else(|| format!("`{every}` is not a duration such as 6h or 30m"));
     }
     if !text.starts_with('@') && text.split_whitespace().count() != 5 {
-        return Err(format!("`{text}` has not five fields"));
+        return Err(format!("`{text}` does not have five fields"));
     }
-    let wrong = |e: croner::errors::CronError| format!("`{text}` is no schedule: {e}");
+    let wrong = |e: croner::errors::CronError| format!("`{text}` is not a valid schedule: {e}");
     let cron = Cron::from_str(text).map_err(wrong)?;
     let now = now.to_zoned(zone);
     let last = cron.find_previous_occurrence(&now, true).map_err(wrong)?;
@@ -33,7 +33,7 @@ pub fn cron_interval(expression: &str, now: Timestamp) -> Result<i64, String> {
     Ok(next.timestamp().as_second() - last.timestamp().as_second())
 }
 
-/// Go's durations: `1h30m`.
+/// Durations in Go's syntax: `1h30m`.
 fn every_seconds(text: &str) -> Option<i64> {
     let (mut sum, mut rest) = (0, text);
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! What a pod asks of a node, and what a node has left.
+//! The resources that a pod requests, and the resources that a node has left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use super::{
     objects::{Container, Node, PodSpec},
 };
 
-/// Slots for volumes of a CSI driver: `attachable/DRIVER`. A node that names no limit
-/// for a driver has no limit.
+/// Resource name for the volumes of a CSI driver: `attachable/DRIVER`. A node without a limit for a driver can attach
+/// any number.
 pub const ATTACHABLE: &str = "attachable/";
 
-/// What one pod asks for.
+/// What one pod requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Demand {
     /// Thousandths of a core.
@@ -20,14 +20,14 @@ pub struct Demand {
     pub memory: i64,
     /// Everything else that it requests, by its name.
     pub more: BTreeMap<String, i64>,
-    /// Ports of the host: `TCP/8080`.
+    /// Host ports: `TCP/8080`.
     pub ports: BTreeSet<String>,
 }
 
 impl Demand {
-    /// The demand of a pod, as the scheduler reckons: the larger of what its containers
-    /// ask together and what any init container asks beside the side-cars before it; or
-    /// what the pod asks as a whole; and its overhead. A request that is missing is its limit.
+    /// The demand of a pod, as the scheduler calculates it: either the larger one of what its containers request
+    /// together, and what any init container requests together with the sidecars before it; or the request of the pod
+    /// as a whole. The overhead is added. A missing request is replaced by the limit.
     pub fn of(spec: &PodSpec) -> Self {
         let mut demand = Self::default();
         let mut peak = Self::default();
@@ -77,7 +77,7 @@ impl Demand {
         *self.slot(name) = amount;
     }
 
-    /// Asks for more of something.
+    /// Adds to the demand for a resource.
     pub fn more(&mut self, name: &str, amount: i64) {
         *self.slot(name) += amount;
     }
@@ -98,7 +98,7 @@ impl Demand {
     }
 }
 
-/// Requests, with limits where one is missing.
+/// Requests; a missing request is replaced by the limit.
 fn amounts(requests: &BTreeMap<String, String>, limits: &BTreeMap<String, String>) -> Vec<(String, i64)> {
     let missing = limits.iter().filter(|(name, _)| !requests.contains_key(*name));
     requests.iter().chain(missing).filter_map(|(name, text)| Some((name.clone(), amount(name, text)?))).collect()
@@ -109,7 +109,7 @@ fn amount(name: &str, text: &str) -> Option<i64> {
     amount.map(|a| i64::try_from(a).unwrap_or(i64::MAX))
 }
 
-/// What a node has left; below zero where more is asked of it than it has.
+/// The free resources of a node. Negative if more is requested than the node has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Room {
     /// Thousandths of a core.
@@ -120,12 +120,12 @@ pub struct Room {
     pub pods: i64,
     /// Everything else, by its name.
     pub more: BTreeMap<String, i64>,
-    /// Ports of the host that are taken.
+    /// Host ports that are in use.
     pub ports: BTreeSet<String>,
 }
 
 impl Room {
-    /// Of a node without pods.
+    /// All resources of a node without pods.
     pub fn of(node: &Node) -> Self {
         let mut room = Self::default();
         for (name, text) in &node.status.allocatable {
@@ -140,9 +140,9 @@ impl Room {
         room
     }
 
-    /// Whether there is room for a pod.
+    /// Whether a pod fits.
     pub fn holds(&self, demand: &Demand) -> bool {
-        // Who asks for nothing of a resource may run where it is short.
+        // A pod that requests none of a resource may run even if that resource is overcommitted.
         let enough = |left: i64, asked: i64| asked == 0 || left >= asked;
         self.pods > 0
             && enough(self.cpu, demand.cpu)
@@ -154,13 +154,13 @@ impl Room {
             && demand.ports.iter().all(|port| !self.ports.contains(port))
     }
 
-    /// A pod comes.
+    /// Subtracts the resources of a pod that is placed here.
     pub fn take(&mut self, demand: &Demand) {
         self.change(demand, -1);
         self.ports.extend(demand.ports.iter().cloned());
     }
 
-    /// A pod goes.
+    /// Adds the resources of a pod that leaves.
     pub fn give(&mut self, demand: &Demand) {
         self.change(demand, 1);
         self.ports.retain(|port| !demand.ports.contains(port));

@@ -1,10 +1,10 @@
-//! Whether something in a cluster is known to enforce NetworkPolicies. The API server takes
-//! any policy; a network plugin without support for them ignores it silently. What is
-//! found here is a hint for people: only a test proves that policies are enforced.
+//! Whether a cluster is known to have a component that enforces NetworkPolicies. The API server accepts every policy,
+//! and a network plugin without support ignores policies silently. The result is a hint for people: only a test proves
+//! that policies are enforced.
 
 use super::objects::Pod;
 
-/// Words in the names of the DaemonSets of network plugins that enforce policies.
+/// Parts of the names of DaemonSets of network plugins that enforce policies.
 const KNOWN: [(&str, &str); 12] = [
     ("calico-node", "Calico"),
     ("canal", "Canal"),
@@ -20,7 +20,7 @@ const KNOWN: [(&str, &str); 12] = [
     ("kindnet", "kindnet"),
 ];
 
-/// The network plugins among a cluster's DaemonSets that are known to enforce policies.
+/// The known policy-enforcing network plugins among a cluster's DaemonSets.
 pub fn policy_enforcers(pods: &[Pod]) -> Vec<&'static str> {
     let mut found: Vec<&'static str> = vec![];
     for pod in pods {

@@ -1,4 +1,4 @@
-//! A pod that has a place or wants one, and the volumes that say where it can be.
+//! A pod that has a node or needs one, and the volumes that restrict where it can run.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use super::{
     objects::Pod,
 };
 
-/// Volumes by the claim that they are bound to: where they can be used, and by which
-/// driver they are attached.
+/// Volumes by the claim to which they are bound: the nodes on which they can be used, and the driver that attaches
+/// them.
 #[derive(Clone, Debug, Default)]
 pub struct Volumes<'a>(BTreeMap<(&'a str, &'a str), (&'a [Value], &'a str)>);
 
 impl<'a> Volumes<'a> {
-    /// Adds one: the body of a PersistentVolume.
+    /// Adds a volume, from the body of a PersistentVolume.
     pub fn add(&mut self, volume: &'a Value) {
         let text = |pointer: &str| volume.pointer(pointer).and_then(Value::as_str).unwrap_or("");
         self.bind(
@@ -33,23 +33,23 @@ impl<'a> Volumes<'a> {
     }
 }
 
-/// A pod that has a place, or wants one.
+/// A pod that has a node or needs one.
 #[derive(Clone, Debug)]
 pub struct Guest<'a> {
-    /// For messages.
+    /// Its name, for messages.
     pub name: String,
-    /// Where it is, and what it is.
+    /// Its namespace, labels and spec.
     pub pod: Incoming<'a>,
-    /// Of each of its volumes that can be used in some places only, the terms that say where.
+    /// For each of its volumes that can be used only on some nodes: the terms that select these nodes.
     pub places: Vec<&'a [Value]>,
-    /// What it asks for.
+    /// The resources that it requests.
     pub demand: Demand,
-    /// Whether somebody makes it again elsewhere.
+    /// Whether a controller creates it again on another node.
     pub returns: bool,
 }
 
 impl<'a> Guest<'a> {
-    /// A pod of a cluster. Those of DaemonSets and of the node itself come back with it.
+    /// A pod of a cluster. Pods of DaemonSets and static pods come back only with their node.
     pub fn of(pod: &'a Pod, volumes: &Volumes<'a>) -> Self {
         let meta = &pod.metadata;
         let own = Incoming { namespace: &meta.namespace, labels: &meta.labels, spec: &pod.spec };
@@ -73,7 +73,7 @@ impl<'a> Guest<'a> {
         Self { name, pod, places, demand, returns }
     }
 
-    /// How much it matters.
+    /// Its priority.
     pub fn priority(&self) -> i64 {
         self.pod.spec.priority.unwrap_or(0)
     }

@@ -1,7 +1,6 @@
-//! What would not come back as it is now when a namespace is deleted and restored. Some of
-//! it shows by the objects alone, before there is a backup; the rest by comparing them with
-//! what the backup holds. Pure: whoever looks hands the objects in, one by one.
-//! Read [`Live`] first.
+//! What a namespace would lose if it were deleted and restored. Some losses are visible from the objects alone, even
+//! before there is a backup; the others are found by comparing the objects with the content of the backup. The
+//! functions are pure: the caller reads the objects and passes them in one by one. Start with [`Live`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +12,9 @@ use super::{
 };
 use crate::model::{Differs, Kin, Losing, Loss, ObjectName, Tie, VolumeInfo};
 
-/// The label that keeps an object out of every backup.
+/// The label that excludes an object from every backup.
 const EXCLUDED: &str = "/metadata/labels/velero.io~1exclude-from-backup";
-/// Finalizers of Kubernetes' own controllers, which run outside of any namespace of an application.
+/// Finalizers of Kubernetes' own controllers, which do not run in a namespace of an application.
 const HARMLESS: [&str; 7] = [
     "kubernetes.io/pvc-protection",
     "kubernetes.io/pv-protection",
@@ -23,35 +22,36 @@ const HARMLESS: [&str; 7] = [
     "orphan",
     "service.kubernetes.io/load-balancer-cleanup",
     "batch.kubernetes.io/job-tracking",
-    // A claim, while a snapshot of it is being taken. Those of the snapshot itself delete it in the storage.
+    // Set on a claim while a snapshot of it is taken. The finalizers of the snapshot itself are not harmless: they
+    // delete it in the storage.
     "snapshot.storage.kubernetes.io/pvc-as-source-protection",
 ];
 
-/// A namespace as it is now.
+/// The current state of a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     /// Its objects.
     pub objects: Objects,
-    /// What is known from the objects alone.
+    /// The losses that are visible from the objects alone.
     pub hazards: Vec<Loss>,
-    /// Objects outside of it that belong to it.
+    /// Objects outside the namespace that belong to it.
     pub kin: Vec<Kin>,
 }
 
-/// What is kept of one object.
+/// What is stored of one object.
 #[derive(Clone, Debug)]
 pub enum Seen {
     /// An object of the namespace, and what threatens it.
     Within(Reduced, Vec<Losing>),
-    /// An object outside that would be lost with it, or keep it from coming back.
+    /// An object outside that would be lost with the namespace, or would prevent its restore.
     Threatened(Loss),
-    /// An object outside that belongs to it.
+    /// An object outside that belongs to the namespace.
     Kin(Kin),
 }
 
 impl Seen {
-    /// An object of the namespace. None if the cluster derives it from others, or if it is being
-    /// deleted already and only waits for its finalizers.
+    /// An object of the namespace. None if the cluster derives it from other objects, or if it is already being deleted
+    /// and only waits for its finalizers.
     pub fn within(object: Value) -> Option<Self> {
         if !text(&object, "/metadata/deletionTimestamp").is_empty() {
             return None;
@@ -60,7 +60,7 @@ impl Seen {
         Reduced::of(object).map(|reduced| Self::Within(reduced, threats))
     }
 
-    /// An object outside of any namespace; none if it has nothing to do with this one.
+    /// A cluster-scoped object; none if it has no relation to this namespace.
     pub fn beside(object: &Value, namespace: &str) -> Option<Self> {
         let name = name_of(object);
         match (name.group.as_str(), name.kind.as_str()) {
@@ -103,20 +103,20 @@ impl FromIterator<Seen> for Live {
     }
 }
 
-/// What a backup holds.
+/// The content of a backup.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
     /// Its objects of the namespace.
     pub objects: Objects,
-    /// What it holds of each volume.
+    /// What it has of each volume.
     pub volumes: Vec<VolumeInfo>,
-    /// The filters that it was made with, in words; empty where it has none.
+    /// The filters with which it was made, as text; empty if there are none.
     pub filters: String,
 }
 
 impl Live {
-    /// Everything that would not come back from a backup as it is now. In the order of the objects;
-    /// one line for each reason.
+    /// Everything that would not come back from a backup in its current state, in the order of the objects, with one
+    /// entry for each reason.
     pub fn losses(&self, held: &Held) -> Vec<Loss> {
         let mut all = self.hazards.clone();
         let why_not = |l: &&Loss| matches!(l.how, Losing::Labelled(_) | Losing::Finished);
@@ -124,7 +124,7 @@ impl Live {
         for difference in self.objects.compare(&held.objects) {
             let how = match difference.what {
                 Differs::ChangedAt(fields) => Losing::ChangedAt(fields),
-                // Its label or its end has been named as the reason already.
+                // The label, or the fact that the object has finished, is already named as the reason.
                 Differs::Missing if explained.contains(&difference.object) => continue,
                 Differs::Missing => Losing::NotHeld(held.filters.clone()),
             };
@@ -156,18 +156,18 @@ impl Live {
     }
 }
 
-/// Why a backup does not hold the content of a claim; none if it holds the content.
+/// Why a backup does not have the content of a claim; none if it has.
 pub fn without_content(info: Option<&VolumeInfo>) -> Option<String> {
     match info {
         Some(info) if info.is_captured() => None,
-        Some(info) if info.skipped_reason.is_empty() => Some("Velero took no copy of it".into()),
+        Some(info) if info.skipped_reason.is_empty() => Some("Velero did not copy it".into()),
         Some(info) => Some(info.skipped_reason.trim_end_matches(';').to_owned()),
-        None => Some("Velero made no copy of it: a hostPath volume, or one that no running pod mounts".into()),
+        None => Some("Velero did not copy it: it is a hostPath volume, or no running pod mounts it".into()),
     }
 }
 
-/// What threatens an object, as far as the object itself shows it. The caller leaves out
-/// objects that the cluster derives from others.
+/// What threatens an object, as far as the object itself shows it. The caller leaves out objects that the cluster
+/// derives from others.
 fn threats(object: &Value) -> Vec<Losing> {
     let mut all = vec![];
     if let Some(value) = object.pointer(EXCLUDED) {
@@ -190,7 +190,7 @@ fn threats(object: &Value) -> Vec<Losing> {
     all
 }
 
-/// An object that calls a Service of the namespace. Without the Service it blocks requests, or goes on.
+/// An object that calls a Service of the namespace. Without the Service it blocks requests, or lets them pass.
 fn calls<'a>(
     object: ObjectName,
     mut callers: impl Iterator<Item = (&'a Value, &'a str)> + Clone,
@@ -214,7 +214,7 @@ fn is_account_of(subject: &Value, namespace: &str) -> bool {
     }
 }
 
-/// The filters of a Backup that leave something of a namespace out, in words.
+/// The filters of a Backup that exclude parts of a namespace, as text.
 pub fn filters(backup: &Value) -> String {
     let ours = |v: &&Value| !matches!(v.as_str(), Some("events" | "events.events.k8s.io"));
     let mut said = vec![];

@@ -1,11 +1,11 @@
-//! Who wrote a field last according to `metadata.managedFields`, and what kind of program
-//! each field manager is. The table below is the only place that knows names of managers.
+//! Who wrote a field last according to `metadata.managedFields`, and what kind of program each field manager is. The
+//! table below is the only place that contains names of managers.
 
 use serde_json::Value;
 
 use crate::model::Role;
 
-/// Field managers by the beginning of their name. The longest entry that matches counts.
+/// Field managers, by the beginning of their name. The longest matching entry counts.
 const ROLES: [(&str, Role); 38] = [
     ("drillmaster", Role::Drill),
     ("kube-controller-manager", Role::Kubernetes),
@@ -47,21 +47,21 @@ const ROLES: [(&str, Role); 38] = [
     ("headlamp", Role::Person),
 ];
 
-/// An entry of `managedFields`: who wrote, through which subresource, and when.
+/// An entry of `managedFields`: the writer, the subresource, and the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Writing {
     /// The field manager.
     pub manager: String,
-    /// The subresource that it wrote through.
+    /// The subresource through which it wrote.
     pub subresource: String,
-    /// When, by the API server's clock.
+    /// When, according to the API server's clock.
     pub time: String,
 }
 
 impl Writing {
-    /// The manager's role.
+    /// The role of the manager.
     pub fn role(&self) -> Role {
-        // The controller manager uses that subresource only for autoscalers.
+        // The controller manager uses this subresource only for autoscalers.
         if self.manager == "kube-controller-manager" && self.subresource == "scale" {
             return Role::Autoscaler;
         }
@@ -73,16 +73,16 @@ impl Writing {
 fn role_of(manager: &str) -> Role {
     let fits = |(name, _): &&(&str, Role)| {
         let rest = manager.strip_prefix(name);
-        // A short name must end where a word ends: `oc` must not match `octavia`.
+        // A short name must end at the end of a word: `oc` must not match `octavia`.
         let loose = name.len() > 4 || name.ends_with('-');
         rest.is_some_and(|rest| loose || !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
     };
     ROLES.iter().filter(fits).max_by_key(|(name, _)| name.len()).map_or(Role::Other, |(_, role)| *role)
 }
 
-/// Users of kubelets, by the beginning of their name.
+/// User names of kubelets begin with this.
 const KUBELETS: &str = "system:node:";
-/// Users of Kubernetes' own controllers, kubelets and servers, by the beginning of their name.
+/// User names of Kubernetes' own controllers, kubelets and servers begin with these.
 const OWN_USERS: [&str; 6] = [
     "system:serviceaccount:kube-system:",
     "system:kube-controller-manager",
@@ -97,26 +97,27 @@ pub fn is_kubelet(user: &str) -> bool {
     user.starts_with(KUBELETS)
 }
 
-/// The role of a user of the API, by the user name and the user agent (`kubectl/v1.37`).
+/// The role of an API user, by user name and user agent (`kubectl/v1.37`).
 pub fn user_role(user: &str, agent: &str) -> Role {
     let program = agent.split('/').next().unwrap_or("");
     let own = OWN_USERS.iter().any(|own| user.starts_with(own));
     match role_of(program) {
-        // Autoscalers and deployers may also have an account in kube-system: the user agent tells them apart.
+        // Autoscalers and deployment tools may also have an account in kube-system: the user agent distinguishes them.
         Role::Kubernetes | Role::Other if own => Role::Kubernetes,
-        // Kubernetes' own programs use its own accounts: any other user only claims to be one of them.
+        // Kubernetes' own programs use Kubernetes' own accounts: a user with another account only pretends to be one of
+        // them.
         Role::Kubernetes => Role::Other,
         role => role,
     }
 }
 
-/// The last writer among the owners of a field. A field that was removed has no owner.
+/// The last writer among the owners of a field. A removed field has no owner.
 pub fn last_writing(object: &Value, path: &[&str]) -> Option<Writing> {
     let keys: Vec<String> = path.iter().map(|p| format!("f:{p}")).collect();
     writing_where(object, |fields| keys.iter().try_fold(fields, |at, key| at.get(key.as_str())).is_some())
 }
 
-/// The last writer among those whose `fieldsV1` satisfy `owns`.
+/// The last writer among those for whose `fieldsV1` the function `owns` is true.
 pub fn writing_where(object: &Value, owns: impl Fn(&Value) -> bool) -> Option<Writing> {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
     let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
@@ -128,10 +129,10 @@ pub fn writing_where(object: &Value, owns: impl Fn(&Value) -> bool) -> Option<Wr
     writings.filter(|w| !w.manager.is_empty()).max_by(|a, b| a.time.cmp(&b.time))
 }
 
-/// Who owns a field, in words that follow "changed by".
+/// The owner of a field, as a phrase that follows "changed by".
 pub fn writer(object: &Value, path: &[&str]) -> String {
     match last_writing(object, path) {
-        None => "somebody else".into(),
+        None => "an unknown field manager".into(),
         Some(last) if last.role() == Role::Autoscaler => "an autoscaler".into(),
         Some(last) => format!("`{}`", last.manager),
     }
@@ -158,7 +159,7 @@ mod tests {
         assert_eq!(writer(&two, &["spec", "replicas"]), "`kubectl-edit`");
         let scaled = object(vec![entry("kube-controller-manager", "scale", "2026-01-01T00:00:00Z", "replicas")]);
         assert_eq!(writer(&scaled, &["spec", "replicas"]), "an autoscaler");
-        assert_eq!(writer(&json!({}), &["spec", "replicas"]), "somebody else");
+        assert_eq!(writer(&json!({}), &["spec", "replicas"]), "an unknown field manager");
     }
 
     #[test]

@@ -1,7 +1,6 @@
-//! Pure knowledge of Kubernetes, in one copy: selectors, quantities, budget
-//! arithmetic, tolerations, zone states, what a survivor can take, who owns a
-//! pod, what becomes of a volume. No I/O, no clock, nothing of a drill. Start
-//! with [`objects`], the slim shapes that everything else works on.
+//! Knowledge about Kubernetes, in pure functions: selectors, quantities, budget arithmetic, tolerations, zone states,
+//! capacity after a loss, owners of pods, volumes after a restore. It does no I/O, has no clock and does not know what
+//! a drill is. Start with [`objects`], the reduced types that everything else works on.
 
 pub mod objects;
 

@@ -1,4 +1,4 @@
-//! A node, as far as a drill looks at it.
+//! Nodes, as far as drillmaster uses them.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ pub struct NodeStatus {
     pub node_info: NodeInfo,
 }
 
-/// What a node says of itself.
+/// What the kubelet reports about the node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
@@ -55,12 +55,12 @@ pub struct NodeInfo {
 }
 
 impl Node {
-    /// Status of condition Ready; `Unknown` where there is none.
+    /// Status of the condition Ready; `Unknown` if there is none.
     pub fn ready(&self) -> &str {
         condition(&self.status.conditions, "Ready").map_or("Unknown", |c| c.status.as_str())
     }
 
-    /// Its failure domain (checks D7).
+    /// Its zone, by the current or the older label.
     pub fn zone(&self) -> &str {
         ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"]
             .iter()
@@ -68,8 +68,7 @@ impl Node {
             .map_or("", String::as_str)
     }
 
-    /// `label=value` of the pool that it belongs to, by the labels of the providers
-    /// and autoscalers; empty where there is none.
+    /// `label=value` of the node pool, by the labels of cloud providers and autoscalers; empty if there is none.
     pub fn pool(&self) -> String {
         [
             "karpenter.sh/nodepool",
@@ -83,14 +82,14 @@ impl Node {
         .unwrap_or_default()
     }
 
-    /// Whether it carries the control plane.
+    /// Whether it runs the control plane.
     pub fn is_control_plane(&self) -> bool {
         ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"]
             .iter()
             .any(|key| self.metadata.labels.contains_key(*key))
     }
 
-    /// Its own IPv4 address, and those of its pods.
+    /// Its own IPv4 address, and the ranges of its pods.
     pub fn networks(&self) -> Vec<String> {
         let own = self.status.addresses.iter().filter(|a| a.get("type").is_some_and(|t| t == "InternalIP"));
         let all = own.filter_map(|a| a.get("address").cloned()).chain(self.spec.pod_cidrs.iter().cloned());
@@ -102,7 +101,7 @@ impl Node {
         self.spec.taints.iter().map(|t| format!("{}:{}", t.key, t.effect)).collect()
     }
 
-    /// Its address inside the cluster.
+    /// Its internal address.
     pub fn internal_ip(&self) -> &str {
         self.status
             .addresses

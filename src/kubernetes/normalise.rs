@@ -1,15 +1,14 @@
-//! What "as before" means: one function says what may differ after a restore and what
-//! must be equal. The look before a deletion, the restore's judgement, the undo's
-//! evidence and the tests against real clusters all use it. Read `compare.rs` for how
-//! two pictures are compared by it.
+//! The definition of "as before": which fields may differ after a restore, and which must be equal. The check before a
+//! deletion, the judgement of a restore, the evidence of an undo and the tests against real clusters all use it.
+//! `compare.rs` compares two sets of objects with it.
 
 use serde_json::{Map, Value};
 
 use crate::model::ObjectName;
 
-/// Marks of Velero, of the drill and of controllers: they change by themselves.
+/// Prefixes of labels and annotations that Velero, the drill and controllers change themselves.
 const OWN_MARKS: [&str; 3] = ["velero.io/", "restore.velero.io/", "drillmaster.dev/"];
-/// Annotations that controllers write, by their prefix.
+/// Prefixes of annotations that controllers write.
 const WRITTEN: [&str; 10] = [
     "backup.velero.io/",
     "snapshot.velero.io/",
@@ -22,7 +21,7 @@ const WRITTEN: [&str; 10] = [
     "endpoints.kubernetes.io/",
     "batch.kubernetes.io/",
 ];
-/// The same, by their whole name.
+/// Annotations that controllers write, by their full name.
 const WRITTEN_NAMES: [&str; 3] = [
     "deprecated.daemonset.template.generation",
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -31,15 +30,15 @@ const WRITTEN_NAMES: [&str; 3] = [
 /// Annotations that network plugins write on pods.
 const OF_ITS_NETWORK: [&str; 4] =
     ["cni.projectcalico.org/", "k8s.v1.cni.cncf.io/", "k8s.ovn.org/", "ovn.kubernetes.io/"];
-/// Labels that the API server gives a Job and its pods.
+/// Labels that the API server adds to a Job and its pods.
 const OF_A_JOB: [&str; 4] =
     ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
-/// The volume that the API server mounts into each pod, under a new name each time.
+/// The volume that the API server adds to each pod, with a new name each time.
 const TOKEN_VOLUME: &str = "kube-api-access-";
-/// A Secret that the API server fills with a token for a service account.
+/// The type of a Secret that the API server fills with the token of a service account.
 const TOKEN_SECRET: &str = "kubernetes.io/service-account-token";
 
-/// Which object this is: API group, kind, namespace and name.
+/// The identity of an object: API group, kind, namespace and name.
 pub fn name_of(object: &Value) -> ObjectName {
     ObjectName {
         group: group(object).to_owned(),
@@ -54,8 +53,8 @@ pub(super) fn group(object: &Value) -> &str {
     text(object, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }
 
-/// Whether the cluster derives the object from others, so that a restore need not
-/// bring back this very one.
+/// Whether the cluster derives the object from other objects. If so, a restore need not bring back exactly this
+/// object.
 pub fn is_derived(object: &Value) -> bool {
     match (group(object), text(object, "/kind")) {
         ("" | "events.k8s.io", "Event")
@@ -64,11 +63,11 @@ pub fn is_derived(object: &Value) -> bool {
         | ("" | "apps", "ControllerRevision")
         | ("" | "metrics.k8s.io", "PodMetrics")
         | ("" | "velero.io", "PodVolumeBackup" | "PodVolumeRestore") => true,
-        // Its owner would make a new claim, without the content.
+        // Its owner would create a new claim, but without the content.
         ("", "PersistentVolumeClaim") => false,
         ("", "ConfigMap") if text(object, "/metadata/name") == "kube-root-ca.crt" => true,
         ("", "ServiceAccount") if text(object, "/metadata/name") == "default" => is_plain_account(object),
-        // Pods, ReplicaSets, Jobs of an owner: the owner's spec and its ready pods count.
+        // Pods, ReplicaSets and Jobs with an owner: only the owner's spec and its ready pods count.
         _ => is_owned(object),
     }
 }
@@ -79,7 +78,7 @@ fn is_owned(object: &Value) -> bool {
     owners.is_some_and(|o| o.iter().any(|r| r.get("controller") == Some(&Value::Bool(true))))
 }
 
-/// The account that each namespace is given; somebody may have added to it.
+/// Whether this is the default service account of a namespace without any additions.
 fn is_plain_account(account: &Value) -> bool {
     let account = normalise(account);
     let empty = |pointer: &str| account.pointer(pointer).is_none_or(is_empty);
@@ -91,15 +90,15 @@ fn is_plain_account(account: &Value) -> bool {
             .is_some_and(|a| a.iter().all(|(key, value)| own.contains(&key.as_str()) || is_empty(value)))
 }
 
-/// An object without what a restore may change: identity, bookkeeping, status,
-/// addresses and node ports that the cluster assigns, and Velero's own marks.
+/// An object without everything that a restore may change: identity, bookkeeping, status, addresses and node ports
+/// that the cluster assigns, and the marks of Velero.
 fn normalise(object: &Value) -> Value {
     let mut object = object.clone();
     normalise_in_place(&mut object);
     object
 }
 
-/// The same, without a copy.
+/// The same, without copying the object.
 pub(super) fn normalise_in_place(object: &mut Value) {
     let (group, kind) = (group(object).to_owned(), text(object, "/kind").to_owned());
     if let Some(map) = object.as_object_mut() {
@@ -124,7 +123,7 @@ pub(super) fn normalise_in_place(object: &mut Value) {
     }
 }
 
-/// Addresses and node ports are assigned anew. Whether a Service is headless has to stay the same.
+/// Addresses and node ports are assigned again. Whether a Service is headless must stay the same.
 fn service(object: &mut Value) {
     let headless = text(object, "/spec/clusterIP") == "None";
     remove_all(object, &["/spec/clusterIPs", "/spec/healthCheckNodePort"]);
@@ -149,7 +148,7 @@ fn claim(object: &mut Value) {
 /// The node may differ, and so may what the API server and Velero add to the pod.
 fn pod(object: &mut Value) {
     drop_keys(object.pointer_mut("/metadata/annotations"), |key| begins(key, &OF_ITS_NETWORK));
-    // A restore puts a container of its own before the others.
+    // A restore adds an init container of its own before the others.
     remove_all(object, &["/spec/nodeName", "/spec/priority", "/spec/ephemeralContainers", "/spec/initContainers"]);
     drop_items(object.pointer_mut("/spec/volumes"), |volume| text(volume, "/name").starts_with(TOKEN_VOLUME));
     for container in object.pointer_mut("/spec/containers").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -157,7 +156,7 @@ fn pod(object: &mut Value) {
     }
 }
 
-/// The API server names a Job's pods by the Job's UID.
+/// The API server names the pods of a Job by the UID of the Job.
 fn job(object: &mut Value) {
     if object.pointer("/spec/manualSelector") != Some(&Value::Bool(true)) {
         remove(object, "/spec/selector");
@@ -171,7 +170,7 @@ fn begins(key: &str, with: &[&str]) -> bool {
     with.iter().any(|begin| key.starts_with(begin))
 }
 
-/// The API server may leave a field out or write it as null or as an empty object: both mean the same.
+/// The API server may leave a field out, or write it as null or as an empty object. All of these mean the same.
 pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -1,5 +1,5 @@
-//! Slim shapes of the API's objects: what a drill looks at, nothing else.
-//! Whatever the API server leaves out is empty here, never an error.
+//! Reduced types of API objects, with only the fields that drillmaster uses. A field that the API server leaves out is
+//! empty here and never an error.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -42,7 +42,7 @@ pub struct Owner {
     pub controller: bool,
 }
 
-/// A condition of anything.
+/// A condition of an object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
@@ -124,17 +124,17 @@ pub struct WorkloadStatus {
 }
 
 impl Workload {
-    /// How a scenario names it.
+    /// The reference that a scenario uses for it.
     pub fn reference(&self) -> Option<WorkloadRef> {
         WorkloadRef::of(&self.kind, &self.metadata.name)
     }
 
-    /// How many pods it wants.
+    /// How many pods it should have.
     pub fn wanted(&self) -> u32 {
         if self.kind == "DaemonSet" { self.status.desired_number_scheduled } else { self.spec.replicas.unwrap_or(1) }
     }
 
-    /// How many are ready by its own count.
+    /// How many pods are ready according to its own status.
     pub fn ready(&self) -> u32 {
         if self.kind == "DaemonSet" { self.status.number_ready } else { self.status.ready_replicas }
     }
@@ -163,7 +163,7 @@ pub struct Budget {
 pub struct BudgetSpec {
     pub min_available: Option<Value>,
     pub max_unavailable: Option<Value>,
-    /// Nil selects nothing, `{}` everything (checks D3).
+    /// Without a selector, a budget selects nothing; with `{}`, it selects everything.
     pub selector: Option<Selector>,
     pub unhealthy_pod_eviction_policy: Option<String>,
 }
@@ -191,7 +191,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Which object it is.
+    /// The name of the object.
     pub fn object_name(&self) -> ObjectName {
         ObjectName::claim(&self.metadata.namespace, &self.metadata.name)
     }
@@ -229,7 +229,7 @@ pub struct VolumeSpec {
     pub claim_ref: Option<Value>,
 }
 
-/// Anything with metadata only: a namespace, say.
+/// An object of which only the metadata is needed, such as a namespace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
@@ -239,7 +239,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// Whether a run made it for itself.
+    /// Whether the run with this id created it.
     pub fn is_of_run(&self, run: &str) -> bool {
         self.metadata.labels.get(RUN_LABEL).is_some_and(|of| of == run)
     }

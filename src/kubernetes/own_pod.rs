@@ -1,6 +1,6 @@
-//! The manifest of a short-lived pod of the drill: as which user it runs, on which node, and
-//! with which resources. There are several forms of it, and the namespace has to admit one:
-//! pod security `restricted` forbids root, and a volume may hold files that only root can read.
+//! The manifest of a short-lived pod of the drill: the user and the node on which it runs, and its resources. Several
+//! forms of the pod are tried, because the namespace has to admit one of them: pod security `restricted` forbids root,
+//! but a volume may contain files that only root can read.
 
 use serde_json::{Value, json};
 
@@ -10,31 +10,31 @@ use super::{
 };
 use crate::model::{ROLE_LABEL, RUN_LABEL};
 
-/// Taints of nodes that cannot run pods now: a pod that tolerated them would hang there.
+/// Taints of nodes that cannot run pods now. A pod that tolerated them would hang there.
 const OUT_OF_ORDER: [&str; 4] = [
     "node.kubernetes.io/not-ready",
     "node.kubernetes.io/unreachable",
     "node.kubernetes.io/out-of-service",
     "node.kubernetes.io/network-unavailable",
 ];
-/// A user that owns no files.
+/// The user `nobody`, who owns no files.
 const NOBODY: u64 = 65534;
 
-/// The user that the pod runs as.
+/// The user as which the pod runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The user; 0 is root, with the one capability that opens files of others.
+    /// The user id; 0 is root, with only the capability to open files of other users.
     pub user: u64,
-    /// Its group, where it matters.
+    /// The group id, if it matters.
     pub group: Option<u64>,
     /// More groups: those that own the files of a volume.
     pub groups: Vec<u64>,
-    /// SELinux options of the application, as written there.
+    /// The SELinux options of the application, unchanged.
     pub selinux: Value,
 }
 
-/// The users to read a claim as, in the order to try: root, which reads every file if the
-/// namespace and the file server allow it; the application's own user; nobody.
+/// The users to try, in this order, for reading a claim: root, who can read every file if the namespace and the file
+/// server allow it; the application's own user; nobody.
 pub fn identities(user: Option<&Value>, claim: &str) -> Vec<Identity> {
     let nothing = Value::Null;
     let pod = user.unwrap_or(&nothing);
@@ -79,7 +79,7 @@ fn status_of<'a>(pod: &'a Value, container: &Value) -> &'a Value {
     all.into_iter().flatten().find(|s| s["name"] == *container).unwrap_or(&Value::Null)
 }
 
-/// A short-lived pod.
+/// A short-lived pod of the drill.
 #[derive(Clone, Debug)]
 pub struct OwnPod<'a> {
     /// Its name.
@@ -88,22 +88,22 @@ pub struct OwnPod<'a> {
     pub image: &'a str,
     /// The run that it belongs to.
     pub run: &'a str,
-    /// What it is for: the value of its label `drillmaster.dev/role`.
+    /// Its purpose: the value of its label `drillmaster.dev/role`.
     pub role: &'static str,
-    /// What it runs.
+    /// The command that it runs.
     pub command: Vec<String>,
     /// The claim that it reads, mounted at /volume.
     pub claim: Option<&'a str>,
     /// Where it must run.
     pub place: Place,
-    /// Its deadline in seconds.
+    /// Its active deadline in seconds.
     pub seconds: u64,
 }
 
-/// Where a pod must run, and which taints it meets there.
+/// Where a pod must run, and the taints of these nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Place {
-    /// The node; none for any node.
+    /// The node; none if it may run on any node.
     pub node: Option<String>,
     /// Taints of the nodes that it may run on.
     taints: Vec<Taint>,
@@ -115,7 +115,7 @@ impl Place {
         Self { node: Some(node.metadata.name.clone()), taints: tolerable(node) }
     }
 
-    /// Wherever a volume can be used; `affinity` is the volume's.
+    /// On any node where a volume can be used; `affinity` is the node affinity of the volume.
     pub fn of_volume(affinity: Option<&Value>, nodes: &[Node]) -> Self {
         let terms = affinity.and_then(|a| a.pointer("/required/nodeSelectorTerms")).and_then(Value::as_array);
         let Some(terms) = terms else { return Self::default() };
@@ -134,7 +134,7 @@ fn tolerable(node: &Node) -> Vec<Taint> {
 }
 
 impl OwnPod<'_> {
-    /// What is sent to the API server.
+    /// The manifest for the API server.
     pub fn manifest(&self, identity: &Identity) -> Value {
         let tolerations: Vec<Value> =
             self.place.taints.iter().map(|t| json!({"key": t.key, "operator": "Exists", "effect": t.effect})).collect();
@@ -152,7 +152,7 @@ impl OwnPod<'_> {
                     "name": self.role, "image": self.image, "imagePullPolicy": "IfNotPresent",
                     "command": self.command,
                     "securityContext": identity.of_container(),
-                    // A quota may demand both.
+                    // A quota may require both requests and limits.
                     "resources": {"requests": {"cpu": "10m", "memory": "16Mi"},
                         "limits": {"cpu": "500m", "memory": "64Mi"}}}]}});
         if let Some(claim) = self.claim {

@@ -1,4 +1,4 @@
-//! Pods, and what is in them.
+//! Pods and their containers.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,14 +27,14 @@ pub struct Pod {
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
 pub struct PodSpec {
     pub node_name: String,
-    /// Shared by pods that are alike, of which a cluster has thousands.
+    /// Shared by equal pods, of which a cluster has thousands.
     pub containers: Arc<Vec<Container>>,
     #[serde(skip_serializing_if = "is_empty")]
     pub init_containers: Arc<Vec<Container>>,
-    /// What others must say before it is Ready.
+    /// Conditions that other controllers must set before the pod is Ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub readiness_gates: Vec<Value>,
-    /// Of the pod as a whole; in place of those of its containers.
+    /// Resources of the whole pod, which replace those of its containers.
     #[serde(skip_serializing_if = "Resources::is_empty")]
     pub resources: Resources,
     #[serde(deserialize_with = "quantities", skip_serializing_if = "BTreeMap::is_empty")]
@@ -49,7 +49,7 @@ pub struct PodSpec {
     pub topology_spread_constraints: Vec<Spread>,
     pub volumes: Vec<Value>,
     pub termination_grace_period_seconds: Option<i64>,
-    /// In the network of its node, where no NetworkPolicy is for it.
+    /// Whether it uses the network of its node, where NetworkPolicies do not apply.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub host_network: bool,
 }
@@ -98,7 +98,7 @@ impl Resources {
     }
 }
 
-/// Quantities are texts, and in YAML just as often numbers.
+/// Quantities are texts, but in YAML they are often numbers.
 pub(super) fn quantities<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
     let written: BTreeMap<String, Quantity> = BTreeMap::deserialize(from)?;
     Ok(written.into_iter().map(|(name, Quantity(text))| (name, text)).collect())
@@ -169,7 +169,7 @@ pub struct PodStatus {
     pub container_statuses: Vec<ContainerStatus>,
 }
 
-/// How a container fares.
+/// The state of a container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
@@ -186,14 +186,14 @@ pub struct ContainerStatus {
 }
 
 impl Pod {
-    /// Condition Ready is True.
+    /// Whether the condition Ready is True.
     pub fn is_ready(&self) -> bool {
         condition(&self.status.conditions, "Ready").is_some_and(|c| c.status == "True")
     }
 
-    /// Seconds from a node to Ready, where its conditions still tell: after a restart
-    /// they tell of that, whenever it was. A node that was silent takes Ready away and
-    /// gives it back; of the containers that says nothing.
+    /// Seconds from scheduling to Ready, if its conditions still show it. After a restart of a container they show that
+    /// restart. When a node was unreachable for a while, the condition Ready was taken away and given back, which says
+    /// nothing about the containers.
     pub fn start_seconds(&self) -> Option<u64> {
         if self.status.container_statuses.iter().any(|c| c.restart_count > 0) {
             return None;
@@ -208,40 +208,40 @@ impl Pod {
         u64::try_from(ready.duration_since(at("PodScheduled")?).as_secs()).ok()
     }
 
-    /// It has been deleted and is still there.
+    /// Whether it was deleted and still exists.
     pub fn is_terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
-    /// Counts for its workload: Ready and not going away (correctness 19).
+    /// Whether it counts for its workload: Ready and not Terminating.
     pub fn counts(&self) -> bool {
         self.is_ready() && !self.is_terminating()
     }
 
-    /// It has run to its end.
+    /// Whether it has finished.
     pub fn is_finished(&self) -> bool {
         matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
     }
 
-    /// Reason of condition DisruptionTarget: who took it away (correctness 8).
+    /// The reason of the condition DisruptionTarget, which shows who removed the pod.
     pub fn disruption(&self) -> &str {
         condition(&self.status.conditions, "DisruptionTarget")
             .filter(|c| c.status == "True")
             .map_or("", |c| c.reason.as_str())
     }
 
-    /// A static pod of a kubelet: the API only mirrors it.
+    /// Whether it is a static pod of a kubelet, which the API server only mirrors.
     pub fn is_mirror(&self) -> bool {
         self.metadata.annotations.contains_key("kubernetes.io/config.mirror")
     }
 
-    /// Its controller's kind; empty for a bare pod.
+    /// Its controller; none if it has no controller.
     pub fn controller(&self) -> Option<&Owner> {
         self.metadata.owner_references.iter().find(|o| o.controller)
     }
 
-    /// The workload on top of its owner chain. A ReplicaSet of a Deployment is
-    /// named after it and the template's hash, which the pod carries as a label.
+    /// The workload at the top of its owner chain. The name of a Deployment's ReplicaSet consists of the Deployment's
+    /// name and the hash of the template, which the pod has as a label.
     pub fn workload(&self) -> Option<WorkloadRef> {
         let owner = self.controller()?;
         if owner.kind != "ReplicaSet" {

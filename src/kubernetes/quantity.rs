@@ -1,20 +1,20 @@
 //! Kubernetes quantities, as far as scheduling and quotas need them.
 
-/// More than any node has, and small enough that the sum of a whole cluster does not overflow.
+/// Larger than any node, and small enough that the sum over a whole cluster does not overflow.
 const MOST: f64 = (1_u64 << 46) as f64;
 
-/// CPU in thousandths of a core; none when it is not a quantity.
+/// CPU in thousandths of a core; none if the text is not a quantity.
 pub fn cpu_millis(text: &str) -> Option<u64> {
     let millis = quantity(text)? * 1000.0;
     Some(millis.ceil().min(MOST) as u64)
 }
 
-/// Memory in bytes; none when it is not a quantity.
+/// Memory in bytes; none if the text is not a quantity.
 pub fn memory_bytes(text: &str) -> Option<u64> {
     Some(quantity(text)?.ceil().min(MOST) as u64)
 }
 
-/// The number that a quantity stands for: cores, bytes, pieces; none when it is not a quantity.
+/// The number that a quantity stands for: cores, bytes, pieces; none if the text is not a quantity.
 pub fn quantity(text: &str) -> Option<f64> {
     let end = text
         .find(|c: char| c.is_ascii_alphabetic())

@@ -1,5 +1,5 @@
-//! The pod that reads the files of one claim: where it must run, as whom, and what would
-//! keep it from running. The pre-flight and the step build it by the same code.
+//! The pod that reads the files of one claim: the node and the user for it, and what would keep it from running. The
+//! pre-flight and the step use the same code, so that they agree.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -10,37 +10,37 @@ use super::{
 };
 use crate::model::ROLE_LABEL;
 
-/// Enough for a drill's sample; a terabyte is not read in a drill.
+/// Long enough for the volumes of a drill. A drill does not read a terabyte.
 const SECONDS: u64 = 180;
 
-/// What has to be known around a claim to build its reader.
+/// What must be known to build the reader pod of a claim.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
-    /// Pods of its namespace, as the API server has them.
+    /// Pods of its namespace, as received from the API server.
     pub pods: &'a [Value],
     /// Volumes.
     pub volumes: &'a [Volume],
     /// Nodes.
     pub nodes: &'a [Node],
-    /// The image that readers run.
+    /// The image of reader pods.
     pub image: &'a str,
-    /// The run that they belong to.
+    /// The run to which they belong.
     pub run: &'a str,
 }
 
-/// A reader of one claim.
+/// The reader pod of one claim.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// Its name. It ends in a hash, because two long claim names may begin alike.
+    /// Its name. It ends with a hash, because two long claim names may begin with the same characters.
     pub name: String,
-    /// Its manifests, in the order to try.
+    /// Its manifests, in the order in which to try them.
     pub forms: Vec<Value>,
     /// What is known to keep it from running.
     pub hindrance: Option<String>,
 }
 
 impl Reader {
-    /// Of a claim.
+    /// The reader pod of a claim.
     pub fn of(claim: &Claim, around: &Around<'_>) -> Self {
         let own = claim.metadata.name.as_str();
         let hash = Sha256::digest(format!("{} {own}", around.run));
@@ -71,13 +71,13 @@ impl Reader {
 fn hindrance(claim: &Claim, user: Option<&Value>, node: Option<&Node>) -> Option<String> {
     let own = &claim.metadata.name;
     if user.is_some() && claim.spec.access_modes.iter().any(|mode| mode == "ReadWriteOncePod") {
-        return Some(format!("claim {own} is ReadWriteOncePod and in use: no second pod may mount it"));
+        return Some(format!("claim {own} is ReadWriteOncePod and in use, so a second pod cannot mount it"));
     }
     node.filter(|n| n.ready() != "True")
-        .map(|n| format!("node {} of claim {own} is not Ready: no pod starts there", n.metadata.name))
+        .map(|n| format!("node {} of claim {own} is not Ready, so no pod can start there", n.metadata.name))
 }
 
-/// Whether a pod that has not ended mounts the claim.
+/// Whether a pod that has not finished mounts the claim.
 fn uses(pod: &Value, claim: &str) -> bool {
     let ended = matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
     let named = |v: &Value| v.pointer("/persistentVolumeClaim/claimName").and_then(Value::as_str) == Some(claim);
@@ -85,8 +85,8 @@ fn uses(pod: &Value, claim: &str) -> bool {
     !ended && !ours && pod["spec"]["volumes"].as_array().into_iter().flatten().any(named)
 }
 
-/// The path is fixed: no name of a claim or a file becomes part of a command. Only root
-/// can read `lost+found`, which belongs to the file system and holds nothing of the application.
+/// The script is fixed: no name of a claim or a file becomes part of a command. It skips `lost+found`, which only root
+/// can read, and which belongs to the file system, not to the application.
 fn script() -> Vec<String> {
     let script =
         "echo begin && cd /volume && find . -path ./lost+found -prune -o -type f -exec sha256sum {} + && echo end";

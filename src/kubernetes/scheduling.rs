@@ -1,6 +1,6 @@
-//! Which nodes a pod may run on by what is written on both: taints, node selectors,
-//! required node affinity, readiness. What other pods and room decide is in
-//! [`Company`](super::Company), [`Spread`](super::SpreadRule) and [`Room`](super::Room).
+//! On which nodes a pod may run, according to the pod and the node alone: taints, node selectors, required node
+//! affinity, readiness. Other pods and free resources are handled in [`Company`](super::Company),
+//! [`Spread`](super::SpreadRule) and [`Room`](super::Room).
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub fn may_run(spec: &PodSpec, node: &Node) -> bool {
     !node.spec.unschedulable && node.ready() == "True" && is_tolerated(spec, node) && is_chosen(spec, node)
 }
 
-/// All that a pod says of nodes: those that say the same may run on the same.
+/// Everything in a pod that concerns nodes, as a key: pods with the same key may run on the same nodes.
 pub fn says_of_nodes(spec: &PodSpec) -> String {
     format!("{:?} {:?} {}", spec.node_selector, spec.tolerations, spec.affinity["nodeAffinity"])
 }
@@ -26,7 +26,7 @@ pub fn is_tolerated(spec: &PodSpec, node: &Node) -> bool {
     matters.into_iter().all(|taint| spec.tolerations.iter().any(|t| tolerates(t, taint)))
 }
 
-/// Whether a node is among those that a pod selects by itself.
+/// Whether a node is among those that the pod itself selects.
 pub fn is_chosen(spec: &PodSpec, node: &Node) -> bool {
     let selected = spec.node_selector.iter().all(|(key, value)| node.metadata.labels.get(key) == Some(value));
     selected && required_affinity(spec, node)
@@ -37,8 +37,7 @@ fn required_affinity(spec: &PodSpec, node: &Node) -> bool {
     terms.as_array().is_none_or(|terms| in_terms(terms, node))
 }
 
-/// Whether a node meets one of the terms of a node affinity: that of a pod, or that of a
-/// volume. A term that says nothing meets no node.
+/// Whether a node matches one of the terms of a node affinity, of a pod or of a volume. An empty term matches no node.
 pub fn in_terms(terms: &[Value], node: &Node) -> bool {
     terms.iter().any(|term| {
         let of = |field: &str| term[field].as_array().is_some_and(|all| !all.is_empty());
@@ -54,7 +53,7 @@ pub fn in_terms(terms: &[Value], node: &Node) -> bool {
     })
 }
 
-/// Without the operators that compare numbers, which a label selector does not have.
+/// The expressions without the operators that compare numbers, which label selectors do not have.
 fn numbers_too(expressions: &Value) -> Vec<Value> {
     let all = expressions.as_array().into_iter().flatten();
     all.filter(|e| !matches!(e["operator"].as_str(), Some("Gt" | "Lt"))).cloned().collect()

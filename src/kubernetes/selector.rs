@@ -1,4 +1,4 @@
-//! Label selectors, with matchExpressions (checks D3: the most frequent bug of peers).
+//! Label selectors, with matchExpressions. Tools often forget those.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Selector {
-    /// All of these.
+    /// All of these labels must match.
     pub match_labels: BTreeMap<String, String>,
-    /// And all of these.
+    /// All of these expressions must match.
     pub match_expressions: Vec<Requirement>,
 }
 
@@ -27,7 +27,7 @@ pub struct Requirement {
 }
 
 impl Selector {
-    /// From the text of a `labelSelector` query: `a=b,c!=d,e in (x,y),f,!g`.
+    /// Parses the text of a `labelSelector` query: `a=b,c!=d,e in (x,y),f,!g`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut selector = Self::default();
         for term in terms(text) {
@@ -40,12 +40,12 @@ impl Selector {
         Ok(selector)
     }
 
-    /// One that selects nothing.
+    /// A selector that matches nothing.
     pub fn nothing() -> Self {
         Self { match_expressions: vec![Requirement::default()], ..Self::default() }
     }
 
-    /// Whether labels match. An unknown operator matches nothing.
+    /// Whether labels match. An expression with an unknown operator matches nothing.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && self.match_expressions.iter().all(|r| {
@@ -61,7 +61,7 @@ impl Selector {
     }
 }
 
-/// Splits at commas that are not inside parentheses.
+/// Splits a text at commas that are not inside parentheses.
 fn terms(text: &str) -> Vec<&str> {
     let mut depth = 0;
     text.split(move |c| {

@@ -2,11 +2,11 @@
 
 use super::objects::{Taint, Toleration};
 
-/// The taint of a node whose kubelet is silent.
+/// The taint of an unreachable node.
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
-/// How long a pod stays on a node with a NoExecute taint of `key`: none is for
-/// ever, zero at once. Several tolerations: the shortest time counts.
+/// How long a pod stays on a node with a NoExecute taint of `key`: none is forever, zero is not at all. If several
+/// tolerations match, the shortest time counts.
 pub fn toleration_seconds(tolerations: &[Toleration], key: &str) -> Option<u64> {
     let taint = Taint { key: key.to_owned(), effect: "NoExecute".to_owned(), ..Taint::default() };
     let mut matching = tolerations.iter().filter(|t| tolerates(t, &taint)).peekable();
@@ -16,7 +16,7 @@ pub fn toleration_seconds(tolerations: &[Toleration], key: &str) -> Option<u64> 
     matching.filter_map(|t| t.toleration_seconds).min().map(|s| u64::try_from(s).unwrap_or(0))
 }
 
-/// Whether one toleration tolerates one taint.
+/// Whether a toleration tolerates a taint.
 pub(super) fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     let effect = toleration.effect.is_empty() || toleration.effect == taint.effect;
     let key = toleration.key.is_empty() || toleration.key == taint.key;

@@ -1,23 +1,23 @@
-//! What becomes of a volume when its claim is deleted and restored: reclaim
-//! policy × capture (measured with Velero 1.18; correctness 28, 35, 37).
+//! What happens to a volume when its claim is deleted and restored. It depends on the reclaim policy and on whether
+//! the backup has the content; the cases were measured with Velero 1.18.
 
 use std::fmt;
 
 use super::objects::{Claim, Pod, Volume};
 use crate::model::Capture;
 
-/// What a restore will find.
+/// The state of a volume after a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VolumeFate {
     /// The content comes back from the backup.
     Restored,
-    /// The claim is bound again, to a new and empty volume; the restore says Completed.
+    /// The claim is bound to a new and empty volume, and the restore reports Completed.
     Empty,
-    /// The claim stays Pending for ever: the old volume still names the old claim.
+    /// The claim stays Pending forever: the old volume still refers to the old claim.
     Pending,
 }
 
-/// The fate of a volume with a reclaim policy whose content the backup holds or not.
+/// The state after a restore, from the reclaim policy and from whether the backup has the content.
 pub fn fate(reclaim_policy: &str, captured: bool) -> VolumeFate {
     match (captured, reclaim_policy) {
         (true, _) => VolumeFate::Restored,
@@ -26,41 +26,41 @@ pub fn fate(reclaim_policy: &str, captured: bool) -> VolumeFate {
     }
 }
 
-/// Why a backup will not hold the content of a claim.
+/// Why a backup will not have the content of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uncopied {
-    /// It is bound to no volume that can be seen.
+    /// It is not bound to a known volume.
     NoVolume,
-    /// The backup captures no volumes.
+    /// The backup does not capture volumes.
     NoCapture,
     /// A hostPath volume.
     HostPath,
-    /// A local volume: it has no snapshots.
+    /// A local volume, which has no snapshots.
     Local,
-    /// An annotation of its pod leaves it out.
+    /// An annotation of its pod excludes it.
     OptedOut,
-    /// The label of its pod leaves that out, and the volume with it.
+    /// A label excludes its pod from backups, and the volume with it.
     PodLeftOut,
-    /// No pod mounts it: Velero copies files through the pod that uses them.
+    /// No pod mounts it: Velero copies files through the pod that uses the volume.
     NotMounted,
 }
 
 impl fmt::Display for Uncopied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoVolume => "it has no volume that can be seen",
-            Self::NoCapture => "the backup captures no volumes",
+            Self::NoVolume => "it is not bound to a known volume",
+            Self::NoCapture => "the backup does not capture volumes",
             Self::HostPath => "it is a hostPath volume, which Velero skips without an error",
             Self::Local => "it is a local volume, which has no snapshots",
-            Self::OptedOut => "its pod leaves it out by the annotation backup.velero.io/backup-volumes-excludes",
-            Self::PodLeftOut => "its pod is left out of backups by the label velero.io/exclude-from-backup",
-            Self::NotMounted => "no pod mounts it, and Velero copies files only of volumes that a pod has mounted",
+            Self::OptedOut => "its pod excludes it with the annotation backup.velero.io/backup-volumes-excludes",
+            Self::PodLeftOut => "its pod is excluded from backups by the label velero.io/exclude-from-backup",
+            Self::NotMounted => "no pod mounts it, and Velero copies files only from volumes that a pod has mounted",
         })
     }
 }
 
-/// Whether a backup that captures volumes in this way will miss the content of a claim.
-/// `pods` are those that mount it, or all of its namespace.
+/// Why a backup with this capture method will miss the content of a claim; none if it will not. `pods` are those that
+/// mount the claim, or all pods of its namespace.
 pub fn uncopied<'a>(
     capture: Capture,
     claim: &Claim,
@@ -87,7 +87,7 @@ pub fn uncopied<'a>(
     }
 }
 
-/// Whether a pod carries the label that keeps it out of backups.
+/// Whether a pod has the label that excludes it from backups.
 fn is_left_out(pod: &Pod) -> bool {
     pod.metadata.labels.get("velero.io/exclude-from-backup").is_some_and(|v| v == "true")
 }
@@ -97,9 +97,9 @@ fn is_left_out(pod: &Pod) -> bool {
 pub struct Uncovered {
     /// `NAMESPACE/NAME`.
     pub claim: String,
-    /// Why the backup does not hold it.
+    /// Why the backup does not have it.
     pub why: Uncopied,
-    /// The reclaim policy of its volume; none where it has no volume that can be seen.
+    /// The reclaim policy of its volume; none if it is not bound to a known volume.
     pub policy: Option<String>,
 }
 
@@ -107,17 +107,20 @@ impl fmt::Display for Uncovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (claim, why) = (&self.claim, &self.why);
         let Some(policy) = &self.policy else {
-            return write!(f, "claim {claim} has no volume that can be seen: what a restore brings back is unknown");
+            return write!(
+                f,
+                "claim {claim} is not bound to a known volume, so it is unknown what a restore would bring back"
+            );
         };
         let fate = match fate(policy, false) {
-            VolumeFate::Pending => "stay Pending for ever",
+            VolumeFate::Pending => "stay Pending forever",
             VolumeFate::Empty | VolumeFate::Restored => "come back EMPTY",
         };
         write!(f, "claim {claim} would {fate}: {why} (reclaim policy {policy})")
     }
 }
 
-/// Whether a pod says that this claim is not to be copied.
+/// Whether a pod excludes this claim from backups.
 fn leaves_out(pod: &Pod, claim: &str) -> bool {
     let Some(names) = pod.metadata.annotations.get("backup.velero.io/backup-volumes-excludes") else { return false };
     let mut names = names.split(',').map(str::trim);

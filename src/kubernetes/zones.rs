@@ -1,26 +1,26 @@
-//! What the node lifecycle controller does when nodes fall silent, by zone.
-//! Constants: kubernetes `cmd/kube-controller-manager/app/options/nodelifecyclecontroller.go`.
+//! What the node lifecycle controller does, for each zone, when nodes stop reporting. Source of the constants:
+//! kubernetes `cmd/kube-controller-manager/app/options/nodelifecyclecontroller.go`.
 
 use std::time::Duration;
 
 use crate::model::ClocksSpec;
 
-/// The controller's clocks. They are flags of a process that a client cannot
-/// read: these are the defaults of Kubernetes unless the bindings say otherwise.
+/// The timing of the controller. These are flags of a process, which a client cannot read. So drillmaster uses the
+/// defaults of Kubernetes, unless the bindings give other values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
-    /// A silent kubelet is believed for this long.
+    /// How long the controller waits for a kubelet that has stopped reporting.
     pub grace: Duration,
-    /// How often the controller looks.
+    /// How often the controller checks.
     pub period: Duration,
     /// How often a kubelet renews its lease.
     pub renew: Duration,
-    /// Between two nodes of a zone that get their NoExecute taint.
+    /// The time between two nodes of a zone that get their NoExecute taint.
     pub eviction_interval: Duration,
 }
 
 impl Clocks {
-    /// What the place says, or else the defaults of a version.
+    /// The timing in the bindings, or the defaults of a version.
     pub fn of(told: Option<ClocksSpec>, version: &str) -> Self {
         told.map_or_else(
             || Self::of_version(version),
@@ -33,7 +33,7 @@ impl Clocks {
         )
     }
 
-    /// The defaults of a version: 40 s until 1.31, 50 s since 1.32 (correctness 11).
+    /// The defaults of a version: 40 s until 1.31, 50 s since 1.32.
     pub fn of_version(version: &str) -> Self {
         let minor = version
             .trim_start_matches('v')
@@ -50,23 +50,24 @@ impl Clocks {
     }
 }
 
-/// When a dead node is noticed, after its last breath: earliest and latest.
+/// When the controller notices a dead node, counted from its last heartbeat: earliest and latest.
 pub fn detection(clocks: &Clocks) -> (Duration, Duration) {
     (clocks.grace.saturating_sub(clocks.renew), clocks.grace + clocks.period)
 }
 
-/// How a zone is doing, which decides how fast it evicts (correctness 13, 14).
+/// The state of a zone. It decides how fast the controller evicts there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZoneState {
-    /// Evicts at the normal rate.
+    /// The controller evicts at the normal rate.
     Normal,
-    /// More than 2 and at least 55 % not ready: slower, and not at all below 51 nodes.
+    /// More than 2 and at least 55 % of the nodes are not ready: it evicts more slowly, and not at all with at
+    /// most 50 nodes.
     Partial,
-    /// No node ready; evicts at the normal rate while another zone lives.
+    /// No node is ready: it evicts at the normal rate if another zone is not in this state.
     Full,
 }
 
-/// The state of a zone with so many ready and not ready nodes.
+/// The state of a zone with this many ready and not ready nodes.
 pub fn zone_state(ready: usize, not_ready: usize) -> ZoneState {
     if ready == 0 && not_ready > 0 {
         ZoneState::Full

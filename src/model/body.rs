@@ -1,5 +1,5 @@
-//! What the body of an answer must be. A part of it is no proof: `not ok` holds `ok`, and a
-//! load balancer's own page may hold anything.
+//! How a probe compares the body of an answer. By default the whole body must match: `not ok` also contains `ok`, and
+//! a load balancer's own error page may contain anything. Start with [`BodyRule`].
 
 use regex::Regex;
 use schemars::JsonSchema;
@@ -8,25 +8,25 @@ use serde_json::Value;
 
 use super::has_secret_mark;
 
-/// As a scenario writes it.
+/// The rule as a scenario writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BodyRule {
-    /// The whole body, but for white space at its ends. Empty: any body will do.
+    /// The whole body, except white space at its ends. An empty text accepts any body.
     Exact(String),
     /// Another way to compare.
     By(BodyMatch),
 }
 
-/// A way to compare a body.
+/// Another way to compare a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BodyMatch {
-    /// It begins with this text.
+    /// The body begins with this text.
     Prefix(String),
-    /// A regular expression matches somewhere in it; `^` and `$` are its ends.
+    /// The regular expression matches somewhere in the body; `^` and `$` stand for its ends.
     Regex(String),
-    /// It is JSON, and has this value there.
+    /// The body is JSON and has this value.
     Json(JsonMatch),
 }
 
@@ -36,7 +36,7 @@ pub enum BodyMatch {
 pub struct JsonMatch {
     /// JSON Pointer (RFC 6901), such as `/status`.
     pub pointer: String,
-    /// The value that must stand there.
+    /// The value that the pointer must lead to.
     pub equals: Value,
 }
 
@@ -47,7 +47,7 @@ impl Default for BodyRule {
 }
 
 impl BodyRule {
-    /// The text in it, which may hold a secret.
+    /// The text of the rule, which may contain a secret.
     pub fn text(&mut self) -> Option<&mut String> {
         match self {
             Self::Exact(text) | Self::By(BodyMatch::Prefix(text) | BodyMatch::Regex(text)) => Some(text),
@@ -56,19 +56,19 @@ impl BodyRule {
         }
     }
 
-    /// Ready to compare.
+    /// Turns the rule into a check that can be applied to a body.
     ///
     /// # Errors
-    /// What is wrong with its regular expression or its pointer.
+    /// The regular expression or the JSON pointer is not valid.
     pub fn ready(&self) -> Result<BodyCheck, String> {
         match self {
-            // A secret in it is filled in, and looked at, when it is asked.
+            // A pattern that contains a secret can be compiled only after the secret was filled in.
             Self::By(BodyMatch::Regex(text)) if !has_secret_mark(text) => match Regex::new(text) {
                 Ok(regex) => return Ok(BodyCheck { rule: self.clone(), regex: Some(regex) }),
-                Err(error) => return Err(format!("`{text}` is no regular expression: {error}")),
+                Err(error) => return Err(format!("`{text}` is not a valid regular expression: {error}")),
             },
             Self::By(BodyMatch::Json(json)) if !json.pointer.is_empty() && !json.pointer.starts_with('/') => {
-                return Err(format!("`{}` is no JSON Pointer: it begins with `/`", json.pointer));
+                return Err(format!("`{}` is not a JSON Pointer: a pointer begins with `/`", json.pointer));
             }
             _ => {}
         }
@@ -76,7 +76,7 @@ impl BodyRule {
     }
 }
 
-/// A rule that can be asked.
+/// A rule that can be applied to a body.
 #[derive(Clone, Debug)]
 pub struct BodyCheck {
     rule: BodyRule,
@@ -84,7 +84,7 @@ pub struct BodyCheck {
 }
 
 impl BodyCheck {
-    /// Whether a body is as it must be.
+    /// Whether the rule accepts a body.
     pub fn accepts(&self, body: &str) -> bool {
         match &self.rule {
             BodyRule::Exact(text) => text.is_empty() || body.trim() == text.trim(),

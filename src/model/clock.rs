@@ -1,13 +1,13 @@
-//! A run's zero, for another process.
+//! The start time of a run, in a form that another process can use.
 
 use serde::{Deserialize, Serialize};
 
-/// A run's zero on the clock of one boot of one machine: another process there can go on
-/// with it, whatever the wall clock says meanwhile.
+/// The start time of a run on the monotonic clock of one boot of one machine. Another process on this machine
+/// continues the run's clock from it, even if the wall clock was changed in between.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockMark {
-    /// The kernel's name for this start of the machine.
+    /// The kernel's id for this boot.
     pub boot: String,
-    /// Microseconds from that start to the run's zero, by CLOCK_BOOTTIME.
+    /// Microseconds from the boot to the start of the run, by CLOCK_BOOTTIME.
     pub zero_us: u64,
 }

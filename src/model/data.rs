@@ -1,26 +1,26 @@
-//! Append logs of the application, which a drill writes to and reads back: what
-//! was acknowledged and is not there after a disaster is lost (correctness 52).
+//! Append logs of the application. The drill writes numbered lines to them and reads them back: a line that was
+//! acknowledged and is missing after a disaster is lost data.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Dur;
 
-/// No drill writes more lines to one log: a reader of its journal counts them one by one.
+/// A drill writes at most this many lines to one log, because every reader of its journal counts them one by one.
 pub const MOST_LINES: u64 = 1_000_000;
 
 /// One append log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
-    /// Its name, for expectations.
+    /// The name that expectations use.
     pub name: String,
-    /// How it is reached.
+    /// How the log is reached.
     pub http: DataHttp,
     /// Time between two writes. Default 500ms.
     #[serde(default = "half_second")]
     pub every: Dur,
-    /// No answer for this long: the write counts as not acknowledged. Default 2s.
+    /// A write without an answer for this long counts as not acknowledged. Default 2s.
     #[serde(default = "two_seconds")]
     pub timeout: Dur,
 }
@@ -29,9 +29,9 @@ pub struct DataSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataHttp {
-    /// Takes one line by POST, and answers 2xx only when it is durable.
+    /// Takes one line by POST, and answers 2xx only after the line is durable.
     pub append: String,
-    /// Gives all lines back by GET, in the order in which they were taken.
+    /// Returns all lines by GET, in the order in which they were written.
     pub read: String,
 }
 

@@ -1,16 +1,16 @@
-//! What is other than before: an object, and in which way.
+//! The differences between an object before and after a drill.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An object by name.
+/// The name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectName {
-    /// Its namespace; empty where it has none.
+    /// The namespace; empty for a cluster-scoped object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
-    /// The API group of its kind; empty for the core group, and in journals of earlier versions.
+    /// The API group; empty for the core group, and in journals of earlier versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub group: String,
     /// Its kind.
@@ -32,12 +32,12 @@ impl ObjectName {
         Self { namespace: namespace.to_owned(), group: String::new(), kind, name: name.to_owned() }
     }
 
-    /// Whether its kind is one of Kubernetes itself: their groups have no dot, or end in k8s.io.
+    /// Whether Kubernetes itself defines the kind: its groups have no dot, or end in k8s.io.
     pub fn is_built_in(&self) -> bool {
         !self.group.contains('.') || self.group.ends_with(".k8s.io")
     }
 
-    /// As `mayBeLost` names it: the group is said only of kinds that somebody added to the cluster.
+    /// The name as `mayBeLost` writes it. The group is part of it only for kinds of custom resources.
     pub fn in_namespace(&self) -> String {
         if self.is_built_in() {
             format!("{}/{}", self.kind, self.name)
@@ -47,13 +47,13 @@ impl ObjectName {
     }
 }
 
-/// In which way an object is other than before.
+/// How an object differs from its state before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Differs {
-    /// It is not there.
+    /// The object does not exist.
     Missing,
-    /// These fields are other than before (JSON pointers).
+    /// These fields have other values (JSON pointers).
     ChangedAt(Vec<String>),
 }
 
@@ -71,12 +71,12 @@ impl fmt::Display for Differs {
 pub struct Difference {
     /// The object.
     pub object: ObjectName,
-    /// In which way it is other than before.
+    /// How it differs.
     pub what: Differs,
 }
 
 impl Difference {
-    /// Whether the object is not there at all.
+    /// Whether the object does not exist at all.
     pub fn is_missing(&self) -> bool {
         self.what == Differs::Missing
     }

@@ -1,4 +1,4 @@
-//! The expectations as written. Each is one word with its particulars.
+//! The expectations of a scenario, as written. The judgement of each is in `verdict`. Start with [`Expectation`].
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use super::{Dur, StepName, WorkloadRef};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Expectation {
-    /// Ready pods of a workload.
+    /// How many pods of a workload are ready.
     Replicas(ReplicasExpectation),
     /// PodDisruptionBudgets.
     Budgets(BudgetsExpectation),
-    /// A service as its users see it: the recovery time.
+    /// A service as its users see it, and its recovery time.
     Service(ServiceExpectation),
-    /// An alert, from firing to resolved.
+    /// An alert, from firing until it is resolved.
     Alert(AlertExpectation),
-    /// What a restore brought back.
+    /// The result of a restore.
     Restore(RestoreExpectation),
-    /// What an append log lost: the recovery point.
+    /// What an append log lost, and the recovery point.
     Loss(LossExpectation),
-    /// How pods are spread.
+    /// How the pods of a workload are spread.
     Placement(PlacementExpectation),
 }
 
 impl Expectation {
-    /// The fault or step it is about.
+    /// The fault or step that it refers to.
     pub fn of(&self) -> Option<&StepName> {
         match self {
             Self::Replicas(e) => e.of.as_ref(),
@@ -41,7 +41,7 @@ impl Expectation {
         }
     }
 
-    /// The name that the scenario gives it.
+    /// The name that the scenario gives to the expectation.
     pub fn given_id(&self) -> Option<&str> {
         match self {
             Self::Replicas(e) => e.id.as_deref(),
@@ -54,7 +54,7 @@ impl Expectation {
         }
     }
 
-    /// That name, or one made of what is expected: `service-storefront`.
+    /// That name, or a name made from what is expected, such as `service-storefront`.
     fn id(&self) -> String {
         if let Some(id) = self.given_id() {
             return id.to_owned();
@@ -73,7 +73,7 @@ impl Expectation {
         parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-")
     }
 
-    /// The names of all, each of them once: the second of two that are alike ends with `-2`.
+    /// The names of all expectations. Each is unique: the second of two equal names ends with `-2`.
     pub fn ids<'a>(all: impl Iterator<Item = Option<&'a Self>>) -> Vec<String> {
         let mut ids: Vec<String> = vec![];
         for (i, expectation) in all.enumerate() {
@@ -85,17 +85,18 @@ impl Expectation {
     }
 }
 
-/// Letters and digits, with dashes between them.
+/// Keeps letters and digits, with dashes between them.
 fn plain(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Ready pods of a workload, counted from a watch: Ready and not Terminating.
+/// Ready pods of a workload, counted from a watch. A pod that is Terminating does not count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ReplicasExpectation {
-    /// Its name for reports and exercises, which stays the same from run to run. Default: made of what is expected.
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The workload.
@@ -103,28 +104,28 @@ pub struct ReplicasExpectation {
     /// Its namespace. Default: the scope's only one.
     #[serde(default)]
     pub namespace: Option<String>,
-    /// So many must be ready again …
+    /// How many pods must be ready again …
     #[serde(default)]
     pub ready: Option<u32>,
-    /// … within this time after the fault (a drain: after its end).
+    /// … within this time after the fault (for a drain: after its end).
     #[serde(default)]
     pub within: Option<Dur>,
-    /// heal: the clock starts when the undo begins, for what cannot recover before. Default fault.
+    /// heal: the time counts from the start of the undo, for a workload that cannot recover earlier. Default fault.
     #[serde(default)]
     pub after: After,
-    /// Instead of `ready` and `within`: never fewer ready than when the fault came.
+    /// Instead of `ready` and `within`: the number of ready pods never falls below its value at the time of the fault.
     #[serde(default)]
     pub unharmed: bool,
-    /// Never fewer than this from the fault on.
+    /// The number of ready pods never falls below this after the fault.
     #[serde(default)]
     pub never_below: Option<u32>,
-    /// The fault. May be left out when the scenario has one only.
+    /// The fault. Can be omitted when the scenario has only one.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub of: Option<StepName>,
 }
 
-/// What starts the clock of an objective.
+/// The event from which an objective's time counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum After {
@@ -135,23 +136,25 @@ pub enum After {
     Heal,
 }
 
-/// PodDisruptionBudgets: who is covered, whom the Eviction API lets go, what a drain left.
+/// PodDisruptionBudgets: which pods they cover, which evictions the Eviction API allows, and whether a drain kept
+/// them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BudgetsExpectation {
-    /// Its name for reports and exercises, which stays the same from run to run. Default: made of what is expected.
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Every pod of a critical workload has exactly one budget.
     #[serde(default)]
     pub every_critical_pod_covered: bool,
-    /// asBudgeted: during the fault, a dry-run eviction of each covered pod is answered as its budget says.
+    /// asBudgeted: during the fault, a dry-run eviction of each covered pod gets the answer that its budget requires.
     #[serde(default)]
     pub while_degraded: Option<WhileDegraded>,
-    /// kept: during the drain, healthy pods never fell below what the budget asks for.
+    /// kept: during the drain, the number of healthy pods never fell below what the budget requires.
     #[serde(default)]
     pub during_drain: Option<DrainRule>,
-    /// The fault. May be left out when the scenario has one only.
+    /// The fault. Can be omitted when the scenario has only one.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub of: Option<StepName>,
@@ -161,15 +164,15 @@ pub struct BudgetsExpectation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum WhileDegraded {
-    /// As the budget's own arithmetic says.
+    /// As the numbers of the budget require.
     AsBudgeted,
 }
 
-/// What must hold of budgets during a drain.
+/// What must hold for budgets during a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DrainRule {
-    /// Never below.
+    /// The number of healthy pods never falls below the budget.
     Kept,
 }
 
@@ -177,24 +180,26 @@ pub enum DrainRule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceExpectation {
-    /// Its name for reports and exercises, which stays the same from run to run. Default: made of what is expected.
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The probe.
     pub probe: String,
-    /// Recovery time objective: stable again within this time after the fault (a drain: after its end).
+    /// Recovery time objective: the service is stable again within this time after the fault (for a drain: after its
+    /// end).
     #[serde(default)]
     pub rto: Option<Dur>,
-    /// heal: the clock starts when the undo begins, for what cannot recover before. Default fault.
+    /// heal: the time counts from the start of the undo, for a service that cannot recover earlier. Default fault.
     #[serde(default)]
     pub after: After,
-    /// Instead of `rto`: no outage for as long as the fault lasts.
+    /// Instead of `rto`: no outage while the fault lasts.
     #[serde(default)]
     pub unharmed: bool,
-    /// With `unharmed`: no single outage longer than this. Default 0s: no sample fails.
+    /// With `unharmed`: the longest outage that is accepted. Default 0s: no sample may fail.
     #[serde(default)]
     pub longest: Option<Dur>,
-    /// The fault. May be left out when the scenario has one only.
+    /// The fault. Can be omitted when the scenario has only one.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub of: Option<StepName>,
@@ -204,30 +209,31 @@ pub struct ServiceExpectation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AlertExpectation {
-    /// Its name for reports and exercises, which stays the same from run to run. Default: made of what is expected.
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// alertname
     pub name: String,
-    /// One alert for each of the fault's targets, told apart by a label.
+    /// One alert for each target of the fault, identified by a label.
     #[serde(default)]
     pub for_each: Option<ForEach>,
-    /// Labels that it must carry.
+    /// Labels that the alert must carry.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// The fault. May be left out when the scenario has one only.
+    /// The fault. Can be omitted when the scenario has only one.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub of: Option<StepName>,
-    /// Firing, and received by Alertmanager, within this time after the fault.
+    /// The alert fires, and Alertmanager receives it, within this time after the fault.
     pub fires_within: Dur,
-    /// The receiver that Alertmanager routes it to.
+    /// The receiver to which Alertmanager must route the alert.
     #[serde(default)]
     pub receiver: Option<String>,
-    /// Whether it is meant to be silenced or inhibited. Default false.
+    /// Whether the alert is expected to be silenced or inhibited. Default false.
     #[serde(default)]
     pub suppressed: bool,
-    /// Gone within this time after the fault was healed.
+    /// The alert is gone within this time after the fault was healed.
     #[serde(default)]
     pub resolves_within: Option<Dur>,
 }
@@ -236,62 +242,65 @@ pub struct AlertExpectation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LossExpectation {
-    /// Its name for reports and exercises, which stays the same from run to run. Default: made of what is expected.
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The append log.
     pub data: String,
-    /// Recovery point objective: so much time before the fault may be missing, no more.
+    /// Recovery point objective: only lines written within this time before the fault may be missing.
     pub rpo: Dur,
-    /// The fault. May be left out when the scenario has one only.
+    /// The fault. Can be omitted when the scenario has only one.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub of: Option<StepName>,
 }
 
-/// One alert for each of these.
+/// What one alert each is expected for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ForEach {
-    /// Each node, in the label `node`.
+    /// Each node that the fault takes away, named by the label `node`.
     #[serde(rename = "target.node")]
     TargetNode,
 }
 
-/// What a restore brought back.
+/// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreExpectation {
-    /// Its name for reports and exercises, which stays the same from run to run. Default: made of what is expected.
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The restore step.
     #[schemars(with = "String")]
     pub of: StepName,
-    /// complete: every object of the backup is there again, equal but for what a restore must change.
+    /// complete: every object of the backup exists again and is equal, except for what a restore must change.
     #[serde(default)]
     pub objects: Option<Objects>,
-    /// identical: the files of every volume have the checksums taken before. restored: every volume in the backup was restored, byte for byte in size. none: the application has none.
+    /// identical: the files of every volume have the same checksums as before. restored: every volume in the backup was
+    /// restored with its full size. none: the application has no volumes.
     #[serde(default)]
     pub volumes: Option<VolumesRule>,
 }
 
-/// Of objects.
+/// What must hold for objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Objects {
-    /// All.
+    /// All of them are back.
     Complete,
 }
 
-/// Of volumes.
+/// What must hold for volumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VolumesRule {
-    /// By checksums of the files.
+    /// The checksums of the files are equal.
     Identical,
-    /// By Velero's own record of what it restored.
+    /// Velero's own records show that each volume was restored.
     Restored,
-    /// There are none: neither a claim nor a volume in the backup.
+    /// There are no volumes: no claim exists, and the backup contains no volume.
     None,
 }
 
@@ -299,7 +308,8 @@ pub enum VolumesRule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PlacementExpectation {
-    /// Its name for reports and exercises, which stays the same from run to run. Default: made of what is expected.
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The workload.
@@ -307,13 +317,13 @@ pub struct PlacementExpectation {
     /// Its namespace. Default: the scope's only one.
     #[serde(default)]
     pub namespace: Option<String>,
-    /// Difference between the fullest and the emptiest domain that is there.
+    /// The largest allowed difference between the domain with the most pods and the one with the fewest.
     pub max_skew: u32,
     /// zone or node.
     pub by: Spread,
-    /// Within this time after the fault, and still so at the end.
+    /// Reached within this time after the fault, and still true at the end.
     pub within: Dur,
-    /// The fault. May be left out when the scenario has one only.
+    /// The fault. Can be omitted when the scenario has only one.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub of: Option<StepName>,

@@ -1,19 +1,19 @@
-//! A long list in few words.
+//! Shortens long lists for people.
 
 use std::fmt::Display;
 
 /// The first `most` of a list, and how many more there are: `a; b; and 3 more` where `glue` is
-/// `"; "` and `last` is `"; and"`. Empty where the list is.
+/// `"; "` and `last` is `"; and"`. Empty if the list is empty.
 pub fn few<T: Display>(all: impl ExactSizeIterator<Item = T>, most: usize, (glue, last): (&str, &str)) -> String {
     let more = all.len().saturating_sub(most);
     let named = all.take(most).map(|one| one.to_string()).collect::<Vec<_>>().join(glue);
     if more > 0 { format!("{named}{last} {more} more") } else { named }
 }
 
-/// How many names of nodes or pods a line holds. Nobody reads a line with all 168 nodes of a zone.
+/// How many names of nodes or pods one line contains. Nobody reads a line with all 168 nodes of a zone.
 const SOME: usize = 8;
 
-/// The first few names of a list and how many more there are, as a line has them.
+/// The first names of a list and the number of the others, for use within a line.
 pub fn some<T: Display>(all: &[T]) -> String {
     few(all.iter(), SOME, (", ", " and"))
 }

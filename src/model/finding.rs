@@ -1,20 +1,20 @@
-//! What the pre-flight found.
+//! The findings of the pre-flight.
 
 use serde::{Deserialize, Serialize};
 
 use super::Redactor;
 
-/// The state of one check. Unknown is not a pass: it blocks where a fail would.
+/// The state of one check. Unknown is not a pass: it blocks wherever a failure would block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FindingState {
-    /// Looked at, and as it should be.
+    /// Checked, and it holds.
     Pass,
-    /// Looked at, and not as it should be.
+    /// Checked, and it does not hold.
     Fail,
-    /// Could not be looked at.
+    /// Could not be checked.
     Unknown,
-    /// Does not apply to this scenario here.
+    /// Does not apply to this scenario on this cluster.
     Skip,
 }
 
@@ -25,7 +25,7 @@ pub struct Finding {
     pub check: String,
     /// The result.
     pub state: FindingState,
-    /// Whether anything but a pass or a skip refuses the run.
+    /// Whether this result refuses the run, unless it is a pass or a skip.
     pub blocking: bool,
     /// What was observed.
     pub observed: String,
@@ -35,38 +35,38 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The check held.
+    /// The check holds.
     pub fn pass(check: &str, observed: impl Into<String>) -> Self {
         Self::new(check, FindingState::Pass, observed, "")
     }
 
-    /// The check failed: the run is refused.
+    /// The check does not hold: the run is refused.
     pub fn fail(check: &str, observed: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(check, FindingState::Fail, observed, fix)
     }
 
-    /// The check could not be made: the run is refused just the same.
+    /// The check could not be made: the run is refused as well.
     pub fn unknown(check: &str, observed: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(check, FindingState::Unknown, observed, fix)
     }
 
-    /// The check has nothing to look at here.
+    /// The check has nothing to look at.
     pub fn skip(check: &str, why: impl Into<String>) -> Self {
         Self::new(check, FindingState::Skip, why, "")
     }
 
-    /// Reported, but no reason to refuse.
+    /// The same finding, reported only: it does not refuse the run.
     pub fn advisory(mut self) -> Self {
         self.blocking = false;
         self
     }
 
-    /// Whether it refuses the run.
+    /// Whether this finding refuses the run.
     pub fn refuses(&self) -> bool {
         self.blocking && matches!(self.state, FindingState::Fail | FindingState::Unknown)
     }
 
-    /// Without any secret that was read meanwhile: how a finding goes into the journal.
+    /// The finding without any secret that was read meanwhile: this is how it goes into the journal.
     pub fn told(&self, redactor: &Redactor) -> Self {
         let clean = |text: &str| redactor.clean(text).into_string();
         Self { observed: clean(&self.observed), fix: clean(&self.fix), ..self.clone() }

@@ -1,5 +1,4 @@
-//! The forms in which a secret may come back: as it is, by lines, and as the usual
-//! encodings write it.
+//! The forms in which a secret may appear in output: as it is, line by line, and in the usual encodings.
 
 use std::fmt::Write;
 
@@ -10,7 +9,7 @@ use base64::{
 
 use super::{SHORT_SECRET, shell};
 
-/// Every form of a secret that is not short.
+/// All forms of a secret that is long enough to be searched for.
 pub(super) fn of(secret: &str) -> Vec<String> {
     let mut plain = vec![secret.to_owned()];
     let lines: Vec<&str> = secret.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -19,7 +18,7 @@ pub(super) fn of(secret: &str) -> Vec<String> {
         plain.extend([" ", "; ", ""].map(|between| lines.join(between)));
     }
     let mut out: Vec<String> = plain.iter().flat_map(|text| encoded(text)).chain(plain.iter().cloned()).collect();
-    // A short line alone says little, and would be found everywhere.
+    // A short line of a secret reveals little, and would match everywhere in a text.
     out.retain(|form| form.chars().count() >= SHORT_SECRET);
     out.sort();
     out.dedup();
@@ -32,7 +31,7 @@ fn encoded(text: &str) -> Vec<String> {
     let quoted = shell(&[text.to_owned()]);
     let debug = format!("{text:?}");
     let mut out = vec![
-        // JSON in JSON: an event that quotes a request's body.
+        // JSON inside JSON, such as an event that quotes the body of a request.
         serde_json::to_string(&inside).map(|twice| twice[1..twice.len() - 1].to_owned()).unwrap_or_default(),
         ascii_json(&inside),
         inside,
@@ -49,7 +48,7 @@ fn encoded(text: &str) -> Vec<String> {
     out
 }
 
-/// As encoders write it that keep to ASCII.
+/// The text as encoders write it that use ASCII only.
 fn ascii_json(json: &str) -> String {
     json.chars().fold(String::new(), |mut out, c| {
         if c.is_ascii() {
@@ -63,8 +62,7 @@ fn ascii_json(json: &str) -> String {
     })
 }
 
-/// Encoders differ in what they leave alone: RFC 3986 everywhere, forms, JavaScript, the
-/// parts of a URL.
+/// Encoders differ in which characters they do not escape: RFC 3986, HTML forms, JavaScript, and the parts of a URL.
 const LEFT_ALONE: [&str; 5] = ["-._~", "*-._", "-_.!~*'()", "-._~!$&'()*+,;=:@", "-._~!$&'()*+,;=:@/?"];
 
 fn percent(text: &str) -> Vec<String> {
@@ -87,8 +85,8 @@ fn percent(text: &str) -> Vec<String> {
     out
 }
 
-/// Wherever it begins within what is encoded: the characters that hold bits of a
-/// neighbour are not known, and left out.
+/// The secret may begin anywhere in the encoded text. Characters that also contain bits of the neighbouring text are
+/// unknown, so they are left out.
 fn base64_forms(bytes: &[u8]) -> Vec<String> {
     let mut out = vec![];
     for before in 0..3 {

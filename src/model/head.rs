@@ -1,10 +1,10 @@
-//! How a run ended, in a form that can be kept apart from its directory.
+//! How a run ended, in a form that can be stored outside its directory.
 
 use serde::{Deserialize, Serialize};
 
 use super::Exit;
 
-/// The end of a run: whoever changes a line of its journal changes the head.
+/// The end of a run. A change to any line of its journal changes the head.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Head {
     /// The run.

@@ -1,11 +1,11 @@
-//! Names that must not be mistaken for one another.
+//! Types for names, so that one kind of name cannot be used in place of another.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Label of everything that a drill makes for itself: the run.
+/// The label of every object that a drill creates; its value is the run.
 pub const RUN_LABEL: &str = "drillmaster.dev/run";
 
 macro_rules! name {
@@ -30,11 +30,11 @@ macro_rules! name {
 }
 
 name! {
-    /// One execution of a scenario; sorts by time of start.
+    /// One execution of a scenario. The names sort by start time.
     RunId
 }
 name! {
-    /// The name of a step in its scenario; faults are called by it.
+    /// The name of a step in its scenario. A fault is referred to by the name of its step.
     StepName
 }
 name! {
@@ -42,15 +42,15 @@ name! {
     FaultId
 }
 
-/// The label of a drill's own pods: their purpose.
+/// The label of the drill's own pods; its value is their purpose.
 pub const ROLE_LABEL: &str = "drillmaster.dev/role";
 
 /// The longest name of a backup or restore.
 const BACKUP_NAME: usize = 53;
 
-/// The name of the Backup or Restore that a step of a run makes. Velero refuses a name that
-/// its bucket has seen before: each run has its own, by its time of start. It also becomes a
-/// label's value, which ends at 63 bytes; the undo's restores need a suffix within that.
+/// The name of the Backup or Restore that a step of a run creates. Velero refuses a name that its bucket has seen
+/// before, so the name contains the start time of the run. The name also becomes a label value, which may have at most
+/// 63 bytes, and the undo's restores add a suffix to it.
 pub fn backup_name(run: &str, step: &str) -> String {
     let stamp = run.split('-').next().unwrap_or(run);
     let plain: String =
@@ -60,13 +60,13 @@ pub fn backup_name(run: &str, step: &str) -> String {
     if name.len() <= BACKUP_NAME && !step.contains(lost) {
         return name.trim_end_matches('-').to_owned();
     }
-    // Two steps whose names begin alike must not have one name.
+    // Two steps with the same beginning must not get the same name.
     let hash = Sha256::digest(step);
     let name: String = name.chars().take(BACKUP_NAME - 5).collect();
     format!("{}-{:02x}{:02x}", name.trim_end_matches('-'), hash[0], hash[1])
 }
 
-/// Whether a run may be called so: its name becomes that of a folder and of an object.
+/// Whether a run may have this name. It becomes the name of a directory and of an object.
 pub fn is_run_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 200 && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
 }
@@ -75,8 +75,8 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-/// The name of a run that is made of others' names, such as a cluster's: with another
-/// ending where letters had to give way, so that two names stay two.
+/// The name of a run that is made from other names, such as that of a cluster. If characters had to be replaced, a
+/// hash at the end keeps two names different.
 pub fn run_name(words: &str) -> String {
     let plain: String = words.chars().map(|c| if is_plain(c) { c.to_ascii_lowercase() } else { '-' }).collect();
     let name: String = plain.trim_start_matches(['.', '-']).chars().take(180).collect();

@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why the object of a fault is not as before, although its undo is over.
+/// Why the object of a fault differs from before although its undo has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LeftBecause {
-    /// Somebody else changed it meanwhile, and it is left as they made it.
+    /// Changed outside the drill in the meantime, and left in that state.
     Others,
-    /// It came back without what the scenario lets be lost.
+    /// Restored without what the scenario lists under `mayBeLost`.
     Losses,
-    /// Its restore brought back objects that are other than before.
+    /// Restored with objects that differ from before.
     Differences,
 }
 

@@ -1,5 +1,5 @@
-//! What is lost when a namespace is deleted and restored from a backup: which object, in
-//! which way, and what a scenario accepts.
+//! What is lost when a namespace is deleted and restored from a backup: which objects, how, and what a scenario
+//! accepts. Start with [`Loss`].
 
 use std::{fmt, str::FromStr};
 
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{ObjectName, few};
 
-/// At most this many fields or finalizers of one object are named.
+/// At most this many fields or finalizers are named for one object.
 const NAMED: usize = 5;
 
-/// An object that would not come back as it is now.
+/// An object that the restore would not bring back in its current state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// The object.
     pub object: ObjectName,
-    /// Why it would not come back so.
+    /// Why it would not come back in its current state.
     pub how: Losing,
 }
 
@@ -26,31 +26,32 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Why an object would not come back as it is now.
+/// Why the restore would not bring an object back in its current state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Losing {
-    /// It carries the label that keeps objects out of backups, with this value.
+    /// It has the label that excludes objects from backups, with this value.
     Labelled(String),
-    /// The backup does not hold it; by which filters, where it has any.
+    /// The backup does not contain it. The text names the filters, if the backup has any.
     NotHeld(String),
     /// These fields were changed after the backup.
     ChangedAt(Vec<String>),
     /// It was deleted after the backup: the restore would bring it back.
     DeletedSince,
-    /// A claim of the same name as the one in the backup, made after it.
+    /// The claim was created after the backup, and the backup contains an older claim of the same name.
     MadeAnew,
-    /// A claim whose content the backup does not hold, and why.
+    /// The backup does not contain the content of the claim, and why.
     NoContent(String),
-    /// A pod that no controller makes again.
+    /// A pod that no controller creates again.
     BarePod,
-    /// A Job or a pod that has ended: Velero restores none of these.
+    /// A Job or a pod that has finished. Velero does not restore these.
     Finished,
-    /// A Job that has not completed: it would begin again.
+    /// A Job that has not completed: it would start again from the beginning.
     RunsAgain,
-    /// These finalizers keep it until a controller has done its work.
+    /// It has these finalizers, so it stays until a controller has done its work.
     HeldBy(Vec<String>),
-    /// It sends requests of the API server to this Service of the namespace, and blocks while that is away.
+    /// It is a webhook or an API service that sends requests of the API server to this Service of the namespace, and
+    /// blocks them while the Service is away.
     NeedsService(String),
 }
 
@@ -58,31 +59,31 @@ impl fmt::Display for Losing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Labelled(value) if value == "true" => {
-                f.write_str("is left out of backups by its label velero.io/exclude-from-backup=true")
+                f.write_str("is excluded from backups by its label velero.io/exclude-from-backup=true")
             }
             Self::Labelled(value) => write!(
                 f,
-                "has the label velero.io/exclude-from-backup={value}: somebody meant to leave it out of backups"
+                "has the label velero.io/exclude-from-backup={value}: somebody probably meant to exclude it from backups"
             ),
             Self::NotHeld(why) if why.is_empty() => f.write_str("is not in the backup"),
             Self::NotHeld(why) => write!(f, "is not in the backup ({why})"),
             Self::ChangedAt(fields) => write!(f, "was changed after the backup, at {}", some(fields)),
             Self::DeletedSince => f.write_str("was deleted after the backup: the restore would bring it back"),
-            Self::MadeAnew => f.write_str("was made anew after the backup: the backup holds another claim's content"),
+            Self::MadeAnew => f.write_str("was created after the backup: the backup holds the content of an older claim of the same name"),
             Self::NoContent(why) => write!(f, "would come back without its content: {why}"),
             Self::BarePod => f.write_str(
-                "is a pod without a controller: nothing starts it again, and what it wrote outside of claims is lost",
+                "is a pod without a controller: nothing creates it again, and everything that it wrote outside of claims is lost",
             ),
-            Self::Finished => f.write_str("has ended: Velero does not restore Jobs and pods that have ended"),
-            Self::RunsAgain => f.write_str("is a Job that has not completed: it would run again from its beginning"),
+            Self::Finished => f.write_str("has finished: Velero does not restore finished Jobs and pods"),
+            Self::RunsAgain => f.write_str("is a Job that has not completed: the restored Job would start again from the beginning"),
             Self::HeldBy(finalizers) => write!(
                 f,
-                "has finalizers ({}): their controller may block the deletion, or delete what the object stands for outside of the cluster",
+                "has finalizers ({}): their controller may block the deletion, or delete what the object represents outside the cluster",
                 some(finalizers)
             ),
             Self::NeedsService(service) => write!(
                 f,
-                "depends on Service {service} of the namespace: while that is away, the API server refuses requests, the restore's among them"
+                "depends on Service {service} of this namespace: while that Service is away, the API server refuses requests, including those of the restore"
             ),
         }
     }
@@ -92,49 +93,49 @@ fn some(all: &[String]) -> String {
     few(all.iter(), NAMED, (", ", " and"))
 }
 
-/// An object outside of a namespace that belongs to it. When the namespace is deleted, the
-/// object stays, or changes in a known way.
+/// An object outside a namespace that belongs to it. When the namespace is deleted, this object stays, or changes in a
+/// known way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kin {
     /// The object.
     pub object: ObjectName,
-    /// What it has to do with the namespace.
+    /// How it is related to the namespace.
     pub tie: Tie,
 }
 
-/// What an object outside of a namespace has to do with it.
+/// How an object outside a namespace is related to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tie {
-    /// It grants rights to a service account of the namespace.
+    /// It grants permissions to a service account of the namespace.
     GrantsRights,
     /// A volume that is deleted with its claim.
     VolumeGoes,
     /// A volume that stays when its claim is deleted.
     VolumeStays,
-    /// It calls a Service of the namespace, and goes on without an answer.
+    /// It calls a Service of the namespace, and continues without an answer.
     CallsService,
 }
 
 impl fmt::Display for Kin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tie = match self.tie {
-            Tie::GrantsRights => "grants rights to its service accounts, and stays",
+            Tie::GrantsRights => "grants permissions to service accounts of the namespace, and stays",
             Tie::VolumeGoes => "is deleted with its claim (reclaim policy Delete)",
             Tie::VolumeStays => "stays without its claim (reclaim policy Retain)",
-            Tie::CallsService => "calls a Service of it, and goes on without an answer",
+            Tie::CallsService => "calls a Service of the namespace, and continues without an answer",
         };
         write!(f, "{} {tie}", self.object.in_namespace())
     }
 }
 
-/// An object that a deletion may cost.
+/// An object that a scenario allows a deletion to lose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MayBeLost {
-    /// `KIND/NAME`, such as ConfigMap/licence; `KIND.GROUP/NAME` for a kind of one's own. A `*` at the end
-    /// of the name stands for any end.
+    /// `KIND/NAME`, such as ConfigMap/licence; `KIND.GROUP/NAME` for a custom resource. A `*` at the end of the name
+    /// matches any ending.
     pub object: ObjectPattern,
-    /// Why it may be lost: the report repeats it.
+    /// Why it may be lost. The report repeats this reason.
     pub reason: String,
 }
 
@@ -159,7 +160,7 @@ impl fmt::Display for AcceptedLoss {
     }
 }
 
-/// Splits losses into those that a list accepts, with its reasons, and the rest.
+/// Splits losses into those that the list accepts, with their reasons, and the others.
 pub fn accepted(losses: Vec<Loss>, list: &[MayBeLost]) -> (Vec<AcceptedLoss>, Vec<Loss>) {
     let (mut named, mut rest) = (vec![], vec![]);
     for loss in losses {
@@ -175,13 +176,13 @@ pub fn accepted(losses: Vec<Loss>, list: &[MayBeLost]) -> (Vec<AcceptedLoss>, Ve
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectPattern {
     kind: String,
-    /// Empty for the kinds that Kubernetes has itself.
+    /// Empty for the kinds of Kubernetes itself.
     group: String,
     name: String,
 }
 
 impl ObjectPattern {
-    /// Whether an object is meant.
+    /// Whether the pattern matches an object.
     pub fn matches(&self, object: &ObjectName) -> bool {
         let group = if object.is_built_in() { "" } else { object.group.as_str() };
         let group_fits = self.group == group || self.group == object.group;
@@ -205,19 +206,19 @@ impl FromStr for ObjectPattern {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| format!("`{text}` {why}: write KIND/NAME, such as ConfigMap/licence");
-        let (kind, name) = text.split_once('/').ok_or_else(|| wrong("names no object"))?;
+        let (kind, name) = text.split_once('/').ok_or_else(|| wrong("has no object name"))?;
         let (kind, group) = kind.split_once('.').unwrap_or((kind, ""));
         if kind.is_empty() || !kind.chars().all(|c| c.is_ascii_alphanumeric()) {
             return Err(wrong("has no kind"));
         }
         let begin = name.strip_suffix('*').unwrap_or(name);
         if begin.is_empty() {
-            return Err(wrong("does not say which objects: a name must begin with something"));
+            return Err(wrong("matches every object: a name must begin with at least one character"));
         }
-        // RBAC objects have colons in their names; Kubernetes allows no slash and no space in any.
+        // Names of RBAC objects may contain colons. Kubernetes allows no slash and no space in any name.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '_');
         if !begin.chars().all(plain) || !group.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')) {
-            return Err(wrong("is not an object's name (a * may stand at the end only)"));
+            return Err(wrong("is not a valid object name (a * is allowed only at the end)"));
         }
         Ok(Self { kind: kind.to_owned(), group: group.to_owned(), name: name.to_owned() })
     }
@@ -244,7 +245,7 @@ impl JsonSchema for ObjectPattern {
         schemars::json_schema!({
             "type": "string",
             "format": "object",
-            "description": "KIND/NAME, or KIND.GROUP/NAME for a kind that somebody added to the cluster; a * may end the name.",
+            "description": "KIND/NAME, or KIND.GROUP/NAME for a custom resource; a * at the end of the name matches any ending.",
         })
     }
 }

@@ -1,69 +1,68 @@
-//! What can become of a machine: how it is taken away, what its host says of it, what
-//! can be broken inside it.
+//! The states of a machine: how a drill takes it away, what its node host reports, and what a drill breaks inside it.
 
 use serde::{Deserialize, Serialize};
 
-/// How a node is taken away.
+/// How a drill takes a node away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeHow {
-    /// Power loss: nothing gets a chance to say goodbye.
+    /// Power loss, without any shutdown.
     Kill,
     /// An orderly shutdown.
     Stop,
     /// Frozen: connections hang instead of failing.
     Pause,
-    /// Cut off from the network: what runs on it goes on, and may go on writing.
+    /// Cut off from the network: its containers keep running and may keep writing.
     Partition,
 }
 
 impl NodeHow {
-    /// Whether what runs on the node may go on, or go on again at any moment.
+    /// Whether containers on the node keep running, or may resume at any moment.
     pub fn leaves_alive(self) -> bool {
         matches!(self, Self::Pause | Self::Partition)
     }
 }
 
-/// Tells Kubernetes that a node is off: its pods may be replaced elsewhere.
+/// The taint that tells Kubernetes that a node is off, so that its pods may be replaced on other nodes.
 pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
-/// What is broken inside a node that keeps its power: enough to put it right.
+/// What is broken inside a node that keeps its power, with everything that its repair needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Impairment {
-    /// Its kubelet is stopped; containers go on.
+    /// Its kubelet is stopped; containers keep running.
     Kubelet,
-    /// Its container runtime is stopped; containers go on, and none is started.
+    /// Its container runtime is stopped; containers keep running, and no new ones start.
     Runtime,
-    /// A file of the drill's fills a file system.
+    /// A file of the drill fills a file system.
     Disk {
         /// The file.
         file: String,
     },
-    /// Packets are dropped by a table of rules of the drill's own.
+    /// A packet-filter table of the drill drops packets.
     Packets {
-        /// Its name.
+        /// The name of the table.
         table: String,
     },
-    /// Packets leave late.
+    /// Packets are sent with a delay.
     Delay {
-        /// By this interface.
+        /// The network interface.
         interface: String,
     },
 }
 
-/// What a node host reports of a machine.
+/// The state of a machine, as its node host reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PowerState {
     /// It runs.
     Running,
-    /// It is off: its containers cannot be writing anywhere.
+    /// It has no power: its containers cannot write anywhere.
     Off,
-    /// It is frozen: it may go on writing at any moment.
+    /// It is frozen: it may resume writing at any moment.
     Paused,
-    /// It runs, without a network.
+    /// It runs, without network.
     Isolated,
-    /// The host said something else.
+    /// The host reported something else.
     Other(String),
 }

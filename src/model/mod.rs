@@ -1,6 +1,5 @@
-//! The nouns that travel between rooms: plain values, serde only, no behaviour
-//! that needs a cluster. Everything here may be written to a file and read by
-//! another process. Start with [`Plan`], then [`Revert`].
+//! The plain values that modules exchange. They have no behaviour that needs a cluster, and all of them can be written
+//! to a file and read by another process. Start with [`Plan`], then [`Revert`].
 
 mod bindings;
 mod body;

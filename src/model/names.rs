@@ -1,5 +1,5 @@
-//! The names of a run: of objects, labels, folders. They are written down as they are,
-//! so a secret must not be one of them.
+//! The names that a run writes down without redaction: names of objects, labels and directories. A secret must not be
+//! equal to one of them.
 
 use std::collections::BTreeSet;
 
@@ -7,28 +7,28 @@ use serde_json::Value;
 
 use super::Secret;
 
-/// Every name that a run may write down.
+/// All names that a run may write down.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     whole: BTreeSet<String>,
 }
 
 impl Names {
-    /// Every text in a document.
+    /// Collects every text in a document.
     pub fn of(document: &Value) -> Self {
         let mut names = Self::default();
         names.take(document);
         names
     }
 
-    /// And one more.
+    /// Adds one name.
     pub fn add(&mut self, name: &str) {
         if !name.is_empty() && !self.whole.contains(name) {
             self.whole.insert(name.to_owned());
         }
     }
 
-    /// And those of another document.
+    /// Adds every text of another document.
     pub fn take(&mut self, document: &Value) {
         match document {
             Value::String(text) => self.add(text),
@@ -43,8 +43,8 @@ impl Names {
         }
     }
 
-    /// Whether a secret is a name, a segment of a path or the value of a label; one that is
-    /// not short must not occur in any of them either.
+    /// Whether a secret is equal to a name, a segment of a path or the value of a label. A secret that is long enough
+    /// must not occur inside a name either.
     pub fn hold(&self, secret: &Secret) -> bool {
         let value = secret.reveal();
         if value.is_empty() {

@@ -1,19 +1,19 @@
-//! What a newer version may have written into a plan. A run that it began must still
-//! be told and put back, so what this version cannot read is kept as it was written.
+//! Parts of a plan that a newer version may have written. This version must still be able to report and undo such a
+//! run, so it keeps what it cannot read exactly as it was written.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Something of a plan, or what this version cannot read of it.
+/// A part of a plan, or its raw form if this version cannot read it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OrNewer<T> {
-    /// Read.
+    /// This version can read it.
     Known(T),
-    /// Not read.
+    /// This version cannot read it.
     Newer(Newer),
 }
 
-/// What could not be read, and why.
+/// A part that could not be read, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Newer {
     /// As it was written.
@@ -23,7 +23,7 @@ pub struct Newer {
 }
 
 impl<T> OrNewer<T> {
-    /// What was read; none where it could not be.
+    /// The value, or none if it could not be read.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(known) => Some(known),

@@ -1,11 +1,11 @@
-//! The steps that act on nodes, as written.
+//! The steps that act on nodes, as a scenario writes them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Dur, NodeHow, Percent, WorkloadRef};
 
-/// Take single nodes away: `nodes`, or `count` of those in a `zone`, or `count` of those `hosting` a workload.
+/// Take away single nodes: `nodes`, or `count` of those in a `zone`, or `count` of those `hosting` a workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct KillNodesStep {
@@ -18,17 +18,18 @@ pub struct KillNodesStep {
     /// Or nodes that host ready pods of this workload, in the order of their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosting: Option<WorkloadRef>,
-    /// How many of them, in the order given. Default: all of `nodes`, one of a `zone` or `hosting`.
+    /// How many of them, in the given order. Default: all of `nodes`, one of a `zone` or of `hosting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
     /// kill, stop, pause or partition.
     pub how: NodeHow,
-    /// Nodes may carry the control plane: nothing is seen of the cluster while it is away. Default false.
+    /// Whether the nodes may carry the control plane. While it is away, the drill cannot observe the cluster. Default
+    /// false.
     #[serde(default)]
     pub control_plane: bool,
 }
 
-/// Take every node of a zone away.
+/// Take away every node of a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KillZoneStep {
@@ -38,8 +39,8 @@ pub struct KillZoneStep {
     pub how: NodeHow,
 }
 
-/// Lose a whole kind cluster, its control plane included: only probes go on. A second cluster
-/// must be named (`--context recovery=NAME`).
+/// Take away a whole kind cluster with its control plane: only probes keep running. Needs a second cluster (`--context
+/// recovery=NAME`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoseClusterStep {
@@ -47,7 +48,7 @@ pub struct LoseClusterStep {
     pub how: NodeHow,
 }
 
-/// Break something inside nodes: named as in killNodes, and exactly one thing.
+/// Break exactly one thing inside nodes. The nodes are chosen as in killNodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ImpairNodesStep {
@@ -60,10 +61,10 @@ pub struct ImpairNodesStep {
     /// Or nodes that host ready pods of this workload, in the order of their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosting: Option<WorkloadRef>,
-    /// How many of them. Default: all of `nodes` or `zone`, one that is `hosting`.
+    /// How many of them. Default: all of `nodes` or of `zone`, one of `hosting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
-    /// kubelet or runtime: stop this service; containers go on.
+    /// kubelet or runtime: stop this service; containers keep running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<NodeService>,
     /// Fill a disk.
@@ -74,7 +75,7 @@ pub struct ImpairNodesStep {
     pub network: Option<NetworkFault>,
 }
 
-/// Which nodes a step means.
+/// The nodes that a step selects.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeChoice<'a> {
     /// Nodes by name.
@@ -83,12 +84,12 @@ pub struct NodeChoice<'a> {
     pub zone: Option<&'a String>,
     /// Or nodes that host ready pods of this workload.
     pub hosting: Option<&'a WorkloadRef>,
-    /// How many of them; none is as many as that way of choosing means by itself.
+    /// How many of them. None means the default of this way to select.
     pub count: Option<usize>,
 }
 
 impl NodeChoice<'_> {
-    /// Whether they are chosen in exactly one way.
+    /// Whether the nodes are selected in exactly one way.
     pub fn is_one(&self) -> bool {
         usize::from(!self.nodes.is_empty()) + usize::from(self.zone.is_some()) + usize::from(self.hosting.is_some())
             == 1
@@ -96,26 +97,26 @@ impl NodeChoice<'_> {
 }
 
 impl KillNodesStep {
-    /// The nodes it takes away.
+    /// The nodes that the step takes away.
     pub fn choice(&self) -> NodeChoice<'_> {
         NodeChoice {
             nodes: &self.nodes,
             zone: self.zone.as_ref(),
             hosting: self.hosting.as_ref(),
-            // Named nodes are all meant, unless it says how many.
+            // All nodes that are named, unless the step gives a count.
             count: self.count.or(self.nodes.is_empty().then_some(1)),
         }
     }
 }
 
 impl ImpairNodesStep {
-    /// The nodes in which it breaks something.
+    /// The nodes in which the step breaks something.
     pub fn choice(&self) -> NodeChoice<'_> {
         NodeChoice { nodes: &self.nodes, zone: self.zone.as_ref(), hosting: self.hosting.as_ref(), count: self.count }
     }
 }
 
-/// A service of a node.
+/// A system service of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeService {
@@ -125,13 +126,13 @@ pub enum NodeService {
     Runtime,
 }
 
-/// Fill the file system that a path of a node is on. Refused where that is the machine's own.
+/// Fill the file system that contains a path of a node. Refused if that file system is the host machine's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiskFault {
     /// A directory inside the node.
     pub path: String,
-    /// Bytes that stay free. Default 0.
+    /// How many bytes stay free. Default 0.
     #[serde(default)]
     pub leave: u64,
 }
@@ -143,18 +144,18 @@ pub struct NetworkFault {
     /// in, out or both, as the node sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop: Option<Direction>,
-    /// Of the dropped direction only this share is lost. Default 100%.
+    /// The share of packets to drop in that direction. Default 100%.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Percent>,
-    /// Dropped are only packets from and to nodes of this zone and their pods. Default: all other nodes.
+    /// Drop only packets from and to nodes of this zone and their pods. Default: all other nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// All that leaves the node leaves it so much later. The node's kernel must have netem.
+    /// Delay every packet that leaves the node by this time. The node's kernel must have netem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Dur>,
 }
 
-/// Which way packets go.
+/// The direction of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -166,7 +167,7 @@ pub enum Direction {
     Both,
 }
 
-/// Taint nodes as out of service, once the node host reports them off.
+/// Taint nodes as out of service, after the node host reports them as off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FenceNodeStep {

@@ -1,4 +1,4 @@
-//! How things ended: judgements, verdicts and the exit codes of the program.
+//! Results: judgements, verdicts and the exit codes of the program.
 
 use std::fmt;
 
@@ -6,33 +6,33 @@ use serde::{Deserialize, Serialize};
 
 use super::Told;
 
-/// The program's exit codes; the table of the README is generated from here.
+/// The program's exit codes. The table in the README lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Exit {
-    /// Every expectation was met; the cluster is as before.
+    /// Every expectation was met; the cluster is in the same state as before.
     Passed = 0,
-    /// An expectation was not met; the cluster is as before.
+    /// An expectation was not met; the cluster is in the same state as before.
     Failed = 1,
-    /// Usage, scenario, plan or input is invalid; the cluster is untouched.
+    /// Usage, scenario, plan or input is invalid; the cluster was not touched.
     Invalid = 2,
-    /// The pre-flight refused; the cluster is untouched.
+    /// The pre-flight refused; the cluster was not touched.
     Refused = 3,
     /// Nothing failed, but something required could not be proven.
     Inconclusive = 4,
     /// Aborted or interrupted, and everything was reverted.
     Aborted = 5,
-    /// Something could not be reverted: commands printed, journal open.
+    /// Something could not be reverted: the commands are printed and the journal stays open.
     Residue = 6,
-    /// Left in a hurry: the journal is open, `recover` finishes.
+    /// The run stopped before the undo was complete: the journal is open, and `recover` completes it.
     Left = 7,
-    /// A bug of this program.
+    /// A bug in drillmaster.
     Internal = 70,
 }
 
 impl Exit {
-    /// Of two codes that both hold, the one to report (architecture §6).
+    /// If two exit codes apply, the one to report.
     pub fn worse(self, other: Self) -> Self {
         let rank = |e: Self| match e {
             Self::Internal => 0,
@@ -57,32 +57,32 @@ impl Exit {
         match self {
             Self::Passed => "passed; the cluster is as before",
             Self::Failed => "an expectation was not met; the cluster is as before",
-            Self::Invalid => "usage, scenario, plan or input is invalid; the cluster is untouched",
-            Self::Refused => "the pre-flight refused; the cluster is untouched",
+            Self::Invalid => "usage, scenario, plan or input is invalid; the cluster was not touched",
+            Self::Refused => "the pre-flight refused; the cluster was not touched",
             Self::Inconclusive => {
-                "inconclusive: nothing failed, something required could not be proven; the cluster is as before"
+                "inconclusive: nothing failed, but something required could not be proven; the cluster is as before"
             }
             Self::Aborted => "aborted or interrupted; everything was reverted",
-            Self::Residue => "something could not be reverted: the commands are printed, the journal stays open",
-            Self::Left => "left in a hurry; the journal is open: run `drillmaster recover`",
-            Self::Internal => "internal error; the cluster is as the journal says",
+            Self::Residue => "something could not be reverted: run the printed commands; the journal stays open",
+            Self::Left => "stopped before the undo was complete; the journal is open: run `drillmaster recover`",
+            Self::Internal => "internal error; the journal shows the state of the cluster",
         }
     }
 }
 
-/// What became of one expectation. Unknown is never a pass.
+/// The result of one expectation. Unknown is never a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Observed as expected, over the whole interval.
+    /// Observed as expected, during the whole interval.
     Pass,
-    /// Observed otherwise.
+    /// Observed to be different.
     Fail,
-    /// Could not be observed well enough to say.
+    /// Could not be observed well enough to decide.
     Inconclusive,
-    /// Not applicable here, for a stated reason.
+    /// Does not apply here, for a reason that is given.
     Skipped,
-    /// Set aside by a person, with a reason.
+    /// Set aside by a person who gave a reason.
     Waived,
 }
 
@@ -98,20 +98,20 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What was observed, from which source, and how sure that is.
+/// An observation: what was seen, by which source, and how exact it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Evidence {
     /// Where the observation comes from, such as `watch pods`.
     pub source: String,
     /// What was seen.
     pub observed: Told,
-    /// Microseconds since the run began: start of what was looked at.
+    /// Start of the observed interval, in microseconds since the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_us: Option<u64>,
-    /// Its end.
+    /// End of the observed interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_us: Option<u64>,
-    /// Bound of the error of a time in it, in microseconds.
+    /// The largest possible error of a time in it, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertainty_us: Option<u64>,
 }
@@ -119,20 +119,20 @@ pub struct Evidence {
 /// One of the six parts of a proof (docs/design/verdicts.md).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProofPart {
-    /// Whose proof it is a part of: the workload, the probe, the alert of a node.
+    /// The workload, the probe or the alert that this part is about.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subject: String,
     /// baseline, reach, sight, denominator, bound, own recovery.
     pub part: String,
-    /// Whether it was shown; none where it is not asked.
+    /// Whether it was shown. None if the question does not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<bool>,
-    /// How, or why not.
+    /// How it was shown, or why not.
     pub said: Told,
 }
 
 impl ProofPart {
-    /// With what is said of it, which was made of the journal.
+    /// A part with its text, which contains only what is in the journal.
     pub fn new(subject: &str, part: &str, shown: Option<bool>, said: &str) -> Self {
         Self { subject: subject.to_owned(), part: part.to_owned(), shown, said: Told::of_journal(said) }
     }
@@ -141,26 +141,26 @@ impl ProofPart {
 /// The judgement of one expectation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Judgement {
-    /// The name of the expectation; none in runs of version 0.1.0.
+    /// The name of the expectation. Empty in runs of version 0.1.0.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// What was expected, in one line.
     pub expectation: String,
-    /// The fault it is about, where it names one.
+    /// The fault that it refers to, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     /// The result.
     pub outcome: Outcome,
     /// Why, in one line.
     pub because: Told,
-    /// The parts of the proof; none in runs of version 0.1.0.
+    /// The parts of the proof. Empty in runs of version 0.1.0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<ProofPart>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
 }
 
-/// The verdict over a run.
+/// The verdict on a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunVerdict {
     /// Pass only if every expectation passed or was set aside with a reason.
@@ -170,13 +170,13 @@ pub struct RunVerdict {
 }
 
 impl RunVerdict {
-    /// Fail beats inconclusive, which beats pass (correctness 77).
+    /// Combines judgements: one failure makes the run fail, else one inconclusive judgement makes it inconclusive.
     pub fn of(judgements: Vec<Judgement>) -> Self {
         let has = |o: Outcome| judgements.iter().any(|j| j.outcome == o);
         let outcome = if has(Outcome::Fail) {
             Outcome::Fail
         } else if has(Outcome::Inconclusive) || !has(Outcome::Pass) {
-            // Nothing proven is not a pass, even when nothing was refuted.
+            // If nothing was proven, the run does not pass, even though nothing failed.
             Outcome::Inconclusive
         } else {
             Outcome::Pass
@@ -184,7 +184,7 @@ impl RunVerdict {
         Self { outcome, judgements }
     }
 
-    /// The exit code that this verdict alone would give.
+    /// The exit code for this verdict, without anything else that happened.
     pub fn exit(&self) -> Exit {
         match self.outcome {
             Outcome::Fail => Exit::Failed,

@@ -1,6 +1,6 @@
-//! Changes from outside: somebody changed an object that the drill watches, and not in answer
-//! to what the drill did. An observer records them; the verdict and the reports read them.
-//! Start with [`OutsideChange`].
+//! Changes from outside the drill: a person, an autoscaler or a tool changed an object that the drill watches, and not
+//! in answer to what the drill did. `observe` records them, `verdict` and `report` read them. Start with
+//! [`OutsideChange`].
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Told;
 
-/// A change from outside.
+/// A change that the drill did not make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutsideChange {
-    /// When it was seen first, in microseconds since the run began.
+    /// When it was first seen, in microseconds since the run began.
     pub seen_us: u64,
-    /// The object's namespace; empty where it has none.
+    /// The object's namespace; empty for a cluster-scoped object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// `deployment/web`, `node/node-b-0`, `pod/web-1`, `silence/ID`.
@@ -22,23 +22,23 @@ pub struct OutsideChange {
     /// Its UID, or the id of a silence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uid: String,
-    /// The workloads of its namespace that use it, such as `deployment/web`. Of a node that is
-    /// whatever ran there.
+    /// The workloads of the namespace that use the object, such as `deployment/web`. For a node: the workloads that ran
+    /// on it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<String>,
-    /// What was done to it.
+    /// What was changed.
     pub what: OutsideWhat,
-    /// By whom.
+    /// Who changed it.
     pub by: Author,
-    /// Whether the object is now as it was when the drill began to watch it.
+    /// Whether the object has its earlier state again, from when the drill began to watch it.
     pub as_before: bool,
 }
 
-/// What was done to an object.
+/// What was changed about an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum OutsideWhat {
-    /// Another number of replicas.
+    /// The number of replicas was changed.
     Scaled {
         /// From.
         from: u32,
@@ -47,50 +47,50 @@ pub enum OutsideWhat {
     },
     /// A rollout restart (`kubectl.kubernetes.io/restartedAt`).
     Restarted,
-    /// Another spec, or other data.
+    /// The spec or the data was changed.
     Edited,
-    /// It was not there.
+    /// The object was created.
     Created,
-    /// It is gone, or on its way out.
+    /// The object was deleted, or its deletion began.
     Deleted,
-    /// The Eviction API let it go, and not for this drill.
+    /// The pod was evicted through the Eviction API, and not by this drill.
     Evicted,
-    /// A node takes no new pods.
+    /// The node was cordoned.
     Cordoned,
-    /// A node takes new pods again.
+    /// The node was uncordoned.
     Uncordoned,
-    /// A node has this taint now.
+    /// The node got this taint.
     Tainted {
         /// `key=value:effect`
         taint: String,
     },
-    /// A node has this taint no longer.
+    /// The node lost this taint.
     Untainted {
         /// `key=value:effect`
         taint: String,
     },
-    /// A node that the drill had not taken away started anew.
+    /// A node restarted that the drill had not taken away.
     NodeRestarted,
-    /// The machine of a node that the drill had taken away runs again.
+    /// The machine of a node that the drill had taken away is running again.
     MachineReturned,
-    /// A silence began.
+    /// A silence began in Alertmanager.
     Silenced {
-        /// Which alerts it is for.
+        /// The alerts that it silences.
         matchers: Told,
-        /// What its author wrote.
+        /// The comment of its author.
         comment: Told,
-        /// When it ends, as Alertmanager has it.
+        /// When it ends, according to Alertmanager.
         until: String,
-        /// The longest `group_wait` of that Alertmanager, in microseconds: as long it may wait
-        /// before it tells people. None where its configuration could not be read.
+        /// The longest `group_wait` of that Alertmanager, in microseconds: it may wait this long before it notifies
+        /// people. None if its configuration could not be read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         group_wait_us: Option<u64>,
-        /// Its longest `group_interval`: as long it may wait with an alert that joins others, of
-        /// which people have been told.
+        /// The longest `group_interval`: Alertmanager may hold back an alert this long that joins a group of which
+        /// people were already notified.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         group_interval_us: Option<u64>,
-        /// Whether each route of it groups by `alertname`, so that alerts of another name are in
-        /// another group.
+        /// Whether every route of that Alertmanager groups by `alertname`. If so, alerts of another name are in another
+        /// group.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         grouped_by_name: bool,
     },
@@ -98,21 +98,21 @@ pub enum OutsideWhat {
     SilenceEnded,
 }
 
-/// A part of an object: of each only the last change says how it stands now.
+/// A part of an object. For each part, the last change shows its current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OutsidePart {
-    /// Whether it is there at all.
+    /// Whether the object exists.
     Existence,
-    /// How many replicas.
+    /// The number of replicas.
     Replicas,
     /// Spec and data.
     Content,
-    /// Whether a node takes pods.
+    /// Whether the node is cordoned.
     Cordon,
-    /// Taints of a node.
+    /// The taints of the node.
     Taints,
-    /// Whether a machine runs.
+    /// Whether the machine runs.
     Power,
 }
 
@@ -120,50 +120,50 @@ pub enum OutsidePart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Author {
-    /// By the API server's own book (`metadata.managedFields`).
+    /// According to the API server's own records (`metadata.managedFields`).
     Manager {
         /// The field manager.
         name: Told,
-        /// What that is.
+        /// What kind of author that is.
         role: Role,
     },
-    /// By the audit log of the API server, or by Alertmanager.
+    /// According to the API server's audit log, or to Alertmanager.
     User {
         /// User name.
         name: Told,
-        /// Program, as it called itself.
+        /// The program, as it identified itself.
         #[serde(default, skip_serializing_if = "Told::is_empty")]
         agent: Told,
-        /// What that is.
+        /// What kind of author that is.
         role: Role,
     },
-    /// Nothing says so: the API server keeps no author of a deletion.
+    /// Unknown: the API server does not record who deletes an object.
     Unknown,
 }
 
-/// What an author is.
+/// The kind of an author.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
-    /// This program.
+    /// drillmaster.
     Drill,
-    /// A part of Kubernetes, which answers what others did.
+    /// A component of Kubernetes, which reacts to what others did.
     Kubernetes,
-    /// Scales by load.
+    /// A program that scales by load.
     Autoscaler,
-    /// Keeps a cluster as a repository or a chart has it.
+    /// A tool that keeps the cluster as a repository or a chart describes it.
     Deployer,
     /// Velero.
     Backup,
-    /// A program that people type.
+    /// A program that a person runs, such as kubectl.
     Person,
-    /// Anything else.
+    /// Any other author.
     #[default]
     Other,
 }
 
 impl Author {
-    /// What the author is.
+    /// The kind of the author.
     pub fn role(&self) -> Role {
         match self {
             Self::Manager { role, .. } | Self::User { role, .. } => *role,
@@ -171,7 +171,7 @@ impl Author {
         }
     }
 
-    /// Whether nothing says who it was.
+    /// Whether the author is unknown.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown)
     }
@@ -197,7 +197,7 @@ impl fmt::Display for Author {
 }
 
 impl OutsideWhat {
-    /// The part of the object that it changes.
+    /// The part of the object that this changes.
     pub fn part(&self) -> OutsidePart {
         match self {
             Self::Scaled { .. } => OutsidePart::Replicas,
@@ -218,7 +218,7 @@ impl OutsideChange {
         self.what.part()
     }
 
-    /// The object with its namespace, where it has one.
+    /// The object with its namespace, if it has one.
     pub fn subject(&self) -> String {
         let place = if self.namespace.is_empty() { String::new() } else { format!(" of namespace {}", self.namespace) };
         format!("{}{place}", self.object)
@@ -248,12 +248,12 @@ impl OutsideChange {
         }
     }
 
-    /// The same with its time: `at 12.3 s somebody …`.
+    /// The same sentence with its time: `at 12.3 s somebody …`.
     pub fn timed(&self) -> String {
         format!("at {:.1} s {}", self.seen_us as f64 / 1e6, self.sentence())
     }
 
-    /// How the object stands, where that is not as before.
+    /// The current state of the object, if it is not the earlier one.
     pub fn state(&self) -> String {
         let (subject, by) = (self.subject(), &self.by);
         match &self.what {

@@ -1,4 +1,5 @@
-//! The plan: what will be done to what, decided before anything is touched.
+//! The plan: what a drill will do to which objects, decided before anything is touched. `plan` builds it, `engine`
+//! runs it, the journal keeps it. Start with [`Plan`].
 
 use serde::{Deserialize, Serialize};
 
@@ -7,89 +8,90 @@ use super::{
     OrNewer, ProbeSpec, ScopedWorkload, StepName, Verb, WorkloadRef,
 };
 
-/// Which cluster this is, so that no other is taken for it (correctness 72).
+/// The identity of a cluster. It prevents a drill or its undo from acting on another cluster that has the same context
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterIdentity {
-    /// The cluster's name in the scenario; `cluster` where there is one only.
+    /// The name of the cluster in the scenario. It is `cluster` if there is only one.
     pub name: String,
-    /// The kubeconfig's context.
+    /// The kubeconfig context.
     pub context: String,
-    /// UID of the namespace kube-system: as good as a serial number.
+    /// UID of the namespace kube-system, which is unique for each cluster.
     pub uid: String,
-    /// The API server's address.
+    /// The address of the API server.
     pub server: String,
     /// Its version.
     pub version: String,
-    /// `kind` (its nodes are containers of this machine), or `other`.
+    /// `kind` (its nodes are containers on this machine), `simulated` or `other`.
     pub flavour: String,
 }
 
-/// Annotation of a pod that tells a simulation how long it takes to be Ready.
+/// Annotation of a pod that tells a simulation how long the pod takes to become Ready.
 pub const SIMULATED_START: &str = "drillmaster.dev/simulated-start";
 
-/// Stands on every artefact of a rehearsal.
+/// Printed on everything that a rehearsal produces.
 pub const REHEARSAL: &str = "REHEARSAL, NOTHING REAL WAS TESTED";
 
 impl ClusterIdentity {
-    /// A cluster that nobody would miss: a kind cluster, or one that is not there.
+    /// Whether the cluster can be replaced at any time: a kind cluster, or a simulated one.
     pub fn is_expendable(&self) -> bool {
         self.flavour == "kind" || self.is_simulated()
     }
 
-    /// A cluster that is not there.
+    /// Whether the cluster is simulated.
     pub fn is_simulated(&self) -> bool {
         self.flavour == "simulated"
     }
 }
 
-/// Whether and how a step can be undone.
+/// Whether a step can be undone, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepClass {
-    /// Changes nothing that would need an undo.
+    /// Changes nothing that needs an undo.
     Observe,
-    /// Changes something; each change has its undo.
+    /// Changes something; each change has an undo.
     Fault,
     /// Loses something until a restore is verified.
     Destructive,
 }
 
-/// One act and its undo, as a person would read them.
+/// One act and its undo, in a form for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedAct {
-    /// The API call or argv.
+    /// The API call, or the program with its arguments.
     pub does: String,
-    /// What undoes it; empty where there is nothing to undo.
+    /// What undoes it; empty if it needs no undo.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub undo: String,
 }
 
-/// One step, with its targets frozen.
+/// One step with its selected targets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStep {
     /// Its name in the scenario.
     pub name: StepName,
-    /// The step as the scenario wrote it, variables filled in.
+    /// The step as in the scenario, with variables replaced.
     pub step: OrNewer<Verb>,
     /// Observe, fault or destructive.
     pub class: StepClass,
-    /// Nodes that it acts on.
+    /// Nodes on which it acts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeTarget>,
-    /// Other objects that it acts on.
+    /// Other objects on which it acts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectRef>,
-    /// Exactly what will be done.
+    /// Everything that it will do.
     pub acts: Vec<PlannedAct>,
-    /// What a stop during this step does.
+    /// What happens if the run is stopped during this step.
     pub on_stop: String,
-    /// Things to know beforehand: what blocks, what cannot recover, what comes back empty.
+    /// What people should know in advance: what blocks, what cannot recover, what comes back empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 impl PlannedStep {
-    /// What it does; none where a newer version wrote what this one cannot read.
+    /// What it does; none if a newer version wrote something that this version cannot read.
     pub fn verb(&self) -> Option<&Verb> {
         self.step.known()
     }
@@ -104,7 +106,7 @@ impl PlannedStep {
         }
     }
 
-    /// Whether the control plane is away with its nodes.
+    /// Whether it takes away the control plane together with its nodes.
     pub fn takes_control_plane(&self) -> bool {
         match self.verb() {
             Some(Verb::LoseCluster(_)) => true,
@@ -113,7 +115,7 @@ impl PlannedStep {
         }
     }
 
-    /// Whether its nodes are away, or not themselves, until it is undone.
+    /// Whether its nodes are away, or impaired, until it is undone.
     pub fn takes_nodes(&self) -> bool {
         matches!(
             self.verb(),
@@ -170,51 +172,51 @@ impl PlannedStep {
     }
 }
 
-/// What the plan expects to happen, and when. Not part of the plan's hash.
+/// A prediction: what will happen, and when. Predictions are not part of the plan's hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// The fault that it follows from.
+    /// The fault that causes it.
     pub of: StepName,
-    /// What happens.
+    /// What will happen.
     pub what: String,
     /// Earliest, after the fault.
     pub from: Dur,
     /// Latest, after the fault.
     pub to: Dur,
-    /// What that rests on.
+    /// The reason for the prediction.
     pub because: String,
-    /// Which observation it is to be held against; none where it is held against none.
+    /// The observation that the prediction is compared with; none if there is nothing to compare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// Whose clocks it counts with.
+    /// Which timing of the node lifecycle controller the prediction is based on.
     #[serde(default)]
     pub basis: Basis,
 }
 
-/// Whose clocks of the node lifecycle controller a prediction counts with.
+/// Which timing of the node lifecycle controller a prediction is based on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
-    /// Kubernetes' defaults.
+    /// The defaults of Kubernetes.
     #[default]
     Defaults,
-    /// Those that the bindings name.
+    /// The timing that the bindings give.
     Bindings,
 }
 
-/// A part of an outage, in the order in which they follow from each other.
+/// A phase of an outage. The phases are listed in the order in which they occur.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-    /// Nodes are seen as not Ready.
+    /// The API server reports the nodes as not Ready.
     Detected,
-    /// Pods of a workload are evicted.
+    /// The pods of a workload are evicted.
     Evicted(ScopedWorkload),
-    /// Their replacements have a node.
+    /// Their replacements are scheduled to nodes.
     Rescheduled(ScopedWorkload),
-    /// The workload has as many ready pods as before.
+    /// The workload has as many ready pods as before the fault.
     Ready(ScopedWorkload),
-    /// A probe's service is stable again.
+    /// The service of a probe is stable again.
     Serving(String),
 }
 
@@ -225,39 +227,39 @@ pub struct CoveredPod {
     pub pod: String,
     /// Its workload.
     pub owner: String,
-    /// Budgets whose selector matches it.
+    /// Budgets whose selector matches the pod.
     pub budgets: Vec<String>,
 }
 
-/// A right that the run needs, for an act, an undo or an observation.
+/// A permission that the run needs for an act, an undo or an observation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Permission {
     /// API group; empty for the core group.
     pub group: String,
-    /// Resource, with its subresource after a slash.
+    /// Resource. A subresource follows after a slash.
     pub resource: String,
     /// Verb.
     pub verb: String,
-    /// Namespace; empty for all or cluster-scoped.
+    /// Namespace; empty for all namespaces, and for cluster-scoped resources.
     pub namespace: String,
-    /// What needs it.
+    /// What needs the permission.
     pub purpose: String,
 }
 
-/// Caps that no step may exceed.
+/// Limits that no step may exceed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Nodes touched at once, as a share of all workers.
+    /// Nodes touched at the same time, as a percentage of all workers.
     pub nodes_percent: u8,
-    /// Zones touched at once.
+    /// Zones touched at the same time.
     pub zones: u32,
-    /// Namespaces deleted.
+    /// Namespaces that may be deleted.
     pub namespaces: u32,
-    /// The whole forward part.
+    /// Duration of all steps, without the undo.
     pub duration: Dur,
 }
 
-/// What will happen, reviewed and approved by its hash.
+/// What a drill will do. People review it and approve it by its hash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Version of this file.
@@ -266,61 +268,61 @@ pub struct Plan {
     pub scenario: String,
     /// Title of the scenario.
     pub title: String,
-    /// What the drill tries to show.
+    /// What the drill is meant to show.
     pub hypothesis: String,
     /// SHA-256 of the scenario file as read.
     pub scenario_hash: String,
-    /// Where.
+    /// The cluster on which the drill runs.
     pub cluster: ClusterIdentity,
-    /// The second cluster, that is restored into.
+    /// The second cluster, into which the drill restores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<ClusterIdentity>,
     /// Namespaces in scope.
     pub namespaces: Vec<String>,
-    /// Namespaces around it whose pods the drill may take with it, and which must be whole again.
+    /// Other namespaces whose pods the drill may affect. They must recover completely as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collateral: Vec<String>,
     /// Steps in order.
     pub steps: Vec<PlannedStep>,
-    /// Probes that run from the baseline to the end.
+    /// Probes, which run from the baseline to the end.
     pub probes: Vec<ProbeSpec>,
-    /// Append logs that are written to and read back from the baseline to the end.
+    /// Append logs, which are written and read from the baseline to the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<DataSpec>,
-    /// Expectations, as the scenario wrote them.
+    /// Expectations, as in the scenario.
     pub expect: Vec<OrNewer<Expectation>>,
-    /// Caps.
+    /// The limits.
     pub limits: Limits,
-    /// Rights needed.
+    /// Permissions that the run needs.
     pub permissions: Vec<Permission>,
-    /// Rights needed in the second cluster.
+    /// Permissions that it needs in the second cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovery_permissions: Vec<Permission>,
-    /// Blind windows and platform pods in the blast radius.
+    /// Effects to expect beside the targets: platform pods that stop, and times in which the drill cannot observe.
     pub blast_radius: Vec<String>,
-    /// Critical pods and their budgets; none when they could not be listed.
+    /// Critical pods and their budgets; none if they could not be listed.
     #[serde(default)]
     pub coverage: Option<Vec<CoveredPod>>,
-    /// What is expected, and when.
+    /// What will happen, and when.
     pub predictions: Vec<Prediction>,
     /// The pre-flight's findings when the plan was made.
     pub findings: Vec<Finding>,
-    /// Critical workloads, as the scenario names them.
+    /// Critical workloads, as in the scenario.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub critical: Vec<WorkloadRef>,
-    /// The alert that always fires, where the bindings name one.
+    /// The alert that always fires, if the bindings name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<String>,
-    /// The run that it was made for: in the names of objects that it makes.
+    /// The id of the run for which the plan was made. Names of objects that the run creates contain it.
     #[serde(default)]
     pub run: String,
     /// SHA-256 of the bindings.
     #[serde(default)]
     pub bindings: String,
-    /// The rules that its verdict will be made by; 0 in plans of before they had a number.
+    /// The version of the rules for its verdict; 0 in plans that were made before rules had numbers.
     #[serde(default)]
     pub rules: u32,
-    /// SHA-256 over what an approval covers.
+    /// SHA-256 of everything that an approval covers.
     pub hash: String,
 }
 
@@ -340,7 +342,7 @@ impl Plan {
         self.steps.iter().filter_map(PlannedStep::deletion)
     }
 
-    /// Whether a step deletes the object's namespace, and every such step lets the object be lost.
+    /// Whether a scenario allows the object to be lost: some step deletes its namespace, and each such step lists it.
     pub fn may_lose(&self, object: &ObjectName) -> bool {
         let mut deletions = self.deletions().filter(|d| d.name == object.namespace).peekable();
         deletions.peek().is_some() && deletions.all(|d| d.may_lose(object))

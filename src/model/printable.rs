@@ -1,9 +1,8 @@
-//! Text from a cluster or a file, made safe to show: it cannot drive a terminal, hide
-//! what stands beside it, or break a line.
+//! Makes text from a cluster or a file safe to print: it cannot drive a terminal, hide neighbouring text, or break a
+//! line.
 
-/// Whether a character is safe to print. Not safe are control characters, line breaks,
-/// characters that change the direction of writing or have no width, and characters without
-/// an agreed meaning.
+/// Whether a character is safe to print. Not safe are control characters, line breaks, characters that change the
+/// writing direction or have no width, and characters without an agreed meaning.
 pub fn is_printable(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
@@ -13,12 +12,12 @@ pub fn is_printable(c: char) -> bool {
         || (u32::from(c) & 0xfffe) == 0xfffe)
 }
 
-/// The text as one line; characters that are not safe are replaced.
+/// The text as one line, with unsafe characters replaced.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if is_printable(c) { c } else { '\u{fffd}' }).collect()
 }
 
-/// The same for a text of several lines.
+/// The text with its lines, and with unsafe characters replaced.
 pub fn printable_lines(text: &str) -> String {
     text.chars().map(|c| if c == '\n' || c == '\t' || is_printable(c) { c } else { '\u{fffd}' }).collect()
 }

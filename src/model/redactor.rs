@@ -1,5 +1,5 @@
-//! Knows every secret that was resolved in this process, in each form in which it may
-//! come back, and takes it out of what people will read.
+//! Knows all secrets that this process resolved, in each form in which they may appear, and removes them from text
+//! that people will read. Start with [`Redactor`].
 
 use std::{
     borrow::Cow,
@@ -11,11 +11,11 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::{Secret, Told, forms};
 
-/// A shorter secret is not looked for in text: it would blot out half of a report.
-/// What was given one is not shown at all.
+/// A shorter secret is not searched for in text, because it would match in half of a report. The output of whatever
+/// received such a secret is not shown at all.
 pub const SHORT_SECRET: usize = 8;
 
-/// Knows the secrets of a run.
+/// The secrets of a run, and the search for them.
 #[derive(Default)]
 pub struct Redactor {
     known: Mutex<Known>,
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Remembers a secret. A short one is not looked for.
+    /// Remembers a secret. A short one is not searched for.
     pub fn remember(&self, secret: Secret) {
         if secret.is_short() {
             return;
@@ -46,7 +46,7 @@ impl Redactor {
         }
     }
 
-    /// The text without any known secret, and without what stands before the host of a URL.
+    /// The text without any known secret, and without user and password in URLs.
     pub fn clean(&self, text: &str) -> Told {
         let forms = self.lock().forms.clone();
         let text = match forms {
@@ -64,7 +64,7 @@ impl Redactor {
     }
 }
 
-/// Each match is `***`; matches that follow each other, as of the lines of one secret, are one.
+/// Replaces each match by `***`. Adjacent matches, such as the lines of one secret, become one.
 fn without(forms: &AhoCorasick, text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
@@ -80,7 +80,7 @@ fn without(forms: &AhoCorasick, text: &str) -> String {
     out
 }
 
-/// User and password in URLs, which always go. None where there are none.
+/// Removes user and password from URLs, whether they are known or not. None if there are none.
 fn without_passwords(text: &str) -> Option<String> {
     let ends = |c: char| matches!(c, '/' | '?' | '#' | '"' | '<' | '>' | '`') || c.is_whitespace();
     let (mut out, mut rest, mut found) = (String::new(), text, false);
@@ -116,7 +116,7 @@ mod tests {
         let redactor = knows(&["s3cr\"et-word", "longer s3cr\"et-word here", "tiny"]);
         assert_eq!(redactor.clean("x s3cr\"et-word y"), "x *** y");
         assert_eq!(redactor.clean("x longer s3cr\"et-word here y"), "x *** y");
-        // Short ones are withheld where they are passed, not looked for.
+        // Short secrets are withheld where they are used, not searched for.
         assert_eq!(redactor.clean("a tiny house"), "a tiny house");
     }
 

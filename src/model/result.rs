@@ -1,4 +1,4 @@
-//! What steps find out: later steps, the undo and the verdict read it.
+//! What steps find out. Later steps, the undo and the verdict read it. Start with [`StepResult`].
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::{AcceptedLoss, Capture, Difference, MayBeLost, few};
 /// At most this many losses of a deletion are named.
 const NAMED: usize = 40;
 
-/// What a step found out.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "camelCase")]
 #[expect(clippy::large_enum_variant, reason = "there is one for a step, and its event holds it in a box")]
 pub enum StepResult {
-    /// Of a backup.
+    /// The result of a backup.
     Backup(BackupMade),
-    /// Of the deletion of a namespace.
+    /// The result of the deletion of a namespace.
     Deletion(NamespaceLost),
-    /// Of a restore.
+    /// The result of a restore.
     Restore(Restored),
-    /// Of a drain.
+    /// The result of a drain.
     Drain(Drained),
 }
 
 impl StepResult {
-    /// What a restore brought, if it was one.
+    /// The result of a restore, if the step was one.
     pub fn restored(&self) -> Option<&Restored> {
         match self {
             Self::Restore(restored) => Some(restored),
@@ -34,7 +34,7 @@ impl StepResult {
         }
     }
 
-    /// What a deletion cost, if it was one.
+    /// The result of a deletion, if the step was one.
     pub fn deletion(&self) -> Option<&NamespaceLost> {
         match self {
             Self::Deletion(lost) => Some(lost),
@@ -43,7 +43,7 @@ impl StepResult {
     }
 }
 
-/// Checksum by file, by claim.
+/// The checksum of each file, for each claim.
 pub type Checksums = BTreeMap<String, BTreeMap<String, String>>;
 
 /// A backup that Velero made.
@@ -52,35 +52,35 @@ pub type Checksums = BTreeMap<String, BTreeMap<String, String>>;
 pub struct BackupMade {
     /// Its name.
     pub backup: String,
-    /// Namespaces in it.
+    /// Namespaces that it contains.
     pub namespaces: Vec<String>,
-    /// When Velero began it.
+    /// When Velero started it.
     #[serde(default)]
     pub started: Option<Timestamp>,
     /// When Velero finished it.
     #[serde(default)]
     pub completed: Option<Timestamp>,
-    /// When Velero deletes it.
+    /// When Velero will delete it.
     #[serde(default)]
     pub expires: Option<Timestamp>,
-    /// Objects in it.
+    /// Number of objects in it.
     #[serde(default)]
     pub items: Option<u64>,
-    /// What it holds of each volume.
+    /// What it contains of each volume.
     pub volumes: Vec<VolumeInfo>,
     /// How volumes were captured.
     pub capture: Capture,
-    /// Of files that did not change while it was made, by namespace.
+    /// Checksums of the files that did not change during the backup, by namespace.
     pub checksums: BTreeMap<String, Checksums>,
-    /// Files that changed while it was made, by namespace and claim: no restore is held to them.
+    /// Files that changed during the backup, by namespace and claim. A restore is not compared with them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changed: BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    /// Why volumes cannot be read in this place.
+    /// Why the files of volumes cannot be read on this cluster.
     #[serde(default)]
     pub unreadable: Option<String>,
 }
 
-/// What a backup holds of one volume.
+/// What a backup contains of one volume.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are Velero's own fields")]
@@ -95,31 +95,31 @@ pub struct VolumeInfo {
 }
 
 impl VolumeInfo {
-    /// Whether it is there as a snapshot.
+    /// Whether it is a snapshot.
     pub fn is_snapshot(&self) -> bool {
         self.backup_method.to_ascii_lowercase().contains("snapshot")
     }
 
-    /// Whether the content is in the backup.
+    /// Whether the backup contains the content of the volume.
     pub fn is_captured(&self) -> bool {
         !self.skipped && !self.backup_method.is_empty() && !self.result.eq_ignore_ascii_case("failed")
     }
 }
 
-/// A namespace that was deleted, and what became of its volumes.
+/// A namespace that was deleted, and the state of its volumes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceLost {
     /// The namespace.
     pub namespace: String,
-    /// The backup that holds it.
+    /// The backup that contains it.
     pub backup: String,
     /// Each volume with its phase, or `deleted`.
     pub volumes: Vec<String>,
-    /// How many of its objects were compared with the backup before.
+    /// How many of its objects were compared with the backup before the deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared: Option<u64>,
-    /// Microseconds from the start of that comparison to the delete request. A change in this time is not seen.
+    /// Microseconds from the start of that comparison to the delete request. A change during this time is not noticed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen_us: Option<u64>,
     /// Losses that the scenario accepts under `mayBeLost`.
@@ -142,7 +142,7 @@ impl std::fmt::Display for NamespaceLost {
     }
 }
 
-/// A restore that ran to its end, and what it brought.
+/// A restore that completed, and what it restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restored {
@@ -152,52 +152,52 @@ pub struct Restored {
     pub backup: String,
     /// The namespace in the backup.
     pub namespace: String,
-    /// The scratch namespace, or the second cluster's context, where it was not in place.
+    /// The scratch namespace, or the context of the second cluster; none if it was restored in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub into: Option<String>,
-    /// When it was sent, in microseconds since the run began.
+    /// When it was requested, in microseconds since the run began.
     pub sent_us: u64,
-    /// When Velero said Completed.
+    /// When Velero reported Completed.
     pub completed_us: u64,
     /// When the workloads were ready.
     pub ready_us: u64,
-    /// Velero's warnings.
+    /// The number of warnings from Velero.
     #[serde(default)]
     pub warnings: Option<u64>,
-    /// Velero's errors.
+    /// The number of errors from Velero.
     #[serde(default)]
     pub errors: Option<u64>,
     /// How many objects of the backup were compared.
     pub objects: u64,
-    /// Those that are missing or other than in the backup.
+    /// The objects that are missing or differ from the backup.
     pub differences: Vec<Difference>,
-    /// Claims that the namespace had when the backup was begun.
+    /// Claims that the namespace had when the backup started.
     #[serde(default)]
     pub claims: Vec<String>,
-    /// What Velero says of the volumes.
+    /// What Velero reports about the volumes.
     pub velero: VolumesDone,
-    /// What was read in them.
+    /// What was read in the volumes.
     pub files: FilesRead,
-    /// Ready pods at the end, in words.
+    /// The number of ready pods at the end, as text.
     pub ready: String,
-    /// Workloads that others scaled down meanwhile.
+    /// Workloads that were scaled down outside the drill in the meantime.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scaled: Vec<String>,
-    /// Objects that the scenario let be lost with the namespace: no difference counts that is theirs.
+    /// Objects that the scenario allowed to be lost with the namespace: their differences do not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<MayBeLost>,
-    /// Objects of the backup that were not restored on purpose, and why.
+    /// Objects of the backup that were intentionally not restored, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
-    /// How many of the objects compared those are: what a controller makes of others is not compared.
+    /// How many of the compared objects those are. Objects that a controller creates are not compared.
     #[serde(default)]
     pub left_out_of_compared: u64,
-    /// Whether a namespace beside production was seen to be cut off from it.
+    /// Whether a scratch namespace was observed to be isolated from production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
 }
 
-/// Whether pods restored beside production could reach production.
+/// Whether pods in a scratch namespace could reach production.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum Isolation {
@@ -206,7 +206,7 @@ pub enum Isolation {
         /// What was tried, and from where.
         tried: String,
     },
-    /// That was not seen.
+    /// It was not observed.
     Unproven {
         /// Why.
         why: String,
@@ -226,7 +226,7 @@ impl std::fmt::Display for Isolation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drained {
-    /// Its nodes, in order.
+    /// Its nodes, in the order of the drain.
     pub nodes: Vec<DrainedNode>,
 }
 
@@ -238,9 +238,9 @@ pub struct DrainedNode {
     pub node: String,
     /// Pods whose eviction was granted.
     pub evicted: u32,
-    /// How often a budget refused one.
+    /// How often a budget refused an eviction.
     pub refused: u32,
-    /// Pods that are still there, but for those that no drain evicts.
+    /// Pods that are still there, except those that a drain never evicts.
     pub left: Vec<PodLeft>,
 }
 
@@ -263,7 +263,7 @@ impl std::fmt::Display for PodLeft {
 }
 
 impl Restored {
-    /// Objects of the backup that are not there.
+    /// Objects of the backup that do not exist.
     pub fn missing(&self) -> impl Iterator<Item = &Difference> {
         self.differences.iter().filter(|d| d.is_missing())
     }
@@ -275,47 +275,47 @@ impl Restored {
 pub struct VolumesDone {
     /// Claims whose content is in the backup.
     pub held: Vec<String>,
-    /// PodVolumeRestores that were made.
+    /// Number of PodVolumeRestores.
     pub restores: u64,
-    /// Those of them that ran to the last byte.
+    /// How many of them restored every byte.
     pub completed: u64,
-    /// How many of the volumes are in the backup by snapshot: Velero makes no record of their restore.
+    /// How many volumes the backup contains as snapshots: Velero keeps no record of their restore.
     #[serde(default)]
     pub snapshots: u64,
 }
 
-/// What a look into the volumes found.
+/// The result of reading the files in the volumes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "read", rename_all = "camelCase")]
 pub enum FilesRead {
-    /// Nobody can look here.
+    /// The files cannot be read on this cluster.
     Unreadable {
         /// Why.
         why: String,
     },
-    /// There is nothing to compare with: no checksums were taken before.
+    /// There is nothing to compare with: no checksums were taken before the backup.
     NothingBefore {
-        /// Volumes that were read.
+        /// Number of volumes that were read.
         volumes: u64,
-        /// Files in them.
+        /// Number of files in them.
         files: u64,
     },
-    /// Compared with the checksums taken before.
+    /// The files were compared with the checksums of the backup.
     Compared {
         /// Volumes.
         volumes: u64,
         /// Files.
         files: u64,
-        /// Those that are not as before.
+        /// The files that differ.
         wrong: Vec<FileWrong>,
-        /// Files that changed while the backup was made, which are not compared.
+        /// Files that changed during the backup, which are not compared.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
     },
 }
 
 impl FilesRead {
-    /// Files that are not as before.
+    /// The files that differ.
     pub fn wrong(&self) -> &[FileWrong] {
         match self {
             Self::Compared { wrong, .. } => wrong,
@@ -324,7 +324,7 @@ impl FilesRead {
     }
 }
 
-/// A file that is not as before.
+/// A file that differs from before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileWrong {
@@ -332,7 +332,7 @@ pub struct FileWrong {
     pub claim: String,
     /// The file.
     pub file: String,
-    /// Whether it is gone; else its content differs.
+    /// Whether it is missing. If not, its content differs.
     pub missing: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The undo of one act, as plain data that is enough on its own: what was
-//! there before, and how a person would put it back by hand.
+//! The undo of one act, as plain data. It contains everything that another process needs: the state before, and the
+//! commands with which a person would restore it. `steps` performs it. Start with [`Revert`].
 
 use std::collections::BTreeMap;
 
@@ -11,57 +11,57 @@ use super::{CleanUp, Impairment, MayBeLost, NodeHow, NodeTarget, OUT_OF_SERVICE,
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Revert {
-    /// Give a node its power back and see it Ready.
+    /// Power a node on again, and wait until it is Ready.
     NodePower {
         /// Which node.
         node: NodeTarget,
         /// `kind` or `exec`.
         host: String,
-        /// The machine's own id where the host knows one (a container id).
+        /// The id of the machine, if the host knows one (a container id).
         machine: String,
         /// How it was taken away.
         how: NodeHow,
-        /// Addresses by network before the fault.
+        /// Its addresses in each network before the fault.
         addresses: BTreeMap<String, String>,
-        /// Its routes before the fault, where the fault takes them.
+        /// Its routes before the fault, if the fault removes them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         routes: Vec<String>,
-        /// What a person types to bring it back.
+        /// The command with which a person powers it on.
         command: Vec<String>,
     },
-    /// Put right what was broken inside a node, and see it Ready.
+    /// Repair what was broken inside a node, and wait until it is Ready.
     Impairment {
         /// Which node.
         node: NodeTarget,
-        /// The machine's own id.
+        /// The id of the machine.
         machine: String,
         /// What is broken.
         what: Impairment,
-        /// What a person types to put it right.
+        /// The command with which a person repairs it.
         command: Vec<String>,
     },
-    /// Take the taint away that tells Kubernetes that a node is off for good.
+    /// Remove the taint that tells Kubernetes that a node is permanently off.
     Fence {
         /// Which node.
         node: NodeTarget,
     },
-    /// Put `spec.unschedulable` back to what it was: not simply to false (correctness 9).
+    /// Restore the earlier value of `spec.unschedulable`, which may have been true.
     Cordon {
         /// Which node.
         node: NodeTarget,
-        /// What it was before.
+        /// The value before.
         before: bool,
     },
-    /// Put `spec.replicas` back.
+    /// Restore `spec.replicas`.
     Scale {
         /// Which workload.
         object: ObjectRef,
-        /// What it was before.
+        /// The value before.
         before: u32,
-        /// What the drill wrote: anything else is somebody else's change.
+        /// The value that the drill wrote. Any other value was written outside the drill.
         written: u32,
     },
-    /// Deleted pods: their owners must be whole again.
+    /// Deleted pods: wait until their owners have replaced them.
     PodsReplaced {
         /// The namespace.
         namespace: String,
@@ -74,32 +74,32 @@ pub enum Revert {
         namespace: String,
         /// Its UID before the deletion.
         uid: String,
-        /// The Velero backup that holds it.
+        /// The Velero backup that contains it.
         backup: String,
         /// Velero's namespace.
         velero: String,
-        /// What to do about pods that hang on dead nodes: `force` or not.
+        /// Whether to delete pods by force that hang on dead nodes.
         force_dead_pods: bool,
         /// Ready pods of each workload before.
         ready: Vec<(WorkloadRef, u32)>,
-        /// What the scenario lets be lost, and what of it was there to lose.
+        /// What the scenario allows to be lost, as far as it existed.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         lost: Vec<MayBeLost>,
     },
-    /// A namespace of the drill's own: delete it.
+    /// A namespace that the drill created: delete it.
     OwnNamespace {
         /// The namespace.
         namespace: String,
-        /// Objects outside it that belong to it, deleted afterwards.
+        /// Objects outside the namespace that belong to it. They are deleted after it.
         also: Vec<ObjectRef>,
         /// Whether it is in the second cluster.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         recovery: bool,
-        /// Whether it is kept where the restore did not come out as expected.
+        /// Whether to keep the namespace if the restore did not give the expected result.
         #[serde(default, skip_serializing_if = "CleanUp::is_always")]
         clean_up: CleanUp,
     },
-    /// Short-lived pods of the drill's own: delete them.
+    /// Short-lived pods that the drill created: delete them.
     OwnPods {
         /// The namespace.
         namespace: String,
@@ -109,7 +109,7 @@ pub enum Revert {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         recovery: bool,
     },
-    /// Run the undo command of an `exec` step, taken from the scenario by the step's name.
+    /// Run the undo command of an `exec` step. It is looked up in the scenario by the name of the step.
     ExecUndo {
         /// The step.
         step: String,
@@ -117,12 +117,12 @@ pub enum Revert {
 }
 
 impl Revert {
-    /// What a person would type to do the same, one command a line.
+    /// The commands with which a person would do the same, one on each line.
     pub fn commands(&self) -> Vec<String> {
         match self {
             Self::NodePower { node, command, .. } | Self::Impairment { node, command, .. } => vec![
                 if command.is_empty() {
-                    format!("# give node {} back what it lacks, by its node host", quote(&node.name))
+                    format!("# restore node {} through its node host", quote(&node.name))
                 } else {
                     shell(command)
                 },
@@ -178,8 +178,8 @@ impl Revert {
         }
     }
 
-    /// The same without the command that a person types: what the cluster's record keeps.
-    /// Whoever can write there must not choose what is run elsewhere.
+    /// The undo without the command that a person types. The record in the cluster keeps this form: whoever can write
+    /// to the record must not be able to choose a program that runs elsewhere.
     pub fn without_command(mut self) -> Self {
         match &mut self {
             Self::NodePower { command, .. } | Self::Impairment { command, .. } => command.clear(),
@@ -188,11 +188,11 @@ impl Revert {
         self
     }
 
-    /// Whether it is an undo as a drill writes it: names are names, and paths lead to the
-    /// kinds of objects that it changes.
+    /// Checks that this could be an undo that a drill wrote: names are valid names, and paths lead to kinds of objects
+    /// that a drill changes.
     ///
     /// # Errors
-    /// What is not so.
+    /// Which part is not valid.
     pub fn is_plausible(&self) -> Result<(), String> {
         let (names, paths): (Vec<&str>, Vec<(&str, &[&str])>) = match self {
             Self::NodePower { node, .. }
@@ -211,15 +211,15 @@ impl Revert {
             Self::ExecUndo { .. } => (vec![], vec![]),
         };
         if let Some(name) = names.into_iter().find(|name| !is_object_name(name)) {
-            return Err(format!("`{name}` is no object's name"));
+            return Err(format!("`{name}` is not a valid object name"));
         }
         match paths.into_iter().find(|(path, kinds)| !kinds.iter().any(|kind| leads_to(path, kind))) {
-            Some((path, _)) => Err(format!("`{path}` leads to no object that a drill changes")),
+            Some((path, _)) => Err(format!("`{path}` does not lead to an object that a drill changes")),
             None => Ok(()),
         }
     }
 
-    /// What it acts on, in a word or two.
+    /// What it acts on, in short.
     pub fn target(&self) -> String {
         match self {
             Self::NodePower { node, .. }
@@ -238,13 +238,12 @@ impl Revert {
         }
     }
 
-    /// Whether it undoes something that an application could notice. The drill's own
-    /// short-lived pods only read.
+    /// Whether the act that it undoes could affect an application. The drill's own short-lived pods only read.
     pub fn disturbs(&self) -> bool {
         !matches!(self, Self::OwnPods { .. })
     }
 
-    /// The node that is away, or not itself, while this is open.
+    /// The node that is away or impaired until this is done.
     pub fn takes_away(&self) -> Option<&NodeTarget> {
         match self {
             Self::NodePower { node, .. } | Self::Impairment { node, .. } => Some(node),
@@ -252,18 +251,18 @@ impl Revert {
         }
     }
 
-    /// Whether it puts a namespace back that the drill deletes.
+    /// Whether it restores a namespace that the drill deletes.
     pub fn restores(&self, of: &str) -> bool {
         matches!(self, Self::Restore { namespace, .. } if namespace == of)
     }
 
-    /// Whether an open one means data is gone until it is done: the point of no return.
+    /// Whether data is missing until this is done. While such an undo is open, the run is past the point of no return.
     pub fn is_destructive(&self) -> bool {
         matches!(self, Self::Restore { .. })
     }
 }
 
-/// Where the objects are whose replicas a drill sets, and those that it makes for itself.
+/// The paths of the objects whose replicas a drill sets, and of the objects that it creates.
 const SCALED: [&str; 2] = ["/apis/apps/v1/namespaces/{}/deployments/{}", "/apis/apps/v1/namespaces/{}/statefulsets/{}"];
 const OWN: [&str; 2] = ["/api/v1/namespaces/{}/configmaps/{}", "/apis/velero.io/v1/namespaces/{}/restores/{}"];
 
@@ -273,13 +272,13 @@ fn leads_to(path: &str, kind: &str) -> bool {
         && parts.zip(wanted).all(|(part, wanted)| if wanted == "{}" { is_object_name(part) } else { part == wanted })
 }
 
-/// A DNS name, as the API server wants it.
+/// Whether it is a DNS name, as the API server requires.
 fn is_object_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     !name.is_empty() && name.len() <= 253 && name.chars().all(plain) && !name.starts_with(['-', '.'])
 }
 
-/// `/apis/apps/v1/namespaces/shop/deployments/web` as words for `kubectl scale`.
+/// Turns `/apis/apps/v1/namespaces/shop/deployments/web` into arguments of `kubectl scale`.
 fn scale_words(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').collect();
     let after =
@@ -289,12 +288,12 @@ fn scale_words(path: &str) -> String {
     format!("--namespace {} scale {}", quote(after("namespaces")), quote(&format!("{kind}/{name}")))
 }
 
-/// An argv as one line for a POSIX shell.
+/// Joins program and arguments into one line for a POSIX shell.
 pub fn shell(argv: &[String]) -> String {
     argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// Quoted so that a name from the cluster cannot become a command (correctness 82).
+/// Quotes a word, so that a name from the cluster cannot become a shell command.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

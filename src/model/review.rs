@@ -1,5 +1,5 @@
-//! What a readiness review found: one result for each object that a check looked
-//! at and did not pass, counts for all. Start with [`Review`].
+//! The result of a readiness review: one result for each object that does not pass a check, and counts for all. Start
+//! with [`Review`].
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Exit;
 
-/// How bad it is when a check does not hold. The order is from worst to least.
+/// How serious it is if a check does not hold, most serious first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// A drill, or an outage, would lose something for good.
+    /// A drill or an outage would lose something permanently.
     Critical,
-    /// An outage would be long.
+    /// An outage would last long.
     High,
-    /// It makes recovery slower or harder.
+    /// Recovery would be slower or more difficult.
     Medium,
-    /// Good to know.
+    /// Worth knowing.
     Low,
 }
 
@@ -32,27 +32,27 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What a check means to a drill.
+/// What a check means for a drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Blocks: a waiver needs a second person.
+    /// Blocks every drill; a waiver needs a second person.
     Blocks,
     /// Blocks the kinds of drill that it names; one person may waive it.
     Gate,
-    /// Advice.
+    /// Recommends something.
     Advisory,
 }
 
-/// Where a review is made, and so how strict it is: which findings stand in the way.
+/// The kind of cluster that is reviewed. It decides which findings block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Environment {
-    /// A kind cluster of one's own: only what makes a drill impossible blocks.
+    /// Your own kind cluster: only what makes a drill impossible blocks.
     OwnKind,
-    /// A shared cluster that nobody's business rests on.
+    /// A shared cluster that no business depends on.
     Staging,
-    /// The real thing: every blocking and gating check blocks.
+    /// Production: every blocking and every gating check blocks.
     #[default]
     Production,
 }
@@ -71,17 +71,17 @@ impl fmt::Display for Environment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Looked at, and not as it should be.
+    /// Checked, and it does not hold.
     Fail,
-    /// The check itself went wrong.
+    /// The check itself failed.
     Error,
-    /// Could not be looked at.
+    /// Could not be checked.
     Unknown,
-    /// Set aside by a person, with a reason, until a day.
+    /// Set aside by a person, with a reason and an end date.
     Waived,
     /// Does not apply.
     Skip,
-    /// Looked at, and as it should be.
+    /// Checked, and it holds.
     Pass,
 }
 
@@ -98,19 +98,19 @@ impl fmt::Display for State {
     }
 }
 
-/// Why something could not be looked at.
+/// Why something could not be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unseen {
-    /// We have no right to.
+    /// The permission to read it is missing.
     Forbidden,
-    /// The cluster does not serve such objects.
+    /// The cluster does not have this kind of object.
     NotInstalled,
-    /// Nobody gave it to us.
+    /// The input does not contain it.
     NoData,
-    /// What we have is too old.
+    /// The data is too old.
     Stale,
-    /// No answer in time.
+    /// There was no answer in time.
     Timeout,
 }
 
@@ -126,25 +126,25 @@ impl fmt::Display for Unseen {
     }
 }
 
-/// The object that a result is about: the one on top of the owner chain.
+/// The object that a result is about: the topmost owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Subject {
-    /// Its kind; empty where a result is about the whole cluster.
+    /// Its kind; empty if the result is about the whole cluster.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub kind: String,
-    /// Its namespace; empty where it has none.
+    /// Its namespace; empty for a cluster-scoped object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// Its name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// The container or rule in it.
+    /// The container or the rule in it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub part: String,
-    /// The manifest file that holds it.
+    /// The manifest file that contains it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
-    /// Its line in that file, or that of its document; from 1.
+    /// The line in that file, counted from 1: of the field, or of the object's first line.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub line: usize,
 }
@@ -180,11 +180,11 @@ pub struct Ruling {
     pub name: Cow<'static, str>,
     /// The result.
     pub state: State,
-    /// How bad that is here; may differ from the check's own.
+    /// How serious it is here, which may differ from the check's own severity.
     pub severity: Severity,
-    /// What it means to a drill.
+    /// What the check means for a drill.
     pub class: Class,
-    /// Whether it stands in the way: of a drill, or of the word READY.
+    /// Whether it blocks a drill, or keeps the review from being READY.
     pub blocking: bool,
     /// What it is about.
     pub subject: Subject,
@@ -193,40 +193,40 @@ pub struct Ruling {
     pub pointer: String,
     /// What was seen.
     pub observed: String,
-    /// What should be.
+    /// What should have been seen.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub expected: Cow<'static, str>,
-    /// Where it was seen: manifests, live, capture, prometheus …
+    /// The source of the observation: manifests, live, capture, prometheus …
     pub source: Cow<'static, str>,
-    /// When it was seen; empty for files.
+    /// When it was seen; empty for manifests.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub at: String,
-    /// Why it could not be seen.
+    /// Why it could not be checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<Unseen>,
-    /// What to do.
+    /// How to fix it.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub fix: Cow<'static, str>,
-    /// The change that would do it, where it can be written down.
+    /// The change that fixes it, if it can be expressed as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,
-    /// Who set it aside, until when and why.
+    /// Who waived it, until when, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<String>,
-    /// The same finding has the same print in the next review.
+    /// The same finding has the same fingerprint in the next review.
     pub fingerprint: String,
-    /// Whether the baseline has it already.
+    /// Whether the baseline already contains it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub known: bool,
 }
 
-/// A change that would mend a finding. It is printed, never applied.
+/// A change that would fix a finding. It is printed, never applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Remedy {
     /// The change.
     #[serde(flatten)]
     pub change: Change,
-    /// What to think of before; empty where there is nothing.
+    /// What to consider before making the change; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub caution: String,
 }
@@ -241,11 +241,11 @@ pub enum Change {
     Patch {
         /// Its kind.
         kind: String,
-        /// Its namespace; empty where it has none.
+        /// Its namespace; empty for a cluster-scoped object.
         namespace: String,
         /// Its name.
         name: String,
-        /// A strategic merge patch, which joins lists; else a merge patch.
+        /// Whether it is a strategic merge patch, which joins lists. If not, it is a merge patch.
         strategic: bool,
         /// The patch.
         body: serde_json::Value,
@@ -265,7 +265,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Those of another beside its own.
+    /// Adds the counts of another tally.
     pub fn join(&mut self, other: &Self) {
         self.pass += other.pass;
         self.fail += other.fail;
@@ -275,7 +275,7 @@ impl Tally {
         self.skip += other.skip;
     }
 
-    /// One more.
+    /// Adds results of one state.
     pub fn add(&mut self, state: State, count: usize) {
         let place = match state {
             State::Pass => &mut self.pass,
@@ -289,11 +289,11 @@ impl Tally {
     }
 }
 
-/// A review in short, as a drill's journal and report tell it.
+/// A summary of a review, for the journal and the reports of a drill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reviewed {
-    /// The word over it.
+    /// The verdict.
     pub verdict: Readiness,
     /// How strict it was.
     pub environment: Environment,
@@ -301,34 +301,34 @@ pub struct Reviewed {
     pub at: String,
     /// How many results of each state.
     pub tally: Tally,
-    /// Checks that failed, could not be made, or were set aside; the worst first.
+    /// Checks that failed, could not be made, or were waived; the most serious first.
     pub concerns: Vec<Concern>,
 }
 
-/// A check that did not pass, in short.
+/// A summary of a check that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Concern {
     /// The check.
     pub check: String,
-    /// What it asks for.
+    /// What it requires.
     pub title: String,
     /// Its state.
     pub state: State,
-    /// How bad that is.
+    /// How serious that is.
     pub severity: Severity,
-    /// Whether it stands in the way.
+    /// Whether it blocks.
     pub blocking: bool,
-    /// Of how many objects that is so.
+    /// The number of objects with this result.
     pub objects: usize,
-    /// The first of them, and what was seen.
+    /// The first of these objects, and what was observed.
     pub observed: String,
-    /// Who set it aside and why; empty where nobody did.
+    /// Who waived it and why; empty if nobody did.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub waiver: String,
 }
 
 impl Review {
-    /// The review in short: a line for each check and state.
+    /// The summary of the review: one line for each check and state.
     pub fn in_short(&self, environment: Environment) -> Reviewed {
         let mut concerns: Vec<Concern> = vec![];
         let told = |s: State| matches!(s, State::Fail | State::Unknown | State::Error | State::Waived);
@@ -351,17 +351,17 @@ impl Review {
     }
 }
 
-/// The word over a review.
+/// The verdict of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Readiness {
-    /// Everything that was asked holds.
+    /// Every check holds.
     Ready,
-    /// Nothing blocks, something is to be mended.
+    /// Nothing blocks, but something should be fixed.
     ReadyWithWarnings,
     /// Something blocks.
     NotReady,
-    /// Something that would block could not be seen.
+    /// Something that would block could not be checked.
     CannotDetermine,
 }
 
@@ -387,35 +387,35 @@ impl fmt::Display for Readiness {
     }
 }
 
-/// What a check is, beside its results.
+/// The description of a check, with its counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CheckSummary {
     /// Its id.
     pub id: String,
     /// Its short name.
     pub name: String,
-    /// What it asks for, in one line.
+    /// What it requires, in one line.
     pub title: String,
     /// The area of a review that it belongs to.
     pub area: String,
     /// Its own severity.
     pub severity: Severity,
-    /// What it means to a drill.
+    /// What it means for a drill.
     pub class: Class,
     /// The drills that it gates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<String>,
     /// The rule, in words.
     pub rule: String,
-    /// What to do when it does not hold.
+    /// How to fix a finding.
     pub fix: String,
     /// Whether it is about security.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub security: bool,
-    /// Not proven on a real object yet that makes it fail and one that makes it pass.
+    /// Whether it was not yet proven with a real object that fails and one that passes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub experimental: bool,
-    /// What came of it.
+    /// Its counts.
     pub tally: Tally,
 }
 
@@ -423,32 +423,32 @@ pub struct CheckSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Review {
-    /// The shape of this file.
+    /// The version of this format.
     pub schema_version: String,
-    /// What was looked at: a context, a capture, files.
+    /// The input: a context, a capture or files.
     pub target: String,
-    /// When; empty for files alone.
+    /// When the input was read; empty for manifest files.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub at: String,
-    /// The word.
+    /// The verdict.
     pub verdict: Readiness,
-    /// Which checks were asked for.
+    /// Which checks were run.
     pub profile: String,
-    /// How many objects were looked at, by kind.
+    /// The number of objects, by kind.
     pub objects: BTreeMap<String, usize>,
-    /// Counts over everything.
+    /// The counts of all checks.
     pub tally: Tally,
-    /// Every check that was asked, in the catalogue's order.
+    /// Every check that was run, in the order of the catalogue.
     pub checks: Vec<CheckSummary>,
-    /// Every result that is no pass, worst first.
+    /// Every result that is not a pass, the most serious first.
     pub results: Vec<Ruling>,
-    /// What a pass was given to; kept only where a format lists it.
+    /// The objects that passed, with the check; kept only if a format lists them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<(String, Subject)>,
-    /// What an earlier review found that is gone; none where there was none to compare with.
+    /// Findings of an earlier review that are gone; none if there was no earlier review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Vec<Ruling>>,
-    /// What else a reader must know: kinds that could not be read, input that was broken.
+    /// Other information for readers: kinds that could not be read, damaged input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Secrets: named by reference, resolved when they are used, written nowhere.
+//! Secrets. They are referred to by their source, read when they are needed, and never written down.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::SHORT_SECRET;
 
-/// Where a secret is.
+/// The source of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum SecretRef {
@@ -15,7 +15,7 @@ pub enum SecretRef {
     Env(String),
     /// A file.
     File(String),
-    /// A program's standard output; no shell.
+    /// The standard output of a program, which is run without a shell.
     Exec(Vec<String>),
 }
 
@@ -31,32 +31,32 @@ impl fmt::Display for SecretRef {
 
 const MARK: &str = "${secret:";
 
-/// Stands for a secret in a text until it is resolved.
+/// The placeholder for a secret in a text, until the secret is read.
 pub fn secret_mark(name: &str) -> String {
     format!("{MARK}{name}}}")
 }
 
-/// Whether a text waits for a secret.
+/// Whether a text contains a placeholder for a secret.
 pub fn has_secret_mark(text: &str) -> bool {
     text.contains(MARK)
 }
 
-/// A resolved secret. It prints as `***`.
+/// A secret that was read. It prints as `***`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret(String);
 
 impl Secret {
-    /// What was read.
+    /// A secret with this value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The secret itself: for the program or the request that needs it.
+    /// The value itself, for the program or the request that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Too short to be looked for in text: what was given it is not shown.
+    /// Whether it is too short to be searched for in text. The output of whatever receives it is not shown.
     pub fn is_short(&self) -> bool {
         self.0.chars().count() < SHORT_SECRET
     }
@@ -68,19 +68,18 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The URL of a webhook, which lets anybody post who knows it: what people see of it, and
-/// what is written down, ends with its host.
+/// The URL of a webhook. Whoever knows it can post to it, so only its scheme and host are shown and written down.
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct WebhookUrl(String);
 
 impl WebhookUrl {
-    /// As it was written.
+    /// The URL, as it was written.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
     }
 
-    /// The URL itself: for the request.
+    /// The full URL, for the request.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The steps that act on anything but nodes, as written.
+//! The steps that act on anything but nodes, as a scenario writes them.
 
 use std::collections::BTreeMap;
 
@@ -8,47 +8,47 @@ use serde::{Deserialize, Serialize};
 use super::WebhookUrl;
 use super::{Capture, Dur, MayBeLost, ObjectName, Percent, WorkloadRef};
 
-/// Take a Velero backup and prove that it holds everything.
+/// Take a Velero backup and prove that it contains everything.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BackupStep {
     /// Namespaces.
     pub namespaces: Vec<String>,
-    /// How volumes are captured: fileSystem, snapshot, or none (only where no claim is in scope).
+    /// How volumes are captured: fileSystem, snapshot, or none (allowed only if no claim is in scope).
     pub volumes: Capture,
     /// How long Velero keeps it. Default 24h.
     #[serde(default = "day")]
     pub ttl: Dur,
-    /// Give up after. Default 30m.
+    /// The step fails after this time. Default 30m.
     #[serde(default = "half_hour")]
     pub at_most: Dur,
 }
 
-/// Restore from a backup. Exactly one of `backup` and `schedule`.
+/// Restore from a backup. Give exactly one of `backup` and `schedule`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RestoreStep {
-    /// The backup step whose backup it is.
+    /// The backup step that made the backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<String>,
     /// A Velero Schedule: its newest Completed backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
-    /// Of the schedule's backups, refuse one that is older than this. Default 26h.
+    /// With `schedule`: refuse a backup that is older than this. Default 26h.
     #[serde(default = "day_and_a_bit")]
     pub newest_within: Dur,
-    /// Namespace to restore. Default: the backup step's.
+    /// The namespace to restore. Default: that of the backup step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// `scratch`: into a namespace of the drill's own, isolated, removed afterwards. `recovery`: into the
-    /// second cluster (`--context recovery=NAME`), removed there afterwards. Default: in place.
+    /// `scratch`: into a namespace that the drill creates, isolates and deletes afterwards. `recovery`: into the second
+    /// cluster (`--context recovery=NAME`), where it is deleted afterwards. Default: in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub into: Option<Into>,
-    /// Of `into: scratch`: `always` removes the namespace when the drill ends, `onSuccess` only where
-    /// everything that is expected of the restore was met. Default always.
+    /// With `into: scratch`: `always` deletes the namespace when the drill ends; `onSuccess` deletes it only if every
+    /// expectation of the restore was met. Default always.
     #[serde(default, skip_serializing_if = "CleanUp::is_always")]
     pub clean_up: CleanUp,
-    /// Give up after. Default 30m.
+    /// The step fails after this time. Default 30m.
     #[serde(default = "half_hour")]
     pub at_most: Dur,
 }
@@ -57,25 +57,25 @@ pub struct RestoreStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Into {
-    /// A namespace of the drill's own.
+    /// A namespace that the drill creates.
     Scratch,
     /// The same namespace of the second cluster.
     Recovery,
 }
 
-/// When a scratch namespace is removed.
+/// When to delete a scratch namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CleanUp {
     /// At the end of the drill.
     #[default]
     Always,
-    /// At the end of the drill, if every expectation of the restore was met; else it is kept.
+    /// At the end of the drill, if every expectation of the restore was met. If not, it is kept.
     OnSuccess,
 }
 
 impl CleanUp {
-    /// The default.
+    /// Whether it is the default.
     pub fn is_always(&self) -> bool {
         *self == Self::Always
     }
@@ -94,13 +94,13 @@ pub struct DrainStep {
     /// Uncordon each node once it is empty, before the next. Default true.
     #[serde(default = "yes")]
     pub uncordon: bool,
-    /// Evict pods with emptyDir volumes too: their content is lost. Default true.
+    /// Evict pods with emptyDir volumes too; their content is lost. Default true.
     #[serde(default = "yes")]
     pub empty_dir: bool,
-    /// Evict pods that no controller will make again. Default false.
+    /// Evict pods that no controller creates again. Default false.
     #[serde(default)]
     pub unmanaged: bool,
-    /// For each node. Default 10m.
+    /// The time limit for each node. Default 10m.
     #[serde(default = "ten_minutes")]
     pub at_most: Dur,
 }
@@ -117,12 +117,12 @@ pub struct DeletePodsStep {
     /// How many, at most. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
-    /// Or which share.
+    /// Or which percentage of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<Percent>,
 }
 
-/// Delete by force the pods that hang on nodes which are proven off.
+/// Force-delete the pods that hang on nodes which are proven to be off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForceDeletePodsStep {
@@ -130,21 +130,22 @@ pub struct ForceDeletePodsStep {
     pub fault: String,
 }
 
-/// Delete a namespace that a proven backup covers.
+/// Delete a namespace that is completely in a proven backup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DeleteNamespaceStep {
     /// The namespace.
     pub name: String,
-    /// The backup step that holds it.
+    /// The backup step that contains it.
     pub covered_by: String,
-    /// Pods that hang on dead nodes: fail, healFirst or force. Default fail.
+    /// What to do with pods that hang on dead nodes: fail, healFirst or force. Default fail.
     #[serde(default)]
     pub dead_pods: DeadPods,
-    /// Objects that may be lost or come back changed. Whatever else would is named, and nothing is deleted.
+    /// Objects that may be lost or may come back changed. If anything else would be lost, the step names it and deletes
+    /// nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_be_lost: Vec<MayBeLost>,
-    /// Give up after. Default 10m.
+    /// The step fails after this time. Default 10m.
     #[serde(default = "ten_minutes")]
     pub at_most: Dur,
 }
@@ -156,16 +157,16 @@ impl DeleteNamespaceStep {
     }
 }
 
-/// What to do about pods that keep a namespace from going.
+/// What to do with pods that keep a namespace from being deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DeadPods {
-    /// Refuse to delete while there are any.
+    /// Refuse the deletion while there are any.
     #[default]
     Fail,
     /// Bring the nodes back first.
     HealFirst,
-    /// Delete them by force; only on nodes that the node host reports off.
+    /// Force-delete them, but only on nodes that the node host reports as off.
     Force,
 }
 
@@ -182,19 +183,19 @@ pub struct ScaleStep {
     pub to: u32,
 }
 
-/// Run a program here; no shell.
+/// Run a program on this machine, without a shell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ExecStep {
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// What undoes it. Without one the step is taken to change nothing.
+    /// What undoes it. A step without `undo` is assumed to change nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<String>,
-    /// Environment variables to add; secrets by ${name}.
+    /// Environment variables to add. ${name} inserts a secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
-    /// Give up after. Default 5m.
+    /// The step fails after this time. Default 5m.
     #[serde(default = "five_minutes")]
     pub at_most: Dur,
 }
@@ -208,7 +209,7 @@ pub struct GateStep {
     /// How long to wait for an answer. Default 30m.
     #[serde(default = "half_hour")]
     pub timeout: Dur,
-    /// What no answer means: approve or refuse.
+    /// What happens without an answer: approve or refuse.
     pub default: GateAnswer,
 }
 
@@ -216,7 +217,7 @@ pub struct GateStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GateAnswer {
-    /// Go on.
+    /// Continue.
     Approve,
     /// Stop and put everything back.
     Refuse,
@@ -229,13 +230,14 @@ pub struct WaitStep {
     /// A time.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub for_: Option<Dur>,
-    /// recovered: every probe named is up, every workload named has all its pods ready.
+    /// recovered: every probe in `of` is up, and every workload in `of` has all its pods ready.
+    /// alerted: every expected alert of the earlier faults was received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<WaitUntil>,
     /// Probes and workloads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of: Vec<String>,
-    /// Give up after.
+    /// The step fails after this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Dur>,
 }
@@ -244,19 +246,19 @@ pub struct WaitStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WaitUntil {
-    /// Up, and all pods ready.
+    /// All probes are up, and all pods are ready.
     Recovered,
-    /// Every alert expectation of an earlier fault has been decided.
+    /// Every alert expectation of an earlier fault is decided.
     Alerted,
 }
 
-/// Tell somebody, by webhook: a POST with a JSON body.
+/// Notify people by webhook: a POST request with a JSON body.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyStep {
-    /// Where.
+    /// The webhook.
     pub url: WebhookUrl,
-    /// What.
+    /// The message.
     pub message: String,
 }
 
@@ -264,9 +266,9 @@ pub struct NotifyStep {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct HealStep {
-    /// The step that did it.
+    /// The step that made the fault.
     pub fault: String,
-    /// Give up after. Default 10m.
+    /// The step fails after this time. Default 10m.
     #[serde(default = "ten_minutes")]
     pub at_most: Dur,
 }

@@ -1,4 +1,4 @@
-//! The steps as written. A step has a name and exactly one verb.
+//! The steps of a scenario, as written. Each step has a name and exactly one verb. Start with [`Step`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,46 +16,46 @@ use super::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Step {
-    /// Its name; faults, backups and gates are called by it.
+    /// Its name. Other steps and expectations refer to faults, backups and gates by it.
     #[schemars(with = "String")]
     pub name: StepName,
-    /// Take a Velero backup and prove that it holds everything.
+    /// Take a Velero backup and prove that it contains everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupStep>,
-    /// Restore from a backup and see the workloads ready.
+    /// Restore from a backup and wait until the workloads are ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreStep>,
-    /// Take single nodes away.
+    /// Take away single nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_nodes: Option<KillNodesStep>,
-    /// Take every node of a zone away.
+    /// Take away every node of a zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_zone: Option<KillZoneStep>,
-    /// Lose every machine of a kind cluster.
+    /// Take away every machine of a kind cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lose_cluster: Option<LoseClusterStep>,
-    /// Break something inside nodes that keep their power: kubelet, runtime, disk, network. kind only.
+    /// Break something inside nodes that keep their power: kubelet, runtime, disk or network. Only on kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impair_nodes: Option<ImpairNodesStep>,
-    /// Tell Kubernetes that nodes are off for good, so that their pods are replaced elsewhere.
+    /// Tell Kubernetes that nodes are permanently off, so that their pods are replaced on other nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fence_node: Option<FenceNodeStep>,
     /// Cordon nodes and evict their pods through the Eviction API, one node after another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<DrainStep>,
-    /// Delete pods: their owners must replace them.
+    /// Delete pods; their owners must replace them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_pods: Option<DeletePodsStep>,
-    /// Delete by force the pods that hang on nodes which are proven off.
+    /// Force-delete the pods that hang on nodes which are proven to be off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_delete_pods: Option<ForceDeletePodsStep>,
-    /// Delete a namespace that a proven backup covers.
+    /// Delete a namespace that is completely in a proven backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_namespace: Option<DeleteNamespaceStep>,
     /// Set the replicas of a workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<ScaleStep>,
-    /// Run a program here; no shell.
+    /// Run a program on this machine, without a shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<ExecStep>,
     /// Ask a person.
@@ -64,7 +64,7 @@ pub struct Step {
     /// Wait for a time, or until something holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<WaitStep>,
-    /// Tell somebody, by webhook.
+    /// Notify people by webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifyStep>,
     /// Undo an earlier fault now.
@@ -118,7 +118,7 @@ impl Step {
         "heal",
     ];
 
-    /// The verb; none unless exactly one is given.
+    /// The verb. None unless exactly one is given.
     pub fn verb(&self) -> Option<Verb> {
         let mut verbs = [
             self.backup.clone().map(Verb::Backup),
@@ -170,7 +170,7 @@ impl Verb {
         }
     }
 
-    /// Whether an expectation may be `of` such a step.
+    /// Whether an expectation may refer to such a step.
     pub fn is_fault(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! How a run is stopped from outside.
+//! How a person stops a run.
 
 use std::fmt;
 
@@ -10,15 +10,14 @@ use serde::{Deserialize, Serialize};
 pub enum StopHow {
     /// Put everything back.
     Unwind,
-    /// Stand still until told otherwise.
+    /// Leave everything as it is until the next order.
     Hold,
-    /// Put everything back, and page: this is no drill any more.
+    /// Put everything back and page: this is a real incident, not a drill.
     RealIncident,
 }
 
 impl StopHow {
-    /// By the word of the annotation. A word that is not one of them stops the run all the
-    /// same, in the way that puts the cluster back.
+    /// Reads the value of the annotation. Any unknown value also stops the run, and puts the cluster back.
     pub fn of(word: &str) -> Self {
         match word.trim() {
             "hold" => Self::Hold,

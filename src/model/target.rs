@@ -1,38 +1,39 @@
-//! What a drill may touch, pinned so that a namesake is not mistaken for it.
+//! What a drill may touch. Each target is identified by its UID too, so that a later object of the same name is not
+//! mistaken for it.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A node, frozen when the plan was made (correctness 73).
+/// A node, identified when the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeTarget {
     /// The Node object's name.
     pub name: String,
-    /// The Node object's UID: a node that was replaced has another.
+    /// The UID of the Node object. A replaced node has another UID.
     pub uid: String,
-    /// `spec.providerID`, empty where the provider sets none.
+    /// `spec.providerID`; empty if the provider does not set one.
     #[serde(default)]
     pub provider_id: String,
     /// Its failure domain.
     pub zone: String,
-    /// `label=value` of the pool that autoscaling would take a replacement from; empty where none is known.
+    /// `label=value` of the node pool from which autoscaling would take a replacement; empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pool: String,
 }
 
-/// An object of the API, by its path.
+/// An object of the API, identified by its path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// The request path, such as `/api/v1/nodes/node-a-0`.
     pub path: String,
-    /// Its UID when the plan was made or the pre-image was read.
+    /// Its UID when the plan was made, or when its earlier state was read.
     #[serde(default)]
     pub uid: String,
 }
 
 impl ObjectRef {
-    /// A workload, by its name; its UID is not known.
+    /// A workload by its name, without a UID.
     pub fn of_workload(namespace: &str, workload: &WorkloadRef) -> Self {
         let path = format!("/apis/apps/v1/namespaces/{namespace}/{}/{}", workload.plural(), workload.name);
         Self { path, uid: String::new() }

@@ -1,6 +1,5 @@
-//! Text that people read, and text from outside. What a program, a web server or an
-//! API server said is [`Raw`]: it cannot be shown before the [`Redactor`] took the known
-//! secrets out of it, and nothing can be cut from it before that.
+//! Text for people, and text from outside. What a program, a web server or an API server wrote is [`Raw`]: it cannot
+//! be shown before the [`Redactor`] has removed the known secrets from it, and it cannot be cut before that.
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
@@ -9,25 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use super::Redactor;
 
-/// Text for people, without any known secret. It is made by [`crate::told!`], of words
-/// that stand in this program, or read from a journal.
+/// Text for people, without any known secret. It is made by [`crate::told!`], from literals of this program, or read
+/// from a journal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Told(Box<str>);
 
 impl Told {
-    /// Words of this program.
+    /// A literal of this program.
     pub fn fixed(words: &'static str) -> Self {
         Self(words.into())
     }
 
-    /// Text that was made only of what stands in the journal or the plan: a judgement.
-    /// Secrets are in neither.
+    /// Text that was made only from the journal or the plan, such as a judgement. Neither of them contains secrets.
     pub fn of_journal(text: impl Into<String>) -> Self {
         Self(text.into().into_boxed_str())
     }
 
-    /// Only the redactor makes one of any text.
+    /// Only the redactor may turn any text into this type.
     pub(super) fn cleaned(text: Cow<'_, str>) -> Self {
         Self(text.into_owned().into_boxed_str())
     }
@@ -37,18 +35,18 @@ impl Told {
         Self(self.0.chars().take(characters).collect())
     }
 
-    /// Its last lines, as one: they are where the reason is.
+    /// Its last lines, joined to one. Programs write the reason of a failure at the end.
     pub fn last_lines(&self, n: usize) -> Self {
         let lines: Vec<&str> = self.0.lines().collect();
         Self(lines[lines.len().saturating_sub(n)..].join("; ").into_boxed_str())
     }
 
-    /// Nothing is said.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As text that can be changed: no longer told.
+    /// The text as a `String`, which is no longer known to be free of secrets.
     pub fn into_string(self) -> String {
         self.0.into_string()
     }
@@ -91,27 +89,27 @@ impl PartialEq<&str> for Told {
     }
 }
 
-/// Text from outside, as it came. It has no Display: only the redactor makes it readable.
+/// Text from outside, unchanged. It has no Display: only the redactor makes it readable.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Raw(String);
 
 impl Raw {
-    /// What came.
+    /// The text as it was received.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// What a program wrote.
+    /// The output of a program.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(String::from_utf8_lossy(bytes).trim().to_owned())
     }
 
-    /// To be parsed or compared; never to be shown.
+    /// The text to parse or compare; it must never be shown.
     pub fn parse(&self) -> &str {
         &self.0
     }
 
-    /// For people.
+    /// The text for people.
     pub fn told(&self, redactor: &Redactor) -> Told {
         redactor.clean(&self.0)
     }
@@ -123,7 +121,7 @@ impl fmt::Debug for Raw {
     }
 }
 
-/// Text for people: `told!(redactor, "… {}", x)`, without any secret that the redactor knows.
+/// Formats a text for people: `told!(redactor, "… {}", x)`. Secrets that the redactor knows are removed.
 #[macro_export]
 macro_rules! told {
     ($redactor:expr, $($text:tt)+) => {

@@ -1,12 +1,12 @@
-//! Quantities with units, as a person writes them. A number without a unit is
-//! refused: "5" could be seconds or minutes, and a drill must not guess.
+//! Quantities with units, as a person writes them. A number without a unit is refused: "5" could mean seconds or
+//! minutes, and a drill must not guess.
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Ten years.
+/// The longest duration that is accepted: ten years.
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 /// A duration written with units: `250ms`, `90s`, `8m`, `1h30m`.
@@ -19,7 +19,7 @@ impl Dur {
         Self(Duration::from_secs(seconds))
     }
 
-    /// As it is written down: exact to the millisecond, unlike Display, which rounds for people.
+    /// The duration to write to files, exact to the millisecond. Display rounds for people.
     pub fn exact(self) -> String {
         let ms = self.0.as_millis();
         if ms.is_multiple_of(1000) { self.to_string() } else { format!("{ms}ms") }
@@ -58,7 +58,7 @@ impl FromStr for Dur {
                 };
             rest = &unit[end..];
         }
-        // Longer times overflow when they are added up; shorter ones are finer than any timer here.
+        // Longer durations could overflow when they are added. Shorter ones are finer than the timers.
         let shortest = total == 0.0 || total >= 0.001;
         match Duration::try_from_secs_f64(total) {
             Ok(duration) if duration <= LONGEST && shortest => Ok(Self(duration)),

@@ -1,5 +1,5 @@
-//! Alerts in Prometheus and in each Alertmanager, asked every second. A source
-//! that does not answer is lost, and what it would have said is unknown.
+//! Observes alerts in Prometheus and in each Alertmanager every second. A source that does not answer is lost: what it
+//! would have reported is unknown.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ type Known = BTreeMap<BTreeMap<String, String>, ActiveAlert>;
 struct Source {
     name: String,
     known: Known,
-    /// Its last answer: most are the same again.
+    /// Its last answer. Most answers repeat the one before.
     last: Vec<u8>,
     last_us: u64,
     lost: bool,

@@ -1,5 +1,5 @@
-//! Asks a service once. A new connection each time; what kept us from asking is
-//! told apart from what the service did (architecture §6).
+//! Tests a service once, with a new connection each time. It distinguishes what the service did from problems of this
+//! machine that prevented the test.
 
 use std::{error::Error, io::ErrorKind, time::Duration};
 
@@ -8,16 +8,16 @@ use crate::{
     world::{ExecError, Outside, Program, ReadyProbe, WebRequest},
 };
 
-/// Why a sample is no success.
+/// Why a sample is not a success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Miss {
     /// The service did not answer as expected.
     Service(String),
-    /// We could not ask: this says nothing of the service.
+    /// The test could not be made, which shows nothing about the service.
     Vantage(String),
 }
 
-/// One probe, ready to ask.
+/// One probe, ready to be sent.
 pub(super) struct Asker {
     how: How,
     outside: Outside,
@@ -26,9 +26,9 @@ pub(super) struct Asker {
 }
 
 enum How {
-    /// Without a client on a stage: its roots of trust take longer to load than a drill takes to rehearse.
+    /// In a simulation there is no client: loading its root certificates takes longer than a rehearsal.
     Http(Option<Box<reqwest::Client>>, String, u16, BodyCheck),
-    /// What lint refuses, and an older plan may still hold.
+    /// A rule that lint refuses, but that an older plan may contain.
     Never(String),
     Tcp(String),
     Exec(Program),
@@ -51,8 +51,8 @@ impl Asker {
         Self { how, outside, timeout: spec.timeout.0, vantage: spec.vantage.clone() }
     }
 
-    /// Asks. When that fails, asks the vantage point's neighbour too: if it is
-    /// out of reach as well, we are the ones who are cut off.
+    /// Tests the service. If that fails, it also tests the `vantage` address near the service: if that cannot be
+    /// reached either, this machine lost the network.
     pub(super) async fn ask(&self) -> Result<(), Miss> {
         let answer = tokio::time::timeout(self.timeout, self.how.ask(&self.outside, self.timeout)).await;
         let miss = match answer.unwrap_or_else(|_| Err(Miss::Service("timeout".into()))) {
@@ -69,7 +69,7 @@ impl Asker {
     }
 }
 
-/// No connection is kept: keep-alive would hide a removed endpoint.
+/// A client that does not keep connections: a kept connection would hide that an endpoint was removed.
 fn client(timeout: Duration) -> reqwest::Client {
     reqwest::Client::builder()
         .pool_max_idle_per_host(0)
@@ -94,12 +94,12 @@ impl How {
                         let answer = stage.web(request).await.map_err(Miss::Service)?;
                         (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
                     }
-                    (None, Outside::Here(_)) => return Err(Miss::Vantage("there is nothing to ask with".into())),
+                    (None, Outside::Here(_)) => return Err(Miss::Vantage("there is no HTTP client".into())),
                 };
                 if got != *status {
                     Err(Miss::Service(format!("status {got}")))
                 } else if !body.accepts(&text) {
-                    Err(Miss::Service("another body".into()))
+                    Err(Miss::Service("unexpected body".into()))
                 } else {
                     Ok(())
                 }
@@ -107,8 +107,8 @@ impl How {
             Self::Never(why) => Err(Miss::Vantage(why.clone())),
             Self::Tcp(address) => connect(outside, address).await.map_err(|e| io(&e)),
             Self::Exec(program) => match outside {
-                // What was not asked has not answered.
-                Outside::Stage(_) => Err(Miss::Vantage("a rehearsal runs no programs".into())),
+                // A program that was not run has not answered.
+                Outside::Stage(_) => Err(Miss::Vantage("a rehearsal does not run programs".into())),
                 Outside::Here(here) => program.run(here, timeout).await.map(drop).map_err(|error| match error {
                     ExecError::Start { .. } => Miss::Vantage(error.to_string()),
                     _ => Miss::Service(error.to_string()),
@@ -147,8 +147,8 @@ fn http(error: &reqwest::Error) -> Miss {
     )
 }
 
-/// What our own machine refused never left it. A host that is out of reach is not
-/// among these: a dead node looks like that.
+/// An error of this machine, so the request never left it. An unreachable host is not such an error: a dead node looks
+/// like that.
 fn io(error: &std::io::Error) -> Miss {
     let ours = matches!(
         error.kind(),

@@ -1,5 +1,5 @@
-//! Whose is a change? By the owner of the field in the API server's book, and by what the
-//! drill is doing at that moment. Start with [`author`].
+//! Decides who made a change: from the owner of the field in `metadata.managedFields`, and from what the drill is
+//! doing at that moment. Start with [`author`].
 
 use super::{
     deletions::GRACE_US,
@@ -12,38 +12,38 @@ use crate::{
     model::{Author, OutsideWhat, Revert, Role, Verb},
 };
 
-/// Whose a difference is.
+/// Who made a difference.
 pub(super) enum By {
-    /// Somebody else's.
+    /// Somebody outside the drill.
     Outside(Role),
-    /// The drill's, or it follows from what that did.
+    /// The drill, or it follows from what the drill did.
     Follows,
 }
 
-/// A difference of an object, as it was seen.
+/// A difference in an object, as it was observed.
 pub(super) struct Look<'a> {
-    /// Of which object.
+    /// The object.
     pub key: &'a Key,
     pub what: &'a OutsideWhat,
     /// The owner of the field that differs.
     pub writing: Option<&'a Writing>,
-    /// As the object is now.
+    /// The current state of the object.
     pub now: &'a Facets,
-    /// A restore made it, since the drill began to look.
+    /// Whether a restore created it after the drill began to observe.
     pub restored: bool,
     pub seen_us: u64,
 }
 
-/// By the owner of the field, and by what the drill is doing.
+/// Decides from the owner of the field, and from what the drill is doing.
 pub(super) fn author(state: &RunState, look: &Look<'_>) -> By {
     let Look { key, what, now, .. } = look;
     let role = match look.writing {
-        // Velero brings an object back with the book that it had.
+        // Velero restores an object together with its earlier `managedFields`.
         _ if look.restored && **what == OutsideWhat::Created => Role::Backup,
         Some(writing) => writing.role(),
         None => Role::Other,
     };
-    // An operator that owns the object answers for it, as a controller of Kubernetes does.
+    // An operator that owns the object is responsible for it, like a controller of Kubernetes.
     let answers = || now.has_owner || is_undone(state, key, what) || is_taken(state, key, what);
     if follows(state, role, &key.1, look.seen_us) || role == Role::Other && answers() {
         By::Follows
@@ -52,8 +52,8 @@ pub(super) fn author(state: &RunState, look: &Look<'_>) -> By {
     }
 }
 
-/// Whether an author of this role acts for the drill, or in answer to it. `at_us`: when the
-/// change was seen, or made.
+/// Whether an author with this role acts for the drill, or reacts to it. `at_us`: when the change was observed or
+/// made.
 pub(super) fn follows(state: &RunState, role: Role, namespace: &str, at_us: u64) -> bool {
     match role {
         Role::Drill | Role::Kubernetes => true,
@@ -70,24 +70,24 @@ pub(super) fn named(recorder: &Recorder, writing: Option<&Writing>, role: Role) 
     }
 }
 
-/// Whether the drill deleted a namespace, and has not seen it whole again.
+/// Whether the drill deleted a namespace and has not seen it complete again.
 pub(super) fn is_deleted(state: &RunState, namespace: &str) -> bool {
     let own = |f: &FaultRecord| f.revert.restores(namespace);
     state.faults.iter().any(|f| own(f) && f.acknowledged_us.is_some() && f.state.is_open())
 }
 
-/// Whether the drill puts a namespace back, or restores into it.
+/// Whether the drill restores a namespace, or restores into it.
 fn restores(state: &RunState, namespace: &str) -> bool {
     state.faults.iter().any(|f| f.revert.restores(namespace)) || matches!(state.running_verb(), Some(Verb::Restore(_)))
 }
 
-/// Whether a program of the drill's, or its undo, ran when a change was seen: it may change
-/// whatever it likes. What it did last is seen a moment after its end.
+/// Whether a program of the drill, or its undo, was running when a change was observed. Such a program may change
+/// anything, and its last changes are observed a moment after its end.
 pub(super) fn by_program(state: &RunState, seen_us: u64) -> bool {
     state.programs.ran_between(seen_us.saturating_sub(GRACE_US), seen_us)
 }
 
-/// A field that the drill takes away has no owner any more: whether it is doing that.
+/// A field that the drill removes has no owner afterwards. Returns whether the drill is removing it.
 fn is_undone(state: &RunState, key: &Key, what: &OutsideWhat) -> bool {
     let mine = |f: &FaultRecord| match (&f.revert, what) {
         (Revert::Cordon { node, .. }, OutsideWhat::Uncordoned)
@@ -103,17 +103,17 @@ fn is_undone(state: &RunState, key: &Key, what: &OutsideWhat) -> bool {
     state.faults.iter().any(|f| mine(f) && lately(f))
 }
 
-/// A node that the drill takes away starts anew when it comes back.
+/// A node that the drill takes away restarts when it comes back.
 fn is_taken(state: &RunState, key: &Key, what: &OutsideWhat) -> bool {
     *what == OutsideWhat::NodeRestarted && takes_away(state, &key.2)
 }
 
-/// Whether the drill took this machine away, or broke something on it.
+/// Whether the drill took this machine away, or broke something in it.
 pub(super) fn takes_away(state: &RunState, node: &str) -> bool {
     state.faults.iter().any(|f| f.revert.takes_away().is_some_and(|target| target.name == node))
 }
 
-/// Whether an object goes because the drill deletes its namespace, or took its node away.
+/// Whether an object disappears because the drill deletes its namespace, or took its node away.
 pub(super) fn deletion_follows(state: &RunState, key: &Key, original: bool, seen_us: u64) -> bool {
     let namespace = || state.faults.iter().any(|f| f.state.is_open() && f.revert.restores(&key.1));
     original && namespace() || key.0 == Sort::Node && takes_away(state, &key.2) || by_program(state, seen_us)

@@ -1,12 +1,12 @@
-//! Proof of contact with the API server, every second, out of band. A watch that
-//! says nothing proves nothing: a frozen server keeps its connections open.
+//! Confirms every second, with a separate request, that the API server can be reached. A watch without events does not
+//! confirm that: a frozen server keeps its connections open.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{event::Kind, journal::Recorder, told, world::World};
 
 const EVERY: Duration = Duration::from_secs(1);
-/// A runner that was itself stopped has seen nothing either.
+/// A runner that was itself suspended for longer than this has observed nothing in that time.
 const SLEPT_US: u64 = 4_000_000;
 
 pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
@@ -16,7 +16,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        // When the request was sent: its answer is newer than that.
+        // When the request was sent: the answer shows a state that is newer than this.
         let sent = recorder.now_us();
         let answer = world.kube.get_once("/version", EVERY).await;
         let slept = !lost && sent.saturating_sub(last_proof_us) > SLEPT_US;
@@ -28,7 +28,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
             continue;
         }
         if slept {
-            lose(&world, &recorder, last_proof_us, "the runner itself stood still");
+            lose(&world, &recorder, last_proof_us, "the runner itself was suspended");
             lost = true;
         }
         if lost {

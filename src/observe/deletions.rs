@@ -1,7 +1,6 @@
-//! Who took a pod away? The API server keeps no author of a deletion. A controller deletes a
-//! pod that its workload has too many of, or that a rollout replaces; Kubernetes says of
-//! evictions and taints what they were. A pod that went without any of that, and not by the
-//! drill, was deleted by somebody else.
+//! Who deleted a pod? The API server does not record it. A controller deletes pods that its workload has too many of,
+//! or that a rollout replaces. For evictions and taints, Kubernetes records the reason. A pod that disappears without
+//! any of these reasons, and that the drill did not delete, was deleted by somebody else.
 
 use super::authors::by_program;
 use crate::{
@@ -10,38 +9,38 @@ use crate::{
     model::{Author, OutsideChange, OutsideWhat, PlannedStep, Revert, Role, StepName},
 };
 
-/// What other watches tell of the same moment has arrived by then.
+/// By this time, the other watches have delivered what happened at the same moment.
 pub(super) const GRACE_US: u64 = 1_500_000;
 
-/// Reason of condition DisruptionTarget, where the Eviction API let a pod go.
+/// The reason in the condition DisruptionTarget after an eviction by the Eviction API.
 const EVICTED: &str = "EvictionByEvictionAPI";
 
-/// A workload whose template changed replaces its pods within this time.
+/// A workload with a changed template replaces its pods within this time.
 const ROLLOUT_US: u64 = 600_000_000;
 
-/// Whose a pod is.
+/// Who is responsible for a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeper {
-    /// A controller makes it again.
+    /// A controller creates it again.
     Controller,
-    /// The drill made it, and takes it away.
+    /// The drill created it, and deletes it.
     Drill,
     /// It has no owner.
     Nobody,
 }
 
-/// A pod that went, and is to be decided about.
+/// A pod that disappeared and is not classified yet.
 #[derive(Clone)]
 pub(super) struct Pending {
-    /// As it was seen last.
+    /// Its last observed state.
     pub pod: PodView,
-    /// Whose it is.
+    /// Who is responsible for it.
     pub keeper: Keeper,
-    /// It came after the drill had deleted its namespace.
+    /// Whether it was created after the drill had deleted its namespace.
     pub later: bool,
     /// How many pods its workload had left.
     pub left: i64,
-    /// When it was seen to go.
+    /// When its disappearance was observed.
     pub seen_us: u64,
 }
 
@@ -51,27 +50,27 @@ impl Pending {
     }
 }
 
-/// Why a pod went, by what watches tell.
+/// Why a pod disappeared, according to the watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     /// Somebody else deleted it.
     Deleted,
-    /// The Eviction API let it go, and not for the drill.
+    /// The Eviction API evicted it, and not for the drill.
     Evicted,
-    /// Its controller had a reason to delete it. Who did is not known.
+    /// Its controller had a reason to delete it. Whether it did is not known.
     Controller,
-    /// The drill did it, or a program of the drill's ran, or Kubernetes says that it did.
+    /// The drill deleted it, or a program of the drill was running, or Kubernetes recorded that it did it.
     Known,
 }
 
-/// `rolled`: when the template of its workload changed; `workload_gone`: its workload is not
-/// there any more.
+/// Classifies a pod. `rolled`: when the template of its workload was changed; `workload_gone`: its workload does not
+/// exist any more.
 pub(super) fn cause(state: &RunState, pending: &Pending, rolled: Option<u64>, workload_gone: bool) -> Cause {
     let Pending { pod, seen_us, keeper, .. } = pending;
     let evicted = match pod.disruption.as_str() {
         "" => false,
         EVICTED => true,
-        // Taints, preemption, a node that shuts down or is gone.
+        // Taints, preemption, or a node that shuts down or is gone.
         _ => return Cause::Known,
     };
     if *keeper == Keeper::Drill || by_drill(state, pending, evicted) || by_program(state, *seen_us) {
@@ -85,7 +84,7 @@ pub(super) fn cause(state: &RunState, pending: &Pending, rolled: Option<u64>, wo
     }
 }
 
-/// A pod that went, and why.
+/// A pod that disappeared, and why.
 pub(super) struct Went {
     pub pending: Pending,
     pub cause: Cause,
@@ -101,8 +100,8 @@ impl Went {
         }
     }
 
-    /// The change, where its controller seemed to have made it and somebody of this role did.
-    /// An operator answers for the pods that it keeps.
+    /// The change, if it seemed to be made by the controller but was made by an author with this role. Operators are
+    /// responsible for the pods that they own.
     pub(super) fn not_by_controller(&self, role: Role, what: OutsideWhat, by: Author) -> Option<OutsideChange> {
         let kept = role == Role::Other && self.is_of_an_operator();
         (self.cause == Cause::Controller && !kept).then(|| self.changed(what, by))
@@ -122,13 +121,13 @@ impl Went {
             workloads: Some(pod.owner.clone()).filter(|o| !o.is_empty()).into_iter().collect(),
             what,
             by,
-            // Its controller makes another.
+            // Its controller creates another one.
             as_before: *keeper == Keeper::Controller,
         }
     }
 }
 
-/// Whether the drill deleted it, evicted it, or deletes its namespace.
+/// Whether the drill deleted it, evicted it, or is deleting its namespace.
 fn by_drill(state: &RunState, Pending { pod, later, .. }: &Pending, evicted: bool) -> bool {
     let lost = |f: &FaultRecord| !later && f.state.is_open() && f.revert.restores(&pod.namespace);
     let drained = |f: &FaultRecord| match &f.revert {
@@ -146,7 +145,7 @@ fn drains(state: &RunState, step: &StepName) -> bool {
 fn by_controller(state: &RunState, pending: &Pending, rolled: Option<u64>) -> bool {
     let Pending { pod, left, seen_us, keeper, .. } = pending;
     let Some((kind, name)) = pod.owner.split_once('/') else {
-        // Of what a Job or an operator keeps nothing is known.
+        // It is not known which pods a Job or an operator keeps.
         return *keeper != Keeper::Nobody;
     };
     let Some(wanted) = state.wanted.get(&(pod.namespace.clone(), pod.owner.clone())) else { return true };
@@ -154,13 +153,13 @@ fn by_controller(state: &RunState, pending: &Pending, rolled: Option<u64>) -> bo
         return true;
     }
     match kind {
-        // The last ones by number go first, ready or not.
+        // The pods with the highest numbers are deleted first, whether they are ready or not.
         "statefulset" => {
             let number = pod.name.strip_prefix(name).and_then(|n| n.strip_prefix('-')?.parse::<u32>().ok());
             number.is_none_or(|n| n >= *wanted)
         }
         "deployment" => *left >= i64::from(*wanted),
-        // It follows the nodes: only of a node that is well nothing of that kind is known.
+        // A DaemonSet's pods depend on the nodes: its controller has no known reason on a healthy node.
         "daemonset" => state.nodes.get(&pod.node).is_none_or(|n| n.ready != "True" || n.unschedulable),
         _ => true,
     }
@@ -205,10 +204,10 @@ mod tests {
     fn a_pod_that_its_workload_wanted_was_deleted_by_somebody() {
         let web = state("deployment/web", 3);
         assert_eq!(what(&web, &pending("web-1", "deployment/web", 2), None), Some(OutsideWhat::Deleted));
-        // One too many goes by its controller, and so does one that a rollout replaces.
+        // The controller deletes a pod that is one too many, and a pod that a rollout replaces.
         assert_eq!(what(&web, &pending("web-1", "deployment/web", 3), None), None);
         assert_eq!(what(&web, &pending("web-1", "deployment/web", 2), Some(19_000_000)), None);
-        // A StatefulSet's last ones go first, whatever is ready.
+        // The last pods of a StatefulSet are deleted first, whichever are ready.
         let orders = state("statefulset/orders", 2);
         assert_eq!(what(&orders, &pending("orders-2", "statefulset/orders", 1), None), None);
         assert_eq!(what(&orders, &pending("orders-1", "statefulset/orders", 5), None), Some(OutsideWhat::Deleted));
@@ -225,7 +224,7 @@ mod tests {
         pod.pod.disruption = String::new();
         web.taken.insert("u".into());
         assert_eq!(what(&web, &pod, None), None);
-        // Bare pods: the drill's readers, and others.
+        // Pods without an owner: the drill's reader pods, and others.
         let web = RunState::default();
         let mut bare = pending("reader", "", 0);
         assert_eq!(what(&web, &bare, None), None, "an operator may keep it");
@@ -254,7 +253,7 @@ mod tests {
             web.take(&event).expect("it may come now");
         }
         let seen = |us: u64| what(&web, &Pending { seen_us: us, ..pending("web-1", "deployment/web", 2) }, None);
-        // It is decided when the program has ended.
+        // It is classified when the program has ended.
         assert_eq!((seen(18_000_000), seen(20_500_000)), (None, None));
         let others = Some(OutsideWhat::Deleted);
         assert_eq!((seen(16_900_000), seen(22_000_000)), (others.clone(), others));

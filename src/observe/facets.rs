@@ -1,5 +1,5 @@
-//! What is kept of an object to see that somebody changed it: a few fields, and a hash of the
-//! rest of what it is to be. Status is not looked at.
+//! What is stored of an object to detect that it was changed: a few fields, and a hash of the rest of its desired
+//! state. The status is not compared.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -10,17 +10,17 @@ use crate::{
     model::{OUT_OF_SERVICE, OutsideWhat, WorkloadRef},
 };
 
-/// Set by `kubectl rollout restart`.
+/// The annotation that `kubectl rollout restart` sets.
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
-/// Taints of Kubernetes' own: they follow from how a node fares.
+/// The prefix of Kubernetes' own taints, which follow from the state of the node.
 const OWN_TAINTS: &str = "node.kubernetes.io/";
-/// What Velero puts on everything that it restores.
+/// The label that Velero adds to everything that it restores.
 const RESTORED: &str = "velero.io/restore-name";
 
-/// A sort of object that is watched.
+/// The kinds of objects that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sort {
-    /// Deployment, StatefulSet, DaemonSet: its name is `deployment/web`.
+    /// A Deployment, StatefulSet or DaemonSet. Its name contains the kind: `deployment/web`.
     Workload,
     Node,
     Service,
@@ -29,7 +29,7 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    /// An object in short.
+    /// The short name of an object.
     pub(super) fn named(self, name: &str) -> String {
         match self {
             Self::Workload => name.to_owned(),
@@ -41,13 +41,13 @@ impl Sort {
     }
 }
 
-/// What is kept of an object.
+/// What is stored of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facets {
     pub namespace: String,
     pub name: String,
     pub uid: String,
-    /// Something in the cluster owns it, and answers for it.
+    /// Whether a controller in the cluster owns it and is responsible for it.
     pub has_owner: bool,
     pub replicas: Option<u32>,
     restarted: String,
@@ -55,9 +55,9 @@ pub(super) struct Facets {
     cordoned: bool,
     taints: Vec<String>,
     boot: String,
-    /// The restore that made it.
+    /// The restore that created it.
     pub restored_by: String,
-    /// ConfigMaps that the pods of a workload read.
+    /// ConfigMaps that the pods of a workload use.
     pub uses: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl Facets {
         if let Some(at) = annotations.and_then(|a| a.remove(RESTARTED)) {
             self.restarted = at.as_str().unwrap_or("").to_owned();
         }
-        // Without its only annotation the list of them is empty, or was never there.
+        // After its only annotation was removed, the map is empty; before it was added, the map did not exist.
         if let Some(meta) = spec.pointer_mut("/template/metadata").and_then(Value::as_object_mut)
             && meta.get("annotations").is_some_and(|a| a.as_object().is_some_and(serde_json::Map::is_empty))
         {
@@ -117,7 +117,7 @@ impl Facets {
         self.boot = boot.unwrap_or("").to_owned();
     }
 
-    /// Whether the part of the object that a change is about is the same in another.
+    /// Whether the part of the object that a change is about is the same in the other state.
     pub(super) fn agrees(&self, now: &Self, what: &OutsideWhat) -> bool {
         match what {
             OutsideWhat::Scaled { .. } => self.replicas == now.replicas,
@@ -126,14 +126,14 @@ impl Facets {
             }
             OutsideWhat::Cordoned | OutsideWhat::Uncordoned => self.cordoned == now.cordoned,
             OutsideWhat::Tainted { .. } | OutsideWhat::Untainted { .. } => self.taints == now.taints,
-            // A restore may default and assign fields: what else it changes is compared by the drill.
+            // A restore may set default values. Other differences are found by the comparison of the restore.
             OutsideWhat::Created => self.replicas == now.replicas,
-            // A node that has started is there as before.
+            // A node that has restarted has its earlier state again.
             _ => true,
         }
     }
 
-    /// What differs in a later look at the same object, and who wrote it.
+    /// The differences to a later state of the same object, with the writer of each.
     pub(super) fn differences(&self, now: &Self, object: &Value) -> Vec<(OutsideWhat, Option<Writing>)> {
         let mut found = vec![];
         if let (Some(from), Some(to)) = (self.replicas, now.replicas)
@@ -165,9 +165,9 @@ impl Facets {
     }
 }
 
-/// Who wrote what an object is to be.
+/// Who wrote the desired state of an object.
 pub(super) fn writer(object: &Value) -> Option<Writing> {
-    // Whoever only scaled it did not write the rest.
+    // A manager that only scaled the object did not write the rest.
     let writes = |fields: &Value| {
         let spec = fields.get("f:spec").and_then(Value::as_object);
         let more = spec.is_some_and(|spec| spec.keys().any(|key| key != "f:replicas") || spec.is_empty());
@@ -176,13 +176,13 @@ pub(super) fn writer(object: &Value) -> Option<Writing> {
     writing_where(object, writes)
 }
 
-/// As `kubectl taint` takes it.
+/// A taint in the syntax of `kubectl taint`.
 fn shown(taint: &Taint) -> String {
     let value = if taint.value.is_empty() { String::new() } else { format!("={}", taint.value) };
     format!("{}{value}:{}", taint.key, taint.effect)
 }
 
-/// ConfigMaps that a pod of this spec reads.
+/// ConfigMaps that a pod with this spec uses.
 fn uses(spec: &Value) -> Vec<String> {
     fn names<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
         match value {
@@ -205,7 +205,7 @@ fn uses(spec: &Value) -> Vec<String> {
     found.into_iter().map(|name| Sort::ConfigMap.named(name)).collect()
 }
 
-/// A hash of what is written out: enough to see that it is not the same any more.
+/// A hash of the parts as JSON. It is only used to detect a difference.
 fn digest<'a>(parts: impl IntoIterator<Item = Option<&'a Value>>) -> u64 {
     struct Into(DefaultHasher);
     impl std::io::Write for Into {
@@ -219,7 +219,7 @@ fn digest<'a>(parts: impl IntoIterator<Item = Option<&'a Value>>) -> u64 {
     }
     let mut into = Into(DefaultHasher::new());
     for part in parts {
-        // A hash takes everything that it is given.
+        // Writing to a hash cannot fail.
         let _ = serde_json::to_writer(&mut into, &part);
     }
     into.0.finish()
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(found(node(json!([]), "a"), node(theirs.clone(), "a")), [OutsideWhat::Tainted { taint: taint() }]);
         assert_eq!(found(node(theirs, "a"), node(json!([]), "a")), [OutsideWhat::Untainted { taint: taint() }]);
         assert_eq!(found(node(json!([]), "a"), node(json!([]), "b")), [OutsideWhat::NodeRestarted]);
-        // A node that never said which start it is of says nothing by beginning to.
+        // If a node did not report a boot id before, reporting one is not a restart.
         assert_eq!(found(node(json!([]), ""), node(json!([]), "b")), []);
     }
 }

@@ -1,5 +1,5 @@
-//! Append logs: one line after another, each with a number; which of them were
-//! acknowledged, and which of these the log holds when it is read back.
+//! Writes numbered lines to the append logs of the application, records which of them were acknowledged, and reads
+//! back which of these the log contains.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -13,16 +13,16 @@ use crate::{
     world::{Http, World},
 };
 
-/// The log is read back as often, and oftener while it cannot be read.
+/// How often the log is read back. While it cannot be read, more often.
 const READ: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(1);
-/// What a read finds is written down when it is news, and this often in any case.
+/// The result of a read is recorded when it changes, and at least this often.
 const TOLD: Duration = Duration::from_secs(10);
 
 struct Ledger {
     spec: DataSpec,
     http: Http,
-    /// Before the number in each line: the log may hold others' lines, and other runs'.
+    /// The text before the number in each line. The log may contain lines of others, and of other runs.
     mark: String,
     acknowledged: BTreeSet<u64>,
     runs: Vec<LineRun>,
@@ -44,7 +44,11 @@ pub(super) async fn keep(world: Arc<World>, recorder: Arc<Recorder>, spec: DataS
         if number <= MOST_LINES {
             ledger.write(number, &recorder).await;
         } else if number == MOST_LINES + 1 {
-            let text = told!(recorder, "log {}: no more than {MOST_LINES} lines are written", ledger.spec.name);
+            let text = told!(
+                recorder,
+                "log {}: the limit of {MOST_LINES} lines is reached, so the drill writes no more lines",
+                ledger.spec.name
+            );
             recorder.observe(Kind::Noted { text });
         }
         if recorder.now_us() >= read_at {
@@ -65,7 +69,7 @@ impl Ledger {
         match self.runs.last_mut() {
             Some(last) if last.error == error => (last.to, last.to_us) = (number, sent_us),
             _ => {
-                // A change is news: what came before it is not held back.
+                // A change is recorded immediately, after what came before it.
                 self.flush(recorder);
                 self.runs.push(LineRun { from: number, to: number, from_us: sent_us, to_us: sent_us, error });
             }
@@ -79,7 +83,7 @@ impl Ledger {
         }
     }
 
-    /// Whether it could be read.
+    /// Reads the log back. Returns whether that was possible.
     async fn read(&mut self, recorder: &Recorder) -> bool {
         self.flush(recorder);
         let (missing, damaged, error) = match self.http.bytes(&self.spec.http.read).await {
@@ -101,9 +105,9 @@ impl Ledger {
     }
 }
 
-/// The numbers of our acknowledged lines in a log, and how many of our lines are not
-/// what we wrote: without a number, or acknowledged and there twice, or after a later
-/// one. (What was given up on may still be taken, whenever that is.)
+/// The acknowledged line numbers that a log contains, and how many lines of the drill are damaged: without a number,
+/// or acknowledged and duplicated, or acknowledged and out of order. (A write that timed out may still be taken at any
+/// later time.)
 fn held(text: &str, mark: &str, acknowledged: &BTreeSet<u64>) -> (BTreeSet<u64>, u64) {
     let (mut held, mut damaged, mut last) = (BTreeSet::new(), 0, 0);
     for rest in text.lines().filter_map(|line| line.strip_prefix(mark)) {
@@ -119,7 +123,7 @@ fn held(text: &str, mark: &str, acknowledged: &BTreeSet<u64>) -> (BTreeSet<u64>,
     (held, damaged)
 }
 
-/// What a read found, in as many events as its list of missing lines is long.
+/// The result of a read, in as many events as its list of missing lines needs.
 fn reports(data: &str, missing: &[(u64, u64)], damaged: u64, error: &Told) -> Vec<Kind> {
     let mut rest = missing;
     let mut reports = vec![];
@@ -140,7 +144,7 @@ fn reports(data: &str, missing: &[(u64, u64)], damaged: u64, error: &Told) -> Ve
     }
 }
 
-/// Consecutive numbers as first and last.
+/// Consecutive numbers as ranges from first to last.
 fn ranges(numbers: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = vec![];
     for number in numbers {
@@ -161,7 +165,7 @@ mod tests {
         let text = "somebody's line\nm 1\nm 2\nm 4\nother 3\nm 4\nm x\nm 7\nm 5\n";
         let acknowledged = BTreeSet::from([1, 2, 3, 4, 7]);
         let (held, damaged) = held(text, "m ", &acknowledged);
-        // 5 was given up on, and came late.
+        // Line 5 had timed out and was written late.
         assert_eq!((ranges(held.into_iter()), damaged), (vec![(1, 2), (4, 4), (7, 7)], 2));
     }
 

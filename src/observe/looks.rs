@@ -1,6 +1,6 @@
-//! Looks at pods, budgets and targets beside their watches. A watch can stay open and tell nothing,
-//! or tell late, while every other question is answered: what is so in the cluster and not in
-//! the journal, twice in a row, is an interval without sight.
+//! Reads pods, budgets and target nodes again, in addition to their watches. A watch can stay open and deliver
+//! nothing, or deliver late, while all other requests are answered. If the cluster and the journal differ twice in a
+//! row, the drill could not see during that time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,18 +21,18 @@ use crate::{
 };
 
 const NODES: &str = "/api/v1/nodes";
-/// So many nodes are asked for one by one; more than these by one list of all.
+/// Up to this many nodes are read one by one; more nodes with one list.
 const BY_NAME: usize = 16;
-/// How often all is looked at.
+/// How often everything is read.
 const EVERY: Duration = Duration::from_secs(5);
-/// A watch delivers within milliseconds.
+/// The time until the second look. A watch normally delivers within milliseconds.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long the last look may take.
+/// The time limit for the last look.
 const LAST: Duration = Duration::from_secs(10);
-/// How long the end of a drill waits for all of them.
+/// How long the end of a drill waits for all last looks.
 pub(super) const END: Duration = Duration::from_secs(15);
 
-/// What a look reads of a pod or node: of ten thousand, the rest would be read for nothing.
+/// The fields that are read of a pod or node. With ten thousand of them, anything more would be wasted.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Glance {
@@ -63,26 +63,26 @@ struct GlanceCondition {
 }
 
 impl Glance {
-    /// Ready, and on its way out.
+    /// Whether it is Ready, and whether it is Terminating.
     fn now(&self) -> (bool, bool) {
         let ready = self.status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
         (ready, self.metadata.deletion_timestamp.is_some())
     }
 }
 
-/// By UID or name: what was found that the watch has not told.
+/// By UID or name: what was found that the watch has not delivered.
 type Untold = BTreeMap<String, String>;
 
-/// What is looked at.
+/// What is read.
 pub(super) enum Subject {
     /// Pods and budgets of a namespace.
     Namespace(String),
-    /// These nodes: the drill's targets.
+    /// These nodes: the targets of the drill.
     Nodes(Vec<String>),
 }
 
 impl Subject {
-    /// All that a plan's drill looks at.
+    /// Everything that the drill of a plan reads.
     pub(super) fn all(plan: &Plan) -> Vec<Self> {
         let targets: BTreeSet<String> = plan.steps.iter().flat_map(|s| &s.nodes).map(|n| n.name.clone()).collect();
         let targets = (!targets.is_empty()).then(|| Self::Nodes(targets.into_iter().collect()));
@@ -90,7 +90,7 @@ impl Subject {
         targets.into_iter().chain(namespaces).collect()
     }
 
-    /// As a watch of it is called.
+    /// The name of the watch for it.
     fn what(&self) -> String {
         match self {
             Self::Namespace(namespace) => format!("/api/v1/namespaces/{namespace}/pods"),
@@ -98,7 +98,7 @@ impl Subject {
         }
     }
 
-    /// How many objects a look asks for, where they may be thousands.
+    /// How many objects a look requests, if they may be thousands.
     fn size(&self, recorder: &Recorder) -> usize {
         match self {
             Self::Namespace(name) => {
@@ -109,8 +109,8 @@ impl Subject {
         }
     }
 
-    /// What the API server has and the journal has not; none where it does not answer, which
-    /// others tell.
+    /// The differences between the API server and the journal; none if the API server does not answer, which other
+    /// observers record.
     async fn untold(&self, world: &World, recorder: &Recorder) -> Option<Untold> {
         match self {
             Self::Namespace(namespace) => untold_pods(world, recorder, namespace).await,
@@ -119,8 +119,7 @@ impl Subject {
     }
 }
 
-/// Looks until `over`, and once more then: a watch that stalled since the last look would
-/// go unnoticed otherwise.
+/// Looks until `over`, and then once more. Otherwise, a watch that stalled after the last look would not be noticed.
 pub(super) async fn watch(
     world: Arc<World>,
     recorder: Arc<Recorder>,
@@ -131,7 +130,7 @@ pub(super) async fn watch(
     let mut looker = Looker { agreed_us: recorder.now_us(), rests_until_us: 0, world, recorder, subject };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // The watches have to begin first.
+    // The watches must start first.
     tick.tick().await;
     loop {
         let look = async {
@@ -147,22 +146,22 @@ pub(super) async fn watch(
             found = look => found,
         };
         if let Found::Untold(what) = found {
-            looker.gap(&format!("the watch does not tell: {what}"));
+            looker.gap(&format!("the watch does not report that {what}"));
         }
     }
     match tokio::time::timeout(LAST, looker.look()).await {
         Ok(Found::Agrees) => {}
-        Ok(Found::Untold(what)) => looker.gap(&format!("the watch does not tell: {what}")),
+        Ok(Found::Untold(what)) => looker.gap(&format!("the watch does not report that {what}")),
         Ok(Found::Unanswered) => looker.gap("the last look at the end was not answered"),
         Err(_) => looker.gap(&format!("the last look at the end took longer than {} s", LAST.as_secs())),
     }
 }
 
-/// What came of a look.
+/// The result of a look.
 enum Found {
-    /// What the journal has is so.
+    /// The journal agrees with the cluster.
     Agrees,
-    /// The watch does not tell this.
+    /// The watch did not deliver this.
     Untold(String),
     /// The API server does not answer.
     Unanswered,
@@ -172,7 +171,7 @@ struct Looker {
     world: Arc<World>,
     recorder: Arc<Recorder>,
     subject: Subject,
-    /// When the last look was begun that found what the journal has.
+    /// When the last look began that agreed with the journal.
     agreed_us: u64,
     rests_until_us: u64,
 }
@@ -184,7 +183,7 @@ impl Looker {
 
     async fn look(&mut self) -> Found {
         let asked = self.recorder.now_us();
-        // A drill ends with a look whatever its size.
+        // The look at the end of a drill is made whatever its size.
         self.rests_until_us = asked + rest_after(self.subject.size(&self.recorder)).as_micros() as u64;
         let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return Found::Unanswered };
         if !first.is_empty() {
@@ -192,7 +191,7 @@ impl Looker {
             let Some(second) = self.subject.untold(&self.world, &self.recorder).await else {
                 return Found::Unanswered;
             };
-            // The same thing, still not told.
+            // The same difference again, still not delivered.
             if let Some((_, found)) = first.into_iter().find(|(key, found)| second.get(key) == Some(found)) {
                 return Found::Untold(found);
             }
@@ -220,7 +219,7 @@ async fn untold_nodes(world: &World, recorder: &Recorder, names: &[String]) -> O
     Some(found)
 }
 
-/// Which of these nodes are Ready, asked one by one; none where one is not answered.
+/// Which of these nodes are Ready, read one by one; none if a request is not answered.
 async fn ready_of(world: &World, names: &[String]) -> Option<BTreeSet<String>> {
     let mut ready = BTreeSet::new();
     for name in names {
@@ -234,7 +233,7 @@ async fn ready_of(world: &World, names: &[String]) -> Option<BTreeSet<String>> {
     Some(ready)
 }
 
-/// Which nodes of the cluster are Ready, by one list.
+/// Which nodes of the cluster are Ready, with one list.
 async fn ready_listed(world: &World) -> Option<BTreeSet<String>> {
     let nodes: Vec<Glance> = world.kube.list_plain(NODES).await.ok()?;
     Some(nodes.into_iter().filter(|node| node.now().0).map(|node| node.metadata.name).collect())
@@ -263,7 +262,7 @@ async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Opt
             let key = (namespace.to_owned(), budget.metadata.name.clone());
             let healthy = budget.status.current_healthy;
             if state.budgets.get(&key).is_some_and(|told| told.healthy != healthy) {
-                found.insert(budget.metadata.uid.clone(), format!("budget {}: {healthy} healthy", key.1));
+                found.insert(budget.metadata.uid.clone(), format!("budget {} has {healthy} healthy pods", key.1));
             }
         }
         found
@@ -272,7 +271,7 @@ async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Opt
 
 fn words((ready, terminating): (bool, bool)) -> &'static str {
     match (ready, terminating) {
-        (_, true) => "is on its way out",
+        (_, true) => "is Terminating",
         (true, false) => "is Ready",
         (false, false) => "is not Ready",
     }

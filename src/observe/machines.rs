@@ -1,6 +1,5 @@
-//! Machines that the drill took away, as their host has them, once a second: one that runs
-//! again without the drill's doing has ended the fault, whoever did it, and Kubernetes may
-//! never have noticed that it was away.
+//! Observes the machines that the drill took away, once a second, through their node host. If a machine is running
+//! again and the drill did not start it, the fault has ended, and Kubernetes may never have noticed it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,14 +12,14 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(1);
-/// One question to the host tells of all machines.
+/// The interval of requests that return all machines.
 const ALL_EVERY: Duration = Duration::from_secs(5);
 
 /// The last looks at one machine.
 struct Looks {
-    /// When it was last seen as the drill left it, or the act was acknowledged.
+    /// When it was last observed to be away, or when the act was acknowledged.
     away_us: u64,
-    /// Whether the last look found it running: a host may need a moment, so two must agree.
+    /// Whether it was running at the last look. A host may need a moment to show the truth, so two looks must agree.
     running: bool,
     told: bool,
 }
@@ -51,9 +50,9 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
     }
 }
 
-/// Machines that the drill left alone: one that its host started anew was restarted by
-/// somebody else. Nodes of kind share the boot id of one machine, so that their own word says
-/// nothing; where a host cannot list its machines, the boot id is what tells.
+/// Observes the machines that the drill did not touch. If the node host reports a new start, somebody else restarted
+/// the machine. The boot id cannot be used for kind nodes, which share the boot of one machine; it is used if a host
+/// cannot list its machines.
 pub(super) async fn survivors(world: Arc<World>, recorder: Arc<Recorder>) {
     let Some(host) = &world.host else { return };
     let mut known: BTreeMap<String, Start> = BTreeMap::new();
@@ -79,13 +78,13 @@ pub(super) async fn survivors(world: Arc<World>, recorder: Arc<Recorder>) {
     }
 }
 
-/// When a machine was started, as its host has it, and when that was seen last.
+/// When a machine was started according to its host, and when that was last observed.
 struct Start {
     at: String,
     seen_us: u64,
 }
 
-/// `seen_us`: the last look in which it still ran. It was off before it started anew.
+/// A node that was restarted. `seen_us` is the last look at which it was still running before.
 fn restarted(node: &str, seen_us: u64) -> OutsideChange {
     OutsideChange {
         seen_us,
@@ -99,8 +98,7 @@ fn restarted(node: &str, seen_us: u64) -> OutsideChange {
     }
 }
 
-/// Nodes that are away by the drill's doing, and whose undo has not begun; with the time of
-/// the acknowledgement.
+/// Nodes that the drill keeps away and whose undo has not begun, with the time of the acknowledgement.
 fn taken(recorder: &Recorder) -> BTreeMap<String, u64> {
     let away = |f: &FaultRecord| match (&f.revert, f.state, f.acknowledged_us) {
         (Revert::NodePower { node, .. }, FaultState::Applied, Some(at)) => Some((node.name.clone(), at)),

@@ -1,5 +1,5 @@
-//! What happens meanwhile. Each observer turns a stream into events and decides
-//! nothing; the verdict reads them later. All of them say when they could not see.
+//! The observers of a drill. Each observer turns a stream into events and decides nothing; the verdict reads the
+//! events later. All of them record when they could not see. Start with [`Observers`].
 
 mod alerts;
 mod asker;
@@ -35,7 +35,7 @@ pub use probes::Probes;
 
 use {facets::Sort, outside::Outside};
 
-/// Probes and append logs with their secrets: never written down.
+/// Probes and append logs with their secrets. They are never written down.
 pub struct Ready {
     /// The plan's probes.
     pub probes: Vec<ReadyProbe>,
@@ -43,22 +43,22 @@ pub struct Ready {
     pub logs: Vec<DataSpec>,
 }
 
-/// Observers that run until they are dropped.
+/// Observers. They run until they are dropped.
 #[derive(Debug)]
 pub struct Observers {
     tasks: tokio::task::JoinSet<()>,
-    /// They look once more when it ends.
+    /// The looks, which look once more at the end.
     looks: tokio::task::JoinSet<()>,
     over: CancellationToken,
     outside: (Arc<Outside>, Arc<Recorder>),
-    /// The reader of the audit log, which looks once more when it is told to stop.
+    /// The reader of the audit log, which reads once more when it is told to stop.
     audit: (tokio::task::JoinSet<()>, Arc<tokio::sync::Notify>),
-    /// Probes have a thread of their own.
+    /// The probes, which have their own thread.
     pub probes: Probes,
 }
 
 impl Observers {
-    /// Starts watching everything that the plan's expectations may ask about.
+    /// Starts to observe everything that the plan's expectations may need.
     pub fn start(
         world: &Arc<World>,
         recorder: &Arc<Recorder>,
@@ -116,12 +116,12 @@ impl Observers {
         }
     }
 
-    /// Stops all of them; probes close their last segments first.
+    /// Stops all observers. The probes close their last segments first.
     pub async fn stop(mut self) {
         self.probes.stop().await;
         self.over.cancel();
         let last_looks = async { while self.looks.join_next().await.is_some() {} };
-        // Each of them says so where it is cut off.
+        // Each of them records if it was cut off.
         let _ = tokio::time::timeout(looks::END, last_looks).await;
         self.looks.shutdown().await;
         self.tasks.shutdown().await;
@@ -136,7 +136,7 @@ impl Observers {
     }
 }
 
-/// Watches a namespace of the scope.
+/// Observes a namespace of the scope.
 fn scope(
     tasks: &mut tokio::task::JoinSet<()>,
     (world, recorder): (&Arc<World>, &Arc<Recorder>),
@@ -158,7 +158,7 @@ fn scope(
     }
 }
 
-/// Decides now and then about pods that went.
+/// Classifies pods that disappeared, from time to time.
 async fn decide(outside: Arc<Outside>, recorder: Arc<Recorder>) {
     loop {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
@@ -170,7 +170,7 @@ fn asks_evictions(expectation: &Expectation) -> bool {
     matches!(expectation, Expectation::Budgets(b) if b.while_degraded.is_some())
 }
 
-/// A busy runner measures itself: its load stands beside the results (correctness 30).
+/// A busy runner delays its own measurements, so the reports contain its load.
 async fn host_load(recorder: Arc<Recorder>) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     loop {

@@ -1,4 +1,4 @@
-//! Nodes, pods, budgets and workloads: each change that matters, once.
+//! Observes nodes, pods, budgets and workloads, and records each relevant change once.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     world::World,
 };
 
-/// Tells only what differs from what was told before.
+/// Records an event only if it differs from the last one for the same object.
 struct Once(BTreeMap<String, Kind>);
 
 impl Once {
@@ -34,7 +34,7 @@ fn parse<T: serde::de::DeserializeOwned>(object: Value) -> Option<T> {
     serde_json::from_value(object).ok()
 }
 
-/// Hands the objects of a watch on, of which the first list is the baseline.
+/// Passes the objects of a watch on. Its first list is the baseline.
 struct Hand<'a> {
     outside: &'a Outside,
     recorder: &'a Recorder,
@@ -66,7 +66,7 @@ pub(super) async fn nodes(world: Arc<World>, recorder: Arc<Recorder>, outside: A
             Seen::Here(object) => {
                 let Some(node) = parse::<Node>(object) else { return };
                 let uid = node.metadata.uid.clone();
-                // Heartbeats change the version and nothing else.
+                // Heartbeats change only the resource version.
                 let mut kind = node_seen(&node, String::new());
                 if once.0.get(&uid) != Some(&kind) {
                     once.0.insert(uid.clone(), kind.clone());
@@ -100,7 +100,7 @@ fn node_seen(node: &Node, resource_version: String) -> Kind {
     }
 }
 
-/// `outside`: the namespace is scope; what others do in collateral is not looked at.
+/// `outside`: whether the namespace is in the scope. Changes from outside in other namespaces are not observed.
 pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Option<Arc<Outside>>) {
     let aside = outside.is_none();
     let mut seen_before: BTreeMap<String, (PodView, Keeper)> = BTreeMap::new();
@@ -138,7 +138,7 @@ pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: 
     .await;
 }
 
-/// Whose a pod is, by its owner and by the mark that the drill puts on its own.
+/// Who is responsible for a pod, by its owner, and by the label of the drill's own pods.
 fn keeper(pod: &Pod) -> Keeper {
     if pod.metadata.labels.contains_key(RUN_LABEL) {
         Keeper::Drill
@@ -219,7 +219,7 @@ pub(super) async fn workloads(
     .await;
 }
 
-/// Services and ConfigMaps, of which only a hash of what they are to be is kept.
+/// Services and ConfigMaps. Only a hash of their desired state is stored.
 pub(super) async fn contents(
     world: Arc<World>,
     recorder: Arc<Recorder>,

@@ -1,7 +1,7 @@
-//! Changes from outside, of everything that is watched. Each observer hands its objects on;
-//! of each only a few fields and a hash are kept. Who wrote is asked of the API server's own
-//! book. What follows from the drill, or is the drill's, is left out here, so that whatever
-//! stands in the journal is somebody else's. Start with [`Outside`].
+//! Detects changes from outside the drill in all objects that are watched. The observers pass their objects to it; of
+//! each object only a few fields and a hash are stored. The author comes from `metadata.managedFields`. Changes by the
+//! drill, and changes that follow from it, are left out, so that every change in the journal was made by somebody
+//! else. Start with [`Outside`].
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -23,7 +23,7 @@ use crate::{
     model::{Author, OutsideChange, OutsideWhat},
 };
 
-/// What is known of everything that is watched.
+/// The state of all watched objects.
 #[derive(Default)]
 pub(super) struct Outside {
     inner: Mutex<Inner>,
@@ -38,24 +38,24 @@ impl std::fmt::Debug for Outside {
 #[derive(Default)]
 struct Inner {
     objects: BTreeMap<Key, Known>,
-    /// Pods of each workload that are there and not on their way out.
+    /// The number of pods of each workload that exist and are not Terminating.
     active: BTreeMap<(String, String), i64>,
     pending: Vec<Pending>,
-    /// Pods that were decided about, for the audit log; oldest first.
+    /// Pods that disappeared and were already classified, for the audit log; the oldest first.
     went: VecDeque<Went>,
-    /// Pods that came after the drill had deleted their namespace.
+    /// Pods that were created after the drill had deleted their namespace.
     later: BTreeSet<String>,
-    /// When the template of a workload was changed last, by whomever.
+    /// When the template of a workload was last changed, by anybody.
     rolled: BTreeMap<(String, String), u64>,
 }
 
-/// Sort, namespace, name.
+/// Kind, namespace, name.
 pub(super) type Key = (Sort, String, String);
 
-/// So many pods that went are remembered: the audit log tells of them within seconds.
+/// How many disappeared pods are remembered. The audit log reports them within seconds.
 const WENT: usize = 10_000;
 
-/// A difference of one object, and who owns the field that differs.
+/// A difference in one object, and the owner of the field.
 type Difference = (OutsideWhat, Option<Writing>);
 
 impl Outside {
@@ -63,10 +63,10 @@ impl Outside {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An object as it is now. `first`: of the first list, before which nothing is known.
+    /// Records the current state of an object. `first`: it is part of the first list, before which nothing is known.
     pub(super) fn here(&self, recorder: &Recorder, sort: Sort, object: &Value, first: bool) {
         let now = Facets::of(sort, object);
-        // Kubernetes makes it in every namespace, and renews it.
+        // Kubernetes creates this one in every namespace, and updates it.
         if sort == Sort::ConfigMap && now.name == "kube-root-ca.crt" {
             return;
         }
@@ -75,7 +75,7 @@ impl Outside {
         tell(recorder, changes);
     }
 
-    /// An object is gone.
+    /// Records that an object is gone.
     pub(super) fn gone(&self, recorder: &Recorder, sort: Sort, object: &Value) {
         let last = Facets::of(sort, object);
         let key = (sort, last.namespace, last.name);
@@ -86,7 +86,7 @@ impl Outside {
         tell(recorder, changes);
     }
 
-    /// A pod changed, came or went.
+    /// Records that a pod was created, changed or deleted.
     pub(super) fn pod(&self, recorder: &Recorder, before: Option<&PodView>, now: Option<&PodView>, keeper: Keeper) {
         let mut inner = self.lock();
         if let Some(pod) = before.filter(|p| is_active(p)) {
@@ -99,7 +99,7 @@ impl Outside {
             }
         }
         let leaves = before.is_some_and(is_active) && !now.is_some_and(is_active);
-        // One that ended by itself is still there.
+        // A pod that has finished still exists.
         let went = now.filter(|p| p.terminating).or_else(|| before.filter(|_| now.is_none()));
         if let Some(pod) = went.filter(|_| leaves) {
             let left = inner.active.get(&(pod.namespace.clone(), pod.owner.clone())).copied().unwrap_or(0);
@@ -108,8 +108,8 @@ impl Outside {
         }
     }
 
-    /// Decides about pods that went some time ago: what other watches tell of the same moment
-    /// has arrived by then. `all`: nothing more will come.
+    /// Classifies pods that disappeared some time ago: by now, the other watches have delivered what happened at that
+    /// moment. `all`: nothing more will come.
     pub(super) fn decide(&self, recorder: &Recorder, all: bool) {
         let now = recorder.now_us();
         let mut inner = self.lock();
@@ -134,8 +134,7 @@ impl Outside {
         tell(recorder, changes);
     }
 
-    /// What was decided about a pod that went about that time: by its UID, or by its name where
-    /// that is not known.
+    /// The result for a pod that disappeared near this time, found by its UID, or by its name if the UID is unknown.
     pub(super) fn with_pod<T>(
         &self,
         (namespace, name, uid): (&str, &str, &str),
@@ -190,7 +189,7 @@ impl Inner {
         if old.has_owner {
             return vec![];
         }
-        // What came later than the drill's own deletion does not go by it.
+        // A later object with the same name was not deleted by the drill's deletion.
         let original = known.before.as_ref().is_some_and(|before| before.uid == old.uid);
         let now = recorder.now_us();
         if recorder.with(|state| deletion_follows(state, key, original, now)) {
@@ -200,8 +199,8 @@ impl Inner {
         vec![changed(self.change(recorder, key, OutsideWhat::Deleted, Author::Unknown, old.uid))]
     }
 
-    /// Nothing is kept of what came and went while the drill ran, so that an application may
-    /// make as many as it likes. Of workloads there are few, and their pods go after them.
+    /// Forgets objects that were created and deleted during the drill, because an application may create any number of
+    /// them. Workloads are kept: there are few of them, and their pods disappear after them.
     fn forget(&mut self, key: &Key) {
         let passed = |known: &Known| known.before.is_none() && known.now.is_none();
         if key.0 != Sort::Workload && self.objects.get(key).is_some_and(passed) {
@@ -215,13 +214,13 @@ impl Inner {
         self.went.drain(..surplus);
     }
 
-    /// Whether a workload was there and is not any more.
+    /// Whether a workload existed and does not exist any more.
     fn is_gone(&self, (namespace, workload): &(String, String)) -> bool {
         let key = (Sort::Workload, namespace.clone(), workload.clone());
         self.objects.get(&key).is_some_and(|known| known.now.is_none())
     }
 
-    /// Those differences that are somebody else's; and which of them are undone.
+    /// Returns the differences that were caused outside the drill, and those that are undone.
     fn told(&mut self, recorder: &Recorder, key: &Key, differences: Vec<Difference>) -> Vec<Kind> {
         let mut told = vec![];
         for (what, writing) in differences {
@@ -251,10 +250,10 @@ impl Inner {
         told
     }
 
-    /// A part that others changed is as it was before.
+    /// Notes that a part that was changed outside the drill has its earlier state again.
     fn undone(&mut self, key: &Key, what: &OutsideWhat) -> Option<Kind> {
         let known = self.objects.get_mut(key).filter(|known| known.touched && known.is_as_before(what))?;
-        // What comes after it is told again.
+        // A later edit is reported again.
         known.edited = None;
         let (namespace, object) = (key.1.clone(), key.0.named(&key.2));
         Some(Kind::OutsideUndone { namespace, object, part: what.part() })

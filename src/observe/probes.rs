@@ -1,6 +1,6 @@
-//! Probes: a fixed schedule that no slow answer delays, a new connection each
-//! time, failures counted at the time of the send (correctness 49). They have a
-//! thread and a runtime of their own, so that nothing else makes them late.
+//! Probes. They send at fixed times, whatever the earlier answers take, with a new connection each time, and a failure
+//! counts at the time when the request was sent. They have their own thread and runtime, so that nothing else delays
+//! them.
 
 use std::{
     fs::{File, OpenOptions},
@@ -24,10 +24,10 @@ use crate::{
     world::{Outside, ReadyProbe},
 };
 
-/// A segment is closed after this long: what a crash can lose of the samples.
+/// A segment is closed after this time. A crash can lose at most this much of the samples.
 const SEGMENT: Duration = Duration::from_secs(1);
 
-/// Running probes.
+/// The running probes.
 #[derive(Debug)]
 pub struct Probes {
     stop: watch::Sender<bool>,
@@ -41,7 +41,7 @@ enum Running {
 }
 
 impl Probes {
-    /// Starts all probes. In a simulation they live on its clock, so on its runtime.
+    /// Starts all probes. In a simulation they use its virtual clock, and so its runtime.
     pub fn start(ready: Vec<ReadyProbe>, outside: &Outside, recorder: &Arc<Recorder>, samples: &Path) -> Self {
         let (stop, stopped) = watch::channel(false);
         let all = all(ready, outside.clone(), Arc::clone(recorder), samples.to_owned(), stopped);
@@ -57,13 +57,13 @@ impl Probes {
         Self { stop, running }
     }
 
-    /// Ends them; the last segments are closed when this returns.
+    /// Stops the probes. When this returns, the last segments are closed.
     pub async fn stop(&mut self) {
         let _ = self.stop.send(true);
         match &mut self.running {
             Running::Thread(thread) => {
                 if let Some(thread) = thread.take() {
-                    // It waits for what is on its way, and must not keep the runtime.
+                    // The thread waits for outstanding answers, and must not block the runtime.
                     let _ = tokio::task::spawn_blocking(|| thread.join()).await;
                 }
             }
@@ -76,7 +76,7 @@ impl Probes {
 
 impl Drop for Probes {
     fn drop(&mut self) {
-        // A runner that is cut off in a simulation takes its probes with it.
+        // If a simulated runner is cut off, its probes end with it.
         if let Running::Task(task) = &self.running {
             task.abort();
         }
@@ -127,14 +127,14 @@ async fn probe(
             segment.close(&recorder);
         }
     }
-    // What was sent is awaited: each sample ends by its own timeout.
+    // Wait for the answers to what was sent: each sample ends at the latest with its timeout.
     while let Some(sample) = waiting.next().await {
         segment.take(sample, &recorder);
     }
     segment.close(&recorder);
 }
 
-/// A sample, and whether it was sent later than planned.
+/// Takes a sample. Returns it, and whether it was sent later than planned.
 async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) -> (ProbeSample, bool) {
     let answer = asker.ask().await;
     let (lost, error) = match answer {
@@ -146,17 +146,17 @@ async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) ->
     (ProbeSample { sent_us, took_us: recorder.now_us() - sent_us, ok, lost, error }, late)
 }
 
-/// The samples file of the probe with this number: two names that differ only in what a
-/// file name cannot hold are two files.
+/// The samples file of the probe with this number. The number keeps two probes apart whose names differ only in
+/// characters that a file name cannot contain.
 fn file_name(number: usize, probe: &str) -> String {
     let plain = probe.chars().take(60).map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     format!("{}-{}.jsonl", number + 1, plain.collect::<String>())
 }
 
-/// Samples on their way to the file, and their summary for the journal.
+/// Samples that will be written to the file, and their summary for the journal.
 struct Segment {
     probe: String,
-    /// None once it could not be written: where the next samples would stand is not known.
+    /// None after a write failed: the position of the next samples would be unknown.
     file: Option<File>,
     name: String,
     offset: u64,
@@ -191,7 +191,7 @@ impl Segment {
         self.late += u32::from(late);
         let flipped = self.runs.last().is_some_and(|last| last.ok != sample.ok);
         sample.join(&mut self.runs);
-        // A change is news: it is not held back.
+        // A change is recorded immediately.
         if flipped {
             self.close(recorder);
         }

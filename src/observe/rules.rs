@@ -1,6 +1,5 @@
-//! Whether Prometheus evaluates the rules that alerts are expected of. A rule that is not
-//! evaluated fires never and resolves never, and Prometheus answers all the same: then it
-//! counts as out of sight.
+//! Checks that Prometheus evaluates the rules of the expected alerts. A rule that is not evaluated neither fires nor
+//! resolves, although Prometheus answers normally. During that time, Prometheus counts as unable to see.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,19 +11,19 @@ use crate::{
     world::{RuleInfo, World},
 };
 
-/// How often the rules are asked.
+/// How often the rules are requested.
 const EVERY: Duration = Duration::from_secs(5);
-/// So many intervals of a group may pass, and this much besides.
+/// How many intervals of a group may pass; below, the additional time.
 const INTERVALS: f64 = 3.0;
 const PATIENCE_US: u64 = 10_000_000;
 
-/// As it stands in the journal: a part of Prometheus.
+/// The name of this source in the journal.
 const SOURCE: &str = "prometheus-rules";
 
-/// By name and expression: two groups may have a rule of one name.
+/// By name and expression, because two groups may have a rule with the same name.
 type Known = BTreeMap<(String, String), Evaluated>;
 
-/// When a rule was last seen to be evaluated anew.
+/// When a rule was last observed to be evaluated.
 struct Evaluated {
     by_its_word: String,
     seen_us: u64,
@@ -37,7 +36,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        // That it does not answer is told by who asks it for alerts.
+        // The observer of alerts already reports that Prometheus does not answer.
         let Some(Ok(rules)) = world.monitoring.rules().await else { continue };
         let now = recorder.now_us();
         let expected = |rule: &&RuleInfo| {
@@ -60,9 +59,9 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<
     }
 }
 
-/// Since when a rule is not evaluated, and why that is said.
+/// If a rule is not evaluated: since when, and the reason for that conclusion.
 fn known_late(known: &mut Known, rule: &RuleInfo, now: u64) -> Option<(u64, String)> {
-    // A Prometheus that does not say when says nothing of it.
+    // Without the time of the last evaluation, nothing can be concluded.
     if rule.last_evaluation.is_empty() {
         return None;
     }
@@ -78,8 +77,9 @@ fn known_late(known: &mut Known, rule: &RuleInfo, now: u64) -> Option<(u64, Stri
         return Some((last.seen_us, format!("rule {name} cannot be evaluated")));
     }
     let since = last.seen_us;
-    (now > since + allowed)
-        .then(|| (since, format!("rule {name} was last evaluated at {}, by its own word", rule.last_evaluation)))
+    (now > since + allowed).then(|| {
+        (since, format!("rule {name} was last evaluated at {}, according to Prometheus", rule.last_evaluation))
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Silences of every Alertmanager, every few seconds: whoever silences an alert in the middle
-//! of a drill changes what the drill can see of it, or has been paged and says so.
+//! Observes the silences of every Alertmanager every few seconds. A silence that somebody creates during a drill
+//! changes what the drill can observe of alerts, or shows that somebody was paged and reacted.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,30 +18,29 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(2);
-/// Alertmanager's own `group_wait` and `group_interval`, where no route says another.
+/// Alertmanager's defaults for `group_wait` and, below, `group_interval`.
 const GROUP_WAIT_US: u64 = 30_000_000;
 const GROUP_INTERVAL_US: u64 = 300_000_000;
 
-/// What is known of silences.
+/// The silences that are known.
 #[derive(Default)]
 struct Known {
-    /// Ids of those that each Alertmanager has. Peers tell each other of their silences: one
-    /// that two of them have is one.
+    /// The ids that each Alertmanager has. Peers exchange their silences, so one that two of them have is the same.
     active: BTreeMap<usize, BTreeSet<String>>,
-    /// Ids of those that stood when the drill began to look.
+    /// The ids that existed when the drill began to observe.
     before: BTreeSet<String>,
 }
 
-/// What came of an answer: ids of silences.
+/// The result of an answer: ids of silences.
 #[derive(Debug, Default, PartialEq)]
 struct News {
     began: Vec<String>,
-    /// With whether each stood when the drill began to look.
+    /// Each with whether it existed when the drill began to observe.
     ended: Vec<(String, bool)>,
 }
 
 impl Known {
-    /// Takes in the active silences of an Alertmanager.
+    /// Records the active silences of an Alertmanager.
     fn take(&mut self, manager: usize, now: BTreeSet<String>) -> News {
         let everywhere = |active: &BTreeMap<usize, BTreeSet<String>>| active.values().flatten().cloned().collect();
         let known: BTreeSet<String> = everywhere(&self.active);
@@ -71,7 +70,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
     loop {
         tick.tick().await;
         for (at, base) in bases.iter().enumerate() {
-            // That it does not answer is told by who asks it for alerts.
+            // The observer of alerts already reports that an Alertmanager does not answer.
             let Ok(silences) = world.monitoring.silences(base).await else { continue };
             let active: BTreeMap<String, Silence> =
                 silences.into_iter().filter(|s| s.active).map(|s| (s.id.clone(), s)).collect();
@@ -129,7 +128,7 @@ fn author(recorder: &Recorder, by: &str) -> Author {
     Author::User { name: told!(recorder, "{by}"), agent: "".into(), role: Role::Person }
 }
 
-/// One that was there before the drill, and is not any more, is a change that remains.
+/// A silence that existed before the drill and has ended is a change that stays.
 fn ended_now(recorder: &Recorder, id: &str, before: bool) -> OutsideChange {
     OutsideChange {
         seen_us: recorder.now_us(),
@@ -143,14 +142,14 @@ fn ended_now(recorder: &Recorder, id: &str, before: bool) -> OutsideChange {
     }
 }
 
-/// How an Alertmanager puts alerts together before it tells people.
+/// How an Alertmanager groups alerts before it notifies people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Grouping {
     /// The longest time that any route waits with a new group.
     wait_us: u64,
     /// The longest time that any route waits with an alert that joins a group.
     interval_us: u64,
-    /// Whether each route groups by the name of an alert.
+    /// Whether each route groups by the name of the alert.
     by_name: bool,
 }
 
@@ -199,7 +198,7 @@ mod tests {
         assert_eq!(known.take(0, ids(&["old"])), News::default());
         assert_eq!(known.take(0, ids(&["old"])), News::default());
         assert_eq!(known.take(0, ids(&["new", "old"])), began("new"));
-        // Of two peers the later one tells nothing new, and one of them still has it.
+        // The second of two peers adds nothing new, and the silence is still there in one of them.
         assert_eq!(known.take(1, ids(&["new"])), News::default());
         assert_eq!(known.take(1, ids(&["new", "old"])), News::default());
         assert_eq!(known.take(0, ids(&["new"])), News::default());
@@ -214,7 +213,7 @@ mod tests {
         assert_eq!(wait("route: {receiver: a}"), Some(30));
         assert_eq!(wait("route: {receiver: a, group_wait: 1s, routes: [{receiver: b}]}"), Some(1));
         assert_eq!(wait("route: {group_wait: 1s, routes: [{group_wait: 1m, routes: [{receiver: c}]}]}"), Some(60));
-        // What cannot be read says nothing.
+        // A configuration that cannot be read gives no result.
         for strange in ["", "receivers: []", "route: {group_wait: soon}", "{{{"] {
             assert_eq!(wait(strange), None, "{strange}");
         }
@@ -226,7 +225,7 @@ mod tests {
         assert_eq!(grouping("route: {receiver: a}"), Some((300, false)));
         assert_eq!(grouping("route: {group_by: [alertname, node], group_interval: 1m}"), Some((60, true)));
         assert_eq!(grouping("route: {group_by: ['...']}"), Some((300, true)));
-        // A route within another has what that has, unless it says something else.
+        // A child route inherits settings that it does not set itself.
         let inner = "route: {group_by: [alertname], routes: [{receiver: b}, {group_by: [team], group_interval: 10m}]}";
         assert_eq!(grouping(inner), Some((600, false)));
     }

@@ -1,5 +1,5 @@
-//! The list+watch loop. It is ours, because a verdict depends on knowing when a
-//! stream was mute, closed or begun again (architecture §6).
+//! The list and watch loop. It is written here and not taken from kube-runtime, because a verdict needs to know when a
+//! stream was silent, was closed, or was started again.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,38 +12,38 @@ use crate::{
     world::{Kube, WatchEvent},
 };
 
-/// What the loop tells its consumer.
+/// What the loop reports to its consumer.
 pub(super) enum Seen {
-    /// An object is there, new or changed.
+    /// An object exists, is new or was changed.
     Here(Value),
-    /// An object is gone. What went while nobody was looking has a name and a UID only.
+    /// An object is gone. If it disappeared while the watch was interrupted, only its name and UID are known.
     Gone(Value),
-    /// All that is there has been told.
+    /// Everything that exists has been reported.
     Listed,
 }
 
-/// What rests on a watch.
+/// What depends on a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Serves<'a> {
-    /// Verdicts: a gap in it is an interval without sight.
+    /// Verdicts: during a gap in the watch, the drill cannot see.
     Verdicts,
-    /// Only the list of what others changed, and a change that came in a gap is found after it.
-    /// Of such a resource of a namespace.
+    /// Only the list of changes from outside. A change during a gap is found after it. It is about this resource of a
+    /// namespace.
     Outside { resource: &'static str, namespace: &'a str },
 }
 
-/// The server ends a watch after 30 s: silence beyond that is a broken stream.
+/// The server ends a watch after 30 s, so a longer silence means a broken stream.
 const MUTE: Duration = Duration::from_secs(40);
 
-/// Before a watch that broke is begun anew. One that breaks again before it told anything waits
-/// longer: a server in trouble is not asked five times a second.
+/// The pause before a broken watch is started again. If it breaks again before it delivered anything, the pause grows,
+/// so that a server with problems does not get five requests a second.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
 
-/// A gap that lasts is told again after as long.
+/// While a gap lasts, it is recorded again after this time.
 const AGAIN_US: u64 = 10_000_000;
 
-/// Follows a collection for ever.
+/// Follows a collection forever.
 pub(super) async fn follow(
     kube: &Kube,
     recorder: &Recorder,
@@ -72,7 +72,7 @@ pub(super) async fn follow(
         let (items, mut version) = match kube.list(path).await {
             Ok(listed) => listed,
             Err(error) => {
-                // Told at its beginning, and now and then while it lasts.
+                // Recorded at the beginning, and from time to time while it lasts.
                 let now = recorder.now_us();
                 if failing.as_ref().is_none_or(|(told, _)| now > told + AGAIN_US) {
                     gap(last_us, &error.to_string());
@@ -97,7 +97,7 @@ pub(super) async fn follow(
         tell(Seen::Listed);
         last_us = recorder.now_us();
         let listed_us = last_us;
-        // A watch that ends in order goes on from its last version, without a gap.
+        // A watch that ends normally continues from its last version, without a gap.
         while let Some(why) =
             stream(kube, recorder, path, kind, &mut version, &mut known, &mut last_us, &mut tell).await
         {
@@ -114,7 +114,7 @@ pub(super) async fn follow(
     }
 }
 
-/// Reads one watch. `Some(Ok)`: ended in order; `Some(Err)`: list again.
+/// Reads one watch. `Some(Ok)`: it ended normally; `Some(Err)`: list again.
 #[expect(clippy::too_many_arguments, reason = "the loop's state, taken apart nowhere else")]
 async fn stream(
     kube: &Kube,
@@ -157,7 +157,7 @@ async fn stream(
     }
 }
 
-/// What went while nobody was looking is gone all the same.
+/// Reports what disappeared while the watch was interrupted.
 fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, kind: &str, tell: &mut impl FnMut(Seen)) {
     let now: BTreeMap<String, Value> = items.into_iter().map(|item| (uid(&item), item)).collect();
     for (uid, object) in known.iter() {
@@ -171,11 +171,11 @@ fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, kind: &str, te
     }
 }
 
-/// What is kept of an object, of which there may be ten thousand: whose it was, should it be
-/// gone when the list is made again.
+/// What is stored of an object, of which there may be ten thousand: enough to report it if it is missing in the next
+/// list.
 fn kept(object: &Value, kind: &str) -> Value {
     let named = |field: &&str| object["metadata"].get(*field).map(|value| ((*field).to_owned(), value.clone()));
-    // A node has no namespace: a null in its place could not be read as one.
+    // A node has no namespace, and a null in its place could not be parsed.
     let meta: Map<String, Value> = ["name", "namespace", "uid"].iter().filter_map(named).collect();
     json!({"kind": kind, "metadata": meta})
 }
@@ -224,8 +224,8 @@ mod tests {
         assert_eq!((pod.metadata.namespace.as_str(), pod.metadata.uid.as_str()), ("shop", "p"));
     }
 
-    /// What one watch of ConfigMaps came to within some seconds, and when it was begun: of a
-    /// server that refuses so many lists, and every watch.
+    /// The result of one watch of ConfigMaps over some seconds, and when its requests were sent, with a server that
+    /// refuses this many lists and every watch.
     async fn followed(refused: usize) -> (Vec<Unseen>, Vec<u128>) {
         let (lists, watches) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
         let (began, seen) = (tokio::time::Instant::now(), Arc::clone(&watches));

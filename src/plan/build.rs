@@ -1,4 +1,4 @@
-//! Puts a plan together, and says everything that speaks against it at once.
+//! Builds a plan, or returns everything that prevents it at once.
 
 use std::collections::BTreeMap;
 
@@ -19,26 +19,26 @@ use crate::{
     world::{Machine, NodeHost},
 };
 
-/// What a plan is made from.
+/// The input of a plan.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The scenario.
     pub loaded: &'a Loaded,
     /// The cluster.
     pub inventory: &'a Inventory,
-    /// The place.
+    /// The bindings.
     pub bindings: &'a Bindings,
-    /// Machines, where the host can list them.
+    /// The machines, if the host can list them.
     pub machines: &'a BTreeMap<String, Machine>,
-    /// What takes nodes away and brings them back.
+    /// The node host.
     pub host: Option<&'a NodeHost>,
     /// The run's id, for names.
     pub run: &'a str,
-    /// The second cluster, where one is named.
+    /// The second cluster, if one is given.
     pub recovery: Option<&'a ClusterIdentity>,
 }
 
-/// The plan, or everything that speaks against it.
+/// Builds the plan, or returns everything that prevents it.
 pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
     let scenario = &request.loaded.scenario;
     let input = PlanInput {
@@ -58,7 +58,8 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
     for step in &scenario.steps {
         match steps::plan(step, &input, &planned) {
             Ok(step) => planned.push(step),
-            // That the namespace would still be there follows from a deletion that was refused.
+            // If the deletion of a namespace was refused, the restore would only report that the namespace still
+            // exists.
             Err(_) if lost && step.restore.is_some() => {}
             Err(why) => {
                 lost |= step.delete_namespace.is_some();
@@ -122,8 +123,8 @@ fn scope(request: &Request<'_>) -> Vec<String> {
     for namespace in &scope.namespaces {
         if !request.inventory.scope.contains_key(namespace) {
             wrong.push(match request.inventory.namespaces.get() {
-                Ok(_) => format!("scope: there is no namespace `{namespace}`"),
-                Err(why) => format!("scope: the namespaces cannot be listed: {why}"),
+                Ok(_) => format!("scope: namespace `{namespace}` does not exist"),
+                Err(why) => format!("scope: cannot list the namespaces: {why}"),
             });
         }
     }
@@ -132,7 +133,7 @@ fn scope(request: &Request<'_>) -> Vec<String> {
         match found.collect::<Result<Vec<_>, _>>() {
             Err(why) => wrong.push(format!("scope: {workload}: {why}")),
             Ok(found) if found.iter().all(Option::is_none) => {
-                wrong.push(format!("scope: no namespace of the scope has {workload}"));
+                wrong.push(format!("scope: no namespace in the scope has {workload}"));
             }
             Ok(_) => {}
         }
@@ -168,8 +169,7 @@ fn expectations(request: &Request<'_>, input: &PlanInput<'_>) -> Vec<String> {
     wrong
 }
 
-/// Critical pods and the budgets that select them, by selector and not by label
-/// overlap (checks D3).
+/// Critical pods and the budgets that apply to them, by the budgets' selectors.
 fn coverage(request: &Request<'_>) -> Option<Vec<CoveredPod>> {
     let pods = request.inventory.pods.get().ok()?;
     let budgets = request.inventory.budgets.get().ok()?;

@@ -1,7 +1,7 @@
-//! The plan's hash: what an approval covers. Predictions, findings and gather
-//! time are left out; targets, acts, limits, expectations, bindings, identity and the
-//! rules of the verdict are in. It is made of the plan as it is written, so that the
-//! plans of earlier versions can still be held against theirs.
+//! The hash of a plan, which an approval refers to. It covers targets, acts, limits, expectations, bindings, the
+//! identity of the cluster and the rules of the verdict. It does not cover predictions, findings and the time when the
+//! cluster was read. It is computed from the plan as it is written, so that plans of earlier versions can still be
+//! compared with their hash.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,16 +9,15 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Bindings, Plan};
 
-/// Stands for the run's id in the names that its acts give to objects: an approval is for
-/// a run that has none yet.
+/// Replaces the run's id in names of objects, because an approval is given before the run has an id.
 const RUN: &str = "{run}";
 
-/// SHA-256 over the canonical JSON of what is approved.
+/// SHA-256 of the canonical JSON of everything that an approval covers.
 pub fn hash(plan: &Plan) -> String {
     hash_of_written(&serde_json::to_value(plan).unwrap_or_default())
 }
 
-/// The same of a plan as it stands in a file, by the way of the version that wrote it.
+/// The hash of a plan in a file, computed in the way of the version that wrote it.
 pub fn hash_of_written(plan: &Value) -> String {
     let major = plan["format"].as_str().and_then(|f| f.split('.').next());
     if major == Some("1") { digest(&covered_in_format_1(plan)) } else { digest(&covered(plan)) }
@@ -31,7 +30,7 @@ fn covered(plan: &Value) -> Value {
         if run.is_empty() { text.to_owned() } else { text.replace(run, RUN) }
     };
     let step = |s: &Value| {
-        // Commands of the node host among them, as the bindings write them.
+        // They contain the commands of the node host, as in the bindings.
         let acts: Vec<_> = items(&s["acts"]).map(|a| (plain(&a["does"]), plain(&a["undo"]))).collect();
         json!({"name": s["name"], "step": s["step"], "class": s["class"], "nodes": list(&s["nodes"]),
             "objects": list(&s["objects"]), "acts": acts, "onStop": s["on_stop"]})
@@ -43,7 +42,7 @@ fn covered(plan: &Value) -> Value {
         "namespaces": plan["namespaces"], "collateral": list(&plan["collateral"]), "steps": steps,
         "probes": plan["probes"], "data": list(&plan["data"]), "expect": plan["expect"], "limits": plan["limits"],
     });
-    // Before the rules had a number, neither they nor what kind of cluster it is were covered.
+    // Before the rules had a version, neither the rules nor the kind of cluster was covered.
     if let Some(rules) = plan.get("rules") {
         covered["rules"] = rules.clone();
         covered["flavour"] = plan["cluster"]["flavour"].clone();
@@ -73,13 +72,13 @@ fn list(list: &Value) -> Value {
     if list.is_null() { json!([]) } else { list.clone() }
 }
 
-/// The same over bindings: where a drill reads, what takes its nodes away, whom it tells.
+/// The hash of the bindings: where a drill reads, what takes its nodes away, and whom it notifies.
 pub fn of_bindings(bindings: &Bindings) -> String {
     digest(bindings)
 }
 
 fn digest(what: &impl Serialize) -> String {
-    // serde_json's maps are sorted: the text is canonical.
+    // The maps of serde_json are sorted, so the text is canonical.
     let text = serde_json::to_value(what).unwrap_or_default().to_string();
     Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Caps and deny-lists, applied to direct targets (architecture §7).
+//! Limits and forbidden targets. They apply to direct targets.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,19 @@ use crate::{
     world::NAMESPACE,
 };
 
-/// Namespaces that no step may name as its target.
+/// Namespaces that must not be the target of any step.
 const DENIED: [&str; 5] = ["kube-system", "kube-public", "kube-node-lease", "default", NAMESPACE];
 
-/// What exceeds the caps.
+/// Everything that exceeds the limits.
 pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inventory) -> Vec<String> {
     let mut wrong = vec![];
     let workers = inventory.nodes.get().unwrap_or_default().iter().filter(|n| !n.is_control_plane()).count();
     let mut away: Vec<(&PlannedStep, BTreeSet<&str>)> = vec![];
     let mut namespaces = 0;
     for step in steps {
-        // Only the step that takes more away is at fault, not all that follow.
+        // Report only the step that exceeds a limit, not all steps after it.
         let before = away.len();
-        // A drain takes one node after another.
+        // A drain takes away one node at a time.
         let at_once = if step.drains() { 1 } else { usize::MAX };
         if step.takes_nodes() || step.drains() {
             away.push((step, step.nodes.iter().take(at_once).map(|n| n.name.as_str()).collect()));
@@ -33,7 +33,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
         let percent = (nodes.len() * 100).div_ceil(workers.max(1)).min(100);
         if away.len() > before && percent > usize::from(limits.nodes_percent) {
             wrong.push(format!(
-                "step `{}`: {} of {workers} workers would be away at once ({percent}%), the limit is {}% (limits.nodes)",
+                "step `{}`: {} of {workers} workers would be away at the same time ({percent}%); the limit is {}% (limits.nodes)",
                 step.name, nodes.len(), limits.nodes_percent
             ));
         }
@@ -44,7 +44,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
             .collect();
         if away.len() > before && zones.len() > limits.zones as usize {
             wrong.push(format!(
-                "step `{}`: {} zones would be hit at once, the limit is {} (limits.zones)",
+                "step `{}`: {} zones would be affected at the same time; the limit is {} (limits.zones)",
                 step.name,
                 zones.len(),
                 limits.zones
@@ -55,7 +55,7 @@ pub(super) fn exceeded(steps: &[PlannedStep], limits: &Limits, inventory: &Inven
     }
     if namespaces > limits.namespaces {
         wrong.push(format!(
-            "{namespaces} namespaces would be deleted, the limit is {} (limits.namespaces)",
+            "{namespaces} namespaces would be deleted; the limit is {} (limits.namespaces)",
             limits.namespaces
         ));
     }
@@ -67,6 +67,6 @@ fn denied(step: &PlannedStep) -> Vec<String> {
         .iter()
         .filter_map(|o| o.path.split("/namespaces/").nth(1)?.split('/').next())
         .filter(|ns| DENIED.contains(ns))
-        .map(|ns| format!("step `{}`: namespace {ns} is never a target", step.name))
+        .map(|ns| format!("step `{}`: namespace {ns} must never be a target", step.name))
         .collect()
 }

@@ -1,5 +1,5 @@
-//! What will happen, decided before anything is touched. Pure: scenario and
-//! inventory in, plan or refusals out. Start with [`build`].
+//! Decides what a drill will do, before anything is touched. It takes a scenario and an inventory and returns a plan
+//! or the reasons why there is none. It does no I/O. Start with [`build`].
 
 mod build;
 mod hash;

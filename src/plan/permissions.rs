@@ -1,5 +1,5 @@
-//! The rights that a run needs: every act, every undo, every observation. The
-//! same list is asked of the API server in the pre-flight and printed by `rbac`.
+//! The permissions that a run needs: for every act, every undo and every observation. The pre-flight asks the API
+//! server for these permissions, and `rbac` prints them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ impl Rights {
         }
     }
 
-    /// One right is named once, for the first thing that needs it.
+    /// Lists each permission once, for the first purpose that needs it.
     fn once(self) -> Vec<Permission> {
         let mut seen = BTreeSet::new();
         let same = |p: &Permission| (p.group.clone(), p.resource.clone(), p.verb.clone(), p.namespace.clone());
@@ -79,8 +79,8 @@ pub(super) fn needed(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bind
     rights.once()
 }
 
-/// What the same run needs in the second cluster: the restores, and what sees that they
-/// are whole, whatever it is called there; nothing where no step restores into it.
+/// What the same run needs in the second cluster: the restores, and the verification that they are complete, for every
+/// kind. Nothing if no step restores into it.
 pub(super) fn needed_there(steps: &[PlannedStep], scenario: &Scenario, bindings: &Bindings) -> Vec<Permission> {
     let velero = bindings.velero.as_deref().unwrap_or("velero");
     let mut rights = Rights { all: BTreeSet::new(), purpose: String::new() };
@@ -98,7 +98,7 @@ pub(super) fn needed_there(steps: &[PlannedStep], scenario: &Scenario, bindings:
         for namespace in spec.namespace.iter().chain(scenario.scope.namespaces.iter()) {
             rights.add("*", "*", namespace, &["list"]);
             if readers(&mut rights, bindings, namespace) {
-                // Nothing is observed there, so no other purpose asks for these.
+                // The drill observes nothing there, so these permissions are needed for no other purpose.
                 rights.add("", "pods", namespace, &["get"]);
                 rights.add("", "nodes", "", &["list"]);
             }
@@ -128,7 +128,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 readers(rights, bindings, namespace);
             }
             if spec.into.is_some() {
-                // The scratch namespace's name is not known before the run.
+                // The name of the scratch namespace is not known before the run.
                 rights.add("", "namespaces", "", &["create", "delete"]);
                 rights.add("networking.k8s.io", "networkpolicies", "", &["create"]);
                 rights.add("", "configmaps", velero, &["get", "create", "delete"]);
@@ -147,7 +147,7 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
         Verb::Drain(_) => {
             rights.add("", "nodes", "", &["patch"]);
             rights.add("", "pods/eviction", "", &["create"]);
-            // To name the budgets of a pod that the Eviction API cannot evict.
+            // To name the budgets of a pod that the Eviction API can never evict.
             rights.add("policy", "poddisruptionbudgets", "", &["list"]);
         }
         Verb::DeletePods(_) | Verb::ForceDeletePods(_) => {
@@ -156,11 +156,11 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
         Verb::DeleteNamespace(spec) => {
             backup_store(rights, velero);
             restores(rights, velero);
-            // patch: whoever takes over touches it, so that a late delete is refused.
+            // `patch`: a session that takes over touches the namespace, so that a late delete is refused.
             rights.add("", "namespaces", "", &["delete", "patch"]);
             rights.add("", "pods", &spec.name, &["delete"]);
             rights.add("*", "*", &spec.name, &["list"]);
-            // Objects outside of it that belong to it are named before it is deleted.
+            // Objects outside the namespace that belong to it are named before it is deleted.
             BESIDE.iter().for_each(|(group, resource)| rights.add(group, resource, "", &["list"]));
         }
         Verb::Scale(spec) => {
@@ -185,7 +185,7 @@ fn restores(rights: &mut Rights, velero: &str) {
     rights.add("velero.io", "podvolumerestores", velero, &["list"]);
 }
 
-/// Adds the rights for pods that read volumes or test an isolation; false if there are none.
+/// Adds the permissions for pods that read volumes or test the isolation. Returns false if there are no such pods.
 fn readers(rights: &mut Rights, bindings: &Bindings, namespace: &str) -> bool {
     if bindings.volumes.reader_image.is_none() {
         return false;
@@ -195,11 +195,10 @@ fn readers(rights: &mut Rights, bindings: &Bindings, namespace: &str) -> bool {
     true
 }
 
-/// Manifests that grant exactly these rights to a service account: in each
-/// namespace only what is needed there. The objects of a namespace that the drill
-/// deletes go with it, and come back only with the restore: for such a namespace
-/// the rights are cluster-wide. In the second cluster (`there`) that is every namespace
-/// of the drill: none of them is there before it.
+/// Manifests that grant exactly these permissions to a service account, in each namespace only what is needed there.
+/// Roles in a namespace that the drill deletes would be deleted too, and would come back only with the restore; so for
+/// such a namespace the permissions are cluster-wide. In the second cluster (`there`), this applies to every namespace
+/// of the drill, because none of them exists before the drill.
 pub fn rbac(plan: &crate::model::Plan, account: &str, there: bool) -> Vec<Value> {
     let mut places: BTreeMap<&str, BTreeMap<(&str, &str), BTreeSet<&str>>> = BTreeMap::new();
     for p in if there { &plan.recovery_permissions } else { &plan.permissions } {
@@ -237,7 +236,7 @@ pub fn rbac(plan: &crate::model::Plan, account: &str, there: bool) -> Vec<Value>
     manifests
 }
 
-/// The reaper as a Deployment, for runs whose own detached one would die with their job.
+/// The reaper as a Deployment, for runs whose detached reaper would die with their CI job.
 pub fn reaper(image: &str, account: &str) -> Value {
     let labels = json!({"app.kubernetes.io/name": "drillmaster-reaper", "app.kubernetes.io/managed-by": "drillmaster"});
     json!({"apiVersion": "apps/v1", "kind": "Deployment",

@@ -1,6 +1,5 @@
-//! What is expected, and when: grace period, tolerations, eviction rate. Times
-//! count from the fault. Start-up times are the application's: they are not
-//! guessed, and stand outside the bounds.
+//! Predicts what will happen, and when: grace period, tolerations, eviction rate. Times count from the fault. Start-up
+//! times depend on the application, so they are not guessed, but taken from the running pods.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,10 +20,10 @@ pub(super) fn predict(steps: &[PlannedStep], input: &PlanInput<'_>) -> Vec<Predi
     steps.iter().filter(|s| silences(s)).flat_map(|step| power(step, input, &clocks, fenced(step))).collect()
 }
 
-/// How often the pod garbage collector looks.
+/// How often the pod garbage collector runs.
 const COLLECTS: Duration = Duration::from_secs(20);
 
-/// Whether the control plane hears nothing of its nodes any more.
+/// Whether the control plane stops receiving anything from the nodes.
 fn silences(step: &PlannedStep) -> bool {
     match step.verb() {
         Some(Verb::ImpairNodes(impair)) => {
@@ -33,7 +32,7 @@ fn silences(step: &PlannedStep) -> bool {
             };
             impair.stop == Some(NodeService::Kubelet) || impair.network.as_ref().is_some_and(all_out)
         }
-        // Without a control plane nobody notices anything.
+        // Without a control plane, nothing notices that the nodes are gone.
         _ => step.takes_nodes() && !step.takes_control_plane(),
     }
 }
@@ -42,15 +41,18 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
     let (from, to) = detection(clocks);
     let basis = if input.bindings.clocks.is_some() { Basis::Bindings } else { Basis::Defaults };
     let source = match basis {
-        Basis::Bindings => "clocks of the bindings",
+        Basis::Bindings => "timing from the bindings",
         Basis::Defaults => "Kubernetes' defaults for this version",
     };
     let graceful = step.how() == Some(NodeHow::Stop);
     let because = if graceful {
-        format!("an orderly stop may say goodbye at once; else grace period {}, {source}", Dur(clocks.grace))
+        format!(
+            "a node that shuts down in an orderly way may report it immediately; otherwise grace period {}, {source}",
+            Dur(clocks.grace)
+        )
     } else {
         format!(
-            "grace period {} less up to {} since the last heartbeat, plus up to {} until the controller looks; {source}",
+            "grace period {} less up to {} since the last heartbeat, plus up to {} until the controller checks; {source}",
             Dur(clocks.grace),
             Dur(clocks.renew),
             Dur(clocks.period)
@@ -59,7 +61,7 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
     let from = if graceful { Duration::ZERO } else { from };
     let mut all = vec![Prediction {
         of: step.name.clone(),
-        what: "nodes seen as not Ready; their pods leave the Services".into(),
+        what: "nodes reported as not Ready; their pods are removed from Services".into(),
         from: Dur(from),
         to: Dur(to),
         because,
@@ -73,23 +75,23 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
         if fenced {
             all.push(Prediction {
                 of: name,
-                what: format!("pods of {workload} deleted by force; replacements are created at once"),
+                what: format!("pods of {workload} force-deleted; replacements are created immediately"),
                 from: Dur(from),
                 to: Dur(to + COLLECTS),
-                because: "the out-of-service taint: the pod garbage collector looks every 20 s, and takes Terminating pods of nodes that are not Ready".into(),
+                because: "because of the out-of-service taint, the pod garbage collector, which runs every 20 s, deletes Terminating pods on nodes that are not Ready".into(),
                 phase: None,
                 basis: Basis::default(),
             });
             continue;
         }
-        let by = format!("toleration of {UNREACHABLE}, one node each {}", Dur(clocks.eviction_interval));
+        let by = format!("toleration of {UNREACHABLE}, one node every {}", Dur(clocks.eviction_interval));
         let Some(seconds) = tolerated else {
             all.push(Prediction {
                 of: name,
                 what: format!("pods of {workload} are never evicted"),
                 from: Dur::default(),
                 to: Dur::default(),
-                because: "they tolerate an unreachable node for ever".into(),
+                because: "they tolerate an unreachable node forever".into(),
                 phase: None,
                 basis: Basis::default(),
             });
@@ -101,7 +103,7 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
             what: if workload.workload.kind == "statefulset" {
                 format!("pods of {workload} evicted; not replaced before their nodes are back")
             } else {
-                format!("pods of {workload} evicted; replacements are created at once")
+                format!("pods of {workload} evicted; replacements are created immediately")
             },
             from: Dur(from),
             to: Dur(to),
@@ -114,8 +116,8 @@ fn power(step: &PlannedStep, input: &PlanInput<'_>, clocks: &Clocks, fenced: boo
     all
 }
 
-/// When each service that is expected to come back is stable: its Service drops
-/// dead endpoints as soon as their nodes are noticed.
+/// When each service that is expected to recover is stable: its Service drops dead endpoints as soon as their nodes
+/// are reported as not Ready.
 pub(super) fn serving(so_far: &[Prediction], scenario: &Scenario) -> Vec<Prediction> {
     let expected = scenario.expect.iter().filter_map(|e| match e {
         Expectation::Service(service) => Some(service),
@@ -134,7 +136,7 @@ pub(super) fn serving(so_far: &[Prediction], scenario: &Scenario) -> Vec<Predict
                 from: Dur::default(),
                 to: Dur(noticed.to.0 + PLACED + probe.up.over.0),
                 because:
-                    "dead endpoints leave the Service when their nodes are seen as not Ready; other pods must be left"
+                    "dead endpoints are removed from the Service when their nodes are reported as not Ready; other pods must remain"
                         .into(),
                 phase: Some(Phase::Serving(probe.name.clone())),
                 basis: Basis::default(),
@@ -147,8 +149,7 @@ pub(super) fn serving(so_far: &[Prediction], scenario: &Scenario) -> Vec<Predict
 /// How long the scheduler may take for a pod that fits.
 const PLACED: Duration = Duration::from_secs(2);
 
-/// A Deployment's replacements: placed, and Ready after as long as the pods that
-/// run now took.
+/// The replacements of a Deployment: scheduled, and Ready after the same time that the running pods needed.
 fn replaced(
     step: &PlannedStep,
     input: &PlanInput<'_>,
@@ -160,10 +161,10 @@ fn replaced(
     }
     let mut all = vec![Prediction {
         of: step.name.clone(),
-        what: format!("replacements of {workload} have a node"),
+        what: format!("replacements of {workload} are scheduled to nodes"),
         from: Dur(from),
         to: Dur(to + PLACED),
-        because: "where the survivors have room (survivor-capacity)".into(),
+        because: "if the remaining nodes have enough free resources (survivor-capacity)".into(),
         phase: Some(Phase::Rescheduled(workload.clone())),
         basis: Basis::default(),
     }];
@@ -181,10 +182,10 @@ fn replaced(
             of: step.name.clone(),
             what: format!("{workload} has as many ready pods as before"),
             from: Dur(from + Duration::from_secs(*least)),
-            // The API's stamps have whole seconds.
+            // The timestamps of the API have whole seconds.
             to: Dur(to + PLACED + Duration::from_secs(most + 1)),
             because: format!(
-                "the {} pods that run now took {} to {} to be Ready",
+                "the {} running pods took {} to {} to become Ready",
                 starts.len(),
                 Dur::secs(*least),
                 Dur::secs(*most)
@@ -196,7 +197,7 @@ fn replaced(
     all
 }
 
-/// A zone that loses most of its nodes, but not all, stops evicting (correctness 13-15).
+/// A zone that loses most of its nodes, but not all, stops evicting.
 fn halted(step: &PlannedStep, input: &PlanInput<'_>) -> Vec<Prediction> {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for node in &step.nodes {
@@ -209,10 +210,10 @@ fn halted(step: &PlannedStep, input: &PlanInput<'_>) -> Vec<Prediction> {
             let partial = zone_state(all - lost.min(all), lost) == ZoneState::Partial && all <= 50;
             partial.then(|| Prediction {
                 of: step.name.clone(),
-                what: format!("zone {zone}: evictions stop altogether"),
+                what: format!("zone {zone}: evictions stop completely"),
                 from: Dur::default(),
                 to: Dur::default(),
-                because: format!("{lost} of {all} nodes of a small zone are at least 55 % and more than 2"),
+                because: format!("{lost} of {all} nodes of a small zone are lost: more than 2, and at least 55 %"),
                 phase: None,
                 basis: Basis::default(),
             })

@@ -1,12 +1,12 @@
-//! The blast radius: pods of others on the nodes that go away, and what the
-//! drill will not see meanwhile.
+//! The blast radius: pods of other namespaces on the nodes that are taken away, and what the drill cannot observe in
+//! the meantime.
 
 use std::collections::BTreeMap;
 
 use super::Request;
 use crate::{kubernetes::objects::Pod, model::PlannedStep};
 
-/// What to know, and what must be declared first.
+/// What people should know, and what the scenario must declare first.
 pub(super) fn of(steps: &[PlannedStep], request: &Request<'_>) -> (Vec<String>, Vec<String>) {
     let scenario = &request.loaded.scenario;
     let velero = request.bindings.velero.as_deref().unwrap_or("velero");
@@ -28,10 +28,10 @@ pub(super) fn of(steps: &[PlannedStep], request: &Request<'_>) -> (Vec<String>, 
             let names = names.join(", ");
             if scenario.collateral.iter().any(|c| c == namespace) {
                 let blind = blind(namespace, velero, &pods);
-                known.push(format!("step `{}` takes pods of {namespace} with it: {names}{blind}", step.name));
+                known.push(format!("step `{}` also affects pods of namespace {namespace}: {names}{blind}", step.name));
             } else {
                 undeclared.push(format!(
-                    "step `{}` would take pods of {namespace} with it: {names}. Add `{namespace}` to `collateral` if that is meant, or move them",
+                    "step `{}` would also affect pods of namespace {namespace}: {names}. If this is intended, add `{namespace}` to `collateral`; if not, move the pods to other nodes",
                     step.name
                 ));
             }
@@ -44,9 +44,9 @@ fn blind(namespace: &str, velero: &str, pods: &[&Pod]) -> String {
     let eyes = ["prometheus", "alertmanager", "kube-state-metrics"];
     let seeing = pods.iter().any(|p| eyes.iter().any(|e| p.metadata.name.contains(e)));
     if seeing {
-        "; BLIND WINDOW: alerts cannot be judged until they run elsewhere".into()
+        "; BLIND WINDOW: alerts cannot be judged until these pods run on other nodes".into()
     } else if namespace == velero {
-        "; backups and restores stand still until Velero runs elsewhere".into()
+        "; backups and restores stop until Velero runs on another node".into()
     } else {
         String::new()
     }

@@ -1,8 +1,8 @@
-//! A plan for people: what, exactly, undone how, stopped how, expected when.
+//! Prints a plan for people: what it does, how each act is undone, what a stop does, and what is expected when.
 
 use crate::model::{Finding, FindingState, Plan, PlannedStep, StepClass, printable};
 
-/// The plan as text. No name in it can control the terminal or add a line.
+/// The plan as text. No name in it can drive the terminal or add a line.
 pub fn show(plan: &Plan) -> String {
     let mut page = Page(String::new());
     page.say(&format!("PLAN  {}: {}", plan.scenario, plan.title));

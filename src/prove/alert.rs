@@ -1,4 +1,4 @@
-//! What must keep an expectation of an alert from passing.
+//! Defects that must keep an expectation about an alert from passing.
 
 use serde_json::{Value, json};
 
@@ -19,26 +19,26 @@ pub(super) fn defects(e: &AlertExpectation, setting: &Setting<'_>) -> Vec<Defect
     vec![
         Defect::new("a silence begins with the fault", Attacks::Bound, silence(e, setting)),
         Defect::new(
-            "its rule is not evaluated from the fault on",
+            "its rule is not evaluated after the fault",
             Attacks::Sight,
             from_then(json!({"rule": {"alert": e.name, "does": "stalls"}})),
         ),
         Defect::new(
-            "what Prometheus sends does not reach Alertmanager from the fault on",
+            "the messages of Prometheus do not reach Alertmanager after the fault",
             Attacks::Bound,
             everywhere(&|manager| json!({"delivery": {"alertmanager": manager}})),
         ),
         Defect::new(
-            "Prometheus is gone from the fault on",
+            "Prometheus is gone after the fault",
             Attacks::Sight,
             from_then(json!({"source": {"source": "prometheus", "does": "gone"}})),
         ),
         Defect::new(
-            "Alertmanager is gone from the fault on",
+            "Alertmanager is gone after the fault",
             Attacks::Sight,
             everywhere(&|manager| json!({"source": {"source": manager, "does": "gone"}})),
         ),
-        Defect::new("its rule fails from the heal on, so that it stays active", Attacks::Sight, stays(e, setting)),
+        Defect::new("its rule fails after the heal, so that the alert stays active", Attacks::Sight, stays(e, setting)),
         nodes_return(setting, of, Attacks::Reach),
         no_effect(setting, of),
     ]
@@ -46,9 +46,9 @@ pub(super) fn defects(e: &AlertExpectation, setting: &Setting<'_>) -> Vec<Defect
 
 fn silence(e: &AlertExpectation, setting: &Setting<'_>) -> Planted {
     if e.suppressed {
-        return Err("it is meant to be silenced".into());
+        return Err("the alert is expected to be silenced".into());
     }
-    // From before the act on: it may fire soon.
+    // It begins before the act, because the alert may fire soon.
     let begins = When::step(&setting.fault(e.of.as_ref())?.name);
     let silence = |manager: &String| json!({"silence": {"matchers": {"alertname": e.name}, "alertmanager": manager}});
     Ok(setting.alertmanagers().iter().map(|manager| begins.clone().on(silence(manager))).collect())
@@ -56,7 +56,7 @@ fn silence(e: &AlertExpectation, setting: &Setting<'_>) -> Planted {
 
 fn stays(e: &AlertExpectation, setting: &Setting<'_>) -> Planted {
     if e.resolves_within.is_none() {
-        return Err("it is not asked whether it resolves".into());
+        return Err("the expectation does not require that the alert resolves".into());
     }
     let heal = setting.clock(e.of.as_ref(), After::Heal)?;
     Ok(vec![When::step(&heal.name).on(json!({"rule": {"alert": e.name, "does": "fails"}}))])

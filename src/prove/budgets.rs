@@ -1,4 +1,4 @@
-//! What must keep an expectation of budgets from passing.
+//! Defects that must keep an expectation about budgets from passing.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub(super) fn defects(e: &BudgetsExpectation, setting: &Setting<'_>) -> Vec<Defe
     }
     if e.while_degraded.is_some() {
         all.push(Defect::new(
-            "the budgets' status stays what it is from the fault on",
+            "the status of the budgets is not updated after the fault",
             Attacks::Bound,
             lag(setting, of),
         ));
@@ -32,7 +32,7 @@ pub(super) fn defects(e: &BudgetsExpectation, setting: &Setting<'_>) -> Vec<Defe
     all
 }
 
-/// Who is covered is looked at when the plan is made, so it must be wrong by then.
+/// The coverage is checked when the plan is made, so the defect must exist before that.
 fn coverage(setting: &Setting<'_>) -> Vec<Defect> {
     let first = |what: &dyn Fn(&str, &str) -> Value| -> Planted {
         let budgets = setting.budgets()?;
@@ -65,14 +65,18 @@ fn drain(setting: &Setting<'_>, of: Option<&StepName>) -> Vec<Defect> {
     let stalled = setting.fault(of).map(|step| vec![just_after(&step.name).on(stalled("poddisruptionbudgets"))]);
     let unseen = stalled.and_then(|watch| Ok(watch.into_iter().chain(deletions(setting, of)?).collect()));
     vec![
-        Defect::new("somebody deletes the pods of a StatefulSet in the drain", Attacks::Bound, deletions(setting, of)),
-        Defect::new("critical pods are not Ready for 20 s in the drain", Attacks::Bound, not_ready(setting, of)),
-        Defect::new("a StatefulSet's pods are deleted, and the budgets' status hides it", Attacks::Sight, hidden),
+        Defect::new(
+            "somebody deletes the pods of a StatefulSet during the drain",
+            Attacks::Bound,
+            deletions(setting, of),
+        ),
+        Defect::new("critical pods are not Ready for 20 s during the drain", Attacks::Bound, not_ready(setting, of)),
+        Defect::new("a StatefulSet's pods are deleted, and the status of the budgets hides it", Attacks::Sight, hidden),
         Defect::new("a StatefulSet's pods are deleted, and the watch of budgets hides it", Attacks::Sight, unseen),
     ]
 }
 
-/// All pods at once, though the Eviction API would have let one go after the other.
+/// All pods at once, although the Eviction API would allow only one at a time.
 fn deletions(setting: &Setting<'_>, of: Option<&StepName>) -> Result<Vec<Happening>, String> {
     let begins = When::step(&setting.fault(of)?.name).later(Dur::secs(2));
     let delete = |(namespace, pod): (String, String)| json!({"delete": {"object": format!("pod/{pod}"), "namespace": namespace}});

@@ -1,5 +1,5 @@
-//! A defect: its name, the part of a proof that it attacks, and what it adds to `happens:`.
-//! Here is also what several kinds of expectation are tried with.
+//! A defect: its name, the part of a proof that it attacks, and its entries for `happens:`. It also contains the
+//! defects that are used for several kinds of expectations. Start with [`Defect`].
 
 use std::fmt;
 
@@ -18,15 +18,15 @@ use crate::{
 pub enum Attacks {
     /// The state before the fault.
     Baseline,
-    /// That the fault hit the subject.
+    /// Whether the fault hit the subject.
     Reach,
-    /// That every source saw the whole time.
+    /// Whether every source could observe the whole time.
     Sight,
-    /// That "all" is all of what should be.
+    /// Whether "all" means everything that should exist.
     Denominator,
-    /// That the objective holds.
+    /// Whether the objective is met.
     Bound,
-    /// That it recovered before the fault was undone.
+    /// Whether the subject recovered before the fault was undone.
     #[serde(rename = "own recovery")]
     OwnRecovery,
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Attacks {
     }
 }
 
-/// What is planted; or why it cannot be.
+/// The entries of a defect; or why it cannot be planted.
 pub(super) type Planted = Result<Vec<Happening>, String>;
 
 /// Something that must keep an expectation from passing.
@@ -54,7 +54,7 @@ pub struct Defect {
     pub name: String,
     /// The part of the proof that it attacks.
     pub attacks: Attacks,
-    /// What is added to the cluster's `happens:`, or why it cannot be planted here.
+    /// What is added to the cluster's `happens:`, or why the defect cannot be planted in this scenario.
     pub happens: Result<Vec<Happening>, String>,
 }
 
@@ -82,66 +82,65 @@ pub fn defects(expectation: &Expectation, setting: &Setting<'_>) -> Vec<Defect> 
 pub(super) struct When(Value);
 
 impl When {
-    /// Before anybody looks at the cluster.
+    /// Before the drill first reads the cluster.
     pub fn start() -> Self {
         Self(json!({"at": "0s"}))
     }
 
-    /// In the instant in which a step begins, before its first act.
+    /// At the moment when a step begins, before its first act.
     pub fn step(step: &StepName) -> Self {
         Self(json!({"after": {"step": step}}))
     }
 
-    /// In the instant in which a step ends.
+    /// At the moment when a step ends.
     pub fn end_of(step: &StepName) -> Self {
         Self(json!({"after": {"stepEnds": step}}))
     }
 
-    /// As an object comes into being.
+    /// When an object is created.
     pub fn made(object: &str, namespace: &str) -> Self {
         Self(json!({"after": {"seen": {"objectMade": {"object": object, "namespace": namespace}}}}))
     }
 
-    /// Somewhat later.
+    /// A delay later.
     pub fn later(mut self, delay: Dur) -> Self {
         self.0["delay"] = json!(delay);
         self
     }
 
-    /// Something begins then, and lasts.
+    /// Something that begins then and stays.
     pub fn on(self, what: Value) -> Happening {
         let mut entry = self.0;
         entry["what"] = what;
         serde_json::from_value(entry).expect("an entry in the words of `happens:`")
     }
 
-    /// Something begins then, and ends after a time.
+    /// Something that begins then and ends after a time.
     pub fn during(mut self, lasts: Dur, what: Value) -> Happening {
         self.0["for"] = json!(lasts);
         self.on(what)
     }
 }
 
-/// The same in the cluster that it is about.
+/// The same entries in the cluster of the expectation.
 pub(super) fn in_cluster(cluster: Which, happens: Vec<Happening>) -> Vec<Happening> {
     happens.into_iter().map(|happening| Happening { in_: cluster, ..happening }).collect()
 }
 
-/// How the beginning of an objective's time is called.
+/// The words for the start of an objective's time.
 pub(super) fn from_then(after: After) -> &'static str {
     match after {
-        After::Fault => "from the fault on",
-        After::Heal => "from the heal on",
+        After::Fault => "after the fault",
+        After::Heal => "after the heal",
     }
 }
 
-/// Right after the act of a step: what was before it stays as it was.
+/// Directly after the act of a step, so that everything before it is not affected.
 pub(super) fn just_after(step: &StepName) -> When {
     When::step(step).later(Dur::secs(1))
 }
 
-/// Something that lasts 30 s longer than an objective, whose clock starts with a step: a
-/// drain's with its end.
+/// Something that lasts 30 s longer than an objective. The time counts from a step; for a drain, from its end.
 pub(super) fn past(objective: Dur, clock: &Step, what: Value) -> Happening {
     let begins = match clock.verb() {
         Some(Verb::Drain(_)) => When::end_of(&clock.name),
@@ -150,17 +149,17 @@ pub(super) fn past(objective: Dur, clock: &Step, what: Value) -> Happening {
     begins.during(Dur(objective.0 + Dur::secs(30).0), what)
 }
 
-/// The nodes are back before Kubernetes misses them: nothing had to recover, or only
+/// The nodes are back before Kubernetes notices that they were away. So nothing had to recover, or it recovered only
 /// because somebody undid the fault.
 pub(super) fn nodes_return(setting: &Setting<'_>, of: Option<&StepName>, attacks: Attacks) -> Defect {
     let planted = setting.node_fault(of).map(|step| {
         let what = json!({"nodeReturns": {"node": "any"}});
         vec![When::step(&step.name).later(Dur::secs(3)).on(what)]
     });
-    Defect::new("the nodes come back by themselves at once", attacks, planted)
+    Defect::new("the nodes come back by themselves immediately", attacks, planted)
 }
 
-/// The node host acknowledges the act, says what one wants to hear, and does nothing.
+/// The node host acknowledges the act and reports the expected state, but does nothing.
 pub(super) fn no_effect(setting: &Setting<'_>, of: Option<&StepName>) -> Defect {
     let planted = setting.node_fault(of).and_then(|step| match step.verb() {
         Some(Verb::KillNodes(_) | Verb::KillZone(_) | Verb::LoseCluster(_)) => {
@@ -169,21 +168,21 @@ pub(super) fn no_effect(setting: &Setting<'_>, of: Option<&StepName>) -> Defect 
         }
         _ => Err(format!("`{}` does not switch machines off", step.name)),
     });
-    Defect::new("the node host says that the nodes are off, and they run", Attacks::Reach, planted)
+    Defect::new("the node host reports the nodes as off, but they are running", Attacks::Reach, planted)
 }
 
-/// Pods of a workload that run and are not Ready.
+/// Pods of a workload that run but are not Ready.
 pub(super) fn unready(workload: &WorkloadRef, namespace: &str) -> Value {
     json!({"readiness": {"workload": workload.to_string(), "namespace": namespace, "does": "lost"}})
 }
 
-/// Readiness that comes and goes faster than it would have to hold.
+/// Readiness that changes faster than the objective's required time.
 pub(super) fn flapping(workload: &WorkloadRef, namespace: &str) -> Value {
     json!({"readiness": {"workload": workload.to_string(), "namespace": namespace, "does": "flaps", "every": "2s"}})
 }
 
-/// Pods that are not Ready while the watch of pods tells nothing: whoever believes the watch
-/// sees them Ready. `lasts` is how long; none is for good.
+/// Pods that are not Ready while the watch of pods delivers nothing: according to the watch, they are still Ready.
+/// `lasts` is the duration; none means until the end.
 pub(super) fn hidden(step: &StepName, unready: Value, lasts: Option<Dur>) -> Vec<Happening> {
     let begins = When::step(step).later(Dur::secs(2));
     let unready = match lasts {
@@ -193,7 +192,7 @@ pub(super) fn hidden(step: &StepName, unready: Value, lasts: Option<Dur>) -> Vec
     vec![just_after(step).on(stalled("pods")), unready]
 }
 
-/// A watch that stays open and tells nothing more.
+/// A watch that stays open and delivers nothing more.
 pub(super) fn stalled(of: &str) -> Value {
     json!({"watches": {"does": "stall", "of": of}})
 }

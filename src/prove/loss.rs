@@ -1,4 +1,4 @@
-//! What must keep an expectation of an append log from passing.
+//! Defects that must keep an expectation about an append log from passing.
 
 use serde_json::{Value, json};
 
@@ -19,12 +19,8 @@ pub(super) fn defects(e: &LossExpectation, setting: &Setting<'_>) -> Vec<Defect>
     let from = |begins: &Result<When, String>, does, one_in| log(begins.clone()?, does, one_in);
     vec![
         Defect::new("it acknowledges lines and loses every fifth", Attacks::Baseline, log(When::start(), "loses", 5)),
-        Defect::new(
-            "it acknowledges lines and loses them, from the fault on",
-            Attacks::Bound,
-            from(&fault, "loses", 1),
-        ),
-        Defect::new("it damages every fifth line, from the fault on", Attacks::Bound, from(&fault, "damages", 5)),
+        Defect::new("it acknowledges lines and loses them after the fault", Attacks::Bound, from(&fault, "loses", 1)),
+        Defect::new("it damages every fifth line after the fault", Attacks::Bound, from(&fault, "damages", 5)),
         Defect::new("every second line is gone after the restore", Attacks::Bound, from(&restored, "forgets", 2)),
         Defect::new("its volume comes back empty", Attacks::Bound, empty(e, setting)),
     ]
@@ -36,7 +32,7 @@ fn restore<'a>(setting: &Setting<'a>) -> Result<(&'a StepName, RestoreStep), Str
         Some(Verb::Restore(restore)) => Some((&step.name, restore)),
         _ => None,
     });
-    restores.into_iter().next().ok_or_else(|| "the scenario restores nothing".into())
+    restores.into_iter().next().ok_or_else(|| "the scenario does not restore anything".into())
 }
 
 fn empty(e: &LossExpectation, setting: &Setting<'_>) -> Planted {

@@ -1,11 +1,11 @@
-//! Negative controls: a check that has only ever been seen green is no evidence. For each
-//! expectation of a scenario this room plants the defects that must turn it red or
-//! inconclusive, rehearses each of them, and tells what became of the expectation.
+//! Negative controls: a check that has only ever been green is not evidence. For each expectation of a scenario, this
+//! module plants the defects that must make it fail or inconclusive, rehearses each of them, and reports what happened
+//! to the expectation.
 //!
-//! `defects` chooses what to plant, one file for each kind of expectation; `setting` finds
-//! the names that a defect needs; `run` rehearses, by a function that it is given; `table`
-//! is what came of it. A defect is nothing but entries of `happens:` (see `sim::happens`),
-//! so whoever doubts a row can write them into a cluster file. Start with [`prove`].
+//! `defects` chooses what to plant, with one file for each kind of expectation; `setting` finds the names that a
+//! defect needs; `run` rehearses, with a function that the caller provides; `table` is the result. A defect consists
+//! only of entries for `happens:` (see `sim::happens`), so anybody can repeat a row by writing them into a cluster
+//! file. Start with [`prove`].
 
 mod alert;
 mod budgets;

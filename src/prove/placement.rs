@@ -1,4 +1,4 @@
-//! What must keep an expectation of a spread from passing.
+//! Defects that must keep an expectation about the placement of pods from passing.
 
 use super::{
     Attacks, Defect, Setting,
@@ -13,7 +13,7 @@ pub(super) fn defects(e: &PlacementExpectation, setting: &Setting<'_>) -> Vec<De
     let hidden = setting.fault(of).map(|step| hidden(&step.name, unready(&e.workload, &namespace), None));
     vec![
         Defect::new(
-            "its pods are not Ready from the fault on",
+            "its pods are not Ready after the fault",
             Attacks::Bound,
             from_then(unready(&e.workload, &namespace)),
         ),

@@ -1,4 +1,4 @@
-//! What must keep an expectation of ready pods from passing.
+//! Defects that must keep an expectation about ready pods from passing.
 
 use serde_json::{Value, json};
 
@@ -18,14 +18,14 @@ pub(super) fn defects(e: &ReplicasExpectation, setting: &Setting<'_>) -> Vec<Def
     let for_good = |what: Value| Ok(vec![clock()?.on(what)]);
     let own = if e.after == After::Heal { Attacks::Reach } else { Attacks::OwnRecovery };
     vec![
-        Defect::new("its pods are not Ready when the fault comes", Attacks::Baseline, no_baseline(e, setting)),
+        Defect::new("its pods are not Ready at the time of the fault", Attacks::Baseline, no_baseline(e, setting)),
         Defect::new(
             "its pods are not Ready for 30 s longer than the objective",
             Attacks::Bound,
             setting.clock(of, e.after).map(|step| vec![past(within, step, unready(&e.workload, &namespace))]),
         ),
         Defect::new(
-            format!("its pods' readiness comes and goes {then}"),
+            format!("the readiness of its pods changes all the time {then}"),
             Attacks::Bound,
             for_good(flapping(&e.workload, &namespace)),
         ),
@@ -36,25 +36,25 @@ pub(super) fn defects(e: &ReplicasExpectation, setting: &Setting<'_>) -> Vec<Def
     ]
 }
 
-/// After a heal nothing need change that a watch would tell: the pods lose their readiness, too.
+/// After a heal, a watch may have nothing to deliver anyway. So the pods also lose their readiness.
 fn blinded(e: &ReplicasExpectation, setting: &Setting<'_>, then: &str) -> Defect {
     let clock = setting.clock(e.of.as_ref(), e.after);
     if e.after == After::Fault {
         let planted = clock.map(|step| vec![just_after(&step.name).on(stalled("pods"))]);
-        return Defect::new(format!("the watch of pods tells nothing {then}"), Attacks::Sight, planted);
+        return Defect::new(format!("the watch of pods delivers nothing {then}"), Attacks::Sight, planted);
     }
     let unready = unready(&e.workload, &setting.namespace(e.namespace.as_ref()));
     let planted = clock.map(|step| hidden(&step.name, unready, None));
     Defect::new(format!("its pods are not Ready {then}, and the watch of pods hides it"), Attacks::Sight, planted)
 }
 
-/// From just before the act of the fault on, and not for long.
+/// From just before the act of the fault, for a short time.
 fn no_baseline(e: &ReplicasExpectation, setting: &Setting<'_>) -> Planted {
     let begins = When::step(&setting.fault(e.of.as_ref())?.name);
     Ok(vec![begins.during(Dur::secs(15), unready(&e.workload, &setting.namespace(e.namespace.as_ref())))])
 }
 
-/// A workload that is deleted with its namespace is scaled when it is there again.
+/// A workload that is deleted with its namespace is scaled after it exists again.
 fn scaled(e: &ReplicasExpectation, setting: &Setting<'_>) -> Planted {
     let (workload, namespace) = (e.workload.to_string(), setting.namespace(e.namespace.as_ref()));
     let clock = setting.clock(e.of.as_ref(), e.after)?;
@@ -72,7 +72,7 @@ fn unharmed(e: &ReplicasExpectation, setting: &Setting<'_>) -> Vec<Defect> {
     let for_a_time = fault().map(|begins| vec![begins.during(Dur::secs(10), unready(&e.workload, &namespace))]);
     let hidden = setting.fault(of).map(|s| hidden(&s.name, unready(&e.workload, &namespace), Some(Dur::secs(10))));
     vec![
-        Defect::new("its pods are not Ready when the fault comes", Attacks::Baseline, no_baseline(e, setting)),
+        Defect::new("its pods are not Ready at the time of the fault", Attacks::Baseline, no_baseline(e, setting)),
         Defect::new("its pods are not Ready for 10 s", Attacks::Bound, for_a_time),
         Defect::new("its pods are not Ready, and the watch of pods hides it", Attacks::Sight, hidden),
         nodes_return(setting, of, Attacks::Reach),

@@ -1,4 +1,4 @@
-//! What must keep an expectation of a restore from passing.
+//! Defects that must keep an expectation about a restore from passing.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(super) fn defects(e: &RestoreExpectation, setting: &Setting<'_>) -> Vec<Defe
             during(json!({"velero": {"does": "restoresPartlyFail"}})),
         ),
         Defect::new(
-            "the store of backups is gone during the restore",
+            "the object store is gone during the restore",
             Attacks::Sight,
             during(json!({"velero": {"does": "storeUnavailable"}})),
         ),
@@ -36,16 +36,16 @@ pub(super) fn defects(e: &RestoreExpectation, setting: &Setting<'_>) -> Vec<Defe
     all
 }
 
-/// The cluster that is restored into.
+/// The cluster that the restore writes to.
 fn place(restore: &RestoreStep) -> Which {
     if restore.into == Some(Into::Recovery) { Which::Recovery } else { Which::First }
 }
 
-/// Where an object of the restored namespace will be, if that is known beforehand.
+/// An object in the restored namespace, if its namespace is known in advance.
 fn object(e: &RestoreExpectation, setting: &Setting<'_>) -> Result<(String, String), String> {
     let restore = setting.restore(&e.of)?;
     if restore.into.is_some() && place(&restore) == Which::First {
-        return Err("the namespace that is restored into has a name that is not known beforehand".into());
+        return Err("the name of the scratch namespace is not known in advance".into());
     }
     let namespace = setting.restored(&restore)?;
     Ok((format!("configmap/{}", setting.config_map(&namespace)?), namespace))
@@ -82,7 +82,9 @@ fn volumes(e: &RestoreExpectation, rule: VolumesRule, setting: &Setting<'_>) -> 
     };
     let content = |does: &str| match rule {
         VolumesRule::Identical => claim(When::step(&e.of), does),
-        VolumesRule::Restored => Err("`volumes: restored` is Velero's own record, which knows no content".into()),
+        VolumesRule::Restored => {
+            Err("`volumes: restored` uses Velero's own record, which does not contain the content of files".into())
+        }
         VolumesRule::None => Err("no volume is expected".into()),
     };
     vec![
@@ -92,8 +94,7 @@ fn volumes(e: &RestoreExpectation, rule: VolumesRule, setting: &Setting<'_>) -> 
     ]
 }
 
-/// The schedule's backup is older than anything that happens: there a newer one is put
-/// beside it.
+/// The backup of a schedule is older than anything that happens in the rehearsal, so a newer one is added.
 fn not_captured(e: &RestoreExpectation, setting: &Setting<'_>, claim: &dyn Fn(When, &str) -> Planted) -> Planted {
     let restore = setting.restore(&e.of)?;
     let Some(schedule) = &restore.schedule else { return claim(When::start(), "notCaptured") };

@@ -1,5 +1,5 @@
-//! Rehearses a scenario as it is, and then once for each defect. How a rehearsal is done
-//! is the caller's: this file only says on which cluster, and reads what it came to.
+//! Rehearses a scenario without a defect, and then once for each defect. The caller decides how to rehearse; this file
+//! chooses the cluster and reads the results.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +11,28 @@ use crate::{
     verdict,
 };
 
-/// A rehearsal that is over.
+/// A completed rehearsal.
 #[derive(Debug)]
 pub struct Rehearsed {
     /// How it ended.
     pub exit: Exit,
     /// Its journal.
     pub events: Vec<Event>,
-    /// What of the cluster's `happens:` has begun.
+    /// The entries of the cluster's `happens:` that have begun.
     pub happened: Vec<Happened>,
 }
 
-/// Plants each defect of each expectation, and tells which of them were noticed.
-/// `rehearse` drills a cluster; `says` hears what is about to be rehearsed.
+/// Plants each defect of each expectation, and reports which of them were noticed. `rehearse` runs the drill on a
+/// cluster; `says` is called with the name of the next rehearsal.
 ///
 /// # Errors
-/// The rehearsal without a defect does not pass: then nothing can be proven, and why.
+/// The rehearsal without a defect does not pass, so nothing can be proven; and why.
 pub fn prove(
     setting: &Setting<'_>,
     rehearse: impl Fn(&Description) -> Result<Rehearsed, String>,
     says: impl Fn(&str),
 ) -> Result<Table, String> {
-    says("the scenario as it is");
+    says("the scenario without a defect");
     let base = rehearse(setting.description)?;
     let verdict = passed(&base)?;
     let mut trials = Trials { setting, rehearse, says, done: BTreeMap::new() };
@@ -53,7 +53,7 @@ fn passed(base: &Rehearsed) -> Result<RunVerdict, String> {
         return Ok(verdict);
     }
     let red: Vec<String> = verdict.judgements.iter().filter(|j| is_red(j)).map(said).collect();
-    let without = || format!("{}; `drillmaster rehearse` without --prove tells more", base.exit.meaning());
+    let without = || format!("{}; run `drillmaster rehearse` without --prove to see why", base.exit.meaning());
     Err(if red.is_empty() { without() } else { red.join("; ") })
 }
 
@@ -65,7 +65,7 @@ fn said(judged: &Judgement) -> String {
     format!("{} {} ({})", judged.outcome, judged.expectation, judged.because)
 }
 
-/// The rehearsals so far. Several expectations may have the same defect: it is rehearsed once.
+/// The rehearsals so far. If several expectations have the same defect, it is rehearsed only once.
 struct Trials<'a, R, S> {
     setting: &'a Setting<'a>,
     rehearse: R,
@@ -74,11 +74,14 @@ struct Trials<'a, R, S> {
 }
 
 impl<R: Fn(&Description) -> Result<Rehearsed, String>, S: Fn(&str)> Trials<'_, R, S> {
-    /// What became of an expectation under a defect.
+    /// What happened to an expectation with a defect.
     fn found(&mut self, number: usize, defect: &Defect) -> Found {
         let judged = match &defect.happens {
             Ok(happens) => self.verdict(&defect.name, happens).and_then(|v| {
-                v.judgements.get(number).cloned().ok_or_else(|| "the rehearsal came to no verdict on it".into())
+                v.judgements
+                    .get(number)
+                    .cloned()
+                    .ok_or_else(|| "the rehearsal has no verdict on this expectation".into())
             }),
             Err(why) => Err(why.clone()),
         };
@@ -116,10 +119,10 @@ impl<R: Fn(&Description) -> Result<Rehearsed, String>, S: Fn(&str)> Trials<'_, R
     }
 }
 
-/// A defect that missed its time is none.
+/// A defect that did not happen in time does not count.
 fn took_effect(rehearsed: &Rehearsed, entry: usize) -> Result<(), String> {
     match rehearsed.happened.iter().find(|h| h.entry == entry) {
-        None => Err("its time did not come before the drill was over".into()),
+        None => Err("it would have begun only after the drill had ended".into()),
         Some(happened) => happened.failed.clone().map_or(Ok(()), |why| Err(format!("it had no effect: {why}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! What must keep a service expectation from passing.
+//! Defects that must keep an expectation about a service from passing.
 
 use serde_json::{Value, json};
 
@@ -29,11 +29,11 @@ fn other_page() -> Value {
     json!({"body": "<html>Welcome to nginx!</html>"})
 }
 
-/// An answer that is not what the probe asks for; a TCP probe reads none.
+/// An answer that differs from what the probe expects. A TCP probe does not read the answer.
 fn http_only(e: &ServiceExpectation, setting: &Setting<'_>) -> Result<Service, String> {
     let service = setting.service(&e.probe)?;
     let reads = setting.probe(&e.probe)?.http.is_some();
-    if reads { Ok(service) } else { Err("its probe opens a connection and reads no answer".into()) }
+    if reads { Ok(service) } else { Err("its probe opens a connection and does not read the answer".into()) }
 }
 
 fn recovery(e: &ServiceExpectation, rto: Dur, setting: &Setting<'_>) -> Vec<Defect> {
@@ -45,10 +45,10 @@ fn recovery(e: &ServiceExpectation, rto: Dur, setting: &Setting<'_>) -> Vec<Defe
     let (of, then) = (e.of.as_ref(), from_then(e.after));
     vec![
         Defect::new(
-            format!("it answers another page {then}"),
+            format!("it returns another page {then}"),
             Attacks::Bound,
             http_only(e, setting).and_then(|s| match &setting.probe(&e.probe)?.http {
-                Some(http) if http.body == BodyRule::default() => Err("its probe takes any page".into()),
+                Some(http) if http.body == BodyRule::default() => Err("its probe accepts any page".into()),
                 _ => for_good(Ok(s), &other_page()),
             }),
         ),

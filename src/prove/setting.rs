@@ -1,6 +1,5 @@
-//! What is drilled, and where: finds the names that a defect needs in the scenario and in
-//! the description of its cluster. Each answer may be that there is none, and why; then the
-//! defect is not planted.
+//! Finds the names that a defect needs, in the scenario and in the description of its cluster. Each answer may be that
+//! there is none, and why; then the defect is not planted.
 
 use serde_json::Value;
 
@@ -10,30 +9,30 @@ use crate::{
     sim::{Description, Which, WorkloadSpec},
 };
 
-/// A scenario and the cluster that it is rehearsed on.
+/// A scenario, and the cluster on which it is rehearsed.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     /// The hash of its file.
     pub hash: &'a str,
-    /// The scenario, with its variables filled in.
+    /// The scenario, with its variables replaced.
     pub scenario: &'a Scenario,
     /// The cluster.
     pub description: &'a Description,
 }
 
-/// A service by its name within the cluster.
+/// A service, by its name within the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Service {
     pub name: String,
     pub namespace: String,
-    /// A pod of it, where the address names one.
+    /// A pod of the service, if the address names one.
     pub pod: Option<String>,
     /// The cluster that it is in.
     pub cluster: Which,
 }
 
 impl Service {
-    /// From `http://NAME.NAMESPACE.svc/…`, or `http://POD.NAME.NAMESPACE.svc…`; also `HOST:PORT`.
+    /// Parses `http://NAME.NAMESPACE.svc/…`, `http://POD.NAME.NAMESPACE.svc…`, and `HOST:PORT`.
     fn behind(address: &str) -> Option<Self> {
         let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
         let host = rest.split(['/', ':']).next()?;
@@ -46,13 +45,13 @@ impl Service {
 }
 
 impl<'a> Setting<'a> {
-    /// The step of a name.
+    /// The step with a name.
     pub(super) fn step(&self, name: &StepName) -> Result<&'a Step, String> {
         let found = self.scenario.steps.iter().find(|s| s.name == *name);
         found.ok_or_else(|| format!("the scenario has no step `{name}`"))
     }
 
-    /// The fault that an expectation is about: the first where it names none.
+    /// The fault to which an expectation refers: the first one if it names none.
     pub(super) fn fault(&self, of: Option<&StepName>) -> Result<&'a Step, String> {
         let is_fault = |s: &&Step| s.verb().is_some_and(|v| v.is_fault());
         match of {
@@ -61,17 +60,17 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// The same, where it takes nodes away.
+    /// The same, if the fault takes nodes away.
     pub(super) fn node_fault(&self, of: Option<&StepName>) -> Result<&'a Step, String> {
         let step = self.fault(of)?;
         match step.verb() {
             Some(Verb::KillNodes(_) | Verb::KillZone(_) | Verb::LoseCluster(_)) => Ok(step),
             Some(Verb::ImpairNodes(it)) if it.stop.is_some() => Ok(step),
-            _ => Err(format!("`{}` takes no node away", step.name)),
+            _ => Err(format!("`{}` does not take nodes away", step.name)),
         }
     }
 
-    /// The step that starts the clock of an objective.
+    /// The step from which the time of an objective counts.
     pub(super) fn clock(&self, of: Option<&StepName>, after: After) -> Result<&'a Step, String> {
         let fault = self.fault(of)?;
         if after == After::Fault {
@@ -82,7 +81,7 @@ impl<'a> Setting<'a> {
         heal.ok_or_else(|| format!("no step heals `{}`", fault.name))
     }
 
-    /// The namespace of an expectation: the scope's first where it names none.
+    /// The namespace of an expectation: the first one in the scope if it names none.
     pub(super) fn namespace(&self, written: Option<&String>) -> String {
         written.or(self.scenario.scope.namespaces.first()).cloned().unwrap_or_default()
     }
@@ -92,23 +91,23 @@ impl<'a> Setting<'a> {
         found.ok_or_else(|| format!("the scenario has no probe `{name}`"))
     }
 
-    /// The service that a probe asks.
+    /// The service that a probe tests.
     pub(super) fn service(&self, probe: &str) -> Result<Service, String> {
         let probe = self.probe(probe)?;
         let address = probe.http.as_ref().map(|h| &h.url).or(probe.tcp.as_ref());
-        let address = address.ok_or("its probe runs a program, which the simulation does not")?;
-        Service::behind(address).ok_or_else(|| format!("no Service of the cluster is known behind {address}"))
+        let address = address.ok_or("its probe runs a program, which the simulation cannot do")?;
+        Service::behind(address).ok_or_else(|| format!("no Service of the cluster is known for the address {address}"))
     }
 
-    /// The pod that keeps an append log.
+    /// The pod that stores an append log.
     pub(super) fn log(&self, data: &str) -> Result<(String, String), String> {
         let found = self.scenario.data.iter().find(|d| d.name == data);
         let url = &found.ok_or_else(|| format!("the scenario has no append log `{data}`"))?.http.append;
         let pod = Service::behind(url).and_then(|s| Some((s.pod?, s.namespace)));
-        pod.ok_or_else(|| format!("no pod is known behind {url}"))
+        pod.ok_or_else(|| format!("no pod is known for the address {url}"))
     }
 
-    /// The restore step of a name.
+    /// The restore step with a name.
     pub(super) fn restore(&self, name: &StepName) -> Result<RestoreStep, String> {
         match self.step(name)?.verb() {
             Some(Verb::Restore(restore)) => Ok(restore),
@@ -116,7 +115,7 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// The namespace that a restore brings back.
+    /// The namespace that a restore restores.
     pub(super) fn restored(&self, restore: &RestoreStep) -> Result<String, String> {
         if let Some(namespace) = &restore.namespace {
             return Ok(namespace.clone());
@@ -139,7 +138,7 @@ impl<'a> Setting<'a> {
         self.description.objects.iter().filter(mine).map(move |o| text(o, "/metadata/name"))
     }
 
-    /// The budgets in the scope's namespaces: namespace and name.
+    /// The budgets in the namespaces of the scope: namespace and name.
     pub(super) fn budgets(&self) -> Result<Vec<(String, String)>, String> {
         let mut all = vec![];
         for namespace in &self.scenario.scope.namespaces {
@@ -150,7 +149,7 @@ impl<'a> Setting<'a> {
         if all.is_empty() { Err("the scope has no budget".into()) } else { Ok(all) }
     }
 
-    /// Pods of a critical StatefulSet: only theirs have names that are known beforehand.
+    /// Pods of a critical StatefulSet, because only their names are known in advance.
     pub(super) fn named_pods(&self) -> Result<Vec<(String, String)>, String> {
         let critical = &self.scenario.scope.critical;
         let set = self.scenario.scope.namespaces.iter().flat_map(|n| self.workloads(n)).find(|w| {
@@ -158,12 +157,13 @@ impl<'a> Setting<'a> {
                 && !w.budget.is_empty()
                 && critical.iter().any(|c| c.to_string() == w.name)
         });
-        let set = set.ok_or("no critical StatefulSet has a budget, and other pods' names are not known beforehand")?;
+        let set =
+            set.ok_or("no critical StatefulSet has a budget, and the names of other pods are not known in advance")?;
         let pods = (0..set.replicas.unwrap_or(1)).map(|i| (set.namespace.clone(), format!("{}-{i}", short(&set.name))));
         Ok(pods.collect())
     }
 
-    /// A claim of a namespace.
+    /// A claim in a namespace.
     pub(super) fn claim(&self, namespace: &str) -> Result<String, String> {
         let of_set = self.workloads(namespace).find(|w| w.volume.is_some());
         let of_set = of_set.map(|w| format!("data-{}-0", short(&w.name)));
@@ -171,10 +171,10 @@ impl<'a> Setting<'a> {
         of_set.or_else(written).ok_or_else(|| format!("namespace {namespace} has no claim"))
     }
 
-    /// A ConfigMap of a namespace: no controller puts back what somebody does to one.
+    /// A ConfigMap in a namespace: no controller reverts changes to it.
     pub(super) fn config_map(&self, namespace: &str) -> Result<&'a str, String> {
         let found = self.objects(namespace, "ConfigMap").next();
-        found.ok_or_else(|| format!("the description names no ConfigMap in namespace {namespace}"))
+        found.ok_or_else(|| format!("the cluster description has no ConfigMap in namespace {namespace}"))
     }
 
     /// Every Alertmanager.

@@ -1,5 +1,5 @@
-//! What came of the defects: for each expectation and each defect a row, as Markdown for
-//! people and as JSON; and the exit code that follows.
+//! The results of the defects: a row for each expectation and each defect, as Markdown for people and as JSON; and the
+//! exit code.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use crate::{
     verdict::{RULES, TOOL},
 };
 
-/// What became of an expectation under a defect.
+/// What happened to an expectation with a defect.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Found {
@@ -26,7 +26,7 @@ pub enum Found {
         /// The parts of the proof that were missing.
         missing: Vec<String>,
     },
-    /// The defect was not planted, and counts for nothing.
+    /// The defect was not planted, and does not count.
     #[serde(rename_all = "camelCase")]
     NotPlanted {
         /// Why not.
@@ -49,26 +49,26 @@ impl Found {
         matches!(self, Self::Judged { verdict: Outcome::Fail | Outcome::Inconclusive, .. })
     }
 
-    /// Whether the expectation passed all the same.
+    /// Whether the expectation passed in spite of the defect.
     pub fn is_green(&self) -> bool {
         matches!(self, Self::Judged { verdict: Outcome::Pass, .. })
     }
 }
 
-/// One expectation under one defect.
+/// One expectation with one defect.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
-    /// The number of the expectation in the scenario, from 0.
+    /// The number of the expectation in the scenario, counted from 0.
     #[serde(skip)]
     number: usize,
     /// The expectation, in one line.
     pub expectation: String,
     /// What goes wrong.
     pub defect: String,
-    /// The part of the proof that this attacks.
+    /// The part of the proof that the defect attacks.
     pub attacks: Attacks,
-    /// What became of the expectation.
+    /// What happened to the expectation.
     #[serde(flatten)]
     pub found: Found,
     /// What was added to the cluster's `happens:`.
@@ -135,7 +135,7 @@ impl Table {
         }
     }
 
-    /// 1 when an expectation passed under a defect, 4 when none could be planted for one.
+    /// 1 if an expectation passed with a defect, 4 if no defect could be planted for an expectation.
     pub fn exit(&self) -> Exit {
         if !self.green.is_empty() {
             Exit::Failed
@@ -153,7 +153,7 @@ impl Table {
         );
         let mut last = None;
         for row in &self.rows {
-            // An expectation is named in its first row only.
+            // An expectation is named only in its first row.
             let name = if last == Some(row.number) { "" } else { &row.expectation };
             last = Some(row.number);
             let (verdict, missing) = match &row.found {
@@ -166,20 +166,20 @@ impl Table {
         out
     }
 
-    /// The whole in one line.
+    /// The conclusion in one line.
     pub fn conclusion(&self) -> &'static str {
         match self.exit() {
-            Exit::Passed => "proven: every defect that was planted kept its expectation from passing",
-            Exit::Inconclusive => "not proven: for some expectation no defect could be planted",
-            _ => "not proven: an expectation passed under a defect; either its verdict or the scenario is wrong",
+            Exit::Passed => "proven: every planted defect kept its expectation from passing",
+            Exit::Inconclusive => "not proven: for some expectation, no defect could be planted",
+            _ => "not proven: an expectation passed with a defect; either its verdict or the scenario is wrong",
         }
     }
 
-    /// What is wrong, a line each, with the reason that the verdict gave.
+    /// What is wrong, one line each, with the reason that the verdict gave.
     pub fn summary(&self) -> Vec<String> {
         let green = self.rows.iter().filter_map(|row| match &row.found {
             Found::Judged { verdict: Outcome::Pass, because, .. } => {
-                Some(format!("stays green: {} though {} ({because})", row.expectation, row.defect))
+                Some(format!("still green: {}, although {} ({because})", row.expectation, row.defect))
             }
             _ => None,
         });

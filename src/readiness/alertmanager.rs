@@ -1,5 +1,5 @@
-//! Whether Alertmanager would pass the expected alerts on: silences, inhibitions,
-//! and how long it waits before it tells anybody (correctness 58, 60-62).
+//! Whether Alertmanager notifies anybody of the expected alerts: silences, inhibitions,
+//! and how long it waits before it sends the first notification.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 const REACH: &str = "Alertmanager must be reachable from here";
-/// Alertmanager's own `group_wait`, where its routes say nothing.
+/// The default of `group_wait` in Alertmanager, in seconds.
 const GROUP_WAIT: f64 = 30.0;
 
 /// The configuration of each peer.
@@ -28,9 +28,9 @@ fn configurations(case: &Case<'_>) -> Result<Vec<Configuration>, String> {
     case.facts.alertmanager.iter().map(|answer| answer.as_ref().map_err(Clone::clone).and_then(read)).collect()
 }
 
-/// An alert that Alertmanager has is not an alert that somebody was told of: it waits
-/// for others of its group first. Which route an alert takes is not foreseen: the
-/// longest wait of any counts.
+/// Alertmanager does not notify anybody as soon as it receives an alert: it first waits for
+/// others of the same group. The check does not work out which route an alert takes, so the
+/// longest wait of any route counts.
 pub(super) fn told(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let configs = match configurations(case) {
         Ok(configs) if configs.is_empty() => {
@@ -53,12 +53,15 @@ pub(super) fn told(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
             let (_, fires) = soonest(case, alert, rule);
             let within = alert.fires_within.0.as_secs_f64();
             (fires + wait > within).then(|| {
-                format!("{} fires after {fires} s at the earliest, and its receiver may be told {wait} s later: more than {}", alert.name, alert.fires_within)
+                format!("{} fires after {fires} s at the earliest, and its receiver may be notified {wait} s later: this is more than {}", alert.name, alert.fires_within)
             })
         })
         .collect();
     if late.is_empty() {
-        Finding::pass("alerts-told", format!("receivers are told within {wait} s (group_wait) of an alert's arrival"))
+        Finding::pass(
+            "alerts-told",
+            format!("Alertmanager notifies receivers within {wait} s (group_wait) after it receives an alert"),
+        )
     } else {
         Finding::fail("alerts-told", late.join("; "), "shorten group_wait, or allow more time (firesWithin)").advisory()
     }
@@ -79,7 +82,7 @@ pub(super) fn silenced(case: &Case<'_>, expected: &[AlertExpectation]) -> Findin
                     silences
                         .iter()
                         .filter(|s| may_match(s, &labels))
-                        .map(|s| format!("silence {} of {} may swallow {}", s.id, s.by, alert.name)),
+                        .map(|s| format!("silence {} of {} may hide {}", s.id, s.by, alert.name)),
                 );
             }
         }
@@ -87,14 +90,14 @@ pub(super) fn silenced(case: &Case<'_>, expected: &[AlertExpectation]) -> Findin
     hits.sort();
     hits.dedup();
     if hits.is_empty() {
-        Finding::pass("alerts-not-silenced", "no silence would swallow the expected alerts")
+        Finding::pass("alerts-not-silenced", "no silence hides the expected alerts")
     } else {
         Finding::fail("alerts-not-silenced", hits.join("; "), "expire the silence, or expect `suppressed: true`")
     }
 }
 
-/// Labels that are not known beforehand may be anything: only a known label can
-/// rule a match out.
+/// Labels that are not known before the drill can have any value: only a known label can
+/// rule out a match.
 fn may_match(silence: &Silence, labels: &BTreeMap<String, String>) -> bool {
     silence.matchers.iter().all(|(name, value, regex, equal)| match labels.get(name) {
         None => name != "alertname",
@@ -103,7 +106,7 @@ fn may_match(silence: &Silence, labels: &BTreeMap<String, String>) -> bool {
     })
 }
 
-/// Whether a simple alternation matches; none where the expression is more than that.
+/// Whether a simple alternation matches; none if the expression is more complex than that.
 fn anchored(expression: &str, text: &str) -> Option<bool> {
     if expression == ".*" || expression == ".+" {
         return Some(true);
@@ -127,14 +130,14 @@ struct Route {
 }
 
 impl Route {
-    /// The longest wait of it and its children; what a child does not say it inherits.
+    /// The longest wait of the route and its children. A child inherits the wait of its parent.
     fn longest(&self, inherited: f64) -> f64 {
         let own = self.group_wait.as_deref().and_then(seconds).unwrap_or(inherited);
         self.routes.iter().map(|route| route.longest(own)).fold(own, f64::max)
     }
 }
 
-/// A duration as Prometheus writes it: `1m30s`.
+/// A duration in the notation of Prometheus: `1m30s`.
 fn seconds(text: &str) -> Option<f64> {
     let (mut sum, mut number) = (0.0, String::new());
     let mut letters = text.chars().peekable();
@@ -167,7 +170,7 @@ struct InhibitRule {
     target_matchers: Vec<String>,
 }
 
-/// An inhibition can be foreseen when its source fires already.
+/// An inhibition can be predicted if its source fires already.
 pub(super) fn inhibited(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let mut hits = vec![];
     let configs = match configurations(case) {
@@ -191,7 +194,7 @@ pub(super) fn inhibited(case: &Case<'_>, expected: &[AlertExpectation]) -> Findi
         }
     }
     if hits.is_empty() {
-        Finding::pass("alerts-not-inhibited", "no alert that fires now inhibits the expected ones")
+        Finding::pass("alerts-not-inhibited", "no active alert inhibits the expected alerts")
     } else {
         Finding::fail(
             "alerts-not-inhibited",
@@ -207,7 +210,7 @@ fn matches_all(map: &BTreeMap<String, String>, matchers: &[String], labels: &BTr
             Some((name, value)) if !name.ends_with(['!', '~']) && !value.starts_with('~') => {
                 labels.get(name.trim()).is_some_and(|l| l == value.trim().trim_matches('"'))
             }
-            // More than plain equality may match: it is not ruled out.
+            // A matcher other than plain equality may match, so the match is not ruled out.
             _ => true,
         })
         && (!map.is_empty() || !matchers.is_empty())

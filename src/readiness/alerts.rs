@@ -1,5 +1,5 @@
-//! Whether the alerts that the drill expects can fire, reach somebody, and be
-//! told from what fires already (correctness 58–62).
+//! Whether the alerts that the drill expects can fire in time, and whether one of them
+//! fires already: then its firing would prove nothing.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) fn expected(plan: &Plan) -> Vec<AlertExpectation> {
     each.collect()
 }
 
-/// The labels that an expected alert is known to carry.
+/// The labels that an expected alert will certainly have.
 pub(super) fn label_sets(alert: &AlertExpectation, plan: &Plan) -> Vec<BTreeMap<String, String>> {
     let mut labels = alert.labels.clone();
     labels.insert("alertname".into(), alert.name.clone());
@@ -60,13 +60,14 @@ pub(super) fn quiet(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
             .filter(|f| Some(&f.name) != case.bindings.watchdog.as_ref())
             .map(|f| f.name.as_str())
             .collect();
-        let tail = if others.is_empty() { String::new() } else { format!("; others that are: {}", others.join(", ")) };
+        let tail =
+            if others.is_empty() { String::new() } else { format!("; other alerts that are: {}", others.join(", ")) };
         Finding::pass("alerts-quiet", format!("none of the expected alerts is pending or firing yet{tail}"))
     } else {
         Finding::fail(
             "alerts-quiet",
             format!("pending or firing before the fault: {}", already.join("; ")),
-            "an alert that fires already proves nothing: resolve it first",
+            "resolve the alert first: an alert that fires already proves nothing",
         )
     }
 }
@@ -75,7 +76,7 @@ fn carries(alert: &ActiveAlert, labels: &BTreeMap<String, String>) -> bool {
     labels.iter().all(|(k, v)| alert.labels.get(k) == Some(v))
 }
 
-/// The rule is there, works, and can fire within the window.
+/// The rule exists, works, and can fire within the window.
 pub(super) fn rules(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let rules = match &case.facts.rules {
         None => return Finding::unknown("alert-rules", "the bindings name no Prometheus", "name one: prometheus: URL"),
@@ -86,7 +87,7 @@ pub(super) fn rules(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     };
     let wrong: Vec<String> = expected.iter().filter_map(|alert| wrong_rule(case, alert, rules)).collect();
     if wrong.is_empty() {
-        Finding::pass("alert-rules", "the rules are there, healthy, and can fire within the time that is expected")
+        Finding::pass("alert-rules", "the rules exist, are healthy, and can fire within firesWithin")
     } else {
         Finding::fail(
             "alert-rules",
@@ -106,11 +107,14 @@ fn wrong_rule(case: &Case<'_>, alert: &AlertExpectation, rules: &[RuleInfo]) -> 
     let (detected, soonest) = soonest(case, alert, rule);
     let allowed = alert.fires_within.0.as_secs_f64();
     (soonest > allowed).then(|| {
-        format!("{} cannot fire within {}: `for` {} s after the earliest detection at {detected} s. Not testable in this window", rule.name, alert.fires_within, rule.for_seconds)
+        format!(
+            "{} cannot fire within {}: the earliest detection is after {detected} s, and `for` adds {} s",
+            rule.name, alert.fires_within, rule.for_seconds
+        )
     })
 }
 
-/// When the fault is seen at the earliest, and when the alert fires then, in seconds.
+/// The earliest time at which the fault is detected, and at which the alert fires, in seconds.
 pub(super) fn soonest(case: &Case<'_>, alert: &AlertExpectation, rule: &RuleInfo) -> (f64, f64) {
     let clocks = Clocks::of(case.bindings.clocks, &case.plan.cluster.version);
     let nodes = alert.for_each == Some(ForEach::TargetNode);
@@ -123,18 +127,18 @@ pub(super) fn watchdog(case: &Case<'_>, _: &[AlertExpectation]) -> Finding {
         return Finding::unknown(
             "watchdog",
             "the bindings name no alert that always fires",
-            "without one, an absent alert cannot be told from dead monitoring (watchdog: NAME)",
+            "name one (watchdog: NAME): without it, a missing alert can also mean that the monitoring is down",
         )
         .advisory();
     };
     match &case.facts.firing {
         Some(Ok(firing)) if firing.iter().any(|f| f.name == *name && f.state == "firing") => {
-            Finding::pass("watchdog", format!("{name} fires, as it always should"))
+            Finding::pass("watchdog", format!("{name} fires, as it should at all times"))
         }
         Some(Ok(_)) => Finding::fail(
             "watchdog",
             format!("{name} does not fire: the monitoring cannot be trusted"),
-            "repair it first",
+            "repair the monitoring first",
         ),
         Some(Err(why)) => Finding::unknown("watchdog", why.clone(), "Prometheus must be reachable from here"),
         None => Finding::unknown("watchdog", "the bindings name no Prometheus", ""),

@@ -1,4 +1,5 @@
-//! Whether the survivors can take what a fault displaces (correctness 24).
+//! Whether the remaining nodes have room for the pods that a fault displaces. Without this
+//! check, a drill would measure pods that could only stay Pending.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +22,7 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
         return Finding::skip("survivor-capacity", "no step takes a node away");
     }
     if case.plan.steps.iter().any(|s| matches!(s.verb(), Some(Verb::LoseCluster(_)))) {
-        return Finding::skip("survivor-capacity", "the whole cluster goes: nothing is left to take what it displaces");
+        return Finding::skip("survivor-capacity", "the whole cluster is lost: no node is left to take the pods");
     }
     let (nodes, pods) = match (case.inventory.nodes.get(), case.inventory.pods.get()) {
         (Ok(nodes), Ok(pods)) => (nodes, pods),
@@ -40,31 +41,31 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
     for pod in pods.iter().filter(|p| !p.is_finished()) {
         board.seat(Guest::of(pod, &volumes), &pod.spec.node_name, pod.is_terminating());
     }
-    // A pod whose volume is tied to what goes comes back with it: `plan` says so by itself.
+    // A pod whose volume is tied to the lost nodes returns with them; `plan` reports that itself.
     let movable = |guest: &Guest<'_>| guest.places.is_empty();
     let how = if case.plan.steps.iter().any(|s| s.takes_nodes()) { Loss::Dead } else { Loss::Drained };
     let outcome = board.lose_of(&gone, how, &movable);
     let (cpu, memory) = outcome.left;
-    let left = format!("{cpu} % of their CPU and {memory} % of their memory are left then");
+    let left = format!("{cpu} % of their CPU and {memory} % of their memory stay free");
     let evicted = match outcome.preempted.len() {
         0 => String::new(),
-        n => format!("; {n} less important ones lose their place"),
+        n => format!("; {n} pods of lower priority are preempted"),
     };
     if outcome.homeless.is_empty() {
         Finding::pass(
             "survivor-capacity",
-            format!("the survivors can take all {} displaced pods: {left}{evicted}", outcome.wanted),
+            format!("the remaining nodes have room for all {} displaced pods: {left}{evicted}", outcome.wanted),
         )
     } else {
         Finding::fail(
             "survivor-capacity",
             format!(
-                "{} of {} displaced pods fit nowhere: {}{evicted}",
+                "{} of {} displaced pods fit on no remaining node: {}{evicted}",
                 outcome.homeless.len(),
                 outcome.wanted,
                 outcome.named(usize::MAX)
             ),
-            "add a node, lower requests, or make the rule that keeps them out a preference: otherwise Pending pods are a foregone conclusion",
+            "add a node, lower requests, or make the rule that keeps them out a preference: otherwise these pods stay Pending in any case",
         )
     }
 }

@@ -1,4 +1,4 @@
-//! The catalogue: every check there is, by area, in the order in which it is told.
+//! The catalogue: all checks, by area, in the order in which they are reported.
 
 use super::{
     areas::{
@@ -14,11 +14,11 @@ use crate::scenario::Vocabulary;
 
 /// An area of a production-readiness review.
 pub(crate) struct Area {
-    /// For `--profile security`, and in code.
+    /// The name in code; `--profile security` selects areas by it.
     pub name: &'static str,
-    /// For people.
+    /// The title in reports.
     pub title: &'static str,
-    /// A slice for each file.
+    /// One slice for each file.
     checks: &'static [&'static [Check]],
 }
 
@@ -61,20 +61,21 @@ pub(crate) const AREAS: &[Area] = &[
 ];
 
 impl Area {
-    /// Its checks, in the order in which they are told.
+    /// Its checks, in the order in which they are reported.
     pub fn checks(&self) -> impl Iterator<Item = &'static Check> + use<> {
         self.checks.iter().copied().flatten()
     }
 }
 
-/// Checks that a simulated cluster can answer. Of what the others look at its description
-/// holds nothing, which says nothing of the cluster that it stands for.
+/// Checks that a review of a simulated cluster makes. The description of such a cluster does not
+/// hold the objects that the other checks need, so their results would say nothing about the
+/// real cluster.
 pub const OF_A_DESCRIPTION: &[&str] = &[
     "WRK-001", "WRK-003", "WRK-004", "RES-006", "RES-007", "PDB-001", "PDB-002", "PDB-003", "PDB-004", "AFF-002",
     "AFF-003", "AFF-004", "ZON-001", "ZON-003", "BCK-005", "ALR-006", "ALR-007",
 ];
 
-/// What a drill file may name.
+/// The names that a drill file may use.
 pub const VOCABULARY: Vocabulary = Vocabulary {
     is_check: |pattern| all().any(|c| glob(pattern, c.id) || glob(pattern, c.name)),
     checks: || all().map(|c| c.id).collect(),

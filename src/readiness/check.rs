@@ -1,5 +1,5 @@
-//! What a check is, and how it speaks: [`Check`] is one entry of the catalogue,
-//! [`Say`] collects what it finds.
+//! What a check is and how it reports: [`Check`] is one entry of the catalogue,
+//! [`Say`] collects its findings.
 
 use std::collections::BTreeSet;
 
@@ -9,47 +9,47 @@ use crate::{
     model::{Class, Severity, State, Subject, Unseen},
 };
 
-/// Where a check can look; a check that cannot look at what a review has is skipped.
+/// The input that a check needs. A review without this input skips the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
-    /// Manifests tell it all.
+    /// Manifests are enough.
     Manifests,
-    /// Only a cluster tells, live or captured.
+    /// A cluster, live or captured.
     Cluster,
-    /// Only a drill file tells.
+    /// A drill file.
     DrillFile,
-    /// Only a planned drill tells.
+    /// A planned drill.
     Drill,
 }
 
 /// One check of the catalogue.
 pub(crate) struct Check {
-    /// Stable for ever.
+    /// The identifier; it never changes.
     pub id: &'static str,
     /// A short name.
     pub name: &'static str,
-    /// What it asks for.
+    /// The good state, in a short sentence.
     pub title: &'static str,
-    /// How bad it is when it does not hold.
+    /// The severity of a fail.
     pub severity: Severity,
-    /// What it means to a drill.
+    /// Whether a fail stops a drill.
     pub class: Class,
-    /// The drills that it gates or blocks; all of them when empty and the class is Gate or
-    /// Blocks. What is advisory otherwise gates these, too; [`ANY`] is every drill.
+    /// The kinds of drill that it gates or blocks; empty means all of them for the classes Gate
+    /// and Blocks. An advisory check gates the drills that it names here; [`ANY`] is every drill.
     pub gates: &'static [&'static str],
-    /// Where it looks.
+    /// The input that it needs.
     pub needs: Needs,
-    /// The rule, in words.
+    /// What passes, in words.
     pub rule: &'static str,
-    /// What to do when it does not hold.
+    /// What to do after a fail.
     pub fix: &'static str,
-    /// Why a drill cares.
+    /// What goes wrong in an outage without it.
     pub why: &'static str,
-    /// The rule itself.
+    /// The code of the rule.
     pub run: fn(&Picture<'_>, &mut Say),
 }
 
-/// Kinds of drill that checks gate.
+/// The kinds of drill that checks can gate.
 pub(crate) const DRAIN: &str = "drain";
 pub(crate) const NODE: &str = "node";
 pub(crate) const ZONE: &str = "zone";
@@ -58,12 +58,13 @@ pub(crate) const RESTORE: &str = "restore";
 pub(crate) const NETPART: &str = "netpart";
 pub(crate) const DEPOUT: &str = "depout";
 pub(crate) const ALERTS: &str = "alerts";
-/// Every drill, for what is advisory without one.
+/// Every drill; for checks that are advisory when no drill is planned.
 pub(crate) const ANY: &str = "any";
 
 impl Check {
-    /// What it means to these drills: without one in sight, or in the way of none of
-    /// them, its class tells; what is advisory gates the drills that it names.
+    /// The class for these drills. An advisory check gates the drills that it names. A check that
+    /// gates or blocks certain drills keeps its class for them and when no drill is planned; it is
+    /// advisory for all other drills.
     pub(crate) fn class_for(&self, drills: &BTreeSet<String>) -> Class {
         let concerned = drills.is_empty() || self.gates.is_empty() || self.concerns(drills);
         match self.class {
@@ -78,7 +79,7 @@ impl Check {
     }
 }
 
-/// One thing that a check found.
+/// One finding of a check.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub state: State,
@@ -89,24 +90,24 @@ pub(crate) struct Found {
     pub unseen: Option<Unseen>,
 }
 
-/// What a check has found so far.
+/// The findings of a check so far.
 #[derive(Debug, Default)]
 pub(crate) struct Say {
     pub found: Vec<Found>,
 }
 
 impl Say {
-    /// This object is as it should be.
+    /// The object passes.
     pub fn pass(&mut self, subject: impl Into<Subject>) {
         self.push(State::Pass, subject.into(), "", "");
     }
 
-    /// This object is not.
+    /// The object fails.
     pub fn fail(&mut self, subject: impl Into<Subject>, pointer: impl Into<String>, observed: impl Into<String>) {
         self.push(State::Fail, subject.into(), pointer, observed);
     }
 
-    /// This object is not, and that is worse or better than the check's own severity.
+    /// The object fails, with another severity than that of the check.
     pub fn fail_as(
         &mut self,
         severity: Severity,
@@ -120,17 +121,17 @@ impl Say {
         }
     }
 
-    /// Pass where nothing is wrong, fail with all that is.
+    /// The object passes if the list is empty, and otherwise fails with the whole list.
     pub fn judge(&mut self, subject: impl Into<Subject>, pointer: &str, wrong: &[String]) {
         if wrong.is_empty() { self.pass(subject) } else { self.fail(subject, pointer, wrong.join("; ")) }
     }
 
-    /// Does not apply to this object.
+    /// The check does not apply to this object.
     pub fn skip(&mut self, subject: impl Into<Subject>, why: impl Into<String>) {
         self.push(State::Skip, subject.into(), "", why);
     }
 
-    /// Could not be looked at.
+    /// The object could not be examined.
     pub fn unknown(&mut self, subject: impl Into<Subject>, why: Unseen, text: impl Into<String>) {
         self.push(State::Unknown, subject.into(), "", text);
         if let Some(last) = self.found.last_mut() {
@@ -138,7 +139,7 @@ impl Say {
         }
     }
 
-    /// A kind could not be read.
+    /// Objects of a kind could not be read.
     pub fn gap(&mut self, gap: &Gap) {
         self.unknown(Subject::default(), gap.why, gap.text.clone());
     }
@@ -175,7 +176,7 @@ impl Subject {
         self
     }
 
-    /// A thing that is no object of its own here.
+    /// Something that is not an object in the inventory.
     pub(crate) fn named(kind: &str, namespace: &str, name: &str) -> Self {
         Self { kind: kind.into(), namespace: namespace.into(), name: name.into(), ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! Identity, rights, health.
+//! Checks of the cluster: its identity, the rights of the drill, and its health.
 
 use super::Case;
 use crate::{
@@ -30,7 +30,7 @@ pub(super) fn permissions(case: &Case<'_>) -> Finding {
             if missing.is_empty() {
                 Finding::pass(
                     "permissions",
-                    format!("all {} rights for acts, undos and observations are there", answers.len()),
+                    format!("the drill has all {} rights for its changes, undos and observations", answers.len()),
                 )
             } else {
                 Finding::fail(
@@ -43,31 +43,34 @@ pub(super) fn permissions(case: &Case<'_>) -> Finding {
     }
 }
 
-/// The rights that we lack, in words.
+/// The rights that the drill does not have, in words.
 pub fn missing(answers: &[(Permission, bool)]) -> Vec<String> {
     let word = |p: &Permission| {
         let group = if p.group.is_empty() { String::new() } else { format!(".{}", p.group) };
-        let place = if p.namespace.is_empty() { "everywhere".to_owned() } else { format!("in {}", p.namespace) };
+        let place = if p.namespace.is_empty() { "in all namespaces".to_owned() } else { format!("in {}", p.namespace) };
         format!("{} {}{group} {place} ({})", p.verb, p.resource, p.purpose)
     };
     answers.iter().filter(|(_, allowed)| !allowed).map(|(p, _)| word(p)).collect()
 }
 
-/// More than is needed is no reason to refuse, but it is told.
+/// Too many rights are reported, but do not refuse the run.
 pub(super) fn narrow(case: &Case<'_>) -> Finding {
     const CHECK: &str = "rights-narrow";
     if case.plan.cluster.is_expendable() {
-        return Finding::skip(CHECK, "a cluster of your own");
+        return Finding::skip(CHECK, "not checked on a kind or simulated cluster");
     }
     match &case.facts.all_rights {
         Err(why) => {
             Finding::unknown(CHECK, why.clone(), "the API server must answer SelfSubjectAccessReviews").advisory()
         }
-        Ok(false) => Finding::pass(CHECK, "not every right there is"),
+        Ok(false) => Finding::pass(CHECK, "this identity does not have every right"),
         Ok(true) => Finding::fail(
             CHECK,
-            "this identity may do everything (cluster-admin)",
-            format!("drillmaster rbac SCENARIO --context {} prints what is needed", case.plan.cluster.context),
+            "this identity has every right (cluster-admin)",
+            format!(
+                "drillmaster rbac SCENARIO --context {} prints the rights that are needed",
+                case.plan.cluster.context
+            ),
         )
         .advisory(),
     }
@@ -75,7 +78,7 @@ pub(super) fn narrow(case: &Case<'_>) -> Finding {
 
 pub(super) fn credentials(case: &Case<'_>) -> Finding {
     let Some(end) = case.facts.credentials_end else {
-        return Finding::pass("credentials-last", "no end that can be seen, or renewed by a program");
+        return Finding::pass("credentials-last", "the credentials have no known end, or a program renews them");
     };
     let needed = i64::try_from(case.plan.limits.duration.0.as_secs()).unwrap_or(i64::MAX / 4) + UNWIND_SECONDS;
     let left = end.as_second() - case.facts.at.as_second();
@@ -85,11 +88,11 @@ pub(super) fn credentials(case: &Case<'_>) -> Finding {
         Finding::fail(
             "credentials-last",
             format!(
-                "they end at {end}: in {} min, and the drill with its undo may take {} min",
+                "the credentials end at {end}, in {} min; the drill and its undo may take {} min",
                 left / 60,
                 needed / 60
             ),
-            "renew them, or lower limits.duration",
+            "renew the credentials, or lower limits.duration",
         )
     }
 }
@@ -102,7 +105,7 @@ pub(super) fn other_drill(case: &Case<'_>) -> Finding {
         Ok(left) => {
             let wrong: Vec<String> = left.iter().filter_map(left_behind).collect();
             if wrong.is_empty() {
-                Finding::pass("no-other-drill", "no other run has anything open")
+                Finding::pass("no-other-drill", "no other run has left anything open")
             } else {
                 Finding::fail("no-other-drill", wrong.join("; "), "drillmaster recover --from-cluster --context NAME")
             }
@@ -110,29 +113,31 @@ pub(super) fn other_drill(case: &Case<'_>) -> Finding {
     }
 }
 
-/// What another run left that stands in the way.
+/// What another run left that keeps this drill from starting.
 fn left_behind(run: &OtherRun) -> Option<String> {
     match run {
         OtherRun::Open { run, undos } => Some(format!("run {run} has {undos} undo(s) open")),
-        OtherRun::Damaged { name, why } => {
-            Some(format!("ConfigMap drillmaster/{name}, the record of a run, cannot be read ({why}): it may be open"))
-        }
+        OtherRun::Damaged { name, why } => Some(format!(
+            "ConfigMap drillmaster/{name} is the record of a run and cannot be read ({why}): the run may have open undos"
+        )),
         OtherRun::Unconfirmed { wrong, .. } if wrong.is_empty() => None,
-        OtherRun::Unconfirmed { run, wrong } => {
-            Some(format!("run {run} was recovered, and a late act of it may have come since: {}", wrong.join(", ")))
-        }
+        OtherRun::Unconfirmed { run, wrong } => Some(format!(
+            "run {run} was recovered, but its last session may have changed something afterwards: {}",
+            wrong.join(", ")
+        )),
     }
 }
 
-/// Off kind, people must be told before, and paged if something stays broken.
+/// On every cluster except kind and simulated ones, people are told before the drill starts, and
+/// paged if something stays broken.
 pub(super) fn announce(case: &Case<'_>) -> Finding {
     let kind = case.plan.cluster.is_expendable();
     match (&case.bindings.announce, kind) {
-        (Some(_), _) => Finding::pass("announcement", "a webhook will be told before the first act"),
-        (None, true) => Finding::skip("announcement", "a cluster of your own"),
+        (Some(_), _) => Finding::pass("announcement", "drillmaster calls a webhook before the first step"),
+        (None, true) => Finding::skip("announcement", "not needed on a kind or simulated cluster"),
         (None, false) => Finding::fail(
             "announcement",
-            "nobody would be told that this is a drill",
+            "nobody is told that this is a drill",
             "name a webhook in the bindings: announce: URL",
         ),
     }
@@ -153,7 +158,7 @@ pub(super) fn nodes(case: &Case<'_>) -> Finding {
                 Finding::fail(
                     "nodes-ready",
                     sick.join(", "),
-                    "a drill on a sick cluster measures the sickness: repair it first",
+                    "repair the nodes first: on a cluster with problems, the drill measures these problems",
                 )
             }
         }
@@ -162,7 +167,7 @@ pub(super) fn nodes(case: &Case<'_>) -> Finding {
 
 pub(super) fn machines(case: &Case<'_>) -> Finding {
     if case.facts.machines.is_empty() {
-        return Finding::skip("machines-known", "no step takes a machine away");
+        return Finding::skip("machines-known", "no step kills nodes, or the bindings name no node host");
     }
     let wrong: Vec<String> = case
         .facts
@@ -177,13 +182,13 @@ pub(super) fn machines(case: &Case<'_>) -> Finding {
     if wrong.is_empty() {
         Finding::pass(
             "machines-known",
-            format!("the node host knows all {} machines, and they run", case.facts.machines.len()),
+            format!("the node host sees all {} machines, and they run", case.facts.machines.len()),
         )
     } else {
         Finding::fail(
             "machines-known",
             wrong.join("; "),
-            "what the host cannot see it could not bring back: check nodeHost in the bindings",
+            "check nodeHost in the bindings: drillmaster cannot start a machine that the node host does not see",
         )
     }
 }
@@ -199,14 +204,14 @@ pub(super) fn scope(case: &Case<'_>) -> Finding {
                 .map(|w| format!("{}/{} {} of {} ready", w.metadata.namespace, w.metadata.name, w.ready(), w.wanted()))
                 .collect();
             if workloads.is_empty() {
-                Finding::fail("scope-healthy", "the scope has no workload at all", "check scope.namespaces")
+                Finding::fail("scope-healthy", "the scope has no workloads", "check scope.namespaces")
             } else if sick.is_empty() {
-                Finding::pass("scope-healthy", format!("all {} workloads are whole", workloads.len()))
+                Finding::pass("scope-healthy", format!("all {} workloads have all their pods ready", workloads.len()))
             } else {
                 Finding::fail(
                     "scope-healthy",
                     sick.join(", "),
-                    "repair it first: recovery could not be told from the state before",
+                    "repair the workload first: otherwise the drill cannot measure whether it recovers",
                 )
             }
         }
@@ -215,7 +220,7 @@ pub(super) fn scope(case: &Case<'_>) -> Finding {
 
 pub(super) fn runner_outside(case: &Case<'_>) -> Finding {
     let Some(own) = &case.facts.own_pod else {
-        return Finding::pass("runner-outside", "the runner is no pod of this cluster");
+        return Finding::pass("runner-outside", "the runner does not run in a pod of this cluster");
     };
     let inside = case
         .plan
@@ -227,15 +232,15 @@ pub(super) fn runner_outside(case: &Case<'_>) -> Finding {
     if inside {
         Finding::fail(
             "runner-outside",
-            format!("our own pod {own} is on a node that would go away"),
-            "run from outside, or from a node that stays",
+            format!("the runner's own pod {own} is on a node that goes away"),
+            "run drillmaster from outside the cluster, or on a node that stays",
         )
     } else {
-        Finding::pass("runner-outside", format!("our own pod {own} is on a node that stays"))
+        Finding::pass("runner-outside", format!("the runner's own pod {own} is on a node that stays"))
     }
 }
 
-/// A destructive step needs a kind cluster, or a rule pinned to this very cluster.
+/// A destructive step needs a kind or simulated cluster, or a permission for the UID of this cluster.
 pub(super) fn destruction(case: &Case<'_>) -> Finding {
     let check = "destruction-allowed";
     let plan = case.plan;
@@ -246,44 +251,47 @@ pub(super) fn destruction(case: &Case<'_>) -> Finding {
         return Finding::pass(check, "a simulated cluster");
     }
     if plan.cluster.flavour == "kind" {
-        return Finding::pass(check, "a kind cluster, by its containers' labels");
+        return Finding::pass(check, "a kind cluster, according to the labels of its containers");
     }
     match &case.bindings.allow_destruction {
         Some(uid) if *uid == plan.cluster.uid => {
-            Finding::pass(check, "the bindings allow it for this cluster, by its UID")
+            Finding::pass(check, "the bindings allow it for the UID of this cluster")
         }
         Some(_) => Finding::fail(
             check,
             "the bindings allow it for another cluster",
-            format!("this one is {}", plan.cluster.uid),
+            format!("the UID of this cluster is {}", plan.cluster.uid),
         ),
         None => Finding::fail(
             check,
-            "a namespace would be deleted on a cluster that is no kind cluster",
+            "the drill would delete a namespace on a cluster that is not a kind cluster",
             format!(
-                "restore `into: scratch` instead; or allow it for this very cluster in the bindings: allowDestruction: {}",
+                "restore `into: scratch` instead, or allow it for this cluster in the bindings: allowDestruction: {}",
                 plan.cluster.uid
             ),
         ),
     }
 }
 
-/// Whether the second cluster can take what is to be restored into it.
+/// Whether the drill can restore into the recovery cluster.
 pub(super) fn second_cluster(case: &Case<'_>) -> Finding {
     let check = "recovery-cluster";
-    let Some(there) = &case.facts.recovery else { return Finding::skip(check, "no second cluster is named") };
+    let Some(there) = &case.facts.recovery else { return Finding::skip(check, "no recovery cluster is named") };
     let mut wrong = there.wrong.clone();
     match &there.permissions {
         Ok(answers) => wrong.extend(missing(answers).into_iter().map(|right| format!("missing right: {right}"))),
-        Err(why) => wrong.push(format!("its rights cannot be asked: {why}")),
+        Err(why) => wrong.push(format!("the rights of the drill there cannot be checked: {why}")),
     }
     if wrong.is_empty() {
-        Finding::pass(check, format!("{} has Velero and the store, and none of the namespaces", there.context))
+        Finding::pass(
+            check,
+            format!("{} has Velero and a storage location, and the namespaces do not exist there", there.context),
+        )
     } else {
         Finding::fail(
             check,
             wrong.join("; "),
-            "prepare the second cluster: Velero with the same store, room for the namespaces, and the rights that `drillmaster rbac --recovery` prints",
+            "prepare the recovery cluster: Velero with the same store, no namespaces of these names, and the rights that `drillmaster rbac --recovery` prints",
         )
     }
 }

@@ -1,7 +1,8 @@
-//! Which checks are proven: those with an example that fails and one that passes.
+//! Which checks are proven, and how. A check is proven if the tests have an example that fails and
+//! one that passes.
 
-/// Each has its file in `tests/checks/`, and a test that reads it; those of the drill
-/// itself have theirs in `tests/it/preflight.rs`.
+/// Checks with both examples. Each has a file in `tests/checks/` that a test reads; the examples
+/// of the pre-flight are in `tests/it/preflight.rs`.
 pub(crate) const PROVEN: &[&str] = &[
     "AFF-001",
     "AFF-002",
@@ -161,8 +162,8 @@ pub(crate) fn proven(id: &str) -> bool {
     PROVEN.contains(&id)
 }
 
-/// Checks whose fail or pass was seen on a real API server (`review::`, `crds::` of tests/lab,
-/// or by hand on kind: docs/proven.md), with objects made for it or what such a cluster holds.
+/// Checks whose fail or pass was seen on a real API server (`review::` and `crds::` of tests/lab,
+/// or by hand on kind: docs/proven.md), with objects made for the test or already in the cluster.
 const LIVE: &[&str] = &[
     "AFF-001",
     "AFF-002",
@@ -230,8 +231,8 @@ const LIVE: &[&str] = &[
     "ZON-005",
 ];
 
-/// Checks whose own two examples were made on a real API server, with the real
-/// CustomResourceDefinitions of the projects that they are about (`crds::` of tests/lab).
+/// Checks whose two examples were created on a real API server, with the real
+/// CustomResourceDefinitions of the projects that they concern (`crds::` of tests/lab).
 const MADE: &[&str] = &[
     "AFF-004",
     "ALR-001",
@@ -309,15 +310,14 @@ const MADE: &[&str] = &[
     "ZON-007",
 ];
 
-/// Checks that were asked about objects which a real program wrote, recorded in
-/// `tests/recorded/`.
+/// Checks that were run on objects which a real program wrote, recorded in `tests/recorded/`.
 const RECORDED: &[&str] = &["SEC-004"];
 
-/// Checks that were asked about objects which the real operators took or refused
+/// Checks that were run on objects which the real operators accepted or refused
 /// (tests/lab/operators.rs and scraping.rs).
 const OPERATED: &[&str] = &["ALR-002", "MET-003", "SEC-006"];
 
-/// How a check was proven.
+/// How a check was proven, in words.
 pub(super) fn proof(id: &str) -> &'static str {
     if OPERATED.contains(&id) {
         "with the real operators, on a real API server"
@@ -326,7 +326,7 @@ pub(super) fn proof(id: &str) -> &'static str {
     } else if LIVE.contains(&id) {
         "on a real API server"
     } else if RECORDED.contains(&id) {
-        "by what a real program wrote, recorded"
+        "by recorded objects that a real program wrote"
     } else if proven(id) {
         "by manifests only"
     } else {

@@ -1,4 +1,4 @@
-//! The catalogue for people: `explain ID`, and the page docs/checks.md.
+//! The catalogue as text: `explain ID`, `list-checks`, and the page docs/checks.md.
 
 use std::fmt::Write;
 
@@ -16,9 +16,9 @@ fn class(check: &Check) -> String {
         (Class::Blocks, false) => format!("blocks drills of {gates}"),
         (Class::Gate, true) => "gates every drill".into(),
         (Class::Gate, false) => format!("gates drills of {gates}"),
-        (Class::Advisory, true) => "advice".into(),
-        (Class::Advisory, false) if gates == ANY => "advice; gates every drill".into(),
-        (Class::Advisory, false) => format!("advice; gates drills of {gates}"),
+        (Class::Advisory, true) => "advisory".into(),
+        (Class::Advisory, false) if gates == ANY => "advisory; gates every drill".into(),
+        (Class::Advisory, false) => format!("advisory; gates drills of {gates}"),
     }
 }
 
@@ -31,7 +31,7 @@ fn needs(check: &Check) -> &'static str {
     }
 }
 
-/// Everything about the checks that a pattern names; none when there is none.
+/// All texts of the checks whose identifier or name matches a pattern; none if no check matches.
 pub fn explain(pattern: &str) -> Option<String> {
     let mut out = String::new();
     for check in all().filter(|c| glob(pattern, c.id) || glob(pattern, c.name)) {
@@ -54,7 +54,7 @@ pub fn explain(pattern: &str) -> Option<String> {
     (!out.is_empty()).then(|| out.trim_end().to_owned() + "\n")
 }
 
-/// A line for each check.
+/// One line for each check.
 pub fn listing() -> String {
     let mut out = String::new();
     for area in AREAS {
@@ -74,7 +74,7 @@ pub fn listing() -> String {
     out
 }
 
-/// The same for programs.
+/// All checks as JSON.
 pub fn listing_json() -> String {
     let one = |area: &str, c: &Check| {
         serde_json::json!({"id": c.id, "name": c.name, "title": c.title, "area": area, "severity": c.severity,
@@ -87,13 +87,14 @@ pub fn listing_json() -> String {
         + "\n"
 }
 
-/// The page of all checks, in Markdown.
+/// The page docs/checks.md, in Markdown.
 pub fn page() -> String {
     let mut out = format!(
-        "# Readiness checks\n\nThe {} checks that `drillmaster check` makes. This page is made from the catalogue \
-         (`drillmaster list-checks --output markdown`). States are pass, fail, skip, unknown, waived and error; \
-         unknown is never a pass. A check is experimental until an example that fails and one that passes are among the tests; *proven on a real API server* are those \
-         whose fail or pass was seen there (tests/lab), all others by their examples.\n",
+        "# Readiness checks\n\nThis page lists the {} checks of drillmaster. It is generated from the catalogue \
+         (`drillmaster list-checks --output markdown`). The result of a check for an object is pass, fail, skip, \
+         unknown, waived or error; an unknown never counts as a pass. A check is experimental until the tests have \
+         an example that fails and one that passes. *Proven on a real API server* means that a fail or a pass was \
+         seen there (tests/lab); the other checks are proven by their examples.\n",
         all().count()
     );
     for area in AREAS {

@@ -1,4 +1,4 @@
-//! Small readings of values that many checks share.
+//! Small functions that read values, shared by many checks.
 
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -8,12 +8,12 @@ use crate::{
     kubernetes::Selector,
 };
 
-/// A text field; empty where there is none.
+/// A text field; empty if it is missing.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     lead(value, pointer).and_then(Value::as_str).unwrap_or("")
 }
 
-/// A list field; empty where there is none.
+/// A list field; empty if it is missing.
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     lead(value, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -23,13 +23,13 @@ pub(crate) fn map<'a>(value: &'a Value, pointer: &str) -> Option<&'a Map<String,
     lead(value, pointer).and_then(Value::as_object)
 }
 
-/// Texts of a list.
+/// The texts of a list.
 pub(crate) fn words<'a>(value: &'a Value, pointer: &str) -> Vec<&'a str> {
     list(value, pointer).iter().filter_map(Value::as_str).collect()
 }
 
-/// A label selector: none where there is no such field. One that cannot be read selects
-/// nothing: it must not pass for one that selects everything.
+/// A label selector; none if the field is missing. A selector that cannot be read selects
+/// nothing, because it must not be taken for one that selects everything.
 pub(crate) fn selector(value: &Value, pointer: &str) -> Option<Selector> {
     let found = lead(value, pointer).filter(|v| !v.is_null())?;
     Some(serde_json::from_value(found.clone()).unwrap_or_else(|_| Selector::nothing()))
@@ -40,7 +40,7 @@ pub(crate) fn is_everything(selector: &Selector) -> bool {
     selector.match_labels.is_empty() && selector.match_expressions.is_empty()
 }
 
-/// A number, or a percentage of a whole, rounded up or down.
+/// A number, or a percentage of `whole`, rounded up or down.
 pub(crate) fn share(value: &Value, whole: u64, up: bool) -> Option<u64> {
     match value {
         Value::Number(n) => n.as_u64(),
@@ -53,24 +53,24 @@ pub(crate) fn share(value: &Value, whole: u64, up: bool) -> Option<u64> {
     }
 }
 
-/// Whether an anchored expression fits; what is no expression fits nothing.
+/// Whether a regular expression matches the whole text. An invalid expression matches nothing.
 pub(crate) fn fits(expression: &str, text: &str) -> bool {
     Regex::new(&format!("^(?:{expression})$")).is_ok_and(|e| e.is_match(text))
 }
 
-/// Whether a capture left out what an entry of a ConfigMap holds, of those that are wanted.
+/// Whether a capture left out the value of a wanted entry of a ConfigMap.
 pub(crate) fn is_withheld(config: &Object, wanted: impl Fn(&str) -> bool) -> bool {
     config.map("/data").into_iter().flatten().any(|(key, value)| value == LEFT_OUT && wanted(key))
 }
 
-/// The host of a URL, without the login before it; empty where there is none.
+/// The host of a URL, without user and password; empty if there is none.
 pub(crate) fn host(url: &str) -> &str {
     let authority = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or("");
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     host.split(':').next().unwrap_or("").trim_end_matches('.')
 }
 
-/// Seconds of a duration as Kubernetes and Prometheus write them: `1h30m`, `15d`, `500ms`.
+/// The seconds of a duration in the notation of Kubernetes and Prometheus: `1h30m`, `15d`, `500ms`.
 pub(crate) fn seconds(text: &str) -> Option<f64> {
     let (mut sum, mut rest) = (0.0, text.trim());
     if rest.is_empty() {
@@ -100,7 +100,7 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
     Some(sum)
 }
 
-/// Seconds for people: `90 s`, `15 min`, `3 h`, `2 d`.
+/// Seconds as a text for reports: `90 s`, `15 min`, `3 h`, `2 d`.
 pub(crate) fn ago(seconds: i64) -> String {
     match seconds.abs() {
         0..=119 => format!("{seconds} s"),

@@ -1,8 +1,8 @@
-//! Is this cluster ready: for production ([`review`]) and for this very drill
-//! ([`evaluate`])? One catalogue holds the checks of both, a file of `areas/` for each
-//! area of a review, `drill.rs` for those that need a planned drill. Pure over
-//! inventory and facts. What could not be looked at is unknown, and unknown refuses a
-//! run just as a fail does. Read `check.rs` first, then one file of `areas/`.
+//! Is this cluster ready for production ([`review`]), and is it ready for one planned drill
+//! ([`evaluate`])? One catalogue holds the checks of both: the files of `areas/` hold those
+//! of a review, `drill.rs` holds those that need a planned drill. All of it is pure code over
+//! the inventory and the facts. A check that cannot see its objects is unknown, and an
+//! unknown refuses a run as a fail does. Read `check.rs` first, then one file of `areas/`.
 
 mod alertmanager;
 mod alerts;
@@ -38,7 +38,7 @@ use crate::{
     model::{Bindings, Finding, Plan},
 };
 
-/// What a check looks at.
+/// The input of the checks of a planned drill.
 pub(crate) struct Case<'a> {
     plan: &'a Plan,
     inventory: &'a Inventory,
@@ -46,7 +46,7 @@ pub(crate) struct Case<'a> {
     bindings: &'a Bindings,
 }
 
-/// All findings of the checks of the drill itself, in the order of the catalogue.
+/// The findings of all checks of the planned drill, in the order of the catalogue.
 pub fn evaluate(plan: &Plan, inventory: &Inventory, facts: &Facts, bindings: &Bindings) -> Vec<Finding> {
     let case = Case { plan, inventory, facts, bindings };
     drill::RULES.iter().map(|rule| rule(&case)).collect()

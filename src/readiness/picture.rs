@@ -1,5 +1,5 @@
-//! What the checks look at: the shelf with an index over it, so that a selector is
-//! joined with what it selects without trying every object. Built once a review.
+//! The input of the checks: the objects with an index, so that the objects that a selector
+//! selects are found without a look at every object. Built once for each review.
 
 use std::{
     cell::RefCell,
@@ -25,12 +25,12 @@ use crate::{
     model::Subject,
 };
 
-/// Namespaces that no review judges unless it is told to (checks D8): what a new
-/// cluster gets back from its installation and not from a backup.
+/// Namespaces that a review leaves out unless the user names them: a new cluster gets them
+/// from its installation and not from a backup.
 const NOT_JUDGED: [&str; 6] =
     ["kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage", "drillmaster"];
 
-/// Kinds of workload, by their place on the shelf.
+/// Kinds of workload, by their key in the inventory.
 pub(super) const WORKLOADS: [&str; 9] = [
     "Deployment.apps",
     "StatefulSet.apps",
@@ -43,23 +43,23 @@ pub(super) const WORKLOADS: [&str; 9] = [
     "Pod",
 ];
 
-/// Nodes that may run a pod, and their zones.
+/// Nodes that can run a pod, and their zones.
 pub(crate) struct Eligible<'a> {
     pub nodes: Vec<&'a Node>,
     pub zones: BTreeSet<&'a str>,
 }
 
-/// The whole picture.
+/// All objects, with an index.
 pub(crate) struct Picture<'a> {
     /// The objects.
     pub shelf: &'a Shelf,
-    /// What the review was told.
+    /// The settings of the review.
     pub settings: &'a Settings,
     /// Workloads in scope.
     pub works: Vec<Work<'a>>,
     /// Workloads of namespaces that are not in scope.
     pub platform: Vec<Work<'a>>,
-    /// When things were seen.
+    /// The time of the review.
     pub now: jiff::Timestamp,
     by_namespace: BTreeMap<&'a str, Vec<usize>>,
     by_label: BTreeMap<(&'a str, String, String), Vec<usize>>,
@@ -67,9 +67,9 @@ pub(crate) struct Picture<'a> {
     nodes: BTreeMap<&'a str, &'a Node>,
     by_name: BTreeMap<(&'a str, &'a str, &'a str), usize>,
     services: BTreeMap<&'a str, Vec<(&'a Object, Selector)>>,
-    /// Places of these, by the first label that each selects.
+    /// Positions in the lists of `services`, by the first label that each selector names.
     selecting: BTreeMap<(&'a str, String, String), Vec<usize>>,
-    /// Nodes that may run a pod, by what it says of nodes: most say the same.
+    /// Nodes that can run a pod, by the node constraints of the pod: most pods have the same ones.
     eligible: RefCell<BTreeMap<String, Rc<Eligible<'a>>>>,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Picture<'a> {
             }
         }
         for service in self.shelf.any("Service") {
-            // A Service without a selector selects nothing (checks D3).
+            // A Service without a selector selects nothing.
             let labels = service.map("/spec/selector").filter(|m| !m.is_empty());
             if let Some(labels) = labels {
                 let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
@@ -150,7 +150,7 @@ impl<'a> Picture<'a> {
         candidates.iter().map(|i| &self.works[*i]).filter(|w| selector.matches(&w.labels)).collect()
     }
 
-    /// The workload that a result is about.
+    /// The workload of a finding.
     pub fn work(&self, of: &Subject) -> Option<&Work<'a>> {
         Some(&self.works[*self.by_name.get(&(of.namespace.as_str(), of.kind.as_str(), of.name.as_str()))?])
     }
@@ -160,7 +160,7 @@ impl<'a> Picture<'a> {
         self.by_namespace.get(namespace).into_iter().flatten().map(|i| &self.works[*i]).collect()
     }
 
-    /// Labels of a namespace: its own where it was seen, and always that of its name.
+    /// Labels of a namespace: its own if it was read, and always the label of its name.
     pub fn labels_of_namespace(&self, name: &str) -> BTreeMap<String, String> {
         let space = self.shelf.find("Namespace", "", name);
         let mut labels = space.map(|n| (*n.metadata.labels).clone()).unwrap_or_default();
@@ -168,7 +168,7 @@ impl<'a> Picture<'a> {
         labels
     }
 
-    /// Whether a namespace is judged.
+    /// Whether a namespace is in scope.
     pub fn in_scope(&self, namespace: &str) -> bool {
         in_scope(self.settings, namespace)
     }
@@ -178,7 +178,7 @@ impl<'a> Picture<'a> {
         self.works.iter().map(Work::namespace).filter(|n| !n.is_empty()).collect()
     }
 
-    /// Pods of a workload that have not ended.
+    /// Pods of a workload that have not finished.
     pub fn pods(&self, work: &Work<'_>) -> Vec<&'a Pod> {
         let key = (work.object.metadata.namespace.as_str(), format!("{}/{}", work.kind, work.name()));
         self.pods.get(&key).into_iter().flatten().filter(|p| !p.is_finished()).copied().collect()
@@ -199,7 +199,8 @@ impl<'a> Picture<'a> {
         self.services.iter().filter(|(ns, _)| self.in_scope(ns)).flat_map(|(_, all)| all)
     }
 
-    /// Nodes that may run a workload's pods, by what is written on both.
+    /// Nodes that can run the pods of a workload: Ready, schedulable, with tolerated taints, and matched
+    /// by the node selector and the required node affinity.
     pub fn eligible(&self, work: &Work<'_>) -> Rc<Eligible<'a>> {
         let spec = work.pod_spec();
         let find = || {
@@ -214,12 +215,12 @@ impl<'a> Picture<'a> {
         self.nodes.get(name).copied()
     }
 
-    /// Whether a cluster was looked at, and not files.
+    /// Whether the objects come from a cluster and not from files.
     pub fn is_cluster(&self) -> bool {
         self.shelf.source != Source::Manifests
     }
 
-    /// All of a kind that are in scope; says so when they were not seen.
+    /// All objects of a kind that are in scope; unknown if the kind could not be read.
     pub fn each(&self, key: &str, say: &mut Say) -> Vec<&'a Object> {
         match self.shelf.all(key) {
             Ok(all) => all
@@ -239,7 +240,7 @@ impl<'a> Picture<'a> {
         key.starts_with("Cluster") || !self.is_cluster() || !WORKLOADS.contains(&key)
     }
 
-    /// Everything of a kind, wherever it is; says so when it was not seen.
+    /// All objects of a kind in all namespaces; unknown if the kind could not be read.
     pub fn all(&self, key: &str, say: &mut Say) -> &'a [Object] {
         match self.shelf.all(key) {
             Ok(all) => all,
@@ -250,7 +251,7 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Seconds since a time that an object names.
+    /// Seconds since a time, given as a text.
     pub fn age(&self, time: &str) -> Option<i64> {
         let then: jiff::Timestamp = time.parse().ok()?;
         Some(self.now.as_second() - then.as_second())
@@ -265,7 +266,7 @@ fn in_scope(settings: &Settings, namespace: &str) -> bool {
     }
 }
 
-/// `Deployment/web` of a pod.
+/// The owner of a pod, such as `Deployment/web`.
 fn owner_of(pod: &Pod) -> Option<String> {
     let owner = pod.controller()?;
     if owner.kind == "ReplicaSet"

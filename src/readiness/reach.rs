@@ -1,4 +1,4 @@
-//! What the faults of a drill meet: a fault that hits nothing puts nothing to the test.
+//! Which pods the faults of a drill hit. A fault that hits no critical pod tests nothing.
 
 use super::Case;
 use crate::model::{Expectation, Finding, OrNewer, PlannedStep, StepClass, Verb, WorkloadRef};
@@ -24,7 +24,7 @@ pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
         }
     }
     if coverage.is_empty() || (hit == 0 && idle.is_empty()) {
-        return Finding::skip(CHECK, "no step takes nodes away, or no workload is critical");
+        return Finding::skip(CHECK, "no step takes away nodes that run workloads, or no workload is critical");
     }
     if idle.is_empty() {
         idle = missed(case);
@@ -35,19 +35,19 @@ pub(super) fn fault_matters(case: &Case<'_>) -> Finding {
     Finding::fail(
         CHECK,
         idle.join("; "),
-        "choose other nodes, or spread the workload first (kubectl rollout restart): this drill could not show what it is run for",
+        "choose other nodes, or spread the workload first (kubectl rollout restart): this drill cannot show what it is run for",
     )
 }
 
-/// Whether pods are lost with the nodes of a step. Without a control plane nothing that
-/// runs is hit: that is what such a drill shows.
+/// Whether a step takes pods away with its nodes. The loss of the control plane hits no
+/// running pod: such a drill shows exactly that.
 fn takes_pods(step: &PlannedStep) -> bool {
     let control_plane = matches!(step.verb(), Some(Verb::KillNodes(k)) if k.control_plane);
     (step.takes_nodes() || step.drains()) && !control_plane
 }
 
-/// Workloads that are to come back after the first fault, and have no pod where it
-/// strikes. Later faults meet pods that have moved by then.
+/// Workloads that must be ready again after the first fault but have no pod on its nodes.
+/// Later faults are not examined: pods may have moved by then.
 fn missed(case: &Case<'_>) -> Vec<String> {
     let first = case.plan.steps.iter().find(|s| s.class != StepClass::Observe);
     let Some(step) = first.filter(|s| takes_pods(s)) else { return vec![] };

@@ -1,5 +1,5 @@
-//! Changes that would mend a finding, where they can be written down without knowing
-//! what only its owner knows. Somebody reads and applies them; nothing here does.
+//! Changes that would correct a finding, if they can be written without knowledge that only
+//! the owner has. A person reads and applies them; drillmaster does not.
 
 use std::collections::BTreeMap;
 
@@ -17,18 +17,18 @@ use crate::{
 const ZONE: &str = "topology.kubernetes.io/zone";
 const HOST: &str = "kubernetes.io/hostname";
 
-/// The change that would mend this; none where a person has to decide.
+/// The change that would correct this finding; none if a person has to decide.
 pub(crate) fn remedy(check: &str, found: &Found, picture: &Picture<'_>) -> Option<Remedy> {
     match check {
-        "NET-001" => Some(closed(found, "Ingress", "callers")),
-        "NET-002" => Some(closed(found, "Egress", "DNS and what they call")),
+        "NET-001" => Some(closed(found, "Ingress", "their callers")),
+        "NET-002" => Some(closed(found, "Egress", "DNS and the services that they call")),
         "RBAC-007" => token(found),
         "WRK-001" => replicas(found, picture.work(&found.subject)?),
         "PDB-001" => budget(picture.work(&found.subject)?.object),
         "PDB-006" => Some(patch(found, "/spec/unhealthyPodEvictionPolicy", &json!("AlwaysAllow"))),
         "AFF-001" => spread(found, picture.work(&found.subject)?, HOST),
         "ZON-002" => spread(found, picture.work(&found.subject)?, ZONE),
-        // An older name of PreferSameZone, which every version that has the field takes.
+        // An older name of PreferSameZone, which every version with this field accepts.
         "ZON-005" => Some(patch(found, "/spec/trafficDistribution", &json!("PreferClose"))),
         "STO-002" if found.subject.kind == "StatefulSet" => {
             Some(patch(found, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted", &json!("Retain")))
@@ -36,7 +36,7 @@ pub(crate) fn remedy(check: &str, found: &Found, picture: &Picture<'_>) -> Optio
         "BCK-002" if found.pointer == "/spec/paused" => {
             let mut remedy = patch(found, "/spec/paused", &json!(false));
             if let Change::Patch { kind, .. } = &mut remedy.change {
-                // Others have schedules too.
+                // Other API groups have a kind of this name, too.
                 "Schedule.velero.io".clone_into(kind);
             }
             Some(remedy)
@@ -45,7 +45,7 @@ pub(crate) fn remedy(check: &str, found: &Found, picture: &Picture<'_>) -> Optio
     }
 }
 
-/// A policy that closes the namespace, to which what is needed is added.
+/// A default-deny policy for the namespace.
 fn closed(found: &Found, direction: &str, needed: &str) -> Remedy {
     let name = format!("default-deny-{}", direction.to_lowercase());
     let object = json!({
@@ -55,11 +55,11 @@ fn closed(found: &Found, direction: &str, needed: &str) -> Remedy {
     });
     Remedy {
         change: Change::Create(object),
-        caution: format!("it closes all pods of the namespace: first allow their {needed} in policies of their own"),
+        caution: format!("it isolates all pods of the namespace: first allow {needed} in separate policies"),
     }
 }
 
-/// Bare pods cannot be changed.
+/// None for pods without a controller: their spec cannot be changed.
 fn token(found: &Found) -> Option<Remedy> {
     (found.subject.kind != "Pod")
         .then(|| patch(found, &format!("{}/automountServiceAccountToken", found.pointer), &json!(false)))
@@ -77,15 +77,15 @@ fn replicas(found: &Found, work: &Work<'_>) -> Option<Remedy> {
         Some(scaler) => {
             let field = if *scaler.kind == *"ScaledObject" { "minReplicaCount" } else { "minReplicas" };
             let most = scaler.at(&format!("/spec/max{}", &field[3..])).as_u64();
-            // More at the least than at the most is refused by the API server.
+            // The API server refuses a minimum above the maximum.
             most.is_none_or(|most| most >= wanted).then(|| patch_of(scaler, &json!({"spec": {field: wanted}})))?
         }
     };
-    remedy.caution = "only if its pods can run beside each other".into();
+    remedy.caution = "only if several of its pods can run at the same time".into();
     Some(remedy)
 }
 
-/// A budget with the workload's own selector, which no other workload's pods match.
+/// A budget with the workload's own selector, which matches no pods of other workloads.
 fn budget(work: &Object) -> Option<Remedy> {
     let selector = work.at("/spec/selector");
     let meta = &work.metadata;
@@ -99,7 +99,7 @@ fn budget(work: &Object) -> Option<Remedy> {
     })
 }
 
-/// One more constraint; the others stay, for lists are joined by their topology key.
+/// One more constraint. The others stay, because a strategic merge joins the list by topology key.
 fn spread(found: &Found, work: &Work<'_>, key: &str) -> Option<Remedy> {
     let selector = work.object.at("/spec/selector");
     if work.kind == "Rollout" || !selector.is_object() {
@@ -120,7 +120,7 @@ fn metadata(name: &str, namespace: &str) -> Value {
     if namespace.is_empty() { json!({"name": name}) } else { json!({"name": name, "namespace": namespace}) }
 }
 
-/// Sets one field of what was found.
+/// Sets one field of the object of the finding.
 fn patch(found: &Found, pointer: &str, value: &Value) -> Remedy {
     let body = pointer
         .split('/')

@@ -1,5 +1,5 @@
-//! From objects to a review: every check is asked, what people attest and set aside
-//! is applied, and one word is said over it. Pure, and the same for the same input.
+//! From objects to a review: runs every check, applies attestations and waivers, and decides
+//! the verdict. Pure code: the same input gives the same review.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::{
     model::{CheckSummary, Class, Environment, Readiness, Review, Ruling, Severity, State, Subject, Tally},
 };
 
-/// Asks all checks that the settings want.
+/// Runs all checks that the settings select.
 pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, now: jiff::Timestamp) -> Review {
     let picture = Picture::new(shelf, settings, now);
     let at = shelf.at.map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
@@ -77,12 +77,12 @@ pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, n
     }
 }
 
-/// Whether a name is meant by one of the patterns: `*` stands for anything.
+/// Whether one of the patterns matches a name; `*` stands for anything.
 pub(crate) fn matches(patterns: &[String], name: &str) -> bool {
     patterns.iter().any(|pattern| glob(pattern, name))
 }
 
-/// `*` stands for any run of letters.
+/// Whether a pattern matches a text; `*` stands for any characters.
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
@@ -97,7 +97,7 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Areas that the profile `security` asks.
+/// Areas of the profile `security`.
 const SECURITY: [&str; 4] = ["network", "rbac", "secrets", "images"];
 
 fn asked(check: &Check, area: &Area, settings: &Settings, profile: &str) -> bool {
@@ -108,7 +108,7 @@ fn asked(check: &Check, area: &Area, settings: &Settings, profile: &str) -> bool
         "security" => SECURITY.contains(&area.name),
         _ => true,
     };
-    // Who names a check wants it, whatever the profile.
+    // A check named with --only runs in every profile.
     let wanted = if settings.only.is_empty() { in_profile } else { named(&settings.only) };
     wanted && !named(&settings.skip)
 }
@@ -145,7 +145,7 @@ impl Whole<'_, '_> {
                 }
             }
         }
-        // The same reason over and over is one line.
+        // Objects that are skipped for the same reason share one line.
         for (why, (count, subject)) in skips {
             let (observed, subject) =
                 if count == 1 { (why, subject) } else { (format!("{why} ({count} objects)"), Subject::default()) };
@@ -207,11 +207,11 @@ impl Whole<'_, '_> {
     }
 }
 
-/// What a check says; one that breaks says so itself, and takes no other with it.
+/// The findings of a check. A check that panics gives an error and does not stop the others.
 fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
     let mut say = Say::default();
     if check.needs == Needs::Cluster && !picture.is_cluster() {
-        say.skip(Subject::default(), "manifests do not tell this");
+        say.skip(Subject::default(), "this check needs a cluster: manifests do not show it");
         return say.found;
     }
     if check.needs == Needs::DrillFile && !picture.settings.has_drill_file && !picture.is_cluster() {
@@ -221,7 +221,7 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
     match catch_unwind(AssertUnwindSafe(|| (check.run)(picture, &mut say))) {
         Ok(()) => {
             if say.found.is_empty() {
-                say.skip(Subject::default(), "there is nothing here that it applies to");
+                say.skip(Subject::default(), "this check applies to no object here");
             }
         }
         Err(_) => say.found.push(Found {
@@ -229,14 +229,14 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
             severity: None,
             subject: Subject::default(),
             pointer: String::new(),
-            observed: "the check itself broke: please report this".into(),
+            observed: "the check failed with an internal error: please report this".into(),
             unseen: None,
         }),
     }
     say.found
 }
 
-/// Whether a fail of this check stands in the way here.
+/// Whether a fail of this check blocks in this environment.
 fn blocks(check: &Check, severity: Severity, settings: &Settings) -> bool {
     let named = !settings.drills.is_empty();
     match (settings.environment, check.class_for(&settings.drills)) {
@@ -244,7 +244,7 @@ fn blocks(check: &Check, severity: Severity, settings: &Settings) -> bool {
         (Environment::OwnKind, Class::Blocks) => severity == Severity::Critical && check.gates.is_empty(),
         (_, Class::Blocks) => true,
         (Environment::Staging, Class::Gate) => named && severity == Severity::Critical,
-        // Without a drill in sight, what would gate some drill counts when it is grave.
+        // Without a planned drill, a gate blocks only if its severity is high or critical.
         (Environment::Production, Class::Gate) => named || severity <= Severity::High,
     }
 }
@@ -255,12 +255,13 @@ fn fingerprint(id: &str, found: &Found) -> String {
     print.iter().take(16).map(|b| format!("{b:02x}")).collect()
 }
 
-/// Worst first; among equals by check and object, so that the order never changes.
+/// Worst first, then by check and object, so that the order never changes.
 fn rank(r: &Ruling) -> (bool, State, Severity, &str, &Subject, &str, &str) {
     (!r.blocking, r.state, r.severity, &r.check, &r.subject, &r.pointer, &r.observed)
 }
 
-/// Fail beats unknown, which beats ready. Nothing asked is not ready.
+/// A fail outranks an unknown, and an unknown outranks ready. A review in which nothing passed and
+/// nothing failed cannot determine the readiness.
 fn verdict(results: &[Ruling], checks: &[CheckSummary]) -> Readiness {
     let in_the_way = |states: &[State]| results.iter().any(|r| r.blocking && !r.known && states.contains(&r.state));
     let passed = checks.iter().any(|c| c.tally.pass > 0);
@@ -276,7 +277,7 @@ fn verdict(results: &[Ruling], checks: &[CheckSummary]) -> Readiness {
     }
 }
 
-/// Leaves only what an earlier review has not found: the rest is known, and blocks nothing.
+/// Marks the findings that an earlier review already has as known; they no longer block.
 pub fn against_baseline(review: &mut Review, earlier: &Review) {
     let before: BTreeMap<&str, Severity> = earlier
         .results
@@ -289,7 +290,7 @@ pub fn against_baseline(review: &mut Review, earlier: &Review) {
         result.known = result.state == State::Fail && was.is_some_and(|was| *was <= result.severity);
     }
     let now: BTreeSet<&str> = review.results.iter().map(|r| r.fingerprint.as_str()).collect();
-    // What was not asked now, or could not be seen, is not gone.
+    // A finding is not gone if its check was not run now, or if the check could not see its objects.
     let seen = |c: &&CheckSummary| c.tally.unknown + c.tally.error == 0;
     let seen: BTreeSet<&str> = review.checks.iter().filter(seen).map(|c| c.id.as_str()).collect();
     let gone = |r: &&Ruling| {
@@ -297,7 +298,7 @@ pub fn against_baseline(review: &mut Review, earlier: &Review) {
     };
     let gone: Vec<Ruling> = earlier.results.iter().filter(gone).cloned().collect();
     let known = review.results.iter().filter(|r| r.known).count();
-    review.notes.push(format!("against the baseline: {known} findings known, {} gone", gone.len()));
+    review.notes.push(format!("compared with the baseline: {known} findings are known, {} are gone", gone.len()));
     review.gone = Some(gone);
     review.verdict = verdict(&review.results, &review.checks);
 }

@@ -1,4 +1,4 @@
-//! What a review is told beside the objects: the drill file and the flags.
+//! The settings of a review: the drill file and the flags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,59 +7,59 @@ use crate::{
     scenario::{Attestation, DrillFile, Objective, Parameters, PlanFacts, Waiver},
 };
 
-/// Everything that a review is told.
+/// All settings of a review.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
-    /// Namespaces in scope; empty for all but the platform's.
+    /// Namespaces in scope; if empty, all namespaces except those of the platform.
     pub namespaces: Vec<String>,
-    /// Namespaces that are left out when none is named.
+    /// Namespaces of the platform: not in scope unless `namespaces` names them.
     pub platform: Vec<String>,
-    /// `namespace/kind/name` of what matters most.
+    /// `namespace/kind/name` of the critical workloads.
     pub critical: BTreeSet<String>,
-    /// Where this is.
+    /// The kind of environment.
     pub environment: Environment,
-    /// The drills that are to come; empty for a review without one.
+    /// The kinds of drill that are planned; empty for a review without a drill.
     pub drills: BTreeSet<String>,
-    /// What applications are promised.
+    /// The objectives (RTO, RPO) of applications.
     pub objectives: Vec<Objective>,
     /// The DR plan.
     pub plan: Option<PlanFacts>,
-    /// What people state.
+    /// Attestations: statements about what no check can see.
     pub attest: Vec<Attestation>,
-    /// What people set aside.
+    /// Waivers.
     pub waive: Vec<Waiver>,
-    /// Checks to ask; empty for all.
+    /// Checks to run; empty for all.
     pub only: Vec<String>,
     /// Checks to leave out.
     pub skip: Vec<String>,
-    /// Severities of the house.
+    /// Severities that replace those of the catalogue.
     pub severity: BTreeMap<String, Severity>,
-    /// Parameters of the house.
+    /// Parameters of the checks.
     pub parameters: Parameters,
     /// Whether a drill file was given.
     pub has_drill_file: bool,
-    /// Whether waivers count.
+    /// Whether waivers are ignored.
     pub no_waivers: bool,
-    /// Whether an unknown blocks.
+    /// Whether an unknown does not block.
     pub allow_unknown: bool,
-    /// Whether what passed is listed object by object.
+    /// Whether each object that passed is listed.
     pub keep_passes: bool,
 }
 
 impl Settings {
-    /// What is promised for a workload: of itself, else of its namespace; the tightest
-    /// of all where neither is named.
+    /// The objective of a workload: its own, otherwise that of its namespace; none if the drill
+    /// file names neither.
     pub fn objective(&self, namespace: &str, kind: &str, name: &str) -> Option<&Objective> {
         let own = format!("{namespace}/{}/{name}", kind.to_lowercase());
         self.objectives.iter().find(|o| o.of == own).or_else(|| self.objectives.iter().find(|o| o.of == namespace))
     }
 
-    /// The shortest RTO of all.
+    /// The shortest RTO of all objectives.
     pub fn shortest_rto(&self) -> Option<Dur> {
         self.objectives.iter().filter_map(|o| o.rto).min_by_key(|d| d.0)
     }
 
-    /// Adds what a drill file says.
+    /// Adds the settings of a drill file.
     pub fn read(&mut self, file: DrillFile) {
         self.has_drill_file = true;
         if self.namespaces.is_empty() {

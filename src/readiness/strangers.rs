@@ -1,5 +1,5 @@
 //! Namespaces and workloads that the user named and that do not exist. A review of them would
-//! judge nothing and report that all is well.
+//! examine nothing and report no findings.
 
 use std::collections::BTreeSet;
 
@@ -7,18 +7,18 @@ use super::{picture::WORKLOADS, settings::Settings};
 use crate::{inventory::Shelf, scenario::did_you_mean};
 
 /// One sentence for each named namespace or critical workload that does not exist.
-/// Where objects of a kind could not be read, nothing is said of them.
+/// Nothing is reported about kinds whose objects could not be read.
 pub fn strangers(shelf: &Shelf, settings: &Settings) -> Vec<String> {
     let mut strange = vec![];
     let there = namespaces(shelf);
     if shelf.all("Namespace").is_ok() {
         for name in settings.namespaces.iter().filter(|name| !there.contains(name.as_str())) {
-            strange.push(format!("namespace `{name}`: nothing is in it here{}", meant(name, &there)));
+            strange.push(format!("namespace `{name}` does not exist or is empty{}", meant(name, &there)));
         }
     }
     let works = workloads(shelf);
     let readable = WORKLOADS.iter().all(|key| shelf.all(key).is_ok());
-    // A review of some namespaces does not look at the others.
+    // A review of some namespaces does not examine the others.
     let judged = |name: &str| {
         let namespace = name.split('/').next().unwrap_or_default();
         settings.namespaces.is_empty() || settings.namespaces.iter().any(|n| n == namespace)
@@ -26,7 +26,7 @@ pub fn strangers(shelf: &Shelf, settings: &Settings) -> Vec<String> {
     for name in settings.critical.iter().filter(|name| readable && judged(name)) {
         if !works.contains(name.as_str()) {
             let words: BTreeSet<&str> = works.iter().map(String::as_str).collect();
-            strange.push(format!("critical `{name}`: there is no such workload here{}", meant(name, &words)));
+            strange.push(format!("critical workload `{name}` does not exist{}", meant(name, &words)));
         }
     }
     strange
@@ -54,7 +54,7 @@ fn meant(given: &str, there: &BTreeSet<&str>) -> String {
     }
     let first: Vec<&str> = there.iter().copied().take(NAMED).collect();
     let more = if there.len() > NAMED { ", …" } else { "" };
-    if first.is_empty() { String::new() } else { format!("; there are: {}{more}", first.join(", ")) }
+    if first.is_empty() { String::new() } else { format!("; known are: {}{more}", first.join(", ")) }
 }
 
 #[cfg(test)]
@@ -75,11 +75,15 @@ mod tests {
     #[test]
     fn a_name_that_nothing_has_is_told() {
         assert_eq!(said(&["shop"], &["shop/deployment/web"]), Vec::<String>::new());
-        assert_eq!(said(&["shpo"], &[]), ["namespace `shpo`: nothing is in it here; did you mean `shop`?"]);
+        assert_eq!(said(&["shpo"], &[]), ["namespace `shpo` does not exist or is empty; did you mean `shop`?"]);
         assert_eq!(
             said(&[], &["shop/deployment/wbe"]),
-            ["critical `shop/deployment/wbe`: there is no such workload here; did you mean `shop/deployment/web`?"]
+            ["critical workload `shop/deployment/wbe` does not exist; did you mean `shop/deployment/web`?"]
         );
-        assert_eq!(said(&["shop"], &["other/deployment/x"]), Vec::<String>::new(), "it is not judged here");
+        assert_eq!(
+            said(&["shop"], &["other/deployment/x"]),
+            Vec::<String>::new(),
+            "a review of `shop` does not examine it"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Velero: its server, its store, the way back from there, and the volumes.
+//! Velero: its server, its storage location, the download from there, and the volumes.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub(super) fn server(case: &Case<'_>) -> Finding {
         Some(Ok(None)) => Finding::fail(
             "velero-server",
             "Velero did not answer a ServerStatusRequest within 15 s",
-            "see that its server runs",
+            "check that the Velero server runs",
         ),
         Some(Err(why)) => Finding::fail(
             "velero-server",
@@ -39,7 +39,7 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
             let default =
                 locations.iter().find(|l| l.pointer("/spec/default") == Some(&Value::Bool(true))).or(locations.first());
             let Some(default) = default else {
-                return Finding::fail("velero-storage", "there is no storage location", "create one");
+                return Finding::fail("velero-storage", "Velero has no storage location", "create one");
             };
             let (name, phase) = (text(default, "/metadata/name"), text(default, "/status/phase"));
             let read_only = text(default, "/spec/accessMode") == "ReadOnly";
@@ -49,7 +49,7 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
                 Finding::fail(
                     "velero-storage",
                     format!("storage location {name} is {phase}: {message}"),
-                    "repair credentials, bucket or network",
+                    "repair the credentials, the bucket or the network of the storage location",
                 )
             } else if read_only && writes {
                 Finding::fail(
@@ -70,14 +70,14 @@ pub(super) fn storage(case: &Case<'_>) -> Finding {
     }
 }
 
-/// How long a backup may be ReadyToStart; Velero begins it within a second.
+/// How old a ReadyToStart backup may be, in seconds; Velero starts it within a second.
 const READY_SECONDS: i64 = 60;
-/// How long one may be queued while none runs; Velero looks at its queue each minute.
+/// How old a queued backup may be while none runs, in seconds; Velero looks at its queue every minute.
 const QUEUE_SECONDS: i64 = 150;
 
-/// Velero takes one backup at a time. One that it never began (it was killed just
-/// then), or one that was deleted just before it began, keeps all others waiting:
-/// ours and the nightly ones.
+/// Velero runs one backup at a time. A backup that it never started (because Velero was
+/// killed just then), or that was deleted just before its start, blocks all others:
+/// the drill's and the nightly ones.
 pub(super) fn queue(case: &Case<'_>) -> Finding {
     const CHECK: &str = "velero-queue";
     let backups = match (&case.facts.backups, case.plan.steps.iter().any(|s| s.backs_up())) {
@@ -87,36 +87,36 @@ pub(super) fn queue(case: &Case<'_>) -> Finding {
     };
     let waiting: Vec<Waiting> = backups.iter().filter_map(|b| Waiting::of(b, case.facts.at)).collect();
     let Some(first) = waiting.first() else {
-        return Finding::pass(CHECK, "no backup is ahead of the drill's");
+        return Finding::pass(CHECK, "no other backup is unfinished");
     };
     let ready: Vec<&Waiting> = waiting.iter().filter(|w| w.phase == BACKUP_READY).collect();
     let running = waiting.iter().any(|w| w.phase != BACKUP_READY && !is_queued(&w.phase));
     if !running && !ready.is_empty() && ready.iter().all(|w| w.seconds > READY_SECONDS) {
         return Finding::fail(
             CHECK,
-            format!("Velero never began {}: nothing behind it is taken", named(&ready)),
+            format!("Velero never started {}: no later backup starts either", named(&ready)),
             ready.iter().map(|w| nudge_command(&w.namespace, &w.name)).collect::<Vec<_>>().join("; "),
         );
     }
     if !running && ready.is_empty() && waiting.iter().any(|w| w.seconds > QUEUE_SECONDS) {
         return Finding::fail(
             CHECK,
-            format!("none runs, yet Velero does not take {}", named(&waiting.iter().collect::<Vec<_>>())),
+            format!("no backup runs, but Velero does not start {}", named(&waiting.iter().collect::<Vec<_>>())),
             format!(
-                "restart its server, which counts a deleted backup as running: kubectl --namespace {} rollout restart deployment velero",
+                "restart the Velero server, which counts a deleted backup as running: kubectl --namespace {} rollout restart deployment velero",
                 first.namespace
             ),
         );
     }
     Finding::fail(
         CHECK,
-        format!("the drill's backup waits for {}", named(&waiting.iter().collect::<Vec<_>>())),
-        "drill at another hour than the backups",
+        format!("the backup of the drill has to wait for {}", named(&waiting.iter().collect::<Vec<_>>())),
+        "start the drill at another hour than the other backups",
     )
     .advisory()
 }
 
-/// A backup that is not over.
+/// A backup that is not finished.
 struct Waiting {
     namespace: String,
     name: String,
@@ -159,14 +159,14 @@ pub(super) fn download(case: &Case<'_>) -> Finding {
         ),
         (_, None) => Finding::unknown(
             "velero-download",
-            "there is no Completed backup yet to try a download with",
-            "the drill's own backup is the first: its step proves the download before anything is lost",
+            "Velero has no Completed backup to try a download with",
+            "the drill's own backup will be the first: its step tries the download before anything is deleted",
         )
         .advisory(),
     }
 }
 
-/// What the plan already knows of volumes that would not come back.
+/// Volumes whose content the backup of the plan will not hold.
 pub(super) fn volumes(case: &Case<'_>) -> Finding {
     const CHECK: &str = "volume-coverage";
     if case.facts.velero_server.is_none() {
@@ -187,7 +187,7 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
         }
     }
     if lost.is_empty() {
-        let all = "none that a restore would lose; asked of the backup itself before anything is deleted";
+        let all = "none would lose its content; the drill also checks the backup itself before it deletes anything";
         return Finding::pass(CHECK, format!("{claims} claims in scope, {all}"));
     }
     let fix = "use volumes that Velero can copy, or capture them by another method";
@@ -195,8 +195,8 @@ pub(super) fn volumes(case: &Case<'_>) -> Finding {
     if case.plan.deletions().next().is_some() { finding } else { finding.advisory() }
 }
 
-/// What of a namespace no backup would bring back. The step compares the whole namespace with
-/// the backup just before it deletes.
+/// Objects of a namespace that no backup would bring back. The step compares the whole namespace
+/// with the backup just before it deletes.
 pub(super) fn comes_back(case: &Case<'_>) -> Finding {
     const CHECK: &str = "comes-back";
     let (mut refused, mut told) = (vec![], vec![]);
@@ -205,7 +205,11 @@ pub(super) fn comes_back(case: &Case<'_>) -> Finding {
             Some(Ok(census)) => census,
             Some(Err(why)) => return Finding::unknown(CHECK, why.clone(), "grant list on every kind in the namespace"),
             None => {
-                return Finding::unknown(CHECK, format!("namespace {} was not looked at", spec.name), "run it again");
+                return Finding::unknown(
+                    CHECK,
+                    format!("namespace {} was not examined", spec.name),
+                    "run the command again",
+                );
             }
         };
         let (lost, others) = accepted(census.losses.clone(), &spec.may_be_lost);
@@ -223,18 +227,18 @@ pub(super) fn comes_back(case: &Case<'_>) -> Finding {
     Finding::fail(
         CHECK,
         some(&refused),
-        "put that right, or list under mayBeLost of the deleteNamespace step what may be lost, and why",
+        "correct these objects, or list them under mayBeLost of the deleteNamespace step, with a reason",
     )
 }
 
-/// At most this many are named.
+/// The most objects that a finding names.
 const NAMED: usize = 40;
 
 fn some(all: &[String]) -> String {
     few(all.iter(), NAMED, ("; ", "; and"))
 }
 
-/// The store must not die with what it is to bring back (correctness 29).
+/// The backup store must not go away with the nodes whose data it holds.
 pub(super) fn store_outside(case: &Case<'_>) -> Finding {
     let Some(Ok(locations)) = &case.facts.storage else {
         return Finding::skip("store-outside", NOT_NEEDED);
@@ -249,7 +253,7 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
     let urls = locations.iter().filter_map(|l| l.pointer("/spec/config/s3Url").and_then(Value::as_str));
     let mut inside = vec![];
     for url in urls {
-        // http://service.namespace.svc…: a store inside this cluster.
+        // `http://service.namespace.svc…` is a store inside this cluster.
         let host = url.split("://").nth(1).unwrap_or(url).split([':', '/']).next().unwrap_or("");
         let mut parts = host.split('.');
         if let (Some(service), Some(namespace), Some("svc")) = (parts.next(), parts.next(), parts.next()) {
@@ -265,29 +269,30 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
         }
     }
     if inside.is_empty() {
-        Finding::pass("store-outside", "the backup's store is on no node that goes away")
+        Finding::pass("store-outside", "no backup store is only on nodes that go away")
     } else {
         Finding::fail(
             "store-outside",
-            format!("the backup's store goes away with the nodes: {}", inside.join(", ")),
-            "keep backups outside the failure domain",
+            format!("the backup store goes away with the nodes: {}", inside.join(", ")),
+            "keep the backups outside the failure domain",
         )
     }
 }
 
-/// Whether the pods that read volumes could run.
+/// Whether the pods that read volumes can run.
 pub(super) fn readers(case: &Case<'_>) -> Finding {
     const CHECK: &str = "readers";
     match &case.facts.readers {
         None => Finding::skip(CHECK, "no step reads the files of a volume in this cluster"),
         Some(Err(why)) => Finding::unknown(CHECK, why.clone(), "grant the rights that `drillmaster rbac` prints"),
-        Some(Ok(seen)) if seen.wrong.is_empty() => {
-            Finding::pass(CHECK, format!("{} reader pods would be admitted, each on a node that is Ready", seen.count))
-        }
+        Some(Ok(seen)) if seen.wrong.is_empty() => Finding::pass(
+            CHECK,
+            format!("the API server would admit all {} reader pods, and their nodes are Ready", seen.count),
+        ),
         Some(Ok(seen)) => Finding::fail(
             CHECK,
             seen.wrong.join("; "),
-            "admit the pod, or remove volumes.readerImage from the bindings: volumes are not compared then",
+            "admit the pod, or remove volumes.readerImage from the bindings: volumes are then not compared",
         ),
     }
 }

@@ -1,5 +1,5 @@
-//! What people state and set aside. Both have an owner and an end; a waiver that is
-//! over counts for nothing and is a finding itself, and so is one that nobody needs.
+//! Attestations and waivers. Both have an owner and an end. A waiver that has expired has no
+//! effect and is itself a finding, and so is a waiver that applies to nothing.
 
 use jiff::civil::Date;
 
@@ -14,13 +14,13 @@ use crate::{
     scenario::Waiver,
 };
 
-/// The longest that a waiver may last.
+/// The most days ahead that a waiver may end.
 const LONGEST_DAYS: i32 = 90;
 const ANNOTATION: &str = "drillmaster.dev/waive.";
-/// The check under which waivers are judged.
+/// The check that reports problems of waivers and attestations.
 const ID: &str = "WVR-001";
 
-/// Applies attestations and waivers to what was found.
+/// Applies attestations and waivers to the findings.
 pub(crate) fn apply(picture: &Picture<'_>, results: &mut Vec<Ruling>, checks: &mut Vec<CheckSummary>) {
     if picture.settings.no_waivers {
         return;
@@ -43,10 +43,10 @@ pub(crate) fn apply(picture: &Picture<'_>, results: &mut Vec<Ruling>, checks: &m
                 complaints.push((
                     Severity::Low,
                     waiver.check.clone(),
-                    "this waiver sets nothing aside: remove it".into(),
+                    "this waiver applies to no finding: remove it".into(),
                 ));
             } else if waiver.object.as_ref().is_none_or(|o| o == "*") && *used > 10 {
-                let text = format!("this waiver sets {used} findings aside at once: name the objects");
+                let text = format!("this waiver applies to {used} findings at once: name the objects");
                 complaints.push((Severity::Low, waiver.check.clone(), text));
             }
         }
@@ -58,7 +58,7 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
     if complaints.is_empty() {
         return;
     }
-    let title = "waivers and attestations are in force, needed and narrow";
+    let title = "waivers and attestations are valid, needed and narrow";
     for (severity, check, observed) in complaints {
         results.push(Ruling {
             remedy: None,
@@ -76,7 +76,7 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
             source: "drill file".into(),
             at: String::new(),
             unseen: None,
-            fix: "Renew it with a reason, or remove it".into(),
+            fix: "Renew the waiver with a reason, or remove it".into(),
             waiver: None,
             known: false,
         });
@@ -89,8 +89,8 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: vec![],
-        rule: "Each waiver has a reason, an owner and an end within 90 days, sets something aside, and names objects rather than everything; what blocks needs a second person.".into(),
-        fix: "Renew it with a reason, or remove it".into(),
+        rule: "Each waiver names an existing check and has a reason, an owner and an end date that is not past and at most 90 days ahead. It applies to at least one finding; without an object, or with `*`, it applies to at most 10. A check of class Blocks needs approvedBy, another person than the owner; a check of the pre-flight cannot be waived. Each attestation has an end date that is not past.".into(),
+        fix: "Renew the waiver with a reason, or remove it".into(),
         security: false,
         experimental: false,
         tally: crate::model::Tally::default(),
@@ -98,13 +98,13 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
 }
 
 fn day(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| format!("`{text}` is no date: write 2026-12-31"))
+    text.parse().map_err(|_| format!("`{text}` is not a date: write it like 2026-12-31"))
 }
 
 fn judge(waiver: &Waiver, today: Date) -> Result<(), String> {
     let until = day(&waiver.until)?;
     let known = catalogue::all().find(|c| glob(&waiver.check, c.id));
-    let Some(check) = known else { return Err("there is no such check".into()) };
+    let Some(check) = known else { return Err("this check does not exist".into()) };
     if waiver.reason.trim().is_empty() || waiver.owner.trim().is_empty() {
         return Err("a waiver needs a reason and an owner".into());
     }
@@ -113,13 +113,15 @@ fn judge(waiver: &Waiver, today: Date) -> Result<(), String> {
     }
     if (until - today).get_days() > LONGEST_DAYS || (until - today).get_months() > 0 || (until - today).get_years() > 0
     {
-        return Err(format!("until {until} is more than {LONGEST_DAYS} days ahead: it does not count"));
+        return Err(format!("until {until} is more than {LONGEST_DAYS} days ahead: this waiver has no effect"));
     }
     if check.needs == Needs::Drill {
-        return Err("no waiver sets a check of the drill itself aside: it would break what it cannot put back".into());
+        return Err(
+            "a check of the pre-flight cannot be waived: the drill could break something that it cannot repair".into(),
+        );
     }
     if check.class == Class::Blocks && waiver.approved_by.as_ref().is_none_or(|who| *who == waiver.owner) {
-        return Err("this check blocks: its waiver needs approvedBy, another person than the owner".into());
+        return Err("this check blocks drills: its waiver needs approvedBy, another person than the owner".into());
     }
     Ok(())
 }
@@ -184,7 +186,8 @@ fn annotated(
                 }
             }
             if waiver.until.is_empty() {
-                let text = format!("the annotation {key} names no end: write \"reason; owner=NAME; until=2026-12-31\"");
+                let text =
+                    format!("the annotation {key} has no end date: write \"reason; owner=NAME; until=2026-12-31\"");
                 complaints.push((Severity::Medium, waiver.check, text));
             } else {
                 waivers.push((waiver, Some(object.into()), 0));
@@ -193,7 +196,7 @@ fn annotated(
     }
 }
 
-/// Unknown becomes attested: set aside on somebody's word, never a pass.
+/// Turns unknown findings into waived ones, on the statement of a person. They never become a pass.
 fn attest(
     picture: &Picture<'_>,
     results: &mut [Ruling],

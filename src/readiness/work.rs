@@ -1,5 +1,5 @@
-//! A workload as the checks see it, whatever its kind: where its pod's spec is, its
-//! containers, how many pods it has at the least and who decides on that.
+//! A workload as the checks see it, the same for every kind: where the spec of its pods is, its
+//! containers, its minimum number of pods, and the autoscaler that sets it.
 
 use std::{cell::OnceCell, collections::BTreeMap};
 
@@ -11,47 +11,48 @@ use crate::{
     kubernetes::objects::PodSpec,
 };
 
-/// A workload (checks D1).
+/// A workload: a Deployment, StatefulSet, DaemonSet, CronJob, Rollout or ReplicationController, or a
+/// ReplicaSet, Job or Pod without a controller.
 #[derive(Debug)]
 pub(crate) struct Work<'a> {
-    /// Its place among the workloads in scope.
+    /// Its index among the workloads in scope.
     pub index: usize,
     /// The object.
     pub object: &'a Object,
     /// Its kind.
     pub kind: &'a str,
-    /// Where its pod's spec is: `/spec/template/spec`.
+    /// Where the spec of its pods is: `/spec/template/spec`.
     pub pointer: &'static str,
     /// Labels of its pods.
     pub labels: BTreeMap<String, String>,
-    /// How many pods it has at the least: its autoscaler's minimum, or its own number
-    /// (checks D4); none where it has no number.
+    /// Its minimum number of pods: the minimum of its autoscaler, or its own number; none for kinds
+    /// without such a number.
     pub replicas: Option<u64>,
-    /// Whether an autoscaler decides on that.
+    /// The autoscaler that sets this number.
     pub scaled: Option<&'a Object>,
-    /// In the plan's list, or annotated as such.
+    /// Whether the drill file lists it as critical, or its annotation says so.
     pub critical: bool,
-    /// Its containers, those that prepare the pod last, once somebody asked.
+    /// Its containers, init containers last; filled at the first use.
     listed: OnceCell<Vec<Cont<'a>>>,
 }
 
-/// A container of a workload, and where it is.
+/// A container of a workload, and its position.
 #[derive(Clone, Debug)]
 pub(crate) struct Cont<'a> {
     pub value: &'a Value,
     pub name: &'a str,
     pub pointer: String,
-    /// Whether it is of `initContainers`.
+    /// Whether it is one of `initContainers`.
     pub prepares: bool,
 }
 
 impl<'a> Work<'a> {
-    /// At its place among the others.
+    /// Sets its index.
     pub(super) fn at(self, index: usize) -> Self {
         Self { index, ..self }
     }
 
-    /// Its pod's spec.
+    /// The spec of its pods.
     pub fn spec(&self) -> &'a Value {
         self.object.at(self.pointer)
     }
@@ -69,22 +70,22 @@ impl<'a> Work<'a> {
         &self.object.metadata.name
     }
 
-    /// Whether it is meant to run for ever, and more than once if need be.
+    /// Whether its kind runs permanently and can have several pods.
     pub fn is_replicated_kind(&self) -> bool {
         matches!(self.kind, "Deployment" | "StatefulSet" | "Rollout" | "ReplicaSet" | "ReplicationController")
     }
 
-    /// Whether it ends by itself.
+    /// Whether its pods end by themselves.
     pub fn is_batch(&self) -> bool {
         matches!(self.kind, "Job" | "CronJob")
     }
 
-    /// Containers that run as long as the pod does (checks D2).
+    /// Containers that run as long as the pod: all except init containers without restartPolicy Always.
     pub fn containers(&self) -> impl Iterator<Item = &Cont<'a>> {
         self.all_containers().iter().filter(|c| !c.prepares || c.value["restartPolicy"] == "Always")
     }
 
-    /// Those, and the ones that prepare the pod.
+    /// All containers, with the init containers.
     pub fn all_containers(&self) -> &[Cont<'a>] {
         self.listed.get_or_init(|| self.list("containers").chain(self.list("initContainers")).collect())
     }
@@ -109,14 +110,14 @@ impl<'a> Work<'a> {
         self.object.at(&format!("{template}/metadata/annotations")).get(key)?.as_str()
     }
 
-    /// Names of claims that its pods mount, those of its templates left out.
+    /// Names of the claims that its pods mount, without those of its volumeClaimTemplates.
     pub fn claims(&self) -> Vec<&'a str> {
         let volumes = self.spec()["volumes"].as_array().map_or(&[][..], Vec::as_slice);
         volumes.iter().filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str()).collect()
     }
 }
 
-/// Where the pod's spec is, by kind.
+/// Where the spec of the pods is, by kind.
 fn spec_of(kind: &str) -> Option<&'static str> {
     match kind {
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "ReplicationController" | "Rollout" => {

@@ -1,19 +1,19 @@
-//! The live lines of a large cluster: of many lines about the same sort of thing in a short time
-//! some are shown, and the rest is counted. `replay` shows all of them.
+//! Limits the live lines for a large cluster: if there are many lines of the same sort in a short time, some are shown
+//! and the others are counted. `replay` shows all of them.
 
 use std::collections::BTreeMap;
 
 use super::line;
 use crate::event::{Event, Kind};
 
-/// So many lines of a sort are shown in a stretch of time.
+/// How many lines of a sort are shown in one stretch of time.
 const SHOWN: usize = 20;
-/// So many of a sort are shown in a drill: what goes on like this is counted from then on.
+/// How many lines of a sort are shown in a whole drill. After that, they are only counted.
 const IN_ALL: usize = 100;
-/// As long such a stretch is, on the drill's clock.
+/// The length of a stretch, on the drill's clock.
 const STRETCH_US: u64 = 10_000_000;
 
-/// What a line is about, where there may be thousands of such lines.
+/// What a line is about, for sorts with possibly thousands of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sort {
     Pods,
@@ -52,17 +52,17 @@ impl Sort {
             Self::Nodes => "about nodes",
             Self::Alerts => "about alerts",
             Self::Evictions => "about evictions",
-            Self::Intents => "about acts to come",
-            Self::Acts => "about acts that are done",
-            Self::Undos => "about undos that begin",
-            Self::Reverted => "about undos that are done",
+            Self::Intents => "about intended acts",
+            Self::Acts => "about completed acts",
+            Self::Undos => "about started undos",
+            Self::Reverted => "about completed undos",
             Self::Waits => "about waiting",
         }
     }
 }
 
-/// The lines of the last ten seconds: of each sort, how many were shown, and how many only counted.
-/// And how many were shown so far.
+/// The state of the last ten seconds: for each sort, how many lines were shown, and how many were only counted. And
+/// how many were shown in the drill so far.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     began_us: u64,
@@ -73,7 +73,7 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// What to show now that an event came.
+    /// The lines to show for an event.
     pub(super) fn lines(&mut self, event: &Event) -> Vec<String> {
         let mut lines = vec![];
         self.now_us = event.t_us;
@@ -85,7 +85,7 @@ impl Crowd {
         match Sort::of(&event.event) {
             Some(sort) => {
                 let (shown, in_all) = (self.shown.entry(sort).or_default(), self.in_all.entry(sort).or_default());
-                // What is waited for is news each time.
+                // A change in what is waited for is always shown.
                 if *shown < SHOWN && (*in_all < IN_ALL || sort == Sort::Waits) {
                     (*shown, *in_all) = (*shown + 1, *in_all + 1);
                     lines.push(text);
@@ -93,7 +93,7 @@ impl Crowd {
                     *self.more.entry(sort).or_default() += 1;
                 }
             }
-            // What was only counted came before this line.
+            // Show the counts of earlier lines before this line.
             None => {
                 lines.extend(self.rest());
                 lines.push(text);
@@ -102,12 +102,13 @@ impl Crowd {
         lines
     }
 
-    /// What was only counted so far, in a line.
+    /// A line with the counts of lines that were not shown.
     pub(super) fn rest(&mut self) -> Option<String> {
         let more = std::mem::take(&mut self.more);
         let said: Vec<String> = more.iter().map(|(sort, n)| format!("{n} {}", sort.words())).collect();
         let at = self.now_us as f64 / 1e6;
-        (!said.is_empty()).then(|| format!("{at:>8.1}s    … and more lines, {} (`replay` has them)", said.join(", ")))
+        (!said.is_empty())
+            .then(|| format!("{at:>8.1}s    … and more lines: {} (`drillmaster replay` shows them)", said.join(", ")))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The after-action report as one HTML file: no script, nothing from elsewhere,
-//! every text escaped by the template engine.
+//! The after-action report as one HTML file: without scripts and external content, and with all text escaped by the
+//! template engine.
 
 use minijinja::{AutoEscape, Environment, context};
 
@@ -18,7 +18,7 @@ pub fn html(story: &Story, events: &[Event]) -> String {
             .get_template("report")?
             .render(context! { s => minijinja::Value::from(minijinja::value::Serde(story)), picture, outside => of_outside(story) })
     });
-    // A template that cannot be rendered is a bug; the report still says so.
+    // A template that cannot be rendered is a bug. The file must still show that there is a problem.
     rendered.unwrap_or_else(|error| {
         format!("<!doctype html><title>report</title><p>the report could not be rendered: {}</p>", error.kind())
     })

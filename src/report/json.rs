@@ -1,4 +1,4 @@
-//! The story as JSON, and the schema of that.
+//! The report as JSON, and its schema.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ pub fn json(story: &Story) -> String {
     serde_json::to_string_pretty(story).unwrap_or_default() + "\n"
 }
 
-/// Its schema.
+/// The schema of the report.
 pub fn schema() -> Value {
     schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Story>().to_value()
 }

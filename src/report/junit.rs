@@ -1,5 +1,5 @@
-//! JUnit: a case for each expectation and step. Inconclusive is an error and
-//! never skipped: CI must not be green on what was not proven.
+//! The report as JUnit: a case for each expectation and each step. Inconclusive is an error and never skipped: CI must
+//! not be green for something that was not proven.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -14,7 +14,7 @@ pub fn junit(story: &Story) -> String {
     let mut expectations = TestSuite::new("expectations");
     for j in &story.judgements {
         let mut status = match j.outcome {
-            // What other rules made is not green: it was not shown by those of today.
+            // A verdict by other rules is not green, because the current rules did not confirm it.
             _ if story.other_rules.is_some() => TestCaseStatus::non_success(NonSuccessKind::Error),
             Outcome::Pass => TestCaseStatus::success(),
             Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
@@ -59,7 +59,7 @@ pub fn junit(story: &Story) -> String {
     report.to_string().unwrap_or_default()
 }
 
-/// XML cannot hold control characters, not even escaped.
+/// XML cannot contain control characters, even if they are escaped.
 fn clean(text: &str) -> String {
     printable(text)
 }

@@ -1,13 +1,13 @@
-//! One plain line for an event: what a log shows, and what `replay` prints.
+//! One plain line for an event, for logs and for `replay`.
 
 use crate::{
     event::{Event, Kind, Unseen},
     model::{FindingState, Outcome, Role, printable},
 };
 
-/// The line; none for events that only reports look at.
+/// The line of an event; none for events that only reports use.
 pub fn line(event: &Event) -> Option<String> {
-    // Names from a cluster drive no terminal, and break no line: each line is made safe by itself.
+    // Names from a cluster must not drive a terminal or break a line, so each line is made safe separately.
     let mut text = format!("{:>8.1}s  {}", event.t_us as f64 / 1e6, printable(&describe(&event.event)?));
     for more in below(&event.event) {
         text.push_str("\n           ");
@@ -16,7 +16,7 @@ pub fn line(event: &Event) -> Option<String> {
     Some(text)
 }
 
-/// The words for an event, for a list.
+/// The text for an event, for use in a list.
 pub(super) fn words(kind: &Kind) -> Option<String> {
     Some(printable(describe(kind)?.trim_start_matches(['■', ' '])))
 }
@@ -51,12 +51,12 @@ fn describe(kind: &Kind) -> Option<String> {
             let good = findings.iter().filter(|f| f.state == FindingState::Pass).count();
             format!("pre-flight: {good} of {} checks pass", findings.len())
         }
-        Kind::Armed { .. } => "armed: the baseline stands, the first act may come".into(),
-        Kind::RunWoken { why, detail } => format!("forward part over ({why:?}): {detail}"),
+        Kind::Armed { .. } => "armed: the baseline is complete, and the steps begin".into(),
+        Kind::RunWoken { why, detail } => format!("steps ended ({why:?}): {detail}"),
         Kind::Judged { outcome, .. } => format!("VERDICT {outcome}"),
         Kind::RunEnded { exit, detail } => format!("ended with {}: {detail}", exit.code()),
-        Kind::LeftoverGone { what, why } => format!("took away again: {what}: {why}"),
-        Kind::LeftBehind { what, expires, .. } => format!("leaves behind: {what} (goes {expires})"),
+        Kind::LeftoverGone { what, why } => format!("removed again: {what}: {why}"),
+        Kind::LeftBehind { what, expires, .. } => format!("leaves behind: {what} (expires {expires})"),
         Kind::StepStarted { step, verb, does, expected_us } => {
             let expected =
                 expected_us.map(|t| format!(" (expected within {:.0} s)", t as f64 / 1e6)).unwrap_or_default();
@@ -75,15 +75,15 @@ fn describe(kind: &Kind) -> Option<String> {
         }
         Kind::FaultFailed { fault, error } => format!("  failed {fault}: {error}"),
         Kind::MachineReturned { node, .. } => {
-            format!("  the machine of {node} runs again, and this drill did not give it its power back")
+            format!("  the machine of {node} is running again, although the drill did not power it on")
         }
         Kind::EffectSeen { how, .. } => format!("  {how}"),
-        // What was undone of others' changes is told with the end.
+        // Whether changes from outside were undone is reported at the end.
         Kind::OutsideUndone { .. } => return None,
         Kind::OutsideUnseen(Unseen { resource, namespace, why, .. }) => match why {
             Some(why) => {
                 format!(
-                    "  {resource} of {namespace} cannot be watched, so what others change there is not known: {why}"
+                    "  {resource} of {namespace} cannot be watched, so changes from outside are not detected there: {why}"
                 )
             }
             None => format!("  {resource} of {namespace} are watched again"),
@@ -91,18 +91,21 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::ChangedOutside { change } => format!("  changed from outside: {}", change.sentence()),
         Kind::AuthorFound { follows: true, .. } => return None,
         Kind::AuthorFound { object, by, .. } if !matches!(by.role(), Role::Drill | Role::Kubernetes) => {
-            format!("  by the audit log {object} was deleted by {by}")
+            format!("  according to the audit log, {object} was deleted by {by}")
         }
-        Kind::AuditRead { error, .. } if !error.is_empty() => format!("  the audit log cannot be read: {error}"),
+        Kind::AuditRead { error, .. } if !error.is_empty() => format!("  cannot read the audit log: {error}"),
         Kind::RevertStarted { fault, attempt } => format!("  undoes {fault} (attempt {attempt})"),
         Kind::FaultReverted { fault, evidence } => format!("  put back {fault}: {evidence}"),
         Kind::FaultReplaced { fault, evidence } => format!("  replaced {fault}: {evidence}"),
         Kind::FaultLeft { fault, why, .. } => format!("  left {fault}: {why}"),
         Kind::FaultKept { fault, why, .. } => format!("  kept {fault}: {why}. Remove it with:"),
         Kind::FaultStuck { fault, why, .. } => format!("  STUCK {fault}: {why}. By hand:"),
-        Kind::ContactLost { why, .. } => format!("  the API server is out of sight: {why}"),
+        Kind::ContactLost { why, .. } => format!("  the API server cannot be reached: {why}"),
         Kind::ContactRegained { blind_from_us, .. } => {
-            format!("  the API server is back in sight (blind since {:.1} s)", *blind_from_us as f64 / 1e6)
+            format!(
+                "  the API server can be reached again (observation gap since {:.1} s)",
+                *blind_from_us as f64 / 1e6
+            )
         }
         Kind::WatchGap { what, why, .. } => format!("  watch {what} broke: {why}"),
         Kind::NodeSeen { node, zone, ready, unschedulable, taints, .. } => {
@@ -111,7 +114,7 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  node {node} (zone {zone}) Ready={ready}{cordoned}{taints}")
         }
         Kind::NodeGone { node, .. } => format!("  node {node} is gone"),
-        // Nobody wants to read all pods of kube-system at each drill.
+        // The pods of kube-system are not interesting while they are Ready.
         Kind::PodSeen { pod, .. } if pod.aside && pod.ready && !pod.terminating => return None,
         Kind::PodSeen { pod, .. } => {
             let state = if pod.terminating {
@@ -131,13 +134,13 @@ fn describe(kind: &Kind) -> Option<String> {
         }
         Kind::PodGone { name, .. } => format!("  pod {name} is gone"),
         Kind::BudgetSeen { name, healthy, desired, allowed, .. } => {
-            format!("  budget {name}: {healthy} healthy, wants {desired}, allows {allowed}")
+            format!("  budget {name}: {healthy} healthy, requires {desired}, allows {allowed} disruptions")
         }
         Kind::EvictionAnswered { pod, dry_run, code, reason, .. } => {
             format!("  eviction of {pod}{}: {code} {reason}", if *dry_run { " (dry run)" } else { "" })
         }
         Kind::EvictionsSampled { namespace, asked, of, .. } => {
-            format!("  {namespace}: {of} pods are critical; of each sort some are asked about, {asked} in all")
+            format!("  {namespace}: trying to evict {asked} of {of} critical pods, some of each sort (dry run)")
         }
         Kind::AlertSeen { source, name, labels, state, .. } => {
             let node = labels.get("node").map(|n| format!(" for {n}")).unwrap_or_default();
@@ -157,21 +160,21 @@ fn describe(kind: &Kind) -> Option<String> {
                 .collect();
             format!("  log {data}: {}", said.join("; "))
         }
-        Kind::LinesRead { data, error, .. } if !error.is_empty() => format!("  log {data} cannot be read: {error}"),
+        Kind::LinesRead { data, error, .. } if !error.is_empty() => format!("  cannot read log {data}: {error}"),
         Kind::LinesRead { data, missing, damaged, more, .. } => {
-            let more = if *more { ", more in the next event" } else { "" };
+            let more = if *more { " (more in the next event)" } else { "" };
             let lost: u64 = missing
                 .iter()
                 .map(|(from, to)| to.saturating_sub(*from).saturating_add(1))
                 .fold(0, u64::saturating_add);
             format!("  log {data} was read: {lost} acknowledged lines missing{more}, {damaged} damaged")
         }
-        Kind::SourceLost { source, why, .. } => format!("  {source} is out of sight: {why}"),
-        Kind::SourceRegained { source, .. } => format!("  {source} is back in sight"),
+        Kind::SourceLost { source, why, .. } => format!("  {source} does not answer: {why}"),
+        Kind::SourceRegained { source, .. } => format!("  {source} answers again"),
         Kind::ProbeSegment { probe, runs, .. } if runs.len() > 1 || runs.iter().any(|r| !r.ok) => {
             let last = runs.last()?;
             let word = if last.lost {
-                format!("cannot be asked from here: {}", last.error)
+                format!("cannot be tested from this machine: {}", last.error)
             } else if last.ok {
                 "answers".to_owned()
             } else {
@@ -184,33 +187,37 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("  gate {step}: {} by {by}", if *approved { "approved" } else { "refused" })
         }
         Kind::Notified { to, what, ok, detail } => {
-            format!("  told {to}: {what}{}", if *ok { String::new() } else { format!(" — FAILED: {detail}") })
+            format!("  notified {to}: {what}{}", if *ok { String::new() } else { format!(" — FAILED: {detail}") })
         }
-        Kind::StopAsked { by, how } => format!("■ stop ({how}) asked by {by}"),
+        Kind::StopAsked { by, how } => format!("■ stop ({how}) requested by {by}"),
         Kind::SignalCaught { signal, count } => match count {
-            1 => format!("■ {signal}: stopping, putting everything back (again: without waiting; a third time: leave)"),
-            2 => format!("■ {signal}: putting back without waiting"),
-            _ => format!("■ {signal}: leaving; finish with `drillmaster recover`"),
+            1 => format!(
+                "■ {signal}: stopping and putting everything back (a second signal does not wait for the result, a third one leaves immediately)"
+            ),
+            2 => format!("■ {signal}: putting everything back without waiting for the result"),
+            _ => format!("■ {signal}: leaving; run `drillmaster recover` to put everything back"),
         },
         Kind::AbortTriggered { condition, detail } => format!("■ abort condition {condition}: {detail}"),
         Kind::MirrorFailed { why } => format!("  the run record in the cluster could not be written: {why}"),
         Kind::LeaseTrouble { why } => format!("  lease: {why}"),
         Kind::Noted { text } => format!("  {text}"),
-        Kind::FaultReopened { fault, why } => format!("  {fault} is there again: {why}"),
+        Kind::FaultReopened { fault, why } => format!("  {fault} is in effect again: {why}"),
         Kind::HolderLives { pid, host } => match pid {
             Some(pid) => format!("■ process {pid} on {host} may still act: kill -9 {pid}"),
-            None => "■ the session before still holds the lock, and may act".to_owned(),
+            None => "■ the earlier session still holds the lock, and may still act".to_owned(),
         },
         Kind::Unconfirmed { faults } => {
             let named: Vec<&str> = faults.iter().map(|f| f.0.as_str()).collect();
-            format!("  undone, but not confirmed: {}; the next run looks at it first", named.join(", "))
+            format!("  undone, but not confirmed: {}; the next run will check it first", named.join(", "))
         }
-        Kind::StrayLines { count, .. } => format!("  {count} line(s) of a session without the wheel left out"),
+        Kind::StrayLines { count, .. } => {
+            format!("  {count} journal line(s) left out: their session had lost control of the run")
+        }
         _ => return None,
     })
 }
 
-/// A word's colour is its meaning.
+/// The colour of an outcome.
 pub(super) fn colour(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "\u{1b}[32m",

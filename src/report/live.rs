@@ -1,5 +1,5 @@
-//! The run as it happens, on standard error: a plain line for each event, but for those that come
-//! in crowds, and on a terminal a few status lines below them.
+//! Shows a run while it happens, on standard error: one line for each event, except for events that come in large
+//! numbers, and on a terminal some status lines below.
 
 use std::{
     io::{IsTerminal, Write},
@@ -17,19 +17,19 @@ use crate::{
     model::printable,
 };
 
-/// How to show it.
+/// How to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Display {
     /// For people.
     Human,
-    /// The journal's lines on standard output.
+    /// The journal's lines, on standard output.
     Json,
     /// Nothing.
     None,
 }
 
-/// Shows a run until its recorder is gone or its last event came. Runs on a
-/// thread of its own: a slow terminal must not slow the drill.
+/// Shows a run until its recorder is gone or its last event was shown. It has its own thread, so that a slow terminal
+/// does not slow the drill down.
 pub fn live(recorder: &Arc<Recorder>, display: Display) -> std::thread::JoinHandle<()> {
     let mut events = recorder.subscribe();
     let weak = Arc::downgrade(recorder);
@@ -44,7 +44,7 @@ pub fn live(recorder: &Arc<Recorder>, display: Display) -> std::thread::JoinHand
                     }
                 }
                 Err(tokio::sync::broadcast::error::TryRecvError::Lagged(n)) => {
-                    screen.note(&format!("{n} events not shown; the journal has them"))
+                    screen.note(&format!("{n} events were not shown; the journal contains them"))
                 }
                 Err(tokio::sync::broadcast::error::TryRecvError::Closed) => break,
                 Err(tokio::sync::broadcast::error::TryRecvError::Empty) => {
@@ -101,7 +101,7 @@ impl Screen {
     fn note(&self, text: &str) {
         match &self.bars {
             Some((multi, _)) => drop(multi.println(text)),
-            // A log that cannot be written must not end the drill.
+            // A display that cannot be written must not end the drill.
             None if self.display == Display::Human => drop(writeln!(std::io::stderr(), "{text}")),
             None => {}
         }
@@ -131,7 +131,7 @@ impl Screen {
     }
 }
 
-/// Nodes by zone, ready pods, probes and alerts, as last seen.
+/// Nodes by zone, ready pods, probes and alerts, in their last observed state.
 fn status(state: &RunState, now_us: u64) -> Vec<String> {
     let mut zones: std::collections::BTreeMap<&str, (u32, u32)> = std::collections::BTreeMap::new();
     for node in state.nodes.values() {
@@ -158,7 +158,7 @@ fn status(state: &RunState, now_us: u64) -> Vec<String> {
         format!(
             "   {:.0} s{}",
             now_us as f64 / 1e6,
-            if state.blind_since.is_some() { "   API SERVER OUT OF SIGHT" } else { "" }
+            if state.blind_since.is_some() { "   API SERVER CANNOT BE REACHED" } else { "" }
         ),
     ]
 }

@@ -28,7 +28,7 @@ pub fn markdown(story: &Story) -> String {
     for (key, value) in identification(story) {
         let _ = writeln!(w, "| {key} | {} |", text(&value));
     }
-    list(w, "What restricts the result", &story.caveats);
+    list(w, "Limits of this result", &story.caveats);
     let _ = writeln!(w, "\n## Verdict by expectation\n\n| result | expectation | fault | because |\n|---|---|---|---|");
     for j in &story.judgements {
         let _ = writeln!(
@@ -64,7 +64,7 @@ pub fn markdown(story: &Story) -> String {
     for l in &story.leftovers {
         let _ = writeln!(
             w,
-            "- {} (goes {}): `{}`",
+            "- {} (expires {}): `{}`",
             text(&l.what),
             text(&l.expires),
             printable(&l.remove_with).replace('`', "'")
@@ -84,12 +84,12 @@ pub fn markdown(story: &Story) -> String {
         readiness(w, review);
     }
     list(w, "Deviations", &story.deviations);
-    list(w, "Intervals without sight", &story.blind);
-    list(w, "Alerts that nobody expected", &story.unexpected_alerts);
+    list(w, "Observation gaps", &story.blind);
+    list(w, "Unexpected alerts", &story.unexpected_alerts);
     out
 }
 
-/// Steps, and what others did between them.
+/// Steps, with the changes from outside between them.
 fn timeline(w: &mut String, story: &Story) {
     let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
     let mut others = story.changed_outside.iter().peekable();
@@ -115,13 +115,13 @@ fn timeline(w: &mut String, story: &Story) {
     others.for_each(|line| row(w, line));
 }
 
-/// A change from outside, and whether it stands.
+/// A change from outside, and whether it is still in effect.
 fn told(line: &OutsideLine) -> String {
     let remains = if line.remains { " (still changed)" } else { "" };
     format!("{:.1} s: {}{remains}", line.at, line.said)
 }
 
-/// The parts of each proof, folded where Markdown is shown as HTML.
+/// The parts of each proof, folded where Markdown is displayed as HTML.
 fn proofs(w: &mut String, story: &Story) {
     for j in story.judgements.iter().filter(|j| !j.parts.is_empty()) {
         let _ = writeln!(w, "\n<details><summary>What {} rests on: {}</summary>\n", j.outcome, text(&j.expectation));
@@ -152,7 +152,7 @@ fn identification(story: &Story) -> Vec<(&'static str, String)> {
     ];
     rows.extend(story.head.clone().map(|head| ("Head of the journal", head)));
     if let Some(Head { run, head, exit }) = &story.previous {
-        rows.push(("Run before it", format!("{run}, exit {}, head {head}", exit.code())));
+        rows.push(("Previous run", format!("{run}, exit {}, head {head}", exit.code())));
     }
     rows
 }
@@ -167,11 +167,11 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
     }
 }
 
-/// Text from a cluster as text: it makes no table cell, link, image, mention or HTML.
+/// Text from a cluster as plain text: it cannot become a table cell, link, image, mention or HTML.
 pub(super) fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for (i, c) in raw.char_indices() {
-        // Some sites make a link of a bare address, and tell whoever is named behind an @.
+        // Some sites turn a bare address into a link, and notify a user whose name follows an @.
         let links = c == ':' && raw[i..].starts_with("://") || c == '.' && raw[..i].ends_with("www");
         match c {
             '|' | '`' | '*' | '~' | '[' | ']' | '\\' | '!' | '#' | '@' => {
@@ -193,7 +193,7 @@ pub(super) fn text(raw: &str) -> String {
     out
 }
 
-/// Commands in a block of code, which they do not end.
+/// Commands inside a code block, which they cannot end.
 fn block_of_code(commands: &str) -> String {
     printable_lines(commands).replace("```", "` ` `")
 }
@@ -202,12 +202,12 @@ fn readiness(w: &mut String, review: &Reviewed) {
     let t = &review.tally;
     let _ = writeln!(
         w,
-        "\n## Readiness review\n\n{}, judged as {} at {}: {} pass, {} fail, {} unknown, {} waived, {} error.\n\n| result | severity | check | objects | seen |\n|---|---|---|---|---|",
+        "\n## Readiness review\n\n{}, judged as {} at {}: {} pass, {} fail, {} unknown, {} waived, {} error.\n\n| result | severity | check | objects | observed |\n|---|---|---|---|---|",
         review.verdict, review.environment, review.at, t.pass, t.fail, t.unknown, t.waived, t.error
     );
     for c in &review.concerns {
-        let way = if c.blocking { " **in the way**" } else { "" };
-        let aside = if c.waiver.is_empty() { String::new() } else { format!(" (set aside: {})", text(&c.waiver)) };
+        let way = if c.blocking { " **blocking**" } else { "" };
+        let aside = if c.waiver.is_empty() { String::new() } else { format!(" (waived: {})", text(&c.waiver)) };
         let _ = writeln!(
             w,
             "| {}{way} | {} | {} {} | {} | {}{aside} |",

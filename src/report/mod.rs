@@ -1,5 +1,5 @@
-//! How it is told: everything here is a function of the journal's events and
-//! never asks a cluster. [`Story`] is the one model; each format is one view of it.
+//! The reports of a run. Everything here is computed from the events in the journal; nothing asks a cluster. [`Story`]
+//! is the content, and each format is one view of it. Start with [`tell`].
 
 mod crowd;
 mod html;
@@ -31,8 +31,8 @@ pub use summary::summary;
 
 use crate::journal::{ReadJournal, RunDir};
 
-/// Writes every report of a run into its directory. A report that cannot be
-/// written is an error; the others are written all the same.
+/// Writes every report of a run into its directory. If one cannot be written, that is an error, but the others are
+/// still written.
 pub fn write_all(dir: &RunDir, journal: &ReadJournal) -> std::io::Result<()> {
     let (story, events) = (tell_read(journal), &journal.events);
     let results = [

@@ -1,5 +1,4 @@
-//! What was predicted, beside what was measured, and which phase explains the
-//! difference.
+//! Compares predictions with measurements, and names the phase that explains a difference.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +8,7 @@ use crate::{
     verdict::{History, Milestone, own_time, phases},
 };
 
-/// Whole seconds of the API, and a watch's delay.
+/// The API's times have whole seconds, and a watch has a delay.
 const TOLERANCE_S: f64 = 1.0;
 
 /// One line for each prediction.
@@ -25,7 +24,7 @@ pub(super) fn lines(events: &[Event], history: &History) -> Vec<String> {
         let measured = measured(prediction, events, history);
         let (said, late) = match own_time(history, &prediction.of) {
             Some((t0, end)) if measured.is_none() && end < t0 + prediction.to.micros() => {
-                (format!("; the fault's time was over {:.1} s after it", (end - t0) as f64 / 1e6), None)
+                (format!("; not measured: the fault ended after {:.1} s", (end - t0) as f64 / 1e6), None)
             }
             _ => compare(prediction, measured, &late_before),
         };
@@ -47,7 +46,7 @@ fn word(phase: &Phase) -> &'static str {
     }
 }
 
-/// The words, and by how much it was late (early is negative).
+/// The comparison as text, and how late it was (negative if it was early).
 fn compare(
     prediction: &Prediction,
     measured: Option<(f64, f64)>,
@@ -66,15 +65,15 @@ fn compare(
     };
     let why = match before {
         Some(phase) if late * late_before > 0.0 && (late - late_before).abs() <= 0.2 * late.abs() + TOLERANCE_S => {
-            format!("the {phase} before it explains that")
+            format!("this is explained by the earlier phase {phase}")
         }
-        _ => format!("the {} itself differs", word(phase)),
+        _ => format!("the difference is in this phase ({})", word(phase)),
     };
     let how = if late > 0.0 { "later" } else { "earlier" };
     (format!("; measured {said}, {:.1} s {how}: {why}", late.abs()), Some(late))
 }
 
-/// First and last, in seconds after the fault.
+/// The first and the last measurement, in seconds after the fault.
 fn measured(prediction: &Prediction, events: &[Event], history: &History) -> Option<(f64, f64)> {
     let (t0, end) = own_time(history, &prediction.of)?;
     let times: Vec<u64> = match prediction.phase.as_ref()? {
@@ -173,14 +172,14 @@ mod tests {
         let (said, late) = compare(&detected, Some((80.0, 80.0)), &(None, 0.0));
         assert_eq!(
             (said.as_str(), late),
-            ("; measured 80.0 s, 25.0 s later: the detection itself differs", Some(25.0))
+            ("; measured 80.0 s, 25.0 s later: the difference is in this phase (detection)", Some(25.0))
         );
         let evicted = predicted(Phase::Evicted(ScopedWorkload {
             namespace: "shop".into(),
             workload: "deployment/web".parse().expect("a workload"),
         }));
         let (said, _) = compare(&evicted, Some((79.0, 79.0)), &(Some("detection"), 25.0));
-        assert_eq!(said, "; measured 79.0 s, 24.0 s later: the detection before it explains that");
+        assert_eq!(said, "; measured 79.0 s, 24.0 s later: this is explained by the earlier phase detection");
         assert_eq!(compare(&evicted, None, &(None, 0.0)).0, "; not measured");
     }
 }

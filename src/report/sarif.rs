@@ -1,5 +1,5 @@
-//! SARIF 2.1.0, for code scanning: what was not met, not proven, not done or not put
-//! back is a result at the scenario's file. What passed is a count.
+//! The report as SARIF 2.1.0, for code scanning. Everything that was not met, not proven, not done or not put back
+//! becomes a result for the scenario file. What passed is only counted.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::{
 const RULES: [(&str, &str, &str); 5] = [
     ("expectation-failed", "error", "An expectation of the drill was not met"),
     ("expectation-inconclusive", "warning", "An expectation of the drill could not be proven"),
-    ("step-failed", "error", "A step of the drill could not be done"),
+    ("step-failed", "error", "A step of the drill failed"),
     ("preflight-refused", "error", "The pre-flight refused the drill"),
     ("not-put-back", "error", "The drill left something that a person must put back"),
 ];
@@ -37,7 +37,7 @@ pub fn sarif(story: &Story) -> String {
         results.push(result(story, "preflight-refused", &f.check, &format!("{}; {}", f.observed, f.fix)));
     }
     for u in story.undo_log.iter().filter(|u| !u.commands.is_empty()) {
-        results.push(result(story, "not-put-back", &u.target, &format!("by hand: {}", u.commands.join("; "))));
+        results.push(result(story, "not-put-back", &u.target, &format!("to do it by hand: {}", u.commands.join("; "))));
     }
     let passed = match story.other_rules {
         Some(_) => 0,
@@ -65,7 +65,7 @@ pub fn sarif(story: &Story) -> String {
 
 fn result(story: &Story, rule: &str, what: &str, why: &str) -> Value {
     let level = RULES.iter().find(|(id, ..)| *id == rule).map_or("error", |(_, level, _)| level);
-    // The same finding of the next drill is the same alert: figures are left out of it.
+    // The same finding in the next drill must be the same alert, so its fingerprint contains no numbers.
     let print = Sha256::digest(format!("{}\n{rule}\n{what}", story.scenario));
     let print: String = print.iter().take(16).map(|b| format!("{b:02x}")).collect();
     let file = if story.scenario_file.is_empty() { "scenario.yaml" } else { story.scenario_file.as_str() };

@@ -1,4 +1,4 @@
-//! A run as a story: what every format tells, worked out once.
+//! The content of the reports: what every format shows, computed once. Start with [`Story`].
 
 use std::collections::BTreeMap;
 
@@ -13,22 +13,22 @@ use crate::{
     verdict::{History, Phase, judge, phases, standing},
 };
 
-/// As many accepted losses are named.
+/// At most this many accepted losses are named.
 const LOSSES: usize = 100;
-/// What the evidence calls the audit log.
+/// The key of the audit log in the evidence.
 const AUDIT_LOG: &str = "audit log";
 
-/// A run, for telling.
+/// A run, in a form for reports.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Story {
-    /// Version of this shape.
+    /// Version of this format.
     pub schema_version: String,
     /// The run's id.
     pub run: String,
     /// Scenario.
     pub scenario: String,
-    /// The scenario's file, as it was given.
+    /// The scenario file, as it was given.
     pub scenario_file: String,
     /// Title.
     pub title: String,
@@ -42,9 +42,9 @@ pub struct Story {
     pub plan_hash: String,
     /// Context, server, version and UID.
     pub cluster: String,
-    /// `kind` or `other`.
+    /// `kind`, `simulated` or `other`.
     pub flavour: String,
-    /// Who ran it, and where.
+    /// Who ran it, and on which machine.
     pub operator: String,
     /// Start, UTC.
     pub started: String,
@@ -52,49 +52,49 @@ pub struct Story {
     pub ended: String,
     /// Seconds from start to end.
     pub seconds: f64,
-    /// Verdict, by the rules of this version; none where it was made by others.
+    /// The verdict by the rules of this version; none if it was made by other rules.
     pub outcome: Option<Outcome>,
-    /// What is to be said of a verdict that was made by the rules of another version.
+    /// The note about a verdict that was made by the rules of another version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_rules: Option<String>,
     /// How the run ended.
     pub exit: Option<Exit>,
-    /// In words.
+    /// How the run ended, as text.
     pub ending: String,
-    /// SHA-256 of the journal's last line, once the run has ended.
+    /// SHA-256 of the journal's last line, if the run has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
-    /// The run that ended before it on this cluster.
+    /// The previous run on this cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Head>,
-    /// What restricts the result.
+    /// What limits the meaning of the result.
     pub caveats: Vec<String>,
     /// Judgements.
     pub judgements: Vec<Judgement>,
-    /// Recovery times in phases.
+    /// Recovery times with their phases.
     pub recoveries: Vec<Recovery>,
     /// Steps.
     pub steps: Vec<StepLine>,
     /// Pre-flight.
     pub findings: Vec<Finding>,
-    /// The readiness review, as it was asked last before the first act.
+    /// The last readiness review before the first act.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<Reviewed>,
-    /// What was done and undone.
+    /// Every fault and its undo.
     pub undo_log: Vec<UndoLine>,
-    /// What stays behind.
+    /// What stays in the cluster after the run.
     pub leftovers: Vec<Leftover>,
-    /// Intervals without sight.
+    /// Intervals in which something could not be observed.
     pub blind: Vec<String>,
-    /// What others changed during the drill.
+    /// Changes that were made outside the drill.
     pub changed_outside: Vec<OutsideLine>,
-    /// Alerts that nobody expected.
+    /// Alerts that were not expected.
     pub unexpected_alerts: Vec<String>,
-    /// Deviations: signals, stops, gates, take-overs, troubles.
+    /// Deviations: signals, stops, gates, take-overs, problems.
     pub deviations: Vec<String>,
-    /// Predicted beside measured.
+    /// Predictions compared with measurements.
     pub predictions: Vec<String>,
-    /// Permissions, hashes and counts for the evidence annex.
+    /// Numbers and hashes for the evidence annex.
     pub evidence: BTreeMap<String, String>,
 }
 
@@ -121,9 +121,9 @@ pub struct StepLine {
     pub at: f64,
     /// How long it took.
     pub seconds: Option<f64>,
-    /// How it ended; none while it had not.
+    /// How it ended; none if it has not ended.
     pub end: Option<StepEnd>,
-    /// What it said.
+    /// Its result as text.
     pub detail: String,
 }
 
@@ -134,17 +134,17 @@ pub struct UndoLine {
     pub fault: String,
     /// What was changed.
     pub target: String,
-    /// Where it stands.
+    /// The state of the fault.
     pub state: String,
     /// Seconds after the start of the run.
     pub at: Option<f64>,
-    /// What was seen.
+    /// What was observed.
     pub evidence: String,
-    /// What a person types to do it by hand.
+    /// The commands to do it by hand.
     pub commands: Vec<String>,
 }
 
-/// A change that the drill did not make, and that does not follow from what it did.
+/// A change that the drill did not make, and that does not follow from what the drill did.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutsideLine {
@@ -152,13 +152,13 @@ pub struct OutsideLine {
     pub at: f64,
     /// Who did what, in a sentence.
     pub said: String,
-    /// The object is not as it was before the drill.
+    /// Whether the object still differs from its state before the drill.
     pub remains: bool,
     /// The change itself.
     pub change: OutsideChange,
 }
 
-/// Something that stays behind.
+/// Something that stays in the cluster.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Leftover {
@@ -166,16 +166,16 @@ pub struct Leftover {
     pub what: String,
     /// How to remove it.
     pub remove_with: String,
-    /// When it goes by itself.
+    /// When it disappears by itself.
     pub expires: String,
 }
 
-/// Tells a journal that was read from its files.
+/// The story of a journal that was read from files.
 pub fn tell_read(journal: &ReadJournal) -> Story {
     Story { head: journal.head().map(str::to_owned), ..tell(&journal.events) }
 }
 
-/// Tells a journal.
+/// The story of these events.
 pub fn tell(events: &[Event]) -> Story {
     let history = History::of(events);
     let mut story = Story { schema_version: "1.0".into(), ..Story::default() };
@@ -290,10 +290,10 @@ fn take(story: &mut Story, event: &Event) {
         }),
         Kind::LeftoverGone { what, why } => {
             story.leftovers.retain(|l| l.what != *what);
-            story.deviations.push(format!("{at:.1} s: {what} was taken away again: {why}"));
+            story.deviations.push(format!("{at:.1} s: {what} was removed again: {why}"));
         }
         Kind::SignalCaught { signal, count } => story.deviations.push(format!("{at:.1} s: {signal} ({count})")),
-        Kind::StopAsked { by, how } => story.deviations.push(format!("{at:.1} s: stop ({how}) asked by {by}")),
+        Kind::StopAsked { by, how } => story.deviations.push(format!("{at:.1} s: stop ({how}) requested by {by}")),
         Kind::AbortTriggered { condition, detail } => {
             story.deviations.push(format!("{at:.1} s: abort condition `{condition}`: {detail}"))
         }
@@ -309,9 +309,9 @@ fn take(story: &mut Story, event: &Event) {
             let said = super::line::words(&event.event).unwrap_or_default();
             story.deviations.push(format!("{at:.1} s: {said}"));
         }
-        Kind::StrayLines { count, .. } => story
-            .deviations
-            .push(format!("{at:.1} s: {count} journal line(s) of a session that had lost the wheel were left out")),
+        Kind::StrayLines { count, .. } => story.deviations.push(format!(
+            "{at:.1} s: {count} journal line(s) were left out: their session had lost control of the run"
+        )),
         Kind::AuditRead { records, damaged, error } => {
             story.evidence.insert(AUDIT_LOG.into(), format!("{records} records read, {damaged} damaged"));
             if !error.is_empty() {
@@ -349,17 +349,17 @@ fn undo_log(history: &History) -> Vec<UndoLine> {
             target: f.target.clone(),
             state: match f.state {
                 FaultState::Reverted => "put back".to_owned(),
-                FaultState::Replaced => "replaced by its like".to_owned(),
+                FaultState::Replaced => "replaced by a new one".to_owned(),
                 FaultState::Left => {
                     format!("left: {}", f.left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
                 }
-                FaultState::Kept => "kept: as the scenario asks".to_owned(),
-                FaultState::Stuck => "STUCK: a human is needed".to_owned(),
+                FaultState::Kept => "kept, as the scenario asks".to_owned(),
+                FaultState::Stuck => "STUCK: a person has to put it back".to_owned(),
                 _ => "OPEN".to_owned(),
             },
             at: f.closed.as_ref().map(|(t, _)| *t as f64 / 1e6),
             evidence: f.closed.as_ref().map(|(_, e)| e.to_string()).unwrap_or_default(),
-            // What is kept on purpose stands under "Left behind", with how it is removed.
+            // What is kept on purpose is listed under "Left behind", with the commands to remove it.
             commands: if f.state.is_open() { f.revert.commands() } else { vec![] },
         })
         .collect()
@@ -378,15 +378,15 @@ fn changed_outside(history: &History) -> Vec<OutsideLine> {
     lines
 }
 
-/// What the list of changes from outside leaves open: that nothing was found says little where
-/// nobody could look.
+/// How complete the list of changes from outside is: without an audit log, or with observation gaps, an empty list
+/// shows little.
 pub(super) fn of_outside(story: &Story) -> String {
     let mut said = match story.evidence.get(AUDIT_LOG) {
         Some(read) => format!("Audit log: {read}."),
-        None => "No audit log was read: nothing else says who deleted something.".to_owned(),
+        None => "No audit log was read, so it is unknown who deleted something.".to_owned(),
     };
     if !story.blind.is_empty() {
-        said += " What was changed in the intervals without sight may be missing.";
+        said += " Changes during the observation gaps may be missing.";
     }
     said
 }
@@ -422,27 +422,27 @@ fn unexpected(history: &History) -> Vec<String> {
 fn caveats(story: &mut Story, history: &History) {
     if story.flavour == "simulated" {
         story.caveats.push(
-            "A simulated cluster: what its model does not know stands in docs/fidelity.md. It shows how a drill would unfold, and proves nothing."
+            "This was a simulated cluster. It shows how a drill would go, but proves nothing; docs/fidelity.md lists the limits of the simulation."
                 .into(),
         );
     }
     if story.flavour == "kind" {
         story
             .caveats
-            .push("kind: all nodes share one machine, kernel and disk. RTO not transferable to other clusters.".into());
+            .push("This was a kind cluster, whose nodes share one machine, kernel and disk. The RTO does not apply to other clusters.".into());
     }
     let short = history.state.plan.iter().flat_map(|p| &p.predictions).any(|p| p.basis == Basis::Bindings);
     if short {
         story
             .caveats
-            .push("The node controller's clocks are not Kubernetes' defaults here. RTO not transferable.".into());
+            .push("The node lifecycle controller of this cluster does not use the default timing of Kubernetes. The RTO does not apply to other clusters.".into());
     }
     let lost: Vec<_> = history.state.results.values().filter_map(StepResult::deletion).flat_map(|d| &d.lost).collect();
     story.caveats.extend(lost.iter().take(LOSSES).map(|loss| format!("Lost, as the scenario allows: {loss}")));
     if let Some(more) = lost.len().checked_sub(LOSSES).filter(|more| *more > 0) {
-        story.caveats.push(format!("Lost, as the scenario allows: {more} more objects, named in journal.jsonl"));
+        story.caveats.push(format!("Lost, as the scenario allows: {more} more objects (see journal.jsonl)"));
     }
     if !story.blind.is_empty() {
-        story.caveats.push("There were intervals without sight; what falls into them is not claimed.".into());
+        story.caveats.push("There were observation gaps. The report makes no claims about these times.".into());
     }
 }

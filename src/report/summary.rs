@@ -1,11 +1,11 @@
-//! The end of a run on a terminal.
+//! The end of a run, for a terminal.
 
 use std::fmt::Write;
 
 use super::{Story, line::colour};
 use crate::model::printable;
 
-/// The summary; colours only where they are wanted.
+/// The summary, with colours if requested.
 pub fn summary(story: &Story, colours: bool) -> String {
     let mut out = String::new();
     let w = &mut out;
@@ -43,7 +43,7 @@ pub fn summary(story: &Story, colours: bool) -> String {
         say(w, &format!("  from outside {:.1} s: {}{remains}", c.at, c.said));
     }
     for l in &story.leftovers {
-        say(w, &format!("  left behind  {} (goes {}): {}", l.what, l.expires, l.remove_with));
+        say(w, &format!("  left behind  {} (expires {}): {}", l.what, l.expires, l.remove_with));
     }
     for c in &story.caveats {
         say(w, &format!("  note         {c}"));
@@ -56,7 +56,7 @@ pub fn summary(story: &Story, colours: bool) -> String {
     out
 }
 
-/// One line, whose names drive no terminal.
+/// Adds one line, in which no name can drive the terminal.
 fn say(out: &mut String, line: &str) {
     let _ = writeln!(out, "{}", printable(line));
 }

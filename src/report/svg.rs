@@ -1,5 +1,5 @@
-//! The run on one time axis: steps, faults, nodes by zone, ready replicas,
-//! probes, alerts; grey where nobody could see.
+//! A picture of the run on one time axis: steps, faults, nodes by zone, ready pods, probes and alerts. Times without
+//! observation are grey.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -194,7 +194,7 @@ impl Chart {
             for (from, to, class, error) in merged {
                 let word = match class {
                     "good" => "answers".to_owned(),
-                    "dim" => format!("cannot be asked from here: {error}"),
+                    "dim" => format!("cannot be tested from this machine: {error}"),
                     _ => format!("fails: {error}"),
                 };
                 self.bar(class, from, to, &format!("{word}, {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6));
@@ -241,7 +241,7 @@ impl Chart {
         let step = [1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]
             .into_iter()
             .find(|s| seconds / s <= 14.0)
-            // However long it took: not more lines than can be told apart.
+            // However long the run was, there are not more lines than one can distinguish.
             .unwrap_or_else(|| (seconds / 14.0 / 3600.0).ceil().max(1.0) * 3600.0);
         let mut out = String::new();
         let mut t = 0.0;
@@ -261,7 +261,7 @@ impl Chart {
         let mut all: Vec<(u64, u64)> =
             history.blind.iter().copied().filter(|(from, to)| to.saturating_sub(*from) > 1_500_000).collect();
         all.sort_unstable();
-        // Several watches are blind at once: one shade over another would hide what probes saw.
+        // Several watches have gaps at the same time. Overlapping shades would hide what probes observed.
         all.dedup_by(|next, kept| {
             let joined = next.0 <= kept.1;
             kept.1 = if joined { kept.1.max(next.1) } else { kept.1 };
@@ -271,7 +271,7 @@ impl Chart {
             let (x, end) = (self.x(from), self.x(to));
             let _ = write!(
                 out,
-                "<rect class=\"blind\" x=\"{x:.1}\" y=\"18\" width=\"{:.1}\" height=\"{:.1}\"><title>nobody could see the API server</title></rect>",
+                "<rect class=\"blind\" x=\"{x:.1}\" y=\"18\" width=\"{:.1}\" height=\"{:.1}\"><title>the API server could not be reached</title></rect>",
                 (end - x).max(1.0),
                 height - 18.0
             );

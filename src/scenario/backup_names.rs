@@ -1,6 +1,6 @@
-//! Backups and Restores are called by their steps, in the letters that Kubernetes allows. Two
-//! steps that differ only in other letters would make one object: the second would take the
-//! first one's for its own.
+//! Finds steps that would create the same Backup or Restore. These objects are named after their steps, in characters
+//! that Kubernetes allows. Two steps whose names differ only in other characters would get one object, and the second
+//! step would take the object of the first for its own.
 
 use super::{
     Problem, Scenario,
@@ -8,16 +8,16 @@ use super::{
 };
 use crate::model::{Step, Verb, backup_name};
 
-/// The time of start of some run: that of each is as long.
+/// An example of a run's start time. All start times have this length.
 const RUN: &str = "20260101t000000000";
 
-/// Every step whose Backup or Restore an earlier step makes.
+/// Returns a problem for each step whose Backup or Restore is also created by an earlier step.
 pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
     let made: Vec<(&Step, Option<(&str, String)>)> = scenario.steps.iter().map(|s| (s, object(s))).collect();
     let mut found = vec![];
     for (i, (step, own)) in made.iter().enumerate() {
         let Some((kind, name)) = own else { continue };
-        // Two of one name are told of as that.
+        // Two steps with the same name are already reported as such.
         let same = made[..i].iter().find(|(earlier, other)| other == own && earlier.name != step.name);
         let Some((earlier, _)) = same else { continue };
         let at = root.locate(&["steps".to_owned(), i.to_string(), "name".to_owned()]);
@@ -25,14 +25,14 @@ pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem>
         found.push(problem(
             file,
             at,
-            format!("steps `{}` and `{}` would both make {kind} {short}", earlier.name, step.name),
-            "rename one of them: in the name of a Backup or Restore capital letters become small, spaces become dashes, and dashes at the end are left out",
+            format!("steps `{}` and `{}` would both create the {kind} {short}", earlier.name, step.name),
+            "rename one of them: in the name of a Backup or Restore, capital letters become lower-case letters, spaces become dashes, and dashes at the end are removed",
         ));
     }
     found
 }
 
-/// The object of Velero that a step makes: its kind and name.
+/// The Velero object that a step creates: its kind and name.
 fn object(step: &Step) -> Option<(&'static str, String)> {
     let kind = match step.verb()? {
         Verb::Backup(_) => "Backup",
@@ -73,13 +73,14 @@ limits: {{duration: 30m}}
         let backup = "backup: {namespaces: [shop], volumes: none}";
         for second in ["before-loss", "before loss", "BEFORE-LOSS", "Before loss-"] {
             let said = said(second, backup);
-            let wanted = format!("steps `Before loss` and `{second}` would both make Backup drill-TIME-before-loss");
+            let wanted =
+                format!("steps `Before loss` and `{second}` would both create the Backup drill-TIME-before-loss");
             assert!(said.contains(&wanted) && said.contains("two.yaml:9:"), "{said}");
         }
         for second in ["before loss 2", "before_loss"] {
             assert_eq!(said(second, backup), "", "{second}");
         }
-        // A Restore and a Backup of one name are two objects.
+        // A Restore and a Backup with the same name are different objects.
         let restore = "restore: {backup: Before loss, namespace: shop, into: scratch}";
         assert_eq!(said("before-loss", restore), "");
     }

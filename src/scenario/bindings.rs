@@ -1,4 +1,4 @@
-//! Loads a bindings file: `${env.NAME}` is filled in from the environment.
+//! Reads a bindings file. `${env.NAME}` is replaced from the environment.
 
 use std::{ffi::OsString, path::Path};
 
@@ -15,14 +15,14 @@ use crate::{
     model::{Bindings, WebhookUrl, is_address},
 };
 
-/// Whom the bindings announce to: nothing else of the file has to be right.
+/// The webhook of the bindings. The rest of the file need not be valid.
 ///
 /// # Errors
-/// The file, or what its value is made of, is not there.
+/// The file does not exist, or a variable that the value needs is not set.
 pub fn announce_in(path: &Path) -> Result<Option<WebhookUrl>, String> {
     let file = path.display().to_string();
-    let text = files::text(path, LARGEST).map_err(|e| format!("cannot read the bindings {file}: {e}"))?;
-    let mut root = tree::parse(&file, &text).map_err(|_| format!("the bindings {file} cannot be read"))?;
+    let text = files::text(path, LARGEST).map_err(|e| format!("cannot read the bindings file {file}: {e}"))?;
+    let mut root = tree::parse(&file, &text).map_err(|_| format!("the bindings file {file} is not valid YAML"))?;
     let mut problems = vec![];
     let Some(node) = root.get_mut("announce") else { return Ok(None) };
     fill(&file, node, &environment(), false, &mut problems);
@@ -34,7 +34,7 @@ pub fn announce_in(path: &Path) -> Result<Option<WebhookUrl>, String> {
 
 fn environment() -> Values {
     let mut values = Values::default();
-    // One that is no text cannot be meant.
+    // A variable that is not valid text cannot be used in bindings.
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     for (name, value) in std::env::vars_os().filter_map(text) {
         values.plain.insert(format!("env.{name}"), Value::String(value));
@@ -42,21 +42,21 @@ fn environment() -> Values {
     values
 }
 
-/// Reads bindings from their text.
+/// Reads bindings from a text.
 ///
 /// # Errors
-/// Every mistake in it at once, with its place.
+/// All mistakes in it at once, with their places.
 pub fn parse_bindings(file: &str, text: &str) -> Result<Bindings, Problems> {
     parse_as::<Bindings>(file, text, &super::bindings_schema(), &environment()).map(|(bindings, _)| bindings)
 }
 
-/// Loads a bindings file.
+/// Reads a bindings file.
 pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
     let file = path.display().to_string();
     let text = files::text(path, LARGEST).map_err(|e| {
         Problems::bare(
-            format!("cannot read the bindings {file}: {e}"),
-            "name an existing file: --bind scenarios/bindings/kind-lab.yaml",
+            format!("cannot read the bindings file {file}: {e}"),
+            "give an existing file, such as --bind scenarios/bindings/kind-lab.yaml",
         )
     })?;
     let mut bindings = parse_bindings(&file, &text)?;

@@ -1,6 +1,5 @@
-//! Mistakes in a drill file that a schema cannot see: checks and drills that do not exist,
-//! dates that are not valid, names in the wrong form. Unnoticed, a misspelled word would make
-//! the review weaker.
+//! Finds mistakes in a drill file that a schema cannot find: checks and drills that do not exist, invalid dates, names
+//! in the wrong form. Without this, a misspelled word would silently make the review weaker.
 
 use jiff::civil::Date;
 
@@ -10,10 +9,10 @@ use super::{
     tree::{At, Data, Node, problem},
 };
 
-/// What a drill file may name.
+/// The names that a drill file may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary {
-    /// Whether a pattern names any check.
+    /// Whether a pattern matches any check.
     pub is_check: fn(&str) -> bool,
     /// The ids of all checks.
     pub checks: fn() -> Vec<&'static str>,
@@ -23,7 +22,7 @@ pub struct Vocabulary {
 
 const OBJECT: &str = "namespace/kind/name, such as shop/deployment/web";
 
-/// All mistakes of sense.
+/// Returns all mistakes.
 pub(super) fn lint(file: &str, root: &Node, drill: &DrillFile, words: &Vocabulary) -> Vec<Problem> {
     let mut sense = Sense { file, root, words, problems: vec![] };
     sense.names(drill);
@@ -55,13 +54,13 @@ impl Sense<'_> {
         for (i, word) in drill.drills.iter().enumerate() {
             if !self.words.drills.contains(&word.as_str()) {
                 let help = help(word, self.words.drills);
-                self.say(&["drills", &i.to_string()], format!("there is no drill `{word}`"), help);
+                self.say(&["drills", &i.to_string()], format!("`{word}` is not a kind of drill"), help);
             }
         }
         for (i, objective) in drill.objectives.iter().enumerate() {
             if !matches!(parts(&objective.of), Some(1 | 3)) {
-                let what = format!("`{}` names no namespace and no object", objective.of);
-                self.say(&["objectives", &i.to_string(), "of"], what, format!("write namespace, or {OBJECT}"));
+                let what = format!("`{}` is neither a namespace nor an object", objective.of);
+                self.say(&["objectives", &i.to_string(), "of"], what, format!("write a namespace, or {OBJECT}"));
             }
         }
         self.objects(&["scope", "critical"], &drill.scope.critical);
@@ -104,7 +103,7 @@ impl Sense<'_> {
             return;
         };
         for (id, at, _) in entries.iter().filter(|(id, ..)| !ids.contains(&id.as_str())) {
-            let what = format!("there is no check with the id `{id}`");
+            let what = format!("no check has the id `{id}`");
             self.problems.push(problem(self.file, at, what, help(id, &ids)));
         }
     }
@@ -112,7 +111,7 @@ impl Sense<'_> {
     fn check(&mut self, path: &[&str], pattern: &str) {
         if !(self.words.is_check)(pattern) {
             let help = help(pattern, &(self.words.checks)());
-            self.say(path, format!("there is no check `{pattern}`"), help);
+            self.say(path, format!("no check matches `{pattern}`"), help);
         }
     }
 
@@ -137,15 +136,15 @@ impl Sense<'_> {
     }
 
     fn day(&mut self, path: &[&str], day: &str) {
-        // Years before and behind these are slips of the hand.
+        // A year outside this range is a typing error.
         let usual = |d: &Date| (2000..=2999).contains(&d.year());
         if !day.parse().is_ok_and(|d: Date| usual(&d)) {
-            self.say(path, format!("`{day}` is not a day"), "write year, month and day: 2026-12-31".to_owned());
+            self.say(path, format!("`{day}` is not a date"), "write year, month and day: 2026-12-31".to_owned());
         }
     }
 }
 
-/// How many parts a name with slashes has; none where one of them is empty.
+/// The number of parts of a name with slashes; none if a part is empty.
 fn parts(name: &str) -> Option<usize> {
     name.split('/').all(|part| !part.is_empty()).then(|| name.split('/').count())
 }
@@ -153,8 +152,8 @@ fn parts(name: &str) -> Option<usize> {
 fn help(given: &str, all: &[&str]) -> String {
     let meant = meant(given, all.iter().copied());
     if all.len() > 20 {
-        format!("{meant}`drillmaster list-checks` names them all")
+        format!("{meant}`drillmaster list-checks` lists all checks")
     } else {
-        format!("{meant}allowed: {}", listed(all))
+        format!("{meant}write one of: {}", listed(all))
     }
 }

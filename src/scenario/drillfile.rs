@@ -1,5 +1,5 @@
-//! The drill file: what a readiness review cannot see in a cluster. Objectives, what
-//! people attest, what they set aside, the policies of the house.
+//! The drill file: what a readiness review cannot see in a cluster. It contains objectives, attestations by people,
+//! waivers and your policies. Start with [`DrillFile`].
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -16,60 +16,60 @@ use crate::{
     model::{Dur, Environment, Severity},
 };
 
-/// What one application is promised.
+/// The objectives of one application.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Objective {
     /// `namespace`, or `namespace/kind/name`.
     pub of: String,
-    /// How long it may be away (recovery time objective).
+    /// How long it may be unavailable (recovery time objective).
     pub rto: Option<Dur>,
-    /// How much may be lost (recovery point objective).
+    /// How much data may be lost, as a time (recovery point objective).
     pub rpo: Option<Dur>,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: Option<String>,
-    /// What must hold for it to be recovered.
+    /// What must be true before it counts as recovered.
     pub criteria: Option<String>,
 }
 
-/// What a person states where nothing can be observed.
+/// A statement by a person about something that cannot be observed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attestation {
     /// The check.
     pub check: String,
-    /// What is so.
+    /// What is true.
     pub statement: String,
-    /// Who says so.
+    /// Who states it.
     pub by: String,
-    /// Until when, as a date: 2026-12-31.
+    /// The date until which it is valid: 2026-12-31.
     pub until: String,
 }
 
-/// A finding that a person sets aside.
+/// A finding that a person accepts for a limited time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Waiver {
     /// The check.
     pub check: String,
-    /// `namespace/kind/name`, with `*` for anything; everything when left out.
+    /// `namespace/kind/name`, where `*` matches anything. Default: every object.
     #[serde(default)]
     pub object: Option<String>,
     /// Why.
     pub reason: String,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: String,
-    /// Until when, as a date: at most 90 days ahead.
+    /// The date until which it is valid, at most 90 days from now.
     pub until: String,
-    /// The second person, whom a check that blocks every drill demands.
+    /// A second person. Required for a check that blocks every drill.
     #[serde(default)]
     pub approved_by: Option<String>,
-    /// A ticket.
+    /// The ticket in your tracker.
     #[serde(default)]
     pub ticket: Option<String>,
 }
 
-/// Where the plan for the disaster itself is.
+/// Facts about the disaster-recovery plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PlanFacts {
@@ -77,37 +77,37 @@ pub struct PlanFacts {
     pub runbook: Option<String>,
     /// Who is on call.
     pub owner: Option<String>,
-    /// When it was reviewed last, as a date.
+    /// The date of its last review.
     pub reviewed: Option<String>,
-    /// When it was drilled last, as a date.
+    /// The date of the last drill.
     pub last_drill: Option<String>,
-    /// How often it must be drilled.
+    /// How often a drill must be made.
     pub drill_every: Option<Dur>,
-    /// When all bindings of rights were reviewed last, as a date.
+    /// The date of the last review of all role bindings.
     pub rbac_reviewed: Option<String>,
 }
 
-/// How a policy of the house differs from the defaults.
+/// Your policies, where they differ from the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Registries that images may come from: `registry.example.com/team`. Empty: any.
+    /// Registries from which images may come, such as `registry.example.com/team`. Empty: any registry.
     pub registries: Vec<String>,
-    /// Tags that move, beside `latest`.
+    /// Tags that are moved to new images, in addition to `latest`.
     pub floating_tags: Vec<String>,
-    /// The widest range of ports that a network policy may open.
+    /// The largest range of ports that a network policy may open.
     pub max_port_range: u64,
-    /// Whether a CPU limit is demanded.
+    /// Whether a CPU limit is required.
     pub cpu_limits: bool,
-    /// The share of namespaces' Secrets that a manager outside must make, in percent.
+    /// The percentage of Secrets in a namespace that an external secret manager must create.
     pub managed_secrets: u64,
-    /// Singletons by intent: `namespace/kind/name`.
+    /// Workloads that have one replica on purpose: `namespace/kind/name`.
     pub singletons: Vec<String>,
-    /// Subjects that may have all rights: `Group/system:masters`.
+    /// Subjects that may have all permissions, such as `Group/system:masters`.
     pub break_glass: Vec<String>,
-    /// Who may push to and pull from each registry in use.
+    /// Who may push to and pull from each registry.
     pub registry_access: Vec<RegistryAccess>,
-    /// How the other environment may differ.
+    /// Differences from the other environment that are accepted.
     pub allowed_differences: Vec<AllowedDifference>,
 }
 
@@ -121,15 +121,15 @@ pub struct RegistryAccess {
     pub push: Vec<String>,
     /// Who may pull.
     pub pull: Vec<String>,
-    /// When that was reviewed last, as a date.
+    /// The date of the last review.
     pub reviewed: String,
 }
 
-/// A difference between environments that is meant.
+/// A difference between environments that is intended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AllowedDifference {
-    /// `namespace/kind/name`, with `*` for anything.
+    /// `namespace/kind/name`, where `*` matches anything.
     pub object: String,
     /// Why.
     pub reason: String,
@@ -151,32 +151,32 @@ impl Default for Parameters {
     }
 }
 
-/// What is judged.
+/// What the review judges.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ReviewScope {
-    /// Namespaces; all but the platform's when left out.
+    /// Namespaces. Default: all except those of the platform.
     pub namespaces: Vec<String>,
-    /// Namespaces of the platform, beside kube-system, kube-public, kube-node-lease, velero,
-    /// local-path-storage and drillmaster.
+    /// Namespaces of the platform, in addition to kube-system, kube-public, kube-node-lease, velero, local-path-storage
+    /// and drillmaster.
     pub platform: Vec<String>,
-    /// `namespace/kind/name` of what matters most.
+    /// The most important workloads, as `namespace/kind/name`.
     pub critical: Vec<String>,
 }
 
-/// Which checks, and how strict.
+/// Which checks to run, and how strict they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CheckRules {
-    /// Checks to leave out; `*` for any part: `PRF-*`.
+    /// Checks to skip; `*` matches any part of a name: `PRF-*`.
     pub disable: Vec<String>,
-    /// Other severities than the catalogue's.
+    /// Severities that differ from those of the catalogue.
     pub severity: BTreeMap<String, Severity>,
-    /// Other limits than the defaults.
+    /// Limits that differ from the defaults.
     pub parameters: Parameters,
 }
 
-/// The version that this program reads.
+/// The version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum DrillFileVersion {
     /// The first.
@@ -199,28 +199,28 @@ pub struct DrillFile {
     pub api_version: DrillFileVersion,
     /// `Readiness`.
     pub kind: DrillFileKind,
-    /// Where this is: it decides which findings stand in the way.
+    /// The kind of cluster, which decides which findings block.
     #[serde(default)]
     pub environment: Environment,
-    /// What is judged.
+    /// What the review judges.
     #[serde(default)]
     pub scope: ReviewScope,
-    /// The drills that are to come: drain, node, zone, region, restore, netpart, depout, alerts.
+    /// The drills that you plan: drain, node, zone, region, restore, netpart, depout, alerts.
     #[serde(default)]
     pub drills: Vec<String>,
-    /// What applications are promised.
+    /// The objectives of applications.
     #[serde(default)]
     pub objectives: Vec<Objective>,
-    /// The DR plan.
+    /// The disaster-recovery plan.
     #[serde(default)]
     pub plan: Option<PlanFacts>,
-    /// What people state where nothing can be observed.
+    /// Statements by people about what cannot be observed.
     #[serde(default)]
     pub attest: Vec<Attestation>,
-    /// What people set aside.
+    /// Findings that people accept for a limited time.
     #[serde(default)]
     pub waive: Vec<Waiver>,
-    /// Which checks, and how strict.
+    /// Which checks to run, and how strict they are.
     #[serde(default)]
     pub checks: CheckRules,
 }
@@ -230,22 +230,22 @@ pub fn drill_file_schema() -> serde_json::Value {
     schema_of::<DrillFile>("https://drillmaster.dev/schema/readiness-v1.json")
 }
 
-/// Loads a drill file.
+/// Reads a drill file.
 ///
 /// # Errors
-/// Every mistake in it at once, with its place.
+/// All mistakes in it at once, with their places.
 pub fn load_drill_file(path: &Path, words: &Vocabulary) -> Result<DrillFile, Problems> {
     let file = path.display().to_string();
     let text = files::text(path, LARGEST).map_err(|e| {
         Problems::bare(
             format!("cannot read the drill file {file}: {e}"),
-            "`drillmaster schema readiness` tells its shape",
+            "`drillmaster schema readiness` prints the format of a drill file",
         )
     })?;
     parse_drill_file(&file, &text, words)
 }
 
-/// Reads a drill file from its text.
+/// Reads a drill file from a text.
 ///
 /// # Errors
 /// As [`load_drill_file`].

@@ -1,10 +1,7 @@
-//! Mistakes that a schema cannot see: names that lead nowhere, faults that are
-//! not named, a step with two verbs.
+//! Finds mistakes that a schema cannot find: references to things that do not exist, expectations without a fault,
+//! steps with two verbs.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Problem, Scenario, backup_names, objectives,
@@ -12,20 +9,15 @@ use super::{
     secret_places::misplaced,
     tree::{Node, problem},
 };
-use crate::model::{
-    BackupStep, DeleteNamespaceStep, Dur, ExecStep, Expectation, ImpairNodesStep, MOST_LINES, NodeChoice, RestoreStep,
-    SecretRef, Step, Verb, WaitStep, WaitUntil, WorkloadRef, secret_mark,
-};
+use crate::model::{Dur, Expectation, MOST_LINES, SecretRef, Verb};
 
-/// Nothing is asked oftener, over and over: it would be a load test.
+/// The shortest interval of a probe or an append log. More frequent requests would be a load test.
 const OFTENEST: Dur = Dur(Duration::from_millis(10));
-/// As many lines of a log fit into the time of the steps: as many again may follow while the
-/// drill undoes what it did.
+/// The number of lines that may be planned for the time of the steps. As many may follow while the drill undoes its
+/// acts.
 const MOST_PLANNED: u32 = (MOST_LINES / 2) as u32;
-/// The time that an undo has unless somebody gives it another: the default of `--unwind-within`.
-const UNWIND_WITHIN: Duration = Duration::from_secs(30 * 60);
 
-/// All mistakes of sense.
+/// Returns all mistakes.
 pub(super) fn lint(
     file: &str,
     root: &Node,
@@ -46,16 +38,16 @@ pub(super) fn lint(
     lint.problems
 }
 
-struct Lint<'a> {
+pub(super) struct Lint<'a> {
     file: &'a str,
     root: &'a Node,
-    scenario: &'a Scenario,
-    secrets: &'a BTreeMap<String, SecretRef>,
+    pub(super) scenario: &'a Scenario,
+    pub(super) secrets: &'a BTreeMap<String, SecretRef>,
     problems: Vec<Problem>,
 }
 
 impl Lint<'_> {
-    fn say(&mut self, path: &[&str], what: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn say(&mut self, path: &[&str], what: impl Into<String>, help: impl Into<String>) {
         let path: Vec<String> = path.iter().map(|p| (*p).to_owned()).collect();
         let at = self.root.locate(&path).clone();
         self.problems.push(problem(self.file, &at, what, help));
@@ -65,12 +57,12 @@ impl Lint<'_> {
         if self.scenario.api_version != "drillmaster.dev/v1" {
             self.say(
                 &["apiVersion"],
-                format!("apiVersion `{}` is unknown", self.scenario.api_version),
+                format!("unknown apiVersion `{}`", self.scenario.api_version),
                 "write drillmaster.dev/v1",
             );
         }
         if self.scenario.kind != "Scenario" {
-            self.say(&["kind"], format!("kind `{}` is unknown", self.scenario.kind), "write Scenario");
+            self.say(&["kind"], format!("unknown kind `{}`", self.scenario.kind), "write Scenario");
         }
         let name = &self.scenario.metadata.name;
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -82,21 +74,29 @@ impl Lint<'_> {
         {
             self.say(
                 &["metadata", "name"],
-                format!("`{name}` is no name"),
-                "lower-case letters, digits and dashes, 40 at most: it becomes part of labels",
+                format!("`{name}` is not a valid name"),
+                "use lower-case letters, digits and dashes, at most 40 characters: the name becomes part of labels",
             );
         }
         if self.scenario.hypothesis.trim().is_empty() {
-            self.say(&["hypothesis"], "the hypothesis is empty", "say in a sentence what the drill tries to show");
+            self.say(
+                &["hypothesis"],
+                "the hypothesis is empty",
+                "write in one sentence what the drill is meant to show",
+            );
         }
         if self.scenario.scope.namespaces.is_empty() {
-            self.say(&["scope", "namespaces"], "no namespace is in scope", "name at least one");
+            self.say(&["scope", "namespaces"], "the scope contains no namespace", "name at least one");
         }
         if self.scenario.steps.is_empty() {
-            self.say(&["steps"], "there are no steps", "");
+            self.say(&["steps"], "the scenario has no steps", "");
         }
         if self.scenario.expect.is_empty() {
-            self.say(&["expect"], "nothing is expected: such a drill could not fail", "add at least one expectation");
+            self.say(
+                &["expect"],
+                "the scenario has no expectations: such a drill could not fail",
+                "add at least one expectation",
+            );
         }
     }
 
@@ -108,8 +108,8 @@ impl Lint<'_> {
             if seen.insert(&probe.name, i).is_some() {
                 self.say(
                     &["probes", &index, "name"],
-                    format!("two probes are called `{}`", probe.name),
-                    "give each its own name",
+                    format!("two probes have the name `{}`", probe.name),
+                    "give each probe a unique name",
                 );
             }
             let kinds = [probe.http.is_some(), probe.tcp.is_some(), probe.exec.is_some()];
@@ -124,8 +124,8 @@ impl Lint<'_> {
                 self.say(&["probes", &index, "http", "body"], why, "");
             }
             if probe.every.0 < OFTENEST.0 {
-                let what = format!("a probe cannot be sent every {}", probe.every.exact());
-                self.say(&["probes", &index, "every"], what, format!("{OFTENEST} at least; 250ms is usual"));
+                let what = format!("an interval of {} is too short for a probe", probe.every.exact());
+                self.say(&["probes", &index, "every"], what, format!("write {OFTENEST} or more; 250ms is usual"));
             }
             for (word, address) in [("tcp", &probe.tcp), ("vantage", &probe.vantage)] {
                 if let Some(address) = address
@@ -138,227 +138,24 @@ impl Lint<'_> {
         }
     }
 
-    fn steps(&mut self) {
-        let scenario = self.scenario;
-        let mut earlier: Vec<(&Step, Option<Verb>)> = vec![];
-        for (i, step) in scenario.steps.iter().enumerate() {
-            let index = i.to_string();
-            if earlier.iter().any(|(s, _)| s.name == step.name) {
-                self.say(
-                    &["steps", &index, "name"],
-                    format!("two steps are called `{}`", step.name),
-                    "give each its own name: faults and backups are called by it",
-                );
-            }
-            let verb = step.verb();
-            match &verb {
-                None => self.say(
-                    &["steps", &index],
-                    format!("step `{}` must have exactly one verb", step.name),
-                    format!("allowed: {}", Step::VERBS.join(", ")),
-                ),
-                Some(verb) => self.step(&index, verb, &earlier),
-            }
-            earlier.push((step, verb));
-        }
-    }
-
-    fn restore(&mut self, i: &str, r: &RestoreStep, backups: &[String]) {
-        if !r.clean_up.is_always() && r.into != Some(crate::model::Into::Scratch) {
-            self.say(
-                &["steps", i, "restore", "cleanUp"],
-                "cleanUp is about the namespace of `into: scratch`",
-                "remove `cleanUp`, or restore `into: scratch`",
-            );
-        }
-        match (&r.backup, &r.schedule) {
-            (Some(backup), None) => self.refers(&["steps", i, "restore", "backup"], backup, backups, "backup step"),
-            (None, Some(_)) if r.namespace.is_none() => self.say(
-                &["steps", i, "restore"],
-                "a restore from a schedule must say which namespace",
-                "add `namespace`",
-            ),
-            (None, Some(_)) => {}
-            _ => self.say(&["steps", i, "restore"], "a restore needs exactly one of `backup` and `schedule`", ""),
-        }
-    }
-
-    fn step(&mut self, i: &str, verb: &Verb, earlier: &[(&Step, Option<Verb>)]) {
-        let names = |of: fn(&Verb) -> bool| -> Vec<String> {
-            earlier.iter().filter(|(_, v)| v.as_ref().is_some_and(of)).map(|(s, _)| s.name.0.clone()).collect()
-        };
-        let backups = names(|v| matches!(v, Verb::Backup(_)));
-        let nodes = names(|v| matches!(v, Verb::KillNodes(_) | Verb::KillZone(_)));
-        match verb {
-            Verb::Restore(r) => self.restore(i, r, &backups),
-            Verb::KillNodes(k) => self.choice(&["steps", i, "killNodes"], k.choice(), k.count),
-            Verb::ImpairNodes(n) => self.impair(i, n),
-            Verb::FenceNode(f) => {
-                self.refers(&["steps", i, "fenceNode", "fault"], &f.fault, &nodes, "killNodes or killZone step")
-            }
-            Verb::Drain(d) if d.nodes.is_empty() == d.zone.is_none() => {
-                self.say(&["steps", i, "drain"], "name the nodes by exactly one of `nodes` and `zone`", "");
-            }
-            Verb::DeleteNamespace(d) => {
-                self.refers(&["steps", i, "deleteNamespace", "coveredBy"], &d.covered_by, &backups, "backup step");
-                if !self.scenario.scope.namespaces.contains(&d.name) {
-                    self.say(
-                        &["steps", i, "deleteNamespace", "name"],
-                        format!("namespace `{}` is not in scope", d.name),
-                        "add it to scope.namespaces, or delete another",
-                    );
-                }
-                self.may_be_lost(i, d);
-            }
-            Verb::ForceDeletePods(f) => {
-                self.refers(&["steps", i, "forceDeletePods", "fault"], &f.fault, &nodes, "killNodes or killZone step")
-            }
-            Verb::Heal(h) => self.refers(&["steps", i, "heal", "fault"], &h.fault, &names(Verb::is_fault), "fault"),
-            Verb::Scale(s) if s.workload.kind == "daemonset" => {
-                self.say(
-                    &["steps", i, "scale", "workload"],
-                    "a DaemonSet has no replicas to set",
-                    "name a deployment or statefulset",
-                );
-            }
-            Verb::Exec(e) if e.argv.is_empty() => {
-                self.say(&["steps", i, "exec", "argv"], "there is no program to run", "")
-            }
-            Verb::Backup(backup) => self.backup(i, backup),
-            Verb::Exec(e) if !e.undo.is_empty() => self.undo(i, e),
-            Verb::DeletePods(d) if d.count.is_some() && d.percent.is_some() => {
-                self.say(&["steps", i, "deletePods"], "give `count` or `percent`, not both", "");
-            }
-            Verb::Wait(w) => self.wait(i, w),
-            _ => {}
-        }
-    }
-
-    /// A list that anybody can read later: each object once, and why.
-    fn may_be_lost(&mut self, i: &str, deletion: &DeleteNamespaceStep) {
-        let mut seen = BTreeSet::new();
-        for (n, entry) in deletion.may_be_lost.iter().enumerate() {
-            let n = n.to_string();
-            let at = |field| ["steps", i, "deleteNamespace", "mayBeLost", n.as_str(), field];
-            if entry.reason.trim().is_empty() {
-                let what = format!("no reason says why `{}` may be lost", entry.object);
-                self.say(&at("reason"), what, "say it in a sentence: the report repeats it");
-            }
-            if !seen.insert(&entry.object) {
-                self.say(&at("object"), format!("`{}` is listed twice", entry.object), "list it once");
-            }
-        }
-    }
-
-    /// Whoever undoes it after a crash has another environment.
-    /// An undo that brings back what was deleted needs the backup until it is done.
-    fn backup(&mut self, i: &str, backup: &BackupStep) {
-        let needed = Dur(self.scenario.limits.duration.0 + UNWIND_WITHIN);
-        if backup.ttl.0 < needed.0 {
-            self.say(
-                &["steps", i, "backup", "ttl"],
-                format!("the backup may expire after {}, before the drill and its undo are over", backup.ttl),
-                format!(
-                    "give it {needed} at least: limits.duration is {}, and putting back may take {} more",
-                    self.scenario.limits.duration,
-                    Dur(UNWIND_WITHIN)
-                ),
-            );
-        }
-    }
-
-    fn undo(&mut self, i: &str, exec: &ExecStep) {
-        let words = exec.undo.iter().map(|word| ("undo", word)).chain(exec.env.values().map(|value| ("env", value)));
-        for (place, text) in words {
-            let of_environment = |(name, reference): (&String, &SecretRef)| match reference {
-                SecretRef::Env(variable) if text.contains(&secret_mark(name)) => Some((name.clone(), variable.clone())),
-                _ => None,
-            };
-            if let Some((name, variable)) = self.secrets.iter().find_map(of_environment) {
-                self.say(
-                    &["steps", i, "exec", place],
-                    format!(
-                        "the undo needs secret `{name}`, which is in the environment ({variable}): whoever puts this back after a crash has another environment"
-                    ),
-                    "keep the secret in a file or have a program print it: secret: {file: PATH} or {exec: [PROGRAM, …]}",
-                );
-            }
-        }
-    }
-
-    fn choice(&mut self, at: &[&str], choice: NodeChoice<'_>, count: Option<usize>) {
-        if !choice.nodes.is_empty() && count.is_some() {
-            self.say(at, "`count` says nothing of nodes that are named: all of them are meant", "leave `count` out");
-        }
-        if !choice.is_one() {
-            self.say(at, "name the nodes by exactly one of `nodes`, `zone` and `hosting`", "");
-        }
-    }
-
-    fn impair(&mut self, i: &str, n: &ImpairNodesStep) {
-        let at = ["steps", i, "impairNodes"];
-        let count = |given: &[bool]| given.iter().filter(|g| **g).count();
-        self.choice(&at, n.choice(), n.count);
-        if count(&[n.stop.is_some(), n.disk.is_some(), n.network.is_some()]) != 1 {
-            self.say(
-                &at,
-                "break exactly one thing: `stop`, `disk` or `network`",
-                "one step for each thing that breaks",
-            );
-        }
-        let Some(network) = &n.network else { return };
-        let at = ["steps", i, "impairNodes", "network"];
-        if count(&[network.drop.is_some(), network.delay.is_some()]) != 1 {
-            self.say(&at, "lose packets (`drop`) or delay them (`delay`), exactly one", "");
-        } else if network.delay.is_some() && (network.loss.is_some() || network.zone.is_some()) {
-            self.say(&at, "a delay is of all packets: `loss` and `zone` go with `drop`", "");
-        } else if network.loss.is_some_and(|p| p.0 == 0 || p.0 > 100) {
-            self.say(&at, "`loss` is a share of packets", "from 1% to 100%");
-        }
-    }
-
-    fn wait(&mut self, i: &str, wait: &WaitStep) {
-        match (wait.for_, wait.until) {
-            (Some(_), None) => {}
-            (None, Some(_)) if wait.at_most.is_none() => {
-                self.say(
-                    &["steps", i, "wait"],
-                    "a wait until something holds needs `atMost`",
-                    "every wait has a deadline",
-                );
-            }
-            (None, Some(_)) => {
-                let probes: Vec<String> = self.scenario.probes.iter().map(|p| p.name.clone()).collect();
-                for (n, of) in wait.of.iter().enumerate() {
-                    if of.parse::<WorkloadRef>().is_err() {
-                        self.refers(&["steps", i, "wait", "of", &n.to_string()], of, &probes, "probe or workload");
-                    }
-                }
-                if wait.until == Some(WaitUntil::Recovered) && wait.of.is_empty() {
-                    self.say(&["steps", i, "wait"], "recovered of what?", "name probes and workloads in `of`");
-                }
-            }
-            _ => self.say(&["steps", i, "wait"], "a wait needs exactly one of `for` and `until`", ""),
-        }
-    }
-
     fn data(&mut self) {
         let scenario = self.scenario;
         let mut seen = BTreeMap::new();
         for (i, data) in scenario.data.iter().enumerate() {
             let index = i.to_string();
             if seen.insert(&data.name, i).is_some() {
-                let said = format!("two append logs are called `{}`", data.name);
-                self.say(&["data", &index, "name"], said, "give each its own name");
+                let said = format!("two append logs have the name `{}`", data.name);
+                self.say(&["data", &index, "name"], said, "give each append log a unique name");
             }
             if data.every.0 < OFTENEST.0 {
-                let what = format!("a line cannot be written every {}", data.every.exact());
-                self.say(&["data", &index, "every"], what, format!("{OFTENEST} at least; 500ms is usual"));
+                let what = format!("an interval of {} is too short for an append log", data.every.exact());
+                self.say(&["data", &index, "every"], what, format!("write {OFTENEST} or more; 500ms is usual"));
             } else if scenario.limits.duration.0 > data.every.0 * MOST_PLANNED {
                 let (every, duration) = (data.every.exact(), scenario.limits.duration);
-                let what =
-                    format!("a line every {every} in {duration} (`limits.duration`) is more than {MOST_PLANNED} lines");
-                self.say(&["data", &index, "every"], what, "write lines less often, or allow the drill less time");
+                let what = format!(
+                    "one line every {every} for {duration} (`limits.duration`) gives more than {MOST_PLANNED} lines, which is the limit"
+                );
+                self.say(&["data", &index, "every"], what, "increase `every`, or reduce `limits.duration`");
             }
         }
     }
@@ -379,7 +176,7 @@ impl Lint<'_> {
             let either: Vec<String> = faults.iter().chain(&restores).cloned().collect();
             let candidates = match expectation {
                 Expectation::Restore(_) => &restores,
-                // "Undisturbed while the backup was restored beside it."
+                // A service may be expected to stay unharmed while a backup is restored to a scratch namespace.
                 Expectation::Service(_) | Expectation::Replicas(_) => &either,
                 _ => &faults,
             };
@@ -388,11 +185,18 @@ impl Lint<'_> {
                 Some(of) => self.refers(&["expect", &i, word, "of"], &of.0, candidates, "step"),
                 None if needs_fault && faults.len() > 1 => self.say(
                     &["expect", &i, word],
-                    format!("the scenario has {} faults: which one is this about?", faults.len()),
-                    format!("add `of:` with one of: {}", faults.join(", ")),
+                    format!(
+                        "the scenario has {} faults, and this expectation does not say which one it refers to",
+                        faults.len()
+                    ),
+                    format!("add `of:` with one of {}", faults.join(", ")),
                 ),
                 None if needs_fault && faults.is_empty() => {
-                    self.say(&["expect", &i, word], "there is no fault that this could be about", "");
+                    self.say(
+                        &["expect", &i, word],
+                        "the scenario has no fault that this expectation could refer to",
+                        "",
+                    );
                 }
                 None => {}
             }
@@ -402,8 +206,8 @@ impl Lint<'_> {
                 Expectation::Budgets(b) if b.every_critical_pod_covered && scenario.scope.critical.is_empty() => {
                     self.say(
                         &["expect", &i, word],
-                        "no workload is critical: nothing would be checked",
-                        "name them in scope.critical",
+                        "the scope names no critical workload, so nothing would be checked",
+                        "list the critical workloads in scope.critical",
                     );
                 }
                 Expectation::Budgets(b)
@@ -411,12 +215,16 @@ impl Lint<'_> {
                 {
                     self.say(
                         &["expect", &i, word],
-                        "nothing is expected of the budgets",
+                        "the expectation does not say what must hold for budgets",
                         "add everyCriticalPodCovered, whileDegraded or duringDrain",
                     );
                 }
                 Expectation::Restore(r) if r.objects.is_none() && r.volumes.is_none() => {
-                    self.say(&["expect", &i, word], "nothing is expected of the restore", "add objects or volumes");
+                    self.say(
+                        &["expect", &i, word],
+                        "the expectation does not say what must hold after the restore",
+                        "add `objects` or `volumes`",
+                    );
                 }
                 _ => {}
             }
@@ -431,17 +239,17 @@ impl Lint<'_> {
         }
     }
 
-    fn refers(&mut self, path: &[&str], name: &str, allowed: &[String], what: &str) {
+    pub(super) fn refers(&mut self, path: &[&str], name: &str, allowed: &[String], what: &str) {
         if allowed.iter().any(|a| a == name) {
             return;
         }
         let meant = meant(name, allowed.iter().map(String::as_str));
         let known = if allowed.is_empty() {
-            format!("there is no {what} before it")
+            format!("there is no {what} that it could refer to")
         } else {
-            format!("there are: {}", allowed.join(", "))
+            format!("write one of: {}", allowed.join(", "))
         };
-        self.say(path, format!("`{name}` is no {what}"), format!("{meant}{known}"));
+        self.say(path, format!("there is no {what} with the name `{name}`"), format!("{meant}{known}"));
     }
 }
 

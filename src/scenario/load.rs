@@ -1,5 +1,5 @@
-//! From a file to a [`Scenario`]: parse, fill in variables, check the shape,
-//! check the sense. Every mistake that can be found is found in one go.
+//! From a file to a [`Scenario`]: parses the file, replaces variables, checks the shape and then the sense. All
+//! mistakes that can be found are reported at once. Start with [`load`].
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -17,28 +17,28 @@ use crate::{
     model::{Bindings, SecretRef},
 };
 
-/// No file that a person writes is larger.
+/// The size limit for files that a person writes.
 pub(super) const LARGEST: u64 = 4 << 20;
-/// Stands before the names of values that the place gives.
+/// The prefix of values that come from the bindings.
 const BIND: &str = "bind.";
 
-/// Where the values of a scenario come from.
+/// Where the values of a scenario's variables come from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// `--set name=value`.
     pub set: BTreeMap<String, String>,
-    /// The place.
+    /// The bindings.
     pub bindings: Bindings,
-    /// Whether unknown `${bind.…}` are a mistake; `lint` without bindings lets them be.
+    /// Whether unknown `${bind.…}` are accepted. `lint` without bindings accepts them.
     pub lenient: bool,
 }
 
-/// A scenario without errors.
+/// A scenario without mistakes.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// The scenario, variables filled in.
+    /// The scenario, with variables replaced.
     pub scenario: Scenario,
-    /// Secrets by name, unresolved.
+    /// Secrets by name, not yet read.
     pub secrets: BTreeMap<String, SecretRef>,
     /// SHA-256 of the file.
     pub hash: String,
@@ -46,22 +46,22 @@ pub struct Loaded {
     pub text: String,
     /// Its path, as it was given.
     pub file: String,
-    /// The values that were given for its variables: `name`, or `bind.name` of the place.
+    /// The values that were given for its variables, by `name`, or by `bind.name` for values of the bindings.
     pub variables: BTreeMap<String, Value>,
-    /// What may not be meant as it is written.
+    /// Warnings: what is valid, but probably not meant.
     pub warnings: Problems,
 }
 
-/// Loads a scenario file.
+/// Reads a scenario file.
 pub fn load(path: &Path, sources: &Sources) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
     let text = files::text(path, LARGEST).map_err(|e| {
-        Problems::bare(format!("cannot read the scenario {file}: {e}"), "shipped scenarios are in scenarios/")
+        Problems::bare(format!("cannot read the scenario file {file}: {e}"), "shipped scenarios are in scenarios/")
     })?;
     load_str(&file, &text, sources)
 }
 
-/// Loads a scenario from its text.
+/// Reads a scenario from a text.
 pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Problems> {
     let problems = |list| Problems { list, text: text.to_owned() };
     let root = tree::parse(file, text).map_err(problems)?;
@@ -90,7 +90,7 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
     })
 }
 
-/// Values that were given and are used.
+/// The values that were given and that the file uses.
 fn given(text: &str, sources: &Sources) -> BTreeMap<String, Value> {
     let set = sources.set.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     let bound = sources.bindings.values.iter().map(|(name, value)| (format!("{BIND}{name}"), value.clone()));
@@ -98,7 +98,7 @@ fn given(text: &str, sources: &Sources) -> BTreeMap<String, Value> {
 }
 
 impl Sources {
-    /// The sources that gave these variables; what they did not give is left as it is.
+    /// The sources that gave these values. Variables without a value are left as they are.
     pub fn of_given(variables: &BTreeMap<String, Value>) -> Self {
         let mut sources = Self { lenient: true, ..Self::default() };
         for (name, value) in variables {
@@ -112,10 +112,10 @@ impl Sources {
     }
 }
 
-/// Reads a document by its schema: nothing in it is filled in.
+/// Reads a document by its schema, without replacing variables.
 ///
 /// # Errors
-/// Every mistake in it at once, with its place.
+/// All mistakes in it at once, with their places.
 pub fn document<T: DeserializeOwned>(file: &str, text: &str, schema: &Value) -> Result<T, Problems> {
     let problems = |list| Problems { list, text: text.to_owned() };
     let root = tree::parse(file, text).map_err(problems)?;
@@ -126,7 +126,7 @@ pub fn document<T: DeserializeOwned>(file: &str, text: &str, schema: &Value) -> 
     typed(file, &root, root.value()).map_err(problems)
 }
 
-/// Parses a file of another type by its schema.
+/// Reads a file of another type by its schema.
 pub(super) fn parse_as<T: DeserializeOwned>(
     file: &str,
     text: &str,
@@ -159,17 +159,17 @@ fn check<T: DeserializeOwned>(
     typed(file, &root, value).map(|parsed| (parsed, root))
 }
 
-/// The schema is generated from the type: what it let through and the type refuses still
-/// gets a clear, if unplaced, message.
+/// The schema is generated from the type. If a value passes the schema and the type still refuses it, the message is
+/// clear, but has no place in the file.
 fn typed<T: DeserializeOwned>(file: &str, root: &Node, value: Value) -> Result<T, Vec<super::Problem>> {
     serde_json::from_value(value).map_err(|error| {
-        let what = "a value in this file is not of the form that belongs there";
-        vec![tree::problem(file, &root.at, what, format!("the reader said: {error}"))]
+        let what = "a value in this file does not have the required form";
+        vec![tree::problem(file, &root.at, what, format!("details: {error}"))]
     })
 }
 
-/// Stands a word in for each value that only a place can give, so that the rest
-/// of the file can be checked without bindings.
+/// Puts a placeholder in place of each value that only bindings can give, so that the rest of the file can be checked
+/// without bindings.
 fn stand_in(value: &mut Value) {
     match value {
         Value::String(text) if text.trim() == "${bind.volumes}" => *text = "none".into(),

@@ -1,15 +1,15 @@
-//! What the user wrote: the scenario file, the bindings of a place, variables,
-//! and every mistake in them with file, line and column. The words of steps and
-//! expectations travel further and stand in `model`; `plan` turns what is
-//! written here into what is possible on one cluster.
+//! What the user wrote: the scenario file, the bindings, the drill file and variables. All mistakes are reported with
+//! file, line and column. This module does not know any cluster: `plan` turns a scenario into what is possible on one
+//! cluster. The types of steps and expectations are in `model`, because other modules use them too.
 //!
-//! Read [`Scenario`] first, then [`load`].
+//! Start with [`Scenario`], then [`load`].
 
 mod backup_names;
 mod bindings;
 mod drill_sense;
 mod drillfile;
 mod lint;
+mod lint_steps;
 mod load;
 mod objectives;
 mod problem;

@@ -1,4 +1,4 @@
-//! Objectives that cannot be shown, or that say two things at once.
+//! Finds objectives that cannot be shown, and objectives that contradict themselves.
 
 use super::{
     Problem, Scenario,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::{After, Dur, Expectation, Step, StepName, Verb, WaitStep, WaitUntil};
 
-/// All of them.
+/// Returns all mistakes.
 pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
     let mut found = vec![];
     for (i, expectation) in scenario.expect.iter().enumerate() {
@@ -17,19 +17,21 @@ pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem>
             Expectation::Replicas(e) => {
                 let main =
                     one_form(e.unharmed, e.ready.is_some() && e.within.is_some(), "`ready` and `within`", e.after);
-                let half = (e.ready.is_some() != e.within.is_some())
-                    .then(|| ("`ready` and `within` belong together".to_owned(), "write both".to_owned()));
+                let half = (e.ready.is_some() != e.within.is_some()).then(|| {
+                    ("`ready` and `within` must be given together".to_owned(), "add the missing one".to_owned())
+                });
                 let zero = (e.ready == Some(0)).then(|| {
                     (
-                        "no ready pod is no recovery".to_owned(),
-                        "ask for one at least, or leave the expectation out".to_owned(),
+                        "`ready: 0` would accept a workload that never recovers".to_owned(),
+                        "write 1 or more, or remove the expectation".to_owned(),
                     )
                 });
                 ("replicas", half.or(zero).or(main))
             }
             Expectation::Service(e) => {
-                let longest = (e.longest.is_some() && !e.unharmed)
-                    .then(|| ("`longest` belongs to `unharmed`".to_owned(), "add `unharmed: true`".to_owned()));
+                let longest = (e.longest.is_some() && !e.unharmed).then(|| {
+                    ("`longest` can only be used with `unharmed`".to_owned(), "add `unharmed: true`".to_owned())
+                });
                 let every = scenario.probes.iter().find(|p| p.name == e.probe).map(|p| p.every);
                 let sparse =
                     every.zip(e.rto).filter(|(every, rto)| rto.0 <= every.0).map(|(every, rto)| sparse(rto, every));
@@ -48,7 +50,7 @@ pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem>
     found
 }
 
-/// Objectives that are hardly longer than the error bar.
+/// Finds objectives that are hardly longer than the measurement error of their probe.
 fn coarse(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
     let objectives = scenario.expect.iter().enumerate().filter_map(|(i, e)| match e {
         Expectation::Service(e) => {
@@ -61,15 +63,15 @@ fn coarse(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
     near.map(|(i, rto, bar, _)| {
         let path = ["expect".to_owned(), i.to_string(), "service".to_owned(), "rto".to_owned()];
         let what =
-            format!("an objective of {rto} is near the error bar of its probe: below {bar} it may end inconclusive");
-        let help = "let the probe ask oftener, or wait less for an answer (`every`, `timeout`)";
+            format!("an objective of {rto} is close to the measurement error of its probe: with less than {bar} the result may be inconclusive");
+        let help = "reduce `every` or `timeout` of the probe";
         Problem { warning: true, ..problem(file, root.locate(&path), what, help) }
     })
     .collect()
 }
 
-/// A wait that gives up before the objective is over would fail what may still hold; a heal
-/// right behind its fault leaves nothing to be seen.
+/// Finds waits and heals that come too early. A wait that ends before the objective would fail a drill that could
+/// still succeed. A heal directly after its fault leaves no time to observe anything.
 fn waits(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
     let verbs: Vec<Option<Verb>> = scenario.steps.iter().map(Step::verb).collect();
     let mut found = vec![];
@@ -87,7 +89,7 @@ fn waits(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
                     say(
                         i,
                         &["wait", "atMost"],
-                        format!("the wait gives up after {given}, before the objective of {least} is over"),
+                        format!("the wait ends after {given}, before the objective of {least}"),
                         format!("write `atMost: {least}` or more"),
                     );
                 }
@@ -98,8 +100,8 @@ fn waits(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
                     say(
                         i,
                         &["heal"],
-                        "the fault is healed at once: nothing that is expected of it can happen before".into(),
-                        "let a `wait` stand between them, or expect it `after: heal`".into(),
+                        "the fault is healed immediately, before anything that is expected of it can happen".into(),
+                        "add a `wait` between fault and heal, or expect it `after: heal`".into(),
                     );
                 }
             }
@@ -110,7 +112,7 @@ fn waits(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
     found
 }
 
-/// The objectives of the last fault that a wait is about.
+/// The objectives of the last fault before a wait that the wait refers to.
 fn objectives<'a>(scenario: &'a Scenario, fault: &'a StepName, wait: &'a WaitStep) -> impl Iterator<Item = Dur> + 'a {
     let of = |name: &String| wait.of.contains(name);
     scenario.expect.iter().filter(move |e| concerns(e, fault)).filter_map(move |e| match (e, wait.until?) {
@@ -127,7 +129,7 @@ fn concerns(expectation: &Expectation, fault: &StepName) -> bool {
     expectation.of().is_none_or(|of| of == fault)
 }
 
-/// Whether it has to happen between the fault and its undo.
+/// Whether what is expected must happen between the fault and its undo.
 fn needs_time(expectation: &Expectation) -> bool {
     match expectation {
         Expectation::Service(e) => e.rto.is_some() && e.after == After::Fault,
@@ -137,25 +139,26 @@ fn needs_time(expectation: &Expectation) -> bool {
     }
 }
 
-/// What is wrong with the name of an expectation.
+/// Returns what is wrong with the id of an expectation.
 fn name(all: &[Expectation], i: usize) -> Option<(String, String)> {
     let id = all[i].given_id()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if id.is_empty() || !id.chars().all(plain) {
-        return Some((format!("`{id}` is no id"), "letters, digits and dashes".into()));
+        return Some((format!("`{id}` is not a valid id"), "use letters, digits and dashes".into()));
     }
     let again = all[..i].iter().any(|e| e.given_id() == Some(id));
-    again.then(|| (format!("two expectations have the id `{id}`"), "give each its own".into()))
+    again.then(|| (format!("two expectations have the id `{id}`"), "give each expectation a unique id".into()))
 }
 
 fn one_form(unharmed: bool, timed: bool, names: &str, after: After) -> Option<(String, String)> {
     match (unharmed, timed) {
-        (true, true) => Some((format!("{names} or `unharmed`, not both"), "leave one of them out".into())),
-        (false, false) => {
-            Some((format!("nothing is expected: {names} are missing"), "or write `unharmed: true`".into()))
-        }
+        (true, true) => Some((format!("{names} cannot be combined with `unharmed`"), "remove one of them".into())),
+        (false, false) => Some((
+            format!("this expectation does not say what must hold: {names} missing"),
+            "add them, or write `unharmed: true`".into(),
+        )),
         (true, false) if after == After::Heal => {
-            Some(("`unharmed` is about the time of the fault".into(), "leave `after` out".into()))
+            Some(("`unharmed` always refers to the time of the fault".into(), "remove `after`".into()))
         }
         _ => None,
     }
@@ -163,7 +166,7 @@ fn one_form(unharmed: bool, timed: bool, names: &str, after: After) -> Option<(S
 
 fn sparse(rto: Dur, every: Dur) -> (String, String) {
     (
-        format!("samples every {every} cannot show an objective of {rto}"),
-        "let the probe ask oftener: `every` well below the objective".into(),
+        format!("with a sample every {every}, an objective of {rto} cannot be measured"),
+        "reduce `every` of the probe to far less than the objective".into(),
     )
 }

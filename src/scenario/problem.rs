@@ -1,4 +1,4 @@
-//! A mistake in a file, where it stands, and how it is shown.
+//! A mistake in a file: where it is, and how it is displayed. Start with [`Problem`].
 
 use std::{fmt, ops::Range};
 
@@ -6,11 +6,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::model::{is_printable, printable, printable_lines};
 
-/// Only this many mistakes are shown; the rest are counted.
+/// At most this many mistakes are shown; the others are counted.
 const SHOWN: usize = 200;
-/// A longer line is named and not shown.
+/// The content of a longer line is not shown.
 const LONGEST_PART: usize = 4096;
-/// Longer words are not compared.
+/// A longer word is not compared with others.
 const LONGEST_WORD: usize = 64;
 
 /// One mistake.
@@ -18,7 +18,7 @@ const LONGEST_WORD: usize = 64;
 pub struct Problem {
     /// The file, as the user named it.
     pub file: String,
-    /// 1-based; 0 where the mistake is in no file (a flag, say).
+    /// Counted from 1; 0 if the mistake is not in a file, but in a flag, for example.
     pub line: usize,
     /// 1-based.
     pub column: usize,
@@ -26,13 +26,13 @@ pub struct Problem {
     pub span: Range<usize>,
     /// What is wrong.
     pub what: String,
-    /// What is allowed, or meant.
+    /// What is allowed, or what was probably meant.
     pub help: String,
-    /// It may be meant so: it is said, and stands in nobody's way.
+    /// Whether this is a warning: it may be intended, and blocks nothing.
     pub warning: bool,
 }
 
-/// All mistakes of a file, with its text for the snippets.
+/// All mistakes in a file, with the text of the file for the snippets.
 #[derive(Clone, Debug, Default)]
 pub struct Problems {
     /// In the order of the file.
@@ -42,7 +42,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Mistakes outside any file.
+    /// A mistake that is not in a file.
     pub fn bare(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             list: vec![Problem {
@@ -58,8 +58,8 @@ impl Problems {
         }
     }
 
-    /// As the compiler of Rust shows mistakes: file, line, column, the line itself, help.
-    /// Whatever the file holds, the only escapes in it are those of the colours.
+    /// Displays mistakes as the Rust compiler does: file, line, column, the line itself, and help. Whatever the file
+    /// contains, the only escapes in the result are colour codes.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
@@ -96,7 +96,7 @@ impl Problems {
     }
 }
 
-/// The lines of a file that a mistake is on.
+/// The lines of a file that contain a mistake.
 struct Part {
     text: String,
     /// The number of the first one.
@@ -105,17 +105,17 @@ struct Part {
 }
 
 impl Part {
-    /// None where the mistake is in no file.
+    /// None if the mistake is not in a file.
     fn of(text: &str, problem: &Problem) -> Option<Self> {
         if problem.line == 0 {
             return None;
         }
-        // Whoever made the span: it must not cut a character in two.
+        // The span may come from anywhere, and must not split a character.
         let from = border(text, problem.span.start);
         let to = border(text, problem.span.end).max(from);
         let begin = text[..from].rfind('\n').map_or(0, |i| i + 1);
         let end = text[to..].find('\n').map_or(text.len(), |i| to + i);
-        // Windows ends its lines with two characters.
+        // On Windows, a line ends with two characters.
         let end = if end > to && text[..end].ends_with('\r') { end - 1 } else { end };
         if end - begin > LONGEST_PART {
             return Some(Self { text: text[begin..end].to_owned(), line: problem.line, span: 0..0 });
@@ -140,7 +140,7 @@ impl Part {
     }
 }
 
-/// The nearest border of a character at or before a byte.
+/// The nearest character boundary at or before a byte.
 fn border(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -159,7 +159,7 @@ impl std::error::Error for Problems {}
 
 /// The allowed word that was probably meant.
 pub fn did_you_mean<'a>(given: &str, allowed: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // What is compared takes memory by the product of the lengths.
+    // The comparison needs memory in proportion to the product of the lengths.
     let comparable = |word: &str| word.len() <= LONGEST_WORD;
     if !comparable(given) {
         return None;
@@ -173,12 +173,12 @@ pub fn did_you_mean<'a>(given: &str, allowed: impl Iterator<Item = &'a str>) -> 
         .map(|(_, word)| word)
 }
 
-/// The question that begins a help text, where a word was probably meant; empty elsewhere.
+/// A question to begin a help text with, if a similar word exists. Empty otherwise.
 pub fn meant<'a>(given: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
     did_you_mean(given, allowed.into_iter()).map(|word| format!("did you mean `{word}`? ")).unwrap_or_default()
 }
 
-/// Words in a row; of very many the first ones.
+/// Words as a list. If there are very many, only the first ones.
 pub(super) fn listed(words: &[&str]) -> String {
     const MOST: usize = 60;
     match words.get(..MOST) {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use crate::scenario::tree;
 
-    /// What the snippet of a span shows, and what is underlined.
+    /// The snippet of a span, and what is underlined in it.
     fn shown(text: &str, span: Range<usize>) -> (String, usize, String) {
         let problem =
             Problem { line: 1, span, file: "f".into(), column: 1, what: "w".into(), help: "h".into(), warning: false };
@@ -231,7 +231,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Every node of any file has a span that can be shown.
+        /// The span of every node in any file can be displayed.
         #[test]
         fn every_span_can_be_shown(text in "(\u{feff})?(key|ü|€|𝄞|: |- |\n|\r\n|\\{|\\}|\\[|\\]|, |\"|'|\t|\u{1b}|\u{0}|#|\\| |&a |\\*a|!x ){0,40}", at in 0usize..200) {
             let problems = match tree::parse("f", &text) {

@@ -16,7 +16,7 @@ pub fn bindings_schema() -> Value {
     schema_of::<Bindings>("https://drillmaster.dev/schema/bindings-v1.json")
 }
 
-/// The schema of any type, under its address.
+/// The schema of a type, with its id.
 pub fn schema_of<T: JsonSchema>(id: &str) -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<T>();

@@ -1,5 +1,5 @@
-//! Where a scenario may use a secret: in what a program or a request is given. Anywhere
-//! else it would never be filled in, or be read by people.
+//! Where a scenario may use a secret: in the input of programs and of requests. Anywhere else it would not be
+//! replaced, or people would read it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::{SecretRef, has_secret_mark, secret_mark};
 
-/// `*` is any item of a list, or any key.
+/// `*` matches any item of a list, and any key.
 const PLACES: [&[&str]; 9] = [
     &["steps", "*", "exec", "argv", "*"],
     &["steps", "*", "exec", "undo", "*"],
@@ -22,7 +22,7 @@ const PLACES: [&[&str]; 9] = [
     &["data", "*", "http", "read"],
 ];
 
-/// Secrets that stand where none is filled in, and those that nobody declared.
+/// Finds secrets in places where they are not replaced, and secrets that are not declared.
 pub(super) fn misplaced(file: &str, root: &Node, secrets: &BTreeMap<String, SecretRef>) -> Vec<Problem> {
     let mut found = vec![];
     walk(root, &mut vec![], &mut |path, text, node| {
@@ -32,11 +32,11 @@ pub(super) fn misplaced(file: &str, root: &Node, secrets: &BTreeMap<String, Secr
         let known = secrets.keys().fold(text.to_owned(), |text, name| text.replace(&secret_mark(name), ""));
         if has_secret_mark(&known) {
             let names: Vec<String> = secrets.keys().map(|name| format!("`{name}`")).collect();
-            let help = format!("declare it under `vars`, with `secret:`; known: {}", names.join(", "));
-            found.push(problem(file, &node.at, format!("`{text}` names a secret that nobody declared"), help));
+            let help = format!("declare it under `vars`, with `secret:`; declared secrets: {}", names.join(", "));
+            found.push(problem(file, &node.at, format!("`{text}` refers to a secret that is not declared"), help));
         } else if !PLACES.iter().any(|place| fits(place, path)) {
             let help =
-                "secrets are filled in for programs (exec) and requests (probes[].http, data[].http, notify.url)";
+                "secrets can be used in programs (exec) and in requests (probes[].http, data[].http, notify.url)";
             found.push(problem(file, &node.at, "a secret cannot be used here: people would read it", help));
         }
     });
@@ -62,7 +62,7 @@ fn walk(node: &Node, path: &mut Vec<String>, look: &mut impl FnMut(&[String], &s
             }
         }
         Data::Map(entries) => {
-            // Where they are declared.
+            // The place where secrets are declared.
             let own = path.is_empty();
             for (key, _, child) in entries.iter().filter(|(key, _, _)| !(own && key == "vars")) {
                 path.push(key.clone());

@@ -1,6 +1,5 @@
-//! Checks a tree against a JSON Schema and reports every departure at its
-//! place. Only what our own generated schemas use is understood; the types'
-//! `Deserialize` has the last word afterwards.
+//! Checks a tree against a JSON Schema and reports every difference with its place. It supports only what the
+//! generated schemas of this crate use. Afterwards the types' `Deserialize` makes the final decision.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +10,7 @@ use super::{
     tree::{At, Data, Node, problem},
 };
 
-/// All departures of `node` from `schema`.
+/// Returns all differences between `node` and `schema`.
 pub(super) fn check(file: &str, node: &Node, schema: &Value) -> Vec<Problem> {
     let mut checker = Checker { file, root: schema, problems: vec![] };
     checker.node(node, schema, "the file");
@@ -41,7 +40,7 @@ impl<'a> Checker<'a> {
 
     fn node(&mut self, node: &Node, schema: &'a Value, name: &str) {
         let schema = self.resolve(schema);
-        // A reference that could not be filled in is reported by `vars`.
+        // `vars` has already reported a reference that could not be replaced.
         if scalar_text(node).is_some_and(|t| t.contains("${") && !t.contains("${secret:")) {
             return;
         }
@@ -91,7 +90,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The least and the most that a number may be.
+    /// Checks the smallest and the largest allowed value of a number.
     fn bounds(&mut self, node: &Node, value: &Value, schema: &Value, name: &str) {
         let Some(n) = value.as_f64() else { return };
         let bound = |word: &str| schema.get(word).and_then(Value::as_f64);
@@ -103,10 +102,10 @@ impl<'a> Checker<'a> {
             _ => None,
         });
         if let Some(least) = bound("minimum").filter(|least| n < *least) {
-            self.complain(&node.at, format!("{name} is {value}"), format!("the least is {least}"));
+            self.complain(&node.at, format!("{name} is {value}"), format!("the minimum is {least}"));
         }
         if let Some(most) = most.filter(|most| n > *most) {
-            self.complain(&node.at, format!("{name} is {value}"), format!("the most is {most}"));
+            self.complain(&node.at, format!("{name} is {value}"), format!("the maximum is {most}"));
         }
     }
 
@@ -120,11 +119,11 @@ impl<'a> Checker<'a> {
         self.complain(
             &node.at,
             format!("`{given}` is not allowed for {name}"),
-            format!("{meant}allowed: {}", listed(&words)),
+            format!("{meant}write one of: {}", listed(&words)),
         );
     }
 
-    /// Either plain words, or maps told apart by their one key, or a nullable.
+    /// Either plain words, or maps that are distinguished by their only key, or a value that may be null.
     fn variants(&mut self, node: &Node, variants: &'a [Value], name: &str) {
         let null = matches!(node.data, Data::Scalar(Value::Null));
         let variants: Vec<&Value> = variants.iter().map(|v| self.resolve(v)).collect();
@@ -173,8 +172,8 @@ impl<'a> Checker<'a> {
     fn keyed(&mut self, node: &Node, entries: &[(String, At, Node)], keyed: &[(&str, &'a Value)], name: &str) {
         let names = keyed.iter().map(|(k, _)| *k).collect::<Vec<_>>();
         let [(key, at, _)] = entries else {
-            let what = format!("{name} must have exactly one of these words, it has {}", entries.len());
-            return self.complain(&node.at, what, format!("allowed: {}", listed(&names)));
+            let what = format!("{name} must have exactly one key, but has {}", entries.len());
+            return self.complain(&node.at, what, format!("write one of: {}", listed(&names)));
         };
         match keyed.iter().find(|(k, _)| k == key) {
             Some((_, schema)) => self.map(node, entries, schema, key),
@@ -222,7 +221,7 @@ impl<'a> Checker<'a> {
 
 fn unknown(key: &str, name: &str, names: &[&str]) -> (String, String) {
     let meant = meant(key, names.iter().copied());
-    (format!("`{key}` is unknown in {name}"), format!("{meant}allowed: {}", listed(names)))
+    (format!("unknown key `{key}` in {name}"), format!("{meant}allowed keys: {}", listed(names)))
 }
 
 fn single_key(schema: &Value) -> Option<&str> {

@@ -1,5 +1,5 @@
-//! The scenario file as a type. Comments here become the descriptions of its
-//! JSON Schema: they are what an editor shows.
+//! The scenario file as a type. The comments here become the descriptions in its JSON Schema, which editors show.
+//! Start with [`Scenario`].
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::model::{BodyRule, DataSpec, Dur, Expectation, Percent, Step, UpRule, WorkloadRef};
 
-/// One drill: what is broken, how it is put back, and what must hold meanwhile.
+/// One drill: what is broken, how it is put back, and what must hold during it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Scenario {
@@ -19,33 +19,33 @@ pub struct Scenario {
     pub kind: String,
     /// Name and title.
     pub metadata: Metadata,
-    /// What the drill tries to show, in prose. The report begins with it.
+    /// What the drill is meant to show, as prose. The report begins with it.
     pub hypothesis: String,
     /// Variables: a default value, or {type, default}, or {secret: {env | file | exec}}. Used as ${name}.
     #[serde(default)]
     pub vars: BTreeMap<String, Value>,
-    /// What the drill is about.
+    /// The application that the drill tests.
     pub scope: Scope,
-    /// Probes that run from before the first fault to the end.
+    /// Probes. They run from before the first fault to the end.
     #[serde(default)]
     pub probes: Vec<ProbeEntry>,
-    /// Append logs that are written to from before the first fault to the end, and read back.
+    /// Append logs. The drill writes to them from before the first fault to the end, and reads them back.
     #[serde(default)]
     pub data: Vec<DataSpec>,
-    /// What is done, in order.
+    /// What the drill does, in this order.
     pub steps: Vec<Step>,
     /// What must hold.
     pub expect: Vec<Expectation>,
     /// When to stop early and put everything back.
     #[serde(default)]
     pub abort: Vec<AbortSpec>,
-    /// Caps on what may be touched.
+    /// Limits for what the drill may touch.
     #[serde(default)]
     pub limits: LimitsSpec,
-    /// Platform namespaces that may have pods in the blast radius.
+    /// Platform namespaces whose pods may be affected.
     #[serde(default)]
     pub collateral: Vec<String>,
-    /// Controls that this drill is evidence for, by framework.
+    /// The controls for which this drill is evidence, by framework.
     #[serde(default)]
     pub controls: BTreeMap<String, Vec<String>>,
 }
@@ -60,7 +60,7 @@ pub struct Metadata {
     pub title: String,
 }
 
-/// What the drill is about.
+/// The application that the drill tests.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
@@ -75,34 +75,35 @@ pub struct Scope {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProbeEntry {
-    /// Its name, for expectations and waits.
+    /// The name that expectations and waits use.
     pub name: String,
-    /// A GET on a new connection each time.
+    /// A GET request, on a new connection each time.
     #[serde(default)]
     pub http: Option<HttpProbe>,
     /// HOST:PORT that must accept a connection.
     #[serde(default)]
     pub tcp: Option<String>,
-    /// A program that must exit with 0; no shell.
+    /// A program that must exit with 0. It runs without a shell.
     #[serde(default)]
     pub exec: Option<Vec<String>>,
-    /// Time between two sends, however long an answer takes. Default 250ms.
+    /// The time between two requests, however long an answer takes. Default 250ms.
     #[serde(default = "quarter_second")]
     pub every: Dur,
-    /// No answer for this long is a failure. Default 1s.
+    /// A request without an answer for this long has failed. Default 1s.
     #[serde(default = "second")]
     pub timeout: Dur,
     /// When the service counts as up. Default 8 successes over 4s.
     #[serde(default)]
     pub up: UpRule,
-    /// The service is not there before the fault (in a second cluster, say) and must come up after it.
+    /// Whether the service does not exist before the fault and must come up after it, for example in a second cluster.
     #[serde(default)]
     pub starts_down: bool,
-    /// Workloads whose pods answer it, such as deployment/web: the fault reached the service when it hit one of these.
+    /// Workloads whose pods answer the probe, such as deployment/web. The fault reached the service if it hit one of
+    /// them.
     #[serde(default)]
     pub backed_by: Vec<WorkloadRef>,
-    /// HOST:PORT beside the service (a gateway, say) that is asked when a sample fails. If that
-    /// does not answer either, the sample says nothing: the probe has lost its vantage point.
+    /// HOST:PORT near the service, such as a gateway, that is tested when a sample fails. If it does not answer either,
+    /// drillmaster itself lost the network, and the sample does not count.
     #[serde(default)]
     pub vantage: Option<String>,
 }
@@ -111,13 +112,13 @@ pub struct ProbeEntry {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpProbe {
-    /// Where.
+    /// The address to request.
     pub url: String,
     /// Expected status. Default 200.
     #[serde(default = "ok")]
     pub status: u16,
-    /// What the body must be: the whole of it (white space at its ends aside), or one of prefix,
-    /// regex, json. Without it a load balancer's default page would pass.
+    /// What the body must be: either the whole body (except white space at its ends), or one of
+    /// prefix, regex and json. Without this, the default page of a load balancer would pass.
     #[serde(default)]
     pub body: BodyRule,
 }
@@ -128,21 +129,21 @@ pub struct HttpProbe {
 pub struct AbortSpec {
     /// The probe.
     pub probe: String,
-    /// Down, or not to be evaluated, for longer than this.
+    /// Down, or impossible to observe, for longer than this.
     pub down_for: Dur,
 }
 
-/// Caps on what may be touched.
+/// Limits for what the drill may touch.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSpec {
-    /// Share of the workers that may be away at once. Default 34%.
+    /// The percentage of workers that may be away at the same time. Default 34%.
     pub nodes: Percent,
-    /// Zones that may be away at once. Default 1.
+    /// Zones that may be away at the same time. Default 1.
     pub zones: u32,
     /// Namespaces that may be deleted. Default 1.
     pub namespaces: u32,
-    /// Time for all steps together. Default 40m.
+    /// The time limit for all steps together. Default 40m.
     pub duration: Dur,
 }
 

@@ -1,5 +1,5 @@
-//! YAML as a tree that remembers where everything stands. Built from the
-//! parser's events, because duplicate keys and positions are lost otherwise.
+//! YAML as a tree that remembers the position of everything. It is built from the parser's events, because the
+//! parser's own values lose duplicate keys and positions.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -15,7 +15,7 @@ pub(super) struct Node {
     pub data: Data,
 }
 
-/// Where a node stands.
+/// The position of a node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct At {
     pub line: usize,
@@ -23,10 +23,10 @@ pub(super) struct At {
     pub span: Range<usize>,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub(super) enum Data {
-    /// A plain value; strings may hold `${…}`.
+    /// A plain value. Strings may contain `${…}`.
     Scalar(Value),
     List(Vec<Node>),
     /// In the file's order.
@@ -34,7 +34,7 @@ pub(super) enum Data {
 }
 
 impl Node {
-    /// The member of a map.
+    /// A member of a map.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.data {
             Data::Map(entries) => entries.iter().find(|(k, _, _)| k == key).map(|(_, _, n)| n),
@@ -42,7 +42,7 @@ impl Node {
         }
     }
 
-    /// The same, to fill it in.
+    /// A member of a map, for replacing variables in it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         match &mut self.data {
             Data::Map(entries) => entries.iter_mut().find(|(k, _, _)| k == key).map(|(_, _, n)| n),
@@ -50,7 +50,7 @@ impl Node {
         }
     }
 
-    /// Where a path leads, or the nearest place above it.
+    /// The position of the node at a path, or of its nearest existing parent.
     pub fn locate(&self, path: &[String]) -> &At {
         let Some((first, rest)) = path.split_first() else {
             return &self.at;
@@ -63,7 +63,7 @@ impl Node {
         next.map_or(&self.at, |n| n.locate(rest))
     }
 
-    /// Without positions.
+    /// The value without positions.
     pub fn value(&self) -> Value {
         match &self.data {
             Data::Scalar(value) => value.clone(),
@@ -75,10 +75,10 @@ impl Node {
     }
 }
 
-/// No file that a person writes is nested deeper. What is behind that is not looked at:
-/// everything that walks the tree calls itself once a level.
+/// No file that a person writes is nested deeper than this. Deeper parts are not read, because every function that
+/// walks the tree recurses for each level.
 const DEEPEST: usize = 64;
-/// The mark that some editors write at the beginning of a file.
+/// The byte order mark, which some editors write at the beginning of a file.
 const MARK: char = '\u{feff}';
 
 /// Parses one YAML document.
@@ -88,7 +88,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
     let bytes: Vec<usize> = text.char_indices().map(|(i, _)| mark + i).chain([mark + text.len()]).collect();
     let mut builder = Builder { file, bytes, stack: vec![], root: None, problems: vec![] };
     if let Some(nul) = text.find('\0') {
-        // The parser takes it for the end of the file.
+        // The parser takes a NUL character for the end of the file.
         let line = text[..nul].matches('\n').count() + 1;
         let column = text[..nul].chars().rev().take_while(|c| *c != '\n').count() + 1;
         let at = At { line, column, span: mark + nul..mark + nul + 1 };
@@ -98,7 +98,12 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
         if builder.stack.len() > DEEPEST {
             let Some(Open::List(at, _) | Open::Map(at, ..)) = builder.stack.last() else { break };
             let what = format!("this is nested more than {DEEPEST} levels deep");
-            return Err(vec![problem(file, at, what, "check the indentation: files of drillmaster are flat")]);
+            return Err(vec![problem(
+                file,
+                at,
+                what,
+                "check the indentation: no file of drillmaster needs so many levels",
+            )]);
         }
         match item {
             Ok((event, span)) => builder.take(event, span),
@@ -139,21 +144,21 @@ pub(super) fn problem(file: &str, at: &At, what: impl Into<String>, help: impl I
 
 enum Open {
     List(At, Vec<Node>),
-    /// The key that waits for its value.
+    /// The key whose value comes next.
     Map(At, Entries, Option<(String, At)>),
 }
 
-/// The members of a map that is being read.
+/// The members of a map while it is read.
 #[derive(Default)]
 struct Entries {
     list: Vec<(String, At, Node)>,
-    /// On which line each key stands.
+    /// The line of each key.
     lines: BTreeMap<String, usize>,
 }
 
 struct Builder<'a> {
     file: &'a str,
-    /// Byte offset of each character: the parser counts characters.
+    /// The byte offset of each character, because the parser counts characters.
     bytes: Vec<usize>,
     stack: Vec<Open>,
     root: Option<Node>,
@@ -164,7 +169,7 @@ impl Builder<'_> {
     fn at(&self, span: Span) -> At {
         let byte = |i: usize| self.bytes.get(i).or(self.bytes.last()).copied().unwrap_or(0);
         let start = byte(span.start.index());
-        // One character at least, whole.
+        // At least one complete character.
         let end = byte(span.end.index()).max(byte(span.start.index().saturating_add(1)));
         At { line: span.start.line(), column: span.start.col() + 1, span: start..end }
     }
@@ -174,7 +179,7 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, _, tag) => {
                 if tag.is_some() {
-                    self.complain(&at, "YAML tags are not used here", "write the plain value");
+                    self.complain(&at, "YAML tags are not supported", "write the value without a tag");
                 }
                 self.scalar(at, &text, style);
             }
@@ -193,13 +198,13 @@ impl Builder<'_> {
             Event::Alias(_) => {
                 self.complain(
                     &at,
-                    "YAML aliases are not used here",
+                    "YAML aliases are not supported",
                     "write the value again, or use a variable: ${name}",
                 );
                 self.put(Node { at, data: Data::Scalar(Value::Null) });
             }
             Event::DocumentStart(_) if self.root.is_some() => {
-                self.complain(&at, "a second document in this file", "one file holds one document");
+                self.complain(&at, "this file contains a second document", "write one document per file");
             }
             _ => {}
         }
@@ -208,7 +213,7 @@ impl Builder<'_> {
     fn scalar(&mut self, at: At, text: &str, style: ScalarStyle) {
         if let Some(Open::Map(_, entries, key @ None)) = self.stack.last_mut() {
             if let Some(first) = entries.lines.get(text) {
-                let what = format!("`{text}` is given twice");
+                let what = format!("the key `{text}` is given twice");
                 let help = format!("the first one is on line {first}");
                 self.problems.push(problem(self.file, &at, what, help));
             } else {
@@ -233,7 +238,7 @@ impl Builder<'_> {
                 Some((name, at)) => entries.list.push((name, at, node)),
                 None => {
                     let at = node.at.clone();
-                    self.complain(&at, "a key must be a word", "");
+                    self.complain(&at, "a key must be a plain word", "");
                 }
             },
         }
@@ -244,7 +249,7 @@ impl Builder<'_> {
     }
 }
 
-/// An unquoted scalar by the rules of YAML 1.2's core schema: `no` is a word.
+/// An unquoted scalar by the core schema of YAML 1.2. In it, `no` is a string.
 fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" => return Value::Null,

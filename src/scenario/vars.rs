@@ -1,6 +1,5 @@
-//! Variables. `${name}` in any value is filled in before the file is checked,
-//! so that mistakes are reported where the user wrote them. A value that is one
-//! reference alone keeps the variable's type.
+//! Variables. `${name}` in any value is replaced before the file is checked, so that mistakes are reported where the
+//! user wrote the reference. A value that consists of one reference keeps the type of the variable.
 
 use std::{cell::Cell, collections::BTreeMap};
 
@@ -12,27 +11,27 @@ use super::{
 };
 use crate::model::{SecretRef, secret_mark};
 
-/// The most that variables may add to a file, in bytes.
+/// How much variables may add to a file, in bytes.
 const MOST: usize = 4 << 20;
 
-/// Values by name; secrets are kept apart and only ever referred to.
+/// Values by name. Secrets are kept separately, as references.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     pub plain: BTreeMap<String, Value>,
     pub secrets: BTreeMap<String, SecretRef>,
-    /// How many bytes they have added so far.
+    /// How many bytes were added so far.
     filled: Cell<usize>,
 }
 
 impl Values {
-    /// Whether there is room for so many bytes more.
+    /// Whether this many more bytes may be added.
     fn has_room(&self, bytes: usize) -> bool {
         self.filled.set(self.filled.get().saturating_add(bytes));
         self.filled.get() <= MOST
     }
 }
 
-/// About how many bytes a value takes.
+/// The approximate size of a value in bytes.
 fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
@@ -41,7 +40,7 @@ fn weight(value: &Value) -> usize {
     }
 }
 
-/// Reads `vars:`, applies `--set`, and returns what `${…}` may refer to.
+/// Reads `vars:`, applies `--set`, and returns everything that `${…}` may refer to.
 pub(super) fn declared(file: &str, root: &Node, set: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Values {
     let mut values = Values::default();
     if let Some(Node { data: Data::Map(entries), .. }) = root.get("vars") {
@@ -56,8 +55,8 @@ pub(super) fn declared(file: &str, root: &Node, set: &BTreeMap<String, String>, 
             problems.push(problem(
                 file,
                 root.get("vars").map_or(&root.at, |n| &n.at),
-                format!("--set {name}: the scenario has no such variable"),
-                format!("{meant}it has: {}", listed(&names)),
+                format!("--set {name}: the scenario has no variable with this name"),
+                format!("{meant}its variables are: {}", listed(&names)),
             ));
         }
     }
@@ -84,8 +83,8 @@ fn declare(
             Ok(_) => problems.push(problem(
                 file,
                 at,
-                format!("--set {name}: a secret cannot be given on the command line, where others can read it"),
-                "give it by reference: secret: {env: NAME}, {file: PATH} or {exec: [PROGRAM, …]}",
+                format!("--set {name}: a secret must not be given on the command line, where other users can read it"),
+                "give a reference: secret: {env: NAME}, {file: PATH} or {exec: [PROGRAM, …]}",
             )),
             Err(error) => problems.push(problem(
                 file,
@@ -150,7 +149,7 @@ fn typed(type_: &str, value: &Value) -> Result<Value, String> {
     }
 }
 
-/// Fills in every `${…}` below `node`. Who is `lenient` lets values be that only a place has.
+/// Replaces every `${…}` below `node`. With `lenient`, values that only bindings have are left.
 pub(super) fn fill(file: &str, node: &mut Node, values: &Values, lenient: bool, problems: &mut Vec<Problem>) {
     match &mut node.data {
         Data::List(items) => items.iter_mut().for_each(|n| fill(file, n, values, lenient, problems)),
@@ -183,7 +182,7 @@ fn data_of(value: Value, at: &At) -> Data {
 struct Wrong {
     what: String,
     help: String,
-    /// A place that is known may well have it.
+    /// Whether it may be defined by bindings that are not known here.
     of_the_place: bool,
 }
 
@@ -192,7 +191,7 @@ fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         let end = rest[start..].find('}').map(|i| start + i).ok_or_else(|| Wrong {
-            what: format!("`{text}` has a ${{ without its }}"),
+            what: format!("`{text}` has a ${{ without a closing }}"),
             help: "write ${name}".to_owned(),
             of_the_place: false,
         })?;
@@ -200,8 +199,8 @@ fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
         let value = lookup(name, values)?;
         if !values.has_room(weight(&value)) {
             return Err(Wrong {
-                what: "the variables of this file are too large".to_owned(),
-                help: format!("together they may add at most {} MiB", MOST >> 20),
+                what: "the values of the variables add too much text to this file".to_owned(),
+                help: format!("the limit is {} MiB in total", MOST >> 20),
                 of_the_place: false,
             });
         }
@@ -221,7 +220,7 @@ fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
         return Ok(value.clone());
     }
     if values.secrets.contains_key(name) {
-        // Resolved when it is used, and never written anywhere.
+        // A secret is read when it is used, and never written down.
         return Ok(Value::String(secret_mark(name)));
     }
     if name.starts_with("secret:") {
@@ -232,13 +231,13 @@ fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
         did_you_mean(name, names.iter().copied()).map(|w| format!("did you mean `${{{w}}}`? ")).unwrap_or_default();
     let help = match name.strip_prefix("bind.") {
         Some(bound) if names.iter().all(|n| !n.starts_with("bind.")) => {
-            format!("{meant}values of a place come from a bindings file: --bind FILE, with `{bound}` under `values`")
+            format!("{meant}this value comes from a bindings file: give --bind FILE, with `{bound}` under `values`")
         }
-        _ if name.starts_with("env.") => format!("{meant}set it in the environment: export {}=…", &name[4..]),
-        // Of the environment's there are too many, and who needs one knows it.
+        _ if name.starts_with("env.") => format!("{meant}set the environment variable: export {}=…", &name[4..]),
+        // The environment has too many variables to list them.
         _ => {
             let own: Vec<&str> = names.into_iter().filter(|n| !n.starts_with("env.")).collect();
-            format!("{meant}known: {}", listed(&own))
+            format!("{meant}defined variables: {}", listed(&own))
         }
     };
     Err(Wrong { what: format!("`${{{name}}}` is not defined"), help, of_the_place: name.starts_with("bind.") })

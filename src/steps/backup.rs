@@ -1,4 +1,4 @@
-//! backup: take a Velero backup, and prove what it holds.
+//! The step backup: takes a Velero backup, and proves what it contains.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,7 +23,8 @@ pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>, step: &str) -> Resu
             return Err(format!("namespace `{namespace}` is not in scope"));
         }
     }
-    let mut planned = draft(StepClass::Observe, "leaves Velero to finish its backup; it expires by its ttl");
+    let mut planned =
+        draft(StepClass::Observe, "does not stop the backup: Velero completes it, and it expires after its ttl");
     planned.acts.push(act(
         format!(
             "create Backup {} (namespaces {}, volumes {:?}, ttl {})",
@@ -32,15 +33,15 @@ pub(super) fn plan(spec: &BackupStep, input: &PlanInput<'_>, step: &str) -> Resu
             spec.volumes,
             spec.ttl
         ),
-        "expires by its ttl; listed under what is left behind",
+        "none: it expires after its ttl, and is listed as left behind",
     ));
     let uncovered = input.inventory.uncovered(&spec.namespaces, spec.volumes);
-    let uncovered = uncovered.map_err(|w| format!("the claims and their pods cannot be listed: {w}"))?;
+    let uncovered = uncovered.map_err(|w| format!("cannot list the claims and their pods: {w}"))?;
     planned.notes.extend(uncovered.iter().map(|(_, why)| why.to_string()));
     Ok(planned)
 }
 
-/// What a planned step is to back up, if it is to.
+/// The backup that a planned step takes, if it takes one.
 pub(super) fn spec_of(planned: &PlannedStep) -> Option<&BackupStep> {
     match planned.verb() {
         Some(Verb::Backup(spec)) => Some(spec),
@@ -48,7 +49,7 @@ pub(super) fn spec_of(planned: &PlannedStep) -> Option<&BackupStep> {
     }
 }
 
-/// How the ledger of what is left behind names a backup.
+/// The name of a backup in the list of what is left behind.
 pub(super) fn leftover(name: &str) -> String {
     format!("Velero backup {name}")
 }
@@ -104,14 +105,14 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
     Ok(format!("{name} Completed, {items} items, {captured} volumes"))
 }
 
-/// Every claim of the namespaces is in the backup, but for those that a later step lets be
-/// lost; the phase alone says nothing.
+/// Checks that every claim of the namespaces is in the backup, except claims that a later step allows to be lost. The
+/// phase of the backup does not show this.
 async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[VolumeInfo]) -> Result<(), StepError> {
     for namespace in &spec.namespaces {
         let missing = uncaptured(context, namespace, volumes).await?;
         if !missing.is_empty() && spec.volumes != Capture::None {
             return Err(StepError::Failed(format!(
-                "the backup is Completed and does not hold the content of: {}",
+                "the backup is Completed, but does not contain the content of: {}",
                 missing.join("; ")
             )));
         }
@@ -119,7 +120,7 @@ async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[Volu
     Ok(())
 }
 
-/// Claims whose content a backup does not hold and that may not be lost, and why.
+/// Claims whose content the backup does not contain and that must not be lost, with the reasons.
 async fn uncaptured(context: &StepContext, namespace: &str, volumes: &[VolumeInfo]) -> Result<Vec<String>, StepError> {
     let path = format!("/api/v1/namespaces/{namespace}/persistentvolumeclaims");
     let claims: Vec<Claim> = context.world.kube.list_as(&path).await.map_err(StepError::failed)?;
@@ -142,8 +143,8 @@ async fn checksums_of(context: &StepContext, spec: &BackupStep) -> Result<BTreeM
     Ok(all)
 }
 
-/// Files that were the same before and after the backup: what changed in between
-/// is being written, and no backup can be held to it.
+/// The files that were the same before and after the backup. A file that changed in between is in use, and no restore
+/// can be compared with it.
 fn stable(before: &BTreeMap<String, Checksums>, after: &BTreeMap<String, Checksums>) -> BTreeMap<String, Checksums> {
     let mut stable = before.clone();
     for (namespace, claims) in &mut stable {
@@ -155,7 +156,7 @@ fn stable(before: &BTreeMap<String, Checksums>, after: &BTreeMap<String, Checksu
     stable
 }
 
-/// The others, by name: those that changed, and those that came or went meanwhile.
+/// The other files by name: those that changed, appeared or disappeared in between.
 fn changed(
     before: &BTreeMap<String, Checksums>,
     after: &BTreeMap<String, Checksums>,
@@ -182,7 +183,7 @@ fn changed(
     changed
 }
 
-/// Waits until Velero has finished with a Backup or Restore.
+/// Waits until Velero has completed a Backup or Restore.
 pub(super) async fn finished(
     context: &StepContext,
     resource: &str,
@@ -196,7 +197,7 @@ pub(super) async fn finished(
                 let phase = found
                     .pointer("/status/phase")
                     .and_then(Value::as_str)
-                    .unwrap_or("not seen by Velero yet")
+                    .unwrap_or("Velero has not seen it yet")
                     .to_owned();
                 let done =
                     found.pointer("/status/progress/itemsBackedUp").or(found.pointer("/status/progress/itemsRestored"));
@@ -206,13 +207,13 @@ pub(super) async fn finished(
                     Look::NotYet(format!("{phase}{}", done.map(|d| format!(", {d} items")).unwrap_or_default()))
                 }
             }
-            Ok(None) => Look::NotYet("it is not there".into()),
+            Ok(None) => Look::NotYet("it does not exist".into()),
             Err(error) => Look::NotYet(error.to_string()),
         })
         .await
 }
 
-/// Why Velero says that something failed, as far as it tells.
+/// Why something failed, as far as Velero reports it.
 pub(super) async fn results(context: &StepContext, kind: &str, name: &str, object: &Value) -> String {
     let mut why: Vec<String> = vec![];
     for pointer in ["/status/failureReason", "/status/validationErrors"] {

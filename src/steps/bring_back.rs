@@ -1,6 +1,5 @@
-//! Brings a namespace back from a backup, whatever state it is in, and sees that
-//! it is whole. The restore step and the undo of deleteNamespace are this one
-//! function: what a drill practises is what an emergency runs.
+//! Restores a namespace from a backup, whatever state it is in, and verifies that it is complete. The restore step and
+//! the undo of deleteNamespace both use this function, so a drill practises exactly what an emergency would run.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,29 +22,29 @@ use crate::{
     },
 };
 
-/// How long one attempt of an undo waits for one thing. What takes longer is waited for again by
-/// the next attempt, which finds the deletion or the restore under way.
+/// How long one attempt of an undo waits for one thing. If it takes longer, the next attempt finds the deletion or the
+/// restore in progress and continues to wait.
 const WAIT: Duration = Duration::from_secs(150);
 const _: () = assert!(WAIT.as_secs() < ATTEMPT.as_secs(), "an attempt sees its end");
 
-/// What is to be brought back.
+/// What to restore.
 pub(super) struct Order<'a> {
     pub namespace: &'a str,
     pub backup: &'a str,
-    /// Name of the Restore; a suffix is added when it is taken.
+    /// Name of the Restore. If it is taken, a suffix is added.
     pub restore: String,
     pub ready: &'a [(WorkloadRef, u32)],
     pub limit: Duration,
 }
 
-/// The backup can be restored: Completed, not about to expire, its location available.
+/// Checks that the backup can be restored: Completed, not about to expire, storage location available.
 pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, String> {
     let velero = &context.world.velero;
     let backup = velero
         .find("backups", name)
         .await
         .map_err(|e| e.to_string())?
-        .ok_or_else(|| format!("backup {name} is not there any more (its data may be gone from the bucket)"))?;
+        .ok_or_else(|| format!("backup {name} no longer exists (its data may be gone from the bucket)"))?;
     let text = |pointer: &str| backup.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
     let phase = text("/status/phase");
     if phase != "Completed" {
@@ -53,13 +52,11 @@ pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, S
     }
     let expires: Option<jiff::Timestamp> = text("/status/expiration").parse().ok();
     let needed = context.plan.limits.duration.0.as_secs() + 3600;
-    // An undo asks for no time to spare, and not what day it is: what is there is restored.
+    // An undo does not check the expiry date: whatever still exists is restored.
     if let Some(expires) = expires.filter(|_| context.direction == Direction::Forward) {
         let left = expires.as_second() - context.world.clock.wall().as_second();
         if left < i64::try_from(needed).unwrap_or(i64::MAX) {
-            return Err(format!(
-                "backup {name} expires at {expires}: before this drill and its undo would surely be over"
-            ));
+            return Err(format!("backup {name} expires at {expires}, which may be before this drill and its undo end"));
         }
     }
     let location = text("/spec/storageLocation");
@@ -70,7 +67,7 @@ pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, S
     }
 }
 
-/// Restores and verifies. Returns what was found, for the verdict.
+/// Restores and verifies. Returns what it found, for the verdict.
 pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Result<Restored, StepError> {
     let velero = &context.world.velero;
     usable(context, order.backup).await.map_err(StepError::Failed)?;
@@ -80,7 +77,7 @@ pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Resu
         "includeClusterResources": null, "restorePVs": true,
     });
     let sent_us = context.recorder.now_us();
-    // An earlier attempt or session may have made it: then its end is waited for.
+    // An earlier attempt or session may have created the Restore. If so, only its end is waited for.
     if velero.find("restores", &order.restore).await.map_err(StepError::failed)?.is_none() {
         context.leaves(
             &format!("Velero restore {}", order.restore),
@@ -92,11 +89,10 @@ pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Resu
     see_through(context, order, order.namespace, (sent_us, None), |_| false).await
 }
 
-/// Waits for the end of a Restore that was sent at `sent_us` into namespace `to`, and
-/// sees whether what it made is whole. Returns what was found, for the verdict.
-/// `held` is what the backup holds, where it was read already: else it is read only once the
-/// restore is done, so that nothing but Velero can keep the restore from being made.
-/// `meant` are differences that the drill itself made.
+/// Waits for the end of a Restore that was requested at `sent_us` for namespace `to`, and verifies that its result is
+/// complete. Returns what it found, for the verdict. `held` is the content of the backup, if it was already read. If
+/// not, it is read only after the restore, so that nothing but Velero can keep the restore from being made. `meant`
+/// lists differences that the drill itself caused.
 pub(super) async fn see_through(
     context: &StepContext,
     order: &Order<'_>,
@@ -152,14 +148,15 @@ pub(super) async fn see_through(
     })
 }
 
-/// What others scaled since is told as that: the restore is not to blame for it.
+/// Removes the replicas from a difference if the workload was scaled outside the drill: the restore did not cause
+/// that.
 fn only_replicas(difference: &mut Difference) -> bool {
     let Differs::ChangedAt(fields) = &mut difference.what else { return false };
     fields.retain(|f| f != "/spec/replicas");
     fields.is_empty()
 }
 
-/// Compares the files of the volumes with the checksums taken before.
+/// Compares the files of the volumes with the checksums of the backup.
 async fn files(context: &StepContext, order: &Order<'_>, to: &str) -> Result<FilesRead, StepError> {
     let place = &context.world.bindings.volumes;
     if place.reader_image.is_none() {
@@ -186,13 +183,13 @@ async fn files(context: &StepContext, order: &Order<'_>, to: &str) -> Result<Fil
     Ok(FilesRead::Compared { volumes: before.len() as u64, files, wrong: wrong(&before, &after), left_out })
 }
 
-/// Files that changed while the backup was made, by name.
+/// Files that changed during the backup, by name.
 fn left_out(changed: Option<&BTreeMap<String, Vec<String>>>) -> Vec<String> {
     let claims = changed.into_iter().flatten();
     claims.flat_map(|(claim, files)| files.iter().map(move |file| format!("{claim}: {file}"))).collect()
 }
 
-/// Files that are not as before.
+/// Files that differ from before.
 fn wrong(before: &Checksums, after: &Checksums) -> Vec<FileWrong> {
     let mut wrong = vec![];
     for (claim, wanted) in before {
@@ -206,8 +203,8 @@ fn wrong(before: &Checksums, after: &Checksums) -> Vec<FileWrong> {
     wrong
 }
 
-/// Claims that the namespace had when the backup was begun: those that are there and older, and
-/// those that Velero names, whether it captured them or not.
+/// Claims that the namespace had when the backup started: existing claims that are older than the backup, and claims
+/// that Velero lists, whether or not it captured them.
 async fn claims(context: &StepContext, order: &Order<'_>, named: &[VolumeInfo]) -> Result<Vec<String>, StepError> {
     let velero = &context.world.velero;
     let backup = velero.find("backups", order.backup).await.map_err(StepError::failed)?.unwrap_or_default();
@@ -226,7 +223,7 @@ async fn claims(context: &StepContext, order: &Order<'_>, named: &[VolumeInfo]) 
     Ok(all)
 }
 
-/// Volumes in the backup, and how many of them Velero says it restored.
+/// The volumes in the backup, and how many of them Velero restored according to its records.
 async fn restored_by_velero(
     context: &StepContext,
     order: &Order<'_>,
@@ -246,7 +243,7 @@ async fn restored_by_velero(
     Ok(VolumesDone { held, restores: restores.len() as u64, completed: done.count() as u64, snapshots })
 }
 
-/// The undo of deleteNamespace: finish the deletion, then bring it back.
+/// The undo of deleteNamespace: completes the deletion and restores the namespace.
 pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
     let Revert::Restore { namespace: name, uid, backup, force_dead_pods, ready, .. } = &fault.revert else {
         return Err("not a namespace".into());
@@ -255,18 +252,18 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
     let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
     if let Some(found) = &found {
         if found.metadata.uid == *uid && found.metadata.deletion_timestamp.is_none() {
-            return Ok(Closing::Reverted(format!("namespace {name} was never deleted (its UID is as before)")));
+            return Ok(Closing::Reverted(format!("namespace {name} was not deleted (its UID is as before)")));
         }
         if found.metadata.deletion_timestamp.is_some() {
             namespace::gone(context, name, *force_dead_pods, WAIT).await.map_err(|e| e.to_string())?;
         }
     }
     let mut order = Order { namespace: name, backup, restore: String::new(), ready, limit: WAIT };
-    // A restore that ran to its end already is looked at before another is made.
+    // A completed restore is checked before another one is created.
     if let Some(restore) = found.as_ref().and(completed(context, backup, name).await?) {
         order.restore = restore;
         let done = bring_back(context, &order).await.map_err(|e| e.to_string())?;
-        // Another restore could add objects; it would touch no volume that is there.
+        // Another restore could add missing objects, but would not change existing volumes.
         if done.missing().next().is_none() {
             return closing(&done, name);
         }
@@ -288,12 +285,12 @@ async fn completed(context: &StepContext, backup: &str, namespace: &str) -> Resu
         .map(|r| text(r, "/metadata/name")))
 }
 
-/// What a verified restore says; one that is not whole is no undo.
+/// Turns a verified restore into the end of the undo. If the namespace is not complete, the undo is not done.
 pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, String> {
     let missing = done.missing().map(ToString::to_string);
     let absent: Vec<String> = missing.chain(done.files.wrong().iter().map(ToString::to_string)).collect();
     if !absent.is_empty() {
-        return Err(format!("namespace {namespace} is back, but not whole: {}", absent.join("; ")));
+        return Err(format!("namespace {namespace} was restored, but is not complete: {}", absent.join("; ")));
     }
     let changed: Vec<String> = done.differences.iter().map(ToString::to_string).collect();
     let mut said = format!(
@@ -301,7 +298,7 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
         done.backup, done.objects
     );
     if !changed.is_empty() {
-        said += &format!("; other than before: {}", changed.join("; "));
+        said += &format!("; different from before: {}", changed.join("; "));
     }
     if !done.lost.is_empty() {
         let lost: Vec<String> = done.lost.iter().map(ToString::to_string).collect();
@@ -310,7 +307,7 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
     if !done.scaled.is_empty() {
         said = left(&said, &done.scaled);
     }
-    // What is not as before is not called reverted, whoever made it so.
+    // An object that differs from before is not reported as reverted, whoever changed it.
     let reasons = [
         (!done.scaled.is_empty(), LeftBecause::Others),
         (!done.lost.is_empty(), LeftBecause::Losses),
@@ -320,7 +317,7 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
     Ok(if because.is_empty() { Closing::Reverted(said) } else { Closing::NotAsBefore(said, because) })
 }
 
-/// A name that no finished Restore has: a failed one is not reused.
+/// A name for which no Restore exists: a failed one is not reused.
 async fn free_name(context: &StepContext, base: &str) -> Result<String, String> {
     for attempt in 1..20 {
         let name = format!("{base}-{attempt}");
@@ -330,5 +327,5 @@ async fn free_name(context: &StepContext, base: &str) -> Result<String, String> 
             return Ok(name);
         }
     }
-    Err(format!("twenty restores {base}-N have failed: see `velero restore describe {base}-1`"))
+    Err(format!("twenty restores {base}-N have failed: run `velero restore describe {base}-1` to find out why"))
 }

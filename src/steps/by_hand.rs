@@ -1,10 +1,10 @@
-//! What a person types to undo something, where the undo comes from the cluster's record:
-//! the record holds no command, and the node host of the bindings makes it anew.
+//! The commands with which a person undoes something, if the undo comes from the record in the cluster. The record
+//! contains no commands, so they are created again from the node host in the bindings.
 
 use super::inside;
 use crate::{model::Revert, world::NodeHost};
 
-/// Fills in the command of an undo that has none.
+/// Adds the command to an undo that has none.
 pub fn by_hand(host: Option<&NodeHost>, mut revert: Revert) -> Revert {
     let Some(host) = host else { return revert };
     match &mut revert {

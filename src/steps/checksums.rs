@@ -1,7 +1,6 @@
-//! Reads the files of a namespace's volumes: a short-lived pod for each claim,
-//! on the node that uses it, mounts it read-only and prints checksums. Velero
-//! leaves these pods out of its backups. Where the place names no image for
-//! them, volumes cannot be read, and nothing is claimed about them.
+//! Reads the files of a namespace's volumes. For each claim, a short-lived pod on the node that uses the claim mounts
+//! it read-only and prints checksums. Velero excludes these pods from its backups. If the bindings name no image for
+//! them, volumes cannot be read, and the drill makes no claim about them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,9 +10,10 @@ use super::{
 };
 use crate::{inventory::readers_of, model::Checksums};
 
-/// As long a reader may take, from its creation to its end.
+/// How long a reader pod may take from its creation to its end.
 const LIMIT: Duration = Duration::from_secs(180);
-/// The same in an undo, which says within one attempt why a volume cannot be read.
+/// The same limit in an undo. It must be shorter than one attempt, so that the attempt can report why a volume cannot
+/// be read.
 const UNDO_LIMIT: Duration = Duration::from_secs(150);
 const _: () = assert!(UNDO_LIMIT.as_secs() < ATTEMPT.as_secs(), "an attempt sees its end");
 
@@ -31,17 +31,17 @@ pub(super) async fn read(context: &StepContext, namespace: &str) -> Result<Check
     let logs = short_pods::run(context, namespace, For::Reading, &tasks, limit).await?;
     let mut all = Checksums::new();
     for (name, log) in claims.into_iter().zip(logs) {
-        let log = log.map_err(|why| StepError::Failed(format!("volume {name} cannot be read: {why}")))?;
+        let log = log.map_err(|why| StepError::Failed(format!("cannot read volume {name}: {why}")))?;
         all.insert(name, parse(&log));
     }
     Ok(all)
 }
 
-/// `HASH  PATH` a line; the first and the last line say that nothing was cut off.
+/// Each line is `HASH  PATH`. The first and the last line show that the log is complete.
 fn parse(log: &str) -> BTreeMap<String, String> {
     log.lines()
         .filter_map(|line| line.split_once("  "))
-        // Velero's own marks of a restore: it removes them with the next one.
+        // Velero's own marks of a restore, which it removes in the next one.
         .filter(|(_, file)| !file.starts_with("./.velero/"))
         .map(|(hash, file)| (file.to_owned(), hash.to_owned()))
         .collect()

@@ -1,5 +1,5 @@
-//! What a step is given: the world, the recorder, and the way to write an intent
-//! down before acting on it.
+//! What a step gets: the world, the recorder, and the functions that write an intent down before the act. Start with
+//! [`StepContext`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,85 +17,85 @@ use crate::{
     world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, Vault, World},
 };
 
-/// How long one attempt of an undo may take before the next fault gets its turn. An undo
-/// that waits gives up before that, and so can tell the last thing that it saw.
+/// How long one attempt of an undo may take before the next fault gets its turn. An undo that waits stops earlier, so
+/// that it can report what it last observed.
 pub const ATTEMPT: Duration = Duration::from_secs(180);
 
-/// Why a step ended without having done its work.
+/// Why a step ended without success.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// It could not be done.
+    /// It failed.
     #[error("{0}")]
     Failed(String),
-    /// A person, or the default in a person's place, said no.
+    /// A person refused, or the default of a gate did.
     #[error("{0}")]
     Refused(String),
-    /// The cluster's Lease is not known to be ours.
-    #[error("{0}; nothing more is done")]
+    /// It is not certain that this run holds the Lease of the cluster.
+    #[error("{0}; the drill does nothing more")]
     NoLease(String),
-    /// The journal cannot be written, or another session has the wheel.
+    /// The journal cannot be written, or another session has taken over.
     #[error(transparent)]
     Journal(#[from] WriteError),
 }
 
 impl StepError {
-    /// From anything that explains itself.
+    /// A failure, from any error text.
     pub fn failed(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-/// How a step ended that could be done.
+/// How a step ended that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// It did its work: what there is to say of it.
+    /// It was successful. The text describes the result.
     Well(String),
-    /// A rehearsal cannot do it, and says why.
+    /// A rehearsal cannot run it. The text is the reason.
     NotRun(String),
 }
 
 /// How an undo ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closing {
-    /// Seen as it was before.
+    /// The earlier state was observed again.
     Reverted(String),
-    /// Gone, and replaced by its like.
+    /// The target is gone and was replaced by a new one.
     Replaced(String),
-    /// Changed by somebody else meanwhile: left.
+    /// The target was changed outside the drill in the meantime, and was left in that state.
     Left(String),
-    /// Brought back, and not as before: for which reasons.
+    /// The target was restored, but differs from before, for these reasons.
     NotAsBefore(String, Vec<LeftBecause>),
-    /// Kept on purpose, as the scenario asks; what a person types to remove it.
+    /// Kept, because the scenario asks for it; with the commands to remove it.
     Kept(String, Vec<String>),
 }
 
-/// What a look at something said.
+/// The result of looking at something.
 #[derive(Clone, Debug)]
 pub enum Look<T> {
-    /// There it is.
+    /// It is in the expected state.
     Done(T),
-    /// Not yet: what was seen instead.
+    /// Not yet: what was observed instead.
     NotYet(String),
 }
 
-/// Why a request that changes something was not sent, or what came of it.
+/// Why a request that changes something was not sent, or why it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// This session may not act.
+    /// This session must not act.
     #[error(transparent)]
     NotOurs(#[from] StepError),
-    /// The API server said no, or nothing.
+    /// The API server returned an error, or did not answer.
     #[error(transparent)]
     Api(#[from] ApiError),
 }
 
 impl SendError {
-    /// There is no such object.
+    /// Whether the object does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api(error) if error.is_not_found())
     }
 
-    /// The object is not as the precondition says.
+    /// Whether a precondition does not hold.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api(error) if error.is_conflict())
     }
@@ -110,37 +110,37 @@ impl From<SendError> for StepError {
     }
 }
 
-/// What a step is given.
+/// What a step gets.
 #[derive(Clone)]
 pub struct StepContext {
     /// The cluster and what is around it.
     pub world: Arc<World>,
-    /// Where everything is written down.
+    /// Writes all events.
     pub recorder: Arc<Recorder>,
     /// The plan.
     pub plan: Arc<Plan>,
     /// The step that acts, or whose fault is undone.
     pub step: StepName,
-    /// Whether it acts or undoes.
+    /// Whether it acts or undoes something.
     pub direction: Direction,
     /// The run's id.
     pub run: String,
-    /// The run's objects in the cluster.
+    /// The run's record in the cluster.
     pub record: RunRecord,
-    /// The cluster's Lease.
+    /// The Lease of the cluster.
     pub lease: Lease,
     /// Whether this session may act.
     pub wheel: Arc<Wheel>,
     /// The scenario's secrets.
     pub vault: Vault,
-    /// Gates approved beforehand, and how to ask a person.
+    /// Gates that were approved in advance, and who answers the others.
     pub approvals: Arc<Approvals>,
-    /// One mirror at a time: an older picture must not land on a newer one.
+    /// Only one mirror is written at a time, so that an older state cannot replace a newer one.
     pub mirroring: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl StepContext {
-    /// Writes the intent down, on disk and in the cluster, before anything is done.
+    /// Writes the intent to disk and to the cluster, before anything is done.
     pub async fn intend(&self, target: &str, revert: Revert) -> Result<FaultId, StepError> {
         let fault = FaultId::new(&self.step, target);
         self.recorder.check_fence()?;
@@ -154,8 +154,8 @@ impl StepContext {
         Ok(fault)
     }
 
-    /// Does what was intended, and writes down how it went. Whether this session may still
-    /// act is asked once more, as late as can be.
+    /// Does what was intended, and records the result. It checks as late as possible whether this session may still
+    /// act.
     pub async fn act<E: std::fmt::Display>(
         &self,
         fault: &FaultId,
@@ -178,7 +178,7 @@ impl StepContext {
         }
     }
 
-    /// Fails when this session may not act any more.
+    /// Fails if this session must not act any more.
     pub async fn may_act(&self) -> Result<(), StepError> {
         self.wheel.may_act(self.direction).await
     }
@@ -189,9 +189,9 @@ impl StepContext {
         Ok(self.world.kube.send(call).await?)
     }
 
-    /// Changes an object as it is now, and only so: `call` makes the request out of what
-    /// was read, which carries its UID and version. When somebody else wrote in between,
-    /// it is read again. A request that a frozen session sends later meets another version.
+    /// Changes an object, but only in the state in which it was read: `call` creates the request from what was read,
+    /// with UID and version. If somebody else changed the object in between, it is read again. A request that a frozen
+    /// session sends later has an outdated version and is refused.
     pub async fn change(&self, path: &str, call: impl Fn(&Value) -> Result<ApiCall, String>) -> Result<(), String> {
         for _ in 0..TRIES {
             let found = self.world.kube.find(path).await.map_err(|e| e.to_string())?;
@@ -201,10 +201,10 @@ impl StepContext {
                 other => return other.map(drop).map_err(|e| e.to_string()),
             }
         }
-        Err(format!("{path} changed at each of {TRIES} tries"))
+        Err(format!("{path} was changed by others at each of {TRIES} attempts"))
     }
 
-    /// Writes down that a fault is undone, and tells the cluster.
+    /// Records that a fault is undone, and updates the record in the cluster.
     pub async fn close(&self, fault: &FaultId, closing: Closing) -> Result<(), StepError> {
         let fault = fault.clone();
         self.recorder.record(match closing {
@@ -222,13 +222,13 @@ impl StepContext {
         Ok(())
     }
 
-    /// Mirrors what is open into the cluster. The journal on disk is what counts:
-    /// a mirror that fails is noted, and stops nothing.
+    /// Writes what is open to the record in the cluster. The journal on disk is authoritative: if writing the record
+    /// fails, that is recorded, and the run continues.
     pub async fn mirror(&self) {
         self.mirror_with(&[]).await;
     }
 
-    /// The same, with what could not be confirmed.
+    /// The same, including faults that could not be confirmed.
     pub async fn mirror_with(&self, unconfirmed: &[FaultRecord]) {
         let _turn = self.mirroring.lock().await;
         let (open, closed) = self.recorder.with(|state| {
@@ -251,15 +251,15 @@ impl StepContext {
         let mirrored = self.record.mirror(&record, Chain { open: &open, closed: &closed });
         let why = match tokio::time::timeout(Duration::from_secs(3), mirrored).await {
             Ok(Ok(true)) => return,
-            Ok(Ok(false)) => "a later session writes the record".into(),
+            Ok(Ok(false)) => "a later session writes the record now".into(),
             Ok(Err(error)) => told!(self.recorder, "{error}"),
             Err(_) => "no answer within 3 s".into(),
         };
         self.recorder.observe(Kind::MirrorFailed { why });
     }
 
-    /// Renews the Lease for as long as what is open needs, and waits for the answer: before
-    /// the control plane is taken away, for until then nobody can renew it.
+    /// Renews the Lease for as long as the open faults need, and waits for the answer. It must happen before the
+    /// control plane is taken away, because nobody can renew the Lease after that.
     pub async fn hold_lease(&self) -> Result<(), StepError> {
         let lasts = self.lease_lasts();
         let asked_us = self.recorder.now_us();
@@ -273,13 +273,13 @@ impl StepContext {
                 if let Some(to) = Lost::by(&error) {
                     self.wheel.lost(to);
                 }
-                Err(StepError::NoLease(format!("the Lease could not be taken for {} s: {error}", lasts.as_secs())))
+                Err(StepError::NoLease(format!("the Lease could not be extended to {} s: {error}", lasts.as_secs())))
             }
         }
     }
 
-    /// How long the Lease is to last: while the drill keeps the control plane away, as long
-    /// as its steps and its undo may take.
+    /// How long the Lease must last: while the drill keeps the control plane away, as long as the steps and the undo
+    /// may take.
     pub fn lease_lasts(&self) -> Duration {
         let away = |state: &RunState| {
             let takes = |step: &StepName| self.plan.step(step).is_some_and(|s| s.takes_control_plane());
@@ -291,7 +291,8 @@ impl StepContext {
         }
     }
 
-    /// Looks again and again until it is there. What was seen last survives the deadline.
+    /// Looks again and again until the expected state is there. If the time is over, the error contains what was last
+    /// observed.
     pub async fn until<T>(
         &self,
         limit: Duration,
@@ -308,7 +309,7 @@ impl StepContext {
             let now = self.recorder.now_us();
             if Duration::from_micros(now - began) > limit {
                 return Err(StepError::Failed(format!(
-                    "gave up after {} waiting for {waiting_for}; last seen: {seen}",
+                    "timed out after {} waiting for {waiting_for}; last seen: {seen}",
                     crate::model::Dur(limit)
                 )));
             }
@@ -324,7 +325,7 @@ impl StepContext {
         }
     }
 
-    /// What a step found out, for later steps and the verdict.
+    /// Records the result of a step, for later steps and the verdict.
     pub fn result(&self, result: StepResult) -> Result<(), StepError> {
         self.recorder.record(Kind::StepResult { step: self.step.clone(), result: Box::new(result) })?;
         Ok(())
@@ -338,8 +339,8 @@ impl StepContext {
         })
     }
 
-    /// Writes down that something stays behind, before it is made. An undo that is tried
-    /// again, by this session or another, writes it down once.
+    /// Records that something will be left behind, before it is created. An undo that is repeated, by this session or
+    /// another, records it only once.
     pub fn leaves(&self, what: &str, remove_with: String, expires: &str) -> Result<(), StepError> {
         let told = |kind: &Kind| match kind {
             Kind::LeftBehind { what: same, .. } if same == what => Some(true),
@@ -353,13 +354,13 @@ impl StepContext {
         Ok(())
     }
 
-    /// The same context for the undo of a fault.
+    /// The same context, for the undo of a fault.
     pub fn for_undo(&self, fault: &FaultRecord) -> Self {
         Self { step: fault.step.clone(), direction: Direction::Undo, ..self.clone() }
     }
 }
 
-/// As often somebody else may write in between.
+/// How often a change is tried again when somebody else has changed the object in between.
 const TRIES: u32 = 6;
 
 fn open_fault(fault: &FaultRecord) -> OpenFault {
@@ -372,8 +373,8 @@ fn open_fault(fault: &FaultRecord) -> OpenFault {
     }
 }
 
-/// UID and version of an object as it was read, for a merge patch: it is refused for any
-/// other object of that name, and for this one once somebody has written to it.
+/// UID and version of an object as it was read, for a merge patch. The API server refuses the patch for another object
+/// of the same name, and for this object if it was changed since.
 pub(super) fn as_read(object: &Value) -> Value {
     json!({"uid": object["metadata"]["uid"], "resourceVersion": object["metadata"]["resourceVersion"]})
 }

@@ -1,4 +1,4 @@
-//! drain: cordon nodes and evict their pods, one node after another.
+//! The step drain: cordons nodes and evicts their pods, one node after another.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     let nodes = input.nodes(&spec.nodes, spec.zone.as_ref(), None, false)?;
-    let mut planned = draft(StepClass::Fault, "stops evicting and puts each node's cordon back as it was");
+    let mut planned = draft(StepClass::Fault, "stops evicting and restores the earlier cordon of each node");
     for node in nodes {
         let name = &node.metadata.name;
         planned.acts.push(act(
@@ -43,21 +43,22 @@ pub(super) fn plan(spec: &DrainStep, input: &PlanInput<'_>) -> Result<Draft, Str
                 )),
                 None => planned.acts.push(act(
                     format!("POST /api/v1/namespaces/{}/pods/{}/eviction", pod.metadata.namespace, pod.metadata.name),
-                    "its controller makes it again",
+                    "its controller creates a new one",
                 )),
             }
         }
         planned.nodes.push(PlanInput::target(node));
     }
     planned.notes.push(
-        "pods are resolved again when the step begins; pods of other namespaces on these nodes are evicted too".into(),
+        "the pods are listed again when the step begins; pods of other namespaces on these nodes are evicted too"
+            .into(),
     );
     Ok(planned)
 }
 
-/// Budgets that the Eviction API asks about a pod, as far as they are known: those of the scope.
+/// The budgets that the Eviction API will check for a pod, as far as they are known: those in the scope.
 fn asked(pod: &Pod, input: &PlanInput<'_>) -> Vec<String> {
-    // It asks none about a pod that does not run.
+    // The Eviction API does not check budgets for a pod that is not running.
     if pod.status.phase == "Pending" {
         return vec![];
     }
@@ -66,13 +67,13 @@ fn asked(pod: &Pod, input: &PlanInput<'_>) -> Vec<String> {
 
 /// Why a drain does not evict a pod.
 pub(super) enum Skip {
-    /// No drain does: it stays, or goes with its node.
+    /// A drain never evicts such a pod: it stays, or disappears with its node.
     Because(&'static str),
-    /// This one may not: the node would not be empty.
+    /// This step must not evict it, so the node would not become empty.
     Refuse(&'static str),
 }
 
-/// Drain is not evict-all (correctness 9).
+/// A drain does not evict every pod.
 pub(super) fn skip(pod: &Pod, spec: &DrainStep) -> Option<Skip> {
     let owner = pod.controller().map(|o| o.kind.as_str());
     let empty_dir = pod.spec.volumes.iter().any(|v| v.get("emptyDir").is_some());
@@ -81,27 +82,27 @@ pub(super) fn skip(pod: &Pod, spec: &DrainStep) -> Option<Skip> {
     } else if pod.is_mirror() || owner == Some("Node") {
         Some(Skip::Because("a static pod"))
     } else if pod.is_finished() {
-        Some(Skip::Because("it has ended"))
+        Some(Skip::Because("it has finished"))
     } else if owner.is_none() && !spec.unmanaged {
-        Some(Skip::Refuse("no controller would make it again: say `unmanaged: true` to evict it all the same"))
+        Some(Skip::Refuse("no controller would create it again: set `unmanaged: true` to evict it nevertheless"))
     } else if empty_dir && !spec.empty_dir {
-        Some(Skip::Refuse("it has an emptyDir volume, whose content an eviction loses"))
+        Some(Skip::Refuse("it has an emptyDir volume, whose content is lost when it is evicted"))
     } else {
         None
     }
 }
 
-/// Writes over what the node was, on the node as it is now and on no other.
+/// Changes whether the node is cordoned, if it is still the same node in the same state.
 async fn write(context: &StepContext, target: &NodeTarget, (from, to): (bool, bool)) -> Result<(), String> {
     let path = format!("/api/v1/nodes/{}", target.name);
     context
         .change(&path, |found| {
             if found["metadata"]["uid"] != target.uid.as_str() {
-                return Err(format!("node {} is another one than was planned (its UID changed)", target.name));
+                return Err(format!("node {} is not the one in the plan: its UID has changed", target.name));
             }
             if (found["spec"]["unschedulable"] == true) != from {
                 return Err(format!(
-                    "node {} was {}cordoned by somebody else",
+                    "node {} was {}cordoned outside the drill",
                     target.name,
                     if from { "un" } else { "" }
                 ));
@@ -112,7 +113,7 @@ async fn write(context: &StepContext, target: &NodeTarget, (from, to): (bool, bo
         .await
 }
 
-/// What a plan shows: the version that it is written over is not known yet.
+/// The request as a plan shows it: the resource version is not known yet.
 fn cordon(name: &str, uid: &str, unschedulable: bool) -> ApiCall {
     ApiCall::merge(
         format!("/api/v1/nodes/{name}"),
@@ -130,14 +131,15 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &D
             .find_as(&path)
             .await
             .map_err(StepError::failed)?
-            .ok_or_else(|| StepError::Failed(format!("node {} is gone: plan again", target.name)))?;
+            .ok_or_else(|| StepError::Failed(format!("node {} is gone: make a new plan", target.name)))?;
         let before = node.spec.unschedulable;
         let revert = Revert::Cordon { node: target.clone(), before };
         let fault = context.intend(&target.name, revert).await?;
         context.act(&fault, write(context, target, (before, true))).await?;
         let (done, in_time) = evictions::empty(context, spec, &target.name).await?;
         drained.nodes.push(done);
-        // On a node whose time is over budgets refuse: the next node would take more of their pods.
+        // If the time for a node is over, budgets are refusing evictions. The next node would take more pods from the
+        // same budgets, so the drain ends here.
         if !in_time {
             break;
         }
@@ -158,7 +160,7 @@ fn told(drained: &Drained) -> String {
     format!("drained {whole} node(s): {evicted} pods evicted, {refused} evictions refused by budgets and tried again")
 }
 
-/// Every pod that is still there, and why.
+/// Every pod that is still on the node, and why.
 fn left_on(node: &DrainedNode) -> String {
     let pods: Vec<String> = node.left.iter().map(ToString::to_string).collect();
     format!("node {} is not empty: {}", node.node, pods.join("; "))
@@ -183,16 +185,18 @@ pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: b
         Some(node) if node.spec.unschedulable == before => {
             return Ok(Closing::Reverted(format!("node {}: unschedulable={before}, as before", target.name)));
         }
-        // The drill cordons only: a node that was cordoned before and is not any more was
-        // released by somebody.
+        // The drill only cordons. So if a node was cordoned before and is not any more, somebody else uncordoned it.
         Some(_) if before => {
-            return Ok(Closing::Left(format!("node {}: left uncordoned, as changed by somebody else", target.name)));
+            return Ok(Closing::Left(format!(
+                "node {}: left uncordoned, because it was changed outside the drill",
+                target.name
+            )));
         }
-        // Somebody may have cordoned it between the drill's look and its write, or after an uncordon.
+        // It may have been cordoned outside the drill between the drill's read and its write, or after an uncordon.
         Some(_) if written.as_ref().is_some_and(|w| w.role() != Role::Drill) => {
             let by = written.map(|w| w.manager).unwrap_or_default();
             return Ok(Closing::Left(format!(
-                "node {}: left cordoned, as changed by `{by}`: this cordon is not the drill's",
+                "node {}: left cordoned, because `{by}` cordoned it, not the drill",
                 target.name
             )));
         }
@@ -203,6 +207,6 @@ pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: b
     if after.is_some_and(|n| n.spec.unschedulable == before) {
         Ok(Closing::Reverted(format!("node {}: unschedulable={before}, as before", target.name)))
     } else {
-        Err(format!("node {} does not keep unschedulable={before}", target.name))
+        Err(format!("node {} does not keep unschedulable={before}: something else changes it", target.name))
     }
 }

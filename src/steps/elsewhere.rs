@@ -1,5 +1,5 @@
-//! A restore into the second cluster: what a region's loss leaves. The backups are
-//! in a store that both clusters reach; the namespace is the drill's own there.
+//! A restore into the second cluster, as after the loss of a region. The backups are in a store that both clusters can
+//! reach. In the second cluster, the namespace belongs to the drill.
 
 use serde_json::{Map, json};
 
@@ -27,10 +27,10 @@ pub(super) async fn restore(
     let path = format!("/api/v1/namespaces/{namespace}");
     if kube.find_as::<Named>(&path).await.map_err(StepError::failed)?.is_some() {
         return Err(StepError::Failed(format!(
-            "namespace {namespace} is in the second cluster already: it is not ours, and Velero would skip what exists"
+            "namespace {namespace} already exists in the second cluster: the drill did not create it, and Velero would skip existing objects"
         )));
     }
-    // Its Velero looks into the store once a minute.
+    // Velero in the second cluster reads the store once a minute.
     let what = format!("the second cluster's Velero to see backup {backup}");
     there
         .until(spec.at_most.0, &what, async || match bring_back::usable(&there, backup).await {
@@ -44,7 +44,7 @@ pub(super) async fn restore(
     let fault = context.intend(&format!("recovery/{namespace}"), revert).await?;
     context
         .act(&fault, async {
-            // With our label on it: by that the undo knows it.
+            // With the drill's label, so that the undo recognises the namespace.
             there.send(&own::namespace(&context.run, namespace, Map::new())).await?;
             let spec = json!({
                 "backupName": backup, "includedNamespaces": [namespace], "restorePVs": true, "preserveNodePorts": true,
@@ -65,7 +65,7 @@ pub(super) async fn restore(
     let ready = scratch::wanted(&held, namespace);
     let held = held.into_iter().filter_map(Reduced::of).collect();
     let order = Order { namespace, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
-    // The namespace is ours: what differs in its own labels is our mark.
+    // The drill created the namespace, so differences in its labels come from the drill.
     let mut done =
         bring_back::see_through(&there, &order, namespace, (sent_us, Some(held)), |d| d.object.kind == "Namespace")
             .await?;

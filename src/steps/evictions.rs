@@ -1,6 +1,6 @@
-//! The evictions of a drain on one node. Each pod has a turn of its own: one that a budget
-//! refuses is asked about again after a pause that grows, one that the API can never evict is
-//! asked about once, and neither keeps the others waiting. What is told is what changes.
+//! The evictions of a drain on one node. Each pod is handled separately. If a budget refuses its eviction, it is tried
+//! again after growing pauses; if the API server can never evict it, it is tried once; and neither delays the other
+//! pods. Only changes of the answer are reported.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,20 +21,21 @@ use crate::{
     world::{ApiCall, ApiError},
 };
 
-/// The pause before the second try, and the longest.
+/// The pause before the second attempt; below, the longest pause.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(8);
-/// How often the node is looked at.
+/// How often the pods of the node are listed.
 const LOOK: Duration = Duration::from_millis(400);
 
-/// What a try came to.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 enum Answer {
-    /// The API lets the pod go, or it is gone.
+    /// The eviction was granted, or the pod is gone.
     Going,
-    /// Not now: a budget refuses, or the server has trouble. Seconds that it asks to wait.
+    /// Try again later: a budget refuses, or the server has a problem. `wait` is the pause in seconds that the server
+    /// asks for.
     Later { told: Told, budget: bool, wait: Option<u64> },
-    /// Never: more tries would have the same answer.
+    /// The eviction can never succeed: every attempt would get the same answer.
     Never(Told),
 }
 
@@ -43,23 +44,23 @@ enum Answer {
 struct Turn {
     tries: u32,
     due_us: u64,
-    /// The last answer that was written down: code and reason.
+    /// The last answer that was recorded: code and reason.
     shown: (u16, String),
     last: Option<Answer>,
 }
 
-/// What is known of the pods of a node, by UID.
+/// What is known about the pods of a node, by UID.
 struct Node<'a> {
     context: &'a StepContext,
     spec: &'a DrainStep,
     turns: BTreeMap<String, Turn>,
-    /// Why the last look saw nothing.
+    /// Why the pods could not be listed last time.
     unseen: Option<Told>,
     done: DrainedNode,
 }
 
-/// Evicts until only pods are left that stay, or the time is over. Every pod that is left is
-/// in the answer; whether it came in time beside it.
+/// Evicts pods until only those are left that stay, or the time is over. The result contains every pod that is left,
+/// and whether the node was empty in time.
 pub(super) async fn empty(
     context: &StepContext,
     spec: &DrainStep,
@@ -73,9 +74,9 @@ pub(super) async fn empty(
     node.done.left = node.left(&pods);
     match ended {
         Ok(Ok(())) => Ok((node.done, true)),
-        // Its pods are named one by one.
+        // Each remaining pod is reported with its own reason.
         Err(StepError::Failed(_)) if !node.done.left.is_empty() => Ok((node.done, false)),
-        // This session may not act any more: no pod is to blame.
+        // This session must not act any more, so no pod is the cause.
         Ok(Err(error)) | Err(error) => Err(error),
     }
 }
@@ -106,7 +107,7 @@ impl Node<'_> {
         Look::NotYet(format!("still there: {}", some(&waited)))
     }
 
-    /// Asks about one pod, if it is its turn.
+    /// Tries to evict one pod, if its pause is over.
     async fn turn(&mut self, pod: &Pod) -> Result<(), StepError> {
         let now = self.context.recorder.now_us();
         let uid = &pod.metadata.uid;
@@ -166,7 +167,7 @@ impl Node<'_> {
         })
     }
 
-    /// A line in the journal for an answer that is another than the one before.
+    /// Records an answer that differs from the previous one.
     fn show(&self, pod: &Pod, turn: &mut Turn, answer: (u16, String), message: &Told) {
         if turn.shown == answer {
             return;
@@ -186,8 +187,8 @@ impl Node<'_> {
         turn.shown = answer;
     }
 
-    /// Whether more than one budget selects a pod: the API refuses such a pod whatever the
-    /// budgets allow. Asked of the budgets, not of the words of a refusal.
+    /// Whether more than one budget selects a pod. The API server refuses such a pod whatever the budgets allow. This
+    /// is found out from the budgets, not from the text of the refusal.
     async fn ambiguous(&self, pod: &Pod) -> Option<String> {
         let path = format!("/apis/policy/v1/namespaces/{}/poddisruptionbudgets", pod.metadata.namespace);
         let budgets: Vec<Budget> = self.context.world.kube.list_as(&path).await.ok()?;
@@ -199,7 +200,7 @@ impl Node<'_> {
         self.turns.get(&pod.metadata.uid)?.last.as_ref()
     }
 
-    /// Whether the drain goes on for this pod.
+    /// Whether the drain still waits for this pod.
     fn is_waited_for(&self, pod: &Pod) -> bool {
         let never = matches!(self.last(pod), Some(Answer::Never(_)));
         match skip(pod, self.spec) {
@@ -209,7 +210,7 @@ impl Node<'_> {
         }
     }
 
-    /// Pods that are still there, but for those that no drain evicts.
+    /// Pods that are still there, except those that a drain never evicts.
     fn left(&self, pods: &[Pod]) -> Vec<PodLeft> {
         let recorder = &self.context.recorder;
         let why = |pod: &Pod| {
@@ -217,7 +218,7 @@ impl Node<'_> {
             Some(match &self.unseen {
                 None => why,
                 Some(error) => {
-                    told!(recorder, "{why} (so far as was seen: the pods could not be listed since: {error})")
+                    told!(recorder, "{why} (last known state; since then the pods could not be listed: {error})")
                 }
             })
         };
@@ -227,16 +228,16 @@ impl Node<'_> {
     }
 }
 
-/// Why a pod is still there, by the last answer about it; none for one that no drain evicts.
+/// Why a pod is still there, according to the last answer; none for a pod that a drain never evicts.
 fn why_left(pod: &Pod, skip: Option<Skip>, last: Option<&Answer>) -> Option<Told> {
     match (skip, last) {
         (Some(Skip::Because(_)), _) => None,
-        // Whatever was answered before: it goes now.
-        _ if pod.is_terminating() => Some("it is Terminating, and not gone yet".into()),
+        // Whatever the earlier answers were, it is being deleted now.
+        _ if pod.is_terminating() => Some("it is still Terminating".into()),
         (Some(Skip::Refuse(why)), _) => Some(Told::from(why)),
         (None, Some(Answer::Never(why) | Answer::Later { told: why, .. })) => Some(why.clone()),
-        (None, Some(Answer::Going)) => Some("its eviction was granted, and it is not gone yet".into()),
-        (None, None) => Some("its eviction was not asked for yet".into()),
+        (None, Some(Answer::Going)) => Some("its eviction was granted, but it is not gone yet".into()),
+        (None, None) => Some("its eviction was not requested yet".into()),
     }
 }
 
@@ -244,20 +245,20 @@ fn later(code: u16, message: &Told, (budget, wait): (bool, Option<u64>), context
     Answer::Later { told: told!(context.recorder, "{code}: {message}"), budget, wait }
 }
 
-/// Names of budgets.
+/// The names of budgets.
 pub(super) fn names_of(budgets: &[&Budget]) -> Vec<String> {
     budgets.iter().map(|b| b.metadata.name.clone()).collect()
 }
 
-/// Why no eviction of such a pod is ever granted.
+/// Why an eviction of such a pod is never granted.
 pub(super) fn ambiguous(budgets: &[String]) -> String {
     format!(
-        "the budgets {} all select it, and the Eviction API answers 500 for a pod with more than one budget: give it one",
+        "it is selected by more than one budget ({}), and the Eviction API answers 500 for such a pod: change the selectors so that only one budget selects it",
         budgets.join(", ")
     )
 }
 
-/// Longer with each try; not the same for all pods, which would ask in step.
+/// A pause that grows with each attempt. It differs between pods, so that they do not all ask at the same moment.
 fn pause(uid: &str, tries: u32, wait: Option<u64>) -> Duration {
     let grown = FIRST.saturating_mul(1 << tries.saturating_sub(1).min(5)).min(LONGEST);
     let asked = wait.map_or(Duration::ZERO, Duration::from_secs);
@@ -282,7 +283,7 @@ mod tests {
         assert_eq!(of(3), of(3), "one seed, one drill");
         assert!((1..9).any(|tries| pause("a", tries, None) != pause("b", tries, None)));
         assert!(pause("a", 1, Some(10)) >= Duration::from_secs(10), "what the server asks for");
-        // Forty-five seconds of refusals are a dozen questions.
+        // In 45 seconds of refusals, there are about a dozen attempts.
         let (mut spent, mut tries) = (Duration::ZERO, 0);
         while spent < Duration::from_secs(45) {
             tries += 1;
@@ -305,9 +306,9 @@ mod tests {
         assert_eq!(said(false, None, refused()).unwrap(), "429: no");
         assert_eq!(said(false, None, Some(Answer::Never("two budgets".into()))).unwrap(), "two budgets");
         assert!(said(false, None, Some(Answer::Going)).unwrap().contains("granted"));
-        assert!(said(false, None, None).unwrap().contains("was not asked for"), "it came with the last look");
+        assert!(said(false, None, None).unwrap().contains("was not requested"), "it came with the last look");
         assert_eq!(said(false, bare(), None).unwrap(), "no controller");
-        // Somebody deleted it meanwhile.
+        // It was deleted outside the drill in the meantime.
         for (skip, last) in [(None, refused()), (bare(), None), (None, None)] {
             assert!(said(true, skip, last).unwrap().contains("Terminating"));
         }

@@ -1,4 +1,4 @@
-//! exec: run a program here.
+//! The step exec: runs a program on this machine.
 
 use super::{
     Closing, Done, StepContext, StepError,
@@ -12,16 +12,16 @@ use crate::{
 pub(super) fn plan(spec: &ExecStep) -> Result<Draft, String> {
     let class = if spec.undo.is_empty() { StepClass::Observe } else { StepClass::Fault };
     let mut planned =
-        draft(class, if spec.undo.is_empty() { "ends the program" } else { "ends the program and runs its undo" });
+        draft(class, if spec.undo.is_empty() { "kills the program" } else { "kills the program and runs its undo" });
     planned.acts.push(act(shell(&spec.argv), shell(&spec.undo)));
     if spec.undo.is_empty() {
-        planned.notes.push("it has no undo: drillmaster takes it to change nothing".into());
+        planned.notes.push("this step has no undo: drillmaster assumes that it changes nothing".into());
     }
     Ok(planned)
 }
 
-/// A rehearsal claims nothing of programs that it did not run.
-const NOT_RUN: &str = "not run: a rehearsal runs no programs";
+/// A rehearsal makes no claims about programs, because it does not run them.
+const NOT_RUN: &str = "not run: a rehearsal does not run programs";
 
 pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Done, StepError> {
     let program = context.vault.program(&spec.argv, &spec.env).await.map_err(StepError::Failed)?;
@@ -41,21 +41,21 @@ fn ended(context: &StepContext, said: String) -> Done {
     if context.world.stage().is_some() { Done::NotRun(NOT_RUN.to_owned()) } else { Done::Well(said) }
 }
 
-/// The undo comes from the local scenario, by the step's name: no argv is ever
-/// taken from the cluster.
+/// The undo comes from the local scenario, by the name of the step. No command line is ever taken from the record in
+/// the cluster.
 pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing, String> {
     let planned = context.plan.step(&StepName::from(step)).ok_or_else(|| {
-        format!("the undo of step `{step}` is a program that the scenario names, and the cluster's record does not: run it by hand")
+        format!("the undo of step `{step}` is a program that only the scenario contains, not the record in the cluster: run it by hand")
     })?;
     let spec = match &planned.step {
         OrNewer::Known(Verb::Exec(spec)) => spec,
-        OrNewer::Known(_) => return Err(format!("step `{step}` runs no program, so it has no undo command")),
+        OrNewer::Known(_) => return Err(format!("step `{step}` does not run a program, so it has no undo command")),
         OrNewer::Newer(newer) => return Err(format!("this version cannot read step `{step}`: {}", newer.why)),
     };
     let program = context.vault.program(&spec.undo, &spec.env).await?;
     context.may_act().await.map_err(|e| e.to_string())?;
     program.run_in(&context.world.outside, spec.at_most.0).await.map_err(|e| e.to_string())?;
-    Ok(Closing::Reverted(match ended(context, "its undo ended with 0".to_owned()) {
+    Ok(Closing::Reverted(match ended(context, "the undo program ended with exit code 0".to_owned()) {
         Done::Well(said) | Done::NotRun(said) => said,
     }))
 }

@@ -1,6 +1,6 @@
-//! fenceNode: tell Kubernetes that nodes are off for good, so that pods which it
-//! would keep for them (StatefulSets, volumes) come back elsewhere. Two writers on one
-//! volume are worse than an outage: only what the node host reports off is fenced.
+//! The step fenceNode: tells Kubernetes that nodes are permanently off, so that it replaces pods on other nodes that
+//! it would otherwise keep for them (StatefulSets, volumes). Two writers on one volume are worse than an outage, so a
+//! node is fenced only if the node host reports it as off.
 
 use std::time::Duration;
 
@@ -18,24 +18,24 @@ use crate::{
     world::ApiCall,
 };
 
-/// By this value the drill knows its own taint.
+/// The value by which the drill recognises its own taint.
 const VALUE: &str = "nodeshutdown";
 
 pub(super) fn plan(spec: &FenceNodeStep, so_far: &[PlannedStep]) -> Result<Draft, String> {
-    let mut planned = draft(StepClass::Fault, "takes the taint away");
-    planned.nodes = dead(&spec.fault, so_far, "fenced off by a taint alone")?;
+    let mut planned = draft(StepClass::Fault, "removes the taint");
+    planned.nodes = dead(&spec.fault, so_far, "given up by a taint")?;
     for node in &planned.nodes {
         planned.acts.push(act(
             format!(
-                "taint node {} with {OUT_OF_SERVICE}=nodeshutdown:NoExecute, once the node host reports it off",
+                "taint node {} with {OUT_OF_SERVICE}=nodeshutdown:NoExecute, when the node host reports it as off",
                 node.name
             ),
             format!("kubectl taint node {} {OUT_OF_SERVICE}-", node.name),
         ));
     }
-    planned
-        .notes
-        .push("pods of these nodes are deleted by force; a volume that lives on its node cannot follow".into());
+    planned.notes.push(
+        "pods on these nodes are force-deleted; a volume that is local to its node cannot move with its pod".into(),
+    );
     Ok(planned)
 }
 
@@ -47,13 +47,13 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep) -> Resul
         let state = host.machine(&target.name).await.map_err(StepError::failed)?.state;
         if state != PowerState::Off {
             return Err(StepError::Failed(format!(
-                "node {} is {state:?}, not off: it is not fenced, for what runs there may be writing",
+                "node {} is {state:?}, not off: it was not fenced, because its containers may be writing",
                 target.name
             )));
         }
         let found = read(context, target).await.map_err(StepError::Failed)?;
         if found.as_ref().is_some_and(is_fenced) {
-            return Err(StepError::Failed(format!("node {} is fenced already, by somebody else", target.name)));
+            return Err(StepError::Failed(format!("node {} was already fenced outside the drill", target.name)));
         }
         let fault = context.intend(&target.name, Revert::Fence { node: target.clone() }).await?;
         context.act(&fault, write(context, target, true)).await?;
@@ -75,13 +75,13 @@ pub(super) async fn revert(context: &StepContext, node: &NodeTarget) -> Result<C
     match read(context, node).await? {
         Some(found) if is_ours(&found) => Err(format!("node {} is still fenced", node.name)),
         Some(found) if is_fenced(&found) => Ok(theirs(&found, node)),
-        _ => Ok(Closing::Reverted(format!("node {} is not fenced any more", node.name))),
+        _ => Ok(Closing::Reverted(format!("node {} is no longer fenced", node.name))),
     }
 }
 
 fn theirs(found: &Value, node: &NodeTarget) -> Closing {
     let by = writer(found, &["spec", "taints"]);
-    Closing::Left(format!("node {}: left fenced, as changed by {by}: this taint is not the drill's", node.name))
+    Closing::Left(format!("node {}: left fenced, because the taint was set by {by}, not by the drill", node.name))
 }
 
 async fn read(context: &StepContext, node: &NodeTarget) -> Result<Option<Value>, String> {
@@ -92,24 +92,23 @@ fn is_fenced(node: &Value) -> bool {
     serde_json::from_value::<Node>(node.clone()).is_ok_and(|n| n.taints().iter().any(|t| t.starts_with(OUT_OF_SERVICE)))
 }
 
-/// Whether the taint is as the drill writes it.
+/// Whether the taint has the form that the drill writes.
 pub(super) fn is_ours(node: &Value) -> bool {
     node["spec"]["taints"].as_array().into_iter().flatten().any(is_taint)
 }
 
-/// A controller may add when it was put there.
+/// A controller may add the time to the taint.
 fn is_taint(taint: &Value) -> bool {
     taint["key"] == OUT_OF_SERVICE && taint["value"] == VALUE && taint["effect"] == "NoExecute"
 }
 
-/// The list of taints is written as a whole: others write it too, so that each try
-/// begins with what is there.
+/// The list of taints is written as a whole. Others write it too, so each attempt starts from the current list.
 async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Result<(), String> {
     let what = format!("the taint of node {}", target.name);
     let written = context.until(Duration::from_secs(30), &what, async || {
         let node = match read(context, target).await {
             Ok(Some(node)) => node,
-            Ok(None) => return Look::NotYet("no such node".into()),
+            Ok(None) => return Look::NotYet("the node does not exist".into()),
             Err(why) => return Look::NotYet(why),
         };
         let mut taints: Vec<Value> = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
@@ -117,7 +116,7 @@ async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Resul
         if fence {
             taints.push(json!({"key": OUT_OF_SERVICE, "value": VALUE, "effect": "NoExecute"}));
         }
-        // An empty list is none at all.
+        // An empty list is the same as no list.
         let taints = if taints.is_empty() { Value::Null } else { taints.into() };
         let patch = json!({
             "metadata": {"uid": target.uid, "resourceVersion": node["metadata"]["resourceVersion"]},

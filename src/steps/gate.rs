@@ -1,4 +1,4 @@
-//! gate: ask a person, with a deadline and a declared default (correctness 80).
+//! The step gate: asks a person, with a time limit and a default answer.
 
 use std::{collections::BTreeSet, io::IsTerminal};
 
@@ -16,19 +16,22 @@ use crate::{
 /// Who may answer gates.
 #[derive(Clone, Debug, Default)]
 pub struct Approvals {
-    /// `--approve NAME`: approved before the run.
+    /// `--approve NAME`: gates that were approved before the run.
     pub beforehand: BTreeSet<String>,
-    /// Who runs this.
+    /// Who runs the drill.
     pub operator: String,
 }
 
 pub(super) fn plan(spec: &GateStep) -> Draft {
     let mut planned = draft(StepClass::Observe, "counts as a refusal");
     let default = match spec.default {
-        GateAnswer::Approve => "goes on",
+        GateAnswer::Approve => "continues",
         GateAnswer::Refuse => "stops and puts everything back",
     };
-    planned.acts.push(act(format!("ask: {} (no answer within {} {default})", spec.prompt, spec.timeout), ""));
+    planned.acts.push(act(
+        format!("ask: {} (without an answer within {}, the drill {default})", spec.prompt, spec.timeout),
+        "",
+    ));
     planned
 }
 
@@ -41,21 +44,23 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
         times_out_us,
     })?;
     let (approved, by) = if context.approvals.beforehand.contains(&name.0) {
-        (true, format!("{}, beforehand with --approve", context.approvals.operator))
+        (true, format!("{}, in advance with --approve", context.approvals.operator))
     } else if context.world.stage().is_none() && std::io::stdin().is_terminal() {
         match tokio::time::timeout(spec.timeout.0, ask()).await {
             Ok(Some(approved)) => (approved, format!("{}, at the terminal", context.approvals.operator)),
-            Ok(None) | Err(_) => (spec.default == GateAnswer::Approve, "nobody in time: the declared default".into()),
+            Ok(None) | Err(_) => {
+                (spec.default == GateAnswer::Approve, "default, because nobody answered in time".into())
+            }
         }
     } else {
-        // Nobody can answer here: the default holds now, rather than after a hang.
-        (spec.default == GateAnswer::Approve, "nobody can be asked here: the declared default".into())
+        // Nobody can answer without a terminal, so the default applies immediately.
+        (spec.default == GateAnswer::Approve, "default, because there is no terminal to ask at".into())
     };
     context.recorder.record(Kind::GateAnswered { step: name.clone(), approved, by: by.clone() })?;
     if approved { Ok(format!("approved by {by}")) } else { Err(StepError::Refused(format!("refused by {by}"))) }
 }
 
-/// What a person at the terminal says; none when the terminal is closed.
+/// The answer of a person at the terminal; none if the terminal is closed.
 async fn ask() -> Option<bool> {
     terminal::line().await.map(|line| matches!(line.trim(), "y" | "yes" | "approve"))
 }

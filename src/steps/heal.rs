@@ -1,4 +1,4 @@
-//! heal: undo an earlier fault now, with the same code that an unwind uses.
+//! The step heal: undoes an earlier fault now, with the same code as the unwind.
 
 use super::{
     StepContext, StepError,
@@ -14,8 +14,8 @@ pub(super) fn plan(spec: &HealStep, so_far: &[PlannedStep]) -> Result<Draft, Str
     let fault = so_far
         .iter()
         .find(|s| s.name.0 == spec.fault)
-        .ok_or_else(|| format!("there is no step `{}` before it", spec.fault))?;
-    let mut planned = draft(StepClass::Observe, "goes on with the undo");
+        .ok_or_else(|| format!("`{}` is not the name of an earlier step", spec.fault))?;
+    let mut planned = draft(StepClass::Observe, "continues the undo");
     planned.acts = fault.acts.iter().filter(|a| !a.undo.is_empty()).map(|a| act(a.undo.clone(), "")).collect();
     Ok(planned)
 }
@@ -24,7 +24,7 @@ pub(super) async fn apply(context: &StepContext, spec: &HealStep) -> Result<Stri
     let step = StepName::from(spec.fault.as_str());
     let open = context.recorder.with(|s| s.open_of(&step));
     if open.is_empty() {
-        return Ok(format!("`{step}` was undone already"));
+        return Ok(format!("`{step}` was already undone"));
     }
     let undone = undo_all(context, &open);
     tokio::time::timeout(spec.at_most.0, undone)
@@ -32,7 +32,7 @@ pub(super) async fn apply(context: &StepContext, spec: &HealStep) -> Result<Stri
         .map_err(|_| StepError::Failed(format!("`{step}` could not be undone within {}", spec.at_most)))?
 }
 
-/// Starts every undo, in order; then sees each to its end, at once.
+/// Starts every undo in order, and then waits for all of them at the same time.
 pub(super) async fn undo_all(context: &StepContext, open: &[FaultRecord]) -> Result<String, StepError> {
     for fault in open {
         let own = context.for_undo(fault);
@@ -47,5 +47,5 @@ pub(super) async fn undo_all(context: &StepContext, open: &[FaultRecord]) -> Res
     for done in futures_util::future::join_all(seen).await {
         done?;
     }
-    Ok(format!("{} undo(s) done and seen", open.len()))
+    Ok(format!("{} undo(s) done and confirmed", open.len()))
 }

@@ -1,4 +1,4 @@
-//! impairNodes: break something inside nodes that keep their power.
+//! The step impairNodes: breaks something inside nodes that keep their power.
 
 use super::{
     Closing, PlanInput, StepContext, StepError, inside,
@@ -15,13 +15,15 @@ use crate::{
 };
 
 pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Draft, String> {
-    let host = input.host.ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}})")?;
+    let host = input
+        .host
+        .ok_or("the bindings name no node host: add one to the bindings file (nodeHost: {kind: {cluster: …}})")?;
     if host.name() == "simulated" {
         simulated(spec)?;
     }
     let nodes = input.chosen(spec.choice(), false)?;
-    let all = input.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
-    let mut planned = draft(StepClass::Fault, "puts the nodes right and waits until they are Ready");
+    let all = input.inventory.nodes.get().map_err(|why| format!("cannot list the nodes: {why}"))?;
+    let mut planned = draft(StepClass::Fault, "repairs the nodes and waits until they are Ready");
     for node in nodes {
         let name = &node.metadata.name;
         input.machine(host, name)?;
@@ -37,20 +39,20 @@ pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Draf
     Ok(planned)
 }
 
-/// Whether a simulated node has what is to be broken.
+/// Refuses what a simulated node does not have.
 fn simulated(spec: &ImpairNodesStep) -> Result<(), String> {
     let lacks = match (spec.stop, &spec.disk, &spec.network) {
         (Some(NodeService::Runtime), ..) => "a container runtime",
         (_, Some(_), _) => "a disk",
         (.., Some(network)) if network.loss.is_some_and(|share| share.0 < 100) => {
-            "a network that loses some packets only"
+            "a network that loses a share of its packets"
         }
         _ => return Ok(()),
     };
-    Err(format!("a simulated node has no part that is {lacks}: no rehearsal can show this"))
+    Err(format!("a rehearsal cannot run this step: a simulated node does not have {lacks}"))
 }
 
-/// Addresses of the machines and pods that packets are lost from and to.
+/// The addresses of the machines and pods whose packets are dropped.
 fn peers(spec: &ImpairNodesStep, all: &[Node], own: &str) -> Result<Vec<String>, String> {
     let Some(network) = spec.network.as_ref().filter(|n| n.drop.is_some()) else { return Ok(vec![]) };
     let others = all
@@ -60,21 +62,23 @@ fn peers(spec: &ImpairNodesStep, all: &[Node], own: &str) -> Result<Vec<String>,
         .collect::<Vec<_>>();
     if others.is_empty() {
         let place = network.zone.as_ref().map(|zone| format!(" in zone `{zone}`")).unwrap_or_default();
-        return Err(format!("node {own} has no other node{place} to lose packets from"));
+        return Err(format!("there is no node{place} other than {own} whose packets could be dropped"));
     }
     Ok(others)
 }
 
 fn notes(spec: &ImpairNodesStep) -> Vec<String> {
-    let alive = "containers go on, and may go on writing: pods that are replaced elsewhere run twice";
+    let alive = "containers keep running and may keep writing: a pod that is replaced on another node then runs twice";
     let note = match (spec.stop, &spec.disk, &spec.network) {
         (Some(NodeService::Kubelet), ..) => alive.to_owned(),
-        (Some(NodeService::Runtime), ..) => format!("the kubelet notices by itself that its runtime is gone; {alive}"),
-        (_, Some(_), _) => "what writes there fails, or waits; what it had not yet written may be lost".to_owned(),
-        (.., Some(network)) if network.delay.is_some() => {
-            "all that leaves the node is late, to pods and machines alike".to_owned()
+        (Some(NodeService::Runtime), ..) => format!("the kubelet itself notices that its runtime is gone; {alive}"),
+        (_, Some(_), _) => {
+            "programs that write there fail or wait; data that they have not written yet may be lost".to_owned()
         }
-        _ => format!("connections hang and do not fail; {alive}"),
+        (.., Some(network)) if network.delay.is_some() => {
+            "everything that the node sends is delayed, both to pods and to machines".to_owned()
+        }
+        _ => format!("connections hang instead of failing; {alive}"),
     };
     vec![note]
 }
@@ -112,7 +116,7 @@ pub(super) async fn apply(
     for done in futures_util::future::join_all(done).await {
         done?;
     }
-    // That it was acknowledged is no evidence: what it does is read off the node.
+    // The acknowledgement of the act is not evidence for its effect, which is read from the node.
     for (node, what) in &effects {
         if let Some(how) = inside::effect(host, node, what).await {
             context.recorder.observe(Kind::EffectSeen { node: node.clone(), how: told!(context.recorder, "{how}") });
@@ -122,18 +126,21 @@ pub(super) async fn apply(
     Ok(format!("{} on {}", inside::past(spec), some(&names)))
 }
 
-/// Puts it right, whatever was done of it. A node without power has nothing running
-/// that could be put right: its power comes first.
+/// Repairs the node, even if only part of the act happened. A node without power has nothing that could be repaired:
+/// its power comes first.
 pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
     let Revert::Impairment { node, machine, what, .. } = revert else { return Ok(()) };
     inside::is_ours(what)?;
     let host = host(context)?;
     let now = host.machine(&node.name).await.map_err(|e| e.to_string())?;
     if now.id != *machine {
-        return Err(format!("the machine of node {} is another one ({} instead of {machine})", node.name, now.id));
+        return Err(format!(
+            "the machine of node {} was replaced (it is {} now, and was {machine})",
+            node.name, now.id
+        ));
     }
     if !matches!(now.state, PowerState::Running | PowerState::Isolated) {
-        return Err(format!("node {} is {:?}: it can be put right once it runs", node.name, now.state));
+        return Err(format!("node {} is {:?}: it can be repaired only while it is running", node.name, now.state));
     }
     if inside::is_right(host, &node.name, what).await? {
         return Ok(());
@@ -149,7 +156,7 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
     let Revert::Impairment { node, what, .. } = &fault.revert else { return Err("not a node".into()) };
     begin_revert(context, &fault.revert).await?;
     if !inside::is_right(host(context)?, &node.name, what).await? {
-        return Err(format!("{} of node {} is not right yet", inside::name(what), node.name));
+        return Err(format!("{} of node {} is not repaired yet", inside::name(what), node.name));
     }
     match returned::wait(context, node).await? {
         Ok(_) => Ok(Closing::Reverted(format!(

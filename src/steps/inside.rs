@@ -1,16 +1,16 @@
-//! What is run inside a node to break something and to put it right. Argv only;
-//! each undo may be repeated, and finds out by itself whether there is anything to do.
+//! The commands that break something inside a node, and those that repair it. Only argument lists, no shell. Each undo
+//! may be repeated, and finds out itself whether there is anything to do.
 
 use crate::{
     model::{Direction, ImpairNodesStep, Impairment, NodeService},
     world::NodeHost,
 };
 
-/// Files and tables of the drill's own begin with these: nothing else is ever removed.
+/// Files and tables of the drill begin with these names. Nothing else is ever removed.
 const FILE: &str = ".drillmaster-fill-";
 const TABLE: &str = "drillmaster_";
 
-/// What is to be broken.
+/// What to break.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Trouble {
     Stop(NodeService),
@@ -19,12 +19,12 @@ pub(super) enum Trouble {
     Delay { milliseconds: u128 },
 }
 
-/// What a look at the node found before it is touched.
+/// What was read from the node before it is touched.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ready {
-    /// The interface that leads out.
+    /// The interface of the default route.
     pub interface: String,
-    /// Bytes that are free.
+    /// The number of free bytes.
     free: u64,
 }
 
@@ -37,11 +37,11 @@ impl Trouble {
         if let Some(disk) = &spec.disk {
             let path = disk.path.trim_end_matches('/');
             if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
-                return Err(format!("`{}` is no absolute path inside the node", disk.path));
+                return Err(format!("`{}` is not an absolute path inside the node", disk.path));
             }
             return Ok(Self::Fill { path: path.to_owned(), leave: disk.leave, file: format!("{path}/{FILE}{id}") });
         }
-        let network = spec.network.as_ref().ok_or("nothing to break is named")?;
+        let network = spec.network.as_ref().ok_or("the step does not say what to break")?;
         if let Some(delay) = network.delay {
             return Ok(Self::Delay { milliseconds: delay.0.as_millis() });
         }
@@ -53,7 +53,7 @@ impl Trouble {
         })
     }
 
-    /// What breaks it; in a plan the figures of the node are not known yet.
+    /// The command that breaks it. In a plan, the values of the node are not known yet.
     pub(super) fn argv(&self, ready: Option<&Ready>) -> Vec<String> {
         match self {
             Self::Stop(service) => words(&["systemctl", "stop", unit(*service)]),
@@ -72,7 +72,7 @@ impl Trouble {
         }
     }
 
-    /// What has to be put right afterwards.
+    /// What must be repaired afterwards.
     pub(super) fn leaves(&self, interface: &str) -> Impairment {
         match self {
             Self::Stop(NodeService::Kubelet) => Impairment::Kubelet,
@@ -86,12 +86,12 @@ impl Trouble {
     }
 }
 
-/// One transaction: all rules are there, or none.
+/// One transaction: either all rules exist, or none.
 fn rules(direction: Direction, peers: &[String], percent: u8, table: &str) -> String {
     let share = if percent < 100 { format!("numgen random mod 100 < {percent} ") } else { String::new() };
     let peers = peers.join(", ");
     let mut all = vec![format!("add table inet {table}")];
-    // Before any other rule on the way in, after any other on the way out.
+    // For incoming packets before any other rule, for outgoing packets after any other.
     for (name, hook, priority, side, wanted) in [
         ("arriving", "prerouting", -400, "saddr", Direction::In),
         ("leaving", "postrouting", 400, "daddr", Direction::Out),
@@ -104,7 +104,7 @@ fn rules(direction: Direction, peers: &[String], percent: u8, table: &str) -> St
     all.join(" ; ")
 }
 
-/// Sees that the node is as it should be before it is broken, and what its figures are.
+/// Checks that the node is in order before it is broken, and reads its values.
 pub(super) async fn ready_for(host: &NodeHost, node: &str, trouble: &Trouble) -> Result<Ready, String> {
     let mut ready = Ready::default();
     match trouble {
@@ -114,13 +114,16 @@ pub(super) async fn ready_for(host: &NodeHost, node: &str, trouble: &Trouble) ->
             let devices: Vec<&str> = said.lines().collect();
             if devices.len() != 3 || devices[..2].contains(&devices[2]) {
                 return Err(format!(
-                    "{path} is on the disk that node {node} shares with this machine and every other node: filling it would take them all. Mount a file system of its own there first"
+                    "{path} is on the disk that node {node} shares with this machine and all other nodes: filling it would break all of them. Mount a separate file system there first"
                 ));
             }
             let free = ask(host, node, &["df", "--block-size=1", "--output=avail", path]).await?;
             ready.free = free.lines().last().and_then(|l| l.trim().parse().ok()).unwrap_or(0);
             if ready.free <= *leave {
-                return Err(format!("{path} of node {node} has {} bytes free: nothing to fill", ready.free));
+                return Err(format!(
+                    "{path} of node {node} has only {} free bytes: there is nothing to fill",
+                    ready.free
+                ));
             }
         }
         Trouble::Delay { .. } => {
@@ -129,17 +132,19 @@ pub(super) async fn ready_for(host: &NodeHost, node: &str, trouble: &Trouble) ->
             ready.interface = all.nth(1).unwrap_or_default().to_owned();
             let queue = ask(host, node, &["tc", "qdisc", "show", "dev", &ready.interface]).await?;
             if ready.interface.is_empty() || !queue.contains("noqueue") {
-                return Err(format!("node {node} has no plain interface that leads out: `{queue}`"));
+                return Err(format!(
+                    "node {node} has no default route with a plain interface, so packets cannot be delayed: `{queue}`"
+                ));
             }
         }
     }
     if !is_right(host, node, &trouble.leaves(&ready.interface)).await? {
-        return Err(format!("node {node} is not as it should be before the drill: {}", name(&trouble.leaves(""))));
+        return Err(format!("node {node} is not in order before the drill: {}", name(&trouble.leaves(""))));
     }
     Ok(ready)
 }
 
-/// Whether nothing of it is broken any more.
+/// Whether it is completely repaired.
 pub(super) async fn is_right(host: &NodeHost, node: &str, what: &Impairment) -> Result<bool, String> {
     Ok(match what {
         Impairment::Kubelet | Impairment::Runtime => {
@@ -159,55 +164,55 @@ pub(super) async fn is_right(host: &NodeHost, node: &str, what: &Impairment) -> 
     })
 }
 
-/// What of its effect can be read off the node itself: that a rule is there says nothing,
-/// that packets were lost by it does.
+/// The effect that can be measured on the node itself. The existence of a rule shows nothing; the number of packets
+/// that it dropped does.
 pub(super) async fn effect(host: &NodeHost, node: &str, what: &Impairment) -> Option<String> {
     match what {
         Impairment::Packets { table } => {
             let list = ["nft", "list", "table", "inet", table];
             let mut listed = ask(host, node, &list).await.ok()?;
             if dropped(&listed) == 0 {
-                // Perhaps nobody sent anything: the drill knocks at a kubelet on the other side.
+                // Perhaps nobody sent anything, so the drill connects to a kubelet on the other side.
                 let knock = format!("exec 3<>/dev/tcp/{}/10250", peer(&listed)?);
                 let _ = ask(host, node, &["timeout", "2", "bash", "-c", &knock]).await;
                 listed = ask(host, node, &list).await.ok()?;
             }
             let lost = Some(dropped(&listed)).filter(|n| *n > 0)?;
-            Some(format!("{lost} packets were lost by the rules of node {node}"))
+            Some(format!("{lost} packets were dropped by the rules on node {node}"))
         }
         Impairment::Delay { interface } => {
             let listed = ask(host, node, &["tc", "-s", "qdisc", "show", "dev", interface]).await.ok()?;
             let sent = Some(delayed(&listed)).filter(|n| *n > 0)?;
-            Some(format!("{sent} packets left node {node} late"))
+            Some(format!("{sent} packets left node {node} with a delay"))
         }
         Impairment::Disk { file } => {
             let size = ask(host, node, &["stat", "--format=%s", file]).await.ok()?;
-            Some(format!("{} bytes of node {node} were taken by {file}", size.trim().parse::<u64>().ok()?))
+            Some(format!("{} bytes on node {node} were filled by {file}", size.trim().parse::<u64>().ok()?))
         }
         Impairment::Kubelet | Impairment::Runtime => None,
     }
 }
 
-/// `qdisc netem … Sent 720 bytes 12 pkt`.
+/// Parses `qdisc netem … Sent 720 bytes 12 pkt`.
 fn delayed(listed: &str) -> u64 {
     let netem = listed.split("qdisc ").find(|part| part.starts_with("netem"));
     let words = netem.and_then(|part| part.split(" bytes ").nth(1)).and_then(|rest| rest.split_whitespace().next());
     words.and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
-/// A machine that packets are lost to: `ip daddr { 172.18.0.3, 10.244.1.0/24 }`.
+/// A machine whose packets are dropped, from `ip daddr { 172.18.0.3, 10.244.1.0/24 }`.
 fn peer(listed: &str) -> Option<std::net::Ipv4Addr> {
     let words = listed.split(|c: char| c.is_whitespace() || "{},".contains(c));
     words.filter_map(|word| word.parse().ok()).next()
 }
 
-/// The sum of all counters: `counter packets 12 bytes 720 drop`.
+/// The sum of all counters in lines such as `counter packets 12 bytes 720 drop`.
 fn dropped(listed: &str) -> u64 {
     let counts = listed.split("counter packets ").skip(1);
     counts.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
 }
 
-/// What puts it right.
+/// The command that repairs it.
 pub(super) fn undo(what: &Impairment) -> Vec<String> {
     match what {
         Impairment::Kubelet => words(&["systemctl", "start", "kubelet"]),
@@ -220,8 +225,8 @@ pub(super) fn undo(what: &Impairment) -> Vec<String> {
     }
 }
 
-/// An undo may come from a record in the cluster, which others can write: only what
-/// the drill makes is ever removed.
+/// An undo may come from the record in the cluster, which others can write to. So only what a drill creates is ever
+/// removed.
 pub(super) fn is_ours(what: &Impairment) -> Result<(), String> {
     let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
     let ours = match what {
@@ -233,7 +238,11 @@ pub(super) fn is_ours(what: &Impairment) -> Result<(), String> {
         Impairment::Packets { table } => table.starts_with(TABLE) && plain(table),
         Impairment::Delay { interface } => !interface.starts_with('-') && plain(interface),
     };
-    if ours { Ok(()) } else { Err(format!("this is not what a drill leaves behind, and is left alone: {what:?}")) }
+    if ours {
+        Ok(())
+    } else {
+        Err(format!("a drill does not leave anything like this behind, so it is not touched: {what:?}"))
+    }
 }
 
 pub(super) fn name(what: &Impairment) -> &'static str {

@@ -1,10 +1,9 @@
-//! How a namespace is restored beside production without an effect outside of its own
-//! namespace: which objects are left out, and which are changed. Objects that are left out
-//! are named, with the reason.
+//! Restores a namespace beside production without any effect outside the new namespace: which objects are left out,
+//! and which are changed. Objects that are left out are reported with the reason.
 //!
-//! Velero applies the changes by rules that it reads from a ConfigMap (its "resource
-//! modifiers"): a rule names a resource, the namespace in the backup and perhaps a name, and
-//! a JSON merge patch, in which null removes a field.
+//! Velero makes the changes according to rules that it reads from a ConfigMap (its "resource modifiers"). A rule
+//! contains a resource, the namespace in the backup, possibly a name, and a JSON merge patch, in which null removes a
+//! field.
 
 use serde_json::{Map, Value, json};
 
@@ -14,9 +13,9 @@ use crate::{
     world::Archived,
 };
 
-/// API groups of Kubernetes whose objects stay within their namespace. Everything else is a
-/// custom resource: its controller works from outside the namespace, where no policy holds
-/// it, and makes routes, records, certificates, monitors or machines of it.
+/// API groups of Kubernetes whose objects have no effect outside their namespace. All other objects are custom
+/// resources: their controllers run outside the namespace, where no policy isolates them, and may create routes, DNS
+/// records, certificates, monitors or machines.
 const WITHIN: [&str; 8] = [
     "",
     "apps",
@@ -27,11 +26,11 @@ const WITHIN: [&str; 8] = [
     "policy",
     "rbac.authorization.k8s.io",
 ];
-/// Velero itself makes use of these to bring volumes back.
+/// Velero itself needs these to restore volumes.
 const OF_VOLUMES: [&str; 2] = ["snapshot.storage.k8s.io", "storage.k8s.io"];
 
-/// Resources that are never restored beside production, whatever a backup holds; and those
-/// of the whole cluster, which a backup may hold.
+/// Resources that are never restored beside production, whatever a backup contains, including cluster-scoped
+/// resources.
 const NEVER: [&str; 10] = [
     "events",
     "events.events.k8s.io",
@@ -45,11 +44,11 @@ const NEVER: [&str; 10] = [
     "dnsendpoints.externaldns.k8s.io",
 ];
 
-/// The label of the pods of a Job: restored without it, they would run once more.
+/// The label of the pods of a Job. Velero leaves out everything with it; without this, the pods would run again.
 pub(super) const OF_A_JOB: &str = "batch.kubernetes.io/job-name";
 
-/// Fields of a Service that only one of another type may have, or that catch the traffic of
-/// an address outside: the API server fills in some of them with the type.
+/// Fields of a Service that are valid only for other types of Services, or that attract traffic for an external
+/// address. The API server fills in some of them depending on the type.
 const OF_OTHER_TYPES: [&str; 7] = [
     "allocateLoadBalancerNodePorts",
     "externalIPs",
@@ -60,20 +59,20 @@ const OF_OTHER_TYPES: [&str; 7] = [
     "loadBalancerSourceRanges",
 ];
 
-/// How a namespace is restored beside itself.
+/// How a namespace is restored beside production.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// Resources that Velero must not restore.
     pub excluded: Vec<String>,
-    /// Velero's rules for the rest.
+    /// Velero's rules for everything else.
     pub rules: Vec<Value>,
     /// Objects that are not restored, and why.
     left_out: Vec<(ObjectName, &'static str)>,
-    /// Workloads in the node's network, which no policy isolates.
+    /// Workloads that use the network of their node, which no policy isolates.
     pub beyond: Vec<String>,
 }
 
-/// For a namespace in a backup.
+/// The plan for a namespace in a backup.
 pub(super) fn plan(held: &[Archived], from: &str) -> Plan {
     let mut plan = Plan { excluded: NEVER.map(str::to_owned).to_vec(), ..Plan::default() };
     for suspended in ["cronjobs.batch", "jobs.batch"] {
@@ -81,7 +80,7 @@ pub(super) fn plan(held: &[Archived], from: &str) -> Plan {
     }
     for item in held.iter().filter(|h| text(&h.object, "/metadata/namespace") == from) {
         let why = why_not(&item.resource, &item.object);
-        // What a controller makes of another object (an endpoint of a pod, say) is not counted.
+        // Objects that a controller creates from others, such as the endpoints of pods, are not counted.
         if let Some(why) = why.filter(|why| *why != CUSTOM || !is_derived(&item.object)) {
             plan.left_out.push((name_of(&item.object), why));
         }
@@ -98,34 +97,34 @@ pub(super) fn plan(held: &[Archived], from: &str) -> Plan {
     plan
 }
 
-const CUSTOM: &str = "a custom resource, whose controller acts from outside the namespace";
+const CUSTOM: &str = "a custom resource, whose controller acts outside the namespace";
 
-/// Why an object is not restored; none where it is.
+/// Why an object is not restored; none if it is restored.
 fn why_not(resource: &str, object: &Value) -> Option<&'static str> {
     let group = resource.split_once('.').map_or("", |(_, group)| group);
     match resource {
-        "networkpolicies.networking.k8s.io" => Some("it would add to what the isolation allows"),
-        "ingresses.networking.k8s.io" => Some("it would lead traffic here"),
+        "networkpolicies.networking.k8s.io" => Some("it would allow traffic that the isolation forbids"),
+        "ingresses.networking.k8s.io" => Some("it would direct traffic to the scratch namespace"),
         "jobs.batch" if !text(object, "/status/completionTime").is_empty() => {
-            Some("it has ended: Velero leaves it out")
+            Some("it has finished, so Velero does not restore it")
         }
         "pods" if matches!(text(object, "/status/phase"), "Succeeded" | "Failed") => {
-            Some("it has ended: Velero leaves it out")
+            Some("it has finished, so Velero does not restore it")
         }
         "pods" if object["metadata"]["labels"].get(OF_A_JOB).is_some() => Some("a Job's pod, which would run again"),
-        // The API server gives a Job without labels those of its template, and the selector that
-        // keeps the pods away does not see the difference.
+        // If a Job has no labels, the API server gives it those of its template. The selector that excludes the pods
+        // matches such a Job too.
         _ if object["metadata"]["labels"].get(OF_A_JOB).is_some() => {
-            Some("it carries the label of a Job's pods, which would run again")
+            Some("it has the label of a Job's pods, which would run again")
         }
-        _ if NEVER.contains(&resource) => Some("it acts outside the namespace"),
+        _ if NEVER.contains(&resource) => Some("it has effects outside the namespace"),
         _ if WITHIN.contains(&group) || OF_VOLUMES.contains(&group) => None,
         _ => Some(CUSTOM),
     }
 }
 
-/// A Service as one that only pods of the namespace know; its annotations tell controllers
-/// outside what to do with it (records, load balancers, meshes, scrapes).
+/// Turns a Service into one that only pods in the namespace can use. Its annotations are removed, because they tell
+/// external controllers what to do (DNS records, load balancers, meshes, scrapes).
 fn service(object: &Value, from: &str) -> Option<Value> {
     let mut spec = Map::new();
     let outside = |field: &&&str| object["spec"].get(**field).is_some();
@@ -154,13 +153,13 @@ fn service(object: &Value, from: &str) -> Option<Value> {
     (patch != json!({})).then(|| rule("services", from, Some(name), &patch))
 }
 
-/// A pod there has the node's addresses, and what a policy says is not asked.
+/// Such a pod has the addresses of its node, and NetworkPolicies do not apply to it.
 fn is_on_the_nodes_network(object: &Value) -> bool {
     ["/spec/hostNetwork", "/spec/template/spec/hostNetwork"].iter().any(|p| object.pointer(p) == Some(&json!(true)))
         && object.pointer("/metadata/ownerReferences").is_none()
 }
 
-/// One of Velero's rules. The namespace is the one in the backup.
+/// One of Velero's rules. The namespace is that in the backup.
 fn rule(resource: &str, from: &str, name: Option<&str>, patch: &Value) -> Value {
     let mut conditions = json!({"groupResource": resource, "namespaces": [from]});
     if let Some(name) = name {
@@ -170,13 +169,13 @@ fn rule(resource: &str, from: &str, name: Option<&str>, patch: &Value) -> Value 
 }
 
 impl Plan {
-    /// Whether a difference is one that the isolation makes.
+    /// Whether the isolation itself causes a difference.
     pub(super) fn is_meant(&self, difference: &Difference, scratch: &str) -> bool {
         let object = &difference.object;
         let same =
             |name: &ObjectName| (&name.group, &name.kind, &name.name) == (&object.group, &object.kind, &object.name);
         match (object.group.as_str(), object.kind.as_str(), &difference.what) {
-            // It is the drill's own: its labels say so.
+            // The drill creates this namespace, with its own labels.
             ("", "Namespace", _) => object.name == scratch,
             (_, _, Differs::Missing) => self.left_out.iter().any(|(name, _)| same(name)),
             ("batch", "CronJob" | "Job", Differs::ChangedAt(fields)) => fields.iter().all(|f| f == "/spec/suspend"),
@@ -189,7 +188,7 @@ impl Plan {
         }
     }
 
-    /// What is not restored, for people: by reason and kind.
+    /// What is not restored, as text: each object with its reason.
     pub(super) fn told(&self) -> Vec<String> {
         self.left_out.iter().map(|(name, why)| format!("{} ({why})", name.in_namespace())).collect()
     }
@@ -210,7 +209,7 @@ mod tests {
         Archived { resource: resource.into(), object }
     }
 
-    /// The patches of a rule for a resource and a name, applied to an object.
+    /// Applies the patches of the rules for a resource and a name to an object.
     fn restored(plan: &Plan, item: &Archived) -> Value {
         let mut object = item.object.clone();
         for rule in &plan.rules {

@@ -1,7 +1,6 @@
-//! The look just before a namespace is deleted: everything in it is compared, object by
-//! object, with what the backup holds. What would not come back as it is now is named, and
-//! nothing is deleted, unless the scenario lists it under `mayBeLost`. The restore is
-//! compared by the same pictures (`bring_back`).
+//! The check directly before a namespace is deleted: every object in it is compared with the content of the backup. If
+//! an object would not come back in its current state, it is named and nothing is deleted, unless the scenario lists
+//! it under `mayBeLost`. The restore is compared in the same way (`bring_back`).
 
 use serde_json::Value;
 
@@ -16,27 +15,27 @@ use crate::{
     world::Archived,
 };
 
-/// As many losses stand in the refusal.
+/// The refusal names at most this many losses.
 const NAMED: usize = 40;
 
-/// What a look found that refused nothing.
+/// The result of a check that refused nothing.
 pub(super) struct Looked {
-    /// When it began, in microseconds since the run began.
+    /// When the check began, in microseconds since the run began.
     pub began_us: u64,
     /// How many objects were compared.
     pub compared: u64,
-    /// What will be lost, as the scenario allows.
+    /// What will be lost, with the permission of the scenario.
     pub lost: Vec<AcceptedLoss>,
 }
 
 impl Looked {
-    /// The entries of the scenario's list that name something that is there to lose.
+    /// The entries of the scenario's list that match an existing object.
     pub(super) fn allowed(&self, list: &[MayBeLost]) -> Vec<MayBeLost> {
         list.iter().filter(|entry| self.lost.iter().any(|l| entry.object.matches(&l.loss.object))).cloned().collect()
     }
 }
 
-/// What a backup holds of a namespace that is to be restored as `to`.
+/// The objects of a namespace in a backup, as they would be after a restore into `to`.
 pub(super) async fn objects_held(
     context: &StepContext,
     backup: &str,
@@ -53,12 +52,12 @@ pub(super) async fn objects_held(
     Ok(held)
 }
 
-/// What is compared of an object that a restore puts from one namespace into another.
+/// The part of an object that is compared, after a restore from one namespace into another.
 pub(super) fn restored_as(object: Value, from: &str, to: &str) -> Option<Reduced> {
     Reduced::moved(object, |namespace| if namespace == from { to.to_owned() } else { namespace.to_owned() })
 }
 
-/// The namespace itself, or an object in it.
+/// Whether an object is the namespace itself, or an object in it.
 pub(super) fn is_of(object: &Value, namespace: &str) -> bool {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("");
     match text("/metadata/namespace") {
@@ -67,7 +66,7 @@ pub(super) fn is_of(object: &Value, namespace: &str) -> bool {
     }
 }
 
-/// What the backup holds of the namespace, its volumes, and how it was filtered.
+/// What the backup contains of the namespace, its volumes, and the filters of the backup.
 pub(super) async fn held(context: &StepContext, backup: &Value, namespace: &str) -> Result<Held, StepError> {
     let name = backup.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let objects = objects_held(context, name, namespace, namespace).await?;
@@ -75,7 +74,7 @@ pub(super) async fn held(context: &StepContext, backup: &Value, namespace: &str)
     Ok(Held { objects, volumes, filters: filters(backup) })
 }
 
-/// Looks at the namespace, and refuses where something would be lost that may not be.
+/// Checks the namespace, and refuses if something would be lost that must not be.
 pub(super) async fn look(
     context: &StepContext,
     spec: &DeleteNamespaceStep,
@@ -96,7 +95,7 @@ pub(super) async fn look(
 fn refusal(namespace: &str, backup: &str, refused: &[Loss]) -> String {
     let named = few(refused.iter(), NAMED, ("; ", "; and"));
     format!(
-        "nothing was deleted: {} object(s) of namespace {namespace} would not come back from backup {backup} as they are now: {named}. Put that right, or list under mayBeLost what may be lost, and why",
+        "nothing was deleted: {} object(s) of namespace {namespace} would not come back from backup {backup} in their current state: {named}. Fix that, or list under mayBeLost what may be lost, with the reason",
         refused.len()
     )
 }
@@ -106,7 +105,7 @@ fn is_ours(object: &Value, run: &str) -> bool {
     object["metadata"]["labels"][RUN_LABEL] == run
 }
 
-/// What an earlier step of this drill scaled is put back by that step's own undo.
+/// Replicas that an earlier step of this drill changed are put back by the undo of that step.
 fn without_ours(context: &StepContext, mut loss: Loss) -> Option<Loss> {
     if let Losing::ChangedAt(fields) = &mut loss.how
         && path_of(&loss.object).is_some_and(|path| is_scaled_by_us(context, &path))
@@ -122,7 +121,7 @@ fn path_of(object: &ObjectName) -> Option<String> {
     Some(ObjectRef::of_workload(&object.namespace, &workload).path)
 }
 
-/// What the scenario lets be lost with a namespace whose deletion is not undone yet.
+/// What the scenario allows to be lost with a namespace whose deletion is not undone yet.
 pub(super) fn allowed(context: &StepContext, namespace: &str) -> Vec<MayBeLost> {
     let of = |revert: &Revert| match revert {
         Revert::Restore { namespace: deleted, lost, .. } if deleted == namespace => lost.clone(),

@@ -1,6 +1,6 @@
-//! The drill's vocabulary, one file per step (killNodes and killZone share one).
-//! Each file holds a step's whole life side by side: what it will do, doing it,
-//! undoing it. This file holds only the three matches over the closed list.
+//! The steps of a drill, one file for each (killNodes, killZone and loseCluster share one). Each file contains the
+//! whole life of a step: planning it, doing it and undoing it. This file contains only the three matches over the list
+//! of steps. Start with [`plan`], [`apply`] and [`revert`].
 
 mod backup;
 mod bring_back;
@@ -52,7 +52,7 @@ use crate::{
     model::{OrNewer, PlannedStep, Revert, Step, Verb},
 };
 
-/// What a step will do on this cluster. Pure.
+/// Plans what a step will do on this cluster, without any request.
 pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<PlannedStep, String> {
     let verb = step.verb().ok_or_else(|| format!("step `{}` has no verb", step.name))?;
     let draft = match &verb {
@@ -77,12 +77,12 @@ pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Resul
     Ok(draft.of(step, verb))
 }
 
-/// Does it. Whatever it changes was written down first.
+/// Runs a step. Everything that it changes was written to the journal before.
 pub async fn apply(context: &StepContext, planned: &PlannedStep) -> Result<Done, StepError> {
     let verb = match &planned.step {
         OrNewer::Known(verb) => verb,
         OrNewer::Newer(newer) => {
-            return Err(StepError::Failed(format!("this version cannot read the plan's step: {}", newer.why)));
+            return Err(StepError::Failed(format!("this version cannot read this step of the plan: {}", newer.why)));
         }
     };
     let said = match verb {
@@ -107,7 +107,7 @@ pub async fn apply(context: &StepContext, planned: &PlannedStep) -> Result<Done,
     said.map(Done::Well)
 }
 
-/// Starts an undo without waiting for its effect: several nodes come back at once.
+/// Starts an undo without waiting for its effect, so that several nodes come back at the same time.
 pub async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
     match revert {
         Revert::NodePower { .. } => power::begin_revert(context, revert).await,
@@ -116,8 +116,8 @@ pub async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), 
     }
 }
 
-/// One attempt to converge a target to what it was, and to see that it is.
-/// Safe to repeat, safe when the act never happened.
+/// Makes one attempt to restore the earlier state of a target, and checks it. Safe to repeat, and safe if the act
+/// never happened.
 pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
     match &fault.revert {
         Revert::NodePower { .. } => power::revert(context, fault).await,

@@ -1,5 +1,5 @@
-//! deleteNamespace: lose a namespace on purpose. Refused unless a backup holds
-//! all of it, asked once more just before.
+//! The step deleteNamespace: deletes a namespace on purpose. It refuses to, unless a backup contains all of the
+//! namespace, which is checked once more directly before the deletion.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,17 +23,18 @@ use crate::{
 };
 
 pub(super) fn plan(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Draft, String> {
-    let uid = input.inventory.scope.get(&spec.name).ok_or_else(|| format!("there is no namespace `{}`", spec.name))?;
+    let uid =
+        input.inventory.scope.get(&spec.name).ok_or_else(|| format!("namespace `{}` does not exist", spec.name))?;
     let covering = so_far
         .iter()
         .find(|s| s.name.0 == spec.covered_by)
         .and_then(backup::spec_of)
-        .ok_or_else(|| format!("`{}` is not a backup step before it", spec.covered_by))?;
+        .ok_or_else(|| format!("`{}` is not the name of an earlier backup step", spec.covered_by))?;
     covers(spec, covering, input)?;
     let path = format!("/api/v1/namespaces/{}", spec.name);
     let mut planned = draft(
         StepClass::Destructive,
-        "past the first delete there is no way back but forward: the deletion is finished, then the backup is restored",
+        "after the first delete, the deletion cannot be stopped: it is completed, and then the backup is restored",
     );
     planned.acts.push(act(
         ApiCall::delete(&path, uid, None).to_string(),
@@ -45,18 +46,18 @@ pub(super) fn plan(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[
     Ok(planned)
 }
 
-/// `volumes: none` only when no claim is in scope (architecture §3), but for those that may be lost.
+/// `volumes: none` is accepted only if no claim is in scope, except claims that may be lost.
 fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'_>) -> Result<(), String> {
     if !covering.namespaces.contains(&spec.name) {
         return Err(format!("backup step `{}` does not include namespace `{}`", spec.covered_by, spec.name));
     }
-    let claims = input.inventory.claims.get().map_err(|w| format!("the claims cannot be listed: {w}"))?;
+    let claims = input.inventory.claims.get().map_err(|w| format!("cannot list the claims: {w}"))?;
     let claims: Vec<&Claim> =
         claims.iter().filter(|c| c.metadata.namespace == spec.name && !spec.may_lose(&c.object_name())).collect();
     if covering.volumes == Capture::None && !claims.is_empty() {
         let names: Vec<&str> = claims.iter().map(|c| c.metadata.name.as_str()).collect();
         return Err(format!(
-            "backup step `{}` captures no volumes, and namespace `{}` has claims ({}): their content would be lost",
+            "backup step `{}` does not capture volumes, but namespace `{}` has claims ({}): their content would be lost",
             spec.covered_by,
             spec.name,
             names.join(", ")
@@ -74,7 +75,7 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
     Ok(())
 }
 
-/// Pods that will hang on dead nodes and keep the namespace from going.
+/// Pods that will hang on dead nodes and keep the namespace from being deleted.
 fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Vec<String>, String> {
     let dark: Vec<&PlannedStep> = so_far.iter().filter(|s| s.takes_nodes()).collect();
     let mut notes = vec![];
@@ -83,13 +84,13 @@ fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[Planned
             let (name, node) = (&pod.metadata.name, &pod.spec.node_name);
             match spec.dead_pods {
                 DeadPods::Fail => {
-                    return Err(format!("pod {name} will hang on node {node}, which step `{}` takes away: the namespace would never go. Say what to do about it: deadPods: force | healFirst", step.name));
+                    return Err(format!("pod {name} will hang on node {node}, which step `{}` takes away: the namespace could never be deleted. Choose what to do: deadPods: force | healFirst", step.name));
                 }
                 DeadPods::Force if step.how().is_none_or(NodeHow::leaves_alive) => {
-                    return Err(format!("pod {name} is on node {node}, which step `{}` leaves alive: it may go on writing, and must not be deleted by force", step.name));
+                    return Err(format!("pod {name} is on node {node}, which step `{}` leaves running: the pod may keep writing, so it must not be force-deleted", step.name));
                 }
-                DeadPods::Force => notes.push(format!("pod {name} will hang on node {node}: it is deleted by force, once the node host reports the node off")),
-                DeadPods::HealFirst => notes.push(format!("pod {name} is on node {node}: the node is brought back first")),
+                DeadPods::Force => notes.push(format!("pod {name} will hang on node {node}: it is force-deleted when the node host reports the node as off")),
+                DeadPods::HealFirst => notes.push(format!("pod {name} is on node {node}: the node is powered on first")),
             }
         }
     }
@@ -114,7 +115,7 @@ pub(super) async fn apply(
         planned.objects.first().ok_or_else(|| StepError::Failed("the plan names no namespace".into()))?.clone();
     let volumes = volumes_of(context, &spec.name).await?;
     let ready = ready_now(context, &spec.name).await?;
-    // Last, so that as little as can be changes between the look and the delete.
+    // This is the last check, so that as little time as possible passes between it and the delete.
     let looked = losses::look(context, spec, &name, &held).await?;
     let revert = Revert::Restore {
         namespace: spec.name.clone(),
@@ -140,12 +141,12 @@ pub(super) async fn apply(
     Ok(lost.to_string())
 }
 
-/// Sends the deletion of the very namespace that was planned; when that was.
+/// Deletes exactly the namespace of the plan. Returns when the request was sent.
 async fn delete(context: &StepContext, fault: &FaultId, target: &ObjectRef, namespace: &str) -> Result<u64, StepError> {
     let sent_us = AtomicU64::new(0);
     let delete = context.change(&target.path, |found| {
         if found["metadata"]["uid"] != target.uid.as_str() {
-            return Err(format!("namespace {namespace} is another one than was planned (its UID changed)"));
+            return Err(format!("namespace {namespace} is not the one in the plan: its UID has changed"));
         }
         sent_us.store(context.recorder.now_us(), Ordering::Relaxed);
         let version = found["metadata"]["resourceVersion"].as_str().unwrap_or_default();
@@ -155,16 +156,16 @@ async fn delete(context: &StepContext, fault: &FaultId, target: &ObjectRef, name
     Ok(sent_us.into_inner())
 }
 
-/// The backup that covers it: it exists still, is Completed, and outlives the drill.
+/// The backup that contains the namespace: it must still exist, be Completed, and not expire during the drill.
 async fn covering(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<Value, StepError> {
     let name = context
         .backup_of(&spec.covered_by)
-        .ok_or_else(|| StepError::Failed(format!("step `{}` made no backup", spec.covered_by)))?
+        .ok_or_else(|| StepError::Failed(format!("step `{}` did not make a backup", spec.covered_by)))?
         .backup;
     bring_back::usable(context, &name).await.map_err(StepError::Failed)
 }
 
-/// Waits until the namespace is gone; deletes by force what hangs on dead nodes, where allowed.
+/// Waits until the namespace is gone. If allowed, it force-deletes pods that hang on dead nodes.
 pub(super) async fn gone(
     context: &StepContext,
     namespace: &str,
@@ -224,7 +225,7 @@ async fn volumes_of(context: &StepContext, namespace: &str) -> Result<Vec<Volume
         .collect())
 }
 
-/// The loss, proven: what became of each volume (correctness 36).
+/// The evidence of the loss: the state of each volume.
 async fn fate_of(context: &StepContext, lost: &[Volume]) -> Result<Vec<String>, StepError> {
     let mut said = vec![];
     for volume in lost {

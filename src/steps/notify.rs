@@ -1,4 +1,4 @@
-//! notify: tell somebody, by webhook.
+//! The step notify: sends a message to a webhook.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn plan(spec: &NotifyStep) -> Draft {
-    let mut planned = draft(StepClass::Observe, "is not told again");
+    let mut planned = draft(StepClass::Observe, "does not send the message again");
     planned.acts.push(act(format!("POST {} {{\"text\": \"THIS IS A DRILL: {}\", …}}", spec.url, spec.message), ""));
     planned
 }

@@ -1,5 +1,5 @@
-//! What the drill makes for itself in a cluster: the marks by which it is known again, and the
-//! cluster that it is in. Whatever does not carry the run's label is never deleted.
+//! Objects that the drill creates for itself: the labels that identify them, and the cluster that they are in. An
+//! object without the run's label is never deleted.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(super) fn labels(run: &str) -> Map<String, Value> {
     own.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
 }
 
-/// The request that creates a namespace of the drill's own; `also` are more labels.
+/// The request that creates a namespace of the drill; `also` contains more labels.
 pub(super) fn namespace(run: &str, name: &str, also: Map<String, Value>) -> ApiCall {
     let labels: Map<String, Value> = labels(run).into_iter().chain(also).collect();
     ApiCall::create(
@@ -23,18 +23,18 @@ pub(super) fn namespace(run: &str, name: &str, also: Map<String, Value>) -> ApiC
     )
 }
 
-/// The same step in the second cluster.
+/// The context of the same step for the second cluster.
 pub(super) fn there(context: &StepContext) -> Result<StepContext, String> {
-    let world = context.world.recovery.as_ref().ok_or("no second cluster is named: --context recovery=NAME")?;
+    let world = context.world.recovery.as_ref().ok_or("a second cluster is needed: give --context recovery=NAME")?;
     Ok(StepContext { world: Arc::clone(world), ..context.clone() })
 }
 
-/// The same step in the cluster where something was made: this one, or the second one.
+/// The context of the same step for the cluster in which something was created: the first or the second.
 pub(super) fn place(context: &StepContext, recovery: bool) -> Result<StepContext, String> {
     if recovery { there(context) } else { Ok(context.clone()) }
 }
 
-/// Whether what is made here is made in the second cluster.
+/// Whether this context is for the second cluster.
 pub(super) fn is_there(context: &StepContext) -> bool {
     context.plan.recovery.as_ref().is_some_and(|second| second.uid == context.world.identity.uid)
 }

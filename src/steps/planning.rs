@@ -1,4 +1,4 @@
-//! What the planning half of a step is given, and what it gives.
+//! The input and the result of the planning half of a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,28 +12,28 @@ use crate::{
     world::{Machine, NodeHost},
 };
 
-/// What a plan is made from.
+/// The input of planning.
 #[derive(Clone, Copy)]
 pub struct PlanInput<'a> {
     /// The cluster.
     pub inventory: &'a Inventory,
-    /// The place.
+    /// The bindings.
     pub bindings: &'a Bindings,
-    /// Machines, where the host can list them.
+    /// The machines, if the host can list them.
     pub machines: &'a BTreeMap<String, Machine>,
     /// Namespaces in scope.
     pub namespaces: &'a [String],
     /// Workloads that must survive.
     pub critical: &'a [WorkloadRef],
-    /// What takes nodes away and brings them back.
+    /// The node host.
     pub host: Option<&'a NodeHost>,
-    /// The run's id, for names; a placeholder in a plan.
+    /// The run's id, for names. In a plan it is a placeholder.
     pub run: &'a str,
-    /// The second cluster, where one is named.
+    /// The second cluster, if one is given.
     pub recovery: Option<&'a ClusterIdentity>,
 }
 
-/// What the planning half of a step says of it.
+/// What the planning half of a step returns.
 pub(super) struct Draft {
     class: StepClass,
     on_stop: String,
@@ -58,7 +58,7 @@ impl Draft {
         }
     }
 
-    /// Says otherwise what a stop during this step does.
+    /// Replaces the description of what a stop during this step does.
     pub(super) fn stopped(mut self, on_stop: &str) -> Self {
         on_stop.clone_into(&mut self.on_stop);
         self
@@ -66,16 +66,18 @@ impl Draft {
 }
 
 impl PlanInput<'_> {
-    /// A workload's namespace: as written, or the scope's only one.
+    /// The namespace of a workload: the given one, or the only one in the scope.
     pub fn namespace(&self, written: Option<&String>) -> Result<String, String> {
         match (written, self.namespaces) {
             (Some(namespace), _) => Ok(namespace.clone()),
             (None, [only]) => Ok(only.clone()),
-            (None, many) => Err(format!("which namespace? the scope has {}: add `namespace`", many.join(", "))),
+            (None, many) => {
+                Err(format!("the scope contains the namespaces {}: choose one with `namespace`", many.join(", ")))
+            }
         }
     }
 
-    /// A node frozen as a target.
+    /// A node as a target, with its UID.
     pub fn target(node: &Node) -> NodeTarget {
         NodeTarget {
             name: node.metadata.name.clone(),
@@ -86,7 +88,7 @@ impl PlanInput<'_> {
         }
     }
 
-    /// The nodes that a step chooses; of those that host a workload one, if it does not say how many.
+    /// The nodes that a step selects. With `hosting`, the default is one node.
     pub fn chosen(&self, choice: NodeChoice<'_>, control_plane: bool) -> Result<Vec<&Node>, String> {
         match choice.hosting {
             Some(workload) => {
@@ -97,9 +99,9 @@ impl PlanInput<'_> {
         }
     }
 
-    /// Nodes with ready pods of a workload, by name.
+    /// Nodes with ready pods of a workload, sorted by name.
     fn hosting(&self, workload: &WorkloadRef, count: usize) -> Result<Vec<String>, String> {
-        let pods = self.inventory.pods.get().map_err(|why| format!("the pods cannot be listed: {why}"))?;
+        let pods = self.inventory.pods.get().map_err(|why| format!("cannot list the pods: {why}"))?;
         let nodes: BTreeSet<String> = pods
             .iter()
             .filter(|p| {
@@ -108,13 +110,16 @@ impl PlanInput<'_> {
             .map(|p| p.spec.node_name.clone())
             .collect();
         if nodes.len() < count || count == 0 {
-            return Err(format!("{} node(s) host a ready pod of {workload}, not {count}", nodes.len()));
+            return Err(format!(
+                "{} node(s) host a ready pod of {workload}, but the step asks for {count}",
+                nodes.len()
+            ));
         }
         Ok(nodes.into_iter().take(count).collect())
     }
 
-    /// Nodes by name or zone. Nothing found is an error, not an empty success (correctness 73).
-    /// Those that carry the control plane only where that is allowed.
+    /// Nodes by name or zone. If no node matches, that is an error, not an empty success. Nodes of the control plane
+    /// are included only if that is allowed.
     pub fn nodes(
         &self,
         names: &[String],
@@ -122,14 +127,14 @@ impl PlanInput<'_> {
         count: Option<usize>,
         control_plane: bool,
     ) -> Result<Vec<&Node>, String> {
-        let all = self.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
+        let all = self.inventory.nodes.get().map_err(|why| format!("cannot list the nodes: {why}"))?;
         let mut found: Vec<&Node> = vec![];
         if let Some(zone) = zone {
             found = self.inventory.zone(zone).into_iter().filter(|n| !n.is_control_plane()).collect();
             found.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
             if found.is_empty() {
                 return Err(format!(
-                    "zone `{zone}` has no worker; zones with nodes: {}",
+                    "zone `{zone}` has no worker nodes; zones with nodes: {}",
                     self.inventory.zones().join(", ")
                 ));
             }
@@ -137,11 +142,11 @@ impl PlanInput<'_> {
         for name in names {
             let node = all.iter().find(|n| n.metadata.name == *name).ok_or_else(|| {
                 let known: Vec<&str> = all.iter().map(|n| n.metadata.name.as_str()).collect();
-                format!("there is no node `{name}`; there are: {}", known.join(", "))
+                format!("node `{name}` does not exist; the nodes are: {}", known.join(", "))
             })?;
             if node.is_control_plane() && !control_plane {
                 return Err(format!(
-                    "node `{name}` carries the control plane: while it is away nothing is seen of the cluster. Say `controlPlane: true` in a killNodes step if that is meant"
+                    "node `{name}` runs the control plane: while it is away, the drill cannot observe the cluster. If this is intended, use a killNodes step with `controlPlane: true`"
                 ));
             }
             found.push(node);
@@ -149,25 +154,25 @@ impl PlanInput<'_> {
         if let Some(count) = count {
             if count == 0 || count > found.len() {
                 let here = zone.map_or("the step names".to_owned(), |zone| format!("zone `{zone}` has"));
-                return Err(format!("{here} {} nodes, not {count}", found.len()));
+                return Err(format!("{here} {} nodes, but the step asks for {count}", found.len()));
             }
             found.truncate(count);
         }
         Ok(found)
     }
 
-    /// The machine under a node; on kind only a container of that very cluster will do.
+    /// The machine of a node. On kind, it must be a container of exactly this cluster.
     pub fn machine(&self, host: &NodeHost, node: &str) -> Result<Machine, String> {
         match self.machines.get(node) {
             Some(machine) => Ok(machine.clone()),
             None if host.name() == "kind" => Err(format!(
-                "node `{node}` is no container of the kind cluster that the bindings name: the kubeconfig and the containers belong to different clusters"
+                "node `{node}` is not a container of the kind cluster in the bindings: the kubeconfig and the containers belong to different clusters"
             )),
             None => Ok(Machine::named(node)),
         }
     }
 
-    /// Whether a pod has a volume that lives on its node.
+    /// Whether a pod has a volume that is local to its node.
     pub fn keeps_to_its_node(&self, pod: &Pod) -> bool {
         let (claims, volumes) =
             (self.inventory.claims.get().unwrap_or_default(), self.inventory.volumes.get().unwrap_or_default());
@@ -178,7 +183,7 @@ impl PlanInput<'_> {
         named.any(|v| v.spec.local.is_some() || v.spec.host_path.is_some())
     }
 
-    /// Pods on nodes, of the scope only.
+    /// Pods on these nodes, only those in the scope.
     pub fn scope_pods_on(&self, nodes: &[NodeTarget]) -> Vec<&Pod> {
         nodes
             .iter()
@@ -188,7 +193,7 @@ impl PlanInput<'_> {
     }
 }
 
-/// An empty one: what a stop during it does is known from the start.
+/// An empty draft. What a stop during the step does must be given at the start.
 pub(super) fn draft(class: StepClass, on_stop: &str) -> Draft {
     Draft { class, on_stop: on_stop.to_owned(), nodes: vec![], objects: vec![], acts: vec![], notes: vec![] }
 }

@@ -1,4 +1,4 @@
-//! deletePods and forceDeletePods.
+//! The steps deletePods and forceDeletePods.
 
 use super::{
     PlanInput, StepContext, StepError,
@@ -23,16 +23,16 @@ pub(super) fn plan(spec: &DeletePodsStep, input: &PlanInput<'_>) -> Result<Draft
     let ready = input.inventory.ready(&namespace, &spec.workload);
     let count = count(spec, ready);
     if count == 0 {
-        return Err(format!("{} has {ready} ready pods: nothing would be deleted", spec.workload));
+        return Err(format!("{} has {ready} ready pods, so nothing would be deleted", spec.workload));
     }
-    let mut planned = draft(StepClass::Fault, "waits until the workload is whole again");
+    let mut planned = draft(StepClass::Fault, "waits until the workload has all its pods again");
     planned.objects.push(ObjectRef { path: workload.path(), uid: workload.metadata.uid.clone() });
     planned.acts.push(act(
         format!(
             "DELETE {count} of the ready pods of {} in /api/v1/namespaces/{namespace}/pods, the first by name",
             spec.workload
         ),
-        "its controller makes them again",
+        "its controller creates new ones",
     ));
     Ok(planned)
 }
@@ -87,10 +87,10 @@ pub(super) async fn pods_of(context: &StepContext, namespace: &str) -> Result<Ve
     context.world.kube.list_plain(&format!("/api/v1/namespaces/{namespace}/pods")).await.map_err(StepError::failed)
 }
 
-/// Exactly this pod, as it is now: a StatefulSet's next one has the same name.
+/// Deletes exactly this pod: the next pod of a StatefulSet has the same name.
 async fn delete(context: &StepContext, pod: &Pod, grace: Option<u32>) -> Result<(), String> {
     let path = format!("/api/v1/namespaces/{}/pods/{}", pod.metadata.namespace, pod.metadata.name);
-    // Before it is sent: whoever sees the pod go knows that this drill took it.
+    // Written before the request is sent, so that an observer that sees the pod go knows that this drill deleted it.
     context.recorder.observe(Kind::PodTaken {
         namespace: pod.metadata.namespace.clone(),
         name: pod.metadata.name.clone(),
@@ -99,7 +99,7 @@ async fn delete(context: &StepContext, pod: &Pod, grace: Option<u32>) -> Result<
     context
         .change(&path, |found| {
             if found["metadata"]["uid"] != pod.metadata.uid.as_str() {
-                return Err(format!("{path} is another pod by now: its UID changed"));
+                return Err(format!("{path} is another pod now: its UID has changed"));
             }
             let version = found["metadata"]["resourceVersion"].as_str().unwrap_or_default();
             Ok(ApiCall::delete(&path, &pod.metadata.uid, grace).at_version(version))
@@ -108,24 +108,24 @@ async fn delete(context: &StepContext, pod: &Pod, grace: Option<u32>) -> Result<
 }
 
 pub(super) fn plan_forced(spec: &ForceDeletePodsStep, so_far: &[PlannedStep]) -> Result<Draft, String> {
-    let mut planned = draft(StepClass::Fault, "waits until the workloads are whole again");
-    planned.nodes = dead(&spec.fault, so_far, "deleted by force")?;
+    let mut planned = draft(StepClass::Fault, "waits until the workloads have all their pods again");
+    planned.nodes = dead(&spec.fault, so_far, "force-deleted")?;
     for node in &planned.nodes {
         planned.acts.push(act(
-            format!("DELETE with gracePeriodSeconds=0 each Terminating pod of the scope on node {}, once the node host reports the node off", node.name),
-            "its controller makes it again",
+            format!("DELETE with gracePeriodSeconds=0 each Terminating pod of the scope on node {}, when the node host reports the node as off", node.name),
+            "its controller creates a new one",
         ));
     }
     Ok(planned)
 }
 
-/// The nodes of a fault that leaves nothing alive on them: what may go on writing must
-/// not be given up (correctness 17, 20).
+/// The nodes of a fault that leaves no containers running on them. A container that may keep writing must not be given
+/// up, or two would write.
 pub(super) fn dead(fault: &str, so_far: &[PlannedStep], given_up: &str) -> Result<Vec<NodeTarget>, String> {
-    let step = so_far.iter().find(|s| s.name.0 == fault).ok_or_else(|| format!("there is no step `{fault}`"))?;
+    let step = so_far.iter().find(|s| s.name.0 == fault).ok_or_else(|| format!("step `{fault}` does not exist"))?;
     if step.how().is_none_or(NodeHow::leaves_alive) {
         return Err(format!(
-            "step `{fault}` leaves its nodes alive: what runs there may go on writing, and must not be {given_up}"
+            "step `{fault}` leaves its nodes running: their containers may keep writing, so their pods must not be {given_up}"
         ));
     }
     Ok(step.nodes.clone())
@@ -139,13 +139,12 @@ pub(super) async fn apply_forced(context: &StepContext, spec: &ForceDeletePodsSt
     Ok(if deleted.is_empty() {
         "no Terminating pod hangs on these nodes".into()
     } else {
-        format!("deleted by force: {}", some(&deleted))
+        format!("force-deleted: {}", some(&deleted))
     })
 }
 
-/// Deletes by force the Terminating pods of a namespace whose node is proven off
-/// by its host, each with an intent of its own. Pods on frozen or partitioned
-/// nodes are never touched: they may be alive (correctness 17, 20).
+/// Force-deletes the Terminating pods of a namespace whose node is proven to be off by the node host. Each deletion
+/// has its own intent. Pods on frozen or partitioned nodes are never touched, because they may still be running.
 pub(super) async fn force_dead(
     context: &StepContext,
     namespace: &str,
@@ -182,8 +181,8 @@ pub(super) async fn force_dead(
     Ok(deleted)
 }
 
-/// The name of a deletion that is still to be done; none when it was acknowledged. One
-/// that was only intended, by a session that died over it, is done again by another name.
+/// The name of a deletion that is still to be done; none if it was acknowledged. A deletion that was only intended by
+/// a session that then died is done again under another name.
 fn untried(context: &StepContext, pod: &str) -> Option<String> {
     for attempt in 1_u32.. {
         let target = if attempt == 1 { pod.to_owned() } else { format!("{pod} again {attempt}") };

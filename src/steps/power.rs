@@ -1,4 +1,4 @@
-//! killNodes, killZone: take the power of nodes, freeze them, or cut them off.
+//! The steps killNodes, killZone and loseCluster: power nodes off, freeze them, or cut them off from the network.
 
 use std::collections::BTreeSet;
 
@@ -27,33 +27,37 @@ pub(super) fn plan_zone(spec: &KillZoneStep, input: &PlanInput<'_>) -> Result<Dr
     plan(&nodes, spec.how, input)
 }
 
-/// Every machine of the cluster; that something of the application is left is the
-/// second cluster's business.
+/// Every machine of the cluster. The part of the application that must survive runs on the second cluster.
 pub(super) fn plan_cluster(spec: &LoseClusterStep, input: &PlanInput<'_>) -> Result<Draft, String> {
     if input.recovery.is_none() {
-        return Err("no second cluster is named (--context recovery=NAME): nothing could be shown but the loss".into());
+        return Err(
+            "a second cluster is needed (--context recovery=NAME): without one, the drill could only show the loss"
+                .into(),
+        );
     }
     if spec.how.leaves_alive() {
-        return Err("a lost cluster is killed or stopped: what is frozen or cut off would go on writing".into());
+        return Err(
+            "loseCluster needs `how: kill` or `how: stop`: a frozen or partitioned cluster could keep writing".into()
+        );
     }
-    let all = input.inventory.nodes.get().map_err(|why| format!("the nodes cannot be listed: {why}"))?;
-    // The control plane last in, so that it is the first out: the undo needs it.
+    let all = input.inventory.nodes.get().map_err(|why| format!("cannot list the nodes: {why}"))?;
+    // The control plane is taken away last and brought back first, because the undo needs it.
     let mut nodes: Vec<&Node> = all.iter().collect();
     nodes.sort_by_key(|n| (n.is_control_plane(), n.metadata.name.clone()));
     plan(&nodes, spec.how, input)
 }
 
 fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<Draft, String> {
-    let host = input
-        .host
-        .ok_or("no node host: name one in the bindings file (nodeHost: {kind: {cluster: …}} or {exec: …})")?;
+    let host = input.host.ok_or(
+        "the bindings name no node host: add one to the bindings file (nodeHost: {kind: {cluster: …}} or {exec: …})",
+    )?;
     let mut planned = draft(StepClass::Fault, "brings the nodes back and waits until they are Ready");
     for node in nodes {
         let name = &node.metadata.name;
         let machine = input.machine(host, name)?;
         if how == NodeHow::Partition && node.is_control_plane() && host.name() == "simulated" {
             return Err(format!(
-                "node `{name}` carries the control plane: what one that is cut off does of its own no rehearsal can show (kill, stop or pause it)"
+                "node `{name}` runs the control plane: a rehearsal cannot run this step, because the simulation does not model what a control plane does that is cut off (use kill, stop or pause)"
             ));
         }
         let does = host.take_away(&machine, how).map_err(|e| e.to_string())?;
@@ -63,12 +67,12 @@ fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<Draft, S
     }
     planned.notes = notes(&planned.nodes, how, input);
     if nodes.iter().any(|n| n.is_control_plane()) {
-        planned.notes.push("the control plane is away meanwhile: BLIND INTERVAL, only probes go on; alerts, pods and budgets cannot be judged over it".into());
+        planned.notes.push("BLIND INTERVAL: while the control plane is away, only probes keep running; alerts, pods and budgets cannot be judged during this time".into());
     }
     Ok(planned)
 }
 
-/// What cannot recover before the nodes are back (correctness 17, 18, 24).
+/// What cannot recover before the nodes are back.
 fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<String> {
     let mut notes = BTreeSet::new();
     for pod in input.scope_pods_on(targets) {
@@ -76,11 +80,11 @@ fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<Str
         let owner = pod.workload();
         if owner.as_ref().is_some_and(|w| w.kind == "statefulset") {
             notes.insert(format!(
-                "{name} will stay Terminating and is not replaced until its node is back or fenced (StatefulSet)"
+                "{name} will stay Terminating, and its StatefulSet does not replace it until its node is back or fenced"
             ));
         }
         if pod.controller().is_none() {
-            notes.insert(format!("{name} has no controller: nothing makes it again"));
+            notes.insert(format!("{name} has no controller, so nothing creates it again"));
         }
         if pod
             .spec
@@ -89,15 +93,15 @@ fn notes(targets: &[NodeTarget], how: NodeHow, input: &PlanInput<'_>) -> Vec<Str
             .any(|c| c.when_unsatisfiable == "DoNotSchedule" && c.node_taints_policy.as_deref() != Some("Honor"))
         {
             notes.insert(format!(
-                "the replacement of {name} may stay Pending: its spread is DoNotSchedule and still counts the dark zone"
+                "the replacement of {name} may stay Pending: its topology spread constraint (DoNotSchedule) still counts the lost zone"
             ));
         }
     }
     if how == NodeHow::Pause {
-        notes.insert("connections to frozen nodes hang and do not fail: clients wait for their timeouts".into());
+        notes.insert("connections to frozen nodes hang instead of failing: clients wait for their timeouts".into());
     }
     if how == NodeHow::Partition {
-        notes.insert("what runs on nodes that are cut off goes on, and may go on writing: their pods are replaced elsewhere all the same".into());
+        notes.insert("containers on partitioned nodes keep running and may keep writing, while their pods are replaced on other nodes".into());
     }
     notes.into_iter().collect()
 }
@@ -108,8 +112,8 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: Nod
     for target in &planned.nodes {
         intended.push((target.clone(), running(context, target).await?));
     }
-    // Docker hands out the lowest free address: the undo runs last in, first out,
-    // so the highest address is written down first (correctness 27).
+    // Docker assigns the lowest free address. The undo goes in reverse order, so the node with the highest address is
+    // written down first, and each node gets its address back.
     intended.sort_by_key(|(_, machine)| std::cmp::Reverse(octets(&machine.addresses)));
     let mut faults = vec![];
     for (target, machine) in &intended {
@@ -159,28 +163,28 @@ fn octets(addresses: &std::collections::BTreeMap<String, String>) -> Vec<u8> {
     addresses.values().next().map(|a| a.split('.').filter_map(|o| o.parse().ok()).collect()).unwrap_or_default()
 }
 
-/// The node is still the one that was planned.
+/// Checks that the node is still the one in the plan.
 pub(super) async fn same_node(context: &StepContext, target: &NodeTarget) -> Result<(), StepError> {
     let path = format!("/api/v1/nodes/{}", target.name);
     let node: Option<Node> = context.world.kube.find_as(&path).await.map_err(StepError::failed)?;
     match node {
         Some(node) if node.metadata.uid == target.uid => Ok(()),
         Some(_) => Err(StepError::Failed(format!(
-            "node {} is another one than was planned (its UID changed): plan again",
+            "node {} is not the one in the plan (its UID has changed): make a new plan",
             target.name
         ))),
-        None => Err(StepError::Failed(format!("node {} is gone: plan again", target.name))),
+        None => Err(StepError::Failed(format!("node {} is gone: make a new plan", target.name))),
     }
 }
 
-/// The machine of a node that is the planned one and runs: a fault acts on nothing else.
+/// The machine of a node, if it is the one in the plan and is running. A fault acts on no other machine.
 pub(super) async fn running(context: &StepContext, target: &NodeTarget) -> Result<Machine, StepError> {
     same_node(context, target).await?;
     let host = host(context).map_err(StepError::Failed)?;
     let machine = host.machine(&target.name).await.map_err(StepError::failed)?;
     match machine.state {
         PowerState::Running => Ok(machine),
-        state => Err(StepError::Failed(format!("node {} is {state:?}: nothing was done to it", target.name))),
+        state => Err(StepError::Failed(format!("node {} is {state:?}, so it was not touched", target.name))),
     }
 }
 
@@ -188,21 +192,21 @@ pub(super) fn host(context: &StepContext) -> Result<&NodeHost, String> {
     context.world.host.as_ref().ok_or_else(|| "the bindings name no node host".to_owned())
 }
 
-/// Gives the power back, and the network, whatever the machine's state.
+/// Restores power and network, whatever the state of the machine.
 pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Result<(), String> {
     let Revert::NodePower { node, machine, .. } = revert else { return Ok(()) };
     let host = host(context)?;
     context.may_act().await.map_err(|e| e.to_string())?;
     match host.give_back(&node.name, machine).await {
         Ok(_) => Ok(()),
-        // Autoscaling took node and machine away: there is nothing to give power to.
+        // Autoscaling removed node and machine, so there is nothing to power on.
         Err(_) if replaced::is_gone(context, node).await => Ok(()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Power, then Ready, then no taint of the outage left; or another node of the
-/// same pool in its place.
+/// Waits for power, then for Ready, then until no taint of the outage is left; or until another node of the same pool
+/// has replaced it.
 pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
     let Revert::NodePower { node, addresses, routes, .. } = &fault.revert else { return Err("not a node".into()) };
     begin_revert(context, &fault.revert).await?;
@@ -221,7 +225,7 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
         && machine.addresses != *addresses
     {
         evidence = format!(
-            "{evidence}; its address is {:?}, it was {addresses:?}: the node took it over by itself",
+            "{evidence}; its address is {:?} and was {addresses:?}; the node has adopted the new address",
             machine.addresses
         );
     }

@@ -1,8 +1,7 @@
-//! Tests whether a scratch namespace can reach production and the API server. Test pods try
-//! it before the policy exists, one on each node where restored pods may come to run: that
-//! shows what can be found from there. Others try it with the policy, one on each node that
-//! runs restored pods. Whatever is not seen to be shut leaves the isolation unproven, which is
-//! told and fails nothing.
+//! Tests whether a scratch namespace can reach production and the API server. First, before the policy exists, test
+//! pods try it on each node where restored pods may run: that shows what can be found from there. Then, with the
+//! policy, other test pods try it on each node that runs restored pods. Anything that is not observed to be blocked
+//! leaves the isolation unproven. That is reported, but does not fail the drill.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,37 +24,37 @@ use crate::{
     model::{Isolation, ROLE_LABEL, some},
 };
 
-/// As long one try from one place may take.
+/// How long a test from one node may take.
 const LIMIT: Duration = Duration::from_secs(90);
 const SECONDS: u64 = 80;
-/// From as many nodes it is tried.
+/// The largest number of nodes for a test.
 const NODES: usize = 20;
 
-/// A test that has shown from where it can find something.
+/// A test that has shown what it can find, and from where.
 pub(super) struct Test {
     from: String,
-    /// By node: what can be reached from there without a policy, or why that is not known.
+    /// By node: what can be reached from it without a policy, or why that is unknown.
     nodes: BTreeMap<String, Result<Vec<Target>, String>>,
 }
 
-/// One try from one node.
+/// A test from one node.
 struct Try<'a> {
     node: &'a Node,
-    /// Tells it apart from the other try on that node.
+    /// Distinguishes it from the other test on that node.
     label: &'static str,
     targets: &'a [Target],
 }
 
-/// Looks at production without a policy in the way; why not, where that cannot be.
+/// Tests what can be reached before the policy exists; or returns why this cannot be tested.
 pub(super) async fn begin(context: &StepContext, scratch: &str, from: &str) -> Result<Test, String> {
     if context.world.bindings.volumes.reader_image.is_none() {
-        return Err("the bindings name no volumes.readerImage to test it with".into());
+        return Err("the bindings name no volumes.readerImage, which the test needs".into());
     }
     let pods: Vec<Pod> = list(context, &format!("namespaces/{from}/pods")).await?;
     let mut targets = targets::some(production(context, from).await?);
     if targets.is_empty() {
         return Err(format!(
-            "namespace {from} has no ready pod with a port, and no service of ready pods, to try to reach"
+            "namespace {from} has neither a ready pod with a port nor a service with ready pods that the test could try to reach"
         ));
     }
     targets.push(Target::api());
@@ -69,11 +68,11 @@ pub(super) async fn begin(context: &StepContext, scratch: &str, from: &str) -> R
         return Ok(Test { from: from.to_owned(), nodes });
     }
     let why = nodes.into_iter().next().and_then(|(node, shown)| Some(format!("from node {node}: {}", shown.err()?)));
-    Err(why.unwrap_or_else(|| "no node is Ready to test it from".into()))
+    Err(why.unwrap_or_else(|| "no node is Ready, so the test could not run".into()))
 }
 
-/// Nodes where restored pods may come to run, the likely ones first: those that run production's
-/// pods, then other workers.
+/// Nodes where restored pods may run, the most likely ones first: those that run production's pods, then other
+/// workers.
 fn candidates(mut nodes: Vec<Node>, pods: &[Pod]) -> Vec<Node> {
     let hosts: BTreeSet<&str> = pods.iter().map(|p| p.spec.node_name.as_str()).collect();
     let rank = |n: &Node| (!hosts.contains(n.metadata.name.as_str()), n.is_control_plane(), n.spec.unschedulable);
@@ -83,23 +82,25 @@ fn candidates(mut nodes: Vec<Node>, pods: &[Pod]) -> Vec<Node> {
     nodes
 }
 
-/// What a test pod reaches without a policy. One that does not find the API server and some of
-/// production shows nothing later by not finding it.
+/// What a test pod can reach without a policy. If it cannot find the API server and part of production now, then not
+/// finding them later would show nothing.
 fn can_find(targets: &[Target], found: &[Option<bool>], from: &str) -> Result<Vec<Target>, String> {
     let all = targets.iter().zip(found).filter(|(_, open)| **open == Some(true));
     let open: Vec<Target> = all.map(|(t, _)| t.clone()).collect();
     let (production, api) = (open.iter().any(Target::is_production), open.iter().any(|t| !t.is_production()));
     match (api, production) {
         (true, true) => Ok(open),
-        (false, _) => Err("the test does not reach the API server without a policy either, so it shows nothing".into()),
+        (false, _) => {
+            Err("the test cannot reach the API server even without a policy, so it would show nothing".into())
+        }
         (_, false) => {
-            Err(format!("the test does not reach namespace {from} without a policy either, so it shows nothing"))
+            Err(format!("the test cannot reach namespace {from} even without a policy, so it would show nothing"))
         }
     }
 }
 
-/// Tries it again with the policy, from every node that runs restored pods. `beyond` are
-/// workloads of the backup that run in the network of their node.
+/// Tests again with the policy, from every node that runs restored pods. `beyond` lists workloads of the backup that
+/// use the network of their node.
 pub(super) async fn finish(context: &StepContext, scratch: &str, test: &Test, beyond: &[String]) -> Isolation {
     match with_policy(context, scratch, test, beyond).await {
         Ok(tried) => Isolation::Proven { tried },
@@ -112,7 +113,7 @@ async fn with_policy(context: &StepContext, scratch: &str, test: &Test, beyond: 
     let nodes: Vec<Node> = list(context, "nodes").await?;
     let (used, mut unproven) = test.used_by(&pods);
     if used.is_empty() && unproven.is_empty() {
-        return Err("no restored pod runs on any node".into());
+        return Err("no restored pod is running on a node".into());
     }
     let mut tries = vec![];
     for (name, targets) in used {
@@ -122,21 +123,21 @@ async fn with_policy(context: &StepContext, scratch: &str, test: &Test, beyond: 
         }
     }
     let found = attempt(context, scratch, &tries).await?;
-    // What can be reached comes first, then what is unknown.
+    // First what can be reached, then what is unknown.
     let mut why: Vec<String> = tries.iter().zip(&found).filter_map(|(one, found)| not_shut(one, found)).collect();
     why.extend(unproven);
     why.extend(in_the_nodes_network(&pods, beyond));
     let tried: Vec<&Target> = tries.iter().flat_map(|t| t.targets).collect();
     let ended = targets::ended(&unique(&tried), production(context, &test.from).await?);
     if !ended.is_empty() {
-        why.push(format!("{} ended during the test", ended.join(", ")));
+        why.push(format!("{} disappeared during the test", ended.join(", ")));
     }
     if why.is_empty() { Ok(told(&tries)) } else { Err(why.join("; ")) }
 }
 
 impl Test {
-    /// The nodes that restored pods run on, with what could be found from each; and why it
-    /// proves nothing of the others.
+    /// The nodes that run restored pods, with what could be found from each of them; and why the test proves nothing
+    /// about the other nodes.
     fn used_by(&self, pods: &[Pod]) -> (BTreeMap<&str, &[Target]>, Vec<String>) {
         let names: BTreeSet<&str> = restored(pods)
             .filter(|p| !p.is_finished() && !p.spec.node_name.is_empty())
@@ -149,26 +150,26 @@ impl Test {
                     used.insert(node.as_str(), open.as_slice());
                 }
                 Some((_, Err(why))) => unknown.push(format!("node {name} ({why})")),
-                None => unknown.push(format!("node {name} (nothing was tried from it without the policy)")),
+                None => unknown.push(format!("node {name} (it was not tested without the policy)")),
             }
         }
         let of = format!("{} of {} node(s) with restored pods", unknown.len(), names.len());
-        let why = (!unknown.is_empty()).then(|| format!("nothing is shown for {of}: {}", some(&unknown)));
+        let why = (!unknown.is_empty()).then(|| format!("the test shows nothing for {of}: {}", some(&unknown)));
         (used, why.into_iter().collect())
     }
 }
 
-/// Pods of the namespace that are not the drill's own.
+/// Pods of the namespace that do not belong to the drill.
 fn restored(pods: &[Pod]) -> impl Iterator<Item = &Pod> {
     pods.iter().filter(|p| !p.metadata.labels.contains_key(ROLE_LABEL))
 }
 
-/// Why one try does not show that everything is shut.
+/// Why a test does not show that everything is blocked.
 fn not_shut(one: &Try<'_>, found: &Result<Vec<Option<bool>>, String>) -> Option<String> {
     let node = &one.node.metadata.name;
     let found = match found {
         Ok(found) => found,
-        Err(why) => return Some(format!("it could not be tried from node {node}: {why}")),
+        Err(why) => return Some(format!("the test could not run on node {node}: {why}")),
     };
     let which = |wanted: Option<bool>| {
         let all = one.targets.iter().zip(found).filter(|(_, open)| **open == wanted);
@@ -176,14 +177,14 @@ fn not_shut(one: &Try<'_>, found: &Result<Vec<Option<bool>>, String>) -> Option<
     };
     let (open, untried) = (which(Some(true)), which(None));
     match (open.is_empty(), untried.is_empty()) {
-        (false, _) => Some(format!("from node {node} {open} can be reached in spite of the policy")),
-        (true, false) => Some(format!("from node {node} {untried} was not tried")),
+        (false, _) => Some(format!("from node {node}, {open} can be reached in spite of the policy")),
+        (true, false) => Some(format!("from node {node}, {untried} was not tested")),
         (true, true) => None,
     }
 }
 
-/// A pod in the network of its node has the node's addresses, and no policy is for it: neither
-/// those of the backup nor what the cluster made of them.
+/// A pod in the network of its node has the node's addresses, so NetworkPolicies do not apply to it: neither for
+/// workloads of the backup nor for pods that the cluster created from them.
 fn in_the_nodes_network(pods: &[Pod], beyond: &[String]) -> Option<String> {
     let live = restored(pods).filter(|p| p.spec.host_network);
     let live = live.map(|p| format!("{}/Pod/{}", p.metadata.namespace, p.metadata.name));
@@ -191,7 +192,7 @@ fn in_the_nodes_network(pods: &[Pod], beyond: &[String]) -> Option<String> {
     (!all.is_empty()).then(|| format!("{}: in the network of the node, which no policy isolates", some(&all)))
 }
 
-/// What was shown, for people: a target that could not be found from each node says from how many.
+/// What was shown, as text. For a target that could not be found from every node, it contains the number of nodes.
 fn told(tries: &[Try<'_>]) -> String {
     let all: Vec<&Target> = tries.iter().flat_map(|t| t.targets).collect();
     let what = unique(&all).into_iter().map(|target| {
@@ -200,7 +201,7 @@ fn told(tries: &[Try<'_>]) -> String {
         format!("{}{from}", target.what)
     });
     format!(
-        "from {} node(s), all that run restored pods, {} could be reached without the policy and cannot be with it",
+        "from all {} node(s) that run restored pods, {} could be reached without the policy and cannot be reached with it",
         tries.len(),
         what.collect::<Vec<_>>().join(", ")
     )
@@ -221,28 +222,28 @@ async fn list<T: serde::de::DeserializeOwned>(context: &StepContext, what: &str)
     context.world.kube.list_as(&format!("/api/v1/{what}")).await.map_err(|e| e.to_string())
 }
 
-/// Everything of production that could be tried.
+/// Everything in production that could be tried.
 async fn production(context: &StepContext, from: &str) -> Result<(Vec<Target>, Vec<Target>), String> {
     let pods: Vec<Value> = list(context, &format!("namespaces/{from}/pods")).await?;
     let services: Vec<Value> = list(context, &format!("namespaces/{from}/services")).await?;
     Ok(targets::all(&pods, &services))
 }
 
-/// A namespace that was just made has no service account for a moment, and refuses pods.
+/// A new namespace has no service account for a moment, and refuses pods until then.
 async fn admits_pods(context: &StepContext, scratch: &str) -> Result<(), String> {
     let path = format!("/api/v1/namespaces/{scratch}/serviceaccounts/default");
     let found = context.until(Duration::from_secs(20), "the namespace's service account", async || {
         match context.world.kube.find(&path).await {
             Ok(Some(_)) => Look::Done(()),
-            Ok(None) => Look::NotYet("it is not there".into()),
+            Ok(None) => Look::NotYet("it does not exist yet".into()),
             Err(error) => Look::NotYet(error.to_string()),
         }
     });
     found.await.map_err(|e| e.to_string())
 }
 
-/// What the pod of each try reaches, all of them at once: for each target whether it is open;
-/// none where that is not known. The pods are written down before, and go in any case.
+/// What the pod of each test can reach, with all tests at the same time: for each target whether it is open; none if
+/// that is unknown. The pods are recorded before they are created, and are always deleted.
 async fn attempt(
     context: &StepContext,
     scratch: &str,
@@ -313,7 +314,7 @@ mod tests {
         assert!(can_find(&api, &[None], "shop").is_err());
     }
 
-    /// Restored pods on a node from which nothing was tried before are not called isolated.
+    /// Restored pods on a node that was not tested before do not count as isolated.
     #[test]
     fn a_node_without_a_control_is_named() {
         let nodes = [("a".to_owned(), Ok(shown())), ("b".to_owned(), Err("no image".to_owned()))];
@@ -325,8 +326,8 @@ mod tests {
         assert_eq!(used.keys().collect::<Vec<_>>(), [&"a"]);
         assert_eq!(
             why,
-            ["nothing is shown for 2 of 3 node(s) with restored pods: node b (no image), node c (nothing was tried \
-              from it without the policy)"]
+            ["the test shows nothing for 2 of 3 node(s) with restored pods: node b (no image), node c (it was not \
+              tested without the policy)"]
         );
         assert!(test.used_by(&pods[..1]).1.is_empty());
     }
@@ -346,7 +347,7 @@ mod tests {
         let said = |found: &[Option<bool>]| not_shut(&one, &Ok(found.to_vec()));
         assert_eq!(said(&[Some(false), Some(false)]), None);
         assert!(said(&[Some(true), None]).unwrap().contains("in spite of the policy"));
-        assert_eq!(said(&[Some(false), None]).unwrap(), "from node a the API server was not tried");
+        assert_eq!(said(&[Some(false), None]).unwrap(), "from node a, the API server was not tested");
         assert!(said(&[Some(true), Some(true)]).unwrap().contains("the API server, the API server"));
     }
 }

@@ -1,5 +1,5 @@
-//! A second look at what was undone: a session that lost the wheel may have sent its act
-//! late. And a touch: what it sends later still meets another version, and is refused.
+//! Checks once more what was undone, because a session that lost control of the run may have sent its act late. It
+//! also touches the objects, so that a request that is sent even later has an outdated version and is refused.
 
 use serde_json::json;
 
@@ -11,16 +11,16 @@ use crate::{
     world::ApiCall,
 };
 
-/// What is not as it was left when its undo was seen done; none where it is.
+/// What is not in the state that it had when its undo was confirmed; none if everything is.
 ///
 /// # Errors
-/// It could not be looked at.
+/// The state could not be read.
 pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Option<String>, String> {
     match &fault.revert {
         Revert::NodePower { node, machine, .. } => power(context, node, machine).await,
         Revert::Impairment { node, what, .. } => {
             let right = inside::is_right(host(context)?, &node.name, what).await?;
-            Ok((!right).then(|| format!("{} of node {} is not right", inside::name(what), node.name)))
+            Ok((!right).then(|| format!("{} of node {} is not in order", inside::name(what), node.name)))
         }
         Revert::Fence { node } => {
             let path = format!("/api/v1/nodes/{}", node.name);
@@ -29,7 +29,7 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
             Ok(again.map(|_| format!("node {} is fenced again", node.name)))
         }
         Revert::Cordon { node, before } => {
-            // The drill cordons only; who released it since is somebody else.
+            // The drill only cordons. If the node was uncordoned since, somebody else did it.
             let again = same(context, node).await?.filter(|n| n.spec.unschedulable && !before);
             Ok(again.map(|n| format!("node {} is cordoned again", n.metadata.name)))
         }
@@ -46,14 +46,14 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
         Revert::OwnNamespace { namespace, recovery, .. } => {
             let place = own::place(context, *recovery)?;
             let found = named(&place, namespace).await?.filter(|n| n.is_of_run(&context.run));
-            Ok(found.map(|_| format!("namespace {namespace} is there again")))
+            Ok(found.map(|_| format!("namespace {namespace} exists again")))
         }
         Revert::OwnPods { namespace, pods, recovery } => {
             let place = own::place(context, *recovery)?;
             let there = short_pods::there(&place, namespace, pods).await?;
-            Ok((!there.is_empty()).then(|| format!("pods {} are there again", some(&there))))
+            Ok((!there.is_empty()).then(|| format!("pods {} exist again", some(&there))))
         }
-        // Their controllers bring pods back; what a program did nobody here can see.
+        // Pods are brought back by their controllers, and the effect of a program cannot be checked here.
         Revert::PodsReplaced { .. } | Revert::ExecUndo { .. } => Ok(None),
     }
 }
@@ -61,7 +61,7 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
 async fn power(context: &StepContext, node: &NodeTarget, id: &str) -> Result<Option<String>, String> {
     let machine = match host(context)?.machine(&node.name).await {
         Ok(machine) => machine,
-        // Autoscaling took node and machine away.
+        // Autoscaling removed node and machine.
         Err(_) if super::replaced::is_gone(context, node).await => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
@@ -69,7 +69,7 @@ async fn power(context: &StepContext, node: &NodeTarget, id: &str) -> Result<Opt
     Ok(away.then(|| format!("node {} is {:?} again", node.name, machine.state)))
 }
 
-/// The node, if it is the one of the plan.
+/// The node, if it is still the one in the plan.
 async fn same(context: &StepContext, node: &NodeTarget) -> Result<Option<Node>, String> {
     let path = format!("/api/v1/nodes/{}", node.name);
     let found: Option<Node> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
@@ -80,17 +80,17 @@ async fn named(context: &StepContext, namespace: &str) -> Result<Option<Named>, 
     context.world.kube.find_as(&format!("/api/v1/namespaces/{namespace}")).await.map_err(|e| e.to_string())
 }
 
-/// Gives the object of an act another version, so that a request which a frozen session
-/// sends later is refused. Nothing stays of it: the mark is taken away again.
+/// Changes the version of an object, so that a request from a frozen session that arrives later is refused. The mark
+/// is removed again, so nothing stays.
 ///
 /// # Errors
-/// It could not be written.
+/// The object could not be written.
 pub async fn touch(context: &StepContext, fault: &FaultRecord) -> Result<(), String> {
     let path = match &fault.revert {
         Revert::Cordon { node, .. } | Revert::Fence { node } => format!("/api/v1/nodes/{}", node.name),
         Revert::Scale { object, .. } => object.path.clone(),
         Revert::Restore { namespace, .. } => format!("/api/v1/namespaces/{namespace}"),
-        // Acts on machines carry no version; what a drill makes for itself is deleted by name.
+        // Acts on machines have no version, and the drill's own objects are deleted by name.
         _ => return Ok(()),
     };
     if context.world.kube.find(&path).await.map_err(|e| e.to_string())?.is_none() {

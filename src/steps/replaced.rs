@@ -1,5 +1,5 @@
-//! Nodes that autoscaling replaced while they were dark: another name, another
-//! UID, the same pool and zone (architecture §4.4).
+//! Nodes that autoscaling replaced while they were powered off: another name and another UID, but the same pool and
+//! zone.
 
 use jiff::Timestamp;
 
@@ -9,13 +9,12 @@ use crate::{
     model::{NodeTarget, Revert},
 };
 
-/// Whether the Node object is surely gone.
+/// Whether the Node object is certainly gone.
 pub(super) async fn is_gone(context: &StepContext, node: &NodeTarget) -> bool {
     matches!(context.world.kube.find(&format!("/api/v1/nodes/{}", node.name)).await, Ok(None))
 }
 
-/// The Ready node that took the place of one that is gone. Each newcomer stands
-/// for one node only.
+/// The Ready node that replaced one that is gone. Each new node counts as the replacement of only one node.
 pub(super) async fn successor(context: &StepContext, node: &NodeTarget) -> Option<String> {
     if node.pool.is_empty() {
         return None;
@@ -25,7 +24,7 @@ pub(super) async fn successor(context: &StepContext, node: &NodeTarget) -> Optio
     let since_us = since_us?;
     let mut gone: Vec<String> =
         taken.into_iter().filter(|name| nodes.iter().all(|n| n.metadata.name != *name)).collect();
-    // A node that was taken away twice stands for one newcomer.
+    // A node that was taken away twice has only one replacement.
     gone.sort();
     gone.dedup();
     let mut newcomers: Vec<&str> = nodes
@@ -39,7 +38,7 @@ pub(super) async fn successor(context: &StepContext, node: &NodeTarget) -> Optio
     newcomers.get(turn).map(|name| (*name).to_owned())
 }
 
-/// Every node of that pool and zone that this run took away, and since when.
+/// All nodes of this pool and zone that this run took away, and since when.
 fn taken(context: &StepContext, node: &NodeTarget) -> (Vec<String>, Option<u64>) {
     context.recorder.with(|state| {
         let mut names = vec![];
@@ -59,6 +58,6 @@ fn taken(context: &StepContext, node: &NodeTarget) -> (Vec<String>, Option<u64>)
 
 fn created_us(context: &StepContext, node: &Node) -> Option<u64> {
     let created: Timestamp = node.metadata.creation_timestamp.as_ref()?.parse().ok()?;
-    // The API's stamps have whole seconds.
+    // The timestamps of the API have whole seconds.
     Some(context.world.clock.at_wall(created) + 1_000_000)
 }

@@ -1,5 +1,5 @@
-//! restore: from a step's backup or a schedule's newest; in place, into a scratch
-//! namespace that cannot disturb anything, or into a second cluster.
+//! The step restore: restores the backup of a step, or the newest backup of a schedule. It restores in place, into a
+//! scratch namespace that cannot disturb production, or into a second cluster.
 
 use super::{
     Closing, PlanInput, StepContext, StepError, backup,
@@ -25,9 +25,9 @@ pub(super) fn plan(
     let mut planned = draft(
         class,
         if scratch {
-            "removes the scratch namespace"
+            "deletes the scratch namespace"
         } else {
-            "finishes the restore: a namespace that was deleted must come back"
+            "completes the restore, because a deleted namespace must come back"
         },
     );
     let from = match (&spec.backup, &spec.schedule) {
@@ -35,7 +35,7 @@ pub(super) fn plan(
         (_, Some(schedule)) => {
             format!("the newest Completed backup of schedule {schedule}, not older than {}", spec.newest_within)
         }
-        _ => return Err("neither backup nor schedule".into()),
+        _ => return Err("neither `backup` nor `schedule` is given".into()),
     };
     if scratch {
         let name = scratch::name(input.run, step);
@@ -48,8 +48,8 @@ pub(super) fn plan(
     }
     let namespace = namespace_of(spec, so_far)?;
     if spec.into == Some(Into::Recovery) {
-        let there = input.recovery.ok_or("no second cluster is named: --context recovery=NAME")?;
-        planned = planned.stopped("removes the namespace from the second cluster");
+        let there = input.recovery.ok_or("a second cluster is needed: give --context recovery=NAME")?;
+        planned = planned.stopped("deletes the namespace in the second cluster");
         planned.acts.push(act(
             format!("in {}: wait until its Velero sees {from}; create Restore, namespace {namespace}; wait until its workloads are ready; compare objects and volumes", there.context),
             format!("in {}: delete namespace {namespace} and the Restore", there.context),
@@ -58,14 +58,15 @@ pub(super) fn plan(
     }
     if !is_away(so_far, &namespace) {
         return Err(format!(
-            "namespace {namespace} would still be there: Velero skips what exists, and the restore would prove nothing. Delete it first, or restore `into: scratch`"
+            "namespace {namespace} would still exist: Velero skips existing objects, so the restore would prove nothing. Delete the namespace first, or restore `into: scratch`"
         ));
     }
     planned.acts.push(act(format!("create Restore of {from}, namespace {namespace}; wait until its workloads are ready; compare objects and volumes"), ""));
     Ok(planned)
 }
 
-/// Whether a namespace is away by then: deleted, and neither healed nor restored since.
+/// Whether a namespace does not exist at this point: an earlier step deletes it, and no step heals or restores it
+/// since.
 fn is_away(so_far: &[PlannedStep], namespace: &str) -> bool {
     let mut deleted_by = None;
     for (i, step) in so_far.iter().enumerate() {
@@ -93,10 +94,10 @@ fn namespace_of(spec: &RestoreStep, so_far: &[PlannedStep]) -> Result<String, St
         .iter()
         .find(|s| s.name.0 == step)
         .and_then(backup::spec_of)
-        .ok_or_else(|| format!("`{step}` is not a backup step before it"))?;
+        .ok_or_else(|| format!("`{step}` is not the name of an earlier backup step"))?;
     match &backup.namespaces[..] {
         [only] => Ok(only.clone()),
-        many => Err(format!("which namespace? the backup has {}: add `namespace`", many.join(", "))),
+        many => Err(format!("the backup contains the namespaces {}: choose one with `namespace`", many.join(", "))),
     }
 }
 
@@ -134,10 +135,11 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
     })
 }
 
-/// The backup and the namespace in it.
+/// The backup, and the namespace in it.
 async fn source(context: &StepContext, spec: &RestoreStep) -> Result<(String, String), StepError> {
     if let Some(step) = &spec.backup {
-        let made = context.backup_of(step).ok_or_else(|| StepError::Failed(format!("step `{step}` made no backup")))?;
+        let made =
+            context.backup_of(step).ok_or_else(|| StepError::Failed(format!("step `{step}` did not make a backup")))?;
         let namespace = spec.namespace.clone().or_else(|| made.namespaces.first().cloned());
         return Ok((made.backup, namespace.unwrap_or_default()));
     }
@@ -157,7 +159,7 @@ async fn source(context: &StepContext, spec: &RestoreStep) -> Result<(String, St
         .map_or(u64::MAX, |t| u64::try_from(context.world.clock.wall().as_second() - t.as_second()).unwrap_or(0));
     if age > spec.newest_within.0.as_secs() {
         return Err(StepError::Failed(format!(
-            "the newest Completed backup of schedule {schedule} is {} old, more than {}: that is your real recovery point",
+            "the newest Completed backup of schedule {schedule} is {} old, which is more than {}: this is your real recovery point",
             crate::model::Dur::secs(age),
             spec.newest_within
         )));
@@ -171,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// Velero skips what exists: a restore over it would prove nothing.
+    /// Velero skips existing objects, so a restore over them would prove nothing.
     #[test]
     fn a_namespace_is_away_until_it_is_healed_or_restored() {
         let step = |name: &str, verb: Value| -> PlannedStep {

@@ -1,4 +1,4 @@
-//! What a node must show before it is believed to be back.
+//! What a node must show before it counts as being back.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::{Closing, Look, StepContext, power::host, replaced};
 use crate::{kubernetes::objects::Node, model::NodeTarget};
 
-/// Taints that Kubernetes itself puts on a node that is not well.
+/// Taints that Kubernetes puts on an unhealthy node.
 const OUTAGE: [&str; 4] = ["unreachable", "not-ready", "disk-pressure", "network-unavailable"];
 
-/// Waits until a node is Ready without a taint of the outage; or closes the undo,
-/// because another node of its pool stands in its place.
+/// Waits until a node is Ready and has no taint of the outage. Closes the undo if another node of its pool has
+/// replaced it.
 pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Result<Node, Closing>, String> {
     let path = format!("/api/v1/nodes/{}", node.name);
     let mut sign = SignOfLife::of(&node.name);
@@ -24,10 +24,12 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
             Err(error) => Look::NotYet(error.to_string()),
             Ok(None) => match replaced::successor(context, node).await {
                 Some(successor) => Look::Done(Err(Closing::Replaced(format!(
-                    "node {} is gone; {successor} of its pool and zone is Ready",
+                    "node {} is gone; {successor} of the same pool and zone is Ready",
                     node.name
                 )))),
-                None => Look::NotYet("no such node, and none of its pool and zone in its place".into()),
+                None => {
+                    Look::NotYet("the node does not exist, and no node of its pool and zone has replaced it".into())
+                }
             },
             Ok(Some(found)) => {
                 let sick = |t: &String| OUTAGE.iter().any(|o| t.starts_with(&format!("node.kubernetes.io/{o}")));
@@ -46,13 +48,12 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
     ready.await.map_err(|e| e.to_string())
 }
 
-/// A renewal of a node's lease after its power came back. Within the grace period, and
-/// while the control plane was away too, Kubernetes still holds a dead node Ready: only
-/// its kubelet can renew the lease. Renewals are compared with each other and not with
-/// our clock, which a node need not share.
+/// A renewal of the node's lease after its power came back. Within the grace period, and while the control plane was
+/// away too, the API server still reports a dead node as Ready; but only its kubelet can renew the lease. Renewals are
+/// compared with each other and not with the clock of this machine, because the node's clock may differ.
 struct SignOfLife {
     path: String,
-    /// What the first look found.
+    /// The renewal that was found first.
     first: Option<Option<String>>,
 }
 
@@ -71,9 +72,9 @@ impl SignOfLife {
     async fn missing(&self, context: &StepContext) -> Option<String> {
         match self.renewed(context).await {
             Err(why) => Some(why),
-            Ok(None) => Some("Ready, but it has no lease".into()),
+            Ok(None) => Some("Ready, but without a lease".into()),
             Ok(now) if Some(&now) == self.first.as_ref() => {
-                Some("Ready as it was before; its lease is not renewed since".into())
+                Some("reported as Ready, but its lease has not been renewed since".into())
             }
             Ok(_) => None,
         }
@@ -81,14 +82,14 @@ impl SignOfLife {
 
     async fn renewed(&self, context: &StepContext) -> Result<Option<String>, String> {
         let found = context.world.kube.find(&self.path).await;
-        let lease = found.map_err(|e| format!("its lease cannot be read: {e}"))?.unwrap_or_default();
+        let lease = found.map_err(|e| format!("cannot read its lease: {e}"))?.unwrap_or_default();
         Ok(lease.pointer("/spec/renewTime").and_then(Value::as_str).map(str::to_owned))
     }
 }
 
-/// Waits until the routes that a node had are back. Its pod network puts those to
-/// other nodes back, some seconds after it is Ready; those to nodes that are gone
-/// meanwhile never come, so that only the way out is waited for without end.
+/// Waits until the node has its earlier routes again. Its pod network restores the routes to other nodes some seconds
+/// after it is Ready. Routes to nodes that are gone in the meantime never come back, so only the default route is
+/// required.
 pub(super) async fn routes(context: &StepContext, node: &str, before: &[String]) -> Result<String, String> {
     let host = host(context)?;
     let missing = async || -> Result<Vec<String>, String> {
@@ -106,7 +107,7 @@ pub(super) async fn routes(context: &StepContext, node: &str, before: &[String])
     }
     let missing = missing().await?;
     if missing.iter().any(|r| r.starts_with("default")) {
-        return Err(format!("node {node} has no way out: route `{}` is not back", missing.join("`, `")));
+        return Err(format!("node {node} has no default route: route `{}` is not back", missing.join("`, `")));
     }
     Ok(format!(
         "{} of its {} routes are back; not back: {}",

@@ -1,4 +1,4 @@
-//! scale: set the replicas of a workload.
+//! The step scale: sets the replicas of a workload.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<Draft, Str
     let object = ObjectRef { path: workload.path(), uid: workload.metadata.uid.clone() };
     let before = workload.wanted();
     if before == spec.to {
-        return Err(format!("{} has {before} replicas already: nothing would change", spec.workload));
+        return Err(format!("{} already has {before} replicas, so nothing would change", spec.workload));
     }
     let mut planned = draft(StepClass::Fault, "sets the replicas back");
     planned.acts.push(act(shown(&object, spec.to).to_string(), shown(&object, before).to_string()));
@@ -33,21 +33,21 @@ pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<Draft, Str
     Ok(planned)
 }
 
-/// What a plan shows: the version that it is written over is not known yet.
+/// The request as a plan shows it: the resource version is not known yet.
 fn shown(object: &ObjectRef, to: u32) -> ApiCall {
     ApiCall::merge(object.path.clone(), json!({"metadata": {"uid": object.uid}, "spec": {"replicas": to}}))
 }
 
-/// Writes `to` over `from`, on the object as it is now and on no other.
+/// Changes the replicas from `from` to `to`, if the object is still the same and still has `from` replicas.
 async fn write(context: &StepContext, path: &str, uid: &str, (from, to): (u32, u32)) -> Result<(), String> {
     context
         .change(path, |found| {
             let now = found.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
             if found["metadata"]["uid"] != uid {
-                return Err(format!("{path} is another object than was looked at (its UID changed)"));
+                return Err(format!("{path} is another object now: its UID has changed"));
             }
             if now != u64::from(from) {
-                return Err(format!("{path} has {now} replicas, not {from}: somebody else scaled it"));
+                return Err(format!("{path} has {now} replicas, not {from}: it was scaled outside the drill"));
             }
             Ok(ApiCall::merge(path, json!({"metadata": as_read(found), "spec": {"replicas": to}})))
         })
@@ -55,14 +55,15 @@ async fn write(context: &StepContext, path: &str, uid: &str, (from, to): (u32, u
 }
 
 pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &ScaleStep) -> Result<String, StepError> {
-    let object = planned.objects.first().ok_or_else(|| StepError::Failed("the plan names no workload".into()))?;
+    let object =
+        planned.objects.first().ok_or_else(|| StepError::Failed("the plan does not name a workload".into()))?;
     let found: Workload = context
         .world
         .kube
         .find_as(&object.path)
         .await
         .map_err(StepError::failed)?
-        .ok_or_else(|| StepError::Failed(format!("{} is gone: plan again", object.path)))?;
+        .ok_or_else(|| StepError::Failed(format!("{} is gone: make a new plan", object.path)))?;
     let before = found.spec.replicas.unwrap_or(1);
     let revert = Revert::Scale { object: object.clone(), before, written: spec.to };
     let fault = context.intend(&spec.workload.name, revert).await?;
@@ -77,7 +78,7 @@ pub(super) async fn revert(
     written: u32,
 ) -> Result<Closing, String> {
     let Some(raw) = context.world.kube.find(&object.path).await.map_err(|e| e.to_string())? else {
-        return Ok(Closing::Left(format!("{} was deleted by somebody else", object.path)));
+        return Ok(Closing::Left(format!("{} was deleted outside the drill", object.path)));
     };
     let found: Workload = serde_json::from_value(raw.clone()).map_err(|e| format!("{}: {e}", object.path))?;
     let now = found.spec.replicas.unwrap_or(1);
@@ -86,25 +87,25 @@ pub(super) async fn revert(
     }
     if now != written {
         return Ok(Closing::Left(format!(
-            "{}: left with replicas={now}, as changed by {} (the drill wrote {written}, before it was {before})",
+            "{}: left with replicas={now}, because it was changed by {} (the drill set {written}; before it was {before})",
             object.path,
             writer(&raw, &REPLICAS)
         )));
     }
-    // Somebody else may have set the same number. What Velero restored is what the drill wrote.
+    // It may have been set to the same number outside the drill. A number that Velero restored counts as the drill's.
     let by = last_writing(&raw, &REPLICAS);
     if by.as_ref().is_some_and(|by| !matches!(by.role(), Role::Drill | Role::Backup)) {
         return Ok(Closing::Left(format!(
-            "{}: left with replicas={now}, as set by {} (before it was {before})",
+            "{}: left with replicas={now}, because it was set by {} (before it was {before})",
             object.path,
             writer(&raw, &REPLICAS)
         )));
     }
-    // After a restore the workload has a new UID: it is still the one to put back.
+    // After a restore, the workload has a new UID, but its replicas must still be put back.
     write(context, &object.path, &found.metadata.uid, (written, before)).await?;
     let after: Option<Workload> = context.world.kube.find_as(&object.path).await.map_err(|e| e.to_string())?;
     match after.map(|w| w.spec.replicas.unwrap_or(1)) {
         Some(now) if now == before => Ok(Closing::Reverted(format!("{}: replicas={before}, as before", object.path))),
-        now => Err(format!("{} does not keep replicas={before}: {now:?} now", object.path)),
+        now => Err(format!("{} does not keep replicas={before}: it has {now:?} now", object.path)),
     }
 }

@@ -1,6 +1,5 @@
-//! A restore beside production: into a namespace of the drill's own, isolated before
-//! its first pod, removed with everything that belongs to it, or kept where the scenario
-//! asks for that.
+//! A restore beside production: into a scratch namespace that is isolated before its first pod starts. Afterwards it
+//! is deleted with everything that belongs to it, or kept if the scenario asks for that.
 
 use std::time::Duration;
 
@@ -25,33 +24,33 @@ use crate::{
     world::{ApiCall, Archived},
 };
 
-/// How long the namespace, and then its volumes, may take to go in one attempt of the undo.
+/// How long the namespace, and then its volumes, may take to disappear in one attempt of the undo.
 const GONE: Duration = Duration::from_secs(110);
 const VOLUMES_GONE: Duration = Duration::from_secs(45);
 const _: () = assert!(GONE.as_secs() + VOLUMES_GONE.as_secs() < ATTEMPT.as_secs(), "an attempt sees its end");
 
-/// The namespace of a step of a run: no other run, and no other step, has it.
+/// The name of the namespace for a step of a run. It is unique for each run and step.
 pub(super) fn name(run: &str, step: &str) -> String {
     let hash = Sha256::digest(format!("{run} {step}"));
     hash.iter().take(5).fold("drill-scratch-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }
 
-/// What is to be said beforehand.
+/// What people should know in advance.
 pub(super) fn notes(spec: &RestoreStep, input: &PlanInput<'_>) -> Vec<String> {
     let mut notes = vec![
-        "not restored: NetworkPolicies, Ingresses and all custom resources (routes, monitors, DNS records, certificates), \
-         whose controllers act from outside the namespace; Jobs and CronJobs are suspended; annotations of Services are removed"
+        "not restored: NetworkPolicies, Ingresses, and all custom resources (routes, monitors, DNS records, certificates), \
+         whose controllers act outside the namespace; Jobs and CronJobs are suspended; annotations of Services are removed"
             .to_owned(),
     ];
     notes.push(isolation_note(input));
     if spec.clean_up == CleanUp::OnSuccess {
-        notes.push("the namespace is kept where the restore does not come out as expected (cleanUp: onSuccess)".into());
+        notes.push("the namespace is kept if an expectation of the restore is not met (cleanUp: onSuccess)".into());
     }
     let ours = |n: &&Named| n.metadata.labels.contains_key(RUN_LABEL) && n.metadata.name.starts_with("drill-scratch-");
     notes.extend(input.inventory.namespaces.get().unwrap_or_default().iter().filter(ours).map(|n| {
         let run = n.metadata.labels.get(RUN_LABEL).map_or("", String::as_str);
         format!(
-            "namespace {0} of run {run} is still there; this drill leaves it alone. Remove it with: kubectl delete namespace {0}",
+            "namespace {0} of run {run} still exists; this drill does not touch it. Delete it with: kubectl delete namespace {0}",
             n.metadata.name
         )
     }));
@@ -60,7 +59,7 @@ pub(super) fn notes(spec: &RestoreStep, input: &PlanInput<'_>) -> Vec<String> {
 
 fn isolation_note(input: &PlanInput<'_>) -> String {
     if input.bindings.volumes.reader_image.is_none() {
-        return "isolation unproven: the bindings name no volumes.readerImage to test it with".into();
+        return "isolation unproven: the bindings name no volumes.readerImage, which the test needs".into();
     }
     let pods = input.inventory.pods.get().unwrap_or_default();
     let known = policy_enforcers(pods);
@@ -95,7 +94,7 @@ pub(super) async fn restore(
     let plan = isolation::plan(&held, from);
     let held: Vec<Value> = held.into_iter().map(|h| h.object).collect();
     let fault = context.intend(&scratch, revert).await?;
-    let mut test = Err("it was not tried".to_owned());
+    let mut test = Err("it was not tested".to_owned());
     let made = async {
         context.send(&own::namespace(&context.run, &scratch, levels(&held, from))).await?;
         test = reach::begin(context, &scratch, from).await;
@@ -123,7 +122,7 @@ pub(super) async fn restore(
     Ok(said)
 }
 
-/// What is told of the isolation may quote the API server.
+/// The text about the isolation may quote the API server, so secrets are removed from it.
 fn cleaned(context: &StepContext, isolation: Isolation) -> Isolation {
     let clean = |text: String| crate::told!(context.recorder, "{text}").to_string();
     match isolation {
@@ -132,7 +131,7 @@ fn cleaned(context: &StepContext, isolation: Isolation) -> Isolation {
     }
 }
 
-/// Refuses to begin where an object has a name that this run would use.
+/// Refuses to begin if an object already has a name that this run would use.
 async fn refuse_taken(context: &StepContext, scratch: &str, name: &str) -> Result<(), StepError> {
     let velero = &context.world.velero;
     let paths = [
@@ -142,7 +141,7 @@ async fn refuse_taken(context: &StepContext, scratch: &str, name: &str) -> Resul
     ];
     for path in paths {
         if context.world.kube.find(&path).await.map_err(StepError::failed)?.is_some() {
-            return Err(StepError::Failed(format!("{path} is there already, and was not made by this run: remove it")));
+            return Err(StepError::Failed(format!("{path} already exists and was not created by this run: delete it")));
         }
     }
     Ok(())
@@ -160,7 +159,7 @@ fn own_namespace(context: &StepContext, spec: &RestoreStep, scratch: &str, name:
     }
 }
 
-/// What the workloads in the backup ask for.
+/// The replicas of the workloads in the backup.
 pub(super) fn wanted(held: &[Value], namespace: &str) -> Vec<(WorkloadRef, u32)> {
     held.iter()
         .filter(|o| o.pointer("/metadata/namespace").and_then(Value::as_str) == Some(namespace))
@@ -170,7 +169,7 @@ pub(super) fn wanted(held: &[Value], namespace: &str) -> Vec<(WorkloadRef, u32)>
         .collect()
 }
 
-/// The levels of pod security of the namespace in the backup: the same pods must be admitted.
+/// The pod security levels of the namespace in the backup, so that the same pods are admitted.
 fn levels(held: &[Value], from: &str) -> Map<String, Value> {
     let of_it =
         |o: &&Value| o["kind"] == "Namespace" && o.pointer("/metadata/name").and_then(Value::as_str) == Some(from);
@@ -179,10 +178,10 @@ fn levels(held: &[Value], from: &str) -> Map<String, Value> {
     labels.into_iter().flatten().filter(security).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-/// Policy and Velero's modifiers, before the first pod of the application.
+/// The policy and Velero's modifiers, which must exist before the first pod of the application.
 fn isolating(context: &StepContext, scratch: &str, name: &str, plan: &isolation::Plan) -> [ApiCall; 2] {
     let labels = own::labels(&context.run);
-    // JSON is YAML: Velero reads the file as YAML.
+    // JSON is valid YAML, and Velero reads the file as YAML.
     let modifiers = json!({"version": "v1", "resourceModifierRules": plan.rules}).to_string();
     [
         ApiCall::create(
@@ -216,30 +215,32 @@ fn restoring(
     context.world.velero.creation("Restore", name, &json!({RUN_LABEL: context.run}), spec)
 }
 
-/// The undo: keeps it where the scenario asks for that, else removes it.
+/// The undo: keeps the namespace if the scenario asks for that; otherwise deletes it.
 pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closing, String> {
     let Revert::OwnNamespace { namespace: scratch, also, clean_up, .. } = &fault.revert else {
         return Err("not a namespace of the drill".into());
     };
     let path = format!("/api/v1/namespaces/{scratch}");
     let found: Option<Named> = context.world.kube.find_as(&path).await.map_err(|e| e.to_string())?;
-    // Only what this run made: the label is ours, the name could be anybody's.
+    // Deletes only what this run created: the label shows that, the name does not.
     if found.as_ref().is_some_and(|n| !n.is_of_run(&context.run)) {
-        return Ok(Closing::Left(format!("namespace {scratch} does not carry this run's label: not ours to delete")));
+        return Ok(Closing::Left(format!("namespace {scratch} does not have this run's label, so it was not deleted")));
     }
     let there = found.as_ref().is_some_and(|n| n.metadata.deletion_timestamp.is_none());
     if there && *clean_up == CleanUp::OnSuccess && was_begun(context).await? && !is_met(context) {
         let commands = fault.revert.commands();
         context.leaves(&format!("namespace {scratch}"), commands.join("; "), "never").map_err(|e| e.to_string())?;
         return Ok(Closing::Kept(
-            format!("namespace {scratch} is kept, for the restore did not come out as expected (cleanUp: onSuccess)"),
+            format!(
+                "namespace {scratch} is kept, because an expectation of the restore was not met (cleanUp: onSuccess)"
+            ),
             commands,
         ));
     }
     remove(context, scratch, found.as_ref(), also).await
 }
 
-/// Whether the restore into the namespace was begun: before that there is nothing in it to look at.
+/// Whether the restore into the namespace was started. Before that, there is nothing in it to inspect.
 async fn was_begun(context: &StepContext) -> Result<bool, String> {
     if context.recorder.with(|s| s.results.contains_key(&context.step)) {
         return Ok(true);
@@ -261,7 +262,7 @@ async fn remove(
     also: &[ObjectRef],
 ) -> Result<Closing, String> {
     let kube = &context.world.kube;
-    // One that is going already is only waited for.
+    // A namespace that is already being deleted is only waited for.
     if let Some(found) = found.filter(|n| n.metadata.deletion_timestamp.is_none()) {
         let path = format!("/api/v1/namespaces/{scratch}");
         context.send(&ApiCall::delete(&path, &found.metadata.uid, None)).await.map_err(|e| e.to_string())?;
@@ -283,24 +284,24 @@ async fn remove(
             let kubectl = format!("kubectl --context {}", context.world.identity.context);
             let command = format!("{kubectl} get pv | grep {scratch}; {kubectl} delete pv NAME");
             context.leaves(&what, command, "never").map_err(|e| e.to_string())?;
-            format!("{gone}, but for its volumes: {why}")
+            format!("{gone}, except its volumes: {why}")
         }
     }))
 }
 
-/// Volumes that the restore made must not stay and be paid for: why they are not seen to be gone.
+/// Volumes that the restore created must not stay, because they cost money. Returns why they are not confirmed to be
+/// gone.
 async fn volumes_left(context: &StepContext, scratch: &str) -> Result<(), String> {
-    let seen =
-        context.until(VOLUMES_GONE, "the volumes of the drill's own namespace to be gone", async || {
-            match context.world.kube.list_as::<Volume>("/api/v1/persistentvolumes").await {
-                Err(error) => Look::NotYet(error.to_string()),
-                Ok(volumes) => {
-                    let of_it =
-                        |v: &Volume| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(scratch);
-                    let left: Vec<String> = volumes.into_iter().filter(of_it).map(|v| v.metadata.name).collect();
-                    if left.is_empty() { Look::Done(()) } else { Look::NotYet(left.join(", ")) }
-                }
+    let seen = context.until(VOLUMES_GONE, "the volumes of the drill's namespace to be gone", async || {
+        match context.world.kube.list_as::<Volume>("/api/v1/persistentvolumes").await {
+            Err(error) => Look::NotYet(error.to_string()),
+            Ok(volumes) => {
+                let of_it =
+                    |v: &Volume| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(scratch);
+                let left: Vec<String> = volumes.into_iter().filter(of_it).map(|v| v.metadata.name).collect();
+                if left.is_empty() { Look::Done(()) } else { Look::NotYet(left.join(", ")) }
             }
-        });
+        }
+    });
     seen.await.map_err(|e| e.to_string())
 }

@@ -1,5 +1,5 @@
-//! Short-lived pods of the drill's own: written down before they are made, waited for, read,
-//! and removed. What interrupts the drill meanwhile leaves an open undo, which removes them.
+//! Short-lived pods of the drill: each is written to the journal before it is created, then waited for, read and
+//! deleted. If the drill is interrupted meanwhile, an open undo remains, which deletes the pods.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     world::{ApiCall, ApiError},
 };
 
-/// How long a pod without anything to stop may take to go. An undo looks at all of them at once.
+/// How long a pod with nothing to shut down may take to disappear. An undo waits for all of them together.
 const GONE: Duration = Duration::from_secs(60);
 const _: () = assert!(GONE.as_secs() * 2 < ATTEMPT.as_secs(), "an attempt of an undo sees its end");
 
@@ -20,11 +20,11 @@ const _: () = assert!(GONE.as_secs() * 2 < ATTEMPT.as_secs(), "an attempt of an 
 pub(super) struct Task {
     /// Its name.
     pub name: String,
-    /// Its forms, in the order to try: the next is taken where one is refused, or fails.
+    /// Its forms, in the order in which to try them: the next one is used if a form is refused or fails.
     pub forms: Vec<Value>,
 }
 
-/// What short-lived pods are for: a fault is called by it.
+/// The purpose of short-lived pods. The fault is named after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum For {
     /// They read volumes.
@@ -33,7 +33,7 @@ pub(super) enum For {
     Reaching,
 }
 
-/// Runs all of them at once; the log of each that ended well, or why there is none.
+/// Runs all pods at the same time. Returns the log of each pod that succeeded, or why there is none.
 pub(super) async fn run(
     context: &StepContext,
     namespace: &str,
@@ -62,11 +62,11 @@ pub(super) async fn run(
     Ok(logs)
 }
 
-/// One pod in one form after the other, until one ends well.
+/// Runs one pod, in one form after another, until one succeeds.
 async fn one(context: &StepContext, namespace: &str, task: &Task, limit: Duration) -> Result<String, String> {
     let base = format!("/api/v1/namespaces/{namespace}/pods");
     let path = format!("{base}/{}", task.name);
-    let mut why = "it has no form".to_owned();
+    let mut why = "it has no manifest".to_owned();
     for form in &task.forms {
         remove(context, namespace, &task.name).await?;
         match context.send(&ApiCall::create(&base, form.clone())).await {
@@ -77,7 +77,7 @@ async fn one(context: &StepContext, namespace: &str, task: &Task, limit: Duratio
             }
             Err(error) => return Err(error.to_string()),
         }
-        let what = format!("pod {} to end", task.name);
+        let what = format!("pod {} to finish", task.name);
         let ended = context.until(limit, &what, async || look(context, &path).await);
         let ended = ended.await.map_err(|e| e.to_string());
         let log = context.world.kube.text(&format!("{path}/log"), Duration::from_secs(30)).await;
@@ -88,7 +88,7 @@ async fn one(context: &StepContext, namespace: &str, task: &Task, limit: Duratio
             }
             (Ok(phase), log) => {
                 let log = log.map_or_else(|e| e.to_string(), |text| tail(&text));
-                why = format!("the pod ended {phase}: {log}");
+                why = format!("the pod ended as {phase}: {log}");
             }
             (Err(error), _) => {
                 let _ = remove(context, namespace, &task.name).await;
@@ -109,13 +109,13 @@ async fn look(context: &StepContext, path: &str) -> Look<String> {
     }
 }
 
-/// Why a scheduler leaves a pod waiting.
+/// Why the scheduler leaves the pod Pending.
 fn waits(pod: &Pod) -> String {
     let refused = pod.status.conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status == "False");
     refused.map_or_else(String::new, |c| format!(" ({} {})", c.reason, c.message))
 }
 
-/// Nothing was cut off: a kubelet that rotates a log takes its beginning away.
+/// Whether the log is complete. A kubelet that rotates a log removes its beginning.
 fn is_whole(log: &str) -> bool {
     log.starts_with("begin\n") && log.ends_with("\nend\n")
 }
@@ -125,7 +125,7 @@ fn tail(log: &str) -> String {
     lines[lines.len().saturating_sub(5)..].join("; ")
 }
 
-/// The undo: what carries this run's label goes, and is seen to be gone.
+/// The undo: deletes the pods with this run's label, and waits until they are gone.
 pub(super) async fn revert(context: &StepContext, namespace: &str, pods: &[String]) -> Result<Closing, String> {
     let names: Vec<&str> = pods.iter().map(String::as_str).collect();
     remove_all(context, namespace, &names).await?;
@@ -136,7 +136,7 @@ fn gone_in(namespace: &str, count: usize) -> String {
     format!("{count} short-lived pods of the drill in namespace {namespace} are gone")
 }
 
-/// Which of them are there, and ours.
+/// Which of the pods exist and belong to this run.
 pub(super) async fn there(context: &StepContext, namespace: &str, pods: &[String]) -> Result<Vec<String>, String> {
     let mut there = vec![];
     for pod in pods {
@@ -147,14 +147,14 @@ pub(super) async fn there(context: &StepContext, namespace: &str, pods: &[String
     Ok(there)
 }
 
-/// Removes all of them at once; the first that does not go says why.
+/// Deletes all of them at the same time. Returns the first problem.
 async fn remove_all(context: &StepContext, namespace: &str, pods: &[&str]) -> Result<(), String> {
     let all = pods.iter().map(|pod| remove(context, namespace, pod));
     futures_util::future::join_all(all).await.into_iter().collect()
 }
 
-/// Deletes a pod of this run, and waits until it is gone. A pod of that name that somebody
-/// else made is left alone: its create will be refused, and say so.
+/// Deletes a pod of this run, and waits until it is gone. A pod with this name that somebody else created is left
+/// alone; creating ours will then fail with a clear error.
 async fn remove(context: &StepContext, namespace: &str, pod: &str) -> Result<(), String> {
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
     let kube = &context.world.kube;
@@ -166,14 +166,14 @@ async fn remove(context: &StepContext, namespace: &str, pod: &str) -> Result<(),
     }
     let what = format!("pod {namespace}/{pod} to be gone");
     let gone = context.until(GONE, &what, async || match kube.find_as::<Named>(&path).await {
-        Ok(Some(now)) if now.metadata.uid == found.metadata.uid => Look::NotYet("still there".into()),
+        Ok(Some(now)) if now.metadata.uid == found.metadata.uid => Look::NotYet("it still exists".into()),
         Ok(_) => Look::Done(()),
         Err(error) => Look::NotYet(error.to_string()),
     });
     gone.await.map_err(|e| e.to_string())
 }
 
-/// A target that no fault of this step has yet: a step may read more than once.
+/// A target name that no fault of this step has used yet, because a step may read volumes more than once.
 fn free_target(context: &StepContext, namespace: &str, what_for: For) -> String {
     let taken = |target: &str| context.recorder.with(|s| s.fault(&FaultId::new(&context.step, target)).is_some());
     let base = match what_for {

@@ -1,5 +1,5 @@
-//! What a test pod tries to reach: some pods and services of production, and the API server.
-//! The script that tries it, what its log says, and whether what was tried is still there.
+//! What a test pod tries to reach: some pods and services of production, and the API server. Also the script that
+//! tries it, the parser for its log, and a check that the targets still exist.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -7,21 +7,21 @@ use serde_json::Value;
 
 use crate::kubernetes::{Selector, objects::Pod};
 
-/// As many pods of production are tried, and as many of its services.
+/// The largest number of production pods, and of production services, to try.
 const MOST: usize = 2;
-/// What asks for the API server, by the address that every pod is given.
+/// The word for the API server in the script, which replaces it by the address that every pod gets.
 const API: &str = "api";
 
-/// What is tried to be reached.
+/// Something that a test pod tries to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     host: String,
     port: u16,
-    /// For people.
+    /// The name for people.
     pub what: String,
-    /// The UID of the pod or service; none for the API server.
+    /// The UID of the pod or service; empty for the API server.
     uid: String,
-    /// UIDs of the ready pods that answer: the end of the last one would look like isolation.
+    /// UIDs of the ready pods that answer. If the last of them disappeared, the result would look like isolation.
     pods: BTreeSet<String>,
 }
 
@@ -32,32 +32,31 @@ impl Target {
         Self { host: API.into(), port: 0, what: "the API server".into(), uid, pods }
     }
 
-    /// Whether it is a part of production.
+    /// Whether it belongs to production.
     pub(super) fn is_production(&self) -> bool {
         self.host != API
     }
 
-    /// Whether it answers as it did: the object is the same, and one of its pods is.
+    /// Whether it can still answer: the object is the same, and so is one of its pods.
     fn is_in(&self, now: &[Self]) -> bool {
         let same = |t: &&Self| (&t.uid, &t.host, t.port) == (&self.uid, &self.host, self.port);
         !self.is_production() || now.iter().find(same).is_some_and(|t| !t.pods.is_disjoint(&self.pods))
     }
 }
 
-/// All that could be tried: ready pods with a port, then services with an address and a ready pod.
+/// Everything that could be tried: ready pods with a port, then services with an address and a ready pod.
 pub(super) fn all(pods: &[Value], services: &[Value]) -> (Vec<Target>, Vec<Target>) {
     let ready: Vec<Pod> =
         pods.iter().filter_map(|p| serde_json::from_value(p.clone()).ok()).filter(Pod::counts).collect();
     (pods.iter().filter_map(pod).collect(), services.iter().filter_map(|s| service(s, &ready)).collect())
 }
 
-/// Those of them that are tried.
+/// The targets that are tried.
 pub(super) fn some((pods, services): (Vec<Target>, Vec<Target>)) -> Vec<Target> {
     pods.into_iter().take(MOST).chain(services.into_iter().take(MOST)).collect()
 }
 
-/// Those of `tried` that do not answer any more, whatever a policy says; `now` is all that
-/// there is now.
+/// Those of `tried` that cannot answer any more, whatever a policy says. `now` is everything that exists now.
 pub(super) fn ended<'a>(tried: &[&'a Target], (pods, services): (Vec<Target>, Vec<Target>)) -> Vec<&'a str> {
     let now: Vec<Target> = pods.into_iter().chain(services).collect();
     tried.iter().filter(|t| !t.is_in(&now)).map(|t| t.what.as_str()).collect()
@@ -82,7 +81,7 @@ fn service(object: &Value, ready: &[Pod]) -> Option<Target> {
         .iter()
         .find(|p| matches!(p["protocol"].as_str(), None | Some("TCP")))?;
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    // Nothing says who answers for a service without a selector, or whether anybody does.
+    // For a service without a selector, nothing shows who answers, or whether anybody does.
     let labels = serde_json::from_value(object.pointer("/spec/selector")?.clone()).ok()?;
     let selector = Selector { match_labels: labels, ..Selector::default() };
     let pods: BTreeSet<String> =
@@ -93,14 +92,14 @@ fn service(object: &Value, ready: &[Pod]) -> Option<Target> {
     (!found.pods.is_empty() && !selector.match_labels.is_empty()).then_some(found)
 }
 
-/// Only an address and a port become words of a command.
+/// Only an address and a port become arguments of a command.
 fn target(host: &str, port: u64, what: String, uid: &str, pods: BTreeSet<String>) -> Option<Target> {
     let host = host.parse::<IpAddr>().ok()?.to_string();
     Some(Target { host, port: u16::try_from(port).ok().filter(|p| *p > 0)?, what, uid: uid.to_owned(), pods })
 }
 
-/// `nc` ends with 1 where nothing answers or the connection is refused. One that stays open
-/// is ended from outside; 126 and 127 are of a shell that finds no such program.
+/// `nc` exits with 1 if nothing answers or the connection is refused. A connection that stays open is ended by
+/// `timeout`. 126 and 127 mean that the shell cannot run the program.
 pub(super) fn command(targets: &[Target]) -> Vec<String> {
     let script = r#"echo begin
 while [ $# -gt 1 ]; do
@@ -116,7 +115,7 @@ echo end"#;
     fixed.into_iter().chain(targets.iter().flat_map(|t| [t.host.clone(), t.port.to_string()])).collect()
 }
 
-/// For each target whether it is open; none where that was not said.
+/// For each target whether it is open; none if the log does not show it.
 pub(super) fn heard(log: &str, targets: &[Target]) -> Vec<Option<bool>> {
     let said = |target: &Target| {
         let tail = format!(" {} {}", target.host, target.port);
@@ -151,7 +150,7 @@ mod tests {
         serde_json::from_value(web(name, uid)).expect("a pod")
     }
 
-    /// What was tried may be anywhere in the list by now, and a service ends with its pods.
+    /// A target may be anywhere in the list now, and a service counts as gone when its pods are gone.
     #[test]
     fn what_does_not_answer_any_more_is_named_whole() {
         let service = |uid: &str| {
@@ -209,7 +208,7 @@ mod tests {
         assert_eq!(command(&[of("10.1.2.3", 8080).unwrap()])[3..], ["reach", "10.1.2.3", "8080"].map(str::to_owned));
     }
 
-    /// What the script makes of a port that is open, and of one that is not.
+    /// The results of the script for an open port, and for a closed one.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the script is for a shell")]
     fn the_script_says_what_is_open() {

@@ -1,6 +1,6 @@
-//! Answers of the person at the terminal. A read cannot be cancelled, so one thread
-//! reads for the whole process: what it reads while nobody has asked is dropped, and a
-//! question that timed out does not swallow the answer to the next one.
+//! The answers of a person at the terminal. A read cannot be cancelled, so one thread reads for the whole process.
+//! Lines that nobody asked for are dropped, and a question that timed out does not take the answer to the next
+//! question.
 
 use std::sync::{
     OnceLock,
@@ -9,11 +9,11 @@ use std::sync::{
 
 use tokio::sync::broadcast;
 
-/// Lines as they are typed; none once the terminal is closed.
+/// Lines as they are typed; none after the terminal was closed.
 static LINES: OnceLock<broadcast::Sender<Option<String>>> = OnceLock::new();
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// The next line that is typed from now on; none when the terminal is closed.
+/// The next line that is typed from now on; none if the terminal is closed.
 pub(super) async fn line() -> Option<String> {
     let mut lines = LINES.get_or_init(read).subscribe();
     if CLOSED.load(Ordering::Acquire) {
@@ -28,7 +28,7 @@ fn read() -> broadcast::Sender<Option<String>> {
     std::thread::spawn(move || {
         let mut line = String::new();
         while std::io::stdin().read_line(&mut line).is_ok_and(|n| n > 0) {
-            // Nobody has asked: nobody hears it.
+            // Nobody has asked a question, so the line is dropped.
             let _ = to.send(Some(std::mem::take(&mut line)));
         }
         CLOSED.store(true, Ordering::Release);

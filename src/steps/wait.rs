@@ -1,5 +1,5 @@
-//! wait: for a time, or until something holds. It looks at the same fold of the journal that
-//! the verdict uses later, and asks the judge before it says that it is done.
+//! The step wait: waits for a time, or until something holds. It uses the same fold of the journal that the verdict
+//! uses later, and asks the judge before it says that it is done.
 
 use super::{
     Look, PlanInput, StepContext, StepError,
@@ -15,9 +15,9 @@ use crate::{
     verdict::{Follower, Waited},
 };
 
-/// A watch delivers within milliseconds; a second is plenty.
+/// A watch normally delivers within milliseconds, so a second is enough.
 const SETTLE_US: u64 = 1_000_000;
-/// How often the node host is asked whether what was taken away is still away.
+/// How often to ask the node host whether a node that was taken away is still away.
 const POWER_LOOK_US: u64 = 5_000_000;
 
 pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Draft, String> {
@@ -36,21 +36,21 @@ pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &[PlannedStep
         }
         if so_far.iter().any(PlannedStep::takes_control_plane) && !healed(so_far) {
             return Err(format!(
-                "{workload} cannot be seen while the control plane is away: heal the fault first, or wait for probes only"
+                "{workload} cannot be observed while the control plane is away: heal the fault first, or wait only for probes"
             ));
         }
-        // Waiting for what cannot come back before the nodes do would only burn time.
+        // Waiting for a workload that cannot recover before its nodes are back would only waste time.
         if let Some(why) = stuck(&workload, &namespace, input, so_far).filter(|_| !healed(so_far)) {
             return Err(format!(
-                "{workload} cannot recover before its nodes are back ({why}): heal the fault first, or do not wait for it"
+                "{workload} cannot recover before its nodes are back ({why}): heal the fault first, or remove it from the wait"
             ));
         }
     }
     Ok(planned)
 }
 
-/// Why a StatefulSet's pods stay on nodes that went away: they are not replaced
-/// there unless the nodes are fenced, and a volume of the node keeps them even so.
+/// Why the pods of a StatefulSet stay on nodes that were taken away. They are not replaced unless the nodes are
+/// fenced, and a volume on the node prevents it even then.
 fn stuck(
     workload: &WorkloadRef,
     namespace: &str,
@@ -67,9 +67,9 @@ fn stuck(
     let gone = |p: &&Pod| on(PlannedStep::takes_nodes, &p.spec.node_name);
     input.inventory.pods.get().unwrap_or_default().iter().filter(own).filter(gone).find_map(|pod| {
         if !on(|s| s.fences().is_some(), &pod.spec.node_name) {
-            Some("a StatefulSet's pod on a dead node is not replaced")
+            Some("a StatefulSet does not replace a pod on a dead node")
         } else {
-            input.keeps_to_its_node(pod).then_some("its volume lives on the node that is lost")
+            input.keeps_to_its_node(pod).then_some("its volume is on the lost node")
         }
     })
 }
@@ -96,7 +96,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
             if let Some(why) = power.returned(context).await {
                 return Look::Done(Err(why));
             }
-            // Asked before the state is locked: the recorder has one lock.
+            // Read the time before locking the state: the recorder has only one lock.
             let now = context.recorder.now_us();
             let missing = context.recorder.with(|state| match spec.until {
                 Some(WaitUntil::Alerted) => missing_alerts(context, state),
@@ -118,9 +118,9 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
     Ok(format!("{what}: after {:.1} s", (context.recorder.now_us() - began) as f64 / 1e6))
 }
 
-/// Nodes that somebody else gave their power back: a container engine that was started
-/// again starts its containers too. What waits for them to be noticed would wait in vain,
-/// and the outage was not the one that the scenario means.
+/// Detects nodes that were powered on outside the drill, for example because a restarted container engine also starts
+/// its containers. Waiting for their outage to be noticed would never end, and the outage was not the one that the
+/// scenario describes.
 #[derive(Default)]
 struct Power {
     looked_us: u64,
@@ -128,7 +128,7 @@ struct Power {
 }
 
 impl Power {
-    /// Two looks must agree: a host may need a moment until it shows what it did.
+    /// Two consecutive answers must agree: a node host may need a moment until it shows what it did.
     async fn returned(&mut self, context: &StepContext) -> Option<String> {
         let now = context.recorder.now_us();
         if now < self.looked_us + POWER_LOOK_US {
@@ -147,7 +147,7 @@ impl Power {
         let again: Vec<&String> = self.running.iter().filter(|node| before.contains(node)).collect();
         (!first && !again.is_empty()).then(|| {
             format!(
-                "the outage did not last: the machine of {} runs again, and this drill did not give it its power back",
+                "the outage ended too early: the machine of {} is running again, and the drill did not power it on",
                 some(&again)
             )
         })
@@ -156,24 +156,24 @@ impl Power {
 
 fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (began, now): (u64, u64)) -> Vec<String> {
     let mut missing = vec![];
-    // What was seen before this wait began may be from before the last step.
+    // An observation from before this wait may be older than the last step.
     if now < began + SETTLE_US {
         missing.push("looking".to_owned());
     }
-    // Without a control plane nobody notices anything: probes are all that there is.
+    // Without a control plane, only probes can notice anything.
     let only_probes = spec.of.iter().all(|of| of.parse::<WorkloadRef>().is_err());
     if !(only_probes && control_plane_away(context, state)) {
         if state.blind_since.is_some() {
-            missing.push("the API server is out of sight".to_owned());
+            missing.push("the API server cannot be reached".to_owned());
         }
-        // A fault is not over before it was noticed: a Deployment whose dead pods
-        // still count as Ready has not recovered, it has not noticed.
+        // A fault must be noticed before recovery can count. A Deployment whose dead pods still count as Ready has not
+        // recovered; Kubernetes has not noticed the fault yet.
         missing.extend(unnoticed(state));
     }
     for of in &spec.of {
         if let Ok(workload) = of.parse::<WorkloadRef>() {
             let namespace = context.plan.namespaces.first().cloned().unwrap_or_default();
-            // What somebody else deleted does not come back by itself.
+            // A workload that was deleted outside the drill does not come back by itself.
             if state.outside.is_deleted(&namespace, of) {
                 continue;
             }
@@ -182,7 +182,7 @@ fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (b
             match wanted {
                 Some(wanted) if ready >= wanted => {}
                 Some(wanted) => missing.push(format!("{workload} {ready}/{wanted} ready")),
-                None => missing.push(format!("{workload} not seen yet")),
+                None => missing.push(format!("{workload} not observed yet")),
             }
         } else {
             let up = state.probes.get(of).and_then(|p| p.up_since.filter(|_| p.last_us + 5_000_000 >= began));
@@ -194,21 +194,21 @@ fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (b
     missing
 }
 
-/// Whether a step that takes the control plane away is not undone yet.
+/// Whether a step that takes the control plane away is still not undone.
 fn control_plane_away(context: &StepContext, state: &RunState) -> bool {
     context.plan.steps.iter().filter(|s| s.takes_control_plane()).any(|s| !state.open_of(&s.name).is_empty())
 }
 
-/// Nodes that were taken away and are still believed.
+/// Nodes that were taken away and that the API server still reports as Ready.
 fn unnoticed(state: &RunState) -> Vec<String> {
     let nodes = believed(state, |_| true);
     if nodes.len() > 3 {
-        return vec![format!("{} nodes are still believed Ready", nodes.len())];
+        return vec![format!("{} nodes are still reported as Ready", nodes.len())];
     }
-    nodes.into_iter().map(|name| format!("node {name} is still believed Ready")).collect()
+    nodes.into_iter().map(|name| format!("node {name} is still reported as Ready")).collect()
 }
 
-/// Nodes with an open fault of some kind that Kubernetes believes to be Ready.
+/// Nodes with an open fault of some kind that the API server reports as Ready.
 fn believed(state: &RunState, kind: fn(&Revert) -> bool) -> Vec<String> {
     state
         .faults
@@ -243,7 +243,7 @@ fn missing_alerts(context: &StepContext, state: &RunState) -> Vec<String> {
     missing
 }
 
-/// The nodes that an alert is expected for; of faults that have begun.
+/// The nodes for which an alert is expected, from faults that have begun.
 fn nodes_of(context: &StepContext, state: &RunState, alert: &AlertExpectation) -> Vec<Option<String>> {
     let begun = context
         .plan

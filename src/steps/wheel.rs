@@ -1,6 +1,6 @@
-//! Whether this session may act: no other session has opened the journal's next segment,
-//! and the Lease is ours. What is done forward needs a renewal of the Lease that was
-//! confirmed a moment ago; what is undone must only not be known to be somebody else's.
+//! Whether this session may act: no other session has opened the next segment of the journal, and this run holds the
+//! Lease. A forward act needs a recently confirmed renewal of the Lease. An undo is only forbidden if another session
+//! or run is known to have taken over. docs/design/wheel.md explains the rules. Start with [`Wheel`].
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,33 +13,33 @@ use crate::{
     world::{LEASE_DURATION, LeaseError},
 };
 
-/// A forward act needs a renewal that is not older, by CLOCK_BOOTTIME: a machine that
-/// slept has not renewed anything meanwhile.
+/// A forward act needs a renewal that is at most this old. The age is measured with CLOCK_BOOTTIME, because a
+/// suspended machine does not renew the Lease.
 const FRESH: Duration = Duration::from_secs(10);
-/// As long a forward act waits for a renewal.
+/// How long a forward act waits for a renewal.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Which way an act goes.
+/// The direction of an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// It breaks, or makes, something.
+    /// It breaks or creates something.
     Forward,
-    /// It puts something back.
+    /// It undoes something.
     Undo,
 }
 
-/// Who has the Lease instead of us.
+/// Who holds the Lease instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// Another session of this run: it undoes what is open.
+    /// Another session of this run. It undoes what is open.
     ToSession(u64),
-    /// Another run: what is open here is still ours to undo.
+    /// Another run. What is open in this run must still be undone by this session.
     ToRun(String),
 }
 
 impl Lost {
-    /// What an answer about the Lease says of who has it; none where it says nothing of that.
+    /// Who holds the Lease, according to an error about the Lease; none if the error does not show it.
     pub fn by(error: &LeaseError) -> Option<Self> {
         match error {
             LeaseError::Fenced { theirs, .. } => Some(Self::ToSession(*theirs)),
@@ -49,7 +49,7 @@ impl Lost {
     }
 }
 
-/// The right to act, shared by everything that acts.
+/// The permission to act. Everything that acts shares it.
 #[derive(Debug)]
 pub struct Wheel {
     recorder: Arc<Recorder>,
@@ -64,33 +64,33 @@ struct View {
 }
 
 impl Wheel {
-    /// For the session that this recorder writes.
+    /// For the session that writes this recorder's journal.
     pub fn new(recorder: Arc<Recorder>) -> Self {
         Self { recorder, lease: Mutex::new(View { confirmed_us: None, lasts: LEASE_DURATION, lost: None }) }
     }
 
-    /// The Lease was ours at `asked_us`, and is for as long from then on.
+    /// Records that the Lease was held at `asked_us`, and for how long it lasts from then.
     pub fn confirmed(&self, asked_us: u64, lasts: Duration) {
         let mut view = self.view();
         (view.confirmed_us, view.lasts) = (Some(asked_us), lasts);
     }
 
-    /// The Lease is somebody else's.
+    /// Records that somebody else holds the Lease.
     pub fn lost(&self, to: Lost) {
         self.view().lost.get_or_insert(to);
     }
 
-    /// Who has the Lease instead of us, if that is known.
+    /// Who holds the Lease instead, if that is known.
     pub fn lost_to(&self) -> Option<Lost> {
         self.view().lost.clone()
     }
 
-    /// Whether another session of this run has the wheel.
+    /// Whether another session of this run has taken over.
     pub fn is_fenced(&self) -> bool {
         matches!(self.lost_to(), Some(Lost::ToSession(_))) || self.recorder.check_fence().is_err()
     }
 
-    /// Waits until an act is allowed, or says why it is not.
+    /// Waits until an act is allowed, or returns why it is not.
     pub async fn may_act(&self, direction: Direction) -> Result<(), StepError> {
         if self.recorder.overlooks() {
             return Ok(());
@@ -104,7 +104,7 @@ impl Wheel {
                     return Err(crate::journal::WriteError::Fenced { mine, theirs }.into());
                 }
                 (Some(Lost::ToRun(run)), Direction::Forward) => {
-                    return Err(StepError::NoLease(format!("run {run} has the cluster's Lease")));
+                    return Err(StepError::NoLease(format!("run {run} holds the Lease of this cluster")));
                 }
                 (_, Direction::Undo) => return Ok(()),
                 (None, Direction::Forward) => {}
@@ -114,7 +114,7 @@ impl Wheel {
             }
             if Duration::from_micros(self.recorder.now_us().saturating_sub(began)) > PATIENCE {
                 return Err(StepError::NoLease(format!(
-                    "the Lease could not be renewed within {} s: whether another session has the wheel is not known",
+                    "the Lease could not be renewed within {} s, so another session may have taken over",
                     PATIENCE.as_secs()
                 )));
             }
@@ -122,8 +122,8 @@ impl Wheel {
         }
     }
 
-    /// Whether the last renewal is young enough. A Lease that was taken for longer, because
-    /// the drill takes the control plane away, is ours for as long as it was taken.
+    /// Whether the last renewal is recent enough. While the drill keeps the control plane away, the Lease was taken for
+    /// longer, and lasts for that time.
     fn is_fresh(&self) -> bool {
         let view = self.view();
         let most = if view.lasts > LEASE_DURATION { view.lasts } else { FRESH };

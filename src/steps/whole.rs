@@ -1,6 +1,6 @@
-//! Whether workloads have their pods again: as many as they had, or as they want by now
-//! where an autoscaler or a person scaled them meanwhile. What others changed is not the
-//! drill's to change back, nor to wait for.
+//! Whether workloads have their pods again: as many as before, or as many as they should have now if an autoscaler or
+//! a person scaled them in the meantime. The drill neither reverts changes from outside nor waits for them to be
+//! reverted.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
     world::rest_after,
 };
 
-/// Workloads that are whole.
+/// The result for workloads that have their pods.
 pub(super) struct Whole {
-    /// Ready pods, in words.
+    /// The numbers of ready pods, as text.
     pub said: String,
-    /// Those that want fewer pods than they had, or were deleted, and who changed that.
+    /// Workloads that should have fewer pods than before, or were deleted, and who changed them.
     pub scaled: Vec<String>,
 }
 
 impl Whole {
-    /// How the undo ends: what others scaled is left.
+    /// How the undo ends: workloads that were scaled outside the drill are left.
     pub(super) fn closing(self) -> Closing {
         if self.scaled.is_empty() {
             Closing::Reverted(self.said)
@@ -36,33 +36,33 @@ impl Whole {
     }
 }
 
-/// What was left, and as whom it is left.
+/// The text for a namespace of which something was left.
 pub(super) fn left(said: &str, scaled: &[String]) -> String {
-    format!("{said}; left as changed by others: {}", scaled.join(", "))
+    format!("{said}; left as changed outside the drill: {}", scaled.join(", "))
 }
 
-/// What a look at one workload says.
+/// The state of one workload.
 enum Now {
-    /// It has what it had, or what it wants.
+    /// It has as many pods as before, or as many as it should have now.
     Enough(String),
-    /// The same, and somebody scaled or deleted it.
+    /// The same, and it was scaled or deleted outside the drill.
     Scaled(String, String),
     /// Pods are missing.
     Short(String),
 }
 
-/// Waits until all of them are whole.
+/// Waits until all workloads have their pods.
 pub(super) async fn whole(
     context: &StepContext,
     namespace: &str,
     ready: &[(WorkloadRef, u32)],
     limit: Duration,
 ) -> Result<Whole, StepError> {
-    let what = format!("the workloads of namespace {namespace} to be whole");
-    // The pods of a large namespace are not listed ten times a second: before the watch has seen
-    // all of them Ready, or where nobody watches, only now and then.
+    let what = format!("the workloads of namespace {namespace} to have all their pods");
+    // The pods of a large namespace are not listed ten times a second. Until the watch has seen all of them Ready, or
+    // if there is no watch, they are listed only from time to time.
     let (mut rests_until_us, mut last) = (0, String::new());
-    // It does not give up without a look at the end.
+    // One last look comes at the end of the time.
     let deadline_us = context.recorder.now_us().saturating_add(limit.as_micros() as u64);
     context
         .until(limit, &what, async || {
@@ -105,7 +105,7 @@ fn is_seen_whole(context: &StepContext, namespace: &str, ready: &[(WorkloadRef, 
     context.recorder.with(is_whole)
 }
 
-/// Pods that count, by the workload that they are of.
+/// The number of Ready pods of each workload.
 fn counts(pods: &[Pod]) -> BTreeMap<WorkloadRef, u32> {
     let mut counts = BTreeMap::new();
     for workload in pods.iter().filter(|p| p.counts()).filter_map(Pod::workload) {
@@ -125,11 +125,11 @@ async fn look(
     if have >= had {
         return Ok(Now::Enough(format!("{workload} {have}/{had}")));
     }
-    // Only where some are missing: is that meant?
+    // If pods are missing, find out whether that is intended.
     let path = ObjectRef::of_workload(namespace, workload).path;
     let Some(found) = context.world.kube.find(&path).await.map_err(|e| e.to_string())? else {
-        let missing = format!("{workload} is not there");
-        // Somebody else deleted it, and it does not come back by itself: not waited for.
+        let missing = format!("{workload} does not exist");
+        // It was deleted outside the drill and does not come back by itself, so it is not waited for.
         let deleted = context.recorder.with(|state| state.outside.is_deleted(namespace, &workload.to_string()));
         return Ok(if deleted { Now::Scaled(missing, format!("{workload} was deleted")) } else { Now::Short(missing) });
     };
@@ -140,40 +140,40 @@ async fn look(
     let by = who(&found);
     Ok(Now::Scaled(
         format!("{workload} {have}/{wants}"),
-        format!("{workload} wants {wants} pods ({had} were ready){by}"),
+        format!("{workload} should have {wants} pods now ({had} were ready before){by}"),
     ))
 }
 
-/// A daemonset wants as many pods as it has nodes: nobody writes that.
+/// The number of pods of a DaemonSet follows from its nodes; no field contains it.
 fn who(workload: &Value) -> String {
     if workload["kind"] == "DaemonSet" {
-        " for its nodes".into()
+        " because of the number of its nodes".into()
     } else {
         format!(", changed by {}", writer(workload, &["spec", "replicas"]))
     }
 }
 
-/// While a `scale` of this drill is not undone, the number is the drill's.
+/// While a `scale` step of this drill is not undone, the drill itself set the number.
 pub(super) fn is_scaled_by_us(context: &StepContext, path: &str) -> bool {
     let ours = |revert: &Revert| matches!(revert, Revert::Scale { object, .. } if object.path == path);
     context.recorder.with(|state: &RunState| state.open().iter().any(|f| ours(&f.revert)))
 }
 
-/// The undo of deleted pods: waits until their owners are whole.
+/// The undo of deleted pods: waits until their owners have all their pods.
 pub(super) async fn revert(
     context: &StepContext,
     namespace: &str,
     ready: &[(WorkloadRef, u32)],
 ) -> Result<Closing, String> {
     if ready.is_empty() {
-        return Ok(Closing::Reverted("nothing to wait for: the namespace's own undo covers it".into()));
+        return Ok(Closing::Reverted("nothing to wait for: the undo of the namespace covers it".into()));
     }
     let mut there = vec![];
     let mut gone = vec![];
     for (workload, had) in ready {
         let path = ObjectRef::of_workload(namespace, workload).path;
         if is_scaled_by_us(context, &path) {
-            return Err(format!("{workload} is scaled by this drill: that is undone first"));
+            return Err(format!("{workload} is still scaled by this drill, which must be undone first"));
         }
         match context.world.kube.find(&path).await.map_err(|e| e.to_string())? {
             Some(_) => there.push((workload.clone(), *had)),

@@ -1,12 +1,10 @@
-//! A Backup of ours that Velero never began. With one backup at a time nothing
-//! behind it is taken, the nightly ones included: a drill that ends does not
-//! leave its own in the queue.
+//! Cancels a Backup of this run that Velero has not started. Velero takes one backup at a time, so a backup that stays
+//! in its queue blocks all later ones, including the nightly backups. A drill that ends must not leave that behind.
 //!
-//! What is only queued is deleted. What is ReadyToStart is not: Velero's server
-//! counts it as running, in its memory, and forgets one that it cannot find only
-//! when it restarts; until then it takes no other (1.18.3, its backup tracker).
-//! A server that was killed just then has no such memory, and takes the Backup up
-//! at its next change: so it is given one.
+//! A Backup that is only queued is deleted. A Backup that is ReadyToStart must not be deleted: Velero's server counts
+//! it as running, in memory, and notices that it is gone only after a restart; until then it starts no other backup
+//! (1.18.3, its backup tracker). If the server was killed at that moment, it has lost this memory, and continues with
+//! the Backup when the object changes. So the drill changes the object.
 
 use std::time::Duration;
 
@@ -20,15 +18,15 @@ use crate::{
     world::{ApiCall, BACKUP_READY, is_queued, nudge_command},
 };
 
-/// How long Velero's queue is looked at; what is in it then is in the ledger.
+/// The time limit for this. A Backup that is still in Velero's queue afterwards is listed under "Left behind".
 const LIMIT: Duration = Duration::from_secs(10);
-/// A living server takes up what was changed in less than a second.
+/// A running server reacts to a change in less than a second.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Sees that Velero's queue does not wait for a backup of this run. Safe to repeat.
+/// Makes sure that no backup of this run blocks Velero's queue. Safe to repeat.
 pub async fn withdraw(context: &StepContext) {
     for step in context.plan.steps.iter().filter(|s| s.backs_up()) {
-        // A step with a result has seen its backup end.
+        // A step with a result has observed the end of its backup.
         if context.backup_of(&step.name.0).is_some() || context.wheel.is_fenced() {
             continue;
         }
@@ -41,7 +39,7 @@ pub async fn withdraw(context: &StepContext) {
         let velero = &context.world.velero.namespace;
         context.recorder.observe(Kind::Noted {
             text: told!(context.recorder,
-                "whether Velero ever begins backup {name} is not known: {why}. While it is {BACKUP_READY}, none behind it is taken; once Velero's server runs: {}",
+                "it is unknown whether Velero will start backup {name}: {why}. While this backup is {BACKUP_READY}, Velero starts no later backup. When the Velero server is running, run: {}",
                 nudge_command(velero, &name)
             ),
         });
@@ -66,7 +64,7 @@ fn phase(backup: &Value) -> &str {
 
 async fn take_away(context: &StepContext, name: &str, found: &Value) -> Result<(), SendError> {
     let text = |pointer| found.pointer(pointer).and_then(Value::as_str).unwrap_or("");
-    // Should Velero go on with it meanwhile, its version is another and it stays.
+    // If Velero continues with it in the meantime, its version changes and it is not deleted.
     let call = ApiCall::delete(context.world.velero.path("backups", name), text("/metadata/uid"), None)
         .at_version(text("/metadata/resourceVersion"));
     match context.send(&call).await {
@@ -74,20 +72,20 @@ async fn take_away(context: &StepContext, name: &str, found: &Value) -> Result<(
             let phase = phase(found);
             let why = told!(
                 context.recorder,
-                "Velero had not begun it ({})",
+                "Velero had not started it ({})",
                 if phase.is_empty() { "no phase" } else { phase }
             );
             context.recorder.observe(Kind::LeftoverGone { what: leftover(name), why });
             Ok(())
         }
         Err(error) if error.is_not_found() => Ok(()),
-        // It went on: now it is ReadyToStart, or begun.
+        // Velero continued: the Backup is ReadyToStart now, or was started.
         Err(error) if error.is_conflict() => nudge(context, name).await,
         Err(error) => Err(error),
     }
 }
 
-/// Changes a Backup that is ReadyToStart, until it is not.
+/// Changes a Backup that is ReadyToStart, until it is not any more.
 async fn nudge(context: &StepContext, name: &str) -> Result<(), SendError> {
     let velero = &context.world.velero;
     for times in 0u32.. {
@@ -95,12 +93,15 @@ async fn nudge(context: &StepContext, name: &str) -> Result<(), SendError> {
             Some(found) if phase(&found) == BACKUP_READY => {}
             _ if times < 2 => return Ok(()),
             _ => {
-                let text = told!(context.recorder, "Velero began backup {name} when it was changed; it ends by itself");
+                let text = told!(
+                    context.recorder,
+                    "Velero started backup {name} after a change of the object; it will complete by itself"
+                );
                 context.recorder.observe(Kind::Noted { text });
                 return Ok(());
             }
         }
-        // The first look may have come while Velero was at it.
+        // At the first look, Velero may just be about to start it.
         if times > 0 {
             let change = json!({"metadata": {"annotations": {"drillmaster.dev/nudged": times.to_string()}}});
             context.send(&ApiCall::merge(velero.path("backups", name), change)).await?;

@@ -1,7 +1,6 @@
-//! Judging again: whoever reads a journal asks whether its verdicts follow from its events.
-//! A verdict by today's rules must be the one that they give now. One by other rules is
-//! held only against itself: its exit follows from its judgements, and there is one verdict
-//! a session. Start with [`again`].
+//! Judges a journal again, to check that its verdicts follow from its events. A verdict by the current rules must be
+//! equal to the one that they give now. A verdict by other rules is only checked for consistency: its exit code must
+//! follow from its judgements, and each session has one verdict. Start with [`again`].
 
 use super::{
     Ending, RULES, Standing, TOOL, conclude, standing,
@@ -13,22 +12,22 @@ use crate::{
     model::{Exit, Outcome, RunVerdict},
 };
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Debug, Default)]
 pub struct Again {
-    /// By whose rules the last verdict was made.
+    /// Which rules made the last verdict.
     pub standing: Standing,
     /// What does not follow.
     pub wrong: Vec<Wrong>,
-    /// Verdicts that were judged again, and are what today's rules say.
+    /// The number of verdicts that were judged again and are equal.
     pub same: usize,
-    /// Whether a verdict of it, or an end without one, is by other rules than today's.
+    /// Whether a verdict, or an end without a verdict, was made by other rules than the current ones.
     pub by_others: bool,
-    /// Whether it is of a format in which every verdict names its rules.
+    /// Whether the journal has a format in which every verdict names its rules.
     pub numbered: bool,
 }
 
-/// Something in a journal that does not follow from what stands before it.
+/// Something in a journal that does not follow from the lines before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
     /// The event.
@@ -51,18 +50,18 @@ struct Reader<'a> {
     events: &'a [Event],
     again: Again,
     state: RunState,
-    /// The header's version.
+    /// The version in the header.
     tool: &'a str,
-    /// The rules that the plan was made for.
+    /// The rules for which the plan was made.
     plan_rules: Option<u32>,
     session: Session<'a>,
 }
 
-/// The session in force.
+/// The current session.
 #[derive(Default)]
 struct Session<'a> {
     runner: bool,
-    /// Its verdict, and where it stands.
+    /// Its verdict, and the index of that event.
     judged: Option<(usize, Written<'a>)>,
     ended: bool,
 }
@@ -137,7 +136,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Outcome by outcome; word by word only where this very version wrote it.
+    /// Compares the outcomes; compares the texts only if this version wrote them.
     fn by_today(&mut self, at: usize, written: Written<'a>) {
         let last = at.checked_sub(1).map(|before| self.events[before].seq);
         if last != Some(written.up_to) {
@@ -151,7 +150,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The outcome of a run is the worst of its expectations.
+    /// The outcome of a run is the worst outcome of its expectations.
     fn follows_itself(&mut self, at: usize, written: Written<'a>) {
         let outcome = RunVerdict::of(written.judgements.to_vec()).outcome;
         let less = !self.session.runner && outcome == Outcome::Pass && written.outcome == Outcome::Inconclusive;
@@ -194,7 +193,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Of an exit by other rules: what it claims must stand in its verdict and its undo.
+    /// For an exit code by other rules: its verdict and its undo must support it.
     fn does_not_follow(&self, exit: Exit, outcome: Option<Outcome>) -> Option<String> {
         let stuck = self.state.faults.iter().any(|f| f.state == FaultState::Stuck);
         let open = !self.state.open().is_empty();
@@ -207,7 +206,7 @@ impl<'a> Reader<'a> {
             Some(Outcome::Pass | Outcome::Skipped | Outcome::Waived) => Exit::Passed,
             Some(Outcome::Inconclusive) => Exit::Inconclusive,
             Some(Outcome::Fail) => Exit::Failed,
-            // Nothing was begun, or nothing was there to judge.
+            // Nothing was started, or there was nothing to judge.
             None => {
                 return (exit == Exit::Passed).then(|| "the run is said to have passed without a verdict".to_owned());
             }
@@ -218,7 +217,7 @@ impl<'a> Reader<'a> {
             .then(|| format!("the run ended with exit {}; its verdict comes to exit {}", exit.code(), wanted.code()))
     }
 
-    /// Whether the forward part came to its end by itself.
+    /// Whether all steps were done without an interruption.
     fn finished(&self) -> bool {
         let woken = self.events.iter().find_map(|e| match &e.event {
             Kind::RunWoken { why, .. } => Some(*why),
@@ -229,7 +228,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Journals from format 2.1 on name the rules of each verdict.
+/// From format 2.1 on, journals contain the rules of each verdict.
 fn has_numbers(format: &str) -> bool {
     let mut parts = format.split('.').map(|n| n.parse::<u32>().unwrap_or(0));
     let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));

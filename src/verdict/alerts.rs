@@ -1,7 +1,6 @@
-//! Did the page go out? Firing in Prometheus, received by Alertmanager, routed, not
-//! suppressed, resolved: different facts, each with its own time (correctness 57–67).
-//! The chain belongs to its fault: what was pending before, or began with the next fault,
-//! is no evidence.
+//! Judges whether an alert reached people: firing in Prometheus, received by Alertmanager, routed, not suppressed,
+//! resolved. These are different facts, each with its own time. An alert counts for a fault only if it was not pending
+//! before it and did not begin with the next fault.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +17,10 @@ use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, OutsideChange, 
 /// A silence is seen at most this long after it began.
 const SILENCES_EVERY_US: u64 = 3_000_000;
 
-/// From one look at a source to the next.
+/// The time between two requests to a source.
 const LOOK_US: u64 = 1_000_000;
 
-/// Where something lies of which a look tells that came up to a second later.
+/// The position of something relative to a deadline. It may have happened up to one second before it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Before,
@@ -57,7 +56,7 @@ pub(super) fn answer(expected: &AlertExpectation, history: &History, now_us: u64
     Answer::all(targets.iter().map(one).collect())
 }
 
-/// Whether time will tell if it is delivered.
+/// Whether it is still undecided if the alert is delivered.
 pub(super) fn undelivered(expected: &AlertExpectation, history: &History, now_us: u64) -> Option<String> {
     let window = Window::of(history, expected.of.as_ref())?;
     targets(expected, history, &window).iter().find_map(|labels| {
@@ -81,7 +80,7 @@ fn targets(expected: &AlertExpectation, history: &History, window: &Window) -> V
     }
 }
 
-/// One alert, from pending to gone.
+/// One alert, from pending until it is gone.
 struct Chain<'h> {
     expected: &'h AlertExpectation,
     history: &'h History,
@@ -129,7 +128,7 @@ impl<'h> Chain<'h> {
         }
     }
 
-    /// What is this fault's: after it, and before the next one.
+    /// The points that belong to this fault: after it, and before the next one.
     fn own(&self) -> impl Iterator<Item = &&'h AlertPoint> {
         self.points.iter().filter(|a| a.at >= self.window.t0 && a.at <= self.window.last)
     }
@@ -138,14 +137,14 @@ impl<'h> Chain<'h> {
         self.own().find(|a| a.source == "prometheus" && a.state == "firing").copied()
     }
 
-    /// Unprocessed is not received.
+    /// An unprocessed alert is not received yet.
     fn received(&self) -> Option<&'h AlertPoint> {
         let there = |a: &&&AlertPoint| is_manager(a) && matches!(a.state.as_str(), "active" | "suppressed");
         self.own().find(there).copied()
     }
 
-    /// Pending, firing or silenced before the fault is no baseline; nor is what has been
-    /// active since before, by its source's own word.
+    /// An alert that was pending, firing or silenced before the fault is not a baseline. Neither is one that was active
+    /// before the fault according to its source.
     fn baseline(&self) -> Part {
         let t0 = self.window.t0;
         if let Some(point) = active_before(&self.points, t0) {
@@ -181,7 +180,7 @@ impl<'h> Chain<'h> {
         Sight::Shown("Prometheus and Alertmanager answered throughout".into())
     }
 
-    /// When the target was back is known by the watch of the nodes.
+    /// The watch of the nodes shows when the target was back.
     fn sight_of_return(&self, until: u64) -> Sight {
         let healed = self.history.reverts.iter().map(|(at, _)| *at).find(|at| *at >= self.window.t0);
         let blind = self.node.as_ref().and(healed).and_then(|from| self.history.blind_in(from, until));
@@ -202,7 +201,7 @@ impl<'h> Chain<'h> {
             denominator: self.denominator(),
             bound: self.in_time(deadline),
             own: Own::NotAsked("an alert comes while the fault lasts"),
-            // Whoever silences it is told with its delivery.
+            // Silences from outside are part of the delivery.
             others: Others::NotAsked,
         }
     }
@@ -240,9 +239,9 @@ impl<'h> Chain<'h> {
         Bound::Met(format!("received {after} after the fault{acknowledged}"))
     }
 
-    /// The silence that somebody made after people had been told: a page that is answered so was
-    /// delivered. How long Alertmanager waits before it tells them is its own word. A silence may
-    /// be as old as the last look at Alertmanager before the one that found it.
+    /// The silence that somebody created after people were notified: if a page is answered in this way, it was
+    /// delivered. Alertmanager's configuration shows how long it waits before it notifies people. The silence may be as
+    /// old as the request before the one that found it.
     fn acknowledged(&self) -> Option<&'h OutsideChange> {
         let state = |state: &'static str| self.own().find(move |a| is_manager(a) && a.state == state);
         let (active, suppressed) = (state("active")?, state("suppressed")?);
@@ -255,8 +254,8 @@ impl<'h> Chain<'h> {
         })
     }
 
-    /// As long Alertmanager may wait until it tells people of an alert: longer with one that joins
-    /// a group of which it has told already.
+    /// How long Alertmanager may wait before it notifies people of an alert. It is longer for an alert that joins a
+    /// group of which it has already notified them.
     fn told_after(&self, what: &OutsideWhat, active: &AlertPoint) -> Option<u64> {
         let OutsideWhat::Silenced { group_wait_us, group_interval_us, grouped_by_name, .. } = what else { return None };
         let wait = (*group_wait_us)?;
@@ -292,7 +291,7 @@ impl<'h> Chain<'h> {
         }
     }
 
-    /// What suppresses it, with the author of a silence that began in the drill.
+    /// What suppresses the alert, with the author of a silence that began during the drill.
     fn silences(&self, point: &AlertPoint) -> String {
         let author = |id: &String| {
             let mut changes = self.history.state.outside.iter();
@@ -310,7 +309,7 @@ impl<'h> Chain<'h> {
         if self.now_us < deadline && self.window.by == EndedBy::Journal {
             return Bound::Open("not received yet".into());
         }
-        // Absence is only known where the fault lasted, and somebody looked, for long enough.
+        // The absence of an alert is known only if the fault lasted, and was observed, for long enough.
         if self.window.end < deadline {
             return Bound::Between(format!(
                 "not received, and {}: fewer than the {within} allowed, so this cannot be tested here",
@@ -323,7 +322,7 @@ impl<'h> Chain<'h> {
         Bound::Refuted(format!("not received within {within}: {fired}"))
     }
 
-    /// Gone at every Alertmanager and inactive in Prometheus, once its target is back.
+    /// Gone in every Alertmanager and inactive in Prometheus, after its target is back.
     fn resolved(&self) -> Option<Proof> {
         let within = self.expected.resolves_within?;
         let received = self.received()?;
@@ -361,12 +360,12 @@ impl<'h> Chain<'h> {
             denominator: self.denominator(),
             bound,
             own: Own::NotAsked("it is resolved by the heal"),
-            // Whoever silences it is told with its delivery.
+            // Silences from outside are part of the delivery.
             others: Others::NotAsked,
         }
     }
 
-    /// When the target was Ready again after the heal; the heal itself where there is none.
+    /// When the target was Ready again after the heal; the time of the heal if there is no target.
     fn back(&self) -> Result<u64, String> {
         let heal = self.history.healed(&self.window.step).ok_or(self.history.unhealed())?;
         let began =
@@ -380,7 +379,7 @@ impl<'h> Chain<'h> {
         ready.ok_or_else(|| "its node is not Ready yet".to_owned())
     }
 
-    /// The last of its label sets, at the last of all sources, is gone since then.
+    /// Since when all of its label sets have been gone, in all sources.
     fn gone(&self, from: u64) -> Option<u64> {
         let mut last: BTreeMap<(&str, &BTreeMap<String, String>), &AlertPoint> = BTreeMap::new();
         for point in self.points.iter().filter(|a| a.at >= self.window.t0) {
@@ -396,8 +395,7 @@ fn is_manager(point: &AlertPoint) -> bool {
     point.source.starts_with("alertmanager")
 }
 
-/// Whether one of these alerts was there at an instant, or so shortly before that its group may
-/// have been.
+/// Whether one of these alerts existed at an instant, or so shortly before that its group may still have existed.
 fn is_joined<'h>(points: impl Iterator<Item = &'h AlertPoint>, at: u64, interval: u64) -> bool {
     let mut last: BTreeMap<(&str, &str, &BTreeMap<String, String>), &AlertPoint> = BTreeMap::new();
     for point in points.filter(|p| p.at <= at) {
@@ -406,7 +404,7 @@ fn is_joined<'h>(points: impl Iterator<Item = &'h AlertPoint>, at: u64, interval
     last.values().any(|p| !p.state.is_empty() || p.at.saturating_add(interval) >= at)
 }
 
-/// What Prometheus or an Alertmanager had of it last before the fault, unless that was nothing.
+/// The last state of the alert in Prometheus or an Alertmanager before the fault, if it was not gone.
 fn active_before<'h>(points: &[&'h AlertPoint], t0: u64) -> Option<&'h AlertPoint> {
     let last = |source: &str| points.iter().rfind(|a| a.source.starts_with(source) && a.at < t0);
     ["prometheus", "alertmanager"].into_iter().filter_map(last).find(|a| !a.state.is_empty()).copied()
@@ -506,9 +504,9 @@ mod tests {
     #[test]
     fn a_silence_is_an_answer_where_people_had_surely_been_told() {
         assert!(matches!(delivered(None, None), Bound::Met(_)), "{:?}", delivered(None, None));
-        // When the silence began is not known.
+        // It is unknown when the silence began.
         assert!(matches!(delivered(Some((25, 59)), None), Bound::Between(_)));
-        // It joined a group of which people had been told, and may be told of after 5 minutes.
+        // It joined a group of which people had been notified, and may be reported only after 5 minutes.
         assert!(matches!(delivered(None, Some("Watchdog")), Bound::Between(_)));
     }
 }

@@ -1,6 +1,6 @@
-//! PodDisruptionBudgets, as three different facts (correctness 2): who is
-//! covered, whom the Eviction API lets go while degraded, and what a drain left
-//! standing. A node that dies violates no budget; nothing here says so.
+//! Judges PodDisruptionBudgets. These are three different questions: which pods are covered (`coverage`), which
+//! evictions the Eviction API allows during a fault, and what a drain left running. A node that loses power does not
+//! violate a budget.
 
 use std::collections::BTreeSet;
 
@@ -29,15 +29,15 @@ pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer
     Answer::all(answers)
 }
 
-/// What the dry-run evictions were answered while the fault lasted.
+/// The answers to the dry-run evictions during the fault.
 #[derive(Default)]
 struct Asked {
     refused: usize,
     allowed: usize,
     wrong: Vec<String>,
-    /// Pods without an answer that can be held against a budget.
+    /// Pods without an answer that can be compared with a budget.
     unsure: Vec<String>,
-    /// Of a namespace with thousands of pods, some of each sort were asked about: of so many.
+    /// In a namespace with thousands of pods, only some of each sort were tried: the total number of pods.
     of: Option<usize>,
     from_to: Option<(u64, u64)>,
 }
@@ -47,7 +47,7 @@ impl Asked {
         let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
         let critical: Vec<&str> =
             history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.as_str()).collect();
-        // What is answered once the undo has begun is about another state.
+        // An answer after the start of the undo is about another state.
         let end = Window::of(history, expected.of.as_ref()).map_or(u64::MAX, |window| window.end);
         let mut asked = Self { of: history.sampled.get(&step).copied(), ..Self::default() };
         let mut owners = BTreeSet::new();
@@ -60,7 +60,7 @@ impl Asked {
             };
             if *of == step && (critical.is_empty() || critical.contains(&owner.as_str())) {
                 owners.insert((namespace.as_str(), owner.as_str()));
-                // That a budget did not settle was found by asking until then.
+                // Only trying until then can show that a budget did not settle.
                 if *t > end && *expected != BudgetSays::Unsettled {
                     asked.unsure.push(format!("{pod}: it was answered after the fault's time was over"));
                     continue;
@@ -76,7 +76,7 @@ impl Asked {
         asked
     }
 
-    /// Why no answer is of the fault's time.
+    /// Why there is no answer from the time of the fault.
     fn untried(&self) -> &'static str {
         if self.unsure.is_empty() {
             "no eviction was tried: the nodes were not seen as gone before they came back"
@@ -94,7 +94,7 @@ impl Asked {
         self.of.map_or(answers.clone(), |of| format!("{answers} about pods of every sort, of which there were {of}"))
     }
 
-    /// What was answered wrongly is wrong, whatever else was not seen.
+    /// A wrong answer is wrong, whatever else was not observed.
     fn sight(&self) -> Sight {
         let (read, all) = (self.answers(), self.answers() + self.unsure.len());
         match (self.unsure.is_empty(), self.wrong.is_empty()) {
@@ -117,7 +117,7 @@ impl Asked {
         let Some(is_met) = expected.is_met_by(code) else {
             return self.unsure.push(format!("{pod}: its budget was not settled"));
         };
-        // The API throttles with 429, too.
+        // The API server also uses 429 for throttling.
         let as_expected = is_met && (expected != BudgetSays::Refused || reason == "DisruptionBudget");
         if code >= 500 && expected != BudgetSays::Ambiguous {
             self.unsure.push(format!("{pod}: no usable answer ({code} {reason})"));
@@ -161,12 +161,12 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
     })
 }
 
-/// The ready pods of the one workload that a budget covers.
+/// The ready pods of the only workload that a budget covers.
 fn pods_of(history: &History, namespace: &str, budget: &str) -> Option<Series> {
     Some(history.believed(&owner_of(history, namespace, budget)?, |_| true))
 }
 
-/// That workload.
+/// The only workload that a budget covers.
 fn owner_of(history: &History, namespace: &str, budget: &str) -> Option<(String, String)> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
     let own = covered.filter(|c| c.pod.split('/').next() == Some(namespace) && c.budgets.iter().any(|b| b == budget));
@@ -175,34 +175,34 @@ fn owner_of(history: &History, namespace: &str, budget: &str) -> Option<(String,
     Some((namespace.to_owned(), (*owner).to_owned()))
 }
 
-/// The workloads whose pods the plan holds against budgets.
+/// The workloads whose pods the plan compares with budgets.
 fn owners_covered(history: &History) -> BTreeSet<(&str, &str)> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
     covered.map(|c| (c.pod.split('/').next().unwrap_or_default(), c.owner.as_str())).collect()
 }
 
-/// When a budget was first short: by its status, or by its pods.
+/// When a budget first had too few healthy pods: according to its status, or to its pods.
 fn below(status: &Series, pods: Option<&Series>, wanted: i64, (t0, end): (u64, u64)) -> u64 {
     let all = status.0.iter().chain(pods.into_iter().flat_map(|pods| &pods.0));
     all.filter(|(t, n)| *t >= t0 && *t <= end && *n < wanted).map(|(t, _)| *t).min().unwrap_or(t0)
 }
 
-/// The fewest healthy pods of a budget. Its status may lag, so the pods themselves are
-/// counted, too, where they are all that it covers: where both agree when the drain begins.
+/// The smallest number of healthy pods of a budget. Its status may lag behind, so the pods themselves are counted too,
+/// if the budget covers nothing else: if both numbers agree when the drain begins.
 fn fewest(status: &Series, pods: Option<&Series>, t0: u64, end: u64) -> i64 {
     let told = status.min(t0, end).unwrap_or(0);
     let counted = pods.filter(|pods| pods.at(t0) == status.at(t0)).and_then(|pods| pods.min(t0, end));
     counted.map_or(told, |n| n.min(told))
 }
 
-/// What the budgets said from the beginning of a drain to its end.
+/// The budgets from the beginning to the end of a drain.
 #[derive(Default)]
 struct Kept {
     broken: Vec<String>,
     lowest: Vec<String>,
     below_before: Vec<String>,
     unseen: Vec<String>,
-    /// What somebody else did to budgets that were broken then.
+    /// Changes from outside that affected budgets which were broken at that time.
     harms: Vec<String>,
 }
 
@@ -233,7 +233,7 @@ impl Kept {
     }
 }
 
-/// Budgets of critical pods that no watch told of.
+/// Budgets of critical pods that no watch has reported.
 fn unseen(history: &History) -> Vec<String> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
     let named: BTreeSet<(&str, &str)> = covered
@@ -251,7 +251,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     let step = history.fault_step(expected.of.as_ref());
     let end = step.and_then(|s| history.steps.get(&s)?.to()).unwrap_or(history.end_us);
     let Kept { broken, lowest, below_before, unseen, harms } = Kept::of(history, t0, end);
-    // Where somebody else's act may explain every broken budget, the drain is not charged with it.
+    // If changes from outside may explain every broken budget, the drain is not blamed.
     let all = !broken.is_empty() && harms.len() == broken.len();
     let evicted = |wanted: Option<u16>| {
         let of_it = |t: &u64, k: &Kind| {
@@ -262,7 +262,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     };
     let (asked, refused) = (evicted(None), evicted(Some(429)));
     let proof = Proof {
-        // What was broken was broken, whatever became of the other budgets.
+        // A broken budget was broken, whatever happened to the other budgets.
         baseline: if below_before.is_empty() || !broken.is_empty() {
             Part::Shown(match below_before.len() {
                 0 => "the budgets were kept when the drain began".to_owned(),
@@ -276,7 +276,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         } else {
             Part::Shown(format!("{asked} evictions were asked for"))
         },
-        // A budget that was seen broken was broken, whatever else was not seen.
+        // A budget that was observed to be broken was broken, whatever else was not observed.
         sight: match history.blind_in(t0, end).filter(|_| broken.is_empty()) {
             Some(blind) => Sight::Missing(blind),
             None => Sight::Shown("the watches of pods and budgets".into()),
@@ -349,7 +349,7 @@ mod tests {
         );
     }
 
-    /// A drain from 10 to 40, in which one eviction is asked for.
+    /// A drain from 10 to 40 with one requested eviction.
     fn drain(budgets: &[(&str, Series, Series)]) -> Answer {
         let mut history = History::default();
         history.end_us = 40;

@@ -1,4 +1,4 @@
-//! Whether each critical pod has exactly one budget.
+//! Judges whether each critical pod has exactly one budget.
 
 use super::{
     Answer, History,
@@ -41,7 +41,7 @@ pub(super) fn answer(history: &History) -> Answer {
     })
 }
 
-/// What is wrong with the budgets of a pod; none where there is one.
+/// What is wrong with the budgets of a pod; none if it has exactly one.
 fn uncovered(pod: &CoveredPod) -> Option<String> {
     match pod.budgets.len() {
         1 => None,

@@ -1,5 +1,5 @@
-//! Did a fault have its effect? Seen by something other than the acknowledgement of its
-//! act: that a node is dark because the drill took it is no evidence.
+//! Decides whether a fault had its effect, according to something other than the acknowledgement of its act: that the
+//! drill took a node away is not evidence.
 
 use super::{History, proof::Part, seconds, window::Window};
 use crate::{
@@ -35,7 +35,7 @@ fn gone(history: &History, window: &Window, node: &str) -> Result<String, String
     let went = |(t, ready): &&(u64, i64)| *t >= window.t0 && *t < window.end && *ready == 0;
     match history.nodes.get(node).and_then(|series| series.0.iter().find(went)) {
         Some((at, _)) => Ok(format!("node {node} was not Ready {} after the fault", seconds(at - window.t0))),
-        // A control plane that is away cannot say so of its nodes.
+        // A control plane that is away cannot report its nodes as not Ready.
         None if history.blind.iter().any(|(from, to)| *from < window.end && *to > window.t0) => {
             Ok("the API server was out of sight".into())
         }
@@ -46,7 +46,7 @@ fn gone(history: &History, window: &Window, node: &str) -> Result<String, String
 fn impaired(history: &History, window: &Window, node: &str, what: &Impairment) -> Result<String, String> {
     match what {
         Impairment::Packets { .. } | Impairment::Delay { .. } | Impairment::Disk { .. } => {
-            // Read in the step itself: what comes later is of another fault on this node.
+            // It must be read in the step itself: a later effect belongs to another fault on this node.
             let read = |(t, on, _): &&(u64, String, String)| *t >= window.t0 && *t <= window.last && on == node;
             if let Some((_, _, how)) = history.effects.iter().find(read) {
                 return Ok(how.clone());
@@ -72,7 +72,7 @@ fn evicted(history: &History, window: &Window) -> Result<String, String> {
     }
 }
 
-/// Another number of pods is wanted, as the watch of the workload has it.
+/// Whether the watch of the workload reported another number of wanted pods.
 fn scaled(history: &History, window: &Window, object: &ObjectRef) -> Result<String, String> {
     let workload = object.workload().ok_or("what was scaled is no workload")?;
     let wanted = history.wanted.get(&(workload.namespace, workload.workload.to_string()));
@@ -82,7 +82,7 @@ fn scaled(history: &History, window: &Window, object: &ObjectRef) -> Result<Stri
         .ok_or("it was not seen to want another number".into())
 }
 
-/// Objects of the backup were found in the namespace beside.
+/// Whether objects of the backup were found in the scratch namespace.
 fn restored(history: &History, window: &Window) -> Result<String, String> {
     match history.state.results.get(&window.step).and_then(StepResult::restored) {
         Some(restored) if restored.objects > 0 => Ok(format!("{} objects were restored beside it", restored.objects)),

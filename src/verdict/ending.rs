@@ -1,5 +1,5 @@
-//! How a run ended, read off its journal: the exit code, and the words for it.
-//! Sessions that took over are part of the journal like the first one.
+//! How a run ended, according to its journal: the exit code and its description. Sessions that took over are part of
+//! the journal like the first one.
 
 use super::judge;
 use crate::{
@@ -8,71 +8,70 @@ use crate::{
     model::{Exit, LeftBecause, Outcome, OutsideChange, StepName, few},
 };
 
-/// As many changes from outside are named at the end.
+/// At most this many changes from outside are named at the end.
 const NAMED: usize = 5;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// What ended it.
+    /// What ended the run.
     pub how: How,
-    /// What became of the cluster.
+    /// The state of the cluster.
     pub left: Left,
 }
 
 /// What ended a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Something stood in the way of the first act.
+    /// The pre-flight or another check refused the first act.
     Refused,
     /// It was stopped before the first act.
     NotBegun,
-    /// All steps were done: the verdict counts.
+    /// All steps were done, so the verdict counts.
     Judged(Outcome),
-    /// A step could not do its work.
+    /// A step failed.
     StepFailed(Option<StepName>),
-    /// A gate was answered with no.
+    /// Somebody answered a gate with no.
     GateRefused(Option<StepName>),
     /// A signal, a stop, an abort condition, or the time limit.
     Stopped,
     /// The session died or froze, and another one put everything back.
     Recovered,
-    /// Another session has the wheel; it ends the run.
+    /// Another session has taken over, and will end the run.
     TakenOver,
     /// A bug, or a journal that could not be written.
     Internal,
 }
 
-/// What became of the cluster.
+/// The state of the cluster after a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Left {
     /// Nothing was touched.
     Untouched,
-    /// All undos are over: what is as before, and what is not.
+    /// All undos have ended. Contains what differs from before.
     Settled(Settled),
-    /// So many undos need a human.
+    /// The number of undos that a person has to do.
     Stuck(usize),
-    /// All is undone, but this process may still act.
+    /// Everything is undone, but this process may still act.
     HolderLives(Option<u32>, String),
-    /// So many undos are still to be done.
+    /// The number of undos that are still to be done.
     Open(usize),
 }
 
-/// What is not as before, although every undo is over. None of it hides another.
+/// What differs from before although every undo has ended. Each kind is listed separately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// So many changes of the drill's are as somebody else made them, or of a node that was
-    /// replaced.
+    /// The number of changes by the drill whose target was changed from outside, or whose node was replaced.
     pub by_others: usize,
-    /// So many came back without what the scenario lets be lost.
+    /// The number of targets that were restored without what the scenario allows to be lost.
     pub losses: usize,
-    /// So many came back with differences.
+    /// The number of targets that were restored with differences.
     pub differences: usize,
-    /// Namespaces of the drill's own that are kept, as the scenario asks.
+    /// Namespaces of the drill that are kept, because the scenario asks for it.
     pub kept: Vec<String>,
-    /// What others changed besides, and how it is now.
+    /// Other changes from outside, and their current state.
     pub outside: Vec<String>,
-    /// What could not be watched to the end, so that what others changed there is not known.
+    /// What could not be watched to the end, so that changes from outside are unknown there.
     pub unseen: Vec<String>,
 }
 
@@ -102,7 +101,7 @@ impl Ending {
         }
     }
 
-    /// What is to be said of it, in a line.
+    /// The description in one line.
     pub fn words(&self) -> String {
         let named = |step: &Option<StepName>| step.as_ref().map_or("a step".to_owned(), |s| format!("step `{s}`"));
         let how = match &self.how {
@@ -149,7 +148,7 @@ impl Left {
         }
     }
 
-    /// What is to be said of it.
+    /// The description.
     pub fn words(&self) -> String {
         match self {
             Self::Untouched => "the cluster is untouched".to_owned(),
@@ -240,7 +239,7 @@ fn last_step(state: &RunState, how: StepEnd) -> Option<StepName> {
     state.finished.iter().rev().find(|(_, end)| *end == how).map(|(step, _)| step.clone())
 }
 
-/// The verdict as it was written last; where none was, it is made now.
+/// The last written verdict; if there is none, it is made now.
 fn judged(events: &[Event]) -> Outcome {
     let written = events.iter().rev().find_map(|e| match &e.event {
         Kind::Judged { outcome, .. } => Some(*outcome),

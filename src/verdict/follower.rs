@@ -1,5 +1,5 @@
-//! The judge of a drill that goes on. Whoever waits asks every second; what was laid out of
-//! the journal before is not laid out again.
+//! The judge of a running drill. Waiting steps ask it every second, so it adds only new events to what it already
+//! knows.
 
 use super::{Answer, History, alerts, answer, replicas, return_to_normal, service};
 use crate::{
@@ -10,13 +10,13 @@ use crate::{
 /// What a step waits for.
 #[derive(Clone, Copy, Debug)]
 pub enum Waited<'a> {
-    /// These probes and workloads.
+    /// The recovery of these probes and workloads.
     Recovered(&'a [String]),
     /// The alerts of the faults so far.
     Alerted,
 }
 
-/// A journal as far as it was followed.
+/// A journal, as far as it was read.
 #[derive(Debug, Default)]
 pub struct Follower {
     history: History,
@@ -24,18 +24,18 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// How many events it knows: it is to be given those after them.
+    /// How many events it knows. The caller must pass the events after them.
     pub fn taken(&self) -> usize {
         self.taken
     }
 
-    /// Takes the next events.
+    /// Adds the next events.
     pub fn follow(&mut self, next: &[Event]) {
         self.history.follow(next);
         self.taken += next.len();
     }
 
-    /// What is still open and may be decided by going on looking.
+    /// What is undecided, and may be decided by observing longer.
     pub fn undecided(&self, now_us: u64) -> Vec<String> {
         let Some(plan) = &self.history.state.plan else { return vec![] };
         plan.expectations()
@@ -47,9 +47,9 @@ impl Follower {
             .collect()
     }
 
-    /// What the judge has not decided yet of what a step waits for: the objectives of these
-    /// probes and workloads that count from a fault, or the delivery of alerts. A step that
-    /// waits asks the judge, so that it cannot tick what the verdict denies.
+    /// What the judge has not decided yet of what a step waits for: the objectives of these probes and workloads that
+    /// count from a fault, or the delivery of alerts. Because the step asks the judge, it cannot report success where
+    /// the verdict would not.
     pub fn waited_for(&self, now_us: u64, what: Waited<'_>) -> Vec<String> {
         let history = &self.history;
         let Some(plan) = &history.state.plan else { return vec![] };

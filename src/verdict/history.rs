@@ -1,5 +1,5 @@
-//! The journal laid out by time: series of what was seen, and the intervals in
-//! which nothing was.
+//! The journal, arranged by time: series of observed values, and the intervals without observation. Start with
+//! [`History`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{
     model::{FaultId, Revert, StepName, Verb},
 };
 
-/// An alert as seen at an instant; `state` is empty when it was gone.
+/// An alert at an instant. `state` is empty if it was gone.
 #[derive(Clone, Debug, Default)]
 pub struct AlertPoint {
     /// When.
@@ -23,9 +23,9 @@ pub struct AlertPoint {
     pub name: String,
     /// All labels.
     pub labels: BTreeMap<String, String>,
-    /// State, empty when gone.
+    /// The state; empty if it was gone.
     pub state: String,
-    /// Since when, by its source.
+    /// Since when, according to its source.
     pub since: Option<Timestamp>,
     /// Receivers.
     pub receivers: Vec<String>,
@@ -33,18 +33,18 @@ pub struct AlertPoint {
     pub suppressed_by: Vec<String>,
 }
 
-/// A pod as it was seen at an instant.
+/// A pod at an instant.
 #[derive(Clone, Debug)]
 pub struct PodPoint {
     /// When.
     pub at: u64,
     /// Its UID.
     pub uid: String,
-    /// Namespace and owner; empty when it was gone.
+    /// Namespace and owner; empty if the pod was gone.
     pub of: (String, String),
-    /// Its node; empty while it is not bound, or gone.
+    /// Its node; empty if it was not scheduled, or gone.
     pub node: String,
-    /// Ready, and not on its way out.
+    /// Whether it was Ready and not Terminating.
     pub ready: bool,
 }
 
@@ -75,28 +75,27 @@ impl StepSpan {
     }
 }
 
-/// The journal by time.
+/// The journal, arranged by time.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// The fold of all events.
     pub state: RunState,
-    /// Ready pods by namespace and workload; pods on nodes that the drill took
-    /// away do not count, whatever the API still believes (correctness 21).
+    /// Ready pods by namespace and workload. Pods on nodes that the drill took away do not count, even while the API
+    /// server still reports them as Ready.
     pub ready: BTreeMap<(String, String), Series>,
-    /// Each change of a pod, in the order in which it was seen.
+    /// Each change of a pod, in the order in which it was observed.
     pub pods: Vec<PodPoint>,
-    /// Machines that came back by another hand: since when at the earliest.
+    /// Machines that were powered on outside the drill: the earliest possible time, and the node.
     pub returned: Vec<(u64, String)>,
-    /// Effects that were read off a node: when, which, how.
+    /// Effects that were read from a node: time, node, description.
     pub effects: Vec<(u64, String, String)>,
     /// When each undo began.
     pub reverts: Vec<(u64, FaultId)>,
-    /// Pods that each workload of the scope wants.
+    /// The number of pods that each workload in the scope should have.
     pub wanted: BTreeMap<(String, String), Series>,
-    /// Nodes: 1 Ready, 0 not.
+    /// Nodes: 1 is Ready, 0 is not Ready.
     pub nodes: BTreeMap<String, Series>,
-    /// Nodes: 1 while they are kept for pods which tolerate their taints, such as a control
-    /// plane's, and 0 while they are not.
+    /// Nodes: 1 while a taint reserves them for pods that tolerate it, such as on a control plane; otherwise 0.
     pub reserved: BTreeMap<String, Series>,
     /// Probe samples.
     pub probes: BTreeMap<String, Vec<ProbeRun>>,
@@ -108,56 +107,56 @@ pub struct History {
     pub budgets: BTreeMap<(String, String), (Series, Series)>,
     /// Intervals without contact to the API server, up to the last event.
     pub blind: Vec<(u64, u64)>,
-    /// The same as they were told; one may reach into the future.
+    /// The same intervals as recorded. One of them may extend into the future.
     gaps: Vec<(u64, u64)>,
     /// The session of the last event.
     session: u64,
-    /// The same of other sources.
+    /// Intervals without contact to other sources.
     pub source_blind: BTreeMap<String, Vec<(u64, u64)>>,
     /// Steps, by name.
     pub steps: BTreeMap<StepName, StepSpan>,
-    /// Eviction answers, with their time.
+    /// The answers to dry-run evictions, with their time.
     pub evictions: Vec<(u64, Kind)>,
-    /// Steps in which not each critical pod was asked about: how many pods there were.
+    /// Steps in which only some critical pods were tried: how many pods there were.
     pub sampled: BTreeMap<String, usize>,
-    /// Wall time of t = 0.
+    /// The wall time of t = 0.
     pub zero: Option<Timestamp>,
-    /// When the drill armed itself.
+    /// When the drill was armed.
     pub armed_us: Option<u64>,
-    /// When it was interrupted, if it was: what it was asked for had not all been done.
+    /// When the drill was interrupted, if it was: then some steps were not done.
     pub interrupted_us: Option<u64>,
-    /// When the steps were over, and the undo of all that is left began.
+    /// When the steps ended, and the undo of everything else began.
     pub over_us: Option<u64>,
     /// Time of the last event.
     pub end_us: u64,
-    /// Nodes that are away because the drill took them.
+    /// Nodes that the drill keeps away.
     dark: BTreeSet<String>,
-    /// Ready pods by namespace and workload, now; and which pod counts for which.
+    /// The current number of ready pods by namespace and workload; and for which workload each pod counts.
     counts: BTreeMap<(String, String), i64>,
     counted: BTreeMap<String, (String, String)>,
 }
 
 impl History {
-    /// Lays out a journal.
+    /// Arranges a journal by time.
     pub fn of(events: &[Event]) -> Self {
         let mut history = Self::default();
         history.follow(events);
         history
     }
 
-    /// Lays out what came after.
+    /// Adds the next events.
     pub(super) fn follow(&mut self, events: &[Event]) {
         for event in events {
             let before = self.end_us;
             if event.epoch != self.session && self.session != 0 {
-                // Nobody was looking between the two sessions, and a session that only
-                // picks up the pieces has no observers: what was seen last is old.
+                // Nobody observed anything between two sessions, and a session that only undoes has no observers. So
+                // the last observations are outdated.
                 self.gaps.push((before, u64::MAX));
             }
             self.session = event.epoch;
             let _ = self.state.take(event);
             self.take(event);
-            // A wall clock that was set back must not turn time around.
+            // Time must not run backwards after a wall clock was set back.
             self.end_us = self.end_us.max(event.t_us);
         }
         let open = self.state.blind_since.map(|since| (since, self.end_us));
@@ -254,7 +253,7 @@ impl History {
                 self.source_blind.entry(source.clone()).or_default().push((*blind_from_us, t));
             }
             Kind::SourceLost { source, blind_from_us, .. } => {
-                // Until it is regained, which replaces this.
+                // Until the source is regained, which replaces this entry.
                 self.source_blind.entry(source.clone()).or_default().push((blind_from_us.unwrap_or(t), u64::MAX));
             }
             _ => {}
@@ -266,16 +265,16 @@ impl History {
         }
     }
 
-    /// One pod changed: its workload's count moves by one at most.
+    /// Records a change of one pod. It changes the count of its workload by at most one.
     fn one(&mut self, t: u64, uid: String, owner: Option<(String, String)>, counts: bool) {
         let before = self.tally(uid, owner.clone().filter(|_| counts));
         self.push(t, before.into_iter().chain(owner));
     }
 
-    /// Nodes went dark or came back: their pods are counted again.
+    /// Counts pods again after nodes were taken away or came back.
     fn count(&mut self, t: u64) {
         let away = self.away();
-        // One at a time as a rule: a drill acts on one node after another.
+        // Usually only one node, because a drill acts on one node after another.
         let turned: Vec<&String> = self.dark.symmetric_difference(&away).collect();
         let pods = self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&&p.node));
         let pods: Vec<_> = pods
@@ -293,7 +292,7 @@ impl History {
         self.push(t, turned.into_iter());
     }
 
-    /// A pod counts for a workload from now on, or for none; says for which it did.
+    /// Changes for which workload a pod counts. Returns the workload for which it counted before.
     fn tally(&mut self, uid: String, now: Option<(String, String)>) -> Option<(String, String)> {
         let before = self.counted.remove(&uid);
         if let Some(key) = &before {
@@ -313,8 +312,8 @@ impl History {
         }
     }
 
-    /// Ready pods of a workload as Kubernetes has them, counting those that `keep` says.
-    /// "Dark because the drill says so" is left out of account here.
+    /// Ready pods of a workload according to Kubernetes, counting those that `keep` selects. Pods on nodes that the
+    /// drill took away are included here.
     pub fn believed(&self, key: &(String, String), keep: impl Fn(&PodPoint) -> bool) -> Series {
         let mut ready: BTreeSet<&str> = BTreeSet::new();
         let mut series = Series::default();
@@ -328,7 +327,7 @@ impl History {
         series
     }
 
-    /// Whether the drill had taken a node away at an instant.
+    /// Whether the drill kept a node away at an instant.
     pub fn is_dark(&self, node: &str, at: u64) -> bool {
         self.state.faults.iter().any(|f| {
             let gone = matches!(&f.revert, Revert::NodePower { node: n, .. } if n.name == node);
@@ -336,20 +335,20 @@ impl History {
         })
     }
 
-    /// Whether a node was kept for pods that tolerate its taints at an instant.
+    /// Whether a taint reserved a node for pods that tolerate it, at an instant.
     pub fn is_reserved(&self, node: &str, at: u64) -> bool {
         self.reserved.get(node).and_then(|series| series.at(at)) == Some(1)
     }
 
-    /// When the undo of a step's fault began, by `heal` or by the unwind of a drill that did all
-    /// its steps. That of a reaper or of `recover` is no measure of anything.
+    /// When the undo of a step's fault began, by `heal` or by the unwind of a drill that ran all its steps. An undo by
+    /// the reaper or by `recover` does not count as a measurement.
     pub fn heal_began(&self, step: &StepName) -> Option<u64> {
         let own = |id: &FaultId| self.state.faults_of(step).any(|f| f.id == *id);
         let began = self.reverts.iter().find(|(_, id)| own(id)).map(|(at, _)| *at)?;
         self.interrupted_us.is_none_or(|cut| began < cut).then_some(began)
     }
 
-    /// Why nothing can be measured from the heal: there was none that counts.
+    /// Why nothing can be measured from the heal.
     pub fn unhealed(&self) -> &'static str {
         match self.interrupted_us {
             Some(_) => "the drill was interrupted before the fault was healed",
@@ -357,7 +356,7 @@ impl History {
         }
     }
 
-    /// Whether a restore that is a step of the drill is under way: what a drill tests is no undo.
+    /// Whether a `restore` step of the drill is running. That is what the drill tests, and not an undo.
     pub fn is_restoring(&self, at: u64) -> bool {
         let restores = |name: &StepName| {
             let plan = self.state.plan.iter().flat_map(|p| &p.steps);
@@ -366,13 +365,13 @@ impl History {
         self.steps.iter().any(|(name, span)| span.from <= at && span.to().is_none_or(|to| at <= to) && restores(name))
     }
 
-    /// Nodes that are away because the drill took them.
+    /// Nodes that the drill keeps away.
     fn away(&self) -> BTreeSet<String> {
         self.state
             .faults
             .iter()
             .filter(|f| f.sent_us.is_some() && f.state.is_open())
-            // What is only impaired goes on: its pods are believed as Kubernetes has them.
+            // An impaired node keeps running, so its pods count as Kubernetes reports them.
             .filter_map(|f| match &f.revert {
                 Revert::NodePower { node, .. } => Some(node.name.clone()),
                 _ => None,
@@ -380,13 +379,13 @@ impl History {
             .collect()
     }
 
-    /// The step that an expectation is about: as written, or the only fault.
+    /// The step to which an expectation refers: the given one, or the only fault.
     pub fn fault_step(&self, of: Option<&StepName>) -> Option<StepName> {
         of.cloned().or_else(|| self.state.faults.iter().find(|f| f.revert.disturbs()).map(|f| f.step.clone()))
     }
 
-    /// t0 of a step's fault, and the end of the time that is attributed to it:
-    /// the next fault of another step, or the end.
+    /// The start of a step's fault, and the end of the time that is attributed to it: the next fault of another step,
+    /// or the end of the journal.
     pub fn window(&self, of: Option<&StepName>) -> Option<(u64, u64)> {
         let step = self.fault_step(of)?;
         let t0 = self.state.t0(&step)?;
@@ -398,7 +397,7 @@ impl History {
         self.state
             .faults
             .iter()
-            // Fences and restores beside the application answer a fault; they are none.
+            // Fences and restores into a scratch namespace react to a fault; they are not faults.
             .filter(|f| f.step != *step && f.revert.disturbs())
             .filter(|f| !matches!(f.revert, Revert::Fence { .. } | Revert::OwnNamespace { .. }))
             .filter_map(|f| f.sent_us)
@@ -411,7 +410,7 @@ impl History {
         self.steps.get(step).is_some_and(|span| span.from <= t && span.to().is_none_or(|to| t <= to))
     }
 
-    /// When the last fault of a step was seen undone.
+    /// When the last fault of a step was confirmed to be undone.
     pub fn healed(&self, step: &StepName) -> Option<u64> {
         let faults: Vec<_> = self.state.faults_of(step).collect();
         if faults.is_empty() || faults.iter().any(|f| f.closed.is_none()) {
@@ -420,20 +419,20 @@ impl History {
         faults.iter().filter_map(|f| f.closed.as_ref().map(|(t, _)| *t)).max()
     }
 
-    /// Time without sight in an interval, for messages.
+    /// An interval without contact to the API server within a time, as text.
     pub fn blind_in(&self, from: u64, to: u64) -> Option<String> {
         let hit = self.blind.iter().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > 1_500_000)?;
         Some(format!("the API server was out of sight from {:.1} s to {:.1} s", hit.0 as f64 / 1e6, hit.1 as f64 / 1e6))
     }
 
-    /// The same of another source.
+    /// Whether another source had such an interval.
     pub fn source_blind_in(&self, source: &str, from: u64, to: u64) -> bool {
         self.source_blind
             .iter()
             .any(|(s, list)| s.starts_with(source) && list.iter().any(|(b, e)| *b < to && *e > from))
     }
 
-    /// The plan's only namespace, or the written one.
+    /// The given namespace, or the only one of the plan.
     pub fn namespace(&self, written: Option<&String>) -> String {
         written.cloned().or_else(|| self.state.plan.as_ref()?.namespaces.first().cloned()).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! How much of what an application had acknowledged a disaster cost (correctness
-//! 51, 52): lines that are gone, and the age of the newest one before them.
+//! Judges how many acknowledged lines an application lost in a disaster: the lines that are gone, and the age of the
+//! newest line before them.
 
 use super::{
     Answer, History, StepSpan,
@@ -12,35 +12,35 @@ use crate::{
     model::{Evidence, LossExpectation, Outcome, StepResult, Told},
 };
 
-/// After the last step, a log is waited for this long.
+/// How long to wait for a log after the last step.
 const PATIENCE_US: u64 = 60_000_000;
 
-/// What one log went through.
+/// What happened to one log.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    /// Lines as they were answered.
+    /// The lines, with the answers to them.
     pub written: Vec<LineRun>,
-    /// What was found when it was read.
+    /// The results of reading it.
     pub read: Vec<Reading>,
-    /// A reading whose list of missing lines goes on in the next event.
+    /// A result whose list of missing lines continues in the next event.
     listing: Option<Reading>,
 }
 
-/// A log as it was read back.
+/// A log that was read back.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
     /// When.
     pub at_us: u64,
-    /// Acknowledged lines that were not there, first and last of each row.
+    /// Acknowledged lines that were missing: the first and the last number of each gap.
     pub missing: Vec<(u64, u64)>,
-    /// Lines that were not as written.
+    /// The number of lines that differ from what was written.
     pub damaged: u64,
-    /// Why it could not be read; empty where it could.
+    /// Why it could not be read; empty if it could.
     pub error: String,
 }
 
 impl Log {
-    /// Takes in what was found, or a part of it; `more`: the rest is in the next event.
+    /// Adds a result, or a part of one; `more`: the rest is in the next event.
     pub(super) fn take(&mut self, part: Reading, more: bool) {
         let missing = self.listing.take().map(|begun| begun.missing).unwrap_or_default();
         let reading = Reading { missing: [missing, part.missing].concat(), ..part };
@@ -51,7 +51,7 @@ impl Log {
         }
     }
 
-    /// The runs of acknowledged lines, oldest first.
+    /// The acknowledged lines, oldest first.
     fn acknowledged(&self) -> impl DoubleEndedIterator<Item = &LineRun> {
         self.written.iter().filter(|r| r.error.is_empty())
     }
@@ -61,7 +61,7 @@ impl Log {
         self.acknowledged().find(|r| (r.from..=r.to).contains(&number)).map(|r| sent_us(r, number))
     }
 
-    /// The longest time without an acknowledged line until the fault came.
+    /// The longest time without an acknowledged line before the fault.
     fn longest_gap_before(&self, t0: u64) -> u64 {
         let mut times: Vec<u64> = self.acknowledged().flat_map(|r| (r.from..=r.to).map(|n| sent_us(r, n))).collect();
         times.retain(|at| *at < t0);
@@ -83,7 +83,7 @@ impl Reading {
     }
 }
 
-/// Lines of a run are evenly apart.
+/// The lines of a run are evenly spaced.
 fn sent_us(run: &LineRun, number: u64) -> u64 {
     let lines = run.to.saturating_sub(run.from).max(1);
     let (took, nth) = (run.to_us.saturating_sub(run.from_us), number.saturating_sub(run.from));
@@ -99,7 +99,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
     let empty = Log::default();
     let log = history.logs.get(data).unwrap_or(&empty);
     let over = history.steps.values().filter_map(StepSpan::to).max().unwrap_or(window.t0).max(window.t0);
-    // The store that was lost took lines until the restore began, after the fault too.
+    // The lost store accepted lines until the restore began, also after the fault.
     let restore = history.state.results.values().filter_map(StepResult::restored).map(|r| r.sent_us).min();
     let read = log.read.iter().rev().find(|r| r.at_us >= over && r.error.is_empty());
     let mut proof = Proof {
@@ -112,7 +112,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
         )),
         bound: Bound::Open(String::new()),
         own: Own::NotAsked("what is lost does not recover"),
-        // Lines that are gone are gone: nobody brings them back but by a restore.
+        // Lost lines do not come back except by a restore, so changes from outside do not matter.
         others: Others::NotAsked,
     };
     let Some(read) = read else {
@@ -142,7 +142,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
     })
 }
 
-/// Our lines were read back before the fault: what is read is what is written.
+/// Whether lines were read back before the fault, which shows that the log returns what was written.
 fn baseline(log: &Log, t0: u64) -> Part {
     let acknowledged = log.acknowledged().any(|r| r.from_us < t0);
     let read = log.read.iter().rev().find(|r| r.at_us <= t0 && r.error.is_empty());
@@ -154,7 +154,7 @@ fn baseline(log: &Log, t0: u64) -> Part {
     }
 }
 
-/// A line was not acknowledged, or the store is another one.
+/// Whether a line was not acknowledged, or the store was replaced.
 fn reach(log: &Log, history: &History, window: &Window) -> Part {
     let refused = log.written.iter().any(|r| !r.error.is_empty() && r.to_us >= window.t0);
     let deleted = history.state.results.values().any(|r| matches!(r, StepResult::Deletion(_)));
@@ -181,7 +181,7 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
         return Bound::Refuted(format!("{damaged} lines came back damaged, twice or out of order"));
     }
     let Some((first, _)) = missing.first() else {
-        // Nothing shows how much would have been lost in a time without lines.
+        // If no lines were written for a time, it is unknown how much would have been lost in it.
         let gap = log.longest_gap_before(t0);
         return if gap > objective.micros() {
             Bound::Between(format!(
@@ -197,12 +197,12 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
     if late > 0 {
         return Bound::Refuted(format!("{late} lines were acknowledged after the restore and are gone"));
     }
-    // The newest line that the lost store took: what came after it is in another one.
+    // The newest line that the lost store accepted. Later lines are in another store.
     let is_lost = |n: u64| missing.iter().any(|(from, to)| (*from..=*to).contains(&n));
     let Some((_, newest)) = log.newest(|n, _| is_lost(n)) else {
         return Bound::Between("when the lost lines were acknowledged is not known".into());
     };
-    // The recovery point: up to here nothing is missing.
+    // The recovery point: no line before it is missing.
     let Some((point, at)) = log.newest(|n, _| n < *first) else {
         return Bound::Refuted(format!("all {lost} acknowledged lines are lost"));
     };
@@ -226,8 +226,8 @@ mod tests {
 
     const SECOND: u64 = 1_000_000;
 
-    /// A line a second from the first second on; the fault comes at 5.5 s, the restore at 6.5 s, and these
-    /// lines are missing. The objective of an hour allows each of these losses by its length.
+    /// One line each second; the fault comes at 5.5 s, the restore at 6.5 s, and these lines are missing. The objective
+    /// of one hour allows each of these losses by its length.
     fn without(missing: &[(u64, u64)]) -> Bound {
         let lines = LineRun { from: 1, to: 10, from_us: SECOND, to_us: 10 * SECOND, error: Told::default() };
         let log = Log { written: vec![lines], ..Log::default() };
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn what_was_acknowledged_after_the_restore_must_be_there_whatever_the_objective() {
         assert!(matches!(without(&[]), Bound::Met(_)));
-        // Lines of the store that was lost: of before the fault, and of until the restore began.
+        // Lines of the lost store: from before the fault, and from until the restore began.
         let Bound::Met(said) = without(&[(5, 6)]) else { panic!("{:?}", without(&[(5, 6)])) };
         assert_eq!(said, "RPO 2.0 s, 2 acknowledged lines lost, 1 of them acknowledged after the fault");
         for late in [&[(8, 8)][..], &[(5, 5), (10, 10)], &[(5, 7)]] {

@@ -1,6 +1,6 @@
-//! Judgement: a pure function of the journal. One file for each question. A
-//! question is decided only by what was observed; what was not observed over the
-//! whole interval is inconclusive, never a pass (correctness 65, 77).
+//! The judge: a pure function of the journal, with one file for each question. A question is decided only by what was
+//! observed. If something was not observed during the whole interval, the result is inconclusive, never a pass. Start
+//! with [`judge`].
 
 mod again;
 mod alerts;
@@ -40,15 +40,15 @@ use crate::{
     model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told, few},
 };
 
-/// The number of today's rules. It rises with the first change since a release by which the
-/// outcome of a journal, or its exit code, can be another: tests/it/rules.rs holds what they say
-/// of the journals that are kept for that. A verdict is held against the rules that it was made by, and no others.
+/// The version of the current rules. It must be increased with the first change since a release that can change the
+/// outcome or the exit code of a journal; tests/it/rules.rs contains the results for the journals that are kept for
+/// this test. A verdict is compared only with the rules that made it.
 pub const RULES: u32 = 2;
 
 /// This version, as journals name it.
 pub const TOOL: &str = concat!("drillmaster ", env!("CARGO_PKG_VERSION"));
 
-/// An answer to one expectation, which may still be open.
+/// An answer to one expectation. It may still be open.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// None while it is undecided.
@@ -63,7 +63,7 @@ impl Answer {
         Self { outcome: Some(outcome), because: because.into(), parts: vec![], evidence: vec![] }
     }
 
-    /// What a proof came to.
+    /// The result of a proof.
     fn proven(outcome: Option<Outcome>, because: String, parts: Vec<ProofPart>) -> Self {
         Self { outcome, because, parts, evidence: vec![] }
     }
@@ -77,7 +77,7 @@ impl Answer {
         self
     }
 
-    /// Of several answers to one expectation, the verdict over all.
+    /// Combines several answers to one expectation.
     fn all(answers: Vec<Self>) -> Self {
         let worst = |wanted: Option<Outcome>| answers.iter().any(|a| a.outcome == wanted);
         let outcome = if worst(Some(Outcome::Fail)) {
@@ -103,11 +103,11 @@ impl Answer {
     }
 }
 
-/// So many sentences say why; a zone of a large cluster has hundreds of nodes. The parts of the
-/// proof and the evidence have them all.
+/// How many sentences give the reason. A zone of a large cluster has hundreds of nodes; the parts of the proof and the
+/// evidence contain all of them.
 const TOLD: usize = 12;
 
-/// Of sentences about the same subject, only the first names it.
+/// If several sentences are about the same subject, only the first one names it.
 fn once_each<'a>(sentences: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut last = "";
     let mut said = vec![];
@@ -120,12 +120,12 @@ fn once_each<'a>(sentences: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     said
 }
 
-/// A time, for people.
+/// A time, as text.
 fn seconds(us: u64) -> String {
     format!("{:.1} s", us as f64 / 1e6)
 }
 
-/// The verdict over a journal.
+/// The verdict on a journal.
 pub fn judge(events: &[Event]) -> RunVerdict {
     let history = History::of(events);
     let Some(plan) = &history.state.plan else {
@@ -165,8 +165,8 @@ pub fn judge(events: &[Event]) -> RunVerdict {
     RunVerdict::of(judgements)
 }
 
-/// The verdict that the session in force writes. One that took over proves nothing that the
-/// run had not proven before it was interrupted.
+/// The verdict that the current session writes. A session that took over proves nothing that the run had not proven
+/// before it was interrupted.
 pub fn conclude(events: &[Event]) -> RunVerdict {
     let mut verdict = judge(events);
     if taken_over(events) && verdict.outcome == Outcome::Pass {
@@ -175,7 +175,7 @@ pub fn conclude(events: &[Event]) -> RunVerdict {
     verdict
 }
 
-/// Whether the session in force is not the one that began the run.
+/// Whether the current session is not the one that began the run.
 fn taken_over(events: &[Event]) -> bool {
     let opened = events.iter().rev().find_map(|e| match &e.event {
         Kind::SessionOpened { actor, .. } => Some(*actor),
@@ -184,8 +184,8 @@ fn taken_over(events: &[Event]) -> bool {
     opened.is_some_and(|actor| actor != Actor::Runner)
 }
 
-/// Whether everything that is expected of a restore was met, as far as the journal goes: a
-/// scratch namespace that shows why not is worth a look.
+/// Whether every expectation of a restore was met, as far as the journal goes. If not, its scratch namespace is worth
+/// inspecting.
 pub fn restore_is_met(events: &[Event], step: &StepName) -> bool {
     let history = History::of(events);
     let Some(plan) = &history.state.plan else { return false };
@@ -197,7 +197,7 @@ pub fn restore_is_met(events: &[Event], step: &StepName) -> bool {
         })
 }
 
-/// `now_us` is the end of all time for a finished run.
+/// `now_us` is the largest possible time for a finished run.
 fn answer(expectation: &Expectation, history: &History, now_us: u64) -> Answer {
     match expectation {
         Expectation::Replicas(e) => replicas::answer(e, history, now_us),

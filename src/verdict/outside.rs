@@ -1,38 +1,37 @@
-//! What others did to the subject of an expectation. Whatever it became by that is neither the
-//! fault's effect nor its own recovery: it makes no pass, and no fail that is charged to the
-//! fault. Start with [`Others`].
+//! Changes from outside that affect the subject of an expectation. Their results are neither an effect of the fault
+//! nor the subject's own recovery, so they make neither a pass nor a failure of the fault. Start with [`Others`].
 
 use std::collections::BTreeSet;
 
 use super::{History, window::Window};
 use crate::model::{OutsideChange, OutsideWhat, Revert, few};
 
-/// What was done so shortly before the fault may still have its effect after it.
+/// How long before the fault a change may be and still have an effect after it.
 const BEFORE_US: u64 = 60_000_000;
 
-/// What others did that a subject may owe its state to.
+/// Changes from outside that may explain the state of a subject.
 #[derive(Clone, Debug)]
 pub(super) enum Others {
-    /// Looked for.
+    /// They were searched for.
     Seen {
-        /// What may have helped it.
+        /// What may have helped the subject.
         helped: Option<String>,
-        /// What may have harmed it.
+        /// What may have harmed the subject.
         harmed: Option<String>,
     },
-    /// It is not asked here.
+    /// The question does not apply here.
     NotAsked,
 }
 
 impl Others {
-    /// Nobody did anything.
+    /// There were no changes from outside.
     #[cfg(test)]
     pub(super) fn nobody() -> Self {
         Self::Seen { helped: None, harmed: None }
     }
 
-    /// What was done to some workloads until they recovered, and until they had failed. An
-    /// objective that was missed before somebody else came is missed all the same.
+    /// Changes to some workloads until they recovered, and until they had failed. An objective that was missed before a
+    /// change from outside remains missed.
     pub(super) fn of(
         history: &History,
         touches: impl Fn(&OutsideChange) -> bool,
@@ -44,14 +43,14 @@ impl Others {
         Self::Seen { helped: within(recovered, may_help), harmed: within(failed, may_harm) }
     }
 
-    /// What was done in a time, and in that only.
+    /// Changes within a time, and only those.
     pub(super) fn within(history: &History, touches: impl Fn(&OutsideChange) -> bool, time: (u64, u64)) -> Self {
         let all = |may| sentence(seen(history, time, may).filter(|c| touches(c)));
         Self::Seen { helped: all(may_help), harmed: all(may_harm) }
     }
 }
 
-/// As many changes are named one by one.
+/// At most this many changes are named.
 const NAMED: usize = 3;
 
 fn sentence<'h>(changes: impl Iterator<Item = &'h OutsideChange>) -> Option<String> {
@@ -59,7 +58,7 @@ fn sentence<'h>(changes: impl Iterator<Item = &'h OutsideChange>) -> Option<Stri
     (!all.is_empty()).then(|| few(all.iter(), NAMED, (", ", ", and")))
 }
 
-/// Whether a change may bring a subject up, or keep it up.
+/// Whether a change may make a subject recover, or keep it running.
 fn may_help(what: &OutsideWhat) -> bool {
     match what {
         OutsideWhat::Scaled { from, to } => to > from,
@@ -71,7 +70,7 @@ fn may_help(what: &OutsideWhat) -> bool {
         | OutsideWhat::Uncordoned
         | OutsideWhat::Untainted { .. }
         | OutsideWhat::NodeRestarted => true,
-        // The window of the fault ends with a machine that returns.
+        // The return of a machine ends the window of the fault.
         OutsideWhat::MachineReturned
         | OutsideWhat::Cordoned
         | OutsideWhat::Tainted { .. }
@@ -100,7 +99,7 @@ fn may_harm(what: &OutsideWhat) -> bool {
     }
 }
 
-/// Whether a change touches a workload: it is the workload's, its pods', or its node's.
+/// Whether a change affects a workload: it is about the workload, its pods or its nodes.
 pub(super) fn touches(history: &History, change: &OutsideChange, key: &(String, String)) -> bool {
     match change.object.strip_prefix("node/") {
         Some(node) => runs_on(history, node, key, change) || opens(&change.what),
@@ -108,7 +107,7 @@ pub(super) fn touches(history: &History, change: &OutsideChange, key: &(String, 
     }
 }
 
-/// A node that takes pods again, or no more, is one for every workload.
+/// Cordoning or uncordoning a node affects every workload.
 fn opens(what: &OutsideWhat) -> bool {
     matches!(
         what,
@@ -116,7 +115,7 @@ fn opens(what: &OutsideWhat) -> bool {
     )
 }
 
-/// Whether a pod of the workload was on a node about when it was changed.
+/// Whether a pod of the workload was on the node at about the time of the change.
 fn runs_on(history: &History, node: &str, key: &(String, String), change: &OutsideChange) -> bool {
     let mut there = BTreeSet::new();
     let mut found = false;
@@ -135,8 +134,8 @@ fn runs_on(history: &History, node: &str, key: &(String, String), change: &Outsi
     found
 }
 
-/// Whether a change touches something that a service may be answered by: the workloads behind
-/// it, where they are named, or any of the scope; and Services.
+/// Whether a change affects something that may answer for a service: Services, and the workloads behind it if they are
+/// named, otherwise all workloads of the scope.
 pub(super) fn touches_service(history: &History, change: &OutsideChange, workloads: &[String]) -> bool {
     let mut scope = history.state.plan.iter().flat_map(|p| &p.namespaces);
     if change.object.starts_with("service/") {
@@ -149,8 +148,8 @@ pub(super) fn touches_service(history: &History, change: &OutsideChange, workloa
     scope.any(|namespace| workloads.iter().any(|w| touches(history, change, &(namespace.clone(), w.clone()))))
 }
 
-/// Whether a ready pod of the workload was seen to go where the fault struck: on a node of it,
-/// in a namespace that it deleted, or by the drill's own deletion.
+/// Whether a ready pod of the workload disappeared where the fault acted: on one of its nodes, in a namespace that it
+/// deleted, or because the drill deleted the pod.
 pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String), until: u64) -> bool {
     let steps = history.state.plan.iter().flat_map(|p| &p.steps).filter(|s| s.name == window.step);
     let nodes: BTreeSet<&str> = steps.flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
@@ -169,12 +168,12 @@ pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String
     false
 }
 
-/// The first change that touches a workload, may have harmed it since a fault, and was seen by `to`.
+/// The first change that affects a workload, may have harmed it after a fault, and was seen by `to`.
 pub(super) fn harm<'h>(history: &'h History, key: &(String, String), t0: u64, to: u64) -> Option<&'h OutsideChange> {
     seen(history, (t0.saturating_sub(BEFORE_US), to), may_harm).find(|c| touches(history, c, key))
 }
 
-/// Changes of a sort that were seen in a time.
+/// Changes of one kind that were seen in a time.
 fn seen(
     history: &History,
     (from, to): (u64, u64),
@@ -183,7 +182,7 @@ fn seen(
     history.state.outside.iter().filter(move |c| c.seen_us >= from && c.seen_us <= to && may(&c.what))
 }
 
-/// When somebody else undid a fault, and how that is told.
+/// When a fault was undone from outside, and the text for it.
 pub(super) fn undone(history: &History, window: &Window) -> Option<(u64, String)> {
     let undoes = |change: &&OutsideChange| {
         change.seen_us >= window.t0
@@ -191,7 +190,7 @@ pub(super) fn undone(history: &History, window: &Window) -> Option<(u64, String)
                 (Revert::Scale { object, .. }, OutsideWhat::Scaled { .. }) => object
                     .workload()
                     .is_some_and(|w| w.namespace == change.namespace && w.workload.to_string() == change.object),
-                // Whoever makes a workload again while the namespace is gone restores it.
+                // Whoever creates a workload again while its namespace is deleted restores it.
                 (revert, OutsideWhat::Created) => {
                     revert.restores(&change.namespace) && change.workloads.contains(&change.object)
                 }

@@ -1,5 +1,4 @@
-//! What was seen in the course of an outage, in the order in which it came: the phases of a
-//! recovery (correctness 47–50).
+//! The phases of a recovery: what was observed during an outage, in chronological order.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,37 +8,37 @@ use crate::{
     model::{StepName, StepResult},
 };
 
-/// A part of the recovery time.
+/// A phase of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Phase {
-    /// What it is.
+    /// The event that ends it.
     pub name: Milestone,
     /// When it ended, in microseconds after the fault.
     pub at_us: u64,
 }
 
-/// What is seen in the course of an outage.
+/// An event that is observed during an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Milestone {
     /// The first sample after the fault that failed.
     #[serde(rename = "first failed sample")]
     FirstFailure,
-    /// The fault's nodes are not Ready any more.
+    /// The nodes of the fault are not Ready any more.
     #[serde(rename = "nodes seen as not Ready")]
     NodesNotReady,
-    /// Alertmanager has an alert.
+    /// Alertmanager received an alert.
     #[serde(rename = "first alert received")]
     Alerted,
-    /// The undo of the fault began: what recovers later has not recovered from it.
+    /// The undo of the fault began. What recovers later has not recovered from the fault.
     #[serde(rename = "undo began")]
     UndoBegan,
-    /// Velero says that a restore is Completed.
+    /// Velero reported a restore as Completed.
     #[serde(rename = "restore Completed")]
     RestoreCompleted,
     /// The pods of the restored workloads are Ready.
     #[serde(rename = "restored pods Ready")]
     RestoredReady,
-    /// The first success of the streak that lasted.
+    /// The first success of the row that lasted.
     #[serde(rename = "first success of the streak that lasted")]
     Recovered,
 }
@@ -54,7 +53,7 @@ fn failed(run: &ProbeRun) -> bool {
     !run.ok && !run.lost
 }
 
-/// The phases of a recovery, in order, as far as they were observed.
+/// The phases of a recovery in order, as far as they were observed.
 pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phase> {
     let Some((t0, end)) = history.window(of) else { return vec![] };
     let runs = history.probes.get(probe).map_or(&[][..], Vec::as_slice);

@@ -1,5 +1,5 @@
-//! How the ready pods of a workload are spread while the fault lasts. Nothing spreads them
-//! again by itself when a zone returns (correctness 23).
+//! Judges how the ready pods of a workload are spread during the fault. After a zone returns, Kubernetes does not
+//! spread them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,11 +41,12 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
         return Answer::new(Outcome::Inconclusive, format!("placement of {owner}: its fault never happened"));
     };
     let key = (history.namespace(expected.namespace.as_ref()), owner.clone());
-    // Held until the undo begins; a drain's is judged after it, when all nodes are there again.
+    // The spread must hold until the undo begins. For a drain it is judged after the drain, when all nodes are
+    // available again.
     let end = window.end;
     let spreads = spreads(history, &key, expected.by, window.t0, end);
     let deadline = window.clock(history) + expected.within.micros();
-    // From then on it is spread as it should be, to the end.
+    // From this time until the end, the spread is as required.
     let wrong = |s: &Spreading| s.skew() > expected.max_skew || s.placed() == 0;
     let good_since = match spreads.iter().rposition(&wrong) {
         Some(last) => spreads.get(last + 1).map(|s| s.at),
@@ -96,7 +97,7 @@ fn before(history: &History, key: &(String, String), t0: u64) -> i64 {
     history.believed(key, |_| true).at(t0).unwrap_or(0)
 }
 
-/// Each change of the spread in an interval, the one at its beginning first.
+/// Each change of the spread in an interval, beginning with the spread at its start.
 fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to: u64) -> Vec<Spreading> {
     let domain = |node: &str| -> Option<String> {
         let zone = &history.state.nodes.get(node)?.zone;
@@ -116,7 +117,7 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
     for at in times {
         let mut domains: BTreeMap<String, u32> = BTreeMap::new();
         for (node, series) in &history.nodes {
-            // Without a node that is up a domain is none, whoever took it away.
+            // A domain without a node that is up does not count, whoever took it away.
             let up = series.at(at) == Some(1) && !history.is_dark(node, at) && usable(node, at);
             if let Some(domain) = domain(node).filter(|_| up) {
                 domains.entry(domain).or_default();
@@ -134,8 +135,8 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
     all
 }
 
-/// The nodes of a workload's ready pods at an instant. What is on a node that the drill took
-/// away does not run, though the API server may not know it yet.
+/// The nodes of a workload's ready pods at an instant. A pod on a node that the drill took away is not running, even
+/// if the API server does not know that yet.
 fn ready_at<'h>(history: &'h History, key: &(String, String), at: u64) -> Vec<&'h str> {
     let mut now: BTreeMap<&str, &super::history::PodPoint> = BTreeMap::new();
     for point in history.pods.iter().take_while(|p| p.at <= at) {
@@ -196,7 +197,7 @@ mod tests {
         let mut history = History::default();
         history.pods.extend([pod("a-0"), pod("b-0")]);
         history.state.faults.push(killed("a-0", 10));
-        // No pod can be placed on a control plane: it is not counted as an empty domain.
+        // No pod can be placed on a control plane, so it is not counted as an empty domain.
         for node in ["b-0", "c-0", "control"] {
             history.nodes.entry(node.into()).or_default().push(0, 1);
             history.state.nodes.insert(node.into(), view(node));
@@ -204,7 +205,7 @@ mod tests {
         history.reserved.entry("control".into()).or_default().push(0, 1);
         let spread = spreads(&history, &key, Spread::Node, 20, 30);
         assert_eq!(spread.iter().map(Spreading::said).collect::<Vec<_>>(), ["b-0:1 c-0:0"]);
-        // The API server still has both as Ready.
+        // The API server still reports both as Ready.
         assert_eq!(ready_at(&history, &key, 9), ["a-0", "b-0"]);
         assert_eq!(ready_at(&history, &key, 10), ["b-0"]);
     }

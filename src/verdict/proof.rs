@@ -1,6 +1,6 @@
-//! What a pass needs (docs/design/verdicts.md): six questions that every expectation is
-//! asked. Only a proof in which each of them was answered makes a pass; that one was
-//! forgotten does not compile.
+//! What a pass needs (docs/design/verdicts.md): six questions that are asked of every expectation. Only
+//! [`Proof::conclude`] can compute a pass, and it needs an answer to each question: code that forgets one does not
+//! compile.
 
 use super::{Answer, outside::Others};
 use crate::model::{Outcome, ProofPart};
@@ -8,39 +8,39 @@ use crate::model::{Outcome, ProofPart};
 /// An answer to one of the questions.
 #[derive(Clone, Debug)]
 pub(super) enum Part {
-    /// Seen: how.
+    /// It was observed. The text says how.
     Shown(String),
-    /// Not seen: why.
+    /// It was not observed. The text says why.
     Missing(String),
-    /// It is not asked here: why not.
+    /// The question does not apply here. The text says why.
     NotAsked(&'static str),
 }
 
-/// Whether every source saw the whole window. This is asked of everything.
+/// Whether every source observed the whole window. This question always applies.
 #[derive(Clone, Debug)]
 pub(super) enum Sight {
-    /// By what.
+    /// It did. The text names the sources.
     Shown(String),
-    /// What was not seen.
+    /// It did not. The text says what was not observed.
     Missing(String),
 }
 
-/// Whether the objective holds, at both ends of the error bar.
+/// Whether the objective is met, at both ends of the measurement error.
 #[derive(Clone, Debug)]
 pub(super) enum Bound {
-    /// At both.
+    /// Met at both ends.
     Met(String),
-    /// At neither.
+    /// Met at neither end.
     Refuted(String),
-    /// At one of them, or there is too little to say.
+    /// Met at one end only, or there is not enough information.
     Between(String),
-    /// Time will tell.
+    /// Not decided yet.
     Open(String),
 }
 
 impl Bound {
-    /// What was met while a fault lasted says nothing of longer, where it did not last as
-    /// long as was meant.
+    /// A bound that was met during a fault that others cut short is not proven: it says
+    /// nothing about a fault of the intended length.
     pub(super) fn for_as_long(self, cut_short: Option<String>) -> Self {
         match (self, cut_short) {
             (Self::Met(said), Some(how)) => Self::Between(format!("{said}; {how}")),
@@ -49,44 +49,44 @@ impl Bound {
     }
 }
 
-/// Whether it recovered before anybody undid the cause.
+/// Whether the subject recovered before anybody undid the cause.
 #[derive(Clone, Debug)]
 pub(super) enum Own {
-    /// How.
+    /// It did. The text says how.
     Shown(String),
-    /// What came first.
+    /// Something else came first.
     Missing {
-        /// Why it is not shown.
+        /// Why it was not shown.
         why: String,
-        /// Whether the objective's time was over by then.
+        /// Whether the time of the objective had passed by then.
         over: bool,
     },
-    /// It is not asked here: why not.
+    /// The question does not apply here. The text says why.
     NotAsked(&'static str),
 }
 
 /// The six parts of a proof.
 #[derive(Clone, Debug)]
 pub(super) struct Proof {
-    /// Was the subject seen healthy (or absent) by the same source just before?
+    /// Baseline: did the same source observe the subject as healthy (or absent) directly before?
     pub baseline: Part,
-    /// Did the fault hit this subject, as somebody else saw?
+    /// Reach: did the fault hit this subject, according to another source?
     pub reach: Part,
-    /// Did every source see the whole window?
+    /// Sight: did every source observe the whole window?
     pub sight: Sight,
-    /// All of what should be, and not of what was captured?
+    /// Denominator: does "all" mean everything that should exist, and not only what was captured?
     pub denominator: Part,
-    /// Does the objective hold at both ends of the error bar?
+    /// Bound: is the objective met at both ends of the measurement error?
     pub bound: Bound,
-    /// Did it recover before the cause was undone?
+    /// Own recovery: did the subject recover before the cause was undone?
     pub own: Own,
-    /// What did others do to it meanwhile?
+    /// What was done to the subject from outside in the meantime?
     pub others: Others,
 }
 
 impl Proof {
-    /// The only maker of a computed pass. What was refuted without a fault that reached the
-    /// subject was refuted by something else.
+    /// The only function that computes a pass. If an objective was missed without a fault that reached the subject,
+    /// something else caused that.
     pub fn conclude(self, subject: &str) -> Answer {
         let (outcome, because) = match (&self.baseline, &self.sight, &self.denominator, &self.reach) {
             (Part::Missing(why), ..) => (Some(Outcome::Inconclusive), why),
@@ -107,7 +107,8 @@ impl Proof {
         Answer::proven(outcome, because, self.parts(subject))
     }
 
-    /// What others may have done is no pass, and no fail of the fault's; what is told of it.
+    /// Takes changes from outside into account: they make neither a pass nor a failure of the fault. Also returns the
+    /// text about them.
     fn by_others(&self, outcome: Option<Outcome>) -> (Option<Outcome>, String) {
         let Others::Seen { helped, harmed } = &self.others else { return (outcome, String::new()) };
         match (outcome, helped, harmed) {
@@ -150,7 +151,7 @@ impl Proof {
             ProofPart::new(subject, "bound", Some(met), said(&self.bound)),
             own,
         ];
-        // Where nobody did anything there is nothing to tell.
+        // Without changes from outside, there is nothing to report.
         if let Others::Seen { helped, harmed } = &self.others {
             let all = [helped, harmed].into_iter().flatten();
             parts.extend(all.map(|said| ProofPart::new(subject, "changed from outside", Some(false), said)));
@@ -192,7 +193,7 @@ mod tests {
             (whole(), Some(Pass)),
             (Proof { baseline: no(), ..whole() }, Some(Inconclusive)),
             (Proof { reach: no(), ..whole() }, Some(Inconclusive)),
-            // Something else refuted it.
+            // Something other than the fault caused it.
             (Proof { reach: no(), bound: refuted(), ..whole() }, Some(Inconclusive)),
             (Proof { sight: Sight::Missing("no".into()), bound: refuted(), ..whole() }, Some(Inconclusive)),
             (Proof { denominator: no(), bound: refuted(), ..whole() }, Some(Inconclusive)),

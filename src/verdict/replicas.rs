@@ -1,4 +1,4 @@
-//! Did a workload get its pods back in time, and how low did it fall?
+//! Judges whether a workload got its pods back in time, and how few it had.
 
 use super::{
     Answer, History, Series,
@@ -13,24 +13,24 @@ use crate::{
     model::{After, Evidence, Outcome, ReplicasExpectation, Revert, ScopedWorkload, Told},
 };
 
-/// Readiness that flickers is no recovery, and none was a baseline.
+/// How long pods must stay ready. A shorter time is neither a recovery nor a baseline.
 const HOLD_US: u64 = 3_000_000;
 
-/// As long a first look at the pods may take.
+/// How long the first list of pods may take.
 const LISTED_US: u64 = 1_000_000;
 
-/// Everything that is asked of one workload.
+/// Everything that is needed about one workload.
 struct Subject<'h> {
     history: &'h History,
     window: Window,
     key: (String, String),
-    /// Ready pods as Kubernetes has them, wherever they are.
+    /// Ready pods according to Kubernetes, on any node.
     believed: Series,
-    /// The same, without those on nodes that the drill took away.
+    /// Ready pods that are not on nodes that the drill took away.
     ready: Series,
-    /// How many there were when the fault came.
+    /// How many were ready at the time of the fault.
     before: i64,
-    /// When the first of them was seen to go.
+    /// When the first of them was seen to disappear.
     fall: Option<u64>,
     now_us: u64,
 }
@@ -75,7 +75,7 @@ impl Subject<'_> {
         }
     }
 
-    /// What the fault itself scaled it to: what was not wanted before cannot have been there.
+    /// The number to which the fault itself scaled the workload. Pods that were not wanted before cannot have existed.
     fn scaled(&self) -> Option<i64> {
         let own = |w: ScopedWorkload| (w.namespace, w.workload.to_string()) == self.key;
         let scales =
@@ -90,7 +90,7 @@ impl Subject<'_> {
 
     fn baseline(&self, wanted: i64) -> Part {
         let t0 = self.window.t0;
-        // The first look at the cluster tells of its pods one after another.
+        // At the start, the pods of the cluster are reported one after another.
         let listed = self.believed.0.first().map_or(t0, |(at, _)| at + LISTED_US).min(t0);
         if let Some(to) = self.scaled().filter(|to| *to > self.before) {
             return Part::Shown(format!("{} were ready before it was scaled to {to}", self.before));
@@ -103,7 +103,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Hit is what Kubernetes says lost a ready pod before `until`.
+    /// A workload was hit if Kubernetes reported the loss of a ready pod before `until`.
     fn reach(&self, until: u64) -> Part {
         if let Some(to) = self.scaled() {
             return Part::Shown(format!("it was seen to want {to} pods"));
@@ -124,7 +124,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Whether it had ready pods on the fault's targets, and none of them was seen to go.
+    /// Whether it had ready pods on the targets of the fault, and all of them stayed ready.
     fn stayed(&self, until: u64) -> bool {
         let targets = self.window.targets(self.history);
         let there = self.history.believed(&self.key, |p| targets.contains(&p.node));
@@ -132,20 +132,20 @@ impl Subject<'_> {
             && !outside::own_fall(self.history, &self.window, &self.key, until)
     }
 
-    /// Whether a pod went after somebody else changed the workload, and none where the fault struck.
+    /// Whether a pod disappeared after a change from outside, and none disappeared where the fault acted.
     fn is_elses(&self, fall: u64) -> bool {
         let harmed = self.others((self.window.t0, fall));
         matches!(harmed, Others::Seen { harmed: Some(_), .. })
             && !outside::own_fall(self.history, &self.window, &self.key, self.window.last)
     }
 
-    /// What others did to it until it had recovered, and until it had failed.
+    /// Changes from outside until the workload had recovered, and until it had failed.
     fn others(&self, (recovered, failed): (u64, u64)) -> Others {
         let touches = |change: &_| outside::touches(self.history, change, &self.key);
         Others::of(self.history, touches, self.window.t0, (recovered, failed))
     }
 
-    /// When it first had fewer ready pods than so many.
+    /// When it first had fewer ready pods than this.
     fn first_below(&self, floor: i64, to: u64) -> u64 {
         let below = |(t, n): &&(u64, i64)| *t >= self.window.t0 && *t <= to && *n < floor;
         self.ready.0.iter().find(below).map_or(self.window.t0, |(t, _)| *t)
@@ -162,8 +162,8 @@ impl Subject<'_> {
         Part::Shown(format!("as many as the scenario says: {wanted}"))
     }
 
-    /// Ready pods that do not stand on the fault's targets, and had a node before its end:
-    /// those that came back because power did are not among them.
+    /// Ready pods that are not on the targets of the fault and were scheduled before its end. Pods that came back only
+    /// because a node was powered on are not among them.
     fn elsewhere(&self) -> Series {
         let targets = self.window.targets(self.history);
         let end = self.window.end;
@@ -174,9 +174,9 @@ impl Subject<'_> {
         self.history.believed(&self.key, |p| !targets.contains(&p.node) && bound_in_time(&p.uid))
     }
 
-    /// Reached for good: since when, and whether that was seen for long enough.
+    /// Since when the number has been reached permanently, and whether that was observed for long enough.
     fn reached(&self, series: &Series, wanted: i64, from: u64) -> Option<(u64, bool)> {
-        // What it had at the end of the fault's time is not undone by the undo.
+        // What the workload had at the end of the fault's time still counts, even if it falls during the undo.
         let end = self.window.end;
         let in_time = series.settles(wanted, from, end).filter(|at| from < end && end >= at + HOLD_US);
         if let Some(at) = in_time {
@@ -221,7 +221,7 @@ impl Subject<'_> {
         }
     }
 
-    /// When fewer than wanted were ready first: pods that are deleted are Ready for a moment longer.
+    /// When fewer pods than wanted were first ready. Pods that are deleted remain Ready for a moment.
     fn fell(&self, from: u64, wanted: i64) -> u64 {
         let later = self.ready.0.iter().find(|(t, n)| *t >= self.window.t0 && *t <= self.window.last && *n < wanted);
         later.map_or(from, |(t, _)| *t)
@@ -237,7 +237,8 @@ impl Subject<'_> {
         }
     }
 
-    /// What it wants now, where somebody else made that too few: time will not bring more.
+    /// The number of pods that it should have now, if a change from outside made it too small. Waiting would not bring
+    /// more.
     fn capped(&self, wanted: i64) -> Option<i64> {
         let by_others = outside::harm(self.history, &self.key, self.window.t0, self.window.last).is_some();
         if by_others && self.history.state.outside.is_deleted(&self.key.0, &self.key.1) {
@@ -262,7 +263,7 @@ impl Subject<'_> {
         }
     }
 
-    /// The clock starts when the undo begins: for what cannot recover before.
+    /// For workloads that cannot recover earlier: the time counts from the start of the undo.
     fn after_heal(&self, wanted: i64, within_us: u64) -> Proof {
         let window = &self.window;
         let heal = self.history.heal_began(&window.step);
@@ -306,7 +307,7 @@ impl Subject<'_> {
         }
     }
 
-    /// It never had fewer ready pods than when the fault came.
+    /// It never had fewer ready pods than at the time of the fault.
     fn unharmed(&self) -> Proof {
         let (from, to) = (self.window.t0, self.window.end);
         let lowest = self.ready.min(from, to).unwrap_or(0);

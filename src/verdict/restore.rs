@@ -1,5 +1,5 @@
-//! What a restore brought back. Completed is a phase, not a proof (correctness 35, 37, 40):
-//! objects are compared, files are compared; "all" is all of what should be there.
+//! Judges the result of a restore. The phase Completed is not a proof: objects are compared, files are compared, and
+//! "all" means everything that should exist.
 
 use super::{
     Answer, History, StepSpan,
@@ -11,7 +11,7 @@ use crate::model::{
     VolumesRule, few,
 };
 
-/// As many differences are named.
+/// At most this many differences are named.
 const NAMED: usize = 10;
 
 pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer {
@@ -41,7 +41,7 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
         uncertainty_us: None,
     };
     let mut answer = Answer::all([objects, volumes].into_iter().flatten().collect()).with(evidence);
-    // What is told beside the answer: none of it makes a pass.
+    // Additional information in the text. None of it contributes to a pass.
     if !restored.left_out.is_empty() {
         answer.because += &format!("; {} not restored, on purpose", restored.left_out.len());
     }
@@ -51,7 +51,7 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
     answer
 }
 
-/// What was left out on purpose.
+/// What was intentionally left out.
 fn not_restored(restored: &Restored) -> String {
     if restored.left_out.is_empty() {
         return String::new();
@@ -59,18 +59,18 @@ fn not_restored(restored: &Restored) -> String {
     format!("; not restored, on purpose: {}", few(restored.left_out.iter(), NAMED, ("; ", "; and")))
 }
 
-/// One restore, and what is known of it.
+/// One restore, and what is known about it.
 struct Case<'h> {
     restored: &'h Restored,
     history: &'h History,
-    /// When its step ended: until then it was looked at.
+    /// When its step ended. Until then it was observed.
     ends: Option<u64>,
 }
 
 impl Case<'_> {
     fn proof(&self, denominator: Part, bound: Bound, others: Others) -> Proof {
         let restored = self.restored;
-        // What is restored in a second cluster is read there.
+        // The result of a restore into a second cluster is read there.
         let blind = self.history.blind_in(restored.completed_us, restored.ready_us);
         let sight = match blind.filter(|_| !self.is_elsewhere()) {
             Some(blind) => Sight::Missing(blind),
@@ -91,11 +91,11 @@ impl Case<'_> {
         }
     }
 
-    /// What others did in the namespace while it was restored and looked at. What they did earlier
-    /// went with the namespace, or is a difference that the restore left.
+    /// Changes from outside in the namespace while it was restored and compared. Earlier changes were deleted with the
+    /// namespace, or are differences that the restore did not remove.
     fn others(&self, touches: impl Fn(&OutsideChange) -> bool) -> Others {
         if self.restored.into.is_some() {
-            // Nobody else works in a namespace that was made for it.
+            // Nobody else works in a namespace that was created for the restore.
             return Others::NotAsked;
         }
         let here = |c: &OutsideChange| c.namespace == self.restored.namespace && touches(c);
@@ -125,7 +125,7 @@ impl Case<'_> {
             let said = few(differences.iter(), NAMED, ("; ", "; and"));
             Bound::Refuted(format!("{} object(s) other than before: {said}", differences.len()))
         };
-        // Whatever is in the namespace is compared: a change of any object of it is one.
+        // Everything in the namespace is compared, so a change of any object in it matters.
         self.proof(denominator, bound, self.others(|_| true))
     }
 
@@ -165,12 +165,12 @@ impl Case<'_> {
             let (count, named) = (without.len(), without.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "));
             Bound::Refuted(format!("the backup holds no content of {count} of {all} claims: {named}"))
         };
-        // What no workload uses has no part in a volume.
+        // An object that no workload uses cannot affect a volume.
         self.proof(denominator, bound, self.others(|c| !c.workloads.is_empty()))
     }
 }
 
-/// What the scenario lets be lost: no verdict counts it, and none is silent about it.
+/// What the scenario allows to be lost. It does not count, but every verdict names it.
 fn but_for(restored: &Restored) -> String {
     let lost: Vec<String> = restored.lost.iter().map(ToString::to_string).collect();
     if lost.is_empty() { String::new() } else { format!(", but for what may be lost: {}", lost.join("; ")) }
@@ -217,7 +217,7 @@ fn content(restored: &Restored, rule: VolumesRule) -> Bound {
     }
 }
 
-/// Files that no restore can be held to, by number and name.
+/// Files with which no restore can be compared: their number and names.
 fn changed(left_out: &[String]) -> String {
     let named = few(left_out.iter(), NAMED, (", ", " and"));
     format!("; {} left out because they changed while the backup was made: {named}", left_out.len())

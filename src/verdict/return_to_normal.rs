@@ -1,6 +1,6 @@
-//! Asked of every drill, written in none: is the application whole again? An
-//! undo that was seen to be done says nothing of the pods that it disturbed. The
-//! collateral is asked too: a drill that ends without DNS is not at its end.
+//! A question that is asked in every drill, without being in the scenario: does the application have all its pods
+//! again? A confirmed undo says nothing about the pods that it disturbed. The question includes the collateral: a
+//! drill that leaves DNS broken has not ended well.
 
 use super::{
     History,
@@ -9,26 +9,26 @@ use super::{
 };
 use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told, few};
 
-/// After the last undo, the application has this long to be whole again.
+/// How long the application may take after the last undo.
 const PATIENCE_US: u64 = 300_000_000;
 
-/// As many workloads as are named with their numbers.
+/// At most this many workloads are named with their numbers.
 const NAMED: usize = 10;
 
-/// A workload, when the drill armed itself and now.
+/// A workload when the drill was armed, and now.
 struct Counts {
     key: (String, String),
     name: String,
     before: i64,
     now: i64,
-    /// How many pods it wants now, where others scaled it down meanwhile.
+    /// How many pods it should have now, if it was scaled down from outside in the meantime.
     scaled_to: Option<i64>,
-    /// Somebody else deleted it, and it is not there again.
+    /// Whether it was deleted from outside and does not exist again.
     is_deleted: bool,
 }
 
 impl Counts {
-    /// What was deleted wants no pods, and is not whole all the same.
+    /// A deleted workload wants no pods, but it is not complete.
     fn is_short(&self) -> bool {
         self.is_deleted || self.now < self.scaled_to.map_or(self.before, |wants| wants.min(self.before))
     }
@@ -44,7 +44,7 @@ impl Counts {
 
 fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
     let collateral = |key: &(String, String)| history.state.plan.iter().any(|p| p.collateral.contains(&key.0));
-    // One that wanted no pods has none to count, and can be deleted nevertheless.
+    // A workload that wanted no pods has none to count, but can still be deleted.
     let idle = history.wanted.iter().filter(move |(key, wanted)| {
         !history.ready.contains_key(*key) && wanted.at(armed).is_some() && is_deleted(history, key)
     });
@@ -66,8 +66,8 @@ fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
     })
 }
 
-/// What an autoscaler or a person scaled a workload down to. What the drill scaled and has
-/// not put back is no excuse.
+/// The number to which an autoscaler or a person scaled a workload down. If the drill scaled it and has not put it
+/// back, that is not an excuse.
 fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<i64> {
     let wanted = history.wanted.get(key)?;
     let (before, now) = (wanted.at(armed)?, wanted.at(history.end_us)?);
@@ -80,23 +80,24 @@ fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<
     (now < before && !ours).then_some(now)
 }
 
-/// Whether somebody else deleted the workload, and it is not there again.
+/// Whether the workload was deleted from outside and does not exist again.
 fn is_deleted(history: &History, key: &(String, String)) -> bool {
     history.state.outside.is_deleted(&key.0, &key.1)
 }
 
-/// Workloads with fewer ready pods than when the drill armed itself.
+/// Workloads with fewer ready pods than when the drill was armed.
 fn short(history: &History) -> Option<Vec<Counts>> {
     Some(counts(history, history.armed_us?).filter(Counts::is_short).collect())
 }
 
-/// The numbers that the judgement rests on.
+/// The numbers on which the judgement is based.
 fn numbers(history: &History) -> String {
     let all: Vec<Counts> = counts(history, history.armed_us.unwrap_or_default()).collect();
     few(all.iter().map(|c| format!("{} {} before, {} now", c.name, c.before, c.now)), NAMED, ("; ", ";"))
 }
 
-/// What others scaled down: it has what it wants now, not what it had.
+/// Workloads that were scaled down from outside: they have the pods that they should have now, not those that they
+/// had.
 fn scaled(history: &History) -> String {
     let all = counts(history, history.armed_us.unwrap_or_default());
     let told: Vec<String> = all
@@ -106,33 +107,33 @@ fn scaled(history: &History) -> String {
     if told.is_empty() { String::new() } else { format!(", or as they want now: {}", told.join("; ")) }
 }
 
-/// What is still waited for.
+/// What is still being waited for.
 pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
     let undone = history.state.faults.iter().filter_map(|f| f.closed.as_ref().map(|(t, _)| *t)).max().unwrap_or(0);
     if now_us > undone + PATIENCE_US {
         return vec![];
     }
-    // Nobody says that what was deleted comes back.
+    // It is unknown whether a deleted workload will come back.
     let short = short(history).unwrap_or_default().into_iter().filter(|c| !c.is_deleted);
     let mut waiting: Vec<String> = short.map(|c| c.words()).collect();
-    // What came back into sight just now has yet to be looked at.
+    // A source that was regained just now has not been read yet.
     waiting.extend(last_look(history, now_us));
     waiting
 }
 
-/// Why the last look at the application may have seen too little.
+/// Why the last look at the application may be incomplete.
 fn last_look(history: &History, now_us: u64) -> Option<String> {
     history.blind_in(now_us.saturating_sub(2_000_000), now_us)
 }
 
-/// The collateral is said to be whole only where it was looked at.
+/// The text claims that the collateral recovered only if it was observed.
 fn around(history: &History) -> &'static str {
     let looked = |namespace: &String| history.ready.keys().any(|(of, _)| of == namespace);
     if history.state.plan.iter().any(|p| p.collateral.iter().any(looked)) { " and of its collateral" } else { "" }
 }
 
-/// What others did to the workloads that are short. That others helped is no matter: they are
-/// whole, or they are not.
+/// Changes from outside to the workloads with too few pods. It does not matter if they helped: either the pods are
+/// there, or they are not.
 fn others(history: &History, short: &[Counts]) -> Others {
     let armed = history.armed_us.unwrap_or_default();
     let touches = |change: &OutsideChange| short.iter().any(|c| outside::touches(history, change, &c.key));
@@ -154,7 +155,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     } else {
         Bound::Refuted(short.iter().map(Counts::words).collect::<Vec<_>>().join("; "))
     };
-    // What somebody saw before the end is no word over the end.
+    // An observation before the end says nothing about the end.
     let sight = last_look(history, history.end_us);
     let proof = Proof {
         baseline: Part::Shown("they were counted when the drill armed itself".into()),

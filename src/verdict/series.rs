@@ -1,6 +1,6 @@
-//! A number over time, as the judges ask for it.
+//! A number over time, with the queries that the judges need.
 
-/// Values over time, each from its instant on.
+/// Values over time. Each applies from its instant on.
 #[derive(Clone, Debug, Default)]
 pub struct Series(pub Vec<(u64, i64)>);
 
@@ -16,14 +16,14 @@ impl Series {
         self.0.iter().rev().find(|(t, _)| *t <= us).map(|(_, v)| *v)
     }
 
-    /// The least value in an interval.
+    /// The smallest value in an interval.
     pub fn min(&self, from: u64, to: u64) -> Option<i64> {
         let inside = self.0.iter().filter(|(t, _)| *t > from && *t <= to).map(|(_, v)| *v);
         inside.chain(self.at(from)).min()
     }
 
-    /// Since when the value is at least `wanted`, up to `to`; none where it is not, then.
-    /// What fell again had not recovered.
+    /// Since when the value has been at least `wanted`, up to `to`; none if it is not at `to`. A value that fell again
+    /// had not recovered.
     pub fn settles(&self, wanted: i64, from: u64, to: u64) -> Option<u64> {
         let mut since = self.at(from).filter(|v| *v >= wanted).map(|_| from);
         for (t, value) in self.0.iter().filter(|(t, _)| *t > from && *t <= to) {
@@ -32,16 +32,15 @@ impl Series {
         since
     }
 
-    /// When an objective was missed: at its deadline, or later where the value fell again that
-    /// was there at the deadline.
+    /// When an objective was missed: at its deadline; or later, if the value was reached at the deadline and fell
+    /// again.
     pub fn missed(&self, wanted: i64, deadline: u64, to: u64) -> u64 {
         let is_there = self.at(deadline).is_some_and(|value| value >= wanted);
         let falls = |(t, value): &&(u64, i64)| *t > deadline && *t <= to && *value < wanted;
         self.0.iter().find(falls).filter(|_| is_there).map_or(deadline, |(t, _)| *t)
     }
 
-    /// The first instant from `from` on at which the value is at least `wanted`
-    /// and stays so for `hold`, or up to `to`.
+    /// The first instant from `from` at which the value is at least `wanted` and stays so for `hold`, or until `to`.
     pub fn reaches(&self, wanted: i64, from: u64, to: u64, hold: u64) -> Option<u64> {
         let mut since = self.at(from).filter(|v| *v >= wanted).map(|_| from);
         for (t, value) in self.0.iter().filter(|(t, _)| *t > from && *t <= to) {

@@ -1,5 +1,5 @@
-//! The recovery time of a service as its users see it: from the fault until it is stable,
-//! not until something says Completed; or that it was not disturbed at all.
+//! Judges the recovery time of a service as its users see it: from the fault until it is stable, not until something
+//! reports Completed. Or judges that it was not disturbed at all.
 
 use super::{
     Answer, History, Series,
@@ -15,29 +15,29 @@ use crate::{
     model::{After, Dur, Evidence, Outcome, ProbeSpec, ServiceExpectation, Told},
 };
 
-/// What one probe saw of one fault.
+/// What one probe observed of one fault.
 struct Subject<'h> {
     history: &'h History,
     window: Window,
     spec: &'h ProbeSpec,
     runs: &'h [ProbeRun],
-    /// Until then samples count: what the drill itself takes away at its end is no outage.
+    /// Samples count until this time: what the drill itself takes away at its end is not an outage.
     until: u64,
     now_us: u64,
 }
 
-/// The samples of a stretch of time.
+/// The samples of an interval.
 #[derive(Default)]
 struct Outage {
-    /// Times that the service was not up.
+    /// The periods in which the service was not up.
     stretches: Vec<Stretch>,
     failed: u64,
-    /// When the first of them was sent.
+    /// When the first failed sample was sent.
     first_failed: Option<u64>,
     samples: u64,
     lost: u64,
     errors: Vec<Told>,
-    /// The longest time without a sample that was answered, and where it began.
+    /// The longest time without an answered sample, and where it began.
     unseen: (u64, u64),
 }
 
@@ -78,15 +78,15 @@ impl Subject<'_> {
         }
     }
 
-    /// Up by its rule just before; or absent, where that is the start.
+    /// Whether it was up by its rule directly before; or absent, if it starts down.
     fn baseline(&self) -> Part {
         let mut state = ProbeState::default();
         let t0 = self.window.t0;
-        // What was on its way when the fault came, and failed, is no failure of before.
+        // A sample that was on its way at the time of the fault, and failed, is not a failure before the fault.
         let before = self.runs.iter().filter(|r| r.from_us < t0 && !(is_failed(r) && is_in_flight(r, t0)));
         let mut last = None;
         for run in before {
-            // Of a stretch that goes on across the fault only what was before counts.
+            // Of samples in a row across the fault, only those before it count.
             let cut = cut(run, t0);
             state.take(&cut, &self.spec.up);
             last = Some(cut);
@@ -101,7 +101,7 @@ impl Subject<'_> {
         }
     }
 
-    /// A sample failed, or a pod behind it was hit.
+    /// Whether a sample failed, or a pod behind the service was hit.
     fn reach(&self, outage: &Outage, until: u64) -> Part {
         if self.spec.starts_down {
             return Part::NotAsked("the service was not there before the fault");
@@ -126,8 +126,8 @@ impl Subject<'_> {
         Part::Missing(format!("no sample failed{known}: nothing shows that the fault reached it"))
     }
 
-    /// Why the first failed sample is no sign of the fault: somebody else changed what answers,
-    /// and no pod went where the fault struck.
+    /// Why the first failed sample does not show an effect of the fault: a workload behind the service was changed from
+    /// outside, and no pod disappeared where the fault acted.
     fn elses(&self, failed: u64) -> Option<String> {
         let Others::Seen { harmed: Some(harmed), .. } = self.others((self.window.t0, failed)) else { return None };
         let backed = self.backed();
@@ -137,7 +137,7 @@ impl Subject<'_> {
         (!own).then(|| format!("no sample failed before {harmed}: nothing shows that the fault reached it"))
     }
 
-    /// What others did to it until it had recovered, and until it had failed.
+    /// Changes from outside until the service had recovered, and until it had failed.
     fn others(&self, (recovered, failed): (u64, u64)) -> Others {
         let backed = self.backed();
         let touches = |change: &_| outside::touches_service(self.history, change, &backed);
@@ -164,7 +164,7 @@ impl Subject<'_> {
         let (window, clock) = (&self.window, self.window.clock(self.history));
         let (outage, until) = self.own_outage();
         let deadline = clock + rto.micros();
-        // Nobody can help it against a fault that is undone.
+        // After the fault was undone, nobody can help the service against it.
         let recovered = outage.stable().map_or(until.min(window.end), |at| at + self.spec.up.over.micros());
         let (bound, own) = match outage.stretches.last() {
             None => (self.never_failed(&outage, deadline), Own::NotAsked("it never went down")),
@@ -194,9 +194,9 @@ impl Subject<'_> {
         }
     }
 
-    /// What it went through in the fault's own time, and until when that was. Where it was up when
-    /// that ended, with the pods that it had before, and is up in the end, what failed between has
-    /// another cause: an undo, say. Without its pods a streak of successes may have been luck.
+    /// The outage within the time of the fault, and the end of that time. If the service was up at that end with as
+    /// many pods as before, and is up in the end, then a failure in between has another cause, such as an undo. Without
+    /// as many pods, a row of successes may have been luck.
     fn own_outage(&self) -> (Outage, u64) {
         let (t0, end) = (self.window.t0, self.window.end);
         let all = self.outage(t0, self.until);
@@ -209,8 +209,8 @@ impl Subject<'_> {
         (all, self.until)
     }
 
-    /// Whether every workload behind it had as many ready pods at an instant as before the fault,
-    /// on nodes that were not taken away.
+    /// Whether every workload behind the service had as many ready pods at an instant as before the fault, on nodes
+    /// that were not taken away.
     fn is_backed(&self, at: u64) -> bool {
         let before = self.window.t0.saturating_sub(1);
         let has_all = |ready: &Series| ready.at(before).is_some_and(|had| had > 0 && ready.at(at) >= Some(had));
@@ -222,12 +222,12 @@ impl Subject<'_> {
         !backed.is_empty() && backed.iter().all(is_whole)
     }
 
-    /// The workloads that the scenario names as those that answer it.
+    /// The workloads that the scenario names as those that answer the probe.
     fn backed(&self) -> Vec<String> {
         self.spec.backed_by.iter().map(ToString::to_string).collect()
     }
 
-    /// A fault that another hand or an interruption ended early might have hit it later.
+    /// A fault that was ended early, from outside or by an interruption, might have hit the service later.
     fn never_failed(&self, outage: &Outage, deadline: u64) -> Bound {
         let cut_short = matches!(self.window.by, EndedBy::Interruption | EndedBy::Return(_) | EndedBy::Outside(_));
         if cut_short && self.window.end < deadline {
@@ -236,8 +236,8 @@ impl Subject<'_> {
         Bound::Met(format!("never failed ({} samples)", outage.samples))
     }
 
-    /// Earliest and latest instant of the recovery after the clock's start: between the send
-    /// of the last failed sample and the answer to the first success of the streak that lasted.
+    /// The earliest and the latest possible time of the recovery, counted from the start of the objective: between
+    /// sending the last failed sample and the answer to the first success of the row that lasted.
     fn bar(&self, stable: u64, clock: u64) -> (u64, u64) {
         let failed = self.runs.iter().rev().find(|r| !r.ok && !r.lost && r.from_us < stable).map(|r| r.to_us);
         let took = self.runs.iter().find(|r| r.ok && r.from_us <= stable && stable <= r.to_us);
@@ -302,7 +302,7 @@ impl Subject<'_> {
         }
     }
 
-    /// No outage at all, or none longer than `longest`, for as long as the fault lasted.
+    /// No outage at all, or none longer than `longest`, while the fault lasted.
     fn unharmed(&self, longest: Dur) -> Proof {
         let (from, to) = (self.window.t0, self.window.end.min(self.until));
         let outage = self.outage(from, to);
@@ -339,8 +339,8 @@ impl Subject<'_> {
         }
     }
 
-    /// How long a stretch was at least, and at most, as far as it lies within a time: between the
-    /// first and the last failure, and between the successes around them.
+    /// The smallest and the largest possible duration of an outage within a time: between the first and the last
+    /// failure, and between the successes around them.
     fn down_for(&self, stretch: &Stretch, from: u64, to: u64) -> (u64, u64) {
         let began = stretch.from_us.max(from);
         let ended = stretch.to_us.filter(|end| *end < to);
@@ -412,7 +412,7 @@ fn is_in_flight(run: &ProbeRun, at: u64) -> bool {
     run.from_us < at && run.from_us + run.first_took_us > at
 }
 
-/// Those of the samples that were sent up to an instant. They are evenly spaced.
+/// The samples that were sent up to an instant. They are evenly spaced.
 fn cut(run: &ProbeRun, until: u64) -> ProbeRun {
     if run.to_us <= until || run.from_us == run.to_us {
         return run.clone();
@@ -424,8 +424,8 @@ fn cut(run: &ProbeRun, until: u64) -> ProbeRun {
     ProbeRun { to_us, n: u32::try_from(more + 1).unwrap_or(run.n), ..run.clone() }
 }
 
-/// A bar in words, in which the truth lies: its ends are rounded outwards, and to as many digits
-/// as show on which side of the objective they are.
+/// An interval that contains the true value, as text. Its ends are rounded outwards, with enough digits to show on
+/// which side of the objective they are.
 fn span((from, to): (u64, u64), objective: u64) -> String {
     let rounded = |unit: u64| (from / unit * unit, to.div_ceil(unit) * unit);
     let shows = |(low, high): (u64, u64)| (low > objective, high > objective) == (from > objective, to > objective);
@@ -442,18 +442,17 @@ fn span((from, to): (u64, u64), objective: u64) -> String {
 }
 
 impl Outage {
-    /// When it was up again for good, if it is.
+    /// When it was permanently up again, if it is.
     fn stable(&self) -> Option<u64> {
         self.stretches.last().and_then(|s| s.to_us)
     }
 
-    /// It is up, by its rule, where this ends.
+    /// Whether it is up by its rule at the end of the interval.
     fn is_over(&self) -> bool {
         self.stretches.last().is_none_or(|stretch| stretch.to_us.is_some())
     }
 
-    /// When an objective was missed: at its deadline, or later where it was up then and failed
-    /// again.
+    /// When an objective was missed: at its deadline; or later, if the service was up then and failed again.
     fn missed(&self, deadline: u64) -> u64 {
         let later = self.stretches.iter().find(|s| s.to_us.is_none_or(|to| to > deadline));
         later.map_or(deadline, |s| s.from_us.max(deadline))
@@ -491,7 +490,7 @@ mod tests {
         Window { step, t0, acknowledged: t0, end, by, last: end, hit_until: end }
     }
 
-    /// What a service that fails while these samples are taken is judged as.
+    /// The judgement of a service that fails while these samples are taken.
     fn judged(runs: &[ProbeRun], by: EndedBy, asked: impl Fn(&Subject<'_>) -> Proof) -> Proof {
         let (history, spec) = (History::default(), probe());
         let window = window(10 * S, 60 * S, by);
@@ -534,21 +533,21 @@ mod tests {
         let up = |from: u64| run(from * S, 65 * S, (66 - from) as u32, true, 0);
         let recovered = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
         assert!(matches!(recovered.bound, Bound::Met(_)) && matches!(recovered.own, Own::Shown(_)), "{recovered:?}");
-        // With two of three pods it may have been luck.
+        // With two of three pods, it may have been luck.
         ready_at_the_end.set(2);
         let lucky = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
         assert!(matches!(lucky.own, Own::Missing { .. }), "{lucky:?}");
         ready_at_the_end.set(3);
-        // Nor with pods of which nobody saw how many there were before.
+        // The same without knowing how many pods there were before.
         ready_before.set(15 * S);
         let unknown = proof(&[before.clone(), down.clone(), up(26), blip.clone(), after.clone()]);
         assert!(matches!(unknown.own, Own::Missing { .. }), "{unknown:?}");
         ready_before.set(0);
-        // Not up by its rule yet when the undo began.
+        // The service was not yet up by its rule when the undo began.
         let down_for_long = run(20 * S, 59 * S, 40, false, 0);
         let late = proof(&[before.clone(), down_for_long, up(60), blip, after]);
         assert!(matches!(late.own, Own::Missing { over: true, .. }), "{late:?}");
-        // Down to the end, whatever took it down.
+        // Down until the end, whatever the cause.
         let down_again = run(66 * S, 120 * S, 55, false, 0);
         let ended = proof(&[before, down, up(26), down_again]);
         assert!(matches!(ended.bound, Bound::Refuted(_)), "{ended:?}");
@@ -561,7 +560,7 @@ mod tests {
         let proof = judged(&runs, EndedBy::Journal, |s| s.recovers(Dur::secs(30)));
         assert!(matches!(proof.baseline, Part::Shown(_)), "{proof:?}");
         assert!(matches!(proof.reach, Part::Shown(_)), "{proof:?}");
-        // One that had failed by then is no healthy start.
+        // A service that had failed by then is not a healthy start.
         let runs = [run(0, 8 * S, 9, true, 0), run(9 * S, 9 * S, 1, false, 500_000), run(11 * S, 59 * S, 49, true, 0)];
         let proof = judged(&runs, EndedBy::Journal, |s| s.recovers(Dur::secs(30)));
         assert!(matches!(proof.baseline, Part::Missing(_)), "{proof:?}");
@@ -577,7 +576,7 @@ mod tests {
         assert!(matches!(bound(Dur::secs(6)), Bound::Between(_)), "{:?}", bound(Dur::secs(6)));
         assert!(matches!(bound(Dur::secs(4)), Bound::Refuted(_)), "{:?}", bound(Dur::secs(4)));
         assert!(matches!(bound(Dur::default()), Bound::Refuted(_)), "none is allowed");
-        // One that begins just before the undo is not as long as it lasts after it.
+        // An outage that begins just before the undo does not count with its time after the undo.
         let late = [run(0, 58 * S, 59, true, 0), run(59 * S, 90 * S, 32, false, 0)];
         let bound = judged(&late, EndedBy::Undo, |s| s.unharmed(Dur::secs(5))).bound;
         assert!(matches!(bound, Bound::Met(_)), "{bound:?}");

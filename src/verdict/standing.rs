@@ -1,6 +1,5 @@
-//! What a written verdict is worth to whoever reads it now: it was made by today's rules,
-//! or by others. One that was made by others is never shown as if it were made by today's,
-//! so that nothing is gained by calling a forged one old.
+//! Which rules made a written verdict: the current ones, or others. A verdict by other rules is never shown as if the
+//! current rules had made it. So a forger gains nothing by calling a forged verdict an old one.
 
 use std::cmp::Ordering;
 
@@ -10,33 +9,33 @@ use crate::{
     model::{Outcome, RunVerdict},
 };
 
-/// By whose rules the last verdict of a journal was made.
+/// Which rules made the last verdict of a journal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Standing {
     /// There is no verdict.
     #[default]
     Unjudged,
-    /// By today's.
+    /// The current rules.
     Today(Outcome),
-    /// By earlier ones.
+    /// Older rules.
     Older {
         /// The version that judged.
         by: String,
-        /// As it was written.
+        /// The outcome that was written.
         outcome: Outcome,
-        /// What today's rules say of the same events.
+        /// What the current rules give for the same events.
         today: Box<RunVerdict>,
     },
-    /// By rules that this version does not have.
+    /// Rules that this version does not know.
     Newer {
         /// The version that judged.
         by: String,
-        /// As it was written.
+        /// The outcome that was written.
         outcome: Outcome,
     },
 }
 
-/// By whose rules the last verdict of a journal was made.
+/// Finds out which rules made the last verdict of a journal.
 pub fn standing(events: &[Event]) -> Standing {
     let written = events.iter().enumerate().rev().find_map(|(at, e)| match &e.event {
         Kind::Judged { rules, tool, outcome, .. } => Some((at, *rules, tool, *outcome)),
@@ -48,7 +47,7 @@ pub fn standing(events: &[Event]) -> Standing {
         _ => None,
     });
     let tool = if tool.is_empty() { header.unwrap_or_default() } else { tool };
-    // `drillmaster 0.1.0` is 0.1.0.
+    // The tool `drillmaster 0.1.0` has the version 0.1.0.
     let by = tool.rsplit(' ').next().unwrap_or(tool).to_owned();
     match rules.cmp(&RULES) {
         Ordering::Equal => Standing::Today(outcome),
@@ -58,12 +57,12 @@ pub fn standing(events: &[Event]) -> Standing {
 }
 
 impl Standing {
-    /// Whether the written verdict was made by other rules than today's.
+    /// Whether the written verdict was made by other rules than the current ones.
     pub fn is_by_others(&self) -> bool {
         matches!(self, Self::Older { .. } | Self::Newer { .. })
     }
 
-    /// What is to be said of a verdict that was made by other rules.
+    /// The note about a verdict that was made by other rules.
     pub fn words(&self) -> Option<String> {
         match self {
             Self::Unjudged | Self::Today(_) => None,
@@ -77,7 +76,7 @@ impl Standing {
     }
 }
 
-/// The outcome, and the first reason for it that is no pass.
+/// The outcome, and the first reason that is not a pass.
 fn in_short(verdict: &RunVerdict) -> String {
     let reason = verdict.judgements.iter().find(|j| j.outcome == verdict.outcome && j.outcome != Outcome::Pass);
     let because = reason.map(|j| format!(": {}: {}", j.expectation, j.because)).unwrap_or_default();

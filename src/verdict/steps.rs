@@ -1,5 +1,5 @@
-//! Did every step do its work? A drill of which a part was not done has not shown
-//! what it was to show.
+//! Judges whether every step was successful. A drill that did not do all its steps has not shown what it was meant to
+//! show.
 
 use super::History;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     model::{Evidence, Judgement, Outcome, StepName, Told},
 };
 
-/// The judgement of a drill in which a step failed or was not run; none of any other.
+/// The judgement if a step failed or was not run; none otherwise.
 pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let ended = |wanted: StepEnd| -> Vec<&(StepName, StepEnd)> {
         history.state.finished.iter().filter(|(_, end)| *end == wanted).collect()

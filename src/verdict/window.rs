@@ -1,6 +1,6 @@
-//! The time that is a fault's: from the send of its first act until somebody undoes it, a
-//! target comes back by another hand, another fault begins, or the drill is interrupted.
-//! What recovers later has not recovered from the fault.
+//! The time that belongs to a fault: from the request of its first act until somebody undoes it, a target comes back
+//! without the drill, another fault begins, or the drill is interrupted. What recovers later has not recovered from
+//! this fault.
 
 use super::{History, outside, seconds};
 use crate::{
@@ -11,48 +11,48 @@ use crate::{
 /// The window of a fault.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    /// The step that did it.
+    /// The step that made the fault.
     pub step: StepName,
-    /// When its first act was sent.
+    /// When its first act was requested.
     pub t0: u64,
-    /// When that act was acknowledged: its effect began between the two.
+    /// When that act was acknowledged. Its effect began between these two times.
     pub acknowledged: u64,
-    /// The first instant that is not the fault's any more.
+    /// The first instant that does not belong to the fault any more.
     pub end: u64,
     /// What ended it.
     pub by: EndedBy,
-    /// Until then recoveries may be attributed to it at all: the next fault, or the end of
-    /// the journal.
+    /// The latest time until which a recovery may be attributed to the fault: the next fault, or the end of the
+    /// journal.
     pub last: u64,
-    /// Until then what was hit, was hit by it: the same, and the heal where that is asked for.
+    /// The latest time until which damage may be attributed to it: the same, or the heal if one is requested.
     pub hit_until: u64,
 }
 
-/// What ends a window.
+/// What ended a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum EndedBy {
-    /// Its undo, or that of a fault beside it, began.
+    /// Its undo began, or that of another fault at the same time.
     Undo,
     /// A target came back by itself.
     Return(String),
-    /// Somebody else undid it: what they did.
+    /// Somebody outside the drill undid it, and how.
     Outside(String),
     /// Another fault.
     Next,
     /// The drill was interrupted.
     Interruption,
-    /// Nothing so far.
+    /// Nothing yet.
     Journal,
 }
 
-/// From a step's fault until it is undone, or another thing ends its time: what is measured
-/// later has another cause.
+/// From the fault of a step until it is undone, or until something else ends its time. What is measured later has
+/// another cause.
 pub fn own_time(history: &History, of: &StepName) -> Option<(u64, u64)> {
     Window::of(history, Some(of)).map(|window| (window.t0, window.end))
 }
 
 impl Window {
-    /// Of the fault that an expectation is about; none if it never happened.
+    /// The window of the fault to which an expectation refers; none if the fault did not happen.
     pub fn of(history: &History, of: Option<&StepName>) -> Option<Self> {
         let (t0, last) = history.window(of)?;
         let step = history.fault_step(of)?;
@@ -70,7 +70,7 @@ impl Window {
             window.by = EndedBy::Next;
         }
         window.cut(history.interrupted_us.filter(|t| *t >= t0), EndedBy::Interruption);
-        // A drain uncordons as it goes: that ends nothing.
+        // A drain uncordons nodes as it proceeds, which does not end its window.
         if !window.is_drain(history) {
             window.cut(first_undo(history, t0), EndedBy::Undo);
             for (node, at) in returns(history, &window) {
@@ -83,8 +83,8 @@ impl Window {
         Some(window)
     }
 
-    /// For what is asked after the heal: a fault that came between the two is over then, and
-    /// only one that came later ends the time.
+    /// For expectations after the heal: a fault between the first one and its heal has ended by then, so only a later
+    /// fault ends the time.
     pub fn after_heal(mut self, history: &History, heal: u64) -> Self {
         self.hit_until = self.last.min(heal);
         self.last = history.next_fault(&self.step, heal).unwrap_or(history.end_us);
@@ -102,24 +102,24 @@ impl Window {
         history.state.plan.iter().flat_map(|p| &p.steps).any(|s| s.name == self.step && s.drains())
     }
 
-    /// When an objective's clock starts: a drain's with its end, for it takes its time.
+    /// When the time of an objective starts. For a drain, that is its end.
     pub fn clock(&self, history: &History) -> u64 {
         let over = self.is_drain(history).then(|| history.steps.get(&self.step)?.to()).flatten();
         over.unwrap_or(self.t0)
     }
 
-    /// The nodes that the fault acted on.
+    /// The nodes on which the fault acted.
     pub fn targets(&self, history: &History) -> Vec<String> {
         let steps = history.state.plan.iter().flat_map(|p| &p.steps);
         steps.filter(|s| s.name == self.step && !s.drains()).flat_map(|s| &s.nodes).map(|n| n.name.clone()).collect()
     }
 
-    /// What ended it before the drill did; it has not lasted as long as was meant.
+    /// What ended the fault before the drill did, if anything: it was shorter than intended.
     pub fn cut_short(&self) -> Option<String> {
         matches!(self.by, EndedBy::Return(_) | EndedBy::Outside(_)).then(|| self.how())
     }
 
-    /// What ended it, for people: "power came back 99.1 s after the fault".
+    /// What ended the window, as text: "power came back 99.1 s after the fault".
     pub fn how(&self) -> String {
         let after = seconds(self.end.saturating_sub(self.t0));
         match &self.by {
@@ -133,8 +133,8 @@ impl Window {
     }
 }
 
-/// The first undo that changes something. Deleted pods are only waited for, a scratch
-/// namespace is beside the application, and a restore that is a step is what is tested.
+/// The first undo that changes something. Deleted pods are only waited for, a scratch namespace is not part of the
+/// application, and a `restore` step is what the drill tests.
 fn first_undo(history: &History, t0: u64) -> Option<u64> {
     let undoes = |fault: &FaultRecord, at: u64| match &fault.revert {
         Revert::PodsReplaced { .. }
@@ -151,8 +151,8 @@ fn first_undo(history: &History, t0: u64) -> Option<u64> {
     found.next().map(|(at, _)| *at)
 }
 
-/// Targets that came back before any undo: as their host has it, or as Kubernetes saw them
-/// go and come.
+/// Targets that came back before any undo: according to their node host, or because Kubernetes saw them disappear and
+/// return.
 fn returns(history: &History, window: &Window) -> Vec<(String, u64)> {
     let back = |node: &String| {
         let series = history.nodes.get(node)?;

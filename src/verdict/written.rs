@@ -1,4 +1,4 @@
-//! A verdict and an end as they were written, held against what the events come to.
+//! Compares a written verdict and a written end with what the events give.
 
 use super::TOOL;
 use crate::model::{Judgement, Outcome, RunVerdict};
@@ -13,7 +13,7 @@ pub(super) struct Written<'a> {
     pub judgements: &'a [Judgement],
 }
 
-/// What differs between the verdict of now and the written one.
+/// The difference between the current verdict and the written one.
 pub(super) fn differs(now: &RunVerdict, written: Written<'_>) -> Option<String> {
     if now.judgements.len() != written.judgements.len() {
         let (now, written) = (now.judgements.len(), written.judgements.len());
@@ -40,7 +40,7 @@ pub(super) fn differs(now: &RunVerdict, written: Written<'_>) -> Option<String> 
     })
 }
 
-/// Whether a told text begins with words, where secrets may have been taken out of it.
+/// Whether a text begins with these words, where secrets may have been removed from the text.
 pub(super) fn begins_with(told: &str, words: &str) -> bool {
     let mut parts = told.split("***");
     let first = parts.next().unwrap_or_default();
@@ -49,7 +49,7 @@ pub(super) fn begins_with(told: &str, words: &str) -> bool {
         return true;
     }
     for part in parts {
-        // A secret stood before it, and took some of the words with it.
+        // A secret was before this part, and some of the words may have been removed with it.
         match rest.find(part) {
             Some(found) => rest = &rest[found + part.len()..],
             None => return rest.char_indices().any(|(end, _)| part.starts_with(&rest[end..])),

@@ -1,4 +1,4 @@
-//! One run directory.
+//! Checks one run directory. Start with [`verify`].
 
 use super::{
     files,
@@ -12,16 +12,16 @@ use crate::{
     verdict::{Again, RULES, Standing, again},
 };
 
-/// How far a run has come.
+/// How far a run has got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// It ended, and nothing is left to undo.
     Ended(Exit),
-    /// It ended, and so many undos are still to be done.
+    /// It ended, and this many undos are still to be done.
     Unfinished(Exit, usize),
     /// A process holds its lock.
     GoingOn,
-    /// Nobody is at it any more, and it has no end.
+    /// No process is working on it any more, and it has no end.
     Dead,
 }
 
@@ -36,35 +36,35 @@ impl Progress {
         }
     }
 
-    /// Why there is nothing yet that could be held against it; none where it has ended.
+    /// Why the run cannot be judged yet; none if it has ended.
     pub fn open(&self) -> Option<String> {
         match self {
             Self::Ended(_) => None,
             Self::Unfinished(exit, open) => Some(format!(
-                "the run ended with exit {} and left {open} undo(s) open: `drillmaster recover` goes on",
+                "the run ended with exit {} and left {open} undo(s) open: run `drillmaster recover` to continue",
                 exit.code()
             )),
-            Self::GoingOn => Some("the run is still going on: it has no verdict yet".to_owned()),
+            Self::GoingOn => Some("the run is still in progress and has no verdict yet".to_owned()),
             Self::Dead => Some(
-                "the run has no end: its process died, or its last lines are gone. `drillmaster recover` ends it"
+                "the run has no end: its process died, or the last lines of the journal are missing. Run `drillmaster recover` to end it"
                     .to_owned(),
             ),
         }
     }
 }
 
-/// What a look at a run directory found.
+/// The result of checking a run directory.
 #[derive(Debug)]
 pub struct Verified {
     /// The journal.
     pub journal: ReadJournal,
-    /// How far the run has come.
+    /// How far the run has got.
     pub progress: Progress,
-    /// By whose rules its last verdict was made.
+    /// Which rules made its last verdict.
     pub standing: Standing,
-    /// Whether a verdict of it was made by other rules than today's.
+    /// Whether one of its verdicts was made by rules that are not the current ones.
     pub other_rules: bool,
-    /// What was looked at and holds.
+    /// What was checked and does not differ.
     pub checked: Vec<String>,
     /// What differs.
     pub differs: Vec<Differs>,
@@ -83,16 +83,17 @@ impl Verified {
     }
 }
 
-/// What every check reads.
+/// The input of every check.
 pub(super) struct Looked<'a> {
     pub dir: &'a RunDir,
     pub journal: &'a ReadJournal,
-    /// Whether the journal names the rules of its verdicts, and so is of version 0.2.0 or later.
+    /// Whether the journal contains the version of the rules for its verdicts. If so, it is from version 0.2.0 or
+    /// later.
     pub numbered: bool,
 }
 
 impl<'a> Looked<'a> {
-    /// The plan, as this version reads it.
+    /// The plan, as far as this version can read it.
     pub fn plan(&self) -> Option<&'a Plan> {
         self.journal.events.iter().find_map(|e| match &e.event {
             Kind::PlanFrozen { plan } => Some(&**plan),
@@ -100,7 +101,7 @@ impl<'a> Looked<'a> {
         })
     }
 
-    /// Where the first event of a kind stands.
+    /// The place of the first event of a kind.
     pub fn place(&self, is_it: impl Fn(&Kind) -> bool) -> String {
         let found = self.journal.events.iter().find(|e| is_it(&e.event));
         found.map_or_else(|| self.journal.place(0), |e| self.journal.place(e.seq))
@@ -110,13 +111,13 @@ impl<'a> Looked<'a> {
         self.place(|kind| matches!(kind, Kind::PlanFrozen { .. }))
     }
 
-    /// A file of the run, for messages.
+    /// The path of a file in the run directory, for messages.
     pub fn path(&self, name: &str) -> String {
         self.dir.file(name).display().to_string()
     }
 }
 
-/// Looks at a run directory.
+/// Checks a run directory.
 ///
 /// # Errors
 /// The journal cannot be read, or its chain is broken: the error names file and line.
@@ -125,7 +126,7 @@ pub fn verify(dir: &RunDir) -> Result<Verified, JournalError> {
     let again = again(&journal.events);
     let mut found = Found::default();
     let (lines, segments) = (journal.events.len(), journal.last_epoch());
-    found.checked.push(format!("journal: {lines} events of {segments} session(s), each chained to the one before"));
+    found.checked.push(format!("journal: {lines} events of {segments} session(s), each chained to the previous one"));
     let looked = Looked { dir, journal: &journal, numbered: again.numbered };
     files::check(&looked, &mut found);
     scenario::check(&looked, &mut found);
@@ -141,7 +142,7 @@ fn verdicts(journal: &ReadJournal, again: &Again, found: &mut Found) {
     let name = match (again.same, again.standing.words()) {
         (_, Some(words)) => format!("verdict: {words}"),
         (0, None) => "verdict: none was made".to_owned(),
-        (n, None) => format!("verdict: {n} judged again by rules {RULES}, the same outcomes and exit"),
+        (n, None) => format!("verdict: {n} judged again by rules {RULES}, with the same outcomes and exit"),
     };
     found.check(name, |found| {
         for wrong in &again.wrong {

@@ -1,4 +1,4 @@
-//! The plan and its file, and who and what the header says that it was.
+//! Checks the plan and its file, and the header.
 
 use serde_json::Value;
 
@@ -14,18 +14,21 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
         return;
     };
     let Some(plan) = &looked.journal.plan else {
-        // It died before it wrote its plan down, and before its first act.
+        // The run died before it wrote its plan, and so before its first act.
         return;
     };
     if *from_cluster {
-        return found.check("plan: none, the directory was made out of the cluster's record", |found| {
-            stand_in(looked, plan, found);
-        });
+        return found.check(
+            "plan: none, because the directory was created from the run record in the cluster",
+            |found| {
+                stand_in(looked, plan, found);
+            },
+        );
     }
     found.check(format!("plan: its hash, {plan_hash}"), |found| hashes(looked, plan, plan_hash, found));
-    found.check("plan.json: the plan of the journal", |found| file(looked, plan, plan_hash, found));
+    found.check("plan.json: equal to the plan in the journal", |found| file(looked, plan, plan_hash, found));
     if looked.numbered {
-        found.check("header: cluster, title and run are those of the plan", |found| header(looked, found));
+        found.check("header: cluster, title and run agree with the plan", |found| header(looked, found));
     }
 }
 
@@ -34,7 +37,7 @@ fn hashes(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found)
     for (written, place) in [(plan["hash"].as_str(), looked.plan_place()), (Some(plan_hash), looked.journal.place(0))] {
         let written = written.unwrap_or_default();
         if written != now {
-            found.differs(place, format!("the plan's hash is {now}, and not {written}: the plan was changed"));
+            found.differs(place, format!("the plan's hash is {now}, not {written}: the plan was changed"));
         }
     }
 }
@@ -42,20 +45,20 @@ fn hashes(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found)
 fn file(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
     let text = match looked.dir.text("plan.json") {
         Ok(text) => text,
-        Err(error) => return found.differs(looked.path("plan.json"), format!("it cannot be read: {error}")),
+        Err(error) => return found.differs(looked.path("plan.json"), format!("cannot read this file: {error}")),
     };
     let line = |text: &str| format!("{}:{}", looked.path("plan.json"), first_difference(looked, text));
     let Ok(value) = serde_json::from_str::<Value>(&text) else {
         return found.differs(line(&text), "this is not the plan of a run");
     };
-    // Version 0.1.0 took secrets out of the journal's copy.
+    // Version 0.1.0 removed secrets from the journal's copy.
     let same = if looked.numbered { value == *plan } else { hash_of_written(&value) == plan_hash };
     if !same {
-        found.differs(line(&text), format!("it is not the plan of {}", looked.plan_place()));
+        found.differs(line(&text), format!("it differs from the plan in {}", looked.plan_place()));
     }
 }
 
-/// The first line that is not as this version would have written it.
+/// The first line that differs from what this version would have written.
 fn first_difference(looked: &Looked<'_>, text: &str) -> usize {
     let whole = looked.plan().and_then(|plan| serde_json::to_string_pretty(plan).ok()).unwrap_or_default();
     let same = text.lines().zip(whole.lines()).take_while(|(a, b)| a == b).count();
@@ -72,10 +75,10 @@ fn header(looked: &Looked<'_>, found: &mut Found) {
     let place = looked.journal.place(0);
     let planned = std::iter::once(&plan.cluster).chain(&plan.recovery);
     if !clusters.iter().eq(planned) {
-        found.differs(&place, "it names other clusters than the plan");
+        found.differs(&place, "its clusters differ from those of the plan");
     }
     if (run_id, scenario, title) != (&plan.run, &plan.scenario, &plan.title) {
-        found.differs(&place, "it names another run, scenario or title than the plan");
+        found.differs(&place, "its run, scenario or title differs from the plan");
     }
     let simulated = plan.cluster.is_simulated();
     if title.starts_with(REHEARSAL) != simulated {
@@ -91,17 +94,17 @@ fn header(looked: &Looked<'_>, found: &mut Found) {
     }
 }
 
-/// What was made out of the cluster's record has a plan that asks for nothing, and no
-/// session of a runner.
+/// A run directory that was created from the record in the cluster has a plan without expectations, and no session of
+/// a runner.
 fn stand_in(looked: &Looked<'_>, plan: &Value, found: &mut Found) {
     let empty = |field: &str| plan[field].as_array().is_none_or(Vec::is_empty);
     if !["steps", "expect", "probes", "data"].into_iter().all(empty) {
-        found.differs(looked.plan_place(), "a run that was made out of the cluster's record has no plan");
+        found.differs(looked.plan_place(), "a run that was created from the record in the cluster cannot have a plan");
     }
     for event in &looked.journal.events {
         if matches!(&event.event, Kind::SessionOpened { actor: Actor::Runner, .. } | Kind::Armed { .. }) {
             let place = looked.journal.place(event.seq);
-            found.differs(place, "a run that was made out of the cluster's record did not act");
+            found.differs(place, "a run that was created from the record in the cluster cannot have acted");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! What was looked at, and what differs.
+//! What was checked, and what differs.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// Something that is not as the run left it.
+/// Something that differs from what the run wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Differs {
-    /// File, and line where there is one.
+    /// File, and line if there is one.
     pub place: String,
     /// What differs.
     pub what: String,
@@ -18,7 +18,7 @@ impl std::fmt::Display for Differs {
     }
 }
 
-/// Collects both.
+/// Collects checks and differences.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub checked: Vec<String>,
@@ -30,7 +30,7 @@ impl Found {
         self.differs.push(Differs { place: place.into(), what: what.into() });
     }
 
-    /// Does a check, and says that it was done where nothing differs.
+    /// Makes a check, and records it if nothing differs.
     pub fn check(&mut self, name: impl Into<String>, check: impl FnOnce(&mut Self)) {
         let before = self.differs.len();
         check(self);

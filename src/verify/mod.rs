@@ -1,7 +1,6 @@
-//! Whether a run directory is what its run left: the chain of the journal, the plan, the
-//! scenario and the samples against the hashes that the journal holds of them, and the
-//! verdict against the events. It reads files only. What it cannot know is told in
-//! docs/verdicts.md: there is no key. Start with [`verify`].
+//! Checks that a run directory is unchanged since its run: the hash chain of the journal, the plan, the scenario and
+//! the samples against their hashes in the journal, and the verdict against the events. It only reads files. There is
+//! no key, so it cannot detect every forgery; docs/verdicts.md explains its limits. Start with [`verify`].
 
 mod directory;
 mod files;

@@ -1,5 +1,5 @@
-//! Runs beside this one: each names how the run before it on its cluster ended. Whoever
-//! changes a run has to change the next one, too.
+//! Compares a run with the runs next to it. Each run contains how the previous run on its cluster ended, so whoever
+//! changes a run would have to change the next one too.
 
 use std::path::Path;
 
@@ -10,32 +10,32 @@ use crate::{
     model::{Exit, Head},
 };
 
-/// What is known of the run before.
+/// What is known about the previous run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// The header names none: nothing is known of an earlier one on this cluster.
+    /// The header does not name one: no earlier run on this cluster is known.
     None,
-    /// Its directory is not beside this one.
+    /// Its directory is not next to this one.
     Elsewhere(Head),
-    /// Its directory is beside this one, and has that end.
+    /// Its directory is next to this one, and has the same end.
     Beside(Head),
-    /// Its directory is beside this one and has no end: it was recovered out of the
-    /// cluster's record, in another directory.
+    /// Its directory is next to this one but has no end: the run was recovered from the record in the cluster, in
+    /// another directory.
     RecoveredElsewhere(Head),
 }
 
-/// What the directories beside a run say.
+/// What the directories next to a run show.
 #[derive(Debug)]
 pub struct Neighbours {
-    /// The run before.
+    /// The previous run.
     pub before: Before,
-    /// Runs that name this one as the one before them.
+    /// Runs that name this one as their previous run.
     pub after: Vec<String>,
     /// What does not agree.
     pub differs: Vec<super::Differs>,
 }
 
-/// Looks at the directories beside a run.
+/// Reads the directories next to a run.
 pub fn neighbours(dir: &RunDir, journal: &ReadJournal) -> Neighbours {
     let mut found = Found::default();
     let before = before(dir, journal, &mut found);
@@ -69,7 +69,7 @@ fn before(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Before {
     found.differs(
         place,
         format!(
-            "run {run} ended before it with exit {exit} and head {}; its directory beside this one does not end so",
+            "according to the header, the previous run {run} ended with exit {exit} and head {}, but its directory next to this one has another end",
             head.head
         ),
     );
@@ -84,7 +84,7 @@ fn after(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Vec<String> 
         if !elsewhere && !has_end(journal, &head) {
             let last = journal.events.last().map_or(0, |e| e.seq);
             let what = format!(
-                "run {name} began after this one, and names its end: exit {}, head {}. There is no such end here",
+                "run {name} began after this one and contains its end as exit {}, head {}, but this run has another end",
                 head.exit.code(),
                 head.head
             );
@@ -95,7 +95,7 @@ fn after(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Vec<String> 
     named
 }
 
-/// Runs beside, whose header names a run as the one before.
+/// Runs next to this one whose header names it as the previous run.
 fn followers(runs: &Path, run: &str) -> Vec<(String, Head)> {
     let mut followers = vec![];
     for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
@@ -121,7 +121,7 @@ fn has_end(journal: &ReadJournal, head: &Head) -> bool {
     })
 }
 
-/// An end that a run may have found in another directory, out of the cluster's record.
+/// Whether a run may have found this end in another directory, after a recovery from the record in the cluster.
 fn is_recovered(exit: Exit) -> bool {
     matches!(exit, Exit::Aborted | Exit::Residue)
 }

@@ -1,5 +1,5 @@
-//! The samples of probes: each segment that the journal names is in its file, byte for
-//! byte, and says what the journal says of it.
+//! The samples of probes: each segment in the journal is in its file, byte for byte, and has the content that the
+//! journal describes.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -9,15 +9,15 @@ use super::{
 };
 use crate::event::{Event, Kind, ProbeRun, ProbeSample};
 
-/// A samples file, as far as it was looked at.
+/// A samples file, as far as it was checked.
 struct File {
     bytes: Vec<u8>,
-    /// Where the next segment begins.
+    /// The position of the next segment.
     next: usize,
     probe: String,
 }
 
-/// What the journal says of a row of samples.
+/// A segment of samples, as the journal describes it.
 struct Segment<'a> {
     event: &'a Event,
     probe: &'a str,
@@ -30,7 +30,7 @@ struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// None where there are no samples: they could not be written.
+    /// None if there are no samples because they could not be written.
     fn of(event: &'a Event) -> Option<Self> {
         let Kind::ProbeSegment { probe, file, sha256, n, failed, runs, .. } = &event.event else { return None };
         let (name, range) = file.split_once('#')?;
@@ -45,7 +45,7 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
     if segments == 0 {
         return;
     }
-    found.check(format!("samples: {segments} segments, each as the journal says"), |found| {
+    found.check(format!("samples: {segments} segments, each as described in the journal"), |found| {
         let mut files = BTreeMap::new();
         for segment in looked.journal.events.iter().filter_map(Segment::of) {
             if let Err((place, what)) = one(looked, &mut files, &segment) {
@@ -56,43 +56,44 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
     });
 }
 
-/// Place and words of what differs.
+/// The place and the description of a difference.
 type Wrong = (String, String);
 
 fn one(looked: &Looked<'_>, files: &mut BTreeMap<String, File>, segment: &Segment<'_>) -> Result<(), Wrong> {
     let journal = looked.journal.place(segment.event.seq);
-    let name = file_name(looked, segment).ok_or_else(|| (journal.clone(), "it names no samples file".to_owned()))?;
+    let name = file_name(looked, segment)
+        .ok_or_else(|| (journal.clone(), "this event does not name a samples file".to_owned()))?;
     let path = looked.path(&format!("samples/{name}"));
     if !files.contains_key(&name) {
         let bytes = looked
             .dir
             .sample(&name)
-            .map_err(|e| (format!("{path}:1"), format!("it cannot be read ({e}), and {journal} names it")))?;
+            .map_err(|e| (format!("{path}:1"), format!("cannot read this file ({e}), which {journal} refers to")))?;
         files.insert(name.clone(), File { bytes, next: 0, probe: segment.probe.to_owned() });
     }
     let Some(file) = files.get_mut(&name) else { return Ok(()) };
     if !looked.numbered && file.probe != segment.probe {
-        // Version 0.1.0 let two probes share a file: neither can be told from the other.
+        // In version 0.1.0, two probes could share a file, and their samples cannot be distinguished.
         return Ok(());
     }
     if looked.numbered && (file.probe != segment.probe || file.next != segment.from) {
-        return Err((journal, format!("its samples do not follow those before it in {path}")));
+        return Err((journal, format!("its samples do not follow the earlier ones in {path}")));
     }
     file.next = segment.to;
     let line = file.bytes.iter().take(segment.from).filter(|b| **b == b'\n').count() + 1;
     let place = format!("{path}:{line}");
     let bytes = file.bytes.get(segment.from..segment.to);
-    let bytes = bytes.ok_or_else(|| (place.clone(), format!("samples that {journal} names are missing")))?;
+    let bytes = bytes.ok_or_else(|| (place.clone(), format!("the samples that {journal} refers to are missing")))?;
     if sha256(bytes) != segment.sha256 {
-        return Err((place, format!("these samples are not those of {journal}: their hash differs")));
+        return Err((place, format!("these samples differ from those of {journal}: their hash is different")));
     }
     if looked.numbered && !says(bytes, segment) {
-        return Err((journal, format!("it says something else of its samples than {place}")));
+        return Err((journal, format!("its description of the samples differs from {place}")));
     }
     Ok(())
 }
 
-/// Version 0.1.0 named the probe, and wrote into a file with `_` for what a file name cannot hold.
+/// Version 0.1.0 named the probe, and replaced characters that a file name cannot contain by `_`.
 fn file_name(looked: &Looked<'_>, segment: &Segment<'_>) -> Option<String> {
     if looked.numbered {
         return (Path::new(segment.name).file_name()? == segment.name).then(|| segment.name.to_owned());
@@ -103,7 +104,7 @@ fn file_name(looked: &Looked<'_>, segment: &Segment<'_>) -> Option<String> {
     written.or_else(|| Some(segment.name.chars().map(plain).collect()))
 }
 
-/// Whether samples come to what the journal says of them.
+/// Whether samples agree with their description in the journal.
 fn says(bytes: &[u8], segment: &Segment<'_>) -> bool {
     let mut runs = vec![];
     for line in bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
@@ -115,7 +116,7 @@ fn says(bytes: &[u8], segment: &Segment<'_>) -> bool {
     runs == segment.runs && (n, failed) == segment.counts
 }
 
-/// Behind the last segment there is nothing, but for what a session that died still wrote.
+/// After the last segment there must be nothing, except what a session that died still wrote.
 fn tails(looked: &Looked<'_>, files: &BTreeMap<String, File>, found: &mut Found) {
     let ended = looked.journal.head().is_some();
     if !looked.numbered || !ended || looked.journal.last_epoch() > 1 {
@@ -124,6 +125,6 @@ fn tails(looked: &Looked<'_>, files: &BTreeMap<String, File>, found: &mut Found)
     for (name, file) in files.iter().filter(|(_, file)| file.bytes.len() > file.next) {
         let line = file.bytes.iter().take(file.next).filter(|b| **b == b'\n').count() + 1;
         let place = format!("{}:{line}", looked.path(&format!("samples/{name}")));
-        found.differs(place, "samples that the journal does not name");
+        found.differs(place, "these samples are not in the journal");
     }
 }

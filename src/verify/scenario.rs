@@ -1,4 +1,4 @@
-//! The scenario, as it was when the run began.
+//! Checks the scenario: it must be the one with which the run began.
 
 use serde::Serialize;
 
@@ -18,11 +18,13 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
     found.check(format!("scenario.yaml: its hash, {scenario_hash}"), |found| {
         let text = match looked.dir.text("scenario.yaml") {
             Ok(text) => text,
-            Err(error) => return found.differs(looked.path("scenario.yaml"), format!("it cannot be read: {error}")),
+            Err(error) => {
+                return found.differs(looked.path("scenario.yaml"), format!("cannot read this file: {error}"));
+            }
         };
         let (now, place) = (sha256(text.as_bytes()), looked.journal.place(0));
         if now != *scenario_hash {
-            let what = format!("its hash is {now}, and {place} says {scenario_hash}: it was changed");
+            let what = format!("its hash is {now}, but {place} contains {scenario_hash}: the file was changed");
             found.differs(format!("{}:1", looked.path("scenario.yaml")), what);
         }
         if let Some(plan) = looked.plan() {
@@ -31,26 +33,26 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
     });
 }
 
-/// A plan asks for what its scenario asks for, in the same steps.
+/// A plan has the same expectations and the same steps as its scenario.
 fn agrees(looked: &Looked<'_>, plan: &Plan, scenario_hash: &str, text: &str, found: &mut Found) {
     if plan.scenario_hash != scenario_hash {
-        found.differs(looked.plan_place(), "the plan was made of another scenario than the header names");
+        found.differs(looked.plan_place(), "the plan was made from another scenario than the one in the header");
     }
     let header = looked.journal.events.first().map(|e| &e.event);
     let Some(Kind::RunStarted { variables, .. }) = header.filter(|_| looked.numbered) else { return };
     let Ok(loaded) = load_str("scenario.yaml", text, &Sources::of_given(variables)) else { return };
     let asked: Vec<_> = loaded.scenario.expect.into_iter().map(OrNewer::Known).collect();
     if asked != plan.expect && !is_open(&asked) {
-        found.differs(looked.plan_place(), "the plan expects something else than scenario.yaml");
+        found.differs(looked.plan_place(), "the expectations in the plan differ from scenario.yaml");
     }
     let steps = loaded.scenario.steps.iter().filter_map(|s| Some((s.name.clone(), OrNewer::Known(s.verb()?))));
     let steps: Vec<_> = steps.collect();
     if !steps.iter().cloned().eq(plan.steps.iter().map(|s| (s.name.clone(), s.step.clone()))) && !is_open(&steps) {
-        found.differs(looked.plan_place(), "the plan has other steps than scenario.yaml");
+        found.differs(looked.plan_place(), "the steps in the plan differ from scenario.yaml");
     }
 }
 
-/// Whether a variable is left in it: a secret of the place, whose value is in no journal.
+/// Whether it still contains a variable: a secret of the bindings, whose value is never in a journal.
 fn is_open(part: &impl Serialize) -> bool {
     serde_json::to_string(part).is_ok_and(|text| text.contains("${"))
 }

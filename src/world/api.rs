@@ -1,5 +1,5 @@
-//! Requests and refusals of an API server as data: a request is printed before it
-//! is sent, a refusal is told apart by what may be done about it.
+//! Requests to an API server and its errors, as data. A request can be printed before it is sent, and an error shows
+//! what can be done about it.
 
 use std::{fmt, time::Duration};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::model::Told;
 
-/// One request that changes something, as data: it is printed before it is sent.
+/// A request that changes something, as data: it is printed before it is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiCall {
     /// POST, PATCH or DELETE.
@@ -27,22 +27,22 @@ impl ApiCall {
         Self::new(Method::POST, path, "application/json", body)
     }
 
-    /// Merges into an object.
+    /// Merges fields into an object.
     pub fn merge(path: impl Into<String>, body: Value) -> Self {
         Self::new(Method::PATCH, path, "application/merge-patch+json", body)
     }
 
-    /// Makes an object so, whoever else has written to it (server-side apply).
+    /// Gives an object this content, whoever else has written to it (server-side apply).
     pub fn apply(path: impl Into<String>, body: Value) -> Self {
         Self::new(Method::PATCH, format!("{}?force=true", path.into()), "application/apply-patch+yaml", body)
     }
 
-    /// Patches an object by JSON patch: its `test` operations are preconditions.
+    /// Changes an object with a JSON patch, whose `test` operations are preconditions.
     pub fn json_patch(path: impl Into<String>, body: Value) -> Self {
         Self::new(Method::PATCH, path, "application/json-patch+json", body)
     }
 
-    /// Deletes exactly the object with that UID (correctness 73).
+    /// Deletes the object with this UID, and no other of the same name.
     pub fn delete(path: impl Into<String>, uid: &str, grace: Option<u32>) -> Self {
         let mut body = json!({"kind": "DeleteOptions", "apiVersion": "v1"});
         if !uid.is_empty() {
@@ -54,14 +54,13 @@ impl ApiCall {
         Self::new(Method::DELETE, path, "application/json", body)
     }
 
-    /// And only if it has not changed since it was seen.
+    /// The same request, but only if the object still has this version.
     pub fn at_version(mut self, version: &str) -> Self {
         self.body["preconditions"]["resourceVersion"] = version.into();
         self
     }
 
-    /// Evicts a pod. Written out, because the key that kube 5 sends for its
-    /// options is not the API's.
+    /// Evicts a pod. The body is written here, because kube 5 sends its options under a wrong key.
     pub fn evict(namespace: &str, pod: &str, uid: &str, dry_run: bool) -> Self {
         let mut options = json!({});
         if !uid.is_empty() {
@@ -92,10 +91,10 @@ impl fmt::Display for ApiCall {
     }
 }
 
-/// What went wrong with a request.
+/// Why a request failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The API server said no.
+    /// The API server returned an error.
     #[error("{verb} {path}: {code} {reason}: {message}")]
     Status {
         /// HTTP method.
@@ -104,47 +103,47 @@ pub enum ApiError {
         path: String,
         /// HTTP status.
         code: u16,
-        /// Its word for it.
+        /// Its reason.
         reason: String,
-        /// Its sentence.
+        /// Its message.
         message: Told,
-        /// Reasons in details.causes: tells a budget's 429 from throttling.
+        /// The reasons in details.causes, which distinguish a budget's 429 from throttling.
         causes: Vec<String>,
-        /// Seconds that it asks to wait.
+        /// How many seconds the caller should wait.
         retry_after: Option<u64>,
     },
-    /// No answer: the request may or may not have had its effect.
+    /// There was no answer: the request may or may not have had an effect.
     #[error("{verb} {path}: no answer within {limit:?}")]
     Timeout {
         /// HTTP method.
         verb: String,
         /// Path.
         path: String,
-        /// How long we waited.
+        /// The time limit.
         limit: Duration,
     },
-    /// No connection, or a broken one.
+    /// There was no connection, or it broke.
     #[error("{verb} {path}: {why}")]
     Unreachable {
         /// HTTP method.
         verb: String,
         /// Path.
         path: String,
-        /// Why.
+        /// The reason.
         why: Told,
     },
-    /// An answer that is not what the API promises.
-    #[error("{path}: the answer cannot be read: {why}")]
+    /// The answer does not have the form that the API defines.
+    #[error("{path}: cannot read the answer: {why}")]
     Strange {
         /// Path.
         path: String,
-        /// Why.
+        /// The reason.
         why: Told,
     },
 }
 
 impl ApiError {
-    /// HTTP status, where there was one.
+    /// The HTTP status, if there was an answer.
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Status { code, .. } => Some(*code),
@@ -152,28 +151,27 @@ impl ApiError {
         }
     }
 
-    /// There is no such object.
+    /// Whether the object does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }
 
-    /// The object is not as the precondition says.
+    /// Whether a precondition does not hold.
     pub fn is_conflict(&self) -> bool {
         self.code() == Some(409)
     }
 
-    /// A right is missing, or the credentials are no longer good.
+    /// Whether a permission is missing, or the credentials are no longer valid.
     pub fn is_denied(&self) -> bool {
         matches!(self.code(), Some(401 | 403))
     }
 
-    /// An admission, or the API server itself, refuses an object in the form in which it was
-    /// sent: another form may do.
+    /// Whether admission or the API server refused the object in this form. Another form of it may be accepted.
     pub fn is_refused_form(&self) -> bool {
         matches!(self.code(), Some(400 | 403 | 422))
     }
 
-    /// Asking again may help.
+    /// Whether a retry may help.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Status { code, causes, .. } => {

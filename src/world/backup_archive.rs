@@ -1,4 +1,4 @@
-//! The archive that Velero makes of a backup: a packed tar with a file for each object.
+//! The archive of a Velero backup: a compressed tar file with a file for each object.
 
 use std::io::Read;
 
@@ -7,24 +7,24 @@ use serde_json::Value;
 
 use crate::files::Limited;
 
-/// The most that is unpacked: ten times the backup of a whole large cluster.
+/// The limit for the unpacked size: ten times the backup of a large cluster.
 const UNPACKED: u64 = 8 << 30;
-/// The most that one object may take: etcd takes no more than 1.5 MiB.
+/// The limit for one object. etcd accepts at most 1.5 MiB.
 const OBJECT: u64 = 16 << 20;
 
 /// An object in a backup.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Archived {
-    /// Its resource and API group, by which Velero restores: `deployments.apps`, `services`.
+    /// Its resource and API group, as Velero names them: `deployments.apps`, `services`.
     pub resource: String,
     /// The object.
     pub object: Value,
 }
 
-/// Hands over every object of an archive, one by one.
+/// Calls `each` for every object of an archive, one after another.
 ///
 /// # Errors
-/// The archive is damaged, not one of Velero's, or too large.
+/// The archive is damaged, was not made by Velero, or is too large.
 pub fn objects_of(packed: &[u8], each: impl FnMut(Archived)) -> Result<(), String> {
     objects_within(packed, UNPACKED, each)
 }
@@ -37,7 +37,7 @@ fn objects_within(packed: &[u8], most: u64, mut each: impl FnMut(Archived)) -> R
         let path = entry.path().map_err(|e| e.to_string())?.display().to_string();
         let Some(resource) = resource_of(&path) else { continue };
         if entry.size() > OBJECT {
-            return Err(format!("{path} has {} bytes: no object is that large", entry.size()));
+            return Err(format!("{path} has {} bytes, which is too large for an object", entry.size()));
         }
         text.clear();
         entry.read_to_end(&mut text).map_err(|e| format!("{path}: {e}"))?;
@@ -47,8 +47,8 @@ fn objects_within(packed: &[u8], most: u64, mut each: impl FnMut(Archived)) -> R
     Ok(())
 }
 
-/// `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json`, or `…/cluster/NAME.json`. The copies
-/// for each API version of an object have longer paths and are skipped.
+/// The resource in `resources/PLURAL.GROUP/namespaces/NAMESPACE/NAME.json` or `…/cluster/NAME.json`. The copies of an
+/// object in other API versions have longer paths and are skipped.
 fn resource_of(path: &str) -> Option<&str> {
     let mut parts = path.trim_start_matches("./").split('/');
     let (top, resource, place) = (parts.next(), parts.next(), parts.next());
@@ -100,7 +100,7 @@ mod tests {
             let mut seen = 0;
             objects_within(&archive, most, |_| seen += 1).map(|()| seen)
         };
-        // A header and its content take 512 bytes each, and an empty block is the end.
+        // The header and the content need 512 bytes each. An empty block marks the end.
         assert_eq!(read(5 * 512), Ok(2));
         for blocks in 0..5 {
             let error = read(blocks * 512).expect_err("not all of it was read");

@@ -1,7 +1,6 @@
-//! Programs that die with the process which started them. Only the child itself can ask
-//! the kernel for that, before it becomes the program: so it begins as this program,
-//! asks, and goes on as the other. (A program that changes its user on start, such as
-//! sudo, is let go by the kernel.)
+//! Starts programs that die together with this process. Only the child itself can ask the kernel for that, before it
+//! becomes the other program. So the child starts as drillmaster, asks the kernel, and then executes the other
+//! program. (The kernel cancels this for a program that changes its user, such as sudo.)
 
 use std::{
     ffi::{OsStr, OsString},
@@ -13,16 +12,16 @@ use std::{
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tokio::process::Command;
 
-/// The first argument of a child that is still this program.
+/// The first argument of a child that still has to become the other program.
 const MARK: &str = "__dies-with";
-/// What a shell says of a program that cannot be run.
+/// The exit code that shells use for a program that cannot be run.
 const CANNOT: u8 = 127;
 
-/// This very program, where it can begin as a child. Unset in tests of the library.
+/// The path of this program, if it may start children in this way. Not set in tests of the library.
 static OWN: OnceLock<PathBuf> = OnceLock::new();
 
-/// To be called first of all: a child that begins as this program goes on as the other
-/// and does not return, but for an exit code when it cannot.
+/// Must be called before anything else. In a child, it executes the other program and does not return, or returns an
+/// exit code if that fails.
 pub fn enter() -> Option<u8> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().as_deref() != Some(OsStr::new(MARK)) {
@@ -40,7 +39,7 @@ fn become_program(parent: Option<i32>, argv: &[OsString]) -> u8 {
     use std::io::Write;
     let Some((program, arguments)) = argv.split_first() else { return CANNOT };
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
-        let _ = writeln!(std::io::stderr(), "it could not be tied to its parent: {error}");
+        let _ = writeln!(std::io::stderr(), "cannot make the program die with its parent: {error}");
         return CANNOT;
     }
     // The parent may have died before the kernel was asked.
@@ -53,7 +52,7 @@ fn become_program(parent: Option<i32>, argv: &[OsString]) -> u8 {
     CANNOT
 }
 
-/// A program that dies with this process.
+/// A command that dies together with this process.
 pub(super) fn command(program: &Path, arguments: &[String]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "this is where programs are run")]
     let plain = |path: &Path| Command::from(std::process::Command::new(path));

@@ -1,6 +1,6 @@
-//! The one clock. Durations come from CLOCK_BOOTTIME: it neither jumps with NTP
-//! nor stops while a laptop sleeps (correctness 54). Wall time is for labels. In
-//! a simulation both come from tokio's paused clock.
+//! The only clock. Durations come from CLOCK_BOOTTIME, which NTP does not change and which continues while a laptop
+//! sleeps. Wall time is used only for display. In a simulation, both come from tokio's paused clock. Start with
+//! [`Clock`].
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::model::ClockMark;
 
-/// Microseconds since a run began, and wall time.
+/// Measures microseconds since a run began, and the wall time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     source: Source,
@@ -19,7 +19,7 @@ pub struct Clock {
 #[derive(Clone, Copy, Debug)]
 enum Source {
     Boot,
-    /// tokio's clock, which began at this instant and this wall time.
+    /// tokio's clock, with the instant and the wall time at which it started.
     Simulated(tokio::time::Instant, Timestamp),
 }
 
@@ -47,12 +47,12 @@ impl Clock {
         Self { source: Source::Boot, zero_us: boot_us() }
     }
 
-    /// A clock of tokio's runtime, which says `wall` now.
+    /// A clock of tokio's runtime, whose wall time is `wall` now.
     pub fn simulated(wall: Timestamp) -> Self {
         Self { source: Source::Simulated(tokio::time::Instant::now(), wall), zero_us: 0 }
     }
 
-    /// A simulated clock whose wall time differs: another machine's, or one that was set.
+    /// A simulated clock with another wall time, such as that of another machine, or after the clock was set.
     pub fn set_by(mut self, by: SignedDuration) -> Self {
         if let Source::Simulated(_, wall) = &mut self.source {
             *wall = wall.saturating_add(by).unwrap_or(*wall);
@@ -60,32 +60,31 @@ impl Clock {
         self
     }
 
-    /// The same source, for a run that begins now.
+    /// A clock from the same source, for a run that begins now.
     pub fn restart(&self) -> Self {
         Self { source: self.source, zero_us: self.source.us() }
     }
 
-    /// The same source, for a run that began at `wall`: for another process, or after a reboot.
+    /// A clock from the same source, for a run that began at `wall`. Used in another process, or after a reboot.
     pub fn since(&self, wall: Timestamp) -> Self {
         let ago = self.source.wall().duration_since(wall);
         let ago = u64::try_from(ago.as_micros()).unwrap_or(0);
         Self { source: self.source, zero_us: self.source.us().saturating_sub(ago) }
     }
 
-    /// The clock of a run again; none after a reboot, or on another machine.
+    /// Continues the clock of a run. None after a reboot, or on another machine.
     pub fn resume(mark: &ClockMark) -> Option<Self> {
         (mark.boot == boot_id()).then_some(Self { source: Source::Boot, zero_us: mark.zero_us })
     }
 
-    /// The run's zero, for another process of this boot; none of a simulated clock.
+    /// The start of the run, for another process during the same boot; none for a simulated clock.
     pub fn mark(&self) -> Option<ClockMark> {
         let boot = boot_id();
         let real = matches!(self.source, Source::Boot) && !boot.is_empty();
         real.then_some(ClockMark { boot, zero_us: self.zero_us })
     }
 
-    /// The same clock, set forward if it says less than that: time does not turn around
-    /// because a wall clock was set back.
+    /// The same clock, but at least at this time: it must not run backwards after the wall clock was set back.
     pub fn at_least(mut self, us: u64) -> Self {
         self.zero_us = self.zero_us.min(self.source.us().saturating_sub(us));
         self
@@ -106,7 +105,7 @@ impl Clock {
         self.source.wall()
     }
 
-    /// The reading of this clock at a wall time.
+    /// The time of this clock at a wall time.
     pub fn at_wall(&self, wall: Timestamp) -> u64 {
         let ago = u64::try_from(self.wall().duration_since(wall).as_micros()).unwrap_or(0);
         self.now_us().saturating_sub(ago)

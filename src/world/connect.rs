@@ -1,5 +1,5 @@
-//! From a context's name to a cluster whose identity is known. The current
-//! context is never used: a drill names its cluster (correctness 72).
+//! Connects to the cluster of a context, and finds out which cluster that is. The current context is never used: a
+//! drill must name its cluster.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -12,21 +12,21 @@ use serde_json::Value;
 use super::{ApiError, Here, Kube};
 use crate::model::{ClusterIdentity, Told};
 
-/// How to reach a cluster; enough to do it again in another process.
+/// How to reach a cluster. Another process can use it too.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// Context in the kubeconfig.
+    /// The context in the kubeconfig.
     pub context: String,
-    /// The kubeconfig's files; none is $KUBECONFIG or ~/.kube/config.
+    /// The kubeconfig files. Empty means $KUBECONFIG or ~/.kube/config.
     pub kubeconfigs: Vec<PathBuf>,
-    /// The service account of the pod that we run in.
+    /// Whether to use the service account of the pod in which drillmaster runs.
     pub in_cluster: bool,
 }
 
-/// Why there is no connection.
+/// Why the connection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// No such context, no such file, a certificate that cannot be read.
+    /// The context or a file does not exist, or a certificate cannot be read.
     #[error("context `{context}`: {why}")]
     Config {
         /// Context.
@@ -34,8 +34,8 @@ pub enum ConnectError {
         /// Why.
         why: Told,
     },
-    /// The API server said no, or nothing.
-    #[error("the API server of context `{context}` cannot be used")]
+    /// The API server refused, or did not answer.
+    #[error("cannot use the API server of context `{context}`")]
     Api {
         /// Context.
         context: String,
@@ -45,7 +45,7 @@ pub enum ConnectError {
     },
 }
 
-/// Connects and finds out which cluster it is.
+/// Connects, and reads the identity of the cluster.
 pub async fn connect(reach: &Reach, here: &Here) -> Result<(Kube, ClusterIdentity), ConnectError> {
     let wrong = |why: String| {
         let why = here.redactor().clean(&why);
@@ -62,7 +62,7 @@ pub async fn connect(reach: &Reach, here: &Here) -> Result<(Kube, ClusterIdentit
     config.connect_timeout = Some(Duration::from_secs(3));
     config.read_timeout = Some(Duration::from_secs(60));
     config.write_timeout = Some(Duration::from_secs(10));
-    // By this name the audit log tells our requests from those of others with the same user.
+    // The audit log shows this name, which distinguishes drillmaster's requests from others of the same user.
     let agent = concat!("drillmaster/", env!("CARGO_PKG_VERSION"));
     config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
     let server = config.cluster_url.to_string();
@@ -83,8 +83,8 @@ pub async fn connect(reach: &Reach, here: &Here) -> Result<(Kube, ClusterIdentit
     Ok((kube, identity))
 }
 
-/// Programs that fetch credentials are found, and find their settings, as they were where
-/// the run began; the same for the proxy.
+/// Makes credential programs run with the same paths and configuration as where the run began. The same applies to the
+/// proxy.
 fn ready(mut kubeconfig: Kubeconfig, here: &Here) -> Kubeconfig {
     for user in &mut kubeconfig.auth_infos {
         let Some(exec) = user.auth_info.as_mut().and_then(|a| a.exec.as_mut()) else { continue };
@@ -106,7 +106,7 @@ fn ready(mut kubeconfig: Kubeconfig, here: &Here) -> Kubeconfig {
     kubeconfig
 }
 
-/// The files in which a context is looked for.
+/// The files in which a context is searched.
 pub fn kubeconfig_files(reach: &Reach) -> Vec<PathBuf> {
     if !reach.kubeconfigs.is_empty() {
         return reach.kubeconfigs.clone();
@@ -121,10 +121,10 @@ pub fn kubeconfig_files(reach: &Reach) -> Vec<PathBuf> {
 
 fn read_kubeconfig(reach: &Reach) -> Result<Kubeconfig, String> {
     let files = kubeconfig_files(reach);
-    // One that is missing is passed over as kubectl does, but for the only one.
+    // Like kubectl, skip a file that does not exist, unless it is the only one.
     let mut read = files.iter().filter(|f| files.len() == 1 || f.is_file()).map(Kubeconfig::read_from);
     let Some(first) = read.next() else {
-        return Err("there is no kubeconfig: name one with --kubeconfig".into());
+        return Err("no kubeconfig exists: give one with --kubeconfig".into());
     };
     let kubeconfig = read
         .try_fold(first.map_err(|e| e.to_string())?, |all, next| all.merge(next?))
@@ -133,12 +133,11 @@ fn read_kubeconfig(reach: &Reach) -> Result<Kubeconfig, String> {
     if known.contains(&reach.context.as_str()) {
         Ok(kubeconfig)
     } else {
-        Err(format!("the kubeconfig has no such context; it has: {}", known.join(", ")))
+        Err(format!("the kubeconfig does not contain this context; its contexts are: {}", known.join(", ")))
     }
 }
 
-/// When the credentials of a context stop working; none when they have no end
-/// that can be seen, or are renewed by a program.
+/// When the credentials of a context expire. None if they do not, if that is unknown, or if a program renews them.
 pub fn credentials_expire(reach: &Reach) -> Option<Timestamp> {
     let kubeconfig = read_kubeconfig(reach).ok()?;
     let context = kubeconfig.contexts.iter().find(|c| c.name == reach.context)?.context.as_ref()?;

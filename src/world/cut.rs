@@ -1,17 +1,17 @@
-//! A node that is cut off from the network: rules of the drill's own, in the network
-//! namespace of the node, drop whatever comes in or goes out by a container's interfaces.
+//! Cuts a node off from the network: rules of the drill in the node's network namespace drop everything that enters or
+//! leaves through a container interface.
 //!
-//! Not `docker network disconnect`: Docker takes `--ip` only in networks with a subnet that
-//! somebody configured, and kind's network has none. The node would come back with whatever
-//! address is free, by another interface and without its routes. So it keeps all of them;
-//! an engine that restarts the node meanwhile joins it again.
+//! It does not use `docker network disconnect`. Docker accepts `--ip` only in networks with a configured subnet, and
+//! kind's network has none. So the node would come back with another address, on another interface and without its
+//! routes. With the rules, the node keeps all of them; but if the container engine restarts the node, the rules are
+//! gone and the node is connected again.
 
 const TABLE: &str = "drillmaster_cut";
-/// As Docker, podman and nerdctl name the interfaces of their networks.
+/// The names that Docker, podman and nerdctl give to the interfaces of their networks.
 const INTERFACES: &str = "eth";
 
-/// One transaction of nft: before any other rule on the way in, after any other on the way
-/// out. What runs on the node goes on to reach what else runs there.
+/// One nft transaction: the rules come before all others for incoming packets, and after all others for outgoing
+/// packets. Traffic inside the node is not affected.
 pub(super) fn away() -> String {
     let chain = |name: &str, hook: &str, priority: &str, side: &str| {
         format!(
@@ -26,17 +26,17 @@ pub(super) fn away() -> String {
     )
 }
 
-/// May be repeated.
+/// Removes the rules. It may be repeated.
 pub(super) fn back() -> String {
     format!("add table inet {TABLE} ; delete table inet {TABLE}")
 }
 
-/// Whether it is among the tables that nft lists.
+/// Whether the rules are among the tables that nft lists.
 pub(super) fn is_there(tables: &str) -> bool {
     tables.lines().any(|line| line.trim() == format!("table inet {TABLE}"))
 }
 
-/// Whether the rules hold up what takes this way: `default via 172.18.0.1 dev eth0`.
+/// Whether the rules affect packets on this route, such as `default via 172.18.0.1 dev eth0`.
 pub(super) fn covers(way: &str) -> bool {
     let mut devices = way.lines().map(|line| line.split_whitespace().skip_while(|w| *w != "dev").nth(1).unwrap_or(""));
     !way.is_empty() && devices.all(|device| device.starts_with(INTERFACES))

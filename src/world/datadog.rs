@@ -1,4 +1,4 @@
-//! Datadog's monitors, by its API. Keys are resolved when they are used, and written nowhere.
+//! Reads Datadog's monitors through its API. The keys are read when they are needed, and never written down.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Here, Http, secrets::fetch};
 use crate::model::{DatadogSpec, Redactor};
 
-/// A page of monitors, and the most that are read.
+/// The size of a page of monitors; below, the largest number of pages.
 const PAGE: usize = 100;
 const PAGES: usize = 100;
 
@@ -22,21 +22,21 @@ pub struct MonitorInfo {
     pub name: String,
     /// `metric alert`, `log alert`, `service check` …
     pub kind: String,
-    /// What it asks.
+    /// Its query.
     pub query: String,
     /// OK, Alert, Warn, No Data …
     pub state: String,
     /// Its tags.
     pub tags: Vec<String>,
-    /// Whether its message names somebody: `@…`.
+    /// Whether its message notifies somebody: `@…`.
     pub tells: bool,
-    /// Whether it is muted, in part at least.
+    /// Whether it is muted, at least in part.
     pub muted: bool,
-    /// Whether silence is an alert, too.
+    /// Whether missing data also raises an alert.
     pub notices_silence: bool,
 }
 
-/// Datadog, where the bindings name it.
+/// Datadog, if the bindings name it.
 #[derive(Clone, Debug)]
 pub struct Datadog {
     http: Http,
@@ -46,15 +46,15 @@ pub struct Datadog {
 }
 
 impl Datadog {
-    /// With its address and keys.
+    /// A client with this address and these keys.
     pub fn new(http: Http, spec: DatadogSpec, here: Here, redactor: Arc<Redactor>) -> Self {
         Self { http, spec, here, redactor }
     }
 
-    /// All monitors that the keys may see.
+    /// All monitors that the keys may read.
     ///
     /// # Errors
-    /// A key that cannot be had, or what Datadog said.
+    /// A key could not be read, or Datadog returned an error.
     pub async fn monitors(&self) -> Result<Vec<MonitorInfo>, String> {
         let api = self.key("datadog apiKey", &self.spec.api_key).await?;
         let application = self.key("datadog applicationKey", &self.spec.application_key).await?;
@@ -65,14 +65,17 @@ impl Datadog {
             let url = format!("{base}/api/v1/monitor?page={page}&page_size={PAGE}");
             let answer = self.http.json_with(&url, &headers).await.map_err(|e| e.to_string())?;
             let Some(items) = answer.as_array() else {
-                return Err(format!("{base}/api/v1/monitor answers with something that is no list of monitors"));
+                return Err(format!("the answer of {base}/api/v1/monitor is not a list of monitors"));
             };
             all.extend(items.iter().map(monitor));
             if items.len() < PAGE {
                 return Ok(all);
             }
         }
-        Err(format!("{base} has more than {} monitors: name an application key that sees fewer", PAGE * PAGES))
+        Err(format!(
+            "{base} has more than {} monitors: use an application key that can read fewer of them",
+            PAGE * PAGES
+        ))
     }
 
     async fn key(&self, name: &str, reference: &crate::model::SecretRef) -> Result<String, String> {
@@ -99,7 +102,7 @@ fn monitor(value: &Value) -> MonitorInfo {
     }
 }
 
-/// Whether a message has a handle in it: `@pagerduty-shop`, `@ann@example.com`.
+/// Whether a message contains a handle: `@pagerduty-shop`, `@ann@example.com`.
 fn names_somebody(message: &str) -> bool {
     message.split_whitespace().any(|word| {
         let word = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '@');

@@ -1,4 +1,5 @@
-//! Runs programs: argv only, never a shell, always with a deadline.
+//! Runs programs: with their arguments directly, never through a shell, and always with a time limit. Start with
+//! [`Program`].
 
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
@@ -10,28 +11,29 @@ use crate::model::{Raw, Told, shell};
 pub struct Program {
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// Variables added to our own environment.
+    /// Variables to add to drillmaster's own environment.
     pub env: BTreeMap<String, String>,
-    /// What people see of it, where that is not the program and its arguments.
+    /// The text that people see, if it is not the program with its arguments.
     pub shown: Option<String>,
-    /// It is given a secret that is too short to be found in what it says: nothing of it is shown.
+    /// Whether the program receives a secret that is too short to be searched for in its output. If so, no output is
+    /// shown.
     pub withheld: bool,
 }
 
-/// Stands for what a program said that was given a short secret.
+/// Replaces the output of a program that received a short secret.
 pub const WITHHELD: &str = "output withheld: a short secret was passed to it";
 
-/// What a program said.
+/// The output of a program.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Standard output, trimmed.
+    /// Standard output, without white space at its ends.
     pub stdout: Raw,
 }
 
-/// Why a program did not do its work.
+/// Why a program failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecError {
-    /// Not there, not executable.
+    /// The program does not exist or is not executable.
     #[error("cannot run `{program}`")]
     Start {
         /// Which.
@@ -40,22 +42,22 @@ pub enum ExecError {
         #[source]
         source: std::io::Error,
     },
-    /// Ended with another code than 0.
+    /// It ended with an exit code other than 0.
     #[error("`{command}` ended with {code}: {stderr}")]
     Failed {
         /// The command line.
         command: Told,
         /// Exit code or signal.
         code: String,
-        /// The end of what it said.
+        /// The end of its error output.
         stderr: Told,
     },
-    /// Took too long, and was ended.
+    /// It took too long and was killed.
     #[error("`{command}` did not end within {limit:?}")]
     Timeout {
         /// The command line.
         command: Told,
-        /// How long it had.
+        /// The time limit.
         limit: Duration,
     },
 }
@@ -66,7 +68,7 @@ impl Program {
         Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// Runs it in a world: a rehearsal runs no programs.
+    /// Runs the program in a world. A rehearsal does not start programs.
     pub async fn run_in(&self, outside: &Outside, limit: Duration) -> Result<Output, ExecError> {
         let stage = match outside {
             Outside::Here(here) => return self.run(here, limit).await,
@@ -79,7 +81,7 @@ impl Program {
         })
     }
 
-    /// Runs it; an exit code other than 0 is an error.
+    /// Runs the program. An exit code other than 0 is an error.
     pub async fn run(&self, here: &Here, limit: Duration) -> Result<Output, ExecError> {
         let command = here.redactor().clean(self.shown.as_deref().unwrap_or(&shell(&self.argv)));
         let (program, arguments) = self.argv.split_first().ok_or_else(|| ExecError::Start {

@@ -1,6 +1,6 @@
-//! How the last runs of a cluster ended, in one ConfigMap beside the run records: the hash
-//! of the last line of each journal. It is the anchor outside of the run directories: who
-//! rewrites a directory has to rewrite this, too.
+//! How the last runs of a cluster ended, in one ConfigMap next to the run records. For each run it contains the hash
+//! of the last line of the journal. It is a copy outside the run directories: whoever changes a run directory
+//! unnoticed would have to change this too.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,12 @@ use crate::model::{Exit, Head, is_run_name};
 
 const NAME: &str = "heads";
 const KEY: &str = "heads.json";
-/// So many ends are kept: some 25 kB.
+/// How many ends are kept: about 25 kB.
 const KEPT: usize = 100;
-/// As often somebody else may write in between.
+/// How often a write is repeated when somebody else has written in between.
 const TRIES: u32 = 5;
 
-/// One end, as the cluster keeps it.
+/// The end of one run, as the cluster keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
@@ -34,17 +34,17 @@ struct Kept {
 pub struct Heads;
 
 impl Heads {
-    /// The end that was written last.
+    /// The newest end.
     pub async fn last(kube: &Kube) -> Result<Option<Head>, ApiError> {
         Ok(Self::all(kube).await?.pop())
     }
 
-    /// Whether it holds an end of a run.
+    /// Whether it contains the end of a run.
     pub async fn hold(kube: &Kube, run: &str) -> Result<bool, ApiError> {
         Ok(Self::all(kube).await?.iter().any(|head| head.run == run))
     }
 
-    /// All ends that it holds, the newest last.
+    /// All ends that it contains, the newest last.
     pub async fn all(kube: &Kube) -> Result<Vec<Head>, ApiError> {
         let path = path();
         let Some(map) = kube.find(&path).await? else { return Ok(vec![]) };
@@ -52,7 +52,7 @@ impl Heads {
         Ok(kept.into_iter().map(|Kept { run, head, exit, .. }| Head { run, head, exit }).collect())
     }
 
-    /// Adds an end, over the version that was looked at. The oldest make room.
+    /// Adds an end, if the ConfigMap has not changed since it was read. The oldest ends are removed.
     pub async fn add(kube: &Kube, head: &Head, at: Timestamp) -> Result<(), ApiError> {
         let path = path();
         for _ in 0..TRIES {
@@ -77,7 +77,7 @@ impl Heads {
                 other => return other.map(drop),
             }
         }
-        Err(ApiError::Strange { path, why: "it changed at each try to write it".into() })
+        Err(ApiError::Strange { path, why: "it was changed by others at every attempt to write it".into() })
     }
 }
 
@@ -91,13 +91,17 @@ fn body(kept: &[Kept]) -> Value {
         "data": {KEY: serde_json::to_string(kept).unwrap_or_default()}})
 }
 
-/// What others may have written is believed only as far as it fits.
+/// The content may have been written by anybody, so it is checked.
 fn read(path: &str, map: &Value) -> Result<Vec<Kept>, ApiError> {
     let strange = |why: &'static str| ApiError::Strange { path: path.to_owned(), why: why.into() };
-    let text = map["data"][KEY].as_str().ok_or_else(|| strange("it holds no heads.json"))?;
-    let kept: Vec<Kept> = serde_json::from_str(text).map_err(|_| strange("heads.json is not as it was written"))?;
+    let text = map["data"][KEY].as_str().ok_or_else(|| strange("it does not contain heads.json"))?;
+    let kept: Vec<Kept> = serde_json::from_str(text).map_err(|_| strange("heads.json is damaged"))?;
     let plain = |k: &Kept| is_run_name(&k.run) && k.head.len() == 64 && k.head.bytes().all(|b| b.is_ascii_hexdigit());
-    if kept.iter().all(plain) { Ok(kept) } else { Err(strange("heads.json names what is neither a run nor a hash")) }
+    if kept.iter().all(plain) {
+        Ok(kept)
+    } else {
+        Err(strange("heads.json contains something that is neither the name of a run nor a hash"))
+    }
 }
 
 #[cfg(test)]

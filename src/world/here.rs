@@ -1,6 +1,5 @@
-//! This machine, as a real drill uses it: the programs that it starts, the files and
-//! variables that its secrets are in. A rehearsal has none: what takes a [`Here`] cannot
-//! happen there.
+//! This machine, as a real drill uses it: programs that it starts, and files and variables that contain its secrets. A
+//! rehearsal has no [`Here`], so functions that need one cannot be called in it.
 
 use std::{
     collections::BTreeMap,
@@ -13,8 +12,8 @@ use std::{
 use super::Stage;
 use crate::model::{Needs, Redactor};
 
-/// Variables that say where a program finds its settings. Those that hold secrets are not
-/// among them.
+/// Environment variables that tell programs where their configuration is. Variables that contain secrets are not among
+/// them.
 const SETTINGS: [&str; 28] = [
     "HOME",
     "KUBECONFIG",
@@ -47,7 +46,7 @@ const SETTINGS: [&str; 28] = [
 ];
 const PATH: &str = "PATH";
 
-/// The world outside of the cluster.
+/// What is outside the cluster.
 #[derive(Clone, Debug)]
 pub enum Outside {
     /// This machine.
@@ -66,12 +65,12 @@ pub struct Here {
 }
 
 impl Here {
-    /// As this process finds it.
+    /// This machine, as the current process sees it.
     pub fn now() -> Self {
         Self::default()
     }
 
-    /// As the process found it that a run began in.
+    /// This machine, as the process saw it in which the run began.
     pub fn as_then(needs: &Needs, redactor: &Arc<Redactor>) -> Self {
         Self {
             directory: Some(needs.directory.clone()).filter(|d| d.is_dir()),
@@ -81,12 +80,12 @@ impl Here {
         }
     }
 
-    /// What another process needs to see it as this one does.
+    /// The environment that another process needs to see this machine in the same way.
     pub fn environment_to_keep() -> BTreeMap<String, String> {
         let kept = SETTINGS.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
-        // A proxy's password would be in the run directory.
+        // The password in the address of a proxy would be stored in the run directory.
         let mut kept: BTreeMap<String, String> = kept.filter(|(_, value)| !value.contains('@')).collect();
-        // Several files are joined by colons; each may be relative to where this process stands.
+        // Several files are separated by colons. Each may be relative to the current directory.
         if let Some(files) = kept.get_mut("KUBECONFIG") {
             let whole = env::split_paths(files).map(|file| absolute(&file).unwrap_or(file));
             *files = env::join_paths(whole).map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
@@ -95,10 +94,10 @@ impl Here {
         kept
     }
 
-    /// Where a program is; `word` is a path, or a name to look for.
+    /// Finds a program. `word` is a path, or a name to search for.
     ///
     /// # Errors
-    /// It is nowhere.
+    /// The program was not found.
     pub fn find(&self, word: &str) -> Result<PathBuf, which::Error> {
         if let Some(known) = self.programs.get(word).filter(|path| path.is_file()) {
             return Ok(known.clone());
@@ -108,27 +107,27 @@ impl Here {
         which::which_in(word, Some(self.path()), directory)
     }
 
-    /// Takes secrets out of what this machine's programs and connections say.
+    /// Removes secrets from the output of this machine's programs and connections.
     pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
     }
 
-    /// A word as the whole path of the program that it meant where the run began.
+    /// The full path of the program that this word meant where the run began.
     pub(super) fn whole(&self, word: &str) -> String {
         self.programs.get(word).map_or_else(|| word.to_owned(), |path| path.display().to_string())
     }
 
-    /// A path as it was meant where the run began.
+    /// The path of a file as it was meant where the run began.
     pub fn file(&self, path: &str) -> PathBuf {
         self.directory.as_deref().map_or_else(|| PathBuf::from(path), |d| d.join(path))
     }
 
-    /// The working directory of programs; none is this process's.
+    /// The working directory for programs; none means that of this process.
     pub(super) fn directory(&self) -> Option<&Path> {
         self.directory.as_deref()
     }
 
-    /// Variables that programs get in place of this process's.
+    /// The variables that programs get instead of those of this process.
     pub(super) fn variables(&self) -> BTreeMap<String, OsString> {
         let mut all: BTreeMap<String, OsString> =
             self.environment.iter().map(|(name, value)| (name.clone(), value.into())).collect();
@@ -143,7 +142,7 @@ impl Here {
         self.environment.get(name).cloned().or_else(|| env::var(name).ok())
     }
 
-    /// First where the run looked, then where this process does.
+    /// Searches first where the run searched, then where this process would.
     fn path(&self) -> OsString {
         let own = env::var_os(PATH).unwrap_or_default();
         let Some(then) = self.environment.get(PATH) else { return own };

@@ -1,5 +1,5 @@
-//! The machines under the nodes: what takes their power and gives it back.
-//! `kind` speaks to a container engine, `exec` to programs of the user's.
+//! Node hosts: what powers the machines of the nodes off and on. `kind` uses a container engine, `exec` uses programs
+//! of the user. Start with [`NodeHost`].
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ pub enum NodeHost {
     Kind(KindHost, Here),
     /// Programs.
     Exec(Box<ExecHost>, Here),
-    /// Machines that are not there.
+    /// Simulated machines.
     Simulated(Stage),
 }
 
-/// Stands where a program's name would, in what is printed of a rehearsal.
+/// Printed in place of a program's name in a rehearsal.
 const SIMULATED: &str = "simulated-host";
-/// A look takes less.
+/// The time limit for an act. Reading a state has a shorter one.
 const ACT: Duration = Duration::from_secs(90);
 
 impl NodeHost {
@@ -53,7 +53,7 @@ impl NodeHost {
         }
     }
 
-    /// Every machine of the cluster, where the host can list them.
+    /// All machines of the cluster, if the host can list them.
     pub async fn machines(&self) -> Result<Vec<Machine>, HostError> {
         let Self::Kind(kind, here) = self else { return Ok(vec![]) };
         let filter = format!("label=io.x-k8s.kind.cluster={}", kind.cluster);
@@ -73,10 +73,10 @@ impl NodeHost {
     pub async fn machine(&self, node: &str) -> Result<Machine, HostError> {
         match self {
             Self::Kind(kind, here) => {
-                // Only a container of this cluster will do: another tool's may have the name.
+                // The container must belong to this cluster: a container of another tool may have the same name.
                 let found = inspect(kind, here, &[node]).await?;
                 let mut machine = found.into_iter().next().ok_or_else(|| HostError::Unknown(node.to_owned()))?;
-                // A node that cannot list its tables was never cut off by one.
+                // A node on which nft cannot list tables was never cut off with a table.
                 if machine.state == PowerState::Running && self.is_cut(node).await.unwrap_or(false) {
                     machine.state = PowerState::Isolated;
                 }
@@ -84,7 +84,7 @@ impl NodeHost {
             }
             Self::Simulated(stage) => stage.machine(node),
             Self::Exec(exec, here) => {
-                let said = program(exec, &exec.state, node, "tell the state of")?.run(here, LOOK).await?.stdout;
+                let said = program(exec, &exec.state, node, "print the state of")?.run(here, LOOK).await?.stdout;
                 let said = said.parse();
                 let state = if said == exec.running {
                     PowerState::Running
@@ -102,7 +102,7 @@ impl NodeHost {
         }
     }
 
-    /// What is run to take a node away.
+    /// The command that takes a node away.
     pub fn take_away(&self, machine: &Machine, how: NodeHow) -> Result<Vec<String>, HostError> {
         let node = machine.node.as_str();
         match self {
@@ -113,9 +113,9 @@ impl NodeHost {
                 NodeHow::Partition => self.inside(node, &["nft", &cut::away()])?,
             }),
             Self::Exec(exec, _) => {
-                // Otherwise nobody could tell later that it must rejoin.
+                // Without `isolated`, nobody could find out later that the node must be connected again.
                 if how == NodeHow::Partition && exec.isolated.is_none() {
-                    return Err(HostError::Unbound("tell the state (`isolated`) of"));
+                    return Err(HostError::Unbound("print the state (`isolated`) of"));
                 }
                 let (argv, verb) = match how {
                     NodeHow::Kill => (&exec.kill, "kill"),
@@ -138,7 +138,7 @@ impl NodeHost {
         }
     }
 
-    /// What is run to bring a node back.
+    /// The command that brings a node back.
     pub fn bring_back(&self, node: &str, how: NodeHow) -> Result<Vec<String>, HostError> {
         let verb = match how {
             NodeHow::Kill | NodeHow::Stop => "start",
@@ -155,11 +155,11 @@ impl NodeHost {
         }
     }
 
-    /// Gives a machine back what it lacks: power, its thaw, its network. Whatever state it
-    /// is in, and only if it is the machine with this id. Whether anything was given.
+    /// Gives a machine back what it lacks: power, a resume, its network. It works in every state, but only for the
+    /// machine with this id. Returns whether anything was done.
     pub async fn give_back(&self, node: &str, id: &str) -> Result<bool, HostError> {
         let mut given = false;
-        // A machine that was cut off and then lost its power needs both back.
+        // A machine that was cut off and then lost its power needs both.
         for _ in 0..2 {
             let now = self.machine(node).await?;
             if now.id != id {
@@ -177,15 +177,15 @@ impl NodeHost {
         Ok(given)
     }
 
-    /// Whether a node is cut off by this program.
+    /// Whether this program has cut the node off.
     async fn is_cut(&self, node: &str) -> Result<bool, HostError> {
         Ok(cut::is_there(&self.ask(node, &["nft", "list", "tables"]).await?))
     }
 
-    /// Sees that a node can be cut off, and joined again, before it is.
+    /// Checks in advance that a node can be cut off and connected again.
     ///
     /// # Errors
-    /// What it lacks.
+    /// What the node lacks.
     pub async fn can_be_cut(&self, node: &str) -> Result<(), HostError> {
         let Self::Kind(..) = self else { return Ok(()) };
         self.is_cut(node).await?;
@@ -193,7 +193,7 @@ impl NodeHost {
         if cut::covers(&way) { Ok(()) } else { Err(HostError::Interface(node.to_owned(), way)) }
     }
 
-    /// What is run to run a program inside a node.
+    /// The command that runs a program inside a node.
     pub fn inside(&self, node: &str, argv: &[&str]) -> Result<Vec<String>, HostError> {
         match self {
             Self::Kind(kind, _) => Ok(words(&[&[&kind.engine, "exec", node], argv].concat())),
@@ -202,7 +202,7 @@ impl NodeHost {
         }
     }
 
-    /// Runs a program inside a node; what it printed.
+    /// Runs a program inside a node and returns its output.
     pub async fn ask(&self, node: &str, argv: &[&str]) -> Result<String, HostError> {
         let whole = self.inside(node, argv)?;
         match self {
@@ -213,7 +213,7 @@ impl NodeHost {
         }
     }
 
-    /// `DESTINATION via GATEWAY` of each IPv4 route of a node that leads to another machine.
+    /// Each IPv4 route of a node that leads to another machine, as `DESTINATION via GATEWAY`.
     pub async fn routes(&self, node: &str) -> Result<Vec<String>, HostError> {
         let Self::Kind(..) = self else { return Ok(vec![]) };
         let said = self.ask(node, &["ip", "-4", "route", "show"]).await?;
@@ -224,7 +224,7 @@ impl NodeHost {
         Ok(said.lines().filter_map(route).collect())
     }
 
-    /// Runs what one of the two above returned.
+    /// Runs a command that `take_away` or `bring_back` returned.
     pub async fn run(&self, argv: &[String]) -> Result<(), HostError> {
         match (self, argv) {
             (Self::Simulated(stage), [_, act, node]) => stage.power(act, node).await,
@@ -241,7 +241,7 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|w| (*w).to_owned()).collect()
 }
 
-/// With its variables before it, as a person would type it who has another environment.
+/// The command with its variables before it, so that a person with another environment can run it.
 fn program(exec: &ExecHost, argv: &[String], node: &str, verb: &'static str) -> Result<Program, HostError> {
     if argv.is_empty() {
         return Err(HostError::Unbound(verb));

@@ -1,5 +1,5 @@
-//! Plain HTTP beside the cluster: monitoring, downloads, webhooks. No proxy
-//! guessing, no redirects to elsewhere, a limit on every exchange.
+//! HTTP to services beside the cluster: monitoring, downloads, webhooks. It does not detect proxies, does not follow
+//! redirects to other hosts, and has a time limit for every request. Start with [`Http`].
 
 use std::{io::Read, sync::Arc, time::Duration};
 
@@ -12,19 +12,19 @@ use crate::{
     model::{Raw, Redactor, Told, WebhookUrl},
 };
 
-/// What went wrong with an exchange.
+/// Why an HTTP request failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{method} {url}: {why}")]
 pub struct HttpError {
     /// Method.
     pub method: &'static str,
-    /// Where, without query and password: they may be keys.
+    /// The address without query and password, because they may be keys.
     pub url: Told,
     /// Why.
     pub why: Told,
 }
 
-/// A client that keeps connections.
+/// A client that reuses connections.
 #[derive(Clone, Debug)]
 pub struct Http {
     side: Side,
@@ -38,7 +38,7 @@ enum Side {
 }
 
 impl Http {
-    /// A client with a limit for each exchange.
+    /// A client with a time limit for each request.
     pub fn new(limit: Duration, redactor: &Arc<Redactor>) -> Self {
         let client = reqwest::Client::builder()
             .timeout(limit)
@@ -48,33 +48,33 @@ impl Http {
         Self { side: Side::Live(client), redactor: Arc::clone(redactor) }
     }
 
-    /// The same in a world that is not there.
+    /// The same in a simulated world.
     pub fn simulated(stage: Stage, limit: Duration) -> Self {
         Self { side: Side::Simulated(stage, limit), redactor: Arc::default() }
     }
 
-    /// A GET of JSON.
+    /// Requests JSON.
     pub async fn json(&self, url: &str) -> Result<Value, HttpError> {
         self.json_with(url, &[]).await
     }
 
-    /// A GET of JSON with headers that nobody else sees.
+    /// Requests JSON with headers that are not shown to anybody.
     pub async fn json_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Value, HttpError> {
         let bytes = self.get(url, headers, LARGEST).await?;
         self.json_of(url, &bytes)
     }
 
-    /// What was got from an address, as JSON.
+    /// Parses the answer of an address as JSON.
     pub(super) fn json_of(&self, url: &str, bytes: &[u8]) -> Result<Value, HttpError> {
         serde_json::from_slice(bytes).map_err(|e| self.error("GET", url, format!("the answer is not JSON: {e}")))
     }
 
-    /// A GET of bytes.
+    /// Requests bytes.
     pub async fn bytes(&self, url: &str) -> Result<Vec<u8>, HttpError> {
         self.get(url, &[], LARGEST).await
     }
 
-    /// A GET of bytes; an answer of more bytes than the limit is an error.
+    /// Requests bytes. An answer larger than the limit is an error.
     pub async fn bounded(&self, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
         self.get(url, &[], limit).await
     }
@@ -104,22 +104,22 @@ impl Http {
         Ok(body)
     }
 
-    /// A GET of gzip, unpacked. Velero's object store sends no Content-Encoding.
+    /// Requests gzip and unpacks it. Velero's object store does not send Content-Encoding.
     pub async fn gunzipped(&self, url: &str) -> Result<Vec<u8>, HttpError> {
         let bytes = self.bytes(url).await?;
         let mut out = vec![];
         Limited::new(MultiGzDecoder::new(&bytes[..]), LARGEST as u64)
             .read_to_end(&mut out)
-            .map_err(|e| self.error("GET", url, format!("it cannot be unpacked: {e}")))?;
+            .map_err(|e| self.error("GET", url, format!("the answer cannot be unpacked: {e}")))?;
         Ok(out)
     }
 
-    /// A POST of one line of text; any 2xx says that it is durable.
+    /// Posts one line of text. Any 2xx answer confirms that it is durable.
     pub async fn append(&self, url: &str, line: &str) -> Result<(), HttpError> {
         self.send(url, "text/plain", line.to_owned()).await
     }
 
-    /// A POST of JSON to a webhook; any 2xx will do. What is said of it names its host only.
+    /// Posts JSON to a webhook. Any 2xx answer is a success. Errors contain only the host of the webhook.
     pub async fn post(&self, webhook: &WebhookUrl, body: &Value) -> Result<(), HttpError> {
         let sent = self.send(webhook.reveal(), "application/json", body.to_string()).await;
         sent.map_err(|error| HttpError { url: self.redactor.clean(&webhook.to_string()), ..error })
@@ -158,7 +158,7 @@ impl Http {
         }
     }
 
-    /// The error for an answer of an unexpected shape.
+    /// The error for an answer in an unexpected form.
     pub(super) fn strange(&self, url: &str, why: &str) -> HttpError {
         self.error("GET", url, why.to_owned())
     }
@@ -169,7 +169,7 @@ impl Http {
     }
 }
 
-/// The most that is read of an answer, packed or unpacked: it is held in memory.
+/// The size limit of an answer, before and after unpacking, because it is kept in memory.
 const LARGEST: usize = 1 << 30;
 
 fn chain(error: reqwest::Error) -> String {

@@ -1,6 +1,6 @@
-//! The API server. Requests are paths and JSON: what the plan prints is what is
-//! sent. Our own retries and deadlines; kube's are off, because they would turn
-//! a budget's 429 into minutes of silence (facts: default_retry).
+//! The client of the API server. Requests are paths and JSON, so the plan shows exactly what will be sent. Retries and
+//! time limits are drillmaster's own; those of the kube crate are disabled, because they would retry a budget's 429
+//! for minutes. Start with [`Kube`].
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -16,13 +16,13 @@ use super::{
 };
 use crate::model::{Permission, Raw, Redactor, Told};
 
-/// How long a request may take. A frozen API server accepts and never answers.
+/// The time limit of a request. A frozen API server accepts connections but never answers.
 const LIMIT: Duration = Duration::from_secs(10);
-/// How long a page of a list may take: it may be many megabytes.
+/// The time limit for a page of a list, which may have many megabytes.
 const LIST_LIMIT: Duration = Duration::from_secs(30);
-/// How many objects a page of a list holds.
+/// How many objects a page of a list contains.
 const PAGE: u32 = 500;
-/// Our name on every change we make.
+/// The field manager of every change that drillmaster makes.
 pub(super) const MANAGER: &str = "drillmaster";
 
 /// A client of one API server.
@@ -39,22 +39,22 @@ impl fmt::Debug for Kube {
 }
 
 impl Kube {
-    /// Speaks through any client, live or simulated.
+    /// Uses any client, real or simulated.
     pub fn new(client: kube::Client) -> Self {
         Self { client, redactor: Arc::default() }
     }
 
-    /// What the API server says is cleaned of the secrets that this one knows.
+    /// Removes the secrets that this redactor knows from what the API server returns.
     pub fn cleaned_by(self, redactor: &Arc<Redactor>) -> Self {
         Self { redactor: Arc::clone(redactor), ..self }
     }
 
-    /// One GET, within a limit, without a second try.
+    /// Sends one GET request, with a time limit and without retries.
     pub async fn get_once(&self, path: &str, limit: Duration) -> Result<Value, ApiError> {
         self.request(Method::GET, path, "", None, limit).await
     }
 
-    /// A GET; tries again a few times where that may help.
+    /// Sends a GET request, and retries it a few times if that may help.
     pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
         self.get_typed(path).await
     }
@@ -73,7 +73,7 @@ impl Kube {
         self.request(Method::GET, path, "", None, LIMIT).await
     }
 
-    /// A GET; none when there is no such object.
+    /// Sends a GET request. None if the object does not exist.
     pub async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
         match self.get(path).await {
             Ok(value) => Ok(Some(value)),
@@ -82,12 +82,12 @@ impl Kube {
         }
     }
 
-    /// Whether the API server says that it is ready.
+    /// Whether the API server reports that it is ready.
     pub async fn ready(&self) -> Result<(), ApiError> {
         self.text("/readyz", LIMIT).await.map(drop)
     }
 
-    /// What time the API server has; none where it does not say.
+    /// The time of the API server; none if the answer does not contain it.
     pub async fn date(&self) -> Option<jiff::Timestamp> {
         let request = build(Method::GET, "/version", "", None).ok()?;
         let response = tokio::time::timeout(LIMIT, self.client.send(request)).await.ok()?.ok()?;
@@ -95,17 +95,17 @@ impl Kube {
         Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp())
     }
 
-    /// A GET of a known shape; none when there is no such object.
+    /// Reads an object into a type. None if it does not exist.
     pub async fn find_as<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ApiError> {
         self.find(path).await?.map(|value| shape(path, value)).transpose()
     }
 
-    /// A whole list, page by page: its items and the version to watch from.
+    /// Reads a complete list page by page. Returns its items, and the version from which to watch.
     pub async fn list(&self, path: &str) -> Result<(Vec<Value>, String), ApiError> {
         self.list_map(path, Some).await
     }
 
-    /// The same, reduced item by item: a whole list of large objects is never held at once.
+    /// Reads a complete list and converts each item, so that a list of large objects is never in memory as a whole.
     pub async fn list_map<T>(
         &self,
         path: &str,
@@ -116,8 +116,8 @@ impl Kube {
             let api = value["apiVersion"].clone();
             if let Some(Value::Array(page)) = value.get_mut("items").map(Value::take) {
                 items.extend(page.into_iter().filter_map(|mut item| {
-                    // Items of a list have no kind of their own. Those of custom resources do, and
-                    // their list may have any kind.
+                    // The items of a list do not contain their kind. Those of custom resources do, and the list itself
+                    // may have any kind.
                     if item.is_object() && item["kind"].as_str().is_none_or(str::is_empty) {
                         item["kind"] = kind.clone().into();
                         item["apiVersion"] = api.clone();
@@ -131,15 +131,15 @@ impl Kube {
         .await
     }
 
-    /// A whole list of a known shape, which each item is brought into as its page comes: ten thousand
-    /// pods are half a gigabyte otherwise.
+    /// Reads a complete list into a type. Each item is converted when its page arrives: ten thousand pods would need
+    /// half a gigabyte otherwise.
     pub async fn list_as<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
         let (items, _) = self.list_map(path, |item| Some(shape(path, item))).await?;
         items.into_iter().collect()
     }
 
-    /// The same where an item need not know its kind: it is read straight into its shape. For
-    /// lists that observers ask for again and again.
+    /// The same for types that do not need the kind of an item, which are parsed directly. Used for lists that
+    /// observers read again and again.
     pub async fn list_plain<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
         let take = |page: Page<T>, items: &mut Vec<T>| {
             items.extend(page.items.into_iter().flatten());
@@ -148,7 +148,7 @@ impl Kube {
         Ok(self.pages(path, take).await?.0)
     }
 
-    /// Asks for one page after another: what `take` puts together of them, and the version of the last.
+    /// Reads one page after another. Returns what `take` collects from them, and the version of the last page.
     async fn pages<P: DeserializeOwned, T>(
         &self,
         path: &str,
@@ -160,7 +160,7 @@ impl Kube {
             let joint = if path.contains('?') { '&' } else { '?' };
             let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
             let page = match self.get_typed(&format!("{path}{joint}limit={PAGE}{token}")).await {
-                // The list grew too old while we paged: begin again (410).
+                // The continue token expired (410): start again.
                 Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
                     items.clear();
                     next.clear();
@@ -176,7 +176,7 @@ impl Kube {
         }
     }
 
-    /// A page of a list, asked for as `accept`: its body and how long it is.
+    /// Reads one page of a list with this Accept header. Returns the body and its length.
     pub async fn page(&self, path: &str, token: &str, accept: &str) -> Result<(Value, usize), ApiError> {
         let token = if token.is_empty() { String::new() } else { format!("&continue={token}") };
         let page = format!("{path}?limit={PAGE}{token}");
@@ -199,8 +199,8 @@ impl Kube {
         Err(timeout(&Method::GET, path, LIST_LIMIT))
     }
 
-    /// Sends a change, once. Only an answer that proves it had no effect is worth
-    /// a second try; the caller looks again in all other cases.
+    /// Sends a change once. Only an answer that proves that the change had no effect justifies a second attempt; in all
+    /// other cases, the caller reads the state again.
     pub async fn send(&self, call: &ApiCall) -> Result<Value, ApiError> {
         let joint = if call.path.contains('?') { '&' } else { '?' };
         let path = if call.method == Method::DELETE {
@@ -224,7 +224,7 @@ impl Kube {
         }
     }
 
-    /// Whether we may do something: asks the API server itself.
+    /// Asks the API server whether drillmaster has a permission.
     pub async fn may(&self, permission: &Permission) -> Result<bool, ApiError> {
         let (resource, subresource) = permission.resource.split_once('/').unwrap_or((permission.resource.as_str(), ""));
         let call = ApiCall::create(
@@ -238,13 +238,13 @@ impl Kube {
         Ok(answer.pointer("/status/allowed") == Some(&Value::Bool(true)))
     }
 
-    /// A text, such as a pod's log.
+    /// Reads a text, such as the log of a pod.
     pub async fn text(&self, path: &str, limit: Duration) -> Result<String, ApiError> {
         let bytes = self.bytes(Method::GET, path, "", None, limit).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Opens a watch from a version on. It ends by itself after 30 s at most.
+    /// Opens a watch from a version. It ends by itself after at most 30 s.
     pub async fn watch(&self, path: &str, version: &str) -> Result<WatchLines, ApiError> {
         let joint = if path.contains('?') { '&' } else { '?' };
         let path =
@@ -311,7 +311,7 @@ impl Kube {
         tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(method, path, limit))?
     }
 
-    /// Some servers send a refusal as the body of a success.
+    /// Some servers send an error as the body of a successful answer.
     fn granted(&self, method: &Method, path: &str, body: Value) -> Result<Value, ApiError> {
         if body["kind"] != "Status" || body["status"] != "Failure" {
             return Ok(body);
@@ -379,7 +379,7 @@ struct Page<T> {
     metadata: PageMeta,
 }
 
-/// How a list goes on, and its version.
+/// How a list continues, and its version.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct PageMeta {
@@ -415,8 +415,8 @@ fn timeout(method: &Method, path: &str, limit: Duration) -> ApiError {
     ApiError::Timeout { verb: method.to_string(), path: path.to_owned(), limit }
 }
 
-/// What is no JSON, or JSON of another shape. The library quotes what it read: of values
-/// that are no Secret's.
+/// Describes an answer that is not JSON, or is JSON of another form. The JSON library quotes values, but not those of
+/// Secrets.
 fn strange(error: &dyn fmt::Display) -> Told {
     Redactor::default().clean(&error.to_string())
 }

@@ -1,7 +1,6 @@
-//! The Lease drillmaster/drill: one drill at a time in a cluster, one session of a run
-//! at the wheel, and an annotation by which anybody with kubectl stops it. Every write is
-//! over the version that was looked at: of two that want it, one wins, and the other
-//! looks again.
+//! The Lease drillmaster/drill. It allows one drill at a time in a cluster and one session of a run in control, and
+//! with an annotation on it anybody with kubectl can stop the run. Every write requires that the Lease has not changed
+//! since it was read: if two processes write, one wins and the other reads again. Start with [`Lease`].
 
 use std::time::Duration;
 
@@ -16,54 +15,56 @@ use crate::model::StopHow;
 
 /// The annotation that stops a run.
 pub const STOP: &str = "drillmaster.dev/stop";
-/// The annotation of a run that was told to leave in a hurry.
+/// The annotation that marks a run which was told to leave immediately, without an undo.
 const LEFT: &str = "drillmaster.dev/left";
 const EPOCH: &str = "drillmaster.dev/epoch";
 const SESSION: &str = "drillmaster.dev/session";
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases";
-/// A Lease that was not renewed for this long is free (unless its run left something open).
+/// A Lease that was not renewed for this long is free, unless its run left something open.
 pub const LEASE_DURATION: Duration = Duration::from_secs(15);
-/// How often a Lease that looks abandoned is looked at again, until its time is over.
+/// How often an apparently abandoned Lease is read again until its time is over.
 const EVERY: Duration = Duration::from_secs(1);
-/// As often somebody else may write in between.
+/// How often a write is repeated when somebody else has written in between.
 const TRIES: u32 = 8;
 
-/// Why the Lease is not ours.
+/// Why this session does not have the Lease.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another run holds it.
     #[error(
-        "run {0} holds the cluster's Lease drillmaster/drill: one drill at a time. `kubectl --namespace drillmaster annotate lease drill drillmaster.dev/stop=unwind` stops it"
+        "run {0} holds the Lease drillmaster/drill of this cluster, and only one drill can run at a time. To stop that run: `kubectl --namespace drillmaster annotate lease drill drillmaster.dev/stop=unwind`"
     )]
     Held(String),
-    /// An earlier run left something to be undone.
-    #[error("run {0} left {1} open: finish it with `drillmaster recover --from-cluster` (or `recover DIR`) first")]
+    /// An earlier run left something that must be undone.
+    #[error("run {0} left {1} open: complete them first with `drillmaster recover --from-cluster` (or `recover DIR`)")]
     LeftOpen(String, OpenUndos),
     /// Another session of this run took over.
     #[error("session {theirs} has taken over this run from session {mine}")]
     Fenced {
-        /// Our epoch.
+        /// The number of this session.
         mine: u64,
-        /// Theirs.
+        /// The number of the other session.
         theirs: u64,
     },
-    /// It is asked of a run that does not hold the Lease.
-    #[error("run {run} does not hold the cluster's Lease drillmaster/drill ({now}): it is over, or runs elsewhere")]
+    /// The run that was asked to stop does not hold the Lease.
+    #[error(
+        "run {run} does not hold the Lease drillmaster/drill of this cluster ({now}): it has ended, or runs on another cluster"
+    )]
     Other {
         /// The run.
         run: String,
         /// Who holds it.
         now: String,
     },
-    /// Somebody else writes it again and again.
-    #[error("the Lease drillmaster/drill changed at each of {TRIES} tries to write it")]
+    /// Somebody else writes the Lease all the time.
+    #[error("the Lease drillmaster/drill was changed by others at each of {TRIES} attempts to write it")]
     Unsettled,
-    /// The API server said no.
+    /// The API server returned an error.
     #[error(transparent)]
     Api(#[from] ApiError),
 }
 
-/// The Lease, as one session sees it.
+/// The Lease, from the view of one session.
 #[derive(Clone, Debug)]
 pub struct Lease {
     kube: Kube,
@@ -71,13 +72,13 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The Lease for a session.
+    /// The Lease, for one session.
     pub fn new(kube: Kube, claim: Claim) -> Self {
         Self { kube, claim }
     }
 
-    /// Takes the Lease, or says who has it. A holder that gives no sign of life is watched
-    /// for as long as the Lease says, by our own clock: the clocks of two machines differ.
+    /// Takes the Lease, or returns who has it. If the holder shows no sign of life, this waits for the duration of the
+    /// Lease, measured with the own clock, because the clocks of two machines differ.
     pub async fn acquire(&self, now: impl Fn() -> Timestamp) -> Result<(), LeaseError> {
         for _ in 0..TRIES {
             let Some(mut lease) = self.read().await? else {
@@ -100,11 +101,11 @@ impl Lease {
         Err(LeaseError::Unsettled)
     }
 
-    /// Renews the Lease for a time. Returns what its stop annotation asks for, if anything.
+    /// Renews the Lease. Returns what its stop annotation asks for, if there is one.
     pub async fn renew(&self, now: impl Fn() -> Timestamp, duration: Duration) -> Result<Option<StopHow>, LeaseError> {
         for _ in 0..TRIES {
             let Some(lease) = self.read().await? else {
-                // Somebody deleted it: put it back, rather than run without a brake.
+                // If somebody deleted the Lease, create it again: without it, nobody could stop the run.
                 self.acquire(&now).await?;
                 return Ok(None);
             };
@@ -115,7 +116,7 @@ impl Lease {
             self.unfenced(&lease)?;
             let stop = text(&lease, &annotation(STOP));
             let mut body = self.body(now(), duration);
-            // The annotation is the operator's: it is only taken away when the run is over.
+            // The annotation belongs to the operator, so it is removed only when the run is over.
             if let Some(annotations) = body.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
                 annotations.remove(STOP);
             }
@@ -130,7 +131,7 @@ impl Lease {
         Err(LeaseError::Unsettled)
     }
 
-    /// Gives the Lease back.
+    /// Releases the Lease.
     pub async fn release(&self) -> Result<(), ApiError> {
         let body = json!({"metadata": {"annotations": {STOP: null}}, "spec": {"holderIdentity": ""}});
         match self.read().await? {
@@ -139,8 +140,8 @@ impl Lease {
         }
     }
 
-    /// Leaves the Lease as it is and says so: a person sent the runner away, and a
-    /// person decides what becomes of what it left.
+    /// Keeps the Lease, and marks that the runner has left: a person told it to leave, and a person must decide what
+    /// happens with what it left open.
     pub async fn leave(&self) -> Result<(), ApiError> {
         let body = json!({"metadata": {"annotations": {LEFT: "true"}}});
         match self.read().await? {
@@ -152,25 +153,25 @@ impl Lease {
     /// Asks a run to stop, as anybody with kubectl could.
     ///
     /// # Errors
-    /// Another run holds the Lease, or none: it is not stopped in this one's place.
+    /// Another run holds the Lease, or no run does. That run is not stopped instead.
     pub async fn ask_to_stop(kube: &Kube, run: &str, how: StopHow) -> Result<(), LeaseError> {
         let path = format!("{LEASES}/drill");
         let holder = kube.find(&path).await?.map(|l| text(&l, "/spec/holderIdentity")).unwrap_or_default();
         if holder != run {
-            let now = if holder.is_empty() { "no run does".to_owned() } else { format!("run {holder} does") };
+            let now = if holder.is_empty() { "no run holds it".to_owned() } else { format!("run {holder} holds it") };
             return Err(LeaseError::Other { run: run.to_owned(), now });
         }
         let body = json!({"metadata": {"annotations": {STOP: how}}});
         Ok(kube.send(&ApiCall::merge(path, body)).await.map(drop)?)
     }
 
-    /// Whether nobody renews the Lease for as long as it lasts. Out of sight is not silent.
+    /// Whether nobody renews the Lease for its whole duration. If the API server cannot be reached, the answer is no.
     pub async fn is_silent(&self) -> bool {
         let Ok(Some(lease)) = self.read().await else { return false };
         self.unchanged(&lease).await.unwrap_or(false)
     }
 
-    /// What a stand-by watches; none where no run is under way, or one was left.
+    /// The sign of life that a stand-by watches; none if no run is in progress, or if the run was left open on purpose.
     pub async fn pulse(kube: &Kube) -> Result<Option<LeasePulse>, ApiError> {
         let Some(lease) = kube.find(&format!("{LEASES}/drill")).await? else { return Ok(None) };
         let holder = text(&lease, "/spec/holderIdentity");
@@ -179,10 +180,11 @@ impl Lease {
         Ok((!holder.is_empty() && left.is_empty()).then(|| LeasePulse { holder, beat, lasts: lasts(&lease) }))
     }
 
-    /// Fails when another session of this run has the wheel.
+    /// Fails if another session of this run has taken over.
     fn unfenced(&self, lease: &Value) -> Result<(), LeaseError> {
         let (mine, theirs) = (self.claim.epoch, epoch_of(lease));
-        // The same number elsewhere: a run directory, and one made of the cluster's record.
+        // Two sessions can have the same number: one from the run directory, and one from a directory that was made
+        // from the record in the cluster.
         let twin = theirs == mine && text(lease, &annotation(SESSION)) != self.claim.session;
         if theirs > mine || twin { Err(LeaseError::Fenced { mine, theirs }) } else { Ok(()) }
     }
@@ -191,8 +193,7 @@ impl Lease {
         text(lease, "/spec/holderIdentity") == self.claim.run && self.unfenced(lease).is_ok()
     }
 
-    /// Sees that the run which holds the Lease gives no sign of life for as long as the
-    /// Lease lasts, and left nothing open.
+    /// Waits for the duration of the Lease, to confirm that its holder shows no sign of life and left nothing open.
     async fn abandoned(&self, lease: Value, holder: &str) -> Result<Value, LeaseError> {
         if !self.unchanged(&lease).await? {
             return Err(LeaseError::Held(holder.to_owned()));
@@ -243,19 +244,19 @@ impl Lease {
             "spec": {"holderIdentity": run, "leaseDurationSeconds": duration.as_secs(), "renewTime": format!("{now:.6}")}})
     }
 
-    /// Only over the version that was looked at.
+    /// Writes only if the Lease has not changed since it was read.
     async fn write(&self, lease: &Value, mut body: Value) -> Result<(), ApiError> {
         body["metadata"]["resourceVersion"] = lease["metadata"]["resourceVersion"].clone();
         self.kube.send(&ApiCall::merge(format!("{LEASES}/drill"), body)).await.map(drop)
     }
 }
 
-/// A Lease's sign of life: it changes as long as its holder lives.
+/// The sign of life in a Lease: it changes as long as the holder is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeasePulse {
     holder: String,
     beat: String,
-    /// How long the holder may go without renewing it.
+    /// How long the holder may go without renewing the Lease.
     pub lasts: Duration,
 }
 

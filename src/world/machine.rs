@@ -1,4 +1,4 @@
-//! Machines as their host sees them, and how a container engine describes them.
+//! Machines as their node host reports them, and how a container engine describes them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,30 +7,30 @@ use serde_json::Value;
 use super::{ExecError, Here, Program};
 use crate::model::{KindHost, PowerState};
 
-/// For a look at a state.
+/// The time limit for reading a state.
 pub(super) const LOOK: Duration = Duration::from_secs(15);
 
-/// A machine as its host sees it.
+/// A machine as its node host reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
-    /// Node name.
+    /// The name of the node.
     pub node: String,
-    /// The host's own id of it.
+    /// The host's own id of the machine.
     pub id: String,
     /// Running, off, paused.
     pub state: PowerState,
-    /// Addresses by network.
+    /// Its addresses in each network.
     pub addresses: BTreeMap<String, String>,
-    /// Host ports by container port, where the host publishes any.
+    /// The published host port for each container port, if any.
     pub ports: BTreeMap<String, String>,
-    /// Whether it carries the control plane, where the host knows.
+    /// Whether it runs the control plane, if the host knows.
     pub control_plane: bool,
-    /// When it was last started, as its host reports it; empty if the host does not.
+    /// When it was last started, if the host reports that; otherwise empty.
     pub started: String,
 }
 
 impl Machine {
-    /// One of which only the name is known.
+    /// A machine of which only the name is known.
     pub fn named(node: &str) -> Self {
         Self {
             node: node.to_owned(),
@@ -44,40 +44,40 @@ impl Machine {
     }
 }
 
-/// Why a host could not be used.
+/// Why a node host failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    /// The program said no.
+    /// A program failed.
     #[error(transparent)]
     Exec(#[from] ExecError),
-    /// There is no such machine.
-    #[error("the node host knows no machine for node `{0}`")]
+    /// The machine does not exist.
+    #[error("the node host has no machine for node `{0}`")]
     Unknown(String),
     /// The machine was replaced.
-    #[error("the machine of node {node} is another one ({found} instead of {wanted})")]
+    #[error("the machine of node {node} was replaced (it is {found} now, and was {wanted})")]
     Another {
-        /// Whose machine.
+        /// The node.
         node: String,
-        /// What is there now.
+        /// The current machine.
         found: String,
-        /// What the journal holds.
+        /// The machine in the journal.
         wanted: String,
     },
-    /// The bindings name no program for this.
+    /// The bindings do not name a program for this.
     #[error("the bindings name no program to {0} a node")]
     Unbound(&'static str),
-    /// Only a container engine enters its nodes.
-    #[error("programs are run inside nodes of kind clusters only (nodeHost: {{kind: …}})")]
+    /// Only a container engine can run programs inside nodes.
+    #[error("drillmaster can run programs only inside nodes of kind clusters (nodeHost: {{kind: …}})")]
     NoInside,
-    /// It would not be cut off.
-    #[error("the way out of node `{0}` is none of a container's interfaces (eth…): `{1}`")]
+    /// The rules would not affect the node's traffic.
+    #[error("node `{0}` cannot be cut off: its route does not use a container interface (eth…): `{1}`")]
     Interface(String, String),
-    /// The engine answered something that cannot be read.
-    #[error("the container engine's answer cannot be read: {0}")]
+    /// The container engine's answer is not valid.
+    #[error("cannot read the answer of the container engine: {0}")]
     Strange(String),
 }
 
-/// Containers of the cluster, by name.
+/// The containers with these names, as machines of the cluster.
 pub(super) async fn inspect(kind: &KindHost, here: &Here, names: &[&str]) -> Result<Vec<Machine>, HostError> {
     let argv = [kind.engine.as_str(), "inspect", "--type", "container"].into_iter().chain(names.iter().copied());
     let said = Program::new(argv).run(here, LOOK).await?.stdout;

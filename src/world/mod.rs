@@ -1,7 +1,6 @@
-//! Where it happens: one cluster, the machines under it, the services beside it.
-//! Everything that leaves this process goes through here. Each seam (API server,
-//! HTTP, programs, node host, clock) is one type with a live and a simulated side;
-//! nothing here knows what a drill is. Start with [`World`].
+//! The real world around a drill: one cluster, the machines of its nodes, and the services beside it. Everything that
+//! leaves this process goes through this module. Each interface (API server, HTTP, programs, node host, clock) is one
+//! type with a real and a simulated implementation. Nothing here knows what a drill is. Start with [`World`].
 
 mod api;
 mod backup_archive;
@@ -58,30 +57,30 @@ pub struct World {
     pub kube: Kube,
     /// Which cluster that is.
     pub identity: ClusterIdentity,
-    /// The machines under its nodes, where the bindings name them.
+    /// The node host, if the bindings name one.
     pub host: Option<NodeHost>,
     /// Plain HTTP: downloads, webhooks.
     pub http: Http,
-    /// Prometheus and Alertmanager, where the bindings name them.
+    /// Prometheus and Alertmanager, as far as the bindings name them.
     pub monitoring: Monitoring,
-    /// Datadog, where the bindings name it.
+    /// Datadog, if the bindings name it.
     pub datadog: Option<Datadog>,
     /// Velero.
     pub velero: Velero,
     /// The place.
     pub bindings: Bindings,
-    /// The second cluster, where one is named.
+    /// The second cluster, if one is given.
     pub recovery: Option<Arc<World>>,
-    /// The one clock.
+    /// The only clock.
     pub clock: Clock,
-    /// What is around it: this machine, or a simulation.
+    /// What is outside the cluster: this machine, or a simulation.
     pub outside: Outside,
-    /// Takes secrets out of whatever is written.
+    /// Removes secrets from everything that is written.
     pub redactor: Arc<Redactor>,
 }
 
 impl World {
-    /// The simulation that this world is; none when it is real.
+    /// The simulation behind this world; none if the world is real.
     pub fn stage(&self) -> Option<&Stage> {
         match &self.outside {
             Outside::Here(_) => None,

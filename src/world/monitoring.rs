@@ -1,5 +1,5 @@
-//! Prometheus and Alertmanager. Firing, received, suppressed and gone are
-//! different facts from different places (correctness 57).
+//! Prometheus and Alertmanager. That an alert fires, is received, is suppressed, or is gone are different facts, which
+//! come from different places. Start with [`Monitoring`].
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Http, HttpError};
 
-/// An alert as one of the two sees it.
+/// An alert, as Prometheus or Alertmanager reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ActiveAlert {
@@ -17,13 +17,13 @@ pub struct ActiveAlert {
     pub name: String,
     /// All labels.
     pub labels: BTreeMap<String, String>,
-    /// pending or firing; active, suppressed or unprocessed.
+    /// In Prometheus: pending or firing. In Alertmanager: active, suppressed or unprocessed.
     pub state: String,
-    /// activeAt, startsAt.
+    /// activeAt or startsAt.
     pub since: Option<Timestamp>,
-    /// Receivers that Alertmanager routes it to.
+    /// The receivers to which Alertmanager routes it.
     pub receivers: Vec<String>,
-    /// Ids of silences and inhibiting alerts.
+    /// Ids of the silences and alerts that suppress it.
     pub suppressed_by: Vec<String>,
 }
 
@@ -41,43 +41,43 @@ pub struct RuleInfo {
     pub for_seconds: f64,
     /// Evaluation interval, in seconds.
     pub interval_seconds: f64,
-    /// Whether its last evaluation went well.
+    /// Whether its last evaluation succeeded.
     pub healthy: bool,
     /// The error of the last evaluation.
     pub last_error: String,
-    /// When that was.
+    /// When that evaluation was made.
     pub last_evaluation: String,
 }
 
-/// A silence in force or to come.
+/// An active or pending silence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Silence {
     /// Its id.
     pub id: String,
-    /// Who.
+    /// Its author.
     pub by: String,
-    /// What its author wrote.
+    /// The comment of its author.
     pub comment: String,
-    /// Whether it is in force now; otherwise it begins later.
+    /// Whether it is active now. If not, it begins later.
     pub active: bool,
     /// When it ends.
     pub ends_at: String,
-    /// Name, value, is a regular expression, is equal.
+    /// Name, value, whether the value is a regular expression, and whether it must match.
     pub matchers: Vec<(String, String, bool, bool)>,
 }
 
-/// One value of an instant query.
+/// One value in the result of an instant query.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sample {
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Its value; what is no number is no sample.
+    /// Its value. A result that is not a number is left out.
     pub value: f64,
 }
 
-/// Both, where the bindings name them.
+/// Prometheus and Alertmanager, as far as the bindings name them.
 #[derive(Clone, Debug)]
 pub struct Monitoring {
     http: Http,
@@ -88,13 +88,13 @@ pub struct Monitoring {
 }
 
 impl Monitoring {
-    /// With base URLs; a trailing slash does no harm.
+    /// With these base URLs. A slash at the end is accepted.
     pub fn new(http: Http, prometheus: Option<&str>, alertmanagers: &[String]) -> Self {
         let trim = |url: &str| url.trim_end_matches('/').to_owned();
         Self { http, prometheus: prometheus.map(trim), alertmanagers: alertmanagers.iter().map(|u| trim(u)).collect() }
     }
 
-    /// The list in an answer. An answer without the list is an error: it does not mean that nothing is there.
+    /// The list in an answer. An answer without the list is an error, because it does not mean that the list is empty.
     async fn rows(&self, url: &str, pointer: &str) -> Result<Vec<Value>, HttpError> {
         let answer = self.http.json(url).await?;
         self.rows_of(answer, url, pointer)
@@ -103,11 +103,11 @@ impl Monitoring {
     fn rows_of(&self, mut answer: Value, url: &str, pointer: &str) -> Result<Vec<Value>, HttpError> {
         match answer.pointer_mut(pointer).map(Value::take) {
             Some(Value::Array(rows)) => Ok(rows),
-            _ => Err(self.http.strange(url, "the answer is JSON, and not the list that was asked for")),
+            _ => Err(self.http.strange(url, "the answer is JSON, but does not contain the expected list")),
         }
     }
 
-    /// The same for a caller that asks every second: none if the answer has not changed since.
+    /// The same for callers that ask every second: none if the answer is the same as the last one.
     async fn news(&self, url: &str, pointer: &str, last: &mut Vec<u8>) -> Result<Option<Vec<Value>>, HttpError> {
         let bytes = self.http.bytes(url).await?;
         if bytes == *last {
@@ -118,26 +118,26 @@ impl Monitoring {
         Ok(Some(rows))
     }
 
-    /// Pending and firing alerts of Prometheus, where they are not those of its last answer.
+    /// Pending and firing alerts in Prometheus; none if the answer is the same as the last one.
     pub async fn firing_anew(&self, last: &mut Vec<u8>) -> Option<Result<Option<Vec<ActiveAlert>>, HttpError>> {
         let url = format!("{}{FIRING}", self.prometheus.as_ref()?);
         let news = self.news(&url, FIRING_ROWS, last).await;
         Some(news.map(|rows| rows.map(|rows| rows.iter().map(fires).collect())))
     }
 
-    /// Alerts that an Alertmanager holds, where they are not those of its last answer.
+    /// Alerts in an Alertmanager; none if the answer is the same as the last one.
     pub async fn received_anew(&self, base: &str, last: &mut Vec<u8>) -> Result<Option<Vec<ActiveAlert>>, HttpError> {
         let rows = self.news(&format!("{base}{RECEIVED}"), "", last).await?;
         Ok(rows.map(|rows| rows.iter().map(is_held).collect()))
     }
 
-    /// Pending and firing alerts of Prometheus.
+    /// Pending and firing alerts in Prometheus.
     pub async fn firing(&self) -> Option<Result<Vec<ActiveAlert>, HttpError>> {
         let url = format!("{}{FIRING}", self.prometheus.as_ref()?);
         Some(self.rows(&url, FIRING_ROWS).await.map(|all| all.iter().map(fires).collect()))
     }
 
-    /// Alerts that an Alertmanager holds; resolved ones are not among them.
+    /// Alerts in an Alertmanager, without resolved ones.
     pub async fn received(&self, base: &str) -> Result<Vec<ActiveAlert>, HttpError> {
         Ok(self.rows(&format!("{base}{RECEIVED}"), "").await?.iter().map(is_held).collect())
     }
@@ -165,7 +165,7 @@ impl Monitoring {
         }))
     }
 
-    /// Silences that are in force or will be.
+    /// Active and pending silences.
     pub async fn silences(&self, base: &str) -> Result<Vec<Silence>, HttpError> {
         let rows = self.rows(&format!("{base}/api/v2/silences"), "").await?;
         Ok(rows
@@ -200,7 +200,7 @@ impl Monitoring {
         }))
     }
 
-    /// Whether a selector had a series since then.
+    /// Whether a selector had a series since this time.
     pub async fn has_series(&self, selector: &str, since: Timestamp) -> Option<Result<bool, HttpError>> {
         let base = self.prometheus.as_ref()?;
         let since = since.as_second().to_string();
@@ -209,13 +209,13 @@ impl Monitoring {
         Some(rows.map(|rows| !rows.is_empty()))
     }
 
-    /// How many Alertmanagers Prometheus sends to.
+    /// The number of Alertmanagers to which Prometheus sends.
     pub async fn receivers(&self) -> Option<Result<usize, HttpError>> {
         let url = format!("{}/api/v1/alertmanagers", self.prometheus.as_ref()?);
         Some(self.rows(&url, "/data/activeAlertmanagers").await.map(|rows| rows.len()))
     }
 
-    /// Prometheus' own time, to see how far its clock is off.
+    /// Prometheus' own time, to measure the difference of the clocks.
     pub async fn time(&self) -> Option<Result<f64, HttpError>> {
         let url = format!("{}/api/v1/query?query=time()", self.prometheus.as_ref()?);
         let answer = match self.rows(&url, "/data/result").await {
@@ -223,14 +223,14 @@ impl Monitoring {
             Err(error) => return Some(Err(error)),
         };
         let time = answer.get(1).and_then(Value::as_str).and_then(|t| t.parse().ok());
-        Some(time.ok_or_else(|| self.http.strange(&url, "the answer holds no time")))
+        Some(time.ok_or_else(|| self.http.strange(&url, "the answer does not contain a time")))
     }
 }
 
-/// Where Prometheus has its alerts, and where they are in the answer.
+/// The path of the alerts in Prometheus; below, their place in the answer.
 const FIRING: &str = "/api/v1/alerts";
 const FIRING_ROWS: &str = "/data/alerts";
-/// Where an Alertmanager has them.
+/// The path of the alerts in an Alertmanager.
 const RECEIVED: &str = "/api/v2/alerts";
 
 fn fires(row: &Value) -> ActiveAlert {
@@ -268,7 +268,7 @@ fn pairs(value: &Value) -> BTreeMap<String, String> {
     pairs.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
 }
 
-/// An address with a query; one that is none is refused when it is asked.
+/// Adds a query to an address. An invalid address is reported when it is requested.
 fn with(url: &str, query: &[(&str, &str)]) -> String {
     reqwest::Url::parse_with_params(url, query).map_or_else(|_| url.to_owned(), Into::into)
 }

@@ -1,12 +1,12 @@
-//! How often large lists are asked for.
+//! How often large lists are requested.
 
 use std::time::Duration;
 
-/// Whoever asks for a list again and again asks for no more pods or nodes in a second: the API
-/// server has others to serve, and ten thousand pods are a hundred megabytes.
+/// The largest average number of pods or nodes per second for a list that is requested again and again. The API server
+/// has other clients too, and a list of ten thousand pods has a hundred megabytes.
 const A_SECOND: u64 = 500;
 
-/// How long to wait after a list of so many pods or nodes before it is asked for again.
+/// How long to wait after a list with this many objects before requesting it again.
 pub fn rest_after(objects: usize) -> Duration {
     Duration::from_secs(objects as u64 / A_SECOND)
 }

@@ -1,6 +1,6 @@
-//! What a run keeps in the cluster itself, beside the Lease: a ConfigMap with what is
-//! still to be undone, so that it can be undone without the run directory. The namespace
-//! is never a target and is left out of Velero's backups.
+//! The record of a run in the cluster, next to the Lease: a ConfigMap with everything that is still to be undone, so
+//! that it can be undone without the run directory. Its namespace is never a target, and is excluded from Velero's
+//! backups. Start with [`RunRecord`].
 
 use std::fmt;
 
@@ -10,32 +10,32 @@ use serde_json::{Value, json};
 use super::{ApiCall, ApiError, Heads, Kube};
 use crate::model::{ClusterIdentity, FaultId, RUN_LABEL, Revert, StepName};
 
-/// Where the run record lives.
+/// The namespace of the run records.
 pub const NAMESPACE: &str = "drillmaster";
 pub(super) const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 const OPEN: &str = "drillmaster.dev/open";
 const KEY: &str = "run.json";
-/// As often somebody else may write in between.
+/// How often a write is repeated when somebody else has written in between.
 const TRIES: u32 = 5;
 
-/// Who a session is, as the Lease and the record name it.
+/// The identity of a session, as the Lease and the record contain it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The run.
     pub run: String,
     /// The session's number.
     pub epoch: u64,
-    /// Tells sessions with one number apart: a number is given out in a run directory.
+    /// Distinguishes sessions with the same number, because numbers are unique only within a run directory.
     pub session: String,
 }
 
-/// What is still to be undone, as the cluster keeps it.
+/// Everything that is still to be undone, as the cluster keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// The run.
     pub run: String,
-    /// The session that wrote it last.
+    /// The session that last wrote it.
     pub epoch: u64,
     /// The scenario.
     #[serde(default)]
@@ -51,47 +51,47 @@ pub struct Record {
     /// The second cluster.
     #[serde(default)]
     pub recovery: Option<ClusterIdentity>,
-    /// What is open, in the order of the intents.
+    /// The open faults, in the order in which they were intended.
     pub open: Vec<OpenFault>,
-    /// What was undone, but may have been done once more since: nobody could see the end
-    /// of the session that was to do it.
+    /// Faults that were undone, but may have been made once more, because nobody could confirm the end of the session
+    /// that was to make them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<OpenFault>,
 }
 
 impl Record {
-    /// Whether nobody has to do or to look at anything of it any more.
+    /// Whether nothing in it needs to be undone or checked any more.
     pub fn is_settled(&self) -> bool {
         self.open.is_empty() && self.unconfirmed.is_empty()
     }
 }
 
-/// A fault that is not undone yet.
+/// A fault that has not been undone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenFault {
     /// Its id.
     pub fault: FaultId,
-    /// The step that did it.
+    /// The step that made the fault.
     pub step: StepName,
-    /// What it was done to.
+    /// What the step acted on.
     pub target: String,
     /// Its undo.
     pub revert: Revert,
-    /// Whether the act was acknowledged. One that was not may still be on its way.
+    /// Whether the act was acknowledged. If not, it may still be on its way.
     #[serde(default)]
     pub acknowledged: bool,
 }
 
-/// A record, or one that cannot be read and so must be taken for open.
+/// A record. One that cannot be read is assumed to be open.
 #[derive(Clone, Debug)]
 pub enum Found {
-    /// Read.
+    /// The record was read.
     Record(Box<Record>),
-    /// Not read.
+    /// The record could not be read.
     Damaged {
         /// The ConfigMap.
         name: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
@@ -99,7 +99,7 @@ pub enum Found {
 /// How many undos a run left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenUndos {
-    /// So many.
+    /// This many.
     Known(usize),
     /// Its record cannot be read.
     Unknown,
@@ -114,16 +114,16 @@ impl fmt::Display for OpenUndos {
     }
 }
 
-/// What a session knows of its own chain.
+/// What a session knows from its own journal.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a> {
-    /// What is open in it.
+    /// The open faults.
     pub open: &'a [OpenFault],
-    /// What it has closed.
+    /// The faults that it has closed.
     pub closed: &'a [FaultId],
 }
 
-/// The run's record in the cluster.
+/// Reads and writes the record of a run in the cluster.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
     kube: Kube,
@@ -131,12 +131,12 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The record of a run, for a session.
+    /// The record of a run, for one session.
     pub fn new(kube: Kube, claim: Claim) -> Self {
         Self { kube, claim }
     }
 
-    /// Makes sure that there is a place for it.
+    /// Creates the namespace, if it does not exist.
     pub async fn prepare(&self) -> Result<(), ApiError> {
         let path = format!("/api/v1/namespaces/{NAMESPACE}");
         if self.kube.find(&path).await?.is_some() {
@@ -151,10 +151,9 @@ impl RunRecord {
         }
     }
 
-    /// Writes what is still to be undone, over the version that was looked at and under
-    /// this session's number: `whole` is the record as its own chain has it. What another
-    /// session wrote stays, but for what this chain has closed. False: a later session
-    /// writes the record now, and it was left alone.
+    /// Writes what is still to be undone, with this session's number, if the record has not changed since it was read.
+    /// `whole` is the record according to this session's journal. What another session wrote stays, except what this
+    /// journal has closed. Returns false if a later session writes the record now; the record is then left unchanged.
     pub async fn mirror(&self, whole: &Record, chain: Chain<'_>) -> Result<bool, ApiError> {
         let path = self.path();
         for _ in 0..TRIES {
@@ -167,7 +166,7 @@ impl RunRecord {
                 merge(&mut record, *before, chain);
             }
             if found.is_none() && Heads::hold(&self.kube, &self.claim.run).await.unwrap_or(false) {
-                // It is removed when the run is over: another session has ended it.
+                // The record was removed because another session has ended the run.
                 return Ok(false);
             }
             let mut body = self.body(&record);
@@ -183,11 +182,11 @@ impl RunRecord {
                 other => return other.map(|_| true),
             }
         }
-        Err(ApiError::Strange { path, why: "it changed at each try to write it".into() })
+        Err(ApiError::Strange { path, why: "it was changed by others at every attempt to write it".into() })
     }
 
-    /// Removes the record of a run that has ended, if it names nothing that is open or
-    /// unconfirmed, as it was read.
+    /// Removes the record of a run that has ended, if it contains nothing open or unconfirmed and has not changed since
+    /// it was read.
     pub async fn remove(kube: &Kube, run: &str) -> Result<(), ApiError> {
         let path = format!("{MAPS}/run-{run}");
         let Some(map) = kube.find(&path).await? else { return Ok(()) };
@@ -203,7 +202,7 @@ impl RunRecord {
         }
     }
 
-    /// Takes what is unconfirmed out of a record: it was looked at, and is as it should be.
+    /// Removes the unconfirmed faults from a record, after they were checked.
     pub async fn confirm(kube: &Kube, run: &str) -> Result<(), ApiError> {
         let path = format!("{MAPS}/run-{run}");
         let Some(map) = kube.find(&path).await? else { return Ok(()) };
@@ -214,7 +213,7 @@ impl RunRecord {
         kube.send(&ApiCall::merge(path, body)).await.map(drop)
     }
 
-    /// All run records of a cluster, newest first.
+    /// All run records in a cluster, the newest first.
     pub async fn all(kube: &Kube) -> Result<Vec<Found>, ApiError> {
         let maps = kube.list(&format!("{MAPS}?labelSelector={RUN_LABEL}")).await?.0;
         let mut found: Vec<(String, Found)> =
@@ -236,7 +235,7 @@ impl RunRecord {
     }
 }
 
-/// A writer removes only what its own chain closes.
+/// Combines two records. A writer removes only what its own journal has closed.
 fn merge(record: &mut Record, before: Record, chain: Chain<'_>) {
     let own = |fault: &FaultId| chain.closed.contains(fault) || chain.open.iter().any(|f| f.fault == *fault);
     let mut open: Vec<OpenFault> = before.open.into_iter().filter(|f| !own(&f.fault)).collect();
@@ -248,7 +247,7 @@ fn merge(record: &mut Record, before: Record, chain: Chain<'_>) {
     record.unconfirmed.extend(kept);
 }
 
-/// How many undos a run left in its record.
+/// How many undos a run left, according to its record.
 pub(super) async fn open_undos(kube: &Kube, run: &str) -> Result<OpenUndos, ApiError> {
     let found = kube.find(&format!("{MAPS}/run-{run}")).await?;
     Ok(match found.as_ref().map(read) {
@@ -262,19 +261,18 @@ fn name_of(map: &Value) -> &str {
     map.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("")
 }
 
-/// A record from its ConfigMap; none where that is not one of a run. What others may have
-/// written is believed only as far as it fits: a record names the run of its own name, by
-/// the letters that a run's name has.
+/// A record from its ConfigMap; none if the ConfigMap is not a run record. The content may have been written by
+/// anybody, so it is checked: it must be about the run in its own name, and that must be a valid name for a run.
 fn read(map: &Value) -> Option<Found> {
     let name = name_of(map);
     let run = name.strip_prefix("run-")?;
     let damaged = |why: &str| Some(Found::Damaged { name: name.to_owned(), why: why.to_owned() });
     let Some(text) = map.get("data").and_then(|d| d.get(KEY)).and_then(Value::as_str) else {
-        return damaged(&format!("it holds no {KEY}"));
+        return damaged(&format!("it does not contain {KEY}"));
     };
     match serde_json::from_str::<Record>(text) {
-        Ok(record) if record.run != run => damaged("it names another run than its own name does"),
-        Ok(record) if !crate::model::is_run_name(&record.run) => damaged("its run has a name that no run has"),
+        Ok(record) if record.run != run => damaged("its content is about another run than its name"),
+        Ok(record) if !crate::model::is_run_name(&record.run) => damaged("it contains an invalid name of a run"),
         Ok(record) => match record.open.iter().chain(&record.unconfirmed).find_map(|f| f.revert.is_plausible().err()) {
             Some(why) => damaged(&why),
             None => Some(Found::Record(Box::new(record))),

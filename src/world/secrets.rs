@@ -1,4 +1,4 @@
-//! Resolves references to secrets, late, and tells the redactor.
+//! Reads secrets as late as possible, and passes them to the redactor. Start with [`Vault`].
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -8,24 +8,24 @@ use crate::model::{
     DataSpec, Names, ProbeKind, ProbeSpec, Redactor, Secret, SecretRef, has_secret_mark, secret_mark, shell,
 };
 
-/// How long a program has to print a secret.
+/// The time limit for a program that prints a secret.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The secrets of a run, by name, and where each is.
+/// The secrets of a run by name, and where to read each of them.
 #[derive(Clone, Debug)]
 pub struct Vault {
     secrets: Arc<BTreeMap<String, SecretRef>>,
     outside: Outside,
     redactor: Arc<Redactor>,
-    /// What is written down as it is.
+    /// The names that are written down without redaction.
     names: Arc<Names>,
 }
 
-/// A text with its secrets filled in: for a program or a request, not for people.
+/// A text in which the secrets were replaced. It is for a program or a request, not for people.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Filled {
     text: String,
-    /// One of them is too short to be found in an answer.
+    /// Whether one of the secrets is too short to be searched for in an answer.
     pub short: bool,
 }
 
@@ -36,25 +36,25 @@ impl Filled {
     }
 }
 
-/// A probe with its secrets: never written down.
+/// A probe with its secrets. It is never written down.
 #[derive(Clone)]
 pub struct ReadyProbe {
-    /// What it asks.
+    /// How it tests the service.
     pub spec: ProbeSpec,
-    /// The program that it runs, where it runs one.
+    /// The program that it runs, if any.
     pub program: Program,
 }
 
 impl Vault {
-    /// Of a run in a world. A rehearsal's is never opened.
+    /// The secrets of a run in a world. In a rehearsal, no secret is read.
     pub fn new(secrets: BTreeMap<String, SecretRef>, outside: Outside, redactor: Arc<Redactor>, names: Names) -> Self {
         Self { secrets: Arc::new(secrets), outside, redactor, names: Arc::new(names) }
     }
 
-    /// Fills `${secret:NAME}` in a text. A rehearsal reads no secret: there the mark stays.
+    /// Replaces `${secret:NAME}` in a text. A rehearsal leaves the placeholder, because it reads no secrets.
     ///
     /// # Errors
-    /// It cannot be read, is empty, or is also a name that the run writes down.
+    /// The secret cannot be read, is empty, or is equal to a name that the run writes down.
     pub async fn fill(&self, text: &str) -> Result<Filled, String> {
         let mut filled = Filled { text: text.to_owned(), short: false };
         let Outside::Here(here) = &self.outside else { return Ok(filled) };
@@ -72,10 +72,10 @@ impl Vault {
         Ok(filled)
     }
 
-    /// Reads every secret that one of these texts needs, and sees that it can stay one.
+    /// Reads every secret that one of these texts needs, and checks that it can be kept secret.
     ///
     /// # Errors
-    /// Each that cannot be used, by its variable's name.
+    /// Every secret that cannot be used, with the name of its variable.
     pub async fn check<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Result<(), Vec<String>> {
         let Outside::Here(here) = &self.outside else { return Ok(()) };
         let texts: Vec<&str> = texts.filter(|text| has_secret_mark(text)).collect();
@@ -90,7 +90,7 @@ impl Vault {
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
-    /// A program with its secrets; what is shown of it has none.
+    /// A program with its secrets. The text that is shown contains none.
     ///
     /// # Errors
     /// As [`Vault::fill`].
@@ -105,7 +105,7 @@ impl Vault {
         Ok(program)
     }
 
-    /// A probe that can be asked: with its secrets, which last as long as the run.
+    /// A probe with its secrets, which are read once for the whole run.
     ///
     /// # Errors
     /// As [`Vault::fill`].
@@ -124,7 +124,7 @@ impl Vault {
         Ok(ready)
     }
 
-    /// An append log that can be written: with its secrets.
+    /// An append log with its secrets.
     ///
     /// # Errors
     /// As [`Vault::fill`].
@@ -143,8 +143,8 @@ impl Vault {
         }
         if self.names.hold(&secret) {
             return Err(format!(
-                "secret `{name}` ({reference}): its value is also a name, a label or a word of this drill, which the \
-                 journal keeps as they are: give it another value"
+                "secret `{name}` ({reference}): its value is also a name or a label in this drill, which the \
+                 journal contains in clear text: use another value"
             ));
         }
         self.redactor.remember(secret.clone());
@@ -152,13 +152,15 @@ impl Vault {
     }
 }
 
-/// The most that is read of a secret.
+/// The size limit of a secret.
 const LARGEST: u64 = 1 << 20;
 
-/// A secret, wherever it is.
+/// Reads a secret from its source.
 pub(super) async fn fetch(reference: &SecretRef, here: &Here) -> Result<Secret, String> {
     let text = match reference {
-        SecretRef::Env(name) => std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))?,
+        SecretRef::Env(name) => {
+            std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
+        }
         SecretRef::File(path) => {
             files::text(&here.file(path), LARGEST).map_err(|e| format!("cannot read {path}: {e}"))?
         }

@@ -1,6 +1,6 @@
-//! The seam of everything outside the API server: what a simulated world answers
-//! in place of the network, programs and machines. The live side is in http.rs,
-//! exec.rs and host.rs; the simulated side is the room `sim`.
+//! The interface for everything outside the API server: what a simulated world provides in place of the network,
+//! programs and machines. The real implementations are in http.rs, exec.rs and host.rs; the simulated ones are in
+//! `sim`.
 
 use std::{fmt::Debug, io, sync::Arc};
 
@@ -8,12 +8,12 @@ use futures_util::future::BoxFuture;
 
 use super::{HostError, Machine};
 
-/// A request to something beside the cluster.
+/// A request to a service beside the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct WebRequest {
     /// GET or POST.
     pub method: String,
-    /// Where.
+    /// The address.
     pub url: String,
     /// Body of a POST.
     pub body: Vec<u8>,
@@ -28,21 +28,21 @@ pub struct WebAnswer {
     pub body: Vec<u8>,
 }
 
-/// A world that is not there.
+/// A simulated world.
 pub trait Simulated: Debug + Send + Sync {
-    /// An HTTP exchange; the error is what the connection died of.
+    /// Makes an HTTP request. An error is the reason why the connection failed.
     fn web(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, String>>;
-    /// A TCP connection.
+    /// Opens a TCP connection.
     fn connect(&self, address: &str) -> BoxFuture<'static, io::Result<()>>;
-    /// A program: what it would print, or why it fails.
+    /// Runs a program. Returns its output, or why it fails.
     fn program(&self, argv: &[String]) -> Result<String, String>;
-    /// A machine under a node.
+    /// Returns the machine of a node.
     fn machine(&self, node: &str) -> Result<Machine, HostError>;
-    /// A program inside a node: what it would print, or why it fails.
+    /// Runs a program inside a node. Returns its output, or why it fails.
     fn inside(&self, node: &str, argv: &[String]) -> BoxFuture<'static, Result<String, HostError>>;
-    /// Takes power away or gives it back: `kill`, `stop`, `pause`, `partition`, `start`, `unpause`, `rejoin`.
+    /// Acts on the machine of a node: `kill`, `stop`, `pause`, `partition`, `start`, `unpause`, `rejoin`.
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>>;
 }
 
-/// Shared, because many ask it at once.
+/// Shared, because many tasks use it at the same time.
 pub type Stage = Arc<dyn Simulated>;

@@ -1,6 +1,5 @@
-//! Velero, through its custom resources only: its command line exits with 0 for
-//! failed backups (correctness 33). Phases are an open set: what is unknown is
-//! not over (correctness 32). Status is never written by us.
+//! Velero, through its custom resources only: its command line exits with 0 even for failed backups. New versions may
+//! add phases, so an unknown phase counts as not final. drillmaster never writes a status. Start with [`Velero`].
 
 use std::time::Duration;
 
@@ -12,26 +11,26 @@ use super::{
 };
 use crate::model::VolumeInfo;
 
-/// Why Velero could not be asked.
+/// Why a request to Velero failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VeleroError {
-    /// The API server said no.
+    /// The API server returned an error.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The object store said no.
+    /// The object store returned an error.
     #[error(
-        "{0}; the host of the URL is the storage location's publicUrl, or its s3Url: it must be reachable from here"
+        "{0}; the host in this URL comes from the storage location (publicUrl or s3Url) and must be reachable from the machine that runs drillmaster"
     )]
     Download(#[from] HttpError),
-    /// Velero did not answer a request.
-    #[error("Velero made no download URL for {0} within {1:?}: is its server running?")]
+    /// Velero did not answer a request in time.
+    #[error("Velero did not provide a download URL for {0} within {1:?}: check that the Velero server is running")]
     Silent(String, Duration),
-    /// What came is not what Velero writes.
-    #[error("{0} of Velero cannot be read: {1}")]
+    /// The content is not what Velero writes.
+    #[error("cannot read Velero's {0}: {1}")]
     Strange(String, String),
 }
 
-/// Velero of one cluster.
+/// Velero in one cluster.
 #[derive(Clone, Debug)]
 pub struct Velero {
     kube: Kube,
@@ -45,16 +44,16 @@ pub fn is_terminal(phase: &str) -> bool {
     matches!(phase, "Completed" | "PartiallyFailed" | "Failed" | "FailedValidation")
 }
 
-/// The phase of a backup that Velero counts as running and has not begun.
+/// The phase of a backup that Velero counts as running but has not started.
 pub const BACKUP_READY: &str = "ReadyToStart";
 
-/// Whether a backup is only in the queue: Velero does not miss it when it goes.
+/// Whether a backup is only queued. Velero does not notice when such a backup is deleted.
 pub fn is_queued(phase: &str) -> bool {
     matches!(phase, "" | "New" | "Queued")
 }
 
-/// What makes Velero take up a backup that was ReadyToStart when its server died:
-/// any change of it (backup controller of 1.18.3: it acts on updates only).
+/// The command that makes Velero continue with a backup that was ReadyToStart when its server died. Any change of the
+/// object is enough, because the backup controller (1.18.3) reacts only to updates.
 pub fn nudge_command(namespace: &str, backup: &str) -> String {
     format!("kubectl --namespace {namespace} annotate --overwrite backups.velero.io {backup} drillmaster.dev/nudged=1")
 }
@@ -65,7 +64,7 @@ impl Velero {
         Self { kube, http, namespace }
     }
 
-    /// Path of a resource of Velero.
+    /// The path of a Velero resource.
     pub fn path(&self, resource: &str, name: &str) -> String {
         let base = format!("/apis/velero.io/v1/namespaces/{}/{resource}", self.namespace);
         if name.is_empty() { base } else { format!("{base}/{name}") }
@@ -81,12 +80,12 @@ impl Velero {
         )
     }
 
-    /// A Backup or Restore; none when there is no such.
+    /// A Backup or Restore; none if it does not exist.
     pub async fn find(&self, resource: &str, name: &str) -> Result<Option<Value>, ApiError> {
         self.kube.find(&self.path(resource, name)).await
     }
 
-    /// All of a resource.
+    /// All objects of a resource.
     pub async fn list(&self, resource: &str, query: &str) -> Result<Vec<Value>, ApiError> {
         Ok(self.kube.list(&format!("{}{query}", self.path(resource, ""))).await?.0)
     }
@@ -105,17 +104,17 @@ impl Velero {
         Ok(answer)
     }
 
-    /// Downloads what Velero wrote about a backup or restore, unpacked. A
-    /// Processed request does not mean that the object is there (facts 1.6).
+    /// Downloads and unpacks what Velero wrote about a backup or restore. Velero may report a download request as
+    /// Processed before the object exists.
     pub async fn download(&self, kind: &str, name: &str) -> Result<Vec<u8>, VeleroError> {
         let url = self.download_url(kind, name).await?;
         Ok(self.http.gunzipped(&url).await?)
     }
 
-    /// The address to download it from.
+    /// The address for the download.
     async fn download_url(&self, kind: &str, name: &str) -> Result<String, VeleroError> {
         let limit = Duration::from_secs(30);
-        // Named by its content and a version so that a repeated call is a new request.
+        // The name contains the content and a unique part, so that a repeated call makes a new request.
         let request = format!("drill-{}-{}", kind.to_lowercase(), unique(name));
         let spec = json!({"target": {"kind": kind, "name": name}});
         let call = self.creation("DownloadRequest", &request, &json!({}), spec);
@@ -135,7 +134,7 @@ impl Velero {
         url.ok_or_else(|| VeleroError::Silent(format!("{kind} of {name}"), limit))
     }
 
-    /// The same as JSON.
+    /// Downloads a JSON document.
     pub async fn document(&self, kind: &str, name: &str) -> Result<Value, VeleroError> {
         let bytes = self.download(kind, name).await?;
         if bytes.is_empty() {
@@ -144,7 +143,7 @@ impl Velero {
         serde_json::from_slice(&bytes).map_err(|e| VeleroError::Strange(kind.into(), e.to_string()))
     }
 
-    /// What a backup holds of each volume. Asked of Velero, not of the phase (correctness 28).
+    /// What a backup contains of each volume. It comes from Velero's own data, because the phase does not show it.
     pub async fn volumes(&self, backup: &str) -> Result<Vec<VolumeInfo>, VeleroError> {
         let list = self.document("BackupVolumeInfos", backup).await?;
         if list.is_null() {
@@ -153,7 +152,8 @@ impl Velero {
         serde_json::from_value(list).map_err(|e| VeleroError::Strange("BackupVolumeInfos".into(), e.to_string()))
     }
 
-    /// Hands over every object in a backup's archive, one by one: a backup is never held whole.
+    /// Calls `each` for every object in a backup's archive, one after another, so that a backup is never in memory as a
+    /// whole.
     pub async fn each_object(&self, backup: &str, each: impl FnMut(Archived)) -> Result<(), VeleroError> {
         let url = self.download_url("BackupContents", backup).await?;
         let packed = self.http.bytes(&url).await?;
@@ -181,7 +181,7 @@ impl Velero {
     }
 }
 
-/// A name that no earlier request of this or another process has.
+/// A name that no earlier request of this or another process has used.
 fn unique(name: &str) -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);

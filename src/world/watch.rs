@@ -1,5 +1,5 @@
-//! A watch as a stream of lines. It says when it ended and why: a verdict that
-//! depends on it must know (facts: kube-runtime's watcher hides mute streams).
+//! A watch as a stream of lines. It reports when it ended, and why, because a verdict that depends on it must know.
+//! (The watcher of kube-runtime hides streams that have stopped sending.)
 
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -13,9 +13,9 @@ pub enum WatchEvent {
     Changed(Value),
     /// DELETED.
     Deleted(Value),
-    /// Nothing changed up to this version: a proof of contact.
+    /// Nothing changed up to this version. It proves that the connection works.
     Bookmark(String),
-    /// The version is too old, or the server is unwell: list again.
+    /// The version is too old, or the server has a problem: list again.
     Error(String),
 }
 
@@ -39,7 +39,7 @@ impl WatchLines {
         Self { path, body, buffer: vec![] }
     }
 
-    /// The next line; none when the stream ended in order.
+    /// The next line; none if the stream ended normally.
     pub async fn next(&mut self) -> Result<Option<WatchEvent>, String> {
         loop {
             if let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
@@ -62,8 +62,8 @@ impl WatchLines {
     }
 
     fn parse(&self, line: &[u8]) -> Result<WatchEvent, String> {
-        let line: Line = serde_json::from_slice(line)
-            .map_err(|e| format!("{}: a line of the watch cannot be read: {e}", self.path))?;
+        let line: Line =
+            serde_json::from_slice(line).map_err(|e| format!("{}: cannot read a line of the watch: {e}", self.path))?;
         let version = line.object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("").to_owned();
         Ok(match line.type_.as_str() {
             "ADDED" | "MODIFIED" => WatchEvent::Changed(line.object),

@@ -113,15 +113,20 @@ fn what_policies_let_through() {
     let policy = |spec: &str| {
         web("") + &object("networking.k8s.io/v1", "NetworkPolicy", "p", &format!("spec: {{podSelector: {{}}, {spec}}}"))
     };
-    fails("NET-004", &policy("egress: [{ports: [{port: 53, protocol: UDP}]}]"), Severity::Low, "it may go anywhere");
+    fails(
+        "NET-004",
+        &policy("egress: [{ports: [{port: 53, protocol: UDP}]}]"),
+        Severity::Low,
+        "traffic to everywhere is allowed",
+    );
     fails(
         "NET-004",
         &policy("egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]"),
         Severity::High,
-        "1 exceptions",
+        "except for 1 address ranges",
     );
     let peer = |labels: &str| policy(&format!("ingress: [{{from: [{{podSelector: {{matchLabels: {{{labels}}}}}}}]}}]"));
-    fails("NET-005", &peer("app: gone"), Severity::Low, "selects no pod");
+    fails("NET-005", &peer("app: gone"), Severity::Low, "selects no existing pod");
     passes("NET-005", &peer("app: web"));
     let dns = |peers: &str| {
         policy(&format!(
@@ -180,15 +185,15 @@ fn rights_and_tokens() {
         "RBAC-004",
         &(role.to_owned() + &web("serviceAccountName: maker")),
         Severity::Critical,
-        "as which Deployment web runs",
+        "Deployment web runs as it",
     );
     let token = |account: &str, label: &str| {
         format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: t, namespace: shop, annotations: {{kubernetes.io/service-account.name: {account}}}, labels: {{{label}}}}}\ntype: kubernetes.io/service-account-token\n---\n"
         )
     };
-    fails("RBAC-008", &token("other", ""), Severity::High, "without an end");
-    fails("RBAC-008", &(role.to_owned() + &token("maker", "")), Severity::Critical, "give itself the right");
+    fails("RBAC-008", &token("other", ""), Severity::High, "without an expiry");
+    fails("RBAC-008", &(role.to_owned() + &token("maker", "")), Severity::Critical, "can give them to itself");
     fails(
         "RBAC-008",
         &token("other", "kubernetes.io/legacy-token-last-used: '2026-01-01'"),
@@ -211,7 +216,7 @@ fn stores_and_certificates() {
             &format!("spec: {{provider: {{aws: {{region: {region}}}}}}}"),
         )
     };
-    fails("SEC-007", &(node.to_owned() + &store("a", "eu-1")), Severity::Medium, "no store is elsewhere");
+    fails("SEC-007", &(node.to_owned() + &store("a", "eu-1")), Severity::Medium, "no store is in another region");
     passes("SEC-007", &(node.to_owned() + &store("a", "eu-1") + &store("b", "us-1")));
     let vault = object(
         "secrets.hashicorp.com/v1beta1",
@@ -219,14 +224,14 @@ fn stores_and_certificates() {
         "v",
         "spec: {address: 'https://vault.vault.svc.cluster.local.:8200'}",
     );
-    fails("SEC-007", &vault, Severity::Critical, "runs in this very cluster");
+    fails("SEC-007", &vault, Severity::Critical, "runs in this cluster");
     let hook = |bundle: &str| {
         format!(
             "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {{name: w}}\nwebhooks: [{{name: w.example, clientConfig: {{caBundle: {bundle}}}}}]\n---\n"
         )
     };
     fails("SEC-008", &hook("bm8gY2VydGlmaWNhdGU="), Severity::Medium, "no certificate");
-    fails("SEC-008", &hook(&ended()), Severity::Critical, "it ended");
+    fails("SEC-008", &hook(&ended()), Severity::Critical, "it expired");
 }
 
 #[test]
@@ -238,7 +243,7 @@ fn what_the_vault_operator_says_of_itself() {
         )
     };
     // Its status stays as it was while Vault is away: no failure is no pass.
-    unknown("SEC-006", &said("VaultStaticSecret", "{lastGeneration: 2, secretMAC: abc}"), "no time");
+    unknown("SEC-006", &said("VaultStaticSecret", "{lastGeneration: 2, secretMAC: abc}"), "neither failures nor times");
     unknown("SEC-006", &said("VaultStaticSecret", "{}"), "no status");
     for (conditions, state) in [
         ("[{type: Ready, status: 'True'}]", State::Pass),
@@ -249,7 +254,7 @@ fn what_the_vault_operator_says_of_itself() {
         assert_eq!(worst("SEC-006", &text, "", Source::Live).0, state, "{text}");
     }
     let old = said("VaultDynamicSecret", "{lastGeneration: 1, secretLease: {duration: 60}}");
-    fails("SEC-006", &old, Severity::High, "generation 2 of it was not synced");
+    fails("SEC-006", &old, Severity::High, "generation 2 was not synced");
     let leased = |lease: u64, renewed: u64| {
         said(
             "VaultDynamicSecret",
@@ -258,23 +263,23 @@ fn what_the_vault_operator_says_of_itself() {
     };
     passes("SEC-006", &leased(3600, NOW - 3500));
     fails("SEC-006", &leased(3600, NOW - 3601), Severity::High, "it has ended");
-    unknown("SEC-006", &leased(0, NOW), "no time");
+    unknown("SEC-006", &leased(0, NOW), "neither failures nor times");
     let rotated = |at: u64| {
         let data = format!("staticCredsMetaData: {{lastVaultRotation: {at}, rotationPeriod: 60}}");
         said("VaultDynamicSecret", &format!("{{lastGeneration: 2, secretLease: {{duration: 0}}, {data}}}"))
     };
     passes("SEC-006", &rotated(NOW - 100));
-    fails("SEC-006", &rotated(NOW - 200), Severity::High, "to be every 60 s");
+    fails("SEC-006", &rotated(NOW - 200), Severity::High, "rotated every 60 s");
     let issued = |valid: &str, end: u64| {
         said("VaultPKISecret", &format!("{{lastGeneration: 2, valid: {valid}, error: why, expiration: {end}}}"))
     };
     passes("SEC-006", &issued("true", NOW + 60));
-    fails("SEC-006", &issued("true", NOW - 60), Severity::High, "ended 60 s ago");
+    fails("SEC-006", &issued("true", NOW - 60), Severity::High, "expired 60 s ago");
     fails("SEC-006", &issued("false", NOW + 60), Severity::High, "not valid: why");
-    unknown("SEC-006", &issued("null", NOW + 60), "nobody has looked");
+    unknown("SEC-006", &issued("null", NOW + 60), "no controller has reported");
     fails("SEC-006", &said("VaultConnection", "{valid: false}"), Severity::High, "not valid");
     passes("SEC-006", &said("VaultAuth", "{valid: true}"));
-    unknown("SEC-006", &said("VaultAuth", "{}"), "nobody has looked");
+    unknown("SEC-006", &said("VaultAuth", "{}"), "no controller has reported");
 }
 
 /// The instant of the tests, 2026-11-24T00:00:00Z.
@@ -336,7 +341,7 @@ fn webhooks_by_who_answers() {
         "one endpoint",
     );
     fails("DRP-004", &slice("{nodeName: a}, {nodeName: a}"), Severity::Critical, "on one node");
-    fails("DRP-004", &slice(""), Severity::Critical, "nobody answers");
+    fails("DRP-004", &slice(""), Severity::Critical, "no ready endpoint");
 }
 
 #[test]
@@ -393,7 +398,7 @@ fn alerts_by_objects_of_the_operator() {
             )
     };
     passes("ALR-004", &secret("slack_configs: [{channel: c}]"));
-    fails("ALR-004", &secret("slack_configs: []"), Severity::Critical, "tells nobody");
+    fails("ALR-004", &secret("slack_configs: []"), Severity::Critical, "has no integration");
     let config = |selector: &str| {
         secret("slack_configs: [{channel: c}]")
             .replace("replicas: 3", &format!("alertmanagerConfigSelector: {selector}"))
@@ -453,14 +458,19 @@ fn pods_that_no_controller_makes_again() {
     let alone = node("a") + &node("b") + &pod("web-0", "a", owned);
     passes("RES-006", &alone);
     // They are not moved, and take their room where they are.
-    fails("RES-006", &(alone.clone() + &pod("bare", "b", "")), Severity::Critical, "1 of its 1 pods fit nowhere else");
+    fails(
+        "RES-006",
+        &(alone.clone() + &pod("bare", "b", "")),
+        Severity::Critical,
+        "1 of its 1 pods fit on no other node",
+    );
     fails(
         "RES-006",
         &(alone.clone() + &pod("own", "b", mirror)),
         Severity::Critical,
-        "1 of its 1 pods fit nowhere else",
+        "1 of its 1 pods fit on no other node",
     );
-    fails("WRK-002", &(alone.clone() + &pod("bare", "b", "")), Severity::High, "no controller makes it again");
+    fails("WRK-002", &(alone.clone() + &pod("bare", "b", "")), Severity::High, "no controller creates it again");
     passes("WRK-002", &(alone + &pod("own", "b", mirror)));
     // The flags of an API server are those of its mirror pod.
     let server = "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-b, namespace: kube-system, ";

@@ -58,14 +58,14 @@ fn kubeconfig(server: &str) -> (tempfile::TempDir, String) {
 fn no_context_and_a_wrong_one() {
     let out = program(&["run", "scenarios/zone-outage.yaml"]);
     assert_eq!(out.status.code(), Some(2));
-    assert!(says(&out).contains("The current context is never used"));
+    assert!(says(&out).contains("drillmaster never uses the current context"));
     let (_dir, config) = kubeconfig("http://127.0.0.1:1");
     let bind = ["--bind", "scenarios/bindings/kind-lab.yaml"];
     let out = program(
         &[&["plan", "scenarios/zone-outage.yaml", "--context", "prod", "--kubeconfig", &config], &bind[..]].concat(),
     );
     assert_eq!(out.status.code(), Some(2));
-    assert!(says(&out).contains("no such context; it has: lab"), "{}", says(&out));
+    assert!(says(&out).contains("does not contain this context; its contexts are: lab"), "{}", says(&out));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn an_api_server_that_is_away_expired_or_says_no() {
     let (_dir, config) = kubeconfig("http://127.0.0.1:1");
     let out = plan(&config);
     assert_eq!(out.status.code(), Some(3), "{}", says(&out));
-    assert!(says(&out).contains("the API server of context `lab` cannot be used"));
+    assert!(says(&out).contains("cannot use the API server of context `lab`"));
     let (_dir, config) =
         server("401 Unauthorized", r#"{"kind":"Status","reason":"Unauthorized","message":"token expired","code":401}"#);
     let out = plan(&config);
@@ -89,7 +89,7 @@ fn an_api_server_that_is_away_expired_or_says_no() {
     let (_dir, config) = server("200 OK", "<html>a login page</html>");
     let out = plan(&config);
     assert_eq!(out.status.code(), Some(3));
-    assert!(says(&out).contains("the answer cannot be read"), "{}", says(&out));
+    assert!(says(&out).contains("cannot read the answer"), "{}", says(&out));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn kubeconfig_and_containers_of_different_clusters() {
         .unwrap();
     assert_eq!(out.status.code(), Some(2));
     assert!(
-        says(&out).contains("are not the same cluster: node other-node is none of its containers"),
+        says(&out).contains("are not the same cluster: node other-node is not one of its containers"),
         "{}",
         says(&out)
     );
@@ -167,7 +167,7 @@ fn files_that_are_not_there_or_not_ours() {
     for verb in ["recover", "report", "replay", "status"] {
         let out = program(&[verb, path]);
         assert_eq!(out.status.code(), Some(2), "{verb}");
-        assert!(says(&out).contains("is no run directory"), "{verb}: {}", says(&out));
+        assert!(says(&out).contains("is not a run directory"), "{verb}: {}", says(&out));
     }
     std::fs::write(dir.path().join("journal.jsonl"), "{\"foreign\": true}\n").unwrap();
     for verb in ["recover", "report", "replay", "status"] {
@@ -176,7 +176,7 @@ fn files_that_are_not_there_or_not_ours() {
         assert!(says(&out).contains("journal.jsonl:1: this is not a journal line"), "{verb}: {}", says(&out));
     }
     std::fs::write(dir.path().join("journal.jsonl"), "").unwrap();
-    assert!(says(&program(&["recover", path])).contains("never began"));
+    assert!(says(&program(&["recover", path])).contains("ended before it began"));
 }
 
 #[test]

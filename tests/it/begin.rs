@@ -121,8 +121,8 @@ fn a_plan_that_was_edited_or_is_of_another_version_is_no_approval() {
     let edits: [Edit; 4] = [
         ("an act", |p| p["steps"][0]["acts"][0]["does"] = "false".into(), "its hash does not match"),
         ("the bindings", |p| p["bindings"] = "0".into(), "its hash does not match"),
-        ("an old one", |p| p["format"] = "1.0".into(), "make it anew with `drillmaster plan"),
-        ("no plan", |p| p["scenario"] = 1.into(), "this is no plan"),
+        ("an old one", |p| p["format"] = "1.0".into(), "write a new plan with `drillmaster plan"),
+        ("no plan", |p| p["scenario"] = 1.into(), "this file is not a plan"),
     ];
     for (what, edit, word) in edits {
         let mut edited = plan.clone();
@@ -158,9 +158,9 @@ fn a_backup_lasts_until_the_undo_has_no_more_time() {
             .unwrap_or_default()
     };
     let refused = load(&text);
-    assert!(refused.contains("the backup may expire after 10m") && refused.contains("s.yaml:"), "{refused}");
-    assert!(refused.contains("give it 32m at least"), "{refused}");
-    assert!(load(&text.replace("ttl: 10m", "ttl: 500ms")).contains("may expire after 500ms"));
+    assert!(refused.contains("the backup expires after 10m") && refused.contains("s.yaml:"), "{refused}");
+    assert!(refused.contains("write `ttl: 32m` or more"), "{refused}");
+    assert!(load(&text.replace("ttl: 10m", "ttl: 500ms")).contains("expires after 500ms"));
     assert_eq!(load(&text.replace("ttl: 10m", "ttl: 32m")), "");
     // Somebody gives the undo more time than lint knows of.
     let front = front();
@@ -169,5 +169,5 @@ fn a_backup_lasts_until_the_undo_has_no_more_time() {
     let out = front.run("s.yaml", "b.yaml", &[], &["--unwind-within", "1h"]);
     let text = said(&out);
     assert_eq!(out.status.code(), Some(2), "{text}");
-    assert!(text.contains("may expire after 40m, before the drill and its undo are over (1h2m"), "{text}");
+    assert!(text.contains("expires after 40m, which may be before the drill and its undo end (1h2m"), "{text}");
 }

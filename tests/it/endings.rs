@@ -53,7 +53,7 @@ fn a_failed_step_is_named_and_is_a_finding() {
     );
     assert_eq!(ended.exit, Some(Exit::Failed));
     let said = words(&ended.events);
-    assert!(said.starts_with("step `in vain` failed; the cluster is as before: step `in vain`: gave up"), "{said}");
+    assert!(said.starts_with("step `in vain` failed; the cluster is as before: step `in vain`: timed out"), "{said}");
     let failed = ended.events.iter().any(|e| match &e.event {
         Kind::Judged { judgements, .. } => judgements.iter().any(|j| j.outcome == Outcome::Fail),
         _ => false,

@@ -72,9 +72,9 @@ fn heads_that_cannot_be_read_are_left_alone_and_fail_nothing() {
         let ended = stage.drill(&loaded, None).await;
         assert_eq!(ended.exit, Some(Exit::Passed));
         let note = std::fs::read_to_string(stage.run_dir().file("head-not-kept.txt")).unwrap();
-        assert!(note.contains(&head_of(&stage.run_dir())) && note.contains("not as it was written"), "{note}");
+        assert!(note.contains(&head_of(&stage.run_dir())) && note.contains("heads.json is damaged"), "{note}");
         let unknown = ended.events.iter().any(|e| match &e.event {
-            Kind::Noted { text } => text.contains("which run ended last here is not known"),
+            Kind::Noted { text } => text.contains("it is unknown which run ended last on this cluster"),
             _ => false,
         });
         assert!(unknown, "the next run says that it could not be read");

@@ -108,9 +108,9 @@ fn damage_is_named_by_its_line_and_nothing_is_guessed() {
     let lines: Vec<&str> = text.lines().collect();
     let says = |text: &str| read_str("j", text).unwrap_err().to_string();
     let without_second = [lines[0], lines[2], lines[3], ""].join("\n");
-    assert!(says(&without_second).contains("j:2: event 2 where 1 was expected"));
+    assert!(says(&without_second).contains("j:2: this is event 2, but event 1 was expected"));
     let changed = text.replacen("drain/a", "drain/x", 1);
-    assert!(says(&changed).contains("j:3: the line before was changed"));
+    assert!(says(&changed).contains("j:3: the previous line was changed"));
     assert!(says("{\"not\": \"ours\"}\n").contains("j:1: this is not a journal line"));
     assert!(says(&text.replacen("\"format\":\"2.1\"", "\"format\":\"3.0\"", 1)).contains("journal format 3.0"));
     assert!(matches!(read_str("j", ""), Err(JournalError::Empty(_))));
@@ -185,7 +185,7 @@ fn a_run_that_is_alive_is_not_recovered() {
     let alive = recorder(&dir);
     alive.record(header()).unwrap();
     let refused = drillmaster::journal::Lock::take(&dir).unwrap_err().to_string();
-    assert!(refused.contains("the run is still going on"), "{refused}");
+    assert!(refused.contains("the run is still in progress"), "{refused}");
 }
 
 proptest::proptest! {

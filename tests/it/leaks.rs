@@ -203,5 +203,5 @@ fn secrets_stand_only_where_they_are_filled_in() {
         assert!(said.contains("a secret cannot be used here"), "{to}: {said}");
     }
     let said = load(&fine.replace("[\"true\"], undo", "[\"true\", \"${secret:nobody}\"], undo"));
-    assert!(said.contains("names a secret that nobody declared") && said.contains("s.yaml:"), "{said}");
+    assert!(said.contains("refers to a secret that is not declared") && said.contains("s.yaml:"), "{said}");
 }

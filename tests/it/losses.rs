@@ -251,9 +251,9 @@ fn mistakes(list: &str) -> String {
 fn a_list_of_what_may_be_lost_is_read_strictly() {
     for (list, said) in [
         ("{object: ConfigMap/a}", "reason"),
-        ("{object: ConfigMap/a, reason: ' '}", "no reason says why `ConfigMap/a` may be lost"),
+        ("{object: ConfigMap/a, reason: ' '}", "the reason why `ConfigMap/a` may be lost is missing"),
         ("{object: ConfigMap/a, reason: r}, {object: ConfigMap/a, reason: r}", "`ConfigMap/a` is listed twice"),
-        ("{object: ConfigMap/*, reason: r}", "does not say which objects"),
+        ("{object: ConfigMap/*, reason: r}", "a name must begin with at least one character"),
         ("{object: licence, reason: r}", "write KIND/NAME"),
         ("{objects: ConfigMap/a, reason: r}", "objects"),
     ] {

@@ -79,7 +79,10 @@ fn a_workload_that_somebody_scales_down_is_not_waited_for() {
         patch(kube, WEB, json!({"spec": {"replicas": 1}})).await;
     });
     let left = left(&ended);
-    assert!(left.len() == 1 && left[0].contains("left as changed by others: deployment/web wants 1 pods"), "{left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains("left as changed outside the drill: deployment/web should have 1 pods now"),
+        "{left:?}"
+    );
     assert!(seconds(&ended) < 120 && ended.exit != Some(Exit::Residue), "{:?} {}", ended.exit, seconds(&ended));
     assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1, "theirs stays");
     let judged = ended.events.iter().rev().find_map(|e| match &e.event {
@@ -134,8 +137,11 @@ expect:
         patch(kube, WEB, json!({"spec": {"replicas": 1}})).await;
     });
     let left = left(&ended);
-    assert!(left.len() == 1 && left[0].contains("left as changed by others: deployment/web wants 1 pods"), "{left:?}");
-    assert!(!left[0].contains("other than before"), "the restore is not to blame: {left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains("left as changed outside the drill: deployment/web should have 1 pods now"),
+        "{left:?}"
+    );
+    assert!(!left[0].contains("different from before"), "the restore is not to blame: {left:?}");
     assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1);
 }
 
@@ -164,7 +170,10 @@ fn a_cordon_that_the_drill_did_not_put_there_is_not_put_back() {
         patch(kube, NODE, json!({"spec": {"unschedulable": null}})).await;
     });
     let left = left(&ended);
-    assert!(left.len() == 1 && left[0].contains("left uncordoned, as changed by somebody else"), "{left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains("left uncordoned, because it was changed outside the drill"),
+        "{left:?}"
+    );
     assert_ne!(find(&picture, "Node", "node-a-0")["spec"]["unschedulable"], true);
 }
 
@@ -179,14 +188,14 @@ fn what_somebody_wrote_as_the_drill_would_have_is_theirs() {
         assert!(Client::of(simulation).patch(NODE, "kubectl-cordon", json!({"spec": {"unschedulable": true}})).await);
     };
     let (ended, picture) = drill_on(DRAIN, intended, cordon);
-    assert!(left(&ended)[0].contains("left cordoned, as changed by `kubectl-cordon`"), "{:?}", left(&ended));
+    assert!(left(&ended)[0].contains("left cordoned, because `kubectl-cordon` cordoned it"), "{:?}", left(&ended));
     assert_eq!(find(&picture, "Node", "node-a-0")["spec"]["unschedulable"], true);
     let (ended, picture) = drill_on(DRAIN, acted, async |simulation| {
         let released = json!({"spec": {"unschedulable": null}});
         assert!(Client::of(simulation).patch(NODE, "kubectl-uncordon", released).await);
         cordon(simulation).await;
     });
-    assert!(left(&ended)[0].contains("this cordon is not the drill's"), "{:?}", left(&ended));
+    assert!(left(&ended)[0].contains("cordoned it, not the drill"), "{:?}", left(&ended));
     assert_eq!(find(&picture, "Node", "node-a-0")["spec"]["unschedulable"], true);
     let fewer = "
 steps:
@@ -197,7 +206,11 @@ expect:
     let (ended, picture) = drill_on(fewer, intended, async |simulation| {
         assert!(Client::of(simulation).patch(WEB, "kubectl-scale", json!({"spec": {"replicas": 1}})).await);
     });
-    assert!(left(&ended)[0].contains("left with replicas=1, as set by `kubectl-scale`"), "{:?}", left(&ended));
+    assert!(
+        left(&ended)[0].contains("left with replicas=1, because it was set by `kubectl-scale`"),
+        "{:?}",
+        left(&ended)
+    );
     assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1);
 }
 
@@ -206,7 +219,7 @@ steps:
   - {name: outage, killNodes: {nodes: [node-a-0], how: kill}}
   - {name: given up, fenceNode: {fault: outage}}
 expect:
-  - replicas: {workload: deployment/web, ready: 1, within: 5m, of: outage}
+  - replicas: {workload: statefulset/orders, ready: 1, within: 5m, of: outage}
 ";
 
 #[test]
@@ -219,7 +232,7 @@ fn a_taint_that_somebody_changed_is_left_and_others_beside_it() {
         patch(kube, NODE, json!({"spec": {"taints": theirs}})).await;
     });
     let left = left(&ended);
-    assert!(left.len() == 1 && left[0].contains("this taint is not the drill's"), "{left:?}");
+    assert!(left.len() == 1 && left[0].contains("not by the drill"), "{left:?}");
     let taints = find(&picture, "Node", "node-a-0")["spec"]["taints"].clone();
     let keys: Vec<&str> = taints.as_array().unwrap().iter().filter_map(|t| t["key"].as_str()).collect();
     assert!(keys.contains(&"maintenance") && keys.contains(&"node.kubernetes.io/out-of-service"), "{taints}");

@@ -56,7 +56,7 @@ fn rules_of_code_scanning_tell_what_and_how() {
     for rule in rules {
         let text = |field: &str| rule[field]["text"].as_str().unwrap_or("").to_owned();
         assert!(text("shortDescription").ends_with('.') && text("fullDescription").ends_with(['.', ')']), "{rule:#}");
-        assert!(text("help").contains("To mend it:"), "{rule:#}");
+        assert!(text("help").contains("To fix it:"), "{rule:#}");
     }
     for result in run["results"].as_array().unwrap() {
         let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
@@ -137,7 +137,8 @@ fn datadog_is_read_by_pages_with_both_keys() {
     for asked in heard {
         assert!(asked.contains("dd-api-key: api-key-1\r\n") && asked.contains("dd-application-key: app-key-2\r\n"));
     }
-    for (code, body, word) in [(403, r#"{"errors":["Forbidden"]}"#, "403"), (200, "{}", "no list"), (200, "<html>", "")]
+    for (code, body, word) in
+        [(403, r#"{"errors":["Forbidden"]}"#, "403"), (200, "{}", "is not a list"), (200, "<html>", "")]
     {
         let (url, _) = serve(vec![(code, body.to_owned())]);
         let why = monitors(url, folder.path()).unwrap_err();

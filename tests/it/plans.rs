@@ -219,9 +219,10 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     };
     let nothing = |_: &mut Inventory, _: &mut Bindings| {};
     assert!(
-        says("zone-outage", &[("zone", "z")], &nothing).contains("zone `z` has no worker; zones with nodes: a, b, c")
+        says("zone-outage", &[("zone", "z")], &nothing)
+            .contains("zone `z` has no worker nodes; zones with nodes: a, b, c")
     );
-    assert!(says("zone-outage", &[("namespace", "shoop")], &nothing).contains("there is no namespace `shoop`"));
+    assert!(says("zone-outage", &[("namespace", "shoop")], &nothing).contains("namespace `shoop` does not exist"));
     let no_web = |i: &mut Inventory, _: &mut Bindings| {
         if let Read::Seen(w) = &mut i.workloads {
             w.retain(|w| w.metadata.name != "web");
@@ -232,7 +233,7 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     let unread = |i: &mut Inventory, _: &mut Bindings| i.workloads = Read::Unknown("403 Forbidden: not you".into());
     for name in ["zone-outage", "rolling-drain", "statefulset-failover"] {
         let said = says(name, &[], &unread);
-        assert!(said.contains("the workloads cannot be listed: 403 Forbidden: not you"), "{name}: {said}");
+        assert!(said.contains("cannot list the workloads: 403 Forbidden: not you"), "{name}: {said}");
         assert!(!said.contains(" has deployment/") && !said.contains("has no "), "{name}: {said}");
     }
     assert!(says("zone-outage", &[], &|_, b| b.node_host = None).contains("no node host"));
@@ -257,8 +258,7 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
             pods.push(other);
         }
     };
-    assert!(
-        says("zone-outage", &[], &platform)
-            .contains("would take pods of billing with it: billing-1. Add `billing` to `collateral`")
-    );
+    assert!(says("zone-outage", &[], &platform).contains(
+        "would also affect pods of namespace billing: billing-1. If this is intended, add `billing` to `collateral`"
+    ));
 }

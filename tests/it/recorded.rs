@@ -30,7 +30,7 @@ fn files_of_a_real_sops() {
     }
     for (bad, severity, word) in [
         ("one-key.yaml", Severity::Medium, "1 recipient"),
-        ("key-groups.yaml", Severity::Medium, "2 of 2 groups"),
+        ("key-groups.yaml", Severity::Medium, "2 of 2 key groups"),
         ("leaf-in-plain.yaml", Severity::Critical, "stringData.user"),
         ("nothing-selected.yaml", Severity::Critical, "none of the values"),
     ] {
@@ -40,7 +40,7 @@ fn files_of_a_real_sops() {
     }
     // All of it is encrypted, its kind too: no object, and nothing that is wrong.
     let (pass, fail, notes) = said("whole.yaml");
-    assert!(pass == 0 && fail.is_none() && notes[0].contains("cannot be seen"), "{notes:?}");
+    assert!(pass == 0 && fail.is_none() && notes[0].contains("cannot be checked"), "{notes:?}");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_real_vault_and_its_operators() {
         ("VaultAuth/lost", State::Fail, "\"no-such-thing\" not found"),
         ("VaultConnection/nowhere", State::Fail, "not valid"),
         ("VaultPKISecret/not-issued", State::Fail, "K8sClientError"),
-        ("VaultStaticSecret/fixed", State::Unknown, "no time"),
+        ("VaultStaticSecret/fixed", State::Unknown, "neither failures nor times"),
         ("VaultStaticSecret/fixed-absent", State::Unknown, "no status"),
     ];
     let sealed = [
@@ -88,7 +88,7 @@ fn a_real_vault_and_its_operators() {
         ("VaultDynamicSecret/leased", State::Fail, "it has ended"),
         ("VaultPKISecret/issued", State::Fail, "K8sClientError"),
     ];
-    let stale = [("ExternalSecret/database", State::Fail, "to be every 15 s")];
+    let stale = [("ExternalSecret/database", State::Fail, "should be refreshed every 15 s")];
     for (file, more) in [("answers.yaml", &[][..]), ("sealed.yaml", &sealed), ("nobody-brings.yaml", &stale)] {
         let wanted = [&always[..], more].concat();
         let (said, passing) = secrets(file);
@@ -111,13 +111,13 @@ fn monitors_as_the_real_operator_picks_them() {
         review.results.iter().filter(|r| r.check == check && r.state != State::Skip).map(of).collect::<BTreeMap<_, _>>()
     };
     let monitors = [
-        ("elsewhere", "no Prometheus picks it up"),
+        ("elsewhere", "no Prometheus selects it"),
         ("no-authority", "ConfigMap unknown that it names does not exist"),
         ("no-client", "Secret unknown"),
         ("no-credentials", "Secret unknown"),
         ("no-secret", "Secret unknown"),
         ("no-token", "Secret unknown"),
-        ("pods-elsewhere", "no Prometheus picks it up"),
+        ("pods-elsewhere", "no Prometheus selects it"),
         ("pods-no-secret", "Secret unknown"),
         ("pods-slow-timeout", "scrapeTimeout of 6s is longer"),
         ("reads-file-denied", "reads a file, which Prometheus strict denies"),
@@ -125,11 +125,11 @@ fn monitors_as_the_real_operator_picks_them() {
         ("timeout-of-default", "scrapeTimeout of 40s is longer"),
         ("timeout-over-strict", "scrapeTimeout of 61s is longer"),
         ("unknown-class", "Prometheus main has no scrapeClass fast"),
-        ("unlabelled", "no Prometheus picks it up"),
+        ("unlabelled", "no Prometheus selects it"),
     ];
     let rules = [
         ("rule-elsewhere", "no Prometheus selects it"),
-        ("rule-not-parsed", "is not understood here"),
+        ("rule-not-parsed", "cannot parse the expression"),
         ("rule-unlabelled", "no Prometheus selects it"),
     ];
     for (check, wanted) in [("MET-003", &monitors[..]), ("ALR-002", &rules)] {

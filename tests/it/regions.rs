@@ -159,7 +159,7 @@ fn what_no_rehearsal_can_show_is_refused() {
         })
     };
     for (what, lacks) in
-        [("drop: both, loss: 30%", "loses some packets only"), ("drop: both, zone: none", "zone `none`")]
+        [("drop: both, loss: 30%", "loses a share of its packets"), ("drop: both, zone: none", "zone `none`")]
     {
         let said = refused(&network(what));
         assert!(said.contains(lacks), "{said}");
@@ -168,7 +168,7 @@ fn what_no_rehearsal_can_show_is_refused() {
         "impairNodes: {hosting: deployment/web, network: {drop: both}}",
         "killNodes: {nodes: [control-plane-0], how: partition, controlPlane: true}",
     );
-    assert!(refused(&cut_off).contains("carries the control plane"), "{}", refused(&cut_off));
+    assert!(refused(&cut_off).contains("runs the control plane"), "{}", refused(&cut_off));
 }
 
 #[test]

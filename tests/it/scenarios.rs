@@ -109,22 +109,22 @@ fn objectives_that_cannot_be_shown() {
     let waits = "  - {name: w, wait: {until: recovered, of: [p], atMost: 9m}}\n";
     let service = |rest: &str| format!("  - service: {{probe: p, {rest}}}\n");
     for (wait, body, expect, says) in [
-        (waits, "ok", service("rto: 250ms"), "samples every 250ms cannot show an objective of 250ms"),
-        (waits, "ok", service("rto: 5m, unharmed: true"), "`rto` or `unharmed`, not both"),
-        (waits, "ok", service("of: lost"), "nothing is expected: `rto` are missing"),
-        (waits, "ok", service("unharmed: true, after: heal"), "`unharmed` is about the time of the fault"),
-        (waits, "ok", service("rto: 5m, longest: 1s"), "`longest` belongs to `unharmed`"),
-        (waits, "ok", "  - replicas: {workload: deployment/web, ready: 3}\n".into(), "belong together"),
+        (waits, "ok", service("rto: 250ms"), "with a sample every 250ms, an objective of 250ms cannot be measured"),
+        (waits, "ok", service("rto: 5m, unharmed: true"), "`rto` cannot be combined with `unharmed`"),
+        (waits, "ok", service("of: lost"), "this expectation does not say what must hold: `rto` missing"),
+        (waits, "ok", service("unharmed: true, after: heal"), "`unharmed` always refers to the time of the fault"),
+        (waits, "ok", service("rto: 5m, longest: 1s"), "`longest` can only be used with `unharmed`"),
+        (waits, "ok", "  - replicas: {workload: deployment/web, ready: 3}\n".into(), "must be given together"),
         (
             waits,
             "ok",
             "  - replicas: {workload: deployment/web, ready: 0, within: 5m}\n".into(),
-            "no ready pod is no recovery",
+            "would accept a workload that never recovers",
         ),
-        (waits, "ok", service("rto: 5m, id: a b"), "`a b` is no id"),
+        (waits, "ok", service("rto: 5m, id: a b"), "`a b` is not a valid id"),
         (waits, "ok", service("rto: 5m, id: x") + &service("rto: 6m, id: x"), "two expectations have the id `x`"),
-        (waits, "{regex: '('}", service("rto: 5m"), "`(` is no regular expression"),
-        (waits, "{json: {pointer: status, equals: up}}", service("rto: 5m"), "`status` is no JSON Pointer"),
+        (waits, "{regex: '('}", service("rto: 5m"), "`(` is not a valid regular expression"),
+        (waits, "{json: {pointer: status, equals: up}}", service("rto: 5m"), "`status` is not a JSON Pointer"),
     ] {
         let said =
             load_str("s.yaml", &text(wait, body, &expect), &Sources::default()).map(|_| ()).unwrap_err().to_string();
@@ -132,9 +132,9 @@ fn objectives_that_cannot_be_shown() {
     }
     let short = "  - {name: w, wait: {until: recovered, of: [p], atMost: 1m}}\n";
     for (wait, expect, says) in [
-        (short, service("rto: 5m"), "the wait gives up after 1m, before the objective of 5m is over"),
-        ("", service("rto: 5m"), "the fault is healed at once"),
-        (waits, service("rto: 2s"), "is near the error bar of its probe"),
+        (short, service("rto: 5m"), "the wait ends after 1m, before the objective of 5m"),
+        ("", service("rto: 5m"), "the fault is healed immediately"),
+        (waits, service("rto: 2s"), "is close to the measurement error of its probe"),
     ] {
         let loaded = load_str("s.yaml", &text(wait, "ok", &expect), &Sources::default()).unwrap();
         let said = loaded.warnings.to_string();
@@ -162,8 +162,8 @@ fn an_append_log_gets_no_more_lines_than_a_journal_may_count() {
     };
     assert_eq!(problems("100ms", "13h"), Ok(()));
     let said = problems("100ms", "14h").unwrap_err();
-    assert!(said.contains("s.yaml:7") && said.contains("a line every 100ms in 14h"), "{said}");
-    assert!(said.contains("is more than 500000 lines") && said.contains("write lines less often"), "{said}");
+    assert!(said.contains("s.yaml:7") && said.contains("one line every 100ms for 14h"), "{said}");
+    assert!(said.contains("gives more than 500000 lines") && said.contains("increase `every`"), "{said}");
 }
 
 #[test]
@@ -172,8 +172,8 @@ fn yaml_that_is_none_and_yaml_that_is_too_much() {
         ("", "the file is empty"),
         ("a: [1, 2", "this is not YAML"),
         ("a: 1\na: 2\n", "`a` is given twice"),
-        ("a: &x 1\nb: *x\n", "aliases are not used"),
-        ("a: !!int 1\n", "tags are not used"),
+        ("a: &x 1\nb: *x\n", "aliases are not supported"),
+        ("a: !!int 1\n", "tags are not supported"),
         ("\u{0}", "YAML"),
         ("- just\n- a list\n", "cannot be a list"),
     ] {
@@ -195,7 +195,7 @@ fn a_secret_is_given_by_reference_only() {
     let loaded = load_str("s.yaml", &text, &sources("")).unwrap();
     assert!(loaded.secrets.contains_key("token"));
     let refused = load_str("s.yaml", &text, &sources("token=hunter22")).unwrap_err().to_string();
-    assert!(refused.contains("cannot be given on the command line") && !refused.contains("hunter22"));
+    assert!(refused.contains("must not be given on the command line") && !refused.contains("hunter22"));
     let unknown = load_str("s.yaml", &text, &sources("zome=b")).unwrap_err().to_string();
     assert!(unknown.contains("did you mean `zone`?"), "{unknown}");
 }

@@ -70,7 +70,7 @@ fn an_outage_that_does_not_last() {
         (ended, last / 1_000_000)
     });
     assert_eq!(ended.exit, Some(Exit::Failed));
-    let said = ended.events.iter().any(|e| json!(e.event).to_string().contains("the outage did not last"));
+    let said = ended.events.iter().any(|e| json!(e.event).to_string().contains("the outage ended too early"));
     assert!(said && seconds < 60, "after {seconds} s: {:?}", ended.events.last());
 }
 

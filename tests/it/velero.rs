@@ -26,7 +26,7 @@ fn taken_away(events: &[Event]) -> bool {
 }
 
 fn nudged(events: &[Event]) -> bool {
-    events.iter().any(|e| matches!(&e.event, Kind::Noted { text } if text.contains("when it was changed")))
+    events.iter().any(|e| matches!(&e.event, Kind::Noted { text } if text.contains("after a change of the object")))
 }
 
 async fn ready_to_start(stage: &Stage) {
@@ -120,6 +120,6 @@ fn a_queue_that_stands_still_is_refused() {
         })
     };
     let said = refused("ReadyToStart");
-    assert!(said.contains("Velero never began nightly-7 (ReadyToStart)"), "{said}");
+    assert!(said.contains("Velero never started nightly-7 (ReadyToStart)"), "{said}");
     assert!(said.contains("annotate --overwrite backups.velero.io nightly-7"), "with the way out");
 }

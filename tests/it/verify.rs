@@ -550,7 +550,10 @@ fn each_run_names_the_end_of_the_one_before() {
     copy(&first, &forged.dir.0.parent().unwrap().join("first"));
     forged.mended(|lines| at(lines, "RunStarted")["previous"]["head"] = "0".repeat(64).into());
     let (code, said) = forged.program("verify");
-    assert!(code == 1 && said.contains("journal.jsonl:1: run first ended before it"), "{said}");
+    assert!(
+        code == 1 && said.contains("journal.jsonl:1: according to the header, the previous run first ended"),
+        "{said}"
+    );
     // The first is cut, and would pass for one that died.
     let cut = Kept::copy(&first);
     copy(&second, &cut.dir.0.parent().unwrap().join("second"));

@@ -94,7 +94,7 @@ fn up_drilled_and_down() {
     assert_eq!(cluster.up().0, 0);
     let (code, said) = cluster.up();
     assert_eq!(code, 0, "asking again changes nothing");
-    assert!(said.contains("is there already"));
+    assert!(said.contains("exists already"));
     let (code, said) = cluster.run("status", &[]);
     assert_eq!(code, 0);
     assert!(said.contains("ready: velero, monitoring, shop, archive"), "{said}");
@@ -125,6 +125,6 @@ fn up_drilled_and_down() {
     assert_eq!(cluster.up().0, 3);
     let (code, said) = cluster.run("down", &[]);
     assert_eq!(code, 3);
-    assert!(said.contains("was not made by `drillmaster cluster up`"), "{said}");
+    assert!(said.contains("was not created by `drillmaster cluster up`"), "{said}");
     kind(&["delete", "cluster", "--name", NAME, "--kubeconfig", kubeconfig]);
 }

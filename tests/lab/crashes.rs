@@ -216,7 +216,7 @@ fn the_run_directory_is_read_only_or_fills_up() {
     drill.runs = "/proc/no/such/place".into();
     let ended = drill.run("zone-outage", &[]);
     assert_eq!(ended.code, 2, "{}", ended.said);
-    assert!(ended.said.contains("cannot make a run directory"));
+    assert!(ended.said.contains("cannot create a run directory"));
     let small = lab.dir.path().join("small");
     std::fs::create_dir(&small).unwrap();
     let mount =

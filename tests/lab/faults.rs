@@ -168,7 +168,7 @@ fn every_shipped_fault_is_done_seen_and_put_back() {
     bed.both("control-plane-loss", &["for=20s"]);
     bed.both("statefulset-failover", &["workload=statefulset/sessions", "ready=2"]);
     let silent = bed.ends(1, "silent-volume-loss", &[]);
-    assert!(silent.said.contains("does not hold the content of: claim data-archive-0"), "{}", silent.said);
+    assert!(silent.said.contains("does not contain the content of: claim data-archive-0"), "{}", silent.said);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn runtime_and_disk(bed: &Bed) {
 fn refusals(bed: &Bed) {
     let cut = "killNodes: {nodes: [drill-worker], how: partition}}\n  - {name: fenced, fenceNode: {fault: fault}";
     let ended = bed.drill.run(&bed.of("alive", cut, &["true"]), &[]);
-    assert!(ended.code == 2 && ended.said.contains("leaves its nodes alive"), "{}: {}", ended.code, ended.said);
+    assert!(ended.code == 2 && ended.said.contains("leaves its nodes running"), "{}: {}", ended.code, ended.said);
     let taken = "killNodes: {nodes: [drill-control-plane], how: kill}";
     let ended = bed.drill.run(&bed.of("unsaid", taken, &["true"]), &[]);
     assert!(ended.code == 2 && ended.said.contains("controlPlane: true"), "{}: {}", ended.code, ended.said);

@@ -90,7 +90,7 @@ fn the_engine_is_restarted_while_a_zone_is_dark() {
     let said = std::fs::read_to_string(bed.drill.runs.join("log")).unwrap();
     eprintln!("{said}");
     assert_eq!((code, open_faults(&dir)), (Some(1), 0));
-    assert!(said.contains("the outage did not last"));
+    assert!(said.contains("the outage ended too early"));
     wait_for("the nodes to be as before", 120, as_before);
 
     // The same, and the runner is gone: what is left of the run is put right by `recover`.

@@ -189,7 +189,7 @@ fn vault_and_its_operators() {
         ("VaultPKISecret/not-issued", "fail", "not valid"),
         ("VaultStaticSecret/fixed-absent", "unknown", "no status"),
         // It is in order, which its status does not tell.
-        ("VaultStaticSecret/fixed", "unknown", "no time"),
+        ("VaultStaticSecret/fixed", "unknown", "neither failures nor times"),
     ];
     bed.says(&always, 8);
     bed.record("answers");
@@ -211,6 +211,6 @@ fn vault_and_its_operators() {
     bed.ask("PUT", "sys/unseal", &json!({ "key": key })).unwrap();
     bed.says(&always, 8);
     drop(external);
-    bed.says(&[&always[..], &[("ExternalSecret/database", "fail", "to be every 15 s")]].concat(), 7);
+    bed.says(&[&always[..], &[("ExternalSecret/database", "fail", "should be refreshed every 15 s")]].concat(), 7);
     bed.record("nobody-brings");
 }

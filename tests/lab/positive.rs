@@ -204,13 +204,13 @@ fn steps_that_no_shipped_scenario_uses() {
     assert!(events(&ended.dir).iter().any(|e| force(&e.event)), "a pod that hung was deleted by force");
     assert!(lab.responder.messages.lock().unwrap().iter().any(|m| m.contains("all-steps begins")));
     before.same(&lab);
-    // Nobody approves: the declared default refuses, and nothing is touched.
+    // Nobody approves and there is no terminal, so the default refuses, and nothing is touched.
     lab.spread();
     let before = lab.picture();
     drill.runs = drill.runs.with_file_name("refused");
     let ended = drill.run("../tests/lab/all-steps", &["--set", &set]);
     assert_eq!(ended.code, 5, "{}", ended.said);
-    assert!(ended.said.contains("the declared default"));
+    assert!(ended.said.contains("because there is no terminal to ask at"));
     before.same(&lab);
 }
 
@@ -229,7 +229,7 @@ fn an_approved_plan_and_what_the_pre_flight_refuses() {
     let hash = plan["hash"].as_str().unwrap();
     let ended = drill.run("zone-outage", &["--plan", file]);
     assert_eq!(ended.code, 2, "{}", ended.said);
-    assert!(ended.said.contains("not approved: give --approve"));
+    assert!(ended.said.contains("this plan is not approved"));
     let ended = drill.run("zone-outage", &["--plan", file, "--approve", hash, "--set", "zone=b"]);
     assert_eq!(ended.code, 2, "{}", ended.said);
     assert!(ended.said.contains("the plan is not the one that was approved"));

@@ -19,7 +19,7 @@ fn what_cannot_be_trusted_is_refused() {
     // Credentials that end before the drill and its undo would.
     let ended = least_for(&lab, "zone-outage", "10m").run("zone-outage", &[]);
     assert_eq!(ended.code, 3, "{}", ended.said);
-    assert!(ended.said.contains("credentials-last: they end at"), "{}", ended.said);
+    assert!(ended.said.contains("credentials-last: the credentials end at"), "{}", ended.said);
     // Credentials that the API server does not take.
     let broken = lab.dir.path().join("broken.kubeconfig");
     std::fs::copy(&lab.env["KUBECONFIG"], &broken).unwrap();

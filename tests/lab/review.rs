@@ -181,7 +181,7 @@ fn the_catalogue_before_a_drill() {
     let (code, findings, said) = planned(&drill);
     assert_eq!(code, 0, "{said}{findings:#}");
     let told = finding(&findings, "readiness").expect("the catalogue was asked");
-    assert!(told["observed"].as_str().unwrap().contains("as for own-kind"), "{told}");
+    assert!(told["observed"].as_str().unwrap().contains("for environment own-kind"), "{told}");
     assert!(told["fix"].as_str().unwrap().contains("check --context hollow"), "{told}");
 
     // The same cluster, said to be production: what it lacks refuses, by name.
@@ -287,7 +287,7 @@ fn what_the_monitoring_and_a_second_environment_tell() {
         .filter(|r| r["check"] == "DRF-002" && r["state"] == "fail")
         .collect();
     let all = serde_json::to_string(&differs).unwrap();
-    assert!(differs.len() == 2 && all.contains("it is only there") && all.contains("other:2 here"), "{all}");
+    assert!(differs.len() == 2 && all.contains("it exists only there") && all.contains("other:2 here"), "{all}");
 }
 
 /// A kubeconfig with `second` for every name in it.

@@ -78,7 +78,7 @@ fn revived_by_hand(lab: &Hollow, drill: &Drill) {
     let said = std::fs::read_to_string(drill.runs.join("log")).unwrap();
     assert!(matches!(code, 1 | 4), "exit {code}: {said}");
     let passed = outcomes(&drill.newest(), "deployment/web has").iter().any(|o| o.starts_with("pass"));
-    assert!(!passed || said.contains("the outage did not last"), "{said}");
+    assert!(!passed || said.contains("the outage ended too early"), "{said}");
 }
 
 /// The budget asks for two; a drain holds one back, somebody else deletes another.

@@ -51,7 +51,7 @@ fn an_alert_is_silenced_after_the_pre_flight_and_before_it() {
     lab.spread();
     let ended = drill.run("zone-outage", &[]);
     assert_eq!(ended.code, 3, "{}", ended.said);
-    assert!(ended.said.contains("may swallow NodeNotReady"));
+    assert!(ended.said.contains("may hide NodeNotReady"));
 }
 
 #[test]

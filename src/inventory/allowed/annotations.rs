@@ -1,4 +1,4 @@
-//! The annotations that are kept: those that checks read, by name.
+//! The annotations that are kept: those that checks read.
 
 use serde_json::{Map, Value};
 
@@ -20,11 +20,11 @@ pub(super) fn keep(name: &str) -> Option<Keep> {
         | "service.beta.kubernetes.io/aws-load-balancer-subnets"
         | "trivy-operator.aquasecurity.github.io/report-ttl"
         | "velero.io/pvc-name" => Keep::Value,
-        // A waiver is written for the reader of a review.
+        // A waiver is meant for the reader of a review.
         _ if name.starts_with("drillmaster.dev/waive.") || name.starts_with("kubernetes.io/config.") => Keep::Value,
         "pre.hook.backup.velero.io/command" => Keep::There,
         _ if name.starts_with("ad.datadoghq.com/") && name.ends_with(".checks") => Keep::There,
-        // Whether an Ingress asks for a login.
+        // Whether an Ingress requires a login.
         _ if name.starts_with("profiles.grafana.com/") || name.contains("auth") => Keep::There,
         _ => return None,
     })

@@ -8,7 +8,7 @@ use super::{
 
 const TEMPLATE: &str = "/spec/template/spec";
 
-/// Of everything that makes pods; what another kind has is not there.
+/// Fields of every kind that creates pods. A kind without one of these fields is not affected.
 const WORKLOAD: &[Listed] = &[
     (Plain, "/spec", "replicas serviceName"),
     (All, "/spec", "selector"),
@@ -31,7 +31,7 @@ const SELECTED: &[Listed] = &[(All, "", "spec")];
 const BINDING: &[Listed] = &[(All, "", "roleRef subjects")];
 const ROLE: &[Listed] = &[(All, "", "rules"), (There, "", "aggregationRule")];
 
-/// Policies of whole clusters: who is denied, and whom they are about.
+/// Cluster-wide policies: what they deny, and which pods they select.
 const CLUSTER_POLICY: &[Listed] = &[
     (All, "/spec", "subject"),
     (Plain, "/spec", "ingress/*/action egress/*/action"),
@@ -39,8 +39,8 @@ const CLUSTER_POLICY: &[Listed] = &[
     (All, "/spec", "ingress/*/from/*/namespaces egress/*/to/*/namespaces"),
 ];
 
-/// By kind. What a spec is compared by (DRF-002) is kept whole where its schema has no room
-/// for a secret.
+/// The fields, by kind. A spec that the check DRF-002 compares is kept completely if its schema has no place for a
+/// secret.
 pub(super) const BUILT_IN: &[KindFields] = &[
     kind(
         "Node",
@@ -69,7 +69,7 @@ pub(super) const BUILT_IN: &[KindFields] = &[
     workload("Rollout.argoproj.io", TEMPLATE, WORKLOAD),
     workload("Job.batch", TEMPLATE, WORKLOAD),
     workload("CronJob.batch", "/spec/jobTemplate/spec/template/spec", WORKLOAD),
-    // Of Secrets only metadata is read, but for those that somebody names.
+    // Only metadata is read of Secrets, except of those that the user names.
     kind("Secret", &[(Plain, "", "type drillmaster.dev~1repeated"), (Keys, "", "data stringData")]),
     kind("ConfigMap", &[(Keys, "", "data binaryData")]),
     kind("ServiceAccount", &[(Plain, "", "automountServiceAccountToken")]),
@@ -126,7 +126,7 @@ pub(super) const BUILT_IN: &[KindFields] = &[
     kind("VolumeSnapshotClass.snapshot.storage.k8s.io", &[(Plain, "", "driver")]),
     kind("ValidatingWebhookConfiguration.admissionregistration.k8s.io", WEBHOOKS),
     kind("MutatingWebhookConfiguration.admissionregistration.k8s.io", WEBHOOKS),
-    // A check looks for policies that are about images.
+    // A check searches for policies about images.
     kind("ValidatingAdmissionPolicy.admissionregistration.k8s.io", &[(Words(&["image"]), "/spec", "validations")]),
     kind(
         "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io",

@@ -1,4 +1,4 @@
-//! What the copy of a cluster for a rehearsal holds: what the simulation reads.
+//! What the copy of a cluster for rehearsals contains: the fields that the simulation reads.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -9,12 +9,12 @@ use super::{
     keep::Keep::{All, Host, Image, Keys, There, Value as Plain},
 };
 
-/// Of every object.
+/// Fields of every object.
 const OF_ALL: &[Listed] = &[(Plain, "/metadata", "name namespace labels/*")];
 
 const CLAIM: &str = "accessModes/* resources/requests/* storageClassName volumeName volumeMode";
 
-/// Of a pod's spec, below its template.
+/// Fields of a pod spec, below its template.
 const POD: &[Listed] = &[
     (Plain, "/metadata", "labels/*"),
     (Plain, "/spec", "priorityClassName priority preemptionPolicy terminationGracePeriodSeconds restartPolicy"),
@@ -41,7 +41,7 @@ const WORKLOAD: &[Listed] = &[
     (Plain, "/spec/volumeClaimTemplates/*/spec", CLAIM),
 ];
 
-/// By kind.
+/// The fields, by kind.
 const COPIED: &[(&str, &[Listed])] = &[
     (
         "Node",
@@ -109,7 +109,7 @@ static FIELDS: LazyLock<BTreeMap<&str, Fields>> = LazyLock::new(|| {
     COPIED.iter().map(|(kind, listed)| (*kind, of(kind, listed))).collect()
 });
 
-/// What the copy holds of an object of a kind; nothing of a kind that is not known.
+/// What the copy contains of an object; nothing for an unknown kind.
 pub(in super::super) fn copied(kind: &str, object: &Value) -> Value {
     let mut kept = FIELDS.get(kind).and_then(|fields| fields.of(object)).unwrap_or_else(|| json!({}));
     kept["kind"] = kind.into();

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{super::LEFT_OUT, keep::Keep};
 
-/// How fields are kept, where they are, and their names: `("/status", "phase errors")`. A `*`
-/// in a path is any item of a list, or any key of a map.
+/// How fields are kept, their path, and their names: `("/status", "phase errors")`. A `*` in a path matches any item
+/// of a list, or any key of a map.
 pub(super) type Listed = (Keep, &'static str, &'static str);
 
 /// The fields of an object that are kept.
@@ -19,7 +19,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Adds fields below a place.
+    /// Adds fields below a path.
     pub(super) fn list(&mut self, below: &str, listed: &[Listed]) {
         for (keep, base, names) in listed {
             for name in names.split_whitespace() {
@@ -39,14 +39,13 @@ impl Fields {
         at.keep = Some(keep);
     }
 
-    /// What is below a key of a map.
+    /// The fields below a key of a map.
     fn below(&self, key: &str) -> Option<&Self> {
         self.named.get(key).or(self.any.as_deref())
     }
 
-    /// What is kept of a value. Maps and lists on the way to a field are kept even where
-    /// nothing in them is: checks ask whether they are there, and findings point to items
-    /// by their number.
+    /// What is kept of a value. Maps and lists on the way to a field are kept even if nothing inside them is kept:
+    /// checks ask whether they exist, and findings refer to list items by number.
     pub(super) fn of(&self, value: &Value) -> Option<Value> {
         if self.named.is_empty() && self.any.is_none() {
             return self.keep?.of(value);
@@ -74,7 +73,7 @@ impl Fields {
         }
     }
 
-    /// Every path that is listed, with how it is kept.
+    /// Every listed path, and how its value is kept.
     #[cfg(test)]
     pub(super) fn paths(&self, from: &[String], found: &mut Vec<(Vec<String>, Keep)>) {
         found.extend(self.keep.map(|keep| (from.to_vec(), keep)));

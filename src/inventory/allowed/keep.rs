@@ -1,38 +1,38 @@
-//! In which way a field is kept.
+//! How a field is kept in a capture.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::super::{LEFT_OUT, addresses};
 
-/// In which way a field is kept.
+/// How a field is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// The value, where it is a text, a number or a boolean.
+    /// The value, if it is a text, a number or a boolean.
     Value,
-    /// Everything below it: selectors, rules of affinity, rights.
+    /// Everything below it: selectors, affinity rules, permissions.
     All,
-    /// That it is there, and how many items a list has.
+    /// Only whether it exists, and how many items a list has.
     There,
-    /// The keys of a map, and that each has a value.
+    /// The keys of a map, and for each key that it has a value.
     Keys,
-    /// All keys below it, however deep, without a value.
+    /// All keys below it at any depth, without values.
     Shape,
-    /// Of a URL, its scheme, host and port.
+    /// The scheme, host and port of a URL.
     Host,
-    /// An image, without what may be a login.
+    /// An image reference, without anything that may be a login.
     Image,
-    /// The value, where it is one of these.
+    /// The value, if it is one of these.
     OneOf(&'static [&'static str]),
-    /// Which of these words occur in it.
+    /// Which of these words the value contains.
     Words(&'static [&'static str]),
-    /// Flags of a command that checks ask about.
+    /// The flags of a command that checks need.
     Argument,
-    /// The certificates of a bundle: they are public.
+    /// The certificates of a bundle, which are public.
     Certificates,
 }
 
-/// What a switch is set to.
+/// The value of an on/off setting.
 pub(super) const SWITCH: Keep = Keep::OneOf(&["true", "false"]);
 
 impl Keep {
@@ -61,7 +61,7 @@ fn or_left_out(text: Option<String>) -> Value {
     text.map_or_else(|| LEFT_OUT.into(), Into::into)
 }
 
-/// That something is there. What is empty may stay empty.
+/// Marks that something exists. An empty value may stay empty.
 pub(super) fn there(value: &Value) -> Value {
     match value {
         Value::Object(_) => Value::Object(Map::new()),
@@ -101,15 +101,15 @@ fn without_logins(value: &Value) -> Value {
     }
 }
 
-/// Which of the known words occur in a value, after the mark that the rest was left out.
+/// Which of the known words a value contains, after the mark that the rest was left out.
 fn words(value: &Value, known: &[&str]) -> Value {
     let text = value.to_string();
     let found = known.iter().filter(|word| text.contains(**word));
     found.fold(LEFT_OUT.to_owned(), |said, word| said + " " + word).into()
 }
 
-/// `user:password@registry/image` is no reference of an image, and nothing keeps people from
-/// writing it. Behind an at sign there may only be a digest.
+/// People write `user:password@registry/image` although it is not a valid image reference. After an at sign, only a
+/// digest is kept.
 fn image(text: &str) -> String {
     let is_digest = |end: &str| end.starts_with("sha256:") || end.starts_with("sha512:");
     match text.rsplit_once('@') {
@@ -119,7 +119,7 @@ fn image(text: &str) -> String {
     }
 }
 
-/// Flags that are kept with their value, where it is a number, and without it otherwise.
+/// Flags that are kept: with their value if it is a number, otherwise without it.
 const FLAGS: [&str; 5] = [
     "--audit-policy-file=",
     "--audit-webhook-config-file=",
@@ -141,7 +141,7 @@ fn argument(text: &str) -> String {
     words(&text.into(), &WORDS).as_str().unwrap_or(LEFT_OUT).to_owned()
 }
 
-/// The certificates of a bundle, written anew: what stands between them stays out.
+/// The certificates of a bundle, encoded again. Text between them is left out.
 fn certificates(bundle: &str) -> Option<String> {
     let bytes = STANDARD.decode(bundle.trim()).ok()?;
     let blocks = x509_parser::pem::Pem::iter_from_buffer(&bytes).flatten();
@@ -152,7 +152,7 @@ fn certificates(bundle: &str) -> Option<String> {
     (!text.is_empty()).then(|| STANDARD.encode(text))
 }
 
-/// Base64 in lines of 64, as PEM wants it.
+/// Base64 in lines of 64 characters, as PEM requires.
 fn wrapped(bytes: &[u8]) -> String {
     let text = STANDARD.encode(bytes);
     let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
@@ -194,7 +194,7 @@ mod tests {
         ] {
             let kept = keep.of(&value);
             assert_eq!(kept, want, "{keep:?} of {value}");
-            // A capture is reduced again when it is read.
+            // Reading a capture reduces it again.
             assert_eq!(kept.as_ref().and_then(|v| keep.of(v)), kept, "{keep:?} of {value}");
         }
     }

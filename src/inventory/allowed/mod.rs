@@ -1,10 +1,9 @@
-//! What a capture may hold of an object: fields that are on a list, by kind, and nothing else.
-//! A list of what to leave out would miss the field that somebody invents tomorrow; here a new
-//! field stays out until a check, the survey or the simulation reads it and it is added. What
-//! could be a secret is never on the lists: where a check asks whether such a field is there,
-//! the field is kept and its value is replaced by [`LEFT_OUT`](super::LEFT_OUT).
+//! What a capture may contain of an object: only the fields on a list for its kind. A list of forbidden fields would
+//! miss any field that is invented later. Here, a new field is left out until a check, the survey or the simulation
+//! needs it and it is added to the list. A field that could contain a secret is never listed with its value: if a
+//! check only needs to know whether it exists, its value is replaced by [`LEFT_OUT`](super::LEFT_OUT).
 //!
-//! Read [`reduced`] first; the lists are in `built_in`, `operators`, `pods` and `copied`.
+//! Start with [`reduced`]; the lists are in `built_in`, `operators`, `pods` and `copied`.
 
 mod annotations;
 mod built_in;

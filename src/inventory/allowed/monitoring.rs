@@ -1,4 +1,4 @@
-//! What a capture may hold of what the monitoring said.
+//! What a capture may contain of the answers of the monitoring.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{
     keep::Keep::{Host, There, Value as Plain},
 };
 
-/// Labels of an alert that say where it fires; what else a rule or a target adds is left out.
+/// Labels of an alert that show where it fires. All other labels of rules or targets are left out.
 const LABELS: [&str; 14] = [
     "alertname",
     "severity",
@@ -33,7 +33,7 @@ const LABELS: [&str; 14] = [
     "zone",
 ];
 
-/// The readings as they are kept.
+/// The answers in the form in which they are kept.
 pub(in super::super) fn said(readings: &Readings) -> Readings {
     let mut kept = readings.clone();
     kept.prometheus.iter_mut().for_each(prometheus);
@@ -71,18 +71,18 @@ fn alertmanager(said: &mut AlertmanagerReading) {
     };
 }
 
-/// Routes, and which integrations each receiver has. Alertmanager leaves out most of what is
-/// secret itself, and not all in every version.
+/// The routes, and the types of integrations of each receiver. Alertmanager itself hides most secrets in its answer,
+/// but not all of them in every version.
 fn configuration(text: &str) -> Result<String, String> {
     let whole: Value =
-        serde_saphyr::from_str(text).map_err(|e| format!("its configuration cannot be read: {}", yaml_mistake(&e)))?;
+        serde_saphyr::from_str(text).map_err(|e| format!("cannot read its configuration: {}", yaml_mistake(&e)))?;
     let mut receivers = Fields::default();
     receivers.list("", &[(Plain, "/*", "name"), (There, "/*", "*"), (Host, "/*", "webhook_configs/*/url")]);
     let receivers = receivers.of(&whole["receivers"]).unwrap_or_default();
     Ok(json!({"route": route(&whole["route"]), "receivers": receivers}).to_string())
 }
 
-/// A route and those below it.
+/// A route and its child routes.
 fn route(whole: &Value) -> Value {
     let mut kept = BTreeMap::new();
     for name in ["receiver", "repeat_interval", "group_wait", "continue", "match", "match_re", "matchers"] {

@@ -1,4 +1,4 @@
-//! What is kept of the kinds of others: Velero, monitoring, secrets, delivery, networks.
+//! What is kept of custom resources: Velero, monitoring, secrets, delivery, networks.
 
 use super::{
     fields::Listed,
@@ -6,7 +6,7 @@ use super::{
     reduce::{KindFields, kind},
 };
 
-/// What a backup takes, below its spec or the template of a schedule.
+/// What a backup includes, below its spec or the template of a schedule.
 const SCOPE: &str = "includedNamespaces/* excludedNamespaces/* includedResources/* excludedResources/* \
      includedNamespaceScopedResources/* excludedNamespaceScopedResources/* includedClusterScopedResources/* \
      excludedClusterScopedResources/* defaultVolumesToFsBackup snapshotMoveData";
@@ -15,7 +15,7 @@ const COPY: &[Listed] = &[(Plain, "/status", "phase"), (There, "/status", "messa
 const VALID: Listed = (Plain, "/status", "valid");
 const INVALID: Listed = (There, "/status", "error");
 
-/// Whom a Prometheus or Alertmanager of the operator picks up, and where it writes.
+/// What a Prometheus or Alertmanager of the operator selects, and where it sends data.
 const PROMETHEUS: &[Listed] = &[
     (Plain, "/spec", "replicas scrapeInterval retention scrapeClasses/*/name arbitraryFSAccessThroughSMs/deny"),
     (All, "/spec", "ruleSelector ruleNamespaceSelector serviceMonitorSelector serviceMonitorNamespaceSelector"),
@@ -24,7 +24,7 @@ const PROMETHEUS: &[Listed] = &[
     (There, "/spec", "alerting/alertmanagers thanos/objectStorageConfig storage/volumeClaimTemplate"),
 ];
 
-/// Whether an object is accepted, by the operator's word.
+/// Whether the operator accepted an object, according to its status.
 const ACCEPTED: Listed = (Plain, "/status/bindings/*", "name namespace conditions/*/type conditions/*/status");
 const REFUSAL: Listed = (There, "/status/bindings/*/conditions/*", "message");
 
@@ -52,7 +52,7 @@ const STORE: &[Listed] = &[
     (Plain, "/spec/provider", "aws/region gcpsm/location"),
 ];
 
-/// Secrets that an operator fetches from Vault.
+/// Secrets that an operator reads from Vault.
 const FETCHED: &[Listed] = &[
     (Plain, "/spec", "destination/name"),
     (Plain, "/status", "valid lastGeneration expiration lastRenewalTime secretLease/duration"),
@@ -63,7 +63,7 @@ const FETCHED: &[Listed] = &[
 const FLUX: &[Listed] =
     &[(Plain, "/spec", "targetNamespace suspend"), (Plain, "/status", "lastAppliedRevision lastAttemptedRevision")];
 
-/// Whom a policy selects, whether it has rules, and whether these name ports.
+/// What a policy selects, whether it has rules, and whether these name ports.
 const CILIUM: &[Listed] = &[
     (All, "", "spec/endpointSelector specs/*/endpointSelector"),
     (Plain, "/spec/enableDefaultDeny", "ingress egress"),
@@ -73,7 +73,7 @@ const CILIUM: &[Listed] = &[
 ];
 const CALICO: &[Listed] = &[(Plain, "/spec", "types/* selector namespaceSelector"), (There, "/spec", "egress")];
 
-/// By kind.
+/// The fields, by kind.
 pub(super) const OPERATORS: &[KindFields] = &[
     kind(
         "BackupStorageLocation.velero.io",
@@ -92,7 +92,7 @@ pub(super) const OPERATORS: &[KindFields] = &[
             (There, "/spec/template", "labelSelector orLabelSelectors"),
             (Plain, "/spec/template/hooks/resources/*", "includedNamespaces/* excludedNamespaces/*"),
             (All, "/spec/template/hooks/resources/*", "labelSelector"),
-            // The command that a hook runs may hold a password.
+            // The command of a hook may contain a password.
             (There, "/spec/template/hooks/resources/*", "pre"),
             (Plain, "/status", "phase lastBackup"),
             (There, "/status", "validationErrors"),
@@ -132,7 +132,7 @@ pub(super) const OPERATORS: &[KindFields] = &[
             (All, "/spec", "alertmanagerConfigSelector alertmanagerConfigNamespaceSelector"),
         ],
     ),
-    // Which integrations a receiver has, and nothing of them.
+    // Which integrations a receiver has, without their settings.
     kind(
         "AlertmanagerConfig.monitoring.coreos.com",
         &[(Plain, "/spec", "route/receiver receivers/*/name"), (There, "/spec", "receivers/*/*")],

@@ -1,4 +1,4 @@
-//! What is kept of pods: their own spec and that of templates.
+//! What is kept of pods: their own spec, and that of templates.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::{
     },
 };
 
-/// Fields of a pod's spec that checks, capacity and the scheduler's rules read.
+/// Fields of a pod spec that checks, capacity calculations and the scheduler's rules read.
 const SPEC: &[Listed] = &[
     (
         Plain,
@@ -35,7 +35,7 @@ const CONTAINER: &[Listed] = &[
     (All, "", "resources"),
     (Plain, "/ports/*", "name containerPort hostPort protocol"),
     (Plain, "/env/*", "name"),
-    // `true` and `false` are no secrets, and tell whether Grafana lets anybody in.
+    // `true` and `false` cannot be secrets, and they show whether Grafana allows anonymous access.
     (SWITCH, "/env/*", "value"),
     (Plain, "/env/*/valueFrom/configMapKeyRef", "name key optional"),
     (Plain, "/env/*/valueFrom/secretKeyRef", "name key optional"),
@@ -44,7 +44,7 @@ const CONTAINER: &[Listed] = &[
     (Plain, "/lifecycle/preStop", "sleep/seconds"),
 ];
 
-/// Fields of a probe: its numbers and its port. What it asks is left out.
+/// Fields of a probe: its numbers and its port. The rest of the request is left out.
 const PROBE: &[Listed] = &[
     (Plain, "", "failureThreshold periodSeconds timeoutSeconds initialDelaySeconds"),
     (Plain, "", "httpGet/port tcpSocket/port grpc/port"),
@@ -54,11 +54,11 @@ const PROBES: [&str; 3] = ["readinessProbe", "livenessProbe", "startupProbe"];
 const HANDLERS: [&str; 4] = ["httpGet", "tcpSocket", "exec", "grpc"];
 const LISTS: [&str; 2] = ["containers", "initContainers"];
 
-/// Stands in a probe's question for the parts that were left out. Two that are equal in a
-/// container asked the same.
+/// Replaces the parts of a probe's request that were left out. Two probes of a container with the same value here had
+/// the same request.
 const SAME_QUESTION: &str = "drillmaster.dev/question";
 
-/// Adds the fields of the pods at a place to those that are kept.
+/// Adds the fields of the pod spec at a path.
 pub(super) fn list(fields: &mut Fields, spec: &str) {
     fields.list(spec, SPEC);
     for list in LISTS {
@@ -73,11 +73,10 @@ pub(super) fn list(fields: &mut Fields, spec: &str) {
     }
 }
 
-/// [`SAME_QUESTION`] as a part of a path.
+/// [`SAME_QUESTION`] as part of a path.
 const SAME_QUESTION_PATH: &str = "drillmaster.dev~1question";
 
-/// Numbers the questions of each container's probes: a check compares them, and need not see
-/// them for that.
+/// Numbers the requests of each container's probes. A check compares them, and does not need their content for that.
 pub(super) fn compare_probes(spec: &Value, kept: &mut Value) {
     for list in LISTS {
         let own = spec[list].as_array().map_or(&[][..], Vec::as_slice);

@@ -1,4 +1,4 @@
-//! From an object to what a capture may hold of it.
+//! Reduces an object to what a capture may contain.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -18,24 +18,24 @@ use super::{
 pub(super) struct KindFields {
     /// `kind.group`.
     pub key: &'static str,
-    /// Where the spec of its pods is; empty where it has none.
+    /// The path of its pod spec; empty if it has none.
     pub pods: &'static str,
     /// Its other fields.
     pub fields: &'static [Listed],
 }
 
-/// A kind without pods.
+/// A kind without a pod spec.
 pub(super) const fn kind(key: &'static str, fields: &'static [Listed]) -> KindFields {
     KindFields { key, pods: "", fields }
 }
 
-/// A kind that makes pods.
+/// A kind with a pod spec.
 pub(super) const fn workload(key: &'static str, pods: &'static str, fields: &'static [Listed]) -> KindFields {
     KindFields { key, pods, fields }
 }
 
-/// Of every object, those of kinds that are not known here too. Messages of conditions are
-/// free text: the state that they explain is kept.
+/// The fields that are kept of every object, also of unknown kinds. Messages of conditions are left out, because they
+/// are free text; the state that they explain is kept.
 const OF_ALL: &[Listed] = &[
     (Plain, "/metadata", "name namespace uid generation deletionTimestamp creationTimestamp"),
     (Plain, "/metadata", "labels/* finalizers/*"),
@@ -44,7 +44,7 @@ const OF_ALL: &[Listed] = &[
     (There, "/status/conditions/*", "message"),
 ];
 
-/// A kind's fields, and where its pods are.
+/// The fields of a kind, and the path of its pod spec.
 pub(super) struct Rules {
     pub fields: Fields,
     pods: &'static str,
@@ -66,7 +66,7 @@ impl Rules {
     }
 }
 
-/// The template of which this is the spec; none for a pod's own.
+/// The pod template that contains this spec; none if the object is a pod itself.
 fn template(spec: &'static str) -> Option<&'static str> {
     spec.strip_suffix("/spec").filter(|template| !template.is_empty())
 }
@@ -80,8 +80,8 @@ pub(super) fn rules(key: &str) -> &'static Rules {
     KNOWN.get(key).unwrap_or(&UNKNOWN)
 }
 
-/// What a capture may hold of an object, as JSON with its apiVersion and kind. To reduce what
-/// was reduced before changes nothing.
+/// What a capture may contain of an object, as JSON with its apiVersion and kind. Reducing a reduced object changes
+/// nothing.
 pub(in super::super) fn reduced(object: &Value) -> Value {
     let text = |field: &str| object[field].as_str().unwrap_or("");
     let (api, name) = (text("apiVersion"), text("kind"));

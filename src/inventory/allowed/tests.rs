@@ -1,4 +1,4 @@
-//! A word is planted wherever a text may stand, and no capture may hold it.
+//! Puts a marked word into every text of an object, and checks that no capture contains it.
 
 use std::{collections::BTreeSet, io::Read, path::Path};
 
@@ -17,7 +17,7 @@ use crate::inventory::{
     KINDS, KindOf, Readings, Shelf, Source, addresses::without_logins, object::Origin, open_capture, save,
 };
 
-/// The text of a capture, unpacked.
+/// The text of a capture after unpacking.
 fn saved(shelf: &Shelf) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("c.tar.gz");
@@ -39,14 +39,14 @@ fn shelf_of(objects: impl IntoIterator<Item = Value>) -> Shelf {
     shelf
 }
 
-/// Words that were planted, each with where it is and whether it may be kept.
+/// The marked words, each with its place and whether it may be kept.
 #[derive(Default)]
 struct Planted {
     words: Vec<(String, String, bool)>,
 }
 
 impl Planted {
-    /// A new word in the form that says most about how a field is kept.
+    /// A new word, in a form that shows how a field is kept.
     fn word(&mut self, key: &str, path: &[&str]) -> String {
         let word = format!("PLANTED{}X", self.words.len());
         let keep = rules(key).fields.kept_at(path);
@@ -63,7 +63,7 @@ impl Planted {
         }
     }
 
-    /// An object with a new word in the place of every text.
+    /// An object with a new word in place of every text.
     fn plant<'a>(&mut self, key: &str, value: &'a Value, path: &mut Vec<&'a str>) -> Value {
         match value {
             Value::Object(map) => {
@@ -92,7 +92,7 @@ impl Planted {
         }
     }
 
-    /// No word that may not be kept is in a text.
+    /// Checks that a text contains no word that must not be kept.
     fn assert_kept_out(&self, text: &str) {
         let leaked: Vec<&String> =
             self.words.iter().filter(|(word, _, kept)| !kept && text.contains(word)).map(|(_, at, _)| at).collect();
@@ -101,12 +101,12 @@ impl Planted {
     }
 }
 
-/// An object of a kind in which each listed field is a text, in the list or map that it is in.
+/// An object of a kind in which each listed field is a text, inside its list or map.
 fn made_of_its_fields(key: &str) -> Value {
     let mut paths = vec![];
     rules(key).fields.paths(&[], &mut paths);
     let mut object = json!({});
-    // Deeper ones last: what has fields below it is a map, whatever else it is.
+    // Deeper fields last: a field with other fields below it is a map.
     paths.sort_by_key(|(path, _)| path.len());
     for (path, _) in paths.iter().filter(|(path, _)| path[0] != "metadata") {
         set(&mut object, path);
@@ -130,7 +130,7 @@ fn set(at: &mut Value, path: &[String]) {
     }
 }
 
-/// Types that the shelf reads itself: a text in their place is no object.
+/// Types that the shelf parses itself: with a text in their place, the object is not valid.
 fn typed(key: &str) -> bool {
     matches!(key, "Pod" | "Node")
 }
@@ -162,7 +162,7 @@ fn every_kind_keeps_what_is_listed_and_nothing_else() {
     let text = saved(&shelf_of(objects));
     planted.assert_kept_out(&text);
     assert!(!text.contains("PLANTED-"), "annotations and managed fields stay out");
-    // The lists are about kinds that are read.
+    // Every list is about a kind that is read.
     let read: BTreeSet<String> = KINDS.iter().map(KindOf::key).collect();
     let others = ["ReplicaSet.apps", "NetworkPolicy.projectcalico.org", "GlobalNetworkPolicy.projectcalico.org"];
     for listed in BUILT_IN.iter().chain(OPERATORS) {
@@ -190,17 +190,17 @@ fn the_examples_of_the_checks_leave_nothing_behind() {
     assert!(kinds.len() > 30, "{kinds:?}");
     let kept: Vec<Value> = all.iter().map(reduced).collect();
     planted.assert_kept_out(&Value::from(kept.clone()).to_string());
-    // What was reduced is not reduced further.
+    // Reducing a reduced object changes nothing.
     assert_eq!(kept.iter().map(reduced).collect::<Vec<_>>(), kept);
 }
 
-/// The objects of the audit that found secrets in captures.
+/// The objects of an audit that had found secrets in captures.
 #[test]
 fn what_was_found_in_captures_is_not_there_any_more() {
     let text = include_str!("planted.yaml");
     let objects: Vec<Value> =
         text.split("\n---\n").map(|document| serde_saphyr::from_str(document).expect("an object")).collect();
-    // Labels are kept: selectors need them. So are the keys of a ConfigMap.
+    // Labels are kept, because selectors need them. So are the keys of a ConfigMap.
     let allowed = ["PLANTED-LABEL", "PLANTED-SECRETLABEL", "PLANTED-CMKEY"];
     let without = |text: String| allowed.iter().fold(text, |text, word| text.replace(word, ""));
     let capture = without(saved(&shelf_of(objects.clone())));

@@ -1,4 +1,4 @@
-//! What differs and what does not, kind by kind.
+//! Which differences are reported for each kind, and which are not.
 
 use serde_json::{Value, json};
 
@@ -57,12 +57,12 @@ fn kinds_of_one_name_in_two_groups_are_two_objects() {
         lost.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["shop/Service.serving.knative.dev/x missing"]
     );
-    // A custom resource may have the same kind as a built-in one: the group tells them apart.
+    // A custom resource may have the same kind as a built-in one: the group distinguishes them.
     let event = object("acme.example/v1", "Event", json!({"spec": {"a": 1}}));
     assert_eq!(compare(&[event], &[], own).len(), 1);
 }
 
-/// Before, after: what the API server, a controller or Velero changes by itself.
+/// Pairs of before and after: what the API server, a controller or Velero changes automatically.
 fn unchanged() -> Vec<(Value, Value)> {
     let service = |ip: &str, port: u32| {
         json!({"spec": {"clusterIP": ip, "clusterIPs": [ip], "healthCheckNodePort": port,

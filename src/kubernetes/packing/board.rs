@@ -1,5 +1,5 @@
-//! The picture that is packed: nodes with what room they have left, and the pods on
-//! them, found by namespace and label; what is alike is worked out once.
+//! The state that the packing works on: nodes with their free resources, and the pods on them, indexed by namespace
+//! and label. Results that are the same for equal pods are computed only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use super::super::{
 
 pub(super) struct Slot<'a> {
     pub(super) node: &'a Node,
-    /// CPU and memory that can be allocated.
+    /// Allocatable CPU and memory.
     pub(super) all: (i64, i64),
     pub(super) room: Room,
     pub(super) gone: bool,
@@ -26,10 +26,10 @@ pub(super) struct Slot<'a> {
 pub(super) struct Seat<'a> {
     pub(super) guest: Guest<'a>,
     pub(super) at: Option<usize>,
-    /// Where the pod that it replaces still lies.
+    /// The node on which the pod that it replaces still exists.
     pub(super) ghost: Option<usize>,
     pub(super) leaving: bool,
-    /// Pods of one kind of filter share what is worked out for it.
+    /// Pods with the same filters share the results that are computed for these filters.
     pub(super) kind: usize,
     pub(super) domains: Option<usize>,
 }
@@ -46,7 +46,7 @@ pub struct Board<'a> {
     refusing_wide: Vec<usize>,
     spaces: BTreeMap<&'a str, &'a BTreeMap<String, String>>,
     kinds: BTreeMap<String, usize>,
-    /// For each kind the nodes that it may run on.
+    /// For each kind of filters: the nodes that may run such a pod.
     pub(super) eligible: Vec<Vec<usize>>,
     spreads: BTreeMap<String, usize>,
     pub(super) domains: Vec<Domains>,
@@ -54,7 +54,7 @@ pub struct Board<'a> {
 }
 
 impl<'a> Board<'a> {
-    /// With these nodes, and nobody on them.
+    /// A board with these nodes and without pods.
     pub fn new(nodes: impl IntoIterator<Item = &'a Node>) -> Self {
         let slot = |node: &'a Node| {
             let room = Room::of(node);
@@ -65,19 +65,19 @@ impl<'a> Board<'a> {
         Self { slots, by_name, least_priority: i64::MAX, ..Self::default() }
     }
 
-    /// How many volumes of a driver a node can have attached. Said before pods are seated.
+    /// Sets how many volumes of a driver a node can attach. To be called before pods are added.
     pub fn attaches(&mut self, node: &str, driver: &str, most: i64) {
         if let Some(slot) = self.by_name.get(node).map(|i| &mut self.slots[*i]) {
             slot.room.more.insert(format!("{ATTACHABLE}{driver}"), most);
         }
     }
 
-    /// A namespace, for selectors of namespaces.
+    /// Adds a namespace, for selectors of namespaces.
     pub fn namespace(&mut self, name: &'a str, labels: &'a BTreeMap<String, String>) {
         self.spaces.insert(name, labels);
     }
 
-    /// Adds a pod: on a node, or without one yet.
+    /// Adds a pod, on a node or still without one.
     pub fn seat(&mut self, guest: Guest<'a>, node: &str, leaving: bool) -> usize {
         let index = self.seats.len();
         let pod = guest.pod;
@@ -110,7 +110,7 @@ impl<'a> Board<'a> {
         self.eligible.len() - 1
     }
 
-    /// What the domains of a seat's spreads are; worked out once for all that are alike.
+    /// The domains of a pod's topology spread constraints, computed once for all equal pods.
     pub(super) fn domains(&mut self, index: usize) -> usize {
         if let Some(known) = self.seats[index].domains {
             return known;

@@ -1,8 +1,7 @@
-//! Whether nodes can take what a fault displaces, or what comes from elsewhere: the
-//! scheduler's filters over a picture of a cluster, first fit, the most important pods
-//! first and of equals the largest. What fits nowhere takes the place of pods of lower
-//! priority, which then look for a place themselves. Scores, extended schedulers and
-//! images are not modelled.
+//! Whether nodes have capacity for the pods that a fault displaces, or that come from elsewhere. It applies the
+//! scheduler's filters to a copy of a cluster and takes the first node that fits; pods with higher priority come
+//! first, and among equals the larger ones. A pod that does not fit may preempt pods with lower priority, which then
+//! need a place themselves. Scores, extended schedulers and images are not modelled. Start with [`Board`].
 
 mod board;
 
@@ -19,31 +18,30 @@ use super::{
     scheduling::in_terms,
 };
 
-/// How nodes go.
+/// How nodes disappear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// Their pods are evicted and gone before others take their place.
+    /// Their pods are evicted, and are gone before their replacements are scheduled.
     Drained,
-    /// Their pods stay as they are, Terminating, and still keep others away that do not
-    /// want to be with them.
+    /// Their pods stay Terminating. Their anti-affinity still keeps other pods away.
     Dead,
 }
 
-/// What became of the pods that needed a place.
+/// The result for the pods that needed a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// How many there were.
+    /// How many pods needed a place.
     pub wanted: usize,
-    /// Those that found none, each with what keeps it out.
+    /// The pods without a place, each with the reason.
     pub homeless: Vec<(String, &'static str)>,
-    /// Those that lost theirs to more important ones.
+    /// The pods that were preempted by pods with higher priority.
     pub preempted: Vec<String>,
-    /// Hundredths of CPU and memory that the nodes have left.
+    /// Free CPU and memory of the nodes, in percent.
     pub left: (i64, i64),
 }
 
 impl Outcome {
-    /// The homeless in words, at most so many by name.
+    /// The pods without a place as text; at most this many are named.
     pub fn named(&self, most: usize) -> String {
         let one = |(name, why): &(String, &str)| format!("{name} ({why})");
         let mut text = self.homeless.iter().take(most).map(one).collect::<Vec<_>>().join(", ");
@@ -55,12 +53,12 @@ impl Outcome {
 }
 
 impl<'a> Board<'a> {
-    /// What becomes of the pods on these nodes when they go. The board is as before afterwards.
+    /// What happens to the pods on these nodes when the nodes disappear. Afterwards, the board is unchanged.
     pub fn lose(&mut self, gone: &BTreeSet<&str>, how: Loss) -> Outcome {
         self.lose_of(gone, how, &|_| true)
     }
 
-    /// The same, for those of the pods that are asked for; the others are just gone.
+    /// The same, but only for the pods that `asked` selects; other pods on these nodes just disappear.
     pub fn lose_of(&mut self, gone: &BTreeSet<&str>, how: Loss, asked: &dyn Fn(&Guest<'a>) -> bool) -> Outcome {
         let nodes: Vec<usize> = gone.iter().filter_map(|name| self.by_name.get(name).copied()).collect();
         let mut moved = vec![];
@@ -136,7 +134,7 @@ impl<'a> Board<'a> {
         outcome
     }
 
-    /// Hundredths of what can be allocated on the nodes that are left.
+    /// Free resources in percent of what is allocatable on the remaining nodes.
     fn left(&self) -> (i64, i64) {
         let slots = || self.slots.iter().filter(|s| !s.gone);
         let share = |left: i64, all: i64| if all > 0 { left.max(0) * 100 / all } else { 0 };
@@ -145,7 +143,7 @@ impl<'a> Board<'a> {
         (share(left.0, all.0), share(left.1, all.1))
     }
 
-    /// What other pods demand of a node for this one.
+    /// The requirements of other pods that apply to this pod.
     fn filters(&mut self, index: usize) -> Filters {
         let spread = {
             let spec = self.seats[index].guest.pod.spec;
@@ -157,7 +155,8 @@ impl<'a> Board<'a> {
         Filters { company: company::demands(&pod, self), spreads }
     }
 
-    /// The first node that takes a pod, or what keeps it out of the one that came closest.
+    /// The first node that fits, or the reason why the pod fits nowhere. The reason is that of the node that came
+    /// closest.
     fn home(&mut self, index: usize) -> Result<usize, &'static str> {
         let filters = self.filters(index);
         let guest = &self.seats[index].guest;
@@ -173,7 +172,7 @@ impl<'a> Board<'a> {
         Err(HINDRANCES[furthest])
     }
 
-    /// The node where the pods that matter least make room for this one.
+    /// The node on which pods with lower priority would make room for this pod.
     fn make_room(&mut self, index: usize) -> Option<(usize, Vec<usize>)> {
         let priority = self.seats[index].guest.priority();
         if priority <= self.least_priority || self.seats[index].guest.pod.spec.preemption_policy == "Never" {
@@ -197,15 +196,15 @@ impl<'a> Board<'a> {
     }
 }
 
-/// Who would have to go so that a pod fits, of those that matter less: as few as can be,
-/// and the least important. None where that would not be enough, or nobody has to.
+/// Which pods with lower priority must leave so that a pod fits: as few as possible, and those with the lowest
+/// priority. None if that would not be enough, or if nothing must leave.
 pub fn victims<T>(mut lower: Vec<(i64, &Demand, T)>, room: &Room, demand: &Demand) -> Option<Vec<T>> {
     let mut room = room.clone();
     lower.iter().for_each(|(_, asks, _)| room.give(asks));
     if lower.is_empty() || !room.holds(demand) {
         return None;
     }
-    // Most important first: whom it can, it spares.
+    // The most important pods first, so that they are kept if possible.
     lower.sort_by_key(|(priority, ..)| Reverse(*priority));
     room.take(demand);
     let mut found = vec![];
@@ -224,15 +223,20 @@ struct Filters {
     spreads: Vec<SpreadRule>,
 }
 
-/// What keeps a pod out that might run if a node had more room.
+/// The reason for a pod that could run if a node had more free resources.
 pub const NO_ROOM: &str = "no room";
 
-/// What keeps a pod out, by how far it came.
-const HINDRANCES: [&str; 5] =
-    ["no node that is left may run it", "its volume cannot follow it", "affinity to other pods", "its spread", NO_ROOM];
+/// The reasons, in the order in which they are checked.
+const HINDRANCES: [&str; 5] = [
+    "no remaining node may run it",
+    "its volume cannot follow it",
+    "affinity to other pods",
+    "its topology spread constraint",
+    NO_ROOM,
+];
 
 impl Filters {
-    /// How far a pod comes with a node, without room.
+    /// How many of the checks a pod passes on a node, without checking resources.
     fn stage(&self, guest: &Guest<'_>, node: &Node) -> usize {
         if !guest.places.iter().all(|terms| in_terms(terms, node)) {
             1
@@ -277,7 +281,7 @@ mod tests {
         .expect("a pod")
     }
 
-    /// Loses nodes of a board with these pods.
+    /// Removes nodes from a board with these pods.
     fn lose(nodes: &[Node], pods: &[Pod], gone: &[&str], how: Loss) -> Outcome {
         let mut board = Board::new(nodes);
         for pod in pods {
@@ -313,8 +317,8 @@ mod tests {
             ["a", "b", "c"].iter().map(|n| pod(&format!("web-{n}"), n, "100m", spread(policy))).collect()
         };
         let outcome = lose(&nodes, &pods("Ignore"), &["a"], Loss::Dead);
-        assert_eq!(outcome.homeless, [("shop/web-a".to_owned(), "its spread")]);
-        // Tainted as the node controller does it, the dead node is no domain any more.
+        assert_eq!(outcome.homeless, [("shop/web-a".to_owned(), "its topology spread constraint")]);
+        // With the taint that the node controller sets, the dead node is no longer a domain.
         let mut tainted = nodes.clone();
         tainted[0].spec.taints = serde_json::from_value(json!([{"key": "x", "effect": "NoExecute"}])).expect("taints");
         assert_eq!(homeless(&lose(&tainted, &pods("Honor"), &["a"], Loss::Dead)), Vec::<&str>::new());
@@ -329,7 +333,7 @@ mod tests {
         assert_eq!(homeless(&lose(&nodes, &pods, &["a"], Loss::Drained)), Vec::<&str>::new());
         let dead = lose(&nodes, &pods, &["a"], Loss::Dead);
         assert_eq!(dead.homeless, [("shop/web-1".to_owned(), "affinity to other pods")], "its dead twin is in zone a");
-        // One that demands nothing itself is refused by those that do.
+        // A pod without an affinity of its own is refused by pods that have one.
         let guest = [
             pod("web-3", "a", "100m", json!({})),
             pod("web-2", "b", "100m", alone.clone()),

@@ -1,7 +1,7 @@
-//! The audit log of the API server, where somebody gives one: it knows who deleted what. It is
-//! a file in JSON lines (`audit.k8s.io/v1`) that grows while the drill runs, or an http(s)
-//! address that answers with such lines. Of each record only who, what and when is read; what
-//! was sent or answered, where secrets may be, is never kept. Start with [`watch`].
+//! The audit log of the API server, if one is given: it shows who deleted what. It is a file in JSON lines
+//! (`audit.k8s.io/v1`) that grows during the drill, or an http(s) address that returns such lines. Of each record only
+//! who, what and when is read. Request and response bodies, which may contain secrets, are never kept. Start with
+//! [`watch`].
 
 mod record;
 mod source;
@@ -21,13 +21,13 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(2);
-/// How long the last look may take: an address may hang for as long as a request may.
+/// The time limit for the last read: an address may hang for as long as a request may.
 const LAST: Duration = Duration::from_secs(15);
-/// How long the end of a drill waits for all of it.
+/// How long the end of a drill waits for the reader.
 pub(super) const END: Duration = Duration::from_secs(40);
-/// So many deletions wait for the watch that tells of them; older ones give way.
+/// How many deletions wait for the watch that also reports them. The oldest are dropped.
 const KEPT: usize = 10_000;
-/// As long a deletion waits: then no watch took it for somebody else's.
+/// How long a deletion waits. After that, no watch has reported it as a change from outside.
 const WAITS_US: u64 = 5_000_000;
 
 /// What was read so far.
@@ -58,7 +58,7 @@ pub(super) async fn watch(
     }
     let look = reader.look(&world, &recorder, (&namespaces, began_us), true);
     if tokio::time::timeout(LAST, look).await.is_err() {
-        reader.error = format!("the last look at it took longer than {} s", LAST.as_secs());
+        reader.error = format!("the last read took longer than {} s", LAST.as_secs());
     }
     reader.decide(&recorder, &outside, true);
     let (records, damaged) = reader.source.counts();
@@ -94,9 +94,9 @@ impl Reader {
         }
     }
 
-    /// Names the authors of the deletions that watches told. Where a watch took a deletion for
-    /// that of a controller, and the log names somebody else, tells it here. Whose a deletion is
-    /// follows from the same rule as for watches. `all`: nothing more will come.
+    /// Adds the authors to deletions that watches have reported. If a watch took a deletion for that of a controller,
+    /// but the log shows another author, it is reported here. The same rule as for watches decides who is responsible.
+    /// `all`: nothing more will come.
     fn decide(&mut self, recorder: &Recorder, outside: &Outside, all: bool) {
         let now = recorder.now_us();
         for deletion in std::mem::take(&mut self.waiting) {
@@ -135,7 +135,7 @@ fn found(recorder: &Recorder, deletion: &Deletion, follows: bool) -> Kind {
     }
 }
 
-/// The change that no watch told.
+/// A change that no watch has reported.
 fn change(recorder: &Recorder, outside: &Outside, deletion: &Deletion) -> Option<OutsideChange> {
     let name = deletion.object.strip_prefix("pod/")?;
     let what = if deletion.evicted { OutsideWhat::Evicted } else { OutsideWhat::Deleted };
@@ -154,7 +154,7 @@ mod tests {
         observe::deletions::Keeper,
     };
 
-    /// A namespace whose `deployment/web` wants three pods, and what became of its pods.
+    /// A namespace with `deployment/web`, which should have three pods, and the events of its pods.
     struct Shop {
         recorder: Recorder,
         outside: Outside,
@@ -226,10 +226,10 @@ mod tests {
         assert_eq!(shop.told(), ["somebody (author unknown) deleted pod/web-1"]);
         shop.logged("web-1", "alice", Role::Person);
         assert_eq!(shop.told(), ["alice deleted pod/web-1"]);
-        // She deletes it again, by force: it is the same deletion.
+        // She deletes it again, by force: this is the same deletion.
         shop.logged("web-1", "alice", Role::Person);
         assert_eq!(shop.told(), ["alice deleted pod/web-1"]);
-        // A pod that no watch saw go is still there.
+        // A pod that no watch saw disappear still exists.
         shop.logged("web-2", "alice", Role::Person);
         assert_eq!(shop.told(), ["alice deleted pod/web-1"]);
     }

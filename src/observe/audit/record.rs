@@ -1,4 +1,4 @@
-//! Lines of an audit log: what is kept of a record, and what becomes of a line that is none.
+//! Parses the lines of an audit log: what is kept of a record, and how invalid lines are handled.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,16 +10,16 @@ use crate::{
     model::Role,
 };
 
-/// A record is some kilobytes; one with the objects that were sent may be much longer.
+/// The limit for a line. A record has some kilobytes; with the objects of the request it may be much longer.
 const LONGEST_LINE: usize = 4 << 20;
-/// Kubernetes' names are no longer.
+/// No name in Kubernetes is longer.
 const LONGEST_NAME: usize = 253;
 
-/// A deletion, or an eviction, that the API server answered with success.
+/// A deletion or an eviction that the API server granted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Deletion {
     pub namespace: String,
-    /// `pod/web-1`, as the journal has it.
+    /// The object in the form of the journal: `pod/web-1`.
     pub object: String,
     pub uid: String,
     pub user: String,
@@ -27,17 +27,17 @@ pub(super) struct Deletion {
     pub role: Role,
     pub evicted: bool,
     pub at: Option<Timestamp>,
-    /// The same by the run's clock, and when it was read.
+    /// The same time on the run's clock; below, when it was read.
     pub at_us: u64,
     pub read_us: u64,
 }
 
-/// A line of the log, or a record of a list in it.
+/// A line of the log, or a record of a list in a line.
 #[derive(Debug, PartialEq)]
 pub(super) struct Read {
-    /// The same record has the same mark when it is read again.
+    /// A hash that is the same when the record is read again.
     pub mark: u64,
-    /// None where the line is not a record.
+    /// None if the line is not a record.
     pub record: Option<Found>,
 }
 
@@ -45,20 +45,20 @@ pub(super) struct Read {
 #[derive(Debug, PartialEq)]
 pub(super) struct Found {
     pub at: Option<Timestamp>,
-    /// What it tells, if that is a deletion.
+    /// The deletion, if the record is about one.
     pub deletion: Option<Deletion>,
 }
 
-/// Takes lines as they come, in pieces of any length.
+/// Splits incoming bytes into lines, in pieces of any length.
 #[derive(Default)]
 pub(super) struct Lines {
     rest: Vec<u8>,
-    /// The line that is being read is too long, and is left out.
+    /// Whether the current line is too long, and is skipped.
     skips: bool,
 }
 
 impl Lines {
-    /// What all lines hold that are whole now.
+    /// Returns the records of all lines that are complete now.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Read> {
         let mut found = vec![];
         let mut pieces = bytes.split(|b| *b == b'\n').peekable();
@@ -86,7 +86,7 @@ impl Lines {
 
 fn read(line: &[u8], found: &mut Vec<Read>) {
     match serde_json::from_slice::<Record>(line) {
-        // A webhook is sent lists of them.
+        // A webhook receives lists of records.
         Ok(Record { kind, items, .. }) if kind == "EventList" => found.extend(items.into_iter().map(kept)),
         Ok(record) if record.kind == "Event" => found.push(kept(record)),
         _ => found.push(Read { mark: mark(&[line]), record: None }),
@@ -101,14 +101,14 @@ fn kept(record: Record) -> Read {
     Read { mark, record: Some(Found { at, deletion }) }
 }
 
-/// A hash: enough to know a record again.
+/// A hash, to recognise a record.
 fn mark(parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()
 }
 
-/// What is read of a record; everything else is passed over.
+/// The fields that are read. All others are ignored.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Record {
@@ -151,7 +151,8 @@ struct Status {
     code: i64,
 }
 
-/// What was sent. Most requests send something else, in which a word may mean another thing.
+/// The body of the request. The body of most requests is something else, in which the same field may have another
+/// meaning.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Sent {
@@ -159,8 +160,7 @@ enum Sent {
     Other(IgnoredAny),
 }
 
-/// The part of a request that says `dryRun`: the options of a deletion, or of the deletion in
-/// an eviction.
+/// The part of a request that contains `dryRun`: the options of a deletion, also within an eviction.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Options {
@@ -186,7 +186,7 @@ impl Record {
     }
 }
 
-/// Resources of which a drill watches the objects, and how the journal names them.
+/// The resources that a drill watches, and their names in the journal.
 const WATCHED: [(&str, &str); 8] = [
     ("pods", "pod"),
     ("deployments", "deployment"),
@@ -210,7 +210,7 @@ fn deletion(record: Record) -> Option<Deletion> {
     let (_, kind) = WATCHED.iter().find(|(plural, _)| *plural == object.resource).filter(|_| told)?;
     let user = record.impersonated_user.map_or(record.user.username, |u| u.username);
     let agent = record.user_agent.split_whitespace().next().unwrap_or("").to_owned();
-    // Somebody else deleted the pod; the kubelet confirms that it has ended.
+    // Somebody else deleted the pod; the kubelet only confirms that it has stopped.
     if is_kubelet(&user) && *kind == "pod" {
         return None;
     }
@@ -243,7 +243,7 @@ mod tests {
 
     const POD: &str = r#"{"resource":"pods","namespace":"shop","name":"web-1","uid":"u-1","apiVersion":"v1"}"#;
 
-    /// The deletions that lines tell of, and how many lines were damaged.
+    /// The deletions in the lines, and the number of damaged lines.
     fn told(found: Vec<Read>) -> (Vec<Deletion>, usize) {
         let damaged = found.iter().filter(|read| read.record.is_none()).count();
         (found.into_iter().filter_map(|read| read.record?.deletion).collect(), damaged)
@@ -264,7 +264,7 @@ mod tests {
         let deletion = &found[0];
         assert_eq!((deletion.object.as_str(), deletion.user.as_str()), ("pod/web-1", "alice"));
         assert_eq!((deletion.agent.as_str(), deletion.role), ("kubectl/v1.37", Role::Person));
-        // Somebody who acts as somebody else is named as whom they act.
+        // If a user impersonates another one, the impersonated user is named.
         let acts = line("delete", POD, r#","impersonatedUser":{"username":"bob"}"#);
         assert_eq!(deletions(&acts)[0].user, "bob");
     }
@@ -284,7 +284,7 @@ mod tests {
         let (whole, damaged) = told(found);
         assert_eq!((whole.len(), damaged), (1, 3), "the last line is not whole yet");
         assert_eq!(told(lines.take(b"\n")).0.len(), 1);
-        // One that is longer than any record is passed over, and costs no memory.
+        // A line that is longer than any record is skipped without using memory.
         for _ in 0..9 {
             lines.take(&vec![b'x'; LONGEST_LINE / 2]);
             assert!(lines.rest.len() <= LONGEST_LINE);

@@ -1,4 +1,4 @@
-//! Where an audit log is: a file that grows and is rotated, or an address that is asked.
+//! The source of an audit log: a file that grows and is rotated, or an address that is requested.
 
 use std::{
     collections::BTreeMap,
@@ -11,14 +11,15 @@ use std::{
 use super::record::{Deletion, Found, Lines, Read as Line};
 use crate::{files, model::is_address, world::World};
 
-/// So much is read at once.
+/// How many bytes are read at once.
 const AT_ONCE: u64 = 16 << 20;
-/// So many times at the last look; at the others once, and a log that grows faster is read later.
+/// How many times that is done in the last read. In every other read it is done once; a log that grows faster is read
+/// later.
 const LAST_READS: usize = 32;
-/// A longer answer is refused: it is no log of a drill's time.
+/// The limit for the answer of an address. The log of one drill is not longer.
 const LONGEST_ANSWER: usize = 32 << 20;
-/// So many records of an address are remembered, whose answers hold the same ones again; and
-/// all of its last answer.
+/// How many records of an address are remembered, because its answers repeat them. All records of its last answer are
+/// remembered too.
 const REMEMBERED: usize = 100_000;
 
 /// A log, and how much of it was read.
@@ -33,12 +34,12 @@ enum Place {
         tail: Tail,
         lines: Lines,
     },
-    /// It answers with all its lines each time.
+    /// It returns all its lines each time.
     Address {
         url: String,
         seen: Seen,
     },
-    /// A rehearsal reads no file.
+    /// A rehearsal does not read files.
     Nothing,
 }
 
@@ -63,12 +64,12 @@ impl Source {
         Self::at(Place::Nothing)
     }
 
-    /// How many records were read, and how many lines could not be read as records.
+    /// The number of records that were read, and of lines that are not records.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.records, self.damaged)
     }
 
-    /// The new deletions. `began_us`: records that an address already had at that time are old.
+    /// Reads the new deletions. `began_us`: records that an address already had at that time are ignored.
     pub(super) async fn read(
         &mut self,
         world: &World,
@@ -79,7 +80,7 @@ impl Source {
             Place::Nothing => vec![],
             Place::Address { url, seen } => {
                 let mut bytes = world.http.bounded(url, LONGEST_ANSWER).await.map_err(|e| e.to_string())?;
-                // An answer is whole, whatever it ends with.
+                // The answer of an address is complete, even without a line end.
                 bytes.push(b'\n');
                 let old = |found: &Found| found.at.is_none_or(|at| world.clock.at_wall(at) < began_us);
                 seen.new_of(Lines::default().take(&bytes), old)
@@ -97,7 +98,10 @@ impl Source {
                     }
                 }
                 if to_its_end && left {
-                    return Err(format!("more than {} MiB of it were not read", reads as u64 * (AT_ONCE >> 20)));
+                    return Err(format!(
+                        "more than {} MiB of it could not be read in time",
+                        reads as u64 * (AT_ONCE >> 20)
+                    ));
                 }
                 found
             }
@@ -108,7 +112,7 @@ impl Source {
     }
 }
 
-/// Marks of what an address has answered with, and the number of the last answer that held each.
+/// Hashes of the records that an address has returned, with the number of the last answer that contained each.
 #[derive(Default)]
 struct Seen {
     marks: BTreeMap<u64, u64>,
@@ -116,8 +120,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// The new lines of an answer. `old` tells which records of the first answer are from before
-    /// the drill.
+    /// The new lines of an answer. `old` shows which records of the first answer are from before the drill.
     fn new_of(&mut self, answer: Vec<Line>, old: impl Fn(&Found) -> bool) -> Vec<Line> {
         self.answers += 1;
         let (first, answers) = (self.answers == 1, self.answers);
@@ -131,7 +134,7 @@ impl Seen {
     }
 }
 
-/// A file from where it ended when the drill began.
+/// A file, from the position where it ended when the drill began.
 #[derive(Default)]
 pub(super) struct Tail {
     path: PathBuf,
@@ -146,7 +149,7 @@ impl Tail {
         Self { path, open, at }
     }
 
-    /// What came since the last look, on a thread that may wait for a disk.
+    /// Reads what was added since the last call, on a thread that may wait for the disk.
     async fn read_beside(&mut self) -> Result<Vec<u8>, String> {
         let mut taken = std::mem::take(self);
         let read = tokio::task::spawn_blocking(move || {
@@ -158,19 +161,19 @@ impl Tail {
         read.map_err(|e| format!("{}: {e}", self.path.display()))
     }
 
-    /// What came since the last look, [`AT_ONCE`] at most. The rest of a file that was rotated
-    /// is read before the new one is.
+    /// Reads what was added since the last call, at most [`AT_ONCE`]. If the file was rotated, the rest of the old file
+    /// is read before the new one.
     pub(super) fn read(&mut self) -> io::Result<Vec<u8>> {
         self.read_around(|| {})
     }
 
-    /// `meanwhile` is called where a log may be rotated.
+    /// `meanwhile` is called at the points where a log may be rotated.
     fn read_around(&mut self, meanwhile: impl FnOnce()) -> io::Result<Vec<u8>> {
         let mut bytes = vec![];
         if let Some(file) = &mut self.open
             && file.metadata()?.len() < self.at
         {
-            // Cut off in place.
+            // The file was truncated in place.
             self.at = 0;
         }
         self.read_open(&mut bytes)?;
@@ -181,7 +184,7 @@ impl Tail {
             None => false,
         };
         if !same {
-            // What was written between the read and the rotation stands in the old one only.
+            // What was written between the last read and the rotation is only in the old file.
             self.read_open(&mut bytes)?;
             if (bytes.len() as u64) < AT_ONCE {
                 self.open = Some(files::regular(&self.path)?);
@@ -192,7 +195,7 @@ impl Tail {
         Ok(bytes)
     }
 
-    /// Reads on in the file that is open.
+    /// Continues to read the open file.
     fn read_open(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let Some(file) = &mut self.open else { return Ok(()) };
         file.seek(SeekFrom::Start(self.at))?;
@@ -255,11 +258,11 @@ mod tests {
         let old = |found: &Found| found.at < second(10);
         let marks = |new: Vec<Line>| new.iter().map(|line| line.mark).collect::<Vec<_>>();
         let mut seen = Seen::default();
-        // It held some before the drill, and one came while nobody could ask it.
+        // The address had some records before the drill, and got one while it could not be reached.
         assert_eq!(marks(seen.new_of(vec![line(1, 5), damaged(2), line(3, 11)], old)), [3]);
         assert_eq!(marks(seen.new_of(vec![line(1, 5), damaged(2), line(3, 11), line(4, 12), damaged(5)], old)), [4, 5]);
         assert_eq!(marks(seen.new_of(vec![line(4, 12), line(4, 12), line(6, 13)], old)), [6]);
-        // However many it holds, each is new once.
+        // However many records it has, each is new only once.
         let many = || (0..REMEMBERED as u64 + 10).map(|mark| line(mark + 100, 20)).collect::<Vec<_>>();
         assert_eq!(seen.new_of(many(), old).len(), REMEMBERED + 10);
         assert_eq!(seen.new_of(many(), old).len(), 0);

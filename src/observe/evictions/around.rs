@@ -1,5 +1,5 @@
-//! One question to the Eviction API, and what there was around it: a pod and its budgets change
-//! while it is asked, and an answer between two states proves nothing.
+//! One dry-run eviction, and the state around it. A pod and its budgets may change during the request; an answer
+//! between two states proves nothing.
 
 use crate::{
     event::BudgetSays,
@@ -12,11 +12,11 @@ use crate::{
     world::{ApiCall, ApiError, World},
 };
 
-/// A list of more pods is not read again within a moment for the next question.
+/// For a namespace with more pods than this, the list of pods is reused for some time.
 const LONG: usize = 500;
 const MOMENT_US: u64 = 1_000_000;
 
-/// One question: the answer, and what the budget says.
+/// One dry-run eviction: the answer, and what the budget requires.
 pub(super) struct Asked {
     pub code: u16,
     pub reason: String,
@@ -31,17 +31,18 @@ impl Asked {
     }
 }
 
-/// What became of a question.
+/// The result of one attempt.
 pub(super) enum Turn {
     Settled(Asked),
-    /// No answer can be held against such a budget, or such a pod: the pod as it is now.
+    /// The answer cannot be compared with a budget: the budget or the pod changed. Contains the pod in its current
+    /// state.
     Unsettled(Asked, Box<Pod>),
-    /// The pod is gone or on its way out. The Eviction API lets such a pod go whatever its budget
-    /// says, so its answer tells nothing about the budget.
+    /// The pod is gone or Terminating. The Eviction API allows the eviction of such a pod whatever its budget says, so
+    /// the answer shows nothing about the budget.
     Left,
 }
 
-/// What there is around a pod that is asked about.
+/// The state around a pod that is tried.
 pub(super) struct Around<'a> {
     pub world: &'a World,
     pub recorder: &'a Recorder,
@@ -55,7 +56,7 @@ impl<'a> Around<'a> {
         Self { world, recorder, namespace, pods: vec![], read_us: None }
     }
 
-    /// The budgets are read before and after, the pods after.
+    /// The budgets are read before and after the request, the pods after it.
     pub(super) async fn once(&mut self, pod: &Pod) -> Result<Turn, ApiError> {
         let (world, namespace) = (self.world, self.namespace);
         let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
@@ -64,7 +65,7 @@ impl<'a> Around<'a> {
         let after = world.kube.list_plain::<Budget>(&path).await?;
         let (expected, budget) = expect(pod, &before);
         let asked = Asked { code, reason, message, expected, budget };
-        // A list from before the question cannot say why it was answered otherwise.
+        // A list from before the request cannot explain an unexpected answer.
         if self.is_old() || asked.expected.is_met_by(asked.code) == Some(false) {
             self.look().await?;
         }
@@ -89,7 +90,7 @@ impl<'a> Around<'a> {
     }
 }
 
-/// What an answer is worth, by the budgets and the pods that were read after it.
+/// What an answer shows, given the budgets and pods that were read after it.
 fn turn(mut asked: Asked, pod: &Pod, after: &[Budget], pods: &[Pod]) -> Turn {
     let Some(now) = pods.iter().find(|p| p.metadata.uid == pod.metadata.uid && !p.is_terminating()) else {
         return Turn::Left;
@@ -103,15 +104,15 @@ fn turn(mut asked: Asked, pod: &Pod, after: &[Budget], pods: &[Pod]) -> Turn {
     Turn::Unsettled(asked, Box::new(now.clone()))
 }
 
-/// In all that the Eviction API and the selectors of budgets look at.
+/// Whether a pod is unchanged in everything that the Eviction API and the selectors of budgets depend on.
 fn is_as_it_was(pod: &Pod, now: &Pod) -> bool {
     pod.is_ready() == now.is_ready()
         && pod.status.phase == now.status.phase
         && pod.metadata.labels == now.metadata.labels
 }
 
-/// Whether the status of a pod's budgets has the right number of healthy pods, and of pods in
-/// all. A pod that is finished or being deleted may be counted or not.
+/// Whether the status of a pod's budgets has the right number of healthy pods, and of all pods. A pod that has
+/// finished or is being deleted may be counted or not.
 fn counts(pod: &Pod, budgets: &[Budget], pods: &[Pod]) -> bool {
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     budgets_of(pod, budgets).into_iter().all(|budget| {
@@ -135,8 +136,7 @@ async fn answer(world: &World, pod: &Pod) -> (u16, String, Told) {
     }
 }
 
-/// What the Eviction API must answer, by its own rules (correctness 3, 5; measured A2), and the
-/// names of the budgets.
+/// The answer that the Eviction API must give according to its own rules, and the names of the budgets.
 fn expect(pod: &Pod, budgets: &[Budget]) -> (BudgetSays, String) {
     let mine = budgets_of(pod, budgets);
     let names = mine.iter().map(|b| b.metadata.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -151,8 +151,8 @@ fn expect(pod: &Pod, budgets: &[Budget]) -> (BudgetSays, String) {
     (says, names)
 }
 
-/// A pod that is not Ready may go as well while its budget has all the pods that it wants, or
-/// where the budget says so.
+/// Whether the eviction of a pod that is not Ready is allowed: its budget has all the pods that it requires, or has
+/// the policy AlwaysAllow.
 fn lets_go(pod: &Pod, budget: &Budget) -> bool {
     let status = &budget.status;
     let unhealthy = || {
@@ -189,7 +189,7 @@ pub(super) mod tests {
         Asked { code, reason: String::new(), message: Told::default(), expected, budget }
     }
 
-    /// The Eviction API lets a pod go that is on its way out, whatever its budget says.
+    /// The Eviction API allows the eviction of a Terminating pod, whatever its budget says.
     #[test]
     fn a_pod_that_leaves_while_it_is_asked_about_says_nothing_of_its_budget() {
         let (stays, leaves) = (pod(true, false), pod(true, true));
@@ -220,10 +220,10 @@ pub(super) mod tests {
         let pods = [pod(true, false), pod(true, false), pod(false, false)];
         assert!(counts(&pods[0], &says(2, 3), &pods));
         assert!(!counts(&pods[0], &says(3, 3), &pods), "one of them fell");
-        // Somebody scaled it to 4, and as many are healthy as before.
+        // It was scaled to 4 outside the drill, and as many pods are healthy as before.
         let scaled = [pod(true, false), pod(true, false), pod(true, false), pod(false, false)];
         assert!(!counts(&scaled[0], &says(3, 3), &scaled), "half of 4 is another number than half of 3");
-        // What is on its way out may be counted, or its replacement.
+        // A Terminating pod may be counted, or its replacement.
         let replaced = [pod(true, false), pod(true, false), pod(false, true), pod(false, false)];
         assert!(counts(&replaced[0], &says(2, 3), &replaced) && counts(&replaced[0], &says(2, 4), &replaced));
     }

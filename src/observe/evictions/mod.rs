@@ -1,5 +1,5 @@
-//! While the drill's nodes are not Ready, tries to evict each critical pod as a dry run: the
-//! Eviction API checks the budget and changes nothing (correctness 4).
+//! While the drill's nodes are not Ready, tries to evict each critical pod in a dry run: the Eviction API checks the
+//! budget and changes nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,11 +19,11 @@ mod around;
 
 use around::{Around, Asked, Turn};
 
-/// As long a budget may need until its status counts what there is.
+/// How long to wait until the status of a budget counts the current pods.
 const PATIENCE_US: u64 = 30_000_000;
 const AGAIN: Duration = Duration::from_secs(1);
-/// The API answers pods of one sort alike: of a workload with thousands, so many of each sort are
-/// asked about, and the journal says of how many.
+/// The API gives the same answer for all pods of one sort. For a workload with thousands of pods, only this many of
+/// each sort are tried, and the journal contains how many there are.
 const OF_A_SORT: usize = 25;
 
 pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<Plan>) {
@@ -32,7 +32,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<
         tokio::time::sleep(Duration::from_millis(300)).await;
         for step in wanted(&plan) {
             if !asked.contains(&step) && degraded(&recorder, &step) {
-                // The disruption controller follows the pods' readiness within moments.
+                // The disruption controller follows the readiness of pods within moments.
                 tokio::time::sleep(Duration::from_millis(700)).await;
                 ask(&world, &recorder, &plan, &step).await;
                 asked.insert(step);
@@ -41,7 +41,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<
     }
 }
 
-/// The faults whose expectations ask for it.
+/// The faults whose expectations need this.
 fn wanted(plan: &Plan) -> Vec<StepName> {
     let faults: Vec<StepName> = plan.steps.iter().filter(|s| !s.nodes.is_empty()).map(|s| s.name.clone()).collect();
     plan.expectations()
@@ -53,7 +53,7 @@ fn wanted(plan: &Plan) -> Vec<StepName> {
         .collect()
 }
 
-/// Every node of the step is seen as not Ready.
+/// Whether every node of the step is reported as not Ready.
 fn degraded(recorder: &Recorder, step: &StepName) -> bool {
     recorder.with(|state| {
         let nodes: Vec<String> =
@@ -86,9 +86,9 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
     }
 }
 
-/// Asks about each pod, and again about those whose answer cannot be held against a budget, until
-/// the nodes are back or the time is over: one that does not settle keeps no other waiting. That
-/// nothing could be learned of a pod is told, too.
+/// Tries each pod, and tries again if an answer cannot be compared with a budget, until the nodes are back or the time
+/// is over. A budget that does not settle does not delay the other pods. If nothing could be learned about a pod, that
+/// is recorded too.
 async fn ask_all(around: &mut Around<'_>, pods: Vec<Pod>, step: &StepName, until: u64) {
     let mut waiting: Vec<(Pod, Option<Asked>)> = pods.into_iter().map(|pod| (pod, None)).collect();
     loop {
@@ -112,14 +112,14 @@ async fn ask_all(around: &mut Around<'_>, pods: Vec<Pod>, step: &StepName, until
     }
 }
 
-/// What the Eviction API looks at in a pod, and in what its budgets select it by.
+/// Everything in a pod that the Eviction API and the selectors of budgets depend on.
 type Sort = (String, bool, bool, BTreeMap<String, String>);
 
 fn some_of_each_sort(mut pods: Vec<Pod>) -> Vec<Pod> {
     let mut seen: BTreeMap<Sort, usize> = BTreeMap::new();
     pods.retain(|pod| {
         let mut labels = (*pod.metadata.labels).clone();
-        // Labels by which every pod of a StatefulSet differs from the others.
+        // Labels in which every pod of a StatefulSet differs from the others.
         for own in ["statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"] {
             labels.remove(own);
         }

@@ -18,27 +18,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "AFF-001",
         name: "host-spread",
-        title: "Replicas are told to be on different hosts",
+        title: "The scheduler spreads replicas over hosts",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Manifests,
-        rule: "A workload of at least 2 replicas has a pod anti-affinity or a topology spread constraint by host whose selector matches its own pods. One that does not match its own pods fails with that reason.",
+        rule: "A workload with at least 2 replicas has a topology spread constraint or a pod anti-affinity (required or preferred) by kubernetes.io/hostname whose selector matches its own pods. If the only such rule does not match its own pods, the finding says so.",
         fix: "Add topologySpreadConstraints on kubernetes.io/hostname with the pods' own labels",
-        why: "The scheduler may put all replicas on one node otherwise.",
+        why: "Otherwise the scheduler may place all replicas on one node.",
         run: |p, say| spread(p, say, HOST),
     },
     Check {
         id: "AFF-002",
         name: "constraint-feasible-after-loss",
-        title: "Hard rules of placement can still be met after a loss",
+        title: "Required placement rules can still be met after a loss",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Cluster,
-        rule: "With a required anti-affinity to itself, a workload has no more replicas than nodes (or zones) that could run it are left when one is gone; with DoNotSchedule and minDomains, enough domains are left.",
+        rule: "Workloads with at least 2 replicas are examined. If a required pod anti-affinity selects the own pods of the workload, the number of replicas is at most the number of nodes (or zones) that can run them, minus one. If a topology spread constraint with DoNotSchedule has minDomains, minDomains is at most that number, too.",
         fix: "Make the rule preferred (ScheduleAnyway), or add hosts or zones",
-        why: "Replicas that may not share a host stay Pending until it is back.",
+        why: "Replicas that must not share a host stay Pending until the lost host is back.",
         run: feasible,
     },
     Check {
@@ -49,22 +49,22 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "The template has no nodeName, and selects no node by its host name; live, at least 2 nodes could run it, and they are not all in one zone.",
-        fix: "Remove the pin; widen the pool to at least 2 nodes and 2 zones",
-        why: "What may run in one place only is gone with it.",
+        rule: "The pod template has no nodeName, no nodeSelector on kubernetes.io/hostname, and no required node affinity that allows only single hosts. On a cluster, at least 2 nodes can run the pods, and these nodes are not all in one zone if the worker nodes are in several.",
+        fix: "Remove the pin; extend the node pool to at least 2 nodes and 2 zones",
+        why: "A workload that can run in one place only is down as long as this place is lost.",
         run: breadth,
     },
     Check {
         id: "AFF-004",
         name: "eviction-toleration-vs-rto",
-        title: "Pods leave a dead node soon enough for the RTO",
+        title: "Pods leave a dead node within the RTO",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Tolerance of not-ready and unreachable (300 s by admission where the pod says nothing; for ever where it names no seconds), plus the node monitor's grace (50 s since 1.32) is within the workload's RTO of the drill file.",
-        fix: "Set tolerationSeconds (30, say) for node.kubernetes.io/not-ready and unreachable on critical stateless pods",
-        why: "It decides the RTO of every drill that takes a node away.",
+        rule: "The tolerationSeconds of the pods for node.kubernetes.io/unreachable, plus the time until the cluster notices a dead node (50 s since 1.32, 40 s before), is at most the RTO of the workload in the drill file. Without such a toleration, the 300 s that admission adds count. A toleration without tolerationSeconds fails. Workloads without an RTO are skipped.",
+        fix: "Set tolerationSeconds (for example 30) for node.kubernetes.io/not-ready and node.kubernetes.io/unreachable on critical stateless pods",
+        why: "This time is part of the recovery time in every drill that takes a node away.",
         run: toleration,
     },
 ];
@@ -73,7 +73,7 @@ const HOST: &str = "kubernetes.io/hostname";
 
 pub(super) const ZONE_KEY: &str = "topology.kubernetes.io/zone";
 
-/// How a workload's spread by a key stands.
+/// Whether a workload has a rule that spreads its pods by a key.
 pub(super) enum Told {
     Matches,
     NotItself,
@@ -105,7 +105,7 @@ pub(super) fn told(work: &Work<'_>, key: &str) -> Told {
     if named { Told::NotItself } else { Told::Not }
 }
 
-/// Terms of its anti-affinity, required and preferred.
+/// The terms of its pod anti-affinity, required and preferred.
 fn anti_affinity(spec: &Value) -> Vec<&Value> {
     let base = "/affinity/podAntiAffinity";
     let required = list(spec, &format!("{base}/requiredDuringSchedulingIgnoredDuringExecution")).iter();
@@ -125,10 +125,10 @@ pub(super) fn spread(p: &Picture<'_>, say: &mut Say, key: &str) {
                 say.fail(
                     work,
                     work.pointer,
-                    format!("its rule by {key} does not select its own pods: it does nothing"),
+                    format!("its rule for {key} does not select its own pods: it does nothing"),
                 );
             }
-            Told::Not => say.fail(work, work.pointer, format!("nothing tells its pods to spread by {key}")),
+            Told::Not => say.fail(work, work.pointer, format!("no rule spreads its pods by {key}")),
         }
     }
 }
@@ -149,7 +149,7 @@ fn feasible(p: &Picture<'_>, say: &mut Say) {
             let left = domains(&term["topologyKey"]).saturating_sub(1);
             if own && usize::try_from(n).unwrap_or(usize::MAX) > left {
                 let key = text(term, "/topologyKey");
-                wrong.push(format!("{n} replicas may not share a {key}, and {left} are left when one is gone"));
+                wrong.push(format!("{n} replicas must not share a {key}, but only {left} are left after a loss"));
             }
         }
         for constraint in list(work.spec(), "/topologySpreadConstraints") {
@@ -157,7 +157,7 @@ fn feasible(p: &Picture<'_>, say: &mut Say) {
             let left = domains(&constraint["topologyKey"]).saturating_sub(1);
             if text(constraint, "/whenUnsatisfiable") != "ScheduleAnyway" && usize::try_from(least).unwrap_or(0) > left
             {
-                wrong.push(format!("minDomains {least} cannot be met with the {left} that are left"));
+                wrong.push(format!("minDomains {least} cannot be met: only {left} domains are left after a loss"));
             }
         }
         say.judge(work, work.pointer, &wrong);
@@ -170,10 +170,10 @@ fn breadth(p: &Picture<'_>, say: &mut Say) {
         let spec = work.spec();
         let mut wrong = vec![];
         if !text(spec, "/nodeName").is_empty() {
-            wrong.push(format!("pinned to node {} by nodeName", text(spec, "/nodeName")));
+            wrong.push(format!("it is pinned to node {} by nodeName", text(spec, "/nodeName")));
         }
         if map(spec, "/nodeSelector").is_some_and(|m| m.contains_key(HOST)) {
-            wrong.push("pinned to a node by its host name (nodeSelector)".into());
+            wrong.push("it is pinned to a node by its host name (nodeSelector)".into());
         }
         let terms =
             list(spec, "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms");
@@ -183,22 +183,22 @@ fn breadth(p: &Picture<'_>, say: &mut Say) {
                 .any(|e| e["key"] == HOST && e["operator"] == "In" && list(e, "/values").len() < 2)
         };
         if !terms.is_empty() && terms.iter().all(one_host) {
-            wrong.push("pinned to a node by its host name (nodeAffinity)".into());
+            wrong.push("it is pinned to a node by its host name (nodeAffinity)".into());
         }
         if p.is_cluster() && p.shelf.all("Node").is_ok() && !p.shelf.nodes.is_empty() && wrong.is_empty() {
             let able = p.eligible(work);
             if able.nodes.len() < 2 {
-                wrong.push(format!("{} node may run it", able.nodes.len()));
+                wrong.push(format!("{} node can run it", able.nodes.len()));
             } else if able.zones.len() < 2 && all.len() > 1 {
                 let zone = able.nodes[0].zone();
-                wrong.push(format!("all {} nodes that may run it are in zone {zone}", able.nodes.len()));
+                wrong.push(format!("all {} nodes that can run it are in zone {zone}", able.nodes.len()));
             }
         }
         say.judge(work, work.pointer, &wrong);
     }
 }
 
-/// What admission gives pods that say nothing.
+/// The tolerationSeconds that admission adds to pods without a toleration.
 const DEFAULT_TOLERATION: i64 = 300;
 
 fn toleration(p: &Picture<'_>, say: &mut Say) {
@@ -206,7 +206,7 @@ fn toleration(p: &Picture<'_>, say: &mut Say) {
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
         let promised = p.settings.objective(work.namespace(), work.kind, work.name()).and_then(|o| o.rto);
         let Some(rto) = promised else {
-            say.skip(work, "the drill file promises no RTO for it");
+            say.skip(work, "the drill file has no RTO for it");
             continue;
         };
         let spec = work.pod_spec();
@@ -218,11 +218,11 @@ fn toleration(p: &Picture<'_>, say: &mut Say) {
         };
         let rto_seconds = i64::try_from(rto.0.as_secs()).unwrap_or(i64::MAX);
         match seconds {
-            None => say.fail(work, format!("{}/tolerations", work.pointer), "its pods stay on a dead node for ever"),
+            None => say.fail(work, format!("{}/tolerations", work.pointer), "its pods never leave a dead node"),
             Some(s) if s + grace > rto_seconds => say.fail(
                 work,
                 format!("{}/tolerations", work.pointer),
-                format!("its pods leave a dead node after {s} s, which is noticed after {grace} s: more than the RTO of {rto}"),
+                format!("the cluster notices a dead node after {grace} s, and its pods leave it {s} s later: this is more than the RTO of {rto}"),
             ),
             Some(_) => say.pass(work),
         }

@@ -1,5 +1,5 @@
-//! Whether alerts would fire, and whether it is quiet now, by what Prometheus and
-//! Alertmanager say.
+//! Whether alerts can fire, and whether none fires now, according to Prometheus, Alertmanager
+//! and Datadog.
 
 use super::datadog;
 use crate::{
@@ -16,14 +16,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "ALR-003",
         name: "alert-dead",
-        title: "Alerts ask for series that there are",
+        title: "The metrics that alerts use exist",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Each selector of each alert that Prometheus has loaded had a series within the last day (those below absent(), beside `or vector(…)` and right of `unless` may have none), and the expression compares, filters or asks for absence.",
-        fix: "Correct the selector, or take the alert away; add the comparison that is missing",
-        why: "An alert on a series that was renamed is as quiet as a healthy system.",
+        rule: "For each alerting rule that Prometheus has loaded, each selector of its expression had a series within the last day; selectors below absent(), beside `or vector(…)` and right of `unless` may have none. The expression compares, filters or tests absence (else low). An expression that drillmaster cannot analyse is unknown.",
+        fix: "Correct the selector, or remove the alert; add the missing comparison",
+        why: "If a series was renamed, its alert never fires and looks like a healthy system.",
         run: dead,
     },
     Check {
@@ -34,27 +34,27 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Prometheus has no alert with severity=critical firing in scope (of a namespace in scope, or of none), but for those whose rule is vector(1) and InfoInhibitor; no monitor of Datadog is in state Alert that is tagged for a namespace in scope (kube_namespace), or for none.",
-        fix: "Resolve what the alert tells of, and drill then",
-        why: "What is broken already would be taken for the drill's doing.",
+        rule: "In Prometheus, no alert fires that has severity=critical and a namespace in scope, or severity=critical and no namespace; Watchdog, InfoInhibitor and alerts whose rule is vector(1) do not count. In Datadog, no monitor that is tagged for a namespace in scope (kube_namespace), or for no namespace, is in state Alert.",
+        fix: "Resolve the cause of the alert before the drill",
+        why: "A problem that exists already would be taken for an effect of the drill.",
         run: firing,
     },
     Check {
         id: "ALR-007",
         name: "silences",
-        title: "No silence hides what a drill does",
+        title: "No silence hides the effects of a drill",
         severity: Severity::Medium,
         class: Class::Blocks,
         gates: &[ALERTS],
         needs: Needs::Cluster,
-        rule: "No silence in force or to come may match a critical alert of a namespace in scope; no such monitor of Datadog is muted.",
-        fix: "Expire the silence, or give it a matcher that the drill's alerts do not meet",
-        why: "A silenced alert proves nothing about who would have been told.",
+        rule: "No silence, active or pending, can match an alert with severity=critical and a namespace in scope; every other label counts as a match. In Datadog, no monitor that is tagged for a namespace in scope, or for no namespace, is muted.",
+        fix: "Expire the silence, or add a matcher that the alerts of the drill do not meet",
+        why: "Nobody is notified of a silenced alert, so the drill cannot show who would have been.",
         run: silences,
     },
 ];
 
-/// Prometheus, or word that none was named.
+/// The answers of Prometheus. If none was named, reports unknown.
 pub(super) fn prometheus<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a PrometheusReading> {
     let found = p.shelf.readings.prometheus.as_ref();
     if found.is_none() {
@@ -63,7 +63,7 @@ pub(super) fn prometheus<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a Prome
     found
 }
 
-/// Nothing to look at.
+/// Reports unknown because of missing data.
 pub(super) fn no_data(say: &mut Say, why: impl Into<String>) {
     say.unknown(Subject::default(), Unseen::NoData, why);
 }
@@ -77,15 +77,20 @@ fn dead(p: &Picture<'_>, say: &mut Say) {
     for rule in rules {
         let subject = Subject::named("Alert", "", &rule.name);
         let Ok(asks) = asked(&rule.query) else {
-            say.unknown(subject, Unseen::NoData, "its expression is more than what is understood here");
+            say.unknown(subject, Unseen::NoData, "drillmaster cannot analyse its expression");
             continue;
         };
         let none: Vec<&str> =
             asks.selectors.iter().filter(|s| alive.get(*s) == Some(&false)).map(String::as_str).collect();
         if !none.is_empty() {
-            say.fail(subject, "", format!("no series within a day: {}", none.join(", ")));
+            say.fail(subject, "", format!("no series in the last day: {}", none.join(", ")));
         } else if !asks.decides {
-            say.fail_as(Severity::Low, subject, "", "it compares nothing: it fires as long as there is a series");
+            say.fail_as(
+                Severity::Low,
+                subject,
+                "",
+                "its expression compares nothing: it fires as long as a series exists",
+            );
         } else {
             say.pass(subject);
         }
@@ -147,7 +152,7 @@ fn silences(p: &Picture<'_>, say: &mut Say) {
         };
         let mut wrong = vec![];
         for silence in silences {
-            // What is not known of an alert yet may be anything.
+            // Labels that are not known before the drill can have any value.
             let may = silence.matchers.iter().all(|(name, value, regex, equal)| {
                 let meets = |has: &str| (if *regex { fits(value, has) } else { value == has }) == *equal;
                 match name.as_str() {
@@ -157,7 +162,7 @@ fn silences(p: &Picture<'_>, say: &mut Say) {
                 }
             });
             if may {
-                wrong.push(format!("silence {} of {} may match alerts of the scope", silence.id, silence.by));
+                wrong.push(format!("silence {} of {} may match critical alerts in scope", silence.id, silence.by));
             }
         }
         say.judge(Subject::named("Alertmanager", "", &peer.url), "", &wrong);

@@ -1,4 +1,4 @@
-//! Alerts and dashboards.
+//! Alerting rules and dashboards.
 
 use std::collections::BTreeSet;
 
@@ -23,73 +23,73 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "ALR-001",
         name: "alert-families",
-        title: "The core families of alerts exist",
+        title: "Alerts of all core families exist",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "The PrometheusRules, the rules that Prometheus says it has loaded, and Datadog's monitors hold an alert on each of: nodes not ready, pods in trouble, rollouts, capacity, budgets, volumes filling up, the API server, certificates, the monitoring itself, backups; by a usual name or by the series that it asks. Only velero_backup_last_status does not count for backups: Velero sets it back to 1 each minute.",
-        fix: "Install the rules of kubernetes-mixin, and rules on backups",
-        why: "An alert that nobody wrote cannot fire.",
+        rule: "The PrometheusRules, the rules that Prometheus has loaded and the monitors of Datadog together have an alert for each of these families: nodes not ready, pods in trouble, rollouts, capacity, budgets, volumes filling up, the API server, certificates, the monitoring itself, and backups. An alert belongs to a family by a usual name, or by a series in its expression. For backups, velero_backup_last_status alone does not count, because Velero sets it back to 1 every minute. Without any rules or monitors the result is unknown.",
+        fix: "Install the rules of kubernetes-mixin, and rules for backups",
+        why: "Without a rule, no alert can fire.",
         run: families,
     },
     Check {
         id: "ALR-002",
         name: "alert-rules-loaded",
-        title: "Rules are picked up by a Prometheus",
+        title: "Alerting rules are loaded and healthy",
         severity: Severity::High,
         class: Class::Blocks,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "Each PrometheusRule is selected by ruleSelector and ruleNamespaceSelector of some Prometheus or ThanosRuler (nil selects none, {} all), the operator does not say that it did not accept it, and its expressions are understood (one that is not is unknown: the operator leaves out all of an object with one that is wrong). Each alerting rule that Prometheus has loaded is healthy, and was evaluated within three of its intervals.",
-        fix: "Correct labels or namespaces; correct the rule's syntax",
+        rule: "Each PrometheusRule is selected by the ruleSelector and ruleNamespaceSelector of a Prometheus or ThanosRuler (a missing selector selects none, {} all), and its status does not say that the operator rejected it for all of them. A rule with an expression that drillmaster cannot parse is unknown, because the operator leaves out a whole object if one of its expressions is wrong. Each alerting rule that Prometheus has loaded is healthy and was evaluated within three of its intervals. PrometheusRules are skipped if the cluster has no Prometheus of the operator.",
+        fix: "Correct the labels or the namespace; correct the syntax of the rule",
         why: "A rule that is not loaded never fires.",
         run: loaded,
     },
     Check {
         id: "ALR-008",
         name: "detect-latency",
-        title: "Alerts can fire within the RTO",
+        title: "Critical alerts fire within half of the RTO",
         severity: Severity::Medium,
         class: Class::Gate,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "The `for` of each critical alert of the core families (ALR-001), plus 90 s for scrape, evaluation and grouping, is at most half of the shortest RTO of the drill file.",
-        fix: "Shorten `for` or group_wait of the alerts that matter to the drill",
-        why: "An alert after the RTO is a post-mortem.",
+        rule: "For each critical alert of the core families (see ALR-001) in a PrometheusRule, `for` plus 90 s (scrape, evaluation and grouping) is at most half of the shortest RTO of the drill file. Without an RTO nothing is examined.",
+        fix: "Shorten the `for` of the alerts that matter to the drill",
+        why: "An alert that fires after the RTO comes too late.",
         run: latency,
     },
     Check {
         id: "DSH-001",
         name: "dashboard-available",
-        title: "There are dashboards, as code",
+        title: "Dashboards exist as code",
         severity: Severity::Low,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "There is a ConfigMap labelled grafana_dashboard whose JSON has panels, or a GrafanaDashboard; a Grafana that runs in the cluster has a ready pod.",
+        rule: "At least one ConfigMap with the label grafana_dashboard, or one GrafanaDashboard, exists. The JSON of each such ConfigMap has panels. Each Grafana that runs in the cluster has all its pods ready.",
         fix: "Provision Grafana with dashboards as code",
-        why: "In an outage nobody builds one.",
+        why: "In an outage, nobody has time to build a dashboard.",
         run: dashboards,
     },
     Check {
         id: "DSH-002",
         name: "dashboard-covers-scope",
-        title: "Dashboards show what is drilled",
+        title: "Dashboards show every namespace in scope",
         severity: Severity::Low,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "For each namespace in scope, an expression of a panel of some provisioned dashboard names it, or asks by a variable of the dashboard whose query lists namespaces. Whether its metrics exist is not asked.",
-        fix: "Add a dashboard for the namespace, or one with a variable namespace",
-        why: "Recovery is watched on a dashboard, or not at all.",
+        rule: "For each namespace in scope, an expression in a panel of a provisioned dashboard names it in quotes, or an expression uses a variable of the dashboard whose query lists namespaces. Whether the metrics exist is not examined. Without a readable dashboard the check is skipped.",
+        fix: "Add a dashboard for the namespace, or one with a variable for the namespace",
+        why: "Without a dashboard, nobody can watch the recovery.",
         run: covered,
     },
 ];
 
 const RULE: &str = "PrometheusRule.monitoring.coreos.com";
 
-/// The families: usual names, and the series that an expression of theirs asks.
+/// The core families: usual names of alerts, and series in their expressions.
 const FAMILIES: [(&str, &[&str], &[&str]); 10] = [
     (
         "nodes",
@@ -140,7 +140,7 @@ const FAMILIES: [(&str, &[&str], &[&str]); 10] = [
     ),
 ];
 
-/// Alerts of all rules.
+/// The alerts of all PrometheusRules.
 fn alerts<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a Value)> {
     let rules = p
         .all(RULE, say)
@@ -161,7 +161,7 @@ fn families(p: &Picture<'_>, say: &mut Say) {
             say.unknown(
                 Subject::default(),
                 Unseen::NoData,
-                "there is no PrometheusRule: rules that are loaded otherwise are not seen here",
+                "no PrometheusRule exists, and rules that are loaded in another way cannot be seen",
             );
         }
         return;
@@ -172,11 +172,11 @@ fn families(p: &Picture<'_>, say: &mut Say) {
             || told.is_some_and(|rules| rules.iter().any(|r| is(&r.name, &r.query)))
             || monitors.is_some_and(|all| datadog::covers(all, family));
         let subject = Subject::named("AlertFamily", "", family);
-        if there { say.pass(subject) } else { say.fail(subject, "", "no alert of this family") }
+        if there { say.pass(subject) } else { say.fail(subject, "", "no alert of this family exists") }
     }
 }
 
-/// Whether a ThanosRuler picks a rule up.
+/// Whether a ThanosRuler selects a rule.
 fn by_ruler(p: &Picture<'_>, rule: &Object) -> bool {
     p.shelf.any("ThanosRuler.monitoring.coreos.com").iter().any(|ruler| {
         let spaces = selector(&ruler.body, "/spec/ruleNamespaceSelector");
@@ -188,14 +188,14 @@ fn by_ruler(p: &Picture<'_>, rule: &Object) -> bool {
     })
 }
 
-/// An expression that the parser here does not know: wrong, or newer than it.
+/// An expression that the parser does not understand, because it is wrong or newer than the parser.
 fn not_understood(rule: &Object) -> Option<String> {
     let rules = rule.list("/spec/groups").iter().flat_map(|group| list(group, "/rules"));
     rules.into_iter().find_map(|r| {
         let why = promql_parser::parser::parse(r["expr"].as_str()?).err()?;
         let name = [text(r, "/alert"), text(r, "/record")].concat();
         Some(format!(
-            "the expression of {name} is not understood here ({why}): if it is wrong, none of these rules is loaded"
+            "drillmaster cannot parse the expression of {name} ({why}): if it is wrong, none of these rules is loaded"
         ))
     })
 }
@@ -210,11 +210,11 @@ fn loaded(p: &Picture<'_>, say: &mut Say) {
         let refusals: Vec<&str> = pickers.iter().filter_map(|by| refused(rule, by)).collect();
         let (refusal, refused_by_all) = (refusals.first(), refusals.len() == pickers.len());
         if !operated {
-            say.skip(rule, "no Prometheus of the operator is here");
+            say.skip(rule, "the cluster has no Prometheus of the operator");
         } else if let Some(why) = refusal.filter(|_| refused_by_all && !by_ruler(p, rule)) {
             say.fail(rule, "/status/bindings", format!("the operator did not accept it ({why}): it never fires"));
         } else if let Some(why) = not_understood(rule) {
-            // The operator leaves all of an object out for one expression that is wrong.
+            // The operator leaves out the whole object if one of its expressions is wrong.
             say.unknown(rule, Unseen::NoData, why);
         } else if !pickers.is_empty() || by_ruler(p, rule) {
             say.pass(rule);
@@ -232,14 +232,14 @@ fn loaded(p: &Picture<'_>, say: &mut Say) {
             age.filter(|age| rule.interval_seconds > 0.0 && *age as f64 > 3.0 * rule.interval_seconds + 5.0)
         {
             let every = rule.interval_seconds;
-            say.fail(subject, "", format!("it was evaluated {age} s ago, and that is due every {every} s"));
+            say.fail(subject, "", format!("it was evaluated {age} s ago, but is due every {every} s"));
         } else {
             say.pass(subject);
         }
     }
 }
 
-/// Scrape, evaluation and grouping by the defaults: 30 s each.
+/// The default times of scrape, evaluation and grouping together, 30 s each.
 const PIPELINE: f64 = 90.0;
 
 fn latency(p: &Picture<'_>, say: &mut Say) {
@@ -262,7 +262,7 @@ fn latency(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Dashboards that hold panels.
+/// The provisioned dashboards that can be read.
 fn provisioned(p: &Picture<'_>) -> Vec<Value> {
     let configs = p.shelf.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard"));
     let held = configs.flat_map(|c| c.map("/data").into_iter().flatten().filter_map(|(_, v)| v.as_str()));
@@ -270,7 +270,7 @@ fn provisioned(p: &Picture<'_>) -> Vec<Value> {
     held.chain(own).filter_map(|text| serde_json::from_str::<Value>(text).ok()).collect()
 }
 
-/// Whether a capture left them out.
+/// Whether a capture left out the content of dashboards.
 fn withholds_dashboards(p: &Picture<'_>) -> bool {
     let is_dashboard = |c: &&Object| c.metadata.labels.contains_key("grafana_dashboard");
     let own = p.shelf.any("GrafanaDashboard.grafana.integreatly.org");
@@ -278,7 +278,7 @@ fn withholds_dashboards(p: &Picture<'_>) -> bool {
         || own.iter().any(|d| d.text("/spec/json") == LEFT_OUT)
 }
 
-/// Every expression of a dashboard's panels, those within rows, too.
+/// All expressions of the panels of a dashboard, including those in rows.
 fn expressions<'a>(panel: &'a Value, out: &mut Vec<&'a str>) {
     out.extend(list(panel, "/targets").iter().filter_map(|t| t["expr"].as_str()));
     list(panel, "/panels").iter().for_each(|inner| expressions(inner, out));
@@ -290,10 +290,10 @@ fn covered(p: &Picture<'_>, say: &mut Say) {
     }
     let dashboards = provisioned(p);
     if dashboards.is_empty() && withholds_dashboards(p) {
-        return say.unknown(Subject::default(), Unseen::NoData, "the capture leaves out what dashboards hold");
+        return say.unknown(Subject::default(), Unseen::NoData, "the capture leaves out the content of dashboards");
     }
     if dashboards.is_empty() {
-        return say.skip(Subject::default(), "no dashboard is provisioned as code that can be read here");
+        return say.skip(Subject::default(), "no provisioned dashboard can be read");
     }
     let (mut asked, mut by_variable) = (vec![], false);
     for dashboard in &dashboards {
@@ -310,7 +310,7 @@ fn covered(p: &Picture<'_>, say: &mut Say) {
         if by_variable || asked.iter().any(|e| e.contains(&format!("\"{namespace}\""))) {
             say.pass(subject);
         } else {
-            say.fail(subject, "", format!("none of {} dashboards shows it", dashboards.len()));
+            say.fail(subject, "", format!("none of the {} dashboards shows it", dashboards.len()));
         }
     }
 }
@@ -334,7 +334,7 @@ fn dashboards(p: &Picture<'_>, say: &mut Say) {
         } else if whole {
             say.pass(config)
         } else {
-            say.fail(config, "/data", "it holds no dashboard with panels")
+            say.fail(config, "/data", "it has no dashboard with panels")
         }
     }
     for dashboard in p.shelf.any("GrafanaDashboard.grafana.integreatly.org") {

@@ -1,4 +1,4 @@
-//! Backups: the store, the schedules, how long and how far away they last.
+//! Backups: the storage locations, the schedules, the retention, and copies outside the cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "BCK-001",
         name: "backup-storage-available",
-        title: "Velero runs and its store is Available",
+        title: "Velero runs and its storage locations are Available",
         severity: Severity::Critical,
         class: Class::Blocks,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "A Deployment velero is available (one of 0 replicas only where some location was validated within 90 s: then its server runs elsewhere); the node agent is ready where volumes are copied from the file system or moved; a BackupStorageLocation is the default, Available, not ReadOnly, and was validated within five times its validationFrequency (1 min by default); each BackupRepository is Ready.",
-        fix: "Repair credentials, bucket or network; name a default storage location",
-        why: "Without the store there is nothing to bring back.",
+        rule: "The Deployment velero has an available replica; if it is scaled to 0, the result is unknown unless a location was validated in the last 90 s, because then the server runs elsewhere. All pods of the DaemonSet node-agent are ready (else high); the DaemonSet exists if a Schedule has defaultVolumesToFsBackup or snapshotMoveData. At least one BackupStorageLocation exists, and one is the default (else high). Each location is Available and not ReadOnly. It is unknown if its last validation is older than five times its validationFrequency (at least 5 min). Each BackupRepository is Ready or new (else high).",
+        fix: "Repair the credentials, the bucket or the network; name a default storage location",
+        why: "Without the store, nothing can be restored.",
         run: location,
     },
     Check {
@@ -37,9 +37,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "There is a Schedule; each is Enabled, not paused, without validation errors, its cron expression can be read, and its last backup is no older than one and a half times its interval.",
-        fix: "Schedule backups; unpause what is paused, correct the cron expression and what the validation says",
-        why: "A schedule that is paused says nothing, for months.",
+        rule: "At least one Schedule exists. Each Schedule is Enabled, not paused and without validation errors, and its cron expression can be read. Its last backup (or, before the first one, its creation) is at most 1.5 intervals ago. A Schedule that Velero has not processed is unknown.",
+        fix: "Create a Schedule; resume paused ones; correct the cron expression and the validation errors",
+        why: "A paused schedule raises no alarm, and nobody may notice it for months.",
         run: schedules,
     },
     Check {
@@ -50,9 +50,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "The newest Backup of each Schedule is Completed without errors and without failed hooks; warnings are medium (a volume that was skipped says so there); one that runs for more than its itemOperationTimeout (4 h by default) fails.",
-        fix: "Read its log (velero backup logs NAME) and mend the items or hooks that fail",
-        why: "PartiallyFailed means that something does not come back.",
+        rule: "The newest Backup of each Schedule is Completed, without errors and failed hooks. Warnings are medium, because a skipped volume is reported as a warning. A Schedule without a Backup fails. A Backup that is not finished is unknown, and fails after its itemOperationTimeout (4 h by default).",
+        fix: "Read its log (velero backup logs NAME) and correct the items or hooks that fail",
+        why: "PartiallyFailed means that a restore does not bring back everything.",
         run: clean,
     },
     Check {
@@ -63,22 +63,22 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "A storage location's server is no Service of this cluster, and where the nodes name their region, some location is in another one; where a location names no region this is unknown.",
-        fix: "Add a second location in another region, snapshotMoveData, object lock",
-        why: "Backups that fall with the cluster are none.",
+        rule: "At least one storage location is not a Service of this cluster (an s3Url with .svc). At least one names a region that is not a region of the cluster's nodes. If the nodes or a location name no region, the result is unknown.",
+        fix: "Add a second location in another region; use snapshotMoveData and object lock",
+        why: "Backups that are lost with the cluster cannot restore anything.",
         run: offsite,
     },
     Check {
         id: "BCK-008",
         name: "backup-retention",
-        title: "There are several restore points, and they last",
+        title: "Each schedule has at least 3 restore points that last",
         severity: Severity::Medium,
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "Each Schedule has at least 3 Completed backups that do not expire within a day.",
-        fix: "Raise the ttl; keep 3 points or more",
-        why: "The newest one may hold what broke.",
+        rule: "Each Schedule has at least 3 Completed Backups that do not expire within a day.",
+        fix: "Raise the ttl; keep at least 3 restore points",
+        why: "The newest backup may already contain the damage.",
         run: retention,
     },
     Check {
@@ -89,9 +89,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[REGION],
         needs: Needs::Cluster,
-        rule: "Where the control plane is on nodes of the cluster: an ETCDSnapshotFile of k3s is ready to use, or a CronJob runs etcdctl or etcdutl snapshot and succeeded; else unknown until it is attested. A managed control plane is skipped.",
-        fix: "Schedule snapshots of etcd to somewhere else",
-        why: "With etcd gone the cluster is an empty one.",
+        rule: "If control-plane nodes can be seen, an ETCDSnapshotFile of k3s is ready to use, or a CronJob that runs etcdctl or etcdutl with snapshot has succeeded; such a CronJob that has never succeeded fails. Without either, the result is unknown until it is attested. A managed control plane is skipped.",
+        fix: "Schedule snapshots of etcd to a place outside the cluster",
+        why: "If etcd is lost without a snapshot, the cluster starts empty.",
         run: etcd,
     },
 ];
@@ -106,14 +106,14 @@ pub(super) const RESTORED: &str = "Restore.velero.io";
 
 pub(super) const VOLUME: &str = "PodVolumeBackup.velero.io";
 
-/// Whether a backup (or a schedule's template) takes a namespace.
+/// Whether a backup (or the template of a schedule) includes a namespace.
 pub(super) fn takes(spec: &Value, namespace: &str) -> bool {
     let included = words(spec, "/includedNamespaces");
     let excluded = words(spec, "/excludedNamespaces");
     (included.is_empty() || included.iter().any(|i| glob(i, namespace))) && !excluded.iter().any(|e| glob(e, namespace))
 }
 
-/// Whether Velero is there at all; says so when it is not.
+/// Whether Velero is installed. If not, reports it.
 pub(super) fn installed(p: &Picture<'_>, say: &mut Say) -> bool {
     for key in [LOCATION, SCHEDULE, BACKUP] {
         if let Err(gap) = p.shelf.all(key) {
@@ -128,10 +128,10 @@ pub(super) fn installed(p: &Picture<'_>, say: &mut Say) -> bool {
     true
 }
 
-/// Velero validates a location once a minute, and says when.
+/// Velero validates a location once a minute and records the time. In seconds.
 const SIGN_OF_LIFE: i64 = 90;
 
-/// Who copies files, where some schedule wants that.
+/// The node agent, which copies files if a schedule demands it.
 fn node_agent(p: &Picture<'_>, say: &mut Say) {
     let copies = |s: &Object| {
         ["defaultVolumesToFsBackup", "snapshotMoveData"].iter().any(|f| s.at(&format!("/spec/template/{f}")) == true)
@@ -140,13 +140,14 @@ fn node_agent(p: &Picture<'_>, say: &mut Say) {
     let number = |w: &Work<'_>, field: &str| w.object.at(&format!("/status/{field}")).as_u64().unwrap_or(0);
     match agent {
         Some(set) if number(set, "numberReady") < number(set, "desiredNumberScheduled") => {
-            let text = format!("{} of {} are ready", number(set, "numberReady"), number(set, "desiredNumberScheduled"));
+            let text =
+                format!("{} of {} pods are ready", number(set, "numberReady"), number(set, "desiredNumberScheduled"));
             say.fail_as(Severity::High, set, "/status", text);
         }
         Some(set) => say.pass(set),
         None => {
             for schedule in p.shelf.any(SCHEDULE).iter().filter(|s| copies(s)) {
-                let text = "it wants files copied, and there is no DaemonSet node-agent that copies any";
+                let text = "it copies files of volumes, but no DaemonSet node-agent exists to copy them";
                 say.fail(schedule, "/spec/template", text);
             }
         }
@@ -159,23 +160,24 @@ fn location(p: &Picture<'_>, say: &mut Say) {
     }
     let server = p.platform.iter().chain(&p.works).find(|w| w.kind == "Deployment" && w.name() == "velero");
     match server {
-        // With no replicas it runs elsewhere, or not at all: what it validates tells.
+        // With no replicas it runs elsewhere, or not at all: a recent validation proves that it runs.
         Some(work) if work.replicas == Some(0) => {
             let ages = p.shelf.any(LOCATION).iter().filter_map(|l| p.age(l.text("/status/lastValidationTime")));
             if ages.min().is_none_or(|age| age > SIGN_OF_LIFE) {
-                let text = "it is scaled to 0, and nobody has validated a location within 90 s: does Velero run?";
+                let text =
+                    "it is scaled to 0, and no location was validated in the last 90 s: check whether Velero runs";
                 say.unknown(work, Unseen::Stale, text);
             }
         }
         Some(work) if work.object.at("/status/availableReplicas").as_u64().unwrap_or(0) > 0 => say.pass(work),
-        Some(work) => say.fail(work, "/status", "Velero's server does not run"),
-        // It may run outside the cluster: its store, which it validates, tells.
+        Some(work) => say.fail(work, "/status", "the Velero server does not run"),
+        // It may run outside the cluster: the validation of its locations shows whether it runs.
         None => {}
     }
     node_agent(p, say);
     let locations = p.shelf.any(LOCATION);
     if locations.is_empty() {
-        return say.fail(Subject::default(), "", "there is no storage location");
+        return say.fail(Subject::default(), "", "Velero has no storage location");
     }
     if !locations.iter().any(|l| l.at("/spec/default") == true) {
         say.fail_as(Severity::High, Subject::default(), "", "no storage location is the default");
@@ -185,13 +187,17 @@ fn location(p: &Picture<'_>, say: &mut Say) {
             (location.text("/status/phase"), seconds(location.text("/spec/validationFrequency")).unwrap_or(60.0));
         let age = p.age(location.text("/status/lastValidationTime"));
         if phase != "Available" {
-            let phase = if phase.is_empty() { "in no phase" } else { phase };
+            let phase = if phase.is_empty() { "without a phase" } else { phase };
             say.fail(location, "/status/phase", format!("it is {phase}: {}", location.text("/status/message")));
         } else if location.text("/spec/accessMode") == "ReadOnly" {
             say.fail(location, "/spec/accessMode", "it is ReadOnly: no backup can be taken");
         } else if every > 0.0 && age.is_none_or(|age| age as f64 > 5.0 * every.max(60.0)) {
             let said = age.map_or("never".to_owned(), |a| format!("{} ago", ago(a)));
-            say.unknown(location, Unseen::Stale, format!("Available, but last validated {said}: does Velero run?"));
+            say.unknown(
+                location,
+                Unseen::Stale,
+                format!("it is Available, but was last validated {said}: check whether Velero runs"),
+            );
         } else {
             say.pass(location);
         }
@@ -214,7 +220,7 @@ fn schedules(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     if p.shelf.any(SCHEDULE).is_empty() {
-        return say.fail(Subject::default(), "", "there is no schedule: backups are made by hand, or not at all");
+        return say.fail(Subject::default(), "", "no Schedule exists: backups are made by hand, or not at all");
     }
     for schedule in p.shelf.any(SCHEDULE) {
         let phase = schedule.text("/status/phase");
@@ -224,7 +230,7 @@ fn schedules(p: &Picture<'_>, say: &mut Say) {
         } else if !errors.is_empty() || phase == "FailedValidation" {
             say.fail(schedule, "/spec/schedule", format!("Velero refuses it: {errors}"));
         } else if phase != "Enabled" {
-            say.unknown(schedule, Unseen::NoData, "Velero has not looked at it");
+            say.unknown(schedule, Unseen::NoData, "Velero has not processed it yet");
         } else if let Some(why) = overdue(p, schedule) {
             say.fail(schedule, "/status/lastBackup", why);
         } else {
@@ -233,7 +239,7 @@ fn schedules(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// What is wrong with when a schedule ran last.
+/// Why the last run of a schedule is too long ago; none if it is not.
 fn overdue(p: &Picture<'_>, schedule: &Object) -> Option<String> {
     let every = match crate::kubernetes::cron_interval(schedule.text("/spec/schedule"), p.now) {
         Ok(every) => every,
@@ -241,10 +247,10 @@ fn overdue(p: &Picture<'_>, schedule: &Object) -> Option<String> {
     };
     let made = schedule.metadata.creation_timestamp.as_deref().and_then(|t| p.age(t));
     let last = p.age(schedule.text("/status/lastBackup"));
-    // One that was made just now need not have run.
+    // A new schedule may not have run yet.
     match (last, made) {
         (Some(age), _) if age * 2 > every * 3 => {
-            Some(format!("its last backup was {} ago, and it runs every {}", ago(age), ago(every)))
+            Some(format!("its last backup was {} ago, although it runs every {}", ago(age), ago(every)))
         }
         (None, Some(made)) if made * 2 > every * 3 => Some("it has never made a backup".into()),
         _ => None,
@@ -253,8 +259,8 @@ fn overdue(p: &Picture<'_>, schedule: &Object) -> Option<String> {
 
 pub(super) const DAY: i64 = 86_400;
 
-/// When a backup began. It may have come here later, from another cluster that writes to the
-/// same store; one that never began has only the time when it was made.
+/// When a backup started. Its object may have been created later, if another cluster writes to the
+/// same store. A backup that never started has only its creation time.
 fn began(backup: &Object) -> &str {
     match backup.text("/status/startTimestamp") {
         "" => backup.metadata.creation_timestamp.as_deref().unwrap_or(""),
@@ -294,7 +300,7 @@ fn clean(p: &Picture<'_>, say: &mut Say) {
             }
             "Completed" if count("/status/warnings") > 0 => {
                 let text = format!(
-                    "{} warnings: see whether a volume was skipped (velero backup logs {name})",
+                    "{} warnings: check whether a volume was skipped (velero backup logs {name})",
                     count("/status/warnings")
                 );
                 say.fail_as(Severity::Medium, *backup, "/status/warnings", text);
@@ -304,9 +310,9 @@ fn clean(p: &Picture<'_>, say: &mut Say) {
                 say.fail(*backup, "/status/phase", format!("it is {phase}"))
             }
             phase if running as f64 > seconds(backup.text("/spec/itemOperationTimeout")).unwrap_or(4.0 * 3600.0) => {
-                say.fail(*backup, "/status/phase", format!("it is {phase} for {}", ago(running)))
+                say.fail(*backup, "/status/phase", format!("it has been {phase} for {}", ago(running)))
             }
-            phase => say.unknown(*backup, Unseen::NoData, format!("it is {phase}: not over yet")),
+            phase => say.unknown(*backup, Unseen::NoData, format!("it is {phase} and has not finished yet")),
         }
     }
 }
@@ -330,9 +336,9 @@ fn offsite(p: &Picture<'_>, say: &mut Say) {
     let regions: Vec<&str> =
         locations.iter().map(|l| l.text("/spec/config/region")).filter(|r| !r.is_empty()).collect();
     if locations.is_empty() {
-        say.fail(Subject::default(), "", "there is no storage location");
+        say.fail(Subject::default(), "", "Velero has no storage location");
     } else if locations.iter().all(inside) {
-        say.fail(Subject::default(), "", "the only store runs in this very cluster");
+        say.fail(Subject::default(), "", "every store runs in this cluster");
     } else if locations.iter().any(|l| l.text("/spec/config/s3Url") == LEFT_OUT) {
         say.unknown(Subject::default(), Unseen::NoData, "the capture leaves the address of a store out");
     } else if own.is_empty() || regions.len() < locations.len() {
@@ -342,7 +348,7 @@ fn offsite(p: &Picture<'_>, say: &mut Say) {
             "nodes or storage locations name no region: attest where the copies are",
         );
     } else if regions.iter().all(|r| own.contains(r)) {
-        say.fail(Subject::default(), "", format!("every store is in the cluster's own region ({})", regions[0]));
+        say.fail(Subject::default(), "", format!("every store is in a region of the cluster ({})", regions[0]));
     } else {
         say.pass(Subject::default());
     }
@@ -367,7 +373,11 @@ fn retention(p: &Picture<'_>, say: &mut Say) {
         if points >= 3 {
             say.pass(schedule);
         } else {
-            say.fail(schedule, "/spec/template/ttl", format!("{points} of 3 restore points that last for another day"));
+            say.fail(
+                schedule,
+                "/spec/template/ttl",
+                format!("it has {points} of 3 restore points that last for another day"),
+            );
         }
     }
 }
@@ -395,7 +405,7 @@ fn etcd(p: &Picture<'_>, say: &mut Say) {
             say.unknown(
                 Subject::default(),
                 Unseen::NoData,
-                "nothing in the cluster takes snapshots of etcd: attest who does",
+                "no snapshots of etcd can be seen: attest how etcd is backed up",
             );
         }
     }

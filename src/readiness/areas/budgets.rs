@@ -1,5 +1,5 @@
-//! PodDisruptionBudgets. They bind the Eviction API only: neither a node that dies
-//! nor a rolling update asks them.
+//! PodDisruptionBudgets. They apply to the Eviction API only: the failure of a node and a
+//! rolling update ignore them.
 
 use std::collections::BTreeMap;
 
@@ -27,9 +27,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "A Deployment, StatefulSet or Rollout of at least 2 replicas (its autoscaler's minimum where it has one) has a policy/v1 budget in its namespace whose selector, matchLabels and matchExpressions alike, selects the labels of its pods. Budgets do not govern rolling updates: the workload's own strategy does.",
+        rule: "For each Deployment, StatefulSet and Rollout with at least 2 replicas (the minimum of its autoscaler, if it has one), a policy/v1 PodDisruptionBudget of the namespace selects the labels of its pods, by matchLabels and matchExpressions. Budgets do not govern rolling updates: the workload's own strategy does.",
         fix: "Create a policy/v1 PodDisruptionBudget with maxUnavailable 1 that selects the template's labels",
-        why: "Without one, a drain takes all replicas at once.",
+        why: "Without a budget, a drain can evict all replicas at the same time.",
         run: coverage,
     },
     Check {
@@ -40,9 +40,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "The Eviction API refuses pods that more than one budget selects, for ever.",
-        fix: "Merge them into one budget",
-        why: "A drain of such a pod's node never ends.",
+        rule: "At most one PodDisruptionBudget selects the pods of a workload. The Eviction API always refuses to evict a pod that several budgets select.",
+        fix: "Merge the budgets into one",
+        why: "A drain of a node with such a pod never finishes.",
         run: overlap,
     },
     Check {
@@ -53,35 +53,35 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Manifests,
-        rule: "By its numbers (percentages round up), a budget leaves at least one pod that may go: minAvailable is below the replicas, maxUnavailable above 0, and one of both is set. Live, disruptionsAllowed is above 0; where observedGeneration is behind, that is unknown.",
+        rule: "On a cluster, disruptionsAllowed of the budget is above 0; if observedGeneration is behind, the result is unknown. In manifests, the budget (percentages are rounded up) demands fewer pods than its workloads have replicas (or the minimum of their autoscalers): maxUnavailable is above 0, minAvailable is below the replicas, and one of the two is set. A budget that selects nothing is skipped (see PDB-004).",
         fix: "Allow a disruption (maxUnavailable 1 or more), or run more replicas",
-        why: "A drain waits until its deadline for a budget that allows none.",
+        why: "If a budget allows no disruption, a drain waits for it until its deadline.",
         run: blocks,
     },
     Check {
         id: "PDB-004",
         name: "pdb-ineffective",
-        title: "Every PodDisruptionBudget protects something",
+        title: "Every PodDisruptionBudget protects pods",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "It selects some workload (live: expectedPods is above 0), demands more than nothing (minAvailable above 0, maxUnavailable below 100 %), and its condition DisruptionAllowed is not False with reason SyncFailed.",
-        fix: "Correct the selector, or delete the dead budget",
-        why: "A budget that selects nothing passes every validation and protects nobody.",
+        rule: "The budget selects a workload (on a cluster: expectedPods is above 0). minAvailable is not 0, and maxUnavailable is not 100 %. Its condition DisruptionAllowed is not False with reason SyncFailed.",
+        fix: "Correct the selector, or delete the budget",
+        why: "A budget that selects nothing passes every validation and protects no pod.",
         run: ineffective,
     },
     Check {
         id: "PDB-005",
         name: "pdb-vs-hpa",
-        title: "A budget demands fewer pods than the autoscaler's minimum",
+        title: "Every budget demands fewer pods than the minimum of the autoscaler",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "minAvailable, scaled to minReplicas of the workload's autoscaler, is below minReplicas: equal blocks as well.",
+        rule: "For a workload with an autoscaler, minAvailable of its budget (a percentage of the minimum, rounded up) is below the minimum of the autoscaler. An equal number fails, too. A budget without minAvailable passes.",
         fix: "Set minAvailable below minReplicas, or use maxUnavailable",
-        why: "At night, when the autoscaler is at its minimum, no node can be drained.",
+        why: "When the autoscaler is at its minimum, for example at night, no node can be drained.",
         run: against_autoscaler,
     },
     Check {
@@ -92,14 +92,14 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "unhealthyPodEvictionPolicy is AlwaysAllow (stable since 1.31; the default, IfHealthyBudget, keeps sick pods on a node that is to be drained).",
+        rule: "unhealthyPodEvictionPolicy of the budget is AlwaysAllow (stable since 1.31). The default, IfHealthyBudget, can keep unready pods on a node that is drained.",
         fix: "Set unhealthyPodEvictionPolicy: AlwaysAllow",
-        why: "A pod that crashes in a loop blocks the drain of its node.",
+        why: "A pod in CrashLoopBackOff can block the drain of its node.",
         run: unhealthy,
     },
 ];
 
-/// A budget's selector: none where it selects nothing (checks D3).
+/// The selector of a budget; none if it has no selector and selects nothing.
 fn chosen(budget: &Object) -> Option<Selector> {
     selector(&budget.body, "/spec/selector")
 }
@@ -124,11 +124,11 @@ fn coverage(p: &Picture<'_>, say: &mut Say) {
     let kinds = ["Deployment", "StatefulSet", "Rollout"];
     for work in p.works.iter().filter(|w| kinds.contains(&w.kind)) {
         if work.replicas.is_none_or(|n| n < 2) {
-            say.skip(work, "fewer than 2 replicas: a budget could only block");
+            say.skip(work, "fewer than 2 replicas: a budget could only block a drain");
         } else if covering.contains_key(&work.index) {
             say.pass(work);
         } else {
-            say.fail(work, "", format!("{} replicas and no budget selects them", work.replicas.unwrap_or(0)));
+            say.fail(work, "", format!("it has {} replicas, and no budget selects them", work.replicas.unwrap_or(0)));
         }
     }
 }
@@ -144,11 +144,7 @@ fn overlap(p: &Picture<'_>, say: &mut Say) {
             say.fail(
                 work,
                 "",
-                format!(
-                    "{} budgets select its pods, which makes them impossible to evict: {}",
-                    names.len(),
-                    names.join(", ")
-                ),
+                format!("{} budgets select its pods, so the pods cannot be evicted: {}", names.len(), names.join(", ")),
             );
         } else {
             say.pass(work);
@@ -156,8 +152,8 @@ fn overlap(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// How many pods the workloads behind a budget have at the least; none where one of
-/// them has no number.
+/// The minimum number of pods of the workloads that a budget selects; none if one of them has
+/// no number of replicas.
 fn expected(works: &[&Work<'_>]) -> Option<u64> {
     works.iter().map(|w| w.replicas).sum()
 }
@@ -183,7 +179,7 @@ fn blocks(p: &Picture<'_>, say: &mut Say) {
         }
         let Some(works) = chosen(budget).map(|s| p.select(&budget.metadata.namespace, &s)).filter(|w| !w.is_empty())
         else {
-            say.skip(budget, "it selects no workload here (PDB-004)");
+            say.skip(budget, "it selects no workload (see PDB-004)");
             continue;
         };
         let Some(all) = expected(&works) else {
@@ -205,12 +201,12 @@ fn blocks(p: &Picture<'_>, say: &mut Say) {
 fn live(budget: &Object, say: &mut Say) {
     let number = |field: &str| budget.at(&format!("/status/{field}")).as_i64().unwrap_or(0);
     if number("observedGeneration") < budget.metadata.generation {
-        return say.unknown(budget, Unseen::Stale, "the controller has not looked at its newest version yet");
+        return say.unknown(budget, Unseen::Stale, "the controller has not observed its newest generation yet");
     }
     let (allowed, healthy, demanded) =
         (number("disruptionsAllowed"), number("currentHealthy"), number("desiredHealthy"));
     if number("expectedPods") == 0 {
-        say.skip(budget, "it selects no pod (PDB-004)");
+        say.skip(budget, "it selects no pod (see PDB-004)");
     } else if allowed > 0 {
         say.pass(budget);
     } else if healthy >= demanded {
@@ -218,7 +214,7 @@ fn live(budget: &Object, say: &mut Say) {
             budget,
             "/spec",
             format!(
-                "all {healthy} pods are healthy and still none may go: it demands {demanded} of {}",
+                "all {healthy} pods are healthy, but none may be evicted: it demands {demanded} of {}",
                 number("expectedPods")
             ),
         );
@@ -226,7 +222,7 @@ fn live(budget: &Object, say: &mut Say) {
         say.fail(
             budget,
             "/status",
-            format!("only {healthy} of {demanded} demanded pods are healthy: none may go (see WRK-003)"),
+            format!("only {healthy} of {demanded} demanded pods are healthy: none may be evicted (see WRK-003)"),
         );
     }
 }
@@ -249,7 +245,7 @@ fn ineffective(p: &Picture<'_>, say: &mut Say) {
             say.fail(
                 budget,
                 "/status",
-                format!("the controller cannot work with it: {}", condition["message"].as_str().unwrap_or("")),
+                format!("the controller cannot process it: {}", condition["message"].as_str().unwrap_or("")),
             );
         } else if nobody {
             say.fail(budget, "/spec/selector", "it selects no pod");
@@ -280,7 +276,7 @@ fn against_autoscaler(p: &Picture<'_>, say: &mut Say) {
                     budget,
                     "/spec/minAvailable",
                     format!(
-                        "it demands {demanded} while the autoscaler of {} {} may go down to {least}",
+                        "it demands {demanded} pods, but the autoscaler of {} {} can scale down to {least}",
                         work.kind,
                         work.name()
                     ),
@@ -297,7 +293,7 @@ fn unhealthy(p: &Picture<'_>, say: &mut Say) {
         if budget.text("/spec/unhealthyPodEvictionPolicy") == "AlwaysAllow" {
             say.pass(budget);
         } else {
-            say.fail(budget, "/spec", "pods that are not ready count as to be kept (IfHealthyBudget)");
+            say.fail(budget, "/spec", "IfHealthyBudget (the default): pods that are not ready can block a drain");
         }
     }
 }

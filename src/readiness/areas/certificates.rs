@@ -1,5 +1,5 @@
-//! Certificates that end: of cert-manager, of Secrets that may be read, and of what the
-//! API server calls.
+//! Certificates that expire: those of cert-manager, those in Secrets that may be read, and those
+//! of the servers that the API server calls.
 
 use crate::{
     inventory::{LEFT_OUT, Object},
@@ -15,14 +15,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 pub(crate) const CHECKS: &[Check] = &[Check {
     id: "SEC-008",
     name: "cert-expiry",
-    title: "Certificates outlive the drill",
+    title: "Certificates are valid for at least 14 more days",
     severity: Severity::High,
     class: Class::Gate,
     gates: &[],
     needs: Needs::Manifests,
-    rule: "Each of these ends in 14 days at the earliest (one that has ended is critical): cert-manager Certificates, which must be Ready and past their renewal time by no more than a day; the caBundle of webhooks, APIServices and CRD conversions, of which the longest lasting counts; Secrets of type kubernetes.io/tls that may be read (--read-secrets NAMESPACE/NAME).",
-    fix: "Renew it now; lower renewBefore; mend the issuer",
-    why: "A certificate that ends while the issuer is away takes the service with it.",
+    rule: "These certificates are valid for at least 14 more days (one that has expired is critical): cert-manager Certificates on a cluster, which must also be Ready and not more than a day past their renewal time; the caBundle of webhooks, APIServices and CRD conversions; Secrets of type kubernetes.io/tls that may be read (--read-secrets NAMESPACE/NAME). In a bundle, the certificate that is valid longest counts. A bundle without a readable certificate is medium.",
+    fix: "Renew the certificate now; correct the issuer; raise renewBefore above 14 days",
+    why: "If a certificate expires while its issuer is down, its service fails, too.",
     run: certificates,
 }];
 
@@ -42,7 +42,7 @@ fn certificates(p: &Picture<'_>, say: &mut Say) {
         } else if let Some(left) = left {
             judge(certificate.into(), "/status/notAfter", left, say);
         } else {
-            say.unknown(certificate, Unseen::NoData, "it does not say when it ends");
+            say.unknown(certificate, Unseen::NoData, "its status has no notAfter");
         }
     }
     for secret in p.each("Secret", say).into_iter().filter(|s| s.body["type"] == "kubernetes.io/tls") {
@@ -55,7 +55,7 @@ fn certificates(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// What the API server trusts when it calls somebody.
+/// The CA bundles that the API server trusts when it calls another server.
 fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, String, &'a str)> {
     let mut all = vec![];
     for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
@@ -80,25 +80,25 @@ fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, Stri
 
 fn bundled(p: &Picture<'_>, subject: Subject, pointer: &str, bundle: &str, say: &mut Say) {
     if bundle == LEFT_OUT {
-        return say.unknown(subject, Unseen::NoData, "the capture leaves it out: no certificate in it could be read");
+        return say.unknown(subject, Unseen::NoData, "the capture leaves this certificate out");
     }
     match last_end(bundle) {
         Some(end) => judge(subject, pointer, end - p.now.as_second(), say),
-        None => say.fail_as(Severity::Medium, subject, pointer, "there is no certificate in it that can be read"),
+        None => say.fail_as(Severity::Medium, subject, pointer, "it contains no certificate that can be read"),
     }
 }
 
 fn judge(subject: Subject, pointer: &str, left: i64, say: &mut Say) {
     if left <= 0 {
-        say.fail_as(Severity::Critical, subject, pointer, format!("it ended {} ago", ago(-left)));
+        say.fail_as(Severity::Critical, subject, pointer, format!("it expired {} ago", ago(-left)));
     } else if left < SOON {
-        say.fail(subject, pointer, format!("it ends in {}", ago(left)));
+        say.fail(subject, pointer, format!("it expires in {}", ago(left)));
     } else {
         say.pass(subject);
     }
 }
 
-/// When the last of the certificates in a bundle ends.
+/// The latest expiry of the certificates in a bundle.
 fn last_end(bundle: &str) -> Option<i64> {
     let bytes = STANDARD.decode(bundle.trim()).ok()?;
     let blocks = x509_parser::pem::Pem::iter_from_buffer(&bytes).flatten();

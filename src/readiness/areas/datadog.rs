@@ -1,5 +1,5 @@
-//! What Datadog's monitors tell the checks of alerts, where they do what Prometheus and
-//! Alertmanager do elsewhere.
+//! Monitors of Datadog in the checks of alerts, for clusters that use Datadog in place of
+//! Prometheus and Alertmanager.
 
 use super::alarms::no_data;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     world::MonitorInfo,
 };
 
-/// The monitors; none where no Datadog was named. Says so where it did not answer.
+/// The monitors; none if no Datadog was named. Reports unknown if it did not answer.
 pub(super) fn monitors<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a [MonitorInfo]> {
     match p.shelf.readings.datadog.as_ref()? {
         Ok(monitors) => Some(monitors),
@@ -19,7 +19,7 @@ pub(super) fn monitors<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a [Monito
     }
 }
 
-/// Whether Datadog stands in for Prometheus here.
+/// Whether Datadog replaces Prometheus.
 pub(super) fn instead(p: &Picture<'_>) -> bool {
     p.shelf.readings.prometheus.is_none() && p.shelf.readings.datadog.is_some()
 }
@@ -28,7 +28,7 @@ fn subject(monitor: &MonitorInfo) -> Subject {
     Subject::named("Monitor", "", &monitor.name)
 }
 
-/// What a monitor of each family of alerts asks.
+/// Parts of the queries of monitors, by family of alerts.
 const FAMILIES: [(&str, &[&str]); 10] = [
     ("nodes", &["kubernetes_state.node.", "kubernetes_state.nodes.", "kubernetes_state.node.ready"]),
     ("pods", &["kubernetes_state.container.status_report", "kubernetes.containers.restarts", "kubernetes_state.pod."]),
@@ -42,30 +42,30 @@ const FAMILIES: [(&str, &[&str]); 10] = [
     ("backups", &["velero"]),
 ];
 
-/// Whether some monitor is of a family of alerts.
+/// Whether a monitor belongs to a family of alerts.
 pub(super) fn covers(monitors: &[MonitorInfo], family: &str) -> bool {
     let asks = FAMILIES.iter().find(|(name, _)| *name == family).map_or(&[][..], |(_, asks)| asks);
     monitors.iter().any(|m| asks.iter().any(|word| m.query.contains(word)))
 }
 
-/// Whether monitors reach somebody. What Datadog's notification rules add is not seen.
+/// Whether monitors reach a recipient. Datadog's notification rules cannot be seen.
 pub(super) fn routing(p: &Picture<'_>, say: &mut Say) {
     let Some(monitors) = monitors(p, say).filter(|all| !all.is_empty()) else { return };
     if !monitors.iter().any(|m| m.tells) {
-        let text = format!("none of {} monitors names anybody in its message (@…)", monitors.len());
+        let text = format!("none of the {} monitors names a recipient in its message (@…)", monitors.len());
         return say.fail(Subject::named("Datadog", "", "monitors"), "", text);
     }
     for monitor in monitors {
         if monitor.tells {
             say.pass(subject(monitor));
         } else {
-            let text = "its message names nobody (@…); a notification rule may, which is not seen here";
+            let text = "its message names no recipient (@…); a notification rule may name one, but cannot be seen";
             say.fail_as(Severity::Medium, subject(monitor), "", text);
         }
     }
 }
 
-/// Whether silence is noticed: Datadog is outside of the cluster by itself.
+/// Whether missing data is noticed. Datadog itself is outside the cluster.
 pub(super) fn dead_man(p: &Picture<'_>, say: &mut Say) {
     let Some(monitors) = monitors(p, say).filter(|all| !all.is_empty()) else { return };
     match monitors.iter().find(|m| m.notices_silence && m.tells) {
@@ -73,12 +73,12 @@ pub(super) fn dead_man(p: &Picture<'_>, say: &mut Say) {
         None => say.fail(
             Subject::named("Datadog", "", "monitors"),
             "",
-            "no monitor that names somebody tells of data that stay away (notify_no_data)",
+            "no monitor that names a recipient reports missing data (notify_no_data)",
         ),
     }
 }
 
-/// Whether a monitor may be about the scope: it is tagged for no namespace, or for one of it.
+/// Whether a monitor concerns the scope: it is tagged for a namespace in scope, or for none.
 fn concerns(p: &Picture<'_>, monitor: &MonitorInfo) -> bool {
     let spaces: Vec<&str> = monitor.tags.iter().filter_map(|t| t.strip_prefix("kube_namespace:")).collect();
     spaces.is_empty() || spaces.iter().any(|space| p.in_scope(space))

@@ -1,4 +1,4 @@
-//! Drift from what is written, access to the monitoring, profiling.
+//! Drift from GitOps and Helm sources, access to the monitoring, profiling.
 
 use std::collections::BTreeMap;
 
@@ -17,27 +17,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "DRF-001",
         name: "gitops-in-sync",
-        title: "What runs is what is written",
+        title: "The cluster matches its GitOps and Helm sources",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "Each Argo CD Application is Synced and Healthy; each Flux Kustomization and HelmRelease is Ready at the revision that it tried last; the newest revision of each Helm release in scope is deployed (by the labels of its Secrets: pending and failed ones are not).",
+        rule: "Each Argo CD Application is Synced and Healthy. Each Flux Kustomization and HelmRelease is Ready, and its last applied revision is its last attempted one. The newest revision of each Helm release in scope has the status deployed (by the labels of its Secrets).",
         fix: "Sync or repair the application or release",
-        why: "What is restored is the drift, and Git will undo it.",
+        why: "A restore brings back the drift, and the GitOps controller then undoes it.",
         run: in_sync,
     },
     Check {
         id: "DRF-003",
         name: "manual-edit",
-        title: "Nobody edits live objects by hand",
+        title: "Workloads are not edited by hand",
         severity: Severity::Low,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "No workload's spec was written last by kubectl-edit or kubectl-patch, nor by kubectl-client-side-apply where a GitOps controller (Argo CD, Flux, Helm) wrote it before.",
+        rule: "The last manager that changed the spec of a workload is not kubectl-edit or kubectl-patch. It is not kubectl-client-side-apply, either, if a GitOps tool (Argo CD, Flux, Helm) also changed the spec.",
         fix: "Revert the edit, or commit it",
-        why: "What is not written anywhere does not come back.",
+        why: "A change that is written nowhere is lost when the workload is created again.",
         run: edited,
     },
     Check {
@@ -48,9 +48,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No Service of type LoadBalancer or NodePort, and no Ingress without an authentication annotation, leads to Prometheus, Alertmanager, Loki or Elasticsearch; Grafana does not allow anonymous access by its environment.",
-        fix: "Put an authenticating proxy before it; ClusterIP; GF_AUTH_ANONYMOUS_ENABLED=false",
-        why: "Who can silence an alert can hide an outage.",
+        rule: "No Service of a workload with the image of Prometheus, Alertmanager, Loki or Elasticsearch has type LoadBalancer or NodePort, and no Ingress without an annotation with `auth` in its name leads to such a Service. No Grafana has GF_AUTH_ANONYMOUS_ENABLED=true in its environment.",
+        fix: "Put an authenticating proxy in front of it; use ClusterIP; set GF_AUTH_ANONYMOUS_ENABLED=false",
+        why: "Whoever can silence an alert can hide an outage.",
         run: open_monitoring,
     },
     Check {
@@ -61,9 +61,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each critical workload has an annotation profiles.grafana.com/*.scrape or DD_PROFILING_ENABLED, or a profiler (Pyroscope, Parca) runs. No Service of type LoadBalancer or NodePort and no Ingress leads to a port named pprof or to 6060 (high).",
-        fix: "Enable a continuous profiler",
-        why: "Why the survivors were slow is asked afterwards.",
+        rule: "Each critical workload has a pod annotation profiles.grafana.com/* or the variable DD_PROFILING_ENABLED, or a profiler (the image of Pyroscope or Parca) runs in the cluster. No Service with a port pprof or 6060 has type LoadBalancer or NodePort, and no Ingress leads to such a port (high).",
+        fix: "Enable a continuous profiler; do not expose pprof",
+        why: "After an outage, people ask why the remaining pods were slow.",
         run: profiling,
     },
 ];
@@ -72,7 +72,7 @@ fn in_sync(p: &Picture<'_>, say: &mut Say) {
     for application in p.all(APPLICATION, say) {
         let (sync, health) = (application.text("/status/sync/status"), application.text("/status/health/status"));
         match (sync, health) {
-            ("", "") => say.unknown(application, Unseen::NoData, "Argo CD has not looked at it"),
+            ("", "") => say.unknown(application, Unseen::NoData, "Argo CD has not reported its status yet"),
             ("Synced", "Healthy") => say.pass(application),
             _ => say.fail(application, "/status", format!("it is {sync} and {health}")),
         }
@@ -82,17 +82,17 @@ fn in_sync(p: &Picture<'_>, say: &mut Say) {
             (object.text("/status/lastAppliedRevision"), object.text("/status/lastAttemptedRevision"));
         match object.condition("Ready") {
             "True" if !applied.is_empty() && !tried.is_empty() && applied != tried => {
-                say.fail(object, "/status", format!("it applied {applied}, and tried {tried} since"));
+                say.fail(object, "/status", format!("it applied {applied}, but has attempted {tried} since"));
             }
             "True" => say.pass(object),
-            "" => say.unknown(object, Unseen::NoData, "Flux has not looked at it"),
+            "" => say.unknown(object, Unseen::NoData, "Flux has not reported its status yet"),
             _ => say.fail(object, "/status/conditions", "it is not Ready"),
         }
     }
     releases(p, say);
 }
 
-/// Helm keeps each revision of a release in a Secret whose labels tell how it went.
+/// Helm keeps each revision of a release in a Secret, with its status in a label.
 fn releases(p: &Picture<'_>, say: &mut Say) {
     let mut newest: BTreeMap<(&str, &str), (u64, &Object)> = BTreeMap::new();
     for secret in p.each("Secret", say) {
@@ -116,7 +116,7 @@ fn releases(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Who writes what is in Git.
+/// Whether a field manager belongs to a GitOps tool.
 fn is_gitops(manager: &str) -> bool {
     ["argocd", "kustomize-controller", "helm", "flux"].iter().any(|name| manager.starts_with(name))
 }
@@ -131,7 +131,7 @@ fn edited(p: &Picture<'_>, say: &mut Say) {
                     || manager == "kubectl-client-side-apply"
                         && editors.iter().any(|e| is_gitops(text(e, "/manager"))) =>
             {
-                say.fail(work, "/spec", format!("{manager} wrote its spec last, at {time}"));
+                say.fail(work, "/spec", format!("{manager} changed its spec last, at {time}"));
             }
             Some(_) => say.pass(work),
             None => {}
@@ -156,7 +156,7 @@ fn open_monitoring(p: &Picture<'_>, say: &mut Say) {
                 say.fail(
                     service,
                     "/spec/type",
-                    format!("{} leads to {} from outside, past any login", service.text("/spec/type"), work.name()),
+                    format!("{} exposes {} to the outside without a login", service.text("/spec/type"), work.name()),
                 );
             } else {
                 say.pass(service);
@@ -169,7 +169,7 @@ fn open_monitoring(p: &Picture<'_>, say: &mut Say) {
                     .any(|e| text(e, "/name") == "GF_AUTH_ANONYMOUS_ENABLED" && text(e, "/value") == "true")
             });
             if anonymous {
-                say.fail(work, work.pointer, "Grafana lets anybody in (GF_AUTH_ANONYMOUS_ENABLED)")
+                say.fail(work, work.pointer, "Grafana allows anonymous access (GF_AUTH_ANONYMOUS_ENABLED)")
             } else {
                 say.pass(work)
             }
@@ -188,7 +188,7 @@ fn open_monitoring(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Profiles that anybody can take from outside: they hold what is in memory.
+/// Ports of pprof that can be reached from outside. A profile contains data from memory.
 fn open_profiles(p: &Picture<'_>, say: &mut Say) {
     let is = |port: &serde_json::Value| {
         ["name", "port", "targetPort"].iter().any(|f| port[*f] == "pprof" || port[*f] == 6060)
@@ -226,7 +226,7 @@ fn profiling(p: &Picture<'_>, say: &mut Say) {
         if noted || datadog || profiler.is_some() {
             say.pass(work)
         } else {
-            say.fail(work, "", "critical, and nothing profiles it")
+            say.fail(work, "", "it is critical, and no profiler covers it")
         }
     }
 }

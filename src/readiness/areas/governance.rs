@@ -1,4 +1,4 @@
-//! Who may change what, whether that is written down, and what refuses it.
+//! Governance: whether changes are audited, rights reviewed, and untrusted images refused.
 
 use std::collections::BTreeSet;
 
@@ -23,23 +23,23 @@ pub(crate) const NETWORK: &[Check] = &[Check {
     class: Class::Advisory,
     gates: &[],
     needs: Needs::Manifests,
-    rule: "The first rule of the audit policy (audit.k8s.io, as a manifest or in a ConfigMap) that meets writes to networkpolicies of networking.k8s.io by anybody has a level other than None. An API server without --audit-policy-file fails; a policy that cannot be seen is unknown until it is attested.",
-    fix: "Add a rule {level: Metadata, resources: [{group: networking.k8s.io}]} before those of level None",
-    why: "Who opened the partition is asked after every incident.",
+    rule: "In each audit policy (audit.k8s.io, as a manifest or in a ConfigMap), the first rule that covers all writes to networkpolicies of networking.k8s.io by all users has a level other than None. If a cluster shows no audit policy, a kube-apiserver pod without --audit-policy-file fails; otherwise the result is unknown until it is attested.",
+    fix: "Add a rule {level: Metadata, resources: [{group: networking.k8s.io}]} before the rules with level None",
+    why: "Without this rule, nobody can tell after an incident who changed a network policy.",
     run: audited,
 }];
 
 pub(crate) const RIGHTS: &[Check] = &[Check {
     id: "RBAC-REVIEW",
     name: "rbac-reviewed",
-    title: "Rights are reviewed, and none are left over",
+    title: "Bindings were reviewed, and name existing accounts",
     severity: Severity::Medium,
     class: Class::Advisory,
     gates: &[],
     needs: Needs::Cluster,
-    rule: "Each ServiceAccount that a binding names exists (where its namespace was read), and the drill file says that bindings were reviewed within 180 days (plan.rbacReviewed). Without a drill file the review is unknown.",
-    fix: "Delete the binding; review the others and write the date down",
-    why: "A binding to an account that is gone waits for whoever makes one of that name.",
+    rule: "Each service account that a binding names exists, if its namespace is in scope; bindings named system:* are not examined. The drill file names a review of the bindings within the last 180 days (plan.rbacReviewed). Without a drill file the review is unknown.",
+    fix: "Delete bindings to missing accounts; review the other bindings and write the date into plan.rbacReviewed",
+    why: "If a binding names a deleted account, whoever creates an account of that name gets its rights.",
     run: reviewed,
 }];
 
@@ -47,32 +47,32 @@ pub(crate) const IMAGES: &[Check] = &[
     Check {
         id: "IMG-ACCESS",
         name: "registry-access",
-        title: "Who may push and pull is known for each registry",
+        title: "The drill file says who may push and pull for each registry",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "For each registry that images in scope come from, the drill file (checks.parameters.registryAccess) names who may push, who may pull, and a review within 365 days. No cluster tells this: without the list it is unknown.",
+        rule: "For each registry of an image in scope, the drill file (checks.parameters.registryAccess) names who may push, who may pull, and a review within the last 365 days. A cluster does not show this: without any entry the result is unknown.",
         fix: "Write down who may push and pull: registryAccess: [{registry: HOST, push: [ci], pull: [nodes], reviewed: 2026-11-01}]",
-        why: "Who can push under a tag can change what a restore starts.",
+        why: "Whoever can push to a tag can change what a restore starts.",
         run: access,
     },
     Check {
         id: "IMG-GATE",
         name: "image-gate",
-        title: "Unscanned or untrusted images are refused",
+        title: "Admission refuses unscanned or untrusted images",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Admission decides on images and enforces it: a Kyverno ClusterPolicy that verifies or validates images with Enforce, a ValidatingAdmissionPolicy on images that some binding denies by, a webhook of a known image checker with failurePolicy Fail, or the plugin ImagePolicyWebhook. A gate in CI is not seen here: attest it.",
+        rule: "At least one of these exists: a Kyverno ClusterPolicy that verifies or validates images with Enforce; a ValidatingAdmissionPolicy on images with a binding that has Deny; a ValidatingWebhookConfiguration of a known image checker (sigstore, cosign, connaisseur, portieris, kritis, image-policy or trivy in its name) with a failurePolicy other than Ignore; a pod in kube-system that uses the plugin ImagePolicyWebhook. A gate in CI cannot be seen: attest it.",
         fix: "Enforce an image policy at admission, or attest the gate in CI",
-        why: "After a disaster images come from wherever they can be had.",
+        why: "After a disaster, images are pulled from any source that works. Without a gate, the cluster also runs untrusted ones.",
         run: gate,
     },
 ];
 
-/// Audit policies: of files, and of ConfigMaps.
+/// Audit policies, from manifests and from ConfigMaps.
 fn policies<'a>(p: &Picture<'a>) -> Vec<(&'a Object, Value)> {
     let own = p.shelf.any("Policy.audit.k8s.io").iter().map(|o| (o, o.at("/rules").clone()));
     let held = p.shelf.any("ConfigMap").iter().flat_map(|config| {
@@ -87,9 +87,9 @@ fn audited(p: &Picture<'_>, say: &mut Say) {
     let found = policies(p);
     for (object, rules) in &found {
         match rules.as_array().and_then(|rules| rules.iter().find(|rule| meets_policy_writes(rule))) {
-            None => say.fail(*object, "/rules", "no rule meets writes to network policies: they are not audited"),
+            None => say.fail(*object, "/rules", "no rule covers writes to network policies: they are not audited"),
             Some(rule) if rule["level"] == "None" => {
-                say.fail(*object, "/rules", "the first rule that meets writes to network policies has level None");
+                say.fail(*object, "/rules", "the first rule that covers writes to network policies has level None");
             }
             Some(_) => say.pass(*object),
         }
@@ -97,10 +97,10 @@ fn audited(p: &Picture<'_>, say: &mut Say) {
     if !found.is_empty() || !p.is_cluster() {
         return;
     }
-    // By its name it may be a policy, and then it would be judged.
+    // The name suggests an audit policy, which would have to be examined.
     let audit = |config: &Object, key: &str| config.metadata.name.contains("audit") || key.contains("audit");
     if p.shelf.any("ConfigMap").iter().any(|config| is_withheld(config, |key| audit(config, key))) {
-        return no_data(say, "the capture leaves out what ConfigMaps hold, an audit policy among them perhaps");
+        return no_data(say, "the capture leaves out values of ConfigMaps, which may hold an audit policy");
     }
     let server = |o: &&Object| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-");
     let flag = |o: &Object| {
@@ -114,7 +114,7 @@ fn audited(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Whether a rule of an audit policy meets every write to network policies.
+/// Whether a rule of an audit policy covers every write to network policies.
 fn meets_policy_writes(rule: &Value) -> bool {
     let narrow = ["users", "userGroups", "namespaces"].iter().any(|f| !list(rule, &format!("/{f}")).is_empty());
     let verbs = words(rule, "/verbs");
@@ -126,7 +126,7 @@ fn meets_policy_writes(rule: &Value) -> bool {
             text(group, "/group") == "networking.k8s.io"
                 && (names.is_empty() || names.iter().any(|n| *n == "*" || *n == "networkpolicies"))
         });
-    // A rule on addresses that are no objects meets none.
+    // A rule on non-resource URLs covers no objects.
     !narrow && writes && meets && list(rule, "/nonResourceURLs").is_empty()
 }
 
@@ -159,7 +159,7 @@ fn reviewed(p: &Picture<'_>, say: &mut Say) {
     let dated = p.settings.plan.as_ref().and_then(|plan| plan.rbac_reviewed.as_ref());
     match days(p, dated) {
         None if !p.settings.has_drill_file => {
-            no_data(say, "the drill file would tell when rights were reviewed last (plan.rbacReviewed)")
+            no_data(say, "no drill file names the last review of rights (plan.rbacReviewed)")
         }
         None => say.fail(subject, "", "the drill file names no review of rights (plan.rbacReviewed)"),
         Some(n) if n > REVIEW_DAYS => say.fail(subject, "", format!("rights were reviewed {n} days ago")),
@@ -183,18 +183,18 @@ fn access(p: &Picture<'_>, say: &mut Say) {
         };
         let mut wrong = vec![];
         if entry.push.is_empty() || entry.pull.is_empty() {
-            wrong.push("who may push, or who may pull, is not named".to_owned());
+            wrong.push("the entry does not name who may push, or who may pull".to_owned());
         }
         match days(p, Some(&entry.reviewed)) {
-            None => wrong.push(format!("reviewed `{}` is no date", entry.reviewed)),
-            Some(n) if n > ACCESS_DAYS => wrong.push(format!("that was reviewed {n} days ago")),
+            None => wrong.push(format!("reviewed `{}` is not a date", entry.reviewed)),
+            Some(n) if n > ACCESS_DAYS => wrong.push(format!("the last review was {n} days ago")),
             Some(_) => {}
         }
         say.judge(subject, "", &wrong);
     }
 }
 
-/// Webhooks that judge images, by a part of their names.
+/// Parts of the names of webhooks that check images.
 const CHECKERS: [&str; 7] = ["sigstore", "cosign", "connaisseur", "portieris", "kritis", "image-policy", "trivy"];
 
 fn gate(p: &Picture<'_>, say: &mut Say) {
@@ -215,7 +215,7 @@ fn gate(p: &Picture<'_>, say: &mut Say) {
             held = true;
             say.pass(policy)
         } else {
-            idle.push(format!("{} does not enforce", policy.metadata.name))
+            idle.push(format!("policy {} does not enforce", policy.metadata.name))
         }
     }
     for policy in p.all(POLICY, say).iter().filter(|o| o.at("/spec/validations").to_string().contains("image")) {
@@ -227,7 +227,7 @@ fn gate(p: &Picture<'_>, say: &mut Say) {
             held = true;
             say.pass(policy)
         } else {
-            idle.push(format!("no binding denies by {}", policy.metadata.name))
+            idle.push(format!("no binding of policy {} has Deny", policy.metadata.name))
         }
     }
     for hook in p.all(WEBHOOK, say).iter().filter(|o| CHECKERS.iter().any(|c| o.metadata.name.contains(c))) {
@@ -236,7 +236,7 @@ fn gate(p: &Picture<'_>, say: &mut Say) {
             held = true;
             say.pass(hook)
         } else {
-            idle.push(format!("{} lets through what it cannot ask about", hook.metadata.name))
+            idle.push(format!("webhook {} admits every image if it does not answer", hook.metadata.name))
         }
     }
     let plugin = |o: &Object| o.at("/spec/containers").to_string().contains("ImagePolicyWebhook");
@@ -245,14 +245,14 @@ fn gate(p: &Picture<'_>, say: &mut Say) {
         say.pass(server);
     }
     if !held && idle.is_empty() {
-        idle.push("nothing at admission decides on images".into());
+        idle.push("no admission policy or webhook checks images".into());
     }
     if !held {
         say.fail(Subject::default(), "", idle.join("; "));
     }
 }
 
-/// Whether rules of Kyverno look at images.
+/// Whether rules of Kyverno concern images.
 fn about_images(rules: &Value) -> bool {
     let rules = rules.as_array().map_or(&[][..], Vec::as_slice);
     rules.iter().any(|r| !r["verifyImages"].is_null() || r["validate"].to_string().contains("\"image\""))

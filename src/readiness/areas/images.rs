@@ -1,5 +1,5 @@
-//! Images: where they come from, whether the same bytes will start again, whether
-//! somebody has looked into them.
+//! Images: which registry they come from, whether a restart starts the same image, and whether
+//! they can be pulled after a disaster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,27 +20,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "IMG-001",
         name: "image-trusted-registry",
-        title: "Images come from registries of the house",
+        title: "Images come from allowed registries",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each image, written out in full (docker.io/library/…), lies under one of the parameter registries, on a border of its path. Without that parameter the check is skipped.",
+        rule: "The full name of each image (docker.io/library/… for a short name) begins with an entry of the parameter registries, followed by a slash. Without this parameter the check is skipped.",
         fix: "Mirror the image to an allowed registry",
-        why: "In an outage a registry that nobody vouches for is the one that is away.",
+        why: "Nobody guarantees that an unknown registry is available during an outage.",
         run: registry,
     },
     Check {
         id: "IMG-002",
         name: "image-tag",
-        title: "Images have a tag that does not move",
+        title: "Images have a digest or a tag that does not move",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
         rule: "Each image has a digest, or a tag that is neither latest nor one of the parameter floatingTags.",
-        fix: "Use a tag of a version",
-        why: "A pod that comes back may come back as another version.",
+        fix: "Use the tag of a version, or a digest",
+        why: "With a moving tag, a restarted pod can start another version.",
         run: tag,
     },
     Check {
@@ -51,35 +51,35 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[RESTORE, REGION],
         needs: Needs::Manifests,
-        rule: "Each image has @sha256: with 64 hexadecimal digits (sha512: with 128); of a critical workload a miss is medium.",
-        fix: "Pin @sha256 (a bot keeps it fresh)",
-        why: "A restore months later must start the same bytes.",
+        rule: "Each image has a digest: @sha256: with 64 hexadecimal digits, or @sha512: with 128. For a critical workload a missing or malformed digest is medium.",
+        fix: "Pin the image with @sha256 (a bot can keep it up to date)",
+        why: "A restore must start the same image, also months later.",
         run: digest,
     },
     Check {
         id: "IMG-006",
         name: "image-tag-divergence",
-        title: "One tag is one image everywhere",
+        title: "Each image reference runs with one digest",
         severity: Severity::Medium,
         class: Class::Gate,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "Running pods with the same image reference run the same digest.",
-        fix: "Stop pushing the tag again; pin digests; roll all pods",
-        why: "It proves that the tag moved: nobody knows which of them comes back.",
+        rule: "All running pods in scope that use the same image reference run the same digest (imageID).",
+        fix: "Do not push a tag again; pin digests; restart all pods",
+        why: "Different digests prove that the tag moved, and nobody knows which one a restart starts.",
         run: divergence,
     },
     Check {
         id: "IMG-007",
         name: "image-pull-path",
-        title: "Images can be pulled when the cluster is hurt",
+        title: "Images can be pulled when this cluster is down",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[REGION, RESTORE, DEPOUT],
         needs: Needs::Manifests,
-        rule: "No image's registry is a Service of this cluster (a host that ends in .svc or .svc.cluster.local, or localhost), and each imagePullSecret that a workload names exists, in the second cluster, too, where one was named. Of a pull Secret that may be read (--read-secrets) the hosts that it knows are among those of the workload's images.",
-        fix: "Have a pull-through cache or a second registry in the recovery region; copy the pull Secret",
-        why: "A registry that runs in the cluster is away when the cluster is.",
+        rule: "No image comes from a registry in this cluster (localhost, 127.0.0.1, or a host that ends in .svc or .svc.cluster.local). Each imagePullSecret that a workload names exists and, if a second cluster was named, exists there, too. A pull Secret that may be read (--read-secrets) has a login for the registry of at least one image of the workload.",
+        fix: "Set up a pull-through cache or a second registry in the recovery region; copy the pull Secret there",
+        why: "A registry that runs in the cluster is lost with the cluster.",
         run: pull_path,
     },
 ];
@@ -94,7 +94,7 @@ pub(super) struct Reference<'a> {
 
 pub(super) fn parse(image: &str) -> Reference<'_> {
     let (rest, digest) = image.split_once('@').unwrap_or((image, ""));
-    // A colon before the last slash is that of a port.
+    // A colon before the last slash belongs to a port.
     let slash = rest.rfind('/').map_or(0, |i| i + 1);
     let (name, tag) = rest[slash..].split_once(':').map_or((rest, ""), |(n, t)| (&rest[..slash + n.len()], t));
     let (host, path) = match name.split_once('/') {
@@ -105,11 +105,11 @@ pub(super) fn parse(image: &str) -> Reference<'_> {
     Reference { host, path, tag, digest }
 }
 
-/// What is wrong with an image, and how bad that is where it differs; told whether its
-/// workload is critical.
+/// What is wrong with an image, with a severity if it differs from that of the check. The second
+/// argument says whether the workload is critical.
 type Judge<'a> = &'a dyn Fn(&str, bool) -> Option<(Option<Severity>, String)>;
 
-/// Judges each image of each workload.
+/// Examines each image of each workload.
 fn each(p: &Picture<'_>, say: &mut Say, judge: Judge<'_>) {
     for work in &p.works {
         for container in work.all_containers() {
@@ -149,9 +149,9 @@ fn tag(p: &Picture<'_>, say: &mut Say) {
         if !reference.digest.is_empty() {
             None
         } else if reference.tag.is_empty() {
-            Some((None, format!("{image} has no tag: it is latest")))
+            Some((None, format!("{image} has no tag, which means latest")))
         } else if reference.tag == "latest" || floating.iter().any(|f| f == reference.tag) {
-            Some((None, format!("the tag of {image} moves")))
+            Some((None, format!("the tag of {image} can move to another version")))
         } else {
             None
         }
@@ -165,7 +165,7 @@ fn digest(p: &Picture<'_>, say: &mut Say) {
         let good = digest.strip_prefix("sha256:").is_some_and(|d| hex(d, 64))
             || digest.strip_prefix("sha512:").is_some_and(|d| hex(d, 128));
         let severity = critical.then_some(Severity::Medium);
-        let why = if digest.is_empty() { "it has no digest" } else { "its digest is none" };
+        let why = if digest.is_empty() { "it has no digest" } else { "its digest is malformed" };
         (!good).then(|| (severity, format!("{image}: {why}")))
     });
 }
@@ -193,7 +193,7 @@ fn divergence(p: &Picture<'_>, say: &mut Say) {
                 subject,
                 "",
                 format!(
-                    "it runs as {} images: {}",
+                    "it runs with {} digests: {}",
                     digests.len(),
                     digests.iter().map(|d| short(d)).collect::<Vec<_>>().join(", ")
                 ),
@@ -204,14 +204,14 @@ fn divergence(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// The hosts that a pull Secret has a login for; none where its content is not known.
+/// The hosts that a pull Secret has a login for; none if its content is not known.
 fn logins(secret: &Object) -> Option<Vec<String>> {
     let config = secret.at("/data/.dockerconfigjson").as_str().filter(|t| *t != LEFT_OUT)?;
     let parsed: Value = serde_json::from_slice(&STANDARD.decode(config).ok()?).ok()?;
     Some(parsed["auths"].as_object()?.keys().cloned().collect())
 }
 
-/// Whether a login is for an image's registry: `https://index.docker.io/v1/` is Docker's.
+/// Whether a login is for the registry of an image. `https://index.docker.io/v1/` means docker.io.
 fn knows(login: &str, image: &str) -> bool {
     let bare = login.rsplit("://").next().unwrap_or(login).trim_end_matches('/');
     let host = bare.split('/').next().unwrap_or(bare);
@@ -242,7 +242,7 @@ fn pull_path(p: &Picture<'_>, say: &mut Say) {
             } else if let Some(hosts) = p.shelf.find("Secret", work.namespace(), name).and_then(logins)
                 && !work.all_containers().iter().any(|c| hosts.iter().any(|h| knows(h, text(c.value, "/image"))))
             {
-                wrong.push(format!("its pull Secret {name} knows none of its registries"));
+                wrong.push(format!("its pull Secret {name} has no login for its registries"));
             }
             let there = p.shelf.target.as_deref().filter(|t| !t.version.is_empty() && t.all("Secret").is_ok());
             if there.is_some_and(|t| t.find("Secret", work.namespace(), name).is_none()) {

@@ -1,5 +1,5 @@
-//! Whether network policies isolate every workload: those of Kubernetes, of Cilium, of
-//! Calico, and cluster-wide ones.
+//! Whether network policies isolate every workload: the policies of Kubernetes, of Cilium and
+//! of Calico, and cluster-wide policies.
 
 use std::collections::BTreeSet;
 
@@ -20,27 +20,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "NET-001",
         name: "net-ingress-isolated",
-        title: "Every workload is isolated for ingress by some network policy",
+        title: "A network policy isolates every workload for ingress",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Manifests,
-        rule: "Some NetworkPolicy of the namespace selects the pods' labels and has Ingress among its effective policy types (policyTypes, or Ingress and, with egress rules, Egress where it is left out); or a Cilium or Calico policy does; or a ClusterNetworkPolicy (AdminNetworkPolicy) denies all namespaces. Pods on the host's network are left out. A selector of Calico that cannot be read is unknown.",
-        fix: "Add a per-namespace NetworkPolicy with podSelector {} and policyTypes [Ingress], then explicit allow rules",
-        why: "A network partition can only be drilled where it is known who may talk to whom.",
+        rule: "At least one NetworkPolicy of the namespace selects the pods and has Ingress among its policy types (without policyTypes: Ingress, and also Egress if the policy has egress rules). A Cilium or Calico policy that isolates the pods passes, too, and so does a cluster-wide policy (ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy) that denies the traffic of all namespaces on all ports. Pods with hostNetwork are skipped. If only a Calico policy whose selector cannot be read may select the pods, the result is unknown.",
+        fix: "Add a NetworkPolicy with podSelector {} and policyTypes [Ingress] to the namespace, then add explicit allow rules",
+        why: "Without isolation, nobody knows which clients a workload accepts, and the effect of a network partition cannot be predicted.",
         run: |p, say| isolated(p, say, "Ingress"),
     },
     Check {
         id: "NET-002",
         name: "net-egress-isolated",
-        title: "Every workload is isolated for egress by some network policy",
+        title: "A network policy isolates every workload for egress",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[NETPART, DEPOUT],
         needs: Needs::Manifests,
-        rule: "As NET-001, for Egress.",
-        fix: "Add a per-namespace NetworkPolicy with policyTypes [Egress]; allow DNS and named dependencies",
-        why: "The egress rules are the map of dependencies from which an outage is chosen.",
+        rule: "The same rule as NET-001, for Egress instead of Ingress.",
+        fix: "Add a NetworkPolicy with podSelector {} and policyTypes [Egress] to the namespace, then allow DNS and the services that the pods call",
+        why: "The egress rules list the services that a workload depends on. Without the list, nobody knows which outage to drill.",
         run: |p, say| isolated(p, say, "Egress"),
     },
 ];
@@ -63,7 +63,8 @@ const CLUSTER: [&str; 3] = [
     "BaselineAdminNetworkPolicy.policy.networking.k8s.io",
 ];
 
-/// The types of a policy that count (checks D10).
+/// The effective types of a policy. Kubernetes adds Egress without policyTypes only if there are
+/// egress rules.
 pub(super) fn types(policy: &Object) -> Vec<&str> {
     let named = words(&policy.body, "/spec/policyTypes");
     if !named.is_empty() {
@@ -78,7 +79,7 @@ pub(super) fn selected<'p, 'a>(p: &'p Picture<'a>, policy: &Object) -> Vec<&'p W
     p.select(&policy.metadata.namespace, &chosen)
 }
 
-/// Workloads that are isolated, and those of which it cannot be said.
+/// Workloads that are isolated, and workloads for which this cannot be determined.
 #[derive(Default)]
 struct Isolated {
     surely: BTreeSet<usize>,
@@ -124,7 +125,8 @@ impl Isolated {
                 if !implied && !named.contains(&direction) {
                     continue;
                 }
-                // That of namespaces is looked up in their labels, which files need not hold.
+                // The namespace selector is matched with the labels of the namespaces, which manifests
+                // do not always contain.
                 let spaces = policy.text("/spec/namespaceSelector");
                 let read = CalicoSelector::parse(policy.text("/spec/selector"));
                 match (read, CalicoSelector::parse(spaces)) {
@@ -148,7 +150,7 @@ pub(super) fn cilium_specs(policy: &Object) -> Vec<(String, &Value)> {
     one.chain(several).filter(|(_, spec)| spec.is_object()).collect()
 }
 
-/// Cilium writes where a label comes from before its name: `k8s:app`.
+/// The selector without the prefix that Cilium puts before label names, as in `k8s:app`.
 fn cilium_selector(spec: &Value) -> Selector {
     let mut chosen = selector(spec, "/endpointSelector").unwrap_or_default();
     let plain = |key: &str| key.strip_prefix("k8s:").or(key.strip_prefix("any:")).unwrap_or(key).to_owned();
@@ -162,8 +164,8 @@ fn chosen_by(p: &Picture<'_>, policy: &Object, wide: bool, chosen: impl Fn(&Work
     p.works.iter().filter(here).filter(|w| chosen(w)).map(|w| w.index).collect()
 }
 
-/// Whether some rule of a cluster-wide policy denies all namespaces; by itself such a
-/// policy isolates nobody.
+/// Whether a rule of a cluster-wide policy denies all namespaces. Without such a rule, a
+/// cluster-wide policy isolates nothing.
 fn denies_everybody(policy: &Object, direction: &str) -> bool {
     let (field, peers) = if direction == "Ingress" { ("ingress", "from") } else { ("egress", "to") };
     let everybody = |peer: &Value| selector(peer, "/namespaces").is_some_and(|s| is_everything(&s));
@@ -176,7 +178,7 @@ fn denies_everybody(policy: &Object, direction: &str) -> bool {
     })
 }
 
-/// The workloads that a cluster-wide policy is about.
+/// The workloads that a cluster-wide policy selects.
 fn subjects(p: &Picture<'_>, policy: &Object) -> Vec<usize> {
     let spaces = selector(&policy.body, "/spec/subject/namespaces")
         .or_else(|| selector(&policy.body, "/spec/subject/pods/namespaceSelector"));
@@ -199,15 +201,11 @@ fn isolated(p: &Picture<'_>, say: &mut Say, direction: &str) {
     let set = Isolated::of(p, direction);
     for work in &p.works {
         if work.spec()["hostNetwork"] == true {
-            say.skip(work, "runs on the host's network, which policies do not reach");
+            say.skip(work, "uses the host network, which network policies do not control");
         } else if set.surely.contains(&work.index) {
             say.pass(work);
         } else if set.perhaps.contains(&work.index) {
-            say.unknown(
-                work,
-                Unseen::NoData,
-                "a policy of Calico may select it, by a selector that cannot be read here",
-            );
+            say.unknown(work, Unseen::NoData, "a Calico policy may select it, but its selector cannot be read");
         } else {
             say.fail(work, format!("{}/..", work.pointer), format!("no policy isolates its pods for {direction}"));
         }

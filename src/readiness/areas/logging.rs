@@ -1,4 +1,4 @@
-//! Logs: collected everywhere, kept, and elsewhere.
+//! Logs: collection on every node, the log store, retention, structure and alerts.
 
 use serde_json::Value;
 
@@ -20,40 +20,40 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "LOG-001",
         name: "log-collector-everywhere",
-        title: "Logs are collected on every node",
+        title: "A log collector runs on every node",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "A DaemonSet of fluent-bit, fluentd, vector, alloy, promtail, an OpenTelemetry collector, filebeat or datadog has all pods ready, on as many nodes as there are.",
-        fix: "Let it tolerate all taints; restore the DaemonSet",
-        why: "The node without a collector is the one whose logs are asked for.",
+        rule: "A DaemonSet with the image of fluent-bit, fluentd, vector, alloy, promtail, an OpenTelemetry collector, filebeat or the Datadog agent exists. Each such DaemonSet is scheduled on as many nodes as the cluster has, and all its pods are ready.",
+        fix: "Let the DaemonSet tolerate all taints; repair its pods",
+        why: "In an outage, the logs of the node without a collector may be the ones that are needed.",
         run: collectors,
     },
     Check {
         id: "LOG-002",
         name: "log-backend",
-        title: "The store of logs survives what it is to tell of",
+        title: "The log store is healthy and replicated",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "Each LokiStack is Ready; an Elasticsearch of the operator is green or yellow (yellow is medium) and has 2 nodes or more; a Loki configuration has a replication_factor of 2 or more and an object store, not the file system. Without either this is unknown until it is attested.",
-        fix: "Replication of 2 or more, and object storage outside the failure domain",
-        why: "Logs that were lost with the zone explain nothing.",
+        rule: "Each LokiStack is Ready. Each Elasticsearch of the operator is green (yellow is medium) and has at least 2 nodes. Each Loki configuration in a ConfigMap has a replication_factor of at least 2 (3 by default) and does not store logs in the file system. Without any of them the result is unknown until it is attested.",
+        fix: "Use a replication of 2 or more, and object storage outside the failure domain",
+        why: "Logs that are lost with the zone cannot explain the outage.",
         run: backend,
     },
     Check {
         id: "LOG-003",
         name: "log-retention",
-        title: "Logs are kept, and the limit is enforced",
+        title: "Logs are kept for 30 days, and the retention is enforced",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Loki configuration has retention_period of 30 days or more and compactor.retention_enabled: with the first alone it looks configured and does nothing.",
-        fix: "Enable the compactor's retention, or a lifecycle policy",
-        why: "The audit asks for them after a month.",
+        rule: "A Loki configuration in a ConfigMap has limits_config.retention_period of at least 30 days, and compactor.retention_enabled is true. Without retention_enabled, retention_period has no effect.",
+        fix: "Enable the compactor's retention, or use a lifecycle policy",
+        why: "An audit may ask for the logs after a month.",
         run: retention,
     },
     Check {
@@ -64,29 +64,29 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Of the last 50 lines of one pod of each workload 80 % are JSON or logfmt. Only asked with --sample-logs; only the counts are kept.",
+        rule: "At least 80 % of the last 50 lines of one pod of each workload are JSON or logfmt. Log lines are read only with --sample-logs, and only the counts are kept; without this flag the check is skipped.",
         fix: "Log JSON or key=value",
-        why: "In an outage logs are searched by fields, not by phrases.",
+        why: "In an outage, logs are searched by fields and not by phrases.",
         run: structured,
     },
     Check {
         id: "LOG-005",
         name: "log-alerting",
-        title: "There are alerts on logs",
+        title: "Alerts on logs exist",
         severity: Severity::Low,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "There is an AlertingRule of Loki, rules for Loki's ruler in a ConfigMap, a GrafanaAlertRuleGroup, an ElastAlert configuration, or a monitor of Datadog of type `log alert` (a DatadogMonitor, or by its API).",
-        fix: "Alert on the lines that precede an outage",
-        why: "Some failures are told by a log line alone.",
+        rule: "At least one of these exists: an AlertingRule of Loki, rules for the ruler of Loki or an ElastAlert configuration in a ConfigMap, a GrafanaAlertRuleGroup, or a monitor of Datadog of type `log alert` (as a DatadogMonitor, or in its API).",
+        fix: "Add alerts on the log lines that precede an outage",
+        why: "Some failures show only in a log line.",
         run: log_alerts,
     },
 ];
 
 fn structured(p: &Picture<'_>, say: &mut Say) {
     let Some(logs) = &p.shelf.readings.logs else {
-        return say.skip(Subject::default(), "logs are looked at with --sample-logs only");
+        return say.skip(Subject::default(), "log lines are read only with --sample-logs");
     };
     for work in &p.works {
         let told = p
@@ -96,7 +96,7 @@ fn structured(p: &Picture<'_>, say: &mut Say) {
         match told {
             None => {}
             Some(Err(why)) => say.unknown(work, Unseen::NoData, why),
-            Some(Ok((0, _))) => say.skip(work, "it logged nothing"),
+            Some(Ok((0, _))) => say.skip(work, "it has no log lines"),
             Some(Ok((lines, good))) if good * 5 < lines * 4 => {
                 say.fail(work, "", format!("{good} of {lines} lines are structured"));
             }
@@ -130,7 +130,7 @@ fn log_alerts(p: &Picture<'_>, say: &mut Say) {
         return say.unknown(Subject::default(), Unseen::NoData, WITHHELD);
     }
     if found.is_empty() {
-        return say.fail(Subject::default(), "", "nothing alerts on logs");
+        return say.fail(Subject::default(), "", "no alert on logs exists");
     }
     found.into_iter().for_each(|object| say.pass(object));
 }
@@ -154,7 +154,7 @@ fn collectors(p: &Picture<'_>, say: &mut Say) {
     }
     let found: Vec<&Work<'_>> = everything(p).filter(|w| w.kind == "DaemonSet" && has_image(w, &LOGGERS)).collect();
     if found.is_empty() {
-        return say.fail(Subject::default(), "", "no DaemonSet that is known here collects logs");
+        return say.fail(Subject::default(), "", "no DaemonSet of a known log collector exists");
     }
     let nodes = u64::try_from(p.shelf.nodes.len()).unwrap_or(0);
     for work in found {
@@ -169,13 +169,17 @@ fn collectors(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-const WITHHELD: &str = "the capture leaves out what ConfigMaps hold";
+const WITHHELD: &str = "the capture leaves out the values of ConfigMaps";
 
-/// Configurations of Loki in ConfigMaps; says so where a capture left out what may be one.
+/// Configurations of Loki in ConfigMaps. Reports unknown if a capture left out a value that may be one.
 fn loki<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Value)> {
     let may_be = |key: &str| key == "config.yaml" || key.contains("loki");
     if p.shelf.any("ConfigMap").iter().any(|config| is_withheld(config, may_be)) {
-        say.unknown(Subject::default(), Unseen::NoData, format!("{WITHHELD}: a configuration of Loki is not seen"));
+        say.unknown(
+            Subject::default(),
+            Unseen::NoData,
+            format!("{WITHHELD}, and a configuration of Loki may be among them"),
+        );
     }
     let mut found = vec![];
     for config in p.shelf.any("ConfigMap") {
@@ -207,11 +211,13 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
         let nodes: u64 = cluster.list("/spec/nodeSets").iter().filter_map(|s| s["count"].as_u64()).sum();
         match cluster.text("/status/health") {
             "green" | "yellow" if nodes < 2 => {
-                say.fail(cluster, "/spec/nodeSets", format!("{nodes} node: no copy of anything"))
+                say.fail(cluster, "/spec/nodeSets", format!("it has {nodes} node, and so no copies"))
             }
             "green" => say.pass(cluster),
-            "yellow" => say.fail_as(Severity::Medium, cluster, "/status/health", "yellow: some copies are missing"),
-            "" => say.unknown(cluster, Unseen::NoData, "its operator has not said how it is"),
+            "yellow" => {
+                say.fail_as(Severity::Medium, cluster, "/status/health", "it is yellow: some copies are missing")
+            }
+            "" => say.unknown(cluster, Unseen::NoData, "its operator has not reported its health"),
             health => say.fail(cluster, "/status/health", format!("it is {health}")),
         }
     }
@@ -235,7 +241,7 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
         say.unknown(
             Subject::default(),
             Unseen::NoData,
-            "no store of logs is seen in the cluster: attest where they are",
+            "no log store can be seen in the cluster: attest where the logs are",
         );
     }
 }
@@ -248,7 +254,7 @@ fn retention(p: &Picture<'_>, say: &mut Say) {
         if kept > 0.0 && !enforced {
             wrong.push("retention_period without compactor.retention_enabled does nothing".to_owned());
         } else if kept == 0.0 {
-            wrong.push("no retention_period: logs are kept for ever".into());
+            wrong.push("no retention_period: logs are never deleted".into());
         } else if kept < 30.0 * 86_400.0 {
             wrong.push(format!("logs are kept for {:.0} days", kept / 86_400.0));
         }

@@ -1,4 +1,4 @@
-//! The mesh: mutual TLS and who may do what.
+//! The service mesh: mutual TLS and authorization.
 
 use serde_json::Value;
 
@@ -16,14 +16,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "NET-008",
         name: "mesh-mtls-strict",
-        title: "Workloads in the mesh demand mutual TLS",
+        title: "Workloads in the mesh require mutual TLS",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[NETPART, REGION],
         needs: Needs::Manifests,
-        rule: "The effective mode of each workload in the Istio mesh (a PeerAuthentication that selects it, else the namespace's, else istio-system's; UNSET inherits; none is PERMISSIVE) is STRICT, and no portLevelMtls of a port that a Service leads to is PERMISSIVE or DISABLE. In ambient mode nothing can be disabled: DISABLE there is a mistake.",
-        fix: "Set PeerAuthentication STRICT in the root namespace; remove PERMISSIVE and DISABLE of single ports",
-        why: "In a partition, plain text from anywhere is taken for a friend.",
+        rule: "For each workload in the Istio mesh, the effective mode of mutual TLS is STRICT. The mode comes from the oldest PeerAuthentication that selects the workload, else from that of its namespace, else from that of istio-system. UNSET inherits, and without any PeerAuthentication the mode is PERMISSIVE. No PeerAuthentication that selects the workload sets portLevelMtls to PERMISSIVE or DISABLE for a target port of a Service. In ambient mode, DISABLE is also reported as a mistake.",
+        fix: "Set a PeerAuthentication with mode STRICT in the root namespace; remove PERMISSIVE and DISABLE from single ports",
+        why: "Without STRICT mutual TLS, a workload accepts unencrypted requests from any client, also during a partition.",
         run: mtls,
     },
     Check {
@@ -34,9 +34,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Manifests,
-        rule: "An AuthorizationPolicy with action ALLOW applies to each workload in the mesh (of its own namespace, or of istio-system, with or without a selector; one without rules allows nothing, which passes); no rule is {} or admits any principal to everything; a rule names ports, paths or methods (else medium); rules that need identities do so only under STRICT mutual TLS (ISTIO-SECURITY-2021-004).",
-        fix: "Add an allow-nothing AuthorizationPolicy to each namespace, then rules with to.operation.ports; enforce STRICT first",
-        why: "Default allow in the mesh makes a partition's effect a guess.",
+        rule: "At least one AuthorizationPolicy with action ALLOW applies to each workload in the Istio mesh: a policy of its namespace or of istio-system, with or without a selector. A policy without rules allows nothing, and passes. Policies of its namespace with targetRefs do not count. No rule is {}, or has the principal `*` and no `to`. Each rule has an operation with ports, paths or methods (else medium). Rules use identities (principals, namespaces, service accounts) only if mutual TLS is STRICT as in NET-008 (ISTIO-SECURITY-2021-004).",
+        fix: "Set mutual TLS to STRICT. Then add an AuthorizationPolicy that allows nothing to each namespace, and add rules with to.operation.ports",
+        why: "If the mesh allows everything by default, the effect of a partition cannot be predicted.",
         run: authz,
     },
 ];
@@ -45,7 +45,7 @@ const ROOT: &str = "istio-system";
 
 const PEER: &str = "PeerAuthentication.security.istio.io";
 
-/// Whether a workload is in the mesh without a proxy of its own.
+/// Whether a workload is in the mesh in ambient mode, without its own proxy.
 fn ambient(p: &Picture<'_>, work: &Work<'_>) -> bool {
     let mode = |labels: &std::collections::BTreeMap<String, String>| {
         labels.get("istio.io/dataplane-mode").map(|v| v == "ambient")
@@ -53,7 +53,7 @@ fn ambient(p: &Picture<'_>, work: &Work<'_>) -> bool {
     mode(&work.labels).or_else(|| mode(&p.labels_of_namespace(work.namespace()))).unwrap_or(false)
 }
 
-/// The ports of a workload that a Service leads to.
+/// The ports of a workload that are target ports of a Service.
 fn served(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
     let ports = p.services(work).into_iter().flat_map(|s| s.list("/spec/ports"));
     let target = |port: &Value| {
@@ -80,9 +80,10 @@ fn meshed(p: &Picture<'_>, work: &Work<'_>) -> bool {
             || ambient(p, work))
 }
 
-/// The policies of a kind that apply to a workload: of its own, of its namespace, of the root.
+/// The policies of a kind that apply to a workload: those that select it, those of its namespace,
+/// those of the root namespace.
 fn applying<'a>(p: &Picture<'a>, key: &str, work: &Work<'_>) -> [Vec<&'a Object>; 3] {
-    // In the root namespace a selector means the whole mesh, but not of a PeerAuthentication.
+    // In the root namespace a selector selects from the whole mesh, except in a PeerAuthentication.
     let rooted = key != PEER;
     let mut found = [vec![], vec![], vec![]];
     for policy in p.shelf.any(key) {
@@ -98,13 +99,13 @@ fn applying<'a>(p: &Picture<'a>, key: &str, work: &Work<'_>) -> [Vec<&'a Object>
         }
     }
     for level in &mut found {
-        // Of several, the oldest counts.
+        // Of several policies, the oldest counts.
         level.sort_by_key(|o| (o.metadata.creation_timestamp.clone(), o.metadata.name.clone()));
     }
     found
 }
 
-/// The mode of mutual TLS that holds for a workload, and where it is said.
+/// The effective mode of mutual TLS of a workload, and the policy that sets it.
 fn mode<'a>(p: &Picture<'a>, work: &Work<'_>) -> (&'a str, Option<&'a Object>) {
     for policy in applying(p, PEER, work).iter().filter_map(|level| level.first()) {
         let said = policy.text("/spec/mtls/mode");
@@ -132,19 +133,23 @@ fn mtls(p: &Picture<'_>, say: &mut Say) {
         let (mode, by) = mode(p, work);
         let mut wrong = vec![];
         if mode != "STRICT" {
-            let by = by.map_or("no PeerAuthentication says otherwise".to_owned(), |o| {
-                format!("by PeerAuthentication {}/{}", o.metadata.namespace, o.metadata.name)
+            let by = by.map_or("no PeerAuthentication sets it".to_owned(), |o| {
+                format!("set by PeerAuthentication {}/{}", o.metadata.namespace, o.metadata.name)
             });
             wrong.push(format!("mutual TLS is {mode} ({by})"));
             if mode == "DISABLE" && ambient(p, work) {
-                wrong.push("in ambient mode it cannot be disabled".into());
+                wrong.push("in ambient mode, mutual TLS cannot be disabled".into());
             }
         }
         let served = served(p, work);
         for policy in &applying(p, PEER, work)[0] {
             for (port, setting) in map(&policy.body, "/spec/portLevelMtls").into_iter().flatten() {
                 if matches!(text(setting, "/mode"), "PERMISSIVE" | "DISABLE") && served.contains(port) {
-                    wrong.push(format!("port {port} is {} by {}", text(setting, "/mode"), policy.metadata.name));
+                    wrong.push(format!(
+                        "port {port} is {}, set by PeerAuthentication {}",
+                        text(setting, "/mode"),
+                        policy.metadata.name
+                    ));
                 }
             }
         }
@@ -171,12 +176,12 @@ fn authz(p: &Picture<'_>, say: &mut Say) {
                 let name = &policy.metadata.name;
                 let any = list(rule, "/from").iter().any(|f| words(f, "/source/principals").contains(&"*"));
                 if rule.as_object().is_some_and(serde_json::Map::is_empty) || any && list(rule, "/to").is_empty() {
-                    wrong.push(format!("a rule of {name} admits anybody to everything"));
+                    wrong.push(format!("a rule of {name} allows every client every operation"));
                 } else if !list(rule, "/to").iter().any(names_operation) {
                     loose.push(format!("a rule of {name} names no port, path or method"));
                 }
                 if !strict && needs_identity(rule) {
-                    wrong.push(format!("a rule of {name} rests on identities, which mutual TLS does not prove here"));
+                    wrong.push(format!("a rule of {name} uses identities, but mutual TLS is not STRICT here"));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Whether anybody measures, and would still do so when the target is gone.
+//! Whether metrics are collected, how good they are, and whether the collection survives a loss.
 
 use crate::{
     inventory::{LEFT_OUT, Object},
@@ -14,53 +14,53 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "MET-001",
         name: "metrics-collector-healthy",
-        title: "A collector of metrics runs",
+        title: "A metrics collector runs",
         severity: Severity::Critical,
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "A Prometheus or PrometheusAgent of the operator is Available and Reconciled, a DatadogAgent or Google's managed collection runs, or a workload with the image of a known collector (Prometheus, VictoriaMetrics, Grafana Alloy or Agent, OpenTelemetry collector, Datadog agent) has all its pods ready. Without metrics.k8s.io autoscalers and `kubectl top` see nothing (low). None is unknown where the collector may run outside: attest it.",
-        fix: "Deploy or repair Prometheus, its like, or Datadog",
-        why: "A drill without measurement proves nothing.",
+        rule: "Each Prometheus and PrometheusAgent of the operator is Available and Reconciled. Without any of them, one of these is enough: a PodMonitoring of Google's managed collection, a DatadogAgent, or a workload with the image of a known collector (Prometheus, VictoriaMetrics, Grafana Alloy or Agent, OpenTelemetry Collector, Datadog Agent). Each such workload has all its pods ready. If none is found, the result is unknown, because the collector may run outside the cluster: attest it. metrics.k8s.io is Available; if it is not served, autoscalers and `kubectl top` do not work (low).",
+        fix: "Install or repair Prometheus, a comparable collector, or Datadog",
+        why: "Without measurements, a drill proves nothing.",
         run: collector,
     },
     Check {
         id: "MET-005",
         name: "measurement-quality",
-        title: "Measurements are fine enough and last",
+        title: "Measurements are frequent enough and are kept",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[ANY],
         needs: Needs::Cluster,
-        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the drill file (30 s by default), keeps data for 15 days or writes it elsewhere, and has a volume of its own. The API server's clock is within 2 s of the clock of this program (its Date header, in whole seconds), and Prometheus tells of no node whose clock is not synchronised.",
-        fix: "Scrape the drilled jobs more often; longer retention or remote_write; a volume",
-        why: "An outage of a minute is two samples at thirty seconds.",
+        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the drill file (every 30 s by default), keeps data for 15 days (24 h by default) or has remoteWrite or Thanos, and has a volumeClaimTemplate. The clock of the API server (its Date header, in whole seconds) differs from the clock of drillmaster by at most 2 s. In Prometheus, no alert NodeClock* fires.",
+        fix: "Scrape the drilled jobs more often; set a longer retention or remote_write; add a volume",
+        why: "With a scrape every 30 s, an outage of one minute shows in two samples only.",
         run: quality,
     },
     Check {
         id: "MHA-001",
         name: "monitoring-replicated",
-        title: "Monitoring survives what it is to watch",
+        title: "Monitoring survives the failure that it must observe",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[NODE, ZONE, DRAIN],
         needs: Needs::Manifests,
-        rule: "Each Prometheus and Alertmanager of the operator has 2 replicas or more; so has a StatefulSet or Deployment with the image of either. Of a workload with several its pods are on different nodes, it has a budget and, as a StatefulSet, volumes (medium). One Grafana is low.",
-        fix: "Run 2 Prometheus and 3 Alertmanagers, spread, with budgets and volumes",
-        why: "The evidence dies with the node otherwise.",
+        rule: "Each Prometheus and Alertmanager of the operator has at least 2 replicas. Without any of them, each workload with the image of Prometheus, Alertmanager or VictoriaMetrics has at least 2 replicas; its pods are not all on one node, a PodDisruptionBudget selects them, and a StatefulSet has volumeClaimTemplates (else medium). Grafana, too, is examined only without the operator; a single replica is low.",
+        fix: "Run 2 Prometheus and 3 Alertmanagers, spread over nodes, with budgets and volumes",
+        why: "Otherwise the evidence is lost with the node.",
         run: replicated,
     },
     Check {
         id: "MHA-002",
         name: "monitoring-outside-domain",
-        title: "An observer outlives the target",
+        title: "An observer outside the cluster survives its loss",
         severity: Severity::Critical,
         class: Class::Blocks,
         gates: &[ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "A Prometheus or PrometheusAgent of the operator writes to an address outside this cluster (remoteWrite, or Thanos with an object store). The drill's own prober does not count. A plain Prometheus does not show its configuration: unknown until it is attested.",
+        rule: "At least one Prometheus or PrometheusAgent of the operator writes to an address outside this cluster (remoteWrite), or has Thanos with an object store. The prober of the drill does not count. If the cluster has neither, the result is unknown until it is attested, because a plain Prometheus does not show its configuration.",
         fix: "Add remote_write, Thanos, or a prober outside the failure domain",
-        why: "What watched from within saw nothing of the end.",
+        why: "Monitoring inside the cluster cannot record how the cluster failed.",
         run: outside,
     },
 ];
@@ -126,7 +126,7 @@ fn collector(p: &Picture<'_>, say: &mut Say) {
     let managed = p.shelf.any("PodMonitoring.monitoring.googleapis.com");
     managed.iter().for_each(|m| say.pass(m));
     if found.is_empty() && managed.is_empty() && p.shelf.any("DatadogAgent.datadoghq.com").is_empty() {
-        say.unknown(Subject::default(), Unseen::NoData, "no collector that is known here runs in the cluster");
+        say.unknown(Subject::default(), Unseen::NoData, "no known collector runs in the cluster");
     }
     for work in found {
         if is_ready(work) { say.pass(work) } else { say.fail(work, "/status", "not all of its pods are ready") }
@@ -136,7 +136,7 @@ fn collector(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Whether metrics.k8s.io answers.
+/// Whether metrics.k8s.io is available.
 fn metrics_api(p: &Picture<'_>, say: &mut Say) {
     const API: &str = "APIService.apiregistration.k8s.io";
     if p.shelf.all(API).is_err() || p.shelf.any(API).is_empty() {
@@ -163,23 +163,27 @@ fn quality(p: &Picture<'_>, say: &mut Say) {
         let kept = seconds(prometheus.text("/spec/retention")).unwrap_or(86_400.0);
         let elsewhere = !prometheus.list("/spec/remoteWrite").is_empty() || prometheus.at("/spec/thanos").is_object();
         if kept < 15.0 * 86_400.0 && !elsewhere {
-            wrong.push(format!("it keeps data for {:.0} h and writes nothing elsewhere", kept / 3600.0));
+            wrong.push(format!("it keeps data for {:.0} h and has no copy elsewhere", kept / 3600.0));
         }
         if !prometheus.at("/spec/storage/volumeClaimTemplate").is_object() {
-            wrong.push("its data is in an emptyDir, gone with its pod".into());
+            wrong.push("its data is in an emptyDir and is lost with its pod".into());
         }
         say.judge(prometheus, "/spec", &wrong);
     }
 }
 
-/// What a clock may be off by, and what whole seconds add.
+/// The greatest allowed difference of a clock, including the rounding to whole seconds.
 const SKEW_SECONDS: i64 = 2;
 
 fn clocks(p: &Picture<'_>, say: &mut Say) {
     let subject = Subject::named("Clock", "", "API server");
     match p.shelf.skew_seconds {
         Some(skew) if skew.abs() > SKEW_SECONDS => {
-            say.fail(subject, "", format!("it is {skew} s from the clock of this program: times cannot be compared"));
+            say.fail(
+                subject,
+                "",
+                format!("it differs by {skew} s from the clock of drillmaster: times cannot be compared"),
+            );
         }
         Some(_) => say.pass(subject),
         None => {}
@@ -197,7 +201,7 @@ fn replicated(p: &Picture<'_>, say: &mut Say) {
         for object in p.all(key, say) {
             operated = true;
             let n = object.at("/spec/replicas").as_u64().unwrap_or(1);
-            if n < 2 { say.fail(object, "/spec/replicas", format!("{n} replica")) } else { say.pass(object) }
+            if n < 2 { say.fail(object, "/spec/replicas", format!("it has {n} replica")) } else { say.pass(object) }
         }
     }
     if operated {
@@ -207,16 +211,21 @@ fn replicated(p: &Picture<'_>, say: &mut Say) {
         |w: &&Work<'_>| w.is_replicated_kind() && has_image(w, &["/prometheus:", "/alertmanager:", "victoria-metrics"]);
     for work in everything(p).filter(own) {
         let n = work.replicas.unwrap_or(1);
-        if n < 2 { say.fail(work, "/spec/replicas", format!("{n} replica")) } else { survives(p, work, say) }
+        if n < 2 { say.fail(work, "/spec/replicas", format!("it has {n} replica")) } else { survives(p, work, say) }
     }
     for work in everything(p).filter(|w| w.is_replicated_kind() && has_image(w, &["grafana/grafana"])) {
         if work.replicas.unwrap_or(1) < 2 {
-            say.fail_as(Severity::Low, work, "/spec/replicas", "one Grafana: nobody sees anything without it");
+            say.fail_as(
+                Severity::Low,
+                work,
+                "/spec/replicas",
+                "Grafana has one replica: without it, nobody sees the dashboards",
+            );
         }
     }
 }
 
-/// Whether several pods of the monitoring would not go together.
+/// Whether the pods of the monitoring are not all lost together.
 fn survives(p: &Picture<'_>, work: &Work<'_>, say: &mut Say) {
     let mut wrong = vec![];
     let pods = p.pods(work);
@@ -233,7 +242,7 @@ fn survives(p: &Picture<'_>, work: &Work<'_>, say: &mut Say) {
         wrong.push("no budget protects it".into());
     }
     if work.kind == "StatefulSet" && work.object.list("/spec/volumeClaimTemplates").is_empty() {
-        wrong.push("its data is gone with its pods".into());
+        wrong.push("its data is lost with its pods".into());
     }
     if wrong.is_empty() { say.pass(work) } else { say.fail_as(Severity::Medium, work, "/spec", wrong.join("; ")) }
 }
@@ -256,15 +265,11 @@ fn outside(p: &Picture<'_>, say: &mut Say) {
     match all.iter().chain(agents).find(writes) {
         Some(prometheus) => say.pass(prometheus),
         None if all.is_empty() && agents.is_empty() => {
-            say.unknown(
-                Subject::default(),
-                Unseen::NoData,
-                "nothing in the cluster shows an observer outside: attest it",
-            );
+            say.unknown(Subject::default(), Unseen::NoData, "no observer outside the cluster can be seen: attest it");
         }
         None if all.iter().chain(agents).flat_map(|o| o.list("/spec/remoteWrite")).any(|w| w["url"] == LEFT_OUT) => {
             say.unknown(Subject::default(), Unseen::NoData, "the capture leaves out where a Prometheus writes to");
         }
-        None => say.fail(Subject::default(), "", "no Prometheus writes to anywhere outside this cluster"),
+        None => say.fail(Subject::default(), "", "no Prometheus writes to an address outside this cluster"),
     }
 }

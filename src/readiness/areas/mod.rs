@@ -1,5 +1,5 @@
-//! The checks, a file for each area of a production-readiness review. Each file
-//! holds its entries of the catalogue, then their rules.
+//! The checks of a production-readiness review, one or more files for each area. Each
+//! file holds its entries of the catalogue first, then the code of their rules.
 
 pub(super) mod affinity;
 pub(super) mod alarms;

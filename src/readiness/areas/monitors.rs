@@ -1,5 +1,5 @@
-//! Whether what runs is scraped: monitors of the Prometheus operator, which are picked
-//! up, left out, or match nothing, without a word to those who wrote them.
+//! Whether workloads are scraped. The Prometheus operator ignores monitors that no Prometheus
+//! selects or that it rejects, and reports no error.
 
 use std::collections::BTreeSet;
 
@@ -26,21 +26,21 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "80 % of the workloads in scope are selected by a ServiceMonitor, a PodMonitor or Google's PodMonitoring, carry the annotation prometheus.io/scrape or one of Datadog, or have a pod in a namespace whose targets Prometheus says are up.",
+        rule: "At least 80 % of the workloads in scope are scraped: a ServiceMonitor, a PodMonitor or a PodMonitoring of Google selects them, their pods or Services have the annotation prometheus.io/scrape, their pods have one of Datadog (ad.datadoghq.com/CONTAINER.checks), or Prometheus has a target that is up in their namespace. Jobs and CronJobs are not examined.",
         fix: "Add a ServiceMonitor, a PodMonitor or the annotation",
-        why: "What is not scraped has no story to tell afterwards.",
+        why: "Without metrics, nobody can tell afterwards what happened to the workload.",
         run: scraped,
     },
     Check {
         id: "MET-003",
         name: "monitor-ignored",
-        title: "Monitors are picked up and match something",
+        title: "Every monitor is used and selects a target",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each ServiceMonitor selects a Service that has the port which each endpoint names, each PodMonitor a workload with such a port; where there is a Prometheus or PrometheusAgent of the operator, the selectors of one for such monitors and their namespaces pick the monitor up (nil picks none, {} all), and the operator would not leave it out: the Secrets and ConfigMaps that it names are there (their keys are not read), no scrapeTimeout is longer than its interval, its scrapeClass is known, it reads no files where arbitraryFSAccessThroughSMs denies that, and the operator does not say itself that it did not accept it.",
-        fix: "Add the label that the Prometheus selects by; correct the port's name or what the operator rejects",
+        rule: "Each ServiceMonitor selects a Service that has the port of each of its endpoints, and each PodMonitor selects a workload with such a port. If the cluster has a Prometheus or PrometheusAgent of the operator, the selectors of one of them for monitors and namespaces select the monitor (a missing selector selects none, {} all), and the operator does not leave it out: its Secrets and ConfigMaps exist (their keys are not read), no scrapeTimeout is longer than its interval, its scrapeClass is known, a ServiceMonitor reads no files if arbitraryFSAccessThroughSMs denies that, and its status does not say that it was not accepted. If Secrets or ConfigMaps that it names cannot be seen, the result is unknown.",
+        fix: "Add the label that the Prometheus selects by; correct the name of the port, or what the operator rejects",
         why: "A monitor that is silently ignored looks exactly like one that works.",
         run: monitors,
     },
@@ -50,14 +50,14 @@ const SERVICE_MONITOR: &str = "ServiceMonitor.monitoring.coreos.com";
 
 const POD_MONITOR: &str = "PodMonitor.monitoring.coreos.com";
 
-/// Whether a monitor's namespaceSelector takes a namespace.
+/// Whether the namespaceSelector of a monitor selects a namespace.
 fn takes(monitor: &Object, namespace: &str) -> bool {
     let any = monitor.at("/spec/namespaceSelector/any") == true;
     let named = words(&monitor.body, "/spec/namespaceSelector/matchNames");
     any || named.contains(&namespace) || named.is_empty() && monitor.metadata.namespace == namespace
 }
 
-/// Namespaces of which Prometheus has targets.
+/// Namespaces in which Prometheus has targets that are up.
 fn scraped_namespaces<'a>(p: &Picture<'a>) -> BTreeSet<&'a str> {
     let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("up-by namespace").ok());
     let up = samples.unwrap_or_default().iter().filter(|s| s.value > 0.0);
@@ -108,16 +108,17 @@ fn scraped(p: &Picture<'_>, say: &mut Say) {
         say.fail(
             Subject::default(),
             "",
-            format!("{share} % of {} workloads are scraped; not: {shown}{more}", works.len()),
+            format!("{share} % of {} workloads are scraped; not scraped: {shown}{more}", works.len()),
         );
     }
 }
 
-/// The instances whose selectors for a kind pick an object up.
+/// The Prometheus instances whose selectors for a kind select an object.
 pub(super) fn pickers<'a>(p: &Picture<'a>, object: &Object, kind: &str) -> Vec<&'a Object> {
     let labels = p.labels_of_namespace(&object.metadata.namespace);
     let picks = |prometheus: &&Object| {
-        // Nil selects nothing, {} everything; a nil namespace selector is its own namespace.
+        // A missing selector selects nothing, {} everything; a missing namespace selector means the
+        // own namespace.
         let chosen = selector(&prometheus.body, &format!("/spec/{kind}Selector"));
         let here = match selector(&prometheus.body, &format!("/spec/{kind}NamespaceSelector")) {
             None => prometheus.metadata.namespace == object.metadata.namespace,
@@ -176,7 +177,7 @@ fn monitors(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// What is wrong with a monitor; unknown where the Secrets that it names were not seen.
+/// Reports a monitor; unknown if the Secrets and ConfigMaps that it names could not be read.
 fn told(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], wrong: &[String], say: &mut Say) {
     let unseen = endpoints.iter().flat_map(named).find_map(|(kind, _)| p.shelf.all(kind).err());
     match unseen.filter(|_| wrong.is_empty() && p.is_cluster()) {
@@ -185,20 +186,20 @@ fn told(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], wrong: &[String]
     }
 }
 
-/// Why nobody scrapes by a monitor, where the operator is here.
+/// Why no Prometheus of the operator uses a monitor; none if one does, or if the cluster has none.
 fn ignored(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], kind: &str) -> Option<String> {
     if p.shelf.any(PROMETHEUS).is_empty() && p.shelf.any(AGENT).is_empty() {
         return None;
     }
-    let mut why = "no Prometheus picks it up".to_owned();
+    let mut why = "no Prometheus selects it".to_owned();
     for prometheus in pickers(p, monitor, kind) {
         why = rejected(p, monitor, endpoints, prometheus)?;
     }
     Some(format!("{why}: it is silently ignored"))
 }
 
-/// Why the operator leaves a monitor out that a Prometheus picks up: all of it, for one
-/// endpoint that is wrong.
+/// Why the operator rejects a monitor that a Prometheus selects. One wrong endpoint is enough to
+/// reject the whole monitor.
 fn rejected(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], prometheus: &Object) -> Option<String> {
     let class = monitor.text("/spec/scrapeClass");
     if !class.is_empty() && !prometheus.list("/spec/scrapeClasses").iter().any(|c| c["name"] == class) {
@@ -226,8 +227,8 @@ fn rejected(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], prometheus: 
     refused(monitor, prometheus).map(|why| format!("the operator did not accept it ({why})"))
 }
 
-/// What the operator says of an object that it did not accept for a Prometheus, where it
-/// says that at all (its feature StatusForConfigurationResources).
+/// Why the operator did not accept an object for a Prometheus, according to the status of the
+/// object. It writes this status only with the feature StatusForConfigurationResources.
 pub(super) fn refused<'a>(object: &'a Object, prometheus: &Object) -> Option<&'a str> {
     let to = &prometheus.metadata;
     let bound = object.list("/status/bindings").iter();

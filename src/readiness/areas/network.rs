@@ -1,5 +1,4 @@
-//! Network policies, down to ports: what they let through, and whether they and the
-//! Services agree.
+//! Network policies: the ports and peers that they allow, and whether they match the Services.
 
 use std::collections::BTreeMap;
 
@@ -20,40 +19,40 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "NET-003",
         name: "net-ports-restricted",
-        title: "Rules of network policies name ports",
+        title: "Every rule of a network policy names its ports",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each rule of a NetworkPolicy that selects a workload has `ports`, each with a port, and no range wider than the parameter maxPortRange (1024). A policy without rules (default deny) is left out. A rule of a Cilium policy has toPorts.",
-        fix: "List protocol and port (endPort for narrow ranges) in every rule",
-        why: "A rule without ports lets everything of a peer in.",
+        rule: "Each ingress and egress rule of a NetworkPolicy that selects a workload has `ports`. Each entry has a port, and no range (port to endPort) has more ports than the parameter maxPortRange (1024). Policies without rules (default deny) are skipped. Each rule of a Cilium policy that is not {} has toPorts or icmps.",
+        fix: "List the protocol and the port (with endPort for a narrow range) in every rule",
+        why: "A rule without ports allows traffic on every port.",
         run: ports,
     },
     Check {
         id: "NET-004",
         name: "net-allow-all",
-        title: "No rule of a network policy allows everybody",
+        title: "No rule of a network policy allows all peers",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule is {}, lacks from or to, names 0.0.0.0/0 or ::/0 (also with exceptions), or selects all namespaces without selecting pods. Egress to everywhere on 53, 80 and 443 only is low.",
-        fix: "Replace empty rules, 0.0.0.0/0 and namespaceSelector {} by named peers or CIDRs",
-        why: "A policy that allows everybody isolates nobody.",
+        rule: "No rule of a NetworkPolicy lacks from or to (as {} does), names the ipBlock 0.0.0.0/0 or ::/0 (also with exceptions), or has the namespaceSelector {} without a podSelector. An egress rule to everywhere, or to 0.0.0.0/0 or ::/0, whose ports are all among 53, 80 and 443 is low.",
+        fix: "Replace empty rules, 0.0.0.0/0, ::/0 and namespaceSelector {} by named peers or CIDRs",
+        why: "A policy that allows all peers isolates nothing.",
         run: allow_all,
     },
     Check {
         id: "NET-005",
         name: "net-policy-effective",
-        title: "Network policies and Services agree with the pods that there are",
+        title: "Network policies and Services match the existing pods",
         severity: Severity::Medium,
         class: Class::Gate,
         gates: &[NETPART, REGION, RESTORE],
         needs: Needs::Manifests,
-        rule: "A podSelector that is not {} selects some workload; a named port of a policy exists in a selected pod; each port of a Service whose pods are isolated is admitted by some rule (else high); a peer that selects pods, in the namespaces that it selects, finds some (else low).",
-        fix: "Correct selector labels, targetPort or the policy's port names; delete dead policies",
-        why: "A restored application behind a wrong policy looks as if it were down.",
+        rule: "A podSelector other than {} selects at least one workload. A port name in an ingress rule exists, with the same protocol, in a selected workload. On a cluster, each peer with a podSelector selects at least one workload in the namespaces that it names (else low). If NetworkPolicies isolate the pods of a Service for ingress, at least one rule admits each port of the Service (else high).",
+        fix: "Correct the selector labels, the targetPort or the port names of the policy; delete policies that select nothing",
+        why: "Behind a wrong policy, a restored application cannot be reached and looks as if it were down.",
         run: effective,
     },
 ];
@@ -88,7 +87,7 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
                     .zip(port["port"].as_u64())
                     .map(|(end, from)| (end + 1).saturating_sub(from));
                 if port["port"].is_null() {
-                    wrong.push((pointer.clone(), format!("this rule opens every port of {}", protocol(port))));
+                    wrong.push((pointer.clone(), format!("this rule opens every {} port", protocol(port))));
                 } else if let Some(wide) = range.filter(|w| *w > p.settings.parameters.max_port_range) {
                     wrong.push((pointer.clone(), format!("this rule opens {wide} ports")));
                 }
@@ -106,7 +105,7 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
         for (base, spec) in cilium_specs(policy) {
             for direction in ["ingress", "egress"] {
                 for (i, rule) in list(spec, &format!("/{direction}")).iter().enumerate() {
-                    // An empty rule is Cilium's way to deny.
+                    // In a Cilium policy, an empty rule denies everything.
                     let empty = rule.as_object().is_some_and(serde_json::Map::is_empty);
                     if !empty && list(rule, "/toPorts").is_empty() && list(rule, "/icmps").is_empty() {
                         wrong.push(format!("{base}/{direction}/{i} names no port"));
@@ -127,7 +126,8 @@ fn allow_all(p: &Picture<'_>, say: &mut Say) {
         let mut wrong = vec![];
         for (pointer, rule, peers) in rules(policy) {
             let named = list(rule, &format!("/{peers}"));
-            let anybody = if peers == "from" { "anybody may come in" } else { "it may go anywhere" };
+            let anybody =
+                if peers == "from" { "traffic from everywhere is allowed" } else { "traffic to everywhere is allowed" };
             let web = if peers == "to" && only_web(rule) { Severity::Low } else { Severity::High };
             if named.is_empty() {
                 wrong.push((web, pointer, format!("a rule without `{peers}`: {anybody}")));
@@ -138,7 +138,7 @@ fn allow_all(p: &Picture<'_>, say: &mut Say) {
                 if matches!(cidr, "0.0.0.0/0" | "::/0") {
                     let but = match list(peer, "/ipBlock/except").len() {
                         0 => String::new(),
-                        n => format!(", but for {n} exceptions"),
+                        n => format!(", except for {n} address ranges"),
                     };
                     wrong.push((web, pointer.clone(), format!("{cidr}: {anybody}{but}")));
                 }
@@ -147,7 +147,7 @@ fn allow_all(p: &Picture<'_>, say: &mut Say) {
                     wrong.push((
                         Severity::High,
                         pointer.clone(),
-                        "namespaceSelector {}: every pod of the cluster".into(),
+                        "namespaceSelector {} selects every pod of the cluster".into(),
                     ));
                 }
             }
@@ -167,7 +167,7 @@ fn only_web(rule: &Value) -> bool {
         && ports.iter().all(|p| matches!(p["port"].as_u64(), Some(53 | 80 | 443)) && p["endPort"].is_null())
 }
 
-/// Ports by name and number that a workload's containers name.
+/// Name, number and protocol of the ports that the containers of a workload declare.
 fn named_ports(work: &Work<'_>) -> Vec<(String, u64, String)> {
     let mut all = vec![];
     for container in work.containers() {
@@ -179,18 +179,18 @@ fn named_ports(work: &Work<'_>) -> Vec<(String, u64, String)> {
     all
 }
 
-/// Kinds that pods come from.
+/// Kinds that create pods.
 const SOURCES: [&str; 5] = ["Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "CronJob.batch", "Pod"];
 
 fn effective(p: &Picture<'_>, say: &mut Say) {
-    // Whoever could not be seen may be meant.
+    // A policy may select workloads of a kind that could not be read.
     let all_seen = SOURCES.iter().all(|key| p.shelf.all(key).is_ok());
     for policy in p.each(POLICY, say) {
         let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
         let works = p.select(&policy.metadata.namespace, &chosen);
         let mut wrong = vec![];
         if works.is_empty() && !is_everything(&chosen) && all_seen {
-            wrong.push(("/spec/podSelector".to_owned(), "it selects no workload".to_owned()));
+            wrong.push(("/spec/podSelector".to_owned(), "podSelector selects no workload".to_owned()));
         }
         for (pointer, rule, _) in rules(policy).into_iter().filter(|(.., peers)| *peers == "from") {
             for (i, port) in list(rule, "/ports").iter().enumerate() {
@@ -199,8 +199,10 @@ fn effective(p: &Picture<'_>, say: &mut Say) {
                     .iter()
                     .any(|w| named_ports(w).iter().any(|(n, _, proto)| n == name && proto == protocol(port)));
                 if !known {
-                    let text =
-                        format!("no selected pod has a port named {name} ({}): this admits nothing", protocol(port));
+                    let text = format!(
+                        "no selected pod has a port named {name} ({}): this entry admits nothing",
+                        protocol(port)
+                    );
                     wrong.push((format!("{pointer}/ports/{i}"), text));
                 }
             }
@@ -219,7 +221,7 @@ fn effective(p: &Picture<'_>, say: &mut Say) {
     unreachable_services(p, say);
 }
 
-/// Peers that select pods, and find none. Addresses are never looked for among pods.
+/// Peers whose podSelector selects no pod. Peers with an ipBlock are not examined.
 fn lonely_peers(p: &Picture<'_>, policy: &Object) -> Vec<(String, String)> {
     let mut alone = vec![];
     for (pointer, rule, peers) in rules(policy) {
@@ -235,14 +237,14 @@ fn lonely_peers(p: &Picture<'_>, policy: &Object) -> Vec<(String, String)> {
                 here && pods.matches(&w.labels)
             });
             if !there {
-                alone.push((format!("{pointer}/{peers}/{i}"), "this peer selects no pod that there is".to_owned()));
+                alone.push((format!("{pointer}/{peers}/{i}"), "this peer selects no existing pod".to_owned()));
             }
         }
     }
     alone
 }
 
-/// Ports of Services that no rule admits from anybody.
+/// Ports of Services that no ingress rule admits.
 fn unreachable_services(p: &Picture<'_>, say: &mut Say) {
     let admitted = admissions(p);
     for (service, chosen) in p.selecting_services() {
@@ -269,7 +271,7 @@ fn unreachable_services(p: &Picture<'_>, say: &mut Say) {
                         *service,
                         format!("/spec/ports/{i}"),
                         format!(
-                            "port {number} of {} {} is admitted by no policy: nobody reaches it",
+                            "no policy admits traffic to port {number} of {} {}: no client can reach it",
                             work.kind,
                             work.name()
                         ),
@@ -280,10 +282,10 @@ fn unreachable_services(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Of a rule's port: whether the rule has peers at all, from and to, protocol.
+/// One port of a rule: whether the rule admits anything, the first and last port, the protocol.
 type Admission = (bool, Option<(Value, Option<u64>)>, String);
 
-/// What the policies admit to each workload that is isolated for ingress.
+/// The ports that policies admit, for each workload that is isolated for ingress.
 fn admissions(p: &Picture<'_>) -> BTreeMap<usize, Vec<Admission>> {
     let mut all: BTreeMap<usize, Vec<Admission>> = BTreeMap::new();
     for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&"Ingress")) {
@@ -305,7 +307,7 @@ fn admissions(p: &Picture<'_>) -> BTreeMap<usize, Vec<Admission>> {
     all
 }
 
-/// Name and number of a target port in a workload's pods.
+/// Name and number of a target port in the pods of a workload.
 fn resolve(work: &Work<'_>, target: &Value, proto: &str) -> (String, Option<u64>) {
     let ports = named_ports(work);
     if let Some(name) = target.as_str() {

@@ -1,5 +1,5 @@
-//! The second cluster, or the other environment: whether it could take the workloads,
-//! and where it differs.
+//! The second cluster, or the other environment: whether it can take the workloads, and where
+//! it differs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,27 +30,27 @@ pub(crate) const TARGET: &[Check] = &[Check {
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Cluster,
-    rule: "The target (--context recovery=NAME, or --target FILE) is within one minor version, serves every kind that is read here and in use, has each CustomResourceDefinition with its storage version served, each StorageClass (or a mapping for Velero), VolumeSnapshotClass, IngressClass, PriorityClass and RuntimeClass in use, and room for all pods of the scope by their requests. A restore into the same cluster needs no target; a drill of the region without one is unknown.",
-    fix: "Install what is missing there, map storage classes (ConfigMap velero.io/change-storage-class), add nodes",
-    why: "The second cluster is asked for the first time on the worst of days.",
+    rule: "The second cluster (--context recovery=NAME, or a capture by --target FILE) differs by at most one minor version and serves every kind that is in use in scope. It has each CustomResourceDefinition of this cluster and serves its storage version. It has each VolumeSnapshotClass of this cluster, and each StorageClass (or a mapping for Velero), IngressClass, PriorityClass and RuntimeClass that is in use in scope. All pods of replicated workloads in scope fit on its nodes by their requests. Without a second cluster the check is skipped, or unknown before a region drill.",
+    fix: "Install the missing parts there, map storage classes (ConfigMap velero.io/change-storage-class), add nodes",
+    why: "In a disaster, the second cluster must take the workloads at the first attempt.",
     run: target,
 }];
 
 pub(crate) const PARITY: &[Check] = &[Check {
     id: "DRF-002",
     name: "environment-parity",
-    title: "The other environment is the same",
+    title: "The other environment has the same configuration",
     severity: Severity::High,
     class: Class::Gate,
     gates: &[REGION, RESTORE],
     needs: Needs::Manifests,
-    rule: "Objects in scope are there, too (Deployments, StatefulSets, DaemonSets, CronJobs, Services, ConfigMaps, Secrets, budgets, network policies, autoscalers, quotas, Roles and their bindings), with the same images, names of variables, requests and limits, keys of ConfigMaps, and specs of policies. Replicas may differ; so may what checks.parameters.allowedDifferences names. Values of ConfigMaps and Secrets are not compared.",
-    fix: "Bring the other environment up to date, or write the difference down as allowed",
-    why: "What was only ever changed here is missing there.",
+    rule: "Each object in scope exists in both environments: Deployments, StatefulSets, DaemonSets, CronJobs, Services, ConfigMaps, Secrets, PodDisruptionBudgets, NetworkPolicies, HorizontalPodAutoscalers, ResourceQuotas, LimitRanges, ServiceAccounts, Roles and RoleBindings. The containers of a workload have the same images, names of variables, requests and limits. ConfigMaps have the same keys. The other kinds, except Secrets and ServiceAccounts, have the same spec, rules, roleRef and subjects. Replicas, cluster IPs, node ports and the traffic policies of Services may differ. Values of ConfigMaps and Secrets are not compared. Objects that a controller owns are left out. Differences of objects in checks.parameters.allowedDifferences are skipped.",
+    fix: "Update the other environment, or add the difference to allowedDifferences",
+    why: "A change that was made only here is missing in the other environment.",
     run: parity,
 }];
 
-/// The other one; says why nothing is judged where there is none.
+/// The second cluster or other environment. If none was named, reports it.
 fn other<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a Shelf> {
     const NONE: &str = "no second cluster or environment was named (--context recovery=NAME, --target FILE)";
     let found = p.shelf.target.as_deref();
@@ -65,12 +65,12 @@ fn other<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a Shelf> {
 fn target(p: &Picture<'_>, say: &mut Say) {
     let Some(there) = other(p, say) else { return };
     if there.version.is_empty() {
-        return no_data(say, "manifests do not tell what a cluster can take: name a capture of it, or the cluster");
+        return no_data(say, "manifests do not show what a cluster can take: name the cluster, or a capture of it");
     }
     let mut wrong = vec![];
     match (minor(&p.shelf.version), minor(&there.version)) {
         (Some(here), Some(far)) if (here - far).abs() > 1 => {
-            wrong.push(format!("it runs {}, and this cluster {}", there.version, p.shelf.version));
+            wrong.push(format!("it runs {}, but this cluster runs {}", there.version, p.shelf.version));
         }
         _ => {}
     }
@@ -88,7 +88,7 @@ fn served(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
         .objects
         .iter()
         .filter(|(key, all)| !there.serves(key) && all.iter().any(|o| p.in_scope(&o.metadata.namespace)))
-        .map(|(key, _)| format!("it serves no {key}"))
+        .map(|(key, _)| format!("it does not serve {key}"))
         .collect();
     say.judge(Subject::named("Cluster", "", "kinds"), "", &missing);
     if let Err(gap) = there.all(CRD) {
@@ -97,13 +97,13 @@ fn served(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     for crd in p.shelf.any(CRD) {
         let storage = crd.list("/spec/versions").iter().find(|v| v["storage"] == true).map_or("", |v| text(v, "/name"));
         let wrong = match there.find(CRD, "", &crd.metadata.name) {
-            None => vec!["it is not there".to_owned()],
+            None => vec!["it does not exist there".to_owned()],
             Some(far)
                 if far.list("/spec/versions").iter().any(|v| text(v, "/name") == storage && v["served"] != false) =>
             {
                 vec![]
             }
-            Some(_) => vec![format!("{storage}, as which it is stored here, is not served there")],
+            Some(_) => vec![format!("its storage version {storage} is not served there")],
         };
         say.judge(crd, "", &wrong);
     }
@@ -143,7 +143,7 @@ fn classes(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
             match there.all(key) {
                 Err(gap) => say.gap(gap),
                 Ok(all) if all.iter().any(|o| o.metadata.name == name) => say.pass(subject),
-                Ok(_) => say.fail(subject, "", "it is in use here, and not there"),
+                Ok(_) => say.fail(subject, "", "it is in use here, but does not exist there"),
             }
         }
     }
@@ -162,7 +162,7 @@ fn room(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
         let wanted = usize::try_from(work.replicas.unwrap_or(1)).unwrap_or(usize::MAX).min(10_000);
         for _ in 0..wanted {
             let pod = Incoming { namespace: work.namespace(), labels: &work.labels, spec };
-            // Its volumes are made anew there, wherever the pod is.
+            // Its volumes are created again there, wherever the pod is.
             let guest = Guest::bound(format!("{}/{}", work.namespace(), work.name()), pod, &[], &volumes, true);
             waiting.push(board.seat(guest, "", false));
         }
@@ -173,7 +173,7 @@ fn room(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     say.judge(Subject::named("Cluster", "", "room").part(format!("{} pods", outcome.wanted)), "", &wrong);
 }
 
-/// Kinds that are compared.
+/// Kinds whose objects are compared.
 const COMPARED: [&str; 15] = [
     "Deployment.apps",
     "StatefulSet.apps",
@@ -202,14 +202,14 @@ fn parity(p: &Picture<'_>, say: &mut Say) {
         let ours = p.shelf.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace) && is_ours(o));
         for object in ours {
             let wrong = match there.find(key, &object.metadata.namespace, &object.metadata.name) {
-                None => vec!["it is not there".to_owned()],
+                None => vec!["it does not exist there".to_owned()],
                 Some(far) => differences(p, object, far),
             };
             tell(p, say, object, &wrong);
         }
         let theirs = there.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace) && is_ours(o));
         for object in theirs.filter(|o| p.shelf.find(key, &o.metadata.namespace, &o.metadata.name).is_none()) {
-            tell(p, say, object, &["it is only there".to_owned()]);
+            tell(p, say, object, &["it exists only there".to_owned()]);
         }
     }
 }
@@ -219,14 +219,12 @@ fn tell(p: &Picture<'_>, say: &mut Say, object: &Object, wrong: &[String]) {
     let allowed =
         p.settings.parameters.allowed_differences.iter().find(|a| matches(std::slice::from_ref(&a.object), &name));
     match allowed {
-        Some(allowed) if !wrong.is_empty() => {
-            say.skip(object, format!("a difference that is meant: {}", allowed.reason))
-        }
+        Some(allowed) if !wrong.is_empty() => say.skip(object, format!("an allowed difference: {}", allowed.reason)),
         _ => say.judge(object, "", wrong),
     }
 }
 
-/// What every cluster makes by itself, and what a controller owns, is left out.
+/// Whether an object is compared: not one that every cluster creates or that a controller owns.
 fn is_ours(object: &Object) -> bool {
     let meta = &object.metadata;
     let made = ["kube-root-ca.crt", "istio-ca-root-cert"].contains(&meta.name.as_str())
@@ -258,7 +256,7 @@ fn differences(p: &Picture<'_>, here: &Object, there: &Object) -> Vec<String> {
     }
 }
 
-/// A spec without what each cluster chooses itself.
+/// A spec without the fields that each cluster sets itself, and without replicas.
 fn plain(spec: &Value) -> Value {
     let mut spec = spec.clone();
     if let Some(map) = spec.as_object_mut() {
@@ -295,7 +293,7 @@ fn containers(work: &Work<'_>, there: &Object) -> Vec<String> {
     };
     for container in work.all_containers() {
         let Some(other) = far(container.name) else {
-            wrong.push(format!("container {} is not there", container.name));
+            wrong.push(format!("container {} does not exist there", container.name));
             continue;
         };
         let (image, other_image) = (text(container.value, "/image"), text(&other, "/image"));

@@ -1,4 +1,4 @@
-//! The DR plan, the health of the platform, and what would work against a drill.
+//! The DR plan, the health of the platform, and operations that conflict with a drill.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +16,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "DRP-001",
         name: "objectives-declared",
-        title: "RTO and RPO are promised for every namespace",
+        title: "Every namespace has an RTO and an RPO",
         severity: Severity::High,
         class: Class::Blocks,
         gates: &[],
         needs: Needs::DrillFile,
-        rule: "For each namespace in scope the drill file has an objective with rto, rpo, owner and criteria.",
+        rule: "For each namespace in scope, the drill file has an objective for the namespace or for a workload in it. The first such objective has rto, rpo, owner and criteria.",
         fix: "Write them into a drill file: objectives: [{of: NAMESPACE, rto: 15m, rpo: 1h, owner: …, criteria: …}]",
-        why: "Without a promise there is nothing to prove.",
+        why: "Without an objective, a drill has nothing to prove.",
         run: objectives,
     },
     Check {
@@ -34,61 +34,61 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::DrillFile,
-        rule: "The drill file's plan names a runbook and an owner, was reviewed within 180 days and drilled within drillEvery (365 days by default).",
+        rule: "The plan in the drill file names a runbook and an owner. It was reviewed within the last 180 days and drilled within drillEvery (365 days by default).",
         fix: "Review the runbook; schedule a drill",
-        why: "A plan from before the last migration is for another cluster.",
+        why: "A plan that is older than the last migration describes another cluster.",
         run: current,
     },
     Check {
         id: "DRP-004",
         name: "webhooks-safe",
-        title: "Admission will not block recovery",
+        title: "Admission webhooks do not block the recovery",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "The Service of each webhook with failurePolicy Fail (the default) exists and has at least 2 ready endpoints on 2 nodes (of manifests: 2 replicas), its timeoutSeconds is at most 10, and it leaves out its own namespace and kube-system where it matches pods.",
-        fix: "2 replicas or more, exemptions by namespaceSelector, a short timeout, or failurePolicy Ignore during the drill",
-        why: "A webhook whose pods are gone refuses the pods that would bring it back.",
+        rule: "For each webhook with failurePolicy Fail (the default), timeoutSeconds is at most 10. Its Service exists and has at least 2 ready endpoints on at least 2 nodes (if EndpointSlices cannot be read, its workloads have at least 2 replicas). If its rules match pods, its namespaceSelector leaves out its own namespace and kube-system. For a webhook with a URL, only the timeout is examined.",
+        fix: "Run 2 replicas or more, exempt namespaces by namespaceSelector, set a short timeout, or set failurePolicy Ignore during the drill",
+        why: "If the pods of a webhook are lost, it refuses all pods, also those that would replace its own.",
         run: webhooks,
     },
     Check {
         id: "DRP-005",
         name: "gitops-conflict",
-        title: "No controller works against the drill",
+        title: "No GitOps controller works against the drill",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[DRAIN, RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "No Argo CD Application with selfHeal or prune, and no Flux Kustomization or HelmRelease that is not suspended, writes into a namespace in scope.",
-        fix: "Suspend them for the drill (argocd app set --sync-policy none; flux suspend kustomization), and resume afterwards",
-        why: "What deletes the namespace and what makes it again would race.",
+        rule: "No Argo CD Application with selfHeal or prune deploys into a namespace in scope. Each Flux Kustomization and HelmRelease that writes into a namespace in scope is suspended.",
+        fix: "Suspend them for the drill (argocd app set --sync-policy none; flux suspend kustomization), and resume them afterwards",
+        why: "The controller would create objects again while the drill deletes them.",
         run: gitops,
     },
     Check {
         id: "DRP-007",
         name: "no-concurrent-maintenance",
-        title: "Nothing else is going on",
+        title: "No other operation is in progress",
         severity: Severity::High,
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "No node is cordoned, the kubelets have one minor version, no Velero Restore runs, no other drill holds the Lease.",
-        fix: "Wait for the other operation, or end it",
-        why: "Its effects would be taken for the drill's, and the other way round.",
+        rule: "No node is cordoned, all kubelets have the same minor version, no Velero Restore is in progress, and no other drill holds the Lease drillmaster/drill.",
+        fix: "Wait for the other operation, or stop it",
+        why: "The effects of the other operation and those of the drill could not be told apart.",
         run: concurrent,
     },
     Check {
         id: "DRP-008",
         name: "cluster-baseline",
-        title: "The platform is well",
+        title: "The platform is healthy",
         severity: Severity::Critical,
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Each node is Ready without pressure on memory, disk or processes; each APIService is Available; the API server's /readyz says ok; CoreDNS has 2 ready pods on different nodes; no kubelet is more than 3 minor versions behind the API server, or ahead of it; no namespace is Terminating for more than 10 minutes.",
-        fix: "Mend nodes, APIServices and CoreDNS first",
-        why: "A sick platform recovers slowly, or not.",
+        rule: "Each node is Ready, without pressure on memory, disk or process IDs, and its kubelet is not ahead of the API server and at most 3 minor versions behind it. Each APIService is Available. /readyz of the API server says ok. The Deployment coredns in kube-system, if there is one, has at least 2 ready pods, and they are on different nodes (else high). No namespace has been Terminating for more than 10 minutes.",
+        fix: "Repair the nodes, the APIServices and CoreDNS first",
+        why: "On an unhealthy platform, workloads recover slowly or not at all.",
         run: baseline,
     },
 ];
@@ -144,7 +144,7 @@ fn current(p: &Picture<'_>, say: &mut Say) {
     }
     match days(p, plan.last_drill.as_ref()) {
         None => wrong.push("it was never drilled".into()),
-        Some(n) if n > every => wrong.push(format!("it was drilled {n} days ago, and that is due every {every}")),
+        Some(n) if n > every => wrong.push(format!("it was drilled {n} days ago, but is due every {every} days")),
         Some(_) => {}
     }
     say.judge(Subject::default(), "", &wrong);
@@ -177,13 +177,13 @@ fn unsafe_webhook(p: &Picture<'_>, webhook: &serde_json::Value) -> Vec<String> {
         (text(webhook, "/clientConfig/service/namespace"), text(webhook, "/clientConfig/service/name"));
     let seconds = webhook["timeoutSeconds"].as_u64().unwrap_or(10);
     if seconds > 10 {
-        wrong.push(format!("each request may wait {seconds} s for it"));
+        wrong.push(format!("each request can wait {seconds} s for it"));
     }
     if name.is_empty() {
         return wrong;
     }
     let Some(service) = p.shelf.find("Service", namespace, name) else {
-        wrong.push(format!("its Service {namespace}/{name} is missing: it refuses everything"));
+        wrong.push(format!("its Service {namespace}/{name} is missing: every request is refused"));
         return wrong;
     };
     if p.is_cluster() && p.shelf.all(SLICES).is_ok() {
@@ -197,14 +197,14 @@ fn unsafe_webhook(p: &Picture<'_>, webhook: &serde_json::Value) -> Vec<String> {
     };
     let pods: u64 = p.works.iter().chain(&p.platform).filter(behind).map(|w| w.replicas.unwrap_or(2)).sum();
     if pods < 2 {
-        wrong.push(format!("{pods} pod stands behind it: with its node it refuses everything"));
+        wrong.push(format!("{pods} pod serves it: if its node is lost, every request is refused"));
     }
     [wrong, judges_itself(p, webhook, namespace)].concat()
 }
 
 const SLICES: &str = "EndpointSlice.discovery.k8s.io";
 
-/// What is wrong with who answers for a Service right now.
+/// What is wrong with the ready endpoints of a Service.
 fn endpoints(p: &Picture<'_>, service: &Object) -> Option<String> {
     let own = |s: &&Object| {
         let of = s.metadata.labels.get("kubernetes.io/service-name");
@@ -215,14 +215,14 @@ fn endpoints(p: &Picture<'_>, service: &Object) -> Option<String> {
         all.filter(|e| e.pointer("/conditions/ready") != Some(&false.into())).map(|e| text(e, "/nodeName")).collect();
     let nodes: BTreeSet<&str> = ready.iter().copied().collect();
     match (ready.len(), nodes.len()) {
-        (0, _) => Some("nobody answers for it: it refuses everything right now".into()),
-        (1, _) => Some("one endpoint answers for it: with its node it refuses everything".into()),
-        (n, 1) => Some(format!("all {n} endpoints that answer for it are on one node")),
+        (0, _) => Some("its Service has no ready endpoint: every request is refused now".into()),
+        (1, _) => Some("its Service has one endpoint: if its node is lost, every request is refused".into()),
+        (n, 1) => Some(format!("all {n} endpoints of its Service are on one node")),
         _ => None,
     }
 }
 
-/// Whether a webhook judges the pods that would bring it back.
+/// Whether a webhook applies to pods that are needed to recover the webhook itself.
 fn judges_itself(p: &Picture<'_>, webhook: &serde_json::Value, namespace: &str) -> Vec<String> {
     let mut wrong = vec![];
     let matches_pods = list(webhook, "/rules")
@@ -232,7 +232,7 @@ fn judges_itself(p: &Picture<'_>, webhook: &serde_json::Value, namespace: &str) 
     for own in [namespace, "kube-system"] {
         let labels = p.labels_of_namespace(own);
         if matches_pods && exempt.as_ref().is_none_or(|s| s.matches(&labels)) {
-            wrong.push(format!("it judges pods of {own}: it can keep itself from coming back"));
+            wrong.push(format!("it applies to pods of {own}: it can block its own recovery"));
             break;
         }
     }
@@ -243,7 +243,7 @@ pub(super) const APPLICATION: &str = "Application.argoproj.io";
 
 const FLUX: [&str; 2] = ["Kustomization.kustomize.toolkit.fluxcd.io", "HelmRelease.helm.toolkit.fluxcd.io"];
 
-/// Everything of Flux that applies something.
+/// All objects of Flux that apply something.
 pub(super) fn flux<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<&'a Object> {
     FLUX.iter().flat_map(|key| p.all(key, say)).collect()
 }
@@ -253,7 +253,7 @@ fn gitops(p: &Picture<'_>, say: &mut Say) {
         let automated = application.at("/spec/syncPolicy/automated");
         let fights = automated["selfHeal"] == true || automated["prune"] == true;
         if fights && p.in_scope(application.text("/spec/destination/namespace")) {
-            say.fail(application, "/spec/syncPolicy/automated", "it heals or prunes by itself in a namespace in scope");
+            say.fail(application, "/spec/syncPolicy/automated", "it has selfHeal or prune in a namespace in scope");
         } else {
             say.pass(application);
         }
@@ -279,7 +279,7 @@ fn concurrent(p: &Picture<'_>, say: &mut Say) {
     let cordoned: Vec<&str> =
         p.shelf.nodes.iter().filter(|n| n.spec.unschedulable).map(|n| n.metadata.name.as_str()).collect();
     if !cordoned.is_empty() {
-        wrong.push(format!("cordoned: {}", cordoned.join(", ")));
+        wrong.push(format!("cordoned nodes: {}", cordoned.join(", ")));
     }
     let minors: BTreeSet<String> = p
         .shelf
@@ -289,7 +289,7 @@ fn concurrent(p: &Picture<'_>, say: &mut Say) {
         .filter(|v| !v.is_empty())
         .collect();
     if minors.len() > 1 {
-        wrong.push(format!("kubelets of several versions: {}", minors.into_iter().collect::<Vec<_>>().join(", ")));
+        wrong.push(format!("kubelets have several versions: {}", minors.into_iter().collect::<Vec<_>>().join(", ")));
     }
     for restore in p.all("Restore.velero.io", say) {
         if matches!(restore.text("/status/phase"), "New" | "InProgress" | "WaitingForPluginOperations" | "Finalizing") {
@@ -308,7 +308,7 @@ fn concurrent(p: &Picture<'_>, say: &mut Say) {
 
 const TERMINATING: i64 = 600;
 
-/// 37 of `v1.37.2`.
+/// The minor version: 37 of `v1.37.2`.
 pub(super) fn minor(version: &str) -> Option<i64> {
     let digits: String = version.split('.').nth(1)?.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
@@ -328,18 +328,18 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
         wrong.extend(node.status.conditions.iter().filter(pressed).map(|c| c.type_.clone()));
         let behind = minor(&p.shelf.version).zip(minor(&node.status.node_info.kubelet_version));
         if let Some((server, kubelet)) = behind.filter(|(server, kubelet)| !(0..=3).contains(&(server - kubelet))) {
-            wrong.push(format!("its kubelet is of 1.{kubelet}, the API server of 1.{server}"));
+            wrong.push(format!("its kubelet has version 1.{kubelet}, the API server 1.{server}"));
         }
         say.judge(subject, "/status/conditions", &wrong);
     }
     for service in p.all("APIService.apiregistration.k8s.io", say) {
         match service.condition("Available") {
             "True" => say.pass(service),
-            "" => say.unknown(service, Unseen::NoData, "nobody says whether it is Available"),
+            "" => say.unknown(service, Unseen::NoData, "its status does not say whether it is Available"),
             _ => say.fail(
                 service,
                 "/status/conditions",
-                "it is not Available: lists of its kinds fail, and so do deletions of namespaces",
+                "it is not Available: listing its kinds fails, and so does deleting a namespace",
             ),
         }
     }
@@ -355,7 +355,7 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
         });
         let nodes: BTreeSet<&str> = pods.filter(|pod| pod.counts()).map(|pod| pod.spec.node_name.as_str()).collect();
         if ready < 2 {
-            say.fail(dns, "/status", format!("{ready} ready pods of CoreDNS"));
+            say.fail(dns, "/status", format!("CoreDNS has {ready} ready pods"));
         } else if nodes.len() == 1 {
             say.fail_as(Severity::High, dns, "", format!("all {ready} pods of CoreDNS are on one node"));
         } else {
@@ -371,7 +371,7 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
     for namespace in p.all("Namespace", say) {
         let age = namespace.metadata.deletion_timestamp.as_deref().and_then(|t| p.age(t)).unwrap_or(0);
         if age > TERMINATING {
-            say.fail(namespace, "/metadata/deletionTimestamp", format!("it is Terminating for {}", ago(age)));
+            say.fail(namespace, "/metadata/deletionTimestamp", format!("it has been Terminating for {}", ago(age)));
         }
     }
 }

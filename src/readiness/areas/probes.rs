@@ -15,63 +15,63 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "PRB-001",
         name: "readiness",
-        title: "Every container that serves has a readiness probe",
+        title: "Every container that serves traffic has a readiness probe",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Each container that holds the target port of a Service (every container where none names it) has a readinessProbe; so has each of a StatefulSet under a budget. Init containers do not count.",
-        fix: "Add a readinessProbe to the container that serves",
-        why: "Traffic goes to pods that are not ready yet, and a budget counts them as healthy.",
+        rule: "Each container that declares the target port of a Service has a readinessProbe. If no container declares it, every container of the workload has one. The same applies to every container of a StatefulSet without a Service that a PodDisruptionBudget selects. Jobs, CronJobs and init containers that end are not examined.",
+        fix: "Add a readinessProbe to the container",
+        why: "Without a probe, traffic goes to pods that are not ready yet, and a budget counts them as healthy.",
         run: readiness,
     },
     Check {
         id: "PRB-002",
         name: "liveness-sane",
-        title: "Liveness probes do no harm",
+        title: "Liveness probes do not restart working containers",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A livenessProbe is not the same as the readinessProbe, its timeout is shorter than its period, and it gives up later than readiness does; initialDelaySeconds above 60 without a startupProbe is low.",
-        fix: "Give liveness another endpoint, a startupProbe, looser thresholds",
-        why: "Under the load of a failover a nervous liveness probe restarts what still works.",
+        rule: "A livenessProbe allows more time than the readinessProbe (failureThreshold times periodSeconds) if both make the same request, and at least the same time otherwise. Its timeoutSeconds is below its periodSeconds. initialDelaySeconds above 60 without a startupProbe is low. Containers without a livenessProbe are skipped.",
+        fix: "Use another endpoint for the livenessProbe, add a startupProbe, or raise its thresholds",
+        why: "Under the load of a failover, a strict liveness probe restarts containers that still work.",
         run: liveness,
     },
     Check {
         id: "PRB-003",
         name: "probe-port",
-        title: "The port of a probe exists",
+        title: "The port of every probe exists",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A port by name is among the container's ports; a port by number that is not among them is low.",
+        rule: "A port name in a readiness, liveness or startup probe is the name of a port of the container. A port number is among the ports of the container (else low).",
         fix: "Use a named port of the container",
-        why: "A probe of a port that is not there keeps the pod out of service for ever.",
+        why: "A probe of a port that does not exist always fails, and the pod never becomes ready.",
         run: ports,
     },
     Check {
         id: "PRB-004",
         name: "probe-vs-rto",
-        title: "A pod that fails is noticed soon enough",
+        title: "Readiness probes notice a failure soon enough for the RTO",
         severity: Severity::Medium,
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Period times failureThreshold plus timeout of a readinessProbe is within a quarter of the workload's RTO of the drill file.",
-        fix: "Lower the period or the failureThreshold",
-        why: "The time to notice is part of the outage.",
+        rule: "For each readinessProbe, periodSeconds times failureThreshold plus timeoutSeconds is at most a quarter of the RTO of the workload in the drill file. Workloads without an RTO are not examined.",
+        fix: "Lower periodSeconds or failureThreshold",
+        why: "The time until a failure is noticed is part of the outage.",
         run: against_rto,
     },
 ];
 
-/// The numbers of a probe, with the API's defaults.
+/// A number of a probe, or the default of the API.
 fn number(probe: &Value, field: &str, default: u64) -> u64 {
     probe[field].as_u64().unwrap_or(default)
 }
 
-/// Containers of a workload that hold a target port of its Services.
+/// Containers of a workload that declare a target port of its Services.
 fn serving<'a>(p: &Picture<'a>, work: &Work<'a>) -> Vec<Cont<'a>> {
     let containers: Vec<Cont<'a>> = work.containers().cloned().collect();
     let services = p.services(work);
@@ -113,13 +113,13 @@ fn readiness(p: &Picture<'_>, say: &mut Say) {
             if container.value["readinessProbe"].is_object() {
                 say.pass(subject);
             } else {
-                say.fail(subject, container.pointer.clone(), "it serves and has no readinessProbe");
+                say.fail(subject, container.pointer.clone(), "it serves traffic and has no readinessProbe");
             }
         }
     }
 }
 
-/// What a probe asks, without its numbers.
+/// The request of a probe, without its numbers.
 fn handler(probe: &Value) -> Value {
     let mut bare = probe.clone();
     if let Some(fields) = bare.as_object_mut() {
@@ -134,19 +134,26 @@ fn liveness(p: &Picture<'_>, say: &mut Say) {
             let (live, ready) = (&container.value["livenessProbe"], &container.value["readinessProbe"]);
             let subject = Subject::from(work).part(container.name);
             if !live.is_object() {
-                say.skip(subject, "no liveness probe, which does no harm");
+                say.skip(subject, "it has no livenessProbe");
                 continue;
             }
             let budget = |probe: &Value| number(probe, "failureThreshold", 3) * number(probe, "periodSeconds", 10);
             let mut wrong = vec![];
             if ready.is_object() && handler(live) == handler(ready) && budget(live) <= budget(ready) {
-                wrong.push("it asks the same as readiness and gives up no later: what is busy is killed".to_owned());
+                wrong.push(
+                    "it makes the same request as the readinessProbe and gives up no later: a busy container is killed"
+                        .to_owned(),
+                );
             }
             if number(live, "timeoutSeconds", 1) >= number(live, "periodSeconds", 10) {
                 wrong.push("its timeout is not shorter than its period".to_owned());
             }
             if ready.is_object() && budget(live) < budget(ready) {
-                wrong.push(format!("it gives up after {} s, readiness after {} s", budget(live), budget(ready)));
+                wrong.push(format!(
+                    "it gives up after {} s, the readinessProbe after {} s",
+                    budget(live),
+                    budget(ready)
+                ));
             }
             let late = number(live, "initialDelaySeconds", 0) > 60 && !container.value["startupProbe"].is_object();
             let pointer = format!("{}/livenessProbe", container.pointer);
@@ -155,7 +162,7 @@ fn liveness(p: &Picture<'_>, say: &mut Say) {
                     Severity::Low,
                     subject,
                     pointer,
-                    "initialDelaySeconds above 60 stands in for a startupProbe",
+                    "initialDelaySeconds is above 60, and the container has no startupProbe",
                 );
             } else {
                 say.judge(subject, &pointer, &wrong);
@@ -178,13 +185,17 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
                 if found {
                     say.pass(subject);
                 } else if let Some(name) = port.as_str().filter(|n| n.parse::<u64>().is_err()) {
-                    say.fail(subject, pointer, format!("it asks port {name}, which the container does not name"));
+                    say.fail(
+                        subject,
+                        pointer,
+                        format!("it uses port {name}, but the container has no port of this name"),
+                    );
                 } else {
                     say.fail_as(
                         Severity::Low,
                         subject,
                         pointer,
-                        format!("it asks port {port}, which the container does not list"),
+                        format!("it uses port {port}, which the container does not list"),
                     );
                 }
             }

@@ -1,4 +1,4 @@
-//! Rights: who may do what, and whether that is written down.
+//! Rights: what roles and bindings allow, and whether the API server writes an audit log.
 
 use std::collections::BTreeMap;
 
@@ -20,27 +20,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "RBAC-001",
         name: "rbac-cluster-admin",
-        title: "Nobody has all rights but who breaks the glass",
+        title: "Only break-glass accounts have all rights",
         severity: Severity::Critical,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No subject is bound to cluster-admin, or to a role with one rule of all groups, resources and verbs; Group system:masters and the parameter breakGlass are left out. By a RoleBinding: high.",
+        rule: "No subject is bound to the role cluster-admin, or to a role with `*` for groups, resources and verbs in one rule (by a RoleBinding: high). Allowed are Group/system:masters, the subjects of the parameter breakGlass, and subjects of Kubernetes itself (system:kube-*, system:node*, kubeadm:*, service accounts of kube-system). Default bindings of Kubernetes are not examined.",
         fix: "Bind a scoped role instead; keep cluster-admin for the break-glass group",
-        why: "In an outage the account that can do anything is the one that does it by mistake.",
+        why: "In an outage, an account with all rights can damage everything by mistake.",
         run: cluster_admin,
     },
     Check {
         id: "RBAC-002",
         name: "rbac-wildcard",
-        title: "Roles in use name what they allow",
+        title: "Roles name the verbs, resources and API groups that they allow",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule of a bound role has a wildcard for verbs, resources or groups. An unbound role is low.",
+        rule: "No rule of a role has `*` for verbs, resources (or `*/*`) or apiGroups; a rule with `*` for all three belongs to RBAC-001. Medium if the role is bound only by RoleBindings, low if no subject in scope is bound to it. Aggregated roles and default roles of Kubernetes are not examined.",
         fix: "Name apiGroups, resources and verbs",
-        why: "What a wildcard allows grows with every CRD.",
+        why: "A wildcard also allows everything that is added later, for example the resources of a new CRD.",
         run: |p, say| {
             rules(p, say, &|rule| {
                 let star = |field: &str| words(rule, field).contains(&"*") || words(rule, field).contains(&"*/*");
@@ -57,14 +57,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "RBAC-003",
         name: "rbac-secret-read",
-        title: "Few may read Secrets",
+        title: "No role allows reading Secrets",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No bound role may get, list or watch secrets: cluster-wide high, in one namespace medium, with resourceNames low.",
-        fix: "Drop list and watch; use get with resourceNames",
-        why: "Who can read all Secrets is everybody.",
+        rule: "No rule of a role allows get, list or watch on secrets. Medium if the role is bound only by RoleBindings; low if the rule has resourceNames, or if no subject in scope is bound to the role. Aggregated roles and default roles of Kubernetes are not examined.",
+        fix: "Remove list and watch; use get with resourceNames",
+        why: "A subject that can read all Secrets can act as every account whose credentials they hold.",
         run: |p, say| {
             rules(p, say, &|rule| {
                 let named = !list(rule, "/resourceNames").is_empty();
@@ -76,46 +76,46 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "RBAC-004",
         name: "rbac-escalation",
-        title: "Nobody can give themselves more rights",
+        title: "No role lets its subjects gain more rights",
         severity: Severity::Critical,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No bound role may escalate or bind roles, impersonate, change webhooks, approve certificates, make tokens of service accounts, reach the proxy of nodes, make volumes, or (cluster-wide) make pods or what makes pods. Of a service account it says which workload runs as it.",
-        fix: "Remove the verb, or move it to a dedicated and audited identity",
-        why: "Each of these is the way to all rights.",
+        rule: "No rule of a role allows one of these: escalate or bind on roles; impersonate; create, update or patch on webhook configurations; update or patch on certificatesigningrequests/approval; create on serviceaccounts/token; get or create on nodes/proxy; create on persistentvolumes; create, update or patch on pods or on workloads that create pods. High if the role is bound only by RoleBindings, low if no subject in scope is bound to it. Aggregated roles and default roles of Kubernetes are not examined. For a service account, the finding names a workload that runs as it.",
+        fix: "Remove the verb, or give it to a dedicated and audited identity",
+        why: "With each of these rights, a subject can gain all other rights.",
         run: |p, say| rules(p, say, &escalates),
     },
     Check {
         id: "RBAC-005",
         name: "rbac-exec",
-        title: "Few may get into running pods",
+        title: "No role allows access to running pods",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No bound role has pods/exec, pods/attach, pods/portforward or pods/ephemeralcontainers.",
-        fix: "Remove exec and attach; give access for a time",
-        why: "Who is in a pod has what the pod has.",
+        rule: "No rule of a role allows get, create, update or patch on pods/exec, pods/attach, pods/portforward or pods/ephemeralcontainers. Medium if the role is bound only by RoleBindings, low if no subject in scope is bound to it. Aggregated roles and default roles of Kubernetes are not examined.",
+        fix: "Remove exec and attach from the role; give access for a limited time when it is needed",
+        why: "A subject inside a pod can use the data, the token and the network access of the pod.",
         run: |p, say| {
             rules(p, say, &|rule| {
                 let into = ["pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers"];
                 touches(rule, &[""], &into, &["get", "create", "update", "patch"])
-                    .then(|| (Severity::High, "may get into pods".to_owned()))
+                    .then(|| (Severity::High, "may access running pods".to_owned()))
             })
         },
     },
     Check {
         id: "RBAC-006",
         name: "rbac-broad-subject",
-        title: "No right is given to everybody",
+        title: "No binding gives rights to everybody",
         severity: Severity::Critical,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No binding names system:anonymous or system:unauthenticated (critical; the public info viewer is left out), system:authenticated or system:serviceaccounts, or a service account named default (high).",
-        fix: "Bind named groups and accounts; make a service account for each workload",
-        why: "What everybody has, the pod that was broken into has too.",
+        rule: "No binding names system:anonymous or system:unauthenticated (critical; except with the role system:public-info-viewer), system:authenticated or system:serviceaccounts (high), or a service account named default outside kube-system (high). Default bindings of Kubernetes are not examined.",
+        fix: "Bind named groups and service accounts; create a service account for each workload",
+        why: "An attacker in any pod has the rights that everybody has.",
         run: broad,
     },
     Check {
@@ -126,9 +126,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "The pods kube-apiserver-* in kube-system have --audit-policy-file and --audit-log-path (with --audit-log-maxage 30 or more) or --audit-webhook-config-file, in command or args. A managed control plane is unknown until it is attested.",
-        fix: "Set --audit-policy-file and a sink; or attest the audit log of the managed control plane",
-        why: "The drill's own acts must be told from those of others.",
+        rule: "Each pod kube-apiserver-* in kube-system has, in command or args, --audit-policy-file and either --audit-webhook-config-file or --audit-log-path; with the log file, --audit-log-maxage is at least 30 or not set. Without such a pod (managed control plane) the result is unknown until it is attested.",
+        fix: "Set --audit-policy-file and a log file or webhook, or attest the audit log of the managed control plane",
+        why: "Without an audit log, nobody can tell the changes of the drill from the changes of others.",
         run: audit,
     },
 ];
@@ -175,24 +175,24 @@ pub(super) fn escalates(rule: &Value) -> Option<(Severity, String)> {
             touches(rule, &["certificates.k8s.io"], &["certificatesigningrequests/approval"], &["update", "patch"]),
             "may approve certificates",
         ),
-        (touches(rule, &[""], &["serviceaccounts/token"], &["create"]), "may make tokens"),
-        (touches(rule, &[""], &["nodes/proxy"], &["get", "create"]), "may reach the nodes' proxy"),
-        (touches(rule, &[""], &["persistentvolumes"], &["create"]), "may make volumes of any path"),
-        (touches(rule, &["", "apps", "batch"], &MAKERS, &write), "may make pods"),
+        (touches(rule, &[""], &["serviceaccounts/token"], &["create"]), "may create tokens of service accounts"),
+        (touches(rule, &[""], &["nodes/proxy"], &["get", "create"]), "may use the proxy of nodes"),
+        (touches(rule, &[""], &["persistentvolumes"], &["create"]), "may create volumes of any host path"),
+        (touches(rule, &["", "apps", "batch"], &MAKERS, &write), "may create pods"),
     ];
     let said: Vec<&str> = found.iter().filter(|(is, _)| *is).map(|(_, text)| *text).collect();
     (!said.is_empty()).then(|| (Severity::Critical, said.join(", ")))
 }
 
-/// A role, and everything that is bound to it.
+/// A role, and the subjects that are bound to it.
 pub(super) struct Bound<'a> {
     pub role: &'a Object,
-    /// Whether some binding gives it in the whole cluster.
+    /// Whether a ClusterRoleBinding binds it.
     wide: bool,
     pub subjects: Vec<String>,
 }
 
-/// Kubernetes' own roles and bindings, which it puts back itself.
+/// Whether it is a default role or binding of Kubernetes, which the API server restores itself.
 fn is_own(object: &Object) -> bool {
     object.metadata.labels.get("kubernetes.io/bootstrapping").is_some_and(|v| v == "rbac-defaults")
 }
@@ -206,7 +206,7 @@ pub(super) fn subject_name(subject: &Value, namespace: &str) -> String {
     format!("{kind}/{name}")
 }
 
-/// The system's own subjects: what Kubernetes runs itself.
+/// Whether the subject is a component of Kubernetes itself.
 fn is_system(subject: &Value) -> bool {
     let (name, namespace) = (text(subject, "/name"), text(subject, "/namespace"));
     name.starts_with("system:kube-")
@@ -215,7 +215,7 @@ fn is_system(subject: &Value) -> bool {
         || namespace == "kube-system"
 }
 
-/// Bindings, each with whether it is for the whole cluster.
+/// Bindings, and for each whether it is a ClusterRoleBinding.
 pub(super) fn bindings<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, bool)> {
     let mut all = vec![];
     for (key, wide) in [("ClusterRoleBinding", true), ("RoleBinding", false)] {
@@ -251,8 +251,8 @@ pub(super) fn bound<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<Bound<'a>> {
     all.into_values().collect()
 }
 
-/// Judges the rules of all bound roles. What is bound in one namespace only is a step
-/// less bad, and what nobody has is low.
+/// Examines the rules of all roles. The severity is one step lower if only RoleBindings bind the
+/// role, and low if no subject is bound to it.
 fn rules(p: &Picture<'_>, say: &mut Say, wrong: &dyn Fn(&Value) -> Option<(Severity, String)>) {
     for bound in bound(p, say) {
         let aggregated = bound.role.at("/aggregationRule").is_object();
@@ -270,7 +270,7 @@ fn rules(p: &Picture<'_>, say: &mut Say, wrong: &dyn Fn(&Value) -> Option<(Sever
         for (i, severity, text) in found {
             let pointer = format!("/rules/{i}");
             if bound.subjects.is_empty() {
-                say.fail_as(Severity::Low, bound.role, pointer, format!("{text}; nobody in scope is bound to it"));
+                say.fail_as(Severity::Low, bound.role, pointer, format!("{text}; no subject in scope is bound to it"));
                 continue;
             }
             let severity = match (bound.wide, severity) {
@@ -289,7 +289,7 @@ fn rules(p: &Picture<'_>, say: &mut Say, wrong: &dyn Fn(&Value) -> Option<(Sever
     }
 }
 
-/// Says of a service account who runs as it: what breaks into that pod has its rights.
+/// Adds a workload that runs as the service account: whoever breaks into its pods has the rights.
 fn runs_as(p: &Picture<'_>, who: &mut String) {
     let Some((namespace, account)) = who.strip_prefix("ServiceAccount ").and_then(|name| name.split_once('/')) else {
         return;
@@ -299,7 +299,7 @@ fn runs_as(p: &Picture<'_>, who: &mut String) {
         name => account == name,
     };
     if let Some(work) = p.in_namespace(namespace).into_iter().find(own) {
-        *who = format!("{who} (as which {} {} runs)", work.kind, work.name());
+        *who = format!("{who} ({} {} runs as it)", work.kind, work.name());
     }
 }
 
@@ -331,7 +331,12 @@ fn cluster_admin(p: &Picture<'_>, say: &mut Say) {
                 continue;
             }
             let severity = if wide { Severity::Critical } else { Severity::High };
-            say.fail_as(severity, binding, format!("/subjects/{i}"), format!("{who} has all rights, by {kind} {name}"));
+            say.fail_as(
+                severity,
+                binding,
+                format!("/subjects/{i}"),
+                format!("{who} has all rights through {kind} {name}"),
+            );
         }
     }
 }
@@ -380,7 +385,7 @@ fn audit(p: &Picture<'_>, say: &mut Say) {
         return say.unknown(
             Subject::default(),
             Unseen::NoData,
-            "the API server is no pod here: attest the audit log of the control plane",
+            "no kube-apiserver pod can be seen: attest the audit log of the control plane",
         );
     }
     for server in servers {
@@ -392,7 +397,7 @@ fn audit(p: &Picture<'_>, say: &mut Say) {
         let value = |name: &str| flags.iter().find_map(|f| f.strip_prefix(name)?.strip_prefix('='));
         let mut wrong = vec![];
         if value("--audit-policy-file").is_none() {
-            wrong.push("no --audit-policy-file: nothing is written".to_owned());
+            wrong.push("no --audit-policy-file: the API server writes no audit log".to_owned());
         } else if value("--audit-webhook-config-file").is_none() {
             match (value("--audit-log-path"), value("--audit-log-maxage").and_then(|n| n.parse::<u64>().ok())) {
                 (None, _) => wrong.push("no --audit-log-path and no --audit-webhook-config-file".into()),

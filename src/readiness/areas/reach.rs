@@ -1,4 +1,5 @@
-//! Whether recovery gets through the policies, and whether anybody enforces them.
+//! Whether network policies let the recovery components work, and whether the network plug-in
+//! enforces policies.
 
 use std::collections::BTreeMap;
 
@@ -23,14 +24,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "NET-006",
         name: "net-recovery-egress",
-        title: "What recovers the cluster is not cut off by its own policies",
+        title: "Network policies let the recovery components reach DNS and the outside",
         severity: Severity::Critical,
         class: Class::Blocks,
         gates: &[RESTORE, DEPOUT, REGION],
         needs: Needs::Cluster,
-        rule: "Pods of Velero, its node agent, External Secrets, cert-manager, Vault, Argo CD and Flux that are isolated for egress may reach DNS (TCP and UDP 53, of pods labelled k8s-app=kube-dns in kube-system, or of anybody) and some address outside on 443 or any port. Every other workload that is isolated for egress may reach DNS (high).",
-        fix: "Allow UDP and TCP 53 to kube-dns, and TCP 443 to the object store and the API server, from the components of recovery",
-        why: "Backups that work at home fail in the recovery namespace.",
+        rule: "Recovery components are Velero, its node-agent, External Secrets, cert-manager, Vault, Argo CD and Flux, found by their usual names and labels. If NetworkPolicies isolate such a workload for egress, their rules allow DNS and an address outside. DNS is TCP and UDP 53 to the pods k8s-app=kube-dns in kube-system, to an ipBlock, or to everywhere. An address outside is an ipBlock or everywhere, on TCP 443 or on another port than 53. Every other workload that is isolated for egress is allowed DNS (else high). Pods with hostNetwork count as not isolated.",
+        fix: "Allow UDP and TCP 53 to kube-dns, and TCP 443 to the object store and the API server, from the recovery components",
+        why: "If Velero or another recovery component cannot reach DNS or the object store, the restore fails.",
         run: recovery_egress,
     },
     Check {
@@ -41,14 +42,14 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Cluster,
-        rule: "A ready DaemonSet is that of a plug-in that enforces (Calico, Canal, Cilium, Antrea, kube-router, Weave, OVN-Kubernetes, anetd, azure-npm, kindnet of kind 0.24 and later with its policy controller, or aws-node with --enable-network-policy=true). Flannel alone, or aws-node without it, fails where policies exist. Anything else is unknown.",
-        fix: "Install or enable a plug-in that enforces (aws-node --enable-network-policy=true, Calico, Cilium)",
-        why: "A policy that nobody enforces is a comment.",
+        rule: "A DaemonSet calico-node, canal, cilium, antrea-agent, kube-router, weave-net, ovnkube-node, anetd or azure-npm exists, and all its pods are ready. aws-node passes if its container aws-eks-nodeagent has the argument --enable-network-policy=true. aws-node without this argument and kube-flannel fail if NetworkPolicies exist; otherwise they are skipped. kindnet and all other plug-ins are unknown.",
+        fix: "Install a plug-in that enforces policies (such as Calico or Cilium), or enable the enforcement (aws-node --enable-network-policy=true)",
+        why: "If the plug-in does not enforce network policies, they have no effect.",
         run: cni,
     },
 ];
 
-/// Names by which the parts of recovery are known, in labels and names.
+/// Names of recovery components, as workload names and in labels.
 const RECOVERY: [&str; 9] = [
     "velero",
     "node-agent",
@@ -101,8 +102,8 @@ fn recovery_egress(p: &Picture<'_>, say: &mut Say) {
                 || list(r, "/ports").iter().any(|port| !matches!(port["port"].as_u64(), Some(53))))
         });
         if recovery && !(dns && outside) {
-            let what = if dns { "no address outside" } else { "no DNS (UDP and TCP 53)" };
-            say.fail(work, "", format!("its egress policies allow {what}: it cannot bring anything back"));
+            let what = if dns { "no address outside the cluster" } else { "no DNS (UDP and TCP 53)" };
+            say.fail(work, "", format!("its egress policies allow {what}: this recovery component cannot work"));
         } else if !dns {
             say.fail_as(Severity::High, work, "", "its egress policies allow no DNS (UDP and TCP 53)");
         } else {
@@ -111,7 +112,7 @@ fn recovery_egress(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Whether a rule leads to the cluster's DNS. An address may be that of its Service.
+/// Whether a rule allows traffic to the DNS of the cluster. An ipBlock may contain its Service.
 fn to_dns(p: &Picture<'_>, work: &Work<'_>, rule: &Value) -> bool {
     const DNS: &str = "kube-system";
     let pods = BTreeMap::from([("k8s-app".to_owned(), "kube-dns".to_owned())]);
@@ -171,22 +172,20 @@ fn cni(p: &Picture<'_>, say: &mut Say) {
         let on = agent.is_some_and(|c| words(c.value, "/args").contains(&"--enable-network-policy=true"));
         return match (on, policies) {
             (true, _) => say.pass(*aws),
-            (false, 0) => say.skip(*aws, "there are no network policies to enforce"),
-            (false, n) => {
-                say.fail(*aws, "", format!("aws-node does not enforce the {n} network policies that there are"))
-            }
+            (false, 0) => say.skip(*aws, "the cluster has no network policies to enforce"),
+            (false, n) => say.fail(*aws, "", format!("aws-node does not enforce the {n} existing network policies")),
         };
     }
     if let Some(flannel) = sets.iter().find(|w| w.name().starts_with("kube-flannel")) {
         return match policies {
-            0 => say.skip(*flannel, "there are no network policies to enforce"),
-            n => say.fail(*flannel, "", format!("flannel enforces none of the {n} network policies that there are")),
+            0 => say.skip(*flannel, "the cluster has no network policies to enforce"),
+            n => say.fail(*flannel, "", format!("flannel does not enforce the {n} existing network policies")),
         };
     }
     let what = if sets.iter().any(|w| w.name() == "kindnet") {
-        "kindnet enforces policies since kind 0.24 only, and its version is not to be seen"
+        "kindnet enforces network policies only since kind 0.24, and its version cannot be seen"
     } else {
-        "no network plug-in that is known here was found"
+        "no known network plug-in was found"
     };
     say.unknown(Subject::default(), crate::model::Unseen::NoData, what);
 }

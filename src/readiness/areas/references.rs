@@ -1,4 +1,4 @@
-//! Whether everything that an object names is there.
+//! Whether the objects that other objects refer to exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,18 +15,18 @@ use crate::{
 pub(crate) const CHECKS: &[Check] = &[Check {
     id: "WRK-008",
     name: "references-resolve",
-    title: "Everything that an object names is there",
+    title: "Every reference points to an existing object",
     severity: Severity::High,
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Manifests,
-    rule: "Service accounts, ConfigMaps and their keys, Secrets, claims, priority classes, runtime classes, a StatefulSet's Service, a Service's pods, backends and ports of an Ingress and an HTTPRoute, the workload of a HorizontalPodAutoscaler and of a VerticalPodAutoscaler, a RoleBinding's role and its service accounts exist; the template's labels match the selector. Files alone prove only what must be among them: a name that they do not hold is skipped where the cluster may have it.",
-    fix: "Create the missing object, or mark it optional; have it in the recovery cluster too",
-    why: "What is restored without what it names does not start.",
+    rule: "For each workload these exist: its service account, ConfigMaps (with the keys that env names), Secrets, claims, priority class and runtime class, and the headless Service of a StatefulSet. Its selector matches its pod labels. A Service with a selector selects a workload. The Services and ports of an Ingress and an HTTPRoute exist, and so does the workload of a HorizontalPodAutoscaler. The workload of a VerticalPodAutoscaler and the role and service accounts of a RoleBinding exist (else medium). References marked optional are not examined. In manifests, a missing service account, ConfigMap, Secret, claim, class or role is not reported, because the cluster may have it.",
+    fix: "Create the missing object, or mark the reference optional; create it in the recovery cluster, too",
+    why: "A restored workload does not start if an object that it refers to is missing.",
     run: references,
 }];
 
-/// Looks names up; what files do not hold may be in the cluster.
+/// Looks up names. A name that manifests do not contain may exist in the cluster.
 struct Names<'p, 'a> {
     p: &'p Picture<'a>,
     known: BTreeMap<&'static str, BTreeSet<(&'a str, &'a str)>>,
@@ -53,7 +53,7 @@ impl<'p, 'a> Names<'p, 'a> {
         Self { p, known: NAMED.iter().map(|key| of(key)).collect() }
     }
 
-    /// Whether it is missing for sure.
+    /// Whether an object is certainly missing.
     fn missing(&self, key: &str, namespace: &str, name: &str) -> bool {
         let Some(known) = self.known.get(key) else { return false };
         !name.is_empty()
@@ -81,7 +81,7 @@ fn references(p: &Picture<'_>, say: &mut Say) {
         let found = p.selecting_services().find(|(s, _)| std::ptr::eq(*s, service));
         let nobody = found.is_some_and(|(s, chosen)| p.select(&s.metadata.namespace, chosen).is_empty());
         if selects && nobody {
-            say.fail(service, "/spec/selector", "it selects no workload");
+            say.fail(service, "/spec/selector", "its selector selects no workload");
         } else if selects {
             say.pass(service);
         }
@@ -93,7 +93,7 @@ fn references(p: &Picture<'_>, say: &mut Say) {
         if there {
             say.pass(scaler)
         } else {
-            say.fail(scaler, "/spec/scaleTargetRef", format!("there is no {target} to scale"))
+            say.fail(scaler, "/spec/scaleTargetRef", format!("its target {target} does not exist"))
         }
     }
     for scaler in p.each("VerticalPodAutoscaler.autoscaling.k8s.io", say) {
@@ -101,14 +101,14 @@ fn references(p: &Picture<'_>, say: &mut Say) {
         if p.in_namespace(&scaler.metadata.namespace).iter().any(|w| w.name() == target) {
             say.pass(scaler)
         } else {
-            say.fail_as(Severity::Medium, scaler, "/spec/targetRef", format!("there is no {target} to advise on"))
+            say.fail_as(Severity::Medium, scaler, "/spec/targetRef", format!("its target {target} does not exist"))
         }
     }
     routes(p, say);
     bindings(p, &names, say);
 }
 
-/// Backends of HTTPRoutes that are Services.
+/// HTTPRoutes: backends that are Services.
 fn routes(p: &Picture<'_>, say: &mut Say) {
     for route in p.each("HTTPRoute.gateway.networking.k8s.io", say) {
         let mut wrong = vec![];
@@ -177,7 +177,7 @@ fn pod_references(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
     wrong
 }
 
-/// Keys of ConfigMaps that are there and do not hold them.
+/// Keys that env entries name and that an existing ConfigMap does not have.
 fn keys(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
     let mut wrong = vec![];
     for entry in work.all_containers().iter().flat_map(|c| list(c.value, "/env")) {
@@ -207,7 +207,7 @@ fn own_references(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
         match p.shelf.find("Service", work.namespace(), service) {
             None => wrong.push(format!("its Service {service} is missing")),
             Some(found) if found.text("/spec/clusterIP") != "None" => {
-                wrong.push(format!("its Service {service} is not headless: its pods have no names of their own"));
+                wrong.push(format!("its Service {service} is not headless: its pods have no DNS names of their own"));
             }
             Some(_) => {}
         }

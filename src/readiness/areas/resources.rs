@@ -1,5 +1,5 @@
-//! Requests, limits, quotas, and whether the survivors have room for what a node or
-//! a zone takes with it.
+//! Requests, limits and quotas, and whether the remaining nodes have room for the pods of a
+//! lost node or zone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,9 +25,9 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Each container that runs as long as its pod has requests for cpu and memory, or limits, which stand in for them, or the pod as a whole has.",
-        fix: "Set requests from the 95th percentile of usage",
-        why: "Without requests nobody knows whether the survivors have room.",
+        rule: "Each container of a workload has requests for cpu and memory. A limit counts as a request, and so does a value of the whole pod (spec.resources). Jobs, CronJobs and init containers that end are not examined.",
+        fix: "Set requests to the 95th percentile of usage",
+        why: "Without requests, nobody can tell whether the remaining nodes have room for the pods of a lost node.",
         run: requests,
     },
     Check {
@@ -38,53 +38,53 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each container that runs as long as its pod has a memory limit, or the pod as a whole has; a CPU limit only where the parameter cpuLimits demands it.",
-        fix: "Set a memory limit; a CPU limit by the policy of the house",
-        why: "One that takes the memory of a crowded survivor takes its neighbours with it.",
+        rule: "Each container of a workload has a memory limit, or its whole pod has one (spec.resources). If the parameter cpuLimits is true, the same applies to CPU. Jobs, CronJobs and init containers that end are not examined.",
+        fix: "Set a memory limit; set a CPU limit if the parameter cpuLimits demands it",
+        why: "On a full node, a container without a limit can take the memory of its neighbours and bring them down.",
         run: limits,
     },
     Check {
         id: "RES-005",
         name: "quota-headroom",
-        title: "Quotas leave room for the surge of a recovery",
+        title: "Quotas leave room for the pods of a recovery",
         severity: Severity::Medium,
         class: Class::Gate,
         gates: &[ZONE, REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "No hard limit of a ResourceQuota is used by 90 % or more; no container requests more than a LimitRange's maximum.",
-        fix: "Raise the quota or plan for the surge; align the LimitRange",
-        why: "Pods that come back are refused by a quota that is full.",
+        rule: "No hard limit of a ResourceQuota is 0, or used by 90 % or more. No container requests more CPU or memory than the maximum of a LimitRange of its namespace for containers.",
+        fix: "Raise the quota, or plan for the extra pods of a recovery; align the LimitRange",
+        why: "A full quota refuses the pods that should come back.",
         run: quotas,
     },
     Check {
         id: "RES-006",
         name: "node-loss-capacity",
-        title: "The other nodes have room for what any one node takes with it",
+        title: "The other nodes have room for the pods of any lost node",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Cluster,
-        rule: "For each node, the pods on it that would come back elsewhere (not those of DaemonSets) are placed on the other nodes, the most important first and of equals the largest, as the scheduler would let them: requests, ports of the host, taints, node selectors, affinity to nodes and pods, spreads that must hold (a dark zone still counts), the places of their volumes and how many of these a node can attach, preemption. What only waits behind its own dead twin is high; who takes the place of others is medium, and so is a lack of room where an autoscaler manages the pool.",
+        rule: "For each node that is not a control-plane node, a simulated scheduling places the pods in scope that would be created elsewhere (not pods of DaemonSets or without a controller) on the other nodes. It follows requests, host ports, taints, node selectors, affinity to nodes and pods, topology spreads that must hold (a lost zone still counts), the location of volumes, the number of volumes that a node can attach, and preemption. The most important pods come first, the largest first among equals. A pod without a place is critical, or medium if only room is missing and the node has the label of a node pool, where an autoscaler may add nodes. A pod that must wait for its own dead copy is high. Preemption of other pods is medium.",
         fix: "Add a node, let an autoscaler add one, or lower requests",
-        why: "What does not fit stays Pending until the node is back.",
+        why: "A pod that does not fit stays Pending until the node is back.",
         run: |p, say| capacity(p, say, false),
     },
     Check {
         id: "RES-007",
         name: "zone-loss-capacity",
-        title: "The other zones have room for what any one zone takes with it",
+        title: "The other zones have room for the pods of any lost zone",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[ZONE],
         needs: Needs::Cluster,
-        rule: "As RES-006, for all nodes of a zone at once.",
-        fix: "Size each zone so that the others can carry it, or let autoscalers add nodes by zone",
-        why: "What does not fit stays Pending until the zone is back.",
+        rule: "The same rule as RES-006, for all nodes of a zone together. A cluster with fewer than two zones fails.",
+        fix: "Size each zone so that the others can carry its load, or let autoscalers add nodes in each zone",
+        why: "A pod that does not fit stays Pending until the zone is back.",
         run: |p, say| capacity(p, say, true),
     },
 ];
 
-/// Whether a container has a quantity, by itself or by its pod.
+/// Whether a container or its whole pod sets a quantity.
 fn has(container: &Value, spec: &Value, resource: &str, fields: &[&str]) -> bool {
     fields.iter().any(|field| {
         let set = |owner: &Value| map(owner, &format!("/resources/{field}")).is_some_and(|m| m.contains_key(resource));
@@ -141,7 +141,7 @@ fn quotas(p: &Picture<'_>, say: &mut Say) {
             let number = |v: &Value| v.as_str().and_then(quantity).or_else(|| v.as_f64());
             let (Some(hard), Some(used)) = (number(hard), number(&used)) else { continue };
             if hard > 0.0 && used >= hard * 0.9 {
-                wrong.push(format!("{name} is used by {:.0} %", (used * 100.0 / hard).floor()));
+                wrong.push(format!("{name} is used to {:.0} %", (used * 100.0 / hard).floor()));
             } else if hard == 0.0 {
                 wrong.push(format!("{name} is 0"));
             }
@@ -158,7 +158,7 @@ fn quotas(p: &Picture<'_>, say: &mut Say) {
                     let allowed = most.and_then(|m| m[resource].as_str()).and_then(parse);
                     if asked.zip(allowed).is_some_and(|(asked, allowed)| asked > allowed) {
                         wrong.push(format!(
-                            "{} {} [{}] requests more {resource} than it allows",
+                            "{} {} [{}] requests more {resource} than the LimitRange allows",
                             work.kind,
                             work.name(),
                             container.name
@@ -182,7 +182,7 @@ fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
         return say.fail(
             Subject::default(),
             "",
-            format!("there are {} zones: no other zone can take over", groups.len()),
+            format!("the number of zones is {}: no other zone can take the pods", groups.len()),
         );
     }
     let volumes = volumes(p.shelf);
@@ -198,7 +198,7 @@ fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
             let severity = if elastic && room { Severity::Medium } else { Severity::Critical };
             let pool = if elastic && room { "; an autoscaler may add nodes" } else { "" };
             let text = format!(
-                "{} of its {} pods fit nowhere else: {}{pool}",
+                "{} of its {} pods fit on no other node: {}{pool}",
                 outcome.homeless.len(),
                 outcome.wanted,
                 outcome.named(3)
@@ -206,18 +206,18 @@ fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
             say.fail_as(severity, subject, "", text);
             continue;
         }
-        // What a drain would move may still wait behind its own dead twin.
+        // A pod that a drain can move may have to wait for its own dead copy if the node fails.
         let dead = board.lose_of(&gone, Loss::Dead, &asked);
         if !dead.homeless.is_empty() {
             let text = format!(
-                "{} of its {} pods wait until it is back when it dies: {}",
+                "{} of its {} pods must wait until it is back if it fails: {}",
                 dead.homeless.len(),
                 dead.wanted,
                 dead.named(3)
             );
             say.fail_as(Severity::High, subject, "", text);
         } else if !outcome.preempted.is_empty() {
-            let text = format!("its pods take the place of {} others", outcome.preempted.len());
+            let text = format!("its pods preempt {} others", outcome.preempted.len());
             say.fail_as(Severity::Medium, subject, "", text);
         } else {
             say.pass(subject);
@@ -232,7 +232,7 @@ pub(super) fn volumes(shelf: &Shelf) -> Volumes<'_> {
     volumes
 }
 
-/// A cluster's nodes, and the pods on them.
+/// The nodes of a cluster, and the pods on them.
 pub(super) fn board<'a>(shelf: &'a Shelf, volumes: &Volumes<'a>) -> Board<'a> {
     let mut board = Board::new(&shelf.nodes);
     for node in shelf.any("CSINode.storage.k8s.io") {
@@ -251,7 +251,7 @@ pub(super) fn board<'a>(shelf: &'a Shelf, volumes: &Volumes<'a>) -> Board<'a> {
     board
 }
 
-/// Nodes that go together. The control plane is no node to be lost here.
+/// Nodes that are lost together. Control-plane nodes are left out.
 fn groups<'a>(p: &Picture<'a>, by_zone: bool) -> BTreeMap<String, Vec<&'a Node>> {
     let mut groups: BTreeMap<String, Vec<&Node>> = BTreeMap::new();
     for node in p.shelf.nodes.iter().filter(|n| !n.is_control_plane()) {

@@ -1,4 +1,4 @@
-//! What the backups hold, and whether a restore of it was ever seen.
+//! What the backups hold, and whether a restore of them succeeded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "BCK-003",
         name: "namespace-coverage",
-        title: "Every namespace is in some schedule",
+        title: "Every namespace is backed up by a schedule",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "Each namespace with a workload in scope is included by an enabled Schedule (globs count; none or * is all), and not excluded; that schedule leaves out no kind that a restore needs (Secrets only where an ExternalSecret makes them again); nothing in it that carries velero.io/exclude-from-backup=true is a workload, a claim or a Secret.",
-        fix: "Add the namespace to a schedule; remove the label that excludes it",
-        why: "The namespace that nobody added is the one that is lost.",
+        rule: "For each namespace with a workload in scope, at least one Schedule that is neither paused nor FailedValidation includes it (globs count; no list or * means all), does not exclude it, and has no label selector. These Schedules together include every kind that the namespace uses of Deployments, StatefulSets, Services, ConfigMaps, Secrets, claims and volumes; Secrets may be missing if the namespace has an ExternalSecret. Neither the namespace nor a workload in it has the label velero.io/exclude-from-backup=true.",
+        fix: "Add the namespace and the missing kinds to a Schedule; remove the label that excludes it",
+        why: "A namespace that nobody added to a schedule cannot be restored.",
         run: coverage,
     },
     Check {
@@ -37,48 +37,48 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "The newest Completed Backup that holds the namespace began no longer ago than the RPO of the drill file (24 h where it names none): its start, not its end, bounds what is lost.",
-        fix: "Take a backup now; shorten the schedule to the RPO",
-        why: "What was written since is gone.",
+        rule: "The newest Completed Backup that includes the namespace and has no labelSelector started no longer ago than the RPO of the namespace in the drill file (24 h without one). The start counts, and not the end, because later changes are not in the backup.",
+        fix: "Take a backup now; run the schedule at least once per RPO",
+        why: "A restore loses everything that was written after the backup.",
         run: fresh,
     },
     Check {
         id: "BCK-006",
         name: "volume-coverage",
-        title: "The content of every claim is captured",
+        title: "The newest backup holds the content of every mounted claim",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "For each claim that a pod mounts, the newest Completed Backup that holds its namespace has a Completed PodVolumeBackup of all its bytes, or snapshotted its volume; hostPath volumes never are.",
+        rule: "For each claim that a pod mounts, the newest Completed Backup of its namespace has a Completed PodVolumeBackup of the claim with all its bytes. A claim with a CSI volume also passes if this Backup attempted CSI snapshots and completed all of them (a Backup does not say which claims they belong to). Claims that no pod mounts are skipped.",
         fix: "Add a snapshot class, the annotation backup.velero.io/backup-volumes, or snapshotMoveData",
-        why: "Velero skips what it cannot copy and says Completed.",
+        why: "Velero skips a volume that it cannot copy, and still reports Completed.",
         run: volumes,
     },
     Check {
         id: "BCK-009",
         name: "restore-tested",
-        title: "A restore of each namespace was seen to work",
+        title: "A restore of each namespace succeeded in the last 90 days",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[REGION],
         needs: Needs::Cluster,
-        rule: "Within 90 days a Restore of the namespace was Completed without errors.",
+        rule: "In the last 90 days, a Restore that includes the namespace was Completed without errors.",
         fix: "Drill a restore into a scratch namespace (scenarios/restore-to-scratch.yaml)",
-        why: "A backup that was never restored is a hope.",
+        why: "As long as a backup was never restored, nobody knows whether it works.",
         run: tested,
     },
     Check {
         id: "BCK-010",
         name: "database-consistent-backup",
-        title: "Databases are backed up the database's way",
+        title: "Databases are backed up in a consistent state",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "A StatefulSet with claims and the image of a known database has the annotation pre.hook.backup.velero.io/command, is meant by a hook of a Schedule, or belongs to a CloudNativePG Cluster whose archiving works and whose last backup is within the RPO of the drill file (24 h where it names none).",
-        fix: "Add hooks, or the operator's own backup with its log archive",
-        why: "The files of a database that was writing may not open again.",
+        rule: "A StatefulSet with volumeClaimTemplates and the image of a known database has the annotation pre.hook.backup.velero.io/command on its pods, or a Schedule has a pre hook for its pods. In each CloudNativePG Cluster, the condition ContinuousArchiving is True, and the last successful backup (if its status names one) is within the RPO of the namespace in the drill file (24 h without one).",
+        fix: "Add backup hooks, or use the backup and the log archive of the database's operator",
+        why: "If a database was writing while its files were copied, it may not start from the copy.",
         run: databases,
     },
 ];
@@ -121,22 +121,22 @@ fn coverage(p: &Picture<'_>, say: &mut Say) {
             .map(|w| format!("{} {}", w.kind, w.name()))
             .collect();
         if excluded.contains(namespace) {
-            say.fail(subject, "", format!("its label {EXCLUDE} keeps it out of every backup"));
+            say.fail(subject, "", format!("its label {EXCLUDE} excludes it from every backup"));
         } else if !schedules.iter().any(|s| whole(&s)) {
-            say.fail(subject, "", "no schedule backs all of it up");
+            say.fail(subject, "", "no schedule backs up the whole namespace");
         } else if let Some(kinds) =
             left_out_kinds(p, namespace, &schedules.iter().copied().filter(|s| whole(&s)).collect::<Vec<_>>())
         {
             say.fail(subject, "", format!("its schedules leave out {kinds}"));
         } else if !left_out.is_empty() {
-            say.fail(subject, "", format!("left out by label: {}", left_out.join(", ")));
+            say.fail(subject, "", format!("excluded by label: {}", left_out.join(", ")));
         } else {
             say.pass(subject);
         }
     }
 }
 
-/// Kinds without which nothing comes back.
+/// Kinds without which a restore is incomplete.
 const NEEDED: [(&str, &str); 7] = [
     ("deployments", "Deployment.apps"),
     ("statefulsets", "StatefulSet.apps"),
@@ -163,7 +163,7 @@ fn left_out_kinds(p: &Picture<'_>, namespace: &str, schedules: &[&Object]) -> Op
     (!missing.is_empty()).then(|| missing.join(", "))
 }
 
-/// Whether a template takes a kind: by the old filters, or by those with a scope.
+/// Whether a template includes a kind, by the old filters or by those with a scope.
 fn takes_kind(template: &Value, plural: &str) -> bool {
     let scope = if plural == "persistentvolumes" { "Cluster" } else { "Namespace" };
     let named = |field: String| {
@@ -184,16 +184,19 @@ fn fresh(p: &Picture<'_>, say: &mut Say) {
         let subject = Subject::named("Namespace", "", namespace);
         let promised = p.settings.objective(namespace, "", "").and_then(|o| o.rpo);
         let limit = promised.map_or(DAY, |d| i64::try_from(d.0.as_secs()).unwrap_or(i64::MAX));
-        let said =
-            promised.map_or("24 h, for want of an RPO in the drill file".to_owned(), |d| format!("the RPO of {d}"));
+        let said = promised.map_or("24 h (the drill file has no RPO)".to_owned(), |d| format!("the RPO of {d}"));
         let age = newest(p, namespace).and_then(|b| Some((b, p.age(b.text("/status/startTimestamp"))?)));
         match age {
-            None => say.fail(subject, "", "no Completed backup holds it"),
+            None => say.fail(subject, "", "no Completed backup includes it"),
             Some((backup, age)) if age > limit => {
                 say.fail(
                     subject,
                     "",
-                    format!("its newest backup {} began {} ago, more than {said}", backup.metadata.name, ago(age)),
+                    format!(
+                        "its newest backup {} started {} ago, which is more than {said}",
+                        backup.metadata.name,
+                        ago(age)
+                    ),
                 );
             }
             Some(_) => say.pass(subject),
@@ -201,7 +204,7 @@ fn fresh(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Claims whose content the newest backup of their namespace holds.
+/// Claims whose content is in the newest backup of their namespace.
 pub(super) fn captured_claims(p: &Picture<'_>) -> BTreeSet<(String, String)> {
     let mut held: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for copy in p.shelf.any(VOLUME) {
@@ -228,7 +231,7 @@ pub(super) fn captured_claims(p: &Picture<'_>) -> BTreeSet<(String, String)> {
             copies.is_some_and(|c| c.contains(claim.metadata.name.as_str()) || c.contains(claim.metadata.uid.as_str()));
         let number = |pointer: &str| backup.at(pointer).as_u64().unwrap_or(0);
         let csi = number("/status/csiVolumeSnapshotsAttempted");
-        // All that were tried were done; which claims they are of the Backup does not say.
+        // All attempted snapshots were completed. The Backup does not say which claims they belong to.
         let volume = p.shelf.find("PersistentVolume", "", claim.text("/spec/volumeName"));
         let is_csi = volume.is_some_and(|v| v.at("/spec/csi").is_object());
         let snapped = is_csi && csi > 0 && csi == number("/status/csiVolumeSnapshotsCompleted");
@@ -263,7 +266,7 @@ fn volumes(p: &Picture<'_>, say: &mut Say) {
         } else if captured.contains(&id) {
             say.pass(claim);
         } else if newest(p, &id.0).is_none() {
-            say.fail(claim, "", "no Completed backup holds its namespace");
+            say.fail(claim, "", "no Completed backup includes its namespace");
         } else {
             let volume = p.shelf.find("PersistentVolume", "", claim.text("/spec/volumeName"));
             let host = volume.is_some_and(|v| v.at("/spec/hostPath").is_object());
@@ -292,8 +295,8 @@ fn tested(p: &Picture<'_>, say: &mut Say) {
         let subject = Subject::named("Namespace", "", namespace);
         match youngest {
             Some(age) if age <= 90 * DAY => say.pass(subject),
-            Some(age) => say.fail(subject, "", format!("its last restore that worked was {} ago", ago(age))),
-            None => say.fail(subject, "", "no restore of it was ever seen to work"),
+            Some(age) => say.fail(subject, "", format!("its last successful restore was {} ago", ago(age))),
+            None => say.fail(subject, "", "no restore of it has ever succeeded"),
         }
     }
 }
@@ -310,7 +313,7 @@ pub(super) fn is_database(work: &Work<'_>) -> bool {
     })
 }
 
-/// Whether a schedule has a hook before the backup for a workload's pods.
+/// Whether a schedule has a pre hook for the pods of a workload.
 fn hooked(p: &Picture<'_>, work: &Work<'_>) -> bool {
     p.shelf.any(SCHEDULE).iter().flat_map(|s| s.list("/spec/template/hooks/resources")).any(|hook| {
         let chosen = selector(hook, "/labelSelector").unwrap_or_default();
@@ -329,7 +332,7 @@ fn databases(p: &Picture<'_>, say: &mut Say) {
         if hook("pre.hook.backup.velero.io/command") || hooked(p, work) {
             say.pass(work);
         } else {
-            say.fail(work, "", "a database without a hook that makes its files consistent before the backup");
+            say.fail(work, "", "a database without a pre hook that makes its files consistent before the backup");
         }
     }
     for cluster in p.each("Cluster.postgresql.cnpg.io", say) {

@@ -1,5 +1,5 @@
-//! Whether alerts reach somebody: the routes of Alertmanager, from its own answer, from
-//! the Secret of one of the operator, and from AlertmanagerConfigs.
+//! Whether alerts reach a receiver. The routes come from Alertmanager itself, from the Secret of
+//! an Alertmanager of the operator, and from AlertmanagerConfigs.
 
 use std::{collections::BTreeMap, io::Read};
 
@@ -21,39 +21,39 @@ use crate::{
     },
 };
 
-/// The most that a packed configuration may unpack to: a Secret holds no more than 1 MiB, packed.
+/// The largest size to which a compressed configuration may expand. A Secret holds at most 1 MiB.
 const UNPACKED: u64 = 16 << 20;
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "ALR-004",
         name: "alert-routing",
-        title: "Critical alerts reach somebody",
+        title: "Critical alerts reach a receiver",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[ALERTS],
         needs: Needs::Cluster,
-        rule: "Prometheus sends to one Alertmanager or more; in the configuration of each, alerts with severity=critical end in a receiver with an integration, and so do alerts that no route names. The configuration is Alertmanager's own answer or, where none was named, that of the operator's Secret, if it may be read (--read-secrets NAMESPACE/NAME). Each AlertmanagerConfig is picked up by some Alertmanager, and its receiver has an integration. Monitors of Datadog name somebody in their message (one that does not is medium: Datadog's notification rules are not seen).",
-        fix: "Give the receiver an integration (webhook, pager, mail, chat), and route severity=critical to it",
-        why: "An alert without a receiver pages no one.",
+        rule: "Prometheus sends to at least one Alertmanager. In the configuration of each Alertmanager, alerts with severity=critical, and alerts that match no route, end in a receiver with an integration. The configuration comes from Alertmanager itself or, if none was named, from the Secret of the operator's Alertmanager, if it may be read (--read-secrets NAMESPACE/NAME). An Alertmanager selects each AlertmanagerConfig, and the receiver of its route has an integration. At least one monitor of Datadog names a recipient in its message; a monitor that names none is medium, because Datadog's notification rules cannot be seen.",
+        fix: "Add an integration (webhook, pager, mail, chat) to the receiver, and route severity=critical to it",
+        why: "Nobody is paged for an alert without a receiver.",
         run: routing,
     },
     Check {
         id: "ALR-005",
         name: "dead-mans-switch",
-        title: "An alert that always fires leaves the cluster",
+        title: "An alert that always fires is sent out of the cluster",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "A rule whose expression is vector(1) is loaded and fires, and Alertmanager sends it at least once an hour (repeat_interval) to a webhook outside the cluster, PagerDuty, Opsgenie or VictorOps; or a monitor of Datadog tells somebody when data stay away.",
-        fix: "Load a rule Watchdog with expr: vector(1); route it to a service outside that alarms when it stays away",
-        why: "When the monitoring dies with the zone, silence is the only sign.",
+        rule: "A rule with the expression vector(1) is loaded and its alert fires. Each Alertmanager sends this alert at least once an hour (repeat_interval) to a webhook outside the cluster, PagerDuty, Opsgenie or VictorOps. With Datadog instead of Prometheus, a monitor that names a recipient reports missing data (notify_no_data).",
+        fix: "Load a rule Watchdog with expr: vector(1); route it to an external service that raises an alarm when the alert stops",
+        why: "If the monitoring is lost with the zone, the end of this alert is the only sign.",
         run: dead_man,
     },
 ];
 
-/// An Alertmanager's configuration.
+/// The configuration of an Alertmanager.
 struct Routes {
     url: String,
     config: Value,
@@ -86,7 +86,7 @@ fn routes(p: &Picture<'_>, say: &mut Say) -> Vec<Routes> {
     found
 }
 
-/// The Secret in which an Alertmanager of the operator has its configuration.
+/// The Secret with the configuration of an Alertmanager of the operator.
 fn secret_of(manager: &Object) -> String {
     match manager.text("/spec/configSecret") {
         "" => format!("alertmanager-{}", manager.metadata.name),
@@ -94,7 +94,7 @@ fn secret_of(manager: &Object) -> String {
     }
 }
 
-/// What a Secret holds as Alertmanager's configuration, plain or packed.
+/// The configuration of Alertmanager in a Secret, plain or compressed.
 fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> {
     let allow = || {
         format!(
@@ -108,7 +108,7 @@ fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> 
         (None, Some(text)) => (text, true),
         (None, None) => return Err(allow()),
     };
-    // What the decoders say may hold a part of the Secret.
+    // The errors of the decoders may contain a part of the Secret, so they are not shown.
     let wrong = |what: &str| format!("Secret {namespace}/{name} cannot be read: its configuration is not {what}");
     let bytes = STANDARD.decode(text).map_err(|_| wrong("Base64"))?;
     let mut config = String::new();
@@ -126,7 +126,7 @@ fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> 
     Ok(config)
 }
 
-/// Where an alert goes: each receiver, and how often it is told again.
+/// Where an alert goes: each receiver, and its repeat_interval.
 fn taken<'a>(
     route: &'a Value,
     labels: &BTreeMap<&str, &str>,
@@ -148,7 +148,7 @@ fn taken<'a>(
     }
 }
 
-/// Whether an alert with these labels meets a route's matchers.
+/// Whether the matchers of a route match an alert with these labels.
 fn meets(route: &Value, labels: &BTreeMap<&str, &str>) -> bool {
     let has = |name: &str| labels.get(name).copied().unwrap_or("");
     let each = |field: &str| route[field].as_object().cloned().unwrap_or_default();
@@ -157,7 +157,7 @@ fn meets(route: &Value, labels: &BTreeMap<&str, &str>) -> bool {
         && list(route, "/matchers").iter().all(|m| matcher(m.as_str().unwrap_or(""), labels))
 }
 
-/// One matcher, or several: `severity=~"critical|page"`, `{a="b", c!="d"}`.
+/// Whether one or several matchers match: `severity=~"critical|page"`, `{a="b", c!="d"}`.
 fn matcher(text: &str, labels: &BTreeMap<&str, &str>) -> bool {
     let inner = text.trim().strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
     let mut quoted = false;
@@ -190,7 +190,7 @@ fn integrations<'a>(config: &'a Value, receiver: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// What Alertmanager does where nothing is said.
+/// The default of repeat_interval in Alertmanager.
 const REPEAT: &str = "4h";
 
 fn routing(p: &Picture<'_>, say: &mut Say) {
@@ -199,7 +199,7 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     let named = p.shelf.readings.prometheus.is_some() || p.shelf.any(MANAGER).is_empty();
-    // Where the operator runs Alertmanager, its objects tell who sends to it.
+    // If the operator runs Alertmanager, its objects show which Prometheus sends to it.
     if let Some(prometheus) = named.then(|| prometheus(p, say)).flatten() {
         let subject = Subject::named("Prometheus", "", "alerting");
         match &prometheus.receivers {
@@ -218,14 +218,14 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
     for Routes { url, config } in routes(p, say) {
         let mut wrong = vec![];
         for (what, labels) in [
-            ("an alert that no route names", BTreeMap::new()),
+            ("an alert that matches no route", BTreeMap::new()),
             ("a critical alert", BTreeMap::from([("severity", "critical")])),
         ] {
             let mut ends = vec![];
             taken(&config["route"], &labels, ("", REPEAT), &mut ends);
             if ends.iter().all(|(receiver, _)| integrations(&config, receiver).is_empty()) {
                 let names: Vec<&str> = ends.iter().map(|(receiver, _)| *receiver).collect();
-                wrong.push(format!("{what} ends in receiver {}, which tells nobody", names.join(", ")));
+                wrong.push(format!("{what} ends in receiver {}, which has no integration", names.join(", ")));
             }
         }
         say.judge(Subject::named("Alertmanager", "", &url), "", &wrong);
@@ -234,7 +234,8 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
 
 const CONFIG: &str = "AlertmanagerConfig.monitoring.coreos.com";
 
-/// AlertmanagerConfigs: whether anybody picks them up, and whether they tell anybody.
+/// AlertmanagerConfigs: whether an Alertmanager selects them, and whether their receivers have an
+/// integration.
 fn configurations(p: &Picture<'_>, say: &mut Say) {
     let picked = |o: &Object| {
         p.shelf.any(MANAGER).iter().any(|manager| {
@@ -251,7 +252,7 @@ fn configurations(p: &Picture<'_>, say: &mut Say) {
     for config in p.all(CONFIG, say) {
         let mut wrong = vec![];
         if !picked(config) {
-            wrong.push("no Alertmanager picks it up: it is silently ignored".to_owned());
+            wrong.push("no Alertmanager selects it: it is silently ignored".to_owned());
         }
         let receiver = config.text("/spec/route/receiver");
         let own = config.list("/spec/receivers").iter().find(|r| text(r, "/name") == receiver);
@@ -261,16 +262,16 @@ fn configurations(p: &Picture<'_>, say: &mut Say) {
             .flatten()
             .any(|(key, all)| key.ends_with("Configs") && all.as_array().is_some_and(|a| !a.is_empty()));
         if !receiver.is_empty() && !tells {
-            wrong.push(format!("its receiver {receiver} tells nobody"));
+            wrong.push(format!("its receiver {receiver} has no integration"));
         }
         say.judge(config, "/spec", &wrong);
     }
 }
 
-/// Integrations that can notice that nothing comes any more.
+/// Integrations that can notice that an alert stopped.
 const OUTSIDE: [&str; 4] = ["webhook", "pagerduty", "opsgenie", "victorops"];
 
-/// Whether all that a receiver does is to call Services of the cluster.
+/// Whether a receiver only calls Services of the cluster.
 fn stays_inside(config: &Value, receiver: &str) -> bool {
     let found = list(config, "/receivers").iter().find(|r| text(r, "/name") == receiver);
     let hooks = found.map_or(&[][..], |r| list(r, "/webhook_configs"));
@@ -296,7 +297,7 @@ fn dead_man(p: &Picture<'_>, say: &mut Say) {
     };
     let subject = Subject::named("Alert", "", &rule.name);
     if !alerts.iter().any(|a| a.name == rule.name && a.state == "firing") {
-        return say.fail(subject, "", "it does not fire, as it always should");
+        return say.fail(subject, "", "it does not fire, although it always should");
     }
     let mut labels: BTreeMap<&str, &str> = rule.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     labels.insert("alertname", &rule.name);
@@ -313,7 +314,11 @@ fn dead_man(p: &Picture<'_>, say: &mut Say) {
         if ends.iter().any(heard) {
             say.pass(subject);
         } else {
-            say.fail(subject, "", format!("it goes to {}: no service outside hears it once an hour", told.join(", ")));
+            say.fail(
+                subject,
+                "",
+                format!("it goes to {}: no external service receives it once an hour", told.join(", ")),
+            );
         }
     }
 }

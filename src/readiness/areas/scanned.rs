@@ -1,4 +1,4 @@
-//! What scanners say of images: the reports of the Trivy operator, and files.
+//! Results of image scanners: reports of the Trivy operator, and scan files.
 
 use std::collections::BTreeMap;
 
@@ -17,27 +17,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "IMG-004",
         name: "image-scanned",
-        title: "Everything that runs was scanned lately",
+        title: "Every running image was scanned in the last 7 days",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "For each container of a workload there is a VulnerabilityReport of the Trivy operator, or a scanner's file (--scan: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX) of its digest or, where no digest is known, of its reference, not older than 7 days (or the operator's own report-ttl). A report of another digest than the one that runs is none. Without either this is unknown.",
-        fix: "Run the Trivy operator, or give the results of CI (--scan FILE)",
-        why: "What is restored may have become dangerous since it was built.",
+        rule: "For each container of a workload a scan exists that is at most 7 days old: a VulnerabilityReport of the Trivy operator for the workload (an older one counts within its report-ttl), or a scan file (--scan: Trivy, Grype, Clair, Snyk, SARIF, CycloneDX) for the image. A scan of another digest than the running one does not count; if one of the two digests is not known, a file must name the same image reference. Init containers are not examined. Without any report or file the result is unknown on a cluster, and skipped for manifests.",
+        fix: "Install the Trivy operator, or pass the scan results of CI (--scan FILE)",
+        why: "Since an image was built, new vulnerabilities may have been found in it.",
         run: scanned,
     },
     Check {
         id: "IMG-005",
         name: "image-critical-cve",
-        title: "Nothing runs with a critical vulnerability that has a fix",
+        title: "No running image has a critical vulnerability with a fix",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No VulnerabilityReport, and no scanner's file of an image in use, has a critical vulnerability with a fix.",
-        fix: "Rebuild on a mended base; waive with an end when it cannot be exploited",
-        why: "An emergency is the worst time to learn of it.",
+        rule: "No VulnerabilityReport in scope, and no scan file (--scan) of an image that a workload uses, has a critical vulnerability with a fixed version. Without any report or file the result is unknown on a cluster, and skipped for manifests.",
+        fix: "Rebuild the image on a fixed base image; if the vulnerability cannot be exploited, waive it with an end date",
+        why: "An outage is the worst time to learn of a critical vulnerability.",
         run: vulnerable,
     },
 ];
@@ -56,7 +56,7 @@ fn reports<'a>(p: &Picture<'a>) -> BTreeMap<(String, String), Vec<&'a Object>> {
     all
 }
 
-/// Whether a report is of a workload. Of a Deployment it names the ReplicaSet.
+/// Whether a report belongs to a workload. For a Deployment the report names the ReplicaSet.
 fn is_of(report: &Object, kind: &str, name: &str) -> bool {
     let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
     let (of, resource) = (label("trivy-operator.resource.kind"), label("trivy-operator.resource.name"));
@@ -64,13 +64,13 @@ fn is_of(report: &Object, kind: &str, name: &str) -> bool {
         || of == "ReplicaSet" && kind == "Deployment" && resource.rsplit_once('-').is_some_and(|(base, _)| base == name)
 }
 
-/// Whether a report is of a digest that runs, where both are known.
+/// Whether a report belongs to a running digest; true if one of the two is not known.
 fn is_of_digest(report: &Object, known: &[&str]) -> bool {
     let digest = report.text("/report/artifact/digest");
     digest.is_empty() || known.is_empty() || known.contains(&digest)
 }
 
-/// How old a report is; one within its own time to live is as good as new.
+/// The age of a report in seconds. Within its own time to live it counts as at most a week old.
 fn fresh(p: &Picture<'_>, report: &Object) -> Option<i64> {
     let age = p.age(report.text("/report/updateTimestamp"))?;
     let lasts = report.metadata.annotations.get("trivy-operator.aquasecurity.github.io/report-ttl");
@@ -78,7 +78,7 @@ fn fresh(p: &Picture<'_>, report: &Object) -> Option<i64> {
     Some(if within { age.min(WEEK) } else { age })
 }
 
-/// Digests that a container runs as, or is pinned to.
+/// Digests that a container runs with or is pinned to.
 fn digests<'a>(p: &Picture<'a>, work: &Work<'a>, container: &Cont<'a>) -> Vec<&'a str> {
     let pinned = text(container.value, "/image").rsplit_once('@').map(|(_, digest)| digest);
     let statuses = p.pods(work).into_iter().flat_map(|pod| &pod.status.container_statuses);
@@ -86,7 +86,7 @@ fn digests<'a>(p: &Picture<'a>, work: &Work<'a>, container: &Cont<'a>) -> Vec<&'
     running.chain(pinned).collect()
 }
 
-/// Whether a scan is of what runs: the same digest, or the same reference where one of
+/// Whether a scan belongs to a container: the same digest, or the same image reference if one of
 /// the two has no digest.
 fn fits(scan: &Scan, image: &str, digests: &[&str]) -> bool {
     if !scan.digests.is_empty() && !digests.is_empty() {
@@ -97,7 +97,7 @@ fn fits(scan: &Scan, image: &str, digests: &[&str]) -> bool {
     !scan.image.is_empty() && (a.host, &a.path, tag(a.tag)) == (b.host, &b.path, tag(b.tag))
 }
 
-/// Whether there is anything to judge by; says so where there is not.
+/// Whether there are any scans. If not, reports it.
 fn is_told(p: &Picture<'_>, say: &mut Say) -> bool {
     if !p.shelf.scans.is_empty() {
         return true;
@@ -111,10 +111,10 @@ fn is_told(p: &Picture<'_>, say: &mut Say) -> bool {
         say.unknown(
             Subject::default(),
             Unseen::NotInstalled,
-            "no scanner's reports are here (Trivy operator), and no file of one was given (--scan)",
+            "the cluster has no reports of the Trivy operator, and no scan file was given (--scan)",
         );
     } else if !served {
-        say.skip(Subject::default(), "no scanner's file was given (--scan)");
+        say.skip(Subject::default(), "no scan file was given (--scan)");
     }
     served
 }
@@ -137,7 +137,7 @@ fn scanned(p: &Picture<'_>, say: &mut Say) {
             let of_files = p.shelf.scans.iter().filter(|s| fits(s, image, &known));
             let of_files = of_files.filter_map(|s| Some(p.now.as_second() - s.at?.as_second()));
             match of_operator.chain(of_files).min() {
-                None => say.fail(subject, "", "no scan of it is known"),
+                None => say.fail(subject, "", "no scan of this image was found"),
                 Some(age) if age > WEEK => say.fail(subject, "", format!("its last scan is {} old", ago(age))),
                 Some(_) => say.pass(subject),
             }
@@ -156,8 +156,8 @@ fn vulnerable(p: &Picture<'_>, say: &mut Say) {
             .filter(|v| v["severity"] == "CRITICAL" && !text(v, "/fixedVersion").is_empty())
             .map(|v| text(v, "/vulnerabilityID"))
             .collect();
-        let wrong =
-            (!fixable.is_empty()).then(|| format!("{} critical with a fix: {}", fixable.len(), fixable.join(", ")));
+        let wrong = (!fixable.is_empty())
+            .then(|| format!("{} critical vulnerabilities with a fix: {}", fixable.len(), fixable.join(", ")));
         say.judge(report, "/report/vulnerabilities", wrong.as_slice());
     }
     for scan in &p.shelf.scans {
@@ -166,12 +166,12 @@ fn vulnerable(p: &Picture<'_>, say: &mut Say) {
             all.into_iter().find(|c| fits(scan, text(c.value, "/image"), &digests(p, work, c))).map(|c| (work, c.name))
         });
         let Some((work, container)) = used else {
-            say.skip(Subject::named("Scan", "", &scan.file), "nothing in scope runs this image");
+            say.skip(Subject::named("Scan", "", &scan.file), "no workload in scope runs this image");
             continue;
         };
         let wrong = (!scan.fixable.is_empty()).then(|| {
             format!(
-                "{} critical with a fix: {} ({}, {})",
+                "{} critical vulnerabilities with a fix: {} ({}, {})",
                 scan.fixable.len(),
                 scan.fixable.join(", "),
                 scan.scanner,

@@ -1,4 +1,4 @@
-//! Secrets that lie in plain text.
+//! Secrets in plain text.
 
 use std::sync::LazyLock;
 
@@ -22,27 +22,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "SEC-001",
         name: "secret-literal-env",
-        title: "No secret is written into an environment variable",
+        title: "No environment variable holds a secret as a literal value",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No env entry whose name speaks of a password, secret, token, credential or key has a literal value; $(VAR), absolute paths, booleans, numbers and references of a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:) are left out.",
-        fix: "Move it to a Secret or ExternalSecret, use valueFrom or a file, and rotate the value",
-        why: "A backup of the workload is a copy of its passwords.",
+        rule: "No env entry of a container has a literal value if its name contains password, passwd, pwd, secret, token, bearer, credential, api key or private key, or is a key variable of a cloud provider. Allowed are empty values, $(VAR), ${VAR}, absolute paths, true, false, yes, no, none, numbers, files (file:) and references to a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:, arn:aws:secretsmanager:).",
+        fix: "Move the value to a Secret or ExternalSecret, use valueFrom or a file, and rotate the value",
+        why: "Everybody who can read the workload or its backup can read the secret.",
         run: literals,
     },
     Check {
         id: "SEC-002",
         name: "secret-known-format",
-        title: "No credential lies about in an object",
+        title: "No object holds a credential in plain text",
         severity: Severity::Critical,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No env value, command, argument, annotation or ConfigMap value has the form of a private key, an AWS access key, a GitHub, Google or Slack token, a JWT, or a URL with a password. What is found is shown by its first four letters and a hash. Of a Secret no annotation kubectl.kubernetes.io/last-applied-configuration repeats the values (medium): who may only read its metadata reads them there.",
-        fix: "Revoke and rotate it, then remove it from the object and from the history of Git",
-        why: "It is in every backup, and in every copy of it.",
+        rule: "No env value, command, argument or annotation of a workload and no ConfigMap value contains a private key, an AWS access key, a GitHub, Google or Slack token, a JSON web token, or a URL with a password. A finding shows only the first four characters and a hash. No Secret repeats its values in the annotation kubectl.kubernetes.io/last-applied-configuration (medium), where everybody who may read metadata can read them. In a capture, only this annotation is examined; the rest is unknown.",
+        fix: "Revoke and rotate the credential, then remove it from the object and from the Git history",
+        why: "The credential is in every backup of the object and in every copy of that backup.",
         run: formats,
     },
     Check {
@@ -53,22 +53,22 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No key of a ConfigMap is named like a secret (SEC-001) while its value is no reference, file name, boolean or number.",
-        fix: "Move these keys to a Secret or to a store outside",
-        why: "ConfigMaps are read by many and encrypted by nobody.",
+        rule: "No key of a ConfigMap has a name like a secret (see SEC-001), unless SEC-001 allows its value, the value is a certificate or a public key, or the key ends like a file name (such as .yaml or .conf). The ConfigMap kube-root-ca.crt is not examined.",
+        fix: "Move these keys to a Secret or to an external secret store",
+        why: "Many accounts may read ConfigMaps, and they are not encrypted like Secrets.",
         run: configmaps,
     },
     Check {
         id: "SEC-004",
         name: "secret-plain-in-source",
-        title: "Secrets in files are encrypted",
+        title: "Secrets in manifests are encrypted",
         severity: Severity::Critical,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A manifest of kind Secret is encrypted by SOPS: it has `sops` with a mac, and each leaf that its encrypted_regex, encrypted_suffix, unencrypted_regex or unencrypted_suffix selects begins with ENC[, at least one; that the loss of one key loses it (fewer than two recipients, or as many groups of keys as are needed) is medium. A SealedSecret passes. Only files are judged.",
-        fix: "Encrypt it with SOPS for two recipients in two regions, or seal it; encrypt leaked leaves again",
-        why: "Who has the repository has the cluster.",
+        rule: "A manifest of kind Secret that holds values is encrypted by SOPS: it has `sops` with a mac. Each non-empty value that encrypted_regex, encrypted_suffix, unencrypted_regex or unencrypted_suffix selects begins with ENC[, and there is at least one. If one key is lost, the file can still be read (else medium): it has at least two recipients, or its remaining key groups reach the threshold. A SealedSecret passes. The check is skipped on a cluster.",
+        fix: "Encrypt the Secret with SOPS for two recipients in two regions, or use a SealedSecret; encrypt values that are still in plain text",
+        why: "Everybody who can read the repository can read the credentials of the cluster.",
         run: sources,
     },
 ];
@@ -93,7 +93,7 @@ static FORMATS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// Something that stands for a secret and is none.
+/// Whether a value only refers to a secret, or cannot be one.
 fn is_reference(value: &str) -> bool {
     let schemes = [
         "vault:",
@@ -114,7 +114,7 @@ fn is_reference(value: &str) -> bool {
         || schemes.iter().any(|s| value.starts_with(s))
 }
 
-/// Enough to find it again, not enough to use it.
+/// A form of the value that is enough to find it again, and not enough to use it.
 fn redacted(value: &str) -> String {
     let print: String = Sha256::digest(value).iter().take(4).map(|b| format!("{b:02x}")).collect();
     format!("{}… (sha256 {print})", value.chars().take(4).collect::<String>())
@@ -156,7 +156,7 @@ fn credential(value: &str) -> Option<(&'static str, String)> {
 fn formats(p: &Picture<'_>, say: &mut Say) {
     repeated(p, say);
     if p.shelf.source == Source::Capture {
-        let text = "the capture leaves out values, arguments and annotations: look at the cluster itself";
+        let text = "the capture leaves out values, arguments and annotations: review the live cluster";
         return say.unknown(Subject::default(), Unseen::NoData, text);
     }
     for work in &p.works {
@@ -189,7 +189,7 @@ fn formats(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Secrets whose values can be read in an annotation.
+/// Secrets whose values are repeated in an annotation.
 fn repeated(p: &Picture<'_>, say: &mut Say) {
     for secret in p.each("Secret", say) {
         if secret.body[REPEATED] == true {
@@ -197,7 +197,7 @@ fn repeated(p: &Picture<'_>, say: &mut Say) {
                 Severity::Medium,
                 secret,
                 "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
-                "this annotation of `kubectl apply` repeats its values, for everybody who may read metadata",
+                "this annotation of `kubectl apply` repeats its values: everybody who may read metadata can read them",
             );
         }
     }
@@ -230,7 +230,7 @@ fn configmaps(p: &Picture<'_>, say: &mut Say) {
             if value == LEFT_OUT { hidden = true } else { wrong.push(key.as_str()) }
         }
         if !wrong.is_empty() {
-            say.fail(config, "/data", format!("keys that are named like secrets: {}", wrong.join(", ")));
+            say.fail(config, "/data", format!("keys with names like secrets: {}", wrong.join(", ")));
         } else if hidden {
             say.unknown(config, Unseen::NoData, "the capture leaves values out");
         } else {
@@ -248,16 +248,16 @@ fn is_file(key: &str) -> bool {
 
 fn sources(p: &Picture<'_>, say: &mut Say) {
     if p.is_cluster() {
-        return say.skip(Subject::default(), "only files are judged");
+        return say.skip(Subject::default(), "only manifests are examined");
     }
     for secret in p.each("Secret", say) {
         let has = |field: &str| secret.map(field).is_some_and(|m| !m.is_empty());
         if !has("/data") && !has("/stringData") {
-            say.skip(secret, "it holds nothing");
+            say.skip(secret, "it holds no values");
         } else if let Some(sops) = secret.map("/sops") {
             sops_file(secret, sops, say);
         } else {
-            say.fail(secret, "/data", "its values are in plain text (Base64 hides nothing)");
+            say.fail(secret, "/data", "its values are in plain text (Base64 is not encryption)");
         }
     }
     for sealed in p.each("SealedSecret.bitnami.com", say) {
@@ -265,8 +265,9 @@ fn sources(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Which leaves of a file SOPS encrypts: the file holds one of four rules, or the suffix
-/// `_unencrypted` is the exception. A rule means a leaf when it means any part of its path.
+/// Which values of a file SOPS encrypts. The file holds one of four rules; without one, only keys
+/// with the suffix `_unencrypted` stay in plain text. A rule applies to a value if it applies to
+/// any part of its path.
 enum SopsRule {
     Encrypted(Regex),
     Unencrypted(Regex),
@@ -276,7 +277,7 @@ enum SopsRule {
 
 impl SopsRule {
     fn of<'a>(word: &impl Fn(&str) -> &'a str) -> Result<Self, String> {
-        let regex = |field: &str| Regex::new(word(field)).map_err(|_| format!("{field} is no regular expression"));
+        let regex = |field: &str| Regex::new(word(field)).map_err(|_| format!("{field} is not a regular expression"));
         Ok(if !word("encrypted_regex").is_empty() {
             Self::Encrypted(regex("encrypted_regex")?)
         } else if !word("unencrypted_regex").is_empty() {
@@ -315,14 +316,14 @@ fn sops_file(secret: &Object, sops: &serde_json::Map<String, Value>, say: &mut S
         }
     }
     if !plain.is_empty() {
-        say.fail(secret, "/data", format!("not encrypted although SOPS should: {}", plain.join(", ")));
+        say.fail(secret, "/data", format!("in plain text, although SOPS should encrypt them: {}", plain.join(", ")));
     } else if hidden == 0 {
-        say.fail(secret, "/sops", "SOPS has been here, but by its rule it encrypts none of the values");
+        say.fail(secret, "/sops", "the file has SOPS metadata, but its rule encrypts none of the values");
     } else if !word("mac").starts_with("ENC[") {
         say.fail(
             secret,
             "/sops/mac",
-            "its message authentication code is missing: nobody can tell whether it was changed",
+            "its message authentication code (mac) is missing: changes to the file cannot be detected",
         );
     } else if let Some(why) = lost_with_a_key(sops) {
         say.fail_as(Severity::Medium, secret, "/sops", why);
@@ -331,8 +332,8 @@ fn sops_file(secret: &Object, sops: &serde_json::Map<String, Value>, say: &mut S
     }
 }
 
-/// Why a file cannot be read any more once one of its keys is lost: of each group of keys
-/// one is enough, and of the groups as many as the threshold says, all by default.
+/// Why the loss of one key makes a file unreadable; none if it does not. To read a file, one key
+/// of each key group is enough, and as many groups as the threshold says (by default all).
 fn lost_with_a_key(sops: &serde_json::Map<String, Value>) -> Option<String> {
     let keys = |group: &serde_json::Map<String, Value>| -> usize {
         ["age", "pgp", "kms", "azure_kv", "gcp_kms", "hc_vault", "hckms"]
@@ -352,9 +353,9 @@ fn lost_with_a_key(sops: &serde_json::Map<String, Value>) -> Option<String> {
         return None;
     }
     Some(match groups[..] {
-        [count] => format!("{count} recipient: when that key is lost, so is this"),
+        [count] => format!("{count} recipient: if its key is lost, nobody can read the file"),
         _ => format!(
-            "{needed} of {all} groups of keys are needed, and one of them is a single key: when it is lost, so is this"
+            "{needed} of {all} key groups are needed, and one of them has a single key: if that key is lost, nobody can read the file"
         ),
     })
 }

@@ -1,4 +1,4 @@
-//! Claims, volumes, and what becomes of them.
+//! Storage: claims, volumes and drivers, and what a restore brings back of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,27 +17,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "STO-001",
         name: "storage-healthy",
-        title: "Claims are bound, classes and drivers are there",
+        title: "Claims are bound, and storage classes and drivers work",
         severity: Severity::Critical,
         class: Class::Blocks,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "Each claim is Bound (one that waits for its first consumer is left out); no volume is Failed; exactly one StorageClass is the default; no VolumeAttachment has an error; the CSI driver of each volume in scope is on every node that takes pods (high); no volume has less than 10 % left (high, by Prometheus); a critical workload's volume that is Released is medium.",
-        fix: "Mend the claim, its class or the driver on the node; extend the volume",
-        why: "A restore into storage that is not well leaves claims Pending.",
+        rule: "Each claim is Bound; one that waits for its first consumer is skipped. No volume is Failed. No VolumeAttachment has an attachError. Exactly one StorageClass is the default (else medium). The CSI driver of each volume in scope is on every node that accepts pods (else high). No volume in scope has less than 10 % of its space free (Prometheus; else high). A Released volume is medium if its claim was in a namespace with a critical workload.",
+        fix: "Correct the claim, its class or the driver on the node; extend the volume",
+        why: "If the storage does not work, restored claims stay Pending.",
         run: storage,
     },
     Check {
         id: "STO-002",
         name: "reclaim-policy",
-        title: "What becomes of each volume after a restore is known and survivable",
+        title: "A restore brings back the content of every volume",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "For each claim, from the reclaim policy of its volume and how its content is captured: its data, an empty volume (Delete, not captured), or Pending for ever (Retain, not captured: the old volume still names the old claim). Only data passes. A StatefulSet with persistentVolumeClaimRetentionPolicy.whenDeleted Delete is medium.",
-        fix: "Capture the content (defaultVolumesToFsBackup, CSI snapshots); Retain alone is no remedy: clear spec.claimRef of the kept volume, or restore under another name",
-        why: "A restore that says Completed may bring back an empty volume, or none.",
+        rule: "The newest backup holds the content of each claim that has a volume (as in BCK-006). Otherwise the reclaim policy of the volume decides what a restore brings back: an empty volume (Delete), or a claim that is Pending forever (Retain, because the old volume still names the old claim). Both fail. A StatefulSet with persistentVolumeClaimRetentionPolicy.whenDeleted Delete is medium.",
+        fix: "Capture the content (defaultVolumesToFsBackup, CSI snapshots). Retain alone does not help: clear spec.claimRef of the kept volume, or restore under another name",
+        why: "A restore that reports Completed can bring back an empty volume, or none.",
         run: reclaim,
     },
     Check {
@@ -48,22 +48,22 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "No Deployment or StatefulSet mounts a hostPath or a volume that is local to a node; no database keeps its files in emptyDirs only; no Deployment of several replicas that rolls shares a ReadWriteOnce claim (its pods attach the volume twice).",
-        fix: "Move the state to a network or regional volume; use a StatefulSet or strategy Recreate",
-        why: "It is gone with the node.",
+        rule: "No Deployment, StatefulSet or other replicated workload mounts a hostPath (except /etc/localtime, /dev/shm, /proc and /sys) or a claim of a local or hostPath volume. No database (known by its image) runs without a claim. No Deployment with several replicas mounts a claim whose access modes are all ReadWriteOnce or ReadWriteOncePod, unless its strategy is Recreate.",
+        fix: "Move the state to a network volume or a regional volume; use a StatefulSet or the strategy Recreate",
+        why: "State on a node is lost with the node.",
         run: local,
     },
     Check {
         id: "STO-004",
         name: "snapshot-class",
-        title: "Each driver in use can take snapshots that Velero asks for",
+        title: "Velero can take snapshots with each CSI driver in use",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "For each CSI driver of a bound volume there is a VolumeSnapshotClass, and one carries the label velero.io/csi-volumesnapshot-class=true. Where volumes are backed up from the file system by default, this does not apply.",
-        fix: "Create a VolumeSnapshotClass for the driver with Velero's label; deletionPolicy Retain is advised",
-        why: "Velero skips the snapshot of a driver that has no class.",
+        rule: "For the CSI driver of each volume in scope there is a VolumeSnapshotClass. If there are several, one has the label velero.io/csi-volumesnapshot-class=true. The check is skipped if a Schedule has defaultVolumesToFsBackup.",
+        fix: "Create a VolumeSnapshotClass for the driver with Velero's label; deletionPolicy Retain is recommended",
+        why: "Velero skips the snapshots of a driver that has no class.",
         run: snapshots,
     },
 ];
@@ -76,9 +76,9 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
         if phase == "Bound" {
             say.pass(claim);
         } else if phase == "Pending" && waits && claim.text("/spec/volumeName").is_empty() {
-            say.skip(claim, "it waits for its first pod");
+            say.skip(claim, "it waits for its first consumer");
         } else {
-            say.fail(claim, "/status/phase", format!("it is {}", if phase.is_empty() { "in no phase" } else { phase }));
+            say.fail(claim, "/status/phase", format!("it is {}", if phase.is_empty() { "not bound" } else { phase }));
         }
     }
     for volume in p.all("PersistentVolume", say) {
@@ -90,7 +90,7 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
             }
             "Released" if critical => {
                 let claim = volume.text("/spec/claimRef/name");
-                let text = format!("it is Released: the data of claim {of}{claim} that was, and nobody's now");
+                let text = format!("it is Released: it still holds the data of the deleted claim {of}{claim}");
                 say.fail_as(Severity::Medium, volume, "/status/phase", text);
             }
             _ => {}
@@ -110,7 +110,7 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
                 Severity::Medium,
                 Subject::default(),
                 "",
-                "no StorageClass is the default: a claim without one stays Pending",
+                "no StorageClass is the default: a claim without a class stays Pending",
             ),
             n => say.fail_as(
                 Severity::Medium,
@@ -128,7 +128,7 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Drivers that are missing on nodes where their volumes may be needed.
+/// Drivers that are missing on nodes that may need their volumes.
 fn drivers(p: &Picture<'_>, say: &mut Say) {
     const NODES: &str = "CSINode.storage.k8s.io";
     let ours = |v: &&Object| p.in_scope(v.text("/spec/claimRef/namespace")) && !v.text("/spec/csi/driver").is_empty();
@@ -151,20 +151,25 @@ fn drivers(p: &Picture<'_>, say: &mut Say) {
             say.pass(subject);
         } else {
             let shown = bare.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-            let text = format!("{} nodes that take pods do not have it: {shown}", bare.len());
+            let text = format!("{} nodes that accept pods do not have this driver: {shown}", bare.len());
             say.fail_as(Severity::High, subject, "", text);
         }
     }
 }
 
-/// Volumes with little room left, as Prometheus has it from the kubelets.
+/// Volumes with little free space, according to Prometheus.
 fn full(p: &Picture<'_>, say: &mut Say) {
     let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("volumes nearly full").ok());
     for sample in samples.unwrap_or_default() {
         let label = |name: &str| sample.labels.get(name).map_or("", String::as_str);
         if p.in_scope(label("namespace")) {
             let subject = Subject::named("PersistentVolumeClaim", label("namespace"), label("persistentvolumeclaim"));
-            say.fail_as(Severity::High, subject, "", format!("{:.0} % of its volume are left", sample.value * 100.0));
+            say.fail_as(
+                Severity::High,
+                subject,
+                "",
+                format!("only {:.0} % of its volume is free", sample.value * 100.0),
+            );
         }
     }
 }
@@ -185,7 +190,7 @@ fn reclaim(p: &Picture<'_>, say: &mut Say) {
                     claim,
                     "/spec/volumeName",
                     format!(
-                        "volume {} is {policy} and not captured: a restore brings back an empty one",
+                        "volume {} has reclaim policy {policy} and is not captured: a restore brings back an empty volume",
                         volume.metadata.name
                     ),
                 );
@@ -195,7 +200,7 @@ fn reclaim(p: &Picture<'_>, say: &mut Say) {
                     claim,
                     "/spec/volumeName",
                     format!(
-                        "volume {} is {policy} and not captured: after a restore the claim stays Pending for ever",
+                        "volume {} has reclaim policy {policy} and is not captured: after a restore, the claim stays Pending forever",
                         volume.metadata.name
                     ),
                 );
@@ -208,7 +213,7 @@ fn reclaim(p: &Picture<'_>, say: &mut Say) {
                 Severity::Medium,
                 work,
                 "/spec/persistentVolumeClaimRetentionPolicy",
-                "its claims are deleted with it",
+                "its claims are deleted together with it",
             );
         }
     }
@@ -227,7 +232,7 @@ fn local(p: &Picture<'_>, say: &mut Say) {
             let path = text(volume, "/hostPath/path");
             let harmless = matches!(path, "/etc/localtime" | "/dev/shm" | "/proc" | "/sys");
             if !path.is_empty() && !harmless {
-                wrong.push(format!("volume {} is the node's {path}", text(volume, "/name")));
+                wrong.push(format!("volume {} is the path {path} of the node", text(volume, "/name")));
             }
         }
         for claim in work.claims() {
@@ -236,18 +241,18 @@ fn local(p: &Picture<'_>, say: &mut Say) {
             let rolls = work.kind == "Deployment" && work.object.text("/spec/strategy/type") != "Recreate";
             if once && rolls && work.replicas.is_some_and(|n| n > 1) {
                 wrong.push(format!(
-                    "{} replicas share claim {claim}, which one node at a time may mount",
+                    "{} replicas share claim {claim}, which only one node can mount at a time",
                     work.replicas.unwrap_or(0)
                 ));
             }
             let volume = p.shelf.find("PersistentVolume", "", found.text("/spec/volumeName"));
             if volume.is_some_and(|v| v.at("/spec/local").is_object() || v.at("/spec/hostPath").is_object()) {
-                wrong.push(format!("claim {claim} is bound to a volume of one node"));
+                wrong.push(format!("claim {claim} is bound to a volume on one node"));
             }
         }
         let kept = !work.claims().is_empty() || !work.object.list("/spec/volumeClaimTemplates").is_empty();
         if is_database(work) && !kept {
-            wrong.push("a database without a volume: its data is gone with its pod".into());
+            wrong.push("a database without a volume: its data is lost with its pod".into());
         }
         say.judge(work, &format!("{}/volumes", work.pointer), &wrong);
     }
@@ -263,10 +268,10 @@ fn snapshots(p: &Picture<'_>, say: &mut Say) {
         .filter(|d| !d.is_empty())
         .collect();
     if drivers.is_empty() {
-        return say.skip(Subject::default(), "no volume in scope is of a CSI driver");
+        return say.skip(Subject::default(), "no volume in scope uses a CSI driver");
     }
     if p.shelf.any("Schedule.velero.io").iter().any(|s| s.at("/spec/template/defaultVolumesToFsBackup") == true) {
-        return say.skip(Subject::default(), "volumes are backed up from the file system by default");
+        return say.skip(Subject::default(), "a Schedule backs up volumes from the file system by default");
     }
     let classes = p.all(CLASS, say);
     for driver in drivers {
@@ -278,7 +283,11 @@ fn snapshots(p: &Picture<'_>, say: &mut Say) {
         if own.is_empty() {
             say.fail(subject, "", "it has no VolumeSnapshotClass");
         } else if !marked && own.len() > 1 {
-            say.fail(subject, "", "none of its VolumeSnapshotClasses carries Velero's label");
+            say.fail(
+                subject,
+                "",
+                "it has several VolumeSnapshotClasses, and no label velero.io/csi-volumesnapshot-class=true",
+            );
         } else {
             say.pass(subject);
         }

@@ -1,4 +1,5 @@
-//! Who manages the secrets, and how well that works.
+//! Secret managers and secret stores: whether they create the Secrets, where they are, and whether
+//! Secrets are encrypted at rest.
 
 use std::collections::BTreeSet;
 
@@ -16,45 +17,45 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "SEC-005",
         name: "secret-externally-managed",
-        title: "Secrets come from a manager outside the cluster",
+        title: "Secrets come from an external secret manager",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[REGION, RESTORE],
         needs: Needs::Manifests,
-        rule: "Of the Secrets that workloads name, 80 % (parameter managedSecrets) are made by an ExternalSecret, a resource of the Vault operator, a SealedSecret, a SecretProviderClass or cert-manager, or injected by Vault's agent.",
-        fix: "Manage them with External Secrets, the Vault operator or the CSI driver from Vault, AWS, Azure or Google",
-        why: "After a restore into another cluster they come again by themselves.",
+        rule: "Of the Secrets that workloads use in env, envFrom or volumes, at least 80 % (parameter managedSecrets) are created by an ExternalSecret, a ClusterExternalSecret, a resource of the Vault operator, a SealedSecret, a SecretProviderClass (secretObjects) or a cert-manager Certificate.",
+        fix: "Manage the Secrets with External Secrets, the Vault operator or the CSI driver, from Vault, AWS, Azure or Google",
+        why: "After a restore into another cluster, a secret manager creates the Secrets again by itself.",
         run: managed,
     },
     Check {
         id: "SEC-007",
         name: "secret-store-failure-domain",
-        title: "The store of secrets does not fall with the cluster",
+        title: "The secret store is not lost with the cluster",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[ZONE, REGION, RESTORE, DEPOUT],
         needs: Needs::Manifests,
-        rule: "The server of a SecretStore, ClusterSecretStore or VaultConnection is not a Service of the cluster itself (a host that ends in .svc or .svc.cluster.local). Where a region is to be lost, not every store that names its region (AWS, Google) is in a region of the cluster's nodes; without such a drill that is advice (medium).",
-        fix: "Keep the store outside, or have it twice, in another region; keep its unseal keys outside",
-        why: "With the store gone the recovered pods have no passwords.",
+        rule: "No server of a SecretStore, ClusterSecretStore or VaultConnection is a Service of this cluster (a host that ends in .svc or .svc.cluster.local). If a store is in a region of the cluster's nodes (AWS, Google), another store is in another region; without one, the severity is critical for a region drill and medium otherwise.",
+        fix: "Keep the store outside the cluster, or replicate it to another region; keep its unseal keys outside",
+        why: "If the secret store is lost with the cluster, the recovered pods have no passwords.",
         run: stores,
     },
     Check {
         id: "SEC-009",
         name: "etcd-encryption",
-        title: "Secrets are encrypted in etcd",
+        title: "The API server encrypts Secrets in etcd",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "The pods kube-apiserver-* in kube-system have --encryption-provider-config. A managed control plane is unknown until it is attested.",
-        fix: "Configure EncryptionConfiguration with KMS v2 or secretbox, and write the Secrets again",
-        why: "A snapshot of etcd is a copy of all passwords.",
+        rule: "Each pod kube-apiserver-* in kube-system has --encryption-provider-config in command or args; the file itself is not read. Without such a pod (managed control plane) the result is unknown until it is attested.",
+        fix: "Set up an EncryptionConfiguration with KMS v2 or secretbox, and write all Secrets again",
+        why: "Without encryption, a snapshot of etcd contains every password in plain text.",
         run: at_rest,
     },
 ];
 
-/// The Secrets that workloads name.
+/// The Secrets that workloads use.
 fn used(p: &Picture<'_>) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     for work in &p.works {
@@ -75,7 +76,7 @@ fn used(p: &Picture<'_>) -> BTreeSet<(String, String)> {
     all
 }
 
-/// The Secrets that a manager makes.
+/// The Secrets that a manager creates.
 fn made(p: &Picture<'_>) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     let mut add = |namespace: &str, name: &str| {
@@ -124,7 +125,7 @@ fn made(p: &Picture<'_>) -> BTreeSet<(String, String)> {
 fn managed(p: &Picture<'_>, say: &mut Say) {
     let (used, made) = (used(p), made(p));
     if used.is_empty() {
-        return say.skip(Subject::default(), "no workload names a Secret");
+        return say.skip(Subject::default(), "no workload uses a Secret");
     }
     if let Err(gap) = p.shelf.all("ExternalSecret.external-secrets.io") {
         return say.gap(gap);
@@ -139,12 +140,12 @@ fn managed(p: &Picture<'_>, say: &mut Say) {
         say.fail(
             Subject::default(),
             "",
-            format!("{share} % of {} Secrets in use are managed outside; by hand: {shown}{more}", used.len()),
+            format!("a manager creates {share} % of the {} Secrets in use; not managed: {shown}{more}", used.len()),
         );
     }
 }
 
-/// Every store, and the addresses that it names.
+/// Every store, and the addresses of its servers.
 fn servers<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Vec<&'a str>)> {
     let mut all = vec![];
     for key in ["SecretStore.external-secrets.io", "ClusterSecretStore.external-secrets.io"] {
@@ -175,7 +176,7 @@ fn stores(p: &Picture<'_>, say: &mut Say) {
             .map(|f| store.text(&format!("/spec/provider/{f}")).to_owned())
             .find(|r| !r.is_empty())
     };
-    // A second one in another region is there when the first is gone.
+    // A store in another region is still there when this region is lost.
     let elsewhere = all.iter().filter_map(|(store, _)| region(store)).any(|r| !regions.contains(r.as_str()));
     for (store, urls) in all {
         if urls.contains(&LEFT_OUT) {
@@ -184,13 +185,13 @@ fn stores(p: &Picture<'_>, say: &mut Say) {
         }
         let inside = urls.iter().find(|u| host(u).ends_with(".svc") || host(u).ends_with(".svc.cluster.local"));
         if let Some(url) = inside {
-            say.fail(store, "/spec", format!("its server {} runs in this very cluster", host(url)));
+            say.fail(store, "/spec", format!("its server {} runs in this cluster", host(url)));
             continue;
         }
         match region(store).filter(|r| regions.contains(r.as_str()) && !elsewhere) {
             Some(region) => {
                 let severity = if p.settings.drills.contains(REGION) { Severity::Critical } else { Severity::Medium };
-                let text = format!("it is in {region}, the region of this cluster, and no store is elsewhere");
+                let text = format!("it is in {region}, a region of this cluster, and no store is in another region");
                 say.fail_as(severity, store, "/spec/provider", text);
             }
             None => say.pass(store),
@@ -212,7 +213,7 @@ fn at_rest(p: &Picture<'_>, say: &mut Say) {
         return say.unknown(
             Subject::default(),
             Unseen::NoData,
-            "the API server is no pod here: attest how its control plane encrypts",
+            "no kube-apiserver pod can be seen: attest that the control plane encrypts Secrets",
         );
     }
     for server in servers {

@@ -1,5 +1,5 @@
-//! Whether the secrets that come from outside came, and when: what External Secrets,
-//! the Vault operator and the CSI driver say of themselves.
+//! Whether external secrets are synced, according to the status that External Secrets, the Vault
+//! operator and the CSI driver report.
 
 use serde_json::Value;
 
@@ -16,14 +16,14 @@ use crate::{
 pub(crate) const CHECKS: &[Check] = &[Check {
     id: "SEC-006",
     name: "secret-sync-healthy",
-    title: "What comes from outside came just now",
+    title: "External secrets are synced and up to date",
     severity: Severity::High,
     class: Class::Blocks,
     gates: &[RESTORE, REGION, DEPOUT],
     needs: Needs::Cluster,
-    rule: "Each ExternalSecret is Ready and was refreshed within twice its refreshInterval (1 h by default), each SecretStore and ClusterSecretStore is Ready, each SecretProviderClassPodStatus is mounted. Of the Vault operator: no condition of a resource is False, its newest specification was synced, no VaultConnection or VaultAuth is invalid, the lease of a VaultDynamicSecret and the certificate of a VaultPKISecret have not ended. A VaultStaticSecret without conditions (operator 0.10) is unknown: its status stays as it was while Vault is away.",
-    fix: "Mend the store's credentials or its network; force a sync; alert on Ready=False",
-    why: "A store that answers late keeps pods waiting: External Secrets tries again with up to 7 min in between.",
+    rule: "Each ExternalSecret is Ready and, with a periodic refresh, was refreshed within twice its refreshInterval (1 h by default). Each SecretStore and ClusterSecretStore is Ready. Each SecretProviderClassPodStatus is mounted. For resources of the Vault operator: no condition is False, the newest generation was synced, no VaultConnection or VaultAuth is invalid, the lease of a VaultDynamicSecret has not ended and its static credentials were rotated within twice their period, and the certificate of a VaultPKISecret is valid and has not expired. A resource without a status is unknown. A VaultStaticSecret without conditions (operator 0.10) is unknown, too: its status does not change while Vault is down.",
+    fix: "Correct the credentials or the network of the store; force a sync; alert on Ready=False",
+    why: "If the store answers late, pods wait for their Secrets: External Secrets retries with pauses of up to 7 min.",
     run: synced,
 }];
 
@@ -78,7 +78,7 @@ fn not_ready(object: &Object, ready: &Value, say: &mut Say) {
 }
 
 fn unseen(object: &Object, say: &mut Say) {
-    say.unknown(object, Unseen::NoData, "nobody has looked at it yet");
+    say.unknown(object, Unseen::NoData, "no controller has reported its status yet");
 }
 
 /// An ExternalSecret.
@@ -93,21 +93,21 @@ fn external(p: &Picture<'_>, secret: &Object, say: &mut Say) {
         Some(age) if periodic && age > 2 * every => say.fail(
             secret,
             "/status/refreshTime",
-            format!("refreshed {} ago, and that is to be every {}", ago(age), ago(every)),
+            format!("it was refreshed {} ago, but should be refreshed every {}", ago(age), ago(every)),
         ),
-        None if periodic => say.unknown(secret, Unseen::NoData, "it does not say when it was refreshed"),
+        None if periodic => say.unknown(secret, Unseen::NoData, "its status has no refreshTime"),
         _ => say.pass(secret),
     }
 }
 
 fn invalid(object: &Object) -> String {
     match object.text("/status/error") {
-        "" => "the operator says that it is not valid".to_owned(),
-        why => format!("the operator says that it is not valid: {why}"),
+        "" => "the operator reports that it is not valid".to_owned(),
+        why => format!("the operator reports that it is not valid: {why}"),
     }
 }
 
-/// Whether a condition of the Vault operator is False, which is told.
+/// Whether a condition of the Vault operator is False. If so, reports it.
 fn has_broken(object: &Object, say: &mut Say) -> bool {
     let broken = condition(object, |c| c["status"] == "False");
     if let Some(c) = broken {
@@ -117,16 +117,16 @@ fn has_broken(object: &Object, say: &mut Say) -> bool {
     broken.is_some()
 }
 
-/// Whether the operator has not taken in what is asked for now, which is told. Up to
-/// 0.10 it writes a status only after it succeeded.
+/// Whether the operator has not synced the newest generation. If so, reports it. Up to version
+/// 0.10 the operator writes a status only after a success.
 fn is_behind(secret: &Object, say: &mut Say) -> bool {
     let Some(seen) = secret.at("/status/lastGeneration").as_i64() else {
-        say.unknown(secret, Unseen::NoData, "no status: the operator has not synced it, and its events tell why");
+        say.unknown(secret, Unseen::NoData, "no status: the operator has not synced it, and its events show why");
         return true;
     };
     let behind = seen < secret.metadata.generation;
     if behind {
-        let text = format!("generation {} of it was not synced, only {seen}", secret.metadata.generation);
+        let text = format!("generation {} was not synced, only generation {seen}", secret.metadata.generation);
         say.fail(secret, "/status/lastGeneration", text);
     }
     behind
@@ -135,7 +135,7 @@ fn is_behind(secret: &Object, say: &mut Say) -> bool {
 /// A VaultStaticSecret.
 fn fixed(_: &Picture<'_>, secret: &Object, say: &mut Say) {
     if secret.list("/status/conditions").is_empty() {
-        let text = "its status tells of no failure and of no time: look at its events, and attest";
+        let text = "its status shows neither failures nor times: check its events, and attest the result";
         say.unknown(secret, Unseen::NoData, text);
     } else {
         conditions_hold(secret, say);
@@ -149,7 +149,7 @@ fn conditions_hold(secret: &Object, say: &mut Say) {
     }
 }
 
-/// A VaultDynamicSecret: its lease, or the rotation of credentials that Vault keeps.
+/// A VaultDynamicSecret: its lease, or the rotation of its static credentials.
 fn leased(p: &Picture<'_>, secret: &Object, say: &mut Say) {
     let number = |pointer: &str| secret.at(pointer).as_i64().unwrap_or(0);
     let since = |pointer: &str| p.now.as_second() - number(pointer);
@@ -157,7 +157,7 @@ fn leased(p: &Picture<'_>, secret: &Object, say: &mut Say) {
         (number("/status/secretLease/duration"), number("/status/staticCredsMetaData/rotationPeriod"));
     let (renewed, rotated) = ("/status/lastRenewalTime", "/status/staticCredsMetaData/lastVaultRotation");
     if period > 0 && since(rotated) > 2 * period {
-        let text = format!("rotated {} ago, and that is to be every {}", ago(since(rotated)), ago(period));
+        let text = format!("it was rotated {} ago, but should be rotated every {}", ago(since(rotated)), ago(period));
         say.fail(secret, rotated, text);
     } else if lease > 0 && since(renewed) > lease {
         let text = format!("its lease of {} was renewed {} ago: it has ended", ago(lease), ago(since(renewed)));
@@ -175,7 +175,7 @@ fn issued(p: &Picture<'_>, secret: &Object, say: &mut Say) {
     match (secret.at("/status/valid").as_bool(), left) {
         (Some(false), _) => say.fail(secret, "/status/valid", invalid(secret)),
         (_, Some(left)) if left < 0 => {
-            say.fail(secret, "/status/expiration", format!("its certificate ended {} ago", ago(-left)));
+            say.fail(secret, "/status/expiration", format!("its certificate expired {} ago", ago(-left)));
         }
         (Some(true), Some(_)) => conditions_hold(secret, say),
         _ => unseen(secret, say),

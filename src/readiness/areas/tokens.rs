@@ -1,4 +1,4 @@
-//! Service accounts: tokens that nobody needs, and tokens without an end.
+//! Service accounts: tokens that a pod does not need, and tokens that never expire.
 
 use std::collections::BTreeSet;
 
@@ -19,27 +19,27 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "RBAC-007",
         name: "sa-automount-unneeded",
-        title: "No pod has a token that it does not need",
+        title: "No pod mounts a token that it does not need",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Where a service account has no binding, automountServiceAccountToken is false on the pod or the account.",
+        rule: "automountServiceAccountToken is false on the pod or, if the pod does not set it, on its service account; or a binding names the service account. Without the field, Kubernetes mounts the token.",
         fix: "Set automountServiceAccountToken: false on the service account or the pod",
-        why: "A token in every pod is a token to lose.",
+        why: "An attacker who enters a pod can use every token that is mounted there.",
         run: automount,
     },
     Check {
         id: "RBAC-008",
         name: "sa-long-lived-token",
-        title: "Tokens end",
+        title: "Service account tokens expire",
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No Secret of type kubernetes.io/service-account-token in scope (critical where its account is bound to cluster-admin or to a role that can give itself more); no projected token that lasts longer than a day (medium); no bootstrap token past its end (low). Live, Secrets are read by metadata only: such a Secret is known by its annotation kubernetes.io/service-account.name.",
-        fix: "Delete the token Secret; use TokenRequest or a projected token of 24 h or less",
-        why: "A token without an end is found again in the backup of last year.",
+        rule: "No Secret in scope has the type kubernetes.io/service-account-token or the annotation kubernetes.io/service-account.name (on a live cluster only metadata of Secrets is read). Such a Secret is critical if its account is bound to cluster-admin, to a role with all rights, or to a role that RBAC-004 reports. No projected token has expirationSeconds above 86400 (medium). No bootstrap token is past its expiration (low).",
+        fix: "Delete the token Secret; use TokenRequest or a projected token of at most 24 h",
+        why: "A token that never expires is still valid in last year's backup, where others can find it.",
         run: tokens,
     },
 ];
@@ -62,14 +62,18 @@ fn automount(p: &Picture<'_>, say: &mut Say) {
         {
             say.pass(work);
         } else {
-            say.fail(work, work.pointer, format!("it gets a token of service account {account}, which has no rights"));
+            say.fail(
+                work,
+                work.pointer,
+                format!("it mounts a token of service account {account}, which no binding names"),
+            );
         }
     }
 }
 
 const DAY: u64 = 86_400;
 
-/// Service accounts that have all rights, or can give them to themselves.
+/// Service accounts that have all rights or can give them to themselves.
 fn mighty(p: &Picture<'_>) -> BTreeSet<String> {
     let mut unsaid = Say::default();
     let mut all = BTreeSet::new();
@@ -88,7 +92,7 @@ fn mighty(p: &Picture<'_>) -> BTreeSet<String> {
 
 const UNUSED: i64 = 90 * 86_400;
 
-/// What becomes of tokens that were made by hand.
+/// Whether a token can be deleted, by the labels of Kubernetes on unused tokens.
 fn leftover(p: &Picture<'_>, secret: &Object) -> String {
     let label = |name: &str| secret.metadata.labels.get(&format!("kubernetes.io/legacy-token-{name}"));
     if label("invalid-since").is_some() {
@@ -104,7 +108,7 @@ fn tokens(p: &Picture<'_>, say: &mut Say) {
     for secret in p.all("Secret", say).iter().filter(|s| s.body["type"] == "bootstrap.kubernetes.io/token") {
         let end = secret.text("/data/expiration");
         if p.age(end).is_some_and(|age| age > 0) {
-            say.fail_as(Severity::Low, secret, "/data/expiration", format!("a bootstrap token that ended on {end}"));
+            say.fail_as(Severity::Low, secret, "/data/expiration", format!("a bootstrap token that expired on {end}"));
         }
     }
     let mighty = mighty(p);
@@ -116,12 +120,12 @@ fn tokens(p: &Picture<'_>, say: &mut Say) {
             let account =
                 format!("ServiceAccount {}/{}", secret.metadata.namespace, account.map_or("", String::as_str));
             let (severity, may) = if mighty.contains(&account) {
-                (Severity::Critical, ", which may do everything or give itself the right to")
+                (Severity::Critical, ", which has all rights or can give them to itself")
             } else {
                 (Severity::High, "")
             };
             let more = leftover(p, secret);
-            say.fail_as(severity, secret, "/type", format!("a token without an end of {account}{may}{more}"));
+            say.fail_as(severity, secret, "/type", format!("a token without an expiry of {account}{may}{more}"));
         }
     }
     for work in &p.works {
@@ -131,7 +135,11 @@ fn tokens(p: &Picture<'_>, say: &mut Say) {
                 let seconds =
                     source.pointer("/serviceAccountToken/expirationSeconds").and_then(Value::as_u64).unwrap_or(0);
                 if seconds > DAY {
-                    long.push(format!("volume {} holds a token for {} h", text(volume, "/name"), seconds / 3600));
+                    long.push(format!(
+                        "volume {} holds a token that is valid for {} h",
+                        text(volume, "/name"),
+                        seconds / 3600
+                    ));
                 }
             }
         }

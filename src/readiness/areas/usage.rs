@@ -1,4 +1,4 @@
-//! What is used against what is asked for, and whether the monitoring keeps up.
+//! Usage compared with requests and limits, and whether the monitoring has headroom.
 
 use std::collections::BTreeMap;
 
@@ -20,27 +20,27 @@ pub(crate) const USAGE: &[Check] = &[
     Check {
         id: "RES-003",
         name: "under-provisioned",
-        title: "Containers use no more than they ask for",
+        title: "Containers do not use more than they request",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[NODE, ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "By the 95th percentile of the last 7 days (Prometheus; as much of them as it has), memory is within the request and 90 % of the limit, CPU within one and a half times the request, less than 25 % of periods are throttled; no container was killed for memory within 7 days. Without Prometheus the moment's use (metrics.k8s.io) or a VerticalPodAutoscaler's target counts.",
-        fix: "Raise requests and limits to what is used",
-        why: "The scheduler packs survivors by requests; what is used beyond them is not there after a loss.",
+        rule: "By the 95th percentile of the last 7 days (Prometheus, as far back as it has data), each container uses at most its memory request, at most 90 % of its memory limit, and at most 1.5 times its CPU request. In the last day at most 25 % of its CPU periods were throttled. In the last 7 days it was not OOMKilled. Without data in Prometheus, the current usage (metrics.k8s.io) counts, or else the target of a VerticalPodAutoscaler; without any of them the result is unknown. A container without requests is skipped (see RES-001). Jobs and CronJobs are not examined.",
+        fix: "Raise requests and limits to the actual usage",
+        why: "The scheduler places pods by their requests. After a loss, the remaining nodes have no room for usage above the requests.",
         run: under,
     },
     Check {
         id: "RES-004",
         name: "over-provisioned",
-        title: "Requests leave room for a failover",
+        title: "Requests are not far above the usage",
         severity: Severity::Low,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "No container asks for more than twice its 95th percentile and 100 m of CPU or 128 Mi of memory above it. A VerticalPodAutoscaler's target counts where Prometheus has nothing, but not at the recommender's floor of 25 m and 250 Mi.",
+        rule: "No container requests more than twice its usage and, at the same time, more than 100 m of CPU or 128 Mi of memory above it. Usage is the 95th percentile of the last 7 days (Prometheus), or else the target of a VerticalPodAutoscaler above the recommender's minimum of 25 m and 250 Mi; without both the result is unknown. Jobs and CronJobs are not examined.",
         fix: "Lower the request",
-        why: "What is asked for and not used is missing when a zone is gone.",
+        why: "Capacity that is requested and not used is missing when a zone is lost.",
         run: over,
     },
 ];
@@ -54,9 +54,9 @@ pub(crate) const MONITORING: &[Check] = &[
         class: Class::Blocks,
         gates: &[ALERTS],
         needs: Needs::Cluster,
-        rule: "Prometheus has targets of kube-state-metrics, node-exporter, the kubelet and the API server (known by a series of each within a day), and 99 % of each family's targets are up.",
+        rule: "Prometheus has targets of kube-state-metrics, of node-exporter, of the kubelet and of the API server (their jobs are found by a series of each within a day), and at least 99 % of the targets of each are up.",
         fix: "Install the exporter, or repair its scrape",
-        why: "What is not scraped cannot alarm, and cannot prove that it recovered.",
+        why: "Without these targets no alert can fire, and nothing proves that a workload recovered.",
         run: targets,
     },
     Check {
@@ -67,20 +67,20 @@ pub(crate) const MONITORING: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "Series have not doubled within a week, no samples and no log lines were dropped within a day, and storage is below 90 % of a limit on it. Prometheus tells this where it scrapes itself.",
-        fix: "Raise limits, or drop what nobody asks for",
-        why: "An outage makes more series and more lines, and that is when they are needed.",
+        rule: "No Prometheus has more than twice the series of a week ago. In the last day no scrape exceeded its sample limit, no sample came out of order or failed to be written remotely, and Loki refused no log lines. Storage is below 90 % of the size limit, if one is set. The result is unknown if Prometheus does not scrape itself.",
+        fix: "Raise the limits, or drop the series and logs that nobody uses",
+        why: "An outage produces more series and more log lines, and that is when they are needed.",
         run: scale,
     },
 ];
 
-/// 95th percentiles of one container: bytes and millis, where known, and from where.
+/// Usage of one container, as far as it is known: bytes of memory, millis of CPU.
 #[derive(Clone, Copy, Debug, Default)]
 struct Used {
     memory: Option<f64>,
     cpu: Option<f64>,
     throttled: Option<f64>,
-    /// Whether it is more than a moment's value.
+    /// Whether it is a percentile over days, and not a current value.
     lasting: bool,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Usage<'a> {
         }
     }
 
-    /// The most that any pod of a workload uses in a container.
+    /// The highest usage of a container among the pods of a workload.
     fn used(&self, pods: &[&'a Pod], container: &'a str) -> Option<Used> {
         let mut most: Option<Used> = None;
         for pod in pods {
@@ -145,7 +145,7 @@ impl<'a> Usage<'a> {
     }
 }
 
-/// Millis of CPU as metrics.k8s.io writes them: `12345678n`.
+/// Millis of CPU in the notation of metrics.k8s.io: `12345678n`.
 fn nano(text: &str) -> f64 {
     let part = |unit: char, factor: f64| text.strip_suffix(unit)?.parse::<f64>().ok().map(|n| n * factor);
     #[expect(clippy::cast_precision_loss, reason = "a count of processors")]
@@ -153,7 +153,7 @@ fn nano(text: &str) -> f64 {
     part('n', 1e-6).or_else(|| part('u', 1e-3)).unwrap_or_else(whole)
 }
 
-/// A VerticalPodAutoscaler's target for a container: millis and bytes.
+/// The target of a VerticalPodAutoscaler for a container: millis and bytes.
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are far below 2^53")]
 fn recommended(p: &Picture<'_>, work: &Work<'_>, container: &str) -> Option<(f64, f64)> {
     let vpa = p.shelf.any("VerticalPodAutoscaler.autoscaling.k8s.io").iter().find(|v| {
@@ -166,10 +166,10 @@ fn recommended(p: &Picture<'_>, work: &Work<'_>, container: &str) -> Option<(f64
     Some((cpu_millis(text(own, "/target/cpu"))? as f64, memory_bytes(text(own, "/target/memory"))? as f64))
 }
 
-/// What a container asks for and may use at most: millis or bytes.
+/// A request or a limit of a container: millis or bytes.
 fn asked(container: &Value, what: &str, resource: &str) -> Option<f64> {
     let word = |what: &str| container.pointer(&format!("/resources/{what}/{resource}")).map(written);
-    // A request that is left out is the limit.
+    // Without a request, the limit is the request.
     let word = word(what).or_else(|| (what == "requests").then(|| word("limits")).flatten())?;
     #[expect(clippy::cast_precision_loss, reason = "bytes of memory are far below 2^53")]
     let number = if resource == "cpu" { cpu_millis(&word) } else { memory_bytes(&word) }.map(|n| n as f64);
@@ -194,7 +194,7 @@ fn under(p: &Picture<'_>, say: &mut Say) {
             let advised = recommended(p, work, container.name);
             let asks = ["cpu", "memory"].iter().any(|what| asked(container.value, "requests", what).is_some());
             if !asks && wrong.is_empty() {
-                say.skip(subject, "it asks for nothing, which is RES-001's matter");
+                say.skip(subject, "it has no requests: see RES-001");
                 continue;
             }
             if let Some(used) = used {
@@ -205,7 +205,7 @@ fn under(p: &Picture<'_>, say: &mut Say) {
                 say.unknown(
                     subject,
                     Unseen::NoData,
-                    "nobody told what it uses (Prometheus, metrics.k8s.io, a VerticalPodAutoscaler)",
+                    "its usage is not known: no data in Prometheus, metrics.k8s.io or a VerticalPodAutoscaler",
                 );
                 continue;
             }
@@ -215,52 +215,56 @@ fn under(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn exceeded(container: &Value, used: Used, wrong: &mut Vec<String>) {
-    let when = if used.lasting { "95 % of the time at most" } else { "at the moment" };
+    let when = if used.lasting { "at the 95th percentile" } else { "at the moment" };
     if let Some(memory) = used.memory {
         let (request, limit) = (asked(container, "requests", "memory"), asked(container, "limits", "memory"));
         if let Some(limit) = limit.filter(|l| memory > l * 0.9) {
             wrong.push(format!(
-                "{:.0} Mi of memory {when}, more than 90 % of its limit of {:.0} Mi",
+                "it uses {:.0} Mi of memory {when}, more than 90 % of its limit of {:.0} Mi",
                 memory / MI,
                 limit / MI
             ));
         } else if let Some(request) = request.filter(|r| memory > *r) {
-            wrong.push(format!("{:.0} Mi of memory {when}, and it asks for {:.0} Mi", memory / MI, request / MI));
+            wrong.push(format!("it uses {:.0} Mi of memory {when}, but requests {:.0} Mi", memory / MI, request / MI));
         }
     }
     if let (Some(cpu), Some(request)) = (used.cpu, asked(container, "requests", "cpu"))
         && cpu > request * 1.5
     {
-        wrong.push(format!("{cpu:.0} m of CPU {when}, and it asks for {request:.0} m"));
+        wrong.push(format!("it uses {cpu:.0} m of CPU {when}, but requests {request:.0} m"));
     }
     if let Some(share) = used.throttled.filter(|t| *t > 0.25) {
-        wrong.push(format!("throttled in {:.0} % of its periods", share * 100.0));
+        wrong.push(format!("it was throttled in {:.0} % of its CPU periods", share * 100.0));
     }
 }
 
 fn advice(container: &Value, cpu: f64, memory: f64, wrong: &mut Vec<String>) {
     if let Some(request) = asked(container, "requests", "cpu").filter(|r| cpu > r * 1.5) {
-        wrong.push(format!("its autoscaler advises {cpu:.0} m of CPU, and it asks for {request:.0} m"));
+        wrong.push(format!("its VerticalPodAutoscaler recommends {cpu:.0} m of CPU, but it requests {request:.0} m"));
     }
     if let Some(request) = asked(container, "requests", "memory").filter(|r| memory > *r) {
-        wrong.push(format!("its autoscaler advises {:.0} Mi, and it asks for {:.0} Mi", memory / MI, request / MI));
+        wrong.push(format!(
+            "its VerticalPodAutoscaler recommends {:.0} Mi of memory, but it requests {:.0} Mi",
+            memory / MI,
+            request / MI
+        ));
     }
 }
 
-/// Whether a container was killed for memory lately.
+/// A pod in which a container was OOMKilled in the last week.
 fn killed(p: &Picture<'_>, pods: &[&Pod], container: &str) -> Vec<String> {
     let statuses = pods.iter().flat_map(|pod| pod.status.container_statuses.iter().map(move |s| (pod, s)));
     let lately = statuses.filter(|(_, s)| s.name == container).filter(|(_, s)| {
         text(&s.last_state, "/terminated/reason") == "OOMKilled"
             && p.age(text(&s.last_state, "/terminated/finishedAt")).is_some_and(|age| age < WEEK)
     });
-    lately.map(|(pod, _)| format!("killed for memory in pod {}", pod.metadata.name)).take(1).collect()
+    lately.map(|(pod, _)| format!("it was OOMKilled in pod {}", pod.metadata.name)).take(1).collect()
 }
 
-/// What is twice too much, and by how much at least: millis, bytes.
+/// How far a request may exceed the usage although it is more than twice as high: millis, bytes.
 const SPARE_CPU: f64 = 100.0;
 const SPARE_MEMORY: f64 = 128.0 * MI;
-/// The recommender's floor: no evidence of anything.
+/// The minimum that the recommender recommends. A target at this value says nothing about the usage.
 const FLOOR: (f64, f64) = (25.0, 250.0 * MI);
 
 fn over(p: &Picture<'_>, say: &mut Say) {
@@ -280,7 +284,7 @@ fn over(p: &Picture<'_>, say: &mut Say) {
                     say.unknown(
                         subject,
                         Unseen::NoData,
-                        "nobody told what it used (Prometheus, a VerticalPodAutoscaler)",
+                        "its usage is not known: no data in Prometheus or a VerticalPodAutoscaler",
                     );
                     continue;
                 }
@@ -291,17 +295,17 @@ fn over(p: &Picture<'_>, say: &mut Say) {
             };
             let mut wrong = vec![];
             if let Some((request, used)) = idle(asked(container.value, "requests", "cpu"), cpu, SPARE_CPU) {
-                wrong.push(format!("it asks for {request:.0} m of CPU and uses {used:.0} m"));
+                wrong.push(format!("it requests {request:.0} m of CPU and uses {used:.0} m"));
             }
             if let Some((request, used)) = idle(asked(container.value, "requests", "memory"), memory, SPARE_MEMORY) {
-                wrong.push(format!("it asks for {:.0} Mi of memory and uses {:.0} Mi", request / MI, used / MI));
+                wrong.push(format!("it requests {:.0} Mi of memory and uses {:.0} Mi", request / MI, used / MI));
             }
             say.judge(subject, &format!("{}/resources/requests", container.pointer), &wrong);
         }
     }
 }
 
-/// The families of exporters, by the questions that find their jobs.
+/// The core exporters, by the names of the queries that find their jobs.
 const CORE: [&str; 4] = ["kube-state-metrics", "node-exporter", "kubelet", "API server"];
 
 fn targets(p: &Picture<'_>, say: &mut Say) {
@@ -326,7 +330,7 @@ fn targets(p: &Picture<'_>, say: &mut Say) {
         let sum = |table: &BTreeMap<String, f64>| jobs.keys().filter_map(|job| table.get(job)).sum::<f64>();
         let (all, up) = (sum(&all), sum(&up));
         if all < 1.0 {
-            say.fail(subject, "", "Prometheus has no target of it");
+            say.fail(subject, "", "Prometheus has no target of this exporter");
         } else if up / all < 0.99 {
             say.fail(subject, "", format!("{up:.0} of {all:.0} targets are up"));
         } else {
@@ -353,7 +357,7 @@ fn scale(p: &Picture<'_>, say: &mut Say) {
     for (name, answer) in prometheus.samples.iter().filter_map(|(n, a)| Some((n.strip_prefix("dropped: ")?, a))) {
         let lost: f64 = answer.iter().flatten().map(|s| s.value).sum();
         if lost >= 1.0 {
-            wrong.push(format!("{lost:.0} {name} within a day"));
+            wrong.push(format!("{lost:.0} {name} in the last day"));
         }
     }
     for full in prometheus.answer("disk").unwrap_or_default().iter().filter(|s| s.value >= 0.9) {

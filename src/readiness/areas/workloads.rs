@@ -1,4 +1,4 @@
-//! Replicas, controllers, health, autoscalers, rollouts.
+//! Workloads: replicas, controllers, health, autoscalers, rollouts and shutdown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +18,14 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "WRK-001",
         name: "replicas-min",
-        title: "Every workload runs often enough to lose one",
+        title: "Every workload has enough replicas to lose one",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "At least 2 replicas (3 for a critical workload), by the autoscaler's minimum where there is one. DaemonSets, Jobs, CronJobs and declared singletons are left out.",
-        fix: "Set replicas to 2 or more (3 where it is critical), or the autoscaler's minimum",
-        why: "A single replica is an outage with every node that goes.",
+        rule: "Each Deployment, StatefulSet, Rollout, ReplicaSet and ReplicationController has at least 2 replicas, and at least 3 if it is critical. A critical StatefulSet has an odd number. With an autoscaler, its minimum counts. Workloads scaled to 0 and those of the parameter singletons are skipped.",
+        fix: "Set replicas, or the minimum of the autoscaler, to 2 or more (3 for a critical workload)",
+        why: "A workload with a single replica is down whenever its node is down.",
         run: replicas,
     },
     Check {
@@ -36,74 +36,74 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "No pod without a controller among its owners; static pods of a kubelet are left out.",
-        fix: "Wrap it in a Deployment, StatefulSet or Job",
-        why: "Nobody makes a naked pod again, and a drain refuses it.",
+        rule: "Each pod has a controller among its owners. Static pods of a kubelet and pods that have finished are skipped.",
+        fix: "Create the pod through a Deployment, StatefulSet or Job",
+        why: "If its node is lost, nothing creates such a pod again; and a drain refuses to evict it.",
         run: naked,
     },
     Check {
         id: "WRK-003",
         name: "workload-healthy-now",
-        title: "Every workload is whole right now",
+        title: "Every workload is healthy now",
         severity: Severity::Critical,
         class: Class::Blocks,
         gates: &[],
         needs: Needs::Cluster,
-        rule: "The controller has seen the newest version, all replicas are updated, ready and available, none of its containers waits in CrashLoopBackOff, ImagePullBackOff, ErrImagePull or CreateContainerConfigError, none has restarted more than 3 times, the last time within the hour, and none of its pods is Pending for more than 5 minutes.",
-        fix: "Mend the workload before drilling; do not waive this lightly",
-        why: "Recovery cannot be told from the state before when that was broken.",
+        rule: "For each Deployment, StatefulSet and DaemonSet, the controller has observed the newest generation and all wanted pods are ready. All pods of a Deployment are also updated and available, and Progressing is not False. No rollout of a StatefulSet is in progress. No container waits in CrashLoopBackOff, ImagePullBackOff, ErrImagePull or CreateContainerConfigError. No container has restarted more than 3 times, the last time within the hour. No pod older than 5 minutes is Pending.",
+        fix: "Repair the workload before the drill; do not waive this check lightly",
+        why: "If a workload is broken before the drill, nobody can tell whether it recovered.",
         run: healthy,
     },
     Check {
         id: "WRK-004",
         name: "live-node-concentration",
-        title: "Replicas really are on different nodes",
+        title: "Replicas run on different nodes",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Cluster,
-        rule: "Of n running pods (n at least 2) no node holds more than n divided by the smaller of n and the number of nodes that could run them, rounded up; all on one node fails with that word.",
-        fix: "Add a host spread; delete the surplus pod, or let a descheduler rebalance",
-        why: "What is on one node is gone with it, whatever the number of replicas.",
+        rule: "Workloads with at least 2 running pods are examined. At least two nodes can run the pods, and the pods run on at least two nodes. With n running pods, no node runs more than n divided by the smaller of n and the number of nodes that can run them, rounded up.",
+        fix: "Add a topology spread over hosts; delete the surplus pod, or let a descheduler rebalance",
+        why: "All pods on one node are lost with it, whatever the number of replicas.",
         run: concentration,
     },
     Check {
         id: "WRK-005",
         name: "hpa-sane",
-        title: "Autoscalers are fit for a failover",
+        title: "Autoscalers can scale up in a failover",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Manifests,
-        rule: "minReplicas is at least 2, maxReplicas above it; resource metrics have a request in every container; no two autoscalers scale one workload; live, AbleToScale and ScalingActive are True and it is not at its maximum, nor kept there (ScalingLimited, TooManyReplicas). A workload that sets spec.replicas as well is low, and so is a critical Deployment without an autoscaler (HPA or KEDA).",
-        fix: "Set minReplicas 2 or more, leave headroom in maxReplicas, set requests, keep one autoscaler for each workload",
-        why: "After a zone is gone the survivors carry its load.",
+        rule: "For each HorizontalPodAutoscaler, minReplicas is at least 2 and maxReplicas is larger. No second one scales the same workload. If it scales by resource metrics, every container (or the whole pod) has requests. On a cluster, AbleToScale and ScalingActive are not False, and it is not at its maximum (currentReplicas, or ScalingLimited with TooManyReplicas). In manifests, a workload that also sets spec.replicas is low. A critical Deployment without an autoscaler (HPA or KEDA) is low.",
+        fix: "Set minReplicas to 2 or more, leave headroom in maxReplicas, set requests, keep one autoscaler for each workload",
+        why: "After the loss of a zone, the remaining pods must carry its load.",
         run: autoscalers,
     },
     Check {
         id: "WRK-006",
         name: "rollout-strategy",
-        title: "A rollout takes no service away by itself",
+        title: "A rollout does not take a service down",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Deployment behind a Service is not of strategy Recreate, and its maxUnavailable is below its replicas; a StatefulSet of strategy OnDelete is low.",
-        fix: "Use RollingUpdate with maxUnavailable below the replicas",
-        why: "A fix that is rolled out in the middle of an outage must not be one.",
+        rule: "A Deployment behind a Service does not have the strategy Recreate. The maxUnavailable of a Deployment, rounded down, is below its replicas (or the minimum of its autoscaler). A StatefulSet with updateStrategy OnDelete is low.",
+        fix: "Use RollingUpdate with maxUnavailable below the number of replicas",
+        why: "A fix that is rolled out in an outage must not take the service down itself.",
         run: strategy,
     },
     Check {
         id: "WRK-007",
         name: "graceful-shutdown",
-        title: "An evicted pod ends in order",
+        title: "Evicted pods shut down gracefully",
         severity: Severity::Medium,
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "A StatefulSet's terminationGracePeriodSeconds is not 0; a pod behind a Service has a preStop hook or a grace of 30 s (the default) or more; a preStop sleep is shorter than the grace; a critical workload has a priorityClassName.",
-        fix: "Add a preStop sleep of at least the propagation of endpoints, a longer grace period, a priorityClassName",
-        why: "Requests that are on their way when a pod is evicted are lost otherwise.",
+        rule: "The terminationGracePeriodSeconds of a StatefulSet is not 0. A workload behind a Service has a preStop hook, or a grace period of at least 30 s (the default). A preStop sleep is shorter than the grace period. A critical workload has a priorityClassName that does not begin with system-. DaemonSets, Jobs and CronJobs are not examined.",
+        fix: "Add a preStop sleep at least as long as the propagation of endpoints, a longer grace period, or a priorityClassName",
+        why: "Otherwise the requests that a pod is serving are lost when it is evicted.",
         run: graceful,
     },
 ];
@@ -114,20 +114,20 @@ fn replicas(p: &Picture<'_>, say: &mut Say) {
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
         let path = format!("{}/{}/{}", work.namespace(), work.kind.to_lowercase(), work.name());
         if p.settings.parameters.singletons.contains(&path) {
-            say.skip(work, "a singleton, by declaration");
+            say.skip(work, "the drill file declares it a singleton");
             continue;
         }
         let n = work.replicas.unwrap_or(1);
         let quorum = work.critical && work.kind == "StatefulSet";
         let least = if work.critical { 3 } else { 2 };
-        let by = work.scaled.map_or(String::new(), |s| format!(" at the least, by {} {}", s.kind, s.metadata.name));
+        let by = work.scaled.map_or(String::new(), |s| format!(" (minimum of {} {})", s.kind, s.metadata.name));
         if n == 0 {
             say.skip(work, "scaled to 0");
         } else if n < least {
             say.fail(
                 work,
                 "/spec/replicas",
-                format!("{n} replica{}{by}; {least} are needed", if n == 1 { "" } else { "s" }),
+                format!("{n} replica{}{by}; at least {least} are needed", if n == 1 { "" } else { "s" }),
             );
         } else if quorum && n % 2 == 0 {
             say.fail(work, "/spec/replicas", format!("{n} replicas: a quorum needs an odd number"));
@@ -143,12 +143,12 @@ fn naked(p: &Picture<'_>, say: &mut Say) {
             continue;
         }
         if matches!(work.object.text("/status/phase"), "Succeeded" | "Failed") {
-            say.skip(work, "it has ended");
+            say.skip(work, "it has finished");
         } else {
-            say.fail(work, "/metadata/ownerReferences", "no controller makes it again");
+            say.fail(work, "/metadata/ownerReferences", "no controller creates it again");
         }
     }
-    // Pods that a controller owns are as they should be: they are kept apart.
+    // Pods with a controller pass. They are in a list of their own.
     let mut seen = BTreeSet::new();
     for pod in &p.shelf.pods {
         if p.in_scope(&pod.metadata.namespace) && seen.insert((&pod.metadata.namespace, &pod.metadata.name)) {
@@ -157,13 +157,13 @@ fn naked(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// What a controller says of itself that is not as it should be.
+/// Problems of a workload, according to its status.
 fn unwell(work: &Work<'_>) -> Vec<String> {
     let number = |field: &str| work.object.at(&format!("/status/{field}")).as_u64().unwrap_or(0);
     let wanted = work.object.at("/spec/replicas").as_u64().unwrap_or(1);
     let mut wrong = vec![];
     if work.object.metadata.generation > work.object.at("/status/observedGeneration").as_i64().unwrap_or(0) {
-        wrong.push("its controller has not seen its newest version".to_owned());
+        wrong.push("its controller has not observed its newest generation".to_owned());
     }
     let mut short = |what: &str, have: u64, of: u64| {
         if have != of {
@@ -181,7 +181,7 @@ fn unwell(work: &Work<'_>) -> Vec<String> {
             let (current, update) =
                 (work.object.text("/status/currentRevision"), work.object.text("/status/updateRevision"));
             if current != update {
-                wrong.push("a rollout is under way".into());
+                wrong.push("a rollout is in progress".into());
             }
         }
         _ => short("ready", number("numberReady"), number("desiredNumberScheduled")),
@@ -216,12 +216,12 @@ fn healthy(p: &Picture<'_>, say: &mut Say) {
                 let died = p.age(text(&status.last_state, "/terminated/finishedAt"));
                 if let Some(age) = died.filter(|age| status.restart_count > RESTARTS && *age < HOUR) {
                     let (name, times) = (&pod.metadata.name, status.restart_count);
-                    wrong.push(format!("{name} restarted {times} times, {} min ago again", age / 60));
+                    wrong.push(format!("{name} restarted {times} times, the last time {} min ago", age / 60));
                 }
             }
             let age = pod.metadata.creation_timestamp.as_deref().and_then(|t| p.age(t)).unwrap_or(0);
             if pod.status.phase == "Pending" && age > PENDING_SECONDS {
-                wrong.push(format!("{} is Pending for {} min", pod.metadata.name, age / 60));
+                wrong.push(format!("{} has been Pending for {} min", pod.metadata.name, age / 60));
             }
         }
         say.judge(work, "/status", &wrong);
@@ -239,18 +239,18 @@ fn concentration(p: &Picture<'_>, say: &mut Say) {
         }
         let running: usize = on.values().sum();
         if running < 2 {
-            say.skip(work, "fewer than 2 pods run");
+            say.skip(work, "fewer than 2 of its pods run");
             continue;
         }
         let could = p.eligible(work).nodes.len().max(1);
         let fair = running.div_ceil(running.min(could));
         let (node, most) = on.iter().max_by_key(|(_, n)| **n).map_or(("", 0), |(node, n)| (*node, *n));
         if could < 2 {
-            say.fail(work, "", format!("all {running} pods run on {node}, the only node that may run them"));
+            say.fail(work, "", format!("all {running} pods run on {node}, the only node that can run them"));
         } else if most == running {
             say.fail(work, "", format!("all {running} pods run on {node}"));
         } else if most > fair {
-            say.fail(work, "", format!("{most} of {running} pods run on {node}; {fair} would be fair"));
+            say.fail(work, "", format!("{most} of {running} pods run on {node}; at most {fair} should"));
         } else {
             say.pass(work);
         }
@@ -279,7 +279,7 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
             wrong.push(format!("minReplicas is {least}"));
         }
         if most <= least {
-            wrong.push(format!("maxReplicas {most} leaves no headroom over {least}"));
+            wrong.push(format!("maxReplicas {most} leaves no headroom above minReplicas {least}"));
         }
         if targets.get(&target(scaler)).is_some_and(|n| *n > 1) {
             wrong.push("another autoscaler scales the same workload".into());
@@ -295,7 +295,7 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
                 .iter()
                 .any(|c| c["type"] == "ScalingLimited" && c["status"] == "True" && c["reason"] == "TooManyReplicas");
             if most > 0 && scaler.at("/status/currentReplicas").as_u64() == Some(most) || limited {
-                wrong.push(format!("it is at its maximum of {most} already"));
+                wrong.push(format!("it is already at its maximum of {most}"));
             }
         }
         let by_resource = scaler.list("/spec/metrics").iter().any(|m| m["type"] == "Resource")
@@ -305,7 +305,7 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
             let bare: Vec<&str> =
                 work.containers().filter(|c| map(c.value, "/resources/requests").is_none()).map(|c| c.name).collect();
             if !bare.is_empty() && map(work.spec(), "/resources/requests").is_none() {
-                wrong.push(format!("it scales by usage of requests, which {} does not set", bare.join(", ")));
+                wrong.push(format!("it scales by the usage of requests, but {} has none", bare.join(", ")));
             }
         }
         if wrong.is_empty() && !p.is_cluster() && work.is_some_and(|w| w.object.at("/spec/replicas").is_u64()) {
@@ -313,7 +313,7 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
                 Severity::Low,
                 scaler,
                 "",
-                "its workload sets spec.replicas as well: each apply undoes the autoscaler",
+                "its workload sets spec.replicas, too: each apply overrides the autoscaler",
             );
         } else {
             say.judge(scaler, "/spec", &wrong);
@@ -322,10 +322,10 @@ fn autoscalers(p: &Picture<'_>, say: &mut Say) {
     fixed_size(p, say);
 }
 
-/// Critical Deployments that nobody makes larger when their load grows.
+/// Critical Deployments that no autoscaler scales up when their load grows.
 fn fixed_size(p: &Picture<'_>, say: &mut Say) {
     for work in p.works.iter().filter(|w| w.critical && w.kind == "Deployment" && w.scaled.is_none()) {
-        say.fail_as(Severity::Low, work, "", "critical, and no autoscaler makes it larger");
+        say.fail_as(Severity::Low, work, "", "it is critical, and no autoscaler scales it up");
     }
 }
 
@@ -357,7 +357,7 @@ fn strategy(p: &Picture<'_>, say: &mut Say) {
                     Severity::Low,
                     work,
                     "/spec/updateStrategy/type",
-                    "OnDelete: a new version waits for hands",
+                    "OnDelete: a new version starts only when somebody deletes the pods",
                 );
             }
             "StatefulSet" => say.pass(work),
@@ -376,13 +376,13 @@ fn graceful(p: &Picture<'_>, say: &mut Say) {
         let containers: Vec<_> = work.containers().collect();
         let hook = |c: &&crate::readiness::picture::Cont<'_>| c.value["lifecycle"]["preStop"].is_object();
         if !p.services(work).is_empty() && grace < 30 && !containers.iter().any(hook) {
-            wrong.push(format!("behind a Service with a grace of {grace} s and no preStop hook"));
+            wrong.push(format!("it is behind a Service, with a grace period of {grace} s and no preStop hook"));
         }
         for container in &containers {
             let sleep = container.value.pointer("/lifecycle/preStop/sleep/seconds").and_then(Value::as_u64);
             if sleep.is_some_and(|s| s >= grace) {
                 wrong.push(format!(
-                    "{} sleeps {} s before it stops, and its grace is {grace} s",
+                    "{} sleeps {} s in preStop, but its grace period is {grace} s",
                     container.name,
                     sleep.unwrap_or(0)
                 ));
@@ -390,7 +390,7 @@ fn graceful(p: &Picture<'_>, say: &mut Say) {
         }
         let class = text(work.spec(), "/priorityClassName");
         if work.critical && (class.is_empty() || class.starts_with("system-")) {
-            wrong.push("critical, and without a priority class of its own".into());
+            wrong.push("it is critical and has no priority class of its own".into());
         }
         say.judge(work, work.pointer, &wrong);
     }

@@ -1,4 +1,4 @@
-//! Zones of nodes, of the control plane, of pods, traffic and volumes.
+//! Zones: of nodes, of the control plane, of pods, of traffic and of volumes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,40 +17,40 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "ZON-001",
         name: "nodes-multizone",
-        title: "Worker nodes stand in several zones",
+        title: "Worker nodes are in several zones",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[ZONE],
         needs: Needs::Cluster,
-        rule: "Ready nodes that take pods are in at least 2 zones; a node without a zone label makes it unknown; a zone with less than half of the largest one's CPU is medium.",
-        fix: "Add a node pool to each zone; balance their sizes",
-        why: "With one zone there is nothing left to survive in.",
+        rule: "The nodes that are Ready, schedulable and without NoSchedule or NoExecute taints are in at least 2 zones. If one of them has no zone label, the result is unknown. If a zone has less than half of the CPU of the largest zone, the severity is medium.",
+        fix: "Add a node pool in each zone; balance their sizes",
+        why: "If all nodes are in one zone, nothing survives its loss.",
         run: nodes,
     },
     Check {
         id: "ZON-002",
         name: "workload-zone-spread",
-        title: "Replicas are told to be in different zones",
+        title: "The scheduler spreads replicas over zones",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[ZONE],
         needs: Needs::Manifests,
-        rule: "As AFF-001, by zone.",
+        rule: "The same rule as AFF-001, by topology.kubernetes.io/zone.",
         fix: "Add a topology spread constraint on topology.kubernetes.io/zone",
-        why: "The scheduler may put all replicas into one zone otherwise.",
+        why: "Otherwise the scheduler may place all replicas in one zone.",
         run: |p, say| spread(p, say, ZONE_KEY),
     },
     Check {
         id: "ZON-003",
         name: "live-zone-concentration",
-        title: "Replicas really are in at least two zones",
+        title: "Replicas run in at least two zones",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[ZONE],
         needs: Needs::Cluster,
-        rule: "The running pods of a workload with at least 2 are in at least 2 zones; more than 70 % in one zone is medium.",
+        rule: "The running pods of a workload with at least 2 of them are in at least 2 zones; more than 70 % in one zone is medium. If one of their nodes has no zone label, the result is unknown.",
         fix: "Rebalance the pods before the drill (kubectl rollout restart)",
-        why: "What is in one zone is gone with it.",
+        why: "All pods in one zone are lost with it.",
         run: concentration,
     },
     Check {
@@ -61,48 +61,48 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE],
         needs: Needs::Cluster,
-        rule: "Nodes of the control plane are an odd number of at least 3 in 3 zones (2 zones: medium). EKS passes by design; another managed control plane is unknown until it is attested.",
-        fix: "Run 3 nodes of the control plane in 3 zones, or a regional control plane",
-        why: "Without a control plane nothing is made again.",
+        rule: "The number of control-plane nodes is odd and at least 3, and they are in at least 3 zones (2 zones: medium). If no such nodes can be seen, EKS passes because it uses several zones by design; any other managed control plane is unknown until it is attested.",
+        fix: "Run 3 control-plane nodes in 3 zones, or a regional control plane",
+        why: "Without a control plane, no lost pod is created again.",
         run: control_plane,
     },
     Check {
         id: "ZON-005",
         name: "zone-aware-routing",
-        title: "Traffic stays in its zone by choice",
+        title: "Services keep traffic in the zone of the client",
         severity: Severity::Low,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Service with a selector has trafficDistribution PreferSameZone, PreferSameNode or PreferClose, or the annotation service.kubernetes.io/topology-mode Auto; both together is medium. A DestinationRule of Istio with localityLbSetting has outlierDetection, without which it never fails over (medium).",
+        rule: "A Service whose workload can have several pods has trafficDistribution PreferSameZone, PreferSameNode or PreferClose, or the annotation service.kubernetes.io/topology-mode Auto; both together are medium. A DestinationRule of Istio with localityLbSetting also has outlierDetection, because without it traffic never fails over (medium).",
         fix: "Set trafficDistribution: PreferSameZone (PreferClose below 1.34)",
-        why: "Traffic across zones is the first to break in a partition.",
+        why: "In a network partition, the traffic between zones fails first.",
         run: routing,
     },
     Check {
         id: "ZON-006",
         name: "zone-routing-hazard",
-        title: "Routing does not trap traffic",
+        title: "Routing rules do not cut clients off from their pods",
         severity: Severity::High,
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "internalTrafficPolicy Local only before a DaemonSet; externalTrafficPolicy Local only before pods that are spread over several zones (else medium); live, a LoadBalancer has an address, and it is not tied to one subnet by its annotations; a Service that prefers a zone has two endpoints or more in each zone that has any (else medium).",
-        fix: "Set internalTrafficPolicy Cluster; add endpoints in each zone; a load balancer over several subnets",
-        why: "Traffic that may only go where nobody is left is lost.",
+        rule: "A Service has internalTrafficPolicy Local only if all its workloads are DaemonSets. It has externalTrafficPolicy Local only if that is so, or if a workload of it has a rule that spreads its pods over zones (else medium). If it prefers the zone of the client and has endpoints in several zones, each of them has at least 2 (else medium). A load balancer is not tied to a single subnet by the annotation aws-load-balancer-subnets and, on a cluster, has an address.",
+        fix: "Set internalTrafficPolicy Cluster; add endpoints in each zone; use a load balancer with several subnets",
+        why: "Traffic that may go only to places without pods is lost.",
         run: hazard,
     },
     Check {
         id: "ZON-007",
         name: "volume-zone-pinned",
-        title: "Data can be reached when a zone is lost",
+        title: "Data stays reachable when a zone is lost",
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[ZONE],
         needs: Needs::Cluster,
-        rule: "Of a workload with volumes not all are bound to one and the same zone; a volume that may be used in two zones passes. A StorageClass that binds immediately where there are several zones is high.",
-        fix: "Use regional volumes, or replicas by zone with WaitForFirstConsumer",
-        why: "A volume of the lost zone keeps its pod Pending until the zone is back.",
+        rule: "The volumes of a workload are not all bound to the same single zone. A volume that can be used in several zones, or anywhere, passes. If the nodes are in several zones, each StorageClass has volumeBindingMode WaitForFirstConsumer (else high).",
+        fix: "Use regional volumes, or replicas in several zones with WaitForFirstConsumer",
+        why: "If a volume is in the lost zone, its pod stays Pending until the zone is back.",
         run: volumes,
     },
 ];
@@ -117,7 +117,7 @@ fn nodes(p: &Picture<'_>, say: &mut Say) {
     let nodes: Vec<_> = p.shelf.nodes.iter().filter(takes).collect();
     let bare: Vec<&str> = nodes.iter().filter(|n| n.zone().is_empty()).map(|n| n.metadata.name.as_str()).collect();
     if nodes.is_empty() {
-        return say.fail(Subject::default(), "", "no node is ready and takes pods");
+        return say.fail(Subject::default(), "", "no node is Ready and accepts pods");
     }
     if !bare.is_empty() {
         let text = format!("{} of {} nodes have no zone label, such as {}", bare.len(), nodes.len(), bare[0]);
@@ -136,7 +136,7 @@ fn nodes(p: &Picture<'_>, say: &mut Say) {
             Severity::Medium,
             Subject::default(),
             "",
-            format!("the smallest zone has {} % of the largest one's CPU", least * 100 / most.max(1)),
+            format!("the smallest zone has {} % of the CPU of the largest zone", least * 100 / most.max(1)),
         );
     } else {
         say.pass(Subject::default());
@@ -157,7 +157,7 @@ fn concentration(p: &Picture<'_>, say: &mut Say) {
         let running: usize = zones.values().sum();
         let (zone, most) = zones.iter().max_by_key(|(_, n)| **n).map_or(("", 0), |(z, n)| (*z, *n));
         if running < 2 {
-            say.skip(work, "fewer than 2 pods run");
+            say.skip(work, "fewer than 2 of its pods run");
         } else if zones.contains_key("") {
             say.unknown(work, Unseen::NoData, "some of its nodes have no zone label");
         } else if zones.len() == 1 {
@@ -183,7 +183,7 @@ fn control_plane(p: &Picture<'_>, say: &mut Say) {
             say.unknown(
                 Subject::default(),
                 Unseen::NoData,
-                "a managed control plane does not show where it runs: attest it",
+                "a managed control plane does not show its zones: attest them",
             );
         };
     }
@@ -193,20 +193,16 @@ fn control_plane(p: &Picture<'_>, say: &mut Say) {
         say.fail(
             Subject::default(),
             "",
-            format!("{n} node{} of the control plane; 3 or 5 are needed", if n == 1 { "" } else { "s" }),
+            format!("{n} control-plane node{}; 3 or 5 are needed", if n == 1 { "" } else { "s" }),
         );
     } else if zones.len() < 2 {
-        say.fail(
-            Subject::default(),
-            "",
-            format!("all {n} nodes of the control plane are in one zone, or have no zone label"),
-        );
+        say.fail(Subject::default(), "", format!("all {n} control-plane nodes are in one zone, or have no zone label"));
     } else if zones.len() == 2 {
         say.fail_as(
             Severity::Medium,
             Subject::default(),
             "",
-            format!("{n} nodes of the control plane are in 2 zones: the loss of one may take the majority"),
+            format!("the {n} control-plane nodes are in 2 zones: the loss of one zone may take the majority"),
         );
     } else {
         say.pass(Subject::default());
@@ -217,7 +213,7 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
     for (service, chosen) in p.selecting_services() {
         let several = p.select(&service.metadata.namespace, chosen).iter().any(|w| w.replicas.is_none_or(|n| n > 1));
         if !several {
-            say.skip(*service, "it has one endpoint at most");
+            say.skip(*service, "it has at most one endpoint");
             continue;
         }
         let distribution = service.text("/spec/trafficDistribution");
@@ -227,21 +223,23 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
             .get("service.kubernetes.io/topology-mode")
             .is_some_and(|m| m.eq_ignore_ascii_case("auto"));
         match (distribution, mode) {
-            ("", false) => say.fail(*service, "/spec/trafficDistribution", "its traffic crosses zones at random"),
+            ("", false) => say.fail(*service, "/spec/trafficDistribution", "its traffic goes to all zones at random"),
             ("", true) | ("PreferSameZone" | "PreferSameNode" | "PreferClose", false) => say.pass(*service),
             (word, true) => say.fail_as(
                 Severity::Medium,
                 *service,
                 "/spec/trafficDistribution",
-                format!("{word} and topology-mode Auto at once"),
+                format!("it has both trafficDistribution {word} and topology-mode Auto"),
             ),
-            (word, false) => say.fail(*service, "/spec/trafficDistribution", format!("{word} is no distribution")),
+            (word, false) => {
+                say.fail(*service, "/spec/trafficDistribution", format!("{word} is not a valid trafficDistribution"))
+            }
         }
     }
     for rule in p.each("DestinationRule.networking.istio.io", say) {
         let policy = rule.at("/spec/trafficPolicy");
         if policy.pointer("/loadBalancer/localityLbSetting").is_some() && policy["outlierDetection"].is_null() {
-            let text = "localityLbSetting without outlierDetection: traffic never leaves a zone that is dead";
+            let text = "localityLbSetting without outlierDetection: traffic never leaves a failed zone";
             say.fail_as(Severity::Medium, rule, "/spec/trafficPolicy", text);
         } else {
             say.pass(rule);
@@ -257,7 +255,7 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
             say.fail(
                 *service,
                 "/spec/internalTrafficPolicy",
-                "Local: a pod on a node without an endpoint reaches nobody",
+                "Local: a client on a node without an endpoint reaches no pod",
             );
             continue;
         }
@@ -268,24 +266,21 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
                     Severity::Medium,
                     *service,
                     "/spec/externalTrafficPolicy",
-                    "Local before pods that nothing spreads over zones",
+                    "Local, although no rule spreads its pods over zones",
                 );
                 continue;
             }
         }
         if let Some(zone) = lonely_zone(p, service) {
-            let text =
-                format!("it prefers the caller's zone, and zone {zone} has one endpoint: it takes all of its traffic");
+            let text = format!(
+                "it prefers the zone of the client, and the only endpoint in zone {zone} gets all traffic of the zone"
+            );
             say.fail_as(Severity::Medium, *service, "/spec/trafficDistribution", text);
             continue;
         }
         let balancer = service.text("/spec/type") == "LoadBalancer";
         if let Some(subnet) = one_subnet(service).filter(|_| balancer) {
-            say.fail(
-                *service,
-                "/metadata/annotations",
-                format!("its load balancer stands in one subnet only: {subnet}"),
-            );
+            say.fail(*service, "/metadata/annotations", format!("its load balancer is in one subnet only: {subnet}"));
             continue;
         }
         if balancer && p.is_cluster() && service.list("/status/loadBalancer/ingress").is_empty() {
@@ -296,7 +291,7 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// A zone with a single endpoint of a Service that keeps traffic in its zone.
+/// A zone with a single endpoint of a Service that prefers the zone of the client.
 fn lonely_zone(p: &Picture<'_>, service: &Object) -> Option<String> {
     let auto = service.metadata.annotations.get("service.kubernetes.io/topology-mode");
     let prefers =
@@ -322,13 +317,13 @@ fn lonely_zone(p: &Picture<'_>, service: &Object) -> Option<String> {
     zones.into_iter().find(|(_, n)| *n == 1).map(|(zone, _)| zone)
 }
 
-/// The one subnet to which annotations tie a load balancer.
+/// The subnet of a load balancer, if its annotation names exactly one.
 fn one_subnet(service: &Object) -> Option<&str> {
     let told = service.metadata.annotations.get("service.beta.kubernetes.io/aws-load-balancer-subnets")?;
     (!told.is_empty() && !told.contains(',')).then_some(told.as_str())
 }
 
-/// The zones that a volume may be used in; none where it may be used anywhere.
+/// The zones in which a volume can be used; none if it can be used anywhere.
 fn zones_of(volume: &Object) -> Option<BTreeSet<&str>> {
     let terms = volume.list("/spec/nodeAffinity/required/nodeSelectorTerms");
     let zones: BTreeSet<&str> = terms
@@ -377,7 +372,7 @@ fn volumes(p: &Picture<'_>, say: &mut Say) {
                 Severity::High,
                 class,
                 "/volumeBindingMode",
-                "it binds volumes before it is known where their pod will run",
+                "it binds a volume before the zone of its pod is known",
             );
         } else {
             say.pass(class);

@@ -1,6 +1,5 @@
-//! The fix plan: every change that can be written down, as commands to read and run,
-//! and what is left for people. It is a shell script so that it can be run as it is,
-//! and nothing that an object is called can become a command in it.
+//! The fix plan: every change that can be expressed as a command, to read and run, and what remains for people. It is
+//! a shell script that can be run unchanged, in which no object name can become a command.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -10,7 +9,7 @@ use crate::model::{Change, Remedy, Review, Ruling, State, is_printable, printabl
 pub fn fix_plan(review: &Review) -> String {
     let failed: Vec<&Ruling> = review.results.iter().filter(|r| r.state == State::Fail).collect();
     let mut changes: Vec<(&Remedy, Vec<&Ruling>)> = vec![];
-    // Found again by what they write, as there may be ten thousand.
+    // Changes are looked up by their text, because there may be ten thousand.
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for ruling in &failed {
         let Some(remedy) = remedy(ruling) else { continue };
@@ -25,11 +24,11 @@ pub fn fix_plan(review: &Review) -> String {
     let context = if live {
         format!("CONTEXT={}", shell(&[printable(&review.target)]))
     } else {
-        ": \"${CONTEXT:?name the cluster to change}\"".to_owned()
+        ": \"${CONTEXT:?set CONTEXT to the cluster to change}\"".to_owned()
     };
     let mut out = format!(
         "#!/bin/sh\n# Fix plan for {}: {} changes, for {mended} of {} findings.\n\
-         # Nothing of it was applied. Read each change, delete what is not wanted, then run this.\nset -eu\n{context}\n",
+         # Nothing was applied yet. Read each change, delete the ones that you do not want, then run this script.\nset -eu\n{context}\n",
         printable(&review.target),
         changes.len(),
         failed.len(),
@@ -41,10 +40,9 @@ pub fn fix_plan(review: &Review) -> String {
     out
 }
 
-/// The change that mends a finding. One whose text would drive the terminal of whoever
-/// reads the plan is left to a person.
+/// The change that fixes a finding. A change whose text could drive a terminal is left to a person.
 fn remedy(ruling: &Ruling) -> Option<&Remedy> {
-    // A line break stays within its quotes.
+    // A line break is harmless, because it stays inside its quotes.
     let shows = |text: &str| text.chars().all(|c| c == '\n' || is_printable(c));
     ruling.remedy.as_ref().filter(|remedy| match &remedy.change {
         Change::Create(object) => shows(&object.to_string()),

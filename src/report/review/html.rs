@@ -1,5 +1,5 @@
-//! The review as one HTML file: no script, nothing from elsewhere, every text escaped
-//! by the template engine.
+//! The review as one HTML file: without scripts and external content, and with all text escaped by the template
+//! engine.
 
 use minijinja::{AutoEscape, Environment, Value, context};
 
@@ -23,7 +23,7 @@ pub fn html(review: &Review) -> String {
             counted => counted(review), areas, objects => review.objects.values().sum::<usize>(),
         })
     });
-    // A template that cannot be rendered is a bug; the review still says so.
+    // A template that cannot be rendered is a bug. The file must still show that there is a problem.
     rendered.unwrap_or_else(|error| {
         format!("<!doctype html><title>review</title><p>the review could not be rendered: {}</p>", error.kind())
     })

@@ -1,4 +1,5 @@
-//! For people: the word, what to do first, then everything by area, worst first.
+//! The review for people: the verdict, then everything by area with the most serious findings first, and what to do
+//! next.
 
 use std::fmt::Write;
 
@@ -8,12 +9,12 @@ use crate::{
     report::markdown::text,
 };
 
-/// As many objects of one check are named before the rest is counted.
+/// At most this many objects of one check are named; the others are counted.
 const NAMED: usize = 5;
-/// As many things are to be done next.
+/// The number of next steps that are shown.
 const NEXT: usize = 3;
 
-/// The whole review as text; `all` names every object.
+/// The whole review as text. `all` names every object.
 pub fn human(review: &Review, all: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}  {}", review.verdict, printable(&review.target));
@@ -32,7 +33,7 @@ pub fn human(review: &Review, all: bool) -> String {
     }
     let quiet =
         review.checks.iter().filter(|c| c.tally.fail + c.tally.unknown + c.tally.error + c.tally.waived == 0).count();
-    let _ = writeln!(out, "\n{quiet} checks found nothing. `drillmaster explain ID` tells a check's rule and reason.");
+    let _ = writeln!(out, "\n{quiet} checks without findings. `drillmaster explain ID` explains a check.");
     out
 }
 
@@ -40,7 +41,7 @@ pub(super) fn tell(r: &Ruling) -> bool {
     !matches!(r.state, State::Skip | State::Pass)
 }
 
-/// Areas with something to tell, the worst first.
+/// Areas with findings, the most serious first.
 pub(super) fn areas(review: &Review) -> Vec<&str> {
     let mut found: Vec<&str> = vec![];
     for result in review.results.iter().filter(|r| tell(r)) {
@@ -62,7 +63,7 @@ fn mark(r: &Ruling) -> String {
     }
 }
 
-/// The results of one check, alike ones together.
+/// The results of one check, with equal ones grouped.
 fn group(results: &[&Ruling], all: bool, out: &mut String) {
     let mut heads: Vec<(String, Vec<&Ruling>)> = vec![];
     for result in results {
@@ -83,7 +84,7 @@ fn group(results: &[&Ruling], all: bool, out: &mut String) {
                 writeln!(out, "      {}", printable(&format!("{}: {}{waiver}{at}", result.subject, result.observed)));
         }
         if members.len() > shown {
-            let _ = writeln!(out, "      and {} more (--all names them)", members.len() - shown);
+            let _ = writeln!(out, "      and {} more (--all lists them)", members.len() - shown);
         }
         if let Some(fix) = members.iter().map(|r| &r.fix).find(|f| !f.is_empty()) {
             let _ = writeln!(out, "      fix: {}", printable(fix));
@@ -91,7 +92,7 @@ fn group(results: &[&Ruling], all: bool, out: &mut String) {
     }
 }
 
-/// What stands in the way, or is worst: the checks to begin with.
+/// The checks to fix first: those that block, then the most serious ones.
 fn next(review: &Review, out: &mut String) {
     let mut seen: Vec<&str> = vec![];
     for result in review.results.iter().filter(|r| matches!(r.state, State::Fail | State::Unknown) && !r.known) {
@@ -121,7 +122,7 @@ fn next(review: &Review, out: &mut String) {
     }
 }
 
-/// The same as a table in Markdown.
+/// The same as tables in Markdown.
 pub fn markdown(review: &Review) -> String {
     let mut out = format!("# {}\n\n{}: {}\n", review.verdict, text(&review.target), counted(review));
     for note in &review.notes {

@@ -1,17 +1,17 @@
-//! JUnit: a suite for each check, a case for each object; or, where that is too many, a
-//! suite for each area and a case for each check. Unknown is an error and
-//! never skipped: CI must not be green on what nobody saw.
+//! The review as JUnit: a suite for each check with a case for each object; or, to get fewer cases, a suite for each
+//! area with a case for each check. Unknown is an error and never skipped: CI must not be green for something that was
+//! not checked.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::model::{Review, Ruling, State, printable};
 
-/// The review for CI, a case for each check: the worst of its results, and how many there are.
+/// The review for CI, with a case for each check: its most serious result, and the number of results.
 pub fn junit_by_check(review: &Review) -> String {
     let mut report = Report::new(printable(&format!("drillmaster check {}: {}", review.target, review.verdict)));
     let mut areas: Vec<(&str, TestSuite)> = vec![];
     for check in &review.checks {
-        // What does not apply to some objects is no word over those that pass.
+        // A result "does not apply" for some objects must not hide that others pass.
         let counts = |r: &&Ruling| r.check == check.id && (r.state != State::Skip || check.tally.pass == 0);
         let worst = review.results.iter().filter(counts).min_by_key(|r| (r.state, r.severity));
         let mut status = worst.map_or(TestCaseStatus::success(), |r| status(r.state));

@@ -1,5 +1,4 @@
-//! A readiness review in every format. Each is a view of the one [`Review`]: counts
-//! are equal in all of them.
+//! A readiness review in every format. All formats show the same [`Review`], so all of them contain the same counts.
 
 mod fixplan;
 mod html;
@@ -22,7 +21,7 @@ pub fn review_json(review: &Review) -> String {
     serde_json::to_string_pretty(review).unwrap_or_default() + "\n"
 }
 
-/// `3 fail, 1 unknown, 40 pass`, nothing of what is zero.
+/// `3 fail, 1 unknown, 40 pass`, without states that have no results.
 fn counted(review: &Review) -> String {
     let t = &review.tally;
     let all = [
@@ -36,7 +35,7 @@ fn counted(review: &Review) -> String {
     all.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
 }
 
-/// `file:line`, where there is one.
+/// `file:line`, if the object comes from a file.
 fn place(subject: &crate::model::Subject) -> String {
     if subject.file.is_empty() { String::new() } else { format!("{}:{}", subject.file, subject.line) }
 }

@@ -1,4 +1,4 @@
-//! Prometheus' text format, for the node exporter's textfile collector.
+//! The review in Prometheus' text format, for the node exporter's textfile collector.
 
 use std::fmt::Write;
 
@@ -29,7 +29,7 @@ pub fn prometheus(review: &Review) -> String {
         }
     }
     out.push_str(
-        "# HELP drillmaster_check_ready The word of the last readiness review: 1 for the one that holds.\n\
+        "# HELP drillmaster_check_ready The verdict of the last readiness review: 1 for the verdict that applies.\n\
          # TYPE drillmaster_check_ready gauge\n",
     );
     for word in [Readiness::Ready, Readiness::ReadyWithWarnings, Readiness::NotReady, Readiness::CannotDetermine] {

@@ -1,15 +1,15 @@
-//! SARIF 2.1.0 for code scanning: fails and unknowns are results; what was waived is
-//! one with a suppression; passes and skips are counts.
+//! The review as SARIF 2.1.0, for code scanning. Failures and unknowns are results, waived findings are results with a
+//! suppression, passes and skips are counted.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::model::{Review, Ruling, Severity, State};
 
-/// What a path in a URI has as it is.
+/// The characters of a path that are not escaped in a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~').remove(b'+');
 
-/// GitHub takes no more results of one run.
+/// GitHub accepts at most this many results for one run.
 const MOST: usize = 25_000;
 
 fn level(severity: Severity) -> &'static str {
@@ -20,7 +20,7 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
-/// By which code scanning ranks what is about security.
+/// The number by which code scanning ranks security findings.
 fn security_severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical => "9.0",
@@ -30,13 +30,13 @@ fn security_severity(severity: Severity) -> &'static str {
     }
 }
 
-/// `pdb-blocks-drain` as SARIF wants a name: `PdbBlocksDrain`.
+/// The name as SARIF requires it: `pdb-blocks-drain` becomes `PdbBlocksDrain`.
 fn pascal(name: &str) -> String {
     let word = |w: &str| w[..1].to_uppercase() + &w[1..];
     name.split('-').filter(|w| !w.is_empty()).map(word).collect()
 }
 
-/// With a full stop.
+/// The text with a full stop.
 fn sentence(text: &str) -> String {
     if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }
@@ -48,7 +48,7 @@ pub fn sarif(review: &Review) -> String {
         .iter()
         .map(|c| {
             let mut rule = json!({"id": c.id, "name": pascal(&c.name), "shortDescription": {"text": sentence(&c.title)},
-                "fullDescription": {"text": c.rule}, "help": {"text": sentence(&format!("{} To mend it: {}", c.rule, c.fix))},
+                "fullDescription": {"text": c.rule}, "help": {"text": sentence(&format!("{} To fix it: {}", c.rule, c.fix))},
                 "helpUri": format!("https://drillmaster.dev/checks#{}", c.id.to_lowercase()),
                 "defaultConfiguration": {"level": level(c.severity)},
                 "properties": {"tags": [c.area, c.severity.to_string()]}});
@@ -73,7 +73,11 @@ pub fn sarif(review: &Review) -> String {
     let mut notices: Vec<Value> =
         review.notes.iter().map(|n| json!({"level": "note", "message": {"text": n}})).collect();
     if told.len() > MOST {
-        let text = format!("{} of {} results are here, the worst ones: code scanning takes no more", MOST, told.len());
+        let text = format!(
+            "this file contains the {} most serious of {} results, because code scanning accepts no more",
+            MOST,
+            told.len()
+        );
         notices.push(json!({"level": "warning", "message": {"text": text}}));
     }
     let t = &review.tally;
@@ -99,7 +103,7 @@ fn result(review: &Review, r: &Ruling) -> Value {
         .into_iter()
         .filter(|p| !p.is_empty())
         .collect();
-    // Code scanning wants a file: a live object has a made-up one that stays the same.
+    // Code scanning requires a file. A live object gets an invented path that stays the same.
     let (uri, line) = if s.file.is_empty() {
         let namespace = if s.namespace.is_empty() { "cluster" } else { s.namespace.as_str() };
         let name = if s.kind.is_empty() { "cluster".to_owned() } else { format!("{}/{}", s.kind, s.name) };
@@ -124,11 +128,11 @@ fn result(review: &Review, r: &Ruling) -> Value {
     if let Some(index) = review.checks.iter().position(|c| c.id == r.check) {
         result["ruleIndex"] = index.into();
     }
-    // Without an earlier review nothing is new or old.
+    // Without an earlier review, no result is new or old.
     if review.gone.is_some() {
         result["baselineState"] = if r.known { "unchanged" } else { "new" }.into();
     }
-    // SARIF: a result that is open has no level.
+    // In SARIF, an open result has no level.
     if r.state == State::Unknown {
         result["level"] = "none".into();
     }

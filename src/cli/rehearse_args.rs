@@ -1,0 +1,50 @@
+//! The arguments of `rehearse`.
+
+use std::path::PathBuf;
+
+use clap::Args as Group;
+
+use super::args::Output;
+
+#[derive(Debug, Group)]
+pub(super) struct RehearseArgs {
+    /// The scenario file [default: the built-in demonstration]
+    pub scenario: Option<PathBuf>,
+    /// Set a variable of the scenario; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// The simulated cluster: small-shop, fragile, two-regions, large, or the file that describes one
+    #[arg(long, value_name = "NAME|FILE", default_value = "small-shop")]
+    pub cluster: String,
+    /// The random seed: the same seed gives the same journal, byte for byte
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Compare variants of the cluster in one table: 'replicas web=4; toleration web=10s; spread web=zone; node +1
+    /// zone=b'
+    #[arg(long, value_name = "CHANGES")]
+    pub what_if: Option<String>,
+    /// Negative controls: rehearse the drill once for each defect that must turn an expectation red, and show which
+    /// defects did
+    #[arg(long, conflicts_with_all = ["what_if", "speed"])]
+    pub prove: bool,
+    /// Slow the rehearsal down to this multiple of real time: 1 is real time, 10 is ten times as fast [default: as fast
+    /// as possible]
+    #[arg(long, value_name = "X", value_parser = speed)]
+    pub speed: Option<f64>,
+    /// The directory for rehearsals, separate from real runs
+    #[arg(long, value_name = "DIR", default_value = "rehearsals")]
+    pub runs_dir: PathBuf,
+    /// Approve a gate by its name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub approve: Vec<String>,
+    /// What to print during the rehearsal: lines for people, or the journal as JSON
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// How much faster than real time. The limits keep a rehearsal watchable: slower would never end, faster shows
+/// nothing.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.001..=1_000_000.0).contains(&speed) { Ok(speed) } else { Err("write a number from 0.001 to 1000000".into()) }
+}
