@@ -7,11 +7,13 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::{
     check_args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat},
+    list_args::{ListArgs, ListOf, ShowArgs},
     rehearse_args::RehearseArgs,
 };
 use crate::{
     engine::{LEAST_FROZEN, Place},
     model::{DatadogSpec, Dur},
+    report::Display,
 };
 
 /// Disaster-recovery drills for Kubernetes: break it, restore it, prove it, put it back.
@@ -51,7 +53,12 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Explain a check: its rule, the reason for it, and how to fix a finding
     Explain(ExplainArgs),
-    /// List all checks
+    /// List the scenarios, simulated clusters and bindings that are part of the program, or all checks
+    List(ListArgs),
+    /// Print a scenario, a simulated cluster or bindings that are part of the program
+    Show(ShowArgs),
+    /// List all checks (the old name of `list checks`)
+    #[command(hide = true)]
     ListChecks(ListChecksArgs),
     /// Copy a cluster for rehearsals: trimmed objects, without secrets
     Capture(CaptureArgs),
@@ -141,6 +148,17 @@ pub(super) enum Output {
     #[default]
     Human,
     Json,
+}
+
+impl Output {
+    /// How a run is shown while it happens.
+    pub(super) fn display(self, verbose: bool) -> Display {
+        match self {
+            Self::Json => Display::Json,
+            Self::Human if verbose => Display::Verbose,
+            Self::Human => Display::Brief,
+        }
+    }
 }
 
 /// The cluster that the drill runs on.
@@ -316,6 +334,9 @@ pub(super) struct RunArgs {
     /// Do not start the detached reaper: if the runner is killed, its run stays open until `recover`
     #[arg(long)]
     pub no_reaper: bool,
+    /// Print a line for each event
+    #[arg(short, long)]
+    pub verbose: bool,
     /// What to print during the run: lines for people, or the journal as JSON
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,

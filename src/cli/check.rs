@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Done, Failure,
-    args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat},
+    args::{CheckArgs, ExplainArgs, JunitPer, ListFormat},
     place, print, say, shown,
 };
 use crate::{
@@ -248,8 +248,8 @@ pub(super) fn explain(args: &ExplainArgs) -> Done {
     }
 }
 
-pub(super) fn list(args: &ListChecksArgs) -> Done {
-    match args.output {
+pub(super) fn list(output: ListFormat) -> Done {
+    match output {
         ListFormat::Human => print(&readiness::listing()),
         ListFormat::Json => files::print_json(&readiness::listing_json()),
         ListFormat::Markdown => print(&readiness::page()),

@@ -7,6 +7,8 @@ mod check;
 mod check_args;
 mod cluster;
 mod lint;
+mod list;
+mod list_args;
 mod place;
 mod plan;
 mod prove;
@@ -89,7 +91,9 @@ pub fn main() -> u8 {
         Command::Schema(a) => schema::schema(&a),
         Command::Check(a) => block(check::check(&a)),
         Command::Explain(a) => check::explain(&a),
-        Command::ListChecks(a) => check::list(&a),
+        Command::List(a) => list::list(&a),
+        Command::Show(a) => list::show(&a),
+        Command::ListChecks(a) => check::list(a.output),
         Command::Capture(a) => block(capture::capture(&a)),
         Command::Plan(a) => block(plan::plan(&a)),
         Command::Rehearse(a) => rehearse::rehearse(&a),

@@ -42,7 +42,7 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
     }
     let mut screen = None;
     let done =
-        pick_up(&dir, Actor::Recover, None, &overrides, |recorder, _| screen = Some(live(recorder, Display::Human)))
+        pick_up(&dir, Actor::Recover, None, &overrides, |recorder, _| screen = Some(live(recorder, Display::Verbose)))
             .await;
     if let Some(screen) = screen {
         let _ = screen.join();

@@ -2,15 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{
-    Done, Failure,
-    args::{Output, RehearseArgs},
-    place, plan,
-    prove::prove,
-    run::finish,
-    say, shown,
-    what_if::what_if,
-};
+use super::{Done, Failure, args::RehearseArgs, place, plan, prove::prove, run::finish, say, shown, what_if::what_if};
 use crate::{
     engine::{self, Options, Prepared, begin, prepare_in},
     event::{Event, Kind},
@@ -18,8 +10,8 @@ use crate::{
     journal::{JournalError, Lock, Recorder, RunDir, read},
     model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
     prove::Rehearsed,
-    report::{Display, live},
-    scenario::{Loaded, Sources, load, load_str},
+    report::live,
+    scenario::{CLUSTERS, Loaded, Sources, load, names, rehearsed_on},
     sim::{Description, Happening, Settled, Simulation},
 };
 
@@ -27,31 +19,21 @@ use crate::{
 const LARGEST: u64 = 64 << 20;
 
 /// The scenario that `rehearse` runs when none is given.
-const DEMONSTRATION: &str = include_str!("../../scenarios/zone-outage.yaml");
-
-/// The cluster descriptions that are part of the program.
-const CLUSTERS: [(&str, &str); 4] = [
-    ("small-shop", include_str!("../../scenarios/clusters/small-shop.yaml")),
-    ("fragile", include_str!("../../scenarios/clusters/fragile.yaml")),
-    ("two-regions", include_str!("../../scenarios/clusters/two-regions.yaml")),
-    ("large", include_str!("../../scenarios/clusters/large.yaml")),
-];
+const DEMONSTRATION: &str = "zone-outage";
 
 pub(super) fn rehearse(args: &RehearseArgs) -> Done {
-    let description = description(&args.cluster)?;
+    let scenario = args.scenario.as_deref().unwrap_or(Path::new(DEMONSTRATION));
+    let cluster = args.cluster.as_deref().unwrap_or_else(|| rehearsed_on(&scenario.display().to_string()));
+    let description = description(cluster)?;
     let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false };
-    let loaded = match &args.scenario {
-        Some(file) => load(file, &sources),
-        None => load_str("zone-outage.yaml", DEMONSTRATION, &sources),
-    };
-    let loaded = loaded.map_err(|p| place::invalid(&p))?;
+    let loaded = load(scenario, &sources).map_err(|p| place::invalid(&p))?;
     place::warn(&loaded);
     let steps: Vec<&str> = loaded.scenario.steps.iter().map(|s| s.name.0.as_str()).collect();
-    let unfit = |why| Failure::new(Exit::Invalid, format!("--cluster {}: {why}", args.cluster));
+    let unfit = |why| Failure::new(Exit::Invalid, format!("--cluster {cluster}: {why}"));
     description.fits(&steps).map_err(unfit)?;
     say(&format!(
         "{REHEARSAL}: {} on the simulated cluster {}, seed {}",
-        loaded.scenario.metadata.name, args.cluster, args.seed
+        loaded.scenario.metadata.name, cluster, args.seed
     ));
     if let Some(changes) = &args.what_if {
         return what_if(changes, &description, &loaded, args.seed);
@@ -59,7 +41,7 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
     if args.prove {
         return prove(args, &description, &loaded);
     }
-    let done = paused()?.block_on(whole(args, &description, &loaded));
+    let done = paused()?.block_on(whole(args, cluster, &description, &loaded));
     if args.scenario.is_none() && done.is_ok() {
         say(
             "next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on your own cluster",
@@ -126,7 +108,7 @@ async fn prepared(simulation: &Simulation, loaded: &Loaded, run: String, catalog
         .map_err(|e| Failure::of(Exit::Invalid, &e))
 }
 
-async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
+async fn whole(args: &RehearseArgs, cluster: &str, description: &Description, loaded: &Loaded) -> Done {
     let run = run_name(&format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed));
     // The same scenario, cluster and seed give the same rehearsal, so the new one replaces the old one.
     forget(&args.runs_dir, &run)?;
@@ -135,8 +117,9 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }
-    let options = Options::rehearsal(&args.runs_dir, &args.approve);
-    let display = if args.output == Output::Json { Display::Json } else { Display::Human };
+    let despite_preflight = args.despite_preflight;
+    let options = Options { despite_preflight, ..Options::rehearsal(&args.runs_dir, &args.approve) };
+    let display = args.output.display(args.verbose);
     let mut screen = None;
     let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {
         recorder.tap(hears(&simulation));
@@ -156,7 +139,7 @@ async fn whole(args: &RehearseArgs, description: &Description, loaded: &Loaded) 
     }
     unbroken(&simulation)?;
     for missed in simulation.without_effect() {
-        say(&format!("--cluster {}: {missed}", args.cluster));
+        say(&format!("--cluster {cluster}: {missed}"));
     }
     finish(&dir, exit)
 }
@@ -213,11 +196,10 @@ fn is_rehearsal(events: &[Event]) -> bool {
 
 /// The description of a cluster: a shipped one by its name, or a file.
 fn description(name: &str) -> Result<Description, Failure> {
-    let shipped = CLUSTERS.iter().find(|(n, _)| *n == name).map(|(_, text)| (*text).to_owned());
-    let text = match shipped {
-        Some(text) => text,
+    let text = match CLUSTERS.iter().find(|shipped| shipped.name == name) {
+        Some(shipped) => shipped.text.to_owned(),
         None => files::text(Path::new(name), LARGEST).map_err(|e| {
-            let known: Vec<&str> = CLUSTERS.iter().map(|(n, _)| *n).collect();
+            let known: Vec<&str> = names(CLUSTERS).collect();
             Failure::new(Exit::Invalid, format!("--cluster {name}: {e}; give a file, or one of {}", known.join(", ")))
         })?,
     };

@@ -8,14 +8,15 @@ use super::args::Output;
 
 #[derive(Debug, Group)]
 pub(super) struct RehearseArgs {
-    /// The scenario file [default: the built-in demonstration]
+    /// The scenario: a file, or the name of a shipped one (`list scenarios`) [default: zone-outage]
     pub scenario: Option<PathBuf>,
     /// Set a variable of the scenario; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// The simulated cluster: small-shop, fragile, two-regions, large, or the file that describes one
-    #[arg(long, value_name = "NAME|FILE", default_value = "small-shop")]
-    pub cluster: String,
+    /// The simulated cluster: the name of a shipped one (`list clusters`), or the file that describes one [default: the
+    /// one that suits a shipped scenario, else small-shop]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub cluster: Option<String>,
     /// The random seed: the same seed gives the same journal, byte for byte
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -37,6 +38,12 @@ pub(super) struct RehearseArgs {
     /// Approve a gate by its name; may be repeated
     #[arg(long, value_name = "NAME")]
     pub approve: Vec<String>,
+    /// Continue although the pre-flight refuses the drill, to see what the drill itself finds
+    #[arg(long)]
+    pub despite_preflight: bool,
+    /// Print a line for each event
+    #[arg(short, long)]
+    pub verbose: bool,
     /// What to print during the rehearsal: lines for people, or the journal as JSON
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,

@@ -2,11 +2,7 @@
 
 use std::{io::IsTerminal, sync::atomic::Ordering};
 
-use super::{
-    Done, Failure, REPORT_LOST,
-    args::{Output, RunArgs},
-    colours, place, plan, say, say_styled, shown,
-};
+use super::{Done, Failure, REPORT_LOST, args::RunArgs, colours, place, plan, say, say_styled, shown};
 use crate::{
     engine::{self, NOT_KEPT, Options, begin},
     event::FORMAT,
@@ -14,7 +10,7 @@ use crate::{
     journal::read,
     model::{Exit, Plan, StepClass},
     plan::show,
-    report::{self, Display, live},
+    report::{self, live},
 };
 
 /// The size limit of a plan file.
@@ -38,11 +34,12 @@ pub(super) async fn run(args: &RunArgs) -> Done {
         frozen_after: args.frozen_after.0,
         unwind_within: args.unwind_within.0,
         preflight_max_age: args.preflight_max_age.0,
+        despite_preflight: false,
         approved: approved(args)?,
         operator: place::operator(),
     };
     prepared.plan.findings.dedup_by(|a, b| a.check == b.check && a.observed == b.observed);
-    let display = if args.output == Output::Json { Display::Json } else { Display::Human };
+    let display = args.output.display(args.verbose);
     let mut screen = None;
     let begun = begin(prepared, &loaded, &place, &options, |recorder, _| screen = Some(live(recorder, display)))
         .map_err(|e| Failure::of(Exit::Invalid, &e))?;

@@ -39,6 +39,8 @@ pub struct Options {
     pub unwind_within: Duration,
     /// The readiness review is made again before the first act if its result is older than this.
     pub preflight_max_age: Duration,
+    /// Whether a rehearsal continues although the pre-flight refuses it. A real run never does.
+    pub despite_preflight: bool,
     /// The hash of an approved plan. The plan must have this hash again.
     pub approved: Option<String>,
     /// Who runs this.
@@ -56,6 +58,7 @@ impl Options {
             frozen_after: Duration::from_secs(30),
             unwind_within: Duration::from_secs(1800),
             preflight_max_age: Duration::from_secs(900),
+            despite_preflight: false,
             approved: None,
             operator: "rehearsal".into(),
         }

@@ -53,7 +53,7 @@ pub fn junit(story: &Story) -> String {
         status.set_message(clean(&u.evidence));
         undo.add_test_case(TestCase::new(clean(&u.fault), status));
     }
-    let what = if story.flavour == "simulated" { REHEARSAL } else { "drillmaster" };
+    let what = if story.is_rehearsal() { REHEARSAL } else { "drillmaster" };
     let mut report = Report::new(clean(&format!("{what} {}", story.run)));
     report.add_test_suites([expectations, steps, undo]);
     report.to_string().unwrap_or_default()

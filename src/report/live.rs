@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::crowd::Crowd;
+use super::{brief::Brief, crowd::Crowd};
 use crate::{
     event::{Event, Kind},
     files,
@@ -20,8 +20,10 @@ use crate::{
 /// How to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Display {
-    /// For people.
-    Human,
+    /// For people: the steps, and what changes for users.
+    Brief,
+    /// For people: a line for each event.
+    Verbose,
     /// The journal's lines, on standard output.
     Json,
     /// Nothing.
@@ -65,19 +67,28 @@ struct Screen {
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,
     step: String,
     waiting: String,
+    brief: Brief,
     crowd: Crowd,
 }
 
 impl Screen {
     fn new(display: Display) -> Self {
-        let terminal = display == Display::Human && std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+        let human = matches!(display, Display::Brief | Display::Verbose);
+        let terminal = human && std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
         let bars = terminal.then(|| {
             let multi = MultiProgress::new();
             let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             let lines = (0..5).map(|_| multi.add(ProgressBar::new_spinner().with_style(style.clone()))).collect();
             (multi, lines)
         });
-        Self { display, bars, step: String::new(), waiting: String::new(), crowd: Crowd::default() }
+        Self {
+            display,
+            bars,
+            step: String::new(),
+            waiting: String::new(),
+            brief: Brief::default(),
+            crowd: Crowd::default(),
+        }
     }
 
     fn show(&mut self, event: &Event) {
@@ -89,12 +100,15 @@ impl Screen {
             Kind::StepProgress { waiting_for, last_seen, .. } => self.waiting = format!("{waiting_for}: {last_seen}"),
             _ => {}
         }
-        if self.display == Display::Json {
-            if let Ok(text) = serde_json::to_string(event) {
-                files::print_json(&format!("{text}\n"));
+        match self.display {
+            Display::Json => {
+                if let Ok(text) = serde_json::to_string(event) {
+                    files::print_json(&format!("{text}\n"));
+                }
             }
-        } else if self.display == Display::Human {
-            self.crowd.lines(event).iter().for_each(|text| self.note(text));
+            Display::Brief => self.brief.lines(event).iter().for_each(|text| self.note(text)),
+            Display::Verbose => self.crowd.lines(event).iter().for_each(|text| self.note(text)),
+            Display::None => {}
         }
     }
 
@@ -102,7 +116,9 @@ impl Screen {
         match &self.bars {
             Some((multi, _)) => drop(multi.println(text)),
             // A display that cannot be written must not end the drill.
-            None if self.display == Display::Human => drop(writeln!(std::io::stderr(), "{text}")),
+            None if matches!(self.display, Display::Brief | Display::Verbose) => {
+                drop(writeln!(std::io::stderr(), "{text}"));
+            }
             None => {}
         }
     }
@@ -122,7 +138,7 @@ impl Screen {
     }
 
     fn end(&mut self) {
-        if let Some(rest) = self.crowd.rest() {
+        for rest in self.crowd.rest().into_iter().chain(self.brief.rest()) {
             self.note(&rest);
         }
         if let Some((_, bars)) = &self.bars {

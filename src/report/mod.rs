@@ -1,6 +1,7 @@
 //! The reports of a run. Everything here is computed from the events in the journal; nothing asks a cluster. [`Story`]
 //! is the content, and each format is one view of it. Start with [`tell`].
 
+mod brief;
 mod crowd;
 mod html;
 mod json;

@@ -47,7 +47,7 @@ pub fn sarif(story: &Story) -> String {
     let rules = RULES.map(|(id, level, text)| {
         json!({"id": id, "name": id, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}})
     });
-    let note = if story.flavour == "simulated" { REHEARSAL } else { "a real drill" };
+    let note = if story.is_rehearsal() { REHEARSAL } else { "a real drill" };
     let whole = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

@@ -98,6 +98,13 @@ pub struct Story {
     pub evidence: BTreeMap<String, String>,
 }
 
+impl Story {
+    /// Whether the cluster was simulated: nothing real was tested.
+    pub fn is_rehearsal(&self) -> bool {
+        self.flavour == "simulated"
+    }
+}
+
 /// The recovery of one service after one fault.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Recovery {

@@ -15,7 +15,8 @@ pub fn summary(story: &Story, colours: bool) -> String {
             if colours && story.other_rules.is_none() { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
         let of = j.of.as_ref().map(|o| format!(" [{o}]")).unwrap_or_default();
         let (expectation, because) = (printable(&format!("{}{of}", j.expectation)), printable(&j.because));
-        let _ = writeln!(w, "  {on}{:<12}{off} {expectation}\n               {because}", j.outcome.to_string());
+        let glue = glue(&expectation, &because);
+        let _ = writeln!(w, "  {on}{:<12}{off} {expectation}{glue}", j.outcome.to_string());
     }
     for r in &story.recoveries {
         let phases: Vec<String> =
@@ -49,11 +50,22 @@ pub fn summary(story: &Story, colours: bool) -> String {
         say(w, &format!("  note         {c}"));
     }
     let code = story.exit.map_or_else(|| "not ended".to_owned(), |e| format!("exit {}", e.code()));
-    let _ = writeln!(w, "\n{}", printable(&format!("{code}: {} ({:.0} s)", story.ending, story.seconds)));
-    if let Some(head) = &story.head {
+    let _ = writeln!(w, "{}", printable(&format!("{code}: {} ({:.0} s)", story.ending, story.seconds)));
+    // A rehearsal is not evidence.
+    if let Some(head) = story.head.as_ref().filter(|_| !story.is_rehearsal()) {
         say(w, &format!("head {head}"));
     }
     out
+}
+
+/// The reason after its expectation: on the same line, without the subject that both begin with, if that is short.
+fn glue(expectation: &str, because: &str) -> String {
+    const WIDTH: usize = 85;
+    let rest = because.split_once(": ").filter(|(subject, _)| expectation.starts_with(subject));
+    match rest {
+        Some((_, rest)) if expectation.chars().count() + rest.chars().count() <= WIDTH => format!(": {rest}"),
+        _ => format!("\n               {because}"),
+    }
 }
 
 /// Adds one line, in which no name can drive the terminal.

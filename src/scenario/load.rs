@@ -8,7 +8,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Problems, Scenario, lint, schema, shape,
+    Problems, Scenario, lint,
+    problem::meant as did_you_mean,
+    schema, shape, shipped,
     tree::{self, Node},
     vars::{self, Values},
 };
@@ -52,11 +54,16 @@ pub struct Loaded {
     pub warnings: Problems,
 }
 
-/// Reads a scenario file.
+/// Reads a scenario file, or a shipped scenario that is given by its name.
 pub fn load(path: &Path, sources: &Sources) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
+    if let Some(text) = shipped::text(path, shipped::SCENARIOS) {
+        return load_str(&file, text, sources);
+    }
     let text = files::text(path, LARGEST).map_err(|e| {
-        Problems::bare(format!("cannot read the scenario file {file}: {e}"), "shipped scenarios are in scenarios/")
+        let similar = did_you_mean(&file, shipped::names(shipped::SCENARIOS));
+        let help = format!("{similar}`drillmaster list scenarios` lists the scenarios that are part of the program");
+        Problems::bare(format!("cannot read the scenario file {file}: {e}"), help)
     })?;
     load_str(&file, &text, sources)
 }

@@ -16,6 +16,7 @@ mod problem;
 mod schema;
 mod secret_places;
 mod shape;
+mod shipped;
 mod spec;
 mod tree;
 mod vars;
@@ -29,4 +30,5 @@ pub use drillfile::{
 pub use load::{Loaded, Sources, document, load, load_str};
 pub use problem::{Problem, Problems, did_you_mean, meant};
 pub use schema::{bindings_schema, scenario_schema, schema_of};
+pub use shipped::{BINDINGS, CLUSTERS, SCENARIOS, Shipped, names, rehearsed_on};
 pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};

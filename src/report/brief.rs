@@ -1,0 +1,313 @@
+//! The short form of the live output: the steps, what they wait for, and what changes for users. A line for each event
+//! is in `line` (`--verbose`). Start with [`Brief::lines`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::line;
+use crate::{
+    event::{Event, Kind, Wake},
+    model::{ClusterIdentity, Finding, FindingState, printable, some},
+};
+
+/// While something goes on, a line about it is shown this often, on the drill's clock.
+const EVERY_US: u64 = 30_000_000;
+/// A probe without a failed sample for this long is reported as up again.
+const UP_AFTER_US: u64 = 10_000_000;
+/// Changes of the same sort within this time share a line.
+const TOGETHER_US: u64 = 10_000_000;
+/// What a step waits for is repeated if it was not clear from its first line by then.
+const SOON_US: u64 = 5_000_000;
+
+/// What was shown so far.
+#[derive(Debug, Default)]
+pub(super) struct Brief {
+    /// The line for the start of a step. It is left out if the step ends before anything else is shown.
+    start: Option<String>,
+    /// Whether a step is in progress: its last line says what it did and put back.
+    in_step: bool,
+    /// Since when what the step waits for was not shown.
+    waits_us: u64,
+    armed: bool,
+    probes: BTreeMap<String, Rate>,
+    /// Nodes that were last seen as not Ready.
+    unready: BTreeSet<String>,
+    /// Alerts that an Alertmanager has received.
+    received: BTreeSet<(String, String)>,
+    /// Changes that will share lines, one for each sort.
+    groups: Vec<Group>,
+}
+
+/// The samples of a probe since it began to fail.
+#[derive(Debug, Default)]
+struct Rate {
+    down: bool,
+    samples: u32,
+    failed: u32,
+    shown_us: u64,
+    failed_us: u64,
+}
+
+/// Changes of the same sort: what happened, and to what.
+#[derive(Debug)]
+struct Group {
+    t_us: u64,
+    what: String,
+    names: Vec<String>,
+}
+
+impl Brief {
+    /// The lines to show for an event.
+    pub(super) fn lines(&mut self, event: &Event) -> Vec<String> {
+        let mut lines = vec![];
+        if self.groups.first().is_some_and(|first| event.t_us > first.t_us + TOGETHER_US) {
+            lines.extend(self.rest());
+        }
+        match &event.event {
+            Kind::StepStarted { .. } => {
+                lines.extend(self.rest());
+                self.start = line(event);
+                (self.in_step, self.waits_us) = (true, event.t_us + SOON_US);
+            }
+            Kind::StepFinished { .. } => {
+                self.start = self.start.take().filter(|_| !self.groups.is_empty());
+                lines.extend(self.rest());
+                self.in_step = false;
+                lines.extend(line(event));
+            }
+            _ => {
+                let said = self.says(event);
+                if !said.is_empty() {
+                    lines.extend(self.rest());
+                    lines.extend(said);
+                }
+            }
+        }
+        lines
+    }
+
+    /// The lines that were held back: the start of a step, and changes that share a line.
+    pub(super) fn rest(&mut self) -> Vec<String> {
+        let groups = std::mem::take(&mut self.groups).into_iter();
+        let groups = groups.map(|g| at(g.t_us, &format!("  {}: {}", g.what, some(&g.names))));
+        self.start.take().into_iter().chain(groups).collect()
+    }
+
+    fn says(&mut self, event: &Event) -> Vec<String> {
+        let whole = || line(event).into_iter().collect();
+        let t = event.t_us;
+        match &event.event {
+            // The command has announced a rehearsal already.
+            Kind::RunStarted { clusters, .. } if clusters.iter().any(ClusterIdentity::is_simulated) => vec![],
+            Kind::PreflightDone { findings, .. } => preflight(event, findings),
+            Kind::Armed { .. } => {
+                self.armed = true;
+                whole()
+            }
+            Kind::ProbeSegment { probe, n, failed, runs, .. } => {
+                let why = runs.iter().find(|r| !r.ok).map(|r| r.error.to_string()).unwrap_or_default();
+                self.probe(t, probe, (*n, *failed), &why)
+            }
+            Kind::NodeSeen { node, ready, .. } => {
+                let is_ready = ready == "True";
+                let changed = if is_ready { self.unready.remove(node) } else { self.unready.insert(node.clone()) };
+                let what = if is_ready { "Ready again" } else { "not Ready" };
+                if changed {
+                    self.together(t, what.to_owned(), node.clone());
+                }
+                vec![]
+            }
+            Kind::AlertSeen { source, name, labels, state, .. } if is_received(source, state) => {
+                let of = labels.get("node").cloned().unwrap_or_default();
+                let is_new = self.received.insert((name.clone(), of.clone()));
+                if is_new && self.armed {
+                    self.together(t, format!("alert {name} received"), of);
+                }
+                vec![]
+            }
+            Kind::AlertGone { source, name, labels } if is_received(source, "active") => {
+                let of = labels.get("node").cloned().unwrap_or_default();
+                let known = self.received.remove(&(name.clone(), of.clone()));
+                if known {
+                    self.together(t, format!("alert {name} resolved"), of);
+                }
+                vec![]
+            }
+            Kind::StepProgress { .. } if t < self.waits_us => vec![],
+            Kind::StepProgress { .. } => {
+                self.waits_us = t + EVERY_US;
+                whole()
+            }
+            Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } if self.in_step => vec![],
+            kind if is_detail(kind) => vec![],
+            _ => whole(),
+        }
+    }
+
+    /// Adds a change to those that share a line.
+    fn together(&mut self, t_us: u64, what: String, name: String) {
+        match self.groups.iter_mut().find(|group| group.what == what) {
+            Some(group) => group.names.push(name),
+            None => self.groups.push(Group { t_us, what, names: vec![name] }),
+        }
+    }
+
+    fn probe(&mut self, t: u64, name: &str, (n, failed): (u32, u32), why: &str) -> Vec<String> {
+        let rate = self.probes.entry(name.to_owned()).or_default();
+        if failed > 0 {
+            rate.failed_us = t;
+        }
+        if !rate.down {
+            if failed == 0 || !self.armed {
+                return vec![];
+            }
+            *rate = Rate { down: true, samples: n, failed, shown_us: t, failed_us: t };
+            return vec![at(t, &format!("  probe {name} fails: {why}"))];
+        }
+        (rate.samples, rate.failed) = (rate.samples + n, rate.failed + failed);
+        let count = format!("{} of {} samples failed", rate.failed, rate.samples);
+        if t >= rate.failed_us + UP_AFTER_US {
+            *rate = Rate::default();
+            return vec![at(t, &format!("  probe {name} answers again: {count}"))];
+        }
+        if t < rate.shown_us + EVERY_US {
+            return vec![];
+        }
+        rate.shown_us = t;
+        vec![at(t, &format!("  probe {name}: {count}"))]
+    }
+}
+
+/// Whether an alert has reached people, as far as Alertmanager shows.
+fn is_received(source: &str, state: &str) -> bool {
+    source.starts_with("alertmanager") && state == "active"
+}
+
+/// What the journal, `--verbose` and the reports have, and the summary repeats where it matters.
+fn is_detail(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::EvictionAnswered { .. }
+            | Kind::EvictionsSampled { .. }
+            | Kind::AlertSeen { .. }
+            | Kind::AlertGone { .. }
+            | Kind::PodSeen { .. }
+            | Kind::PodGone { .. }
+            | Kind::BudgetSeen { .. }
+            | Kind::FaultIntended { .. }
+            | Kind::FaultApplied { .. }
+            | Kind::RevertStarted { .. }
+            | Kind::LinesWritten { .. }
+            | Kind::LeftBehind { .. }
+            | Kind::Judged { .. }
+            | Kind::RunEnded { .. }
+            | Kind::RunWoken { why: Wake::Finished, .. }
+            | Kind::SessionOpened { epoch: 1, .. }
+    )
+}
+
+/// How many checks have which result, and those that do not pass.
+fn preflight(event: &Event, findings: &[Finding]) -> Vec<String> {
+    let count = |state| findings.iter().filter(|f| f.state == state).count();
+    let passed = count(FindingState::Pass);
+    // That the baseline is complete is announced when the drill is armed.
+    if passed == findings.len() && passed < 2 {
+        return vec![];
+    }
+    let others = [(FindingState::Fail, "failed"), (FindingState::Unknown, "unknown"), (FindingState::Skip, "skipped")];
+    let others = others.map(|(state, word)| (count(state), word)).into_iter().filter(|(n, _)| *n > 0);
+    let others: String = others.map(|(n, word)| format!(", {n} {word}")).collect();
+    let first = at(event.t_us, &format!("pre-flight: {passed} of {} checks passed{others}", findings.len()));
+    let below = line(event).unwrap_or_default();
+    std::iter::once(first).chain(below.lines().skip(1).map(str::to_owned)).collect()
+}
+
+fn at(t_us: u64, text: &str) -> String {
+    format!("{:>8.1}s  {}", t_us as f64 / 1e6, printable(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::StepEnd;
+
+    fn event(t_s: u64, event: Kind) -> Event {
+        let t_us = t_s * 1_000_000;
+        Event { seq: 0, at: jiff::Timestamp::UNIX_EPOCH, t_us, epoch: 1, prev: String::new(), must: false, event }
+    }
+
+    fn node(name: &str, ready: &str) -> Kind {
+        Kind::NodeSeen {
+            node: name.into(),
+            uid: String::new(),
+            zone: "a".into(),
+            ready: ready.into(),
+            unschedulable: false,
+            taints: vec![],
+            resource_version: String::new(),
+        }
+    }
+
+    fn segment(n: u32, failed: u32) -> Kind {
+        Kind::ProbeSegment {
+            probe: "storefront".into(),
+            file: String::new(),
+            sha256: String::new(),
+            from_us: 0,
+            to_us: 0,
+            n,
+            failed,
+            max_ms: 0,
+            late: 0,
+            runs: vec![],
+        }
+    }
+
+    #[test]
+    fn changes_of_many_nodes_share_a_line() {
+        let mut brief = Brief::default();
+        let names: Vec<String> = (0..20).map(|i| format!("node-{i}")).collect();
+        let mut shown: Vec<String> =
+            names.iter().flat_map(|name| brief.lines(&event(50, node(name, "Unknown")))).collect();
+        shown.extend(brief.lines(&event(51, node("node-0", "Unknown"))));
+        assert_eq!(shown, Vec::<String>::new(), "held back, and what was known is not repeated");
+        let later = brief.lines(&event(70, node("node-0", "True")));
+        assert_eq!(later.len(), 1);
+        assert!(later[0].contains("not Ready: node-0, ") && later[0].ends_with("and 12 more"), "{later:?}");
+    }
+
+    #[test]
+    fn a_step_that_ends_at_once_has_one_line() {
+        let mut brief = Brief::default();
+        let starts = Kind::StepStarted {
+            step: "outage".into(),
+            verb: "killZone".into(),
+            does: crate::model::Told::default(),
+            expected_us: None,
+        };
+        let ends = Kind::StepFinished {
+            step: "outage".into(),
+            end: StepEnd::Done,
+            detail: crate::model::Told::of_journal("killed".to_owned()),
+        };
+        assert_eq!(brief.lines(&event(1, starts.clone())), Vec::<String>::new());
+        assert_eq!(brief.lines(&event(2, ends.clone())).len(), 1);
+        brief.lines(&event(3, starts));
+        brief.lines(&event(4, node("a", "Unknown")));
+        let shown = brief.lines(&event(5, ends));
+        assert!(shown.len() == 3 && shown[0].contains('▶') && shown[1].contains("not Ready"), "{shown:?}");
+    }
+
+    #[test]
+    fn a_probe_is_shown_as_a_rate() {
+        let mut brief = Brief { armed: true, ..Brief::default() };
+        let lines: Vec<String> = (0..90).flat_map(|s| brief.lines(&event(s, segment(4, u32::from(s < 65))))).collect();
+        let said: Vec<&str> = lines.iter().map(|l| l.split("probe storefront").nth(1).unwrap_or_default()).collect();
+        let wanted = [
+            " fails: ",
+            ": 31 of 124 samples failed",
+            ": 61 of 244 samples failed",
+            " answers again: 65 of 300 samples failed",
+        ];
+        assert_eq!(said, wanted, "{lines:?}");
+    }
+}
