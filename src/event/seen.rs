@@ -66,14 +66,14 @@ impl BudgetSays {
         }
     }
 
-    /// The word for it in a sentence, such as "its budget says refused".
+    /// The end of the sentence "its budget requires …".
     pub fn word(self) -> &'static str {
         match self {
-            Self::Allowed => "allowed",
-            Self::Refused => "refused",
-            Self::Ambiguous => "ambiguous",
-            Self::Uncovered => "uncovered",
-            Self::Unsettled => "unsettled",
+            Self::Allowed => "that it is allowed",
+            Self::Refused => "that it is refused",
+            Self::Ambiguous => "the answer 500, because it is not the only one",
+            Self::Uncovered => "nothing, because there is none",
+            Self::Unsettled => "nothing yet, because its numbers are changing",
             Self::NotAsked => "",
         }
     }

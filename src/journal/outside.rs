@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(author(vec![deleted(), found(Role::Person, "u", 4_000_000)]), ["alice"]);
         assert_eq!(author(vec![deleted(), found(Role::Kubernetes, "", 4_000_000)]), Vec::<String>::new());
         for other in [found(Role::Person, "another", 4_000_000), found(Role::Person, "u", 90_000_000)] {
-            assert_eq!(author(vec![deleted(), other]), ["somebody (author unknown)"]);
+            assert_eq!(author(vec![deleted(), other]), ["an unknown author"]);
         }
     }
 }

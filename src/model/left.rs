@@ -19,7 +19,7 @@ pub enum LeftBecause {
 impl fmt::Display for LeftBecause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Others => "changed by others",
+            Self::Others => "changed from outside",
             Self::Losses => "without what may be lost",
             Self::Differences => "with differences",
         })

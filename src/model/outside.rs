@@ -179,19 +179,20 @@ impl Author {
 
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = match self.role() {
+        let kind = match self.role() {
             Role::Drill => "this drill",
             Role::Kubernetes => "Kubernetes",
             Role::Autoscaler => "an autoscaler",
             Role::Deployer => "a deployment tool",
             Role::Backup => "Velero",
-            Role::Person | Role::Other => "somebody",
+            Role::Person | Role::Other => "",
         };
         match self {
-            Self::Manager { name, .. } => write!(f, "{who} ({name})"),
+            Self::Manager { name, .. } if kind.is_empty() => write!(f, "{name}"),
+            Self::Manager { name, .. } => write!(f, "{kind} ({name})"),
             Self::User { name, agent, .. } if agent.is_empty() => write!(f, "{name}"),
             Self::User { name, agent, .. } => write!(f, "{name} ({agent})"),
-            Self::Unknown => f.write_str("somebody (author unknown)"),
+            Self::Unknown => f.write_str("an unknown author"),
         }
     }
 }
@@ -224,7 +225,7 @@ impl OutsideChange {
         format!("{}{place}", self.object)
     }
 
-    /// Who did what: `somebody (kubectl-scale) scaled deployment/web to 2`.
+    /// Who did what: `kubectl-scale scaled deployment/web to 2`.
     pub fn sentence(&self) -> String {
         let (by, object) = (&self.by, &self.object);
         match &self.what {
@@ -236,8 +237,8 @@ impl OutsideChange {
             OutsideWhat::Evicted => format!("{by} evicted {object}"),
             OutsideWhat::Cordoned => format!("{by} cordoned {object}"),
             OutsideWhat::Uncordoned => format!("{by} uncordoned {object}"),
-            OutsideWhat::Tainted { taint } => format!("{by} put taint {taint} on {object}"),
-            OutsideWhat::Untainted { taint } => format!("{by} took taint {taint} off {object}"),
+            OutsideWhat::Tainted { taint } => format!("{by} added taint {taint} to {object}"),
+            OutsideWhat::Untainted { taint } => format!("{by} removed taint {taint} from {object}"),
             OutsideWhat::NodeRestarted => format!("{by} restarted {object}"),
             OutsideWhat::MachineReturned => format!("{by} started the machine of {object} again"),
             OutsideWhat::Silenced { matchers, comment, .. } if comment.is_empty() => {
@@ -248,7 +249,7 @@ impl OutsideChange {
         }
     }
 
-    /// The same sentence with its time: `at 12.3 s somebody …`.
+    /// The same sentence with its time: `at 12.3 s kubectl-scale …`.
     pub fn timed(&self) -> String {
         format!("at {:.1} s {}", self.seen_us as f64 / 1e6, self.sentence())
     }
@@ -263,9 +264,9 @@ impl OutsideChange {
             OutsideWhat::Created => format!("{subject} was created by {by}"),
             OutsideWhat::Deleted | OutsideWhat::Evicted => format!("{subject} was deleted by {by}"),
             OutsideWhat::Cordoned => format!("{subject} is cordoned, by {by}"),
-            OutsideWhat::Uncordoned => format!("{subject} is not cordoned any more, by {by}"),
+            OutsideWhat::Uncordoned => format!("{subject} is no longer cordoned, by {by}"),
             OutsideWhat::Tainted { taint } => format!("{subject} has taint {taint}, by {by}"),
-            OutsideWhat::Untainted { taint } => format!("{subject} lacks taint {taint}, by {by}"),
+            OutsideWhat::Untainted { taint } => format!("{subject} no longer has taint {taint}, by {by}"),
             OutsideWhat::NodeRestarted | OutsideWhat::MachineReturned => format!("{subject} was restarted by {by}"),
             OutsideWhat::Silenced { matchers, until, .. } => {
                 format!("{matchers} is silenced by {by} until {until}")
@@ -293,13 +294,13 @@ mod tests {
             as_before: false,
         };
         let scaled = change(OutsideWhat::Scaled { from: 3, to: 2 }, by("kubectl-scale", Role::Person));
-        assert_eq!(scaled.timed(), "at 12.3 s somebody (kubectl-scale) scaled deployment/web to 2");
-        assert_eq!(scaled.state(), "deployment/web of namespace shop has replicas=2, by somebody (kubectl-scale)");
+        assert_eq!(scaled.timed(), "at 12.3 s kubectl-scale scaled deployment/web to 2");
+        assert_eq!(scaled.state(), "deployment/web of namespace shop has replicas=2, by kubectl-scale");
         let grown = change(OutsideWhat::Scaled { from: 3, to: 5 }, by("kube-controller-manager", Role::Autoscaler));
         assert_eq!(grown.sentence(), "an autoscaler (kube-controller-manager) scaled deployment/web to 5");
         assert_eq!(
             change(OutsideWhat::Deleted, Author::Unknown).sentence(),
-            "somebody (author unknown) deleted deployment/web"
+            "an unknown author deleted deployment/web"
         );
         let alice = Author::User { name: "alice".into(), agent: "kubectl/v1.37".into(), role: Role::Person };
         assert_eq!(change(OutsideWhat::Deleted, alice).sentence(), "alice (kubectl/v1.37) deleted deployment/web");

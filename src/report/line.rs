@@ -203,7 +203,7 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::Noted { text } => format!("  {text}"),
         Kind::FaultReopened { fault, why } => format!("  {fault} is in effect again: {why}"),
         Kind::HolderLives { pid, host } => match pid {
-            Some(pid) => format!("■ process {pid} on {host} may still act: kill -9 {pid}"),
+            Some(pid) => format!("■ process {pid} on {host} may still act: end it with `kill -9 {pid}`"),
             None => "■ the earlier session still holds the lock, and may still act".to_owned(),
         },
         Kind::Unconfirmed { faults } => {

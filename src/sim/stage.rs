@@ -86,7 +86,7 @@ impl Simulated for Theatre {
     }
 
     fn program(&self, _: &[String]) -> Result<String, String> {
-        Ok("not run: a rehearsal runs no programs".to_owned())
+        Ok("not run: a rehearsal does not run programs".to_owned())
     }
 
     fn machine(&self, node: &str) -> Result<Machine, HostError> {

@@ -34,5 +34,5 @@ pub(super) async fn apply(context: &StepContext, spec: &NotifyStep) -> Result<St
         ok: sent.is_ok(),
         detail: sent.as_ref().err().map(|e| told!(context.recorder, "{e}")).unwrap_or_default(),
     })?;
-    sent.map(|()| "told".into()).map_err(StepError::failed)
+    sent.map(|()| "message sent".into()).map_err(StepError::failed)
 }

@@ -68,7 +68,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, spec: &S
     let revert = Revert::Scale { object: object.clone(), before, written: spec.to };
     let fault = context.intend(&spec.workload.name, revert).await?;
     context.act(&fault, write(context, &object.path, &object.uid, (before, spec.to))).await?;
-    Ok(format!("{} from {before} to {}", spec.workload, spec.to))
+    Ok(format!("scaled {} from {before} to {}", spec.workload, spec.to))
 }
 
 pub(super) async fn revert(

@@ -115,7 +115,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
         })
         .await?;
     found.map_err(StepError::Failed)?;
-    Ok(format!("{what}: after {:.1} s", (context.recorder.now_us() - began) as f64 / 1e6))
+    Ok(format!("waited {:.1} s for {what}", (context.recorder.now_us() - began) as f64 / 1e6))
 }
 
 /// Detects nodes that were powered on outside the drill, for example because a restarted container engine also starts

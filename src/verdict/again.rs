@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
                     self.wrong(at, "a session was opened, although the run had ended with nothing left to undo");
                 }
                 if (*actor == Actor::Runner) != (at == 1) {
-                    self.wrong(at, "a session of another kind than its place says");
+                    self.wrong(at, "the first session must be that of the runner, and no later session may be");
                 }
                 self.session = Session { runner: *actor == Actor::Runner, ..Session::default() };
             }
@@ -106,7 +106,10 @@ impl<'a> Reader<'a> {
             Kind::RunEnded { exit, detail } => self.ended(at, *exit, detail),
             _ => {
                 if self.again.numbered && (self.session.ended || self.session.judged.is_some()) {
-                    self.wrong(at, "it stands behind the verdict of its session, which is its last line but one");
+                    self.wrong(
+                        at,
+                        "this line comes after the verdict of its session, but only the end may come after it",
+                    );
                 }
             }
         }
@@ -114,19 +117,19 @@ impl<'a> Reader<'a> {
 
     fn judged(&mut self, at: usize, written: Written<'a>) {
         if self.session.judged.is_some() {
-            return self.wrong(at, "a second verdict of one session");
+            return self.wrong(at, "a second verdict in one session");
         }
         if self.session.ended {
-            self.wrong(at, "a verdict behind the end of its session");
+            self.wrong(at, "a verdict after the end of its session");
         }
         self.session.judged = Some((at, written));
         let plan = self.plan_rules.unwrap_or_default();
         if self.again.numbered && self.session.runner && written.rules != plan {
             let rules = written.rules;
-            self.wrong(at, format!("it is said to be judged by rules {rules}; the plan was made for rules {plan}"));
+            self.wrong(at, format!("the verdict names rules {rules}, but the plan was made for rules {plan}"));
         }
         if self.again.numbered && written.rules == 0 {
-            self.wrong(at, "the verdict names no rules, which every journal of this format does");
+            self.wrong(at, "the verdict names no rules, but every verdict of this format must");
         }
         if written.rules == RULES {
             self.by_today(at, written);
@@ -140,7 +143,10 @@ impl<'a> Reader<'a> {
     fn by_today(&mut self, at: usize, written: Written<'a>) {
         let last = at.checked_sub(1).map(|before| self.events[before].seq);
         if last != Some(written.up_to) {
-            self.wrong(at, format!("the verdict reads up to event {}, and is not the next one", written.up_to));
+            self.wrong(
+                at,
+                format!("the verdict read up to event {}, but is not the next event after it", written.up_to),
+            );
         }
         let now = conclude(&self.events[..at]);
         let differs = differs(&now, written);
@@ -156,13 +162,13 @@ impl<'a> Reader<'a> {
         let less = !self.session.runner && outcome == Outcome::Pass && written.outcome == Outcome::Inconclusive;
         if outcome != written.outcome && !less {
             let written = written.outcome;
-            self.wrong(at, format!("the verdict is {written}, and its judgements come to {outcome}"));
+            self.wrong(at, format!("the verdict is {written}, but its judgements give {outcome}"));
         }
     }
 
     fn ended(&mut self, at: usize, exit: Exit, detail: &str) {
         if self.session.ended {
-            return self.wrong(at, "a second end of one session");
+            return self.wrong(at, "a second end in one session");
         }
         self.session.ended = true;
         let judged = self.session.judged;
@@ -170,7 +176,7 @@ impl<'a> Reader<'a> {
             self.wrong(at, "the run was armed and ended without a verdict");
         }
         if self.again.numbered && judged.is_some_and(|(verdict, _)| verdict + 1 != at) {
-            self.wrong(at, "something stands between the verdict and the end");
+            self.wrong(at, "there is a line between the verdict and the end");
         }
         let rules = judged.map_or(self.plan_rules.unwrap_or_default(), |(_, written)| written.rules);
         if rules != RULES {
@@ -184,12 +190,12 @@ impl<'a> Reader<'a> {
         let now = ending.exit();
         if now != exit {
             let (exit, now) = (exit.code(), now.code());
-            self.wrong(at, format!("the run ended with exit {exit}; its events come to exit {now}"));
+            self.wrong(at, format!("the run ended with exit {exit}, but its events give exit {now}"));
         }
         let same_tool = judged.is_none_or(|(_, written)| written.tool == TOOL) && self.tool == TOOL;
         let words = ending.words();
         if same_tool && !begins_with(detail, &words) {
-            self.wrong(at, format!("the end is told as `{detail}`; its events come to `{words}`"));
+            self.wrong(at, format!("the text of the end is `{detail}`, but its events give `{words}`"));
         }
     }
 
@@ -199,7 +205,7 @@ impl<'a> Reader<'a> {
         let open = !self.state.open().is_empty();
         let needs_hand = matches!(exit, Exit::Residue | Exit::Left | Exit::Internal);
         if (open || stuck || self.state.holder_lives.is_some()) && !needs_hand {
-            return Some(format!("the run ended with exit {}, and something is not undone", exit.code()));
+            return Some(format!("the run ended with exit {}, but something is not undone", exit.code()));
         }
         let step_failed = self.state.finished.iter().any(|(_, end)| *end == StepEnd::Failed);
         let wanted = match outcome {
@@ -208,13 +214,13 @@ impl<'a> Reader<'a> {
             Some(Outcome::Fail) => Exit::Failed,
             // Nothing was started, or there was nothing to judge.
             None => {
-                return (exit == Exit::Passed).then(|| "the run is said to have passed without a verdict".to_owned());
+                return (exit == Exit::Passed).then(|| "the run ended as passed, but without a verdict".to_owned());
             }
         };
         let whole = self.finished() && !step_failed && self.session.runner;
         let claims = matches!(exit, Exit::Passed | Exit::Inconclusive) || (exit == Exit::Failed && !step_failed);
         ((claims || whole && !needs_hand) && exit != wanted)
-            .then(|| format!("the run ended with exit {}; its verdict comes to exit {}", exit.code(), wanted.code()))
+            .then(|| format!("the run ended with exit {}, but its verdict gives exit {}", exit.code(), wanted.code()))
     }
 
     /// Whether all steps were done without an interruption.

@@ -40,11 +40,14 @@ fn side(seen: u64, deadline: u64) -> Side {
 
 pub(super) fn answer(expected: &AlertExpectation, history: &History, now_us: u64) -> Answer {
     let Some(window) = Window::of(history, expected.of.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, format!("{}: its fault never happened", expected.name));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("{}: the fault of this expectation did not happen", expected.name),
+        );
     };
     let targets = targets(expected, history, &window);
     if targets.is_empty() {
-        let why = format!("{}: the fault has no target to expect it for", expected.name);
+        let why = format!("{}: the fault has no target for which this alert is expected", expected.name);
         return Answer::new(Outcome::Inconclusive, why);
     }
     let one = |labels: &BTreeMap<String, String>| {
@@ -148,7 +151,7 @@ impl<'h> Chain<'h> {
     fn baseline(&self) -> Part {
         let t0 = self.window.t0;
         if let Some(point) = active_before(&self.points, t0) {
-            return Part::Missing(format!("it was {} before the fault already", point.state));
+            return Part::Missing(format!("it was already {} before the fault", point.state));
         }
         let zero = self.history.zero;
         let since = |a: &AlertPoint| {
@@ -156,7 +159,7 @@ impl<'h> Chain<'h> {
             u64::try_from(since.as_micros()).ok().filter(|us| us + 1_000_000 < t0)
         };
         if self.own().any(|a| a.source == "prometheus" && since(a).is_some()) {
-            return Part::Missing("it has been active since before the fault, by Prometheus' own word".into());
+            return Part::Missing("according to Prometheus, it was already active before the fault".into());
         }
         Part::Shown("it was inactive before the fault".into())
     }
@@ -165,7 +168,7 @@ impl<'h> Chain<'h> {
         let t0 = self.window.t0;
         for source in ["prometheus", "alertmanager"] {
             if self.history.source_blind_in(source, t0, until) {
-                return Sight::Missing(format!("{source} was out of sight for a time"));
+                return Sight::Missing(format!("{source} gave no usable answer for some time"));
             }
         }
         if let Some(name) = self.history.state.plan.as_ref().and_then(|p| p.watchdog.as_ref()) {
@@ -174,10 +177,12 @@ impl<'h> Chain<'h> {
             let gone =
                 self.history.alerts.iter().filter(mine).find(|a| a.at > t0 && a.at <= until && a.state.is_empty());
             if at.is_none_or(|a| a.state.is_empty()) || gone.is_some() {
-                return Sight::Missing(format!("{name}, which always fires, did not: the monitoring was not at work"));
+                return Sight::Missing(format!(
+                    "{name}, which always fires, did not fire: the monitoring was not working"
+                ));
             }
         }
-        Sight::Shown("Prometheus and Alertmanager answered throughout".into())
+        Sight::Shown("Prometheus and Alertmanager answered the whole time".into())
     }
 
     /// The watch of the nodes shows when the target was back.
@@ -196,11 +201,11 @@ impl<'h> Chain<'h> {
         let until = self.received().map_or(deadline, |a| a.at).min(self.window.last);
         Proof {
             baseline: self.baseline(),
-            reach: Part::NotAsked("an alert shows the fault's effect itself"),
+            reach: Part::NotAsked("the alert itself shows the effect of the fault"),
             sight: self.sight(until),
             denominator: self.denominator(),
             bound: self.in_time(deadline),
-            own: Own::NotAsked("an alert comes while the fault lasts"),
+            own: Own::NotAsked("the alert must come while the fault lasts"),
             // Silences from outside are part of the delivery.
             others: Others::NotAsked,
         }
@@ -212,18 +217,18 @@ impl<'h> Chain<'h> {
         let after = seconds(received.at.saturating_sub(self.window.t0));
         if self.firing().is_none() {
             return Bound::Between(format!(
-                "Alertmanager had it {after} after the fault, but Prometheus was not seen firing it"
+                "Alertmanager had it {after} after the fault, but it was not observed to fire in Prometheus"
             ));
         }
         match side(received.at, deadline) {
             Side::Before => {}
             Side::Either => {
                 return Bound::Between(format!(
-                    "received {after} after the fault, give or take a second, allowed are {within}"
+                    "received {after} after the fault, or up to 1 s earlier: it is unknown whether the limit of {within} is met"
                 ));
             }
             Side::After => {
-                return Bound::Refuted(format!("received only {after} after the fault, allowed are {within}"));
+                return Bound::Refuted(format!("received only {after} after the fault, but the limit is {within}"));
             }
         }
         if let Some(bound) = self.suppression() {
@@ -233,7 +238,7 @@ impl<'h> Chain<'h> {
         if let Some(wanted) = &self.expected.receiver
             && !managers().any(|a| a.receivers.contains(wanted))
         {
-            return Bound::Refuted(format!("it goes to {}, not to {wanted}", received.receivers.join(", ")));
+            return Bound::Refuted(format!("it is routed to {}, not to {wanted}", received.receivers.join(", ")));
         }
         let acknowledged = self.acknowledged().map(|c| format!("; then {}", c.timed())).unwrap_or_default();
         Bound::Met(format!("received {after} after the fault{acknowledged}"))
@@ -273,18 +278,18 @@ impl<'h> Chain<'h> {
         let (active, suppressed) = (of("active").next(), of("suppressed").next());
         match (self.expected.suppressed, active, suppressed) {
             (true, Some(active), _) => Some(Bound::Refuted(format!(
-                "it was meant to be suppressed, and was active {} after the fault: people were told",
+                "it should have been suppressed, but was active {} after the fault, so people were notified",
                 seconds(active.at.saturating_sub(self.window.t0))
             ))),
             (false, None, Some(by)) => {
-                Some(Bound::Refuted(format!("it fired and was swallowed: suppressed by {}", self.silences(by))))
+                Some(Bound::Refuted(format!("it fired, but was suppressed by {}", self.silences(by))))
             }
             (false, Some(first), Some(by)) if by.at < first.at => {
-                Some(Bound::Refuted(format!("it fired and was swallowed: suppressed by {}", self.silences(by))))
+                Some(Bound::Refuted(format!("it fired, but was suppressed by {}", self.silences(by))))
             }
             (false, Some(_), Some(_)) if self.acknowledged().is_some() => None,
             (false, Some(_), Some(by)) => Some(Bound::Between(format!(
-                "it was active first, then suppressed by {}: delivery is not disproven, and not shown",
+                "it was active first, then suppressed by {}, so delivery is neither shown nor disproved",
                 self.silences(by)
             ))),
             _ => None,
@@ -312,12 +317,15 @@ impl<'h> Chain<'h> {
         // The absence of an alert is known only if the fault lasted, and was observed, for long enough.
         if self.window.end < deadline {
             return Bound::Between(format!(
-                "not received, and {}: fewer than the {within} allowed, so this cannot be tested here",
+                "not received, but {}: that is less than the allowed {within}, so the alert was not tested",
                 self.window.how()
             ));
         }
         let fired = self.firing().map_or("it never fired".to_owned(), |a| {
-            format!("it fired in Prometheus after {} and never arrived", seconds(a.at.saturating_sub(self.window.t0)))
+            format!(
+                "it fired in Prometheus {} after the fault, but never arrived",
+                seconds(a.at.saturating_sub(self.window.t0))
+            )
         });
         Bound::Refuted(format!("not received within {within}: {fired}"))
     }
@@ -340,7 +348,7 @@ impl<'h> Chain<'h> {
                 match side(at, deadline) {
                     Side::Before => Bound::Met(format!("resolved {after} after the heal")),
                     Side::Either => Bound::Between(format!(
-                        "resolved {after} after the heal, give or take a second, allowed are {within}"
+                        "resolved {after} after the heal, or up to 1 s earlier: it is unknown whether the limit of {within} is met"
                     )),
                     Side::After => Bound::Refuted(format!("resolved only {after} after the heal")),
                 }
@@ -355,11 +363,11 @@ impl<'h> Chain<'h> {
     fn resolution(&self, until: u64, bound: Bound) -> Proof {
         Proof {
             baseline: Part::Shown("it was received".into()),
-            reach: Part::NotAsked("an alert shows the fault's effect itself"),
+            reach: Part::NotAsked("the alert itself shows the effect of the fault"),
             sight: self.sight_of_return(until.min(self.history.end_us)),
             denominator: self.denominator(),
             bound,
-            own: Own::NotAsked("it is resolved by the heal"),
+            own: Own::NotAsked("the heal resolves it"),
             // Silences from outside are part of the delivery.
             others: Others::NotAsked,
         }
@@ -371,7 +379,7 @@ impl<'h> Chain<'h> {
         let began =
             self.history.reverts.iter().map(|(at, _)| *at).filter(|at| *at >= self.window.t0).min().unwrap_or(heal);
         let Some(node) = &self.node else { return Ok(began) };
-        let series = self.history.nodes.get(node).ok_or("its node was never seen")?;
+        let series = self.history.nodes.get(node).ok_or("its node was never observed")?;
         if series.at(began) == Some(1) {
             return Ok(began);
         }

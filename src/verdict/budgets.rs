@@ -62,7 +62,7 @@ impl Asked {
                 owners.insert((namespace.as_str(), owner.as_str()));
                 // Only trying until then can show that a budget did not settle.
                 if *t > end && *expected != BudgetSays::Unsettled {
-                    asked.unsure.push(format!("{pod}: it was answered after the fault's time was over"));
+                    asked.unsure.push(format!("{pod}: the answer came after the time of the fault"));
                     continue;
                 }
                 asked.from_to = Some((asked.from_to.map_or(*t, |f| f.0), *t));
@@ -79,9 +79,9 @@ impl Asked {
     /// Why there is no answer from the time of the fault.
     fn untried(&self) -> &'static str {
         if self.unsure.is_empty() {
-            "no eviction was tried: the nodes were not seen as gone before they came back"
+            "no eviction was tried: the nodes came back before they were observed as gone"
         } else {
-            "no eviction was answered before the fault's time was over"
+            "no eviction was answered during the time of the fault"
         }
     }
 
@@ -91,17 +91,17 @@ impl Asked {
 
     fn denominator(&self) -> String {
         let answers = format!("{} answers", self.answers() + self.unsure.len());
-        self.of.map_or(answers.clone(), |of| format!("{answers} about pods of every sort, of which there were {of}"))
+        self.of.map_or(answers.clone(), |of| format!("{answers} about pods of every sort; there were {of} pods in all"))
     }
 
     /// A wrong answer is wrong, whatever else was not observed.
     fn sight(&self) -> Sight {
         let (read, all) = (self.answers(), self.answers() + self.unsure.len());
         match (self.unsure.is_empty(), self.wrong.is_empty()) {
-            (true, _) => Sight::Shown(format!("all {all} answers were read")),
+            (true, _) => Sight::Shown(format!("all {all} answers were usable")),
             (false, true) => Sight::Missing(self.unsure.join("; ")),
             (false, false) => Sight::Shown(format!(
-                "{read} of {all} answers could be held against a budget; not so: {}",
+                "{read} of {all} answers could be compared with a budget; the others could not: {}",
                 self.unsure.join("; ")
             )),
         }
@@ -112,18 +112,22 @@ impl Asked {
             return self.unsure.push(format!("{pod}: no usable answer ({reason})"));
         }
         if expected == BudgetSays::Uncovered {
-            return self.wrong.push(format!("{pod} has no budget: nothing would keep it from being evicted"));
+            return self.wrong.push(format!("{pod} has no budget: nothing prevents its eviction"));
         }
         let Some(is_met) = expected.is_met_by(code) else {
-            return self.unsure.push(format!("{pod}: its budget was not settled"));
+            return self.unsure.push(format!("{pod}: the numbers of its budget were still changing"));
         };
         // The API server also uses 429 for throttling.
         let as_expected = is_met && (expected != BudgetSays::Refused || reason == "DisruptionBudget");
         if code >= 500 && expected != BudgetSays::Ambiguous {
             self.unsure.push(format!("{pod}: no usable answer ({code} {reason})"));
         } else if !as_expected {
-            self.wrong
-                .push(format!("eviction of {pod} was answered {code} {reason}, its budget says {}", expected.word()));
+            let answer = format!("{code} {reason}");
+            self.wrong.push(format!(
+                "the eviction of {pod} got the answer {}, but its budget requires {}",
+                answer.trim_end(),
+                expected.word()
+            ));
         } else if (200..300).contains(&code) {
             self.allowed += 1;
         } else {
@@ -136,7 +140,7 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
     let asked = Asked::of(expected, history);
     let Asked { refused, allowed, wrong, from_to, .. } = &asked;
     let proof = Proof {
-        baseline: Part::NotAsked("each answer is held against the budget's status of that moment"),
+        baseline: Part::NotAsked("each answer is compared with the status of the budget at that moment"),
         reach: if from_to.is_none() {
             Part::Missing(asked.untried().into())
         } else {
@@ -145,16 +149,16 @@ fn degraded(expected: &BudgetsExpectation, history: &History) -> Answer {
         sight: asked.sight(),
         denominator: Part::Shown(asked.denominator()),
         bound: if wrong.is_empty() {
-            Bound::Met(format!("{refused} dry-run evictions refused and {allowed} allowed, all as budgeted"))
+            Bound::Met(format!("{refused} dry-run evictions refused and {allowed} allowed, all as the budgets require"))
         } else {
             Bound::Refuted(wrong.join("; "))
         },
         own: Own::NotAsked("nothing had to recover"),
         others: Others::NotAsked,
     };
-    proof.conclude("while degraded").with(Evidence {
+    proof.conclude("during the fault").with(Evidence {
         source: "Eviction API with dryRun=All".into(),
-        observed: Told::of_journal(format!("{refused} refused, {allowed} allowed, as budgeted")),
+        observed: Told::of_journal(format!("{refused} refused and {allowed} allowed, as the budgets require")),
         from_us: from_to.map(|f| f.0),
         to_us: from_to.map(|f| f.1),
         uncertainty_us: None,
@@ -211,7 +215,7 @@ impl Kept {
         let mut kept = Self { unseen: unseen(history), ..Self::default() };
         for ((namespace, name), (healthy, desired)) in &history.budgets {
             let (Some(wanted), Some(before)) = (desired.at(t0), healthy.at(t0)) else {
-                kept.below_before.push(format!("budget {namespace}/{name} was not seen before the drain began"));
+                kept.below_before.push(format!("budget {namespace}/{name} was not observed before the drain began"));
                 continue;
             };
             let pods = pods_of(history, namespace, name);
@@ -219,14 +223,14 @@ impl Kept {
             kept.lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
             if before < wanted {
                 kept.below_before.push(format!(
-                    "budget {namespace}/{name}: {before} healthy when the drain began, it asks for {wanted}"
+                    "budget {namespace}/{name}: {before} healthy when the drain began, but it requires {wanted}"
                 ));
             } else if low < wanted {
                 let first = below(healthy, pods.as_ref(), wanted, (t0, end));
                 let owner = owner_of(history, namespace, name);
                 let harm = owner.and_then(|key| outside::harm(history, &key, t0, first));
                 kept.harms.extend(harm.map(OutsideChange::timed));
-                kept.broken.push(format!("budget {namespace}/{name}: {low} healthy, it asks for {wanted}"));
+                kept.broken.push(format!("budget {namespace}/{name}: {low} healthy, but it requires {wanted}"));
             }
         }
         kept
@@ -241,12 +245,12 @@ fn unseen(history: &History) -> Vec<String> {
         .collect();
     let seen =
         |(namespace, name): &(&str, &str)| history.budgets.contains_key(&((*namespace).to_owned(), (*name).to_owned()));
-    named.into_iter().filter(|b| !seen(b)).map(|(ns, name)| format!("budget {ns}/{name} was not seen")).collect()
+    named.into_iter().filter(|b| !seen(b)).map(|(ns, name)| format!("budget {ns}/{name} was not observed")).collect()
 }
 
 fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     let Some((t0, _)) = history.window(expected.of.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, "the drain never happened");
+        return Answer::new(Outcome::Inconclusive, "the drain did not happen");
     };
     let step = history.fault_step(expected.of.as_ref());
     let end = step.and_then(|s| history.steps.get(&s)?.to()).unwrap_or(history.end_us);
@@ -266,23 +270,26 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         baseline: if below_before.is_empty() || !broken.is_empty() {
             Part::Shown(match below_before.len() {
                 0 => "the budgets were kept when the drain began".to_owned(),
-                _ => format!("those that broke were kept when the drain began; not so: {}", below_before.join("; ")),
+                _ => format!(
+                    "the broken budgets were kept when the drain began; the others were not all kept or observed then: {}",
+                    below_before.join("; ")
+                ),
             })
         } else {
             Part::Missing(below_before.join("; "))
         },
         reach: if asked == 0 {
-            Part::Missing("nothing was evicted: no budget was put to the test".into())
+            Part::Missing("nothing was evicted, so no budget was tested".into())
         } else {
-            Part::Shown(format!("{asked} evictions were asked for"))
+            Part::Shown(format!("{asked} evictions were requested"))
         },
         // A budget that was observed to be broken was broken, whatever else was not observed.
         sight: match history.blind_in(t0, end).filter(|_| broken.is_empty()) {
             Some(blind) => Sight::Missing(blind),
-            None => Sight::Shown("the watches of pods and budgets".into()),
+            None => Sight::Shown("pods and budgets were watched".into()),
         },
         denominator: if history.budgets.is_empty() {
-            Part::Missing("no budget was seen".into())
+            Part::Missing("no budget was observed".into())
         } else if !unseen.is_empty() && broken.is_empty() {
             Part::Missing(unseen.join("; "))
         } else {
@@ -290,7 +297,9 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
             Part::Shown(format!("{} budgets{not}", lowest.len()))
         },
         bound: if broken.is_empty() {
-            Bound::Met(format!("never below what the budgets ask for ({asked} evictions, {refused} refused at first)"))
+            Bound::Met(format!(
+                "the number of healthy pods never fell below what the budgets require ({asked} evictions, {refused} refused at first)"
+            ))
         } else {
             Bound::Refuted(broken.iter().chain(harms.iter().filter(|_| !all)).cloned().collect::<Vec<_>>().join("; "))
         },
@@ -335,10 +344,10 @@ mod tests {
     fn what_was_answered_wrongly_stays_wrong_and_what_was_not_answered_is_named() {
         let mut asked = Asked::default();
         asked.take("web-1", 429, "DisruptionBudget", BudgetSays::Refused);
-        assert!(matches!(asked.sight(), Sight::Shown(said) if said == "all 1 answers were read"));
+        assert!(matches!(asked.sight(), Sight::Shown(said) if said == "all 1 answers were usable"));
         assert_eq!(asked.denominator(), "1 answers");
         let some = Asked { of: Some(3000), refused: 25, ..Asked::default() };
-        assert_eq!(some.denominator(), "25 answers about pods of every sort, of which there were 3000");
+        assert_eq!(some.denominator(), "25 answers about pods of every sort; there were 3000 pods in all");
         asked.take("web-2", 0, "timed out", BudgetSays::Unsettled);
         assert!(matches!(asked.sight(), Sight::Missing(said) if said.contains("web-2: no usable answer")));
         asked.take("web-3", 201, "", BudgetSays::Refused);
@@ -390,7 +399,7 @@ mod tests {
         assert_eq!(
             outcome(&[kept.clone(), late.clone()]),
             Some(Outcome::Inconclusive),
-            "what it asked for is not known"
+            "what it required is not known"
         );
         assert_eq!(outcome(&[kept, broken, short, late]), Some(Outcome::Fail));
     }

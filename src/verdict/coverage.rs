@@ -12,11 +12,11 @@ pub(super) fn answer(history: &History) -> Answer {
     let pods = listed.map_or(&[][..], Vec::as_slice);
     let critical = history.state.plan.iter().flat_map(|p| &p.critical);
     let without = critical.filter(|w| !pods.iter().any(|p| p.owner == w.to_string()));
-    let without = without.map(|w| format!("critical {w} has no pod that a budget could cover"));
+    let without = without.map(|w| format!("critical workload {w} has no pod that a budget could cover"));
     let wrong: Vec<String> = pods.iter().filter_map(uncovered).chain(without).collect();
     let proof = Proof {
-        baseline: Part::NotAsked("it is what was so before the fault"),
-        reach: Part::NotAsked("no fault is needed for it"),
+        baseline: Part::NotAsked("this is about the state before the fault"),
+        reach: Part::NotAsked("this does not depend on a fault"),
         sight: match listed {
             Some(_) => Sight::Shown("pods and budgets were listed when the plan was made".into()),
             None => Sight::Missing("pods or budgets could not be listed".into()),
@@ -27,7 +27,7 @@ pub(super) fn answer(history: &History) -> Answer {
             Part::Shown(format!("{} pods of critical workloads", pods.len()))
         },
         bound: if wrong.is_empty() {
-            Bound::Met(format!("all {} critical pods have one budget", pods.len()))
+            Bound::Met(format!("each of the {} critical pods has exactly one budget", pods.len()))
         } else {
             Bound::Refuted(wrong.join("; "))
         },
@@ -47,7 +47,7 @@ fn uncovered(pod: &CoveredPod) -> Option<String> {
         1 => None,
         0 => Some(format!("{} has no budget", pod.pod)),
         n => Some(format!(
-            "{} has {n} budgets ({}): the Eviction API refuses it with 500",
+            "{} has {n} budgets ({}): the Eviction API answers 500 for such a pod",
             pod.pod,
             pod.budgets.join(", ")
         )),

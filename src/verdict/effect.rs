@@ -10,7 +10,7 @@ use crate::{
 /// The effect of the fault of a window.
 pub(super) fn effect(history: &History, window: &Window) -> Part {
     let faults = history.state.faults_of(&window.step);
-    let mut missing = "its fault never happened".to_owned();
+    let mut missing = "the fault did not happen".to_owned();
     for fault in faults {
         let seen = match &fault.revert {
             Revert::NodePower { node, .. } => gone(history, window, &node.name),
@@ -19,9 +19,9 @@ pub(super) fn effect(history: &History, window: &Window) -> Part {
             Revert::PodsReplaced { .. } | Revert::Restore { .. } => deleted(history, window),
             Revert::Scale { object, .. } => scaled(history, window, object),
             Revert::OwnNamespace { .. } => restored(history, window),
-            Revert::Fence { .. } => Err("what a fence does to pods is not seen".to_owned()),
+            Revert::Fence { .. } => Err("the effect of a fence on pods is not observed".to_owned()),
             Revert::OwnPods { .. } => Err("pods of the drill that only read have no effect".to_owned()),
-            Revert::ExecUndo { .. } => Err("what a program did is not seen".to_owned()),
+            Revert::ExecUndo { .. } => Err("the effect of a program is not observed".to_owned()),
         };
         match seen {
             Ok(how) => return Part::Shown(how),
@@ -34,12 +34,14 @@ pub(super) fn effect(history: &History, window: &Window) -> Part {
 fn gone(history: &History, window: &Window, node: &str) -> Result<String, String> {
     let went = |(t, ready): &&(u64, i64)| *t >= window.t0 && *t < window.end && *ready == 0;
     match history.nodes.get(node).and_then(|series| series.0.iter().find(went)) {
-        Some((at, _)) => Ok(format!("node {node} was not Ready {} after the fault", seconds(at - window.t0))),
+        Some((at, _)) => {
+            Ok(format!("node {node} was reported as not Ready {} after the fault", seconds(at - window.t0)))
+        }
         // A control plane that is away cannot report its nodes as not Ready.
         None if history.blind.iter().any(|(from, to)| *from < window.end && *to > window.t0) => {
-            Ok("the API server was out of sight".into())
+            Ok("the API server could not be observed".into())
         }
-        None => Err(format!("node {node} was Ready for as long as the fault lasted")),
+        None => Err(format!("node {node} was reported as Ready for as long as the fault lasted")),
     }
 }
 
@@ -74,19 +76,21 @@ fn evicted(history: &History, window: &Window) -> Result<String, String> {
 
 /// Whether the watch of the workload reported another number of wanted pods.
 fn scaled(history: &History, window: &Window, object: &ObjectRef) -> Result<String, String> {
-    let workload = object.workload().ok_or("what was scaled is no workload")?;
+    let workload = object.workload().ok_or("the scaled object is not a workload")?;
     let wanted = history.wanted.get(&(workload.namespace, workload.workload.to_string()));
     let changed = wanted.and_then(|series| series.0.iter().find(|(t, _)| *t >= window.t0 && *t <= window.end));
     changed
-        .map(|(_, wants)| format!("it was seen to want {wants} pods"))
-        .ok_or("it was not seen to want another number".into())
+        .map(|(_, wants)| format!("its wanted number of pods changed to {wants}"))
+        .ok_or("its wanted number of pods did not change".into())
 }
 
 /// Whether objects of the backup were found in the scratch namespace.
 fn restored(history: &History, window: &Window) -> Result<String, String> {
     match history.state.results.get(&window.step).and_then(StepResult::restored) {
-        Some(restored) if restored.objects > 0 => Ok(format!("{} objects were restored beside it", restored.objects)),
-        _ => Err("nothing was restored beside it".to_owned()),
+        Some(restored) if restored.objects > 0 => {
+            Ok(format!("{} objects were restored beside the original namespace", restored.objects))
+        }
+        _ => Err("nothing was restored beside the original namespace".to_owned()),
     }
 }
 
@@ -98,7 +102,7 @@ fn deleted(history: &History, window: &Window) -> Result<String, String> {
     let went =
         |p: &&super::history::PodPoint| p.at >= window.t0 && p.at <= window.last && p.of.0.is_empty() && !elses(&p.uid);
     match history.pods.iter().filter(went).count() {
-        0 => Err("no pod was seen to go".into()),
-        n => Ok(format!("{n} pods were seen to go")),
+        0 => Err("no pod disappeared".into()),
+        n => Ok(format!("{n} pods disappeared")),
     }
 }

@@ -109,20 +109,21 @@ impl Ending {
             How::NotBegun => "stopped before the first act".to_owned(),
             How::Judged(Outcome::Fail) => "an expectation was not met".to_owned(),
             How::Judged(Outcome::Inconclusive) => {
-                "inconclusive: nothing failed, something required could not be proven".to_owned()
+                "inconclusive: nothing failed, but something required could not be proven".to_owned()
             }
             How::Judged(_) => "passed".to_owned(),
             How::StepFailed(step) => format!("{} failed", named(step)),
             How::GateRefused(step) => format!("{} was refused", named(step)),
             How::Stopped => "aborted or interrupted".to_owned(),
-            How::Recovered => "interrupted, and picked up by another session".to_owned(),
+            How::Recovered => "interrupted, and another session took over".to_owned(),
             How::TakenOver => "another session has taken over".to_owned(),
             How::Internal => "internal error".to_owned(),
         };
         let left = match (&self.how, &self.left) {
             // A session that recovers a run has no observers.
             (How::Recovered, Left::Settled(settled)) if *settled == Settled::default() => {
-                "the drill undid its own changes; what others changed meanwhile was not watched".to_owned()
+                "the drill undid its own changes; changes from outside were not watched after the interruption"
+                    .to_owned()
             }
             _ => self.left.words(),
         };
@@ -151,19 +152,21 @@ impl Left {
     /// The description.
     pub fn words(&self) -> String {
         match self {
-            Self::Untouched => "the cluster is untouched".to_owned(),
+            Self::Untouched => "the cluster was not touched".to_owned(),
             Self::Settled(settled) => settled.words(),
             Self::Stuck(n) => {
-                format!("{n} undo(s) could not be done: the commands are printed, the journal stays open")
+                format!("{n} undo(s) failed: run the printed commands; the journal stays open")
             }
             Self::HolderLives(Some(pid), host) => {
-                format!("everything was undone, but process {pid} on {host} may still act: kill -9 {pid}")
+                format!("everything was undone, but process {pid} on {host} may still act: end it with `kill -9 {pid}`")
             }
             Self::HolderLives(None, host) => {
                 let place = if host.is_empty() { String::new() } else { format!(" on {host}") };
-                format!("everything was undone, but the session before{place} still holds the lock and may act: end it")
+                format!(
+                    "everything was undone, but the earlier session{place} still holds the lock and may still act: end it"
+                )
             }
-            Self::Open(n) => format!("{n} undo(s) are still to be done: run `drillmaster recover`"),
+            Self::Open(n) => format!("{n} undo(s) are not done yet: run `drillmaster recover`"),
         }
     }
 }
@@ -189,23 +192,23 @@ impl Settled {
         let were = if self.by_others == 1 { "was" } else { "were" };
         let exceptions = [
             (self.by_others, format!("{} that {were} changed from outside", self.by_others)),
-            (self.losses, "what the scenario lets be lost (mayBeLost)".to_owned()),
+            (self.losses, "what the scenario allows to be lost (mayBeLost)".to_owned()),
             (self.differences, format!("{} that came back with differences", self.differences)),
         ];
         let exceptions: Vec<String> = exceptions.into_iter().filter(|(n, _)| *n > 0).map(|(_, said)| said).collect();
         let mut said = "the drill undid its own changes".to_owned();
         if !exceptions.is_empty() {
-            said += &format!(", but for {}", exceptions.join(", and for "));
+            said += &format!(", except {}", exceptions.join(", and "));
         }
         if !self.kept.is_empty() {
-            said += &format!(", but kept {}: see \"Left behind\" in the report", self.kept.join(", "));
+            said += &format!("; it kept {} (see \"Left behind\" in the report)", self.kept.join(", "));
         }
         if !self.outside.is_empty() {
             said += &format!("; changed from outside: {}", few(self.outside.iter(), NAMED, ("; ", "; and")));
         }
         if !self.unseen.is_empty() {
             let unseen = few(self.unseen.iter(), NAMED, (", ", ", and"));
-            said += &format!("; nobody could watch {unseen}: what others changed there is not known");
+            said += &format!("; {unseen} could not be watched, so changes from outside are unknown there");
         }
         said
     }
@@ -271,10 +274,10 @@ mod tests {
         };
         assert_eq!(
             one(all),
-            "the drill undid its own changes, but for 2 that were changed from outside, and for what the scenario lets be \
-             lost (mayBeLost), and for 1 that came back with differences, but kept drill-scratch-1: see \"Left behind\" \
-             in the report; changed from outside: node/a is cordoned, by alice; nobody could watch configmaps of shop \
-             since 12.0 s: what others changed there is not known"
+            "the drill undid its own changes, except 2 that were changed from outside, and what the scenario allows to be \
+             lost (mayBeLost), and 1 that came back with differences; it kept drill-scratch-1 (see \"Left behind\" in the \
+             report); changed from outside: node/a is cordoned, by alice; configmaps of shop since 12.0 s could not be \
+             watched, so changes from outside are unknown there"
         );
     }
 }

@@ -422,7 +422,11 @@ impl History {
     /// An interval without contact to the API server within a time, as text.
     pub fn blind_in(&self, from: u64, to: u64) -> Option<String> {
         let hit = self.blind.iter().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > 1_500_000)?;
-        Some(format!("the API server was out of sight from {:.1} s to {:.1} s", hit.0 as f64 / 1e6, hit.1 as f64 / 1e6))
+        Some(format!(
+            "the API server could not be observed from {:.1} s to {:.1} s",
+            hit.0 as f64 / 1e6,
+            hit.1 as f64 / 1e6
+        ))
     }
 
     /// Whether another source had such an interval.

@@ -94,7 +94,7 @@ fn sent_us(run: &LineRun, number: u64) -> u64 {
 pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64) -> Answer {
     let data = &expected.data;
     let Some(window) = Window::of(history, expected.of.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, format!("{data}: its fault never happened"));
+        return Answer::new(Outcome::Inconclusive, format!("{data}: the fault of this expectation did not happen"));
     };
     let empty = Log::default();
     let log = history.logs.get(data).unwrap_or(&empty);
@@ -111,22 +111,22 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
             log.acknowledged().map(|r| (r.to + 1).saturating_sub(r.from)).sum::<u64>()
         )),
         bound: Bound::Open(String::new()),
-        own: Own::NotAsked("what is lost does not recover"),
+        own: Own::NotAsked("lost lines do not recover"),
         // Lost lines do not come back except by a restore, so changes from outside do not matter.
         others: Others::NotAsked,
     };
     let Some(read) = read else {
         let why = log.read.last().map_or("it was never read".to_owned(), |r| r.error.clone());
-        let why = if why.is_empty() { "it was read before that only".to_owned() } else { why };
+        let why = if why.is_empty() { "it was read only before that".to_owned() } else { why };
         proof.bound = if now_us < over + PATIENCE_US {
             Bound::Open(format!("it has not been read since the last step ({why})"))
         } else {
-            Bound::Refuted(format!("it cannot be read since the last step: {why}"))
+            Bound::Refuted(format!("it could not be read after the last step: {why}"))
         };
         return proof.conclude(data);
     };
     if read.lost() > 0 {
-        proof.reach = Part::Shown(format!("{} lines that it had acknowledged are gone", read.lost()));
+        proof.reach = Part::Shown(format!("{} acknowledged lines are gone", read.lost()));
     }
     proof.bound = decide(expected, log, (window.t0, restore), read);
     let observed = format!("{} acknowledged lines are gone {:?}, {} damaged", read.lost(), read.missing, read.damaged);
@@ -163,7 +163,7 @@ fn reach(log: &Log, history: &History, window: &Window) -> Part {
     } else if deleted {
         Part::Shown("its store was deleted".into())
     } else {
-        Part::Missing("every line was acknowledged, and its store was not seen to go".into())
+        Part::Missing("every line was acknowledged, and no deletion of its store was observed".into())
     }
 }
 
@@ -178,29 +178,29 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
     let objective = expected.rpo;
     let (missing, damaged, lost) = (&read.missing, read.damaged, read.lost());
     if damaged > 0 {
-        return Bound::Refuted(format!("{damaged} lines came back damaged, twice or out of order"));
+        return Bound::Refuted(format!("{damaged} lines are damaged, duplicated or out of order"));
     }
     let Some((first, _)) = missing.first() else {
         // If no lines were written for a time, it is unknown how much would have been lost in it.
         let gap = log.longest_gap_before(t0);
         return if gap > objective.micros() {
             Bound::Between(format!(
-                "nothing is lost, but lines came {:.1} s apart: an objective of {objective} cannot be shown",
+                "no line is lost, but lines were up to {:.1} s apart, so an objective of {objective} cannot be shown",
                 gap as f64 / 1e6
             ))
         } else {
-            Bound::Met("nothing acknowledged is lost".into())
+            Bound::Met("no acknowledged line is lost".into())
         };
     };
     let numbers = || missing.iter().flat_map(|(from, to)| *from..=*to);
     let late = numbers().filter(|n| log.sent_us(*n).is_some_and(|at| restore.is_some_and(|sent| at >= sent))).count();
     if late > 0 {
-        return Bound::Refuted(format!("{late} lines were acknowledged after the restore and are gone"));
+        return Bound::Refuted(format!("{late} lines were acknowledged after the restore began, and are gone"));
     }
     // The newest line that the lost store accepted. Later lines are in another store.
     let is_lost = |n: u64| missing.iter().any(|(from, to)| (*from..=*to).contains(&n));
     let Some((_, newest)) = log.newest(|n, _| is_lost(n)) else {
-        return Bound::Between("when the lost lines were acknowledged is not known".into());
+        return Bound::Between("it is unknown when the lost lines were acknowledged".into());
     };
     // The recovery point: no line before it is missing.
     let Some((point, at)) = log.newest(|n, _| n < *first) else {
@@ -216,7 +216,9 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
     } else if least > objective.micros() {
         Bound::Refuted(format!("{said}, objective {objective}"))
     } else {
-        Bound::Between(format!("{said}: lines were too far apart to say whether the objective of {objective} is met"))
+        Bound::Between(format!(
+            "{said}: the lines were too far apart, so it is unknown whether the objective of {objective} is met"
+        ))
     }
 }
 

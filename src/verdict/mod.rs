@@ -226,10 +226,10 @@ fn describe(expectation: &Expectation) -> String {
         Expectation::Budgets(e) => {
             let mut parts = vec![];
             if e.every_critical_pod_covered {
-                parts.push("every critical pod has one budget");
+                parts.push("every critical pod has exactly one budget");
             }
             if e.while_degraded.is_some() {
-                parts.push("evictions are answered as budgeted while degraded");
+                parts.push("evictions during the fault get the answer that the budgets require");
             }
             if e.during_drain.is_some() {
                 parts.push("budgets are kept during the drain");
@@ -257,9 +257,9 @@ fn describe(expectation: &Expectation) -> String {
             }
             format!("restore `{}`: {}", e.of, parts.join(", "))
         }
-        Expectation::Loss(e) => format!("{} loses at most what is {} old", e.data, e.rpo),
+        Expectation::Loss(e) => format!("{} loses at most the last {} of acknowledged lines", e.data, e.rpo),
         Expectation::Placement(e) => {
-            format!("{} is spread by {:?} with skew of at most {}", e.workload, e.by, e.max_skew).to_lowercase()
+            format!("{} is spread by {:?} with a skew of at most {}", e.workload, e.by, e.max_skew).to_lowercase()
         }
     }
 }

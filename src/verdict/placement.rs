@@ -38,7 +38,10 @@ impl Spreading {
 pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us: u64) -> Answer {
     let owner = expected.workload.to_string();
     let Some(window) = Window::of(history, expected.of.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, format!("placement of {owner}: its fault never happened"));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("placement of {owner}: the fault of this expectation did not happen"),
+        );
     };
     let key = (history.namespace(expected.namespace.as_ref()), owner.clone());
     // The spread must hold until the undo begins. For a drain it is judged after the drain, when all nodes are
@@ -58,26 +61,26 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
     let bound = match good_since {
         Some(at) if at <= deadline => Bound::Met(format!("skew {skew} ({said})")),
         Some(at) => Bound::Refuted(format!(
-            "spread only {:.1} s after the fault, allowed are {} ({said})",
+            "spread only {:.1} s after the fault, but the limit is {} ({said})",
             (at - window.t0) as f64 / 1e6,
             expected.within
         )),
         None if now_us < deadline && window.by == EndedBy::Journal => Bound::Open(format!("skew {skew} ({said})")),
         None if end < deadline => Bound::Between(format!("skew {skew} ({said}), and {}", window.how())),
         None if last.is_none_or(|s| s.placed() == 0) => Bound::Refuted("it has no ready pod".into()),
-        None => Bound::Refuted(format!("skew {skew}, allowed {} ({said})", expected.max_skew)),
+        None => Bound::Refuted(format!("skew {skew}, but the limit is {} ({said})", expected.max_skew)),
     };
     let domains = last.map_or(0, |s| s.domains.len());
     let denominator = if domains < 2 {
-        Part::Missing(format!("{domains} domain was up: with fewer than two nothing can be spread"))
+        Part::Missing(format!("{domains} domain(s) were up: with fewer than two, there is nothing to spread"))
     } else {
-        Part::Shown(format!("{domains} domains that are up"))
+        Part::Shown(format!("{domains} domains were up"))
     };
     let blind = history.blind_in(window.t0, end);
     let proof = Proof {
         baseline: Part::Shown(format!("{} ready pods before the fault", before(history, &key, window.t0))),
         reach: effect(history, &window),
-        sight: blind.map_or(Sight::Shown("the watches were in contact".into()), Sight::Missing),
+        sight: blind.map_or(Sight::Shown("pods and nodes could be watched the whole time".into()), Sight::Missing),
         denominator,
         bound,
         own: Own::NotAsked("it is judged before anything is undone"),

@@ -43,7 +43,7 @@ impl Bound {
     /// nothing about a fault of the intended length.
     pub(super) fn for_as_long(self, cut_short: Option<String>) -> Self {
         match (self, cut_short) {
-            (Self::Met(said), Some(how)) => Self::Between(format!("{said}; {how}")),
+            (Self::Met(said), Some(how)) => Self::Between(format!("{said}, but {how}")),
             (bound, _) => bound,
         }
     }
@@ -113,12 +113,13 @@ impl Proof {
         let Others::Seen { helped, harmed } = &self.others else { return (outcome, String::new()) };
         match (outcome, helped, harmed) {
             (Some(Outcome::Pass), Some(helped), _) => {
-                let said = format!("; {helped}, which may have helped: no recovery without it was shown");
+                let said = format!("; {helped}, which may have helped: a recovery without that was not shown");
                 (Some(Outcome::Inconclusive), said)
             }
-            (Some(Outcome::Fail), _, Some(harmed)) => {
-                (Some(Outcome::Inconclusive), format!("; {harmed}, which may be why: it is not charged to the fault"))
-            }
+            (Some(Outcome::Fail), _, Some(harmed)) => (
+                Some(Outcome::Inconclusive),
+                format!("; {harmed}, which may be the cause, so the failure is not blamed on the fault"),
+            ),
             _ => {
                 let mut all: Vec<&String> = [helped, harmed].into_iter().flatten().collect();
                 all.dedup();

@@ -37,11 +37,14 @@ struct Subject<'h> {
 
 pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: u64) -> Answer {
     let Some(mut window) = Window::of(history, expected.of.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, format!("{}: its fault never happened", expected.workload));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("{}: the fault of this expectation did not happen", expected.workload),
+        );
     };
     let key = (history.namespace(expected.namespace.as_ref()), expected.workload.to_string());
     let Some(ready) = history.ready.get(&key).cloned() else {
-        return Answer::new(Outcome::Inconclusive, format!("{} was never seen", expected.workload));
+        return Answer::new(Outcome::Inconclusive, format!("{} was never observed", expected.workload));
     };
     let believed = history.believed(&key, |_| true);
     let before = believed.at(window.t0).unwrap_or(0);
@@ -99,26 +102,26 @@ impl Subject<'_> {
         if held >= wanted {
             Part::Shown(format!("{held} ready for 3 s before the fault"))
         } else {
-            Part::Missing(format!("{held} of {wanted} were ready before the fault: there is no baseline"))
+            Part::Missing(format!("only {held} of {wanted} were ready before the fault, so there is no baseline"))
         }
     }
 
     /// A workload was hit if Kubernetes reported the loss of a ready pod before `until`.
     fn reach(&self, until: u64) -> Part {
         if let Some(to) = self.scaled() {
-            return Part::Shown(format!("it was seen to want {to} pods"));
+            return Part::Shown(format!("its wanted number of pods changed to {to}"));
         }
         match self.fall.filter(|t| *t < until) {
             Some(_) if self.stayed(until) => Part::Missing(
-                "its pods where the fault struck stayed Ready, and others went: nothing shows that it reached them"
+                "its pods on the nodes of the fault stayed Ready, but other pods did not: nothing shows that the fault reached it"
                     .into(),
             ),
             Some(at) if self.is_elses(at) => Part::Missing(
-                "its pods went after somebody else changed it: nothing shows that the fault reached it".into(),
+                "it had fewer ready pods only after a change from outside: nothing shows that the fault reached it".into(),
             ),
-            Some(at) => Part::Shown(format!("a ready pod was seen to go {} after the fault", self.after(at))),
+            Some(at) => Part::Shown(format!("the number of ready pods fell {} after the fault", self.after(at))),
             None => Part::Missing(format!(
-                "nothing shows that the fault reached it: Kubernetes had all {} pods ready throughout",
+                "nothing shows that the fault reached it: Kubernetes reported all {} pods as ready the whole time",
                 self.before
             )),
         }
@@ -154,12 +157,12 @@ impl Subject<'_> {
     fn sight(&self, until: u64) -> Sight {
         match self.history.blind_in(self.window.t0, until) {
             Some(blind) => Sight::Missing(blind),
-            None => Sight::Shown("the watch of pods was in contact throughout".into()),
+            None => Sight::Shown("the pods could be watched the whole time".into()),
         }
     }
 
     fn denominator(&self, wanted: i64) -> Part {
-        Part::Shown(format!("as many as the scenario says: {wanted}"))
+        Part::Shown(format!("{wanted} pods are expected"))
     }
 
     /// Ready pods that are not on the targets of the fault and were scheduled before its end. Pods that came back only
@@ -194,14 +197,14 @@ impl Subject<'_> {
         let any = self.reached(&self.ready, wanted, self.fell(from, wanted));
         let (bound, own_recovery) = match (own, any) {
             (Some((at, held)), _) => {
-                let own = Own::Shown("by pods elsewhere than on the fault's targets".into());
+                let own = Own::Shown("with pods that are not on a target of the fault".into());
                 (self.bound(wanted, at, held, clock, deadline), own)
             }
             (None, Some((at, held))) if window.by == EndedBy::Journal || at < window.end => {
                 (self.bound(wanted, at, held, clock, deadline), Own::Shown("before anything was undone".into()))
             }
             (None, Some((at, held))) => {
-                let why = format!("{}; recovery without that was not shown", window.how());
+                let why = format!("{}; a recovery without that was not shown", window.how());
                 let own = Own::Missing { why, over: deadline <= window.end };
                 (self.bound(wanted, at, held, clock, deadline), own)
             }
@@ -232,8 +235,10 @@ impl Subject<'_> {
         match (at <= deadline, held) {
             (true, true) => Bound::Met(format!("{wanted} ready {took} after the fault")),
             (false, _) => Bound::Refuted(format!("{wanted} ready only {took} after the fault")),
-            (true, false) if self.now_us < at + HOLD_US => Bound::Open(format!("{wanted} ready, for 3 s at least")),
-            (true, false) => Bound::Between(format!("{wanted} were ready {took} after the fault, for less than 3 s")),
+            (true, false) if self.now_us < at + HOLD_US => Bound::Open(format!("{wanted} ready, but not for 3 s yet")),
+            (true, false) => {
+                Bound::Between(format!("{wanted} were ready {took} after the fault, but for less than 3 s"))
+            }
         }
     }
 
@@ -251,15 +256,15 @@ impl Subject<'_> {
     fn unreached(&self, wanted: i64, deadline: u64) -> Bound {
         let have = self.ready.at(self.window.last.min(deadline)).unwrap_or(0);
         if let Some(wants) = self.capped(wanted) {
-            return Bound::Refuted(format!("{have} of {wanted} ready, and it wants {wants}"));
+            return Bound::Refuted(format!("{have} of {wanted} ready, and its wanted number is {wants} now"));
         }
         if self.now_us < deadline {
             Bound::Open(format!("{have}/{wanted} ready"))
         } else if self.window.last < deadline {
             let seen = seconds(self.window.last - self.window.t0);
-            Bound::Between(format!("{have} of {wanted} ready for the {seen} that could be seen"))
+            Bound::Between(format!("{have} of {wanted} ready when the observation of this fault ended after {seen}"))
         } else {
-            Bound::Refuted(format!("{have} of {wanted} ready when its time was over"))
+            Bound::Refuted(format!("{have} of {wanted} ready at the end of the allowed time"))
         }
     }
 
@@ -313,9 +318,9 @@ impl Subject<'_> {
         let lowest = self.ready.min(from, to).unwrap_or(0);
         let lasted = seconds(to.saturating_sub(from));
         let bound = if lowest >= self.before {
-            Bound::Met(format!("never fewer than {} ready, for the {lasted} that the fault lasted", self.before))
+            Bound::Met(format!("never fewer than {} ready during the {lasted} of the fault", self.before))
         } else {
-            Bound::Refuted(format!("fell to {lowest} ready, {} were before", self.before))
+            Bound::Refuted(format!("fell from {} to {lowest} ready pods", self.before))
         };
         Proof {
             baseline: self.baseline(self.before.max(1)),
@@ -332,8 +337,8 @@ impl Subject<'_> {
         let lowest = self.ready.min(self.window.t0, self.window.last).unwrap_or(0);
         let cut = matches!(self.window.by, EndedBy::Interruption).then(|| self.window.how());
         let bound = match cut {
-            _ if lowest < floor => Bound::Refuted(format!("fell to {lowest} ready, below {floor}")),
-            Some(cut) => Bound::Between(format!("the lowest seen is {lowest}, but {cut}")),
+            _ if lowest < floor => Bound::Refuted(format!("fell to {lowest} ready pods, which is below {floor}")),
+            Some(cut) => Bound::Between(format!("the lowest number was {lowest}, but {cut}")),
             None => Bound::Met(format!("never below {floor} (lowest {lowest})")),
         };
         Proof {
@@ -342,7 +347,7 @@ impl Subject<'_> {
             sight: self.sight(self.window.last),
             denominator: self.denominator(floor),
             bound,
-            own: Own::NotAsked("a minimum is kept, nothing recovers"),
+            own: Own::NotAsked("a minimum is kept, so nothing has to recover"),
             others: self.others((self.window.last, self.first_below(floor, self.window.last))),
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
         return if ended {
             Answer::new(Outcome::Fail, format!("restore `{}` failed", expected.of))
         } else {
-            Answer::new(Outcome::Inconclusive, format!("restore `{}` never ran to its end", expected.of))
+            Answer::new(Outcome::Inconclusive, format!("restore `{}` did not run to its end", expected.of))
         };
     };
     let name = format!("restore `{}`", expected.of);
@@ -43,7 +43,7 @@ pub(super) fn answer(expected: &RestoreExpectation, history: &History) -> Answer
     let mut answer = Answer::all([objects, volumes].into_iter().flatten().collect()).with(evidence);
     // Additional information in the text. None of it contributes to a pass.
     if !restored.left_out.is_empty() {
-        answer.because += &format!("; {} not restored, on purpose", restored.left_out.len());
+        answer.because += &format!("; {} object(s) left out on purpose", restored.left_out.len());
     }
     if let Some(isolation) = &restored.isolation {
         answer.because += &format!("; {isolation}");
@@ -56,7 +56,7 @@ fn not_restored(restored: &Restored) -> String {
     if restored.left_out.is_empty() {
         return String::new();
     }
-    format!("; not restored, on purpose: {}", few(restored.left_out.iter(), NAMED, ("; ", "; and")))
+    format!("; left out on purpose: {}", few(restored.left_out.iter(), NAMED, ("; ", "; and")))
 }
 
 /// One restore, and what is known about it.
@@ -74,19 +74,19 @@ impl Case<'_> {
         let blind = self.history.blind_in(restored.completed_us, restored.ready_us);
         let sight = match blind.filter(|_| !self.is_elsewhere()) {
             Some(blind) => Sight::Missing(blind),
-            None => Sight::Shown("archive and cluster were read to their end".into()),
+            None => Sight::Shown("the archive and the cluster were read completely".into()),
         };
         Proof {
             baseline: Part::Shown(if restored.into.is_some() {
-                "the namespace was made for it, and empty".into()
+                "the namespace was created for the restore, and was empty".into()
             } else {
-                "what is compared stands in the backup's archive".to_owned()
+                "the archive of the backup contains what is compared".to_owned()
             }),
-            reach: Part::NotAsked("a restore is judged by what it brought"),
+            reach: Part::NotAsked("a restore is judged by its result"),
             sight,
             denominator,
             bound,
-            own: Own::NotAsked("a restore is what is tested"),
+            own: Own::NotAsked("the restore itself is tested"),
             others,
         }
     }
@@ -117,13 +117,13 @@ impl Case<'_> {
         };
         let differences = &restored.differences;
         let bound = if all == 0 {
-            Bound::Refuted("the backup holds no object of the namespace".into())
+            Bound::Refuted("the backup contains no object of the namespace".into())
         } else if differences.is_empty() {
             let said = if there == all { format!("all {all}") } else { format!("{there} of {all}") };
-            Bound::Met(format!("{said} objects of the backup are there, as they were{}", but_for(restored)))
+            Bound::Met(format!("{said} objects of the backup exist and are unchanged{}", but_for(restored)))
         } else {
             let said = few(differences.iter(), NAMED, ("; ", "; and"));
-            Bound::Refuted(format!("{} object(s) other than before: {said}", differences.len()))
+            Bound::Refuted(format!("{} object(s) are different from before: {said}", differences.len()))
         };
         // Everything in the namespace is compared, so a change of any object in it matters.
         self.proof(denominator, bound, self.others(|_| true))
@@ -142,9 +142,11 @@ impl Case<'_> {
         let denominator = if rule == VolumesRule::None {
             Part::Shown(format!("{all} claims of the namespace"))
         } else if all == 0 {
-            Part::Missing("the namespace has no claim, and the backup no volume: there is nothing to compare".into())
+            Part::Missing(
+                "the namespace has no claim and the backup has no volume, so there is nothing to compare".into(),
+            )
         } else if all == excused.len() {
-            Part::Missing("every claim of the namespace may be lost: there is nothing to compare".into())
+            Part::Missing("every claim of the namespace may be lost, so there is nothing to compare".into())
         } else if excused.is_empty() {
             Part::Shown(format!("{all} claims of the namespace"))
         } else {
@@ -156,14 +158,14 @@ impl Case<'_> {
         };
         let bound = if rule == VolumesRule::None {
             match all {
-                0 => Bound::Met("the namespace has no claim, and the backup no volume".into()),
-                _ => Bound::Refuted(format!("it has {all} volumes, of which nothing is expected")),
+                0 => Bound::Met("the namespace has no claim, and the backup has no volume".into()),
+                _ => Bound::Refuted(format!("it has {all} volumes, but none is expected")),
             }
         } else if without.is_empty() {
             content(restored, rule)
         } else {
             let (count, named) = (without.len(), without.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "));
-            Bound::Refuted(format!("the backup holds no content of {count} of {all} claims: {named}"))
+            Bound::Refuted(format!("the backup does not contain the content of {count} of {all} claims: {named}"))
         };
         // An object that no workload uses cannot affect a volume.
         self.proof(denominator, bound, self.others(|c| !c.workloads.is_empty()))
@@ -173,7 +175,7 @@ impl Case<'_> {
 /// What the scenario allows to be lost. It does not count, but every verdict names it.
 fn but_for(restored: &Restored) -> String {
     let lost: Vec<String> = restored.lost.iter().map(ToString::to_string).collect();
-    if lost.is_empty() { String::new() } else { format!(", but for what may be lost: {}", lost.join("; ")) }
+    if lost.is_empty() { String::new() } else { format!(", except what may be lost: {}", lost.join("; ")) }
 }
 
 fn content(restored: &Restored, rule: VolumesRule) -> Bound {
@@ -182,37 +184,37 @@ fn content(restored: &Restored, rule: VolumesRule) -> Bound {
     let wrong = restored.files.wrong();
     if !wrong.is_empty() {
         let said: Vec<String> = wrong.iter().take(NAMED).map(ToString::to_string).collect();
-        return Bound::Refuted(format!("{} file(s) are not as before: {}", wrong.len(), said.join("; ")));
+        return Bound::Refuted(format!("{} file(s) are different from before: {}", wrong.len(), said.join("; ")));
     }
     if rule == VolumesRule::Restored {
         return if completed >= held {
-            Bound::Met(format!("Velero restored all {held} volumes, to the last byte"))
+            Bound::Met(format!("Velero restored all {held} volumes completely"))
         } else if snapshots > 0 && completed + snapshots >= held {
             Bound::Between(format!(
-                "{snapshots} volumes came back by snapshot, of which Velero keeps no count of bytes: ask for `volumes: identical`"
+                "{snapshots} volumes were restored from snapshots, and Velero does not count their bytes: use `volumes: identical`"
             ))
         } else {
-            Bound::Refuted(format!("Velero restored {completed} of {held} volumes"))
+            Bound::Refuted(format!("Velero restored only {completed} of {held} volumes"))
         };
     }
     match &restored.files {
-        FilesRead::Unreadable { why } => Bound::Between(format!("the volumes cannot be read here: {why}")),
+        FilesRead::Unreadable { why } => Bound::Between(format!("the volumes cannot be read on this cluster: {why}")),
         FilesRead::NothingBefore { .. } | FilesRead::Compared { volumes: 0, .. } => {
-            Bound::Between("no checksum was taken before".into())
+            Bound::Between("no checksum was taken before the backup".into())
         }
         FilesRead::Compared { files: 0, left_out, .. } if !left_out.is_empty() => {
-            Bound::Between(format!("0 of {} files compared{}", left_out.len(), changed(left_out)))
+            Bound::Between(format!("0 of {} files were compared{}", left_out.len(), changed(left_out)))
         }
         FilesRead::Compared { volumes, files: 0, .. } => Bound::Between(format!(
-            "the {volumes} volumes held no file before: nothing shows that their content came back"
+            "the {volumes} volumes contained no file before: nothing shows that their content was restored"
         )),
         FilesRead::Compared { volumes, files, left_out, .. } if !left_out.is_empty() => Bound::Met(format!(
-            "{files} of {} files compared, in {volumes} volumes: they have the checksums taken before{}",
+            "{files} of {} files in {volumes} volumes were compared and have the same checksums as before{}",
             files + left_out.len() as u64,
             changed(left_out)
         )),
         FilesRead::Compared { volumes, files, .. } => {
-            Bound::Met(format!("{files} files in {volumes} volumes have the checksums taken before"))
+            Bound::Met(format!("{files} files in {volumes} volumes have the same checksums as before"))
         }
     }
 }
@@ -220,7 +222,7 @@ fn content(restored: &Restored, rule: VolumesRule) -> Bound {
 /// Files with which no restore can be compared: their number and names.
 fn changed(left_out: &[String]) -> String {
     let named = few(left_out.iter(), NAMED, (", ", " and"));
-    format!("; {} left out because they changed while the backup was made: {named}", left_out.len())
+    format!("; {} were left out because they changed during the backup: {named}", left_out.len())
 }
 
 #[cfg(test)]
@@ -287,7 +289,7 @@ mod tests {
             let restored = restored(&json!({"leftOutOfCompared": left, "leftOut": ["a", "b", "c", "d", "e", "f"]}));
             Case { restored: &restored, history: &history, ends: None }.objects().conclude("r")
         };
-        assert!(of(2).because.contains("3 of 5 objects of the backup are there"), "{}", of(2).because);
+        assert!(of(2).because.contains("3 of 5 objects of the backup exist"), "{}", of(2).because);
         assert_eq!((of(0).outcome, of(5).outcome), (Some(Outcome::Pass), Some(Outcome::Inconclusive)));
     }
 }

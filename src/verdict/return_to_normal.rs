@@ -36,7 +36,7 @@ impl Counts {
     fn words(&self) -> String {
         let Self { name, now, before, .. } = self;
         if self.is_deleted {
-            return format!("{name} was deleted by others, and had {before} ready");
+            return format!("{name} was deleted outside the drill (it had {before} ready pods)");
         }
         format!("{name} has {now} of {} ready", self.scaled_to.unwrap_or(*before))
     }
@@ -102,9 +102,9 @@ fn scaled(history: &History) -> String {
     let all = counts(history, history.armed_us.unwrap_or_default());
     let told: Vec<String> = all
         .filter(|c| c.now < c.before)
-        .filter_map(|c| Some(format!("{} was scaled to {} by others meanwhile", c.name, c.scaled_to?)))
+        .filter_map(|c| Some(format!("{} was scaled to {} outside the drill", c.name, c.scaled_to?)))
         .collect();
-    if told.is_empty() { String::new() } else { format!(", or as they want now: {}", told.join("; ")) }
+    if told.is_empty() { String::new() } else { format!(", or as many as they should have now: {}", told.join("; ")) }
 }
 
 /// What is still being waited for.
@@ -158,18 +158,18 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     // An observation before the end says nothing about the end.
     let sight = last_look(history, history.end_us);
     let proof = Proof {
-        baseline: Part::Shown("they were counted when the drill armed itself".into()),
-        reach: Part::NotAsked("it is asked whatever the fault hit"),
-        sight: sight.map_or_else(|| Sight::Shown("the watches were in contact at the end".into()), Sight::Missing),
+        baseline: Part::Shown("the pods were counted when the drill was armed".into()),
+        reach: Part::NotAsked("this is checked whatever the fault hit"),
+        sight: sight.map_or_else(|| Sight::Shown("the pods could be watched at the end".into()), Sight::Missing),
         denominator: Part::Shown(format!("{count} workloads of the scope and its collateral")),
         bound,
-        own: Own::NotAsked("it is looked at after the undo"),
+        own: Own::NotAsked("this is checked after the undo"),
         others: others(history, &short),
     };
     let answer = proof.conclude("afterwards");
     Some(Judgement {
         id: "afterwards".into(),
-        expectation: format!("afterwards every workload of the scope{} is whole again", around(history)),
+        expectation: format!("afterwards, every workload of the scope{} has all its pods again", around(history)),
         of: None,
         outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
         because: Told::of_journal(answer.because),

@@ -43,11 +43,14 @@ struct Outage {
 
 pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u64) -> Answer {
     let Some(mut window) = Window::of(history, expected.of.as_ref()) else {
-        return Answer::new(Outcome::Inconclusive, format!("{}: its fault never happened", expected.probe));
+        return Answer::new(
+            Outcome::Inconclusive,
+            format!("{}: the fault of this expectation did not happen", expected.probe),
+        );
     };
     let plan = history.state.plan.as_ref();
     let Some(spec) = plan.and_then(|p| p.probes.iter().find(|p| p.name == expected.probe)) else {
-        return Answer::new(Outcome::Inconclusive, format!("there is no probe {}", expected.probe));
+        return Answer::new(Outcome::Inconclusive, format!("no probe has the name {}", expected.probe));
     };
     if let Some(heal) = history.heal_began(&window.step).filter(|_| expected.after == After::Heal) {
         window = window.after_heal(history, heal);
@@ -92,11 +95,15 @@ impl Subject<'_> {
             last = Some(cut);
         }
         match last {
-            None => Part::Missing("no sample before the fault, so no baseline".into()),
-            Some(run) if run.lost => Part::Missing("its vantage point was lost before the fault".into()),
-            Some(run) if self.spec.starts_down && !run.ok => Part::Shown("it was absent before the fault".into()),
-            Some(_) if self.spec.starts_down => Part::Missing("it was there before the fault already".into()),
-            Some(_) if state.up_since.is_some() => Part::Shown("up by its rule before the fault".into()),
+            None => Part::Missing("there is no sample before the fault, so there is no baseline".into()),
+            Some(run) if run.lost => Part::Missing("before the fault, it could not be tested from this machine".into()),
+            Some(run) if self.spec.starts_down && !run.ok => {
+                Part::Shown("it did not answer before the fault, as expected".into())
+            }
+            Some(_) if self.spec.starts_down => Part::Missing("it already answered before the fault".into()),
+            Some(_) if state.up_since.is_some() => {
+                Part::Shown("it was up before the fault, by the rule of its probe".into())
+            }
             Some(_) => Part::Missing("it was not up before the fault".into()),
         }
     }
@@ -104,7 +111,7 @@ impl Subject<'_> {
     /// Whether a sample failed, or a pod behind the service was hit.
     fn reach(&self, outage: &Outage, until: u64) -> Part {
         if self.spec.starts_down {
-            return Part::NotAsked("the service was not there before the fault");
+            return Part::NotAsked("the service did not exist before the fault");
         }
         if let Some(why) = outage.first_failed.filter(|_| outage.failed > 0).and_then(|at| self.elses(at)) {
             return Part::Missing(why);
@@ -118,7 +125,9 @@ impl Subject<'_> {
                 let believed = self.history.believed(&(namespace.clone(), workload.to_string()), |_| true);
                 let before = believed.at(self.window.t0).unwrap_or(0);
                 if believed.0.iter().any(|(t, n)| *t >= self.window.t0 && *t <= until && *n < before) {
-                    return Part::Shown(format!("a pod of {workload}, which answers it, was seen to go"));
+                    return Part::Shown(format!(
+                        "the number of ready pods of {workload}, which answers the probe, fell"
+                    ));
                 }
             }
         }
@@ -134,7 +143,11 @@ impl Subject<'_> {
         let mine = |key: &&(String, String)| backed.is_empty() || backed.contains(&key.1);
         let struck = |key: &(String, String)| outside::own_fall(self.history, &self.window, key, self.window.last);
         let own = self.history.ready.keys().filter(mine).any(struck);
-        (!own).then(|| format!("no sample failed before {harmed}: nothing shows that the fault reached it"))
+        (!own).then(|| {
+            format!(
+                "samples failed only after a change from outside ({harmed}): nothing shows that the fault reached it"
+            )
+        })
     }
 
     /// Changes from outside until the service had recovered, and until it had failed.
@@ -147,12 +160,14 @@ impl Subject<'_> {
     fn sight(&self, outage: &Outage, tolerated_us: u64) -> Sight {
         let (from, unseen) = outage.unseen;
         if outage.lost > 0 {
-            Sight::Missing(format!("{} samples say nothing: its vantage point was lost", outage.lost))
+            Sight::Missing(format!("{} samples do not count: it could not be tested from this machine", outage.lost))
         } else if unseen > tolerated_us {
             let (from, unseen) = (seconds(from), seconds(unseen));
-            Sight::Missing(format!("no sample for {unseen} from {from} on: an outage could hide in that"))
+            Sight::Missing(format!(
+                "there was no sample for {unseen} from {from} on: an outage during this time would not be noticed"
+            ))
         } else {
-            Sight::Shown(format!("no time longer than {} without a sample", seconds(unseen)))
+            Sight::Shown(format!("the longest time without a sample was {}", seconds(unseen)))
         }
     }
 
@@ -174,7 +189,7 @@ impl Subject<'_> {
                 let own = if stable_for_good <= window.end || window.by == EndedBy::Journal {
                     Own::Shown("before anything was undone".into())
                 } else {
-                    let why = format!("{}; recovery without that was not shown", window.how());
+                    let why = format!("{}; a recovery without that was not shown", window.how());
                     Own::Missing { why, over: deadline <= window.end }
                 };
                 (self.within(bar, rto, &outage), own)
@@ -231,7 +246,7 @@ impl Subject<'_> {
     fn never_failed(&self, outage: &Outage, deadline: u64) -> Bound {
         let cut_short = matches!(self.window.by, EndedBy::Interruption | EndedBy::Return(_) | EndedBy::Outside(_));
         if cut_short && self.window.end < deadline {
-            return Bound::Between(format!("it had not failed, but {}", self.window.how()));
+            return Bound::Between(format!("it did not fail, but {}", self.window.how()));
         }
         Bound::Met(format!("never failed ({} samples)", outage.samples))
     }
@@ -253,7 +268,7 @@ impl Subject<'_> {
         } else if earliest > rto.micros() {
             Bound::Refuted(format!("{said}, objective {rto}"))
         } else {
-            Bound::Between(format!("{said}: whether the objective of {rto} is met cannot be said"))
+            Bound::Between(format!("{said}: it is unknown whether the objective of {rto} is met"))
         }
     }
 
@@ -262,9 +277,9 @@ impl Subject<'_> {
             Bound::Open(format!("down since {}", seconds(from_us)))
         } else if self.until < deadline {
             let seen = seconds(self.until.saturating_sub(self.window.t0));
-            Bound::Between(format!("down for the {seen} that could be seen, objective {rto}"))
+            Bound::Between(format!("still down when the observation of this fault ended after {seen}, objective {rto}"))
         } else {
-            Bound::Refuted(format!("still down when this fault's time was over, objective {rto}"))
+            Bound::Refuted(format!("still down when the time of this fault ended, objective {rto}"))
         }
     }
 
@@ -314,18 +329,18 @@ impl Subject<'_> {
         let allowed = longest.micros();
         let bound = if bars.is_empty() {
             Bound::Met(format!(
-                "no outage longer than {} for the {lasted} that the fault lasted",
+                "no outage longer than {} during the {lasted} of the fault",
                 span((outage.unseen.1, outage.unseen.1), u64::MAX)
             ))
         } else if surely.0 > allowed || allowed == 0 {
-            Bound::Refuted(format!("it was down for {}, allowed {longest}", span(surely, allowed)))
+            Bound::Refuted(format!("it was down for {}, but the limit is {longest}", span(surely, allowed)))
         } else if perhaps.1 > allowed {
             let said = span(perhaps, allowed);
             Bound::Between(format!(
-                "it was down for {said}: whether that is within the {longest} allowed cannot be said"
+                "it was down for {said}: it is unknown whether that is within the limit of {longest}"
             ))
         } else {
-            Bound::Met(format!("longest outage {}, allowed {longest}", span(perhaps, allowed)))
+            Bound::Met(format!("the longest outage was {}, and the limit is {longest}", span(perhaps, allowed)))
         };
         let tolerated = if longest == Dur::default() { self.tolerated_us() } else { longest.micros() };
         Proof {
@@ -355,7 +370,7 @@ impl Subject<'_> {
 
     fn denominator(&self, outage: &Outage) -> Part {
         if outage.samples == 0 && self.now_us == u64::MAX {
-            return Part::Missing("no sample was taken in its time".into());
+            return Part::Missing("no sample was taken during the time of the fault".into());
         }
         Part::Shown(format!("{} samples", outage.samples))
     }

@@ -70,7 +70,7 @@ impl Standing {
                 Some(format!("{outcome} by the rules of {by}; by today's rules {}", in_short(today)))
             }
             Self::Newer { by, outcome } => {
-                Some(format!("{outcome} by the rules of {by}, a newer version: it cannot be judged again here"))
+                Some(format!("{outcome} by the rules of {by}, a newer version: this version cannot judge it again"))
             }
         }
     }

@@ -15,13 +15,13 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let (failed, not_run) = (ended(StepEnd::Failed), ended(StepEnd::NotRun));
     let (outcome, which, word) = match (failed.is_empty(), not_run.is_empty()) {
         (false, _) => (Outcome::Fail, failed, "failed"),
-        (true, false) => (Outcome::Inconclusive, not_run, "was not run: a rehearsal runs no programs"),
+        (true, false) => (Outcome::Inconclusive, not_run, "was not run: a rehearsal does not run programs"),
         (true, true) => return None,
     };
     let named: Vec<String> = which.iter().map(|(step, _)| format!("step `{step}` {word}")).collect();
     Some(Judgement {
         id: "steps".into(),
-        expectation: "every step does its work".into(),
+        expectation: "every step is successful".into(),
         of: None,
         outcome,
         because: Told::of_journal(named.join("; ")),

@@ -119,16 +119,16 @@ impl Window {
         matches!(self.by, EndedBy::Return(_) | EndedBy::Outside(_)).then(|| self.how())
     }
 
-    /// What ended the window, as text: "power came back 99.1 s after the fault".
+    /// What ended the window, as text: "node b came back by itself 99.1 s after the fault".
     pub fn how(&self) -> String {
         let after = seconds(self.end.saturating_sub(self.t0));
         match &self.by {
-            EndedBy::Undo => format!("the fault was undone {after} after it"),
+            EndedBy::Undo => format!("the fault was undone after {after}"),
             EndedBy::Return(node) => format!("node {node} came back by itself {after} after the fault"),
             EndedBy::Outside(how) => format!("{how}, {after} after the fault"),
-            EndedBy::Next => format!("the next fault came {after} after this one"),
+            EndedBy::Next => format!("the next fault began {after} after this one"),
             EndedBy::Interruption => format!("the drill was interrupted {after} after the fault"),
-            EndedBy::Journal => format!("the drill looked for {after} after the fault"),
+            EndedBy::Journal => format!("the drill observed for {after} after the fault"),
         }
     }
 }

@@ -17,26 +17,26 @@ pub(super) struct Written<'a> {
 pub(super) fn differs(now: &RunVerdict, written: Written<'_>) -> Option<String> {
     if now.judgements.len() != written.judgements.len() {
         let (now, written) = (now.judgements.len(), written.judgements.len());
-        return Some(format!("the verdict has {written} judgements; its events come to {now}"));
+        return Some(format!("the verdict has {written} judgements, but its events give {now}"));
     }
     for (now, written) in now.judgements.iter().zip(written.judgements) {
         if now.outcome != written.outcome {
             let (outcome, because) = (now.outcome, &now.because);
             return Some(format!(
-                "`{}` is judged {}; its events come to {outcome}: {because}",
+                "`{}` is judged {}, but its events give {outcome}: {because}",
                 written.expectation, written.outcome
             ));
         }
     }
     if now.outcome != written.outcome {
-        return Some(format!("the verdict is {}; its events come to {}", written.outcome, now.outcome));
+        return Some(format!("the verdict is {}, but its events give {}", written.outcome, now.outcome));
     }
     if written.tool != TOOL {
         return None;
     }
     let told = now.judgements.iter().zip(written.judgements).find(|(now, written)| now != written);
     told.map(|(now, written)| {
-        format!("`{}` is told otherwise than its events come to: {}", written.expectation, now.because)
+        format!("the text of `{}` is not the one that its events give: {}", written.expectation, now.because)
     })
 }
 

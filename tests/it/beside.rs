@@ -100,7 +100,7 @@ fn what_reaches_out_of_the_namespace_is_changed_or_left_out_and_told() {
     assert!(!told.contains("Job/import ("), "an unfinished Job is restored, suspended: {told}");
     let said = judgement(&ended.events, "objects complete");
     assert_eq!(said.outcome, Outcome::Pass, "{}", said.because);
-    assert!(said.because.to_string().contains("not restored, on purpose"), "{}", said.because);
+    assert!(said.because.to_string().contains("left out on purpose"), "{}", said.because);
     assert_eq!(ended.exit, Some(Exit::Passed), "{:?}", ended.events.last());
 }
 

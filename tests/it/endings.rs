@@ -74,5 +74,5 @@ fn a_program_that_a_rehearsal_did_not_run_proves_nothing() {
     let (outcome, judgements) = judged.unwrap();
     assert_eq!(outcome, Outcome::Inconclusive);
     let said = &judgements.last().unwrap().because;
-    assert_eq!(said, "step `told somebody` was not run: a rehearsal runs no programs");
+    assert_eq!(said, "step `told somebody` was not run: a rehearsal does not run programs");
 }

@@ -142,7 +142,7 @@ fn a_secret_that_is_a_name_is_refused_by_its_variable() {
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         assert_eq!(out.status.code(), Some(3), "{secret}: {said}");
         assert!(said.contains("secret `lines` (file lines.txt): its value is also a name"), "{secret}: {said}");
-        assert!(said.contains("nothing was touched") || said.contains("the cluster is untouched"), "{said}");
+        assert!(said.contains("nothing was touched") || said.contains("the cluster was not touched"), "{said}");
     }
     front.file("lines.txt", "");
     let out = front.run("s.yaml", "bindings.yaml", &[], &[]);
@@ -163,7 +163,7 @@ fn a_rehearsal_reads_no_secret_and_runs_no_program() {
     .replace("echo PLANTED-by-program", &format!("touch {}", mark.display()));
     let file = dir.path().join("s.yaml");
     std::fs::write(&file, text).unwrap();
-    let not_run = "step `fault` was not run: a rehearsal runs no programs";
+    let not_run = "step `fault` was not run: a rehearsal does not run programs";
     // --what-if prints a table and ends with 0, whatever the verdicts in it are.
     for (more, code) in [(&[][..], 4), (&["--what-if", "node +1 zone=a"], 0)] {
         let out = std::process::Command::new(env!("CARGO_BIN_EXE_drillmaster"))

@@ -124,7 +124,7 @@ fn what_may_be_lost_is_lost_and_the_report_says_so() {
     let told = story.caveats.iter().filter(|c| c.contains("ConfigMap/licence") && c.contains("issued anew each night"));
     assert_eq!(told.count(), 1, "{:?}", story.caveats);
     let because = story.judgements.iter().map(|j| j.because.to_string()).collect::<String>();
-    assert!(because.contains("but for what may be lost: ConfigMap/licence"), "{because}");
+    assert!(because.contains("except what may be lost: ConfigMap/licence"), "{because}");
 }
 
 #[test]

@@ -86,11 +86,13 @@ fn a_workload_that_somebody_scales_down_is_not_waited_for() {
     assert!(seconds(&ended) < 120 && ended.exit != Some(Exit::Residue), "{:?} {}", ended.exit, seconds(&ended));
     assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1, "theirs stays");
     let judged = ended.events.iter().rev().find_map(|e| match &e.event {
-        Kind::Judged { judgements, .. } => judgements.iter().find(|j| j.expectation.contains("whole again")).cloned(),
+        Kind::Judged { judgements, .. } => {
+            judgements.iter().find(|j| j.expectation.contains("all its pods again")).cloned()
+        }
         _ => None,
     });
     let because = judged.unwrap().because.to_string();
-    assert!(because.contains("was scaled to 1 by others meanwhile"), "{because}");
+    assert!(because.contains("was scaled to 1 outside the drill"), "{because}");
 }
 
 #[test]

@@ -111,10 +111,10 @@ fn whoever_scales_a_workload_down_is_named_and_the_fault_is_not_charged_with_it(
             "{after: {step: outage}, delay: 2s, what: {scale: {workload: deployment/web, namespace: shop, replicas: 2, by: kubectl-scale}}}",
         ],
     );
-    let said = "somebody (kubectl-scale) scaled deployment/web to 2";
+    let said = "kubectl-scale scaled deployment/web to 2";
     assert_eq!(scaled.sentences(), [said]);
     scaled.is("deployment/web", Outcome::Inconclusive, said);
-    scaled.is("whole again", Outcome::Pass, "scaled to 2 by others");
+    scaled.is("all its pods again", Outcome::Pass, "scaled to 2 outside the drill");
     let ending = scaled.ending();
     assert!(ending.contains("changed from outside: deployment/web of namespace shop has replicas=2"), "{ending}");
     assert!(!ending.contains("as before"), "{ending}");
@@ -150,7 +150,7 @@ fn a_workload_that_others_deleted_is_not_whole() {
         OUTAGE,
         &["{after: {stepEnds: recovers}, delay: 2s, what: {delete: {object: deployment/web, namespace: shop}}}"],
     );
-    deleted.is("whole again", Outcome::Inconclusive, "shop/deployment/web was deleted by others");
+    deleted.is("all its pods again", Outcome::Inconclusive, "shop/deployment/web was deleted outside the drill");
     assert_eq!(deleted.exit, Some(Exit::Inconclusive), "{}", deleted.ending());
 }
 
@@ -158,7 +158,7 @@ fn a_workload_that_others_deleted_is_not_whole() {
 fn a_recovery_that_others_helped_is_not_shown_to_be_its_own() {
     let restart = r#"{after: {step: outage}, delay: 3s, what: {patch: {object: deployment/web, namespace: shop, by: kubectl-rollout, patch: {spec: {template: {metadata: {annotations: {kubectl.kubernetes.io/restartedAt: "2026-01-01T00:00:00Z"}}}}}}}}"#;
     let restarted = drill(OUTAGE, &[restart]);
-    let said = "somebody (kubectl-rollout) restarted the pods of deployment/web";
+    let said = "kubectl-rollout restarted the pods of deployment/web";
     assert_eq!(restarted.sentences(), [said], "pods that the rollout replaces are nobody's deletions");
     restarted.is("deployment/web", Outcome::Inconclusive, said);
     let autoscaler = "{after: {step: outage}, delay: 4s, what: {autoscaler: {workload: deployment/web, namespace: shop, min: 3, max: 5, every: 10m}}}";
@@ -205,7 +205,7 @@ fn a_pod_that_somebody_deletes_is_told_although_nothing_says_who_it_was() {
     assert!(changes.len() == 1 && changes[0].by == Author::Unknown, "{changes:#?}");
     let web = ["deployment/web".to_owned()];
     assert_eq!((&changes[0].what, &changes[0].workloads[..]), (&OutsideWhat::Deleted, &web[..]));
-    deleted.is("deployment/web", Outcome::Inconclusive, "somebody (author unknown) deleted pod/web-");
+    deleted.is("deployment/web", Outcome::Inconclusive, "an unknown author deleted pod/web-");
     assert!(
         deleted.ending().ends_with("the cluster is as before"),
         "its controller made another: {}",
@@ -222,14 +222,11 @@ fn what_has_no_part_in_a_verdict_is_told_all_the_same() {
             "{after: {stepEnds: recovers}, delay: 2s, what: {patch: {object: node/node-b-1, by: kubectl-cordon, patch: {spec: {unschedulable: true}}}}}",
         ],
     );
-    assert_eq!(
-        edited.sentences(),
-        ["somebody (kubectl-edit) edited configmap/settings", "somebody (kubectl-cordon) cordoned node/node-b-1"]
-    );
+    assert_eq!(edited.sentences(), ["kubectl-edit edited configmap/settings", "kubectl-cordon cordoned node/node-b-1"]);
     edited.is("deployment/web", Outcome::Pass, "3 ready");
     let ending = edited.ending();
-    assert!(ending.contains("configmap/settings of namespace shop was edited by somebody (kubectl-edit)"), "{ending}");
-    assert!(ending.contains("node/node-b-1 is cordoned, by somebody (kubectl-cordon)"), "{ending}");
+    assert!(ending.contains("configmap/settings of namespace shop was edited by kubectl-edit"), "{ending}");
+    assert!(ending.contains("node/node-b-1 is cordoned, by kubectl-cordon"), "{ending}");
     assert_eq!(edited.exit, Some(Exit::Passed));
 }
 
@@ -237,11 +234,11 @@ fn what_has_no_part_in_a_verdict_is_told_all_the_same() {
 fn a_survivor_that_somebody_restarts_is_not_the_faults_outage() {
     let scenario = OUTAGE.replace("ready: 3, within: 4m", "ready: 3, within: 20s");
     let restarted = drill(&scenario, &["{after: {step: outage}, delay: 2s, what: {nodeRestarts: {node: node-b-0}}}"]);
-    assert_eq!(restarted.sentences(), ["somebody (author unknown) restarted node/node-b-0"]);
+    assert_eq!(restarted.sentences(), ["an unknown author restarted node/node-b-0"]);
     restarted.is(
         "deployment/web",
         Outcome::Inconclusive,
-        "restarted node/node-b-0, which may be why: it is not charged to the fault",
+        "restarted node/node-b-0, which may be the cause, so the failure is not blamed on the fault",
     );
     // The drill's own nodes start anew when it gives them their power: that is nobody's doing.
     assert!(restarted.changes().iter().all(|c| c.object == "node/node-b-0"));
@@ -330,9 +327,9 @@ limits: {nodes: 34%, zones: 2, duration: 20m}
 fn a_budget_that_somebody_breaks_is_not_broken_by_the_drain() {
     let kept = drill(DRAIN, &[]);
     assert_eq!(kept.sentences(), Vec::<String>::new(), "the drill's own evictions are its own");
-    kept.is("budgets", Outcome::Pass, "never below");
+    kept.is("budgets", Outcome::Pass, "never fell below");
     let broken = deleting(DRAIN, acted, 2);
     assert!(!broken.changes().is_empty());
     assert!(broken.changes().iter().all(|c| c.what == OutsideWhat::Deleted), "{:?}", broken.sentences());
-    broken.is("budgets", Outcome::Inconclusive, "it is not charged to the fault");
+    broken.is("budgets", Outcome::Inconclusive, "the failure is not blamed on the fault");
 }

@@ -405,7 +405,7 @@ fn what_was_seen_otherwise_is_a_fail() {
     let mut swallowed = outage("");
     swallowed.at(55.5, alert("alertmanager-0", "node-a-0", "suppressed"));
     swallowed.0.sort_by_key(|e| e.t_us);
-    assert!(matches!(outcome(&swallowed.0, "alert"), (Outcome::Fail, why) if why.contains("swallowed")));
+    assert!(matches!(outcome(&swallowed.0, "alert"), (Outcome::Fail, why) if why.contains("was suppressed by")));
     // Active first: somebody may have been told before it was silenced.
     let mut late = outage("");
     late.at(57.0, alert("alertmanager-0", "node-a-0", "suppressed"));

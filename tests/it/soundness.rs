@@ -90,7 +90,7 @@ fn a_service_that_leads_nowhere() {
 
 #[test]
 fn a_budget_that_is_taken_away() {
-    broken("zone-outage", first_fault, "has one budget", async |kube| {
+    broken("zone-outage", first_fault, "has exactly one budget", async |kube| {
         let path = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web";
         kube.send(&ApiCall::delete(path, "", None)).await.unwrap();
     });

@@ -206,7 +206,7 @@ fn a_region_is_lost_and_served_from_another() {
     let second = ["--context", "recovery=least"];
     let ended = bed.ends(0, "region-loss", &second);
     assert!(outcomes(&ended.dir, "storefront there")[0].starts_with("pass: storefront there: RTO "));
-    assert!(outcomes(&ended.dir, "restore `restored elsewhere`")[0].contains("as they were"));
+    assert!(outcomes(&ended.dir, "restore `restored elsewhere`")[0].contains("are unchanged"));
 
     bed.settle();
     let mut child = bed.drill.start("region-loss", &[&second[..], &["--no-reaper"]].concat());

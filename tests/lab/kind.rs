@@ -135,7 +135,7 @@ fn a_zone_and_then_the_namespace_with_its_volumes() {
     lab.seed();
     let ended = lab.passes("zone-loss-and-restore");
     let volumes = outcomes(&ended.dir, "volumes identical");
-    assert!(volumes[0].contains("have the checksums taken before"), "{volumes:?}");
+    assert!(volumes[0].contains("have the same checksums as before"), "{volumes:?}");
     let seconds = report(&ended.dir)["seconds"].as_f64().unwrap();
     eprintln!("the acceptance drill took {seconds:.0} s");
 }
@@ -152,7 +152,7 @@ fn c_namespace_with_its_volumes() {
     let lab = Lab::new();
     lab.seed();
     let ended = lab.passes("namespace-loss-and-restore");
-    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the checksums taken before"));
+    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the same checksums as before"));
 }
 
 #[test]

@@ -131,5 +131,5 @@ fn volumes_without_content_are_refused() {
     let ended = drill.run("restore-to-scratch", &["--set", "content=restored"]);
     assert_ne!(ended.code, 0, "{}", ended.said);
     let restored = outcomes(&ended.dir, "rehearsed restore").join("; ");
-    assert!(restored.contains("the backup holds no content of 1 of 1 claims: data"), "{restored}");
+    assert!(restored.contains("the backup does not contain the content of 1 of 1 claims: data"), "{restored}");
 }

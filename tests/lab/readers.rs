@@ -37,7 +37,7 @@ fn on_nodes_that_only_the_application_tolerates() {
     let ended = lab.drill.run(RUNS, &[]);
     lab.kubectl(&["taint", "nodes", "-l", "!node-role.kubernetes.io/control-plane", "dedicated-"]);
     assert_eq!(ended.code, 0, "{}", ended.said);
-    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the checksums taken before"));
+    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the same checksums as before"));
     lab.kubectl(&["apply", "-f", "tests/lab/shop-kind.yaml"]);
 }
 
@@ -58,7 +58,7 @@ fn in_a_restricted_namespace() {
     let ended = lab.drill.run(RUNS, &[]);
     lab.kubectl(&["label", "namespace", "shop", "pod-security.kubernetes.io/enforce-"]);
     assert_eq!(ended.code, 0, "{}", ended.said);
-    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the checksums taken before"));
+    assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the same checksums as before"));
     lab.kubectl(&["delete", "namespace", "shop"]);
 }
 

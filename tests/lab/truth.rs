@@ -99,7 +99,10 @@ fn deleted_by_others_in_a_drain(lab: &Hollow, drill: &Drill) {
     });
     assert!(matches!(code, 1 | 4), "exit {code}: {}", std::fs::read_to_string(drill.runs.join("log")).unwrap());
     let kept = &outcomes(&drill.newest(), "budgets are kept")[0];
-    assert!(!kept.starts_with("pass") && kept.contains("healthy, it asks for 2") && kept.contains("deleted"), "{kept}");
+    assert!(
+        !kept.starts_with("pass") && kept.contains("healthy, but it requires 2") && kept.contains("deleted"),
+        "{kept}"
+    );
 }
 
 /// Its rule is taken away while the fault lasts: whether others would fire is not known.

@@ -46,7 +46,7 @@ fn an_alert_is_silenced_after_the_pre_flight_and_before_it() {
     assert!(out.status.success());
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let alert = outcomes(&drill.newest(), "alert NodeNotReady");
-    assert!(alert[0].contains("swallowed"), "{alert:?}");
+    assert!(alert[0].contains("was suppressed by"), "{alert:?}");
     // With the silence there beforehand, the pre-flight refuses.
     lab.spread();
     let ended = drill.run("zone-outage", &[]);

@@ -223,7 +223,7 @@ mod tests {
         let mut shop = Shop::open();
         ["web-1", "web-2", "web-3"].iter().for_each(|name| shop.come(name, "deployment/web"));
         shop.go("web-1", "deployment/web");
-        assert_eq!(shop.told(), ["somebody (author unknown) deleted pod/web-1"]);
+        assert_eq!(shop.told(), ["an unknown author deleted pod/web-1"]);
         shop.logged("web-1", "alice", Role::Person);
         assert_eq!(shop.told(), ["alice deleted pod/web-1"]);
         // She deletes it again, by force: this is the same deletion.
