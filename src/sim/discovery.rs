@@ -1,4 +1,4 @@
-//! The discovery documents of the simulated API server: version, health, groups and resources.
+//! The discovery documents of the simulated API server: version, health, groups and resources. Read [`document`] first.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! The eviction subresource, with all answers of the real one as measured on a real API server: 201, 404, 409 for
-//! another UID, 429 if the budget allows no disruption or is not processed yet, 500 for two budgets. What the budgets
-//! count is computed in `controllers/budgets`.
+//! another UID, 429 if the budget allows no disruption or is not processed yet, 500 for two budgets. It does not count
+//! the healthy pods; see `controllers/budgets`. Read [`evict`] first.
 
 use super::{
     api::refuse,

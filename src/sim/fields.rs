@@ -1,5 +1,5 @@
 //! Short functions that read and write fields of JSON objects by path. They know the fields that most Kubernetes
-//! objects have, and not what the simulation does with them. Most code reads an object with [`text`].
+//! objects have, and not what the simulation does with them. Read [`text`] first.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Pod security admission, and the validation of Services, as far as requests of a drill can fail them. The messages
-//! are those of Kubernetes.
+//! are those of Kubernetes. Read [`pod_refused`] and [`service_refused`] first.
 
 use super::{
     fields::{list, text},

@@ -1,5 +1,6 @@
 //! Defects of alerting: silences and inhibitions that begin or end during the drill, rules that are not evaluated, an
-//! Alertmanager that receives nothing. When an entry is in force is decided in `script`.
+//! Alertmanager that receives nothing. It does not know when an entry is in force; see `script`. Read [`silence`]
+//! first.
 
 use super::{Delivery, InhibitionTurn, RuleDoes, SilenceTurn, What};
 use crate::sim::{

@@ -1,4 +1,4 @@
-//! Services that answer with something else, late, or never.
+//! Services that answer with something else, late, or never. `web` asks for it by `State::answers_instead`.
 
 use super::{Answers, What};
 use crate::sim::state::State;

@@ -1,4 +1,5 @@
-//! Budgets whose status is out of date. The Eviction API decides by this status.
+//! Budgets whose status is out of date. The Eviction API decides by this status. The disruption controller asks for it
+//! by `State::budget_lags`.
 
 use super::{BudgetLags, What};
 use crate::sim::{controllers, state::State};

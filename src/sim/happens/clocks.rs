@@ -1,4 +1,5 @@
-//! Clocks that are wrong: whose clock, and by how much.
+//! Clocks that are wrong: whose clock, and by how much. Read `State::by_clock_of` first, which everything calls that
+//! writes a time.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,5 +1,6 @@
 //! Two controllers that many clusters have, in their simplest form: an autoscaler, which scales a workload between two
-//! bounds, and a GitOps controller, which reverts changes of objects.
+//! bounds, and a GitOps controller, which reverts changes of objects. Their requests are sent by `objects`. Read
+//! [`autoscale`] and [`put_back`] first.
 
 use super::{
     super::value::{Map, Value, json},

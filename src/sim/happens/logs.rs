@@ -1,4 +1,4 @@
-//! Append logs that do not keep the lines that they acknowledge.
+//! Append logs that do not keep the lines that they acknowledge. Start with [`LogFate`]; `web` writes the log.
 
 use super::{LogDoes, LogLie, What};
 use crate::sim::{

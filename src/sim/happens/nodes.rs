@@ -1,4 +1,5 @@
-//! Nodes that come back or restart by themselves, and a node host that reports or does the wrong thing.
+//! Nodes that come back or restart by themselves, and a node host that reports or does the wrong thing. Read [`back`]
+//! and `State::host_says` first.
 
 use std::time::Duration;
 

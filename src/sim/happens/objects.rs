@@ -1,5 +1,5 @@
 //! Objects that are changed outside the drill: by another client of the same API server, whose field manager is
-//! recorded in managedFields.
+//! recorded in managedFields. Start with [`Place`].
 
 use http::Method;
 

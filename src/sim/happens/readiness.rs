@@ -1,4 +1,5 @@
-//! Pods that run but are not Ready: their readiness is lost, or comes and goes.
+//! Pods that run but are not Ready: their readiness is lost, or comes and goes. Read [`begin`] and
+//! `State::fails_its_probe` first.
 
 use super::{super::value::Value, Readiness, ReadinessDoes, What, objects::Place};
 use crate::{

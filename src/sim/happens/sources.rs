@@ -1,4 +1,5 @@
-//! Sources of information that are gone, hang, or answer nonsense.
+//! Sources of information that are gone, hang, or answer nonsense. They are asked for by name, and this file does not
+//! know what they would answer. Start with [`Nonsense`].
 
 use super::{SourceDoes, SourceLie, VeleroDoes, What};
 use crate::sim::state::State;

@@ -1,5 +1,5 @@
 //! Defects of Velero: partial failures, an unavailable store, data that is lost without a message. Also backups that
-//! were made before the drill.
+//! were made before the drill. How Velero works normally is in `sim::velero`. Read [`store`] and [`backup`] first.
 
 use std::time::Duration;
 

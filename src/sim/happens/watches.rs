@@ -1,4 +1,5 @@
-//! Watches that do not report what happens, although lists do.
+//! Watches that do not report what happens, although lists do. How they misbehave is in `sim::watch`. Read [`begin`]
+//! first.
 
 use super::{WatchDoes, WatchLie, What, objects};
 use crate::sim::{

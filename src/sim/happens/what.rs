@@ -1,5 +1,5 @@
-//! The closed list of what can happen. The fields of each kind are in `words`. What it does is in the file that the
-//! comment above it names.
+//! The closed list of what can happen: start with [`What`]. The fields of each kind are in `words`. What it does is in
+//! the file that the comment above it names.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Conversions into values, and comparisons of values with plain Rust types.
+//! Conversions into values, and comparisons of values with plain Rust types. The macro `json!` comes first.
 
 use std::{collections::BTreeMap, sync::Arc};
 
