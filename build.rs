@@ -1,5 +1,5 @@
-//! Links the sample shop statically, so that `cluster up` can make an image of it
-//! that holds nothing else. Where that cannot be done the program says so when asked.
+//! Links the sample shop statically, so that `cluster up` can build an image that contains nothing else. If this is not
+//! possible, the build warns, and `cluster up` asks for an image of the shop.
 
 use std::{env, fs, path::PathBuf, process::Command};
 
@@ -9,7 +9,7 @@ fn main() {
     let linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux");
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let target = env::var("TARGET").unwrap_or_default();
-    #[expect(clippy::disallowed_methods, reason = "a build script has no world")]
+    #[expect(clippy::disallowed_methods, reason = "a build script does not use `world`")]
     let linked = linux
         && Command::new(compiler)
             .args([
@@ -26,7 +26,7 @@ fn main() {
             .is_ok_and(|status| status.success());
     if !linked {
         println!(
-            "cargo::warning=the sample shop could not be linked statically: `cluster up` will want an image of it, named in a file for --images"
+            "cargo::warning=the sample shop could not be linked statically: `cluster up` will need an image of it, named in a file for --images"
         );
         let _ = fs::write(&out, []);
     }

@@ -1,4 +1,5 @@
-//! What the API server fills in.
+//! Defaults that the API server fills in when an object is created. Read [`defaults`] first. What it rejects is in
+//! `security` and `wellformed`.
 
 use sha2::{Digest, Sha256};
 
@@ -12,10 +13,10 @@ use super::{
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
-/// What a priority class says of itself where it says nothing.
+/// The preemption policy of a priority class that sets none.
 const LOWER: &str = "PreemptLowerPriority";
 
-/// Defaults of a new object.
+/// Fills in the defaults of a new object.
 pub(super) fn defaults(resource: &Resource, object: &mut Value, state: &State) {
     match resource.plural {
         "pods" => pod(object, state),
@@ -29,7 +30,7 @@ pub(super) fn defaults(resource: &Resource, object: &mut Value, state: &State) {
     }
 }
 
-/// What a Service gets with its type, and an address.
+/// Fills in the address of a Service and the fields that go with its type.
 fn service(object: &mut Value) {
     let (namespace, name) = (fields::namespace(object).to_owned(), fields::name(object).to_owned());
     let kind = fields::text(object, "/spec/type").to_owned();
@@ -51,7 +52,7 @@ fn service(object: &mut Value) {
     }
 }
 
-/// Pods stay on a dead node for five minutes unless they say otherwise.
+/// Adds the default tolerations: a pod stays on a dead node for five minutes unless it says otherwise.
 fn pod(object: &mut Value, state: &State) {
     let spec = &mut object["spec"];
     if spec["terminationGracePeriodSeconds"].is_null() {
@@ -75,7 +76,7 @@ fn pod(object: &mut Value, state: &State) {
     object["status"] = json!({"phase": "Pending"});
 }
 
-/// Of a priority class: Kubernetes' own, one of the cluster, or its default.
+/// The value and the preemption policy of a priority class: a built-in one, one of the cluster, or the default.
 fn priority(class: &str, state: &State) -> (Value, Value) {
     let known = |found: Option<&std::sync::Arc<Value>>| {
         found.map(|c| (c["value"].clone(), c.get("preemptionPolicy").cloned().unwrap_or(json!(LOWER))))

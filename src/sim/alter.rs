@@ -1,12 +1,12 @@
-//! Changes to a described cluster, in short words: what if there were one more
-//! replica, another toleration, a node more?
+//! Changes to a described cluster, written in short form, to answer questions such as: what if there were one more
+//! replica, a shorter toleration, one more node? Start with [`Change`].
 
 use serde_json::{Value, json};
 
 use super::Description;
 use crate::model::Dur;
 
-/// One change.
+/// A change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// `replicas web=4`
@@ -20,10 +20,10 @@ pub enum Change {
 }
 
 impl Change {
-    /// Reads changes that are separated by `;`.
+    /// Parses changes that are separated by `;`.
     ///
     /// # Errors
-    /// The change that cannot be read, and what is understood.
+    /// Names the change that cannot be parsed, and lists the forms that can.
     pub fn parse(text: &str) -> Result<Vec<(String, Self)>, String> {
         text.split(';')
             .map(str::trim)
@@ -35,7 +35,7 @@ impl Change {
     fn one(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "`{text}`: understood are `replicas NAME=N`, `toleration NAME=TIME`, `spread NAME=zone|node` (with `!`: never otherwise) and `node +N zone=ZONE`"
+                "cannot read the change `{text}`: write `replicas NAME=N`, `toleration NAME=TIME`, `spread NAME=zone|node` (`zone!` or `node!` if a pod must not run otherwise) or `node +N zone=ZONE`"
             )
         };
         let (verb, rest) = text.split_once(' ').ok_or_else(wrong)?;
@@ -67,10 +67,10 @@ impl Change {
 }
 
 impl Description {
-    /// The cluster with a change.
+    /// Returns the cluster after a change.
     ///
     /// # Errors
-    /// What the cluster does not have.
+    /// Names what the cluster does not have.
     pub fn altered(&self, change: &Change) -> Result<Self, String> {
         let mut other = self.clone();
         match change {
@@ -117,7 +117,7 @@ impl Description {
         Ok(())
     }
 
-    /// A workload by its short name, in words or as an object.
+    /// Changes a workload by its short name, whether it is described in short form or as an object.
     fn alter(
         &mut self,
         name: &str,
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(read[2], &Change::Spread("web".into(), "zone!".into()));
         assert_eq!(read[3], &Change::Nodes("b".into(), 1));
         for wrong in ["replicas web", "replicas web=many", "spread web=rack", "node 1 zone=b", "power web=9"] {
-            assert!(Change::parse(wrong).expect_err(wrong).contains("understood are"), "{wrong}");
+            assert!(Change::parse(wrong).expect_err(wrong).contains("cannot read the change"), "{wrong}");
         }
     }
 

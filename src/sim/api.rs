@@ -1,5 +1,6 @@
-//! The API server of the simulated cluster: from a request to an answer. It does
-//! what the conformance file of the tests asks of it and of the real one alike.
+//! The API server of the simulated cluster: it turns a request into an answer and changes the state. It does not know
+//! the wire (`service`) and does not act by itself (`controllers`). `tests/shared/conformance.rs` asks it and a real
+//! API server the same questions. Read [`handle`] first.
 
 use std::{
     collections::BTreeMap,
@@ -25,15 +26,15 @@ use super::{
     wellformed,
 };
 
-/// What a request is answered with.
+/// The answer to a request.
 pub(super) enum Answer {
     /// A document, or a text such as a log.
     Whole(u16, Vec<u8>),
-    /// A watch.
+    /// The lines of a watch, and whether it is stalled.
     Stream(UnboundedReceiver<Bytes>, Arc<AtomicBool>),
 }
 
-/// An error as the API server words it.
+/// An error in the format of the API server.
 pub(super) fn refuse(code: u16, reason: &str, message: impl Into<String>) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message.into(), "reason": reason, "code": code})
@@ -41,7 +42,7 @@ pub(super) fn refuse(code: u16, reason: &str, message: impl Into<String>) -> Val
 
 type Reply = Result<(u16, Value), Value>;
 
-/// One request, taken apart.
+/// A parsed request.
 pub(super) struct Call<'a> {
     pub method: &'a Method,
     pub path: &'a str,
@@ -62,7 +63,7 @@ impl Call<'_> {
         self.query.get(key).map(String::as_str).filter(|v| !v.is_empty())
     }
 
-    /// Enters a change in the object's book, where the client says who it is.
+    /// Records a change in the managedFields of the object if the client names its field manager.
     fn enter(&self, state: &State, target: &Target, before: &Value, after: &mut Value) {
         if let Some(manager) = self.asks("fieldManager") {
             let subresource = target.sub.as_deref().unwrap_or("");
@@ -77,7 +78,7 @@ impl Call<'_> {
     }
 }
 
-/// A path, taken apart.
+/// A parsed path.
 pub(super) struct Target {
     pub resource: &'static Resource,
     pub namespace: Option<String>,
@@ -178,8 +179,8 @@ fn find(state: &State, target: &Target, name: &str) -> Result<Arc<Value>, Value>
     state.store.get(target.resource.plural, namespace, name).cloned().ok_or_else(|| missing(target.resource, name))
 }
 
-/// The lease of a node, as its kubelet renewed it last. Hundreds of nodes would write
-/// theirs every ten seconds, for nobody: it is made when it is asked for.
+/// Builds the lease of a node, as its kubelet renewed it last. It is built on request: hundreds of nodes would
+/// otherwise write their leases every ten seconds, and nobody would read most of them.
 fn lease(state: &State, node: &str) -> Option<Value> {
     let machine_is_there = state.machines.by_node.contains_key(node) && state.store.get("nodes", "", node).is_some();
     let renewed_us = state.machines.renewed_us(node, state.now_us, state.settings.clocks.renew);
@@ -254,7 +255,7 @@ fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
     Ok((201, (*made).clone()))
 }
 
-/// What admission and validation say no to.
+/// Applies the checks of admission and validation that can reject an object.
 fn refused(state: &State, resource: &Resource, object: &Value) -> Result<(), Value> {
     let home = state.store.get("namespaces", "", fields::namespace(object));
     if resource.plural == "pods"
@@ -270,7 +271,7 @@ fn refused(state: &State, resource: &Resource, object: &Value) -> Result<(), Val
     Ok(())
 }
 
-/// Only over the version that the writer saw, where it says one.
+/// Fails if the writer names a version that is not the current one.
 fn current(now: &Value, version: &Value, resource: &Resource) -> Result<(), Value> {
     match version.as_str() {
         Some(version) if !version.is_empty() && version != text(now, "/metadata/resourceVersion") => {
@@ -320,7 +321,7 @@ fn patched(state: &mut State, call: &Call<'_>, target: &Target, name: &str) -> R
     Ok((200, store(state, call, target, &now, object)))
 }
 
-/// A UID that is sent along has to be the object's own.
+/// Fails if the patch contains a UID other than that of the object.
 fn same_uid(now: &Value, sent: &Value, target: &Target, name: &str) -> Result<(), Value> {
     match sent.as_str() {
         Some(sent) if sent != fields::uid(now) => {
@@ -334,7 +335,7 @@ fn same_uid(now: &Value, sent: &Value, target: &Target, name: &str) -> Result<()
     }
 }
 
-/// Writes what was sent, but for what only the server may set.
+/// Writes an object, except for the fields that only the server may set.
 fn store(state: &mut State, call: &Call<'_>, target: &Target, now: &Value, mut object: Value) -> Value {
     for field in ["uid", "creationTimestamp", "generation", "deletionTimestamp", "name", "namespace"] {
         match now["metadata"].get(field) {

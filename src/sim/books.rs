@@ -1,26 +1,26 @@
-//! The API server's book of who wrote which field (`metadata.managedFields`). It is kept for
-//! what clients write; the controllers of the simulation write without a name. A field that
-//! changes belongs to who changed it, and to nobody else; one that is taken away to nobody.
-//! Lists are taken as wholes, as the real server does with most of those that a drill looks at.
+//! `metadata.managedFields`: the API server's record of who wrote which field. Only writes of clients that name a field
+//! manager are recorded; the simulated controllers name none. A changed field belongs only to the client that changed
+//! it last. A removed field belongs to nobody. Lists are treated as one field, as the real server does with most lists
+//! that a drill reads. Read [`enter`] first.
 
 use super::{
     fields,
     value::{Map, Value, json},
 };
 
-/// What the book is about.
+/// The top-level fields that are recorded.
 const KEPT: [&str; 3] = ["spec", "data", "binaryData"];
 
 /// Who writes, and when.
 pub(super) struct Writer<'a> {
     pub manager: &'a str,
     pub subresource: &'a str,
-    /// Server-side apply.
+    /// Whether this is a server-side apply.
     pub applies: bool,
     pub now: &'a str,
 }
 
-/// Enters a change of an object; `before` is null for a new one.
+/// Records a change of an object. `before` is null for a new object.
 pub(super) fn enter(before: &Value, after: &mut Value, by: &Writer<'_>) {
     let (mut written, mut gone) = (json!({}), json!({}));
     for field in KEPT {
@@ -58,13 +58,14 @@ pub(super) fn enter(before: &Value, after: &mut Value, by: &Writer<'_>) {
     }
 }
 
-/// What of its metadata people write.
+/// The metadata that people write: labels and annotations.
 fn marks(object: &Value) -> Value {
     let of = |field: &str| object["metadata"].get(field).cloned().unwrap_or_else(|| json!({}));
     json!({"labels": of("labels"), "annotations": of("annotations")})
 }
 
-/// What of a field is written anew, and what is gone.
+/// Compares a field before and after a change. Adds it to `written` if it has a new value, or to `gone` if it was
+/// removed.
 fn compare(field: &str, old: Option<&Value>, new: Option<&Value>, written: &mut Value, gone: &mut Value) {
     if old == new {
         return;
@@ -93,7 +94,7 @@ fn is_empty(set: &Value) -> bool {
     set.as_object().is_none_or(Map::is_empty)
 }
 
-/// Takes the fields of one set out of another.
+/// Removes the fields of one set from another.
 fn take_away(from: &mut Value, set: &Value) {
     let (Some(from), Some(set)) = (from.as_object_mut(), set.as_object()) else { return };
     for (key, inner) in set {
@@ -149,7 +150,7 @@ mod tests {
         let book = scaled["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
         assert_eq!(book[0]["fieldsV1"], json!({"f:spec": {"f:paused": {}}}));
         assert_eq!((&book[1]["manager"], &book[1]["time"]), (&json!("drillmaster"), &json!("2")));
-        // What is taken away belongs to nobody, and what changes nothing is not entered.
+        // A removed field belongs to nobody. A write that changes nothing is not recorded.
         let mut released = scaled.clone();
         if let Some(spec) = released["spec"].as_object_mut() {
             spec.remove("paused");

@@ -1,7 +1,7 @@
-//! The control plane, where the cluster shows which machines carry it. Without it nobody
-//! answers, nothing is decided and no kubelet is heard; containers, Services and
-//! monitoring go on. It comes back in two steps: first the API server answers, then
-//! controllers and scheduler act, which wait for the leases of their predecessors.
+//! The control plane, if the cluster shows which machines run it. Without it, the API server does not answer, no
+//! controller acts and no kubelet is heard. Containers, Services and monitoring continue. It comes back in two steps:
+//! first the API server answers, then the controllers and the scheduler act, because they must wait for the leases of
+//! their predecessors to expire. Start with [`ControlPlane`].
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,19 +14,19 @@ use super::{
 };
 use crate::model::PowerState;
 
-/// Whose machines these are.
+/// The label of the nodes that run the control plane.
 const ROLE: &str = "node-role.kubernetes.io/control-plane";
 
-/// What stands, and what waits for what does not.
+/// The state of the control plane, and what waits for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ControlPlane {
     nodes: BTreeSet<String>,
     standing: Standing,
-    /// Due, and nobody is there to do it.
+    /// Timers that are due but cannot run yet.
     held: Vec<Timer>,
-    /// Changes that the controllers have not seen.
+    /// Changes that the controllers have not seen yet.
     unseen: Changes,
-    /// When the controllers of now began, which know nothing of the time before.
+    /// When the present controllers started. They know nothing of the time before.
     acts_from_us: u64,
 }
 
@@ -34,24 +34,24 @@ pub(super) struct ControlPlane {
 enum Standing {
     #[default]
     Acts,
-    /// Too few of its machines run; those that are frozen keep their connections open.
+    /// Too few of its machines run. Machines that are frozen keep their connections open.
     Away { frozen: bool },
-    /// They run, and the API server does not answer yet.
+    /// Enough of its machines run, but the API server does not answer yet.
     Starts { frozen: bool },
-    /// The API server answers, and no controller acts yet.
+    /// The API server answers, but no controller acts yet.
     Answers,
 }
 
-/// What a client of the API server meets.
+/// What a client of the API server experiences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
     Open,
     Refuses,
-    /// It is open, and nobody comes.
+    /// The connection is open, but nobody answers.
     Hangs,
 }
 
-/// What a timer needs to be there.
+/// The part of the control plane that a timer needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Needs {
     Nothing,
@@ -60,7 +60,7 @@ enum Needs {
 }
 
 impl ControlPlane {
-    /// What the API server's clients meet.
+    /// What the clients of the API server experience.
     pub(super) fn door(&self) -> Door {
         match self.standing {
             Standing::Acts | Standing::Answers => Door::Open,
@@ -69,17 +69,17 @@ impl ControlPlane {
         }
     }
 
-    /// Whether a node carries it.
+    /// Whether a node runs a part of the control plane.
     pub(super) fn is_on(&self, node: &str) -> bool {
         self.nodes.contains(node)
     }
 
-    /// The machines that do.
+    /// The machines that run the control plane.
     pub(super) fn machines(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().map(String::as_str)
     }
 
-    /// Since when the controllers look.
+    /// Since when the present controllers act.
     pub(super) fn acts_from_us(&self) -> u64 {
         self.acts_from_us
     }
@@ -93,14 +93,14 @@ impl ControlPlane {
     }
 }
 
-/// A node of the description.
+/// Registers a node of the description.
 pub(super) fn joins(state: &mut State, node: &Value) {
     if fields::labels(node).contains_key(ROLE) {
         state.control_plane.nodes.insert(fields::name(node).to_owned());
     }
 }
 
-/// Power went, or came. etcd needs more than half of its members.
+/// Reacts to a change of the power of a machine. etcd needs more than half of its members.
 pub(super) fn look(state: &mut State) {
     let powers: Vec<&PowerState> =
         state.control_plane.nodes.iter().filter_map(|n| Some(&state.machines.by_node.get(n)?.state)).collect();
@@ -126,7 +126,7 @@ pub(super) fn look(state: &mut State) {
     }
 }
 
-/// Its clients are answered again; those that are to act wait until nobody else may.
+/// Makes the API server answer again. The controllers must wait until the leases of their predecessors have expired.
 pub(super) fn answers(state: &mut State) {
     if !matches!(state.control_plane.standing, Standing::Starts { .. }) {
         return;
@@ -136,7 +136,7 @@ pub(super) fn answers(state: &mut State) {
     release(state, Needs::ApiServer);
 }
 
-/// Controllers begin anew: what they remembered is gone.
+/// Makes new controllers act. They do not know what their predecessors knew.
 pub(super) fn act(state: &mut State) {
     if state.control_plane.standing != Standing::Answers {
         return;
@@ -159,7 +159,7 @@ fn release(state: &mut State, there: Needs) {
     }
 }
 
-/// What of the due can be done now; the rest is kept.
+/// Returns the due timers that can run now, and keeps the others.
 pub(super) fn possible(state: &mut State, due: Vec<Timer>) -> Vec<Timer> {
     let there = state.control_plane.there();
     if there == Needs::Controllers {
@@ -170,7 +170,7 @@ pub(super) fn possible(state: &mut State, due: Vec<Timer>) -> Vec<Timer> {
     can
 }
 
-/// Whether controllers act; what they do not see now they see when they do.
+/// Whether the controllers act. While they do not, the changes are kept for them.
 pub(super) fn controllers_see(state: &mut State, changes: &Changes) -> bool {
     let acts = state.control_plane.standing == Standing::Acts;
     if !acts {
@@ -198,7 +198,7 @@ fn needs(state: &State, timer: &Timer) -> Needs {
     }
 }
 
-/// What somebody else does by way of the API server has to wait for it.
+/// What an entry of `happens:` needs. Requests of other clients have to wait for the API server.
 fn asks(what: &What) -> Needs {
     match what {
         What::Patch(_)

@@ -1,5 +1,6 @@
-//! A cluster as its description says: zones, nodes, workloads, budgets, volumes,
-//! rules, start-up times. Short words in the file become whole objects here.
+//! The description of a simulated cluster as a user writes it: zones, nodes, workloads, budgets, volumes, rules,
+//! start-up times. This file reads and checks it. It does not know how the cluster behaves; `manifests` turns the short
+//! forms into whole objects. Start with [`Description`].
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,82 +17,84 @@ use crate::{
     scenario::{Problems, document, schema_of},
 };
 
-/// Where the schema of a description lives.
+/// The URL that identifies the schema of a description.
 pub const SCHEMA: &str = "https://drillmaster.dev/schema/cluster-v1.json";
 
-/// A cluster that is not there.
+/// A simulated cluster.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Description {
-    /// drillmaster.dev/v1
+    /// The version of the format: drillmaster.dev/v1
     pub api_version: String,
-    /// Cluster
+    /// The kind of the file: Cluster
     pub kind: String,
-    /// Name and title.
+    /// The `name` and the `title` of the cluster.
     pub metadata: BTreeMap<String, String>,
-    /// How many nodes each zone has.
+    /// The number of nodes in each zone, by the name of the zone.
     pub zones: BTreeMap<String, u32>,
-    /// How many machines carry the control plane, of which more than half must run; without
-    /// any it is elsewhere, as a provider's is, and never fails.
+    /// The number of machines that run the control plane. It works while more than half of them run. Default 0: the
+    /// control plane is elsewhere, as with a cloud provider, and never fails.
     pub control_plane: u32,
-    /// What each node has.
+    /// The size of each node.
     pub node: NodeSize,
     /// How long things take.
     pub times: Times,
-    /// How old each node's lease is when its power goes; left to chance where it is not told.
+    /// The age that the lease of a node has when the node is lost, by node. The age is random for nodes that are not
+    /// listed.
     pub leases: BTreeMap<String, Dur>,
-    /// Where the pods of a workload are in the beginning, by namespace and workload; the
-    /// scheduler's choice where it is not told.
+    /// The nodes on which the first pods of a workload run, by namespace and workload. The scheduler chooses nodes for
+    /// workloads that are not listed.
     pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    /// The node lifecycle controller's clocks, where they are not Kubernetes' defaults.
+    /// The clocks of the node lifecycle controller, if they are not the defaults of Kubernetes.
     pub clocks: Option<ClocksSpec>,
-    /// Storage classes.
+    /// The storage classes.
     pub storage: Vec<Storage>,
-    /// Workloads.
+    /// The workloads.
     pub workloads: Vec<WorkloadSpec>,
-    /// Whole objects, as in a manifest.
+    /// Whole Kubernetes objects, written as in a manifest.
     pub objects: Vec<Value>,
-    /// Alerting rules.
+    /// The alerting rules of Prometheus.
     pub rules: Vec<RuleSpec>,
-    /// What Alertmanager does.
+    /// The configuration of Alertmanager.
     pub alertmanager: AlertmanagerSpec,
-    /// More Alertmanagers, by name: each at `http://NAME.sim`, told of the same alerts, and with
-    /// silences and inhibitions of its own.
+    /// More Alertmanagers, by name. Each has the address `http://NAME.sim`, receives the same alerts, and has its own
+    /// silences and inhibitions.
     pub alertmanagers: BTreeMap<String, AlertmanagerSpec>,
     /// Whether the network enforces NetworkPolicies: enforced or ignored. Default enforced.
     pub network_policies: NetworkPolicies,
     /// How Velero captures volumes here.
     pub capture: Capture,
-    /// Values for ${bind.NAME} in a scenario.
+    /// Values for `${bind.NAME}` in a scenario.
     pub values: BTreeMap<String, Value>,
-    /// A second cluster, with the same store of backups, to restore into. Its Services are at
-    /// `http://SERVICE.NAMESPACE.svc.recovery`. Nothing happens in it beside the drill.
+    /// A recovery cluster, which uses the same store of backups. Drills can restore into it. Its Services have the
+    /// addresses `http://SERVICE.NAMESPACE.svc.recovery`. It has no `happens` of its own: use entries with
+    /// `in: recovery`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Box<Description>>,
-    /// What happens in the cluster while it is drilled, beside the drill.
+    /// What happens in the cluster during a drill, apart from the drill itself.
     pub happens: Vec<Happening>,
 }
 
-/// What the network makes of NetworkPolicies.
+/// Whether the network enforces NetworkPolicies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkPolicies {
-    /// They hold.
+    /// The network enforces them.
     #[default]
     Enforced,
-    /// Nothing enforces them: the API server takes them all the same.
+    /// Nothing enforces them, although the API server accepts them.
     Ignored,
 }
 
-/// What a node has.
+/// The size of a node.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodeSize {
-    /// Cores.
+    /// The number of CPU cores.
     pub cpu: String,
-    /// Memory.
+    /// The memory.
     pub memory: String,
-    /// Pods.
+    /// The maximum number of pods.
     pub pods: u32,
 }
 
@@ -101,35 +104,36 @@ impl Default for NodeSize {
     }
 }
 
-/// How long things take. Defaults are what was measured on a kind cluster.
+/// How long things take. The defaults were measured on a kind cluster.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Times {
-    /// From power to a kubelet that reports Ready. Default 6s.
+    /// From power-on of a machine until its kubelet reports Ready. Default 6s.
     pub boot: Dur,
-    /// From thaw to Ready. Default 10s.
+    /// From unfreezing a machine until its node is Ready. Default 10s.
     pub thaw: Dur,
-    /// From the network's return to Ready. Default 2s.
+    /// From the return of the network of a machine until its node is Ready. Default 2s.
     pub rejoin: Dur,
-    /// From the start of a kubelet on a node that runs to Ready. Default 2s.
+    /// From the start of the kubelet on a running machine until its node is Ready. Default 2s.
     pub kubelet: Dur,
-    /// From a node to a container that is Ready, where the workload does not say. Default 2s.
+    /// From the time when a pod has a node until the pod is Ready, unless its workload sets `start`. Default 2s.
     pub start: Dur,
-    /// From deletion to gone. Default 1s.
+    /// From the deletion of a pod until it is gone. Default 1s.
     pub stop: Dur,
-    /// What admission gives pods that say nothing themselves. Default 5m.
+    /// How long a pod stays on a node that is not ready or not reachable, unless the pod sets its own tolerations.
+    /// Default 5m.
     pub toleration: Dur,
-    /// From the power of a control plane's machine to an API server that answers. Default 9s.
+    /// From the return of the machines of the control plane until the API server answers. Default 9s.
     pub api_server: Dur,
-    /// From there to controllers that act. Default 16s.
+    /// From the first answer of the API server until the controllers act. Default 16s.
     pub election: Dur,
-    /// From one evaluation of the alerting rules to the next. Default 5s.
+    /// The interval between two evaluations of the alerting rules. Default 5s.
     pub evaluate: Dur,
-    /// How long Velero takes over a backup, without its volumes. Default 700ms.
+    /// How long Velero takes for a backup, without its volumes. Default 700ms.
     pub backup: Dur,
-    /// The same of a restore. Default 1100ms.
+    /// How long Velero takes for a restore, without its volumes. Default 1100ms.
     pub restore: Dur,
-    /// How long it copies a volume's files, either way. Default 5s.
+    /// How long Velero copies the files of one volume, in a backup or in a restore. Default 5s.
     pub volume: Dur,
 }
 
@@ -157,11 +161,11 @@ impl Default for Times {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
-    /// Its name.
+    /// The name of the class.
     pub name: String,
-    /// csi, local or hostPath.
+    /// The kind of its volumes: csi, local or hostPath. Default csi.
     pub source: String,
-    /// Delete or Retain.
+    /// What happens to a volume when its claim is deleted: Delete or Retain. Default Delete.
     pub reclaim: String,
 }
 
@@ -169,33 +173,34 @@ pub struct Storage {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct WorkloadSpec {
-    /// `deployment/web`, `statefulset/orders`, `daemonset/agent`
+    /// KIND/NAME: `deployment/web`, `statefulset/orders`, `daemonset/agent`
     pub name: String,
-    /// Its namespace.
+    /// The namespace.
     pub namespace: String,
-    /// Pods. Default 1.
+    /// The number of pods. Default 1.
     pub replicas: Option<u32>,
-    /// Cores that each asks for.
+    /// The CPU that each pod requests, for example 250m.
     pub cpu: Option<String>,
-    /// Memory that each asks for.
+    /// The memory that each pod requests, for example 128Mi.
     pub memory: Option<String>,
-    /// From a node to Ready.
+    /// From the time when a pod has a node until the pod is Ready. Default: `times.start`.
     pub start: Option<Dur>,
-    /// How long it stays on a node that is silent.
+    /// How long a pod stays on a node that is not ready or not reachable. Default: `times.toleration`.
     pub toleration: Option<Dur>,
-    /// Its pods' priority: where there is no room they take the place of lower ones.
+    /// The priority of its pods. If there is no room for them, they replace pods with a lower priority.
     pub priority: Option<i32>,
-    /// zone or node: spread over these; with `!`, never otherwise.
+    /// Spreads the pods over each `zone` or `node`. With `!`, as in `zone!`, a pod that would break the spread stays
+    /// Pending.
     pub spread: Option<String>,
-    /// Zones it may run in.
+    /// The zones in which its pods may run. Default: all.
     pub only_in: Vec<String>,
-    /// A budget: `minAvailable` or `maxUnavailable`, and `unhealthyPodEvictionPolicy`.
+    /// Its PodDisruptionBudget: `minAvailable` or `maxUnavailable`, and `unhealthyPodEvictionPolicy`.
     pub budget: BTreeMap<String, Value>,
-    /// A Service of its name.
+    /// Whether it has a Service with its name.
     pub service: bool,
-    /// A volume for each pod, of this storage class.
+    /// The storage class of the volume that each pod gets. Default: no volume.
     pub volume: Option<String>,
-    /// Labels of its pods, besides app.
+    /// Labels of its pods, in addition to `app`.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -203,62 +208,63 @@ pub struct WorkloadSpec {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuleSpec {
-    /// Its name.
+    /// The name of the alert.
     pub alert: String,
-    /// PromQL.
+    /// The expression, in PromQL.
     pub expr: String,
-    /// For how long it must hold.
+    /// How long the expression must be true before the alert fires.
     #[serde(rename = "for")]
     pub for_: Dur,
-    /// Labels.
+    /// Labels that the rule gives to the alert.
     pub labels: BTreeMap<String, String>,
 }
 
-/// What Alertmanager does.
+/// The configuration of Alertmanager.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct AlertmanagerSpec {
-    /// Who is told. Default oncall.
+    /// The receiver of all alerts. Default oncall.
     pub receiver: String,
-    /// How long a new group of alerts waits before its receiver is told. Default 30s, as Alertmanager's.
+    /// How long Alertmanager waits before it notifies the receiver of a new group of alerts. Default 30s, as in
+    /// Alertmanager.
     pub group_wait: Option<Dur>,
-    /// Matchers of each silence in force.
+    /// The active silences. Each entry holds the labels that a silence matches.
     pub silences: Vec<BTreeMap<String, String>>,
-    /// Which alerts keep others quiet.
+    /// The inhibition rules: which alerts suppress other alerts.
     pub inhibit: Vec<Inhibition>,
 }
 
-/// While an alert that carries `source` fires, alerts that carry `target` and have
-/// the same values of the labels in `equal` are quiet.
+/// While an alert with the labels in `source` fires, alerts with the labels in `target` are suppressed if both have the
+/// same values of the labels in `equal`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inhibition {
-    /// Labels of the alert that inhibits.
+    /// The labels of the alert that inhibits.
     pub source: BTreeMap<String, String>,
-    /// Labels of those that it inhibits.
+    /// The labels of the alerts that are inhibited.
     pub target: BTreeMap<String, String>,
-    /// Labels that must be the same in both; one that neither has is the same.
+    /// Labels that must have the same value in both alerts. A label that neither alert has counts as the same.
     pub equal: Vec<String>,
 }
 
 impl Description {
-    /// From YAML.
+    /// Reads a description from YAML.
     ///
     /// # Errors
-    /// What is wrong with it, with its line.
+    /// Says what is wrong, and in which line.
     pub fn parse(text: &str) -> Result<Self, String> {
         Self::read("cluster", text).map_err(|problems| problems.to_string())
     }
 
-    /// The same of a file.
+    /// Reads a description from the text of a file.
     ///
     /// # Errors
-    /// Everything that is wrong with it, as it can be shown.
+    /// Returns everything that is wrong, ready to be shown with its place in the file.
     pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
         let mut description: Self = document(file, text, &schema_of::<Self>(SCHEMA))?;
         let word = |name: &str, is: &str, wanted: &str| {
             (is != wanted && !(is.is_empty() && name == "apiVersion"))
-                .then(|| format!("this is no description of a cluster: {name} is `{is}`, not {wanted}"))
+                .then(|| format!("this file does not describe a cluster: {name} is `{is}`, but must be `{wanted}`"))
         };
         let wrong = word("kind", &description.kind, "Cluster")
             .or_else(|| word("apiVersion", &description.api_version, "drillmaster.dev/v1"));
@@ -272,7 +278,7 @@ impl Description {
         if wrong.is_empty() { Ok(description) } else { Err(Problems::bare(wrong.join("\n  "), "")) }
     }
 
-    /// What could never be, or happen, in this cluster.
+    /// Returns everything in the description that cannot exist or happen in this cluster.
     pub(super) fn mistakes(&self) -> Vec<String> {
         let mut wrong = sense::lint(self);
         if wrong.is_empty() {
@@ -282,16 +288,16 @@ impl Description {
         wrong
     }
 
-    /// Whether the steps that `happens:` waits for are those of a scenario.
+    /// Checks that the scenario has all steps that `happens:` waits for.
     ///
     /// # Errors
-    /// Each that is not, with its line, and the steps that there are.
+    /// Names each missing step with its line, and lists the steps of the scenario.
     pub fn fits(&self, steps: &[&str]) -> Result<(), String> {
         let wrong = happens::strangers(self, steps);
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n  ")) }
     }
 
-    /// Takes out of a copy what the simulation would refuse, and says what and why.
+    /// Removes from a captured cluster what the simulation would refuse. Returns what was removed, and why.
     pub fn keep_what_can_be_simulated(copy: &mut Value) -> Vec<String> {
         let mut left_out = vec![];
         if let Some(rules) = copy["rules"].as_array_mut() {
@@ -306,12 +312,12 @@ impl Description {
         left_out
     }
 
-    /// Its name.
+    /// The name of the cluster; `unnamed` if it has none.
     pub fn name(&self) -> &str {
         self.metadata.get("name").map_or("unnamed", String::as_str)
     }
 
-    /// What a scenario needs to know of this place.
+    /// Returns the bindings of this cluster for a scenario.
     pub fn bindings(&self) -> Bindings {
         let mut values = self.values.clone();
         values.entry("volumes".into()).or_insert_with(|| json!(self.capture));

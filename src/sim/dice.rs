@@ -1,17 +1,17 @@
-//! The only source of chance: SplitMix64 from the seed. Each purpose throws its
-//! own dice, so that one more throw of one does not change the others.
+//! The only source of randomness: SplitMix64, seeded from the seed of the simulation. Each purpose has its own
+//! generator, so one more number for one purpose does not change the others. Start with [`Dice`].
 
-/// The letters of generated names, as Kubernetes takes them.
+/// The letters of generated names, as Kubernetes uses them.
 pub(super) const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// Dice.
+/// A generator of random numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
 
 impl Dice {
-    /// For a purpose.
+    /// Creates the generator for a purpose.
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
-        // FNV-1a of the purpose.
+        // The hash is FNV-1a.
         let hash =
             purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         Self(seed ^ hash)
@@ -25,12 +25,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// Less than `limit`.
+    /// Returns a number less than `limit`.
     pub(super) fn below(&mut self, limit: u64) -> u64 {
         if limit == 0 { 0 } else { self.next() % limit }
     }
 
-    /// Once in so many throws.
+    /// Returns true once in this many calls on average. Never for 0.
     pub(super) fn once_in(&mut self, throws: u64) -> bool {
         throws > 0 && self.below(throws) == 0
     }

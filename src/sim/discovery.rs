@@ -1,4 +1,4 @@
-//! What the simulated API server says of itself.
+//! The discovery documents of the simulated API server: version, health, groups and resources. Read [`document`] first.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::{
     value::{Value, json},
 };
 
-/// Version, groups and resources.
+/// The discovery document at a path, if there is one.
 pub(super) fn document(path: &str) -> Option<Value> {
     let path = path.trim_end_matches('/');
     match path {

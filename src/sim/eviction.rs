@@ -1,5 +1,6 @@
-//! The eviction subresource, with every answer that the real one gives
-//! (measured on a real API server; correctness 2–9).
+//! The eviction subresource, with all answers of the real one as measured on a real API server: 201, 404, 409 for
+//! another UID, 429 if the budget allows no disruption or is not processed yet, 500 for two budgets. It does not count
+//! the healthy pods; see `controllers/budgets`. Read [`evict`] first.
 
 use super::{
     api::refuse,
@@ -26,7 +27,7 @@ pub(super) fn evict(
     if !free && let Some(refusal) = budget(state, namespace, &pod, dry_run) {
         return Err(refusal);
     }
-    // As on a real server, the budget is used up before the precondition is looked at.
+    // The real server, too, uses up the budget before it checks the precondition.
     let wanted = text(options, "/preconditions/uid");
     if !wanted.is_empty() && wanted != fields::uid(&pod) {
         return Err(refuse(
@@ -44,7 +45,7 @@ pub(super) fn evict(
     Ok((201, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})))
 }
 
-/// What the budgets say; none when they allow it. An allowed eviction uses the budget up.
+/// The refusal of the budgets, or none if they allow the eviction. An allowed eviction uses up one disruption.
 fn budget(state: &mut State, namespace: &str, pod: &Value, dry_run: bool) -> Option<Value> {
     let labels = fields::labels(pod);
     let mine: Vec<_> = state

@@ -1,4 +1,5 @@
-//! Reading and writing fields of JSON objects by path, shortly.
+//! Short functions that read and write fields of JSON objects by path. They know the fields that most Kubernetes
+//! objects have, and not what the simulation does with them. Read [`text`] first.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +8,17 @@ use serde::Deserialize;
 
 use super::value::{Value, json};
 
-/// A text; empty where there is none.
+/// A string; empty if the field does not exist.
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
 
-/// A number; zero where there is none.
+/// A number; zero if the field does not exist.
 pub(super) fn number(object: &Value, pointer: &str) -> i64 {
     object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// A list; empty where there is none.
+/// A list; empty if the field does not exist.
 pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -51,17 +52,17 @@ pub(super) fn is_terminating(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some_and(|t| !t.is_null())
 }
 
-/// Status of a condition; empty where there is none.
+/// The status of a condition; empty if the condition does not exist.
 pub(super) fn condition<'a>(object: &'a Value, type_: &str) -> &'a str {
     list(object, "/status/conditions").iter().find(|c| c["type"] == type_).map_or("", |c| text(c, "/status"))
 }
 
-/// A pod whose containers have ended and are not started again.
+/// Whether the containers of a pod have ended and will not start again.
 pub(super) fn is_finished(pod: &Value) -> bool {
     matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 
-/// Sets a condition; its transition time moves only with its status.
+/// Sets a condition. The condition and its transition time stay as they are if neither status nor reason changes.
 pub(super) fn set_condition(object: &mut Value, type_: &str, status: &str, reason: &str, now: Timestamp) {
     if object["status"]["conditions"].as_array().is_none() {
         object["status"]["conditions"] = json!([]);
@@ -80,13 +81,13 @@ pub(super) fn set_condition(object: &mut Value, type_: &str, status: &str, reaso
     }
 }
 
-/// The owner that controls an object: kind, name, UID.
+/// The owner that controls an object: kind, name and UID.
 pub(super) fn controller(object: &Value) -> Option<(&str, &str, &str)> {
     let owner = list(object, "/metadata/ownerReferences").iter().find(|o| o["controller"] == true)?;
     Some((text(owner, "/kind"), text(owner, "/name"), text(owner, "/uid")))
 }
 
-/// A reference to an owner that controls.
+/// The owner references of an object that this owner controls.
 pub(super) fn owned_by(owner: &Value) -> Value {
     let reference = Value::object([
         ("apiVersion", owner["apiVersion"].clone()),
@@ -99,17 +100,17 @@ pub(super) fn owned_by(owner: &Value) -> Value {
     vec![reference].into()
 }
 
-/// A time as the API writes it: whole seconds.
+/// A time in the format of the API: whole seconds.
 pub(super) fn stamp(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A selector of an object's spec: nil selects nothing.
+/// Parses the selector of a spec. A missing selector selects nothing.
 pub(super) fn selector(value: Option<&Value>) -> Option<crate::kubernetes::Selector> {
     value.filter(|v| !v.is_null()).and_then(|v| crate::kubernetes::Selector::deserialize(v).ok())
 }
 
-/// Whether a selector selects an object; labels are copied only where expressions ask for them.
+/// Whether a selector selects an object. The labels are only copied if the selector contains expressions.
 pub(super) fn selects(selector: &crate::kubernetes::Selector, object: &Value) -> bool {
     let own = &object["metadata"]["labels"];
     if !selector.match_labels.iter().all(|(key, value)| own[key.as_str()] == *value.as_str()) {

@@ -1,23 +1,23 @@
-//! Programs inside a simulated node, as far as a drill runs them: its kubelet's service,
-//! and what breaks its network.
+//! Programs inside a simulated node, as far as a drill runs them: the service of its kubelet, and the programs with
+//! which a drill breaks and tests the network of the node. Read [`run`] first.
 
 use std::{net::IpAddr, time::Duration};
 
 use super::{network, state::State};
 
-/// What a program comes to.
+/// The result of a program.
 pub(super) enum Ran {
-    /// It printed this.
+    /// It printed this text.
     Said(String),
-    /// It asks for the machine: an act of the host.
+    /// It needs this act of the node host.
     Act(&'static str),
-    /// It is not known here.
+    /// The simulation does not support it.
     Unknown,
-    /// It failed.
+    /// It failed with this message.
     Failed(String),
 }
 
-/// The interface that leads out.
+/// The network interface to the outside.
 const OUT: &str = "eth0";
 
 pub(super) fn run(state: &mut State, node: &str, argv: &[String]) -> Ran {
@@ -66,7 +66,7 @@ pub(super) fn run(state: &mut State, node: &str, argv: &[String]) -> Ran {
     }
 }
 
-/// What holds packets up; kubelets send all the time, so that some were.
+/// What `tc` prints. Kubelets send all the time, so a delayed queue has always delayed some packets.
 fn queue(late: Option<Duration>) -> String {
     match late {
         Some(late) => {

@@ -1,4 +1,4 @@
-//! Lists of the simulated API server: selectors, pages, and the bytes of the answer.
+//! Lists of the simulated API server: selectors, pages, and the bytes of the answer. Read [`list`] first.
 
 use super::{
     api::{Call, Target, refuse},
@@ -9,13 +9,13 @@ use super::{
 };
 use crate::kubernetes::Selector;
 
-/// What a request selects by labels.
+/// Parses the label selector of a request.
 pub(super) fn selector(call: &Call<'_>) -> Result<Option<Selector>, Value> {
     let parse = |text: &str| Selector::parse(text).map_err(|e| refuse(400, "BadRequest", e));
     call.asks("labelSelector").map(parse).transpose()
 }
 
-/// `metadata.name=…`, `spec.nodeName=…`: what the clients of this product use.
+/// Matches `metadata.name=…` and `spec.nodeName=…`: the field selectors that drillmaster uses.
 fn field_matches(expression: &str, object: &Value) -> bool {
     expression.split(',').all(|term| {
         let (field, value) = term.split_once('=').unwrap_or((term, ""));
@@ -25,7 +25,7 @@ fn field_matches(expression: &str, object: &Value) -> bool {
     })
 }
 
-/// The answer to a list, as bytes.
+/// Returns the answer to a list request, as bytes.
 pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Vec<u8>, Value> {
     let selector = selector(call)?;
     let resource = target.resource;
@@ -51,7 +51,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Ve
     let most = if limit == 0 { usize::MAX } else { limit };
     let items: Vec<&Kept> = chosen.by_ref().skip(from).take(most).collect();
     let to = from + items.len();
-    // Where all are chosen, the rest need not be looked at.
+    // Without a selector, the store knows the number of the remaining objects without visiting them.
     let more = match chooses {
         _ if items.len() < most => 0,
         true => chosen.count(),
@@ -66,7 +66,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Ve
     Ok(written(&resource.api_version(), &kind, &metadata, &items))
 }
 
-/// The bytes of a list. Those of each object are kept with the object.
+/// Builds the bytes of a list. The bytes of each object are kept with the object.
 fn written(api_version: &str, kind: &str, metadata: &Value, items: &[&Kept]) -> Vec<u8> {
     let length: usize = items.iter().map(|kept| kept.written().len() + 1).sum();
     let head = format!("{{\"apiVersion\":\"{api_version}\",\"items\":[");

@@ -1,5 +1,5 @@
-//! What the drill's own short-lived pods print: checksums of a volume, and what can be
-//! reached from a namespace. No other container of a simulated cluster writes anything.
+//! The logs of the short-lived pods of a drill: checksums of a volume, and which addresses can be reached from a
+//! namespace. No other container of a simulated cluster writes a log. Read [`of`] first.
 
 use super::{
     controllers,
@@ -9,7 +9,7 @@ use super::{
     value::Value,
 };
 
-/// The log of a pod.
+/// Returns the log of a pod.
 pub(super) fn of(state: &State, namespace: &str, name: &str) -> String {
     let Some(pod) = state.store.get("pods", namespace, name) else { return String::new() };
     match text(pod, "/metadata/labels/drillmaster.dev~1role") {
@@ -18,7 +18,7 @@ pub(super) fn of(state: &State, namespace: &str, name: &str) -> String {
     }
 }
 
-/// The addresses of the command, each of which is open unless a policy shuts it.
+/// Reports each address in the command of the pod as open, or as shut if a policy forbids it.
 fn reached(state: &State, namespace: &str, pod: &Value) -> String {
     let words: Vec<&str> = list(pod, "/spec/containers/0/command").iter().filter_map(Value::as_str).collect();
     let mut lines = String::from("begin\n");

@@ -1,48 +1,49 @@
-//! The machines under the nodes: power, and the heartbeat of their kubelets.
+//! The machines under the nodes: their power, and the heartbeats of their kubelets. They do not know what the cluster
+//! does about a silent node. Start with [`Machine`].
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::model::PowerState;
 
-/// One machine.
+/// A machine.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub state: PowerState,
-    /// Since when its kubelet reports; none while it does not.
+    /// Since when its kubelet reports. None while it does not report.
     pub reports_from_us: Option<u64>,
-    /// When its kubelet fell silent last.
+    /// When its kubelet last stopped reporting.
     pub silent_us: u64,
-    /// Where in its period a kubelet renews its lease.
+    /// The offset of the lease renewals of its kubelet within their period.
     pub phase_us: u64,
-    /// Its kubelet runs, and no packet of it reaches the control plane.
+    /// Its kubelet runs, but no packet of it reaches the control plane.
     pub unheard: bool,
-    /// How often it has started since the cluster was made.
+    /// How often the machine has started since the cluster was created.
     pub boots: u32,
 }
 
-/// What a node says of its start: another one after each.
+/// The boot ID that a node reports. It differs after each start.
 pub(super) fn boot_id(node: &str, boots: u32) -> String {
     format!("{node}-boot-{boots}")
 }
 
 impl Machine {
-    /// Whether something was taken from it and not given back.
+    /// Whether something was taken from the machine and not given back.
     pub(super) fn is_silent(&self) -> bool {
         self.reports_from_us.is_none()
     }
 }
 
-/// All of them.
+/// All machines of a cluster.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Machines {
     pub by_node: BTreeMap<String, Machine>,
-    /// How old a node's lease is when its kubelet falls silent, in microseconds,
-    /// where that is told and not left to chance.
+    /// The age in microseconds of a node's lease when its kubelet stops reporting, if the description sets it. Other
+    /// nodes renew their leases on a random schedule.
     pub lease_ages: BTreeMap<String, u64>,
 }
 
 impl Machines {
-    /// Adds a machine that runs.
+    /// Adds a running machine.
     pub(super) fn add(&mut self, node: &str, phase_us: u64) {
         let machine = Machine {
             state: PowerState::Running,
@@ -55,7 +56,7 @@ impl Machines {
         self.by_node.insert(node.to_owned(), machine);
     }
 
-    /// Takes power away, or freezes.
+    /// Takes something from a machine: power, running state, network or kubelet.
     pub(super) fn silence(&mut self, node: &str, state: PowerState, now_us: u64) {
         if let Some(machine) = self.by_node.get_mut(node) {
             if machine.reports_from_us.is_some_and(|from| from <= now_us) {
@@ -66,7 +67,7 @@ impl Machines {
         }
     }
 
-    /// Gives power back; the kubelet reports after a while.
+    /// Gives it back. The kubelet reports after a while.
     pub(super) fn revive(&mut self, node: &str, now_us: u64, after: Duration) {
         if let Some(machine) = self.by_node.get_mut(node) {
             machine.boots += u32::from(machine.state == PowerState::Off);
@@ -75,22 +76,22 @@ impl Machines {
         }
     }
 
-    /// Whether a machine fell silent.
+    /// Whether a machine is silent.
     pub(super) fn is_silent(&self, node: &str) -> bool {
         self.by_node.get(node).is_some_and(Machine::is_silent)
     }
 
-    /// Whether a machine has started anew since the cluster was made.
+    /// Whether a machine was restarted since the cluster was created.
     pub(super) fn has_started(&self, node: &str) -> bool {
         self.by_node.get(node).is_some_and(|m| m.boots > 0)
     }
 
-    /// Whether a node's kubelet reports.
+    /// Whether the kubelet of a node reports.
     pub(super) fn reports(&self, node: &str, now_us: u64) -> bool {
         self.by_node.get(node).is_some_and(|m| m.reports_from_us.is_some_and(|from| from <= now_us))
     }
 
-    /// When a node's lease was renewed last.
+    /// When the lease of a node was last renewed.
     pub(super) fn renewed_us(&self, node: &str, now_us: u64, every: Duration) -> u64 {
         let Some(machine) = self.by_node.get(node) else { return 0 };
         let every = (every.as_micros() as u64).max(1);

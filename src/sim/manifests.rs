@@ -1,4 +1,4 @@
-//! From the short words of a description to whole objects.
+//! Converts the short forms of a description into whole Kubernetes objects. Start with `Description::manifests`.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{Description, WorkloadSpec};
 use crate::model::SIMULATED_START;
 
 impl Description {
-    /// The objects of the cluster, nodes first.
+    /// Returns the objects of the cluster, nodes first.
     pub(super) fn manifests(&self) -> Vec<Value> {
         let mut all: Vec<Value> = vec![];
         for (zone, count) in &self.zones {
@@ -14,7 +14,7 @@ impl Description {
         }
         all.extend((0..self.control_plane).map(|i| self.control_plane_node(i)));
         for (i, node) in all.iter_mut().enumerate() {
-            // A network for benchmarks (RFC 2544), which nobody uses otherwise.
+            // This network is reserved for benchmarks (RFC 2544), so it does not collide with real addresses.
             let address = format!("198.18.{}.{}", i / 250, i % 250 + 1);
             node["status"]["addresses"] = json!([{"type": "InternalIP", "address": address}]);
         }
@@ -49,7 +49,7 @@ impl Description {
 }
 
 impl Description {
-    /// As kubeadm makes it: no zone, and nothing that does not say so runs on it.
+    /// Makes a node as kubeadm does: without a zone, and with a taint that keeps other pods away.
     fn control_plane_node(&self, i: u32) -> Value {
         let mut node = self.node_of("", i);
         let name = format!("control-plane-{i}");

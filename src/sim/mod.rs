@@ -1,10 +1,9 @@
-//! A world that is not there: an API server in memory behind `kube::Client`, the
-//! controllers that decide how a disaster unfolds, Velero, monitoring, services
-//! that probes can call. It lives on tokio's paused clock: an hour passes in
-//! moments. The engine, steps, observers and reports know nothing of it.
+//! The simulated world of a rehearsal: an API server in memory behind `kube::Client`, the controllers that decide how a
+//! disaster unfolds, Velero, monitoring, and services for probes. It runs on the paused clock of tokio, so an hour
+//! passes in moments. The engine, the steps, the observers and the reports do not know that their world is simulated.
 //!
-//! Determinism: all chance comes from the seed, by way of `dice`; all time from
-//! tokio's clock; all order from ordered maps. Start with [`Simulation`].
+//! Determinism: all randomness comes from the seed through `dice`, all time from the clock of tokio, and all order from
+//! ordered maps. Start with [`Simulation`].
 
 mod admission;
 mod alter;
@@ -71,22 +70,22 @@ use crate::{
     world::{Clock, Http, Kube, Monitoring, NodeHost, Outside, Stage, Velero, World},
 };
 
-/// What the simulated API server says it is.
+/// The version that the simulated API server reports.
 const VERSION: &str = "v1.37.2";
-/// When every simulation begins.
+/// The time at which every simulation begins.
 const ZERO: &str = "2026-01-01T00:00:00Z";
-/// Time in which a new cluster settles before anybody looks at it.
+/// How long a new cluster settles before a drill can see it.
 const SETTLE: Duration = Duration::from_secs(120);
-/// The same in microseconds: from when on things happen.
+/// The same in microseconds. `happens:` counts its times from here.
 const SETTLED_US: u64 = SETTLE.as_micros() as u64;
 
-/// A simulated cluster that runs.
+/// A running simulated cluster.
 pub struct Simulation {
     shared: Arc<Shared>,
     clock: Clock,
     description: Description,
     controllers: tokio::task::JoinHandle<()>,
-    /// The one that is restored into.
+    /// The recovery cluster, into which a drill can restore.
     second: Option<Box<Simulation>>,
 }
 
@@ -103,10 +102,10 @@ impl Drop for Simulation {
 }
 
 impl Simulation {
-    /// Makes a cluster and lets it settle. Must be called on a runtime whose clock is paused.
+    /// Creates a cluster and lets it settle. Must be called on a runtime whose clock is paused.
     ///
     /// # Errors
-    /// A description that cannot be simulated: which rule or object, and why.
+    /// Fails if the description cannot be simulated. Each message names the rule or the object, and the reason.
     pub async fn start(description: &Description, seed: u64) -> Result<Self, Vec<String>> {
         let vault = vault::Vault::default();
         let script = |here| happens::Script::of(&description.happens, here);
@@ -121,7 +120,7 @@ impl Simulation {
         Ok(simulation)
     }
 
-    /// What happens `at: 0s` has happened before anybody looks.
+    /// Runs what is due `at: 0s`, so that it has taken effect before a drill looks at the cluster.
     fn opens(&self) {
         if !self.description.happens.is_empty() {
             controllers::reconcile(&mut self.shared.state());
@@ -129,7 +128,7 @@ impl Simulation {
         }
     }
 
-    /// One cluster, in its first instant.
+    /// Creates one cluster in its first instant.
     fn begun(
         description: &Description,
         seed: u64,
@@ -139,7 +138,7 @@ impl Simulation {
         Ok(Self::of(description, seed, found(description, seed, vault, script)?))
     }
 
-    /// One cluster, from some instant on.
+    /// Starts one cluster from a given state.
     fn of(description: &Description, seed: u64, state: State) -> Self {
         let clock = Clock::simulated(state.at(state.now_us));
         let shared = Arc::new(Shared::new(state, seed));
@@ -147,18 +146,18 @@ impl Simulation {
         Self { shared, clock, description: description.clone(), controllers, second: None }
     }
 
-    /// The world for the engine. Its clock begins now.
+    /// Returns the world for the engine. Its clock starts now.
     pub fn world(&self) -> World {
         self.world_on(&Plug::default())
     }
 
-    /// The same for a runner whose machine may lose its power.
+    /// Returns the world for a runner whose machine can lose its power.
     pub fn world_on(&self, plug: &Plug) -> World {
         let clock = self.clock.restart();
         let mut world = self.alone(plug, clock);
         if let Some(second) = &self.second {
             let there = second.alone(plug, clock);
-            // As with real ones: no machines and no monitoring of its own.
+            // As on a real recovery cluster, the drill has no node host and no monitoring there.
             let bindings = Bindings { prometheus: None, alertmanager: vec![], ..world.bindings.clone() };
             let monitoring = Monitoring::new(there.http.clone(), None, &[]);
             let identity = ClusterIdentity { name: "recovery".into(), ..there.identity.clone() };
@@ -201,34 +200,34 @@ impl Simulation {
         }
     }
 
-    /// Begins to make trouble on the wire, or stops.
+    /// Sets the trouble that requests meet on the wire. The default [`Trouble`] ends it.
     pub fn make_trouble(&self, trouble: Trouble) {
         self.shared.trouble.make(trouble);
     }
 
-    /// How many requests met with which trouble so far.
+    /// Returns how many requests met each kind of trouble so far.
     pub fn met(&self) -> std::collections::BTreeMap<Fate, u32> {
         self.shared.trouble.met()
     }
 
-    /// One of Velero's backups and restores in so many goes wrong in part; 0 is none.
+    /// Makes one of `once_in` backups and restores of Velero fail partially. 0 turns this off.
     pub fn velero_errs(&self, once_in: u64) {
         self.shared.state().velero_errs(once_in);
     }
 
-    /// Hears of each request to the API server as it comes in, and of each act of
-    /// power (`POST /power/kill/NODE`).
+    /// Calls `ear` for each request to the API server when it is sent, and for each power act on a machine
+    /// (`POST /power/kill/NODE`).
     pub fn overhear(&self, ear: impl Fn(&http::Method, &http::Uri) + Send + Sync + 'static) {
         self.shared.trouble.overhear(ear);
     }
 
-    /// Whom to tell that a step of the drill begins or ends: `happens:` may wait for it.
-    /// It is told by the recorder's tap; the drill does not know that anybody listens.
+    /// Returns the receiver for the steps of the drill: entries of `happens:` can wait for a step to begin or end. The
+    /// tap of the recorder calls it. The drill itself does not know of it.
     pub fn steps(&self) -> Steps {
         Steps::of([Some(self), self.second()].into_iter().flatten().map(|one| Arc::clone(&one.shared)).collect())
     }
 
-    /// What of `happens:` has begun so far, in order.
+    /// Returns the entries of `happens:` that have begun so far, in the order in which they began.
     pub fn happened(&self) -> Vec<Happened> {
         let mut all = self.shared.state().script.happened().to_vec();
         all.extend(self.second().into_iter().flat_map(Self::happened));
@@ -236,37 +235,37 @@ impl Simulation {
         all
     }
 
-    /// Entries of `happens:` that did not begin, or had no effect, so far: a drill that saw
-    /// nothing of them is no evidence.
+    /// Returns the entries of `happens:` that have not begun so far, or had no effect. A drill says nothing about such
+    /// an entry.
     pub fn without_effect(&self) -> Vec<String> {
         let mut all = self.shared.state().script.without_effect();
         all.extend(self.second().into_iter().flat_map(Self::without_effect));
         all
     }
 
-    /// The second cluster, where there is one.
+    /// The recovery cluster, if there is one.
     pub fn second(&self) -> Option<&Self> {
         self.second.as_deref()
     }
 
-    /// Nodes, and everything in namespaces: what a test compares before and after.
+    /// Returns all nodes and namespaces, and everything in namespaces other than `drillmaster`. Tests compare this
+    /// before and after a drill.
     pub fn picture(&self) -> Vec<serde_json::Value> {
         picture(&self.shared)
     }
 
-    /// The same for whoever looks at some later instant.
+    /// Returns a function that takes this picture again at a later instant.
     pub fn eye(&self) -> impl Fn() -> Vec<serde_json::Value> + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
         move || picture(&shared)
     }
 
-    /// Whether its controllers have ended, which they do only by a mistake of this program:
-    /// from then on nothing happens in the cluster as it would.
+    /// Whether the controllers have ended. Only a bug in the simulation ends them. The cluster no longer reacts then.
     pub fn is_broken(&self) -> bool {
         self.controllers.is_finished()
     }
 
-    /// A client of its API server, for tests of the API itself.
+    /// Returns a client of the API server, for tests of the API server itself.
     pub fn client(&self) -> kube::Client {
         service::client(&self.shared, &Plug::default())
     }
@@ -284,7 +283,7 @@ fn picture(shared: &Shared) -> Vec<serde_json::Value> {
     all
 }
 
-/// The controllers' loop: at every change and whenever something is due.
+/// The loop of the controllers. It runs them after every change, and whenever a timer is due.
 async fn control(shared: Arc<Shared>) {
     loop {
         let next = {
@@ -306,7 +305,7 @@ async fn control(shared: Arc<Shared>) {
     }
 }
 
-/// The state of a cluster in its first instant.
+/// Builds the state of a cluster in its first instant.
 fn found(
     description: &Description,
     seed: u64,
@@ -361,7 +360,7 @@ fn found(
     }
     velero::placed(&mut state);
     if state.machines.by_node.is_empty() {
-        wrong.push("a cluster needs nodes: zones: {a: 2, b: 2, c: 2}".into());
+        wrong.push("the cluster has no nodes: describe zones, for example `zones: {a: 2, b: 2, c: 2}`".into());
     }
     if !wrong.is_empty() {
         return Err(wrong);
@@ -382,7 +381,7 @@ fn found(
 
 fn add(state: &mut State, mut object: Value) -> Result<(), String> {
     let kind = fields::text(&object, "/kind").to_owned();
-    let resource = resources::of_kind(&kind).ok_or_else(|| format!("the simulation knows no kind `{kind}`"))?;
+    let resource = resources::of_kind(&kind).ok_or_else(|| format!("the simulation does not support kind `{kind}`"))?;
     if fields::name(&object).is_empty() {
         return Err(format!("an object of kind {kind} has no metadata.name"));
     }
@@ -403,7 +402,7 @@ fn add(state: &mut State, mut object: Value) -> Result<(), String> {
         object["status"] = json!({"phase": "Pending"});
     }
     if state.store.get(resource.plural, fields::namespace(&object), fields::name(&object)).is_some() {
-        // A copy has its own kube-system; the description's short words made one too.
+        // A capture contains the namespace kube-system, and `manifests` generates it too. The first one is kept.
         return Ok(());
     }
     admission::defaults(resource, &mut object, state);

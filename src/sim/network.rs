@@ -1,5 +1,5 @@
-//! Packets between machines: what a drill's rules inside nodes take away or hold up. The
-//! nodes' own addresses count; networks of pods go with the machine that they are on.
+//! The network between machines: which packets the rules that a drill sets inside nodes drop or delay. Only the
+//! addresses of the nodes count; the network of pods shares the fate of their machine. Start with [`Network`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,31 +13,31 @@ use super::{
 };
 use crate::model::PowerState;
 
-/// What is broken, by node.
+/// The broken parts of the network, by node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Network {
     tables: BTreeMap<String, BTreeMap<String, Table>>,
     late: BTreeMap<String, Duration>,
 }
 
-/// The rules of one table.
+/// The rules of one `nft` table.
 #[derive(Clone, Debug, Default)]
 struct Table {
-    /// Nothing arrives from these.
+    /// Packets from these addresses are dropped.
     arriving: BTreeSet<IpAddr>,
-    /// Nothing reaches these.
+    /// Packets to these addresses are dropped.
     leaving: BTreeSet<IpAddr>,
-    /// How many packets were lost.
+    /// The number of dropped packets.
     lost: u64,
 }
 
-/// A heartbeat and what its sender tries again.
+/// How many packets a cut drops at once: a heartbeat, and the retries of its sender.
 const TRIES: u64 = 3;
 
-/// Does what a transaction of `nft` says.
+/// Runs a transaction of `nft`.
 ///
 /// # Errors
-/// What is not known of its words.
+/// Names the command that is not supported.
 pub(super) fn transaction(state: &mut State, node: &str, script: &str) -> Result<(), String> {
     let tables = state.network.tables.entry(node.to_owned()).or_default();
     let mut next = tables.clone();
@@ -48,7 +48,7 @@ pub(super) fn transaction(state: &mut State, node: &str, script: &str) -> Result
             ["add", "table", "inet", name] => drop(next.entry(name.to_owned()).or_default()),
             ["delete", "table", "inet", name] => drop(next.remove(name)),
             ["add", "chain", "inet", name, "arriving" | "leaving", ..] if next.contains_key(name) => {}
-            // The end of a chain's own words.
+            // The end of the block in which a chain is declared.
             ["}"] => {}
             [
                 "add",
@@ -68,7 +68,7 @@ pub(super) fn transaction(state: &mut State, node: &str, script: &str) -> Result
                 let addresses = peers.iter().filter_map(|peer| peer.parse::<IpAddr>().ok());
                 if chain == "arriving" { &mut table.arriving } else { &mut table.leaving }.extend(addresses);
             }
-            _ => return Err(format!("a simulated nft does not know `{command}`")),
+            _ => return Err(format!("the simulated nft does not support `{command}`")),
         }
     }
     *tables = next;
@@ -82,7 +82,7 @@ pub(super) fn names(state: &State, node: &str) -> String {
     all.map(|name| format!("table inet {name}\n")).collect()
 }
 
-/// A table with its counters, as `nft` lists it.
+/// Returns a table with its counters, in the format of `nft`.
 pub(super) fn listed(state: &State, node: &str, name: &str) -> Option<String> {
     let table = state.network.tables.get(node)?.get(name)?;
     let rule = |chain: &str, side: &str, peers: &BTreeSet<IpAddr>, lost: u64| {
@@ -97,7 +97,7 @@ pub(super) fn listed(state: &State, node: &str, name: &str) -> Option<String> {
     Some(format!("table inet {name} {{\n{arriving}{leaving}}}\n"))
 }
 
-/// Somebody on a node knocks at another machine: whether that one answers.
+/// Tries to reach another machine from a node. Returns whether the other machine answers.
 pub(super) fn knock(state: &mut State, node: &str, at: IpAddr) -> bool {
     let mut answered = true;
     for table in state.network.tables.get_mut(node).into_iter().flat_map(BTreeMap::values_mut) {
@@ -109,7 +109,7 @@ pub(super) fn knock(state: &mut State, node: &str, at: IpAddr) -> bool {
     answered
 }
 
-/// All that leaves a node is late from now on, or no longer.
+/// Sets or removes the delay of everything that leaves a node.
 pub(super) fn hold_up(state: &mut State, node: &str, late: Option<Duration>) {
     match late {
         Some(late) => drop(state.network.late.insert(node.to_owned(), late)),
@@ -118,13 +118,13 @@ pub(super) fn hold_up(state: &mut State, node: &str, late: Option<Duration>) {
 }
 
 impl State {
-    /// How late what leaves a node is.
+    /// The delay of everything that leaves a node.
     pub(super) fn late(&self, node: &str) -> Option<Duration> {
         self.network.late.get(node).copied()
     }
 
-    /// Whether a node and the control plane's machines cannot speak to each other. From
-    /// outside a cluster one gets in by these.
+    /// Whether a node cannot exchange packets with any machine of the control plane. Traffic from outside enters the
+    /// cluster through these machines.
     pub(super) fn is_cut_off(&self, node: &str) -> bool {
         let others = self.control_plane.machines().filter(|other| *other != node);
         let mut cut = others.map(|other| self.is_cut(node, other)).peekable();
@@ -147,7 +147,7 @@ impl State {
     }
 }
 
-/// A kubelet that does not reach the control plane is not heard.
+/// Updates which kubelets cannot reach the control plane. Such a kubelet runs, but its reports do not arrive.
 fn heard_or_not(state: &mut State) {
     let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
     for node in nodes {

@@ -1,4 +1,4 @@
-//! The four kinds of patch.
+//! The four kinds of patch: merge, JSON, strategic merge and apply. Read [`apply`] first.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::{
     value::{Value, json},
 };
 
-/// The object after a patch.
+/// Returns the object after a patch.
 pub(super) fn apply(now: &Value, body: &Value, content_type: &str) -> Result<Value, Value> {
     let mut object = now.clone();
     match content_type.split(';').next().unwrap_or("") {
@@ -34,7 +34,7 @@ pub(super) fn apply(now: &Value, body: &Value, content_type: &str) -> Result<Val
     Ok(object)
 }
 
-/// Lists that Kubernetes merges by a key of their entries; all others are replaced.
+/// The key by which Kubernetes merges a list. All other lists are replaced.
 fn merge_key(field: &str) -> Option<&'static str> {
     Some(match field {
         "containers" | "initContainers" | "volumes" | "env" | "ports" => "name",

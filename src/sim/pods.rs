@@ -1,6 +1,5 @@
-//! The pods of the simulated cluster by what is asked of them: who controls them,
-//! where they are, what labels they carry. Controllers count pods with every
-//! change; what they count by is read once, when a pod is written.
+//! Indices of the pods of the simulated cluster: by controller, node and label. The controllers count pods after every
+//! change. What they count by is therefore read only once, when a pod is written. Start with [`Pods`].
 
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::kubernetes::Selector;
 
-/// A pod, and what is most often asked of one.
+/// A pod with the properties that are needed most often.
 #[derive(Clone)]
 pub(super) struct Pod {
     pub object: Arc<Value>,
@@ -19,7 +18,7 @@ pub(super) struct Pod {
     pub terminating: bool,
     /// Succeeded or Failed.
     pub finished: bool,
-    /// Kind and name of what controls it.
+    /// The kind and name of its controller.
     pub owner: Option<Arc<(String, String)>>,
 }
 
@@ -43,29 +42,29 @@ impl Deref for Pod {
     }
 }
 
-/// Namespace and name; one text for all indices.
+/// Namespace and name, in one allocation that all indices share.
 type Id = Arc<(String, String)>;
 type Index = BTreeMap<String, BTreeMap<Id, Pod>>;
 
-/// The indices.
+/// All indices.
 #[derive(Clone, Default)]
 pub(super) struct Pods {
-    /// By the UID of what controls them.
+    /// By the UID of the controller.
     owner: Index,
-    /// By node; the empty name: not scheduled.
+    /// By node. The empty name is for pods without a node.
     node: Index,
     /// By each label.
     label: Index,
-    /// Those that refuse company: with a required anti-affinity.
+    /// Pods with a required anti-affinity.
     refusing: BTreeMap<Id, Pod>,
-    /// By the UID of what controls them, how many stay on each node.
+    /// How many pods of a controller are on each node, by the UID of the controller.
     spread: BTreeMap<String, Arc<Spread>>,
 }
 
-/// By the name of the node.
+/// The number of pods by the name of the node.
 pub(super) type Spread = BTreeMap<String, usize>;
 
-/// What controls a pod, and where it is, unless it leaves.
+/// The UID of a pod's controller and the pod's node, unless the pod has none or is Terminating.
 fn stands(pod: &Value) -> Option<(&str, &str)> {
     let (_, _, owner) = fields::controller(pod)?;
     let node = text(pod, "/spec/nodeName");
@@ -99,7 +98,7 @@ fn found(index: &Index, key: &str) -> Vec<Pod> {
 }
 
 impl Pods {
-    /// Something was written; what is no pod is none of ours.
+    /// Adds an object that was written. Objects other than pods are ignored.
     pub(super) fn enter(&mut self, key: &Key, object: &Arc<Value>) {
         if key.0 != "pods" {
             return;
@@ -124,12 +123,12 @@ impl Pods {
         }
     }
 
-    /// How many pods that an object controls stay on each node.
+    /// How many pods of a controller are on each node, without those that are Terminating.
     pub(super) fn spread(&self, owner_uid: &str) -> Arc<Spread> {
         self.spread.get(owner_uid).cloned().unwrap_or_default()
     }
 
-    /// One less is on a node.
+    /// Reduces the count of pods on a node by one.
     fn goes(&mut self, owner: &str, node: &str) {
         let Some(spread) = self.spread.get_mut(owner).map(Arc::make_mut) else { return };
         match spread.get_mut(node) {
@@ -141,7 +140,7 @@ impl Pods {
         }
     }
 
-    /// It was as this, and is so no more.
+    /// Removes the former version of an object.
     pub(super) fn leave(&mut self, key: &Key, object: &Value) {
         if key.0 != "pods" {
             return;
@@ -176,7 +175,8 @@ impl Pods {
         found(&self.label, &tag(label, value))
     }
 
-    /// Of a selector with labels: the rarest of them says where to look.
+    /// Calls a function for the pods that a selector selects. The selector must contain labels: the search starts from
+    /// the rarest of them.
     pub(super) fn selected(&self, namespace: &str, selector: &Selector, mut each: impl FnMut(&Pod)) {
         let tags = selector.match_labels.iter().map(|(label, value)| self.label.get(&tag(label, value)));
         let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, BTreeMap::len)) else { return };

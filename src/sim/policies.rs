@@ -1,5 +1,5 @@
-//! What NetworkPolicies let out of a pod. Policies that select one pod add up: what one of
-//! them allows is allowed. Policies for what comes in are not asked.
+//! What NetworkPolicies allow to leave a pod. If several policies select a pod, it may do what any of them allows.
+//! Policies for incoming traffic are ignored. Read [`lets_out`] first.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -9,14 +9,14 @@ use super::{
     value::{Value, json},
 };
 
-/// Where something is sent: an address outside of everything that is known has no pods.
+/// A destination of traffic. An address that belongs to nothing in the cluster has no pod.
 struct Destination {
     address: Option<IpAddr>,
     port: u64,
     pod: Option<Arc<Value>>,
 }
 
-/// Whether a pod reaches an address; of the API server (`api`) no address is known.
+/// Whether a pod can reach an address. The API server is written as `api`, without an address.
 pub(super) fn lets_out(state: &State, namespace: &str, pod: &Value, (host, port): (&str, &str)) -> bool {
     if !state.settings.policies {
         return true;
@@ -26,8 +26,8 @@ pub(super) fn lets_out(state: &State, namespace: &str, pod: &Value, (host, port)
     destinations(state, host, port).iter().any(|to| adds_up(policies.iter().copied(), (namespace, pod), to, &home))
 }
 
-/// Whether the policies that are for a pod let something out to a place. Where there is none
-/// everything goes out. `home` knows the namespaces.
+/// Whether the policies for a pod allow traffic to a destination. Without any policy, everything is allowed. `home`
+/// returns a namespace by its name.
 fn adds_up<'p>(
     policies: impl Iterator<Item = &'p Value>,
     (namespace, pod): (&str, &Value),
@@ -38,7 +38,7 @@ fn adds_up<'p>(
     mine.peek().is_none() || mine.any(|p| list(p, "/spec/egress").iter().any(|rule| allows(namespace, rule, to, home)))
 }
 
-/// Whether a policy is for this pod, and for what leaves it.
+/// Whether a policy selects this pod and is about outgoing traffic.
 fn holds(policy: &Value, pod: &Value) -> bool {
     let selected =
         fields::selector(policy.pointer("/spec/podSelector")).is_some_and(|s| s.matches(&fields::labels(pod)));
@@ -48,7 +48,8 @@ fn holds(policy: &Value, pod: &Value) -> bool {
     selected && egress
 }
 
-/// Policies see where a Service sends its traffic, and not its own address.
+/// The pods behind an address. Policies apply to the pods to which a Service sends traffic, not to the address of the
+/// Service.
 fn destinations(state: &State, host: &str, port: &str) -> Vec<Destination> {
     let address: Option<IpAddr> = host.parse().ok();
     let port = port.parse().ok().filter(|p| *p > 0).unwrap_or(443);
@@ -76,7 +77,7 @@ fn destinations(state: &State, host: &str, port: &str) -> Vec<Destination> {
     vec![Destination { address, port, pod: None }]
 }
 
-/// The port of a pod to which a port of a Service leads: the same one, unless it says another.
+/// The port of the pod behind a port of a Service. Without `targetPort` it is the same port.
 fn target_port(written: &Value, pod: &Value) -> u64 {
     let same = || written["port"].as_u64().unwrap_or_default();
     match &written["targetPort"] {
@@ -123,7 +124,7 @@ fn is_peer(namespace: &str, peer: &Value, to: &Destination, home: &dyn Fn(&str) 
     near && fields::selector(peer.get("podSelector")).is_none_or(|selector| fields::selects(&selector, pod))
 }
 
-/// Whether an address lies in a range such as `10.0.0.0/8`.
+/// Whether an address is in a range such as `10.0.0.0/8`.
 fn contains(range: &str, address: IpAddr) -> bool {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(v4) => (u128::from(u32::from(v4)) << 96, 32),
@@ -170,8 +171,8 @@ mod tests {
             let pod = json!({"metadata": {"namespace": name, "labels": {"app": "web"}}});
             Destination { address: "10.1.1.1".parse().ok(), port: 81, pod: Some(Arc::new(pod)) }
         };
-        assert!(reaches(&[&incoming], to("10.1.2.3", 80)), "nothing is said of what leaves it");
-        assert!(!reaches(&[&deny, &all], to("10.1.2.3", 80)), "what another pod may is nothing to this one");
+        assert!(reaches(&[&incoming], to("10.1.2.3", 80)), "an ingress policy does not limit outgoing traffic");
+        assert!(!reaches(&[&deny, &all], to("10.1.2.3", 80)), "a policy for another pod allows this pod nothing");
         assert!(reaches(&[&deny, &net], to("10.1.2.3", 80)) && reaches(&[&net, &deny], to("10.1.2.3", 80)));
         assert!(!reaches(&[&deny, &net], to("10.1.2.3", 81)) && !reaches(&[&deny, &net], to("192.0.2.1", 80)));
         assert!(reaches(&[&net, &shops], in_shop("shop")) && !reaches(&[&net, &shops], in_shop("elsewhere")));

@@ -1,6 +1,6 @@
-//! A small evaluator of PromQL over the series that kube-state-metrics would
-//! export now: enough for alerts on nodes and workloads. There is no past here:
-//! ranges and rates are refused by name.
+//! A small evaluator of PromQL over the series that kube-state-metrics would export at this instant. It is sufficient
+//! for alerts on nodes and workloads. It keeps no history, so it refuses ranges and rates, and the refusal names them.
+//! Read [`parse`] and [`evaluate`] first.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use super::{
 pub(super) type Labels = BTreeMap<String, String>;
 type Vector = Vec<(Labels, f64)>;
 
-/// Metrics that this simulation exports.
+/// The metrics that the simulation exports.
 const METRICS: [&str; 16] = [
     "up",
     "kube_node_status_condition",
@@ -38,7 +38,7 @@ const METRICS: [&str; 16] = [
     "kube_persistentvolumeclaim_status_phase",
 ];
 
-/// Reads an expression, and refuses what would not be evaluated.
+/// Parses an expression, and refuses everything that cannot be evaluated.
 pub(super) fn parse(expression: &str) -> Result<Expr, String> {
     let expr = parser::parse(expression)?;
     check(&expr)?;
@@ -52,7 +52,7 @@ fn check(expr: &Expr) -> Result<(), String> {
         Expr::VectorSelector(v) => {
             let name = v.name.clone().unwrap_or_default();
             if v.offset.is_some() || v.at.is_some() {
-                return Err("the simulation has no past: `offset` and `@` cannot be evaluated".into());
+                return Err("the simulation keeps no history, so it cannot evaluate `offset` and `@`".into());
             }
             if METRICS.contains(&name.as_str()) {
                 Ok(())
@@ -90,7 +90,7 @@ fn known_operator(binary: &BinaryExpr) -> Result<(), String> {
     Ok(())
 }
 
-/// The value of an expression at this instant.
+/// Evaluates an expression at this instant.
 pub(super) fn evaluate(expr: &Expr, state: &State) -> Result<Vector, String> {
     match expr {
         Expr::NumberLiteral(n) => Ok(vec![(Labels::new(), n.val)]),
@@ -113,7 +113,7 @@ pub(super) fn evaluate(expr: &Expr, state: &State) -> Result<Vector, String> {
         Expr::Binary(b) => binary(b, state),
         Expr::Aggregate(a) => Ok(aggregate(a, evaluate(&a.expr, state)?)),
         Expr::Call(c) => {
-            let argument = c.args.first().ok_or("a function without an argument")?;
+            let argument = c.args.first().ok_or("the function has no argument")?;
             let vector = evaluate(&argument, state)?;
             Ok(match c.func.name {
                 "absent" if vector.is_empty() => vec![(Labels::new(), 1.0)],
@@ -217,7 +217,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
 }
 
-/// The series of a metric now.
+/// The series of a metric at this instant.
 fn series(metric: &str, state: &State) -> Vector {
     let truth = |holds: bool| f64::from(u8::from(holds));
     let store = &state.store;

@@ -1,6 +1,7 @@
-//! The resources that the simulated API server serves.
+//! The catalogue of the resources that the simulated API server serves. Read [`Resource`] first. What a resource does
+//! is the concern of the controllers.
 
-/// One resource.
+/// A resource.
 #[derive(Debug)]
 pub(super) struct Resource {
     pub group: &'static str,
@@ -11,7 +12,7 @@ pub(super) struct Resource {
 }
 
 impl Resource {
-    /// Its name and its group, as Velero and kubectl write it.
+    /// Its plural and its group, as Velero and kubectl write them.
     pub(super) fn full(&self) -> String {
         if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
     }
@@ -29,7 +30,7 @@ const fn wide(group: &'static str, version: &'static str, plural: &'static str, 
     Resource { group, version, plural, kind, namespaced: false }
 }
 
-/// Plurals are unique here: they are the store's keys.
+/// Plurals must be unique here because they are the keys of the store.
 const ALL: [Resource; 35] = [
     wide("", "v1", "nodes", "Node"),
     wide("", "v1", "namespaces", "Namespace"),
@@ -68,23 +69,23 @@ const ALL: [Resource; 35] = [
     namespaced("", "v1", "events", "Event"),
 ];
 
-/// All of them.
+/// All resources.
 pub(super) fn all() -> impl Iterator<Item = &'static Resource> {
     static TABLE: [Resource; 35] = ALL;
     TABLE.iter()
 }
 
-/// By its name in a path.
+/// Finds a resource by its group and plural, as in the path of a request.
 pub(super) fn find(group: &str, plural: &str) -> Option<&'static Resource> {
     all().find(|r| r.group == group && r.plural == plural)
 }
 
-/// By its kind, for objects of a description or a backup.
+/// Finds a resource by its kind, as in the objects of a description or a backup.
 pub(super) fn of_kind(kind: &str) -> Option<&'static Resource> {
     all().find(|r| r.kind == kind)
 }
 
-/// One that is surely in the table.
+/// Returns a resource of which the code knows that it is in the table.
 pub(super) fn known(plural: &'static str) -> &'static Resource {
-    all().find(|r| r.plural == plural).expect("the controllers name resources of the table only")
+    all().find(|r| r.plural == plural).expect("the code only names resources that are in the table")
 }

@@ -1,12 +1,12 @@
-//! Pod security admission, and what the API server says no to in a Service: as far as a
-//! drill's own requests can meet it.
+//! Pod security admission, and the validation of Services, as far as requests of a drill can fail them. The messages
+//! are those of Kubernetes. Read [`pod_refused`] and [`service_refused`] first.
 
 use super::{
     fields::{list, text},
     value::{Value, json},
 };
 
-/// Why a namespace does not admit a pod, in the API server's words; none where it does.
+/// Why a namespace does not admit a pod, in the words of the API server. None if it does.
 pub(super) fn pod_refused(namespace: &Value, pod: &Value) -> Option<String> {
     let level = text(namespace, "/metadata/labels/pod-security.kubernetes.io~1enforce");
     let mut wrong = vec![];
@@ -82,7 +82,7 @@ fn restricted(pod: &Value) -> Vec<&'static str> {
     all.into_iter().filter(|(fits, _)| !fits).map(|(_, what)| what).collect()
 }
 
-/// Why a Service is not valid; none where it is.
+/// Why a Service is not valid. None if it is.
 pub(super) fn service_refused(service: &Value) -> Option<String> {
     let kind = text(service, "/spec/type");
     let is = |kinds: &[&str]| kinds.contains(&kind);

@@ -1,6 +1,7 @@
-//! What a description says of its cluster has to be possible: names that are names,
-//! quantities that are quantities, references that lead somewhere, no more nodes than
-//! Kubernetes is made for. What was let through would be simulated as something else.
+//! Checks that what a description says is possible: names are valid, quantities can be parsed, references lead to
+//! something that exists, and the cluster is not larger than Kubernetes supports. Without these checks, the simulation
+//! would simulate something else than the description says. It does not check `happens:`; see `happens/lint`. Read
+//! [`lint`] first.
 
 use std::collections::BTreeSet;
 
@@ -11,22 +12,22 @@ use crate::{
     scenario::meant,
 };
 
-/// As many nodes and pods as Kubernetes says that it is made for.
+/// The largest cluster that Kubernetes supports.
 const NODES: u64 = 5_000;
 const PODS: u64 = 150_000;
-/// More members than etcd is run with.
+/// More than the number of members with which etcd is operated.
 const MEMBERS: u32 = 9;
-/// The one field of a budget that says nothing of numbers.
+/// The field of a budget that is not a number of pods.
 const POLICY: &str = "unhealthyPodEvictionPolicy";
-/// What is done over and over takes place no oftener.
+/// The shortest interval of anything that is repeated.
 const OFTENEST: Dur = Dur(std::time::Duration::from_millis(100));
 
-/// All mistakes, each with its place.
+/// Returns all mistakes, each with its place in the description.
 pub(super) fn lint(description: &Description) -> Vec<String> {
     let mut sense = Sense { of: description, wrong: vec![] };
     sense.sizes();
     if !sense.wrong.is_empty() {
-        // What is asked below makes every object.
+        // The following checks build every object of the cluster, so its size must be right.
         return sense.wrong;
     }
     sense.times();
@@ -54,23 +55,20 @@ impl Sense<'_> {
     fn sizes(&mut self) {
         let nodes: u64 = self.of.zones.values().map(|n| u64::from(*n)).sum();
         if nodes > NODES {
-            self.say("zones", format!("{nodes} nodes are more than a cluster has: {NODES} at most"));
+            self.say("zones", format!("{nodes} nodes are too many: a cluster has at most {NODES}"));
         }
         if self.of.control_plane > MEMBERS {
             let members = self.of.control_plane;
-            self.say(
-                "controlPlane",
-                format!("{members} machines are more than a control plane has: {MEMBERS} at most"),
-            );
+            self.say("controlPlane", format!("{members} machines are too many: a control plane has at most {MEMBERS}"));
         }
         let pods: u64 = self.of.workloads.iter().map(|w| u64::from(w.replicas.unwrap_or(1))).sum();
         if pods > PODS {
-            self.say("workloads", format!("{pods} replicas are more than a cluster has: {PODS} at most"));
+            self.say("workloads", format!("{pods} replicas are too many: a cluster has at most {PODS}"));
         }
         for zone in self.of.zones.keys().filter(|zone| !is_name(zone)) {
             self.say(
                 "zones",
-                format!("`{zone}` cannot be part of a node's name: write small letters, digits and dashes"),
+                format!("`{zone}` cannot be part of the name of a node: use lowercase letters, digits and dashes"),
             );
         }
         let node = &self.of.node;
@@ -82,14 +80,17 @@ impl Sense<'_> {
         }
     }
 
-    /// The cluster that is restored into.
+    /// Checks the recovery cluster.
     fn second(&mut self, second: &Description) {
         if second.recovery.is_some() || !second.happens.is_empty() {
-            self.say("recovery", "the second cluster has neither `recovery` nor `happens` of its own".to_owned());
+            self.say(
+                "recovery",
+                "the recovery cluster cannot have `recovery` or `happens` itself: remove them".to_owned(),
+            );
             return;
         }
         if second.name() == self.of.name() {
-            self.say("recovery.metadata.name", format!("`{}` is the first cluster's name too", second.name()));
+            self.say("recovery.metadata.name", format!("`{}` is also the name of the first cluster", second.name()));
         }
         self.wrong.extend(lint(second).into_iter().map(|wrong| format!("recovery.{wrong}")));
     }
@@ -109,7 +110,7 @@ impl Sense<'_> {
         }
         for (place, time) in all {
             if time.0 < OFTENEST.0 {
-                self.say(place, format!("{} is too short: {OFTENEST} at least", time.exact()));
+                self.say(place, format!("{} is too short: write {OFTENEST} or more", time.exact()));
             }
         }
     }
@@ -124,7 +125,7 @@ impl Sense<'_> {
         }
     }
 
-    /// A word of a list, or none.
+    /// Checks that a value is one of the allowed words, or empty.
     fn one_of(&mut self, place: &str, given: &str, allowed: &[&str]) {
         if !given.is_empty() && !allowed.contains(&given) {
             let meant = meant(given, allowed.iter().copied());
@@ -143,7 +144,7 @@ impl Sense<'_> {
         }
         let same = |w: &&WorkloadSpec| (&w.name, &w.namespace) == (&workload.name, &workload.namespace);
         if self.of.workloads.iter().find(same).is_some_and(|first| !std::ptr::eq(first, workload)) {
-            self.say(&format!("{place}.name"), format!("`{}` is there twice", workload.name));
+            self.say(&format!("{place}.name"), format!("`{}` is described twice", workload.name));
         }
         if let Some(cpu) = workload.cpu.as_ref().filter(|cpu| cpu_millis(cpu).is_none()) {
             self.say(&format!("{place}.cpu"), not_a_quantity(cpu, "250m"));
@@ -158,14 +159,17 @@ impl Sense<'_> {
         let zones = self.zones();
         for zone in workload.only_in.iter().filter(|zone| !zones.contains(zone.as_str())) {
             let known: Vec<&str> = zones.iter().map(String::as_str).collect();
-            self.say(&format!("{place}.onlyIn"), format!("there is no zone `{zone}`: there are {}", known.join(", ")));
+            self.say(
+                &format!("{place}.onlyIn"),
+                format!("zone `{zone}` does not exist; the zones are {}", known.join(", ")),
+            );
         }
         if let Some(class) = &workload.volume {
             let classes = self.classes();
             let known: Vec<&str> = classes.iter().map(String::as_str).collect();
             if !known.contains(&class.as_str()) {
                 let what = format!(
-                    "there is no storage class `{class}`; {}{}",
+                    "storage class `{class}` does not exist; {}{}",
                     meant(class, known.iter().copied()),
                     of(&known)
                 );
@@ -190,11 +194,11 @@ impl Sense<'_> {
             }
         }
         if workload.budget.keys().filter(|word| *word != POLICY).count() > 1 {
-            self.say(place, "write one of minAvailable and maxUnavailable".to_owned());
+            self.say(place, "write either minAvailable or maxUnavailable, not both".to_owned());
         }
     }
 
-    /// Leases and placements are of nodes and workloads that are there.
+    /// Checks that `leases` and `placement` name existing nodes and workloads.
     fn places(&mut self) {
         let names = Names::of(self.of);
         let mut wrong: Vec<(String, String)> = vec![];
@@ -229,19 +233,23 @@ impl Sense<'_> {
 }
 
 fn not_a_quantity(text: &str, example: &str) -> String {
-    format!("`{text}` is not a quantity that a node or a pod can have: write {example}, for example")
+    format!("`{text}` is not a quantity that a node or a pod can have: write for example {example}")
 }
 
 fn of(known: &[&str]) -> String {
-    if known.is_empty() { "there is none".to_owned() } else { format!("there are: {}", known.join(", ")) }
+    if known.is_empty() {
+        "the cluster has no storage class".to_owned()
+    } else {
+        format!("the storage classes are {}", known.join(", "))
+    }
 }
 
-/// A name as Kubernetes wants it of most objects.
+/// Whether this is a valid name for most Kubernetes objects.
 fn is_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// The name of a namespace, and each part of other names.
+/// Whether this is a valid name of a namespace, or a valid part of other names.
 fn is_label(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !text.is_empty() && text.len() <= 63 && text.chars().all(plain) && !text.starts_with('-') && !text.ends_with('-')

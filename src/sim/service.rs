@@ -1,6 +1,6 @@
-//! The wire between a client and the simulated API server: latency, and every
-//! trouble that a network or a server can make. A request that was sent goes on
-//! even when nobody waits for its answer any more, as on a real server.
+//! The wire between a client and the simulated API server: latency, and all trouble that a network or a server can
+//! make. It does not know what a request means; that is the concern of `api`. A request that was sent is processed even
+//! if nobody waits for its answer any more, as on a real server. Read [`client`] first.
 
 use std::{
     collections::BTreeMap,
@@ -34,9 +34,8 @@ use super::{
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Sent = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
-/// Power of the machine that the runner is on. Without it nothing leaves that
-/// machine any more. Where it comes back, the process was only frozen: what it was about
-/// to send it sends then.
+/// The power supply of the runner's machine. Without power, nothing leaves that machine. When the power comes back, the
+/// process was only frozen: it then sends what it was about to send.
 #[derive(Clone, Debug, Default)]
 pub struct Plug(Arc<Power>);
 
@@ -48,24 +47,24 @@ struct Power {
 }
 
 impl Plug {
-    /// Takes the power away.
+    /// Switches the power off.
     pub fn pull(&self) {
         self.0.pulled.store(true, Ordering::SeqCst);
         self.0.pull.notify_one();
     }
 
-    /// Gives it back.
+    /// Switches the power on again.
     pub fn push(&self) {
         self.0.pulled.store(false, Ordering::SeqCst);
         self.0.push.notify_waiters();
     }
 
-    /// Whether it was pulled.
+    /// Whether the power is off.
     pub fn is_pulled(&self) -> bool {
         self.0.pulled.load(Ordering::SeqCst)
     }
 
-    /// Waits until it is.
+    /// Waits until the power is off.
     pub async fn pulled(&self) {
         while !self.is_pulled() {
             self.0.pull.notified().await;
@@ -84,13 +83,13 @@ impl Plug {
     }
 }
 
-/// The cluster, shared by its API server, its controllers and its network.
+/// A cluster, shared by its API server, its controllers and its network.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// When this began, and the simulated instant that it began in.
+    /// When this cluster was started, in the time of tokio and in simulated microseconds.
     began: (Instant, u64),
     pub changed: Notify,
-    /// A machine got something back: what hangs may go on.
+    /// A machine got something back, so requests that hang may continue.
     pub thawed: Notify,
     latency: Mutex<Dice>,
     pub trouble: Troubles,
@@ -108,7 +107,7 @@ impl Shared {
         }
     }
 
-    /// The cluster at this instant.
+    /// Locks the state of the cluster and sets its time to now.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (began, began_us) = self.began;
@@ -127,15 +126,15 @@ impl Shared {
     }
 }
 
-/// A client of the simulated API server.
+/// Returns a client of the simulated API server.
 pub(super) fn client(shared: &Arc<Shared>, plug: &Plug) -> kube::Client {
     let (shared, plug) = (Arc::clone(shared), plug.clone());
     let service = tower::service_fn(move |request: Request<Body>| {
-        // Latency and fate are drawn on entry, so that their order is the callers'.
+        // Latency and fate are drawn when the request enters, so that their order is the order of the requests.
         let (latency, fate) = (shared.latency(), shared.trouble.fate(request.method(), request.uri()));
         let (shared, plug) = (Arc::clone(&shared), plug.clone());
         let serving = serve(shared, request, latency, fate);
-        // What has left the machine goes on, whatever becomes of who asked for it.
+        // A request that has left the machine is processed, even if its sender is gone.
         let task = if plug.is_pulled() { Err(serving) } else { Ok(tokio::spawn(serving)) };
         async move {
             match task {
@@ -184,7 +183,7 @@ async fn serve(
                 "the server has received too many requests and has asked us to try again later",
             );
         }
-        // What an object that changed meanwhile gets; a new one cannot.
+        // The server gives this answer if an object has changed meanwhile. A GET or a POST cannot get it.
         Fate::Conflict if parts.method != Method::GET && parts.method != Method::POST => {
             return status(
                 409,
@@ -209,7 +208,7 @@ async fn serve(
         let call =
             Call { method: &parts.method, path: parts.uri.path(), query, content_type: &content_type, body: &bytes };
         if fate == Fate::Twice {
-            // The wire delivers it, loses the answer, and delivers it again.
+            // The network delivers the request, loses the answer, and delivers the request again.
             api::handle(&mut state, &call);
         }
         api::handle(&mut state, &call)
@@ -226,7 +225,7 @@ async fn serve(
     }
 }
 
-/// Whether the API server takes a request in. One that is frozen does once it is thawed.
+/// Whether the API server accepts a request. If the API server is frozen, this waits until it is unfrozen.
 async fn enters(shared: &Shared) -> bool {
     loop {
         let thawed = shared.thawed.notified();
@@ -243,7 +242,7 @@ fn status(code: u16, reason: &str, message: &str) -> Result<Response<Sent>, Erro
     whole(code, api::refuse(code, reason, message).to_string().into_bytes())
 }
 
-/// A server whose clock is wrong says what time it has.
+/// A server whose clock is wrong reveals it in the `Date` header.
 fn dated(shared: &Shared, mut response: Response<Sent>) -> Result<Response<Sent>, Error> {
     let state = shared.state();
     if state.clock_is_wrong("api") {
@@ -258,8 +257,8 @@ fn whole(code: u16, bytes: Vec<u8>) -> Result<Response<Sent>, Error> {
     Ok(response.body(Full::new(Bytes::from(bytes)).boxed_unsync())?)
 }
 
-/// Lines as they come, for as long as was asked; the last one says how far it came,
-/// unless nothing comes through any more.
+/// The body of a watch: its lines, for as long as the client asked. The last line is a bookmark, unless the watch is
+/// stalled.
 fn stream(shared: &Arc<Shared>, lines: UnboundedReceiver<Bytes>, stalled: Arc<AtomicBool>, ends: Duration) -> Sent {
     let shared = Arc::clone(shared);
     let last = futures_util::stream::once(async move {
@@ -282,7 +281,7 @@ fn parse_query(query: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Percent-decoding.
+/// Decodes percent-encoding.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = vec![];

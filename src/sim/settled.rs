@@ -1,9 +1,9 @@
-//! A cluster that has settled, before anybody looked at it. Many rehearsals may begin from
-//! it: each gets a cluster of its own, in which what never changes is shared.
+//! A cluster that has settled before anything looked at it. Many rehearsals can start from it: each gets its own
+//! cluster, and all share what does not change. Start with [`Settled`].
 
 use super::{Description, Happening, SETTLE, SETTLED_US, Simulation, Which, happens, state::State, vault::Vault};
 
-/// The beginning of rehearsals that differ in what happens, or in the drill.
+/// The starting point of rehearsals that differ in `happens:` or in the drill.
 pub struct Settled {
     description: Description,
     seed: u64,
@@ -18,11 +18,11 @@ impl std::fmt::Debug for Settled {
 }
 
 impl Settled {
-    /// Makes a cluster and lets it settle; what happens in it is for its forks to say. Must
-    /// be called on a runtime whose clock is paused, and outlives it.
+    /// Creates a cluster without `happens:` and lets it settle. Must be called on a runtime whose clock is paused. The
+    /// result outlives this runtime.
     ///
     /// # Errors
-    /// A description that cannot be simulated: which rule or object, and why.
+    /// Fails if the description cannot be simulated. Each message names the rule or the object, and the reason.
     pub async fn of(description: &Description, seed: u64) -> Result<Self, Vec<String>> {
         let description = Description { happens: vec![], ..description.clone() };
         let simulation = Simulation::start(&description, seed).await?;
@@ -32,24 +32,24 @@ impl Settled {
         Ok(Self { description, seed, state, second })
     }
 
-    /// What it was made of.
+    /// The description from which the cluster was created.
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// A cluster that goes on from there, in which something happens. Must be called on a
-    /// runtime whose clock is paused.
+    /// Creates a cluster that continues from here, with these entries of `happens:`. Must be called on a runtime whose
+    /// clock is paused.
     ///
     /// # Errors
-    /// Each entry that could never happen in this cluster.
+    /// Names each entry that can never happen in this cluster.
     pub async fn fork(&self, happens: &[Happening]) -> Result<Simulation, Vec<String>> {
         let description = Description { happens: happens.to_vec(), ..self.description.clone() };
         let wrong = if happens.is_empty() { vec![] } else { description.mistakes() };
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        // tokio wakes what is due in one millisecond in an order that depends on the time since
-        // its runtime began: a fork is as old as the cluster that it continues.
+        // Within one millisecond, tokio runs timers in an order that depends on the age of its runtime. A fork
+        // therefore waits until its runtime is as old as the cluster that it continues.
         tokio::time::sleep(SETTLE).await;
         let vault = self.state.vault.fork();
         let mut state = self.state.fork(&vault);
@@ -66,14 +66,14 @@ impl Settled {
 }
 
 impl State {
-    /// Another cluster in the same state, which nobody watches.
+    /// Copies the state of the cluster, without its watches.
     fn fork(&self, vault: &Vault) -> Self {
         let mut other = self.clone();
         other.vault = vault.clone();
         other
     }
 
-    /// What happens from the end of the beginning on.
+    /// Adds the entries of `happens:`. Their times count from the end of the settling.
     fn begin(&mut self, mut script: happens::Script) {
         if !script.is_empty() {
             script.knows(self.store.uids());

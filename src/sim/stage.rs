@@ -1,4 +1,5 @@
-//! The simulated side of the world's seams outside the API server.
+//! Implements the seams of `world` beside the API server for a simulated cluster: HTTP, connections, programs,
+//! machines. What they do is decided in `web`, `inside` and `machines`. Start with [`Theatre`].
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,10 +18,10 @@ use crate::{
     world::{HostError, Machine, Simulated, WebAnswer, WebRequest},
 };
 
-/// What a container engine needs to act (measured: 0.2 to 0.5 s).
+/// How long a container engine takes for an act (measured: 0.2 to 0.5 s).
 const ACT: Duration = Duration::from_millis(300);
 
-/// What becomes of a machine from which an act takes something.
+/// The state of a machine after an act takes something away from it. None if the act gives something back.
 fn taken(act: &str) -> Option<PowerState> {
     Some(match act {
         "kill" | "stop" => PowerState::Off,
@@ -31,15 +32,15 @@ fn taken(act: &str) -> Option<PowerState> {
     })
 }
 
-/// Network, programs and machines of a simulated cluster.
+/// The network, the programs and the machines of a simulated cluster.
 pub(super) struct Theatre {
     shared: Arc<Shared>,
-    /// The cluster that is restored into: its Services are reached from here too.
+    /// The recovery cluster. Its Services can be reached from here, too.
     second: Option<Arc<Shared>>,
     plug: Plug,
 }
 
-/// What the names of its Services end with.
+/// The suffix of the names of Services in the recovery cluster.
 const THERE: &str = ".recovery";
 
 impl Theatre {
@@ -108,7 +109,7 @@ impl Simulated for Theatre {
         let failed = |why| -> BoxFuture<'static, _> { Box::pin(std::future::ready(Err(HostError::Strange(why)))) };
         match ran {
             Ran::Said(text) => {
-                // A kubelet may be heard again, or no longer.
+                // A change of the network may have changed which kubelets are heard.
                 self.shared.changed.notify_one();
                 Box::pin(std::future::ready(Ok(text)))
             }
@@ -117,7 +118,7 @@ impl Simulated for Theatre {
                 Box::pin(async move { done.await.map(|()| String::new()) })
             }
             Ran::Failed(why) => failed(why),
-            Ran::Unknown => failed(format!("a simulated node does not run `{}`", argv.join(" "))),
+            Ran::Unknown => failed(format!("the simulated node does not support the program `{}`", argv.join(" "))),
         }
     }
 
@@ -156,7 +157,7 @@ impl Simulated for Theatre {
             shared.changed.notify_one();
             Ok(())
         };
-        // Begun acts go on, whatever becomes of who asked for them.
+        // An act that has begun is completed, even if its caller is gone.
         let task = if plug.is_pulled() { Err(acting) } else { Ok(tokio::spawn(acting)) };
         Box::pin(async move {
             let done = match task {

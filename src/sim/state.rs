@@ -1,5 +1,5 @@
-//! Everything that the simulated cluster is: objects, machines, timers, dice.
-//! Controllers and the API server change it under one lock, each in an instant.
+//! The whole state of a simulated cluster: objects, machines, timers, random numbers. The controllers and the API
+//! server change it under one lock, and no simulated time passes while one of them holds it. Start with [`State`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,99 +29,99 @@ use crate::{
     model::PowerState,
 };
 
-/// What the cluster's description says of its clocks.
+/// The times and settings from the description of the cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub clocks: Clocks,
-    /// What admission gives pods that say nothing themselves.
+    /// The toleration that admission gives to pods that set none.
     pub toleration_seconds: i64,
-    /// From power to a kubelet that reports.
+    /// From power-on of a machine until its kubelet reports.
     pub boot: Duration,
-    /// From thaw to a kubelet that reports Ready.
+    /// From unfreezing a machine until its kubelet reports Ready.
     pub thaw: Duration,
-    /// From the network's return to that.
+    /// From the return of the network of a machine until its kubelet reports Ready.
     pub rejoin: Duration,
-    /// From a kubelet's start to that.
+    /// From the start of a kubelet until it reports Ready.
     pub kubelet: Duration,
-    /// From binding to Ready, where the workload does not say.
+    /// From binding a pod to a node until it is Ready, unless the workload says otherwise.
     pub start: Duration,
-    /// From deletion to gone.
+    /// From the deletion of a pod until it is gone.
     pub stop: Duration,
-    /// Velero's backup, its restore, and the files of one volume.
+    /// How long Velero takes for a backup, for a restore, and for the files of one volume.
     pub backup: Duration,
     pub restore: Duration,
     pub volume: Duration,
-    /// From a control plane's power to an API server that answers.
+    /// From the return of the control plane's machines until the API server answers.
     pub api_server: Duration,
-    /// From there to controllers that act.
+    /// From the first answer of the API server until the controllers act.
     pub election: Duration,
     /// Whether the network enforces NetworkPolicies.
     pub policies: bool,
 }
 
-/// Something that is due at an instant.
+/// An event that is due at an instant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// The node lifecycle controller looks at all leases.
+    /// The node lifecycle controller checks all leases.
     Monitor,
     /// A zone may taint its next node.
     ZoneTurn(String),
-    /// A kubelet reports after its node got power back.
+    /// A kubelet reports after its machine got something back.
     NodeReports(String),
     /// A pod's containers are ready (namespace, name, UID).
     PodReady(String, String, String),
     /// A pod's containers have ended.
     PodStopped(String, String, String),
-    /// A pod's toleration of an outage is over.
+    /// The time for which a pod tolerates an outage is over.
     Evict(String, String, String),
-    /// The pod garbage collector looks at nodes that are out of service.
+    /// The pod garbage collector checks nodes that are out of service.
     CollectPods,
-    /// Prometheus scrapes and evaluates.
+    /// Prometheus scrapes its targets and evaluates its rules.
     Evaluate,
-    /// Velero looks for backups of other clusters.
+    /// Velero looks for the backups of other clusters in the store.
     Sync,
-    /// Velero goes on with something (resource, name).
+    /// Velero continues with a request (resource, name).
     Velero(&'static str, String),
-    /// The files of a volume are back (restore, claim).
+    /// The files of a volume are restored (restore, claim).
     VolumeFilled(String, String),
-    /// A namespace that is to go may be emptied.
+    /// The contents of a namespace that is being deleted may be removed.
     NamespaceEmpties(String),
     /// A claim gets its volume (namespace, name).
     Claim(String, String),
-    /// The API server of a control plane that was away answers.
+    /// The API server answers after the control plane was away.
     ApiServerAnswers,
-    /// Its controllers act.
+    /// The controllers act after the control plane was away.
     ControllersAct,
-    /// An entry of the description's list has its turn.
+    /// An entry of `happens:` begins, acts again or ends.
     Happens(usize, Turn),
 }
 
-/// What is written on a volume.
+/// The content of a volume.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
-    /// A file that is written once: its checksum. Empty where there is none.
+    /// The checksum of a file that is written once. Empty if the file does not exist.
     pub file: String,
-    /// What was appended to the log.
+    /// The content of the append log.
     pub log: String,
 }
 
-/// A lease as the node controller saw it.
+/// A lease as the node lifecycle controller last saw it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SeenLease {
     pub renewed_us: u64,
-    /// When the controller saw that renewal.
+    /// When the controller saw this renewal.
     pub seen_us: u64,
 }
 
-/// Nodes of a zone that wait for their NoExecute taint.
+/// The nodes of a zone that wait for their NoExecute taint.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    /// When the next of them may have it.
+    /// When the next node may get the taint.
     pub next_us: u64,
     pub nodes: Vec<String>,
 }
 
-/// The cluster.
+/// The state of one cluster.
 #[derive(Clone)]
 pub(super) struct State {
     pub store: Store,
@@ -132,40 +132,41 @@ pub(super) struct State {
     pub dice: Dice,
     pub monitor: Monitor,
     pub vault: Vault,
-    /// What the process of Velero's server remembers.
+    /// What the server process of Velero remembers.
     pub velero: Server,
-    /// What is written on each volume, by its name; nothing on a new one.
+    /// The content of each volume, by the name of the volume. A new volume has none.
     pub contents: BTreeMap<String, Content>,
-    /// What a restore will write on the volume of a claim (namespace, name).
+    /// The content that a restore will write to the volume of a claim (namespace, name).
     pub promised: BTreeMap<(String, String), Content>,
-    /// Claims whose files are on their way (namespace, name).
+    /// Claims whose files are still being restored (namespace, name).
     pub filling: BTreeSet<(String, String)>,
-    /// Microseconds since the simulation began; set on entry by whoever has the lock.
+    /// Microseconds since the simulation began. Set whenever somebody takes the lock.
     pub now_us: u64,
     zero: Timestamp,
     timers: BTreeSet<(u64, Timer)>,
-    /// The node controller's view of each node's lease.
+    /// The lease of each node as the node lifecycle controller saw it.
     pub seen_leases: BTreeMap<String, SeenLease>,
-    /// The nodes of each zone that wait to be tainted.
+    /// The nodes of each zone that wait for a taint.
     pub queues: BTreeMap<String, Queue>,
-    /// Namespaces that are to go.
+    /// Namespaces that are being deleted.
     pub leaving: BTreeMap<String, Leaving>,
-    /// The scheduler's view of what is free.
+    /// The free capacity of each node, as the scheduler sees it.
     pub rooms: Rooms,
-    /// Where the description wants the first pods of each workload, by namespace.
+    /// The nodes on which the first pods of each workload have to run, by namespace.
     pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    /// What happens in the cluster, and what is in force of it.
+    /// The entries of `happens:`, and which of them are in force.
     pub script: Script,
-    /// The selectors of budgets, taken apart.
+    /// The selectors of budgets, already parsed.
     pub selectors: Selectors,
 }
 
-/// Selectors by the UIDs of the objects that have them, each with the generation that it is of.
+/// Parsed selectors by the UID of their object, each with the generation from which it was read.
 #[derive(Clone, Default)]
 pub(super) struct Selectors(BTreeMap<String, (i64, Option<Arc<Selector>>)>);
 
 impl Selectors {
-    /// `spec.selector` of an object: with each change of a pod all budgets are asked for theirs.
+    /// Returns the parsed `spec.selector` of an object. It is kept, because each change of a pod needs the selectors of
+    /// all budgets.
     pub(super) fn of(&mut self, object: &Value) -> Option<Arc<Selector>> {
         let generation = number(object, "/metadata/generation");
         let read = || fields::selector(object.pointer("/spec/selector")).map(Arc::new);
@@ -181,7 +182,7 @@ impl Selectors {
     }
 }
 
-/// A node, and what it has left.
+/// A node with its free capacity.
 #[derive(Clone, Debug)]
 pub(super) struct NodeRoom {
     pub node: Node,
@@ -221,45 +222,45 @@ impl State {
         }
     }
 
-    /// Wall time of the simulated instant, by the clock of the control plane.
+    /// The wall time of this instant, by the clock of the control plane.
     pub(super) fn wall(&self) -> Timestamp {
         self.by_clock_of("api", self.now_us)
     }
 
-    /// Wall time of another instant.
+    /// The wall time of another instant.
     pub(super) fn at(&self, us: u64) -> Timestamp {
         let since = SignedDuration::from_micros(i64::try_from(us).unwrap_or(i64::MAX));
         self.zero.saturating_add(since).unwrap_or(Timestamp::MAX)
     }
 
-    /// Five characters for a generated name.
+    /// Returns five random characters for a generated name.
     pub(super) fn suffix(&mut self) -> String {
         (0..5).map(|_| char::from(ALPHABET[self.dice.below(ALPHABET.len() as u64) as usize])).collect()
     }
 
-    /// Makes something due.
+    /// Schedules a timer after a while.
     pub(super) fn schedule(&mut self, after: Duration, timer: Timer) {
         let after = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         self.timers.insert((self.now_us.saturating_add(after), timer));
     }
 
-    /// The same at an instant.
+    /// Schedules a timer for an instant.
     pub(super) fn schedule_at(&mut self, at_us: u64, timer: Timer) {
         self.timers.insert((at_us.max(self.now_us), timer));
     }
 
-    /// What is due by now, in order.
+    /// Takes the timers that are due, in their order.
     pub(super) fn take_due(&mut self) -> Vec<Timer> {
         let later = self.timers.split_off(&(self.now_us + 1, Timer::Monitor));
         std::mem::replace(&mut self.timers, later).into_iter().map(|(_, timer)| timer).collect()
     }
 
-    /// When something is due next.
+    /// When the next timer is due.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Deletes as the API server does: with grace, with finalizers.
+    /// Deletes an object as the API server does, with regard to its grace period and finalizers.
     pub(super) fn delete(&mut self, resource: &'static Resource, object: &Value, grace: Option<i64>, orphan: bool) {
         let (namespace, name) = (fields::namespace(object).to_owned(), fields::name(object).to_owned());
         if orphan {
@@ -308,7 +309,7 @@ impl State {
         }
     }
 
-    /// `propagationPolicy: Orphan`: dependents are nobody's from now on.
+    /// Implements `propagationPolicy: Orphan`: the dependents lose their owner.
     fn orphan(&mut self, uid: &str) {
         for resource in ["pods", "replicasets"] {
             let dependents: Vec<Arc<Value>> = self
@@ -325,7 +326,8 @@ impl State {
         }
     }
 
-    /// Writes on a pod who takes it away (correctness 8).
+    /// Records in the status of a pod why it is about to be removed (condition DisruptionTarget, as Kubernetes sets
+    /// it).
     pub(super) fn disrupt(&mut self, namespace: &str, name: &str, reason: &str) {
         let now = self.wall();
         self.store.edit("pods", namespace, name, |pod| {
@@ -333,7 +335,7 @@ impl State {
         });
     }
 
-    /// Takes something from a machine: its power, its time, its network or its kubelet.
+    /// Takes something away from a machine: power, running state, network or kubelet.
     pub(super) fn silence(&mut self, node: &str, taken: PowerState) {
         self.machines.silence(node, taken, self.now_us);
         if self.control_plane.is_on(node) {
@@ -341,7 +343,7 @@ impl State {
         }
     }
 
-    /// Gives it back; its kubelet reports after a while.
+    /// Gives back what was taken from a machine. Its kubelet reports after a while.
     pub(super) fn revive(&mut self, node: &str, after: Duration) {
         self.machines.revive(node, self.now_us, after);
         self.schedule(after, Timer::NodeReports(node.to_owned()));
@@ -350,7 +352,7 @@ impl State {
         }
     }
 
-    /// Whether the machine under a node runs.
+    /// Whether the kubelet of a node reports.
     pub(super) fn lives(&self, node: &str) -> bool {
         self.machines.reports(node, self.now_us)
     }

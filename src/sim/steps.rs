@@ -1,7 +1,6 @@
-//! What the simulated cluster is told of the drill: that a step begins or ends, and
-//! nothing else. It is told by the tap of the recorder, in the instant in which the line is
-//! written, so that an entry of `happens:` can meet the window that it is about. Nothing
-//! comes back this way: a drill cannot see that anybody listens.
+//! Tells the simulated cluster when a step of the drill begins or ends, and nothing else. The tap of the recorder calls
+//! it at the instant in which the line is written, so that an entry of `happens:` can be in force during a step.
+//! Nothing comes back this way: the drill cannot notice it. Start with [`Steps`].
 
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::model::StepName;
 
-/// Hears of the steps of a drill.
+/// Receives the steps of a drill.
 pub struct Steps(Vec<Arc<Shared>>);
 
 impl std::fmt::Debug for Steps {
@@ -30,7 +29,7 @@ impl Steps {
         self.told(step, StepTurn::Begins);
     }
 
-    /// A step ends, however it ends.
+    /// A step ends, with any result.
     pub fn ends(&self, step: &StepName) {
         self.told(step, StepTurn::Ends);
     }

@@ -1,5 +1,5 @@
-//! The objects of the simulated cluster, their versions, and who watches them.
-//! Knows nothing of what the objects mean.
+//! The objects of the simulated cluster, their versions, and the watches on them. It does not know what the objects
+//! mean. Start with [`Store`].
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,13 +20,13 @@ use super::{
 };
 use crate::kubernetes::Selector;
 
-/// How many changes a watch or a paged list may lie behind before it is told to begin anew.
+/// How many changes a watch or a paged list may lag behind before it gets a 410 and must start again.
 pub(super) const WINDOW: u64 = 4096;
 
-/// Resource, namespace (empty where there is none), name.
+/// Resource, namespace (empty for objects of the cluster), name.
 pub(super) type Key = (&'static str, String, String);
 
-/// One change, for watches that start in the past.
+/// One change, kept for watches that start at an earlier version.
 #[derive(Clone)]
 struct Change {
     version: u64,
@@ -35,8 +35,8 @@ struct Change {
     kept: Kept,
 }
 
-/// An object and its JSON, which is made when somebody asks for it first: an object is in many
-/// lists, and told to many watches.
+/// An object with its JSON. The JSON is built only when it is needed first, and then kept, because an object appears in
+/// many lists and watches.
 #[derive(Clone)]
 pub(super) struct Kept {
     pub object: Arc<Value>,
@@ -48,12 +48,12 @@ impl Kept {
         Self { object, written: Arc::default() }
     }
 
-    /// As a list has it: without kind and apiVersion.
+    /// The JSON of the object as an item of a list, without kind and apiVersion.
     pub(super) fn written(&self) -> &Bytes {
         self.written.get_or_init(|| serde_json::to_vec(&Item(&self.object)).unwrap_or_default().into())
     }
 
-    /// A line of a watch.
+    /// The line of a watch event.
     fn line(&self, type_: &str) -> Bytes {
         let (kind, version) = (text(&self.object, "/kind"), text(&self.object, "/apiVersion"));
         let rest = self.written().get(1..).unwrap_or_default();
@@ -63,7 +63,7 @@ impl Kept {
     }
 }
 
-/// Items of a list come without kind and apiVersion.
+/// The items of a list have no kind and no apiVersion.
 struct Item<'a>(&'a Value);
 
 impl Serialize for Item<'_> {
@@ -79,21 +79,21 @@ type Shelf = BTreeMap<String, Kept>;
 /// The store.
 #[derive(Clone, Default)]
 pub(super) struct Store {
-    /// By resource and namespace: no look-up makes a text of its own.
+    /// By resource and namespace, so that a look-up does not have to build a key.
     objects: BTreeMap<&'static str, BTreeMap<String, Shelf>>,
     version: u64,
-    /// What tells this cluster's UIDs from another's.
+    /// Makes the UIDs of this cluster different from those of other clusters.
     family: u32,
     uids: u64,
     changes: VecDeque<Change>,
     watches: Watches,
-    /// Those that hear nothing; they stay open until their time is over.
+    /// Watches that receive nothing any more. They stay open until their time is over.
     stalled: Watches,
     sullen: Vec<Sullen>,
-    /// What changed since it was asked last: as it is, or as it was before it went.
+    /// What changed since the last call of `take_dirty`: the new object, or the last version of a removed one.
     dirty: BTreeMap<Key, Arc<Value>>,
     pods: Pods,
-    /// A pod came, went, or changed in something that the scheduler looks at.
+    /// Whether a pod was added, removed, or changed in a field that matters to the scheduler.
     moved: bool,
 }
 
@@ -103,7 +103,7 @@ impl Store {
         self.objects.values().flat_map(BTreeMap::values).flat_map(Shelf::values).map(|kept| fields::uid(&kept.object))
     }
 
-    /// An empty one, whose UIDs are its own.
+    /// Creates an empty store with UIDs of its own.
     pub(super) fn of(family: u32) -> Self {
         Self { family, ..Self::default() }
     }
@@ -112,56 +112,56 @@ impl Store {
         self.version
     }
 
-    /// What changed since this was asked last.
+    /// Takes what changed since the last call.
     pub(super) fn take_dirty(&mut self) -> BTreeMap<Key, Arc<Value>> {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Changes that were asked for once count as new ones, unless newer ones are there.
+    /// Puts changes back that nobody could process. A newer change of the same object wins.
     pub(super) fn seen_again(&mut self, changes: BTreeMap<Key, Arc<Value>>) {
         for (key, object) in changes {
             self.dirty.entry(key).or_insert(object);
         }
     }
 
-    /// Whether pods moved, as the scheduler sees it, since this was asked last.
+    /// Whether pods changed for the scheduler since the last call.
     pub(super) fn take_moved(&mut self) -> bool {
         std::mem::take(&mut self.moved)
     }
 
-    /// Pods that an object controls.
+    /// The pods that an object controls.
     pub(super) fn pods_of(&self, owner_uid: &str) -> Vec<Pod> {
         self.pods.of(owner_uid)
     }
 
-    /// How many pods that an object controls stay on each node.
+    /// How many pods of an object are on each node, without those that are Terminating.
     pub(super) fn spread_of(&self, owner_uid: &str) -> Arc<Spread> {
         self.pods.spread(owner_uid)
     }
 
-    /// Pods on a node; of the empty name: pods that wait for one.
+    /// The pods on a node. For an empty name, the pods without a node.
     pub(super) fn pods_on(&self, node: &str) -> Vec<Pod> {
         self.pods.on(node)
     }
 
-    /// Pods that carry a label, in any namespace.
+    /// The pods with a label, in any namespace.
     pub(super) fn pods_labelled(&self, label: &str, value: &str) -> Vec<Pod> {
         self.pods.labelled(label, value)
     }
 
-    /// Pods with a required anti-affinity.
+    /// The pods with a required anti-affinity.
     pub(super) fn refusing(&self) -> Vec<Pod> {
         self.pods.refusing()
     }
 
-    /// Pods of a namespace that a selector selects, in their order.
+    /// The pods of a namespace that a selector selects, in their order.
     pub(super) fn pods_selected(&self, namespace: &str, selector: &Selector) -> Vec<Pod> {
         let mut all = vec![];
         self.each_selected(namespace, selector, |pod| all.push(pod.clone()));
         all
     }
 
-    /// The same for who only looks at them.
+    /// Calls a function for each of these pods, without copying them.
     pub(super) fn each_selected(&self, namespace: &str, selector: &Selector, mut each: impl FnMut(&Pod)) {
         if selector.match_labels.is_empty() {
             let chosen = self.within("pods", namespace).filter(|p| fields::selects(selector, p));
@@ -175,24 +175,24 @@ impl Store {
         Some(&self.objects.get(resource)?.get(namespace)?.get(name)?.object)
     }
 
-    /// All objects of a resource, by namespace and name.
+    /// All objects of a resource, sorted by namespace and name.
     pub(super) fn all(&self, resource: &'static str) -> impl Iterator<Item = &Arc<Value>> {
         self.kept(resource, None).map(|kept| &kept.object)
     }
 
-    /// The same of one namespace.
+    /// All objects of a resource in one namespace.
     pub(super) fn within(&self, resource: &'static str, namespace: &str) -> impl Iterator<Item = &Arc<Value>> {
         self.kept(resource, Some(namespace)).map(|kept| &kept.object)
     }
 
-    /// What a list is made of: of one namespace, or of all.
+    /// The items of a list, in one namespace or in all.
     pub(super) fn kept(&self, resource: &'static str, namespace: Option<&str>) -> impl Iterator<Item = &Kept> {
         let of = namespace.map_or(Unbounded, Included);
         let shelves = self.objects.get(resource).map(|shelves| shelves.range::<str, _>((of, of)));
         shelves.into_iter().flatten().flat_map(|(_, shelf)| shelf.values())
     }
 
-    /// How many objects a resource has, in one namespace or in all.
+    /// The number of objects of a resource, in one namespace or in all.
     pub(super) fn count(&self, resource: &'static str, namespace: Option<&str>) -> usize {
         let Some(shelves) = self.objects.get(resource) else { return 0 };
         match namespace {
@@ -201,7 +201,7 @@ impl Store {
         }
     }
 
-    /// Adds a new object: UID, creation time, generation 1.
+    /// Adds a new object and sets its UID, creation time and generation.
     pub(super) fn create(&mut self, resource: &'static Resource, mut object: Value, now: Timestamp) -> Arc<Value> {
         self.uids += 1;
         let meta = &mut object["metadata"];
@@ -213,7 +213,7 @@ impl Store {
         self.write(resource.plural, "ADDED", object)
     }
 
-    /// Writes a changed object; writing the same changes nothing.
+    /// Writes a changed object. An object that did not change keeps its version.
     pub(super) fn update(&mut self, resource: &'static str, mut object: Value) -> Arc<Value> {
         let (namespace, name) = (text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
         if let Some(before) = self.get(resource, namespace, name) {
@@ -229,7 +229,7 @@ impl Store {
         self.write(resource, "MODIFIED", object)
     }
 
-    /// Changes an object in place, if it is there.
+    /// Changes an object in place, if it exists.
     pub(super) fn edit(&mut self, resource: &'static str, namespace: &str, name: &str, edit: impl FnOnce(&mut Value)) {
         if let Some(object) = self.get(resource, namespace, name) {
             let mut object = (**object).clone();
@@ -238,7 +238,7 @@ impl Store {
         }
     }
 
-    /// Takes an object away.
+    /// Removes an object.
     pub(super) fn remove(&mut self, resource: &'static str, namespace: &str, name: &str) {
         if let Some(object) = self.take_out(resource, namespace, name) {
             let key = (resource, namespace.to_owned(), name.to_owned());
@@ -296,7 +296,7 @@ impl Store {
         }
     }
 
-    /// Opens a watch from a version on. A version that is too old is told so (410).
+    /// Opens a watch from a version on. If the version is too old, the watch gets a 410.
     pub(super) fn watch(&mut self, mut watch: Watch, from: u64) {
         let oldest = self.changes.front().map_or(self.version + 1, |c| c.version);
         if from + 1 < oldest {
@@ -319,7 +319,7 @@ impl Store {
         self.watches.0.push(watch);
     }
 
-    /// Watches are in a mood from now on.
+    /// Makes watches misbehave from now on.
     pub(super) fn sulk(&mut self, sullen: Sullen) {
         let (mine, others) = self.watches.0.drain(..).partition(|w| sullen.about(w.resource.plural));
         self.watches.0 = others;
@@ -335,8 +335,8 @@ impl Store {
         self.sullen.push(sullen);
     }
 
-    /// A mood is over. What a watch has heard nothing of by now it hears; one that was
-    /// stalled stays so, as a dead connection does.
+    /// Ends a misbehaviour. Watches that lagged get what they missed. Watches that stalled stay silent, as on a dead
+    /// connection.
     pub(super) fn listen_again(&mut self, entry: usize) {
         self.sullen.retain(|s| s.entry != entry);
         for watch in &mut self.watches.0 {
@@ -349,18 +349,17 @@ impl Store {
         }
     }
 
-    /// How far a watch that ends now has come.
+    /// The bookmark that a watch gets at its end: it says up to which version the watch has come.
     pub(super) fn bookmark(&self) -> Bytes {
         line("BOOKMARK", &json!({"metadata": {"resourceVersion": self.version.to_string()}}))
     }
 
-    /// Breaks every open watch: what a network that drops connections does.
+    /// Ends all open watches, as a network does that drops connections.
     pub(super) fn drop_watches(&mut self) {
         self.watches.0.clear();
     }
 
-    /// Every open watch hears nothing from now on, and is not told so: what a network
-    /// that swallows packets does.
+    /// Stalls all open watches without closing them, as a network does that loses packets silently.
     pub(super) fn stall_watches(&mut self) {
         self.stalled.0.retain(|watch| !watch.sink.is_closed());
         for watch in self.watches.0.drain(..) {
@@ -369,7 +368,7 @@ impl Store {
         }
     }
 
-    /// Everything of a namespace, with its resource.
+    /// All objects of a namespace, each with its resource.
     pub(super) fn content_of(&self, namespace: &str) -> Vec<(&'static Resource, Arc<Value>)> {
         resources::all()
             .filter(|r| r.namespaced)
@@ -378,7 +377,7 @@ impl Store {
     }
 }
 
-/// Whether a pod differs in something that the scheduler looks at, of it or of its neighbours.
+/// Whether a pod differs in a field that matters to the scheduler, for this pod or for its neighbours.
 fn moves(before: &Value, after: &Value) -> bool {
     let is_same = |field: &str| before["metadata"].get(field) == after["metadata"].get(field);
     fields::is_finished(before) != fields::is_finished(after)
@@ -387,7 +386,7 @@ fn moves(before: &Value, after: &Value) -> bool {
         || before.get("spec") != after.get("spec")
 }
 
-/// A line of a watch, its keys in their order.
+/// A line of a watch, with its keys in order.
 #[derive(Serialize)]
 struct Line<'a> {
     object: &'a Value,

@@ -1,5 +1,5 @@
-//! What may happen to a request on the wire: by chance once in so many, or to one
-//! request that a test has picked.
+//! What can happen to a request on the wire: randomly to one request in a given number, or to one request that a test
+//! chooses. It only decides; `service` does it. Start with [`Trouble`].
 
 use std::{
     collections::BTreeMap,
@@ -11,46 +11,46 @@ use http::{Method, Uri};
 
 use super::dice::Dice;
 
-/// What is to happen.
+/// The trouble that requests meet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trouble {
-    /// One request in so many gets some trouble; 0 is none.
+    /// One request in this number meets some trouble. 0 turns this off.
     pub once_in: u64,
-    /// The request of this number, counted from now on, gets this.
+    /// The request with this number, counted from now on, meets this fate.
     pub picked: Option<(u64, Fate)>,
 }
 
-/// What happens to one request.
+/// The fate of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
-    /// Nothing.
+    /// It is served normally.
     Well,
-    /// A 503 before any effect.
+    /// It gets a 503 and has no effect.
     Unavailable,
-    /// A 500 before any effect.
+    /// It gets a 500 and has no effect.
     Failed,
-    /// Throttled.
+    /// It gets a 429 and has no effect.
     Throttled,
-    /// The effect happens, the answer is lost.
+    /// It takes effect, but the answer is lost.
     LostAnswer,
-    /// It happens twice; the second answer comes back.
+    /// It takes effect twice. The second answer is returned.
     Twice,
-    /// It takes long.
+    /// The answer takes long.
     Slow,
-    /// It hangs.
+    /// It never gets an answer, and has no effect.
     Hangs,
-    /// A 409 before any effect, where an object could have changed.
+    /// It gets a 409 and has no effect, if it changes an existing object.
     Conflict,
-    /// Every watch is cut.
+    /// All watches are cut.
     WatchesCut,
-    /// Every watch hears nothing any more, and stays open.
+    /// All watches stay open but receive nothing any more.
     WatchesStall,
 }
 
-/// Who hears of each request as it comes in.
+/// A function that is called for each request.
 type Ear = Arc<dyn Fn(&Method, &Uri) + Send + Sync>;
 
-/// The wire's mood.
+/// The state of the wire.
 pub(super) struct Troubles(Mutex<Mood>);
 
 struct Mood {
@@ -77,18 +77,18 @@ impl Troubles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to make trouble, or stops.
+    /// Starts the trouble, or stops it.
     pub(super) fn make(&self, trouble: Trouble) {
         let mut mood = self.mood();
         (mood.trouble, mood.came) = (trouble, 0);
     }
 
-    /// Somebody listens from now on.
+    /// Sets the function that is called for each request from now on.
     pub(super) fn overhear(&self, ear: impl Fn(&Method, &Uri) + Send + Sync + 'static) {
         self.mood().ear = Some(Arc::new(ear));
     }
 
-    /// Something that is no request of the API, heard all the same.
+    /// Reports to that function something that is not a request to the API server.
     pub(super) fn tell(&self, method: &Method, uri: &Uri) {
         let ear = self.mood().ear.clone();
         if let Some(ear) = ear {
@@ -96,7 +96,7 @@ impl Troubles {
         }
     }
 
-    /// What happens to the request that comes now.
+    /// Decides what happens to the request that arrives now.
     pub(super) fn fate(&self, method: &Method, uri: &Uri) -> Fate {
         self.tell(method, uri);
         let mut mood = self.mood();
@@ -127,7 +127,7 @@ impl Troubles {
         fate
     }
 
-    /// How many requests met with which fate so far.
+    /// Counts how many requests met which fate so far.
     pub(super) fn met(&self) -> BTreeMap<Fate, u32> {
         self.mood().met.clone()
     }

@@ -1,5 +1,5 @@
-//! The object store that backups are kept in, and what can be downloaded from it:
-//! the documents and archives that Velero writes.
+//! The object store that holds the backups, and the documents and archives that can be downloaded from it. It is
+//! outside the clusters that use it, and does not know what a backup should contain. Start with [`Vault`].
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +14,16 @@ use super::{
     value::{Value, json},
 };
 
-/// The object store, outside of the clusters that use it.
+/// The object store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vault(Arc<Mutex<Shelf>>);
 
 #[derive(Clone, Debug, Default)]
 struct Shelf {
     backups: BTreeMap<String, Arc<Kept>>,
-    /// Backups that have ended, as Velero writes them down beside what they hold.
+    /// Backups that have ended, as Velero records them in the store.
     ended: BTreeMap<String, Value>,
-    /// What went wrong, by backup or restore.
+    /// What went wrong, by the name of the backup or restore.
     errors: BTreeMap<String, Value>,
 }
 
@@ -31,12 +31,12 @@ struct Shelf {
 pub(super) struct Kept {
     pub objects: Vec<Value>,
     pub volumes: Vec<Value>,
-    /// What was written on the captured volumes, by claim.
+    /// The content of the captured volumes, by namespace and claim.
     pub contents: BTreeMap<(String, String), Content>,
 }
 
 impl Vault {
-    /// Another store that holds the same.
+    /// Creates another store with the same content.
     pub(super) fn fork(&self) -> Self {
         Self(Arc::new(Mutex::new(self.shelf().clone())))
     }
@@ -45,7 +45,7 @@ impl Vault {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a backup holds.
+    /// The content of a backup.
     pub(super) fn backup(&self, name: &str) -> Option<Arc<Kept>> {
         self.shelf().backups.get(name).cloned()
     }
@@ -54,12 +54,12 @@ impl Vault {
         self.shelf().backups.insert(name.to_owned(), Arc::new(kept));
     }
 
-    /// A backup has ended.
+    /// Records that a backup has ended.
     pub(super) fn ended(&self, backup: &Value) {
         self.shelf().ended.insert(fields::name(backup).to_owned(), backup.clone());
     }
 
-    /// Those that have.
+    /// All backups that have ended.
     pub(super) fn all_ended(&self) -> Vec<Value> {
         self.shelf().ended.values().cloned().collect()
     }
@@ -74,7 +74,7 @@ impl Vault {
         self.shelf().errors.insert(name.to_owned(), why);
     }
 
-    /// A download: `/KIND/NAME`.
+    /// Returns the document at `/KIND/NAME`.
     pub(super) fn download(&self, path: &str) -> Option<Vec<u8>> {
         self.shelf().download(path)
     }

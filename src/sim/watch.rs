@@ -1,5 +1,5 @@
-//! Watches of the simulated API server: what each asks for, and what becomes of one
-//! other than that it is told what happens.
+//! Watches of the simulated API server: what each watch asks for, and how watches can misbehave. The store feeds them.
+//! Start with [`Watch`].
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -9,20 +9,20 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{fields, resources::Resource, store::Key, value::Value};
 use crate::kubernetes::Selector;
 
-/// What a watch asks for.
+/// An open watch, and what it asks for.
 pub(super) struct Watch {
     pub resource: &'static Resource,
     pub namespace: Option<String>,
     pub selector: Option<Selector>,
     pub name: Option<String>,
     pub sink: UnboundedSender<Bytes>,
-    /// Its connection is open and nothing comes through any more.
+    /// The connection is open, but nothing is delivered any more.
     pub stalled: Arc<AtomicBool>,
-    /// What it will hear when it no longer lags behind.
+    /// Lines that are delivered when the watch no longer lags.
     pub held: Vec<Bytes>,
 }
 
-/// Those of one store: another store with the same objects has none of them.
+/// The watches on one store. A copy of the store has no watches.
 #[derive(Default)]
 pub(super) struct Watches(pub Vec<Watch>);
 
@@ -32,20 +32,20 @@ impl Clone for Watches {
     }
 }
 
-/// What becomes of watches, other than that they are told what happens.
+/// How watches misbehave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {
-    /// They hear nothing, and are not told so.
+    /// They receive nothing, and get no error.
     Stalls,
-    /// They hear it when the mood is over.
+    /// They receive everything late, when the misbehaviour ends.
     Lags,
-    /// They hear something else.
+    /// They receive nonsense instead of events.
     Rambles,
     /// They end.
     Ends,
 }
 
-/// A mood of watches, of all or of one resource, for an entry of the description's list.
+/// The misbehaviour of the watches of one resource, or of all, caused by an entry of `happens:`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sullen {
     pub entry: usize,
@@ -60,7 +60,7 @@ impl Sullen {
 }
 
 impl Watch {
-    /// Tells it a line; false when nobody listens any more.
+    /// Sends a line to the watch. Returns false if nobody listens any more.
     pub(super) fn hear(&mut self, mood: Option<Mood>, line: Bytes) -> bool {
         match mood {
             Some(Mood::Lags) => {
@@ -80,7 +80,7 @@ impl Watch {
     }
 }
 
-/// The mood that watches of a resource are in.
+/// How the watches of a resource misbehave now.
 pub(super) fn mood_of(sullen: &[Sullen], resource: &'static str) -> Option<Mood> {
     sullen.iter().find(|s| s.about(resource)).map(|s| s.mood)
 }

@@ -1,5 +1,5 @@
-//! What answers outside the API server: services by way of their EndpointSlices,
-//! monitoring, downloads, webhooks.
+//! Everything that answers HTTP requests, except the API server: Services by way of their EndpointSlices, monitoring,
+//! downloads, webhooks. Read [`reach`] first.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::{
     world::{WebAnswer, WebRequest},
 };
 
-/// What happens to a request.
+/// The result of a request.
 pub(super) enum Reach {
-    /// It is answered after a while.
+    /// It gets an answer after this time.
     Answer(Duration, WebAnswer),
-    /// The connection ends after a while.
+    /// The connection breaks after this time.
     Broken(Duration, &'static str),
     /// Nothing ever comes back.
     Silence,
@@ -35,7 +35,7 @@ impl Reach {
 }
 
 const NEAR: Duration = Duration::from_millis(3);
-/// A host that is off: nobody answers for its address.
+/// How long a connection attempt takes to fail if the host is off.
 const NO_HOST: Duration = Duration::from_millis(900);
 
 fn ok(body: Vec<u8>) -> Reach {
@@ -49,14 +49,14 @@ fn document(body: Option<Vec<u8>>) -> Reach {
     }
 }
 
-/// `host`, `port` and `path` of a URL, or of `host:port`.
+/// Splits a URL, or `host:port`, into its host and its path.
 pub(super) fn split(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     (authority.split(':').next().unwrap_or(""), path.split('?').next().unwrap_or("/"))
 }
 
-/// A source that does something else than answering.
+/// The result of a request to a source that `happens:` has broken.
 fn instead(nonsense: Nonsense) -> Reach {
     match nonsense {
         Nonsense::Gone => Reach::Broken(NEAR, "no connection"),
@@ -65,7 +65,7 @@ fn instead(nonsense: Nonsense) -> Reach {
     }
 }
 
-/// Where a request goes, and what becomes of it.
+/// Decides where a request goes, and what its result is.
 pub(super) fn reach(state: &mut State, request: &WebRequest, host: &str, path: &str) -> Reach {
     let parts: Vec<&str> = host.split('.').collect();
     if let [name, "sim"] = parts[..]
@@ -96,7 +96,7 @@ pub(super) fn reach(state: &mut State, request: &WebRequest, host: &str, path: &
     }
 }
 
-/// As kube-proxy does: one of the endpoints that are listed as ready, dead or not.
+/// Sends a request to one of the endpoints that are listed as ready, dead or not, as kube-proxy does.
 fn through_service(state: &mut State, service: &str, namespace: &str) -> Reach {
     let Some(slice) = state.store.get("endpointslices", namespace, &format!("{service}-slice")).cloned() else {
         return Reach::Broken(NEAR, "no connection");
@@ -113,7 +113,7 @@ fn through_service(state: &mut State, service: &str, namespace: &str) -> Reach {
     }
 }
 
-/// What the application says.
+/// The answer of the application.
 fn answer(state: &State, namespace: &str, service: &str) -> Reach {
     const BODY: &str = "ok\n";
     let Some(other) = state.answers_instead(namespace, service) else { return ok(BODY.into()) };
@@ -124,7 +124,7 @@ fn answer(state: &State, namespace: &str, service: &str) -> Reach {
     Reach::Answer(NEAR + other.takes.unwrap_or_default().0, WebAnswer { status: other.status.unwrap_or(200), body })
 }
 
-/// How late a pod answers, or what happens instead.
+/// The extra delay of a pod's answers, or the result if it cannot answer.
 fn serving(state: &State, namespace: &str, pod: &str) -> Result<Duration, Reach> {
     let Some(found) = state.store.get("pods", namespace, pod) else { return Err(Reach::Broken(NEAR, "no connection")) };
     let node = text(found, "/spec/nodeName");
@@ -142,7 +142,7 @@ fn serving(state: &State, namespace: &str, pod: &str) -> Result<Duration, Reach>
     }
 }
 
-/// The append log on a pod's own volume: what a restore does not bring back is lost.
+/// The append log on the volume of a pod. Lines that a restore does not bring back are lost.
 fn log(state: &mut State, namespace: &str, pod: &str, request: &WebRequest, path: &str) -> Reach {
     let Some(volume) = happens::volume(state, namespace, pod) else { return document(None) };
     let appends = (request.method.as_str(), path) == ("POST", "/append");

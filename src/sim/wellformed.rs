@@ -1,5 +1,5 @@
-//! Whether an object has the form of its kind, as the real API server asks of all that
-//! is written to it. The controllers rely on it: a text where a map belongs would end them.
+//! Checks that an object has the form of its kind, as the real API server does for everything that is written to it.
+//! The controllers rely on this: a string where a map belongs would crash them. Read [`check`] first.
 
 use k8s_openapi::{
     api::{
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{fields, resources::Resource, value::Value};
 use crate::kubernetes::cron_interval;
 
-/// Amounts that a person may write as numbers: the server keeps them as text.
+/// Converts amounts that a person wrote as numbers into strings, because the server keeps them as strings.
 pub(super) fn amounts_as_text(object: &mut Value) {
     const AMOUNTS: [&str; 6] = ["requests", "limits", "capacity", "allocatable", "hard", "used"];
     if let Some(items) = object.as_array_mut() {
@@ -32,11 +32,11 @@ pub(super) fn amounts_as_text(object: &mut Value) {
     }
 }
 
-/// Says what of an object is not as it should be.
+/// Fails if an object does not have the form of its kind, and says why.
 pub(super) fn check(resource: &Resource, object: &Value) -> Result<(), String> {
     let wrong = |why: String| {
         let name = fields::name(object);
-        format!("{} \"{name}\" does not have the form of a {}: {why}", resource.kind, resource.kind)
+        format!("{} \"{name}\" does not have the form of kind {}: {why}", resource.kind, resource.kind)
     };
     if !object.is_object() {
         return Err(wrong("it is not a map".into()));
@@ -83,7 +83,7 @@ fn built_in(plural: &str, object: &Value) -> Result<(), String> {
     }
 }
 
-/// Lists of names in a backup and in a restore.
+/// The fields of a backup or a restore that are lists of names.
 const NAMES: [&str; 8] = [
     "includedNamespaces",
     "excludedNamespaces",
@@ -110,7 +110,7 @@ fn velero(resource: &Resource, object: &Value) -> Result<(), String> {
     }
 }
 
-/// What a backup or a restore is of.
+/// Checks the fields that say what a backup or a restore contains.
 fn what(spec: &Value, place: &str) -> Result<(), String> {
     let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_string));
     for name in NAMES {
@@ -120,7 +120,7 @@ fn what(spec: &Value, place: &str) -> Result<(), String> {
     }
     for name in ["ttl", "storageLocation", "backupName", "scheduleName"] {
         if !spec[name].is_null() && !spec[name].is_string() {
-            return Err(format!("{place}.{name} is not a text"));
+            return Err(format!("{place}.{name} is not a string"));
         }
     }
     if spec["labelSelector"].is_null() {

@@ -1,4 +1,4 @@
-//! What the drill pays for its memory: appending, reading, judging.
+//! How long the journal takes: appending, reading, judging.
 #![expect(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::{path::Path, sync::Arc};
@@ -45,7 +45,7 @@ fn recorder() -> (tempfile::TempDir, RunDir, Recorder) {
     (temp, dir, recorder)
 }
 
-/// A real drill of 5 expectations, whose pods changed ten thousand times while it ran.
+/// A real drill with 5 expectations, whose pods changed ten thousand times while it ran.
 fn drill() -> Vec<Event> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0/pass");
     let mut events = read(&RunDir(dir)).unwrap().events;

@@ -1,5 +1,5 @@
-//! What the look before a deletion costs: the archive of a backup with 50,000 objects is
-//! unpacked, the lists of the API server are read, and both are compared object by object.
+//! How long the comparison before a deletion takes: it unpacks the archive of a backup with 50,000 objects, reads the
+//! lists of the API server, and compares both object by object.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
 
 use std::{io::Write, time::Instant};
@@ -12,7 +12,7 @@ use drillmaster::{
 use serde_json::{Value, json};
 
 const OBJECTS: usize = 50_000;
-/// A page of a list, as the API server answers it.
+/// The number of objects in a page of a list.
 const PAGE: usize = 500;
 const KINDS: [(&str, &str, &str); 5] = [
     ("v1", "ConfigMap", "configmaps"),
@@ -22,7 +22,7 @@ const KINDS: [(&str, &str, &str); 5] = [
     ("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
 ];
 
-/// An object of about a kilobyte, with what the API server adds to it.
+/// An object of about a kilobyte, with the fields that the API server adds to it.
 fn object(i: usize) -> Value {
     let (api, kind, _) = KINDS[i % KINDS.len()];
     let name = format!("object-{i:06}");
@@ -51,7 +51,7 @@ fn object(i: usize) -> Value {
     object
 }
 
-/// The archive as Velero writes it: each object twice.
+/// The archive as Velero writes it, which contains each object twice.
 fn archive() -> Vec<u8> {
     let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(vec![], flate2::Compression::fast()));
     for i in 0..OBJECTS {
@@ -72,7 +72,7 @@ fn archive() -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// The lists of the API server, one object of them edited.
+/// The lists of the API server, in which one object was edited.
 fn pages() -> Vec<Vec<u8>> {
     let edited = |i: usize| {
         let mut object = object(i);
@@ -81,7 +81,7 @@ fn pages() -> Vec<Vec<u8>> {
         }
         object
     };
-    // Page by page: what the benchmark prepares must not be the most that is resident.
+    // Built page by page, so that the preparation does not determine the highest memory use.
     let page = |first: usize| {
         let items: Vec<Value> = (first..first + PAGE).map(edited).collect();
         json!({ "items": items }).to_string().into_bytes()

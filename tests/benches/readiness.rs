@@ -1,4 +1,4 @@
-//! What a readiness review costs on inventories of three sizes, without reading them.
+//! How long a readiness review takes on inventories of three sizes, without reading them.
 #![expect(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -8,8 +8,8 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-/// Objects of one application: a Deployment of ten pods, a Service, a budget, a policy,
-/// a ConfigMap, an account. With its share of nodes, 16 objects.
+/// The objects of one application: a Deployment with ten pods, a Service, a budget, a policy, a ConfigMap, an account.
+/// With its share of the nodes, these are 16 objects.
 fn application(i: usize) -> Vec<Value> {
     let (name, namespace) = (format!("app-{i}"), format!("team-{}", i % 97));
     let meta = json!({"name": name, "namespace": namespace});

@@ -1,5 +1,5 @@
-//! What single checks answer, branch by branch: what the two examples of a check in
-//! tests/checks leave out.
+//! What single checks report, branch by branch: the cases that the two examples of each check in tests/checks leave
+//! out.
 
 use drillmaster::{
     inventory::Source,
@@ -8,8 +8,8 @@ use drillmaster::{
 
 use super::checks::asked;
 
-/// The worst result of a check over some objects: its state, severity and words. A check
-/// that only passes says nothing.
+/// The worst result of a check over some objects: its state, its severity and its text. The text is empty if the check
+/// only passes.
 fn worst(id: &str, text: &str, drill: &str, source: Source) -> (State, Severity, String) {
     let review = asked(text, drill, id, source);
     assert_eq!(review.tally.error, 0, "{:#?}", review.results);
@@ -41,7 +41,7 @@ fn object(api: &str, kind: &str, name: &str, rest: &str) -> String {
     format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}, namespace: shop}}\n{rest}\n---\n")
 }
 
-/// A Deployment of three with these fields in its pods' spec.
+/// A Deployment with three replicas and these fields in the spec of its pods.
 fn web(spec: &str) -> String {
     let comma = if spec.is_empty() { "" } else { ", " };
     object(
@@ -102,7 +102,7 @@ fn policies_of_others_isolate_too() {
     };
     passes("NET-001", &wide("Deny"));
     fails("NET-001", &wide("Pass"), Severity::High, "no policy");
-    // A selector that the API server would refuse is not one that selects everything.
+    // A selector that the API server would refuse must not count as one that selects everything.
     let broken =
         web("") + &object("networking.k8s.io/v1", "NetworkPolicy", "p", "spec: {podSelector: {matchLabels: [a]}}");
     fails("NET-001", &broken, Severity::High, "no policy");
@@ -164,7 +164,8 @@ fn the_mesh() {
     };
     fails("NET-008", &port(&service("")), Severity::High, "port 8080");
     passes("NET-008", &port(""));
-    // A selector in the root namespace is none of a PeerAuthentication, and means the whole mesh in an AuthorizationPolicy.
+    // A selector in the root namespace makes a PeerAuthentication ineffective. It lets an AuthorizationPolicy apply to
+    // the whole mesh.
     fails(
         "NET-008",
         &mesh(&peer("istio-system", "{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}}")),
@@ -242,7 +243,7 @@ fn what_the_vault_operator_says_of_itself() {
              metadata: {{name: x, namespace: shop, generation: 2}}\nspec: {{}}\nstatus: {status}\n---\n"
         )
     };
-    // Its status stays as it was while Vault is away: no failure is no pass.
+    // While Vault is away, the status stays as it was, so the absence of failures is not a pass.
     unknown("SEC-006", &said("VaultStaticSecret", "{lastGeneration: 2, secretMAC: abc}"), "neither failures nor times");
     unknown("SEC-006", &said("VaultStaticSecret", "{}"), "no status");
     for (conditions, state) in [
@@ -282,10 +283,10 @@ fn what_the_vault_operator_says_of_itself() {
     unknown("SEC-006", &said("VaultAuth", "{}"), "no controller has reported");
 }
 
-/// The instant of the tests, 2026-11-24T00:00:00Z.
+/// The time at which the tests take place: 2026-11-24T00:00:00Z.
 const NOW: u64 = 1795478400;
 
-/// A certificate that ended in 2020, packed as the API packs it.
+/// A certificate that expired in 2020, encoded as in the API.
 fn ended() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ended.pem.b64")).unwrap().trim().to_owned()
 }
@@ -376,7 +377,7 @@ fn drift_and_the_rest() {
     };
     passes("WRK-008", &route(80));
     fails("WRK-008", &route(81), Severity::High, "has no port 81");
-    // Numbers are quantities, too: what YAML reads as one must not empty the whole spec.
+    // Numbers are quantities, too. If YAML reads a quantity as a number, the whole spec must still be read.
     let numbers = web("nodeSelector: {kubernetes.io/hostname: a}")
         .replace("ports: [", "resources: {requests: {cpu: 1, memory: 64Mi}}, ports: [");
     fails("AFF-003", &numbers, Severity::High, "pinned");
@@ -413,7 +414,7 @@ fn alerts_by_objects_of_the_operator() {
     fails("ALR-004", &config("{matchLabels: {a: b}}"), Severity::Critical, "silently ignored");
 }
 
-/// What is advice by itself gates the drills that it names, and no other.
+/// A check that is only advice by itself gates the drills that it names, and no others.
 #[test]
 fn advice_gates_the_drills_that_it_names() {
     let of = |drills: &str| {
@@ -432,7 +433,7 @@ fn what_the_prometheus_operator_did_not_accept() {
     let rule = object(api, "PrometheusRule", "r", &format!("spec: {{groups: []}}\n{status}"));
     let by = |kind: &str, name: &str| object(api, kind, name, "spec: {ruleSelector: {}}");
     fails("ALR-002", &(rule.clone() + &by("Prometheus", "p")), Severity::High, "did not accept it (no good)");
-    // Another one that takes it is enough.
+    // It is enough if another instance accepts the rule.
     passes("ALR-002", &(rule.clone() + &by("Prometheus", "p") + &by("Prometheus", "q")));
     passes("ALR-002", &(rule + &by("Prometheus", "p") + &by("ThanosRuler", "t")));
 }
@@ -457,7 +458,7 @@ fn pods_that_no_controller_makes_again() {
                   ownerReferences: [{apiVersion: v1, kind: Node, name: b, uid: b, controller: true}]";
     let alone = node("a") + &node("b") + &pod("web-0", "a", owned);
     passes("RES-006", &alone);
-    // They are not moved, and take their room where they are.
+    // These pods are not moved to another node, but they use capacity where they are.
     fails(
         "RES-006",
         &(alone.clone() + &pod("bare", "b", "")),
@@ -472,7 +473,7 @@ fn pods_that_no_controller_makes_again() {
     );
     fails("WRK-002", &(alone.clone() + &pod("bare", "b", "")), Severity::High, "no controller creates it again");
     passes("WRK-002", &(alone + &pod("own", "b", mirror)));
-    // The flags of an API server are those of its mirror pod.
+    // The flags of an API server are taken from its mirror pod.
     let server = "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-b, namespace: kube-system, ";
     let server =
         server.to_owned() + mirror + "}\nspec: {nodeName: b, containers: [{name: s, image: i, command: [s]}]}\n";

@@ -1,8 +1,9 @@
-//! The arrow test: which room may use which. The table is the one of ARCHITECTURE.md.
+//! The arrow test: which module may use which others. The table is the one in ARCHITECTURE.md, which calls the modules
+//! rooms.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// Room, and the rooms it may use besides `model`.
+/// Each room, and the rooms that it may use in addition to `model`.
 const TABLE: [(&str, &[&str]); 21] = [
     ("model", &[]),
     ("event", &[]),
@@ -78,7 +79,7 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
     all
 }
 
-/// Rooms named after `crate::`, in `use` trees and in paths.
+/// The rooms that are named after `crate::`, in `use` trees and in paths.
 fn used(text: &str) -> BTreeSet<String> {
     let mut rooms = BTreeSet::new();
     for (i, _) in text.match_indices("crate::") {
@@ -112,7 +113,7 @@ fn used(text: &str) -> BTreeSet<String> {
     rooms
 }
 
-/// The next test does not check a room that the table lacks.
+/// The next test does not check a room that is missing from the table.
 #[test]
 fn every_room_is_in_the_table_and_in_the_page() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -173,8 +174,8 @@ fn kube_is_named_only_where_it_may_be() {
     }
 }
 
-/// One place asks whether this session may still act: a step that sends by another way
-/// would not be fenced.
+/// The context of a step checks whether the session may still act. A step that sends requests in another way would not
+/// be fenced.
 #[test]
 fn steps_change_the_cluster_by_their_context_only() {
     let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/steps");
@@ -185,8 +186,8 @@ fn steps_change_the_cluster_by_their_context_only() {
     }
 }
 
-/// This machine's programs, files and variables are a real drill's: whoever else took
-/// them would start programs in a rehearsal.
+/// Only real drills may use the programs, files and variables of this machine. Any other code that used them would
+/// start programs in a rehearsal.
 #[test]
 fn this_machine_is_taken_by_real_drills_only() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -221,6 +222,6 @@ fn files_stay_small() {
     for file in files(&src) {
         let text = fs::read_to_string(&file).unwrap();
         let lines = text.split("#[cfg(test)]").next().unwrap().lines().count();
-        assert!(lines <= 470, "{} has {lines} lines: one room, one job", file.display());
+        assert!(lines <= 470, "{} has {lines} lines, which is too long: split it", file.display());
     }
 }

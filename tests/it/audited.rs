@@ -1,5 +1,5 @@
-//! A drill that is given the audit log of the API server: it names who deleted a pod, counts what
-//! is new, and tells nothing of what a watch did not see.
+//! A drill that reads the audit log of the API server. It names who deleted a pod, counts the new records, and reports
+//! no deletion that the watch did not see.
 
 use std::{
     io,
@@ -21,12 +21,12 @@ use super::{
     rehearsal::{Stage, acted, on_paused_time, scenario_text},
 };
 
-/// An address that answers with all lines of the log each time.
+/// An address that answers every request with all lines of the log.
 #[derive(Clone, Debug, Default)]
 pub struct AuditLog(Arc<Mutex<String>>);
 
 impl AuditLog {
-    /// Gives it to a drill in this world.
+    /// Makes a drill in this world read the log.
     pub fn serve(&self, world: &mut World) {
         world.bindings.audit_log = Some("http://audit.test/log".into());
         world.http = Http::simulated(Arc::new(self.clone()), Duration::from_secs(10));
@@ -56,19 +56,19 @@ impl Simulated for AuditLog {
     }
 
     fn program(&self, _: &[String]) -> Result<String, String> {
-        Err("there are no programs here".into())
+        Err("this test has no programs".into())
     }
 
     fn machine(&self, node: &str) -> Result<Machine, HostError> {
-        panic!("nobody asks it for the machine of {node}")
+        panic!("the drill must not ask for the machine of {node}")
     }
 
     fn inside(&self, node: &str, _: &[String]) -> BoxFuture<'static, Result<String, HostError>> {
-        panic!("nobody asks it for node {node}")
+        panic!("the drill must not run programs in node {node}")
     }
 
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>> {
-        panic!("nobody asks it to {act} node {node}")
+        panic!("the drill must not {act} node {node}")
     }
 }
 
@@ -88,7 +88,7 @@ fn the_audit_log_names_who_deleted_a_pod_and_counts_what_is_new() {
             };
             pods.into_iter().filter(stays).collect::<Vec<_>>()
         };
-        // It held this before the drill.
+        // The log contains this record before the drill begins.
         log.write("carol", &web().await[0], world.clock.wall() - jiff::SignedDuration::from_hours(1));
         let ended = stage
             .drill_when(&loaded, acted, async |_| {
@@ -97,7 +97,7 @@ fn the_audit_log_names_who_deleted_a_pod_and_counts_what_is_new() {
                 let path = format!("/api/v1/namespaces/shop/pods/{}", pods[0]["metadata"]["name"].as_str().unwrap());
                 world.kube.send(&ApiCall::delete(path, "", Some(0))).await.unwrap();
                 log.write("alice", &pods[0], world.clock.wall());
-                // The log says so of a pod that is there all the time.
+                // The log claims that this pod was deleted, although it exists all the time.
                 log.write("bob", &pods[1], world.clock.wall());
             })
             .await;

@@ -1,6 +1,5 @@
-//! The program itself, given what it must refuse: a clear error, the right exit
-//! code, nothing touched. A few lines of server stand in for API servers that
-//! say no; none of these cases gets as far as an act.
+//! Runs the program with input that it must refuse, and expects a clear error, the right exit code and no changes. A
+//! few lines of code play the part of API servers that refuse. No case gets as far as an act.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -23,7 +22,7 @@ fn says(out: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }
 
-/// An API server that answers every request the same way.
+/// An API server that gives the same answer to every request.
 fn server(status: &'static str, body: &'static str) -> (tempfile::TempDir, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -114,7 +113,7 @@ fn no_container_engine() {
     assert!(says(&out).contains("cannot run `docker`"), "{}", says(&out));
 }
 
-/// An engine with containers of its own, told by a script: not this cluster's.
+/// A container engine, played by a script, whose containers do not belong to this cluster.
 #[test]
 fn kubeconfig_and_containers_of_different_clusters() {
     use std::os::unix::fs::PermissionsExt;
@@ -155,7 +154,7 @@ fn kubeconfig_and_containers_of_different_clusters() {
         "{}",
         says(&out)
     );
-    assert!(!dir.path().join("acts").exists(), "nothing was done to a container");
+    assert!(!dir.path().join("acts").exists(), "an act was done to a container");
 }
 
 #[test]
@@ -201,7 +200,7 @@ fn the_help_names_the_exit_codes() {
     assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").is_dir());
 }
 
-/// A job that ended with a code which the script does not know would be called an internal error.
+/// The script would report a job with an unknown exit code as an internal error.
 #[test]
 fn every_exit_code_has_a_name_in_ci() {
     let help = include_str!("../golden/help.txt").split_once("Exit codes: ").unwrap().1;

@@ -1,5 +1,5 @@
-//! What must be right before a drill begins: an approval covers what is done, and what the
-//! undo needs is there.
+//! What must be right before a drill begins: the approval covers what the drill does, and everything that the undo
+//! needs exists.
 
 use super::front::Front;
 
@@ -30,7 +30,7 @@ fn front() -> Front {
     front
 }
 
-/// Plans it into a file; the hash.
+/// Writes the plan into a file. Returns its hash.
 fn planned(front: &Front, more: &[&str]) -> String {
     let place = ["--context", "front", "--kubeconfig", "config", "--bind", "b.yaml", "--out", "plan.json"];
     let out = front.program(&[&["plan", "s.yaml"][..], &place, more].concat(), &[]);
@@ -50,19 +50,19 @@ fn approved(front: &Front, hash: &str, more: &[&str]) -> (Option<i32>, String) {
 fn an_approval_covers_acts_bindings_and_node_host() {
     let front = front();
     let hash = planned(&front, &[]);
-    assert_eq!(hash, planned(&front, &[]), "the same plan has the same hash, whatever its run is called");
+    assert_eq!(hash, planned(&front, &[]), "the hash of a plan must not depend on the name of the run");
     let (code, text) = approved(&front, &hash, &[]);
     assert_eq!(code, Some(0), "{text}");
     let host = "nodeHost: {exec: {kill: ['true', '{node}'], start: ['true'], state: [echo, running], running: running, off: off}}\n";
     for (what, bindings) in [
-        ("whom it tells", BINDINGS.replace("/ok", "/echo")),
+        ("the webhook", BINDINGS.replace("/ok", "/echo")),
         ("a value", format!("{BINDINGS}values: {{a: b}}\n")),
         ("a node host", format!("{BINDINGS}{host}")),
     ] {
         front.file("b.yaml", &bindings);
         let (code, text) = approved(&front, &hash, &[]);
-        // Of a webhook's URL only the host is in the plan.
-        if what == "whom it tells" {
+        // The plan contains only the host of the webhook's URL.
+        if what == "the webhook" {
             assert_eq!(code, Some(0), "{what}: {text}");
             continue;
         }
@@ -75,7 +75,7 @@ fn an_approval_covers_acts_bindings_and_node_host() {
     assert!(code == Some(2) && text.contains("the plan is not the one that was approved"), "{text}");
 }
 
-/// The audit log is part of a plan, so whoever approves it must be able to plan with it.
+/// The audit log is part of the plan, so the person who approves it must be able to plan with it.
 #[test]
 fn an_approval_covers_the_audit_log() {
     let front = front();
@@ -88,7 +88,7 @@ fn an_approval_covers_the_audit_log() {
     assert!(code == Some(2) && text.contains("--audit-log"), "{text}");
 }
 
-/// By this the cluster's audit log tells our requests from those of others.
+/// The audit log of the cluster uses this name to tell our requests from those of others.
 #[test]
 fn every_request_says_that_it_is_drillmasters() {
     let front = front();
@@ -97,7 +97,7 @@ fn every_request_says_that_it_is_drillmasters() {
     assert_eq!(agents, [concat!("drillmaster/", env!("CARGO_PKG_VERSION"))]);
 }
 
-/// The last step puts a folder where the report is to be written.
+/// The last step creates a folder at the path of the report, so that the report cannot be written.
 #[test]
 fn a_report_that_is_lost_is_no_success() {
     let front = front();
@@ -162,7 +162,7 @@ fn a_backup_lasts_until_the_undo_has_no_more_time() {
     assert!(refused.contains("write `ttl: 32m` or more"), "{refused}");
     assert!(load(&text.replace("ttl: 10m", "ttl: 500ms")).contains("expires after 500ms"));
     assert_eq!(load(&text.replace("ttl: 10m", "ttl: 32m")), "");
-    // Somebody gives the undo more time than lint knows of.
+    // A flag gives the undo more time than lint assumes.
     let front = front();
     front.file("s.yaml", &text.replace("ttl: 10m", "ttl: 40m"));
     front.file("b.yaml", &format!("{BINDINGS}volumes: {{unreadableBecause: nobody looks}}\n"));

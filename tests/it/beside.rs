@@ -1,5 +1,5 @@
-//! Restores into a scratch namespace, on the simulated cluster: what is left out or changed,
-//! whether the isolation is proven, and when the namespace is kept.
+//! Restores into a scratch namespace of the simulated cluster: what is left out or changed, whether the isolation is
+//! proven, and when the namespace is kept.
 
 use drillmaster::{
     event::{Event, Kind},
@@ -16,7 +16,7 @@ use super::{
     sweep::is_load_bearing,
 };
 
-/// A shop whose namespace reaches out of itself in many ways.
+/// A shop with many objects that have an effect outside their namespace.
 fn busy_shop() -> Description {
     let mut shop = cluster("small-shop");
     let of = |kind: &str, name: &str, rest: Value| {
@@ -64,7 +64,7 @@ fn restored(events: &[Event]) -> Restored {
         },
         _ => None,
     });
-    found.expect("a restore that ran to its end")
+    found.expect("no restore ran to its end")
 }
 
 fn judgement(events: &[Event], word: &str) -> Judgement {
@@ -75,7 +75,7 @@ fn judgement(events: &[Event], word: &str) -> Judgement {
     all.unwrap().into_iter().find(|j| j.expectation.contains(word)).unwrap()
 }
 
-/// Drills it, and keeps the stage.
+/// Runs the drill and returns the stage, too.
 fn drill(shop: &Description, text: Option<&str>) -> (Ended, Stage) {
     let loaded = match text {
         Some(text) => scenario_text(text, shop),
@@ -92,7 +92,7 @@ fn drill(shop: &Description, text: Option<&str>) -> (Ended, Stage) {
 fn what_reaches_out_of_the_namespace_is_changed_or_left_out_and_told() {
     let (ended, _) = drill(&busy_shop(), None);
     let done = restored(&ended.events);
-    assert_eq!(done.differences, [], "the isolation makes no differences");
+    assert_eq!(done.differences, [], "the isolation must not count as a difference");
     let told = done.left_out.join("\n");
     for word in ["NetworkPolicy/allow-all", "Ingress/web", "Job/imported"] {
         assert!(told.contains(word), "{told}");
@@ -116,7 +116,7 @@ fn isolation_is_proven_where_policies_hold_and_told_where_not() {
     assert!(matches!(&unproven, Isolation::Unproven { why } if why.contains("in spite of the policy")), "{unproven}");
     let said = judgement(&ended.events, "objects complete").because.to_string();
     assert!(said.contains("isolation unproven"), "{said}");
-    assert_eq!(ended.exit, Some(Exit::Passed), "it is told, and fails nothing");
+    assert_eq!(ended.exit, Some(Exit::Passed), "unproven isolation is reported, but fails nothing");
 }
 
 #[test]
@@ -136,7 +136,10 @@ fn a_plan_says_beforehand_what_it_cannot_know() {
     assert!(said.contains("nothing in this cluster is known to enforce NetworkPolicies"), "{said}");
     assert!(said.contains("drill-scratch-0123456789 of run 20260101t000000000-old"), "{said}");
     let left = stage.simulation.picture();
-    assert!(left.iter().any(|o| o["metadata"]["name"] == "drill-scratch-0123456789"), "another run's is left alone");
+    assert!(
+        left.iter().any(|o| o["metadata"]["name"] == "drill-scratch-0123456789"),
+        "the scratch namespace of another run must stay"
+    );
 }
 
 fn kept(volumes: &str) -> String {
@@ -168,7 +171,7 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
     assert_eq!((ended.exit, scratch_there(&stage)), (Some(Exit::Passed), false), "{:?}", ended.events.last());
     let (ended, stage) = drill(&shop, Some(&kept("none")));
     assert_eq!(ended.exit, Some(Exit::Failed));
-    assert!(scratch_there(&stage), "it is kept");
+    assert!(scratch_there(&stage), "the scratch namespace must be kept");
     let kept = ended.events.iter().find_map(|e| match &e.event {
         Kind::FaultKept { commands, .. } => Some(commands.join("\n")),
         _ => None,
@@ -180,7 +183,7 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
         !detail.contains("the cluster is as before") && detail.contains("kept namespace drill-scratch-"),
         "{detail}"
     );
-    // It is to stay: nobody is asked to put it back.
+    // The namespace is kept on purpose, so no report asks anybody to remove it.
     let story = report::tell(&ended.events);
     let told = [report::summary(&story, false), report::markdown(&story), report::html(&story, &ended.events)];
     for wrong in ["OPEN ", "By hand, for", "Not put back"] {
@@ -189,15 +192,15 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
     assert!(told.iter().all(|text| text.contains("kubectl delete namespace drill-scratch-")), "{told:?}");
 }
 
-/// A drill dies at any line, and is recovered: its namespace is kept only where the restore into it
-/// was begun, the report lists it once, and no test pod stays.
+/// A drill dies at any line and is recovered. Its namespace is kept only if the restore into it was begun, the report
+/// lists it once, and no test pod stays.
 #[test]
 fn a_drill_that_died_keeps_only_a_namespace_with_a_restore_in_it() {
     let shop = cluster("small-shop");
     let loaded = scenario_text(&kept("none"), &shop);
     let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
     let (mut with, mut without, mut pods) = (0, 0, 0);
-    // Lines of progress are written while a pod is up.
+    // Progress lines are written while a pod is running.
     let tried = |e: &Event| is_load_bearing(e) || matches!(e.event, Kind::StepProgress { .. });
     for event in whole.events.iter().filter(|e| tried(e)) {
         on_paused_time(async {
@@ -205,7 +208,7 @@ fn a_drill_that_died_keeps_only_a_namespace_with_a_restore_in_it() {
             let ended = stage.drill(&loaded, Some(event.seq)).await;
             let at = format!("killed after line {} ({})", event.seq, event.event.name());
             pods += test_pods(&stage);
-            // What was sent arrives, whatever became of the sender.
+            // Requests that were sent are processed, even if their sender is dead.
             tokio::time::sleep(std::time::Duration::from_secs(2)).await;
             let begun = stage.simulation.picture().iter().any(|o| o["kind"] == "Restore");
             if ended.exit.is_none() {
@@ -226,7 +229,7 @@ fn a_drill_that_died_keeps_only_a_namespace_with_a_restore_in_it() {
     }
     assert!(
         with > 3 && without > 3 && pods > 0,
-        "{with} kept, {without} not, {pods} test pods: the sweep has gone soft"
+        "{with} kept, {without} not, {pods} test pods: the sweep no longer reaches all cases"
     );
 }
 
@@ -243,7 +246,7 @@ fn left_behind(events: &[Event]) -> Vec<String> {
     events.iter().filter_map(what).collect()
 }
 
-/// Restored pods in the network of their node, which nothing in the backup told of.
+/// The backup does not show that the restored pods use the network of their node.
 #[test]
 fn isolation_is_not_proven_for_pods_in_the_network_of_their_node() {
     let shop = busy_shop();

@@ -1,4 +1,4 @@
-//! What a capture tells of a cluster: the same as the cluster itself, or that it cannot tell.
+//! A capture gives the same results as the cluster from which it was made, or says that it cannot tell.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -11,12 +11,12 @@ use drillmaster::{
 
 use crate::checks::{now, part, settings, shelf};
 
-/// The checks whose examples a capture cannot answer: they would have to see what may be a
-/// secret, values of variables, arguments, annotations and ConfigMaps.
+/// Checks whose examples a capture cannot answer. They read what may be a secret: values of variables, arguments,
+/// annotations and ConfigMaps.
 const WITHHELD: [&str; 9] =
     ["DSH-001", "DSH-002", "LOG-002", "LOG-003", "LOG-005", "NET-AUDIT", "SEC-001", "SEC-002", "SEC-003"];
 
-/// The same objects, through a capture.
+/// The same objects, written to a capture and read back.
 fn captured(of: &Shelf) -> Shelf {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.tar.gz");
@@ -24,7 +24,7 @@ fn captured(of: &Shelf) -> Shelf {
     open_capture(&path).unwrap().0
 }
 
-/// State, severity, object and place of everything that was found; how often a check passed.
+/// The state, severity, object and place of each finding, and how many times each check passed.
 fn told(review: &Review) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
     for result in &review.results {
@@ -71,7 +71,7 @@ fn a_capture_is_judged_like_the_cluster() {
     assert_eq!(unanswered.into_iter().collect::<Vec<_>>(), WITHHELD);
 }
 
-/// A Secret that may be read is quoted in nothing, whatever is wrong with it.
+/// A Secret that a review may read must not be quoted in any message, whatever is wrong with it.
 #[test]
 fn a_secret_that_is_broken_is_not_quoted() {
     let manager = "apiVersion: monitoring.coreos.com/v1\nkind: Alertmanager\nmetadata: {name: am, namespace: mon}\nspec: {replicas: 1}\n---\n";
@@ -82,9 +82,9 @@ fn a_secret_that_is_broken_is_not_quoted() {
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: mon}}\ntype: {kind}\ndata: {{{key}: {value}}}\n---\n"
         )
     };
-    // `global:`, six more lines with a password each, and a mistake on line 7.
+    // The text is `global:`, six more lines with a password in each, and a mistake in line 7.
     let yaml = "Z2xvYmFsOgogIHNtdHBfYXV0aF9wYXNzd29yZDogUExBTlRFRC1TTVRQCiAgc2xhY2tfYXBpX3VybDogaHR0cHM6Ly9ob29rcy5zbGFjay5jb20vc2VydmljZXMvUExBTlRFRC1TTEFDSwpyZWNlaXZlcnM6Ci0gbmFtZTogcgogIHdlYmhvb2tfY29uZmlnczogW3t1cmw6ICJodHRwOi8vdTpQTEFOVEVELVdIQHgvIn1dCiAgcGFzc3dvcmQ6IFBMQU5URUQtSU5MSU5FOiBiYWQ6IHlhbWwKcm91dGU6IHtyZWNlaXZlcjogcgo=";
-    // A comment of 17 MiB, and no configuration after the first 16.
+    // A comment of 17 MiB, which leaves no configuration in the first 16 MiB.
     let bomb = {
         let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
         std::io::Write::write_all(&mut gzip, &vec![b'#'; 17 << 20]).unwrap();

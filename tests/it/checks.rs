@@ -1,5 +1,5 @@
-//! The readiness checks: each against an object that fails it and one that passes
-//! it, the wrong answers of other tools, and what all formats have in common.
+//! The readiness checks: each check with an object that fails it and one that passes it, the cases that other tools get
+//! wrong, and what all output formats have in common.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -47,7 +47,7 @@ pub(crate) fn asked(text: &str, drill: &str, only: &str, source: Source) -> Revi
     review(&shelf(text, source), &settings(drill, only), "example", "full", now())
 }
 
-/// The parts of an example, by their heads.
+/// A part of an example, by its heading.
 pub(crate) fn part<'a>(text: &'a str, head: &str) -> &'a str {
     let Some((_, rest)) = text.split_once(&format!("# {head}\n")) else { return "" };
     ["# target\n", "# fails\n", "# passes\n"]
@@ -64,11 +64,11 @@ fn each_check_has_an_object_that_fails_it_and_one_that_passes() {
     let mut files: BTreeSet<String> =
         std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let mut wrong = vec![];
-    // Those of the drill itself have their examples in preflight.rs.
+    // The checks of the drill itself have their examples in preflight.rs.
     for check in catalogue["checks"].as_array().unwrap().iter().filter(|c| c["area"] != "This drill") {
         let id = check["id"].as_str().unwrap();
         let there = files.remove(&format!("{id}.yaml"));
-        assert_eq!(there, check["experimental"] == false, "{id}: an example, or experimental");
+        assert_eq!(there, check["experimental"] == false, "{id} needs an example, or must be experimental");
         if !there {
             continue;
         }
@@ -84,7 +84,7 @@ fn each_check_has_an_object_that_fails_it_and_one_that_passes() {
         if cluster.tally.fail == 0 {
             wrong.push(format!("{id} does not fail: {:#?}", cluster.results));
         }
-        // What files tell, they tell without a cluster. (Only files can be SOPS files.)
+        // Only files can be encrypted by SOPS. All other examples are read as if they came from a cluster.
         let passes = beside(part(&text, "passes"), if id == "SEC-004" { Source::Manifests } else { Source::Live });
         if passes.tally.fail + passes.tally.unknown + passes.tally.error > 0 || passes.tally.pass == 0 {
             wrong.push(format!("{id} does not pass: {:#?}", passes.results));
@@ -92,7 +92,7 @@ fn each_check_has_an_object_that_fails_it_and_one_that_passes() {
     }
     wrong.retain(|w| !w.starts_with("SEC-004 does not fail"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(files.is_empty(), "examples of no check: {files:?}");
+    assert!(files.is_empty(), "these examples belong to no check: {files:?}");
     let sops = std::fs::read_to_string(folder.join("SEC-004.yaml")).unwrap();
     assert_eq!(asked(part(&sops, "fails"), "", "SEC-004", Source::Manifests).tally.fail, 1);
 }
@@ -117,7 +117,7 @@ fn policy(spec: &str) -> String {
     )
 }
 
-/// The state of a check over some manifests: fail if anything fails.
+/// The state of a check over some manifests. It is fail if any object fails.
 fn state(text: &str, id: &str) -> State {
     let tally = asked(text, "", id, Source::Manifests).tally;
     match (tally.fail, tally.pass) {
@@ -135,7 +135,7 @@ fn the_wrong_answers_of_other_tools() {
             "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: h, namespace: shop}}\nspec: {{minReplicas: {min}, maxReplicas: 9, scaleTargetRef: {{kind: Deployment, name: web}}}}\n---\n"
         )
     };
-    // 1: labels are and-ed, within the namespace.
+    // All labels of a selector must match, and only within its namespace.
     assert_eq!(
         state(
             &(web(3) + &budget("{maxUnavailable: 1, selector: {matchLabels: {app: web, tier: back}}}", "shop")),
@@ -147,12 +147,12 @@ fn the_wrong_answers_of_other_tools() {
         state(&(web(3) + &budget("{maxUnavailable: 1, selector: {matchLabels: {app: web}}}", "other")), "PDB-001"),
         Fail
     );
-    // 6: the template's labels count, not those of the workload's selector.
+    // The labels of the pod template count, not the labels in the selector of the workload.
     assert_eq!(
         state(&(web(3) + &budget("{maxUnavailable: 1, selector: {matchLabels: {tier: front}}}", "shop")), "PDB-001"),
         Pass
     );
-    // 2: a default deny for the whole namespace isolates everything in it.
+    // A default deny for the whole namespace isolates all pods in it.
     assert_eq!(state(&(web(3) + &policy("{podSelector: {}, policyTypes: [Ingress]}")), "NET-001"), Pass);
     assert_eq!(
         state(
@@ -161,9 +161,9 @@ fn the_wrong_answers_of_other_tools() {
         ),
         Fail
     );
-    // 4: egress only is not ingress.
+    // A policy for egress is not one for ingress.
     assert_eq!(state(&(web(3) + &policy("{podSelector: {}, policyTypes: [Egress]}")), "NET-001"), Fail);
-    // 3: an ipBlock matches no pod, and is no fault; neither is a peer in another namespace.
+    // An ipBlock matches no pod, which is not a mistake. The same is true for a peer in another namespace.
     assert_eq!(
         state(
             &(web(3) + &policy("{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]}")),
@@ -171,7 +171,7 @@ fn the_wrong_answers_of_other_tools() {
         ),
         Pass
     );
-    // 5: equal to the minimum blocks as well.
+    // A budget that demands as many pods as the autoscaler keeps at least blocks evictions, too.
     let with = |min, demanded| {
         web(9)
             + &scaled(min)
@@ -179,13 +179,13 @@ fn the_wrong_answers_of_other_tools() {
     };
     assert_eq!(state(&with(2, 2), "PDB-005"), Fail);
     assert_eq!(state(&with(3, 2), "PDB-005"), Pass);
-    // 7: a budget that selects nothing; 6 again: one replica is a number.
+    // A budget that selects nothing, and a budget that demands the only replica.
     assert_eq!(state(&budget("{maxUnavailable: 1, selector: {matchLabels: {app: gone}}}", "shop"), "PDB-004"), Fail);
     assert_eq!(
         state(&(web(1) + &budget("{minAvailable: 1, selector: {matchLabels: {app: web}}}", "shop")), "PDB-003"),
         Fail
     );
-    // 12: a spread constraint that does not match its own pods.
+    // A spread constraint that does not match the pods of its own workload.
     let spread = web(3).replace("spec: {containers", "spec: {topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: other}}}], containers");
     assert_eq!(state(&spread, "AFF-001"), Fail);
 }
@@ -221,7 +221,7 @@ fn counts_are_equal_in_every_format() {
         .map(|l| l.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
         .sum();
     assert_eq!(summed, t.fail);
-    // The same input gives the same bytes.
+    // The same input must give the same bytes.
     assert_eq!(
         report::review_json(&review),
         report::review_json(&drillmaster::readiness::review(
@@ -257,7 +257,7 @@ fn waivers_have_an_owner_an_end_and_a_use() {
             review.results
         );
     }
-    // On the object itself; and what blocks needs a second person.
+    // A waiver can be on the object itself. A finding that blocks needs the approval of a second person.
     let note =
         "annotations: {drillmaster.dev/waive.PDB-003: 'known; owner=ann; until=2026-12-20'}, name: b, namespace: shop";
     let review = asked(&sample().replace("name: b, namespace: shop", note), "", "PDB-003", Source::Manifests);
@@ -279,7 +279,7 @@ fn what_could_not_be_read_is_unknown_and_never_ready() {
     assert_eq!(found.verdict, Readiness::CannotDetermine, "{:#?}", found.results);
     assert!(found.results.iter().all(|r| r.state != State::Fail && r.state != State::Pass));
     assert!(found.results.iter().any(|r| r.unseen == Some(Unseen::Forbidden) && r.blocking));
-    // Attested: set aside on somebody's word, not passed.
+    // An attested finding is set aside because a person vouches for it. It does not count as passed.
     let word = "attest: [{check: PDB-*, statement: looked at by hand, by: ann, until: 2026-12-01}]\n";
     let attested = review(&shelf, &settings(word, "PDB-*"), "example", "full", now());
     assert!(attested.tally.waived > 0 && attested.tally.pass == 0 && attested.verdict == Readiness::CannotDetermine);
@@ -404,7 +404,7 @@ fn what_a_person_reads_of_a_review() {
 }
 
 proptest::proptest! {
-    /// Objects of any shape: never a panic, never an error of a check.
+    /// Objects of any shape must cause neither a panic nor an error of a check.
     #[test]
     fn no_object_breaks_a_check(kind in 0..KINDS.len(), spec in value(4), status in value(3)) {
         let (api, kind) = KINDS[kind];
@@ -437,7 +437,7 @@ const KINDS: [(&str, &str); 16] = [
     ("external-secrets.io/v1", "ExternalSecret"),
 ];
 
-/// Values with the words that checks look for.
+/// Values that contain the words for which checks look.
 fn value(depth: u32) -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
     use proptest::prelude::*;
     let words = [

@@ -1,5 +1,5 @@
-//! The simulated API server answers the questions of tests/shared/conformance.rs;
-//! tests/lab asks the same of a real one.
+//! The simulated API server must answer the questions of tests/shared/conformance.rs correctly. tests/lab asks a real
+//! one the same questions.
 
 use drillmaster::sim::Simulation;
 

@@ -1,5 +1,5 @@
-//! Clusters with many pods and nodes: what a drill asks an API server for must not grow with both the
-//! size of the cluster and the time that it waits.
+//! Clusters with many pods and nodes. The number of requests of a drill must not grow with both the size of the cluster
+//! and the time that the drill waits.
 
 use std::sync::{
     Arc,
@@ -23,13 +23,13 @@ fn crowded() -> Description {
     shop
 }
 
-/// Whether a list of all is begun.
+/// Whether a request asks for the first page of a list of all objects.
 fn first_page(uri: &http::Uri, path: &str) -> bool {
     let query = uri.query().unwrap_or_default();
     uri.path() == path && !query.contains("watch=") && !query.contains("continue=")
 }
 
-/// A drill, and how many requests had such a path.
+/// Runs a drill and counts the requests that match.
 fn drill(name: &str, counted: impl Fn(&http::Uri) -> bool + Send + Sync + 'static) -> (Ended, usize) {
     let shop = crowded();
     let loaded = scenario(name, &shop);
@@ -62,6 +62,6 @@ fn the_nodes_of_a_large_zone_are_looked_at_by_one_list() {
     assert!(ended.exit.is_some());
     let seconds = ended.events.last().unwrap().t_us / 1_000_000;
     println!("{lists} lists in {seconds} s");
-    // A look every five seconds, and what plan and pre-flight ask.
+    // The observer lists the nodes every five seconds. The plan and the pre-flight add a few requests.
     assert!((seconds / 5..seconds / 5 + 20).contains(&(lists as u64)), "{lists} lists of all nodes in {seconds} s");
 }

@@ -1,4 +1,4 @@
-//! Drains against budgets that never let a pod go, on the simulated cluster.
+//! Drains of pods whose budgets never allow an eviction, on the simulated cluster.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ fn budget(name: &str, app: &str, min: u32) -> Value {
         "spec": {"minAvailable": min, "selector": {"matchLabels": {"app": app}}}})
 }
 
-/// The drill, and how often the eviction of each pod was asked for.
+/// Runs the drill, and counts how many times the eviction of each pod was requested.
 fn drill(shop: &Description) -> (Ended, BTreeMap<String, u32>) {
     let loaded = scenario_text(DRAIN, shop);
     let asked = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
@@ -47,7 +47,7 @@ fn drained(events: &[Event]) -> Drained {
         },
         _ => None,
     });
-    found.expect("the result of a drain")
+    found.expect("the drain has no result")
 }
 
 fn answers(events: &[Event], wanted: u16) -> usize {
@@ -63,8 +63,8 @@ fn a_pod_of_two_budgets_is_asked_about_once_and_the_others_go() {
     let web: Vec<u32> = asked.iter().filter(|(pod, _)| pod.starts_with("web")).map(|(_, n)| *n).collect();
     assert!(!web.is_empty() && web.iter().all(|n| *n == 1), "{asked:?}");
     let done = drained(&ended.events);
-    assert_eq!(done.nodes.len(), 2, "the next node has its turn: {done:?}");
-    assert!(done.nodes.iter().map(|n| n.evicted).sum::<u32>() > 0, "others are evicted: {done:?}");
+    assert_eq!(done.nodes.len(), 2, "the drain must go on to the next node: {done:?}");
+    assert!(done.nodes.iter().map(|n| n.evicted).sum::<u32>() > 0, "the other pods must be evicted: {done:?}");
     let left: Vec<String> = done.nodes.iter().flat_map(|n| &n.left).map(ToString::to_string).collect();
     assert!(left.iter().any(|l| l.contains("shop/web") && l.contains("web, web-too")), "{left:?}");
     assert_eq!(answers(&ended.events, 500), web.len());
@@ -73,7 +73,7 @@ fn a_pod_of_two_budgets_is_asked_about_once_and_the_others_go() {
         Kind::PlanFrozen { plan } => Some(plan.steps[0].notes.join("\n")),
         _ => None,
     });
-    assert!(plan.unwrap().contains("the Eviction API answers 500"), "the plan says it beforehand");
+    assert!(plan.unwrap().contains("the Eviction API answers 500"), "the plan must announce it");
 }
 
 #[test]
@@ -86,8 +86,11 @@ fn refusals_are_asked_again_with_pauses_and_told_when_they_change() {
     }
     let (ended, asked) = drill(&shop);
     let web: Vec<u32> = asked.iter().filter(|(pod, _)| pod.starts_with("web")).map(|(_, n)| *n).collect();
-    assert!(web.iter().all(|n| (3..=15).contains(n)), "asked again, and not several times a second: {asked:?}");
-    assert_eq!(answers(&ended.events, 429), web.len(), "a line for each pod, not for each try");
+    assert!(
+        web.iter().all(|n| (3..=15).contains(n)),
+        "the drain must try again, but not several times a second: {asked:?}"
+    );
+    assert_eq!(answers(&ended.events, 429), web.len(), "the journal must have one line for each pod, not for each try");
     let left: Vec<String> =
         drained(&ended.events).nodes.iter().flat_map(|n| &n.left).map(ToString::to_string).collect();
     assert!(left.iter().all(|l| l.contains("429")) && left.len() == web.len(), "{left:?}");

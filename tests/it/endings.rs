@@ -1,4 +1,4 @@
-//! How runs end: each reason has an exit code and words of its own.
+//! How runs end: each reason has its own exit code and its own words.
 
 use drillmaster::{
     event::{Event, Kind},
@@ -8,7 +8,7 @@ use drillmaster::{
 
 use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario_text};
 
-/// A drill of these steps, and an expectation that a power loss in zone a meets.
+/// Runs a drill with these steps, and with an expectation that a power loss in zone a meets.
 fn drilled(steps: &str) -> Ended {
     let shop = cluster("small-shop");
     let loaded = scenario_text(
@@ -31,8 +31,10 @@ fn drilled(steps: &str) -> Ended {
 const OUTAGE: &str = "  - {name: outage, killZone: {zone: a, how: kill}}\n  - {name: noticed, wait: {for: 80s}}\n";
 
 fn words(events: &[Event]) -> String {
-    let Some(Kind::RunEnded { exit, detail }) = events.last().map(|e| &e.event) else { panic!("it has no end") };
-    assert_eq!(verdict::exit_of(events), *exit, "the written exit follows from the journal");
+    let Some(Kind::RunEnded { exit, detail }) = events.last().map(|e| &e.event) else {
+        panic!("the journal has no end")
+    };
+    assert_eq!(verdict::exit_of(events), *exit, "the exit code in the last line must follow from the journal");
     detail.to_string()
 }
 
@@ -58,7 +60,7 @@ fn a_failed_step_is_named_and_is_a_finding() {
         Kind::Judged { judgements, .. } => judgements.iter().any(|j| j.outcome == Outcome::Fail),
         _ => false,
     });
-    assert!(failed, "a line of the verdict says FAIL, as the exit code does");
+    assert!(failed, "a line of the verdict must say FAIL, like the exit code");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Every drill that was recorded on a real control plane, rehearsed on the copy that
-//! was taken before it. The table of docs/fidelity.md is made of this.
+//! Rehearses every drill that was recorded on a real control plane, on the copy of the cluster that was taken before
+//! the drill. Writes the table in docs/fidelity.md.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::rehearsal::{Stage, on_paused_time, scenario_with};
 mod shared;
 
 const BEGIN: &str = "<!-- Made by `UPDATE_GOLDEN=1 cargo test fidelity`: do not edit. -->\n";
-const END: &str = "<!-- Here ends what is made. -->";
+const END: &str = "<!-- End of the generated part. -->";
 
 fn recordings() -> Vec<Recording> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fidelity");
@@ -29,8 +29,8 @@ fn a_rehearsal_sees_what_was_seen_for_real() {
         let description = Description::parse(&recording.description.to_string()).unwrap();
         let loaded = scenario_with(&recording.scenario, &description, &recording.set);
         let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
-        // Where the copied application has no volumes, or none of its pods was hit, nothing is
-        // shown of that: what is compared here is the course of the drill.
+        // A copied application without volumes, or of which no pod was hit, proves nothing, so the drill may end
+        // inconclusive. This test only compares the course of the drill.
         let exit = ended.exit;
         let whole = matches!(exit, Some(Exit::Passed | Exit::Inconclusive));
         assert!(whole, "{} on {}: {exit:?}", recording.scenario, recording.bed);

@@ -1,5 +1,5 @@
-//! A rehearsal that begins from a fork says what one from the start says, byte for byte,
-//! and forks of one beginning know nothing of each other.
+//! A rehearsal that starts from a fork writes the same journal as one from the start, byte for byte. Forks of the same
+//! beginning do not affect each other.
 
 use drillmaster::{
     event::Kind,
@@ -11,7 +11,7 @@ use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario};
 
 const SEED: u64 = 7;
 
-/// Something that is in force when the drill begins, and something that waits for it.
+/// One entry that is in force when the drill begins, and one that waits for the drill.
 const HAPPENS: &str = "happens:
   - at: 0s
     what: {silence: {matchers: {alertname: Watchdog}}}
@@ -20,7 +20,7 @@ const HAPPENS: &str = "happens:
     what: {patch: {object: configmap/settings, namespace: shop, patch: {data: {currency: CHF}}}}
 ";
 
-/// The small shop, in which that happens.
+/// The small shop with these entries.
 fn busy_shop() -> Description {
     Description::parse(&(include_str!("../../scenarios/clusters/small-shop.yaml").to_owned() + HAPPENS)).unwrap()
 }
@@ -75,7 +75,7 @@ fn a_fork_goes_on_as_the_cluster_would() {
     }
 }
 
-/// What one fork loses, another has.
+/// An object that one fork loses must still exist in another.
 #[test]
 fn forks_know_nothing_of_each_other() {
     let shop = cluster("small-shop");

@@ -1,5 +1,5 @@
-//! A simulated cluster behind a port of this machine, in real time: the program drills it
-//! as it drills any cluster, with kubeconfig, bindings and secrets.
+//! A simulated cluster behind a port of this machine, in real time. The program drills it like any other cluster, with
+//! kubeconfig, bindings and secrets.
 
 use std::{
     collections::BTreeSet,
@@ -18,12 +18,12 @@ use tokio::{
 
 const CLUSTER: &str = include_str!("../../scenarios/clusters/small-shop.yaml");
 
-/// What the machine's other side was asked, beside the cluster.
+/// The requests that the front received, other than those to the cluster itself.
 #[derive(Default)]
 struct Beside {
-    /// Paths and queries of requests that are not the API server's.
+    /// Paths and queries of the requests that were not for the API server.
     heard: Mutex<Vec<String>>,
-    /// What those who asked the API server call themselves.
+    /// The user agents of the clients of the API server.
     agents: Mutex<BTreeSet<String>>,
 }
 
@@ -35,7 +35,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// Opens it. It is there for as long as the test runs.
+    /// Starts the front. It stays for as long as the test runs.
     pub fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let beside = Arc::new(Beside::default());
@@ -68,7 +68,7 @@ impl Front {
         front
     }
 
-    /// A file beside it; `URL` in it is the front's.
+    /// Writes a file into the directory of the front. `URL` in the text is replaced by the URL of the front.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(name);
         std::fs::write(&path, text.replace("URL", &self.url)).unwrap();
@@ -83,7 +83,7 @@ impl Front {
         self.beside.agents.lock().unwrap().clone()
     }
 
-    /// Runs the program in the front's directory.
+    /// Runs the program in the directory of the front.
     pub fn program(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_drillmaster"))
             .current_dir(self.dir.path())
@@ -95,7 +95,7 @@ impl Front {
             .unwrap()
     }
 
-    /// Drills it with the scenario and bindings of these names.
+    /// Runs a drill with the scenario and bindings in these files.
     pub fn run(&self, scenario: &str, bindings: &str, env: &[(&str, &str)], more: &[&str]) -> Output {
         let mut args =
             vec!["run", scenario, "--context", "front", "--kubeconfig", "config", "--confirm", "front", "--no-reaper"];
@@ -104,18 +104,18 @@ impl Front {
         self.program(&args, env)
     }
 
-    /// Asks the API server.
+    /// Sends a GET request to the API server.
     pub fn get(&self, path: &str) -> serde_json::Value {
         self.send(http::Request::get(path).body(Body::empty()).unwrap())
     }
 
-    /// Makes an object.
+    /// Creates an object.
     pub fn post(&self, path: &str, object: &serde_json::Value) {
         let request = http::Request::post(path).header("content-type", "application/json");
         self.send(request.body(Body::from(object.to_string().into_bytes())).unwrap());
     }
 
-    /// Deletes one.
+    /// Deletes an object.
     pub fn delete(&self, path: &str) {
         self.send(http::Request::delete(path).body(Body::empty()).unwrap());
     }
@@ -128,7 +128,7 @@ impl Front {
         serde_json::from_slice(&bytes.to_bytes()).unwrap()
     }
 
-    /// Every file that a run left below a directory, with its text.
+    /// All files that a run left below a directory, with their text.
     pub fn files(below: &Path) -> Vec<(PathBuf, String)> {
         let mut all = vec![];
         for entry in std::fs::read_dir(below).into_iter().flatten().flatten() {
@@ -195,7 +195,7 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     Some((method, path, headers, body))
 }
 
-/// In chunks, as they come: a watch goes on.
+/// Passes the answer on in chunks as they arrive, because a watch does not end.
 async fn pass_on(answer: http::Response<Body>, stream: &mut BufReader<TcpStream>) -> Option<()> {
     let mut head = format!("HTTP/1.1 {}\r\nTransfer-Encoding: chunked\r\n", answer.status());
     for (name, value) in answer.headers().iter().filter(|(n, _)| matches!(n.as_str(), "content-type" | "date")) {

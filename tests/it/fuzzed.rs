@@ -1,6 +1,6 @@
-//! The corpora of `fuzz/`, and the files that the project ships, each as it is and altered
-//! at random places by a fixed seed: whatever is read returns. `cargo fuzz` goes on from
-//! the same corpora by the same functions (docs/fuzzing.md).
+//! Feeds the readers with the corpora of `fuzz/` and with the files that the project ships, unchanged and altered at
+//! random places. The alterations follow from a fixed seed. Every reader must return. `cargo fuzz` continues from the
+//! same corpora with the same functions (docs/fuzzing.md).
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,7 @@ use std::{
 
 use drillmaster::fuzz::TARGETS;
 
-/// Words on which readers have come to grief.
+/// Words that have broken readers.
 const WORDS: [&str; 40] = [
     "18446744073709551615",
     "-1",
@@ -54,7 +54,7 @@ const WORDS: [&str; 40] = [
     "|\n",
 ];
 
-/// Numbers that follow from a seed.
+/// Random numbers that follow from a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -66,7 +66,7 @@ impl Dice {
         usize::try_from((z ^ (z >> 31)) % n.max(1) as u64).unwrap()
     }
 
-    /// The border of a character.
+    /// A random position between two characters.
     fn place(&mut self, text: &str) -> usize {
         let mut at = self.below(text.len() + 1);
         while !text.is_char_boundary(at) {
@@ -98,7 +98,7 @@ impl Dice {
         text
     }
 
-    /// Puts a word in the place of a value.
+    /// Replaces a value by a word.
     fn value(&mut self, text: &mut String) {
         let from = self.place(text);
         let Some(at) = text[from..].find(": ").or_else(|| text[from..].find(':')) else { return };
@@ -108,7 +108,7 @@ impl Dice {
     }
 }
 
-/// Folders with more inputs of a sort, and how many of them are altered.
+/// The shipped files for a target.
 fn shipped(target: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = match target {
@@ -132,18 +132,18 @@ fn corpus(target: &str) -> Vec<PathBuf> {
     all
 }
 
-/// How many altered inputs each target is given.
+/// How many altered inputs each target gets.
 const ALTERED: usize = 60;
-/// What the alterations follow from.
+/// The seed of the alterations.
 const SEED: u64 = 1;
 
-/// Names of the files and folders in a folder, without their endings.
+/// The names of the files and folders in a folder, without their extensions.
 fn names(folder: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
     entries.map(|e| e.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-/// A corpus without a target would be replayed by nobody.
+/// Nothing would replay a corpus without a target.
 #[test]
 fn every_target_is_everywhere() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -172,7 +172,7 @@ fn whatever_is_read_returns() {
             read
         };
         let whole = all.iter().filter(|(path, bytes)| attempt(bytes, &path.display().to_string())).count();
-        assert!(whole > 0, "{target}: every input is refused, and nothing behind its reader is reached");
+        assert!(whole > 0, "{target}: every input is refused, so the code behind the reader is never reached");
         let mut dice = Dice(SEED);
         for i in 0..ALTERED {
             let (path, bytes) = &all[i % all.len()];

@@ -1,7 +1,7 @@
-//! The sweep of other hands: a person, an autoscaler or a deployment tool acts between any two
-//! lines of a drill's journal. Whatever they do, the undo is never stuck because of them, what is
-//! theirs stays, nothing is called "as before" that is not, and no recovery passes that they
-//! may have brought about. `DRILL_SEED=n` runs one seed again; tests/nightly runs ten thousand.
+//! The sweep of changes from outside: a person, an autoscaler or a deployment tool acts between any two lines of the
+//! journal of a drill. Whatever they do, the undo never gets stuck because of them, their changes stay, "as before" is
+//! only said if it is true, and no recovery passes that they may have caused. `DRILL_SEED=n` runs one seed again;
+//! tests/nightly runs ten thousand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 const SETTINGS: &str = "/api/v1/namespaces/shop/configmaps/settings";
 
-/// What somebody does.
+/// What somebody outside the drill does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Hand {
     ScalesDown,
@@ -38,7 +38,7 @@ enum Hand {
     Taints,
     Edits,
     DeletesSettings,
-    /// Again and again: web has three replicas.
+    /// Sets the replicas of web to three, again and again.
     Deploys,
 }
 
@@ -58,7 +58,7 @@ const HANDS: [Hand; 12] = [
 ];
 
 impl Hand {
-    /// Whether it may bring web up, or keep it up.
+    /// Whether it can make pods of web ready, or keep them ready.
     fn helps_web(self) -> bool {
         matches!(
             self,
@@ -72,7 +72,7 @@ impl Hand {
     }
 }
 
-/// Another client of the API server, by its own name.
+/// Another client of the API server, with its own field manager.
 pub struct Client {
     kube: kube::Client,
 }
@@ -82,7 +82,7 @@ impl Client {
         Self { kube: simulation.client() }
     }
 
-    /// What came of it; null where it was refused.
+    /// Returns the answer; null if the request was refused.
     async fn ask(&self, method: http::Method, path: &str, by: &str, body: Value) -> Value {
         let joint = if path.contains('?') { '&' } else { '?' };
         let uri = if by.is_empty() { path.to_owned() } else { format!("{path}{joint}fieldManager={by}") };
@@ -114,7 +114,7 @@ impl Client {
     }
 }
 
-/// Whether it could be done.
+/// Returns whether the act succeeded.
 async fn acts(client: &Client, hand: Hand, chance: &mut Chance) -> bool {
     let node = format!("/api/v1/nodes/node-{}-{}", chance.of(&["a", "b", "c"]), chance.below(2));
     let replicas = |n: u32| json!({"spec": {"replicas": n}});
@@ -156,7 +156,7 @@ async fn acts(client: &Client, hand: Hand, chance: &mut Chance) -> bool {
     }
 }
 
-/// A drill, and somebody who acts right after a line of it.
+/// A drill, and somebody who acts right after one of its lines.
 struct Case<'a> {
     name: &'a str,
     loaded: &'a Loaded,
@@ -167,9 +167,9 @@ struct Case<'a> {
 
 struct Came {
     ended: Ended,
-    /// Whether it was done, and when by the journal.
+    /// When it was done, by the clock of the journal. None if it was not done.
     acted: Option<u64>,
-    /// What is not as before; empty where all is.
+    /// What differs from before. Empty if nothing does.
     differs: String,
 }
 
@@ -192,7 +192,7 @@ fn run(shop: &Description, case: &Case<'_>) -> Came {
                 },
             )
             .await;
-        // What controllers have begun by then has its time; what differs after it, stays.
+        // Controllers get the time to finish what they have begun. What differs after that is permanent.
         let differs = stage.as_before().await.err().unwrap_or_default();
         Came { ended, acted: acted.get(), differs }
     })
@@ -203,18 +203,18 @@ fn check(shop: &Description, case: &Case<'_>, seen: &mut BTreeMap<String, u32>) 
     let at = format!("{}, {:?} after line {}, DRILL_SEED={}", case.name, case.hand, case.line, case.seed);
     let words = match ended.events.last().map(|e| &e.event) {
         Some(Kind::RunEnded { detail, .. }) => detail.to_string(),
-        other => panic!("{at}: it has no end: {other:?}"),
+        other => panic!("{at}: the journal has no end: {other:?}"),
     };
     let exit = ended.exit.unwrap();
     *seen.entry(format!("exit {}", exit.code())).or_default() += 1;
-    // Nothing hangs on what others do.
+    // The drill must not wait for what others do.
     assert!(!matches!(exit, Exit::Residue | Exit::Left | Exit::Internal), "{at}: exit {exit:?}: {words}");
     let state = RunState::of(&ended.events).unwrap();
     assert!(state.open().is_empty(), "{at}: {:?}", state.open());
     let Some(acted) = acted else { return };
-    // A namespace that is deleted and restored is what the backup held.
+    // After a restore, the namespace contains what the backup contained.
     let restores = state.faults.iter().any(|f| matches!(f.revert, Revert::Restore { .. }));
-    // What is said of the cluster is so.
+    // What the drill says about the cluster must be true.
     if words.contains("the cluster is as before") && !restores {
         assert!(differs.is_empty(), "{at}: `{words}`, and {differs}");
     }
@@ -238,13 +238,13 @@ fn targets(events: &[Event]) -> BTreeSet<String> {
     nodes.collect()
 }
 
-/// A recovery of web that passes was there before somebody acted who may have brought it about.
+/// Checks that a recovery of web which passes was complete before somebody acted who may have caused it.
 fn no_false_pass(case: &Case<'_>, events: &[Event], acted: u64, at: &str) {
     let state = RunState::of(events).unwrap();
     // The short-lived pods that a drill makes do not count as a fault.
     let disturbing: Vec<_> = state.faults.iter().filter(|f| f.revert.disturbs()).collect();
     let t0 = disturbing.iter().filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
-    // What the recovery is judged by ends with the fault of another step: what others do later has no part in it.
+    // The judged time ends with the fault of another step, so later changes by others do not matter.
     let first = disturbing.iter().find(|f| f.sent_us == Some(t0)).map(|f| &f.step);
     let next = disturbing.iter().filter(|f| Some(&f.step) != first).filter_map(|f| f.sent_us).min();
     let verdict = events.iter().rev().find_map(|e| match &e.event {
@@ -294,7 +294,7 @@ fn no_false_pass(case: &Case<'_>, events: &[Event], acted: u64, at: &str) {
     let own = since.is_some();
     assert!(
         own,
-        "{at}: a pass of others' making: {} (acted at {:.1} s, fault at {:.1} s)",
+        "{at}: a recovery that others caused passes: {} (acted at {:.1} s, fault at {:.1} s)",
         judged.because,
         acted as f64 / 1e6,
         t0 as f64 / 1e6
@@ -307,15 +307,16 @@ fn others_act_between_any_two_lines() {
     let shop = cluster("small-shop");
     let wholes: Vec<(&str, Loaded, Vec<Event>)> = undisturbed().collect();
     for (name, _, whole) in &wholes {
-        assert!(RunState::of(whole).unwrap().outside.is_empty(), "{name}: nobody was there");
+        assert!(RunState::of(whole).unwrap().outside.is_empty(), "{name}: no change from outside happened");
     }
     let mut seen = BTreeMap::new();
     for seed in seeds {
         let mut chance = Chance::of_seed(seed);
         let (name, loaded, whole) = &wholes[seed as usize % wholes.len()];
-        // Each of them with each scenario, in some seed.
+        // Each act is combined with each scenario in some seed.
         let hand = HANDS[(5 * seed as usize + seed as usize / wholes.len()) % HANDS.len()];
-        // From when the drill has looked at everything; observers stop a moment before the end.
+        // Others act only after the drill has looked at everything. At the end, observers stop a moment before the
+        // drill does.
         let first = whole.iter().position(|e| matches!(e.event, Kind::Armed { .. })).unwrap();
         let last = whole.iter().rposition(|e| matches!(e.event, Kind::FaultReverted { .. })).unwrap_or(whole.len() - 3);
         let line = whole[first + chance.below(last - first)].seq;
@@ -324,7 +325,7 @@ fn others_act_between_any_two_lines() {
     println!("{seen:?}");
     if !one {
         for wanted in ["exit 0", "exit 4", "told"] {
-            assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
+            assert!(seen.contains_key(wanted), "no seed reached `{wanted}`: the sweep has become too weak: {seen:?}");
         }
     }
 }
@@ -348,7 +349,7 @@ fn a_workload_that_is_deleted_after_a_restore_is_not_waited_for() {
         let deleted = |c: &OutsideChange| c.object == "deployment/web" && c.what == OutsideWhat::Deleted;
         assert!(state.outside.iter().any(deleted), "{:?}", state.outside);
         assert!(state.open().is_empty(), "{:?}", state.open());
-        // The restore's own limit is half an hour.
+        // The time limit of the restore itself is half an hour.
         let last = ended.events.last().unwrap();
         assert!(last.t_us < 300_000_000, "{last:?}");
         assert!(!matches!(ended.exit, Some(Exit::Residue | Exit::Passed)), "{:?}", ended.exit);

@@ -1,5 +1,4 @@
-//! What a cluster keeps of runs that have ended: one ConfigMap of heads, and no records of
-//! single runs.
+//! What a cluster keeps about runs that have ended: one ConfigMap with their heads, and no records of single runs.
 
 use drillmaster::{
     event::Kind,
@@ -17,7 +16,7 @@ const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 async fn maps(stage: &Stage) -> Vec<String> {
     let maps = stage.simulation.world().kube.list(MAPS).await.unwrap().0;
     let names = maps.iter().map(|m| m["metadata"]["name"].as_str().unwrap().to_owned());
-    // The control plane puts one into every namespace.
+    // The control plane creates this one in every namespace.
     names.filter(|name| name != "kube-root-ca.crt").collect()
 }
 
@@ -36,7 +35,7 @@ fn the_head_of_a_run_that_ended_takes_the_place_of_its_record() {
         let head = Heads::last(&stage.simulation.world().kube).await.unwrap().unwrap();
         assert_eq!(head, Head { run: "run".into(), head: head_of(&stage.run_dir()), exit: Exit::Passed });
         assert!(!stage.run_dir().file("head-not-kept.txt").exists());
-        assert!(matches!(ended.events.last().unwrap().event, Kind::RunEnded { .. }), "nothing is written after it");
+        assert!(matches!(ended.events.last().unwrap().event, Kind::RunEnded { .. }), "RunEnded must be the last line");
     });
 }
 
@@ -77,8 +76,8 @@ fn heads_that_cannot_be_read_are_left_alone_and_fail_nothing() {
             Kind::Noted { text } => text.contains("it is unknown which run ended last on this cluster"),
             _ => false,
         });
-        assert!(unknown, "the next run says that it could not be read");
-        assert_eq!(maps(&stage).await, ["heads", "run-run"], "and the record stays as long as no head is there");
+        assert!(unknown, "the next run must say that the heads could not be read");
+        assert_eq!(maps(&stage).await, ["heads", "run-run"], "the record must stay for as long as there is no head");
     });
 }
 
@@ -93,7 +92,7 @@ fn the_oldest_heads_make_room() {
         for i in 0..103_u32 {
             let head = Head { run: format!("run-{i}"), head: format!("{i:064x}"), exit: Exit::Passed };
             Heads::add(&kube, &head, Timestamp::UNIX_EPOCH).await.unwrap();
-            // A request whose answer was lost is sent again.
+            // A request is sent again if its answer was lost.
             Heads::add(&kube, &head, Timestamp::UNIX_EPOCH).await.unwrap();
         }
         let all = Heads::all(&kube).await.unwrap();

@@ -1,7 +1,6 @@
-//! Inputs that mean something to somebody else: names that are words of JSON or of
-//! Kubernetes, names as long as they may be, labels that tools act on, steps whose names
-//! hold quotes and slashes; and secrets that are words of the journal. The shipped drills
-//! run on such a shop, are killed, frozen and taken over, as on the tidy one.
+//! Hostile input: names that are words of JSON or of Kubernetes, names of the maximum length, labels on which tools
+//! act, names of steps with quotes and slashes, and secrets that are words of the journal. The shipped drills run on
+//! such a shop. They are killed, frozen and taken over, as on the ordinary shop.
 
 use std::path::Path;
 
@@ -17,9 +16,9 @@ use super::{
     sweep::{is_load_bearing, seeds, shipped},
 };
 
-/// As long as a namespace's name may be.
+/// A name with the maximum length of a namespace name.
 const NAMESPACE: &str = "kube-null-true-0-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-/// What stands in the tidy shop and its scenarios, and what takes its place.
+/// Text of the ordinary shop and its scenarios, and its replacement.
 const NAMES: [(&str, &str); 10] = [
     ("web.shop.svc", "fault.NAMESPACE.svc"),
     ("orders-0.orders.shop.svc", "null-0.null.NAMESPACE.svc"),
@@ -32,10 +31,10 @@ const NAMES: [(&str, &str); 10] = [
     ("zone: a,", "zone: kind,"),
     ("currency: EUR", "currency: '${secret:x} \"kind\": \"'"),
 ];
-/// Labels that Helm, Argo CD, Velero and this program's own objects have.
+/// Labels that Helm, Argo CD, Velero and drillmaster itself set on objects.
 const LABELS: &str = "app.kubernetes.io/managed-by: Helm, argocd.argoproj.io/instance: shop, drillmaster.dev/run: x, \
                       drillmaster.dev/open: '1', velero.io/exclude-from-backup: 'false'";
-/// Words of the journal, names of the shop, parts of a UID.
+/// Secrets that are also words of the journal, names in the shop, or parts of a UID.
 pub const SECRETS: [&str; 9] = [
     "FaultIntended",
     "resource_version",
@@ -53,13 +52,13 @@ fn odd(text: &str) -> String {
     text.replace("NAMESPACE", NAMESPACE).replace("LABELS", LABELS)
 }
 
-/// The small shop, under odd names.
+/// The small shop with odd names.
 pub fn odd_shop() -> Description {
     let text = odd(include_str!("../../scenarios/clusters/small-shop.yaml"));
     Description::parse(&text).unwrap_or_else(|why| panic!("{why}\n{text}"))
 }
 
-/// A shipped scenario for it. Names of steps are odd, too.
+/// A shipped scenario for this shop. The names of its steps are odd, too.
 pub fn odd_scenario(name: &str, shop: &Description) -> Loaded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml"));
     let mut text =
@@ -75,14 +74,14 @@ pub fn odd_scenario(name: &str, shop: &Description) -> Loaded {
     scenario_text(&text, shop)
 }
 
-/// A stage on which the secrets are words that stand in every journal.
+/// A stage whose secrets are words that occur in every journal.
 pub async fn stage(shop: &Description, seed: u64) -> Stage {
     let mut stage = Stage::set(shop, seed).await;
     stage.secrets = SECRETS.map(Secret::new).to_vec();
     stage
 }
 
-/// Each of them, and the journal of a drill of it that nothing disturbs.
+/// Each scenario, and the journal of an undisturbed drill of it.
 pub fn undisturbed() -> Vec<(&'static str, Loaded, Vec<Event>)> {
     let shop = odd_shop();
     let whole = |name: &'static str| {
@@ -94,7 +93,7 @@ pub fn undisturbed() -> Vec<(&'static str, Loaded, Vec<Event>)> {
     shipped().into_iter().map(whole).collect()
 }
 
-/// Names are written down as they are, whatever the secrets; text is not.
+/// Names are recorded unchanged, whatever the secrets are. Text is cleaned of secrets.
 #[test]
 fn names_stay_and_text_is_cleaned() {
     for (name, _, events) in undisturbed() {
@@ -108,7 +107,7 @@ fn names_stay_and_text_is_cleaned() {
     }
 }
 
-/// Killed at a line that a seed chooses, and picked up from the run directory.
+/// The drill is killed at a line that the seed chooses, and recovered from the run directory.
 #[test]
 fn killed_and_recovered_under_odd_names() {
     let shop = odd_shop();

@@ -1,5 +1,5 @@
-//! The program itself, given files that are damaged, hostile or far too large: each is an
-//! error that says so, or is read in bounded time; nothing else is written or removed.
+//! Runs the program with files that are damaged, hostile or far too large. Each gives a clear error or is read in
+//! bounded time. No other file is written or removed.
 
 use std::{
     fs::{self, File},
@@ -37,12 +37,12 @@ impl Desk {
         command
     }
 
-    /// Exit code, and all that was said. There is no panic, and nothing drives the terminal.
+    /// Returns the exit code and all output. Fails if there is a panic or a control character in the output.
     fn run(&self, args: &[&str]) -> (i32, String) {
         told(&self.command(args).output().unwrap())
     }
 
-    /// A rehearsal that has ended, and its directory.
+    /// Runs a rehearsal to its end. Returns its directory.
     fn rehearsed(&self) -> PathBuf {
         let (code, said) = self.run(&["rehearse"]);
         assert_eq!(code, 0, "{said}");
@@ -55,7 +55,7 @@ fn told(out: &Output) -> (i32, String) {
     assert!(!said.contains("panicked"), "{said}");
     let odd = said.chars().find(|c| *c != '\n' && *c != '\t' && !is_printable(*c) && *c != '\u{fffd}');
     assert!(odd.is_none(), "{odd:?} in {said}");
-    (out.status.code().unwrap_or_else(|| panic!("it was ended by a signal: {said}")), said)
+    (out.status.code().unwrap_or_else(|| panic!("a signal ended the program: {said}")), said)
 }
 
 fn shipped(name: &str) -> String {
@@ -118,14 +118,14 @@ fn what_is_not_a_regular_file_is_not_read() {
     }
 }
 
-/// What the shell opened is read, though it is a pipe: `drillmaster lint <(make-scenario)`.
+/// A pipe that the shell has opened is read, as in `drillmaster lint <(make-scenario)`.
 #[test]
 fn a_pipe_that_was_passed_on_is_read() {
     let desk = Desk::new();
     for input in ["/dev/fd/0", "/dev/stdin"] {
         for (text, wanted) in [(shipped("scenarios/zone-outage.yaml"), 0), ("steps: 1\n".to_owned(), 2)] {
             let (reader, mut writer) = std::io::pipe().unwrap();
-            // A pipe holds more than this.
+            // This text fits into the buffer of a pipe.
             writer.write_all(text.as_bytes()).unwrap();
             drop(writer);
             let (code, said) = told(&desk.command(&["lint", input]).stdin(reader).output().unwrap());
@@ -134,7 +134,7 @@ fn a_pipe_that_was_passed_on_is_read() {
     }
 }
 
-/// A program that reads it gets the same bytes that a file would hold.
+/// A program that reads the output must get the same bytes that a file would contain.
 #[test]
 fn json_on_standard_output_is_not_altered() {
     let desk = Desk::new();
@@ -145,7 +145,7 @@ fn json_on_standard_output_is_not_altered() {
     assert_eq!(verified["dir"], odd.to_str().unwrap());
 }
 
-/// It says nothing of the scenario: no row of a table, no verdict.
+/// The output contains nothing about the scenario: no table and no verdict.
 #[test]
 fn a_rehearsal_that_could_not_be_made_is_an_internal_error() {
     let desk = Desk::new();
@@ -162,14 +162,14 @@ fn nix_fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// The files of a run that somebody else packed.
+/// The files of a run that another person packed.
 #[test]
 fn links_in_a_run_directory_are_not_followed() {
     let desk = Desk::new();
     let run = desk.rehearsed();
     let dir = run.to_str().unwrap();
     desk.file("precious", "precious");
-    // A temporary file that waits for the next report, and the report itself.
+    // One link at the temporary file of the next report, and one at the report itself.
     symlink(desk.path("precious"), run.join(".report.html.next")).unwrap();
     assert_eq!(desk.run(&["report", dir]).0, 0);
     fs::remove_file(run.join("report.html")).unwrap();
@@ -243,7 +243,7 @@ fn a_second_rehearsal_does_not_remove_the_first() {
     assert!(code == 2 && said.contains("precious.txt is not a file of a run"), "{said}");
     fs::remove_file(run.join("precious.txt")).unwrap();
     assert_eq!(desk.run(&["rehearse"]).0, 0);
-    // A journal that names no cluster is not that of a rehearsal.
+    // A journal that names no cluster is not the journal of a rehearsal.
     let journal = run.join("journal.jsonl");
     let mut lines: Vec<Value> =
         fs::read_to_string(&journal).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
@@ -272,7 +272,7 @@ fn output_that_is_lost_is_no_success() {
         let out = desk.command(args).stdout(Stdio::from(full)).stderr(Stdio::piped()).output().unwrap();
         let (code, said) = told(&out);
         assert!(code == 74 && said.contains("cannot write to standard output"), "{args:?}: {code}: {said}");
-        // Whoever has gone away is told nothing.
+        // If the reader has closed the pipe, no message is printed.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let out = desk.command(args).stdout(Stdio::from(writer)).stderr(Stdio::piped()).output().unwrap();
@@ -319,12 +319,12 @@ fn a_list_of_many_objects() {
     let review: Value = serde_json::from_str(&fs::read_to_string(desk.path("o.json")).unwrap()).unwrap();
     let lines: std::collections::BTreeSet<u64> =
         review["results"].as_array().unwrap().iter().filter_map(|r| r["subject"]["line"].as_u64()).collect();
-    assert!(lines.len() > 1500, "each object has lines of its own: {}", lines.len());
+    assert!(lines.len() > 1500, "each object must have its own lines: {}", lines.len());
     let (_, plan) = desk.run(&["check", "list.json", "--fix-plan"]);
     assert!(plan.matches("kubectl").count() > 1000);
 }
 
-/// Markup in names is text, in every format.
+/// Markup in names is plain text in every format.
 #[test]
 fn names_that_are_markup() {
     let desk = Desk::new();
@@ -351,9 +351,9 @@ fn escapes_in_names_of_a_drill() {
     let (code, said) = desk.run(&["rehearse", "s.yaml", "--cluster", "c.yaml"]);
     assert!(said.contains("FORGED") && code == 1, "{code}: {said}");
     for line in said.lines() {
-        assert!(!line.trim_start().starts_with("FORGED"), "a name made a line of its own: {line}");
+        assert!(!line.trim_start().starts_with("FORGED"), "a name made a separate line: {line}");
     }
-    // The summary as a terminal with colours shows it: no escapes but those of the colours.
+    // The summary as a terminal with colours shows it: the only escape sequences are those of the colours.
     let dir = fs::read_dir(desk.path("rehearsals")).unwrap().next().unwrap().unwrap().path();
     let journal = drillmaster::journal::read(&RunDir(dir)).unwrap();
     let summary = drillmaster::report::summary(&drillmaster::report::tell_read(&journal), true);

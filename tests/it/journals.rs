@@ -1,4 +1,4 @@
-//! Journals that were cut, damaged, forged, or written by two at once.
+//! Journals that were cut, damaged or forged, or that two sessions wrote at the same time.
 
 use std::sync::Arc;
 
@@ -130,11 +130,11 @@ fn who_lost_the_wheel_cannot_write_and_its_late_lines_do_not_count() {
     let first = recorder(&dir);
     first.record(header()).unwrap();
     first.record(fault("a")).unwrap();
-    // Another session fences it and goes on.
+    // Another session fences the first one and continues.
     let before = std::fs::read(dir.journal()).unwrap();
     let second = successor(&dir);
     assert!(matches!(first.record(fault("b")), Err(WriteError::Fenced { mine: 1, theirs: 2 })));
-    // A line that was on its way when the fence came: as if the fence had come a moment later.
+    // A line that was being written when the fence came. This is as if the fence had come a moment later.
     let elsewhere = tempfile::tempdir().unwrap();
     let twin = RunDir::create(elsewhere.path(), "run").unwrap();
     let late = recorder(&twin);
@@ -142,10 +142,14 @@ fn who_lost_the_wheel_cannot_write_and_its_late_lines_do_not_count() {
         late.record(kind).unwrap();
     }
     std::fs::write(dir.journal(), std::fs::read(twin.journal()).unwrap()).unwrap();
-    assert!(std::fs::read(dir.journal()).unwrap().starts_with(&before), "nothing before the cut was changed");
+    assert!(std::fs::read(dir.journal()).unwrap().starts_with(&before), "the lines before the cut must not change");
     let journal = read(&dir).unwrap();
-    assert_eq!((journal.stray, RunState::of(&journal.events).unwrap().open().len()), (1, 1), "it does not count");
-    // Its intent is found, once, and is the successor's to write down.
+    assert_eq!(
+        (journal.stray, RunState::of(&journal.events).unwrap().open().len()),
+        (1, 1),
+        "the late line must not count"
+    );
+    // Its intent is found once, and the successor has to record it.
     let found = second.late();
     assert_eq!((found.lines, found.intents.len()), (1, 1));
     assert!(matches!(&found.intents[0].event, Kind::FaultIntended { fault, .. } if fault.0 == "drain/b"));
@@ -164,7 +168,8 @@ fn a_secret_never_reaches_the_disk_and_others_cannot_read_it() {
     let temp = tempfile::tempdir().unwrap();
     let dir = RunDir::create(temp.path(), "run").unwrap();
     let redactor = Arc::new(drillmaster::model::Redactor::default());
-    // One of them is a word of the journal itself: text is rewritten, the journal is not.
+    // One secret is also a word of the journal itself. Text is cleaned of secrets, but the structure of the journal is
+    // not.
     for secret in ["hunter22", "RunStarted", "resource_version"] {
         redactor.remember(Secret::new(secret));
     }
@@ -173,7 +178,7 @@ fn a_secret_never_reaches_the_disk_and_others_cannot_read_it() {
     recorder.record(Kind::Noted { text: told!(recorder, "Bearer {}", "hunter22 of RunStarted") }).unwrap();
     let text = std::fs::read_to_string(dir.journal()).unwrap();
     assert!(!text.contains("hunter22") && text.contains("Bearer *** of ***"), "{text}");
-    assert!(read_str("j", &text).is_ok(), "and the journal's own words stay");
+    assert!(read_str("j", &text).is_ok(), "the words of the journal itself must stay");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&dir.0), mode(&dir.journal())), (0o700, 0o600));
 }

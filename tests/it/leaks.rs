@@ -1,9 +1,9 @@
-//! No secret leaves, whatever form it takes on its way back: the program runs against a
-//! cluster, and every file and every line that it leaves is looked through.
+//! No secret may leave drillmaster, whatever form it takes on its way. The program runs against a cluster, and the test
+//! searches every file and every line that it leaves.
 
 use super::front::Front;
 
-/// Each of these is planted by another way; no word that begins so may be found anywhere.
+/// Every secret begins with this word, and each is planted in a different way. The word may not appear anywhere.
 const PLANTED: &str = "PLANTED";
 
 const BINDINGS: &str = "apiVersion: drillmaster.dev/v1\nkind: Bindings\nenvironment: own-kind\n";
@@ -43,7 +43,7 @@ fn environment() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Runs it, and says what it printed; nothing planted may be anywhere.
+/// Runs the program and returns its output. Fails if a planted secret appears anywhere.
 fn ended(front: &Front, name: &str, bindings: &str, code: i32) -> String {
     let env = environment();
     let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (*n, v.as_str())).collect();
@@ -56,7 +56,7 @@ fn ended(front: &Front, name: &str, bindings: &str, code: i32) -> String {
     found.push(("the cluster".into(), records));
     assert!(found.len() > 5, "{said}");
     for (place, text) in found {
-        // The scenario's own copy says how a program makes one.
+        // The copy of the scenario contains the program that prints a secret.
         let text = text.replace("echo PLANTED-by-program", "");
         if let Some(at) = text.find(PLANTED) {
             panic!("{}: {}", place.display(), text.get(at.saturating_sub(80)..at + 60).unwrap_or("?"));
@@ -112,7 +112,7 @@ fn webhooks_and_passwords_in_urls_stay_secret() {
     let said = ended(&front, "s.yaml", "bindings.yaml", 3);
     assert!(said.contains("the announcement could not be delivered"), "{said}");
     assert!(front.heard().iter().any(|h| h.contains("/refuses/PLANTED-hook?PLANTED-query")), "{:?}", front.heard());
-    // Without an announcement it gets as far as the step.
+    // Without the announcement, the drill gets as far as the step.
     front.file("plain.yaml", &format!("{BINDINGS}{TOLD}"));
     let said = ended(&front, "s.yaml", "plain.yaml", 1);
     assert!(said.contains("step `tells`"), "{said}");
@@ -173,12 +173,12 @@ fn a_rehearsal_reads_no_secret_and_runs_no_program() {
             .output()
             .unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        assert_eq!(out.status.code(), Some(code), "what was not run is not passed: {said}");
+        assert_eq!(out.status.code(), Some(code), "a step that was not run must not count as passed: {said}");
         assert!(said.contains("INCONCLUSIVE") && said.contains(not_run) && !mark.exists(), "{said}");
     }
 }
 
-/// What cannot be filled in is refused, with line and column.
+/// A secret in a place where it cannot be filled in is refused, with line and column.
 #[test]
 fn secrets_stand_only_where_they_are_filled_in() {
     let load = |text: &str| {

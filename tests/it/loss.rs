@@ -21,8 +21,8 @@ fn number(said: &str, before: &str, after: &str) -> f64 {
     rest[..rest.find(after).unwrap()].parse().unwrap_or_else(|_| panic!("{said}"))
 }
 
-/// The log as it was when the backup began comes back; the lines since are lost,
-/// one for each half second until the namespace was gone.
+/// The log is restored as it was when the backup began. The lines after that are lost: one for each half second until
+/// the namespace was gone.
 #[test]
 fn lines_since_the_backup_are_lost_and_counted() {
     let shop = cluster("small-shop");
@@ -35,8 +35,8 @@ fn lines_since_the_backup_are_lost_and_counted() {
     let at = |look: fn(&Kind) -> bool| ended.events.iter().find(|e| look(&e.event)).unwrap().t_us as f64 / 1e6;
     let backup = at(|k| matches!(k, Kind::StepStarted { step, .. } if step.0 == "snapshot"));
     let gone = at(|k| matches!(k, Kind::FaultApplied { fault, .. } if fault.0.starts_with("namespace lost")));
-    // The step reads checksums before it creates the Backup.
-    // Lines that it took until its pods were gone are lost as well.
+    // The step reads checksums before it creates the Backup. The lines that the log acknowledged until its pods were
+    // gone are lost as well.
     assert!(
         rpo <= gone - backup + 12.0 && rpo > gone - backup - 4.0,
         "backup at {backup:.1} s, lost at {gone:.1} s: {said}"
@@ -44,7 +44,7 @@ fn lines_since_the_backup_are_lost_and_counted() {
     assert!(lost >= (rpo - 1.0) * 2.0 && lost <= (rpo + 1.0) * 2.0, "{said}");
 }
 
-/// The same loss against a tighter objective.
+/// The same loss does not meet a stricter objective.
 #[test]
 fn a_loss_beyond_the_objective_fails() {
     let shop = cluster("small-shop");
@@ -59,7 +59,7 @@ fn a_loss_beyond_the_objective_fails() {
     assert!(judged(&ended.events).1.contains("objective 5s"), "{:?}", judged(&ended.events));
 }
 
-/// A log that nobody can write to is known before anything is broken.
+/// The pre-flight detects a log that cannot be written to.
 #[test]
 fn a_log_that_does_not_answer_is_no_baseline() {
     let mut shop = cluster("small-shop");

@@ -1,5 +1,5 @@
-//! Before a namespace is deleted, everything that would not come back as it is now is named,
-//! and nothing is deleted unless the scenario lets it be lost.
+//! Before a namespace is deleted, everything that would not come back unchanged is named. Nothing is deleted unless the
+//! scenario allows these losses.
 
 use drillmaster::{
     event::{Event, Kind, StepEnd},
@@ -18,7 +18,7 @@ use super::rehearsal::{Ended, Stage, acted, on_paused_time, scenario_text};
 const SHOP: &str = "/api/v1/namespaces/shop";
 const SETTINGS: &str = "/api/v1/namespaces/shop/configmaps/settings";
 
-/// The shop, with more objects in it.
+/// The shop with more objects.
 fn shop(more: &str) -> Description {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/clusters/small-shop.yaml");
     let text = std::fs::read_to_string(path).unwrap();
@@ -51,7 +51,7 @@ expect:
     )
 }
 
-/// Drills; somebody does something once the backup is made.
+/// Runs a drill, and does something once the backup exists.
 fn drill(description: &Description, text: &str, then: impl AsyncFnOnce(&Kube)) -> (Ended, Vec<Value>) {
     let loaded = scenario_text(text, description);
     let backed_up =
@@ -70,21 +70,21 @@ async fn edit(kube: &Kube) {
     kube.send(&ApiCall::merge(SETTINGS, json!({"data": {"currency": "USD"}}))).await.unwrap();
 }
 
-/// What the step that deletes said when it refused.
+/// The message of the deleteNamespace step when it refuses.
 fn refusal(ended: &Ended) -> String {
     let said = ended.events.iter().find_map(|e| match &e.event {
         Kind::StepFinished { step, end: StepEnd::Failed, detail, .. } if step.0 == "gone" => Some(detail.to_string()),
         _ => None,
     });
-    // Pods that only read are written down as well.
+    // Pods that only read have intents, too.
     let deletes = |kind: &Kind| matches!(kind, Kind::FaultIntended { fault, .. } if !fault.0.contains("/readers in "));
     let deleted = ended.events.iter().any(|e| deletes(&e.event));
-    assert!(!deleted, "nothing is even intended");
+    assert!(!deleted, "the journal must contain no intent of a deletion");
     assert_eq!(ended.exit, Some(Exit::Failed));
-    said.unwrap_or_else(|| panic!("it was not refused: {:?}", ended.exit))
+    said.unwrap_or_else(|| panic!("the step did not refuse: {:?}", ended.exit))
 }
 
-/// What the pre-flight said.
+/// The result of the pre-flight check.
 fn preflight(ended: &Ended) -> (FindingState, String) {
     let found = ended.events.iter().find_map(|e| match &e.event {
         Kind::PlanFrozen { plan } => plan.findings.iter().find(|f| f.check == "comes-back").cloned(),
@@ -170,7 +170,7 @@ fn additions_and_deletions_and_scaling_after_the_backup_are_named() {
     }
 }
 
-/// Status, rollouts' book-keeping, events and endpoints change all the time.
+/// Status, the bookkeeping of rollouts, events and endpoints change all the time.
 #[test]
 fn what_controllers_do_after_the_backup_is_no_loss() {
     let (ended, _) = drill(&shop(""), &scenario("", "identical"), async |kube: &Kube| {
@@ -178,7 +178,7 @@ fn what_controllers_do_after_the_backup_is_no_loss() {
         let path = format!("{SHOP}/pods/{}", pods[0]["metadata"]["name"].as_str().unwrap());
         kube.send(&ApiCall::delete(path, "", None)).await.unwrap();
     });
-    // Somebody deleted a pod, and the drill the whole namespace after that.
+    // A pod was deleted, and after that the drill deleted the whole namespace.
     assert_eq!(ended.exit, Some(Exit::Passed));
     let story = tell(&ended.events);
     let deletion = story.steps.iter().find(|s| s.name == "gone").unwrap();
@@ -196,7 +196,7 @@ fn a_bare_pod_is_named_and_comes_back_where_it_may_be_lost() {
     let text = scenario("{object: Pod/debug, reason: somebody looks into something}", "identical");
     let (ended, picture) = drill(&shop(POD), &text, nothing);
     assert_eq!(ended.exit, Some(Exit::Passed));
-    assert!(find(&picture, "Pod", "debug").is_some(), "Velero restores pods that run");
+    assert!(find(&picture, "Pod", "debug").is_some(), "Velero must restore the running pod");
 }
 
 const JOB: &str = "  - {apiVersion: batch/v1, kind: Job, metadata: {name: migrated, namespace: shop}, spec: {suspend: true}, status: {completionTime: '2026-01-01T00:00:00Z'}}\n";
@@ -206,10 +206,10 @@ fn a_job_that_has_ended_may_stay_away() {
     let text = scenario("{object: Job/migrated, reason: it has done its work}", "identical");
     let (ended, picture) = drill(&shop(JOB), &text, nothing);
     assert_eq!(ended.exit, Some(Exit::Passed), "{:#?}", tell(&ended.events).judgements);
-    assert!(find(&picture, "Job", "migrated").is_none(), "Velero restores no Job that has ended");
+    assert!(find(&picture, "Job", "migrated").is_none(), "Velero must not restore a Job that has ended");
 }
 
-/// The number that the drill itself wrote is put back by the undo of that step.
+/// The drill scaled the workload itself, and the undo of that step reverts it.
 #[test]
 fn what_the_drill_itself_scaled_is_no_loss() {
     let text = scenario("", "identical")

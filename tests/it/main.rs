@@ -1,12 +1,12 @@
-//! One integration binary: the house's own rules, golden files, hostile input.
+//! All integration tests in one binary: the rules of this code base, golden files, hostile input.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "a test stops at the first surprise, runs the program, and says how much it swept"
+    reason = "a test stops at the first surprise, runs the program, and prints how many cases it tried"
 )]
 
-/// As in the program itself.
+/// The same allocator as in the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

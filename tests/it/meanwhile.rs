@@ -1,6 +1,5 @@
-//! What others change while a drill runs is theirs: an undo puts back what the drill
-//! wrote, leaves the rest with the name of whoever changed it, and does not wait for it
-//! until somebody is paged.
+//! Changes from outside during a drill stay. An undo puts back what the drill wrote, leaves the rest with the name of
+//! whoever changed it, and does not wait for something that nobody will bring back.
 
 use drillmaster::{
     event::{Event, Kind},
@@ -31,7 +30,7 @@ async fn patch(kube: &Kube, path: &str, body: Value) {
     kube.send(&ApiCall::merge(path, body)).await.unwrap();
 }
 
-/// Drills; somebody does something in a moment of it.
+/// Runs a drill, and does something when a certain event happens.
 fn drill(steps: &str, when: fn(&Event) -> bool, then: impl AsyncFnOnce(&Kube)) -> (Ended, Vec<Value>) {
     drill_on(steps, when, async |simulation| then(&simulation.world().kube).await)
 }
@@ -84,7 +83,7 @@ fn a_workload_that_somebody_scales_down_is_not_waited_for() {
         "{left:?}"
     );
     assert!(seconds(&ended) < 120 && ended.exit != Some(Exit::Residue), "{:?} {}", ended.exit, seconds(&ended));
-    assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1, "theirs stays");
+    assert_eq!(find(&picture, "Deployment", "web")["spec"]["replicas"], 1, "the change from outside must stay");
     let judged = ended.events.iter().rev().find_map(|e| match &e.event {
         Kind::Judged { judgements, .. } => {
             judgements.iter().find(|j| j.expectation.contains("all its pods again")).cloned()
@@ -105,7 +104,7 @@ fn a_workload_that_somebody_deletes_is_left() {
     assert_ne!(ended.exit, Some(Exit::Residue));
 }
 
-/// The number that the drill itself wrote is no change of somebody else's.
+/// The replicas that the drill itself has set do not count as a change from outside.
 #[test]
 fn what_the_drill_scaled_is_put_back_first() {
     let steps = "
@@ -162,10 +161,10 @@ fn armed(event: &Event) -> bool {
 #[test]
 fn a_cordon_that_the_drill_did_not_put_there_is_not_put_back() {
     let cordon = async |kube: &Kube| patch(kube, NODE, json!({"spec": {"unschedulable": true}})).await;
-    // Somebody cordons it before the drill does: it stays so.
+    // The node is cordoned before the drill cordons it, so it stays cordoned.
     let (ended, picture) = drill(DRAIN, armed, cordon);
     assert_eq!((left(&ended), &find(&picture, "Node", "node-a-0")["spec"]["unschedulable"]), (vec![], &json!(true)));
-    // And releases it meanwhile.
+    // The node is uncordoned during the drill.
     let (ended, picture) = drill(DRAIN, armed, async |kube| {
         cordon(kube).await;
         tokio::time::sleep(std::time::Duration::from_secs(6)).await;
@@ -183,7 +182,8 @@ fn intended(event: &Event) -> bool {
     matches!(event.event, Kind::FaultIntended { .. })
 }
 
-/// Somebody writes between the drill's look and its write, or later undoes and repeats the write.
+/// Another client writes between the moment when the drill reads and the moment when it writes, or undoes and repeats
+/// the write later.
 #[test]
 fn what_somebody_wrote_as_the_drill_would_have_is_theirs() {
     let cordon = async |simulation: &Simulation| {
@@ -238,7 +238,7 @@ fn a_taint_that_somebody_changed_is_left_and_others_beside_it() {
     let taints = find(&picture, "Node", "node-a-0")["spec"]["taints"].clone();
     let keys: Vec<&str> = taints.as_array().unwrap().iter().filter_map(|t| t["key"].as_str()).collect();
     assert!(keys.contains(&"maintenance") && keys.contains(&"node.kubernetes.io/out-of-service"), "{taints}");
-    // A taint of somebody's beside the drill's own stays when that goes.
+    // Another taint stays when the drill removes its own.
     let (ended, picture) = drill(FENCE, fenced, async |kube| {
         let node = kube.get(NODE).await.unwrap();
         let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();

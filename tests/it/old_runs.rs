@@ -1,5 +1,5 @@
-//! Run directories of version 0.1.0, kept as they were written (tests/recorded/runs-0.1.0):
-//! they are read, folded and told like those of today.
+//! Run directories of version 0.1.0, kept unchanged in tests/recorded/runs-0.1.0. They are read, folded and reported
+//! like those of today.
 
 use std::path::{Path, PathBuf};
 
@@ -31,10 +31,10 @@ fn ended(events: &[Event]) -> Exit {
 fn their_exit_follows_from_their_journal() {
     for (name, exit) in [("pass", Exit::Passed), ("fail", Exit::Failed), ("taken-over", Exit::Aborted)] {
         let (_, events) = old(name);
-        assert_eq!(ended(&events), exit, "{name}: as it was written");
-        assert_eq!(verdict::exit_of(&events), exit, "{name}: as it is read off the journal");
-        assert!(RunState::of(&events).unwrap().open().is_empty(), "{name}: nothing is open");
-        // Killed at any line, the fold says what was open then.
+        assert_eq!(ended(&events), exit, "{name}: the exit code in the journal has changed");
+        assert_eq!(verdict::exit_of(&events), exit, "{name}: the exit code does not follow from the journal");
+        assert!(RunState::of(&events).unwrap().open().is_empty(), "{name}: something is open");
+        // The fold of a journal that was cut after any line must say what was open then.
         for cut in 1..events.len() {
             RunState::of(&events[..cut]).unwrap_or_else(|e| panic!("{name}, cut after line {cut}: {e}"));
         }
@@ -46,8 +46,8 @@ fn their_plans_steps_and_results_are_read_as_types() {
     let (_, events) = old("pass");
     let state = RunState::of(&events).unwrap();
     let plan = state.plan.as_ref().unwrap();
-    assert!(plan.steps.iter().all(|s| s.verb().is_some()), "every step of it is known today");
-    assert!(plan.expect.iter().all(|e| e.known().is_some()), "every expectation of it is known today");
+    assert!(plan.steps.iter().all(|s| s.verb().is_some()), "this version does not know a step of the plan");
+    assert!(plan.expect.iter().all(|e| e.known().is_some()), "this version does not know an expectation of the plan");
     assert!(plan.steps.iter().any(|s| matches!(s.verb(), Some(Verb::KillZone(spec)) if spec.zone == "a")));
     assert!(matches!(&plan.expect[0], OrNewer::Known(Expectation::Replicas(_) | Expectation::Restore(_))));
     let kinds: Vec<&str> = state
@@ -62,7 +62,7 @@ fn their_plans_steps_and_results_are_read_as_types() {
                 assert_eq!(lost.namespace, "shop");
                 "deletion"
             }
-            StepResult::Drain(_) => panic!("0.1.0 kept no result of a drain"),
+            StepResult::Drain(_) => panic!("version 0.1.0 did not record results of drains"),
             StepResult::Restore(restored) => {
                 assert!(restored.objects > 0 && restored.differences.is_empty());
                 "restore"

@@ -1,5 +1,5 @@
-//! What machines read of a review: code scanning, JUnit, earlier reviews; and Datadog,
-//! which a review reads.
+//! The outputs of a review for other programs: code scanning, JUnit, earlier reviews. Also Datadog, which a review
+//! reads.
 
 use std::{
     io::{Read as _, Write as _},
@@ -31,7 +31,10 @@ fn sarif(review: &Review) -> Value {
 fn code_scanning_is_told_what_is_new_and_what_is_gone() {
     let earlier = asked(LONE, "", "IMG-002", Source::Manifests);
     let run = |review: &Review| sarif(review)["runs"][0].clone();
-    assert!(run(&earlier)["results"][0].get("baselineState").is_none(), "nothing is new without an earlier review");
+    assert!(
+        run(&earlier)["results"][0].get("baselineState").is_none(),
+        "without an earlier review, nothing may be marked as new"
+    );
     let mut later = asked(&LONE.replace("i:latest", "i:1"), "", "WRK-001", Source::Manifests);
     against_baseline(&mut later, &earlier);
     let states: Vec<(String, String)> = run(&later)["results"]
@@ -40,7 +43,7 @@ fn code_scanning_is_told_what_is_new_and_what_is_gone() {
         .iter()
         .map(|r| (r["ruleId"].as_str().unwrap().to_owned(), r["baselineState"].as_str().unwrap().to_owned()))
         .collect();
-    assert_eq!(states, [("WRK-001".into(), "new".into())], "what was not asked is not gone");
+    assert_eq!(states, [("WRK-001".into(), "new".into())], "a check that was not run must not be marked as gone");
     let mut mended = asked(&LONE.replace("i:latest", "i:1"), "", "IMG-002", Source::Manifests);
     against_baseline(&mut mended, &earlier);
     let results = run(&mended)["results"].clone();
@@ -77,14 +80,14 @@ fn a_junit_case_for_each_check() {
     let failing = review.checks.iter().filter(|c| c.tally.fail > 0).count();
     assert!(failing > 0);
     assert_eq!(junit.matches("<failure").count(), failing);
-    // Passes beside skips are a pass.
+    // A check that passes for some objects and is skipped for others has passed.
     let skipped = review.checks.iter().filter(|c| {
         c.tally.pass + c.tally.fail + c.tally.error + c.tally.unknown == 0 && c.tally.skip + c.tally.waived > 0
     });
     assert_eq!(junit.matches("<skipped").count(), skipped.count());
 }
 
-/// Answers each request with the next of these bodies, and tells what it was asked.
+/// Answers each request with the next of these bodies. Returns the requests.
 fn serve(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -95,7 +98,7 @@ fn serve(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Vec<St
             let (mut asked, mut buffer) = (String::new(), [0; 4096]);
             while !asked.contains("\r\n\r\n") {
                 let count = stream.read(&mut buffer).unwrap();
-                assert!(count > 0, "cut off: {asked}");
+                assert!(count > 0, "the request is incomplete: {asked}");
                 asked.push_str(&String::from_utf8_lossy(&buffer[..count]));
             }
             let head = format!("HTTP/1.1 {code} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());

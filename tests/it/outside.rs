@@ -1,6 +1,5 @@
-//! What others do while a drill runs is told with its author, explains what it may have caused,
-//! makes no pass and no fail of the fault's, and keeps "the cluster is as before" from being
-//! said where it remains.
+//! Changes from outside during a drill. They are reported with their author, explain what they may have caused, make no
+//! expectation about the fault pass or fail, and prevent "the cluster is as before" as long as they remain.
 
 use drillmaster::{
     event::{Event, Kind},
@@ -37,7 +36,7 @@ expect:
 limits: {nodes: 34%, zones: 1, duration: 40m}
 ";
 
-/// Where web has a pod on node-a-0, and one on node-b-0.
+/// The shop with one pod of web on node-a-0 and one on node-b-0.
 pub fn shop(happens: &[&str]) -> Description {
     let mut text = SHOP.to_owned();
     if !happens.is_empty() {
@@ -118,14 +117,14 @@ fn whoever_scales_a_workload_down_is_named_and_the_fault_is_not_charged_with_it(
     let ending = scaled.ending();
     assert!(ending.contains("changed from outside: deployment/web of namespace shop has replicas=2"), "{ending}");
     assert!(!ending.contains("as before"), "{ending}");
-    // It stands in every report.
+    // The change appears in every report.
     let story = report::tell(&scaled.events);
     assert!(story.changed_outside.len() == 1 && story.changed_outside[0].remains);
     let summary = report::summary(&story, false);
     assert!(summary.contains("from outside") && summary.contains(said), "{summary}");
     let markdown = report::markdown(&story);
     assert!(markdown.contains("## Changed from outside") && markdown.contains("(still changed)"), "{markdown}");
-    assert!(markdown.contains("*changed from outside*"), "it is in the timeline: {markdown}");
+    assert!(markdown.contains("*changed from outside*"), "the timeline must contain it: {markdown}");
     let json = serde_json::to_string(&story).unwrap();
     assert!(json.contains(r#""changedOutside":[{"at""#), "{json}");
 }
@@ -139,7 +138,7 @@ fn a_change_that_is_taken_back_does_not_remain() {
         ],
     );
     assert_eq!(scaled.changes().len(), 2);
-    // It had recovered before.
+    // The workload had recovered before.
     scaled.is("deployment/web", Outcome::Pass, "3 ready");
     assert_eq!(scaled.ending(), "passed; the cluster is as before");
 }
@@ -171,7 +170,7 @@ fn a_recovery_that_others_helped_is_not_shown_to_be_its_own() {
     );
 }
 
-/// A second after a moment, somebody deletes ready pods of web.
+/// Ready pods of web are deleted one second after an event.
 fn deleting(scenario: &str, when: fn(&Event) -> bool, count: usize) -> Seen {
     let shop = shop(&[]);
     let loaded = scenario_text(scenario, &shop);
@@ -208,7 +207,7 @@ fn a_pod_that_somebody_deletes_is_told_although_nothing_says_who_it_was() {
     deleted.is("deployment/web", Outcome::Inconclusive, "an unknown author deleted pod/web-");
     assert!(
         deleted.ending().ends_with("the cluster is as before"),
-        "its controller made another: {}",
+        "its controller has created another pod: {}",
         deleted.ending()
     );
 }
@@ -240,7 +239,8 @@ fn a_survivor_that_somebody_restarts_is_not_the_faults_outage() {
         Outcome::Inconclusive,
         "restarted node/node-b-0, which may be the cause, so the failure is not blamed on the fault",
     );
-    // The drill's own nodes start anew when it gives them their power: that is nobody's doing.
+    // The nodes of the drill itself restart when the drill powers them on. This must not count as a change from
+    // outside.
     assert!(restarted.changes().iter().all(|c| c.object == "node/node-b-0"));
 }
 
@@ -294,7 +294,7 @@ fn a_page_that_is_answered_with_a_silence_was_delivered() {
     let answered = drill(PAGED, &[&silence(40)]);
     answered.is("NodeNotReady", Outcome::Pass, "alice silenced {alertname=\"NodeNotReady\"}: \"on it\"");
     assert!(answered.ending().contains("is silenced by alice"), "{}", answered.ending());
-    // Before people could have been told (30 s by default), nothing shows that they were.
+    // Before people could have been notified (30 s by default), nothing shows that they were.
     let early = drill(PAGED, &[&silence(10)]);
     early.is("NodeNotReady", Outcome::Inconclusive, "alice silenced");
     let swallowed = drill(PAGED, &[&silence(0)]);

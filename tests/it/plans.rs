@@ -1,4 +1,4 @@
-//! Plans, made purely: what is shown, what is refused, what the hash covers.
+//! Plans, built as pure values: what they show, what is refused, what the hash covers.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -120,7 +120,7 @@ pub fn plan(name: &str) -> Plan {
 #[test]
 fn what_a_person_reads_before_a_drill() {
     let mut plan = plan("zone-loss-and-restore");
-    // The files' own hashes change with every word in them.
+    // The hashes of the files change with every word in the files.
     plan.scenario_hash.clear();
     plan.hash = "…".into();
     golden::check("plan.txt", &show(&plan));
@@ -172,18 +172,18 @@ fn the_second_cluster_is_asked_for_its_own_rights() {
     ] {
         assert!(has(&plan.recovery_permissions, resource, verb), "{verb} {resource}");
     }
-    assert!(!has(&plan.permissions, "restores", "create"), "nothing is restored in the first cluster");
+    assert!(!has(&plan.permissions, "restores", "create"), "the drill restores nothing in the first cluster");
     assert!(planned(&self::loaded("zone-outage", &[]), &inventory, &bindings).unwrap().recovery_permissions.is_empty());
     let namespaces: Vec<String> = rbac(&plan, "drillmaster", true)
         .iter()
         .filter(|m| m["kind"] == "Role")
         .map(|m| m["metadata"]["namespace"].as_str().unwrap().to_owned())
         .collect();
-    // A role in a namespace that is not there yet could not be made.
+    // A Role cannot be created in a namespace that does not exist yet.
     assert_eq!(namespaces, ["velero"]);
 }
 
-/// Without an image for readers, nobody needs the right to make pods.
+/// Without an image for readers, the plan does not ask for the right to create pods.
 #[test]
 fn rights_for_readers_are_asked_only_where_there_are_readers() {
     let mut with = bindings();
@@ -207,7 +207,7 @@ fn the_same_input_gives_the_same_hash_and_another_target_another() {
         nodes[0].metadata.uid = "another".into();
     }
     let other = planned(&loaded("zone-outage", &[]), &replaced, &bindings()).unwrap();
-    assert_ne!(one.hash, other.hash, "a node that was replaced is another target");
+    assert_ne!(one.hash, other.hash, "a replaced node must be another target");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
         }
     };
     assert!(says("zone-outage", &[], &no_web).contains("has deployment/web"));
-    // What may not be read is not called missing.
+    // Resources that may not be read must not be reported as missing.
     let unread = |i: &mut Inventory, _: &mut Bindings| i.workloads = Read::Unknown("403 Forbidden: not you".into());
     for name in ["zone-outage", "rolling-drain", "statefulset-failover"] {
         let said = says(name, &[], &unread);
@@ -245,7 +245,7 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     };
     assert!(says("zone-outage", &[], &few).contains("the limit is 34%"));
     let forbidden = |i: &mut Inventory, _: &mut Bindings| i.nodes = Read::Unknown("403 Forbidden".into());
-    assert!(says("zone-outage", &[], &forbidden).contains("403 Forbidden"), "a 403 is not an empty list");
+    assert!(says("zone-outage", &[], &forbidden).contains("403 Forbidden"), "a 403 must not be read as an empty list");
     let claim = |i: &mut Inventory, _: &mut Bindings| {
         i.claims = of(vec![json!({"metadata": {"name": "ledger", "namespace": "shop"}, "spec": {"volumeName": "v"}})]);
     };

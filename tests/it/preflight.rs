@@ -1,5 +1,4 @@
-//! The checks of the drill itself: a drill that passes them all, and for each check
-//! one thing that makes it refuse.
+//! The checks of the drill itself: a drill that passes all of them, and for each check one change that makes it refuse.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +33,7 @@ fn location(phase: &str, url: &str) -> Value {
     json!({"metadata": {"name": "default"}, "spec": {"default": true, "config": {"s3Url": url}}, "status": {"phase": phase}})
 }
 
-/// A drill that nothing is wrong with.
+/// A drill with which nothing is wrong.
 fn sound() -> Case {
     let plan = plans::plan("zone-loss-and-restore");
     let mut inventory = plans::inventory();
@@ -84,7 +83,7 @@ fn stuck() -> Value {
     json!({"metadata": {"name": "b", "namespace": "velero", "creationTimestamp": "2025-12-31T23:00:00Z"}, "status": {"phase": "ReadyToStart"}})
 }
 
-/// What makes each check refuse.
+/// The change that makes each check refuse.
 #[expect(clippy::type_complexity, reason = "a table")]
 const WRONG: [(&str, fn(&mut Case)); 28] = [
     ("cluster-identity", |c| c.plan.cluster.uid.clear()),
@@ -145,7 +144,7 @@ fn sick(inventory: &mut Inventory) {
     }
 }
 
-/// No node has room for another pod.
+/// Leaves no room for another pod on any node.
 fn full(inventory: &mut Inventory) {
     if let Read::Seen(nodes) = &mut inventory.nodes {
         nodes.iter_mut().for_each(|n| drop(n.status.allocatable.insert("pods".into(), "1".into())));
@@ -165,23 +164,24 @@ fn each_check_of_the_drill_lets_a_sound_one_pass_and_refuses() {
     let names: BTreeSet<&str> =
         catalogue["checks"].as_array().unwrap().iter().filter(of_drill).map(|c| c["name"].as_str().unwrap()).collect();
     let tried: BTreeSet<&str> = WRONG.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, tried, "each check of the drill has something that makes it refuse");
+    assert_eq!(names, tried, "each check of the drill needs a change that makes it refuse");
     let findings = asked(&sound());
     let told: BTreeSet<&str> = findings.iter().map(|f| f.check.as_str()).collect();
-    assert_eq!(told, names, "the findings have the names of the catalogue");
+    assert_eq!(told, names, "the findings must have the names of the catalogue");
     let not: Vec<&Finding> = findings.iter().filter(|f| f.state != FindingState::Pass).collect();
-    assert!(not.is_empty(), "a sound drill passes everything: {not:#?}");
+    assert!(not.is_empty(), "a sound drill must pass all checks: {not:#?}");
     for (name, spoil) in WRONG {
         let mut case = sound();
         spoil(&mut case);
         let finding = asked(&case).into_iter().find(|f| f.check == name).unwrap();
         assert!(matches!(finding.state, FindingState::Fail | FindingState::Unknown), "{name}: {finding:?}");
         assert!(finding.refuses() || ["alerts-told", "rights-narrow"].contains(&name), "{name} refuses: {finding:?}");
-        assert!(!finding.fix.is_empty(), "{name} tells what to do");
+        assert!(!finding.fix.is_empty(), "{name} must say what to do");
     }
 }
 
-/// 150 seconds of outage would end inconclusive: that the zone holds no pod of it is known before.
+/// The pre-flight detects that the lost zone contains no pod of the workload. Otherwise the drill would end
+/// inconclusive after an outage of 150 seconds.
 #[test]
 fn a_workload_that_is_to_come_back_is_where_the_fault_strikes() {
     let mut case = sound();
@@ -194,7 +194,7 @@ fn a_workload_that_is_to_come_back_is_where_the_fault_strikes() {
     assert!(!finding.observed.to_string().contains("orders"), "{finding:?}");
 }
 
-/// A rehearsal asks what a description holds, and says nothing of the rest.
+/// A rehearsal runs the checks for which the description has the data, and does not mention the others.
 #[test]
 fn a_rehearsal_asks_what_its_cluster_can_answer() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Negative controls: each expectation of the shipped scenarios turns red under the defects
-//! that `rehearse --prove` plants. docs/proven-red.md is what came of them.
+//! Negative controls: each expectation of the shipped scenarios must turn red under the defects that `rehearse --prove`
+//! plants. The results are in docs/proven-red.md.
 
 use std::{
     collections::BTreeSet,
@@ -16,8 +16,8 @@ use super::{
     rehearsal::{cluster, scenario},
 };
 
-/// Scenarios that pass on the cluster that they are meant for. The first of them are tried
-/// by each `cargo test`, the others with `DRILL_PROVE=all` only: they take a while.
+/// Scenarios, each with a cluster on which it passes. Every `cargo test` tries the first ones. `DRILL_PROVE=all` tries
+/// all of them, which takes a while.
 const PROVABLE: [(&str, &str); 14] = [
     ("zone-outage", SHOP),
     ("rolling-drain", SHOP),
@@ -38,7 +38,7 @@ const SHOP: &str = "small-shop";
 const REGIONS: &str = "two-regions";
 const QUICK: usize = 3;
 
-/// Scenarios without a rehearsal that passes, and why.
+/// Scenarios without a rehearsal that passes, each with the reason.
 const OTHERS: [(&str, &str); 1] = [("silent-volume-loss", "it is meant to fail")];
 
 const PAGE: &str = "docs/proven-red.md";
@@ -68,7 +68,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A section of the page, with its table; or why there is none.
+/// A section of the page with its table, or with the reason why there is no table.
 fn section((scenario, place): &(&str, &str), out: &Output) -> String {
     let (table, errors) = (text(&out.stdout), text(&out.stderr));
     let why = errors.lines().find(|line| line.starts_with("not provable")).unwrap_or_default();
@@ -87,7 +87,7 @@ fn every_defect_is_noticed() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let all = update || std::env::var("DRILL_PROVE").is_ok_and(|v| v == "all");
     let scenarios = &PROVABLE[..if all { PROVABLE.len() } else { QUICK }];
-    // Two beside each other: more would only wait for each other.
+    // Two rehearsals run at the same time. More would only wait for each other.
     let mut outputs = vec![];
     for pair in scenarios.chunks(2) {
         outputs.extend(thread::scope(|scope| {
@@ -103,7 +103,10 @@ fn every_defect_is_noticed() {
         let page = fs::read_to_string(here(PAGE)).unwrap();
         for ((name, _), made) in scenarios.iter().zip(&sections) {
             let kept = of_page(&page, name);
-            assert!(made == kept, "{PAGE} is not as before: `UPDATE_GOLDEN=1 cargo test` accepts this:\n{made}");
+            assert!(
+                made == kept,
+                "{PAGE} has changed. To accept the new text, run `UPDATE_GOLDEN=1 cargo test`:\n{made}"
+            );
         }
     }
     for ((name, _), out) in scenarios.iter().zip(&outputs) {
@@ -120,7 +123,7 @@ fn every_shipped_scenario_is_proven_or_says_why_not() {
     assert_eq!(known, shipped);
 }
 
-/// One defect could be noticed by chance.
+/// A single defect could be noticed by chance.
 #[test]
 fn every_expectation_is_tried_with_two_defects_at_least() {
     for (name, place) in PROVABLE {
@@ -134,7 +137,7 @@ fn every_expectation_is_tried_with_two_defects_at_least() {
     }
 }
 
-/// Where the scenario itself does not pass, a defect shows nothing.
+/// If the scenario does not pass without a defect, a defect proves nothing.
 #[test]
 fn what_does_not_pass_is_not_provable() {
     let out = proves("zone-outage", SHOP, &["--set", "rto=5s"]);

@@ -1,5 +1,5 @@
-//! Pods that read volumes, on the simulated cluster: in a restricted namespace, and in drills
-//! that end while one runs.
+//! Pods that read volumes, on the simulated cluster: in a restricted namespace, and in drills that end while such a pod
+//! runs.
 
 use drillmaster::{
     event::{Event, Kind},
@@ -36,12 +36,15 @@ fn readers_run_in_a_restricted_namespace_and_nothing_of_them_stays() {
         assert_eq!(ended.exit, Some(Exit::Passed), "{:?}", ended.events.last());
         assert!(finding(&ended.events, "readers").starts_with("Pass"), "{}", finding(&ended.events, "readers"));
         let own = |k: &Kind| matches!(k, Kind::FaultIntended { revert: Revert::OwnPods { .. }, .. });
-        assert!(ended.events.iter().filter(|e| own(&e.event)).count() >= 3, "each reading is written down before");
+        assert!(
+            ended.events.iter().filter(|e| own(&e.event)).count() >= 3,
+            "each reader must have an intent in the journal"
+        );
         assert_eq!(readers(&stage.simulation.picture()), 0);
     });
 }
 
-/// The machine of the runner dies right after the readers were written down, or made.
+/// The machine of the runner loses its power right after the readers were recorded or created.
 #[test]
 fn a_reader_of_a_drill_that_died_is_removed() {
     let shop = cluster("small-shop");
@@ -62,5 +65,5 @@ fn a_reader_of_a_drill_that_died_is_removed() {
             stage.as_before().await.unwrap_or_else(|why| panic!("cut after line {seq}: {why}"));
         });
     }
-    assert!(left > 0, "no drill died with a reader up: nothing was put to the test");
+    assert!(left > 0, "no drill died while a reader was running, so nothing was tested");
 }

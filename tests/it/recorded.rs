@@ -1,4 +1,4 @@
-//! What real programs wrote (tests/recorded), judged.
+//! Reviews of what real programs wrote (tests/recorded).
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -38,7 +38,7 @@ fn files_of_a_real_sops() {
         let (found, observed) = fail.unwrap_or_else(|| panic!("{bad} passes"));
         assert!(found == severity && observed.contains(word), "{bad}: {found:?} {observed}");
     }
-    // All of it is encrypted, its kind too: no object, and nothing that is wrong.
+    // The whole file is encrypted, including its kind. It contains no object and nothing that is wrong.
     let (pass, fail, notes) = said("whole.yaml");
     assert!(pass == 0 && fail.is_none() && notes[0].contains("cannot be checked"), "{notes:?}");
 }
@@ -49,11 +49,11 @@ fn reports_of_a_real_trivy_in_three_formats() {
         let scans = read_scans(&folder("trivy").join(file), jiff::Timestamp::MAX).unwrap();
         let [scan] = &scans[..] else { panic!("{file}: {scans:?}") };
         assert_eq!((scan.scanner.as_str(), scan.image.as_str()), (scanner, "registry.example/web:1.0"), "{file}");
-        assert_eq!(scan.fixable, ["CVE-2019-14697"], "{file}: of three findings one is critical");
+        assert_eq!(scan.fixable, ["CVE-2019-14697"], "{file}: one of the three findings is critical");
     }
 }
 
-/// What a review says of the objects of a file, whose first line is the time of it.
+/// The results of a review for the objects of a file. The first line of the file is its time.
 fn secrets(file: &str) -> (BTreeMap<String, (State, String)>, usize) {
     let text = std::fs::read_to_string(folder("vault").join(file)).unwrap();
     let at: jiff::Timestamp = text.lines().next().unwrap().trim_start_matches("# ").parse().unwrap();
@@ -100,8 +100,7 @@ fn a_real_vault_and_its_operators() {
     }
 }
 
-/// What tests/lab/scraping.rs found that the real Prometheus operator leaves out, of the
-/// same objects.
+/// The objects that the real Prometheus operator leaves out, as found by tests/lab/scraping.rs with the same objects.
 #[test]
 fn monitors_as_the_real_operator_picks_them() {
     let text = include_str!("../lab/scraping.yaml");

@@ -1,5 +1,5 @@
-//! What others may have written into a cluster's run records, and names that are paths:
-//! nothing is written outside of the runs directory, and nothing damaged is "nothing".
+//! Run records that other people may have written into a cluster, and names that are paths. Nothing is written outside
+//! the runs directory, and a damaged record is not treated as an empty one.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::front::Front;
 
-/// A record that says that it is open, as anybody who may write ConfigMaps could write it.
+/// Writes an open record, as anybody could who may write ConfigMaps.
 fn write(front: &Front, name: &str, text: &str) {
     let labels = json!({"drillmaster.dev/run": "x", "drillmaster.dev/open": "1"});
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap",

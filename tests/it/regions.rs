@@ -1,4 +1,4 @@
-//! Simulated control planes that are away, and nodes that are cut from each other.
+//! Simulated control planes that are away, and nodes that are cut off from each other.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn without_its_control_plane_a_cluster_decides_nothing() {
         power(&world, "kill", "control-plane-0").await;
         let refused = answers(&world).await.unwrap_err();
         assert!(refused.contains("refused"), "{refused}");
-        // A node dies, and nobody is there to notice.
+        // A node dies while nothing can notice it.
         power(&world, "kill", "node-a-0").await;
         pass(300).await;
         power(&world, "start", "control-plane-0").await;
@@ -53,12 +53,13 @@ fn without_its_control_plane_a_cluster_decides_nothing() {
         answers(&world).await.unwrap_err();
         pass(2).await;
         answers(&world).await.unwrap();
-        assert!(is_ready(&world).await, "the object says what it said before");
-        // Controllers act 16 s later, and give a lease of which they know nothing the grace of 50 s.
+        assert!(is_ready(&world).await, "the node object must not change");
+        // The controllers act 16 s later. They do not know when the lease was renewed, so the grace period of 50 s
+        // begins again.
         pass(60).await;
-        assert!(is_ready(&world).await, "too early: its grace begins when somebody looks");
+        assert!(is_ready(&world).await, "too early: the grace period begins when the controllers look");
         pass(15).await;
-        assert!(!is_ready(&world).await, "nobody noticed that the node is dead");
+        assert!(!is_ready(&world).await, "the controllers did not notice that the node is dead");
     });
 }
 
@@ -69,7 +70,7 @@ fn a_frozen_control_plane_answers_late() {
         let world = simulation.world();
         power(&world, "pause", "control-plane-0").await;
         let late = answers(&world).await.unwrap_err();
-        assert!(!late.contains("refused"), "it hangs: {late}");
+        assert!(!late.contains("refused"), "the request must hang: {late}");
         let kube = world.kube.clone();
         let waiting = tokio::spawn(async move { kube.get_once(NODE, Duration::from_secs(90)).await });
         pass(30).await;
@@ -118,7 +119,7 @@ fn goes_dark(events: &[Event]) -> bool {
     events.iter().any(|e| matches!(&e.event, Kind::NodeSeen { ready, .. } if ready != "True"))
 }
 
-/// The control plane is one of those that it cannot reach; one that is elsewhere is not.
+/// The node cannot reach the machines of the control plane. A control plane outside the cluster is still reached.
 #[test]
 fn a_node_that_does_not_reach_the_control_plane_is_not_heard() {
     on_paused_time(async {
@@ -135,7 +136,7 @@ fn what_a_delayed_node_answers_is_late() {
         let (exit, events) = drilled(&cluster("two-regions"), "delay: 300ms").await;
         assert_eq!((exit, goes_dark(&events)), (Some(Exit::Passed), false));
         let (exit, _) = drilled(&cluster("two-regions"), "delay: 3s").await;
-        assert_ne!(exit, Some(Exit::Passed), "each sample that meets the node takes too long");
+        assert_ne!(exit, Some(Exit::Passed), "each sample that reaches the node must take too long");
     });
 }
 
@@ -174,10 +175,10 @@ fn what_no_rehearsal_can_show_is_refused() {
 #[test]
 fn a_second_cluster_has_nothing_of_its_own_beside_the_drill() {
     for (wrong, says) in [
-        ("metadata: {name: two-regions, title: T}", "first cluster's name"),
+        ("metadata: {name: two-regions, title: T}", "name of the first cluster"),
         (
             "metadata: {name: s}\n  happens: [{at: 1s, what: {nodeReturns: {node: node-d-0}}}]",
-            "neither `recovery` nor `happens`",
+            "cannot have `recovery` or `happens`",
         ),
         ("metadata: {name: s}\n  node: {cpu: many, memory: 1Gi, pods: 1}", "recovery.node.cpu"),
     ] {
@@ -190,7 +191,7 @@ fn a_second_cluster_has_nothing_of_its_own_beside_the_drill() {
     assert!(Description::parse(&format!("{TEXT}{entry}")).is_ok());
     let shop = include_str!("../../scenarios/clusters/small-shop.yaml");
     let said = Description::parse(&format!("{shop}{entry}")).unwrap_err();
-    assert!(said.contains("there is no second cluster"), "{said}");
+    assert!(said.contains("there is no recovery cluster"), "{said}");
     let many = TEXT.replacen("controlPlane: 1", "controlPlane: 11", 1);
-    assert!(Description::parse(&many).unwrap_err().contains("9 at most"));
+    assert!(Description::parse(&many).unwrap_err().contains("at most 9"));
 }

@@ -1,5 +1,4 @@
-//! A drill on the simulated cluster, as a test drives it: to its end, or cut off
-//! at any line and picked up again.
+//! Runs drills on the simulated cluster for the tests: to their end, or cut off at any line and then recovered.
 
 use std::{
     collections::BTreeMap,
@@ -33,12 +32,12 @@ pub fn cluster(name: &str) -> Description {
     Description::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A shipped scenario for it.
+/// A shipped scenario for a cluster.
 pub fn scenario(name: &str, description: &Description) -> Loaded {
     scenario_with(name, description, &[])
 }
 
-/// The same, with variables set.
+/// A shipped scenario for a cluster, with variables.
 pub fn scenario_with(name: &str, description: &Description, set: &[String]) -> Loaded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml"));
     let set = set.iter().map(|v| v.split_once('=').unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
@@ -46,15 +45,15 @@ pub fn scenario_with(name: &str, description: &Description, set: &[String]) -> L
     load(&path, &sources).unwrap_or_else(|p| panic!("{name}: {p}"))
 }
 
-/// A scenario that a test writes, for a cluster.
+/// A scenario from the text of a test, for a cluster.
 pub fn scenario_text(text: &str, description: &Description) -> Loaded {
     let sources = Sources { bindings: description.bindings(), ..Sources::default() };
     load_str("test.yaml", text, &sources).unwrap_or_else(|p| panic!("{p}\n{text}"))
 }
 
-/// How a rehearsal ended.
+/// The result of a rehearsal.
 pub struct Ended {
-    /// None when its machine lost power.
+    /// None if the machine of the runner lost its power.
     pub exit: Option<Exit>,
     pub events: Vec<Event>,
     pub journal: Vec<u8>,
@@ -65,18 +64,17 @@ pub struct Ended {
 pub enum Freeze {
     /// Right after this line.
     After(u64),
-    /// As it is about to send this one of its acts, with all its looks at the fence behind it.
+    /// When it is about to send the act with this number, after all its checks of the fence.
     Sending(u64),
 }
 
-/// Whether something was done that an application could notice: the drill's short-lived pods are none.
+/// Whether an application could notice what was done. The short-lived pods of the drill itself do not count.
 pub fn acted(event: &Event) -> bool {
     let short_lived = |id: &str| id.contains("/readers in ") || id.contains("/test pods in ");
     matches!(&event.event, Kind::FaultApplied { fault, .. } if !short_lived(&fault.0))
 }
 
-/// Whether a request changes something that is the application's or the cluster's, and not
-/// the drill's own.
+/// Whether a request changes something of the application or the cluster, and not only of the drill itself.
 pub fn is_act(method: &http::Method, uri: &http::Uri) -> bool {
     let path = uri.path();
     let asks_only = uri.query().is_some_and(|query| query.contains("dryRun"));
@@ -88,29 +86,29 @@ pub fn is_act(method: &http::Method, uri: &http::Uri) -> bool {
 /// When a frozen runner wakes up, and what happens then.
 #[derive(Clone, Copy, Debug)]
 pub struct Thaw {
-    /// The moment of the take-over.
+    /// The moment of the take-over at which it wakes up.
     pub at: Moment,
-    /// How long the successor is held up then.
+    /// How long the successor is delayed at this moment.
     pub then: Duration,
-    /// By how much its wall clock differs from the runner's.
+    /// The difference between the successor's wall clock and the runner's.
     pub step: SignedDuration,
-    /// So many looks at the fence were behind it when it froze: the next ones see nothing.
+    /// How many checks of the fence it had already made when it froze. As many checks see no fence after it wakes up.
     pub overlooks: u32,
 }
 
-/// Everything of one rehearsal.
+/// A simulated cluster and everything that a test needs to drill it.
 pub struct Stage {
     pub simulation: Simulation,
     pub dir: tempfile::TempDir,
-    /// What sessions take for secrets.
+    /// The secrets of all sessions.
     pub secrets: Vec<Secret>,
-    /// What an address answers that serves the audit log, where a drill is given one.
+    /// The log that the drill reads as its audit log, if it has one.
     pub audit_log: Option<AuditLog>,
     before: Vec<Value>,
     lies: Arc<Mutex<Vec<String>>>,
 }
 
-/// Runs something on a runtime of its own whose clock is paused.
+/// Runs some work on a new runtime whose clock is paused.
 pub fn on_paused_time<T>(work: impl Future<Output = T>) -> T {
     let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(work)
@@ -121,9 +119,9 @@ impl Stage {
         Self::of(Simulation::start(description, seed).await.unwrap_or_else(|w| panic!("{w:?}")))
     }
 
-    /// The same with a cluster that is there already.
+    /// Creates a stage with an existing cluster.
     pub fn of(simulation: Simulation) -> Self {
-        // Memory rather than a disk, where there is such a place.
+        // Uses memory instead of a disk if possible.
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let before = picture(&simulation);
@@ -134,7 +132,7 @@ impl Stage {
         RunDir(self.dir.path().join("run"))
     }
 
-    /// Runs a drill; its machine loses power right after that line.
+    /// Runs a drill. If a line is given, the machine of the runner loses its power right after that line.
     pub async fn drill(&self, loaded: &Loaded, cut_after: Option<u64>) -> Ended {
         let plug = Plug::default();
         let own = plug.clone();
@@ -150,13 +148,13 @@ impl Stage {
         self.ended(exit)
     }
 
-    /// Runs a drill while somebody hears of each event in the instant of its writing.
+    /// Runs a drill and calls a function for each event at the instant in which it is written.
     pub async fn drill_heard(&self, loaded: &Loaded, tap: impl Fn(&Event) + Send + Sync + 'static) -> Ended {
         let exit = self.run(loaded, &Plug::default(), tap).await;
         self.ended(exit)
     }
 
-    /// Runs a drill; when it has written a line of that kind for the first time, something happens to it.
+    /// Runs a drill, and does something when it has written a certain event for the first time.
     pub async fn drill_when(
         &self,
         loaded: &Loaded,
@@ -180,15 +178,15 @@ impl Stage {
         let mut run = std::pin::pin!(engine::run(&begun, loaded, &options));
         let exit = tokio::select! {
             biased;
-            // It may end before that line is written.
+            // The run may end before it writes that event.
             exit = &mut run => exit,
             () = beside => run.await,
         };
         self.ended(Some(exit))
     }
 
-    /// Runs a drill whose process is frozen right after a line, or as it is about to send a
-    /// request; another session takes over beside it, and it wakes up meanwhile.
+    /// Runs a drill whose process freezes right after a line, or when it is about to send a request. Another session
+    /// takes over, and the frozen process wakes up meanwhile.
     pub async fn drill_frozen(&self, loaded: &Loaded, freeze: Freeze, thaw: Thaw) -> (Option<Exit>, Ended) {
         let plug = Plug::default();
         let own = plug.clone();
@@ -212,7 +210,7 @@ impl Stage {
         let recorder = Arc::downgrade(&begun.recorder);
         let runner = async {
             let exit = engine::run(&begun, loaded, &options).await;
-            // Its process ends, and lets go of the lock.
+            // The process ends and releases the lock.
             drop(begun);
             over.notify_one();
             exit
@@ -247,8 +245,8 @@ impl Stage {
         (taken, self.ended(Some(exit)))
     }
 
-    /// Law I6: what the journal says is put back is so in the cluster, in that very
-    /// instant. What is not is kept, and told when the drill is over.
+    /// Law I6: when the journal says that something is put back, it must be so in the cluster at that instant.
+    /// Violations are collected and reported when the drill is over.
     fn soundness(&self) -> impl Fn(&Event) + Send + Sync + 'static {
         let (here, lies) = (self.simulation.eye(), Arc::clone(&self.lies));
         let there = self.simulation.second().map(Simulation::eye);
@@ -310,15 +308,15 @@ impl Stage {
             exit = engine::run(&begun, loaded, &options) => Some(exit),
         };
         drop(begun);
-        // What was dropped ends at its next turn.
+        // Dropped tasks end when they are next polled.
         tokio::time::sleep(Duration::from_millis(5)).await;
         exit
     }
 
-    /// Asks the run to stop, as anybody with kubectl could.
+    /// Requests a stop of the run, as anybody with kubectl can.
     pub async fn annotate_stop(&self) {
         let body = json!({"metadata": {"annotations": {"drillmaster.dev/stop": "unwind"}}}).to_string();
-        // While the control plane is away one tries again.
+        // While the control plane is away, the request is repeated.
         for _ in 0..600 {
             let request = http::Request::patch("/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases/drill")
                 .header("content-type", "application/merge-patch+json")
@@ -330,10 +328,10 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        panic!("nobody answers");
+        panic!("the API server does not answer");
     }
 
-    /// What the machine still wrote in its last instant never reached the disk.
+    /// Removes what the machine wrote in its last instant, because it never reached the disk.
     fn cut(&self, last: u64) {
         let path = self.run_dir().journal();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -351,11 +349,14 @@ impl Stage {
         assert!(self.lies.lock().unwrap().is_empty(), "{:?}", self.lies);
         // Laws of every run: its journal folds (I3), and exit 0 leaves nothing open (I5).
         let state = RunState::of(&events).unwrap_or_else(|e| panic!("a journal of ours does not fold: {e}"));
-        assert!(exit != Some(Exit::Passed) || state.open().is_empty(), "exit 0 with something open");
+        assert!(
+            exit != Some(Exit::Passed) || state.open().is_empty(),
+            "the run ended with exit 0, but something is open"
+        );
         Ended { exit, events, journal: std::fs::read(path).unwrap_or_default() }
     }
 
-    /// Picks the run up, as `recover` does.
+    /// Recovers the run, as `recover` does.
     pub async fn recover(&self) -> Exit {
         recover_in(
             self.keeping_secrets(self.simulation.world()),
@@ -365,48 +366,48 @@ impl Stage {
             &Overrides::default(),
         )
         .await
-        .unwrap_or_else(|e| panic!("it cannot be recovered: {e}"))
+        .unwrap_or_else(|e| panic!("the run cannot be recovered: {e}"))
     }
 
-    /// A run directory made of the cluster's own record.
+    /// Creates a run directory from the record in the cluster.
     pub async fn recovered_from_cluster(&self) -> Result<RunDir, String> {
         let kube = self.simulation.world().kube;
         let place = engine::Place { bindings_file: Some("bindings.yaml".into()), ..Default::default() };
         engine::from_cluster(&kube, self.dir.path(), &place).await.map_err(|e| e.to_string())
     }
 
-    /// Picks up the run of another directory.
+    /// Recovers the run of another directory.
     pub async fn recover_from(&self, dir: &RunDir) -> Exit {
         recover_in(self.simulation.world(), dir, Actor::Recover, None, &Overrides::default())
             .await
             .unwrap_or_else(|e| panic!("{e}"))
     }
 
-    /// Somebody edits an undo in the record so that it is none any more.
+    /// Edits an undo in the record so that it cannot be read any more.
     pub async fn damage_record(&self) {
         let kube = self.simulation.world().kube;
         let base = "/api/v1/namespaces/drillmaster/configmaps";
         let map = kube.list(base).await.unwrap().0.into_iter().find(|m| m["data"]["run.json"].is_string()).unwrap();
         let text = map["data"]["run.json"].as_str().unwrap().replacen("NodePower", "NodePowder", 1);
         let text = text.replacen("nodePower", "nodePowder", 1);
-        assert_ne!(text, map["data"]["run.json"], "there is an undo to damage");
+        assert_ne!(text, map["data"]["run.json"], "the record contains no undo to damage");
         let path = format!("{base}/{}", map["metadata"]["name"].as_str().unwrap());
         kube.send(&ApiCall::merge(path, json!({"data": {"run.json": text}}))).await.unwrap();
     }
 
-    /// Tries to pick the run up on another cluster.
+    /// Tries to recover the run on another cluster.
     pub async fn recover_elsewhere(&self, other: &Simulation) -> String {
         let tried = recover_in(other.world(), &self.run_dir(), Actor::Recover, None, &Overrides::default()).await;
         tried.map_or_else(|e| e.to_string(), |exit| format!("{exit:?}"))
     }
 
-    /// What is asked of a real cluster about this rehearsal.
+    /// Tries to recover this rehearsal as if it were a real run.
     pub async fn recover_for_real(&self) -> String {
         let tried = engine::recover(&self.run_dir(), Actor::Recover, None, &Default::default(), |_, _| {}).await;
         tried.map_or_else(|e| e.to_string(), |exit| format!("{exit:?}"))
     }
 
-    /// One request, counted from now on, gets what it gets.
+    /// Gives one request, counted from now on, this fate.
     pub fn trouble_at(&self, number: u64, fate: Fate) {
         self.simulation.make_trouble(Trouble { once_in: 0, picked: Some((number, fate)) });
     }
@@ -415,7 +416,7 @@ impl Stage {
         self.simulation.make_trouble(Trouble { once_in, picked: None });
     }
 
-    /// A drill must not leave Velero's queue waiting: the nightly backup is taken.
+    /// A drill must not leave the queue of Velero blocked: the nightly backup must be taken.
     async fn velero_takes_backups(&self) -> Result<(), String> {
         let world = self.simulation.world();
         if !self.before.iter().any(|o| o["kind"] == "BackupStorageLocation") {
@@ -437,7 +438,7 @@ impl Stage {
         Err(format!("Velero takes no backups any more: {name} is {phase}"))
     }
 
-    /// The process of Velero's server ends; its Deployment begins another.
+    /// Ends the process of the Velero server. Its Deployment starts another.
     pub async fn replace_velero(&self) {
         let kube = self.simulation.world().kube;
         let pods = "/api/v1/namespaces/velero/pods";
@@ -447,12 +448,12 @@ impl Stage {
         }
     }
 
-    /// Backups of a kind, as they are now.
+    /// The Backups that match, as they are now.
     pub fn backups(&self, which: impl Fn(&Value) -> bool) -> Vec<Value> {
         self.simulation.picture().into_iter().filter(|o| o["kind"] == "Backup" && which(o)).collect()
     }
 
-    /// Waits until the cluster is as it was before, and of as much use; says what is not.
+    /// Waits until the cluster is as it was before and works as well. Otherwise, says what differs.
     pub async fn as_before(&self) -> Result<(), String> {
         let mut said = String::new();
         for _ in 0..600 {
@@ -467,7 +468,7 @@ impl Stage {
     }
 }
 
-/// Of both clusters, where there are two.
+/// The picture of both clusters, if there are two.
 fn picture(simulation: &Simulation) -> Vec<Value> {
     let second = simulation.second().into_iter().flat_map(Simulation::picture);
     simulation.picture().into_iter().chain(second).collect()
@@ -481,7 +482,7 @@ fn is_undone(revert: &Revert, now: &[Value]) -> bool {
             find("Node", &node.name).is_some_and(|node| {
                 let conditions = node["status"]["conditions"].as_array().unwrap();
                 let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-                // That of a fence is the fence's own undo.
+                // The undo of a fence removes the taint of that fence.
                 let mut taints = node["spec"]["taints"].as_array().into_iter().flatten();
                 ready
                     && taints.all(|t| {
@@ -509,7 +510,7 @@ fn is_undone(revert: &Revert, now: &[Value]) -> bool {
     }
 }
 
-/// Nodes and namespaces one by one; everything else by the product's own notion of "as before".
+/// Compares nodes and namespaces one by one, and everything else by the rules of the product for "as before".
 fn differences(before: &[Value], now: &[Value]) -> String {
     let ours = |v: &&Value| v["metadata"]["name"] != "drillmaster" && v["metadata"]["namespace"] != "velero";
     let short = |v: &Value| match v["kind"].as_str() {

@@ -1,5 +1,5 @@
-//! The changes that a review proposes: each mends what it is proposed for, and the
-//! script that prints them does nothing else, whatever the objects are called.
+//! The changes that a review proposes. Each must fix the finding for which it is proposed. The script that prints them
+//! must do nothing else, whatever the names of the objects are.
 
 use std::{path::Path, process::Command};
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::checks::{asked, part};
 
-/// The objects of an example, with a change made to one of them.
+/// The objects of an example after a change to one of them.
 fn changed(text: &str, change: &Change) -> String {
     let mut objects: Vec<Value> =
         documents(text).into_iter().map(|(_, d)| serde_saphyr::from_str(d).unwrap()).collect();
@@ -25,7 +25,7 @@ fn changed(text: &str, change: &Change) -> String {
                     && o.pointer("/metadata/name") == Some(&name.as_str().into())
                     && o.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("") == namespace
             });
-            json_patch::merge(object.expect("the patch is for an object that there is"), body);
+            json_patch::merge(object.expect("the patch must be for an existing object"), body);
         }
     }
     objects.iter().map(|o| format!("{o}\n---\n")).collect()
@@ -46,7 +46,11 @@ fn each_remedy_mends_what_it_is_for() {
             let after = asked(&changed(fails, &remedy.change), drill, &id, Source::Live);
             let left = after.results.iter().find(|r| r.state == State::Fail && r.fingerprint == ruling.fingerprint);
             assert_eq!(left, None, "{id}: {remedy:?}");
-            assert!(after.tally.fail < before.tally.fail, "{id}: it makes other trouble: {:#?}", after.results);
+            assert!(
+                after.tally.fail < before.tally.fail,
+                "{id}: the change causes other findings: {:#?}",
+                after.results
+            );
             mended.insert(id.clone());
         }
     }
@@ -76,7 +80,7 @@ fn the_script_runs_as_it_is_and_no_name_becomes_a_command() {
         command.stdin(std::process::Stdio::null()).output().unwrap()
     };
     let unnamed = runs(&[]);
-    assert!(!unnamed.status.success(), "without a context nothing is changed");
+    assert!(!unnamed.status.success(), "without a context, the script must change nothing");
     assert!(!folder.path().join("calls").exists());
     let output = runs(&[("CONTEXT", "kind-x")]);
     assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));

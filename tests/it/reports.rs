@@ -1,4 +1,4 @@
-//! Reports: what is said of a run, and that hostile names in it are inert.
+//! Reports: what they say about a run, and that hostile names in them are harmless.
 
 use drillmaster::{
     event::{BudgetSays, Event, Kind, PodView, ProbeRun, StepEnd},
@@ -30,7 +30,7 @@ impl Tape {
     }
 }
 
-/// A readiness review with one thing in the way and one set aside.
+/// A readiness review with one finding that blocks and one that is waived.
 fn reviewed(evil: &str) -> Box<Reviewed> {
     let concern = |check: &str, state, blocking, waiver: &str| Concern {
         check: check.into(),
@@ -134,7 +134,7 @@ fn alert(source: &str, node: &str, state: &str) -> Kind {
     }
 }
 
-/// A zone outage as it goes well; `evil` is a name that wants to be more.
+/// A zone outage that goes well. `evil` is added to names that appear in the reports.
 fn outage(evil: &str) -> Tape {
     let mut plan = plans::plan("zone-outage");
     plan.title = format!("A zone loses power {evil}");
@@ -293,8 +293,8 @@ fn the_report_of_a_good_drill() {
     }
 }
 
-/// One result for each thing that is wrong, none for what is right, and the counts are
-/// those of the other formats.
+/// Code scanning gets one result for each thing that is wrong and none for what is right. The counts are those of the
+/// other formats.
 #[test]
 fn what_failed_is_a_result_for_code_scanning() {
     let sarif = |events: &[Event]| -> serde_json::Value {
@@ -323,13 +323,13 @@ fn hostile_names_are_inert_everywhere() {
     let html = report::html(&story, &events);
     assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
     for loads in ["src=", "href=", "url(", "@import"] {
-        assert!(!html.contains(loads), "{loads}: nothing is loaded from elsewhere");
+        assert!(!html.contains(loads), "{loads}: the report must not load anything from elsewhere");
     }
     let markdown = report::markdown(&story);
     assert!(!markdown.contains("<script>") && !markdown.contains("\n# heading"));
     assert!(!report::junit(&story).contains('\u{1b}'));
     for line in events.iter().filter_map(report::line) {
-        assert!(!line.contains('\u{1b}'), "{line:?} drives the terminal");
+        assert!(!line.contains('\u{1b}'), "{line:?} contains an escape sequence");
     }
     assert!(!report::summary(&story, false).contains('\u{1b}'));
 }
@@ -351,7 +351,7 @@ fn what_was_not_seen_is_never_a_pass() {
     assert_eq!(
         outcome(&no_alert, "alert").0,
         Outcome::Inconclusive,
-        "nobody looked long enough to know that it never came"
+        "the observation was too short to know that the alert never came"
     );
     let no_answers = without(outage(""), |k| matches!(k, Kind::EvictionAnswered { .. }));
     assert_eq!(outcome(&no_answers, "budget").0, Outcome::Inconclusive);
@@ -370,10 +370,10 @@ fn what_was_not_seen_is_never_a_pass() {
     elsewhere.at(58.0, pod("web-1", "node-b-0", false)).at(59.0, pod("web-1", "node-b-0", true));
     elsewhere.0.sort_by_key(|e| e.t_us);
     let (replicas, why) = outcome(&elsewhere.0, "deployment/web has");
-    assert_eq!(replicas, Outcome::Inconclusive, "a pod beside the fault fell: {why}");
+    assert_eq!(replicas, Outcome::Inconclusive, "a pod that the fault did not hit became unready: {why}");
     assert!(why.contains("stayed Ready"), "{why}");
     let no_samples = without(outage(""), |k| matches!(k, Kind::ProbeSegment { from_us, .. } if *from_us > 5_000_000));
-    assert_eq!(outcome(&no_samples, "storefront").0, Outcome::Inconclusive, "a probe that fell silent proves nothing");
+    assert_eq!(outcome(&no_samples, "storefront").0, Outcome::Inconclusive, "a probe without samples proves nothing");
     let no_fault = without(outage(""), |k| {
         matches!(k, Kind::FaultIntended { .. } | Kind::FaultApplied { .. } | Kind::FaultReverted { .. })
     });
@@ -382,7 +382,7 @@ fn what_was_not_seen_is_never_a_pass() {
     }
     let mut blind = outage("");
     blind.at(77.5, Kind::ContactRegained { cluster: "cluster".into(), blind_from_us: 20_000_000 });
-    assert_eq!(outcome(&blind.0, "never below").0, Outcome::Inconclusive, "no minimum over a blind interval");
+    assert_eq!(outcome(&blind.0, "never below").0, Outcome::Inconclusive, "a blind interval must not have a minimum");
 }
 
 #[test]
@@ -412,7 +412,7 @@ fn what_was_seen_otherwise_is_a_fail() {
     late.0.sort_by_key(|e| e.t_us);
     assert_eq!(outcome(&late.0, "alert").0, Outcome::Inconclusive);
     let mut no_replacement = without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3"));
-    // Cut short, nothing is known; looked at for long enough, it failed.
+    // If the observation is cut short, nothing is known. If it is long enough, the expectation failed.
     assert_eq!(outcome(&no_replacement, "deployment/web has").0, Outcome::Inconclusive);
     let mut late = no_replacement.last().unwrap().clone();
     late.t_us = 600_000_000;

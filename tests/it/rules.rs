@@ -1,6 +1,6 @@
-//! What today's rules say of journals that are kept for that, and of a few rehearsals. The
-//! table names the rules that it was made by: an outcome of a kept journal that changes under
-//! the same number would make old verdicts look forged, or forged ones honest.
+//! The outcomes that today's rules give for kept journals and for a few rehearsals. The table names the version of the
+//! rules that made it. If the outcome of a kept journal changed under the same version, old verdicts would look forged,
+//! or forged ones honest.
 
 use std::{fmt::Write, path::Path};
 
@@ -18,7 +18,7 @@ use super::{
 const TABLE: &str = "rules.txt";
 const REHEARSED: &str = "== rehearsals";
 
-/// Outcome and exit of a run, and of each expectation.
+/// The outcome and exit of a run, and the outcome of each expectation.
 fn row(table: &mut String, name: &str, events: &[Event]) {
     let verdict = verdict::conclude(events);
     let _ = writeln!(table, "\n{name}: {}, exit {}", verdict.outcome, verdict::exit_of(events).code());
@@ -36,8 +36,8 @@ fn kept() -> String {
     table
 }
 
-/// A drill that waits asks every second. What follows the journal says what a judge says who reads
-/// it from its beginning.
+/// A drill that waits asks every second. The follower of a journal must give the same answers as a judge who reads the
+/// journal from its beginning.
 #[test]
 fn who_follows_a_journal_says_what_who_reads_it_says() {
     let description = cluster("small-shop");
@@ -63,7 +63,7 @@ fn who_follows_a_journal_says_what_who_reads_it_says() {
             }
         }
     }
-    assert!(compared > 50, "{compared}: nothing was open");
+    assert!(compared > 50, "only {compared} comparisons: too little was undecided");
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! The samples of probes: each segment that the journal names is in the file that it
-//! names, byte for byte.
+//! The samples of probes: each segment that the journal names must be in the file that the journal names, byte for
+//! byte.
 
 use drillmaster::event::Kind;
 use sha2::{Digest, Sha256};
 
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
-/// Names that differ only in what a file name cannot hold.
+/// Names that differ only in characters that a file name cannot contain.
 const ALIKE: [&str; 6] = ["shop/web", "shop_web", "shop-web", "store-front", "store_front", "../Store Front"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Scenario files: the shipped ones, the schemas, and what a mistake looks like.
+//! Scenario files: the shipped ones, the schemas, and how mistakes are reported.
 
 use std::{fs, path::Path};
 
@@ -46,7 +46,7 @@ fn schemas_are_current() {
         }
         assert!(
             fs::read_to_string(here(name)).unwrap_or_default() == text,
-            "{name} is not current: `UPDATE_GOLDEN=1 cargo test`"
+            "{name} is not current: run `UPDATE_GOLDEN=1 cargo test`"
         );
     }
 }
@@ -80,7 +80,7 @@ expect:
 fn every_mistake_at_once_with_its_place() {
     let shape = load_str("wrong.yaml", WRONG, &Sources::default()).unwrap_err();
     golden::check("lint-shape.txt", &shape.render(false));
-    // With the shape mended, the mistakes of sense come out, all of them too.
+    // With a correct shape, the mistakes of meaning appear, all of them at once.
     let sense = WRONG
         .replace("${zon}", "${zone}")
         .replace("explode", "kill")
@@ -94,7 +94,7 @@ fn every_mistake_at_once_with_its_place() {
     golden::check("lint-sense.txt", &sense.render(false));
 }
 
-/// An objective, a wait or a body that cannot mean what it says: refused, or warned of.
+/// An objective, a wait or a body that cannot mean what it says is refused, or causes a warning.
 #[test]
 fn objectives_that_cannot_be_shown() {
     let text = |wait: &str, body: &str, expect: &str| {

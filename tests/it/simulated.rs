@@ -1,5 +1,4 @@
-//! The simulated control plane: what its scheduler makes of a pod's demands on its
-//! company, and what its node controller makes of a lease.
+//! The simulated control plane: how its scheduler treats affinity, and how its node controller treats leases.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -39,16 +38,16 @@ fn pods_keep_the_company_that_they_demand() {
     };
     let cache: BTreeSet<String> = nodes("cache").into_iter().collect();
     let zones: BTreeSet<&str> = cache.iter().filter_map(|n| n.get(..6)).collect();
-    assert_eq!(zones.len(), 3, "one a zone: {cache:?}");
-    assert!(cache.contains(""), "and the fourth finds no zone: {cache:?}");
+    assert_eq!(zones.len(), 3, "each zone must have one pod: {cache:?}");
+    assert!(cache.contains(""), "the fourth pod must find no zone: {cache:?}");
     assert!(nodes("reader").iter().all(|n| !n.is_empty() && cache.contains(n)), "{:?}", nodes("reader"));
     let herd: BTreeSet<String> = nodes("herd").into_iter().collect();
-    assert!(herd.len() == 1 && !herd.contains(""), "the first goes anywhere, the others follow: {herd:?}");
-    assert_eq!(nodes("loner"), [""], "whom it wants is not there");
+    assert!(herd.len() == 1 && !herd.contains(""), "all pods must be on the node of the first: {herd:?}");
+    assert_eq!(nodes("loner"), [""], "the pod that it requires does not exist");
 }
 
-/// A lease whose age is told is found stale by the look that would have found it so
-/// had it been renewed then: within 50 s (grace) and a look's period of its renewal.
+/// If the description gives a lease an age, the node controller treats it as if it had been renewed that long before
+/// the fault. It finds the lease stale within the grace period (50 s) and one period of its checks after that renewal.
 #[test]
 fn a_lease_is_as_old_as_it_is_told() {
     let mut shop = cluster("small-shop");
@@ -88,12 +87,15 @@ fn pods_go_where_they_would_rather_be() {
         own.map(|p| p["spec"]["nodeName"].as_str().unwrap_or("")).collect()
     };
     let apart: BTreeSet<&str> = nodes("apart").into_iter().collect();
-    assert!(apart.len() == 6 && !apart.contains(""), "one on each node, and the others where they can: {apart:?}");
+    assert!(
+        apart.len() == 6 && !apart.contains(""),
+        "each node must have a pod, and no pod may be without a node: {apart:?}"
+    );
     assert!(nodes("in-b").iter().all(|n| n.starts_with("node-b")), "{:?}", nodes("in-b"));
 }
 
-/// Two nodes full of batch pods: what matters more takes the place of as few as it
-/// needs, and what matters as much waits.
+/// Two nodes are full of batch pods. A pod with a higher priority replaces as few of them as it needs, and a pod with
+/// the same priority waits.
 #[test]
 fn a_pod_takes_the_place_of_lesser_ones() {
     let full = |priority: &str| {

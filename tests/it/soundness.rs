@@ -1,5 +1,5 @@
-//! Law I6 for verdicts: somebody breaks during a drill what the drill is to prove.
-//! Whatever else the drill then says, it does not say that it passed.
+//! Law I6 for verdicts: during the drill, the test breaks what the drill should prove. Whatever else the drill says
+//! then, it must not say that it passed.
 
 use std::time::Duration;
 
@@ -23,8 +23,7 @@ fn restore_begun(event: &Event) -> bool {
     matches!(&event.event, Kind::LeftBehind { what, .. } if what.starts_with("Velero restore"))
 }
 
-/// Drills while somebody breaks something, and returns what the expectations that
-/// mention a word came to.
+/// Runs a drill while the test breaks something, and checks the expectations that mention a word.
 fn broken(name: &str, when: fn(&Event) -> bool, word: &str, how: impl AsyncFnOnce(&Kube)) {
     let shop = cluster("small-shop");
     let loaded = scenario(name, &shop);
@@ -48,8 +47,8 @@ async fn patch(kube: &Kube, path: &str, body: Value) {
     kube.send(&ApiCall::merge(path, body)).await.unwrap();
 }
 
-/// Somebody else ends the outage before Kubernetes has noticed it: what waits for that
-/// does not wait to its end, and says why.
+/// The outage ends before Kubernetes has noticed it. The step that waits for the effect must not wait to its limit, and
+/// must say why.
 #[test]
 fn an_outage_that_does_not_last() {
     let shop = cluster("small-shop");

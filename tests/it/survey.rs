@@ -1,5 +1,5 @@
-//! A review's reading of an API server that answers badly: what was not seen is said
-//! to be unseen for its reason, nothing is counted twice, nothing is written.
+//! A review reads an API server that answers badly. What could not be read is reported with the reason, nothing is
+//! counted twice, and nothing is written.
 
 use std::sync::{
     Arc, Mutex,
@@ -17,7 +17,7 @@ use kube::client::Body;
 
 use super::{checks::now, rehearsal::on_paused_time};
 
-/// What the server saw.
+/// The requests that the server received.
 #[derive(Default)]
 struct Seen {
     calls: Mutex<Vec<String>>,
@@ -48,11 +48,11 @@ fn answer(path: &str, query: &str, earlier: usize) -> ((u16, String), u64) {
     match path.rsplit('/').next().unwrap_or("") {
         "apis" => ((200, groups.into()), 0),
         "v9" if path.contains("keda") => ((200, r#"{"resources":[{"name":"others"}]}"#.into()), 0),
-        // The list grows too old after its first page, once.
+        // The list expires once after its first page.
         "services" if query.contains("continue") && earlier < 2 => (status(410), 0),
         "services" if query.contains("continue") => (list("Service", &["c"], ""), 0),
         "services" => (list("Service", &["a", "b"], "more"), 0),
-        // It is always too old.
+        // The list always expires after its first page.
         "configmaps" if query.contains("continue") => (status(410), 0),
         "configmaps" => (list("ConfigMap", &["a"], "more"), 0),
         "deployments" => ((200, "<html>502 from a proxy</html>".into()), 0),
@@ -117,10 +117,10 @@ fn what_a_bad_api_server_does_not_tell_is_unknown() {
     let shelf = on_paused_time(async { survey(&server(&seen), &identity, now(), &[]).await });
     assert_eq!(seen.writes.load(SeqCst), 0);
     assert!(seen.most.load(SeqCst) <= 8, "{} lists at once", seen.most.load(SeqCst));
-    // Begun again, and nothing counted twice.
+    // The list was started again, and nothing was counted twice.
     let names: Vec<&str> = shelf.any("Service").iter().map(|o| o.metadata.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c"]);
-    assert_eq!(shelf.any("StatefulSet.apps").len(), 1, "429 is tried again, slow is waited for");
+    assert_eq!(shelf.any("StatefulSet.apps").len(), 1, "a 429 must be retried, and a slow answer must be awaited");
     assert_eq!(why(&shelf, "ConfigMap"), Some(Unseen::NoData));
     assert_eq!(why(&shelf, "Deployment.apps"), Some(Unseen::NoData));
     assert_eq!(why(&shelf, "DaemonSet.apps"), Some(Unseen::Forbidden));
@@ -130,11 +130,11 @@ fn what_a_bad_api_server_does_not_tell_is_unknown() {
     assert_eq!(
         why(&shelf, "HorizontalPodAutoscaler.autoscaling"),
         Some(Unseen::NoData),
-        "v9 is no version that we read"
+        "drillmaster does not read version v9"
     );
     assert_eq!(why(&shelf, "Backup.velero.io"), Some(Unseen::NotInstalled));
-    assert_eq!(why(&shelf, "ScaledObject.keda.sh"), Some(Unseen::NotInstalled), "v9 of it has others");
-    // Objects that are none are told, the others stay.
+    assert_eq!(why(&shelf, "ScaledObject.keda.sh"), Some(Unseen::NotInstalled), "v9 has other resources");
+    // Items that are not objects are reported, and the other items are kept.
     assert_eq!(shelf.any("Job.batch").len(), 1);
     assert!(shelf.notes.iter().any(|n| n.starts_with("jobs: ")), "{:?}", shelf.notes);
     let review = review(&shelf, &Settings::default(), "bad", "full", now());

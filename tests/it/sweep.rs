@@ -1,6 +1,5 @@
-//! Crash sweeps: whatever line a run dies at, whatever goes wrong on the wire,
-//! the cluster is as before, or exit 6 names what is not. `DRILL_SEED=n` runs one
-//! seed again.
+//! Crash sweeps: after a run that dies at any line, and with any trouble on the wire, the cluster is as before, or exit
+//! 6 names what is not. `DRILL_SEED=n` runs one seed again.
 
 use drillmaster::{
     event::{Event, Kind, StepEnd},
@@ -13,7 +12,7 @@ use drillmaster::{
 
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
 
-/// One table: what each shipped scenario comes to on the shipped clusters.
+/// The expected exit of each shipped scenario on the shipped clusters.
 const TABLE: [(&str, &str, Exit); 17] = [
     ("small-shop", "zone-outage", Exit::Passed),
     ("small-shop", "node-power-loss", Exit::Passed),
@@ -40,8 +39,7 @@ pub fn shipped() -> Vec<&'static str> {
     TABLE.iter().filter(passes).map(|(_, name, _)| *name).collect()
 }
 
-/// All that pass, each on a cluster that it passes on, and the journal of a drill that
-/// nothing disturbs.
+/// All scenarios that pass, each with a cluster on which it passes and with the journal of an undisturbed drill.
 fn everywhere() -> impl Iterator<Item = (&'static str, Description, Loaded, Vec<Event>)> {
     TABLE.iter().filter(|(_, _, exit)| *exit == Exit::Passed).map(|(place, name, _)| {
         let place = cluster(place);
@@ -51,7 +49,7 @@ fn everywhere() -> impl Iterator<Item = (&'static str, Description, Loaded, Vec<
     })
 }
 
-/// Each of them, and the journal of a drill of it that nothing disturbs.
+/// Each scenario, and the journal of an undisturbed drill of it.
 pub fn undisturbed() -> impl Iterator<Item = (&'static str, Loaded, Vec<Event>)> {
     shipped().into_iter().map(|name| {
         let shop = cluster("small-shop");
@@ -102,7 +100,7 @@ fn the_same_seed_gives_the_same_journal() {
     assert!(journal(7) != journal(8), "the seed changes nothing");
 }
 
-/// What differs from process to process (its id, addresses in memory) must not show.
+/// What differs from process to process (the process id, addresses in memory) must not appear in the journal.
 #[test]
 fn the_same_seed_gives_the_same_journal_in_two_processes() {
     let journal = || {
@@ -116,7 +114,7 @@ fn the_same_seed_gives_the_same_journal_in_two_processes() {
     assert!(journal() == journal(), "two processes differ");
 }
 
-/// Lines after which something was done or is to be undone.
+/// Lines after which something was done or has to be undone.
 pub fn is_load_bearing(event: &Event) -> bool {
     event.event.is_durable() || matches!(event.event, Kind::RevertStarted { .. })
 }
@@ -127,7 +125,7 @@ fn killed_at_every_load_bearing_line() {
     for (name, place, loaded, whole) in everywhere() {
         for event in &whole {
             let bearing = is_load_bearing(event);
-            // Observations are sampled.
+            // Of the observations, only some are tried.
             if !bearing && event.seq % 97 != 0 {
                 continue;
             }
@@ -146,10 +144,10 @@ fn killed_at_every_load_bearing_line() {
         }
     }
     println!("{cuts} cuts, {sampled} of them at sampled observations");
-    assert!(cuts > 150, "only {cuts} cuts: the sweep has gone soft");
+    assert!(cuts > 150, "only {cuts} cuts: the sweep has become too weak");
 }
 
-/// A stop that is asked for as each step begins: everything is put back.
+/// A stop that is requested when a step begins. Everything must be put back.
 #[test]
 fn stopped_as_each_step_begins() {
     let (mut stops, mut aborted) = (0, 0);
@@ -163,7 +161,7 @@ fn stopped_as_each_step_begins() {
                 let begins = move |e: &Event| matches!(&e.event, Kind::StepStarted { step, .. } if *step == own);
                 let ended = stage.drill_when(&loaded, begins, async |_| stage.annotate_stop().await).await;
                 let at = format!("{name}, stopped at `{wanted}`");
-                // A step that was over within the two seconds may have been the last.
+                // A step that was over within the two seconds may have been the last one.
                 assert!(matches!(ended.exit, Some(Exit::Aborted | Exit::Passed)), "{at}: {:?}", ended.exit);
                 aborted += u32::from(ended.exit == Some(Exit::Aborted));
                 stage.as_before().await.unwrap_or_else(|why| panic!("{at}: {why}"));
@@ -172,11 +170,11 @@ fn stopped_as_each_step_begins() {
     }
     println!("{aborted} of {stops} stops were heard in time");
     assert!(stops >= 25, "only {stops} stops");
-    assert!(aborted >= 12, "only {aborted} of {stops} stops were heard: the sweep has gone soft");
+    assert!(aborted >= 12, "only {aborted} of {stops} stops were noticed: the sweep has become too weak");
 }
 
-/// A bug in a step, at each thing that it writes down: the cluster is put back,
-/// and the exit code says that it was a bug.
+/// A bug in a step, at each line that the step writes. The cluster must be put back, and the exit code must say that it
+/// was a bug.
 #[test]
 fn a_panic_in_each_step() {
     let mut panics = 0;
@@ -200,7 +198,7 @@ fn a_panic_in_each_step() {
     assert!(panics >= 25, "only {panics} panics");
 }
 
-/// The run belongs to the cluster that it broke, and to no other.
+/// A run belongs to the cluster on which it ran, and to no other.
 #[test]
 fn another_cluster_is_left_alone() {
     let shop = cluster("small-shop");
@@ -213,15 +211,15 @@ fn another_cluster_is_left_alone() {
         let before = other.picture();
         let said = stage.recover_elsewhere(&other).await;
         assert!(said.contains("is for another cluster"), "{said}");
-        assert_eq!(before, other.picture(), "and nothing was touched there");
+        assert_eq!(before, other.picture(), "the other cluster must not be touched");
         let said = stage.recover_for_real().await;
         assert!(said.contains("is a rehearsal: nothing real was touched"), "{said}");
         assert_eq!(stage.recover().await, Exit::Aborted);
     });
 }
 
-/// The machine and its files are gone: the cluster's own record is enough, also
-/// at the second attempt, and one that cannot be read is not taken for an empty one.
+/// The machine of the runner and its files are gone. The record in the cluster is sufficient, also for a second
+/// attempt. A record that cannot be read is not treated as an empty one.
 #[test]
 fn recovered_from_the_clusters_record() {
     let shop = cluster("small-shop");
@@ -234,7 +232,7 @@ fn recovered_from_the_clusters_record() {
         assert!(stage.drill(&loaded, Some(applied.unwrap().seq + 5)).await.exit.is_none());
         let first = stage.recovered_from_cluster().await.unwrap();
         let second = stage.recovered_from_cluster().await.unwrap();
-        assert_eq!(first.0, second.0, "an attempt that did not end is gone on with");
+        assert_eq!(first.0, second.0, "the second attempt must continue the first one");
         assert_eq!(stage.recover_from(&second).await, Exit::Aborted);
         stage.as_before().await.unwrap();
         let stage = Stage::set(&shop, 1).await;
@@ -245,7 +243,7 @@ fn recovered_from_the_clusters_record() {
     });
 }
 
-/// An alert that nobody would hear of is known before anything is broken.
+/// The pre-flight detects an alert that nobody would receive.
 #[test]
 fn a_silence_in_the_description_is_seen() {
     let mut shop = cluster("small-shop");
@@ -255,7 +253,7 @@ fn a_silence_in_the_description_is_seen() {
     assert_eq!(exit, Some(Exit::Refused));
 }
 
-/// And so is one that another alert keeps quiet.
+/// The pre-flight detects an alert that another alert inhibits.
 #[test]
 fn an_inhibition_in_the_description_is_seen() {
     let mut shop = cluster("small-shop");
@@ -266,15 +264,15 @@ fn an_inhibition_in_the_description_is_seen() {
         on_paused_time(async { Stage::set(shop, 1).await.drill(&loaded, None).await.exit })
     };
     shop.alertmanager.inhibit = vec![rule.clone()];
-    assert_eq!(exit(&shop), Some(Exit::Refused), "it fires already: the pre-flight knows");
-    // One that fires only when the nodes are lost cannot be foreseen; it is judged.
+    assert_eq!(exit(&shop), Some(Exit::Refused), "the inhibiting alert fires already, so the pre-flight must know");
+    // An alert that fires only when the nodes are lost cannot be foreseen. It is judged.
     let node_is_lost = shop.rules.iter().find(|r| r.alert == "NodeNotReady").unwrap().clone();
     shop.rules.push(RuleSpec { alert: "ZoneLost".into(), ..node_is_lost });
     shop.alertmanager.inhibit = vec![Inhibition { source: label("ZoneLost"), ..rule }];
-    assert_eq!(exit(&shop), Some(Exit::Failed), "it was received, and told nobody");
+    assert_eq!(exit(&shop), Some(Exit::Failed), "Alertmanager received the alert but notified nobody");
 }
 
-/// What a crash leaves of the last lines: whole ones count, half ones do not.
+/// What a crash leaves of the last lines: whole lines count, incomplete ones do not.
 #[test]
 fn a_journal_that_ends_at_any_byte_is_read_up_to_its_last_line() {
     let shop = cluster("small-shop");
@@ -290,15 +288,15 @@ fn a_journal_that_ends_at_any_byte_is_read_up_to_its_last_line() {
         std::fs::write(&path, &whole.journal[..end]).unwrap();
         let read = read(&RunDir(dir.path().to_owned())).unwrap_or_else(|e| panic!("cut at byte {end}: {e}"));
         let state = RunState::of(&read.events).unwrap();
-        // Without its newline a line is torn, even if it is all there otherwise.
+        // A line without its newline is incomplete, even if the rest of it is there.
         let complete = (0..lines.len()).rev().find(|n| upto(*n) <= end).unwrap();
         assert_eq!(read.events.len(), complete, "cut at byte {end}");
         assert_eq!(state.open().len(), usize::from(complete > at), "cut at byte {end}");
     }
 }
 
-/// The seeds of a sweep, and whether it is one that was asked for: `DRILL_SEED=n` runs one
-/// again, `DRILL_SEEDS=n` so many in place of the usual number.
+/// The seeds of a sweep, and whether a single seed was requested. `DRILL_SEED=n` runs one seed again, `DRILL_SEEDS=n`
+/// runs n seeds instead of the usual number.
 pub fn seeds(usual: u64) -> (Vec<u64>, bool) {
     let number = |name: &str| std::env::var(name).ok().and_then(|s| s.parse().ok());
     match number("DRILL_SEED") {
@@ -312,7 +310,7 @@ pub fn seeds(usual: u64) -> (Vec<u64>, bool) {
 fn whatever_goes_wrong_on_the_wire() {
     let (seeds, one) = seeds(256);
     let mut shop = cluster("small-shop");
-    // All of web where the drain begins: its budget has something to refuse.
+    // All pods of web are where the drain begins, so that its budget has something to refuse.
     let crowded = ["node-a-0", "node-a-0", "node-a-1"].map(str::to_owned).to_vec();
     shop.placement.insert("shop".into(), [("deployment/web".to_owned(), crowded)].into());
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
@@ -322,13 +320,13 @@ fn whatever_goes_wrong_on_the_wire() {
         on_paused_time(async {
             let stage = Stage::set(&shop, seed).await;
             stage.trouble(30 + seed % 120);
-            // Velero goes wrong too, with every other seed.
+            // With every other seed, Velero fails partially, too.
             stage.simulation.velero_errs(if seed % 2 == 0 { 0 } else { 3 });
             let ended = stage.drill(&loaded, None).await;
             stage.trouble(0);
             let at = format!("{name}, DRILL_SEED={seed}");
             let exit = ended.exit.unwrap_or(Exit::Internal);
-            // Law I7: a run ends within its own limit and that of its undo.
+            // Law I7: a run ends within its own time limit and that of its undo.
             let limit = RunState::of(&ended.events).unwrap().plan.map_or(0, |p| p.limits.duration.micros());
             let took = ended.events.last().map_or(0, |e| e.t_us);
             assert!(took <= limit + 2_400_000_000, "{at}: took {} s", took / 1_000_000);
@@ -349,12 +347,12 @@ fn whatever_goes_wrong_on_the_wire() {
     println!("{seen:?}");
     if !one {
         for wanted in SOMETIMES {
-            assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
+            assert!(seen.contains_key(wanted), "no seed reached `{wanted}`: the sweep has become too weak: {seen:?}");
         }
     }
 }
 
-/// What must happen with one seed at least.
+/// Situations that at least one seed must reach.
 const SOMETIMES: [&str; 12] = [
     "exit 0",
     "exit 3",

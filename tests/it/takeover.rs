@@ -1,7 +1,7 @@
-//! Take-over from a runner that is not dead: it freezes after some line, another session
-//! takes the wheel, and it wakes up at some moment of that. Whatever it had decided by then
-//! it does, its looks at the fence seeing nothing; the successor's wall clock is another.
-//! `DRILL_SEED=n` runs one seed again; tests/nightly runs ten thousand.
+//! Take-over from a runner that is not dead. The runner freezes after some line, another session takes over, and the
+//! runner wakes up at some moment of the take-over. It then does what it had decided before, and its checks of the
+//! fence see nothing. The successor has another wall clock. `DRILL_SEED=n` runs one seed again; tests/nightly runs ten
+//! thousand.
 
 use std::{
     collections::BTreeMap,
@@ -30,12 +30,12 @@ use super::{
 struct Case<'a> {
     whole: &'a Whole,
     freeze: Freeze,
-    /// In words.
+    /// The moment of the freeze, for messages.
     at: String,
     thaw: Thaw,
 }
 
-/// Numbers out of a seed, one after another.
+/// Random numbers that follow from a seed.
 pub struct Chance(u64);
 
 impl Chance {
@@ -54,7 +54,7 @@ impl Chance {
     }
 }
 
-/// A drill that nothing disturbs: its lines, and those of its acts that take something away.
+/// An undisturbed drill: its lines, and the numbers of its acts that take something away.
 struct Whole {
     name: &'static str,
     loaded: Loaded,
@@ -146,14 +146,15 @@ fn a_frozen_runner_wakes_up_at_any_moment_of_a_take_over() {
                     *seen.entry(word).or_default() += 1;
                 }
             }
-            // It woke up before anything was taken over, and came to its end by itself.
+            // The runner woke up before another session took over, and ended by itself.
             if ended.events.iter().all(|e| e.epoch == 1) {
                 assert_eq!(ended.exit, Some(taken), "{at}");
                 return;
             }
             *seen.entry("taken over").or_default() += 1;
             assert_eq!(taken, Exit::Aborted, "{at}: {:?}", ended.events.last());
-            // One look may be behind it when it freezes; of two, the later one sees.
+            // The runner may have made one check of the fence before it froze. If there is a second check, it sees the
+            // fence.
             let claims = thaw.overlooks < 2 && ended.exit == Some(Exit::Passed);
             assert!(!claims, "{at}: the runner claims to have passed");
         });
@@ -161,12 +162,12 @@ fn a_frozen_runner_wakes_up_at_any_moment_of_a_take_over() {
     println!("{seen:?}");
     if !one {
         for wanted in ["taken over", "stray lines", "a late act was undone again", "a late intent was adopted"] {
-            assert!(seen.contains_key(wanted), "no seed came to `{wanted}`: the sweep has gone soft: {seen:?}");
+            assert!(seen.contains_key(wanted), "no seed reached `{wanted}`: the sweep has become too weak: {seen:?}");
         }
     }
 }
 
-/// What a drill did since it armed itself, for whoever looks for a mistake.
+/// Prints what a drill did after it armed itself, to help find a mistake.
 fn tell(events: &[Event]) {
     let told = events.iter().skip_while(|e| !matches!(e.event, Kind::Armed { .. }));
     for event in told.filter(|e| is_load_bearing(e) || e.epoch > 1) {
@@ -178,13 +179,13 @@ fn remarkable(event: &Event) -> Option<&'static str> {
     match &event.event {
         Kind::StrayLines { .. } => Some("stray lines"),
         Kind::FaultReopened { .. } => Some("a late act was undone again"),
-        // Only a session that took over writes an intent that it never acts on.
+        // Only a session that took over records an intent on which it never acts.
         Kind::FaultIntended { .. } if event.epoch > 1 => Some("a late intent was adopted"),
         _ => None,
     }
 }
 
-/// Of two that take the wheel in the same instant one has it.
+/// If two sessions take over at the same instant, only one of them gets the right to act.
 #[test]
 fn one_of_two_takes_the_wheel() {
     let temp = tempfile::tempdir().unwrap();
@@ -201,7 +202,7 @@ fn one_of_two_takes_the_wheel() {
             (take(), other.join().unwrap())
         });
         match (a, b) {
-            // One came after the other, and beat it.
+            // One session came after the other and fenced it.
             (Ok(a), Ok(b)) => assert_ne!(a, b),
             (Ok(_), Err(WriteError::Fenced { .. })) | (Err(WriteError::Fenced { .. }), Ok(_)) => {}
             other => panic!("{other:?}"),

@@ -1,6 +1,5 @@
-//! Words that mean nothing: in a drill file, on the command line, in a description of a
-//! cluster. Let through, each of them would loosen a gate or simulate another cluster
-//! without anybody being told.
+//! Words without a meaning: in a drill file, on the command line, in the description of a cluster. If they were
+//! accepted, each of them would weaken a gate, or another cluster would be simulated, and nobody would know.
 
 use std::{path::Path, process::Command};
 
@@ -14,7 +13,7 @@ use super::rehearsal::on_paused_time;
 
 const HEAD: &str = "apiVersion: drillmaster.dev/v1\nkind: Readiness\n";
 
-/// Lines of a drill file, and what is said of them.
+/// Lines of a drill file, each with a part of its message.
 const DRILL_FILE: &[(&str, &str)] = &[
     ("drills: [drian]", "did you mean `drain`?"),
     ("drills: [drain, any]", "`any` is not a kind of drill"),
@@ -99,12 +98,16 @@ fn a_typing_error_does_not_turn_the_gate_green() {
 
 const SHOP: &str = include_str!("../../scenarios/clusters/small-shop.yaml");
 
-/// What is written in place of what, and what is said of it.
+/// Text, its replacement, and a part of the message.
 const CLUSTER: &[(&str, &str, &str)] = &[
     ("budget: {minAvailable: 2}", "budget: {minAvailabel: 2}", "did you mean `minAvailable`?"),
     ("budget: {minAvailable: 2}", "budget: {minAvailable: \"200%\"}", "write a number of pods, or 0% to 100%"),
     ("budget: {minAvailable: 2}", "budget: {minAvailable: -2}", "write a number of pods, or 0% to 100%"),
-    ("budget: {minAvailable: 2}", "budget: {minAvailable: 2, maxUnavailable: 1}", "write one of minAvailable and"),
+    (
+        "budget: {minAvailable: 2}",
+        "budget: {minAvailable: 2, maxUnavailable: 1}",
+        "write either minAvailable or maxUnavailable",
+    ),
     ("cpu: 250m", "cpu: abc", "`abc` is not a quantity"),
     ("cpu: 250m", "cpu: \"-5\"", "`-5` is not a quantity"),
     ("cpu: 250m", "cpu: NaN", "`NaN` is not a quantity"),
@@ -112,20 +115,20 @@ const CLUSTER: &[(&str, &str, &str)] = &[
     ("name: deployment/web", "name: deploymnt/web", "did you mean `deployment`?"),
     ("name: deployment/web", "name: deployment/We_b", "is not KIND/NAME"),
     ("source: csi", "source: cis", "did you mean `csi`?"),
-    ("volume: standard", "volume: nope", "there is no storage class `nope`"),
+    ("volume: standard", "volume: nope", "storage class `nope` does not exist"),
     ("apiVersion: drillmaster.dev/v1\n", "apiVersion: v7\n", "apiVersion is `v7`"),
     ("kind: Cluster", "kind: Clutser", "kind is `Clutser`"),
     ("schedule: \"0 2 * * *\"", "schedule: nonsense", "spec.schedule"),
-    ("b: 2,", "b: 65535,", "5000 at most"),
-    ("b: 2,", "b: 1000000000,", "5000 at most"),
+    ("b: 2,", "b: 65535,", "at most 5000"),
+    ("b: 2,", "b: 1000000000,", "at most 5000"),
     (
         "web, namespace: shop, replicas: 3",
         "web, namespace: shop, replicas: 149995",
-        "150001 replicas are more than a cluster has: 150000 at most",
+        "150001 replicas are too many: a cluster has at most 150000",
     ),
     ("b: 2,", "b: 4294967296,", "the maximum is 4294967295"),
     ("b: 2,", "b: -1,", "the minimum is 0"),
-    ("b: 2,", "B_: 2,", "`B_` cannot be part of a node's name"),
+    ("b: 2,", "B_: 2,", "`B_` cannot be part of the name of a node"),
     ("zones:", "zoens:", "did you mean `zones`?"),
     ("kind: Cluster", "kind: Cluster\ntimes: {evaluate: 0s}", "times.evaluate: 0s is too short"),
     (
@@ -133,16 +136,16 @@ const CLUSTER: &[(&str, &str, &str)] = &[
         "kind: Cluster\nclocks: {grace: 40s, period: 0s, renew: 10s, evictionInterval: 10s}",
         "clocks.period: 0s is too short",
     ),
-    ("kind: Cluster", "kind: Cluster\nleases: {nope: 5s}", "there is no Node `nope`"),
+    ("kind: Cluster", "kind: Cluster\nleases: {nope: 5s}", "Node `nope` does not exist"),
     (
         "kind: Cluster",
         "kind: Cluster\nplacement: {shop: {deployment/nope: [node-a-0]}}",
-        "there is no Deployment `nope`",
+        "Deployment `nope` in namespace `shop` does not exist",
     ),
-    ("kind: Cluster", "kind: Cluster\nplacement: {shop: {deployment/web: [x]}}", "there is no Node `x`"),
+    ("kind: Cluster", "kind: Cluster\nplacement: {shop: {deployment/web: [x]}}", "Node `x` does not exist"),
 ];
 
-/// By the reader of the file, or by the cluster that is made of it.
+/// The message with which the reader of the file refuses, or the cluster that is made from it.
 fn refused(text: &str) -> Option<String> {
     match Description::parse(text) {
         Err(why) => Some(why),
@@ -157,13 +160,13 @@ fn a_cluster_that_cannot_be_is_refused() {
     assert_eq!(refused(SHOP), None);
     for (from, to, said) in CLUSTER {
         let text = SHOP.replacen(from, to, 1);
-        assert_ne!(text, SHOP, "the small shop is written otherwise now: {from}");
+        assert_ne!(text, SHOP, "the text of the small shop has changed: {from}");
         let why = refused(&text).unwrap_or_else(|| panic!("{to} is accepted"));
         assert!(why.contains(said), "{to}\n{why}");
     }
 }
 
-/// Objects without the form of their kind would end the simulated controllers.
+/// Objects that do not have the form of their kind would crash the simulated controllers.
 #[test]
 fn an_object_without_the_form_of_its_kind_is_refused() {
     for object in [

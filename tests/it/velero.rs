@@ -1,5 +1,4 @@
-//! Velero's queue: a drill that ends, however it does, does not leave a backup in
-//! it that keeps all others waiting.
+//! The queue of Velero: however a drill ends, it must not leave a backup in the queue that blocks all others.
 
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ async fn ready_to_start(stage: &Stage) {
     }
 }
 
-/// A drill that is stopped or killed while its backup is queued takes it out.
+/// A drill that is stopped or killed while its backup is queued removes the backup.
 #[test]
 fn a_queued_backup_is_taken_away() {
     let shop = cluster("small-shop");
@@ -44,23 +43,23 @@ fn a_queued_backup_is_taken_away() {
         let stage = Stage::set(&shop, 1).await;
         let ended = stage.drill_when(&loaded, waits_for_backup, async |run| run.signal("SIGINT")).await;
         assert_eq!(ended.exit, Some(Exit::Aborted));
-        assert!(taken_away(&ended.events), "it says so");
+        assert!(taken_away(&ended.events), "the drill must say so");
         assert!(stage.backups(of_the_run).is_empty());
         stage.as_before().await.unwrap();
 
         let stage = Stage::set(&shop, 1).await;
         let at = ended.events.iter().find(|e| waits_for_backup(e)).unwrap().seq;
         assert_eq!(stage.drill(&loaded, Some(at)).await.exit, None);
-        assert_eq!(stage.backups(of_the_run).len(), 1, "the dead runner left it");
+        assert_eq!(stage.backups(of_the_run).len(), 1, "the dead runner must leave its backup");
         assert_eq!(stage.recover().await, Exit::Aborted);
-        assert!(taken_away(&read(&stage.run_dir()).unwrap().events), "recover says so");
+        assert!(taken_away(&read(&stage.run_dir()).unwrap().events), "recover must say so");
         assert!(stage.backups(of_the_run).is_empty());
         stage.as_before().await.unwrap();
     });
 }
 
-/// Whenever the drill is stopped, Velero takes the backups that come later. A
-/// Backup that is deleted while it is ReadyToStart holds its place for ever.
+/// Whenever the drill is stopped, Velero must take later backups. A Backup that is deleted while it is ReadyToStart
+/// keeps its place for ever.
 #[test]
 fn stopped_at_each_instant_of_the_queue() {
     let shop = cluster("small-shop");
@@ -79,8 +78,8 @@ fn stopped_at_each_instant_of_the_queue() {
     }
 }
 
-/// Velero's server is replaced while the backup is ReadyToStart: it waits until
-/// the drill, at its end, changes it.
+/// The server of Velero is replaced while the backup is ReadyToStart. The backup waits until the drill changes it at
+/// its end.
 #[test]
 fn a_ready_backup_whose_server_died_is_nudged() {
     let shop = cluster("small-shop");
@@ -95,15 +94,15 @@ fn a_ready_backup_whose_server_died_is_nudged() {
     on_paused_time(async {
         let stage = Stage::set(&shop, 1).await;
         let ended = replaced(&stage, &loaded).await;
-        assert_eq!(ended.exit, Some(Exit::Aborted), "the backup did not end in time");
-        assert!(nudged(&ended.events), "it says so");
+        assert_eq!(ended.exit, Some(Exit::Aborted), "the step must fail because the backup did not end in time");
+        assert!(nudged(&ended.events), "the drill must say so");
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(stage.backups(of_the_run)[0]["status"]["phase"], "Completed");
         stage.as_before().await.unwrap();
     });
 }
 
-/// One that somebody else left is named before anything is touched.
+/// A blocked backup of somebody else is named before anything is touched.
 #[test]
 fn a_queue_that_stands_still_is_refused() {
     let refused = |phase: &str| {
@@ -121,5 +120,8 @@ fn a_queue_that_stands_still_is_refused() {
     };
     let said = refused("ReadyToStart");
     assert!(said.contains("Velero never started nightly-7 (ReadyToStart)"), "{said}");
-    assert!(said.contains("annotate --overwrite backups.velero.io nightly-7"), "with the way out");
+    assert!(
+        said.contains("annotate --overwrite backups.velero.io nightly-7"),
+        "the message must contain the command that helps"
+    );
 }

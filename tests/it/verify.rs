@@ -1,5 +1,5 @@
-//! Run directories that somebody changed afterwards, with the chain mended where that hides
-//! it; and honest ones of every kind.
+//! Run directories that somebody changed afterwards, with a repaired hash chain where that hides the change. Also
+//! unchanged ones of every kind.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::rehearsal::{Stage, acted, cluster, on_paused_time, scenario, scenario_text};
 
-/// An expectation that holds and, in `late`, one that does not.
+/// A scenario with an expectation that is met and, in `late`, one that is not.
 fn text(within: &str) -> String {
     format!(
         "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: kept, title: Kept as it was}}\nhypothesis: h\n\
@@ -44,7 +44,7 @@ fn rehearsed(within: &str) -> tempfile::TempDir {
     })
 }
 
-/// A directory of a rehearsal, for a test to change.
+/// A copy of the directory of a rehearsal, which a test may change.
 struct Kept {
     _temp: tempfile::TempDir,
     dir: RunDir,
@@ -73,7 +73,7 @@ impl Kept {
         std::fs::write(&path, change(std::fs::read_to_string(&path).unwrap())).unwrap();
     }
 
-    /// Changes lines of the journal, and leaves their hashes as they are.
+    /// Changes lines of the journal without their hashes.
     fn torn(&self, change: impl FnOnce(&mut Vec<String>)) {
         self.file("journal.jsonl", |text| {
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -82,7 +82,7 @@ impl Kept {
         });
     }
 
-    /// Changes lines of the journal, and mends the chain.
+    /// Changes lines of the journal and repairs the hash chain.
     fn mended(&self, change: impl FnOnce(&mut Vec<Value>)) {
         self.file("journal.jsonl", |text| {
             let mut lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
@@ -91,7 +91,7 @@ impl Kept {
         });
     }
 
-    /// The same of the plan, in the journal and in plan.json, with its hash.
+    /// Changes the plan, in the journal and in plan.json, with its hash.
     fn planned(&self, change: impl Fn(&mut Value)) {
         self.mended(|lines| {
             let plan = &mut at(lines, "PlanFrozen")["plan"];
@@ -107,7 +107,7 @@ impl Kept {
         program(command, &self.dir)
     }
 
-    /// `verify` names file and line, and nothing else shows it as it stands.
+    /// Checks that `verify` names file and line, and that no other command shows the changed run as genuine.
     fn is_refused(&self, what: &str, place: &str) {
         let (code, said) = self.program("verify");
         assert_eq!(code, 1, "{what}: {said}");
@@ -143,7 +143,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Numbers and hashes of lines anew, as whoever forges a journal would write them.
+/// Computes numbers and hashes of lines again, as a forger would.
 fn chained(lines: Vec<Value>) -> String {
     let (mut text, mut prev) = (String::new(), String::new());
     for (seq, mut line) in lines.into_iter().enumerate() {
@@ -168,7 +168,7 @@ fn at<'a>(lines: &'a mut [Value], kind: &str) -> &'a mut Value {
     &mut lines[place]["event"]
 }
 
-/// Every judgement says PASS.
+/// Makes every judgement say PASS.
 fn pass(lines: &mut [Value]) {
     let judged = at(lines, "Judged");
     judged["outcome"] = "pass".into();
@@ -315,7 +315,7 @@ fn a_tail_that_was_cut_and_an_end_that_was_put_on_it() {
         at(lines, "RunEnded")["detail"] = "passed; the cluster is as before".into();
     });
     kept.is_refused("the tail cut", "journal.jsonl:");
-    // Without an end it is a run that died, and is said to be one.
+    // A run without an end has died, and is reported as such.
     let kept = Kept::passed();
     kept.torn(|lines| lines.truncate(lines.len() - 1));
     let (code, said) = kept.program("verify");
@@ -393,7 +393,7 @@ fn a_failed_rehearsal_is_no_passed_drill_of_production() {
         pass(lines);
     });
     kept.is_refused("a failed one", "journal.jsonl:");
-    // Nor a passed one.
+    // The same with a passed rehearsal.
     let kept = Kept::passed();
     kept.mended(|lines| real(&mut at(lines, "RunStarted")["clusters"][0]));
     kept.is_refused("the header only", "journal.jsonl:1");
@@ -422,13 +422,13 @@ fn nothing_is_gained_by_calling_a_forged_verdict_old() {
     let (code, said) = kept.program("report");
     assert!(code == 0 && said.contains("PASS by the rules of 0.1.0; by today's rules FAIL"), "{said}");
     let html = std::fs::read_to_string(kept.dir.file("report.html")).unwrap();
-    assert!(!html.contains("badge pass"), "nothing is green");
+    assert!(!html.contains("badge pass"), "the report must not show a pass");
     let junit = std::fs::read_to_string(kept.dir.file("junit.xml")).unwrap();
     let json: Value = serde_json::from_str(&std::fs::read_to_string(kept.dir.file("report.json")).unwrap()).unwrap();
     assert!(junit.contains("<error") && json["outcome"].is_null(), "{junit}");
     let (code, said) = kept.program("status");
     assert!(code == 0 && said.contains("by today's rules FAIL"), "{said}");
-    // The end has to follow from the verdict all the same.
+    // The end must still follow from the verdict.
     let kept = Kept::failed();
     old(&kept);
     kept.mended(|lines| at(lines, "Judged")["judgements"][0]["outcome"] = "fail".into());
@@ -442,7 +442,7 @@ fn nothing_is_gained_by_calling_a_forged_verdict_old() {
     kept.is_refused("exit 0 beside a FAIL", "journal.jsonl:");
 }
 
-/// A directory of which nothing differs, and the exit code of `verify`.
+/// Checks that a directory has no differences. Returns the exit code of `verify`.
 fn holds(dir: &RunDir, what: &str) -> Exit {
     let verified = verify(dir).unwrap_or_else(|e| panic!("{what}: {e}"));
     assert!(verified.differs.is_empty(), "{what}: {:#?}", verified.differs);
@@ -528,7 +528,7 @@ fn twice() -> (tempfile::TempDir, PathBuf, PathBuf) {
             let options = Options::rehearsal(runs.path(), &[]);
             let begun = begin(prepared, &loaded, &Place::default(), &options, |_, _| {}).unwrap();
             let exit = engine::run(&begun, &loaded, &options).await;
-            // Whether the second finds the cluster good enough to begin is not the question here.
+            // Whether the second drill finds the cluster good enough to begin does not matter here.
             let told: Vec<_> = begun.recorder.events().iter().filter_map(report::line).collect();
             assert!(exit == Exit::Passed || run == "second", "{run}: {told:#?}");
         }
@@ -545,7 +545,7 @@ fn each_run_names_the_end_of_the_one_before() {
     }
     let (code, said) = program("verify", &RunDir(second.clone()));
     assert!(code == 0 && said.contains("run before     first (exit 0, head "), "{said}");
-    // The second is changed: it names an end that the first does not have.
+    // The second run is changed: it names an end that the first run does not have.
     let forged = Kept::copy(&second);
     copy(&first, &forged.dir.0.parent().unwrap().join("first"));
     forged.mended(|lines| at(lines, "RunStarted")["previous"]["head"] = "0".repeat(64).into());
@@ -554,12 +554,12 @@ fn each_run_names_the_end_of_the_one_before() {
         code == 1 && said.contains("journal.jsonl:1: according to the header, the previous run first ended"),
         "{said}"
     );
-    // The first is cut, and would pass for one that died.
+    // The first run is cut, and would look like one that died.
     let cut = Kept::copy(&first);
     copy(&second, &cut.dir.0.parent().unwrap().join("second"));
     cut.torn(|lines| lines.truncate(lines.len() - 1));
     let (code, said) = cut.program("verify");
     assert!(code == 1 && said.contains("run second began after this one"), "{said}");
-    // Alone, each of both holds.
+    // Each of the two directories is valid alone.
     assert_eq!(Kept::copy(&second).program("verify").0, 0);
 }

@@ -1,5 +1,4 @@
-//! Sweeps over single requests and signals: what one of them
-//! does to a drill, at every place where it can.
+//! Sweeps over single requests and signals: what one of them does to a drill, at every place where it can happen.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,9 +19,9 @@ use super::{
 
 const FATES: [Fate; 4] = [Fate::Unavailable, Fate::LostAnswer, Fate::Twice, Fate::Hangs];
 
-/// Each request that changes something fails before its effect, loses its answer,
-/// happens twice, or hangs; reads and renewals of the Lease are sampled. They take
-/// turns at these fates; with `DRILL_SWEEP=all` each has all of them (some minutes).
+/// Each request that changes something fails before its effect, loses its answer, happens twice, or hangs. Reads and
+/// renewals of the Lease are sampled. The requests take turns at these fates. With `DRILL_SWEEP=all`, each request gets
+/// all of them, which takes some minutes.
 #[test]
 fn each_request_fails_is_lost_doubled_or_hangs() {
     let shop = cluster("small-shop");
@@ -30,7 +29,7 @@ fn each_request_fails_is_lost_doubled_or_hangs() {
     let (mut runs, mut requests) = (0_u32, 0_usize);
     for name in shipped() {
         let loaded = scenario(name, &shop);
-        // Every other one in `cargo test`: the sweep of truth has taken its time.
+        // `cargo test` tries only every other request, because the sweep of truth takes long as well.
         for number in worth_trying(&shop, &loaded).into_iter().step_by(if all { 1 } else { 2 }) {
             requests += 1;
             let fates = if all { &FATES[..] } else { &FATES[requests % 4..][..1] };
@@ -52,10 +51,10 @@ fn each_request_fails_is_lost_doubled_or_hangs() {
         }
     }
     println!("{runs} drills, trouble with {requests} requests");
-    assert!(requests > 125, "only {requests} requests: the sweep has gone soft");
+    assert!(requests > 125, "only {requests} requests: the sweep has become too weak");
 }
 
-/// Numbers of the requests of a drill that changes something, and a sample of the rest.
+/// The numbers of the requests of a drill that change something, and a sample of the others.
 fn worth_trying(shop: &Description, loaded: &Loaded) -> Vec<u64> {
     let heard = Arc::new(Mutex::new(Vec::<(Method, String)>::new()));
     let ear = Arc::clone(&heard);
@@ -81,7 +80,7 @@ fn worth_trying(shop: &Description, loaded: &Loaded) -> Vec<u64> {
     worth
 }
 
-/// One, two or three signals as each undo begins.
+/// One, two or three signals when an undo begins.
 #[test]
 fn signals_during_each_undo() {
     let shop = cluster("small-shop");
@@ -109,10 +108,10 @@ fn signals_during_each_undo() {
         }
     }
     println!("{runs} drills, {left} of them left in a hurry and recovered");
-    assert!(left > 5, "only {left} of {runs} were left with something open: the sweep has gone soft");
+    assert!(left > 5, "only {left} of {runs} were left with something open: the sweep has become too weak");
 }
 
-/// Law I2: whatever takes something away has its undo on the disk already.
+/// Law I2: when something is taken away, its undo must be on the disk already.
 #[test]
 fn the_intent_is_on_the_disk_before_the_act() {
     let shop = cluster("small-shop");
@@ -141,8 +140,8 @@ fn the_intent_is_on_the_disk_before_the_act() {
     assert!(acts >= 12, "only {acts} acts were heard");
 }
 
-/// Law I4: each change of the cluster says whose it is, and what is created says of
-/// which run. (A deletion has no manager: it names the UID of what it deletes.)
+/// Law I4: each change of the cluster names its field manager, and each created object names its run. (A deletion has
+/// no field manager. It names the UID of the deleted object.)
 #[test]
 fn every_change_says_whose_it_is() {
     let shop = cluster("small-shop");
@@ -179,14 +178,14 @@ fn every_change_says_whose_it_is() {
     assert!(changes > 200, "only {changes} changes were heard");
 }
 
-/// What a request takes away, if it does.
+/// The object that a request takes away, if it does.
 pub fn taken_away(method: &Method, path: &str) -> Option<String> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (method, &parts[..]) {
         (&Method::POST, ["power", "kill" | "stop" | "pause", node]) => Some((*node).to_owned()),
         (&Method::PATCH, ["api", "v1", "nodes", node]) => Some((*node).to_owned()),
         (&Method::DELETE, ["api", "v1", "namespaces", namespace]) => Some((*namespace).to_owned()),
-        // Readers of volumes are the drill's own.
+        // The drill itself created the pods that read volumes.
         (&Method::DELETE, ["api", "v1", "namespaces", _, "pods", pod]) if pod.starts_with("drill-read-") => None,
         (&Method::DELETE, ["api", "v1", "namespaces", namespace, "pods", _]) => Some((*namespace).to_owned()),
         _ => None,

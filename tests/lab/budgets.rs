@@ -1,5 +1,5 @@
-//! A drain against a pod that two budgets select, on the hollow lab: asked about once, named,
-//! and no hindrance to the others.
+//! A drain of a pod that two budgets select, on the hollow lab: the drain asks once, names the pod, and evicts the
+//! other pods.
 
 use drillmaster::{
     event::Kind,
@@ -56,5 +56,5 @@ fn two_budgets_are_asked_once_and_named() {
     let Drained { nodes } = drained.unwrap();
     let left: Vec<String> = nodes.iter().flat_map(|n| &n.left).map(ToString::to_string).collect();
     assert!(left.iter().all(|l| l.contains("web, web-too")), "{left:?}");
-    assert!(nodes.iter().map(|n| n.evicted).sum::<u32>() > 0, "the others were evicted: {nodes:?}");
+    assert!(nodes.iter().map(|n| n.evicted).sum::<u32>() > 0, "the drain must evict the other pods: {nodes:?}");
 }

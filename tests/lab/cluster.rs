@@ -1,6 +1,5 @@
-//! `cluster up` with a real container engine: a cluster of this repository's own
-//! stack, drilled, and removed. Where nothing can be pulled, the lab's programs
-//! stand in under the upstream names.
+//! `cluster up` with a real container engine: a cluster with the stack of this repository is created, drilled and
+//! removed. If nothing can be pulled, the programs of the lab are used under the upstream names.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +27,7 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }
 
-/// The store's image is run by the engine itself, not by a node: it is made of the lab's program.
+/// Builds the image of the store from the program of the lab, because the engine itself runs it and not a node.
 fn store_image(dir: &Path) {
     const IMAGE: &str = "versity/versitygw:v1.8.0";
     if docker(&["images", "--quiet", IMAGE]).is_empty() {
@@ -52,7 +51,7 @@ impl Cluster {
         cluster
     }
 
-    /// Drills on it, with the shipped bindings.
+    /// A drill on this cluster, with the shipped bindings.
     fn drill(&self) -> Drill {
         let env = BTreeMap::from([("CLUSTER".to_owned(), NAME.to_owned())]);
         let kubeconfig = self.dir.path().join("kubeconfig").to_str().unwrap().to_owned();
@@ -90,10 +89,10 @@ impl Drop for Cluster {
 #[ignore = "needs a container engine, the lab's node image and its ports"]
 fn up_drilled_and_down() {
     let cluster = Cluster::new("small");
-    assert_eq!(cluster.run("status", &[]).0, 1, "there is none yet");
+    assert_eq!(cluster.run("status", &[]).0, 1, "no cluster may exist yet");
     assert_eq!(cluster.up().0, 0);
     let (code, said) = cluster.up();
-    assert_eq!(code, 0, "asking again changes nothing");
+    assert_eq!(code, 0, "a second `up` must change nothing");
     assert!(said.contains("exists already"));
     let (code, said) = cluster.run("status", &[]);
     assert_eq!(code, 0);
@@ -107,15 +106,15 @@ fn up_drilled_and_down() {
     assert!(loss.starts_with("pass: orders: RPO ") && loss.contains("acknowledged lines lost"), "{loss}");
 
     docker(&["stop", &format!("{NAME}-store")]);
-    assert_eq!(cluster.run("status", &[]).0, 1, "its store is down");
+    assert_eq!(cluster.run("status", &[]).0, 1, "the status must report that the store is down");
     assert_eq!(cluster.run("down", &[]).0, 0);
     assert!(
         docker(&["ps", "--all", "--quiet", "--filter", &format!("name=^{NAME}-")]).is_empty(),
-        "nothing of it stays"
+        "`down` must remove everything"
     );
     assert_eq!(cluster.run("status", &[]).0, 1);
 
-    // One of that name that somebody made by hand is left alone.
+    // A cluster with this name that was created by hand is left alone.
     let kind = |args: &[&str]| {
         let out = Command::new(cache().join("kind/bin/kind")).args(args).output().unwrap();
         assert!(out.status.success(), "kind {args:?}: {}", String::from_utf8_lossy(&out.stderr));

@@ -1,4 +1,4 @@
-//! A real API server answers the questions that the simulated one answers.
+//! A real API server must answer the questions that the simulated one answers.
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 

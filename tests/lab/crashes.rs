@@ -1,5 +1,4 @@
-//! Whatever interrupts a drill, the cluster is put back. Each test compares the
-//! cluster with its picture from before.
+//! Whatever interrupts a drill, the cluster is put back. Each test compares the cluster before and after.
 
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
@@ -39,8 +38,7 @@ fn killed_at_five_points_and_recovered() {
     killed_at(1);
 }
 
-/// By turns the detached reaper and a person pick it up: each half of the points
-/// has a lab of its own.
+/// The detached reaper and a person take turns in recovering the run. Each half of the points has its own lab.
 fn killed_at(half: usize) {
     let lab = Hollow::up(&["--fast"]);
     let reaped = half == 0;
@@ -51,7 +49,7 @@ fn killed_at(half: usize) {
         let mut child = drill.start("zone-loss-and-restore", if reaped { &[] } else { &["--no-reaper"] });
         let last = drill.newest();
         wait_for(name, 120, || {
-            assert!(child.try_wait().unwrap().is_none(), "{name}: the run ended by itself");
+            assert!(child.try_wait().unwrap().is_none(), "{name}: the run ended before it was killed");
             drill.newest() != last && happened(&drill.newest(), look)
                 || last.as_os_str().is_empty() && happened(&drill.newest(), look)
         });
@@ -82,11 +80,11 @@ fn frozen_fenced_and_thawed() {
     signal(&child, Signal::SIGSTOP);
     let dir = drill.newest();
     wait_for("the reaper to take over and finish", 120, || happened(&dir, |k| matches!(k, Kind::RunEnded { .. })));
-    // A shell says 137.
+    // A shell shows this as exit code 137.
     let status = child.wait().unwrap();
-    assert_eq!(status.signal(), Some(9), "the reaper ended it before it took over: {status:?}");
+    assert_eq!(status.signal(), Some(9), "the reaper must end the runner before it takes over: {status:?}");
     let after: Vec<u64> = events(&dir).iter().rev().take(3).map(|e| e.epoch).collect();
-    assert!(after.iter().all(|e| *e == 2), "nothing of the first session counts after the second began");
+    assert!(after.iter().all(|e| *e == 2), "no line of the first session may count after the second session began");
     before.same(&lab);
 }
 
@@ -102,7 +100,7 @@ fn one_drill_at_a_time_and_stopped_by_annotation() {
     second.runs = second.runs.with_file_name("second");
     let ended = second.run("node-power-loss", &[]);
     assert_eq!(ended.code, 3, "{}", ended.said);
-    // Anybody with kubectl stops it.
+    // Anybody with kubectl can stop the drill.
     lab.kubectl(&["-n", "drillmaster", "annotate", "lease", "drill", "drillmaster.dev/stop=unwind"]);
     let asked = events(&first.newest()).last().unwrap().t_us;
     assert_eq!(child.wait().unwrap().code(), Some(5));
@@ -124,7 +122,7 @@ fn interrupted_and_recovered_from_the_cluster() {
     before.same(&lab);
     lab.spread();
     let before = lab.picture();
-    // Once more, killed, and the run directory lost with the machine.
+    // Once more, but the drill is killed, and the run directory is lost with the machine.
     let mut child = drill.start("zone-outage", &["--no-reaper"]);
     let last = drill.newest();
     wait_for("a node to be away again", 60, || {
@@ -162,11 +160,11 @@ fn api_server_frozen_for_a_minute() {
     let code = child.wait().unwrap().code().unwrap();
     let dir = drill.newest();
     assert!(matches!(code, 0 | 1 | 4), "ended with {code}");
-    assert!(happened(&dir, |k| matches!(k, Kind::ContactLost { .. })), "a blind interval was noticed");
+    assert!(happened(&dir, |k| matches!(k, Kind::ContactLost { .. })), "the drill must notice a blind interval");
     let blind = report(&dir)["blind"].as_array().unwrap().len();
-    assert!(blind > 0, "and it stands in the report");
+    assert!(blind > 0, "the report must contain the blind interval");
     let floor = super::drill::outcomes(&dir, "never below");
-    assert!(!floor[0].starts_with("pass"), "no minimum is claimed over it: {floor:?}");
+    assert!(!floor[0].starts_with("pass"), "a blind interval must not have a minimum: {floor:?}");
     before.same(&lab);
 }
 
@@ -197,16 +195,16 @@ fn velero_killed_during_backup_and_restore() {
             std::fs::read_to_string(drill.runs.join("log")).unwrap()
         );
         assert_eq!(open_faults(&drill.newest()), 0);
-        // Velero never takes up what was ReadyToStart when it died, nor anything
-        // behind it: none of ours may stay in its queue.
+        // Velero never continues with a backup that was ReadyToStart when it died, nor with one behind it. No backup of
+        // the drill may stay in its queue.
         let phases = lab.kubectl(&["-n", "velero", "get", "backups", "-o", "jsonpath={.items[*].status.phase}"]);
         assert!(!phases.contains("ReadyToStart") && !phases.contains("Queued"), "{step}: {phases}");
         before.same(&lab);
     }
 }
 
-/// A run directory that fills up in the middle: nothing new is done, what was
-/// done is undone from memory, and the exit code says that the journal is short.
+/// The run directory fills up in the middle of a run. The drill does nothing new, undoes what it did from memory, and
+/// its exit code says that the journal is incomplete.
 #[test]
 #[ignore = "needs the hollow lab, and root for a small file system"]
 fn the_run_directory_is_read_only_or_fills_up() {
@@ -235,8 +233,8 @@ fn the_run_directory_is_read_only_or_fills_up() {
     before.same(&lab);
 }
 
-/// Against a second raw watch on the same clock: how long a pod's change takes
-/// into the journal, over at least 500 events.
+/// Compares the journal with a second raw watch on the same clock, over at least 500 events: how long a change of a pod
+/// takes until it is in the journal.
 #[test]
 #[ignore = "needs the hollow lab"]
 fn events_reach_the_journal_at_once() {
@@ -294,5 +292,5 @@ fn events_reach_the_journal_at_once() {
         at(1.0)
     );
     assert!(late.len() >= 500, "only {} events", late.len());
-    // How fast stands in docs/measured.md: a test has no business with that.
+    // The times are in docs/measured.md. The test does not check them.
 }

@@ -1,6 +1,6 @@
-//! The examples of the checks, made on a real API server: with the real
-//! CustomResourceDefinitions of the projects that they are about, whose schemas refuse
-//! what those projects would refuse. What an example says of its status is written too.
+//! Creates the examples of the checks on a real API server that knows the real CustomResourceDefinitions of the
+//! projects in question. Their schemas refuse what those projects would refuse. The status of an example is written,
+//! too.
 
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
@@ -11,7 +11,7 @@ use super::{
     hollow::{Hollow, scripts},
 };
 
-/// Modules of the Go proxy, and where in them their definitions are.
+/// Modules of the Go proxy, and where their definitions are in them.
 const DEFINITIONS: &[(&str, &[&str])] = &[
     ("istio.io/api@v1.32.0", &["kubernetes/customresourcedefinitions.gen.yaml"]),
     (
@@ -96,14 +96,14 @@ const DEFINITIONS: &[(&str, &[&str])] = &[
     ("k8s.io/autoscaler/vertical-pod-autoscaler@v1.5.1", &["deploy/vpa-v1-crd-gen.yaml"]),
 ];
 
-/// Where a module is, once it is here.
+/// The directory of a module, after it was downloaded.
 pub fn module(name: &str) -> Option<PathBuf> {
     let out = Command::new("go").args(["mod", "download", "-json", name]).current_dir("/").output().ok()?;
     let said: Value = serde_json::from_slice(&out.stdout).ok()?;
     Some(PathBuf::from(said["Dir"].as_str()?))
 }
 
-/// Makes all the kinds known; and says what could not be had.
+/// Makes all kinds known to the API server. Returns the modules that were not available.
 pub fn define(lab: &Hollow) -> Vec<&'static str> {
     let mut missing = vec![];
     lab.kubectl(&["apply", "--server-side", "-f", "kind-configs/stack/velero-crds.yaml"]);
@@ -126,7 +126,7 @@ struct Bed {
 }
 
 impl Bed {
-    /// A control plane that knows all the kinds; and what could not be had.
+    /// A control plane that knows all kinds, and the modules that were not available.
     fn new() -> (Self, Vec<&'static str>) {
         let lab = Hollow::bare();
         let missing = define(&lab);
@@ -144,7 +144,7 @@ impl Bed {
         if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()) }
     }
 
-    /// An example that brings storage classes is about these alone.
+    /// An example with storage classes is only about these, so all others are removed.
     fn storage(&self, objects: &[Value]) {
         self.lab.kubectl(&["delete", "storageclass", "--all"]);
         if !objects.iter().any(|o| o["kind"] == "StorageClass") {
@@ -152,7 +152,7 @@ impl Bed {
         }
     }
 
-    /// Makes the objects of an example, with what they say of their status.
+    /// Creates the objects of an example, with their status.
     fn make(&mut self, objects: &[Value]) -> Result<(), String> {
         for object in objects {
             let namespace = object["metadata"]["namespace"].as_str().unwrap_or("");
@@ -177,7 +177,7 @@ impl Bed {
                 if let Some(namespace) = object["metadata"]["namespace"].as_str() {
                     args.extend(["-n", namespace]);
                 }
-                // Velero's kinds have no subresource.
+                // The kinds of Velero have no status subresource.
                 let own = [&args[..], &["--subresource=status"]].concat();
                 self.try_kubectl(&own, "").or_else(|_| self.try_kubectl(&args, ""))?;
             }
@@ -191,12 +191,12 @@ impl Bed {
             &["delete", "--ignore-not-found", "--grace-period=0", "--force", "--timeout=20s", "-f", "-"],
             &all,
         );
-        // A namespace that an example makes goes with it.
+        // A namespace of an example is deleted with the example.
         let gone = |n: &String| objects.iter().any(|o| o["kind"] == "Namespace" && o["metadata"]["name"] == n.as_str());
         self.namespaces.retain(|n| !gone(n));
     }
 
-    /// How many objects fail, pass and cannot be judged by a check; and what of the last.
+    /// How many objects fail a check, pass it, or cannot be judged, and the text of the last result.
     fn asked(&self, check: &str, drill: &str) -> (u64, u64, u64, String) {
         let mut command = binary();
         command.args(["check", "--context", "hollow", "--kubeconfig", &self.lab.env["KUBECONFIG"]]);
@@ -216,7 +216,7 @@ impl Bed {
     }
 }
 
-/// Examples are of one instant: their times are moved to now.
+/// Moves the times of an example to now, because examples are written for one point in time.
 fn moved(text: &str) -> String {
     let then: jiff::Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
     let by = jiff::Timestamp::now().duration_since(then);
@@ -233,19 +233,19 @@ fn moved(text: &str) -> String {
     .into_owned()
 }
 
-/// Whether an example has more than objects of one cluster: another one, files that
-/// are encrypted, who wrote which field.
+/// Whether an example contains only objects of one cluster: no second cluster, no encrypted files, and no
+/// managedFields.
 fn is_of_one_cluster(text: &str) -> bool {
     !["# target\n", "\nsops:", "managedFields"].iter().any(|word| text.contains(word))
 }
 
-/// The objects of a part of an example; none where it holds what no API server can.
+/// The objects of a part of an example. None if it contains something that an API server cannot hold.
 fn objects(text: &str) -> Option<Vec<Value>> {
     let mut all = vec![];
     for document in text.split("\n---\n").filter(|d| !d.trim().is_empty()) {
         let value: Value = serde_saphyr::from_str(document).ok()?;
         let kind = value["kind"].as_str()?;
-        // Nodes and pods are the lab's own, and readings are no objects.
+        // The lab has its own nodes and pods, and readings are not objects.
         if matches!(kind, "Node" | "Pod" | "Lease" | "Policy") || value["apiVersion"].is_null() {
             return None;
         }
@@ -265,7 +265,7 @@ fn part<'a>(text: &'a str, head: &str) -> &'a str {
 fn the_examples_on_a_real_api_server() {
     let (mut bed, missing) = Bed::new();
     for name in &missing {
-        eprintln!("NOT TO BE HAD: {name}: the examples of its kinds are not made");
+        eprintln!("NOT AVAILABLE: {name}: the examples of its kinds are not created");
     }
     let listed = binary().args(["list-checks", "--output", "json"]).output().unwrap();
     let catalogue: Value = serde_json::from_slice(&listed.stdout).unwrap();
@@ -288,7 +288,7 @@ fn the_examples_on_a_real_api_server() {
             let (fail, pass, unknown, last) = bed.asked(id, drill);
             bed.unmake(&objects);
             if let Err(why) = made {
-                told.push(format!("{wanted}: cannot be made: {}", why.lines().next().unwrap_or("")));
+                told.push(format!("{wanted}: cannot be created: {}", why.lines().next().unwrap_or("")));
             } else if wanted == "fails" && fail == 0 || wanted == "passes" && (fail + unknown > 0 || pass == 0) {
                 told.push(format!("{wanted}: {fail} fail, {pass} pass, {unknown} unknown: {last}"));
             }
@@ -296,12 +296,12 @@ fn the_examples_on_a_real_api_server() {
         eprintln!("{id}: {}", if told.is_empty() { "both".to_owned() } else { told.join("; ") });
         said.insert(id.to_owned(), (told, check["proven"].as_str().unwrap_or("").to_owned()));
     }
-    // What could not be had excuses examples of kinds that are not there, and nothing else.
+    // A module that is not available excuses the examples of its kinds, and nothing else.
     let excused = |told: &[String]| !missing.is_empty() && told.iter().all(|t| t.contains("no matches for kind"));
     let wrong: Vec<String> = said
         .iter()
         .filter(|(_, (told, proof))| {
-            // Those that were tried with the real operators have such examples, too.
+            // Checks that were tried with the real operators have such examples, too.
             let made = proof == "by its examples on a real API server" || proof.starts_with("with the real operators");
             !told.is_empty() && !excused(told) && made
         })
@@ -312,6 +312,6 @@ fn the_examples_on_a_real_api_server() {
         .filter(|(_, (told, proof))| told.is_empty() && !proof.contains("real API server"))
         .map(|(id, _)| id)
         .collect();
-    eprintln!("these are proven too, and the catalogue does not say so: {more:?}");
+    eprintln!("these checks are proven, too, but the catalogue does not say so: {more:?}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -1,4 +1,4 @@
-//! Runs the real binary, and reads what it wrote.
+//! Runs the real program, and reads what it wrote.
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +18,7 @@ use serde_json::Value;
 
 use super::hollow::Hollow;
 
-/// The binary under test: the one just built, or the one of $DRILL_BINARY (a
-/// release build, say).
+/// The program under test: the one that was just built, or the one in $DRILL_BINARY, for example a release build.
 pub fn binary() -> Command {
     let other = std::env::var_os("DRILL_BINARY");
     let mut command = Command::new(other.unwrap_or_else(|| env!("CARGO_BIN_EXE_drillmaster").into()));
@@ -27,12 +26,12 @@ pub fn binary() -> Command {
     command
 }
 
-/// A drill on the hollow lab, as its administrator.
+/// A drill on the hollow lab with the rights of its administrator.
 pub fn admin(lab: &Hollow) -> Drill {
     Drill::new(&lab.env, "hollow", "scenarios/bindings/hollow.yaml", &lab.env["KUBECONFIG"])
 }
 
-/// A signal to a run that goes on.
+/// Sends a signal to a run in progress.
 pub fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
 }
@@ -45,7 +44,7 @@ pub struct Drill {
     pub kubeconfig: String,
 }
 
-/// How a run ended.
+/// The result of a run.
 pub struct Ended {
     pub code: i32,
     pub said: String,
@@ -84,7 +83,7 @@ impl Drill {
         Ended { code: out.status.code().unwrap_or(-1), said, dir: self.newest() }
     }
 
-    /// Starts a run and lets it go on.
+    /// Starts a run and does not wait for it.
     pub fn start(&self, scenario: &str, more: &[&str]) -> Child {
         std::fs::create_dir_all(&self.runs).unwrap();
         let log = std::fs::File::create(self.runs.join("log")).unwrap();
@@ -95,7 +94,7 @@ impl Drill {
         journal::latest(&self.runs).unwrap_or_default()
     }
 
-    /// Runs `recover` on the newest run: from another directory, and with no environment.
+    /// Runs `recover` on the newest run, from another directory and without environment variables.
     pub fn recover(&self) -> Ended {
         let out = binary().current_dir("/").env_clear().arg("recover").arg(self.newest()).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
@@ -108,7 +107,7 @@ pub fn events(dir: &Path) -> Vec<Event> {
     journal::read(&journal::RunDir(dir.to_owned())).map(|j| j.events).unwrap_or_default()
 }
 
-/// The state of a fold, asked as a question.
+/// The number of open faults, from a fold of the journal.
 pub fn open_faults(dir: &Path) -> usize {
     journal::RunState::of(&events(dir)).unwrap().open().len()
 }
@@ -128,12 +127,12 @@ pub fn outcomes(dir: &Path, word: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the journal of a live run holds an event yet.
+/// Whether the journal of a running drill already contains an event.
 pub fn happened(dir: &Path, look: impl Fn(&Kind) -> bool) -> bool {
     events(dir).iter().any(|e| look(&e.event))
 }
 
-/// Waits for an event of a run; when it does not come, says what came last.
+/// Waits for an event of a run. If it does not come, prints the last event.
 pub fn wait_for_event(dir: &Path, what: &str, seconds: u64, look: impl Fn(&Kind) -> bool) {
     let began = std::time::Instant::now();
     while !happened(dir, &look) {

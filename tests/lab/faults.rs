@@ -1,5 +1,5 @@
-//! Every fault that a node of kind can have, on a cluster of `cluster up`: done, seen,
-//! put back, and the node compared with what it was.
+//! Every fault that a kind node can have, on a cluster of `cluster up`: it is applied, noticed and undone, and the node
+//! is compared with its state before.
 
 use drillmaster::event::Kind;
 use serde_json::json;
@@ -13,8 +13,8 @@ use crate::{
 
 pub const NODES: [&str; 3] = ["drill-worker", "drill-worker2", "drill-worker3"];
 
-/// Addresses, routes, tables of rules, services and queues of every worker: what a
-/// fault must leave as it was. Interfaces may have another name.
+/// The addresses, routes, rule tables, services and queues of every worker. A fault must leave them unchanged.
+/// Interfaces may have another name.
 pub fn picture(nodes: &[String]) -> Vec<String> {
     let one = |node: &String| {
         let ask = |argv: &[&str]| docker(&[&["exec", node], argv].concat());
@@ -57,7 +57,7 @@ impl Bed {
         picture(&self.nodes) == self.before
     }
 
-    /// Drills for real and on a copy, and compares; what is recorded is in docs/fidelity.md.
+    /// Runs the drill on the cluster and on a copy, and compares both. The recorded results are in docs/fidelity.md.
     pub fn both(&self, scenario: &str, set: &[&str]) -> Ended {
         self.settle();
         let bed = fidelity::Bed {
@@ -74,7 +74,7 @@ impl Bed {
         ended
     }
 
-    /// Drills, and sees that the nodes are as before.
+    /// Runs the drill, and checks that the nodes are as before.
     pub fn ends(&self, code: i32, scenario: &str, more: &[&str]) -> Ended {
         self.settle();
         let ended = self.drill.run(scenario, more);
@@ -84,7 +84,7 @@ impl Bed {
         ended
     }
 
-    /// A scenario of one fault that lasts while a program is run.
+    /// A scenario with one fault that lasts while a program runs.
     pub fn of(&self, name: &str, fault: &str, meanwhile: &[&str]) -> String {
         let meanwhile = serde_json::to_string(meanwhile).unwrap();
         let text = format!(
@@ -103,7 +103,7 @@ impl Bed {
     }
 
     pub fn settle(&self) {
-        // A drill that begins on a sick platform is refused.
+        // A drill on a platform that is not healthy is refused.
         let wanted = [
             ["deployment/coredns", "kube-system"],
             ["deployment/web", "shop"],
@@ -137,8 +137,8 @@ impl Bed {
         if out.status.success() { Ok(said(&out.stdout)) } else { Err(said(&out.stderr)) }
     }
 
-    /// The context `least`, which may do in the second cluster what `rbac --recovery` prints;
-    /// with one of these rights less, nothing begins.
+    /// The context `least` has exactly the rights in the recovery cluster that `rbac --recovery` prints. If one of
+    /// these rights is missing, the drill must not begin.
     fn least_rights_there(&self) {
         let there = |args: &[&str]| self.kubectl_in("kind-drill-recovery", args);
         let second = ["--context", "recovery=kind-drill-recovery", "--recovery"];
@@ -175,11 +175,14 @@ fn every_shipped_fault_is_done_seen_and_put_back() {
 #[ignore = "needs a container engine, the lab's node image and its ports; six minutes"]
 fn what_no_shipped_scenario_breaks() {
     let bed = Bed::new("small");
-    // A control plane that freezes does not refuse: nothing answers at all.
+    // A frozen control plane does not refuse connections. It does not answer at all.
     let frozen =
         bed.of("frozen", "killNodes: {nodes: [drill-control-plane], how: pause, controlPlane: true}", &["sleep", "20"]);
     let ended = bed.ends(0, &frozen, &[]);
-    assert!(happened(&ended.dir, |k| matches!(k, Kind::ContactLost { .. })), "it was out of sight");
+    assert!(
+        happened(&ended.dir, |k| matches!(k, Kind::ContactLost { .. })),
+        "the drill must notice that the control plane does not answer"
+    );
     assert!(outcomes(&ended.dir, "storefront")[0].starts_with("pass"));
 
     let address = docker(&["inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", NODES[1]]);
@@ -196,8 +199,8 @@ fn what_no_shipped_scenario_breaks() {
     refusals(&bed);
 }
 
-/// Two clusters and one store: one is lost as a whole, the other takes its shop, and
-/// both are as before afterwards. Killed in the middle, it is put back all the same.
+/// Two clusters with one store: one is lost completely, the other takes over its shop, and afterwards both are as
+/// before. If the drill is killed in the middle, both are put back as well.
 #[test]
 #[ignore = "needs a container engine, the lab's node image and its ports; six minutes"]
 fn a_region_is_lost_and_served_from_another() {
@@ -233,9 +236,9 @@ fn runtime_and_disk(bed: &Bed) {
     let ended = bed.ends(0, &bed.of("runtime", stopped, &["sh", "-c", noticed]), &[]);
     let node_lost =
         |k: &Kind| matches!(k, Kind::NodeSeen { node, ready, .. } if node == "drill-worker" && ready != "True");
-    assert!(happened(&ended.dir, node_lost), "the kubelet says by itself that its runtime is gone");
+    assert!(happened(&ended.dir, node_lost), "the kubelet must report that its runtime is gone");
 
-    // The disk that all nodes share is never filled.
+    // The disk that all nodes share must never be filled.
     let full = |path: &str| format!("impairNodes: {{nodes: [drill-worker], disk: {{path: {path}}}}}");
     let ended = bed.ends(1, &bed.of("shared", &full("/var/lib"), &["true"]), &[]);
     assert!(ended.said.contains("shares with this machine"), "{}", ended.said);
@@ -245,7 +248,7 @@ fn runtime_and_disk(bed: &Bed) {
     bed.ends(0, &bed.of("disk", &full("/mnt/own"), &writes), &[]);
     assert_eq!(docker(&["exec", NODES[0], "ls", "-A", "/mnt/own"]), "");
 
-    // Whether packets can be delayed is the kernel's business: without netem it says so.
+    // Whether packets can be delayed depends on the kernel. Without netem, the drill must say so.
     let late = "impairNodes: {nodes: [drill-worker], network: {delay: 50ms}}";
     let path = bed.of("late", late, &["docker", "exec", NODES[0], "sh", "-c", "tc qdisc show | grep -q netem"]);
     let ended = bed.drill.run(&path, &[]);
@@ -253,7 +256,7 @@ fn runtime_and_disk(bed: &Bed) {
     assert_eq!((open_faults(&ended.dir), bed.is_as_before()), (0, true));
 }
 
-/// What may still be alive is not fenced, and a control plane is taken by consent only.
+/// A node that may still be running is not fenced, and a control plane is only taken with consent.
 fn refusals(bed: &Bed) {
     let cut = "killNodes: {nodes: [drill-worker], how: partition}}\n  - {name: fenced, fenceNode: {fault: fault}";
     let ended = bed.drill.run(&bed.of("alive", cut, &["true"]), &[]);
@@ -264,7 +267,7 @@ fn refusals(bed: &Bed) {
     assert!(bed.is_as_before());
 }
 
-/// Exit 6, and what it prints is what a person can do.
+/// The drill ends with exit 6, and a person can run what it prints.
 #[test]
 #[ignore = "needs a container engine, the lab's node image and its ports; three minutes"]
 fn a_worker_that_does_not_start_again() {
@@ -291,7 +294,8 @@ fn a_worker_that_does_not_start_again() {
         .flatten()
         .collect();
     docker(&["rename", &format!("{node}-gone"), &node]);
-    // The program as it was found when the drill began: whoever types this may have another PATH.
+    // The program has the path that it had when the drill began, because the person who runs the command may have
+    // another PATH.
     assert!(commands[0].ends_with(&format!("/docker start {node}")), "{commands:?}");
     assert!(commands[1].starts_with("kubectl wait --for=condition=Ready"), "{commands:?}");
     docker(&["start", &node]);
@@ -299,6 +303,6 @@ fn a_worker_that_does_not_start_again() {
     let ended = bed.drill.recover();
     assert_eq!((ended.code, open_faults(&dir)), (0, 0), "{}", ended.said);
     assert_eq!(report(&dir)["exit"], "aborted");
-    // Its pod network puts the routes back some seconds after it is Ready.
+    // The pod network restores the routes some seconds after the node is Ready.
     wait_for("the nodes to be as before", 60, || bed.is_as_before());
 }

@@ -1,6 +1,5 @@
-//! The same drill on a copy of the cluster, simulated: what happens must be the
-//! same, in the same order, and at times that the clocks of the real controllers
-//! allow. `DRILL_RECORD=1` keeps what was seen in tests/fidelity, where every
+//! Runs the same drill on a simulated copy of the cluster. The same transitions must happen in the same order, at times
+//! that the intervals of the real controllers allow. `DRILL_RECORD=1` keeps what was seen in tests/fidelity, and every
 //! `cargo test` rehearses it again.
 
 use std::{collections::BTreeMap, path::Path};
@@ -26,17 +25,17 @@ pub const LEASES: [&str; 6] = [
 
 /// A control plane, as far as a rehearsal has to know it.
 pub struct Bed<'a> {
-    /// For the table.
+    /// Its name in the table.
     pub name: &'a str,
-    /// Who may read all that a copy needs.
+    /// A drill with the right to read everything that a copy needs.
     pub admin: &'a Drill,
-    /// What `kubectl` answers to LEASES; nothing while the control plane is away.
+    /// What `kubectl` answers to LEASES. Empty while the control plane is away.
     pub leases: Box<dyn Fn() -> String + 'a>,
-    /// What hardware decides: measured on this bed, once.
+    /// The times that depend on the hardware, measured once on this control plane.
     pub times: Value,
     /// How Velero captures volumes here.
     pub capture: &'a str,
-    /// The node of the control plane, where there is one.
+    /// The node of the control plane, if there is one.
     pub control_plane: &'a str,
 }
 
@@ -61,15 +60,15 @@ impl Bed<'_> {
         copy
     }
 
-    /// When each lease was renewed last; nobody renews those of dead nodes.
+    /// When each lease was last renewed. The leases of dead nodes are not renewed.
     fn renewals(&self) -> BTreeMap<String, Timestamp> {
         let said = (self.leases)();
         said.lines().filter_map(|l| l.split_once('=')).filter_map(|(n, t)| Some((n.into(), t.parse().ok()?))).collect()
     }
 }
 
-/// Drills for real, then on a copy of the cluster with the leases as they were when
-/// the power went, and compares.
+/// Runs the drill on the cluster, then on a copy with the leases as they were when the power was switched off, and
+/// compares both.
 pub fn drill_both(bed: &Bed<'_>, drill: &Drill, scenario: &str, set: &[&str]) -> Ended {
     let mut copy = bed.copy();
     let last = drill.newest();
@@ -92,7 +91,7 @@ pub fn drill_both(bed: &Bed<'_>, drill: &Drill, scenario: &str, set: &[&str]) ->
     assert_eq!(ended.code, 0, "{scenario}: {}", ended.said);
     let journal = events(&ended.dir);
     for (node, sent) in power(&journal) {
-        // Nobody judges a control plane's machine by its lease while it is away.
+        // While the machine of the control plane is away, no lease of it can be judged.
         if let Some(renewed) = renewals.get(&node) {
             let age = (sent.as_millisecond() - renewed.as_millisecond()).max(0);
             copy["leases"][node] = format!("{age}ms").into();
@@ -141,7 +140,7 @@ fn compare(recording: &Recording) {
     assert!(parted.is_empty(), "{} on {}: {parted:#?}", recording.scenario, recording.bed);
 }
 
-/// Whether the power that the drill takes away is away.
+/// Whether all power that the drill takes away is off.
 fn all_dark(events: &[Event]) -> bool {
     let (sent, intended) = (power(events).len(), intended(events).len());
     let over = events.iter().any(|e| matches!(&e.event, Kind::StepFinished { .. } if intended > 0));
@@ -156,7 +155,7 @@ fn intended(events: &[Event]) -> BTreeMap<drillmaster::model::FaultId, String> {
     events.iter().filter_map(node).collect()
 }
 
-/// When each node's power went, by the wall clock.
+/// When each node lost its power, by the wall clock.
 fn power(events: &[Event]) -> BTreeMap<String, Timestamp> {
     let nodes = intended(events);
     let sent = |e: &Event| match &e.event {

@@ -1,5 +1,5 @@
-//! Other hands on real control planes: what people do beside a drill is told with its author,
-//! stays as they left it, and is charged to nobody else.
+//! Changes from outside on real control planes. What people do during a drill is reported with its author, stays, and
+//! is charged to nobody else.
 
 use std::{path::PathBuf, process::Command};
 
@@ -19,7 +19,7 @@ scope: {namespaces: [shop], critical: [deployment/web]}
 limits: {duration: 10m, nodes: 34%, zones: 1}
 ";
 
-/// A scenario of a test's own.
+/// A scenario that a test writes.
 fn written(drill: &Drill, steps: &str) -> String {
     let file = drill.runs.with_file_name("hands.yaml");
     std::fs::write(&file, format!("{HEAD}{steps}")).unwrap();
@@ -36,7 +36,7 @@ fn acted(drill: &Drill, scenario: &str) -> (std::process::Child, PathBuf) {
     (child, dir)
 }
 
-/// What the report tells of others, each in a sentence.
+/// The changes by others in the report, each in a sentence.
 fn told(report: &Value) -> Vec<String> {
     let lines = report["changedOutside"].as_array().unwrap();
     lines.iter().map(|line| line["said"].as_str().unwrap().to_owned()).collect()
@@ -62,13 +62,13 @@ expect:
     lab.kubectl(&["-n", "shop", "scale", "deployment/web", "--replicas=2"]);
     let began = std::time::Instant::now();
     assert_eq!(child.wait().unwrap().code(), Some(4), "{:?}", outcomes(&dir, "deployment/web"));
-    assert!(began.elapsed().as_secs() < 200, "nobody waits for what somebody else took away");
+    assert!(began.elapsed().as_secs() < 200, "the drill must not wait for what was removed from outside");
     let report = report(&dir);
     assert!(has(&told(&report), &["kubectl", "scaled deployment/web to 2"]), "{:?}", told(&report));
     let because = &outcomes(&dir, "deployment/web has 3 ready")[0];
     assert!(because.contains("scaled deployment/web to 2"), "{because}");
     let replicas = lab.kubectl(&["-n", "shop", "get", "deployment/web", "-o", "jsonpath={.spec.replicas}"]);
-    assert_eq!(replicas, "2", "theirs stays");
+    assert_eq!(replicas, "2", "the change from outside must stay");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_cordon_and_an_edit_are_told_and_stay() {
     assert!(!ending.contains("the cluster is as before") && ending.contains("node/node-c-1 is cordoned"), "{ending}");
     assert_eq!(lab.kubectl(&["get", "node", "node-c-1", "-o", "jsonpath={.spec.unschedulable}"]), "true");
     assert_eq!(lab.currency(), "USD");
-    // Everything that the drill itself and Kubernetes did is nobody else's.
+    // Nothing that the drill itself and Kubernetes did may be reported as a change from outside.
     assert_eq!(told.len(), 2, "{told:?}");
 }
 
@@ -111,7 +111,7 @@ fn a_pod_is_deleted_in_a_drain() {
     assert!(!budgets[0].starts_with("fail"), "{budgets:?}");
 }
 
-/// The audit log is a real API server's, which begins a new file again and again meanwhile.
+/// The audit log comes from a real API server, which starts a new file again and again.
 #[test]
 #[ignore = "needs the hollow lab"]
 fn the_audit_log_names_who_deleted() {
@@ -153,7 +153,7 @@ expect:
     assert_eq!(told.len(), deleted.len(), "what the drill and the controllers deleted is theirs: {told:?}");
     let files = std::fs::read_dir(lab.dir.path()).unwrap();
     let files = files.filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with("audit-"));
-    assert!(files.count() > 1, "no new file was begun: the test says nothing of that");
+    assert!(files.count() > 1, "the API server did not start a new file, so this was not tested");
 }
 
 #[test]
@@ -174,7 +174,7 @@ expect:
             if name == "NodeNotReady" && source.starts_with("alertmanager") && state == "active")
     };
     wait_for_event(&dir, "the page", 80, active);
-    // As long as Alertmanager may wait before it tells people, and what a look takes.
+    // As long as Alertmanager may wait before it notifies people, plus the time of a look.
     std::thread::sleep(std::time::Duration::from_secs(40));
     let stamp = |more: &str| {
         let script = format!("date -u +%Y-%m-%dT%H:%M:%SZ{more}");
@@ -195,7 +195,7 @@ expect:
     assert!(ending.contains("is silenced by alice"), "{ending}");
 }
 
-/// On kind: containers that somebody restarts, and a real kube-controller-manager.
+/// On kind: containers that are restarted from outside, and a real kube-controller-manager.
 mod kind {
     use super::{super::kind::Lab, *};
 
@@ -221,7 +221,7 @@ mod kind {
         let report = report(&dir);
         assert!(has(&told(&report), &["restarted", &format!("node/{survivor}")]), "{:?}", told(&report));
         let failed: Vec<String> = outcomes(&dir, "").into_iter().filter(|o| o.starts_with("fail")).collect();
-        assert_eq!(failed, Vec::<String>::new(), "its outage is not charged to the fault");
+        assert_eq!(failed, Vec::<String>::new(), "the outage of the survivor must not be charged to the fault");
         lab.settle();
     }
 
@@ -240,7 +240,7 @@ mod kind {
         assert!(has(&told(&report), &["kubectl", "scaled deployment/web to 2"]), "{:?}", told(&report));
         let ending = report["ending"].as_str().unwrap();
         assert!(ending.contains("deployment/web of namespace shop has replicas=2"), "{ending}");
-        assert!(waited < 600, "nobody waits for what somebody else took away: {waited} s");
+        assert!(waited < 600, "the drill must not wait for what was removed from outside: {waited} s");
         lab.settle();
     }
 }

@@ -1,4 +1,4 @@
-//! One hollow lab for a test: up with the shop in it, down and away afterwards.
+//! A hollow lab for one test: it is started with the shop in it, and removed afterwards.
 
 use std::{
     collections::BTreeMap,
@@ -16,20 +16,20 @@ pub struct Hollow {
     pub responder: Responder,
 }
 
-/// Where the lab's scripts are: beside the checkout, or as told.
+/// The directory of the lab's scripts: beside the checkout, or in $DRILL_LAB.
 pub fn scripts() -> PathBuf {
     let told = std::env::var_os("DRILL_LAB").map(PathBuf::from);
     told.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/lab"))
 }
 
 impl Hollow {
-    /// Up, with the shop ready. `flags` are those of `hollow/up`.
+    /// Starts a lab with the shop ready. `flags` are those of `hollow/up`.
     pub fn up(flags: &[&str]) -> Self {
         Self::start(flags, |_| String::new()).furnish()
     }
 
-    /// The same, and its API server writes an audit log of a megabyte at most before it begins a
-    /// new file, as it does at 100 MB by default.
+    /// Starts the same lab, but with an audit log. Its API server starts a new file after a megabyte, as it does after
+    /// 100 MB by default.
     pub fn audited(flags: &[&str]) -> Self {
         let words = |dir: &Path| {
             let policy = dir.join("audit-policy.yaml");
@@ -41,17 +41,17 @@ impl Hollow {
         Self::start(flags, words).furnish()
     }
 
-    /// Where that log is.
+    /// The path of this log.
     pub fn audit_log(dir: &Path) -> PathBuf {
         dir.join("audit.log")
     }
 
-    /// Only a control plane with its nodes, on default clocks.
+    /// Starts only a control plane with its nodes, with the default clocks.
     pub fn bare() -> Self {
         Self::start(&["--control-plane-only"], |_| String::new())
     }
 
-    /// `more` gives words for the API server, told the directory of the lab.
+    /// `more` returns arguments for the API server. It gets the directory of the lab.
     fn start(flags: &[&str], more: impl FnOnce(&Path) -> String) -> Self {
         let dir = tempfile::Builder::new().prefix("hollow").tempdir().unwrap();
         let up = Command::new(scripts().join("hollow/up"))
@@ -82,7 +82,7 @@ impl Hollow {
         self
     }
 
-    /// The shop is whole, every node is Ready, nothing hangs.
+    /// Waits until the shop is complete, every node is Ready and nothing hangs.
     pub fn settle(&self) {
         self.kubectl(&["-n", "shop", "rollout", "status", "deployment/web", "--timeout=120s"]);
         self.kubectl(&["-n", "shop", "rollout", "status", "statefulset/orders", "--timeout=120s"]);
@@ -95,9 +95,9 @@ impl Hollow {
         });
     }
 
-    /// Spreads the shop over all zones again: nothing else does after a drill.
+    /// Spreads the shop over all zones again, because nothing else does so after a drill.
     pub fn spread(&self) {
-        // All at once: a rollout would take one after another.
+        // All pods at once, because a rollout would replace one after another.
         self.kubectl(&["-n", "shop", "delete", "pods", "-l", "app in (web,orders)", "--wait=false"]);
         wait_for("the old pods to be gone", 60, || {
             !self
@@ -122,7 +122,7 @@ impl Hollow {
         String::from_utf8_lossy(&out.stdout).trim().to_owned()
     }
 
-    /// Edits the shop's ConfigMap, as a person would.
+    /// Edits the ConfigMap of the shop, as a person would.
     pub fn set_currency(&self, currency: &str) {
         let patch = format!(r#"{{"data":{{"currency":"{currency}"}}}}"#);
         self.kubectl(&["-n", "shop", "patch", "configmap", "settings", "--type=merge", "-p", &patch]);
@@ -132,14 +132,14 @@ impl Hollow {
         self.kubectl(&["-n", "shop", "get", "configmap", "settings", "-o", "jsonpath={.data.currency}"])
     }
 
-    /// One of the lab's scripts.
+    /// Runs one of the lab's scripts.
     pub fn script(&self, name: &str, args: &[&str]) {
         let out = Command::new(scripts().join("hollow").join(name)).envs(&self.env).args(args).output().unwrap();
         assert!(out.status.success(), "{name} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
 
-    /// What must be the same before and after a drill: nodes, and the shop by the
-    /// product's own notion of "as before".
+    /// What must be the same before and after a drill: the nodes, and the shop by the rules of the product for "as
+    /// before".
     pub fn picture(&self) -> Picture {
         let list = |args: &[&str]| -> Vec<Value> {
             let value: Value = serde_json::from_str(&self.kubectl(args)).unwrap();
@@ -187,7 +187,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Waits until the cluster is as in this picture, and says what is not.
+    /// Waits until the cluster is as in this picture. Otherwise, says what differs.
     pub fn same(&self, lab: &Hollow) {
         let mut said = String::new();
         for _ in 0..60 {

@@ -1,4 +1,4 @@
-//! Drills on a real kind cluster: three zones, six workers, volumes with content.
+//! Drills on a real kind cluster with three zones, six workers and volumes with content.
 
 #[path = "readers.rs"]
 mod readers;
@@ -20,7 +20,7 @@ use super::{
     hollow::{scripts, wait_for},
 };
 
-/// What asks the API server, from any thread.
+/// A function that asks the API server, from any thread.
 pub type Ask = Box<dyn Fn(&[&str]) -> Option<serde_json::Value> + Send>;
 
 pub struct Lab {
@@ -31,12 +31,12 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// The cluster that `.ci/run` made, with the shop in it, whole.
+    /// The cluster that `.ci/run` has created, with the complete shop in it.
     pub fn new() -> Self {
         let cache = std::env::var("LAB_CACHE")
             .map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/drill-lab"), PathBuf::from);
         let dir = tempfile::Builder::new().prefix("kind").tempdir().unwrap();
-        // A copy: the run directory lies beside it and goes with it.
+        // A copy, because the run directory is beside it and is removed with it.
         let kubeconfig = dir.path().join("kubeconfig");
         std::fs::copy(cache.join("kind/lab.kubeconfig"), &kubeconfig).unwrap();
         let kubeconfig = kubeconfig.to_str().unwrap().to_owned();
@@ -47,9 +47,9 @@ impl Lab {
         lab
     }
 
-    /// A pod of the storefront in every zone: a zone without one proves nothing when it
-    /// is lost, and drills before this one left them where they were. From zero, as a
-    /// rollout counts the old pods too when it spreads the new ones.
+    /// Puts a pod of the storefront into every zone: the loss of a zone without such a pod proves nothing, and earlier
+    /// drills left the pods where they were. Scales from zero, because a rollout counts the old pods as well when it
+    /// spreads the new ones.
     fn spread(&self) {
         for _ in 0..5 {
             for replicas in ["--replicas=0", "--replicas=3"] {
@@ -71,7 +71,8 @@ impl Lab {
         nodes.split_whitespace().map(|node| self.kubectl(&["get", "node", node, "-o", zone])).collect()
     }
 
-    /// What asks the API server from another thread; none where it does not answer.
+    /// Returns a function that asks the API server from another thread. It returns None if the API server does not
+    /// answer.
     pub fn asker(&self) -> Ask {
         let (kubectl, kubeconfig) = (self.kubectl.clone(), self.kubeconfig.clone());
         Box::new(move |args| {
@@ -103,7 +104,7 @@ impl Lab {
         });
     }
 
-    /// Drills it, and rehearses it on a copy.
+    /// Runs the drill, and rehearses it on a copy.
     fn passes(&self, scenario: &str) -> Ended {
         let bed = Bed {
             name: "kind, three zones",
@@ -116,7 +117,7 @@ impl Lab {
         drill_both(&bed, &self.drill, scenario, &[])
     }
 
-    /// Two megabytes of chance in every volume of the store.
+    /// Writes two megabytes of random data into every volume of the store.
     pub fn seed(&self) {
         for pod in ["orders-0", "orders-1", "orders-2"] {
             let script = format!(
@@ -175,7 +176,7 @@ fn d_killed_in_the_middle_and_recovered() {
     assert_eq!(report(&ended.dir)["exit"], "aborted");
 }
 
-/// Where the scripts are; used by `.ci/run` too.
+/// The directory of the scripts is also used by `.ci/run`.
 #[test]
 fn the_lab_is_beside_the_checkout_or_told() {
     assert!(scripts().is_absolute());

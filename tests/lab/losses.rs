@@ -1,5 +1,5 @@
-//! What a deletion would cost is named before it, on a real API server with a real Velero:
-//! edits after the backup, objects that backups leave out, volumes without content.
+//! What a deletion would cost is named before it, on a real API server with a real Velero: edits after the backup,
+//! objects that backups leave out, volumes without content.
 
 use drillmaster::{event::Kind, model::StepResult};
 
@@ -8,7 +8,7 @@ use super::{
     hollow::Hollow,
 };
 
-/// The shipped scenario, with more under its deleteNamespace step and a wait before it.
+/// The shipped scenario with `mayBeLost` in its deleteNamespace step and a wait before it.
 fn scenario(lab: &Hollow, name: &str, may_be_lost: &str, wait: &str) -> String {
     let text = std::fs::read_to_string("scenarios/namespace-loss-and-restore.yaml").unwrap();
     let step = "deleteNamespace: {name: \"${namespace}\", coveredBy: snapshot}";
@@ -49,13 +49,13 @@ fn an_edit_after_the_backup_is_refused_by_name() {
     assert_eq!(code, 1, "{said}");
     let steps = said["steps"].to_string();
     assert!(steps.contains("ConfigMap/settings was changed after the backup, at /data/currency"), "{steps}");
-    assert_eq!(uid(&lab), before, "nothing was deleted");
+    assert_eq!(uid(&lab), before, "the namespace must not be deleted");
     assert_eq!(lab.currency(), "USD");
     let (code, said) = edited("{object: ConfigMap/settings, reason: a value of this test}", "edited-accepted");
-    // What somebody edited meanwhile may be why a workload is well again (4).
+    // The edit may be the reason why a workload is ready again, so exit 4 is possible.
     assert!(matches!(code, 0 | 4), "{said}");
     assert_ne!(uid(&lab), before);
-    assert_eq!(lab.currency(), "EUR", "the backup's value is back");
+    assert_eq!(lab.currency(), "EUR", "the restore must bring back the value of the backup");
     assert!(said["caveats"].to_string().contains("a value of this test"), "{said}");
 }
 
@@ -85,7 +85,7 @@ fn what_backups_leave_out_is_refused_unless_it_may_be_lost() {
     let caveats = report(&ended.dir)["caveats"].to_string();
     assert!(caveats.contains("Secret/jewel") && caveats.contains("made anew by its operator"), "{caveats}");
     let left = lab.kubectl(&["-n", "shop", "get", "configmaps,secrets", "-o", "name"]);
-    // Velero excludes only objects whose label has the value `true`.
+    // Velero only excludes objects whose label has the value `true`.
     assert!(!left.contains("precious") && !left.contains("jewel") && left.contains("configmap/nope"), "{left}");
     let compared = events(&ended.dir).iter().any(|e| match &e.event {
         Kind::StepResult { result, .. } => match &**result {
@@ -94,7 +94,7 @@ fn what_backups_leave_out_is_refused_unless_it_may_be_lost() {
         },
         _ => false,
     });
-    assert!(compared, "how many objects were compared, and how long before, stands in the journal");
+    assert!(compared, "the journal must say how many objects were compared, and how long before the deletion");
 }
 
 #[test]
@@ -106,12 +106,12 @@ fn volumes_without_content_are_refused() {
     let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: shop}\nspec: {accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 1Mi}}}\n";
     std::fs::write(&file, claim).unwrap();
     lab.kubectl(&["apply", "-f", file.to_str().unwrap()]);
-    // Nothing mounts it: no backup of this lab would hold its content.
+    // No pod mounts the volume, so no backup of this lab would contain its content.
     let ended = drill.run("namespace-loss-and-restore", &["--set", "content=none"]);
     assert!(matches!(ended.code, 2 | 3), "{}: {}", ended.code, ended.said);
     assert!(ended.said.contains("data"), "{}", ended.said);
-    assert_eq!(uid(&lab), before, "nothing was deleted");
-    // A nightly backup without the volumes does not pass for a restore with them.
+    assert_eq!(uid(&lab), before, "the namespace must not be deleted");
+    // A nightly backup without the volumes must not count as a restore with them.
     let nightly = r#"{"apiVersion":"velero.io/v1","kind":"Schedule","metadata":{"name":"nightly","namespace":"velero"},
         "spec":{"schedule":"0 0 1 1 *","template":{"includedNamespaces":["shop"],"snapshotVolumes":false,"ttl":"72h"}}}"#;
     std::fs::write(&file, nightly).unwrap();

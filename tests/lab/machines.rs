@@ -1,5 +1,5 @@
-//! What machines do by themselves while a drill goes on, and a zone that takes the
-//! platform with it: on a cluster of `cluster up` with six workers.
+//! What machines do by themselves during a drill, and a zone whose loss takes parts of the platform away. On a cluster
+//! of `cluster up` with six workers.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ use crate::{
     hollow::{scripts, wait_for},
 };
 
-/// The lab's own engine; a service of the machine is not restarted by a test.
+/// The process id of the lab's own engine. A test must not restart a service of the machine.
 const PID: &str = "/run/drill-lab-docker.pid";
 
 fn restart_engine() {
@@ -25,7 +25,7 @@ fn restart_engine() {
     assert!(Command::new(scripts().join("kind/docker-up")).status().unwrap().success());
 }
 
-/// Without addresses: an engine that starts again hands them out anew.
+/// The picture without addresses, because an engine that restarts assigns new ones.
 fn shape(picture: &[String]) -> Vec<String> {
     let address = regex::Regex::new(r"172\.\d+\.\d+\.\d+").unwrap();
     picture.iter().map(|line| address.replace_all(line, "ADDRESS").into_owned()).collect()
@@ -52,12 +52,12 @@ fn a_zone_takes_velero_and_prometheus_with_it() {
             bed.kubectl(&place).split(' ').filter(|p| p.starts_with(&format!("{name}-"))).map(str::to_owned).collect();
         assert!(on.iter().all(|p| p.ends_with("=drill-worker") || p.ends_with("=drill-worker4")), "{on:?}");
     }
-    // Prometheus begins anew: its rules are evaluated some seconds later.
+    // Prometheus starts again, and evaluates its rules only some seconds later.
     wait_for("the Watchdog to fire again", 90, || {
         let asked = Command::new("curl").args(["-fsS", "http://127.0.0.1:30090/api/v1/alerts"]).output().unwrap();
         String::from_utf8_lossy(&asked.stdout).contains("Watchdog")
     });
-    // Who would tell of alerts is among the dead: that they came in time cannot be shown.
+    // The program that would report alerts is lost, too, so it cannot be shown that they came in time.
     let ended = bed.ends(4, "zone-loss-and-restore", &[]);
     assert!(outcomes(&ended.dir, "volumes identical")[0].contains("have the same checksums as before"));
     let alert = &outcomes(&ended.dir, "alert NodeNotReady")[0];
@@ -67,14 +67,14 @@ fn a_zone_takes_velero_and_prometheus_with_it() {
 
     // A part of the zone: one of its two machines.
     let part = bed.of("part", "killNodes: {zone: a, count: 1, how: kill}", &["sleep", "20"]);
-    // Twenty seconds are over before Kubernetes notices: nothing shows that it had an effect.
+    // The outage of twenty seconds ends before Kubernetes notices it, so nothing shows that it had an effect.
     let ended = bed.ends(4, &part, &[]);
     let lost = events(&ended.dir).iter().filter(|e| matches!(e.event, Kind::FaultApplied { .. })).count();
     assert_eq!(lost, 1);
 }
 
-/// The engine gives the machines their power back, before the drill does and with other
-/// addresses: the drill says that this was not its outage, and everything is as before.
+/// The container engine powers the machines on before the drill does, and with other addresses. The drill must say that
+/// its outage ended too early, and everything must be as before.
 #[test]
 #[ignore = "needs the lab's container engine, its node image and its ports; ten minutes"]
 fn the_engine_is_restarted_while_a_zone_is_dark() {
@@ -93,7 +93,7 @@ fn the_engine_is_restarted_while_a_zone_is_dark() {
     assert!(said.contains("the outage ended too early"));
     wait_for("the nodes to be as before", 120, as_before);
 
-    // The same, and the runner is gone: what is left of the run is put right by `recover`.
+    // The same, but the runner is dead, and `recover` puts the rest back.
     bed.settle();
     let mut child = bed.drill.start("zone-outage", &["--no-reaper"]);
     wait_for("the run to begin", 120, || bed.drill.newest() != dir);
@@ -107,9 +107,9 @@ fn the_engine_is_restarted_while_a_zone_is_dark() {
     wait_for("the nodes to be as before", 120, as_before);
 }
 
-/// The lowest address is taken while a zone is dark, so that its machines come back with
-/// others: each takes its own over, and the report says so. Another machine dies by
-/// itself meanwhile, which its engine starts again, once.
+/// The lowest address is used by something else while a zone is down, so its machines come back with other addresses.
+/// Each machine adopts its new address, and the report says so. Another machine dies by itself meanwhile, and its
+/// engine restarts it once.
 #[test]
 #[ignore = "needs a container engine, the lab's node image and its ports; six minutes"]
 fn addresses_move_and_a_machine_dies_by_itself() {
@@ -130,10 +130,10 @@ fn addresses_move_and_a_machine_dies_by_itself() {
     let dir = bed.drill.newest();
     eprintln!("{}", std::fs::read_to_string(bed.drill.runs.join("log")).unwrap());
     docker(&["rm", "--force", "drill-squatter"]);
-    // The other death may keep something from being shown; it makes nothing fail.
+    // The other death may prevent the drill from showing something, but must not make anything fail.
     assert!(matches!(code, Some(0 | 4)) && open_faults(&dir) == 0, "exit {code:?}");
     let moved = |k: &Kind| matches!(k, Kind::FaultReverted { evidence, .. } if evidence.contains("its address is"));
-    assert!(happened(&dir, moved), "the report tells of the addresses");
+    assert!(happened(&dir, moved), "the journal must contain the new addresses");
     wait_for("the nodes to be as before", 120, || shape(&picture(&bed.nodes)) == before);
     assert_eq!(bed.cluster.run("status", &[]).0, 0);
     wait_for_event(&dir, "the run to end", 1, |k| matches!(k, Kind::RunEnded { .. }));

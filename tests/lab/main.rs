@@ -1,10 +1,10 @@
-//! Drills on real control planes. Every test here is ignored by default: they
-//! need a lab (`.ci/run` brings it up), minutes, and the machine for themselves.
+//! Drills on real control planes. Every test here is ignored by default, because it needs a lab (`.ci/run` starts it),
+//! minutes of time, and the machine for itself.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "a lab test stops at the first surprise, runs programs and tells what it does"
+    reason = "a lab test stops at the first surprise, runs programs and prints what it does"
 )]
 
 mod drill;

@@ -1,5 +1,5 @@
-//! What cannot be shown is not claimed, on real machines: other hands, a control plane that is
-//! away, backups without volumes. `tests/nightly kind` runs these.
+//! What cannot be shown must not be claimed, on real machines: changes from outside, a control plane that is away,
+//! backups without volumes. `tests/nightly kind` runs these tests.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ fn docker(args: &[&str]) {
     assert!(out.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&out.stderr));
 }
 
-/// A scenario of the shop that loses zone a.
+/// A scenario on the shop that loses zone a.
 fn scenario(lab: &Lab, name: &str, steps: &str, expect: &str) -> String {
     let text = format!(
         "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: {name}, title: A trap}}\nhypothesis: h\n\
@@ -30,7 +30,7 @@ fn scenario(lab: &Lab, name: &str, steps: &str, expect: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The lab; pods that restarted in the drill before are made anew.
+/// The lab after its pods that restarted in an earlier drill were created again.
 fn fresh() -> Lab {
     let lab = Lab::new();
     lab.kubectl(&["-n", "shop", "rollout", "restart", "statefulset/orders"]);
@@ -45,7 +45,7 @@ fn not_passed(outcomes: &[String]) {
     assert!(!outcomes.is_empty() && outcomes.iter().all(|o| !o.starts_with("pass")), "{outcomes:?}");
 }
 
-/// Starts it, waits for an event, does something, and returns the exit code.
+/// Starts a drill, waits for an event and does something. Returns the exit code.
 fn meanwhile(lab: &Lab, scenario: &str, what: &str, when: impl Fn(&Kind) -> bool, act: impl FnOnce()) -> i32 {
     let last = lab.drill.newest();
     let mut child = lab.drill.start(scenario, &[]);
@@ -62,8 +62,8 @@ fn noticed(kind: &Kind) -> bool {
     matches!(kind, Kind::NodeSeen { ready, .. } if ready != "True")
 }
 
-/// A StatefulSet whose volume lies on the dead machine comes back with the machine only:
-/// that is asked after the heal, and never credited to the application.
+/// A StatefulSet whose volume is on the dead machine can only come back with this machine. The drill must expect this
+/// after the heal, and must not count it as a recovery of the application.
 #[test]
 #[ignore = "needs the kind lab"]
 fn a_volume_on_the_dead_machine() {
@@ -78,7 +78,7 @@ fn a_volume_on_the_dead_machine() {
     assert_eq!(ended.code, 4);
 }
 
-/// Somebody starts the machines again: what is ready then has not recovered from their loss.
+/// The machines are started from outside. Pods that are ready then have not recovered from the loss of the machines.
 #[test]
 #[ignore = "needs the kind lab"]
 fn machines_started_by_somebody_else() {
@@ -103,7 +103,7 @@ fn machines_started_by_somebody_else() {
     assert!(happened(&lab.drill.newest(), |k| matches!(k, Kind::MachineReturned { .. })));
 }
 
-/// The control plane is away while the application recovers: nobody saw it.
+/// The control plane is away while the application recovers, so nobody sees the recovery.
 #[test]
 #[ignore = "needs the kind lab"]
 fn nobody_saw_the_recovery() {
@@ -112,8 +112,8 @@ fn nobody_saw_the_recovery() {
     let expect = "  - replicas: {workload: deployment/web, ready: 3, within: 1m}\n";
     let text = scenario(&lab, "unseen", &steps, expect);
     let code = meanwhile(&lab, &text, "a node to be noticed", noticed, || {
-        // Its own recovery is faster than the control plane is asked: it is frozen before
-        // the pods are replaced, and thawed when the objective's time is over.
+        // The application recovers faster than the drill asks the control plane. The control plane is therefore frozen
+        // before the pods are replaced, and unfrozen when the time of the objective is over.
         docker(&["pause", "lab-control-plane"]);
         std::thread::sleep(std::time::Duration::from_secs(45));
         docker(&["unpause", "lab-control-plane"]);
@@ -123,7 +123,7 @@ fn nobody_saw_the_recovery() {
     assert!(web[0].starts_with("inconclusive"), "{web:?}");
 }
 
-/// Last night's backup holds no volume: the restore of its objects proves nothing about them.
+/// Last night's backup contains no volume, so a restore of its objects proves nothing about the volumes.
 #[test]
 #[ignore = "needs the kind lab"]
 fn a_nightly_backup_without_volumes() {
@@ -155,7 +155,7 @@ fn a_nightly_backup_without_volumes() {
     assert!(!happened(&ended.dir, done), "{}", ended.said);
 }
 
-/// A machine that the drill did not touch restarts in the middle: its outage is not the zone's.
+/// A machine that the drill did not touch restarts in the middle. Its outage is not the fault of the zone.
 #[test]
 #[ignore = "needs the kind lab"]
 fn a_survivor_is_restarted_by_somebody() {
@@ -190,7 +190,7 @@ fn a_survivor_is_restarted_by_somebody() {
     let dir = lab.drill.newest();
     let said = std::fs::read_to_string(dir.join("report.json")).unwrap();
     assert!(matches!(code, 0 | 1 | 4), "exit {code}");
-    // Whatever became of the service, the report names the other machine's restart.
+    // Whatever happened to the service, the report must name the restart of the other machine.
     assert!(
         said.contains("by itself") || said.contains("from outside") || said.contains("unknown author"),
         "{:?}",

@@ -1,6 +1,6 @@
-//! What takes long: runs ended and frozen at moments that nobody chose, and a machine that
-//! loses more than the cluster. `tests/nightly` runs these; `.ci/run` does not.
-//! `DRILL_ROUNDS=n` runs so many in place of the usual number.
+//! Tests that take long: runs that are killed and frozen at random moments, and a machine that loses more than the
+//! cluster. `tests/nightly` runs these tests; `.ci/run` does not. `DRILL_ROUNDS=n` runs n rounds instead of the usual
+//! number.
 
 use std::{os::unix::process::ExitStatusExt, path::Path, process::Command, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{
     kind::Lab,
 };
 
-/// Numbers that are the same in each night.
+/// Random numbers that are the same every night.
 struct Chance(u64);
 
 impl Chance {
@@ -35,16 +35,16 @@ fn rounds(usual: u64) -> u64 {
     std::env::var("DRILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
-/// Whatever became of it: its journal can be read, and names what is open.
+/// Whatever happened to the run, its journal must be readable and name what is open.
 fn named(dir: &Path, at: &str) {
     let journal = read(&RunDir(dir.to_owned())).unwrap_or_else(|e| panic!("{at}: {e}"));
     let ended = journal.events.iter().any(|e| matches!(e.event, Kind::RunEnded { .. }));
-    assert!(ended, "{at}: it has no end: {:?}", journal.events.last());
+    assert!(ended, "{at}: the journal has no end: {:?}", journal.events.last());
     let stuck: Vec<_> = journal.events.iter().filter(|e| matches!(e.event, Kind::FaultStuck { .. })).collect();
     assert!(open_faults(dir) == 0 && stuck.is_empty(), "{at}: {stuck:?}");
 }
 
-/// The run of a drill that has begun.
+/// The run directory of a drill that has begun.
 fn begun(drill: &Drill, last: &Path) -> std::path::PathBuf {
     wait_for("the drill to arm itself", 60, || {
         drill.newest() != last && happened(&drill.newest(), |k| matches!(k, Kind::Armed { .. }))
@@ -100,7 +100,7 @@ fn frozen_and_thawed_at_any_moment() {
         let (after, asleep) = (chance.millis(15_000), chance.millis(16_000));
         std::thread::sleep(after);
         signal(&child, Signal::SIGSTOP);
-        // The API server hangs too, now and then: the reaper connects while it thaws.
+        // In some rounds the API server hangs, too, so that the reaper connects while the runner is unfrozen.
         let hangs = chance.below(3) == 0;
         if hangs {
             lab.script("proc", &["apiserver", "pause"]);
@@ -144,7 +144,7 @@ fn api_server_away_for_five_minutes() {
     before.same(&lab);
 }
 
-/// The server's name cannot be looked up any more while the drill is under way.
+/// The name of the API server can no longer be resolved during the drill.
 #[test]
 #[ignore = "needs the hollow lab, and root: it writes into /etc/hosts"]
 fn names_cannot_be_looked_up() {
@@ -153,7 +153,7 @@ fn names_cannot_be_looked_up() {
     let lab = Hollow::up(&["--fast", "--no-velero"]);
     let before = lab.picture();
     let mut drill = admin(&lab);
-    // The certificate is for 127.0.0.1: the name is looked up all the same.
+    // The certificate is for 127.0.0.1, but the name must still be resolved.
     let text = std::fs::read_to_string(&drill.kubeconfig).unwrap();
     let named_server = text.replace("https://127.0.0.1:", &format!("https://{NAME}:"));
     let named_server = named_server.replace("server: https", "tls-server-name: 127.0.0.1\n    server: https");
@@ -171,7 +171,7 @@ fn names_cannot_be_looked_up() {
     assert!(away.is_ok(), "{}", std::fs::read_to_string(drill.runs.join("log")).unwrap());
     let dir = drill.newest();
     std::thread::sleep(Duration::from_secs(60));
-    assert!(!happened(&dir, |k| matches!(k, Kind::RunEnded { .. })), "it goes on trying");
+    assert!(!happened(&dir, |k| matches!(k, Kind::RunEnded { .. })), "the reaper must go on trying");
     std::fs::write("/etc/hosts", format!("{hosts}127.0.0.1 {NAME}\n")).unwrap();
     let ended = std::panic::catch_unwind(|| {
         wait_for_event(&dir, "the reaper to finish", 180, |k| matches!(k, Kind::RunEnded { .. }));
@@ -182,8 +182,8 @@ fn names_cannot_be_looked_up() {
     before.same(&lab);
 }
 
-/// Where the backup lies is away while the namespace is: what cannot be brought back is
-/// named, with the commands, and `recover` brings it back once the store is there.
+/// The store of the backups is away while the namespace is deleted. The reaper names what it cannot bring back and
+/// prints the commands. `recover` brings it back when the store is available again.
 #[test]
 #[ignore = "needs the hollow lab, and ten minutes"]
 fn the_store_is_gone_during_the_undo() {
@@ -200,7 +200,7 @@ fn the_store_is_gone_during_the_undo() {
     let dir = drill.newest();
     wait_for_event(&dir, "the reaper to give up", 400, |k| matches!(k, Kind::RunEnded { .. }));
     let stuck = |k: &Kind| matches!(k, Kind::FaultStuck { commands, .. } if !commands.is_empty());
-    assert!(happened(&dir, stuck), "what is open is named: {:?}", events(&dir).last());
+    assert!(happened(&dir, stuck), "the journal must name what is open: {:?}", events(&dir).last());
     lab.script("proc", &["s3", "start"]);
     wait_for("the store to be there for Velero", 180, || {
         lab.kubectl(&["-n", "velero", "get", "backupstoragelocations", "-o", "jsonpath={.items[*].status.phase}"])
@@ -212,7 +212,7 @@ fn the_store_is_gone_during_the_undo() {
     before.same(&lab);
 }
 
-/// Docker restarts while a node is away: the reaper gives the power back once it answers.
+/// Docker restarts while a node is away. The reaper powers the node on when Docker answers again.
 #[test]
 #[ignore = "needs the kind lab, and restarts the container engine"]
 fn the_container_engine_restarts() {

@@ -1,7 +1,7 @@
-//! Secrets of a real Vault, brought by the real External Secrets and Vault operators:
-//! what a review says of them while Vault answers, when it is sealed, and when nobody
-//! brings them any more. `tests/lab/operators` builds the programs, for which CI has no
-//! time; what they wrote is kept in tests/recorded/vault (DRILL_RECORD=1 writes it anew).
+//! Secrets of a real Vault, delivered by the real External Secrets and Vault operators: what a review says about them
+//! while Vault answers, when it is sealed, and when the operator no longer runs. `tests/lab/operators` builds the
+//! programs, which takes too long for CI. What they wrote is kept in tests/recorded/vault (DRILL_RECORD=1 writes it
+//! again).
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts one of the programs; what it says goes into the lab's folder.
+/// Starts one of the programs. Its output goes into the directory of the lab.
 pub fn start(lab: &Hollow, name: &str, args: &[&str]) -> Running {
     let told = std::env::var_os("DRILL_OPERATORS").map(PathBuf::from);
     let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -56,8 +56,7 @@ struct Bed {
 }
 
 impl Bed {
-    /// A control plane that knows the kinds, and a Vault with a password, an authority
-    /// and a role.
+    /// A control plane that knows the kinds, and a Vault with a password, a certificate authority and a role.
     fn new() -> Self {
         let lab = Hollow::bare();
         let missing = define(&lab);
@@ -99,7 +98,7 @@ impl Bed {
         self.lab.kubectl(&["apply", "-f", file.to_str().unwrap()]);
     }
 
-    /// Vault's answer; none when it is none, or an error.
+    /// The answer of Vault. None if there is no answer, or an error.
     fn ask(&self, method: &str, path: &str, body: &Value) -> Option<Value> {
         let mut command = Command::new("curl");
         command.args(["-fsS", "-X", method, "-H", "X-Vault-Token: root", &format!("{}/v1/{path}", self.vault)]);
@@ -111,7 +110,7 @@ impl Bed {
         out.status.success().then_some(answer)
     }
 
-    /// What a review says of each object that does not pass, and how many do.
+    /// The results of a review for the objects that do not pass, and the number of objects that pass.
     fn said(&self) -> (BTreeMap<String, (String, String)>, u64) {
         let review = review(&self.lab, &["SEC-006"]);
         let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -120,7 +119,7 @@ impl Bed {
         (said, review["tally"]["pass"].as_u64().unwrap())
     }
 
-    /// Waits until all of this is said, and of nothing else that it is wrong.
+    /// Waits until a review gives exactly these results.
     fn says(&self, wanted: &[(&str, &str, &str)], passing: u64) {
         let mut last = self.said();
         for _ in 0..90 {
@@ -149,7 +148,7 @@ impl Bed {
     }
 }
 
-/// What these checks say of the lab.
+/// The results of these checks on the lab.
 pub fn review(lab: &Hollow, checks: &[&str]) -> Value {
     let mut command = binary();
     command.args(["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"], "--format", "json"]);
@@ -171,7 +170,7 @@ fn vault_and_its_operators() {
     let args = [
         "--metrics-addr=127.0.0.1:0",
         "--live-addr=127.0.0.1:0",
-        // Their kinds are not there.
+        // Their kinds do not exist here.
         "--enable-push-secret-reconciler=false",
         "--enable-cluster-push-secret-reconciler=false",
         "--enable-generator-state=false",
@@ -188,7 +187,7 @@ fn vault_and_its_operators() {
         ("VaultAuth/lost", "fail", "not valid"),
         ("VaultPKISecret/not-issued", "fail", "not valid"),
         ("VaultStaticSecret/fixed-absent", "unknown", "no status"),
-        // It is in order, which its status does not tell.
+        // This Secret is in order, but its status does not show it.
         ("VaultStaticSecret/fixed", "unknown", "neither failures nor times"),
     ];
     bed.says(&always, 8);
@@ -205,7 +204,7 @@ fn vault_and_its_operators() {
     bed.says(&[&always[..], &sealed].concat(), 3);
     bed.record("sealed");
 
-    // It is whole again; then External Secrets dies, and what it wrote stays.
+    // Vault works again. Then External Secrets dies, but the status that it wrote stays.
     let log = std::fs::read_to_string(bed.lab.dir.path().join("vault.log")).unwrap();
     let key = log.lines().find_map(|l| l.strip_prefix("Unseal Key: ")).unwrap();
     bed.ask("PUT", "sys/unseal", &json!({ "key": key })).unwrap();

@@ -1,5 +1,4 @@
-//! What people do to a run while it goes on: stop it, hold it, send signals, type
-//! answers at a terminal.
+//! What people do to a run in progress: they stop it, hold it, send signals, and type answers at a terminal.
 
 use std::{
     io::Write,
@@ -40,20 +39,20 @@ fn held_stopped_and_hurried() {
     let lab = Hollow::up(&["--fast", "--no-velero"]);
     let before = lab.picture();
     let drill = admin(&lab);
-    // Held: nothing moves. Then on: everything goes back.
+    // The run is held, and nothing changes. Then it continues, and everything is put back.
     let mut child = broken(&drill, &["--no-reaper"]);
     stop(&drill, "--hold");
     wait_for("the hold", 10, || {
         happened(&drill.newest(), |k| matches!(k, Kind::StopAsked { how, .. } if *how == StopHow::Hold))
     });
     std::thread::sleep(Duration::from_secs(5));
-    assert_eq!(open_faults(&drill.newest()), 2, "held is held");
+    assert_eq!(open_faults(&drill.newest()), 2, "a held run must not undo anything");
     stop(&drill, "--unwind");
     assert_eq!(child.wait().unwrap().code(), Some(5));
     before.same(&lab);
     let service = outcomes(&drill.newest(), "storefront");
     assert!(!service[0].starts_with("pass: storefront never failed"), "{service:?}");
-    // A real incident: undone, and people are told.
+    // A real incident: the drill is undone, and people are notified.
     lab.spread();
     let before = lab.picture();
     let mut child = broken(&drill, &["--no-reaper"]);
@@ -61,7 +60,7 @@ fn held_stopped_and_hurried() {
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert!(lab.responder.messages.lock().unwrap().iter().any(|m| m.contains("REAL INCIDENT")));
     before.same(&lab);
-    // The second signal: undone without being looked at for long.
+    // The second signal: the undo does not verify its result for long.
     lab.spread();
     let before = lab.picture();
     let mut child = broken(&drill, &["--no-reaper"]);
@@ -75,7 +74,7 @@ fn held_stopped_and_hurried() {
         assert_eq!(ended.code, 0, "{}", ended.said);
     }
     before.same(&lab);
-    // The third: left at once, and the command that finishes it is printed.
+    // The third signal: the drill stops at once, and prints the command that finishes it.
     lab.spread();
     let before = lab.picture();
     let mut child = broken(&drill, &[]);
@@ -86,7 +85,7 @@ fn held_stopped_and_hurried() {
     assert_eq!(child.wait().unwrap().code(), Some(7));
     let said = std::fs::read_to_string(drill.runs.join("log")).unwrap();
     assert!(said.contains("finish with    drillmaster recover"), "{said}");
-    // Nobody takes it over behind the operator's back.
+    // Nobody may take the run over without the operator.
     std::thread::sleep(Duration::from_secs(3));
     let dir = drill.newest();
     assert!(!happened(&dir, |k| matches!(k, Kind::SessionOpened { actor: Actor::Reaper, .. })));
@@ -95,7 +94,7 @@ fn held_stopped_and_hurried() {
     before.same(&lab);
 }
 
-/// Where the detached reaper would die with its job, another machine stands by.
+/// If the detached reaper would end with its job, another machine can watch the run.
 #[test]
 #[ignore = "needs the hollow lab"]
 fn another_machine_stands_by() {
@@ -110,14 +109,14 @@ fn another_machine_stands_by() {
     let mut standby = standby.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
     let mut child = broken(&drill, &["--no-reaper"]);
     std::thread::sleep(Duration::from_secs(6));
-    assert!(!elsewhere.exists(), "a run that lives is left alone");
+    assert!(!elsewhere.exists(), "the stand-by must not touch a living run");
     child.kill().unwrap();
     child.wait().unwrap();
     wait_for("the stand-by to finish", 120, || std::fs::read_to_string(&log).is_ok_and(|t| t.contains("undone:")));
     standby.kill().unwrap();
     standby.wait().unwrap();
     before.same(&lab);
-    // Where it would be needed, the run says so.
+    // If another machine is needed, the run must say so.
     lab.spread();
     let mut drill = drill;
     drill.env.insert("CI".into(), "true".into());
@@ -128,11 +127,11 @@ fn another_machine_stands_by() {
     assert!(happened(&drill.newest(), told));
 }
 
-/// Under a terminal of its own, with these lines typed.
+/// Runs the drill on its own terminal, and types these lines.
 fn at_a_terminal(drill: &Drill, lines: &str) -> (i32, String) {
     let mut command = drill.command("run", "../tests/lab/gated", &[]);
     command.env("TERM", "xterm");
-    // The confirmation is to be typed.
+    // The confirmation must be typed.
     let argv: Vec<String> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|a| a.to_str().unwrap().to_owned())
@@ -179,7 +178,7 @@ fn typed_at_a_terminal() {
     before.same(&lab);
 }
 
-/// Autoscaling takes a dark node away and brings another of its pool.
+/// Autoscaling removes a node that is down, and adds another one to its pool.
 #[test]
 #[ignore = "needs the hollow lab"]
 fn a_node_is_replaced_while_it_is_dark() {
@@ -187,7 +186,7 @@ fn a_node_is_replaced_while_it_is_dark() {
     for node in lab.kubectl(&["get", "nodes", "-o", "name"]).lines() {
         lab.kubectl(&["label", node, "karpenter.sh/nodepool=general"]);
     }
-    // A node that is gone is alerted about no more: this drill asks for no page.
+    // There are no alerts about a node that is gone, so this drill expects none.
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/node-power-loss.yaml");
     let text = std::fs::read_to_string(file).unwrap();
     let text = text.replace("  - name: page received\n    wait: {until: alerted, atMost: 3m}\n", "");

@@ -16,7 +16,7 @@ pub fn least(lab: &Hollow, scenario: &str) -> Drill {
     least_for(lab, scenario, "3h")
 }
 
-/// The same, with credentials that end.
+/// The same, with credentials that expire.
 pub fn least_for(lab: &Hollow, scenario: &str, lifetime: &str) -> Drill {
     let admin = admin(lab);
     let printed = admin.command("rbac", scenario, &[]).output().unwrap();
@@ -39,24 +39,24 @@ pub fn least_for(lab: &Hollow, scenario: &str, lifetime: &str) -> Drill {
     Drill::new(&lab.env, "least", "scenarios/bindings/hollow.yaml", &file)
 }
 
-/// Drills it with the rights that it prints, and rehearses it on a copy.
+/// Runs the drill with the rights that `rbac` prints, and rehearses it on a copy.
 fn passes(lab: &Hollow, scenario: &str) -> Ended {
     lab.spread();
     passes_here(lab, scenario)
 }
 
-/// The same with every pod where it is.
+/// The same, but every pod stays where it is.
 fn passes_here(lab: &Hollow, scenario: &str) -> Ended {
     let before = lab.picture();
     let drill = least(lab, scenario);
-    // The lab's shop has no volumes: where a restore is judged, that is what is expected.
+    // The shop of the lab has no volumes, so restores are expected to restore none.
     let set: &[&str] = if scenario.contains("restore") { &["content=none"] } else { &[] };
     let ended = drill_both(&bed(lab, &admin(lab), "hollow, --fast clocks"), &drill, scenario, set);
     before.same(lab);
     ended
 }
 
-/// What this lab's nodes and containers need is hardware's affair, not the controllers'.
+/// What the nodes and containers of this lab need depends on the hardware, not on the controllers.
 fn bed<'a>(lab: &'a Hollow, admin: &'a Drill, name: &'a str) -> Bed<'a> {
     Bed {
         name,
@@ -84,7 +84,7 @@ fn faults_and_restores_with_least_rights() {
 #[ignore = "needs the hollow lab"]
 fn rolling_drain_and_restore_to_scratch_with_least_rights() {
     let lab = Hollow::up(&["--fast"]);
-    // All of web in the zone that is drained: with 6 s to start, its budget must refuse.
+    // All pods of web are in the zone that is drained. They take 6 s to start, so the budget must refuse.
     let others = ["node-b-0", "node-b-1", "node-c-0", "node-c-1"];
     others.iter().for_each(|node| drop(lab.kubectl(&["cordon", node])));
     lab.spread();
@@ -92,14 +92,14 @@ fn rolling_drain_and_restore_to_scratch_with_least_rights() {
     let ended = passes_here(&lab, "rolling-drain");
     let refused = |k: &Kind| matches!(k, Kind::EvictionAnswered { dry_run: false, code: 429, .. });
     let refused = events(&ended.dir).iter().filter(|e| refused(&e.event)).count();
-    assert!(refused > 0, "no budget ever refused an eviction: the drain put nothing to the test");
+    assert!(refused > 0, "no budget refused an eviction, so the drain tested nothing");
     nightly(&lab);
     passes_here(&lab, "restore-to-scratch");
-    assert!(!lab.kubectl(&["get", "namespaces"]).contains("drill-scratch"), "the scratch namespace is gone");
+    assert!(!lab.kubectl(&["get", "namespaces"]).contains("drill-scratch"), "the scratch namespace must be gone");
     assert!(lab.responder.messages.lock().unwrap().iter().any(|m| m.contains("THIS IS A DRILL")));
 }
 
-/// A schedule with a Completed backup of its own.
+/// Creates a schedule with a Completed backup.
 pub fn nightly(lab: &Hollow) {
     let velero = |args: &[&str]| {
         let out = Command::new(&lab.env["VELERO"]).envs(&lab.env).args(args).output().unwrap();
@@ -120,7 +120,7 @@ pub fn nightly(lab: &Hollow) {
 #[ignore = "needs the hollow lab; ten minutes on Kubernetes' own clocks"]
 fn zone_outage_on_default_clocks() {
     let lab = Hollow::up(&["--no-velero"]);
-    // The shop's tier asks to be moved after 10 s, as the sample application does.
+    // The pods of the shop tolerate an outage for 10 s, as in the sample application.
     let patch = r#"{"spec":{"template":{"spec":{"tolerations":[
         {"key":"node.kubernetes.io/unreachable","operator":"Exists","effect":"NoExecute","tolerationSeconds":10},
         {"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":10}]}}}}"#;
@@ -137,7 +137,7 @@ fn zone_outage_on_default_clocks() {
     before.same(&lab);
 }
 
-/// What was acknowledged and is gone is counted, and its age told.
+/// Lines that were acknowledged and are gone must be counted, and their age must be reported.
 #[test]
 #[ignore = "needs the hollow lab"]
 fn an_append_log_that_keeps_its_lines_and_one_that_does_not() {
@@ -149,7 +149,7 @@ fn an_append_log_that_keeps_its_lines_and_one_that_does_not() {
         .unwrap();
     let drill = Drill::new(&lab.env, "hollow", bind.to_str().unwrap(), &lab.env["KUBECONFIG"]);
     let ended = drill.run("../tests/lab/ledger", &[]);
-    // The log is not on the node that died: that nothing is lost proves nothing of it.
+    // The log is not on the node that died. If nothing is lost, this proves nothing about the log.
     assert_eq!(ended.code, 4, "{}", ended.said);
     let said = &outcomes(&ended.dir, "loses at most")[0];
     assert!(said.starts_with("inconclusive") && said.contains("every line was acknowledged"), "{said}");
@@ -162,7 +162,7 @@ fn an_append_log_that_keeps_its_lines_and_one_that_does_not() {
     wait_for("the power to go", 60, || {
         drill.newest() != last && happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. }))
     });
-    // Two seconds of acknowledged lines, as if they had never been made durable.
+    // Removes two seconds of acknowledged lines, as if they had never been durable.
     let mut lines = lab.responder.lines.lock().unwrap();
     let kept = lines.len() - 8;
     lines.truncate(kept);
@@ -181,7 +181,7 @@ fn steps_that_no_shipped_scenario_uses() {
     let lab = Hollow::up(&["--fast", "--no-velero"]);
     let before = lab.picture();
     let marker = lab.dir.path().join("marker");
-    // In a file: whoever puts this back after a crash has another environment.
+    // The secret is in a file, because the process that undoes this after a crash has another environment.
     let word = lab.dir.path().join("word");
     std::fs::write(&word, "hunter22").unwrap();
     let bind = lab.dir.path().join("all-steps-bind.yaml");
@@ -197,14 +197,14 @@ fn steps_that_no_shipped_scenario_uses() {
     let set = format!("marker={}", marker.display());
     let ended = drill.run("../tests/lab/all-steps", &["--set", &set, "--approve", "may we"]);
     assert_eq!(ended.code, 0, "{}", ended.said);
-    assert!(!marker.exists(), "the undo of exec ran");
+    assert!(!marker.exists(), "the undo of the exec step must run");
     let journal = std::fs::read_to_string(ended.dir.join("journal.jsonl")).unwrap();
-    assert!(!journal.contains("hunter22"), "the secret was used and written nowhere");
+    assert!(!journal.contains("hunter22"), "the secret must not be in the journal");
     let force = |k: &Kind| matches!(k, Kind::FaultApplied { fault, .. } if fault.0.starts_with("by force/shop/orders"));
-    assert!(events(&ended.dir).iter().any(|e| force(&e.event)), "a pod that hung was deleted by force");
+    assert!(events(&ended.dir).iter().any(|e| force(&e.event)), "a hanging pod must be deleted by force");
     assert!(lab.responder.messages.lock().unwrap().iter().any(|m| m.contains("all-steps begins")));
     before.same(&lab);
-    // Nobody approves and there is no terminal, so the default refuses, and nothing is touched.
+    // Nobody approves and there is no terminal. The default is to refuse, so nothing is touched.
     lab.spread();
     let before = lab.picture();
     drill.runs = drill.runs.with_file_name("refused");
@@ -236,11 +236,11 @@ fn an_approved_plan_and_what_the_pre_flight_refuses() {
     let ended = drill.run("zone-outage", &["--plan", file, "--approve", hash]);
     assert_eq!(ended.code, 0, "{}", ended.said);
     before.same(&lab);
-    // Without Velero, nothing that needs it begins.
+    // Without Velero, no drill that needs it begins.
     let ended = drill.run("namespace-loss-and-restore", &[]);
     assert_eq!(ended.code, 3, "{}", ended.said);
     assert!(ended.said.contains("refused: velero-server"), "{}", ended.said);
-    // With the rights of another scenario, the missing ones are named.
+    // With the rights of another scenario, the missing rights are named.
     lab.spread();
     let before = lab.picture();
     let ended = least(&lab, "zone-outage").run("rolling-drain", &[]);

@@ -1,5 +1,5 @@
-//! Pods that read volumes on a real kind cluster: on tainted nodes, in a restricted namespace,
-//! and in drills that are stopped or killed while one is up.
+//! Pods that read volumes on a real kind cluster: on tainted nodes, in a restricted namespace, and in drills that are
+//! stopped or killed while such a pod runs.
 
 use drillmaster::{event::Kind, model::Revert};
 use nix::sys::signal::Signal;
@@ -16,7 +16,7 @@ fn readers(lab: &Lab) -> String {
     lab.kubectl(&["-n", "shop", "get", "pods", "-l", "drillmaster.dev/role=reader", "-o", "name"])
 }
 
-/// Started, with a reader up.
+/// Starts a drill, and waits until a reader runs.
 fn started(lab: &Lab) -> std::process::Child {
     let child = lab.drill.start(RUNS, &["--no-reaper"]);
     wait_for("a reader to be up", 300, || !readers(lab).is_empty());
@@ -41,7 +41,7 @@ fn on_nodes_that_only_the_application_tolerates() {
     lab.kubectl(&["apply", "-f", "tests/lab/shop-kind.yaml"]);
 }
 
-/// The application runs as a user of its own, and so do its readers.
+/// The application runs as its own user, and its readers run as the same user.
 #[test]
 #[ignore = "needs the kind lab"]
 fn in_a_restricted_namespace() {
@@ -69,7 +69,7 @@ fn a_drill_that_is_stopped_leaves_none() {
     let mut child = started(&lab);
     signal(&child, Signal::SIGINT);
     child.wait().unwrap();
-    assert_eq!(readers(&lab), "", "everything was reverted");
+    assert_eq!(readers(&lab), "", "no reader may be left after the stop");
     assert_eq!(open_faults(&lab.drill.newest()), 0);
 }
 
@@ -81,7 +81,7 @@ fn a_drill_that_is_killed_leaves_none_once_it_is_recovered() {
     child.kill().unwrap();
     child.wait().unwrap();
     let intended = |k: &Kind| matches!(k, Kind::FaultIntended { revert: Revert::OwnPods { .. }, .. });
-    assert!(happened(&lab.drill.newest(), intended), "it was written down before");
+    assert!(happened(&lab.drill.newest(), intended), "the reader must have an intent in the journal");
     let ended = lab.drill.recover();
     assert_eq!((ended.code, readers(&lab).as_str()), (0, ""), "{}", ended.said);
 }

@@ -1,5 +1,5 @@
-//! Backups that are none, a store that is away, credentials that end: refused
-//! with a clear word, and nothing is touched.
+//! Backups that cannot be used, a store that is away, credentials that expire: the drill is refused with a clear
+//! message, and nothing is touched.
 
 use std::process::Command;
 
@@ -16,11 +16,11 @@ fn what_cannot_be_trusted_is_refused() {
     let drill = admin(&lab);
     let uid = lab.kubectl(&["get", "namespace", "shop", "-o", "jsonpath={.metadata.uid}"]);
     let untouched = || assert_eq!(lab.kubectl(&["get", "namespace", "shop", "-o", "jsonpath={.metadata.uid}"]), uid);
-    // Credentials that end before the drill and its undo would.
+    // Credentials that expire before the drill and its undo would end.
     let ended = least_for(&lab, "zone-outage", "10m").run("zone-outage", &[]);
     assert_eq!(ended.code, 3, "{}", ended.said);
     assert!(ended.said.contains("credentials-last: the credentials end at"), "{}", ended.said);
-    // Credentials that the API server does not take.
+    // Credentials that the API server does not accept.
     let broken = lab.dir.path().join("broken.kubeconfig");
     std::fs::copy(&lab.env["KUBECONFIG"], &broken).unwrap();
     let set = ["config", "set-credentials", "nobody", "--token", "expired"];
@@ -45,7 +45,7 @@ fn what_cannot_be_trusted_is_refused() {
     let unhook = r#"[{"op":"remove","path":"/spec/template/metadata/annotations"}]"#;
     lab.kubectl(&["-n", "shop", "patch", "deployment", "web", "--type=json", "-p", unhook]);
     lab.settle();
-    // Last night's backup is about to be garbage.
+    // Last night's backup is about to expire.
     nightly(&lab);
     let backups = lab.kubectl(&[
         "-n",
@@ -65,12 +65,12 @@ fn what_cannot_be_trusted_is_refused() {
     assert!(matches!(ended.code, 1 | 3), "{}: {}", ended.code, ended.said);
     assert!(ended.said.contains("expires at") || ended.said.contains("expired"), "{}", ended.said);
     assert!(!lab.kubectl(&["get", "namespaces"]).contains("drill-scratch"));
-    // The power comes back before the namespace goes.
+    // The power is back before the namespace is deleted.
     lab.spread();
     let before = lab.picture();
     let file = lab.dir.path().join("heal-first.yaml");
     let text = std::fs::read_to_string("scenarios/zone-loss-and-restore.yaml").unwrap();
-    // The namespace goes a moment after the heal: nothing can be said of what came back by that.
+    // The namespace is deleted a moment after the heal, so the recovery of the StatefulSet cannot be judged.
     let orders = "  - replicas: {workload: statefulset/orders, ready: 3, within: 5m, after: heal, of: outage}\n";
     assert!(text.contains(orders));
     let text = text.replace("deadPods: force", "deadPods: healFirst").replace(orders, "");

@@ -1,7 +1,6 @@
-//! What the hollow lab lacks: a network. Answers as the storefront would, from
-//! the cluster's EndpointSlices: a request goes to one of the endpoints that the
-//! Service lists, and fails when that endpoint's node is dead, listed or not.
-//! A second port swallows webhooks.
+//! Stands in for the network, which the hollow lab does not have. It answers as the storefront would, by the
+//! EndpointSlices of the cluster: a request goes to one of the endpoints that the Service lists, and fails if the node
+//! of that endpoint is dead. A second port accepts webhooks.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -15,14 +14,14 @@ use std::{
 
 use serde_json::Value;
 
-/// Whether the node behind each listed endpoint is alive.
+/// Whether the node of each listed endpoint is alive.
 type Backends = Arc<Mutex<Vec<bool>>>;
 
 pub struct Responder {
     pub storefront: String,
     pub webhook: String,
     pub messages: Arc<Mutex<Vec<String>>>,
-    /// An append log, and the lines that it holds.
+    /// The URL of an append log, and its lines.
     pub ledger: String,
     pub lines: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
@@ -111,7 +110,7 @@ fn serve(backends: Backends) -> String {
                 let chosen = listed.get(next.fetch_add(1, Ordering::Relaxed) % listed.len().max(1)).copied();
                 let answer = match chosen {
                     Some(true) => "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n",
-                    // A dead endpoint refuses: the connection just ends.
+                    // A dead endpoint closes the connection.
                     Some(false) => return,
                     None => "HTTP/1.0 503 no endpoint\r\nContent-Length: 0\r\n\r\n",
                 };
@@ -134,7 +133,7 @@ fn swallow(messages: Arc<Mutex<Vec<String>>>) -> String {
     format!("http://{address}/")
 }
 
-/// POST …/append takes a line, GET …/all gives all of them back.
+/// An append log: `POST …/append` adds a line, `GET …/all` returns all lines.
 fn keep(lines: Arc<Mutex<Vec<String>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

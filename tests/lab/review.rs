@@ -1,5 +1,5 @@
-//! `check` on a real API server: with the rights that `rbac --check` prints and no
-//! more, from a capture, and with rights missing. Nothing is written.
+//! `check` on a real API server: with exactly the rights that `rbac --check` prints, from a capture, and with rights
+//! missing. Nothing is written.
 
 use std::process::{Command, Output};
 
@@ -12,7 +12,7 @@ use super::{
     hollow::{Hollow, wait_for},
 };
 
-/// Objects that fail and pass checks which only a real API server answers for.
+/// Objects that fail or pass checks for which a real API server is needed.
 const OBJECTS: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: review}\n---\n\
     apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: all, namespace: shop}\n\
     spec: {minAvailable: '100%', selector: {matchLabels: {app: web}}}\n---\n\
@@ -72,7 +72,7 @@ fn review(out: &Output) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{}", String::from_utf8_lossy(&out.stderr)))
 }
 
-/// Checks with a result of this state, each once.
+/// The checks with a result of this state, each once.
 fn with<'a>(review: &'a Value, state: &str) -> std::collections::BTreeSet<&'a str> {
     let results = review["results"].as_array().unwrap().iter();
     results.filter(|r| r["state"] == state).map(|r| r["check"].as_str().unwrap()).collect()
@@ -100,7 +100,7 @@ fn a_cluster_a_capture_of_it_and_missing_rights() {
         assert!(!failed.contains(check) && passes(&live, check) > 0, "{check}: {}", live["results"]);
     }
 
-    // A capture tells the same, but for the values that it leaves out.
+    // A capture gives the same results, except for the values that it leaves out.
     let file = bed.lab.dir.path().join("shop.tar.gz").to_str().unwrap().to_owned();
     let saved =
         bed.run(&["capture", "--review", "--out", &file, "--context", "check", "--kubeconfig", &bed.kubeconfig]);
@@ -114,7 +114,7 @@ fn a_cluster_a_capture_of_it_and_missing_rights() {
     from_capture.extend(withheld.iter().filter(|check| failed.contains(*check) && unknown.contains(*check)));
     assert_eq!(from_capture, failed);
 
-    // One right less: exactly what needs it is unknown, and nothing is ready.
+    // One right is missing. Exactly the checks that need it are unknown, and nothing is ready.
     bed.lab.kubectl(&[
         "patch", "clusterrole", "drillmaster-check", "--type=json",
         "-p", r#"[{"op": "add", "path": "/rules/-", "value": {"apiGroups": ["none.example"], "resources": ["x"], "verbs": ["list"]}}]"#,
@@ -160,7 +160,7 @@ fn the_fix_plan_mends_what_it_names() {
     }
 }
 
-/// The findings of a plan, and how it ended.
+/// The findings of a plan, and how the program ended.
 fn planned(drill: &Drill) -> (i32, Value, String) {
     let out = drill.command("plan", "zone-outage", &["--output", "json"]).output().unwrap();
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
@@ -177,14 +177,14 @@ fn finding<'a>(findings: &'a Value, check: &str) -> Option<&'a Value> {
 fn the_catalogue_before_a_drill() {
     let lab = Hollow::up(&["--fast"]);
     let mut drill = admin(&lab);
-    // A lab of one's own: told in a line, and nothing refused.
+    // In a private lab, the readiness is reported in one line and refuses nothing.
     let (code, findings, said) = planned(&drill);
     assert_eq!(code, 0, "{said}{findings:#}");
-    let told = finding(&findings, "readiness").expect("the catalogue was asked");
+    let told = finding(&findings, "readiness").expect("the plan must contain the finding readiness");
     assert!(told["observed"].as_str().unwrap().contains("for environment own-kind"), "{told}");
     assert!(told["fix"].as_str().unwrap().contains("check --context hollow"), "{told}");
 
-    // The same cluster, said to be production: what it lacks refuses, by name.
+    // The same cluster, declared as production: what is missing refuses the drill, by name.
     let shipped = std::fs::read_to_string("scenarios/bindings/hollow.yaml").unwrap();
     let bind = lab.dir.path().join("bind.yaml");
     std::fs::write(&bind, shipped.replace("environment: own-kind", "environment: production")).unwrap();
@@ -194,7 +194,7 @@ fn the_catalogue_before_a_drill() {
     let objectives = finding(&findings, "DRP-001").unwrap_or_else(|| panic!("{findings:#}"));
     assert!(objectives["state"] == "fail" && objectives["blocking"] == true, "{objectives}");
 
-    // Objectives of a Readiness file beside the bindings count; one that is wrong is named with its line.
+    // The objectives in a Readiness file beside the bindings count. A mistake in the file is named with its line.
     std::fs::write(&bind, shipped.replace("environment: own-kind", "environment: production\nreadiness: shop.yaml"))
         .unwrap();
     let file = lab.dir.path().join("shop.yaml");
@@ -213,7 +213,7 @@ fn the_catalogue_before_a_drill() {
     let (code, _, said) = planned(&drill);
     assert!(code == 2 && said.contains("shop.yaml:3"), "{code} {said}");
 
-    // Answers that are too old are asked for again before the first act.
+    // Results that are too old are collected again before the first act.
     let drill = admin(&lab);
     let ended = drill.run("zone-outage", &["--preflight-max-age", "0s"]);
     assert_eq!(ended.code, 0, "{}", ended.said);
@@ -244,7 +244,7 @@ fn what_the_monitoring_and_a_second_environment_tell() {
     };
     let want = "ALR-003 pass, ALR-004 pass, ALR-005 pass, ALR-006 pass, ALR-007 pass, MET-004 fail";
     assert_eq!(states(&before), want, "{}", before["results"]);
-    // Nobody tells what simulated pods use, until a rule makes it up: more than is asked for.
+    // Nothing reports the memory use of simulated pods, until a rule invents a use that is higher than the request.
     assert_eq!(state_of(&before, "RES-003"), "unknown");
     let rules = "groups: [{name: usage, interval: 1s, rules: [{record: container_memory_working_set_bytes, \
                  labels: {container: web}, expr: 'kube_pod_info{namespace=\"shop\",pod=~\"web-.*\"} * 9e8'}]}]\n";
@@ -254,7 +254,7 @@ fn what_the_monitoring_and_a_second_environment_tell() {
         let known = bed.live(&told);
         let found =
             known["results"].as_array().unwrap().iter().find(|r| r["check"] == "RES-003" && r["state"] == "fail");
-        // After a reload Prometheus looks for its Alertmanagers anew.
+        // After a reload, Prometheus looks for its Alertmanagers again.
         state_of(&known, "ALR-004") == "pass"
             && found.is_some_and(|r| r["subject"]["name"] == "web" && r["observed"].to_string().contains("858 Mi"))
     });
@@ -268,14 +268,14 @@ fn what_the_monitoring_and_a_second_environment_tell() {
         .status();
     assert!(sent.unwrap().success());
 
-    // A capture holds what the monitoring said.
+    // A capture contains what the monitoring said.
     let file = bed.lab.dir.path().join("kept.tar.gz").to_str().unwrap().to_owned();
     let place = ["--context", "check", "--kubeconfig", &bed.kubeconfig];
     let saved = bed.run(&[&["capture", "--review", "--out", &file][..], &place[..], &told[..]].concat());
     assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
     let kept = review(&bed.run(&["check", "--capture", &file, "--target", &file, "--format", "json"]));
     assert_eq!(states(&kept), want.replace("ALR-007 pass", "ALR-007 fail"), "{}", kept["results"]);
-    // Beside itself nothing differs; what is taken away here is only there.
+    // Compared with itself, a cluster does not differ. An object that is deleted here then exists only there.
     assert_eq!((state_of(&kept, "DRF-002"), state_of(&kept, "DRP-003")), ("pass".into(), "pass".into()));
     bed.lab.kubectl(&["-n", "shop", "delete", "pdb", "web"]);
     bed.lab.kubectl(&["-n", "shop", "set", "image", "statefulset/orders", "*=registry.example/other:2"]);
@@ -290,7 +290,7 @@ fn what_the_monitoring_and_a_second_environment_tell() {
     assert!(differs.len() == 2 && all.contains("it exists only there") && all.contains("other:2 here"), "{all}");
 }
 
-/// A kubeconfig with `second` for every name in it.
+/// A kubeconfig in which every name is `second`.
 fn renamed(lab: &Hollow) -> String {
     let text = lab.kubectl(&["config", "view", "--raw", "--flatten", "-o", "json"]);
     let mut config: Value = serde_json::from_str(&text).unwrap();

@@ -1,5 +1,5 @@
-//! What the real Prometheus operator scrapes and loads, and what a review said of it
-//! before the operator ran. `tests/lab/operators` builds it.
+//! What the real Prometheus operator scrapes and loads, compared with what a review said before the operator ran.
+//! `tests/lab/operators` builds the operator.
 
 use std::{collections::BTreeSet, io::Read};
 
@@ -12,7 +12,7 @@ use super::{
     operators::{review, start, subject},
 };
 
-/// Kind and name of each object that a check finds to be ignored, or cannot judge.
+/// The kind and name of each object that a check reports as ignored, or cannot judge.
 fn ignored(lab: &Hollow) -> BTreeSet<String> {
     let review = review(lab, &["MET-003", "ALR-002"]);
     let results = review["results"].as_array().unwrap().iter().filter(|r| r["state"] != "skip");
@@ -22,8 +22,7 @@ fn ignored(lab: &Hollow) -> BTreeSet<String> {
         .collect()
 }
 
-/// All monitors and rules that there are, less those that are in what the operator made
-/// of any of its instances.
+/// All monitors and rules that are missing in everything that the operator generated for its instances.
 fn left_out(lab: &Hollow) -> BTreeSet<String> {
     let get = |what: &str| -> Vec<Value> {
         let list: Value = serde_json::from_str(&lab.kubectl(&["get", what, "-A", "-o", "json"])).unwrap();
@@ -31,7 +30,7 @@ fn left_out(lab: &Hollow) -> BTreeSet<String> {
     };
     let mut made = String::new();
     for secret in get("secrets") {
-        // An instance that picks nothing has an empty one.
+        // An instance that selects nothing has an empty configuration.
         let zipped = secret["data"]["prometheus.yaml.gz"].as_str().filter(|z| !z.is_empty());
         if let Some(bytes) = zipped.map(|z| STANDARD.decode(z).unwrap()) {
             flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut made).unwrap();
@@ -74,14 +73,14 @@ fn the_operator_and_the_review_agree() {
         ["ServiceMonitor/plain", "ServiceMonitor/known-class", "PrometheusRule/rule"].iter().all(|n| !out.contains(*n))
     });
     let mut real = left_out(&lab);
-    // What the operator alone knows: how it reads regular expressions.
+    // Only the operator itself knows how it reads regular expressions.
     let only_it = ["ServiceMonitor/bad-expression".to_owned()];
     real.retain(|name| !only_it.contains(name));
     assert_eq!(before, real);
-    assert_eq!(real.len(), 18, "as many as tests/it/recorded.rs names");
+    assert_eq!(real.len(), 18, "tests/it/recorded.rs must name as many");
 
-    // What it says of the objects is believed.
-    wait_for("the operator to say what it did not accept", 60, || ignored(&lab).contains(&only_it[0]));
+    // The review must believe what the operator reports about the objects.
+    wait_for("the operator to report what it did not accept", 60, || ignored(&lab).contains(&only_it[0]));
     real.extend(only_it);
     assert_eq!(ignored(&lab), real);
     assert_eq!(left_out(&lab), real);

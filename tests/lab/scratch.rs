@@ -1,12 +1,10 @@
-//! A restore beside production on a real kind cluster: Services of every type, a Job that is
-//! not done, a CronJob, a policy that allows everything; with a network that enforces no
-//! policy, and with one that does.
+//! A restore beside production on a real kind cluster: Services of every type, an unfinished Job, a CronJob, a policy
+//! that allows everything. Once with a network that enforces no policies, and once with one that does.
 //!
-//! The lab's network plugin enforces none. For the second drill an agent of the test does:
-//! it drops, on every node, new connections to and from the pods of each namespace whose
-//! policy has no rules, with iptables in the node's own network namespace.
-//! (kube-network-policies cannot run here: it hands packets to a program by nftables'
-//! `queue`, which the lab's kernel does not have.)
+//! The network plugin of the lab enforces none. For the second drill, an agent of the test does: on every node, it
+//! drops new connections to and from the pods of each namespace whose policy has no rules, with iptables in the network
+//! namespace of the node. (kube-network-policies cannot run here, because it needs the `queue` of nftables, which the
+//! kernel of the lab does not have.)
 
 use std::{
     io::Write,
@@ -30,7 +28,7 @@ use super::super::{
     kind::Lab,
 };
 
-/// What a namespace may hold that reaches out of it.
+/// Objects in a namespace that have an effect outside it.
 const BUSY: &str = r#"
 apiVersion: v1
 kind: Service
@@ -80,9 +78,9 @@ expect:
 limits: {duration: 30m}
 "#;
 
-/// The shop with all that, and a scenario beside the run directory.
+/// The shop with these objects, and a scenario beside the run directory.
 fn busy(lab: &Lab) -> String {
-    // Empty volumes prove nothing.
+    // Empty volumes would prove nothing.
     lab.seed();
     let dir = lab.drill.runs.parent().unwrap().to_owned();
     let (objects, scenario) = (dir.join("busy.yaml"), dir.join("beside.yaml"));
@@ -104,17 +102,17 @@ fn restored(ended: &Ended) -> Restored {
     found.unwrap_or_else(|| panic!("no restore ran to its end: {}", ended.said))
 }
 
-/// What must hold whatever the network does.
+/// What must be true whatever the network does.
 fn came_back(lab: &Lab, ended: &Ended) {
     assert_eq!(ended.code, 0, "{}", ended.said);
     let done = restored(ended);
-    assert_eq!(done.differences, [], "Service, Job and CronJob are as they should be");
+    assert_eq!(done.differences, [], "Service, Job and CronJob must have no differences");
     let told = done.left_out.join("\n");
     assert!(told.contains("NetworkPolicy/allow-all") && told.contains("a Job's pod"), "{told}");
     assert!(outcomes(&ended.dir, "volumes identical")[0].starts_with("pass"), "{:?}", outcomes(&ended.dir, "volumes"));
     assert!(!lab.kubectl(&["get", "namespaces"]).contains("drill-scratch"));
     let jobs = lab.kubectl(&["-n", "shop", "get", "pods", "-l", "batch.kubernetes.io/job-name=import", "-o", "name"]);
-    assert_eq!(jobs.lines().count(), 1, "production's own Job goes on");
+    assert_eq!(jobs.lines().count(), 1, "the Job in production must go on");
 }
 
 fn clear(lab: &Lab) {
@@ -151,19 +149,19 @@ fn beside_production_where_policies_hold() {
     clear(&lab);
 }
 
-/// Enforces policies without rules, for as long as it lives.
+/// Enforces policies without rules for as long as it exists.
 struct Enforcer {
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     nodes: Vec<String>,
 }
 
-/// What asks the API server.
+/// A function that asks the API server.
 type Ask = Box<dyn Fn(&[&str]) -> Option<Value> + Send>;
 
-/// The agent's own chain on each node: nothing else is touched.
+/// The agent's own chain on each node. The agent changes nothing else.
 const CHAIN: &str = "DRILL-TEST-DENY";
-/// Addresses of the cluster's pods: kubeadm's default.
+/// The addresses of the pods of the cluster: the default of kubeadm.
 const PODS: &str = "10.244.0.0/16";
 
 impl Enforcer {
@@ -207,9 +205,9 @@ impl Drop for Enforcer {
     }
 }
 
-/// The whole chain. As soon as a namespace is isolated, only pods that are known to be of
-/// other namespaces may begin a connection: a pod whose address is not known yet may not. A
-/// kubelet's probes are connections that the node begins.
+/// Builds the whole chain. As soon as a namespace is isolated, only pods that are known to be in other namespaces may
+/// open a connection. A pod whose address is not known yet may not. The probes of a kubelet are connections that the
+/// node opens.
 fn rules(ask: &Ask) -> String {
     let items =
         |args: &[&str]| -> Vec<Value> { ask(args).and_then(|v| v["items"].as_array().cloned()).unwrap_or_default() };
@@ -238,7 +236,7 @@ fn rules(ask: &Ask) -> String {
     text + "COMMIT\n"
 }
 
-/// Replaces the chain in one go.
+/// Replaces the whole chain at once.
 fn fill(node: &str, rules: &str) -> bool {
     let args = ["exec", "-i", node, "iptables-restore", "-w", "--noflush"];
     let mut child = Command::new("docker").args(args).stdin(Stdio::piped()).spawn().unwrap();

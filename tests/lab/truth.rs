@@ -1,5 +1,5 @@
-//! What cannot be shown is not claimed: drills in which something else happens than the
-//! verdict might think, on a real control plane.
+//! What cannot be shown must not be claimed: drills in which something else happens than the verdict might assume, on a
+//! real control plane.
 
 use std::{
     path::Path,
@@ -13,7 +13,7 @@ use super::{
     hollow::{Hollow, wait_for},
 };
 
-/// A scenario of these steps and expectations, in a file of the lab's.
+/// Writes a scenario with these steps and expectations into the directory of the lab.
 fn scenario(lab: &Hollow, name: &str, steps: &str, expect: &str) -> String {
     let text = format!(
         "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: {name}, title: A trap}}\nhypothesis: h\n\
@@ -26,7 +26,7 @@ fn scenario(lab: &Hollow, name: &str, steps: &str, expect: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Starts it, waits for an event of its run, and does something.
+/// Starts a drill, waits for an event of its run, and does something.
 fn meanwhile(drill: &Drill, scenario: &str, what: &str, when: impl Fn(&Kind) -> bool, act: impl FnOnce()) -> i32 {
     let last = drill.newest();
     let mut child = drill.start(scenario, &[]);
@@ -47,7 +47,7 @@ fn what_cannot_be_shown_is_not_claimed() {
     the_watchdog_falls_silent(&lab, &drill);
 }
 
-/// Power is back before Kubernetes notices, and the service with it.
+/// The power and the service are back before Kubernetes notices the outage.
 fn healed_too_early(lab: &Hollow, drill: &Drill) {
     let steps = "  - {name: outage, killNodes: {hosting: deployment/web, how: kill}}\n  \
                  - {name: too short, wait: {for: 2s}}\n  - {name: back, heal: {fault: outage}}\n";
@@ -61,7 +61,7 @@ fn healed_too_early(lab: &Hollow, drill: &Drill) {
     assert!(storefront.contains("recovery without that was not shown"), "{storefront}");
 }
 
-/// Somebody gives the machine its power back: what is ready then has not recovered.
+/// The machine is powered on from outside. Pods that are ready then have not recovered.
 fn revived_by_hand(lab: &Hollow, drill: &Drill) {
     lab.spread();
     let gone = |k: &Kind| matches!(k, Kind::NodeSeen { ready, .. } if ready != "True");
@@ -81,7 +81,7 @@ fn revived_by_hand(lab: &Hollow, drill: &Drill) {
     assert!(!passed || said.contains("the outage ended too early"), "{said}");
 }
 
-/// The budget asks for two; a drain holds one back, somebody else deletes another.
+/// The budget demands two pods. The drain takes one away, and another one is deleted from outside.
 fn deleted_by_others_in_a_drain(lab: &Hollow, drill: &Drill) {
     lab.spread();
     let evicted = |k: &Kind| matches!(k, Kind::EvictionAnswered { dry_run: false, code: 200..=299, owner, .. } if owner == "deployment/web");
@@ -105,7 +105,7 @@ fn deleted_by_others_in_a_drain(lab: &Hollow, drill: &Drill) {
     );
 }
 
-/// Its rule is taken away while the fault lasts: whether others would fire is not known.
+/// The rule of the Watchdog is removed during the fault, so it is not known whether other alerts would fire.
 fn the_watchdog_falls_silent(lab: &Hollow, drill: &Drill) {
     lab.spread();
     let applied = |k: &Kind| matches!(k, Kind::FaultApplied { .. });
@@ -123,7 +123,7 @@ fn the_watchdog_falls_silent(lab: &Hollow, drill: &Drill) {
     assert!(happened(&drill.newest(), |k| matches!(k, Kind::AlertGone { name, .. } if name == "Watchdog")));
 }
 
-/// An Alertmanager beside the lab's, which Prometheus does not know.
+/// A second Alertmanager, which Prometheus does not know.
 struct Second {
     process: Child,
     url: String,
@@ -149,7 +149,7 @@ impl Second {
         second
     }
 
-    /// Tells it an alert that stays active for an hour.
+    /// Sends it an alert that stays active for an hour.
     fn told(&self, labels: &serde_json::Value) {
         let in_an_hour = Command::new("date").args(["-u", "-d", "+1 hour", "+%FT%TZ"]).output().unwrap();
         let ends = String::from_utf8(in_an_hour.stdout).unwrap();
@@ -180,7 +180,7 @@ fn an_alert_is_resolved_when_all_say_so_and_comes_of_this_fault() {
     two_that_differ(&lab, &mut drill);
 }
 
-/// One resolves it, the other still has it.
+/// One Alertmanager has resolved the alert, and the other still has it.
 fn two_that_differ(lab: &Hollow, drill: &mut Drill) {
     lab.spread();
     let second = Second::start(lab);
@@ -205,7 +205,7 @@ fn two_that_differ(lab: &Hollow, drill: &mut Drill) {
     assert!(code == 1 && alert.starts_with("fail"), "exit {code}: {alert}");
 }
 
-/// It was on its way before the fault came, and fires while the fault lasts.
+/// The alert was pending before the fault, and fires during the fault.
 fn pending_before_the_fault(lab: &Hollow, drill: &Drill) {
     let rules = Path::new(&lab.env["PROMETHEUS_RULES"]).join("drill.yml");
     let before = std::fs::read_to_string(&rules).unwrap();
@@ -225,7 +225,7 @@ fn pending_before_the_fault(lab: &Hollow, drill: &Drill) {
     let ended = drill.run(&scenario(lab, "pending", &steps, expect), &[]);
     std::fs::write(&rules, before).unwrap();
     lab.script("reload", &[]);
-    // A pre-flight that refuses, because it is pending already, is right as well.
+    // The pre-flight may also refuse, because the alert is pending already.
     if ended.code == 3 {
         assert!(ended.said.contains("NodeNotReady"), "{}", ended.said);
         return;

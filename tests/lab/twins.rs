@@ -1,5 +1,4 @@
-//! The twins of the passing drills: each has one planted defect and must not
-//! pass, for the right reason.
+//! The twins of the passing drills: each has one planted defect, and must not pass for exactly this reason.
 
 use std::process::Command;
 
@@ -60,10 +59,10 @@ fn a_replica_never_becomes_ready() {
     let lab = Hollow::up(&["--fast", "--no-velero"]);
     let set = lab.kubectl(&["-n", "shop", "get", "rs", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}"]);
     let never = r#"{"spec":{"template":{"metadata":{"annotations":{"lab/ready":"never"}}}}}"#;
-    // Paused, the Deployment leaves its ReplicaSet's template alone.
+    // A paused Deployment does not change the template of its ReplicaSet.
     lab.kubectl(&["-n", "shop", "rollout", "pause", "deployment/web"]);
     lab.kubectl(&["-n", "shop", "patch", "rs", &set, "--type=merge", "-p", never]);
-    // A paused Deployment is refused by WRK-003; this twin is about what comes after that.
+    // WRK-003 refuses a paused Deployment, but this twin tests what comes after that.
     let mut drill = admin(&lab);
     let file = lab.dir.path().join("readiness.yaml");
     let text = "apiVersion: drillmaster.dev/v1\nkind: Readiness\nenvironment: own-kind\nchecks: {disable: [WRK-003]}\n";
@@ -101,9 +100,9 @@ fn the_backup_is_emptied_and_a_volume_is_a_host_path() {
     assert_eq!(
         lab.kubectl(&["get", "namespace", "shop", "-o", "jsonpath={.metadata.uid}"]),
         uid,
-        "nothing was deleted"
+        "the namespace must not be deleted"
     );
-    // A claim appears that no backup of this place can hold.
+    // A claim appears that no backup in this lab can contain.
     let claim = r#"{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"ledger","namespace":"shop"},
         "spec":{"accessModes":["ReadWriteOnce"],"storageClassName":"standard","resources":{"requests":{"storage":"1Mi"}}}}"#;
     let file = lab.dir.path().join("claim.json");

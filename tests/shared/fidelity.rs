@@ -1,6 +1,5 @@
-//! What happened to a cluster in a drill, and whether a rehearsal on a copy of that
-//! cluster saw the same: the same transitions, in the same order, at times that
-//! differ by no more than what nobody can know of a cluster beforehand.
+//! What happened to a cluster in a drill, and whether a rehearsal on a copy of the cluster saw the same: the same
+//! transitions in the same order, at times that differ only by what cannot be known about a cluster beforehand.
 
 use std::collections::BTreeMap;
 
@@ -11,33 +10,33 @@ use drillmaster::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A drill on a real control plane, and the copy that was taken just before it.
+/// A drill on a real control plane, with the copy that was taken just before it.
 #[derive(Serialize, Deserialize)]
 pub struct Recording {
     pub scenario: String,
-    /// Variables that were set: `NAME=VALUE`.
+    /// The variables that were set: `NAME=VALUE`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
-    /// Which control plane, on which clocks.
+    /// The name of the control plane and its clocks.
     pub bed: String,
     pub kubernetes: String,
     pub recorded: String,
     pub real: Vec<Seen>,
-    /// With the leases as old as they were when the power went.
+    /// The copy, with the leases as old as they were when the power was switched off.
     pub description: Value,
 }
 
-/// One transition.
+/// A transition in the cluster.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seen {
     pub what: String,
-    /// Seconds since its cause, and since the first act of the drill.
+    /// Seconds since its cause, and seconds since the first act of the drill.
     pub since: f64,
     pub at: f64,
     pub cause: Cause,
 }
 
-/// What a transition follows from.
+/// The cause of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -47,7 +46,7 @@ pub enum Cause {
     Restore,
 }
 
-/// The node that is silent, or that does not hear all others, while this is open.
+/// The node that is silent, or is cut off from some nodes, while this fault is open.
 pub fn silenced(revert: &Revert) -> Option<&str> {
     match revert {
         Revert::NodePower { node, .. }
@@ -56,14 +55,14 @@ pub fn silenced(revert: &Revert) -> Option<&str> {
     }
 }
 
-/// Of a drill's journal.
+/// The transitions in the journal of a drill.
 pub fn transitions(events: &[Event]) -> Vec<Seen> {
     let mut watcher = Watcher::default();
     events.iter().for_each(|event| watcher.sees(event));
     watcher.seen
 }
 
-/// The end of the drill: what would have come later, it did not see.
+/// The end of the drill. What would have come later was not seen.
 const OVER: &str = "over";
 
 #[derive(Default)]
@@ -93,7 +92,7 @@ impl Watcher {
         self.seen.push(Seen { what: format!("{what} {n}"), since: seconds(from_us), at, cause });
     }
 
-    /// Whether something has another state than before; nothing has one at first.
+    /// Whether the state of something has changed. A first state does not count as a change.
     fn turned(&mut self, key: String, state: &str) -> bool {
         self.known.insert(key, state.to_owned()).is_some_and(|before| before != state)
     }
@@ -180,7 +179,8 @@ impl Watcher {
                 self.says(event, "alert resolved");
             }
             Kind::EffectSeen { .. } => self.says(event, "effect seen in the node"),
-            // That it is away is seen before or after the act is acknowledged, by chance.
+            // Whether the loss of contact is noticed before or after the act is acknowledged is random, so it is left
+            // out.
             Kind::ContactRegained { .. } => self.says(event, "API server answers"),
             Kind::Judged { .. } => self.says(event, OVER),
             _ => {}
@@ -188,16 +188,16 @@ impl Watcher {
     }
 }
 
-/// What no description can tell: where in their periods the loops are.
+/// What a description cannot say: the phases of the periodic loops.
 pub struct Slack {
-    /// Of the node controller's look at the leases, in seconds.
+    /// The period in which the node controller checks the leases, in seconds.
     pub period: f64,
-    /// Of Prometheus, for a scrape and for an evaluation.
+    /// The period of Prometheus for a scrape and for an evaluation, in seconds.
     pub evaluate: f64,
-    /// How long the restore took: when within that time each object comes, and how
-    /// long pods take that all start at once, is not modelled.
+    /// How long the restore took, in seconds. At which time within it each object appears, and how long pods take that
+    /// all start at once, is not modelled.
     pub restore: f64,
-    /// The drill runs beside others on this machine, now: what is late is not news.
+    /// Whether the drill runs beside others on this machine, so that delays are expected.
     pub busy: bool,
 }
 
@@ -212,9 +212,9 @@ impl Slack {
         Self { period: seconds("/clocks/period", 5.0), evaluate: seconds("/times/evaluate", 5.0), restore, busy: false }
     }
 
-    /// How far apart both times of a transition may be, in seconds: a second, the
-    /// loops between it and its cause, and for what hardware decides 15 % and the
-    /// second in which start-up times are learned.
+    /// The largest allowed difference between the two times of a transition, in seconds: one second, the loops between
+    /// the transition and its cause, and for what depends on the hardware 15 % and the second to which start-up times
+    /// are known.
     pub fn of_transition(&self, seen: &Seen) -> f64 {
         let alert = if seen.what.starts_with("alert") { 2.0 * self.evaluate } else { 0.0 };
         let done = seen.what.contains("done");
@@ -223,12 +223,13 @@ impl Slack {
         }
         let hardware =
             seen.cause == Cause::Step || done || seen.what.contains("pod Ready") || seen.what.contains("again");
-        // The looks at a namespace are at doubling distances: which one comes after the last pod?
+        // The intervals between the checks of a namespace double, so it is unknown which check comes after the last
+        // pod.
         let looks = if seen.what.starts_with("deleteNamespace") { (seen.since - 5.0).max(0.0) / 2.0 } else { 0.0 };
         1.0 + alert
             + looks
             + match seen.cause {
-                // Which look sees the last renewal, and which one misses the next.
+                // It is unknown which check sees the last renewal, and which one misses the next.
                 Cause::PowerAway => 2.0 * self.period,
                 Cause::PowerBack => self.period,
                 Cause::Step | Cause::Restore => 0.0,
@@ -237,11 +238,11 @@ impl Slack {
     }
 }
 
-/// Where a rehearsal parts from the drill that was recorded.
+/// The differences between a rehearsal and the recorded drill.
 pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String> {
     let mut found = vec![];
     let mut both: Vec<(&Seen, &Seen)> = vec![];
-    // On a busy machine something may flicker: whether it happens counts, not how often.
+    // On a busy machine a state may flicker. Then it only counts whether a transition happens, and not how many times.
     let same = |a: &Seen, b: &Seen| if slack.busy { kind(a) == kind(b) } else { a.what == b.what };
     for seen in told(real) {
         match simulated.iter().find(|s| s.what == seen.what) {
@@ -254,7 +255,7 @@ pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String>
     found.extend(more.map(|s| format!("{} happened in the rehearsal only, after {:.1} s", s.what, s.at)));
     let (times, order) = if slack.busy { (3.0, 10.0) } else { (1.0, 1.0) };
     for (seen, other) in &both {
-        // What comes just before another cause in one of them comes just after it in the other.
+        // What comes just before another cause on one side may come just after it on the other.
         let own = slack.of_transition(seen);
         let (a, b, most) = if seen.cause == other.cause {
             (seen.since, other.since, own * times)
@@ -272,7 +273,7 @@ pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String>
     for (i, (a, a2)) in both.iter().enumerate() {
         for (b, b2) in &both[i + 1..] {
             let untold = a.cause == Cause::Restore && b.cause == Cause::Restore;
-            // Alerts have loops of their own: only what these do not explain is another order.
+            // Alerts have their own loops. Only a difference that these do not explain is another order.
             let explained =
                 if is_alert(a) == is_alert(b) { 0.0 } else { slack.of_transition(a) + slack.of_transition(b) };
             let shift = b.at - a.at + a2.at - b2.at;
@@ -284,12 +285,12 @@ pub fn partings(real: &[Seen], simulated: &[Seen], slack: &Slack) -> Vec<String>
     found
 }
 
-/// Without the end of the drill, which is the drill's own.
+/// All transitions except the end of the drill itself.
 fn told(all: &[Seen]) -> impl Iterator<Item = &Seen> {
     all.iter().filter(|s| kind(s) != OVER)
 }
 
-/// Whether the other drill may have been over before it could see this.
+/// Whether the other drill may have ended before it could see this transition.
 fn was_over(other: &[Seen], seen: &Seen, slack: &Slack) -> bool {
     let over = other.iter().find(|s| kind(s) == OVER);
     over.is_some_and(|o| o.cause == seen.cause && o.since < seen.since + slack.of_transition(seen))
@@ -299,12 +300,12 @@ fn is_alert(seen: &Seen) -> bool {
     seen.what.starts_with("alert")
 }
 
-/// A transition without its count.
+/// The name of a transition without its number.
 fn kind(seen: &Seen) -> &str {
     seen.what.rsplit_once(' ').map_or(&seen.what, |(kind, _)| kind)
 }
 
-/// The rows of a table.
+/// The rows of the table.
 pub fn rows(real: &[Seen], simulated: &[Seen], slack: &Slack) -> String {
     let mut rows = String::new();
     for seen in told(real) {

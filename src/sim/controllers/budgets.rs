@@ -1,5 +1,5 @@
-//! The disruption controller: what each budget counts, and what it allows
-//! (correctness 2, 6, 7).
+//! The disruption controller: it counts the healthy pods of each budget, and computes how many disruptions the budget
+//! allows. The API server uses them up (`eviction`). Read [`changed`] first.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -31,7 +31,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
             let touched = changes.iter().filter(|(k, _)| k.1 == *namespace).any(|(key, object)| match key.0 {
                 "pods" => fields::selects(&selector, object),
                 "poddisruptionbudgets" => key.2 == fields::name(&budget),
-                // The scale of a controller counts for percentages.
+                // Percentages depend on the scale of a controller.
                 "replicasets" | "statefulsets" => fields::selects(&selector, &object["spec"]["template"]),
                 _ => false,
             });
@@ -42,7 +42,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
-/// Counts one budget, though nothing changed.
+/// Counts one budget again, although nothing changed.
 pub(in crate::sim) fn look(state: &mut State, namespace: &str, name: &str) {
     let Some(budget) = state.store.get("poddisruptionbudgets", namespace, name).cloned() else { return };
     if let Some(selector) = fields::selector(budget.pointer("/spec/selector")) {
@@ -64,7 +64,7 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
             return;
         }
         matching += 1;
-        // A pod whose eviction was granted is as good as gone, until it is or two minutes are over.
+        // A pod whose eviction was granted counts as gone until it is gone, or until two minutes have passed.
         let granted = disrupted.and_then(|d| d.get(fields::name(pod))).and_then(Value::as_str).is_some_and(|at| {
             at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at).as_secs() < DISRUPTED_SECONDS)
         });
@@ -75,7 +75,7 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
     });
     let bound = |field: &str| budget["spec"].get(field).map(serde_json::Value::from);
     let (min, max) = (bound("minAvailable"), bound("maxUnavailable"));
-    // A plain number of pods that must be there needs no controller to be asked.
+    // If minAvailable is a number, the scale of the controllers does not matter.
     let expected = if min.as_ref().is_some_and(serde_json::Value::is_number) {
         matching
     } else {
@@ -103,7 +103,7 @@ fn count(state: &mut State, namespace: &str, budget: &Value, selector: &Selector
     });
 }
 
-/// How many pods a controller wants.
+/// How many pods a controller should have.
 fn scale(state: &State, namespace: &str, kind: &str, name: &str) -> i64 {
     let resource = match kind {
         "ReplicaSet" => "replicasets",

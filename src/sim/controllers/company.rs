@@ -1,5 +1,5 @@
-//! Where a pod's neighbours are, and what it would rather have: the filters themselves
-//! are those of `kubernetes`, the one copy.
+//! The neighbours of a pod, and the preferences of a pod for certain nodes. It does not decide whether a pod may run on
+//! a node: those filters are in `kubernetes`, which has the only copy of them. Start with [`Others`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::kubernetes::{
     objects::{Node, PodSpec},
 };
 
-/// The pods of the simulated cluster, and the nodes that they are on.
+/// The pods of the simulated cluster and the nodes on which they are.
 pub(super) struct Others<'a> {
     pub state: &'a State,
     pub rooms: &'a Rooms,
@@ -56,7 +56,7 @@ impl Neighbours for Others<'_> {
     }
 }
 
-/// Where the pods of the same controller are: how many on each node.
+/// The pods of the same controller: how many are on each node.
 pub(super) struct Peers<'a> {
     counts: Arc<Spread>,
     rooms: &'a Rooms,
@@ -68,7 +68,8 @@ impl<'a> Peers<'a> {
         Self { counts: counts.unwrap_or_default(), rooms }
     }
 
-    /// How many are on a node. The nodes must be asked for in the order of their names.
+    /// Returns a function that says how many are on a node. It must be called for the nodes in the order of their
+    /// names.
     pub(super) fn in_order(&self) -> impl FnMut(&str) -> usize {
         let mut counts = self.counts.iter().peekable();
         move |node| {
@@ -77,7 +78,7 @@ impl<'a> Peers<'a> {
         }
     }
 
-    /// How many are in each domain of a topology.
+    /// Counts the pods in each domain of a topology.
     pub(super) fn by(&self, key: &str) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for (node, count) in &*self.counts {
@@ -89,7 +90,7 @@ impl<'a> Peers<'a> {
     }
 }
 
-/// What it would rather have: for each wish its weight.
+/// The preferences of a pod, each with its weight.
 pub(super) struct Wishes {
     company: Vec<(i64, Company)>,
     nodes: Vec<(i64, Selector)>,
@@ -114,7 +115,7 @@ impl Wishes {
         Self { company: company.collect(), nodes: nodes.collect() }
     }
 
-    /// The weight of what a node grants.
+    /// The sum of the weights of the preferences that a node satisfies.
     pub(super) fn granted(&self, node: &Node) -> i64 {
         let company: i64 = self.company.iter().filter(|(_, c)| c.suits(node)).map(|(weight, _)| weight).sum();
         let nodes = self.nodes.iter().filter(|(_, s)| s.matches(&node.metadata.labels));

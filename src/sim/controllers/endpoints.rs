@@ -1,4 +1,4 @@
-//! The EndpointSlice controller: which pods a Service sends its callers to.
+//! The EndpointSlice controller: it lists the pods to which a Service sends its callers. Read [`changed`] first.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The garbage collector: what was owned goes after its owner; pods of nodes
-//! that are no more go too.
+//! The garbage collectors. One deletes objects whose owner is gone, and pods whose node is gone. The other deletes pods
+//! on nodes that are out of service. Read [`changed`] and [`collect_pods`] first.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{
 use crate::model::OUT_OF_SERVICE;
 
 const OWNERS: [&str; 5] = ["deployments", "replicasets", "statefulsets", "daemonsets", "jobs"];
-/// How often the pod garbage collector looks (`gcCheckPeriod` of the real one).
+/// How often the pod garbage collector checks (`gcCheckPeriod` of the real one).
 const LOOK: Duration = Duration::from_secs(20);
 const OWNED: [&str; 3] = ["replicasets", "jobs", "endpointslices"];
 
@@ -43,8 +43,8 @@ fn is_fenced(node: &Value) -> bool {
     fields::list(node, "/spec/taints").iter().any(|t| t["key"] == OUT_OF_SERVICE)
 }
 
-/// Pods that are Terminating on nodes which are out of service and not Ready are
-/// deleted by force: their owners may make them again.
+/// Deletes pods by force that are Terminating on nodes that are out of service and not Ready. Their controllers may
+/// then create them again.
 pub(super) fn collect_pods(state: &mut State) {
     let fenced: Vec<Arc<Value>> = state.store.all("nodes").filter(|n| is_fenced(n)).cloned().collect();
     if !fenced.is_empty() {

@@ -1,5 +1,5 @@
-//! Kubelets: containers that start, answer their probes, and end. A kubelet on a
-//! machine without power does nothing, and nobody does it for it.
+//! The kubelets: they start the containers of pods, probe them and stop them. The kubelet of a machine without power
+//! does nothing, and no other component does its work. Read [`changed`] first.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::model::SIMULATED_START;
 
-/// A node is back: its containers answer again after this long (measured on KWOK).
+/// How long the containers take to answer again after their node is back (measured on KWOK).
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// From the end of the grace period to gone.
+/// From the end of the grace period until the pod is gone.
 const CLEANUP: Duration = Duration::from_secs(1);
 
 fn start_of(pod: &Value, default: Duration) -> Duration {
@@ -51,14 +51,14 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
-/// A kubelet that was away looks after its pods again.
+/// Makes a kubelet that was away look after its pods again.
 pub(super) fn resume(state: &mut State, node: &str) {
     for pod in state.store.pods_on(node) {
         attend(state, &pod.object);
     }
 }
 
-/// What a kubelet has to do about a pod.
+/// Does what a kubelet has to do for a pod.
 fn attend(state: &mut State, pod: &Value) {
     let node = text(pod, "/spec/nodeName");
     if node.is_empty() || !state.lives(node) {
@@ -67,7 +67,7 @@ fn attend(state: &mut State, pod: &Value) {
     let (namespace, name, uid) = id(pod);
     if fields::is_terminating(pod) {
         let grace = Duration::from_secs(fields::number(pod, "/metadata/deletionGracePeriodSeconds").max(0) as u64);
-        // Who does not stop in time is killed, and cleaned up after.
+        // Containers that do not stop in time are killed, and their pod is then cleaned up.
         let stop = state.settings.stop;
         let gone = if stop > grace && !grace.is_zero() { grace + CLEANUP } else { stop.min(grace) };
         state.schedule(gone, Timer::PodStopped(namespace, name, uid));
@@ -93,7 +93,7 @@ fn attend(state: &mut State, pod: &Value) {
     }
 }
 
-/// Reason of condition Ready.
+/// The reason of the condition Ready.
 fn unready_because(pod: &Value) -> &str {
     fields::list(pod, "/status/conditions").iter().find(|c| c["type"] == "Ready").map_or("", |c| text(c, "/reason"))
 }
@@ -110,13 +110,13 @@ fn waits_for_claims(state: &State, pod: &Value) -> bool {
     })
 }
 
-/// The pod that a timer means, if it is still that pod on a machine that runs.
+/// The pod for which a timer was set, if it still exists and its machine runs.
 fn still(state: &State, namespace: &str, name: &str, uid: &str) -> Option<std::sync::Arc<Value>> {
     let pod = state.store.get("pods", namespace, name)?;
     (fields::uid(pod) == uid && state.lives(text(pod, "/spec/nodeName"))).then(|| pod.clone())
 }
 
-/// Its containers answer; a pod that is to run once has ended.
+/// The containers of a pod answer. If the pod should run only once, it has ended.
 pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
     let Some(pod) = still(state, namespace, name, uid) else { return };
     let now = state.wall();
@@ -155,7 +155,7 @@ pub(super) fn ready(state: &mut State, namespace: &str, name: &str, uid: &str) {
     });
 }
 
-/// Its containers have ended: the object goes.
+/// The containers of a pod have ended, so its object is removed.
 pub(super) fn stopped(state: &mut State, namespace: &str, name: &str, uid: &str) {
     if still(state, namespace, name, uid).is_some_and(|pod| fields::is_terminating(&pod)) {
         state.store.remove("pods", namespace, name);

@@ -1,6 +1,6 @@
-//! The controllers of the simulated cluster, as timed state machines: each turns
-//! what changed, and what is due, into changes. All of one instant happen in this
-//! order, until nothing changes any more. Their clocks are those of the real ones.
+//! The controllers of the simulated cluster. Each is a state machine with timers that turns changes and due timers into
+//! new changes. Within one instant they run in a fixed order, again and again, until nothing changes any more. Their
+//! intervals are those of the real controllers. They do not know the drill. Read [`reconcile`] first.
 
 pub(super) mod budgets;
 mod company;
@@ -27,13 +27,13 @@ use super::{
     velero,
 };
 
-/// What changed since the controllers looked last.
+/// What changed since the controllers last ran.
 pub(in crate::sim) type Changes = BTreeMap<Key, Arc<Value>>;
 
-/// A cluster that comes into being is given this many rounds to settle in one instant.
+/// The largest number of rounds in one instant. A new cluster needs many rounds until it settles.
 const ROUNDS: u32 = 400;
 
-/// Lets every controller do what there is to do at this instant.
+/// Lets all controllers do their work of this instant.
 pub(super) fn reconcile(state: &mut State) {
     for _ in 0..ROUNDS {
         let due = state.take_due();
@@ -90,13 +90,12 @@ fn fire(state: &mut State, timer: &Timer) {
     }
 }
 
-/// Names of a kind that changed.
+/// The changes of one resource.
 fn of<'a>(changes: &'a Changes, resource: &'static str) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> {
     changes.iter().filter(move |(key, _)| key.0 == resource)
 }
 
-/// The objects that control what changed of a kind: kind and UID are told apart by
-/// the caller.
+/// The namespace and name of each controller of a kind that owns a changed object of a resource. UIDs are not compared.
 fn owners<'a>(
     changes: &'a Changes,
     resource: &'static str,

@@ -1,5 +1,5 @@
-//! The namespace controller: a namespace goes when everything in it is gone. A
-//! pod on a machine without power keeps it for ever (measured).
+//! The namespace controller: it removes a namespace when everything in it is gone. A pod on a machine without power
+//! keeps the namespace for ever (measured). Read [`look`] first.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,10 +12,10 @@ use super::{
     Changes,
 };
 
-/// Before it takes anything away, so that every API server knows of the deletion
+/// How long the controller waits before it removes anything, so that every API server knows of the deletion
 /// (namespaceDeletionGracePeriod of the real one).
 const GRACE: Duration = Duration::from_secs(5);
-/// Between two tries: twice as long each time (its rate limiter).
+/// The time before the second try. It doubles with each try, as with the rate limiter of the real controller.
 const BACKOFF: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -34,7 +34,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
-/// What every namespace has.
+/// Creates the objects that every namespace has.
 fn furnish(state: &mut State, name: &str) {
     let now = state.wall();
     for (resource, object, content) in [
@@ -49,24 +49,24 @@ fn furnish(state: &mut State, name: &str) {
     }
 }
 
-/// What the controller remembers of a namespace that is to go.
+/// What the controller remembers of a namespace that is being deleted.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sim) struct Leaving {
-    /// When it may be emptied, in microseconds.
+    /// When its contents may be removed, in microseconds.
     from_us: u64,
-    /// How often something was still there.
+    /// How many times something was still left.
     tries: u32,
 }
 
-/// A namespace that is to go is looked at after the grace period; its changes are
-/// looked at as late.
+/// Schedules the removal of the contents after the grace period. A later change of the namespace schedules it again
+/// after the same time.
 fn leaves(state: &mut State, name: &str) {
     let from_us = state.now_us + GRACE.as_micros() as u64;
     state.leaving.entry(name.to_owned()).or_insert(Leaving { from_us, tries: 0 });
     state.schedule(GRACE, Timer::NamespaceEmpties(name.to_owned()));
 }
 
-/// Pods first, then the rest; while something is left, again and again.
+/// Removes the pods first, then the rest. Tries again for as long as something is left.
 pub(super) fn look(state: &mut State, name: &str) {
     let Some(leaving) = state.leaving.get(name).copied().filter(|l| l.from_us <= state.now_us) else { return };
     if !state.store.get("namespaces", "", name).is_some_and(|ns| fields::is_terminating(ns)) {
@@ -83,7 +83,7 @@ pub(super) fn look(state: &mut State, name: &str) {
     state.schedule(again, Timer::NamespaceEmpties(name.to_owned()));
 }
 
-/// Whether nothing is left of it.
+/// Deletes the contents of a namespace. Returns whether nothing is left.
 fn empty(state: &mut State, name: &str) -> bool {
     for pods in [true, false] {
         for (resource, object) in state.store.content_of(name) {

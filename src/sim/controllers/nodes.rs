@@ -1,6 +1,7 @@
-//! The node lifecycle controller: leases, grace period, taints, one node of a
-//! zone at a time (correctness 11–16). Constants: Kubernetes
-//! `pkg/controller/nodelifecycle/node_lifecycle_controller.go`.
+//! The node lifecycle controller: it watches the leases of the nodes, waits for the grace period, and taints lost
+//! nodes, one node of a zone at a time. The constants are those of
+//! `pkg/controller/nodelifecycle/node_lifecycle_controller.go` in Kubernetes. It does not evict pods; see `taints`.
+//! Read [`look`] and [`turn`] first.
 
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use super::{
 use crate::kubernetes::{ZoneState, zone_state};
 
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
-/// A zone of fewer nodes does not evict at all while most of it is away.
+/// A zone with at most this many nodes evicts no pods while most of its nodes are away.
 const LARGE_CLUSTER: usize = 50;
-/// Nodes a second in a large zone that is partly away.
+/// The time between two taints in a larger zone while most of its nodes are away.
 const SECONDARY: Duration = Duration::from_secs(100);
 
 fn zone_of(node: &Value) -> String {
@@ -29,15 +30,15 @@ fn ready(node: &Value) -> bool {
     fields::condition(node, "Ready") == "True"
 }
 
-/// Every monitor period: whose lease has not moved for the grace period?
+/// Runs once in a monitor period: finds the nodes whose lease has not changed for the grace period.
 pub(super) fn look(state: &mut State) {
     let (now, clocks) = (state.now_us, state.settings.clocks);
     state.schedule(clocks.period, Timer::Monitor);
     let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
     for name in nodes {
         let renewed = state.machines.renewed_us(&name, now, clocks.renew);
-        // The first look that could see that renewal: it is this one, unless the
-        // lease is as old as the description says.
+        // The first check that could see this renewal. This is the present check, unless the description makes the
+        // lease older.
         let looks = now.saturating_sub(renewed) / (clocks.period.as_micros() as u64).max(1);
         let seen_us = now - looks * clocks.period.as_micros() as u64;
         let fresh = SeenLease { renewed_us: renewed, seen_us: seen_us.max(state.control_plane.acts_from_us()) };
@@ -48,13 +49,13 @@ pub(super) fn look(state: &mut State) {
         if now >= seen.seen_us + clocks.grace.as_micros() as u64 && !state.machines.reports(&name, now) {
             lost(state, &name);
         } else if state.machines.reports(&name, now) {
-            // The last taint of an outage goes with the controller's next look.
+            // The controller removes the last taint of an outage at its next check.
             untaint(state, &name, "NoExecute");
         }
     }
 }
 
-/// A node fell silent: unknown, its pods not Ready, nothing new on it.
+/// Marks a node as lost: its state is Unknown, its pods are not Ready, and no new pods are scheduled on it.
 fn lost(state: &mut State, name: &str) {
     let Some(node) = state.store.get("nodes", "", name).cloned() else { return };
     if fields::condition(&node, "Ready") == "Unknown" {
@@ -79,7 +80,7 @@ fn lost(state: &mut State, name: &str) {
     state.schedule_at(at, Timer::ZoneTurn(zone));
 }
 
-/// A zone's turn to taint its next node, if its state allows it.
+/// Lets a zone taint its next node, if the state of the zone allows it.
 pub(super) fn turn(state: &mut State, zone: &str) {
     let count = |of_zone: bool| {
         state
@@ -90,7 +91,7 @@ pub(super) fn turn(state: &mut State, zone: &str) {
     };
     let ((here, gone), (all, _)) = (count(true), count(false));
     let pace = match zone_state(here, gone) {
-        // Everything is away: it is the controller that is cut off (full disruption).
+        // If all nodes are away, the controller assumes that it is cut off itself (full disruption).
         _ if all == 0 => return,
         ZoneState::Partial if here + gone > LARGE_CLUSTER => SECONDARY,
         ZoneState::Partial => return,
@@ -139,7 +140,7 @@ fn untaint(state: &mut State, name: &str, effect: &str) {
     });
 }
 
-/// A kubelet is back: it says Ready, and the pods that survived are Ready again.
+/// A kubelet reports again: the node becomes Ready, and its kubelet makes the surviving pods Ready again.
 pub(super) fn reports(state: &mut State, name: &str) {
     if !state.machines.reports(name, state.now_us) {
         return;
@@ -155,14 +156,14 @@ pub(super) fn reports(state: &mut State, name: &str) {
         }
     });
     if unnoticed {
-        // The node did not change for anybody; its kubelet has pods to look after all the same.
+        // The node did not change, so no controller reacts. Its kubelet must still look after its pods.
         kubelets::resume(state, name);
     }
     untaint(state, name, "NoSchedule");
     for queue in state.queues.values_mut() {
         queue.nodes.retain(|waiting| waiting != name);
     }
-    // A zone that was held back while most of it was away may go on.
+    // A zone that had to wait while most of it was away may continue.
     let held: Vec<(u64, String)> =
         state.queues.iter().filter(|(_, q)| !q.nodes.is_empty()).map(|(zone, q)| (q.next_us, zone.clone())).collect();
     for (at, zone) in held {
@@ -170,7 +171,7 @@ pub(super) fn reports(state: &mut State, name: &str) {
     }
 }
 
-/// New nodes: Ready, as their machines run.
+/// Makes new nodes Ready, because their machines run.
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     let new: Vec<String> = of(changes, "nodes")
         .filter(|(_, node)| fields::condition(node, "Ready").is_empty())

@@ -1,5 +1,5 @@
-//! The scheduler: which node a pod may run on, and which of these it prefers.
-//! Filters as the real one's; of its scores only spreading and room.
+//! The scheduler: it finds the nodes on which a pod may run, and the one that it prefers. The filters are those of the
+//! real scheduler. Of its scores, there are only preferences, spreading and free CPU. Read [`changed`] first.
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
@@ -23,7 +23,7 @@ use crate::kubernetes::{
     spreads,
 };
 
-/// What decides where a pod may go, but for pods.
+/// The resources, other than pods, that decide where a pod may run.
 const PLACES: [&str; 4] = ["nodes", "persistentvolumeclaims", "persistentvolumes", "namespaces"];
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
@@ -43,7 +43,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     let mut rooms = std::mem::take(&mut state.rooms);
     let mut failed: Option<Pod> = None;
     for pod in waiting {
-        // One after another of the same set finds no room: nothing has changed since.
+        // If a pod found no node, other pods of its set find none either, because nothing has changed since.
         if failed.as_ref().is_some_and(|other| is_alike(other, &pod)) && is_unscheduled(&pod) {
             continue;
         }
@@ -55,15 +55,15 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     state.rooms = rooms;
 }
 
-/// What became of a pod that waits for a node.
+/// The result for a pod without a node.
 enum Bound {
-    /// It waits on, and nobody made room for it.
+    /// It still has no node, and no pods are removed for it.
     Nowhere,
-    /// It has a node, or others go for it.
+    /// It has a node, or other pods are removed for it.
     Changed,
 }
 
-/// Two pods of one controller that ask for the same.
+/// Whether two pods have the same controller and the same demands.
 fn is_alike(one: &Pod, other: &Pod) -> bool {
     let nominated = |pod: &Pod| !text(pod, "/status/nominatedNodeName").is_empty();
     one.owner.is_some()
@@ -75,12 +75,12 @@ fn is_alike(one: &Pod, other: &Pod) -> bool {
         && !nominated(other)
 }
 
-/// Whether the scheduler has tried it before, and found no node.
+/// Whether the scheduler has tried to place the pod before, and found no node.
 fn is_unscheduled(pod: &Value) -> bool {
     fields::condition(pod, "PodScheduled") == "False"
 }
 
-/// Counts again what is free on the nodes that something happened on.
+/// Updates the free capacity of the nodes on which something changed.
 fn measure(state: &mut State, changes: &Changes) {
     let touched: BTreeSet<&str> = changes
         .iter()
@@ -108,7 +108,7 @@ fn room(state: &State, node: &Node) -> NodeRoom {
     NodeRoom { zone: node.zone().to_owned(), node: node.clone(), room }
 }
 
-/// What a pod asks for; most are read without taking them apart.
+/// What a pod requests. Most requests are simple, and are read without parsing the whole spec.
 pub(super) fn asks(pod: &Value) -> Demand {
     let containers = list(pod, "/spec/containers");
     let plain = |c: &Value| {
@@ -128,12 +128,12 @@ pub(super) fn asks(pod: &Value) -> Demand {
     PodSpec::deserialize(&pod["spec"]).map_or_else(|_| Demand::default(), |spec| Demand::of(&spec))
 }
 
-/// What a pod demands of a node, but for room on it.
+/// What a pod requires of a node, apart from free capacity.
 struct Filters {
     spec: PodSpec,
     company: Vec<Company>,
     spreads: Vec<SpreadRule>,
-    /// None where a claim is not there yet.
+    /// None if a claim does not exist yet.
     places: Option<Vec<Vec<serde_json::Value>>>,
 }
 
@@ -172,7 +172,7 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) -> Bound {
         let granted = wishes.granted(&room.node);
         (Reverse(granted), in_zone, beside, Reverse(room.room.cpu))
     };
-    // Of equals the first by name. Whether a pod fits is asked of those only that would be better.
+    // Among equal nodes, the first by name wins. Whether the pod fits is only tested on nodes with a better score.
     let best = || {
         let mut beside = peers.in_order();
         let better = |best: Option<(_, _)>, room| {
@@ -201,7 +201,7 @@ fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) -> Bound {
     Bound::Changed
 }
 
-/// Where the description has the pod; the first ones of a workload only.
+/// The node that the description gives to a pod. Only the first pods of a workload get one.
 fn told(state: &mut State, pod: &Value) -> Option<String> {
     if state.placement.is_empty() || state.now_us > SETTLE.as_micros() as u64 {
         return None;
@@ -215,12 +215,12 @@ fn told(state: &mut State, pod: &Value) -> Option<String> {
     let nodes = state.placement.get_mut(namespace)?.get_mut(&format!("{}/{owner}", kind.to_lowercase()))?;
     let at = if kind == "StatefulSet" { fields::name(pod).rsplit('-').next()?.parse().ok()? } else { 0 };
     let node = nodes.get_mut(at)?;
-    // A StatefulSet's place is used once, the others' move up.
+    // The place of a StatefulSet's pod is used once. Of other workloads, each pod takes the first place in the list.
     Some(if kind == "StatefulSet" { std::mem::take(node) } else { nodes.remove(at) })
 }
 
-/// A volume that lives in one place keeps its pod there: for each such volume the
-/// terms, one of which its node must meet. None where a claim is not there yet.
+/// For each volume that exists only in some places: the terms, of which the node of the pod must meet one. None if a
+/// claim does not exist yet.
 fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<serde_json::Value>>> {
     let mut places = vec![];
     for volume in list(pod, "/spec/volumes") {

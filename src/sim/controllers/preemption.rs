@@ -1,7 +1,7 @@
-//! Preemption: a pod that fits nowhere takes the place of pods of lower priority.
-//! As the real one, it looks at one node after another, spares whom it can, most
-//! important first, and prefers the node whose victims matter least. Budgets are
-//! not asked; the real one only prefers victims that no budget protects.
+//! Preemption: a pod that fits on no node replaces pods of lower priority. Like the real scheduler, it tries one node
+//! after another, keeps as many pods as possible, the most important first, and prefers the node whose victims matter
+//! least. It ignores budgets; the real scheduler only prefers victims that no budget protects. Read [`make_room`]
+//! first.
 
 use super::{
     super::{
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::kubernetes::{self, Demand, objects::Node};
 
-/// Whether anybody goes for it.
+/// Returns whether pods are removed to make room for this pod.
 pub(super) fn make_room(
     state: &mut State,
     pod: &Value,
@@ -47,16 +47,16 @@ pub(super) fn make_room(
     true
 }
 
-/// Whether room is being made for it already.
+/// Whether room is already being made for this pod.
 fn is_awaited(state: &State, pod: &Value, priority: i64) -> bool {
     let nominated = text(pod, "/status/nominatedNodeName");
     let leaving = |p: &Pod| p.terminating && number(p, "/spec/priority") < priority;
     !nominated.is_empty() && state.store.pods_on(nominated).iter().any(leaving)
 }
 
-/// Who would have to go; none where that would not be enough, or nobody has to.
+/// The pods that would have to go. None if that would not be enough, or if no pod has to go.
 fn victims(on_it: Vec<Pod>, room: &NodeRoom, demand: &Demand, priority: i64) -> Option<Vec<Pod>> {
-    // Those that leave in any case are no victims, and their room is not free yet.
+    // Pods that are leaving anyway are not victims, and their room is not free yet.
     let lower = |p: &Pod| !p.finished && !p.terminating && number(p, "/spec/priority") < priority;
     let mut lower: Vec<Pod> = on_it.into_iter().filter(lower).collect();
     lower.sort_by_key(|p| fields::name(p).to_owned());

@@ -1,11 +1,11 @@
-//! How a Deployment gets from one template to the next: the arithmetic of
-//! Kubernetes' `pkg/controller/deployment/rolling.go` and `recreate.go`. Pure.
+//! How a Deployment changes from one template to the next: the arithmetic of `pkg/controller/deployment/rolling.go` and
+//! `recreate.go` in Kubernetes. Pure functions, which do not know the state of the cluster. Start with [`Strategy`].
 
 use crate::sim::value::Value;
 
 use super::super::fields::text;
 
-/// How a Deployment is rolled out, in pods.
+/// The strategy of a Deployment, in numbers of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Strategy {
     surge: i64,
@@ -13,17 +13,17 @@ pub(super) struct Strategy {
     recreate: bool,
 }
 
-/// Replicas that a set should have, and pods of it that are Ready.
+/// One side of a rollout, the new set or all old sets: the replicas that it should have, and its Ready pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Side {
     pub wanted: i64,
     pub ready: i64,
-    /// Pods that are there, whatever their state.
+    /// Existing pods, in any state.
     pub pods: i64,
 }
 
 impl Strategy {
-    /// As written; a quarter each by default, the surge rounded up, the other down.
+    /// Reads the strategy. Both shares are 25% by default. The surge is rounded up, the other share down.
     pub(super) fn of(deployment: &Value, replicas: i64) -> Self {
         let share = |field: &str, up: bool| {
             let written = deployment.pointer(&format!("/spec/strategy/rollingUpdate/{field}"));
@@ -39,13 +39,13 @@ impl Strategy {
         };
         let (surge, mut unavailable) = (share("maxSurge", true), share("maxUnavailable", false));
         if surge == 0 && unavailable == 0 {
-            // Nothing would ever move.
+            // Otherwise the rollout would never make progress.
             unavailable = 1;
         }
         Self { surge, unavailable, recreate: text(deployment, "/spec/strategy/type") == "Recreate" }
     }
 
-    /// The replicas that the new set, and all old ones together, should have next.
+    /// Returns the number of replicas that the new set, and all old sets together, should have next.
     pub(super) fn next(self, replicas: i64, new: Side, old: Side) -> (i64, i64) {
         if old.wanted == 0 && (!self.recreate || old.pods == 0) {
             return (replicas, 0);
@@ -60,7 +60,7 @@ impl Strategy {
         if spare <= 0 {
             return (grown, old.wanted);
         }
-        // Those that serve nobody go first, and cost nothing.
+        // Pods that are not Ready go first, because removing them costs no availability.
         let idle = (old.wanted - old.ready).clamp(0, spare);
         let serving = (new.ready + old.ready - least).clamp(0, old.wanted - idle);
         (grown, old.wanted - idle - serving)
@@ -88,12 +88,12 @@ mod tests {
     #[test]
     fn three_replicas_one_by_one() {
         let strategy = Strategy::of(&json!({}), 3);
-        assert_eq!(strategy.next(3, side(0, 0), side(3, 3)), (1, 3), "one more than asked for");
-        assert_eq!(strategy.next(3, side(1, 0), side(3, 3)), (1, 3), "which is waited for");
-        assert_eq!(strategy.next(3, side(1, 1), side(3, 3)), (1, 2), "then an old one goes");
+        assert_eq!(strategy.next(3, side(0, 0), side(3, 3)), (1, 3), "the rollout may add one pod");
+        assert_eq!(strategy.next(3, side(1, 0), side(3, 3)), (1, 3), "the rollout waits for the new pod");
+        assert_eq!(strategy.next(3, side(1, 1), side(3, 3)), (1, 2), "then an old pod goes");
         assert_eq!(strategy.next(3, side(1, 1), side(2, 2)), (2, 2));
         assert_eq!(strategy.next(3, side(3, 3), side(0, 0)), (3, 0));
-        assert_eq!(strategy.next(3, side(1, 0), side(3, 1)), (1, 3), "no spare while old ones are down too");
+        assert_eq!(strategy.next(3, side(1, 0), side(3, 1)), (1, 3), "no pod may go while old pods are down, too");
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
                 // One pod becomes Ready at a time.
                 new = side(grown, (new.ready + 1).min(grown));
             }
-            assert_eq!((new.ready, old.wanted), (replicas, 0), "it ends");
+            assert_eq!((new.ready, old.wanted), (replicas, 0), "the rollout must end");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! StatefulSets, DaemonSets and Jobs. A StatefulSet never has two pods of one
-//! name: what hangs on a dead node is not replaced (correctness 18).
+//! StatefulSets, DaemonSets and Jobs. A StatefulSet never has two pods with the same name, so it does not replace a pod
+//! that hangs on a dead node. Read [`changed`] first.
 
 use std::collections::BTreeSet;
 
@@ -74,7 +74,7 @@ fn stateful(state: &mut State, set: &Value) {
     });
 }
 
-/// The template with the volumes of this ordinal.
+/// The template of a pod, with the volumes of this pod.
 fn template(set: &Value, pod: &str) -> Value {
     let mut template = set["spec"]["template"].clone();
     let mut volumes = list(&template, "/spec/volumes").to_vec();
@@ -124,7 +124,7 @@ fn daemon(state: &mut State, set: &Value) {
     });
 }
 
-/// One pod after another until one has ended well; none while it is suspended.
+/// Starts one pod after another until enough have succeeded. A suspended Job starts none.
 fn job(state: &mut State, set: &Value) {
     let (namespace, name) = (fields::namespace(set), fields::name(set));
     let pods = state.store.pods_of(fields::uid(set));

@@ -1,5 +1,5 @@
-//! The taint eviction controller: pods leave a node with a NoExecute taint when
-//! their toleration is over (correctness 12, 17).
+//! The taint eviction controller: it deletes the pods on a node with a NoExecute taint when their toleration is over.
+//! Read [`changed`] first.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn no_execute(node: &Value) -> Vec<String> {
         .collect()
 }
 
-/// How long a pod may stay; none is for ever.
+/// How many seconds a pod may stay. None means for ever.
 fn patience(pod: &Value, keys: &[String]) -> Option<u64> {
     let tolerations: Vec<Toleration> = Vec::deserialize(&pod["spec"]["tolerations"]).unwrap_or_default();
     keys.iter().filter_map(|key| toleration_seconds(&tolerations, key)).min()

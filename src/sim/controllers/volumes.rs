@@ -1,4 +1,5 @@
-//! Claims and volumes: provisioned by class, bound, released, reclaimed.
+//! Claims and volumes: volumes are provisioned by their class, bound, released and reclaimed. It also keeps what is
+//! written on them. Read [`changed`] and [`provision`] first.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::{
     Changes, of,
 };
 
-/// From a claim to its volume (measured on local-path: under two seconds).
+/// From the creation of a claim until its volume exists (measured on local-path: under two seconds).
 const PROVISION: Duration = Duration::from_millis(1200);
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
@@ -26,7 +27,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
             None => reclaim(state, claim),
         }
     }
-    // A pod that goes may be the last that held a claim back.
+    // A pod that is gone may have been the last one that used a claim.
     let namespaces: std::collections::BTreeSet<&String> = of(changes, "pods").map(|(k, _)| &k.1).collect();
     for namespace in namespaces {
         let ending: Vec<_> = state
@@ -52,7 +53,7 @@ fn release_if_unused(state: &mut State, claim: &Value) {
     }
 }
 
-/// A claim that waits: bound to the volume it names, or to a new one.
+/// Binds a waiting claim to the volume that it names, or to a new volume.
 pub(super) fn provision(state: &mut State, namespace: &str, name: &str) {
     let Some(claim) = state.store.get("persistentvolumeclaims", namespace, name).cloned() else { return };
     if fields::is_terminating(&claim) || text(&claim, "/status/phase") != "Pending" {
@@ -65,7 +66,7 @@ pub(super) fn provision(state: &mut State, namespace: &str, name: &str) {
         volume
     } else {
         let owner = state.store.get("persistentvolumes", "", &named).map(|v| text(v, "/spec/claimRef/uid").to_owned());
-        // A retained volume still names the claim that was lost: Pending for ever (correctness 37).
+        // A retained volume still refers to the lost claim, so the new claim stays Pending for ever.
         if owner.is_none_or(|uid| !uid.is_empty() && uid != fields::uid(&claim)) {
             return;
         }
@@ -103,7 +104,7 @@ fn create(state: &mut State, claim: &Value, name: &str) {
     state.store.create(resources::known("persistentvolumes"), object, now);
 }
 
-/// A claim is gone: its volume goes too, or is kept and names it still.
+/// Handles the volume of a claim that is gone: removes it, or keeps it with its reference to the claim.
 fn reclaim(state: &mut State, claim: &Value) {
     let volume = text(claim, "/spec/volumeName").to_owned();
     let Some(object) = state.store.get("persistentvolumes", "", &volume).cloned() else { return };
@@ -118,7 +119,7 @@ fn reclaim(state: &mut State, claim: &Value) {
     }
 }
 
-/// The volume of a claim.
+/// The name of the volume of a claim.
 pub(in crate::sim) fn volume_of(state: &State, namespace: &str, claim: &str) -> String {
     state
         .store
@@ -127,8 +128,8 @@ pub(in crate::sim) fn volume_of(state: &State, namespace: &str, claim: &str) -> 
         .unwrap_or_default()
 }
 
-/// An application that runs for the first time on an empty volume writes to it,
-/// and never again: what a restore lost is not made up by the application.
+/// Lets an application write to its empty volume when it runs for the first time. It never writes again, so it does not
+/// replace what a restore has lost.
 pub(in crate::sim) fn write_first(state: &mut State, pod: &Value) {
     let namespace = fields::namespace(pod).to_owned();
     for mounted in fields::list(pod, "/spec/volumes") {
@@ -146,7 +147,7 @@ pub(in crate::sim) fn write_first(state: &mut State, pod: &Value) {
     }
 }
 
-/// What a pod that reads checksums prints of the volume that it mounts.
+/// What a pod prints that reads the checksums of the volumes that it mounts.
 pub(in crate::sim) fn checksums(state: &State, namespace: &str, pod: &str) -> String {
     let Some(pod) = state.store.get("pods", namespace, pod) else { return String::new() };
     let mut lines = String::from("begin\n");

@@ -1,4 +1,5 @@
-//! Deployments and ReplicaSets.
+//! Deployments and ReplicaSets. How many pods each ReplicaSet should have during a rollout is computed in `rollout`.
+//! Read [`changed`] first.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -46,7 +47,7 @@ fn deployment(state: &mut State, namespace: &str, name: &str) {
     let mine: Vec<Arc<Value>> = state
         .store
         .within("replicasets", namespace)
-        // The names of its sets begin with its own: that is looked at first, as it is quicker.
+        // The name of a ReplicaSet begins with that of its Deployment. Comparing names first is faster.
         .filter(|s| fields::name(s).starts_with(name))
         .filter(|s| fields::controller(s).is_some_and(|(_, _, uid)| uid == fields::uid(&deployment)))
         .cloned()
@@ -111,7 +112,7 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
     }
     if have > wanted {
         let mut surplus = live.clone();
-        // Those that are not Ready go first, then the youngest.
+        // Pods that are not Ready go first, then the youngest.
         surplus.sort_by_cached_key(|p| {
             let made = text(p, "/metadata/creationTimestamp").to_owned();
             (p.ready, std::cmp::Reverse(made))
@@ -129,7 +130,7 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
     });
 }
 
-/// A name that no other pod has: of ten thousand, two would be called alike.
+/// A name that no other pod has. Among ten thousand random names, two would be the same.
 pub(super) fn free_name(state: &mut State, namespace: &str, set: &str) -> String {
     loop {
         let name = format!("{set}-{}", state.suffix());
@@ -139,7 +140,7 @@ pub(super) fn free_name(state: &mut State, namespace: &str, set: &str) -> String
     }
 }
 
-/// A pod of a template.
+/// Creates a pod from a template.
 pub(super) fn create_pod(state: &mut State, owner: &Value, name: &str, template: &Value) {
     let mut pod = template.clone();
     let namespace = fields::namespace(owner);

@@ -1,5 +1,6 @@
-//! Alerting that does not say what it should: silences and inhibitions that begin or
-//! end in the middle, rules that are not evaluated, an Alertmanager that hears nothing.
+//! Defects of alerting: silences and inhibitions that begin or end during the drill, rules that are not evaluated, an
+//! Alertmanager that receives nothing. It does not know when an entry is in force; see `script`. Read [`silence`]
+//! first.
 
 use super::{Delivery, InhibitionTurn, RuleDoes, SilenceTurn, What};
 use crate::sim::{
@@ -8,18 +9,18 @@ use crate::sim::{
     state::State,
 };
 
-/// Who makes silences that begin in the middle.
+/// The author of a silence if its entry names none.
 const SOMEBODY: &str = "somebody-else";
 
-/// The Alertmanager that is meant where none is named.
+/// The Alertmanager of an entry that names none.
 pub(super) const FIRST: &str = "alertmanager";
 
 fn named<'a>(monitor: &'a mut Monitor, name: Option<&String>) -> Result<&'a mut Alertmanager, String> {
     let name = name.map_or(FIRST, String::as_str);
-    monitor.alertmanagers.get_mut(name).ok_or_else(|| format!("there is no Alertmanager `{name}`"))
+    monitor.alertmanagers.get_mut(name).ok_or_else(|| format!("Alertmanager `{name}` does not exist"))
 }
 
-/// A silence ends, or begins.
+/// Begins or ends a silence.
 pub(super) fn silence(state: &mut State, entry: usize, it: &SilenceTurn, ends: bool) -> Result<(), String> {
     let manager = named(&mut state.monitor, it.alertmanager.as_ref())?;
     if !ends {
@@ -34,7 +35,7 @@ pub(super) fn silence(state: &mut State, entry: usize, it: &SilenceTurn, ends: b
     if manager.silences.len() < before { Ok(()) } else { Err("no silence has these matchers".into()) }
 }
 
-/// An inhibition ends, or begins.
+/// Begins or ends an inhibition.
 pub(super) fn inhibit(state: &mut State, it: &InhibitionTurn, ends: bool) -> Result<(), String> {
     let manager = named(&mut state.monitor, it.alertmanager.as_ref())?;
     let rule = Inhibition { source: it.source.clone(), target: it.target.clone(), equal: it.equal.clone() };
@@ -44,10 +45,10 @@ pub(super) fn inhibit(state: &mut State, it: &InhibitionTurn, ends: bool) -> Res
     }
     let before = manager.inhibit.len();
     manager.inhibit.retain(|other| *other != rule);
-    if manager.inhibit.len() < before { Ok(()) } else { Err("no inhibition has these words".into()) }
+    if manager.inhibit.len() < before { Ok(()) } else { Err("no inhibition has these labels".into()) }
 }
 
-/// The way from Prometheus to an Alertmanager is cut, or whole again.
+/// Cuts or restores the way from Prometheus to an Alertmanager.
 pub(super) fn cut(state: &mut State, it: &Delivery, cut: bool) {
     let (now, held) = (state.now_us, state.monitor.active.clone());
     if let Some(manager) = state.monitor.alertmanagers.get_mut(&it.alertmanager) {
@@ -56,7 +57,7 @@ pub(super) fn cut(state: &mut State, it: &Delivery, cut: bool) {
 }
 
 impl State {
-    /// What is wrong with a rule, if anything is.
+    /// How a rule misbehaves, if it does.
     pub(in crate::sim) fn rule_lie(&self, alert: &str) -> Option<RuleDoes> {
         self.script.in_force().find_map(|(_, what)| match what {
             What::Rule(lie) if lie.alert == alert => Some(lie.does),

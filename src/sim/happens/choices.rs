@@ -1,4 +1,4 @@
-//! The closed lists of what each thing that happens can do.
+//! The closed lists of choices in the entries of `happens:`. A catalogue of entries with the same shape.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,76 +13,76 @@ macro_rules! choices {
 }
 
 choices! {
-    /// What a rule does.
+    /// How a rule misbehaves.
     RuleDoes {
-        /// Each evaluation fails: its health is `err`, and what was active stays.
+        /// Each evaluation fails. The health of the rule is `err`, and active alerts stay active.
         Fails,
-        /// It is not evaluated any more, and looks healthy.
+        /// The rule is not evaluated any more, but looks healthy.
         Stalls,
     }
-    /// What a source does.
+    /// How a source misbehaves.
     SourceDoes {
-        /// Nobody answers.
+        /// Nothing answers at its address.
         Gone,
-        /// A connection is made and no answer comes.
+        /// It accepts connections, but never answers.
         Hangs,
         /// Each answer is `{}`.
         EmptyObject,
-        /// Each answer is a page of HTML, as of a login in front of it.
+        /// Each answer is a page of HTML, like the page of a login in front of the source.
         Html,
-        /// Each answer is a 500.
+        /// Each answer has the status 500.
         Status500,
     }
-    /// What watches do.
+    /// How watches misbehave.
     WatchDoes {
-        /// They stay open and nothing comes any more, not even when it is over.
+        /// They stay open but deliver nothing more, not even after the end of the entry.
         Stall,
-        /// What happens is told when it is over, as by a cache that lags behind.
+        /// They deliver events only at the end of the entry, like a cache that lags behind.
         Lag,
         /// They end, and new ones are refused.
         Refused,
         /// Each event is `{}`.
         Nonsense,
     }
-    /// What readiness does.
+    /// What happens to the readiness of pods.
     ReadinessDoes {
-        /// It is lost.
+        /// The pods are not Ready.
         Lost,
-        /// It goes and comes.
+        /// The pods alternate between not Ready and Ready.
         Flaps,
     }
-    /// What an append log does.
+    /// How an append log misbehaves.
     LogDoes {
-        /// A line is acknowledged and not written.
+        /// It acknowledges a line and does not write it.
         Loses,
-        /// A line is written twice.
+        /// It writes a line twice.
         Duplicates,
-        /// Half of a line is written.
+        /// It writes half of a line.
         Damages,
-        /// A line is written, and the answer does not come.
+        /// It writes a line and does not answer.
         Unanswered,
-        /// Lines that are there already are gone when it begins.
+        /// It loses lines that it already contains when the entry begins.
         Forgets,
     }
-    /// What Velero does.
+    /// What fails in Velero.
     VeleroDoes {
-        /// Backups end PartiallyFailed.
+        /// Backups end as PartiallyFailed.
         BackupsPartlyFail,
-        /// Restores leave Services out and end PartiallyFailed.
+        /// Restores leave out Services and end as PartiallyFailed.
         RestoresPartlyFail,
         /// The object store cannot be reached.
         StoreUnavailable,
     }
-    /// What becomes of a volume's data.
+    /// What happens to the data of a volume.
     DataDoes {
-        /// Backups pass over it, and say nothing.
+        /// Backups skip the volume without a message.
         NotCaptured,
-        /// Restores bring the volume back empty, and say nothing.
+        /// Restores bring the volume back empty, without a message.
         NotRestored,
-        /// Restores bring another content back, and say nothing.
+        /// Restores bring the volume back with another content, without a message.
         Altered,
     }
-    /// What a node host says.
+    /// What a node host reports.
     HostSays {
         /// The machine runs.
         Running,
@@ -94,12 +94,12 @@ choices! {
 /// How an earlier backup ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum BackupPhase {
-    /// As it should.
+    /// It completed.
     #[default]
     Completed,
-    /// In part.
+    /// It failed partially.
     PartiallyFailed,
-    /// Not at all.
+    /// It failed.
     Failed,
     /// It never ended.
     InProgress,

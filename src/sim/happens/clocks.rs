@@ -1,11 +1,12 @@
-//! Clocks that are wrong: by how much, and whose.
+//! Clocks that are wrong: whose clock, and by how much. Read `State::by_clock_of` first, which everything calls that
+//! writes a time.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Skew, What};
 use crate::{model::Dur, sim::state::State};
 
-/// By how much a clock is ahead.
+/// By how much a clock is ahead. Negative if it is behind.
 fn ahead(skew: &Skew) -> SignedDuration {
     let signed = |dur: Option<Dur>| SignedDuration::try_from(dur.unwrap_or_default().0).unwrap_or_default();
     signed(skew.ahead) - signed(skew.behind)
@@ -19,12 +20,12 @@ impl State {
         })
     }
 
-    /// Whether a clock is wrong.
+    /// Whether the clock of a source is wrong.
     pub(in crate::sim) fn clock_is_wrong(&self, source: &str) -> bool {
         self.skew(source).is_some()
     }
 
-    /// An instant by the clock of a source: prometheus, velero, api, or a node.
+    /// Converts an instant to the clock of a source: prometheus, velero, api, or a node.
     pub(in crate::sim) fn by_clock_of(&self, source: &str, us: u64) -> Timestamp {
         let at = self.at(us);
         self.skew(source).map_or(at, |skew| at.saturating_add(ahead(skew)).unwrap_or(at))

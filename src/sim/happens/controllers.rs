@@ -1,5 +1,6 @@
-//! Two controllers that others have in their clusters, as simple as can be: one that
-//! scales between bounds, and one that puts back what somebody changed.
+//! Two controllers that many clusters have, in their simplest form: an autoscaler, which scales a workload between two
+//! bounds, and a GitOps controller, which reverts changes of objects. Their requests are sent by `objects`. Read
+//! [`autoscale`] and [`put_back`] first.
 
 use super::{
     super::value::{Map, Value, json},
@@ -11,14 +12,14 @@ use crate::sim::{
     state::State,
 };
 
-/// The controller manager scales by the subresource of that name, for autoscalers only.
+/// The field manager of autoscalers. The controller manager scales by the subresource `scale` for autoscalers only.
 const MANAGER: &str = "kube-controller-manager";
 const ARGO: &str = "argocd-controller";
 
-/// The fields that say what an object is to be.
+/// The fields that say what an object should be.
 const CONTENT: [&str; 2] = ["spec", "data"];
 
-/// One replica more; at the upper bound, down to the lower one.
+/// Adds one replica. At the upper bound, goes down to the lower bound.
 pub(super) fn autoscale(state: &mut State, it: &Autoscaler) {
     let Some(place) = Place::of(&it.workload, &it.namespace) else { return };
     let Some(now) = place.find(state).map(|w| number(w, "/spec/replicas")) else { return };
@@ -27,7 +28,7 @@ pub(super) fn autoscale(state: &mut State, it: &Autoscaler) {
     let _ = objects::merge(state, &place, &json!({"spec": {"replicas": wanted}}), MANAGER, "scale");
 }
 
-/// What is there now is what is wanted.
+/// Remembers the present objects as those that the controller wants.
 pub(super) fn remember(state: &mut State, entry: usize, it: &GitOps) {
     let places = it.objects.iter().filter_map(|o| Some((o.clone(), Place::of(o, &it.namespace)?)));
     let wanted = places.filter_map(|(word, place)| Some((word, Value::clone(place.find(state)?)))).collect::<Map>();
@@ -38,7 +39,7 @@ fn is_wanted(now: &Value, wanted: &Value) -> bool {
     CONTENT.iter().all(|field| now.get(field) == wanted.get(field))
 }
 
-/// What differs from it is put back.
+/// Reverts everything that differs from the remembered objects.
 pub(super) fn put_back(state: &mut State, entry: usize, it: &GitOps) {
     let by = it.by.as_deref().unwrap_or(ARGO);
     let wanted = state.script.before.get(&entry).cloned().unwrap_or_default();
@@ -56,7 +57,7 @@ pub(super) fn put_back(state: &mut State, entry: usize, it: &GitOps) {
     }
 }
 
-/// The merge patch that makes one value of another.
+/// Returns the merge patch that changes one value into another.
 fn difference(now: &Value, wanted: &Value) -> Value {
     let (Some(old), Some(new)) = (now.as_object(), wanted.as_object()) else { return wanted.clone() };
     let gone = old.keys().filter(|key| !new.contains_key(key)).map(|key| (key.clone(), Value::Null));

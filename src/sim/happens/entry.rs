@@ -1,4 +1,4 @@
-//! One entry of `happens:`: when something happens, for how long, and what.
+//! One entry of `happens:`: when it begins, how long it lasts, and what happens. Start with [`Happening`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 use super::What;
 use crate::model::Dur;
 
-/// Something that happens in the cluster, once. It begins `at` a time or `after` something.
+/// Something that happens in the cluster, once. It begins `at` a time or `after` an event.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Happening {
-    /// So long after the cluster has settled. The pre-flight of the drill begins then, not its first step.
+    /// It begins this long after the cluster has settled. At 0s the pre-flight of the drill begins, not its first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Dur>,
-    /// After a step, or after something was seen in the cluster.
+    /// It begins after this event: a step of the drill, or something that is seen in the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<After>,
-    /// How long after that.
+    /// It begins this long after the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Dur>,
-    /// How long it lasts. Default: to the end.
+    /// How long it lasts. Default: until the end.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub for_: Option<Dur>,
-    /// recovery: in the second cluster. Default: in the first.
+    /// The cluster in which it happens: `recovery` is the recovery cluster. Default: the first cluster.
     #[serde(default, rename = "in", skip_serializing_if = "Which::is_first")]
     pub in_: Which,
     /// What happens.
     pub what: What,
-    /// Its line in the file; 0 where there is no file.
+    /// Its line in the file; 0 if there is no file.
     #[serde(skip)]
     pub line: u64,
 }
@@ -36,10 +36,10 @@ pub struct Happening {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Which {
-    /// The one that is drilled.
+    /// The cluster that is drilled.
     #[default]
     First,
-    /// The one that is restored into.
+    /// The recovery cluster, into which a drill can restore.
     Recovery,
 }
 
@@ -49,43 +49,43 @@ impl Which {
     }
 }
 
-/// What an entry waits for. Only the first time counts.
+/// The event for which an entry waits. Only its first occurrence counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum After {
-    /// The step of this name begins.
+    /// The step with this name begins.
     Step(String),
-    /// The step of this name ends, however it ends.
+    /// The step with this name ends, with any result.
     StepEnds(String),
     /// Something is seen in the cluster.
     Seen(Seen),
 }
 
-/// What can be seen in the cluster, by whoever looks at it from outside of the drill.
+/// Events in the cluster that can be seen from outside the drill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Seen {
-    /// The kubelet of this node (or of `any` node) falls silent: a fault on it is applied.
+    /// The kubelet of this node (or of `any` node) falls silent because a fault is applied to the node.
     NodeSilent(String),
-    /// This node (or `any` node) is not Ready: the control plane has noticed.
+    /// This node (or `any` node) is not Ready, because the control plane has noticed the fault.
     NodeNotReady(String),
     /// This node (or `any` node) is Ready again.
     NodeReadyAgain(String),
-    /// An object comes into being.
+    /// An object is created.
     ObjectMade(ObjectSeen),
     /// An object is gone.
     ObjectGone(ObjectSeen),
-    /// An alert of this name fires.
+    /// The alert with this name fires.
     AlertFires(String),
 }
 
-/// Which object is meant.
+/// The object of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectSeen {
-    /// `KIND/NAME`, `KIND/PREFIX*`, or `KIND` for any.
+    /// `KIND/NAME`, `KIND/PREFIX*`, or `KIND` for any object of this kind.
     pub object: String,
-    /// Its namespace, where it has one.
+    /// The namespace of the object, if it is in one.
     #[serde(default)]
     pub namespace: String,
 }

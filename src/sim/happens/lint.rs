@@ -1,6 +1,6 @@
-//! What cannot happen is refused when the description is read: names that nothing has,
-//! values that make no sense, times that contradict each other. Each mistake says how to
-//! mend it, and its line where the description came from a file.
+//! Checks the entries of `happens:` when a description is read: it refuses names that do not exist, values that make no
+//! sense, and times that contradict each other. Each message says how to correct the entry, and names its line if the
+//! description came from a file. Read [`lint`] first.
 
 use std::fmt::Display;
 
@@ -13,8 +13,8 @@ use crate::{
     sim::{Description, happens::Names},
 };
 
-/// What happens once and has no end.
-const AT_ONCE: &str = "`for` says how long something lasts, and this has no end: take it out";
+/// The message for an entry that happens in an instant and therefore has no end.
+const AT_ONCE: &str = "`for` sets how long an entry lasts, but this one happens in an instant: remove `for`";
 
 /// The line of each entry in a file.
 pub(in crate::sim) fn positions(text: &str) -> Vec<u64> {
@@ -27,7 +27,7 @@ pub(in crate::sim) fn positions(text: &str) -> Vec<u64> {
     lines.map(|l| l.happens.iter().map(|entry| entry.referenced.line()).collect()).unwrap_or_default()
 }
 
-/// Where an entry is, in words.
+/// The place of an entry, as messages show it.
 pub(super) fn at(entry: usize, happening: &Happening) -> String {
     match happening.line {
         0 => format!("happens[{entry}]"),
@@ -35,13 +35,13 @@ pub(super) fn at(entry: usize, happening: &Happening) -> String {
     }
 }
 
-/// All mistakes of a description's list.
+/// All mistakes in the entries of a description.
 pub(in crate::sim) fn lint(description: &Description) -> Vec<String> {
     if description.happens.is_empty() {
         return vec![];
     }
     let names = Names::of(description);
-    // What is restored into the second cluster has the names that it has in the first.
+    // Objects that are restored into the recovery cluster have the names that they have in the first cluster.
     let there = description.recovery.as_ref().map(|second| Names::of(second).with(Names::of(description)));
     let mut wrong = vec![];
     for (entry, happening) in description.happens.iter().enumerate() {
@@ -50,7 +50,7 @@ pub(in crate::sim) fn lint(description: &Description) -> Vec<String> {
             (Which::First, _) => &names,
             (Which::Recovery, Some(there)) => there,
             (Which::Recovery, None) => {
-                say.wrong("there is no second cluster: describe one under `recovery`, or take `in` out");
+                say.wrong("there is no recovery cluster: describe one under `recovery`, or remove `in`");
                 continue;
             }
         };
@@ -60,7 +60,7 @@ pub(in crate::sim) fn lint(description: &Description) -> Vec<String> {
     wrong
 }
 
-/// Entries that wait for a step that a scenario does not have.
+/// Finds entries that wait for a step that the scenario does not have.
 pub(in crate::sim) fn strangers(description: &Description, steps: &[&str]) -> Vec<String> {
     let waits = |happening: &Happening| match &happening.after {
         Some(After::Step(step) | After::StepEnds(step)) if !steps.contains(&step.as_str()) => Some(step.clone()),
@@ -72,7 +72,7 @@ pub(in crate::sim) fn strangers(description: &Description, steps: &[&str]) -> Ve
         .collect()
 }
 
-/// Takes the mistakes of one entry.
+/// Collects the mistakes of one entry.
 struct Say<'a> {
     at: String,
     wrong: &'a mut Vec<String>,
@@ -98,12 +98,12 @@ fn when(it: &Happening, names: &Names, say: &mut Say<'_>) {
     match (&it.at, &it.after) {
         (Some(_), None) | (None, Some(_)) => {}
         (Some(_), Some(_)) => {
-            say.wrong("`at` and `after` contradict each other: keep one, and use `delay` with `after`")
+            say.wrong("`at` and `after` exclude each other: use one of them; `delay` goes with `after`")
         }
-        (None, None) => say.wrong("it never begins: write `at: 30s`, or `after: {step: NAME}`"),
+        (None, None) => say.wrong("the entry never begins: add `at: 30s` or `after: {step: NAME}`"),
     }
-    say.that(it.delay.is_none() || it.after.is_some(), "`delay` goes with `after`: add it to `at`");
-    say.that(it.for_ != Some(Dur::default()), "`for: 0s` is nothing: take it out, and it lasts to the end");
+    say.that(it.delay.is_none() || it.after.is_some(), "`delay` needs `after`: add its time to `at` instead");
+    say.that(it.for_ != Some(Dur::default()), "`for: 0s` has no effect: remove it to let the entry last to the end");
     if let Some(After::Seen(seen)) = &it.after {
         say.all([match seen {
             Seen::NodeSilent(node) | Seen::NodeNotReady(node) | Seen::NodeReadyAgain(node) => names.node(node),
@@ -119,7 +119,7 @@ fn kind(seen: &ObjectSeen) -> Result<(), String> {
     let word = seen.object.split('/').next().unwrap_or_default();
     let resource = objects::kind(word).ok_or_else(|| Names::no_kind(word))?;
     if resource.namespaced && seen.namespace.is_empty() {
-        return Err(format!("a {} is in a namespace: add `namespace: NAME`", resource.kind));
+        return Err(format!("a {} is always in a namespace: add `namespace: NAME`", resource.kind));
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ fn what(what: &What, names: &Names, say: &mut Say<'_>) {
         What::Patch(it) => {
             say.all([names.object(&it.object, &it.namespace)]);
             let fields = it.patch.as_object().is_some_and(|fields| !fields.is_empty());
-            say.that(fields, "`patch` changes nothing: write fields, as in `patch: {spec: {paused: true}}`");
+            say.that(fields, "`patch` changes nothing: write fields, for example `patch: {spec: {paused: true}}`");
         }
         What::Scale(it) => say.all([names.workload(&it.workload, &it.namespace)]),
         What::Delete(it) => say.all([names.object(&it.object, &it.namespace)]),
@@ -139,13 +139,13 @@ fn what(what: &What, names: &Names, say: &mut Say<'_>) {
         }
         What::Silence(it) => {
             say.all([names.alertmanager(it.alertmanager.as_ref())]);
-            say.that(!it.matchers.is_empty(), "a silence without matchers: write `matchers: {alertname: NAME}`");
+            say.that(!it.matchers.is_empty(), "the silence has no matchers: write `matchers: {alertname: NAME}`");
             say.all(it.matchers.get("alertname").map(|alert| names.alert(alert)));
         }
         What::Inhibition(it) => {
             say.all([names.alertmanager(it.alertmanager.as_ref())]);
             let words = !it.source.is_empty() && !it.target.is_empty();
-            say.that(words, "an inhibition needs labels in `source` and in `target`");
+            say.that(words, "the inhibition needs labels in `source` and in `target`");
         }
         What::Rule(it) => say.all([names.alert(&it.alert)]),
         What::Delivery(it) => say.all([names.alertmanager(Some(&it.alertmanager))]),
@@ -158,12 +158,12 @@ fn what(what: &What, names: &Names, say: &mut Say<'_>) {
         What::Answers(it) => answers(it, names, say),
         What::Log(it) => {
             say.all([names.pod(&it.pod, &it.namespace)]);
-            say.that(it.one_in != Some(0), "`oneIn: 0` is no line at all: 1 is each line, 2 every other");
+            say.that(it.one_in != Some(0), "`oneIn: 0` affects no line: write 1 for all lines, 2 for every second");
         }
         What::Velero(_) => {}
         What::VolumeData(it) => say.all([names.claim(&it.claim, &it.namespace)]),
         What::Backup(it) => {
-            say.that(!it.namespaces.is_empty(), "a backup of nothing: write `namespaces: [NAME]`");
+            say.that(!it.namespaces.is_empty(), "the backup contains nothing: write `namespaces: [NAME]`");
             say.all(it.namespaces.iter().map(|n| names.object(&format!("namespace/{n}"), "")));
             say.all(it.schedule.iter().map(|s| names.object(&format!("schedule/{s}"), "velero")));
         }
@@ -174,12 +174,12 @@ fn what(what: &What, names: &Names, say: &mut Say<'_>) {
             say.all([names.node(&it.node)]);
             say.that(
                 it.says.is_some() || it.ignores,
-                "the host lies about nothing: write `says: stopped` or `ignores: true`",
+                "the entry does not change what the host does: write `says: stopped` or `ignores: true`",
             );
         }
         What::Autoscaler(it) => {
             say.all([names.workload(&it.workload, &it.namespace), every(it.every)]);
-            say.that(it.min < it.max, "`min` has to be less than `max`, or it scales nothing");
+            say.that(it.min < it.max, "`min` must be less than `max`, or the autoscaler scales nothing");
         }
         What::GitOps(it) => {
             say.that(!it.objects.is_empty(), "`objects` is empty: write `objects: [deployment/NAME]`");
@@ -191,7 +191,7 @@ fn what(what: &What, names: &Names, say: &mut Say<'_>) {
 
 fn every(every: Option<Dur>) -> Result<(), String> {
     match every {
-        Some(every) if every < Dur::secs(1) => Err(format!("`every: {every}` is too often: write at least 1s")),
+        Some(every) if every < Dur::secs(1) => Err(format!("`every: {every}` is too short: write 1s or more")),
         _ => Ok(()),
     }
 }
@@ -199,14 +199,14 @@ fn every(every: Option<Dur>) -> Result<(), String> {
 fn skew(it: &Skew, names: &Names, say: &mut Say<'_>) {
     say.all([names.clock(&it.source)]);
     let by = it.ahead.xor(it.behind).is_some_and(|by| by > Dur::default());
-    say.that(by, "a clock is wrong by `ahead` or by `behind`: write one of them, such as `behind: 30s`");
+    say.that(by, "say by how much the clock is wrong: write either `ahead` or `behind`, such as `behind: 30s`");
 }
 
 fn answers(it: &Answers, names: &Names, say: &mut Say<'_>) {
     say.all([names.object(&format!("service/{}", it.service), &it.namespace)]);
     let other = it.status.is_some() || it.body.is_some() || it.takes.is_some();
-    say.that(other || it.hangs, "it answers as ever: write `status`, `body`, `takes` or `hangs: true`");
-    say.that(!other || !it.hangs, "`hangs` never answers, so `status`, `body` and `takes` say nothing: keep one");
+    say.that(other || it.hangs, "the entry changes no answer: write `status`, `body`, `takes` or `hangs: true`");
+    say.that(!other || !it.hangs, "`hangs: true` never answers: remove it, or remove `status`, `body` and `takes`");
     let status = it.status.unwrap_or(200);
-    say.that((100..600).contains(&status), "an HTTP status is between 100 and 599");
+    say.that((100..600).contains(&status), "`status` must be between 100 and 599");
 }

@@ -1,4 +1,4 @@
-//! Append logs that do not keep what they acknowledge.
+//! Append logs that do not keep the lines that they acknowledge. Start with [`LogFate`]; `web` writes the log.
 
 use super::{LogDoes, LogLie, What};
 use crate::sim::{
@@ -7,7 +7,7 @@ use crate::sim::{
     state::State,
 };
 
-/// What becomes of a line that is appended.
+/// What happens to a line that is appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sim) enum LogFate {
     Kept,
@@ -15,16 +15,16 @@ pub(in crate::sim) enum LogFate {
     Twice,
     /// Half of it is kept.
     Torn,
-    /// It is kept, and nobody is told.
+    /// It is kept, but the request gets no answer.
     Unanswered,
 }
 
-/// What was written is gone.
+/// Removes lines that the log already contains, if this is what the entry does.
 pub(super) fn begin(state: &mut State, it: &LogLie) -> Result<(), String> {
     if it.does != LogDoes::Forgets {
         return Ok(());
     }
-    let volume = volume(state, &it.namespace, &it.pod).ok_or("the pod is not there, or has no volume")?;
+    let volume = volume(state, &it.namespace, &it.pod).ok_or("the pod does not exist or has no volume")?;
     let every = it.one_in.unwrap_or(1).max(1) as usize;
     let content = state.contents.entry(volume).or_default();
     let kept = content.log.lines().enumerate().filter(|(at, _)| (at + 1) % every != 0);
@@ -32,7 +32,7 @@ pub(super) fn begin(state: &mut State, it: &LogLie) -> Result<(), String> {
     Ok(())
 }
 
-/// The volume that a pod writes to.
+/// The volume to which a pod writes.
 pub(in crate::sim) fn volume(state: &State, namespace: &str, pod: &str) -> Option<String> {
     let pod = state.store.get("pods", namespace, pod)?;
     let mounted = list(pod, "/spec/volumes").iter().map(|v| text(v, "/persistentVolumeClaim/claimName"));
@@ -41,7 +41,7 @@ pub(in crate::sim) fn volume(state: &State, namespace: &str, pod: &str) -> Optio
 }
 
 impl State {
-    /// What becomes of the line that is appended now.
+    /// What happens to the line that is appended now.
     pub(in crate::sim) fn fate_of_line(&mut self, namespace: &str, pod: &str) -> LogFate {
         let lie = self.script.in_force().find_map(|(entry, what)| match what {
             What::Log(it) if it.pod == pod && it.namespace == namespace => Some((entry, it.does, it.one_in)),

@@ -1,10 +1,10 @@
-//! What goes wrong in a simulated cluster at its time: the list `happens:` of a
-//! description. `entry` says when, `what` says what (the closed list), `lint` refuses
-//! what cannot be, `script` begins and ends it. Each other file holds what one kind of
-//! thing does to the cluster, and what the servers ask about it while it lasts. A
-//! description without the list is the cluster that it was. Start with [`Happening`].
+//! What goes wrong in a simulated cluster during a drill: the list `happens:` of a description. `entry` says when
+//! something happens, `what` and `words` say what (a closed list), `lint` refuses what is impossible, and `script`
+//! begins and ends the entries. Each of the other files has one group of entries: what they do to the cluster, and what
+//! the simulated servers ask while an entry is in force. Without the list, the cluster behaves normally. Start with
+//! [`Happening`].
 //!
-//! Determinism: no dice are thrown here. What happens once in so many times is counted.
+//! Determinism: nothing here is random. What happens once in a number of times is counted.
 
 mod alerting;
 mod answers;

@@ -1,5 +1,5 @@
-//! What a description names: the objects that its cluster will have, its alerts, its
-//! sources. A name that nothing has is answered with those that there are.
+//! The names that a description can refer to: the objects that its cluster will have, its alerts, its sources. The
+//! message about an unknown name lists the existing ones. Start with [`Names`].
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::sim::{
     resources::Resource,
 };
 
-/// Kinds whose objects come into being while the cluster lives.
+/// Kinds whose objects are created while the cluster runs, so their names are not known beforehand.
 const MADE_LATER: [&str; 13] = [
     "replicasets",
     "persistentvolumes",
@@ -27,10 +27,10 @@ const MADE_LATER: [&str; 13] = [
     "podvolumerestores",
 ];
 
-/// Hosts beside the API server that every simulated cluster has.
+/// The hosts, apart from the API server, that every simulated cluster has.
 const HOSTS: [&str; 3] = ["prometheus", "vault", "webhook"];
 
-/// Everything that can be named.
+/// All names of a description.
 pub(in crate::sim) struct Names {
     /// Plural, namespace, name.
     objects: BTreeSet<(&'static str, String, String)>,
@@ -57,14 +57,14 @@ impl Names {
         }
     }
 
-    /// And the objects of another cluster.
+    /// Adds the objects of another cluster.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.objects.extend(other.objects);
         self
     }
 
     pub(super) fn no_kind(word: &str) -> String {
-        format!("the simulation knows no kind `{word}`: write `KIND/NAME`, such as `deployment/web`")
+        format!("the simulation does not support kind `{word}`: write `KIND/NAME`, such as `deployment/web`")
     }
 
     pub(super) fn kind(word: &str) -> Result<(), String> {
@@ -81,12 +81,13 @@ impl Names {
         Err(unknown(&format!("{} `{name}`{home}", resource.kind), others.map(|(_, _, name)| name.as_str())))
     }
 
-    /// An object by `KIND/NAME`. Pods that a Deployment makes have names that nobody knows beforehand.
+    /// Checks the name of an object, given as `KIND/NAME`. Pods of a Deployment are refused, because nobody knows their
+    /// names beforehand.
     pub(super) fn object(&self, object: &str, namespace: &str) -> Result<(), String> {
         let (word, name) = object.split_once('/').ok_or_else(|| format!("`{object}` is not KIND/NAME"))?;
         let resource = objects::kind(word).ok_or_else(|| Self::no_kind(word))?;
         if resource.namespaced && namespace.is_empty() {
-            return Err(format!("a {} is in a namespace: add `namespace: NAME`", resource.kind));
+            return Err(format!("a {} is always in a namespace: add `namespace: NAME`", resource.kind));
         }
         self.there(resource, if resource.namespaced { namespace } else { "" }, name)
     }
@@ -125,7 +126,7 @@ impl Names {
         self.one_of("source", name, &hosts.chain(self.alertmanagers.iter().cloned()).collect::<Vec<_>>())
     }
 
-    /// What has a clock of its own that something is stamped by.
+    /// Checks the name of a clock: of a component whose clock sets times in the cluster.
     pub(super) fn clock(&self, name: &str) -> Result<(), String> {
         let nodes = self.objects.iter().filter(|(plural, ..)| *plural == "nodes").map(|(_, _, name)| name.clone());
         let all: Vec<String> = ["prometheus", "velero", "api"].map(str::to_owned).into_iter().chain(nodes).collect();
@@ -143,13 +144,13 @@ impl Names {
 fn unknown<'a>(what: &str, others: impl Iterator<Item = &'a str>) -> String {
     let others: Vec<&str> = others.collect();
     if others.is_empty() {
-        format!("there is no {what}, and no other")
+        format!("{what} does not exist, and there is no other")
     } else {
-        format!("there is no {what}: write one of {}", others.join(", "))
+        format!("{what} does not exist: write one of {}", others.join(", "))
     }
 }
 
-/// Pods and claims of a StatefulSet, whose names are known beforehand.
+/// The pods and claims of a StatefulSet, whose names are known beforehand.
 fn of_set(set: &Value) -> Vec<(&'static str, String, String)> {
     let (namespace, name) = (fields::namespace(set), fields::name(set));
     let replicas = set.pointer("/spec/replicas").map_or(1, |_| number(set, "/spec/replicas"));
@@ -165,14 +166,14 @@ fn of_set(set: &Value) -> Vec<(&'static str, String, String)> {
     all
 }
 
-/// Names of Alertmanagers that would be somebody else's address.
+/// Finds Alertmanagers with a name that is the address of something else.
 pub(in crate::sim) fn reserved(description: &Description) -> Vec<String> {
     let taken =
         |name: &&String| HOSTS.contains(&name.as_str()) || *name == FIRST || *name == "api" || name.contains('.');
     let wrong = description.alertmanagers.keys().filter(taken);
     wrong
         .map(|name| {
-            format!("alertmanagers: `{name}` is taken or has a dot: write another name, such as `alertmanager-1`")
+            format!("alertmanagers: `{name}` is taken or contains a dot: choose another name, such as `alertmanager-1`")
         })
         .collect()
 }

@@ -1,11 +1,12 @@
-//! Nodes that come back by themselves, and a node host that lies.
+//! Nodes that come back or restart by themselves, and a node host that reports or does the wrong thing. Read [`back`]
+//! and `State::host_says` first.
 
 use std::time::Duration;
 
 use super::{HostSays, NodeHostLie, What};
 use crate::{model::PowerState, sim::state::State};
 
-/// How long a node needs, by what was taken from it.
+/// How long a node needs to come back, depending on what was taken from it.
 fn takes(state: &State, from: &PowerState) -> Duration {
     match from {
         PowerState::Paused => state.settings.thaw,
@@ -15,12 +16,12 @@ fn takes(state: &State, from: &PowerState) -> Duration {
     }
 }
 
-/// What was taken from a node comes back.
+/// Gives back what was taken from a node.
 pub(super) fn back(state: &mut State, node: &str) -> Result<(), String> {
     let away = state.machines.by_node.iter().filter(|(name, m)| (node == "any" || *name == node) && m.is_silent());
     let away: Vec<(String, PowerState)> = away.map(|(name, m)| (name.clone(), m.state.clone())).collect();
     if away.is_empty() {
-        return Err("the node is not away".into());
+        return Err("the node is not down".into());
     }
     for (name, from) in away {
         let after = takes(state, &from);
@@ -29,11 +30,11 @@ pub(super) fn back(state: &mut State, node: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A machine goes off, and starts again at once.
+/// Switches a machine off and starts it again at once.
 pub(super) fn restart(state: &mut State, node: &str) -> Result<(), String> {
     let runs = state.machines.by_node.get(node).is_some_and(|m| !m.is_silent());
     if !runs {
-        return Err("the node does not run".into());
+        return Err("the node is not running".into());
     }
     state.silence(node, PowerState::Off);
     state.revive(node, state.settings.boot);
@@ -48,7 +49,7 @@ impl State {
         })
     }
 
-    /// What the node host says of a machine.
+    /// The state of a machine as the node host reports it.
     pub(in crate::sim) fn host_says(&self, node: &str, so: &PowerState) -> PowerState {
         match self.host_lies(node).find_map(|it| it.says) {
             Some(HostSays::Running) => PowerState::Running,
@@ -57,7 +58,7 @@ impl State {
         }
     }
 
-    /// Whether it acknowledges acts on a machine, and does nothing.
+    /// Whether the node host acknowledges acts on a machine without doing them.
     pub(in crate::sim) fn host_ignores(&self, node: &str) -> bool {
         self.host_lies(node).any(|it| it.ignores)
     }

@@ -1,11 +1,11 @@
-//! What entries wait to see in the cluster: looked for in every instant in which
-//! something changes.
+//! Finds the events in the cluster for which entries wait. Called at every instant in which something changes. Read
+//! [`notice`] first.
 
 use super::{super::value::Value, After, ObjectSeen, Seen, objects};
 use crate::sim::{controllers::Changes, fields, state::State, store::Key};
 
-/// Looks whether what an entry waits for is there. Before `zero_us` the cluster is
-/// still being made: what comes then was always there.
+/// Checks whether the events for which entries wait have happened. Before `zero_us` the cluster is still being created:
+/// what appears then counts as having been there always.
 pub(in crate::sim) fn notice(state: &mut State, changes: &Changes, zero_us: u64) {
     if state.script.waiting.is_empty() {
         return;
@@ -51,7 +51,7 @@ fn is_there(state: &State, key: &Key) -> bool {
     state.store.get(key.0, &key.1, &key.2).is_some()
 }
 
-/// Its controller may have made another of the same name in the same instant.
+/// Whether an object is gone. Its controller may have created another one with the same name in the same instant.
 fn is_gone(state: &State, key: &Key, object: &Value) -> bool {
     state.store.get(key.0, &key.1, &key.2).is_none_or(|now| fields::uid(now) != fields::uid(object))
 }

@@ -1,5 +1,5 @@
-//! Objects that somebody else changes: another client of the same API server, with a
-//! field manager of its own, which the server's book (`managedFields`) names.
+//! Objects that are changed outside the drill: by another client of the same API server, whose field manager is
+//! recorded in managedFields. Start with [`Place`].
 
 use http::Method;
 
@@ -15,20 +15,20 @@ use crate::sim::{
 
 const SOMEBODY: &str = "somebody-else";
 
-/// Where an object is.
+/// The place of an object in the API.
 pub(super) struct Place {
     pub resource: &'static Resource,
     pub namespace: String,
     pub name: String,
 }
 
-/// A resource by its kind or its plural, in any case.
+/// Finds a resource by its kind or its plural. Upper and lower case do not matter.
 pub(super) fn kind(word: &str) -> Option<&'static Resource> {
     resources::all().find(|r| r.kind.eq_ignore_ascii_case(word) || r.plural.eq_ignore_ascii_case(word))
 }
 
 impl Place {
-    /// From `KIND/NAME`.
+    /// Parses `KIND/NAME`.
     pub(super) fn of(object: &str, namespace: &str) -> Option<Self> {
         let (word, name) = object.split_once('/')?;
         let resource = kind(word)?;
@@ -50,7 +50,7 @@ impl Place {
         if named { format!("{path}/{}", self.name) } else { path }
     }
 
-    /// Sends a request by a field manager; an empty name is none.
+    /// Sends a request as a field manager. An empty name means no field manager.
     fn send(&self, state: &mut State, method: &Method, (by, sub): (&str, &str), body: &Value) -> Result<(), String> {
         let mut path = self.path(*method != Method::POST);
         if !sub.is_empty() {
@@ -68,7 +68,7 @@ impl Place {
     }
 }
 
-/// A merge patch by a field manager. Returns what puts it back.
+/// Sends a merge patch as a field manager. Returns the patch that reverts it.
 pub(super) fn merge(
     state: &mut State,
     place: &Place,
@@ -76,13 +76,13 @@ pub(super) fn merge(
     by: &str,
     subresource: &str,
 ) -> Result<Value, String> {
-    let missing = || format!("{} {} is not there", place.resource.kind, place.name);
+    let missing = || format!("{} {} does not exist", place.resource.kind, place.name);
     let before = place.find(state).cloned().ok_or_else(missing)?;
     place.send(state, &Method::PATCH, (by, subresource), patch)?;
     Ok(inverse(patch, &before))
 }
 
-/// The merge patch that undoes another.
+/// Returns the merge patch that reverts another one.
 fn inverse(patch: &Value, before: &Value) -> Value {
     match patch {
         Value::Object(fields) if before.is_object() => {
@@ -129,7 +129,7 @@ pub(super) fn delete(state: &mut State, it: &Delete) -> Result<(), String> {
     place(&it.object, &it.namespace)?.send(state, &Method::DELETE, ("", ""), &body)
 }
 
-/// The same hand takes its change back.
+/// Lets the client that made a change revert it.
 pub(super) fn put_back(state: &mut State, entry: usize, what: &What) {
     let (object, namespace, by) = match what {
         What::Patch(it) => (&it.object, &it.namespace, &it.by),
@@ -142,7 +142,7 @@ pub(super) fn put_back(state: &mut State, entry: usize, what: &What) {
     }
 }
 
-/// A new object by a field manager: what is the server's own is left out.
+/// Creates an object as a field manager, without the fields that the server sets.
 pub(super) fn make(state: &mut State, place: &Place, object: &Value, by: &str) -> Result<(), String> {
     let mut body = object.clone();
     if let Some(fields) = body.as_object_mut() {

@@ -1,4 +1,5 @@
-//! Pods that run and are not Ready: their readiness is lost, or comes and goes.
+//! Pods that run but are not Ready: their readiness is lost, or comes and goes. Read [`begin`] and
+//! `State::fails_its_probe` first.
 
 use super::{super::value::Value, Readiness, ReadinessDoes, What, objects::Place};
 use crate::{
@@ -10,9 +11,9 @@ use crate::{
     },
 };
 
-/// What a kubelet says of a container whose probe fails.
+/// The reason that a kubelet gives if a probe fails.
 const UNREADY: &str = "ContainersNotReady";
-/// What the node controller says: the kubelet looks after such a pod when it is back.
+/// The reason that the node controller gives. The kubelet looks after such a pod when it is back.
 const DARK: &str = "NodeNotReady";
 
 fn selector(state: &State, it: &Readiness) -> Option<Selector> {
@@ -24,12 +25,12 @@ fn pods(state: &State, it: &Readiness) -> Vec<Pod> {
     selector(state, it).map(|s| state.store.pods_selected(&it.namespace, &s)).unwrap_or_default()
 }
 
-/// Whether their containers have started: only then there is something to probe.
+/// Whether the containers of a pod have started. Before that there is nothing to probe.
 fn runs(pod: &Value) -> bool {
     pod.pointer("/status/containerStatuses").is_some() && text(pod, "/status/phase") == "Running"
 }
 
-/// Their probes fail.
+/// Makes the probes of the pods fail.
 pub(super) fn begin(state: &mut State, it: &Readiness) {
     let now = state.wall();
     for pod in pods(state, it) {
@@ -43,7 +44,7 @@ pub(super) fn begin(state: &mut State, it: &Readiness) {
     }
 }
 
-/// Their probes succeed again.
+/// Makes the probes of the pods succeed again.
 pub(super) fn come_back(state: &mut State, it: &Readiness) {
     let now = state.wall();
     for pod in pods(state, it).iter().filter(|p| runs(p) && fields::condition(p, "Ready") != "True") {
@@ -58,12 +59,12 @@ pub(super) fn come_back(state: &mut State, it: &Readiness) {
     }
 }
 
-/// The other way round.
+/// Reverses the readiness of the pods.
 pub(super) fn flap(state: &mut State, entry: usize, it: &Readiness) {
     if state.script.counted(entry) % 2 == 1 { come_back(state, it) } else { begin(state, it) }
 }
 
-/// What a container says of itself.
+/// Sets the readiness of the containers of a pod.
 pub(in crate::sim) fn set_containers(pod: &mut Value, ready: bool) {
     let containers = pod.pointer_mut("/status/containerStatuses").and_then(Value::as_array_mut);
     for container in containers.into_iter().flatten() {
@@ -72,7 +73,7 @@ pub(in crate::sim) fn set_containers(pod: &mut Value, ready: bool) {
 }
 
 impl State {
-    /// Whether a pod's readiness probe fails at this instant.
+    /// Whether the readiness probe of a pod fails at this instant.
     pub(in crate::sim) fn fails_its_probe(&self, pod: &Value) -> bool {
         self.script.in_force().any(|(entry, what)| match what {
             What::Readiness(it) if it.namespace == fields::namespace(pod) => {

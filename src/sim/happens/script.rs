@@ -1,5 +1,5 @@
-//! Begins and ends what a description lists, each entry once. Holds what is in force;
-//! the other files say what that means.
+//! Begins and ends the entries of `happens:`, each once, and knows which are in force. What an entry does is in the
+//! other files. Start with [`Script`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,16 +12,16 @@ use super::{
 };
 use crate::sim::state::{State, Timer};
 
-/// A turn of an entry.
+/// What is due for an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::sim) enum Turn {
     Begins,
-    /// What acts again and again acts again.
+    /// An entry that acts repeatedly acts again.
     Beats,
     Ends,
 }
 
-/// A turn of a step of the drill.
+/// What happened to a step of the drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sim) enum StepTurn {
     Begins,
@@ -31,31 +31,31 @@ pub(in crate::sim) enum StepTurn {
 /// An entry of `happens:` that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happened {
-    /// Its number in the list, from 0.
+    /// The number of the entry in the list, from 0.
     pub entry: usize,
-    /// Since the cluster was made.
+    /// When it began, since the cluster was created.
     pub from: Duration,
-    /// When it ended, if it did.
+    /// When it ended, if it has ended.
     pub until: Option<Duration>,
     /// Why it had no effect, if it had none.
     pub failed: Option<String>,
 }
 
-/// The list, and how far it is.
+/// The entries, and their state.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Script {
     pub(super) entries: Vec<Happening>,
-    /// Entries of the other cluster are not this one's business.
+    /// Which cluster this is. Entries of the other cluster are ignored.
     here: Which,
-    /// Entries that wait for something no longer wait once they are due.
+    /// Entries that still wait for their event.
     pub(super) waiting: BTreeSet<usize>,
     in_force: BTreeSet<usize>,
     pub(super) happened: Vec<Happened>,
-    /// What an entry will put back when it ends.
+    /// What an entry puts back when it ends.
     pub(super) before: BTreeMap<usize, Value>,
-    /// How often an entry has acted, or has been asked.
+    /// How many times an entry has acted, or was asked about.
     pub(super) count: BTreeMap<usize, u32>,
-    /// UIDs that were there when the list began.
+    /// The UIDs of the objects that were seen so far, so that a new object can be recognised.
     pub(super) known: BTreeSet<String>,
     /// Nodes that were seen not Ready.
     pub(super) unready: BTreeSet<String>,
@@ -68,7 +68,7 @@ impl Script {
         Self { entries: entries.to_vec(), here, waiting, ..Self::default() }
     }
 
-    /// Whether anything happens at all.
+    /// Whether the list is empty.
     pub(in crate::sim) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -77,35 +77,35 @@ impl Script {
         &self.happened
     }
 
-    /// Entries that cannot have shown anything, and why.
+    /// Entries that cannot have shown anything, each with the reason.
     pub(in crate::sim) fn without_effect(&self) -> Vec<String> {
         let all = self.entries.iter().enumerate().filter(|(_, happening)| happening.in_ == self.here);
         let why = all.filter_map(|(entry, happening)| {
             let at = lint::at(entry, happening);
             match self.happened.iter().find(|h| h.entry == entry) {
-                None => Some(format!("{at} did not begin before the drill was over")),
+                None => Some(format!("{at} did not begin before the end of the drill")),
                 Some(happened) => happened.failed.as_ref().map(|why| format!("{at} had no effect: {why}")),
             }
         });
         why.collect()
     }
 
-    /// What was there before the list began.
+    /// Adds the UIDs of objects that existed before the list began.
     pub(in crate::sim) fn knows<'a>(&mut self, uids: impl Iterator<Item = &'a str>) {
         self.known.extend(uids.map(str::to_owned));
     }
 
-    /// What an entry is.
+    /// What happens in an entry.
     pub(in crate::sim) fn what(&self, entry: usize) -> Option<&What> {
         Some(&self.entries.get(entry)?.what)
     }
 
-    /// What is in force, with the numbers of the entries.
+    /// The entries in force, with their numbers.
     pub(super) fn in_force(&self) -> impl Iterator<Item = (usize, &What)> {
         self.in_force.iter().map(|at| (*at, &self.entries[*at].what))
     }
 
-    /// Counts once more, and says how often that was.
+    /// Counts an entry once more, and returns the count.
     pub(super) fn counted(&mut self, entry: usize) -> u32 {
         let count = self.count.entry(entry).or_default();
         *count += 1;
@@ -114,7 +114,7 @@ impl Script {
 }
 
 impl State {
-    /// Makes due what happens at a time; that time is counted from `zero_us`.
+    /// Schedules the entries that begin at a time. This time counts from `zero_us`.
     pub(in crate::sim) fn arm(&mut self, zero_us: u64) {
         for entry in 0..self.script.entries.len() {
             let happening = &self.script.entries[entry];
@@ -125,7 +125,7 @@ impl State {
         }
     }
 
-    /// What an entry waited for is there.
+    /// Schedules an entry whose event has happened.
     pub(super) fn due(&mut self, entry: usize) {
         if self.script.waiting.remove(&entry) {
             let delay = self.script.entries[entry].delay.unwrap_or_default();
@@ -134,7 +134,7 @@ impl State {
     }
 }
 
-/// A step of the drill begins or ends.
+/// Reacts to the beginning or the end of a step of the drill.
 pub(in crate::sim) fn told(state: &mut State, step: &str, turn: StepTurn) {
     let waits = |entry: &usize| match &state.script.entries[*entry].after {
         Some(After::Step(name)) => name == step && turn == StepTurn::Begins,
@@ -147,7 +147,7 @@ pub(in crate::sim) fn told(state: &mut State, step: &str, turn: StepTurn) {
     }
 }
 
-/// An entry's time has come.
+/// Does what is due for an entry.
 pub(in crate::sim) fn turn(state: &mut State, entry: usize, turn: Turn) {
     let Some(happening) = state.script.entries.get(entry).cloned() else { return };
     let now = Duration::from_micros(state.now_us);
@@ -165,7 +165,7 @@ pub(in crate::sim) fn turn(state: &mut State, entry: usize, turn: Turn) {
         Turn::Ends => {
             state.script.in_force.remove(&entry);
             let mine = state.script.happened.iter_mut().find(|h| h.entry == entry);
-            // What had no effect has nothing to take back.
+            // An entry without effect has nothing to put back.
             if let Some(happened) = mine.filter(|h| h.failed.is_none()) {
                 happened.until = Some(now);
                 end(state, entry, &happening.what);
@@ -197,7 +197,7 @@ fn begin(state: &mut State, entry: usize, what: &What) -> Result<(), String> {
         What::NodeRestarts(node) => nodes::restart(state, &node.node)?,
         What::Autoscaler(autoscaler) => controllers::autoscale(state, autoscaler),
         What::GitOps(gitops) => controllers::remember(state, entry, gitops),
-        // The servers ask about these; they do nothing by themselves.
+        // These do nothing by themselves: the simulated servers ask whether they are in force.
         What::Rule(_)
         | What::Skew(_)
         | What::Answers(_)
@@ -218,7 +218,7 @@ fn beat(state: &mut State, entry: usize, what: &What) {
 }
 
 fn end(state: &mut State, entry: usize, what: &What) {
-    // What cannot be put back any more, as its object is gone, needs no putting back.
+    // If the object is gone, there is nothing to put back.
     match what {
         What::Patch(_) | What::Scale(_) | What::Label(_) => objects::put_back(state, entry, what),
         What::Silence(silence) => drop(alerting::silence(state, entry, silence, !silence.ends)),
@@ -245,7 +245,7 @@ fn end(state: &mut State, entry: usize, what: &What) {
 }
 
 impl What {
-    /// How often it acts, where it acts again and again.
+    /// How often it acts, if it acts repeatedly.
     fn every(&self) -> Option<Duration> {
         let or = |every: Option<crate::model::Dur>, seconds| every.map_or(Duration::from_secs(seconds), |d| d.0);
         match self {

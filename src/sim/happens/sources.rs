@@ -1,4 +1,5 @@
-//! Sources of information that are gone, hang, or answer something that is no answer.
+//! Sources of information that are gone, hang, or answer nonsense. They are asked for by name, and this file does not
+//! know what they would answer. Start with [`Nonsense`].
 
 use super::{SourceDoes, SourceLie, VeleroDoes, What};
 use crate::sim::state::State;
@@ -8,14 +9,14 @@ use crate::sim::state::State;
 pub(in crate::sim) enum Nonsense {
     Gone,
     Hangs,
-    /// A status and a body.
+    /// It answers with this status and body.
     Says(u16, &'static str),
 }
 
-/// What stands in front of a source that one has to log in to.
+/// The page of a login in front of a source.
 const LOGIN: &str = "<!doctype html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n";
 
-/// What is open to the API server ends or hangs with it.
+/// Ends or stalls the open watches if the source is the API server.
 pub(super) fn begin(state: &mut State, source: &SourceLie) {
     match (source.source.as_str(), source.does) {
         ("api", SourceDoes::Hangs) => state.store.stall_watches(),
@@ -25,7 +26,7 @@ pub(super) fn begin(state: &mut State, source: &SourceLie) {
 }
 
 impl State {
-    /// What a source does, if it does not answer as it should.
+    /// How a source misbehaves, if it does.
     pub(in crate::sim) fn nonsense(&self, source: &str) -> Option<Nonsense> {
         self.script.in_force().find_map(|(_, what)| match what {
             What::Source(lie) if lie.source == source => Some(match lie.does {

@@ -1,5 +1,5 @@
-//! Velero that fails in part, its store, what it loses without a word, and backups
-//! that were made earlier.
+//! Defects of Velero: partial failures, an unavailable store, data that is lost without a message. Also backups that
+//! were made before the drill. How Velero works normally is in `sim::velero`. Read [`store`] and [`backup`] first.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const TOOK: Duration = Duration::from_secs(5);
 /// How long Velero keeps a backup by default.
 const TTL: Dur = Dur::secs(720 * 3600);
 
-/// What Velero finds when it looks at its store.
+/// Sets what Velero finds when it checks its store.
 pub(super) fn store(state: &mut State, it: &VeleroLie, phase: &str) {
     if it.does != VeleroDoes::StoreUnavailable {
         return;
@@ -30,10 +30,10 @@ pub(super) fn store(state: &mut State, it: &VeleroLie, phase: &str) {
     }
 }
 
-/// A backup of some age. What it holds is what is there now: the past is not simulated.
+/// Creates a backup of a given age. It contains what the cluster contains now, because the simulation has no past.
 pub(super) fn backup(state: &mut State, it: &OldBackup) -> Result<(), String> {
     if state.store.get("backups", "velero", &it.name).is_some() {
-        return Err(format!("there is a backup `{}` already", it.name));
+        return Err(format!("backup `{}` already exists", it.name));
     }
     let now = state.wall();
     let before = |by: Duration| now.saturating_sub(by).unwrap_or(now);
@@ -62,12 +62,12 @@ impl State {
         self.script.in_force().any(|(_, what)| matches!(what, What::Velero(it) if it.does == does))
     }
 
-    /// Whether a backup ends in part.
+    /// Whether backups end as PartiallyFailed.
     pub(in crate::sim) fn backups_fail(&self) -> bool {
         self.velero_does(VeleroDoes::BackupsPartlyFail)
     }
 
-    /// Whether a restore does.
+    /// Whether restores end as PartiallyFailed.
     pub(in crate::sim) fn restores_fail(&self) -> bool {
         self.velero_does(VeleroDoes::RestoresPartlyFail)
     }
@@ -79,12 +79,12 @@ impl State {
         })
     }
 
-    /// Whether a backup passes over the volume of a claim.
+    /// Whether backups skip the volume of a claim.
     pub(in crate::sim) fn is_passed_over(&self, namespace: &str, claim: &str) -> bool {
         self.data_does(namespace, claim) == Some(DataDoes::NotCaptured)
     }
 
-    /// What a restore writes on the volume of a claim, of what was captured.
+    /// The content that a restore writes to the volume of a claim, made from the captured content.
     pub(in crate::sim) fn brought_back(&self, namespace: &str, claim: &str, kept: Content) -> Content {
         match self.data_does(namespace, claim) {
             Some(DataDoes::NotRestored) => Content::default(),

@@ -1,4 +1,5 @@
-//! Watches that do not tell what happens, while lists do.
+//! Watches that do not report what happens, although lists do. How they misbehave is in `sim::watch`. Read [`begin`]
+//! first.
 
 use super::{WatchDoes, WatchLie, What, objects};
 use crate::sim::{
@@ -7,7 +8,7 @@ use crate::sim::{
     watch::{Mood, Sullen},
 };
 
-/// They are so from now on, until their entry ends.
+/// Makes the watches misbehave until the entry ends.
 pub(super) fn begin(state: &mut State, entry: usize, it: &WatchLie) {
     let of = it.of.as_deref().and_then(objects::kind).map(|r| r.plural);
     let mood = match it.does {
@@ -20,7 +21,7 @@ pub(super) fn begin(state: &mut State, entry: usize, it: &WatchLie) {
 }
 
 impl State {
-    /// Whether a new watch of a resource is refused.
+    /// Whether new watches of a resource are refused.
     pub(in crate::sim) fn refuses_watch(&self, resource: &Resource) -> bool {
         self.script.in_force().any(|(_, what)| match what {
             What::Watches(lie) if lie.does == WatchDoes::Refused => {

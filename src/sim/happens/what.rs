@@ -1,5 +1,5 @@
-//! The closed list of what can happen. Each kind has its words in `words`, and its deeds
-//! in the file that is named beside it.
+//! The closed list of what can happen: start with [`What`]. The fields of each kind are in `words`. What it does is in
+//! the file that the comment above it names.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,57 +15,57 @@ use super::words::{
 #[serde(rename_all = "camelCase")]
 pub enum What {
     // objects.rs
-    /// Somebody else patches an object.
+    /// Another client patches an object.
     Patch(Patch),
-    /// Somebody else scales a workload.
+    /// Another client scales a workload.
     Scale(Scale),
-    /// Somebody else deletes an object.
+    /// Another client deletes an object.
     Delete(Delete),
-    /// Somebody else labels an object.
+    /// Another client changes the labels of an object.
     Label(Label),
     // alerting.rs
     /// A silence begins or ends.
     Silence(SilenceTurn),
-    /// An inhibition begins or ends.
+    /// An inhibition rule begins or ends.
     Inhibition(InhibitionTurn),
-    /// An alerting rule is not evaluated as it should be.
+    /// Prometheus does not evaluate an alerting rule properly.
     Rule(RuleLie),
-    /// Prometheus does not reach an Alertmanager.
+    /// Alerts from Prometheus do not reach an Alertmanager.
     Delivery(Delivery),
     // sources.rs, clocks.rs, watches.rs
-    /// A source of information is gone or answers nonsense.
+    /// A source of information is gone, hangs, or answers nonsense.
     Source(SourceLie),
     /// The clock of a source is wrong.
     Skew(Skew),
-    /// Watches of the API server do not tell what happens.
+    /// Watches of the API server do not report what happens.
     Watches(WatchLie),
     // readiness.rs, answers.rs, logs.rs
-    /// The pods of a workload are not Ready, though they run.
+    /// The pods of a workload are not Ready, although they run.
     Readiness(Readiness),
-    /// A service answers something else, or late.
+    /// A Service answers with something else, late, or never.
     Answers(Answers),
-    /// An append log does not keep what it acknowledges.
+    /// An append log does not keep the lines that it acknowledges.
     Log(LogLie),
     // velero.rs
-    /// Velero, or its store, fails.
+    /// Velero or its store fails.
     Velero(VeleroLie),
-    /// What is on a volume is not captured or not brought back.
+    /// The data of a volume is not captured, or not restored.
     VolumeData(VolumeData),
-    /// A backup that was made earlier is there.
+    /// A backup exists that was made earlier.
     Backup(OldBackup),
     // budgets.rs
-    /// The status of a budget stays what it is.
+    /// The status of a budget does not change any more.
     BudgetLags(BudgetLags),
     // nodes.rs
     /// A node that was taken away comes back by itself.
     NodeReturns(NodeReturns),
-    /// Somebody restarts a node.
+    /// A node restarts.
     NodeRestarts(NodeRestarts),
-    /// The node host does not say or do what is so.
+    /// The node host reports a wrong state, or does not do what it acknowledges.
     NodeHost(NodeHostLie),
     // controllers.rs
     /// An autoscaler scales a workload up and down.
     Autoscaler(Autoscaler),
-    /// A GitOps controller puts objects back to what they are when it begins.
+    /// A GitOps controller puts objects back to what they were when the entry began.
     GitOps(GitOps),
 }

@@ -1,5 +1,5 @@
-//! What is told of each thing that can happen: which object, which source, how. A
-//! catalogue: entries of equal shape.
+//! The fields of each kind of entry in `happens:`: which object, which source, how. A catalogue of entries with the
+//! same shape. Read `What` in `what` first.
 
 use std::collections::BTreeMap;
 
@@ -22,253 +22,255 @@ macro_rules! words {
 }
 
 words! {
-    /// A merge patch by somebody else. With `for`, what it changed is put back.
+    /// Another client sends a merge patch. With `for`, the same client reverts it at the end.
     Patch {
-        /// `KIND/NAME`
+        /// The object: `KIND/NAME`
         object: String,
-        /// Its namespace, where it has one.
+        /// Its namespace, if it is in one.
         #[serde(default)]
         namespace: String,
-        /// The patch.
+        /// The merge patch.
         patch: Value,
-        /// Who: the field manager. Default somebody-else.
+        /// The field manager of the client. Default somebody-else.
         #[serde(default)]
         by: Option<String>,
     }
-    /// Another number of replicas. With `for`, the earlier number comes back.
+    /// Another client sets the number of replicas. With `for`, the same client sets the former number at the end.
     Scale {
-        /// `deployment/web`
+        /// The workload, for example `deployment/web`.
         workload: String,
         /// Its namespace.
         namespace: String,
-        /// How many.
+        /// The number of replicas.
         replicas: u32,
-        /// Who: the field manager. Default somebody-else.
+        /// The field manager of the client. Default somebody-else.
         #[serde(default)]
         by: Option<String>,
     }
-    /// A deletion by somebody else.
+    /// Another client deletes an object.
     Delete {
-        /// `KIND/NAME`
+        /// The object: `KIND/NAME`
         object: String,
-        /// Its namespace, where it has one.
+        /// Its namespace, if it is in one.
         #[serde(default)]
         namespace: String,
-        /// Seconds of grace, where they are not the object's own.
+        /// The grace period in seconds, if it is not that of the object.
         #[serde(default)]
         grace: Option<u32>,
     }
-    /// Labels set by somebody else; `null` takes one away. With `for`, the earlier ones come back.
+    /// Another client sets labels; `null` removes a label. With `for`, the same client sets the former labels at the
+    /// end.
     Label {
-        /// `KIND/NAME`
+        /// The object: `KIND/NAME`
         object: String,
-        /// Its namespace, where it has one.
+        /// Its namespace, if it is in one.
         #[serde(default)]
         namespace: String,
         /// The labels.
         labels: BTreeMap<String, Option<String>>,
-        /// Who: the field manager. Default somebody-else.
+        /// The field manager of the client. Default somebody-else.
         #[serde(default)]
         by: Option<String>,
     }
-    /// A silence of one Alertmanager.
+    /// A silence begins or ends in one Alertmanager.
     SilenceTurn {
-        /// Which labels an alert must carry.
+        /// The labels that the silence matches.
         matchers: BTreeMap<String, String>,
-        /// A described silence of these matchers ends, instead of one that begins.
+        /// A silence of the description with these matchers ends; otherwise, a new one begins.
         #[serde(default)]
         ends: bool,
-        /// Which Alertmanager. Default alertmanager.
+        /// The Alertmanager. Default alertmanager.
         #[serde(default)]
         alertmanager: Option<String>,
-        /// Who made it. Default somebody-else.
+        /// The author. Default somebody-else.
         #[serde(default)]
         by: Option<String>,
-        /// What its author wrote.
+        /// The comment of the author.
         #[serde(default)]
         comment: Option<String>,
     }
-    /// An inhibition rule of one Alertmanager.
+    /// An inhibition rule begins or ends in one Alertmanager.
     InhibitionTurn {
-        /// Labels of the alert that inhibits.
+        /// The labels of the alert that inhibits.
         source: BTreeMap<String, String>,
-        /// Labels of those that it inhibits.
+        /// The labels of the alerts that are inhibited.
         target: BTreeMap<String, String>,
-        /// Labels that must be the same in both.
+        /// Labels that must have the same value in both alerts.
         #[serde(default)]
         equal: Vec<String>,
-        /// A described inhibition of these words ends, instead of one that begins.
+        /// An inhibition rule of the description with these labels ends; otherwise, a new one begins.
         #[serde(default)]
         ends: bool,
-        /// Which Alertmanager. Default alertmanager.
+        /// The Alertmanager. Default alertmanager.
         #[serde(default)]
         alertmanager: Option<String>,
     }
-    /// A rule that Prometheus does not evaluate.
+    /// Prometheus does not evaluate a rule properly.
     RuleLie {
-        /// Its alert.
+        /// The alert of the rule.
         alert: String,
-        /// What it does.
+        /// How the rule misbehaves.
         does: RuleDoes,
     }
-    /// What Prometheus sends does not arrive. What the Alertmanager holds stays for 4 minutes, as in the real one.
+    /// Alerts from Prometheus do not reach an Alertmanager. It keeps the alerts that it has for 4 minutes more, as the
+    /// real one does.
     Delivery {
-        /// Which Alertmanager does not hear of anything.
+        /// The Alertmanager that receives nothing.
         alertmanager: String,
     }
-    /// A source that does not say what it knows.
+    /// A source does not answer properly.
     SourceLie {
-        /// prometheus, an Alertmanager's name, vault (the object store), webhook, or api.
+        /// prometheus, the name of an Alertmanager, vault (the object store), webhook, or api.
         source: String,
-        /// What it does.
+        /// How the source misbehaves.
         does: SourceDoes,
     }
-    /// A clock that is wrong, by `ahead` or by `behind`.
+    /// A clock is wrong. Write either `ahead` or `behind`.
     Skew {
-        /// prometheus, velero, api (what the control plane writes), or a node's name (its lease).
+        /// prometheus, velero, api (the times that the control plane writes), or the name of a node (its lease).
         source: String,
-        /// By how much its clock is ahead.
+        /// By how much the clock is ahead.
         #[serde(default)]
         ahead: Option<Dur>,
-        /// By how much it is behind.
+        /// By how much the clock is behind.
         #[serde(default)]
         behind: Option<Dur>,
     }
-    /// Watches that do not tell.
+    /// Watches do not report what happens.
     WatchLie {
-        /// What they do.
+        /// How the watches misbehave.
         does: WatchDoes,
-        /// Watches of this resource (`pods`) only. Default: all.
+        /// The resource whose watches misbehave, for example `pods`. Default: all resources.
         #[serde(default)]
         of: Option<String>,
     }
-    /// Readiness of a workload's pods.
+    /// The pods of a workload are not Ready, although they run.
     Readiness {
-        /// `deployment/web`
+        /// The workload, for example `deployment/web`.
         workload: String,
         /// Its namespace.
         namespace: String,
-        /// What it does.
+        /// What happens to their readiness.
         does: ReadinessDoes,
-        /// How often it flaps. Default 5s.
+        /// How often their readiness flaps. Default 5s.
         #[serde(default)]
         every: Option<Dur>,
     }
-    /// Answers of a service that is reached.
+    /// A Service answers with something else, late, or never.
     Answers {
-        /// Its name.
+        /// The name of the Service.
         service: String,
         /// Its namespace.
         namespace: String,
         /// The HTTP status. Default 200.
         #[serde(default)]
         status: Option<u16>,
-        /// The body. Default the usual one.
+        /// The body. Default: the usual body.
         #[serde(default)]
         body: Option<String>,
         /// How long an answer takes.
         #[serde(default)]
         takes: Option<Dur>,
-        /// No answer ever comes.
+        /// The Service never answers.
         #[serde(default)]
         hangs: bool,
     }
-    /// An append log on the volume of a pod.
+    /// An append log on the volume of a pod misbehaves.
     LogLie {
-        /// Its pod, such as `orders-0`.
+        /// The pod, for example `orders-0`.
         pod: String,
         /// Its namespace.
         namespace: String,
-        /// What it does.
+        /// How the log misbehaves.
         does: LogDoes,
-        /// To one line in so many. Default 1: to each.
+        /// It misbehaves for one line in this number. Default 1: for every line.
         #[serde(default)]
         one_in: Option<u32>,
     }
-    /// What of Velero fails.
+    /// Velero or its store fails.
     VeleroLie {
-        /// What it does.
+        /// What fails.
         does: VeleroDoes,
     }
-    /// What becomes of the data on a volume.
+    /// The data of a volume is not captured, or not restored.
     VolumeData {
-        /// The claim, such as `data-orders-0`.
+        /// The claim of the volume, for example `data-orders-0`.
         claim: String,
-        /// Its namespace when it is backed up.
+        /// The namespace of the claim when it is backed up.
         namespace: String,
-        /// What becomes of it.
+        /// What happens to the data.
         does: DataDoes,
     }
-    /// A backup that is there already. It holds what is in the cluster when it is put there.
+    /// A backup exists that was made earlier. It contains what the cluster contains when the entry begins.
     OldBackup {
-        /// Its name.
+        /// The name of the backup.
         name: String,
-        /// How long ago it was begun.
+        /// How long ago the backup began.
         age: Dur,
-        /// What it holds.
+        /// The namespaces in the backup.
         namespaces: Vec<String>,
-        /// The schedule that it is of.
+        /// The schedule that made the backup, if any.
         #[serde(default)]
         schedule: Option<String>,
-        /// How it ended. Default Completed.
+        /// How the backup ended. Default Completed.
         #[serde(default)]
         phase: BackupPhase,
-        /// It holds no volumes.
+        /// Whether the backup contains no volumes.
         #[serde(default)]
         without_volumes: bool,
     }
-    /// A budget that the disruption controller does not look at.
+    /// The disruption controller ignores a budget, so the status of the budget does not change.
     BudgetLags {
-        /// Its name.
+        /// The name of the budget.
         budget: String,
         /// Its namespace.
         namespace: String,
     }
-    /// A node gets back what was taken from it: power, its network, its kubelet.
+    /// A node gets back what was taken from it, for example its power, its network or its kubelet.
     NodeReturns {
-        /// Its name, or `any` for all that are away.
+        /// The name of the node, or `any` for all nodes that are away.
         node: String,
     }
-    /// Somebody restarts a node: it is silent until it has started.
+    /// A node restarts. It is silent until it has started.
     NodeRestarts {
-        /// Its name.
+        /// The name of the node.
         node: String,
     }
-    /// A node host that lies.
+    /// A node host reports or does the wrong thing.
     NodeHostLie {
-        /// Its name, or `any` for all.
+        /// The name of the node, or `any` for all nodes.
         node: String,
-        /// What it says of the machine, whatever is so.
+        /// The state of the machine that the host reports, whatever the real state is.
         #[serde(default)]
         says: Option<HostSays>,
-        /// It acknowledges each act and does nothing.
+        /// Whether the host acknowledges each act without doing it.
         #[serde(default)]
         ignores: bool,
     }
-    /// One replica more at each turn, and from `max` down to `min`.
+    /// An autoscaler adds one replica each time, and goes from `max` down to `min`.
     Autoscaler {
-        /// `deployment/web`
+        /// The workload, for example `deployment/web`.
         workload: String,
         /// Its namespace.
         namespace: String,
-        /// At least.
+        /// The lowest number of replicas.
         min: u32,
-        /// At most.
+        /// The highest number of replicas.
         max: u32,
-        /// How often. Default 15s, as the real one looks.
+        /// How often it acts. Default 15s, the interval of the real one.
         #[serde(default)]
         every: Option<Dur>,
     }
-    /// What is written somewhere else is put back: changes of `spec` and `data`, and objects that are gone.
+    /// A GitOps controller reverts changes of `spec` and `data`, and creates objects again that are gone.
     GitOps {
-        /// `KIND/NAME`, of each.
+        /// The objects, each as `KIND/NAME`.
         objects: Vec<String>,
-        /// Their namespace.
+        /// The namespace of all objects.
         namespace: String,
-        /// How often it looks. Default 10s.
+        /// How often it checks. Default 10s.
         #[serde(default)]
         every: Option<Dur>,
-        /// Who: the field manager. Default argocd-controller.
+        /// The field manager of the controller. Default argocd-controller.
         #[serde(default)]
         by: Option<String>,
     }

@@ -1,4 +1,5 @@
-//! What Prometheus and Alertmanager of the simulated cluster answer.
+//! The answers of Prometheus and Alertmanager in the simulated cluster. What they know is in the parent module. Read
+//! [`prometheus`] and [`alertmanager`] first.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +9,20 @@ use serde_json::{Value, json};
 use super::{Active, Actives, Alertmanager, Rule, Silence};
 use crate::sim::{describe::Inhibition, happens::RuleDoes, promql::Labels, state::State};
 
-/// Prometheus stamps an alert, and Alertmanager takes its word.
+/// Formats the time of an alert. Prometheus takes it from its own clock, and Alertmanager adopts it.
 fn time(state: &State, us: u64) -> String {
     state.by_clock_of("prometheus", us).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// What a client is answered, as JSON text. Alerts are written straight into it: a large zone
-/// that is away has hundreds of them, and all are asked for every second.
+/// An answer as JSON text. Alerts are serialised directly into it: a large zone that is down has hundreds of alerts,
+/// and all of them are requested every second.
 type Body = Vec<u8>;
 
 fn body(answer: &impl Serialize) -> Body {
     serde_json::to_vec(answer).unwrap_or_default()
 }
 
-/// An alert as Prometheus shows it.
+/// An alert in the format of Prometheus.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown<'a> {
@@ -32,11 +33,11 @@ struct Shown<'a> {
     value: &'static str,
 }
 
-/// `{}`.
+/// An empty object: `{}`.
 #[derive(Serialize)]
 struct Nothing {}
 
-/// `/api/v1/…` of Prometheus.
+/// Answers `/api/v1/…` of Prometheus.
 pub(in crate::sim) fn prometheus(state: &State, path: &str) -> Option<Body> {
     #[derive(Serialize)]
     struct Answer<T> {
@@ -72,7 +73,7 @@ pub(in crate::sim) fn prometheus(state: &State, path: &str) -> Option<Body> {
     Some(body(&Answer { data, status: "success" }))
 }
 
-/// A rule as Prometheus shows it.
+/// A rule in the format of Prometheus.
 fn rule(state: &State, at: usize, rule: &Rule) -> Value {
     let fails = state.rule_lie(&rule.alert) == Some(RuleDoes::Fails);
     let evaluated = state.monitor.evaluated_us.get(&at).map(|us| time(state, *us));
@@ -81,7 +82,7 @@ fn rule(state: &State, at: usize, rule: &Rule) -> Value {
         "lastError": if fails { "query processing would load too many samples into memory in query execution" } else { "" }})
 }
 
-/// `/api/v2/…` of an Alertmanager.
+/// Answers `/api/v2/…` of an Alertmanager.
 pub(in crate::sim) fn alertmanager(state: &State, name: &str, path: &str) -> Option<Body> {
     let manager = state.monitor.alertmanagers.get(name)?;
     match path {
@@ -96,7 +97,7 @@ pub(in crate::sim) fn alertmanager(state: &State, name: &str, path: &str) -> Opt
     }
 }
 
-/// A silence as Alertmanager shows it.
+/// A silence in the format of Alertmanager.
 fn silence(silence: &Silence) -> Value {
     let matcher = |(n, v)| json!({"name": n, "value": v, "isRegex": false, "isEqual": true});
     let matchers: Vec<Value> = silence.matchers.iter().map(matcher).collect();
@@ -104,7 +105,7 @@ fn silence(silence: &Silence) -> Value {
         "status": {"state": "active"}, "matchers": matchers})
 }
 
-/// An alert as Alertmanager shows it.
+/// An alert in the format of Alertmanager.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Received<'a> {
@@ -129,7 +130,7 @@ struct Status {
     state: &'static str,
 }
 
-/// How Alertmanager shows an alert; not at all one that only is pending in Prometheus.
+/// Shows an alert as Alertmanager does. An alert that is only pending in Prometheus is not shown.
 fn received<'a>(state: &State, manager: &'a Alertmanager, held: &Actives, alert: &'a Active) -> Option<Received<'a>> {
     let fired = alert.fired_us?;
     let silences = manager.silences.iter().filter(|silence| carries(&alert.labels, &silence.matchers));
@@ -145,8 +146,8 @@ fn received<'a>(state: &State, manager: &'a Alertmanager, held: &Actives, alert:
     })
 }
 
-/// The firing alert that keeps another quiet by a rule. As in Alertmanager, one
-/// that is on both sides of a rule does not inhibit itself or its like.
+/// Finds the firing alert that inhibits another alert by a rule. As in Alertmanager, a rule does not inhibit an alert
+/// that matches both of its sides.
 fn inhibitor(held: &Actives, rule: &Inhibition, alert: &Active) -> Option<String> {
     if !carries(&alert.labels, &rule.target) || carries(&alert.labels, &rule.source) {
         return None;
@@ -167,7 +168,7 @@ fn configuration(manager: &Alertmanager) -> String {
         .iter()
         .map(|r| json!({"source_match": r.source, "target_match": r.target, "equal": r.equal}))
         .collect();
-    // JSON is YAML, in which the real one answers.
+    // The real answer is YAML, and JSON is valid YAML.
     let receiver = &manager.receiver;
     let mut route = json!({"receiver": receiver, "group_by": ["alertname"]});
     if let Some(wait) = manager.group_wait {

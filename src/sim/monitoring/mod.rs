@@ -1,8 +1,7 @@
-//! Prometheus and Alertmanager of the simulated cluster: rules with `for`,
-//! silences, inhibitions, a receiver. group_wait is in its configuration, which the
-//! pre-flight reads; nobody is told, as a drill judges by what Alertmanager shows. What
-//! this evaluator of PromQL does not know is refused by name when the cluster is made,
-//! never taken for silence.
+//! Prometheus and Alertmanager of the simulated cluster: rules with `for`, silences, inhibitions, a receiver. The
+//! configuration contains group_wait because the pre-flight reads it. No notifications are sent: a drill judges by what
+//! Alertmanager shows. PromQL that the evaluator does not support is refused when the cluster is created, and the
+//! refusal names it; it never counts as an alert that does not fire. Start with [`Monitor`].
 
 mod answers;
 
@@ -29,26 +28,26 @@ pub(super) struct Rule {
     pub labels: BTreeMap<String, String>,
 }
 
-/// An alert that is pending or fires.
+/// An alert that is pending or firing.
 #[derive(Clone, Debug)]
 pub(super) struct Active {
     labels: Labels,
     since_us: u64,
-    /// When it began to fire and was sent.
+    /// When it began to fire and was sent to Alertmanager.
     fired_us: Option<u64>,
 }
 
 impl Active {
-    /// Whether it fires, by this name.
+    /// Whether it is firing and has this name.
     pub(super) fn fires_as(&self, alert: &str) -> bool {
         self.fired_us.is_some() && self.labels.get("alertname").is_some_and(|name| name == alert)
     }
 }
 
-/// By rule and labels.
+/// Alerts by the number of their rule and by their labels.
 type Actives = BTreeMap<(usize, String), Active>;
 
-/// A silence in force.
+/// An active silence.
 #[derive(Clone, Debug)]
 pub(super) struct Silence {
     pub id: String,
@@ -64,15 +63,15 @@ pub(super) struct Alertmanager {
     pub group_wait: Option<Dur>,
     pub silences: Vec<Silence>,
     pub inhibit: Vec<Inhibition>,
-    /// Since when nothing reaches it, and what it holds since then.
+    /// Since when it receives nothing, and which alerts it had then.
     pub cut: Option<(u64, Actives)>,
 }
 
-/// How long Alertmanager holds an alert that is not sent again: Prometheus says so, four
-/// times the minute after which it sends an alert again.
+/// How long Alertmanager keeps an alert that is not sent again. Prometheus sets this time: four times the minute after
+/// which it sends an alert again.
 const HOLDS_US: u64 = 240_000_000;
 
-/// What an Alertmanager says where none is asked to say more.
+/// The alerts of an Alertmanager that has received none for too long.
 static NOTHING: Actives = Actives::new();
 
 impl Alertmanager {
@@ -92,7 +91,7 @@ impl Alertmanager {
         }
     }
 
-    /// The alerts that it was sent.
+    /// The alerts that it received and still keeps.
     fn holds<'a>(&'a self, monitor: &'a Monitor, now_us: u64) -> &'a Actives {
         match &self.cut {
             None => &monitor.active,
@@ -102,18 +101,18 @@ impl Alertmanager {
     }
 }
 
-/// All programs of the monitoring.
+/// Prometheus and all Alertmanagers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Monitor {
     pub rules: Vec<Rule>,
     pub every: Dur,
     pub alertmanagers: BTreeMap<String, Alertmanager>,
     pub active: Actives,
-    /// When each rule was evaluated last, in order.
+    /// When each rule was last evaluated, by its number.
     pub evaluated_us: BTreeMap<usize, u64>,
 }
 
-/// One scrape and one evaluation of every rule.
+/// Scrapes the metrics and evaluates every rule once.
 pub(super) fn evaluate(state: &mut State) {
     let every = state.monitor.every.0;
     state.schedule(every, Timer::Evaluate);
@@ -125,7 +124,7 @@ pub(super) fn evaluate(state: &mut State) {
     let mut seen = BTreeSet::new();
     for (at, rule) in rules.iter().enumerate() {
         if let Some(does) = state.rule_lie(&rule.alert) {
-            // What was active stays so, as nothing says that it is over.
+            // Active alerts stay active, because no evaluation says that they are over.
             seen.extend(state.monitor.active.keys().filter(|(of, _)| *of == at).cloned());
             if does == RuleDoes::Fails {
                 state.monitor.evaluated_us.insert(at, now);
@@ -133,7 +132,7 @@ pub(super) fn evaluate(state: &mut State) {
             continue;
         }
         state.monitor.evaluated_us.insert(at, now);
-        // Checked when the cluster was made: it cannot fail for what it does not know.
+        // The expression was checked when the cluster was created, so it contains nothing that cannot be evaluated.
         for (labels, _) in promql::evaluate(&rule.expr, state).unwrap_or_default() {
             let mut labels = labels;
             labels.remove("__name__");
@@ -153,7 +152,7 @@ pub(super) fn evaluate(state: &mut State) {
 }
 
 impl State {
-    /// Whether a monitoring program can run: outside of the cluster it always does.
+    /// Whether a monitoring program can run. A program outside the cluster always can.
     pub(super) fn monitoring_lives(&self, name: &str) -> bool {
         let pods = self.store.pods_labelled("app.kubernetes.io/name", name);
         pods.is_empty()

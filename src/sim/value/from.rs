@@ -1,4 +1,4 @@
-//! What becomes a value, and what a value is compared with.
+//! Conversions into values, and comparisons of values with plain Rust types. The macro `json!` comes first.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::{Map, Value};
 
-/// An object or list as `serde_json::json!` writes it.
+/// An object or a list, written as for `serde_json::json!`.
 macro_rules! json {
     ($($json:tt)+) => { $crate::sim::value::Value::from(::serde_json::json!($($json)+)) };
 }

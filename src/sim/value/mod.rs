@@ -1,7 +1,6 @@
-//! The values that the simulated cluster's objects are made of: JSON whose parts are shared. A copy
-//! of an object is a pointer, a change copies the way to what changes and nothing beside it, and
-//! two copies of the same part are equal without being compared. A thousand pods of one set have
-//! one spec.
+//! The values of which the simulated objects consist: JSON whose parts are shared. A copy of an object is a pointer. A
+//! change copies only the path to what changes. Two copies of the same part are equal without a comparison. A thousand
+//! pods of one set share one spec. Start with [`Value`]. This module does not know Kubernetes.
 
 mod from;
 mod read;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 use serde_json::Number;
 use smol_str::SmolStr;
 
-/// JSON. Its functions are called as those of `serde_json::Value`.
+/// JSON. Its functions have the names of those of `serde_json::Value`.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Value {
     /// Nothing.
@@ -33,7 +32,7 @@ pub(super) enum Value {
 
 static NULL: Value = Value::Null;
 
-/// The fields of an object, in the order of their names.
+/// The fields of an object, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Map(Vec<(SmolStr, Value)>);
 
@@ -58,7 +57,7 @@ impl Map {
         *self.field(key) = value.into();
     }
 
-    /// A field; null where it was not there.
+    /// A field to write to. It is created as null if it does not exist.
     fn field(&mut self, key: impl AsRef<str> + Into<SmolStr>) -> &mut Value {
         let at = match self.find(key.as_ref()) {
             Ok(at) => at,
@@ -99,7 +98,7 @@ impl Map {
     }
 }
 
-/// Fields of an object, as they come.
+/// An iterator over the fields of an object.
 type Fields<'a> = std::iter::Map<std::slice::Iter<'a, (SmolStr, Value)>, fn(&(SmolStr, Value)) -> (&SmolStr, &Value)>;
 
 impl<'a> IntoIterator for &'a Map {
@@ -112,7 +111,7 @@ impl<'a> IntoIterator for &'a Map {
 }
 
 impl Value {
-    /// An object of these fields.
+    /// Creates an object with these fields.
     pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Self {
         let mut map = Map(Vec::with_capacity(N));
         for (key, value) in fields {
@@ -181,12 +180,12 @@ impl Value {
         matches!(self, Self::Number(_))
     }
 
-    /// It, and null in its place.
+    /// Takes the value and leaves null in its place.
     pub(super) fn take(&mut self) -> Value {
         std::mem::take(self)
     }
 
-    /// Merges a patch (RFC 7396).
+    /// Applies a merge patch (RFC 7396).
     pub(super) fn merge(&mut self, patch: &Value) {
         let Some(fields) = patch.as_object() else {
             *self = patch.clone();
@@ -205,7 +204,7 @@ impl Value {
         }
     }
 
-    /// What a JSON pointer (RFC 6901) points at.
+    /// The value at a JSON pointer (RFC 6901).
     pub(super) fn pointer(&self, pointer: &str) -> Option<&Value> {
         parts(pointer)?.try_fold(self, |value, part| match value {
             Self::Object(map) if part.contains('~') => map.get(&plain(part)),
@@ -224,7 +223,7 @@ impl Value {
     }
 }
 
-/// The parts of a pointer; none of one that does not begin as pointers do.
+/// The parts of a pointer. A pointer that is neither empty nor begins with `/` has none.
 fn parts(pointer: &str) -> Option<impl Iterator<Item = &str>> {
     (pointer.is_empty() || pointer.starts_with('/')).then(|| pointer.split('/').skip(1))
 }
@@ -249,7 +248,7 @@ impl std::ops::Index<usize> for Value {
     }
 }
 
-/// A field to write to. A value that is not an object becomes an empty one first.
+/// A field to write to. A value that is not an object is replaced by an empty object first.
 impl std::ops::IndexMut<&str> for Value {
     fn index_mut(&mut self, key: &str) -> &mut Self {
         if !self.is_object() {
@@ -262,7 +261,7 @@ impl std::ops::IndexMut<&str> for Value {
     }
 }
 
-/// Shared parts are equal without being looked at.
+/// Shared parts are equal without a comparison.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -312,7 +311,7 @@ mod tests {
         let shared = |one: &Value, other: &Value| matches!((one, other), (Value::Object(a), Value::Object(b)) if Arc::ptr_eq(a, b));
         assert!(shared(&before["spec"], &after["spec"]));
         assert!(!shared(&before["metadata"], &after["metadata"]));
-        // What is taken away and put back is as before.
+        // If something is removed and put back, the value equals the original.
         if let Some(labels) = after["metadata"]["labels"].as_object_mut() {
             labels.remove("team");
         }
@@ -339,7 +338,7 @@ mod tests {
         let wanted =
             Shape { name: "x".into(), size: None, share: 2.0, policies: vec![Policy::Always, Policy::Rules(vec![1])] };
         assert_eq!(read(value).ok(), Some(wanted));
-        // Told in the words of the library.
+        // The error messages are those of serde_json.
         let wrong = serde_json::json!({"name": null, "share": 1, "policies": []});
         let error = read(wrong.clone()).map(|_: Shape| ()).map_err(|e| e.to_string());
         assert_eq!(error, serde_json::from_value::<Shape>(wrong).map(drop).map_err(|e| e.to_string()));

@@ -1,4 +1,4 @@
-//! JSON text into values, values into JSON text and into the types of the product.
+//! Converts JSON text into values, and values into JSON text and into Rust types.
 
 use std::{fmt, sync::Arc};
 

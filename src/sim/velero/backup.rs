@@ -1,4 +1,5 @@
-//! What a backup captures of objects and volumes, and what it silently does not.
+//! What a backup captures of objects and volumes, and what it leaves out without a message. When a backup runs is
+//! decided in `queue`. Read [`take`] first.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::sim::{
     vault::Kept,
 };
 
-/// Takes the picture.
+/// Copies the objects and the volumes of a backup into the object store.
 pub(super) fn take(state: &mut State, name: &str, backup: &Value) {
     let mut kept = Kept::default();
     let filter = Filter::of(backup);
@@ -40,19 +41,19 @@ pub(super) fn take(state: &mut State, name: &str, backup: &Value) {
     state.vault.keep(name, kept);
 }
 
-/// What becomes of one volume's content; none where Velero says nothing at all.
+/// How the content of a volume is captured. None if Velero does not mention the volume at all.
 fn capture(state: &State, claim: &Value, volume: Option<&Value>, backup: &Value) -> Option<Value> {
     let volume = volume?;
     let flag = |pointer: &str| backup.pointer(pointer) == Some(&Value::Bool(true));
     let (files, snapshots) = (flag("/spec/defaultVolumesToFsBackup"), flag("/spec/snapshotVolumes"));
     let host_path = volume.pointer("/spec/hostPath").is_some();
     let csi = volume.pointer("/spec/csi").is_some();
-    // Velero copies files as it backs up the pod that uses them.
+    // Velero copies the files of a volume when it backs up the pod that uses it.
     let copied = |p: &&Arc<Value>| text(p, "/status/phase") == "Running" && !is_excluded(p);
     let running = state.store.within("pods", fields::namespace(claim)).filter(copied);
     let mounts: Vec<bool> = running.flat_map(|pod| mounts(pod, fields::name(claim))).collect();
     let (mounted, opted_out) = (!mounts.is_empty(), mounts.contains(&true));
-    // Velero's file-system backup passes over hostPath volumes without a word.
+    // The file-system backup of Velero skips hostPath volumes without a message.
     if files && (host_path || !mounted) || state.is_passed_over(fields::namespace(claim), fields::name(claim)) {
         return None;
     }
@@ -71,7 +72,7 @@ fn capture(state: &State, claim: &Value, volume: Option<&Value>, backup: &Value)
     )
 }
 
-/// For each volume of a pod that is this claim: whether the pod leaves it out of backups.
+/// For each volume of a pod that uses this claim: whether the pod excludes it from backups.
 fn mounts(pod: &Value, claim: &str) -> Vec<bool> {
     let left_out = pod.pointer("/metadata/annotations/backup.velero.io~1backup-volumes-excludes");
     let left_out: Vec<&str> = left_out.and_then(Value::as_str).unwrap_or_default().split(',').map(str::trim).collect();

@@ -1,5 +1,5 @@
-//! What a Backup includes: namespaces, resources and labels, as Velero reads them. The
-//! label that keeps an object out does so with the value `true` only.
+//! Which namespaces, resources and labels a Backup includes, by the rules of Velero. The label that excludes an object
+//! only has an effect with the value `true`. Start with [`Filter`].
 
 use serde::Deserialize;
 
@@ -13,13 +13,13 @@ use crate::{
     },
 };
 
-/// What it never backs up.
+/// Resources that are never backed up.
 const LEFT_OUT: [&str; 1] = ["leases"];
 
 /// The filters of one Backup.
 pub(super) struct Filter<'a> {
     backup: &'a Value,
-    /// Any of these; none means that labels are not asked.
+    /// An object must match one of them. If there are none, labels do not matter.
     selectors: Vec<Selector>,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Filter<'a> {
         Self { backup, selectors: one.into_iter().chain(any).map(read).collect() }
     }
 
-    /// Of these namespaces, those that it includes.
+    /// Returns those of these namespaces that the Backup includes.
     pub(super) fn namespaces(&self, all: Vec<String>) -> Vec<String> {
         let named = |field: &str, name: &str| self.names(field).any(|n| n == name || n == "*");
         let whole = self.names("includedNamespaces").next().is_none();
@@ -39,7 +39,7 @@ impl<'a> Filter<'a> {
         all.into_iter().filter(included).collect()
     }
 
-    /// Whether it takes an object of a namespace.
+    /// Whether the Backup includes an object of a namespace.
     pub(super) fn takes(&self, resource: &Resource, object: &Value) -> bool {
         self.takes_resource(resource) && !is_excluded(object) && self.selects(object)
     }
@@ -67,7 +67,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Whether an object says of itself that no backup is to hold it.
+/// Whether a label of the object excludes it from all backups.
 pub(super) fn is_excluded(object: &Value) -> bool {
     object.pointer("/metadata/labels/velero.io~1exclude-from-backup").is_some_and(|v| v == "true")
 }

@@ -1,6 +1,6 @@
-//! Velero of the simulated cluster: its server and its requests. Backups wait in
-//! a queue (`queue`), capture what they can (`backup`), and are brought back
-//! (`restore`).
+//! Velero in the simulated cluster: its server and its requests. Backups wait in a queue (`queue`), capture what they
+//! can (`backup`), and are restored (`restore`). The content of backups is in `vault`. Read [`changed`] and [`go_on`]
+//! first.
 
 mod backup;
 mod filter;
@@ -25,28 +25,28 @@ use super::{
 /// Times of Velero 1.18 (measured).
 const DOWNLOAD: Duration = Duration::from_millis(120);
 const STATUS: Duration = Duration::from_millis(900);
-/// A server that is away is asked again.
+/// How long a request waits until it checks again whether the server is back.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Velero looks for backups of others this often (its default).
+/// How often Velero looks for backups of other clusters (its default).
 const SYNC: Duration = Duration::from_secs(60);
 
 const KINDS: [&str; 4] = ["restores", "downloadrequests", "serverstatusrequests", "deletebackuprequests"];
-/// From a request to its first phase.
+/// From the creation of a request to its first phase.
 const QUEUED: Duration = Duration::from_millis(100);
 
-/// An earlier backup's content: what is there now. Says how many objects that are.
+/// Stores the content of an earlier backup: what the cluster contains now. Returns the number of its objects.
 pub(super) fn keep(state: &mut State, name: &str, backup: &Value) -> usize {
     backup::take(state, name, backup);
     state.vault.backup(name).map_or(0, |kept| kept.objects.len())
 }
 
-/// Now, by Velero's clock.
+/// The present time by the clock of Velero.
 fn now(state: &State) -> String {
     fields::stamp(state.by_clock_of("velero", state.now_us))
 }
 
-/// New requests are taken up.
+/// Reacts to new requests.
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     if changes.keys().any(|k| k.0 == "pods" && k.1 == "velero") {
         queue::server_changed(state);
@@ -67,7 +67,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
-/// One phase after another.
+/// Moves a request to its next phase.
 pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
     queue::server_changed(state);
     let Some(object) = state.store.get(resource, "velero", name).cloned() else {
@@ -103,8 +103,8 @@ pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
     }
 }
 
-/// What other clusters have written into the store is seen here once a minute: a Backup for
-/// each, and none for what is there no more.
+/// Compares the Backups with the store, once a minute. Creates a Backup for each backup that another cluster has
+/// written, and removes Backups that are no longer in the store.
 pub(super) fn sync(state: &mut State) {
     state.schedule(SYNC, Timer::Sync);
     let ended = state.vault.all_ended();
@@ -120,7 +120,7 @@ pub(super) fn sync(state: &mut State) {
     }
 }
 
-/// A schedule's backup: one, before anybody looks.
+/// Creates one Backup of a schedule, before a drill looks at the cluster.
 fn scheduled(state: &mut State, name: &str, schedule: &Value) {
     let backup = json!({"metadata": {"name": format!("{name}-20260101000000"), "namespace": "velero",
             "labels": {"velero.io/schedule-name": name}}, "spec": schedule["spec"]["template"]});

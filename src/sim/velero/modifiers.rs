@@ -1,6 +1,6 @@
-//! Velero's resource modifiers: rules in a ConfigMap that change objects as they are
-//! restored. Conditions on resource, namespace and name, and JSON merge patches; what else
-//! Velero knows is refused, so that nothing passes here that would not there.
+//! The resource modifiers of Velero: rules in a ConfigMap that change objects while they are restored. The simulation
+//! supports conditions on resource, namespace and name, and JSON merge patches. It refuses everything else, so that
+//! nothing works here that would not work with Velero. Read [`rules`] and [`apply`] first.
 
 use crate::sim::value::Value;
 
@@ -17,7 +17,7 @@ pub(super) struct Rule {
     patches: Vec<Value>,
 }
 
-/// The rules of a restore; or why Velero would not begin it.
+/// Reads the rules of a restore. Fails with the reason for which Velero would not begin the restore.
 pub(super) fn rules(state: &State, restore: &Value) -> Result<Vec<Rule>, String> {
     let name = text(restore, "/spec/resourceModifier/name");
     if name.is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn rules(state: &State, restore: &Value) -> Result<Vec<Rule>, String>
     let data = map["data"].as_object().filter(|d| d.len() == 1);
     let written = data.and_then(|d| d.iter().map(|(_, value)| value).next()).and_then(Value::as_str);
     let written = written.ok_or_else(|| format!("illegal resource modifiers velero/{name} configmap"))?;
-    let whole: Value = serde_json::from_str(written).map_err(|e| format!("the simulation reads JSON only: {e}"))?;
+    let whole: Value = serde_json::from_str(written).map_err(|e| format!("the simulation can only read JSON: {e}"))?;
     if text(&whole, "/version") != "v1" {
         return Err("unsupported resource modifier version".into());
     }
@@ -39,7 +39,7 @@ fn rule(written: &Value) -> Result<Rule, String> {
     let known = |allowed: &[&str], value: &Value| {
         let keys = value.as_object().into_iter().flatten().map(|(k, _)| k.clone());
         match keys.into_iter().find(|k| !allowed.contains(&k.as_str())) {
-            Some(key) => Err(format!("the simulation knows no `{key}` of a resource modifier")),
+            Some(key) => Err(format!("the simulation does not support `{key}` in a resource modifier")),
             None => Ok(()),
         }
     };
@@ -47,7 +47,7 @@ fn rule(written: &Value) -> Result<Rule, String> {
     known(&["groupResource", "namespaces", "resourceNameRegex"], &written["conditions"])?;
     let resource = text(written, "/conditions/groupResource");
     if resource.is_empty() || resource.contains(['*', '?', '[', '{']) {
-        return Err(format!("the simulation knows no pattern `{resource}` of a resource modifier"));
+        return Err(format!("the simulation does not support the pattern `{resource}` in a resource modifier"));
     }
     let name = Some(text(written, "/conditions/resourceNameRegex")).filter(|n| !n.is_empty());
     let name = name.map(regex::Regex::new).transpose().map_err(|e| format!("error in matching regex {e}"))?;
@@ -65,8 +65,8 @@ fn rule(written: &Value) -> Result<Rule, String> {
     })
 }
 
-/// The object as the rules want it; conditions are asked of the object as it was kept, in
-/// the namespace that it had there.
+/// Applies the rules to an object. Conditions are tested on the object as it was backed up, with the namespace that it
+/// had there.
 pub(super) fn apply(rules: &[Rule], resource: &str, kept: &Value, copy: &mut Value) {
     let (namespace, name) = (&kept["metadata"]["namespace"], text(kept, "/metadata/name"));
     for rule in rules {

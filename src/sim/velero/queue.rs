@@ -1,8 +1,7 @@
-//! Velero's queue, as its server (1.18.3) keeps it. One backup at a time; what is
-//! ReadyToStart or InProgress counts in the memory of the server's process. So a
-//! Backup that is deleted while it is ReadyToStart holds its place until the
-//! server restarts; and one that was ReadyToStart when the server died waits
-//! until somebody changes it, as only changes are acted on.
+//! The queue of backups, as the server of Velero (1.18.3) keeps it. One backup runs at a time. Which backups are
+//! ReadyToStart or InProgress is known only to the memory of the server process. A Backup that is deleted while it is
+//! ReadyToStart therefore keeps its place until the server restarts. A Backup that was ReadyToStart when the server
+//! died waits until it is changed, because the server only reacts to changes. Start with [`Server`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,50 +21,50 @@ use crate::sim::{
 
 /// From one phase to the next (measured).
 const STEP: Duration = Duration::from_millis(33);
-/// The queue is looked at.
+/// How often the queue is checked.
 const LOOK: Duration = Duration::from_secs(60);
-/// Backups at a time.
+/// How many backups run at a time.
 const CONCURRENT: usize = 1;
 
-/// What the server's process remembers; a new one begins with nothing.
+/// What the server process remembers. A new process remembers nothing.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Server {
-    /// It runs on no node of the cluster.
+    /// Whether it runs outside the cluster.
     outside: bool,
-    /// One backup or restore in so many goes wrong in part; 0 is none.
+    /// One backup or restore in this number fails partially. 0 turns this off.
     errs_once_in: u64,
     process: Option<String>,
-    /// Backups that it knows of: a change of any other is a creation to it.
+    /// Backups that the process knows. It treats a change of any other backup as its creation.
     known: BTreeSet<String>,
     ready: BTreeSet<String>,
-    /// Those that are ReadyToStart and were changed while it looked.
+    /// Backups that were changed while they were ReadyToStart and the server was watching.
     changed: BTreeSet<String>,
-    /// When each that is InProgress is done, in microseconds.
+    /// When each backup that is InProgress is done, in microseconds.
     running: BTreeMap<String, u64>,
-    /// Restores that fill volumes.
+    /// Restores that are filling volumes.
     pub(super) restoring: BTreeMap<String, Filling>,
 }
 
 impl Server {
-    /// Whether it is at a backup.
+    /// Whether it is running this backup.
     pub(super) fn runs(&self, backup: &str) -> bool {
         self.running.contains_key(backup)
     }
 }
 
 impl State {
-    /// Velero errs once in so many backups and restores.
+    /// Makes one backup or restore in this number fail partially.
     pub(in crate::sim) fn velero_errs(&mut self, once_in: u64) {
         self.velero.errs_once_in = once_in;
     }
 
-    /// Whether this time something of it goes wrong.
+    /// Whether this backup or restore fails partially.
     pub(super) fn errs(&mut self) -> bool {
         self.velero.errs_once_in > 0 && self.dice.once_in(self.velero.errs_once_in)
     }
 }
 
-/// The process of the server: one of its pods is Ready on a machine that has power.
+/// Identifies the server process: one of its pods is Ready on a machine that has power. None if there is no such pod.
 pub(super) fn server(state: &State) -> Option<String> {
     if state.velero.outside {
         return Some("outside".into());
@@ -79,7 +78,7 @@ pub(super) fn server(state: &State) -> Option<String> {
     Some(format!("{} {} {since:?}", fields::uid(pod), text(pod, "/status/containerStatuses/0/state/running/startedAt")))
 }
 
-/// Where a cluster has Velero's objects and wants none of its pods, its server is elsewhere.
+/// Decides whether the server runs outside: it does if no Deployment of the cluster should have pods of Velero.
 pub(in crate::sim) fn placed(state: &mut State) {
     let wanted = state
         .store
@@ -94,7 +93,7 @@ fn backups(state: &State) -> Vec<(String, String)> {
     all.map(|b| (fields::name(b).to_owned(), text(b, "/status/phase").to_owned())).collect()
 }
 
-/// A new process fails what another had begun, and takes up what is queued.
+/// Reacts to a new server process: it fails what another process had begun, and continues with what is queued.
 pub(super) fn server_changed(state: &mut State) {
     let process = server(state);
     if process.is_none() || process == state.velero.process {
@@ -138,7 +137,7 @@ fn failed(state: &mut State, resource: &'static str, name: &str) {
     });
 }
 
-/// Backups that were made or changed.
+/// Reacts to Backups that were created or changed.
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     if server(state).is_none() {
         return;
@@ -156,7 +155,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
-/// A Backup that is gone: a running one frees its place, a ready one does not.
+/// Reacts to a Backup that is gone. A running backup frees its place, a ready one does not.
 pub(super) fn missed(state: &mut State, resource: &'static str, name: &str) {
     if resource == "backups" && state.velero.running.remove(name).is_some() {
         look(state);
@@ -185,7 +184,7 @@ pub(super) fn go_on(state: &mut State, name: &str, object: &Value) {
     }
 }
 
-/// The next of the queue is looked for.
+/// Looks for the next backups in the queue.
 fn look(state: &mut State) {
     let queued: Vec<String> = backups(state).into_iter().filter(|(_, p)| p == "Queued").map(|(n, _)| n).collect();
     for name in queued {
@@ -193,8 +192,8 @@ fn look(state: &mut State) {
     }
 }
 
-/// Whether a queued backup has to wait: for a place, for one of the same
-/// namespaces, or for one before it.
+/// Whether a queued backup has to wait: for a free place, for a backup of the same namespaces, or for a backup before
+/// it.
 fn waits(state: &State, object: &Value) -> bool {
     let others: Vec<&Value> = state.store.within("backups", "velero").map(|b| &**b).collect();
     let conflicts = |b: &Value| before(&others, b).any(|other| overlap(other, b));
@@ -203,7 +202,7 @@ fn waits(state: &State, object: &Value) -> bool {
         || before(&others, object).any(|other| text(other, "/status/phase") == "Queued" && !conflicts(other))
 }
 
-/// Backups that are before one.
+/// The backups that are before this one in the queue.
 fn before<'a>(all: &'a [&'a Value], one: &'a Value) -> impl Iterator<Item = &'a Value> {
     let position = |b: &Value| number(b, "/status/queuePosition");
     all.iter().copied().filter(move |b| {
@@ -244,7 +243,7 @@ fn begin(state: &mut State, name: &str, object: &Value) {
     let kept = state.vault.backup(name);
     let copied = kept.map_or(0, |k| k.volumes.iter().filter(|v| v["skipped"] == false).count());
     let by_files = object.pointer("/spec/defaultVolumesToFsBackup") == Some(&Value::Bool(true));
-    // File-system copies run one at a time.
+    // Velero copies the files of one volume at a time.
     let copied = if by_files { u32::try_from(copied).unwrap_or(0) } else { 0 };
     let takes = state.settings.backup + state.settings.volume * copied;
     state.velero.running.insert(name.to_owned(), state.now_us + takes.as_micros() as u64);
@@ -270,7 +269,7 @@ fn finish(state: &mut State, name: &str, object: &Value) {
     look(state);
 }
 
-/// A Go duration; what is not told, or zero, is Velero's thirty days.
+/// Parses a Go duration, in seconds. If it is missing or zero, returns thirty days, the default of Velero.
 fn seconds(text: &str) -> u64 {
     let told = text.parse::<jiff::SignedDuration>().ok().and_then(|d| u64::try_from(d.as_secs()).ok());
     told.filter(|s| *s > 0).unwrap_or(720 * 3600)

@@ -1,4 +1,4 @@
-//! What a restore brings back.
+//! What a restore brings back, and what it leaves out. Read [`restore`] first.
 
 use std::time::Duration;
 
@@ -17,16 +17,17 @@ use crate::sim::{
     state::{State, Timer},
 };
 
-/// Made anew by their controllers, with the same names or others; a pod that has none comes back.
+/// Resources whose objects their controllers create again, with the same name or another. Pods without a controller are
+/// restored.
 const DERIVED: [&str; 3] = ["pods", "replicasets", "endpointslices"];
 
-/// Whether Velero, or the controllers after it, make another object in its place.
+/// Whether Velero, or a controller after the restore, creates another object in place of this one.
 fn is_derived(resource: &Resource, object: &Value) -> bool {
     let owned = || list(object, "/metadata/ownerReferences").iter().any(|o| o["controller"] == true);
     DERIVED.contains(&resource.plural) && (resource.plural == "endpointslices" || owned())
 }
 
-/// Velero restores no pod and no Job that has ended.
+/// Velero does not restore pods and Jobs that have ended.
 fn has_ended(resource: &Resource, object: &Value) -> bool {
     match resource.plural {
         "pods" => fields::is_finished(object),
@@ -35,7 +36,7 @@ fn has_ended(resource: &Resource, object: &Value) -> bool {
     }
 }
 
-/// What a restore that errs leaves out.
+/// The resource that a restore leaves out if it fails partially.
 const LOST: &str = "services";
 
 pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
@@ -65,16 +66,16 @@ pub(super) fn restore(state: &mut State, name: &str, restore: &Value) {
     }
 }
 
-/// A restore whose objects are there, and whose volumes are being filled.
+/// A restore whose objects exist, and whose volumes are being filled.
 #[derive(Clone, Debug)]
 pub(super) struct Filling {
     at_us: u64,
     items: usize,
-    /// What could not be restored, in Velero's words.
+    /// What could not be restored, in the words of Velero.
     errors: Vec<String>,
 }
 
-/// Objects first; their pods wait for the files.
+/// Restores the objects first. Their pods wait for the files.
 fn begin(state: &mut State, name: &str, restore: &Value, source: &str) {
     let errs = state.errs() || state.restores_fail();
     let Some((items, mut errors)) = bring_back(state, name, restore, source, if errs { LOST } else { "" }) else {
@@ -101,13 +102,13 @@ fn finish(state: &mut State, name: &str, done: Filling) {
     phase(state, "restores", name, if errs { "PartiallyFailed" } else { "Completed" }, |s| {
         s["completionTimestamp"] = now.into();
         s["progress"] = json!({"totalItems": done.items, "itemsRestored": done.items});
-        // kube-root-ca.crt is always there already.
+        // kube-root-ca.crt always exists already, which Velero counts as a warning.
         s["warnings"] = 1.into();
         s["errors"] = done.errors.len().into();
     });
 }
 
-/// Files go back one volume after another; how long that takes.
+/// Restores the files of one volume after another. Returns how long this takes.
 fn fill(state: &mut State, name: &str, restore: &Value, source: &str) -> Duration {
     let included = list(restore, "/spec/includedNamespaces").to_vec();
     let kept = state.vault.backup(source).map(|k| k.volumes.clone()).unwrap_or_default();
@@ -129,7 +130,7 @@ fn fill(state: &mut State, name: &str, restore: &Value, source: &str) -> Duratio
     takes
 }
 
-/// The files of a volume are back: its pod may start.
+/// The files of a volume are restored, so its pod may start.
 pub(in crate::sim) fn filled(state: &mut State, restore: &str, claim: &str) {
     let name = format!("{restore}-{claim}");
     let Some(object) = state.store.get("podvolumerestores", "velero", &name).cloned() else { return };
@@ -137,8 +138,8 @@ pub(in crate::sim) fn filled(state: &mut State, restore: &str, claim: &str) {
     phase(state, "podvolumerestores", &name, "Completed", |s| s["progress"] = json!({"totalBytes": 1, "bytesDone": 1}));
 }
 
-/// Creates what is not there; what exists is left alone, and so is one kind of
-/// resource where it errs.
+/// Creates the objects that do not exist. Existing objects stay as they are. If the restore fails partially, the
+/// resource `lost` is left out.
 fn bring_back(
     state: &mut State,
     name: &str,
@@ -178,7 +179,7 @@ fn bring_back(
     Some((made, errors))
 }
 
-/// The namespace that a restore puts another's objects into.
+/// The namespace into which a restore puts the objects of a namespace.
 fn mapped(restore: &Value, namespace: &str) -> String {
     let pointer = format!("/spec/namespaceMapping/{namespace}");
     restore.pointer(&pointer).and_then(Value::as_str).unwrap_or(namespace).to_owned()
@@ -204,7 +205,7 @@ fn put_back(
     } else if resource.plural == "namespaces" {
         copy["metadata"]["name"] = map(fields::name(object)).into();
     } else {
-        // A deleted volume is provisioned anew by its class.
+        // A deleted volume is provisioned again by its class.
         return Ok(false);
     }
     let own = fields::name(&copy).to_owned();
@@ -220,7 +221,7 @@ fn put_back(
     copy["metadata"]["labels"]["velero.io/backup-name"] = restore["spec"]["backupName"].clone();
     if resource.plural == "persistentvolumeclaims" {
         copy["status"] = json!({"phase": "Pending"});
-        // A volume that is no more is provisioned anew, with or without its content.
+        // If the volume is gone, a new one is provisioned, with or without the captured content.
         let volume = text(&copy, "/spec/volumeName").to_owned();
         let captured = state.promised.contains_key(&(home.clone(), own.clone()));
         let moved = home != fields::namespace(object);
@@ -238,7 +239,7 @@ fn put_back(
     if resource.plural == "pods"
         && let Some(spec) = copy["spec"].as_object_mut()
     {
-        // Where it runs is decided anew.
+        // The scheduler chooses the node again.
         spec.remove("nodeName");
     }
     if resource.plural == "services" {
@@ -254,7 +255,7 @@ fn put_back(
     Ok(true)
 }
 
-/// Velero gives a Service other addresses and ports.
+/// Removes the addresses and ports of a Service, because Velero lets the cluster assign others.
 fn service(copy: &mut Value) {
     let Some(spec) = copy["spec"].as_object_mut() else { return };
     for address in ["clusterIP", "clusterIPs"] {

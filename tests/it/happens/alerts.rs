@@ -8,7 +8,7 @@ const SILENCES: &str = "http://alertmanager.sim/api/v2/silences";
 const STATUS: &str = "/api/v2/status";
 
 pub const CASES: &[Case] = &[
-    // It begins in the middle, in one Alertmanager of two.
+    // The silence begins during the test, in one of two Alertmanagers.
     case!(
         "{at: 100s, for: 1m, what: {silence: {matchers: {alertname: NodeNotReady}, alertmanager: second}}}",
         |look| {
@@ -60,7 +60,7 @@ pub const CASES: &[Case] = &[
         let same = stalled["lastEvaluation"] == other["lastEvaluation"];
         !same && stalled["health"] == "ok" && look.alert("alertmanager", "Watchdog").await.is_object()
     }),
-    // What was sent before stays for four minutes.
+    // Alerts that were sent before stay for four minutes.
     case!("{at: 0s, what: {delivery: {alertmanager: second}}}", |look| {
         look.kill("node-a-0").await;
         look.wait(90).await;
@@ -81,7 +81,7 @@ pub const CASES: &[Case] = &[
         !look.refusal("http://second.sim/api/v2/silences").await.is_empty()
     }),
     case!("{at: 0s, what: {source: {source: alertmanager, does: emptyObject}}}", |look| {
-        // It does not say that there is nothing.
+        // An empty object must not be read as an empty list.
         let monitoring = &look.world.monitoring;
         look.json(SILENCES).await == json!({})
             && monitoring.silences("http://alertmanager.sim").await.is_err()

@@ -9,7 +9,7 @@ use super::{
 
 const BUDGET: &str = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web";
 
-/// What a watch of nodes tells of a change, within five seconds and within a minute.
+/// What a watch of nodes reports about a change within five seconds, and within a minute.
 async fn hears(look: &Look) -> (Option<Result<WatchEvent, String>>, Option<Result<WatchEvent, String>>) {
     let mut lines = look.watch_nodes().await.unwrap();
     look.wait(2).await;
@@ -23,14 +23,14 @@ fn changed(told: Option<&Result<WatchEvent, String>>) -> bool {
     matches!(told, Some(Ok(WatchEvent::Changed(_))))
 }
 
-/// The state that a node host tells, once the node is off.
+/// The state that the node host reports after the node was switched off.
 async fn state_of_killed(look: &Look) -> PowerState {
     look.kill("node-a-0").await;
     look.world.host.as_ref().unwrap().machine("node-a-0").await.unwrap().state
 }
 
 pub const CASES: &[Case] = &[
-    // A watch that was open, and one that is opened later.
+    // One watch was open before the entry began, the other is opened later.
     case!("{at: 1s, what: {watches: {does: stall, of: nodes}}}", |look| {
         let before = hears(&look).await;
         let after = hears(&look).await;
@@ -51,7 +51,7 @@ pub const CASES: &[Case] = &[
         let (soon, _) = hears(&look).await;
         !changed(soon.as_ref())
     }),
-    // They run and answer, and nobody is sent to them.
+    // The pods run and answer, but the Service sends no requests to them.
     case!("{at: 10s, for: 30s, what: {readiness: {workload: deployment/web, namespace: shop, does: lost}}}", |look| {
         look.wait(5).await;
         assert_eq!(look.ready().await, 3);
@@ -61,7 +61,7 @@ pub const CASES: &[Case] = &[
         assert_eq!(look.ready().await, 3);
         lost
     }),
-    // What is made anew meanwhile does not become Ready either.
+    // Pods that are created while the entry is in force do not become Ready either.
     case!("{at: 0s, what: {readiness: {workload: statefulset/orders, namespace: shop, does: lost}}}", |look| {
         look.send(drillmaster::world::ApiCall::delete("/api/v1/namespaces/shop/pods/orders-2", "", Some(0))).await;
         look.wait(60).await;
@@ -77,7 +77,7 @@ pub const CASES: &[Case] = &[
         }
         seen == [0, 3, 0, 3, 0, 3]
     }),
-    // The budget allows what it allowed before the readiness was lost.
+    // The budget still allows what it allowed before the readiness was lost.
     case!("{at: 0s, for: 30s, what: {budgetLags: {budget: web, namespace: shop}}}", |look| {
         assert_eq!(look.object(BUDGET).await["status"]["disruptionsAllowed"], 1);
         look.kill("node-a-0").await;
@@ -107,7 +107,7 @@ pub const CASES: &[Case] = &[
         look.wait(20).await;
         look.node_is_ready("node-a-0").await
     }),
-    // It starts anew, and says so.
+    // A restarted node reports another boot ID.
     case!("{at: 1s, what: {nodeRestarts: {node: node-b-0}}}", |look| {
         let boot = async || look.object("/api/v1/nodes/node-b-0").await["status"]["nodeInfo"]["bootID"].clone();
         let before = boot().await;

@@ -1,4 +1,4 @@
-//! What services answer, what logs keep, and what Velero does with the data.
+//! What Services answer, what logs keep, and what Velero does with the data.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{
 
 const CLAIM: &str = "data-orders-0";
 
-/// What the log holds after four lines.
+/// The content of the log after four lines were appended.
 async fn four_lines(look: &Look) -> Vec<String> {
     for line in ["line 1", "line 2", "line 3", "line 4"] {
         look.append(line).await;
@@ -17,7 +17,7 @@ async fn four_lines(look: &Look) -> Vec<String> {
     look.log().await.lines().map(str::to_owned).collect()
 }
 
-/// A backup that is there: how old it is in hours, how it ended, whether it has volumes.
+/// The existing backup: its age in hours, how it ended, and whether it contains volumes.
 async fn old_backup(look: &Look) -> Option<(i64, String, bool)> {
     let backup = look.world.velero.find("backups", "old").await.unwrap()?;
     let begun: jiff::Timestamp = backup["status"]["startTimestamp"].as_str().unwrap().parse().unwrap();
@@ -26,7 +26,7 @@ async fn old_backup(look: &Look) -> Option<(i64, String, bool)> {
     Some((hours, backup["status"]["phase"].as_str().unwrap().to_owned(), volumes))
 }
 
-/// The checksums of a volume before it is lost and after it was restored.
+/// The checksums of a volume before it is lost, and after it was restored.
 async fn before_and_after(look: &Look) -> (String, String) {
     let before = look.checksum(CLAIM, "before").await;
     assert_eq!(look.lose_and_restore().await, "Completed");
@@ -75,7 +75,7 @@ pub const CASES: &[Case] = &[
         let phase = look.lose_and_restore().await;
         phase == "PartiallyFailed" && look.object("/api/v1/namespaces/shop/services/web").await.is_null()
     }),
-    // It is there again afterwards.
+    // The store is back after the entry has ended.
     case!("{at: 0s, for: 1m, what: {velero: {does: storeUnavailable}}}", |look| {
         let failed = look.backup("b").await == "FailedValidation";
         let unread =

@@ -1,4 +1,4 @@
-//! Looking at a simulated cluster from outside, as a drill would.
+//! Looks at a simulated cluster from outside, as a drill does.
 
 use std::{future::Future, time::Duration};
 
@@ -14,7 +14,7 @@ pub const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 pub const STOREFRONT: &str = "http://web.shop.svc/healthz";
 pub const LEDGER: &str = "http://orders-0.orders.shop.svc";
 
-/// Somebody who looks.
+/// An observer of a simulated cluster.
 pub struct Look {
     pub simulation: Simulation,
     pub world: World,
@@ -29,7 +29,7 @@ impl Look {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
-    /// An object; null where there is none.
+    /// Returns an object; null if it does not exist.
     pub async fn object(&self, path: &str) -> Value {
         self.world.kube.find(path).await.unwrap().unwrap_or_default()
     }
@@ -50,7 +50,7 @@ impl Look {
         self.object(WEB).await["status"]["readyReplicas"].as_i64().unwrap()
     }
 
-    /// Who wrote to an object, by the server's book.
+    /// The managedFields of an object: who wrote to it.
     pub async fn writers(&self, path: &str) -> Vec<Value> {
         self.object(path).await["metadata"]["managedFields"].as_array().cloned().unwrap_or_default()
     }
@@ -59,7 +59,7 @@ impl Look {
         self.world.http.json(url).await.unwrap()
     }
 
-    /// Why a URL does not answer with JSON; empty where it does.
+    /// Why a URL does not answer with JSON; empty if it does.
     pub async fn refusal(&self, url: &str) -> String {
         self.world.http.json(url).await.err().map(|e| e.to_string()).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ impl Look {
         node["status"]["conditions"].as_array().unwrap().iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
     }
 
-    /// An alert as an Alertmanager shows it; null where it does not.
+    /// An alert as an Alertmanager shows it; null if the Alertmanager does not have it.
     pub async fn alert(&self, manager: &str, name: &str) -> Value {
         let all = self.json(&format!("http://{manager}.sim/api/v2/alerts")).await;
         all.as_array().unwrap().iter().find(|a| a["labels"]["alertname"] == name).cloned().unwrap_or_default()
@@ -106,13 +106,13 @@ impl Look {
         self.world.kube.watch("/api/v1/nodes", &version).await.map_err(|e| e.to_string())
     }
 
-    /// Something that a watch of nodes would tell.
+    /// Changes a node, so that a watch of nodes has something to report.
     pub async fn touch_a_node(&self) {
         let now = self.world.clock.wall().as_second().to_string();
         self.merge("/api/v1/nodes/node-a-0", json!({"metadata": {"labels": {"touched": now}}})).await;
     }
 
-    /// Creates one of Velero's objects and waits for its end; the phase.
+    /// Creates a Velero object and waits for its end. Returns its phase.
     pub async fn velero(&self, kind: &str, name: &str, spec: Value) -> String {
         let (velero, resource) = (&self.world.velero, format!("{}s", kind.to_lowercase()));
         self.send(velero.creation(kind, name, &json!({}), spec)).await;
@@ -120,7 +120,7 @@ impl Look {
             let found = velero.find(&resource, name).await.unwrap().unwrap_or_default();
             let phase = found["status"]["phase"].as_str().unwrap_or_default().to_owned();
             match phase.as_str() {
-                // Its queue acts on changes only.
+                // The queue of Velero only reacts to changes.
                 "ReadyToStart" => {
                     drop(self.merge(&velero.path(&resource, name), json!({"metadata": {"labels": {"a": "b"}}})).await)
                 }
@@ -129,14 +129,14 @@ impl Look {
             }
             self.wait(1).await;
         }
-        "no end".into()
+        "it did not end in time".into()
     }
 
     pub async fn backup(&self, name: &str) -> String {
         self.velero("Backup", name, json!({"includedNamespaces": ["shop"], "defaultVolumesToFsBackup": true})).await
     }
 
-    /// Backs the shop up, loses it, and restores it; the restore's phase.
+    /// Backs up the shop, deletes it and restores it. Returns the phase of the restore.
     pub async fn lose_and_restore(&self) -> String {
         assert_eq!(self.backup("kept").await, "Completed");
         self.send(ApiCall::delete("/api/v1/namespaces/shop", "", None)).await;
@@ -146,7 +146,7 @@ impl Look {
         self.velero("Restore", "back", json!({"backupName": "kept", "includedNamespaces": ["shop"]})).await
     }
 
-    /// The checksums of a volume's files, as a pod that mounts it prints them.
+    /// The checksums of the files on a volume, as a pod prints them that mounts it.
     pub async fn checksum(&self, claim: &str, reader: &str) -> String {
         let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]);
         let pod = json!({"metadata": {"name": reader}, "spec": {"volumes": volumes, "containers": []}});
@@ -157,7 +157,7 @@ impl Look {
     }
 }
 
-/// What a watch tells within some seconds.
+/// The next event of a watch, within some seconds.
 pub async fn told(lines: &mut WatchLines, seconds: u64) -> Option<Result<WatchEvent, String>> {
     match within(seconds, lines.next()).await? {
         Ok(Some(event)) => Some(Ok(event)),
@@ -166,7 +166,7 @@ pub async fn told(lines: &mut WatchLines, seconds: u64) -> Option<Result<WatchEv
     }
 }
 
-/// What comes of something within some seconds.
+/// The result of some work, within some seconds.
 pub async fn within<T>(seconds: u64, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(Duration::from_secs(seconds), work).await.ok()
 }

@@ -1,6 +1,5 @@
-//! What a description lists under `happens:` is so in the simulated cluster: each case is
-//! looked at with its entry and without it, and every word of the list is in some case, so
-//! that none can be without effect.
+//! What a description lists under `happens:` takes effect in the simulated cluster. Each case is observed with its
+//! entry and without it. Every word of the schema must occur in some case, so that no word can be without effect.
 
 mod alerts;
 mod cluster_itself;
@@ -18,13 +17,13 @@ use serde_json::Value;
 use self::looks::Look;
 use super::rehearsal::on_paused_time;
 
-/// An entry as it is written, and what can be seen where it is listed and nowhere else.
+/// An entry as it is written, and a look that is true only if the entry is listed.
 pub struct Case {
     entry: &'static str,
     seen: fn(Look) -> Pin<Box<dyn Future<Output = bool>>>,
 }
 
-/// A case: an entry, and how to look.
+/// Declares a case: an entry, and how to observe it.
 macro_rules! case {
     ($entry:expr, |$look:ident| $seen:expr) => {
         $crate::happens::Case { entry: $entry, seen: |$look| Box::pin(async move { $seen }) }
@@ -36,14 +35,14 @@ fn cases() -> impl Iterator<Item = &'static Case> {
     [objects::CASES, alerts::CASES, cluster_itself::CASES, data::CASES, when::CASES].into_iter().flatten()
 }
 
-/// The small shop, with more to silence, and some entries.
+/// The small shop with a silence, an inhibition and a second Alertmanager, and with these entries.
 pub fn shop(entries: &[&str]) -> Result<Description, String> {
     const SHOP: &str = include_str!("../../../scenarios/clusters/small-shop.yaml");
     let alerting = "alertmanager:\n  silences: [{alertname: ReplicasMissing}]\n  \
         inhibit: [{source: {alertname: Watchdog}, target: {alertname: ReplicasMissing}}]\n\
         alertmanagers: {second: {receiver: backup}}\n";
     let mut text = SHOP.replace("alertmanager: {receiver: oncall}", alerting);
-    assert!(text.contains("second"), "the small shop is written otherwise now");
+    assert!(text.contains("second"), "the text of the small shop has changed, so the replacement had no effect");
     if !entries.is_empty() {
         text += "happens:\n";
     }
@@ -74,7 +73,7 @@ fn what_is_listed_happens_and_what_is_not_does_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The schema knows every word that an entry may have.
+/// All words that the schema allows in an entry.
 struct Words {
     definitions: Value,
     all: BTreeSet<String>,
@@ -89,7 +88,7 @@ impl Words {
         words
     }
 
-    /// Definitions that a schema refers to, also as one of several.
+    /// The definitions to which a schema refers, also in a list of alternatives.
     fn refers(schema: &Value) -> Vec<String> {
         let own = schema["$ref"].as_str().map(|r| r.rsplit('/').next().unwrap().to_owned());
         let inner = [&schema["items"], &schema["additionalProperties"]].into_iter();
@@ -122,7 +121,7 @@ impl Words {
         inner.iter().for_each(|name| self.gather(name));
     }
 
-    /// The words that a value uses of a definition.
+    /// The words of a definition that a value uses.
     fn used(&self, name: &str, value: &Value, into: &mut BTreeSet<String>) {
         if let Some(word) = value.as_str() {
             into.insert(format!("{name}.{word}"));
@@ -149,8 +148,8 @@ fn every_word_of_the_list_is_in_some_case() {
         let entry: Value = serde_saphyr::from_str(case.entry).unwrap();
         words.used("Happening", &entry, &mut used);
     }
-    // The small shop has no second cluster: forks.rs and regions.rs have these.
+    // The small shop has no recovery cluster. forks.rs and regions.rs test these words.
     used.extend(["Happening.in", "Which.first", "Which.recovery"].map(str::to_owned));
     let missing: Vec<&String> = words.all.difference(&used).collect();
-    assert!(missing.is_empty(), "no case has {missing:?}");
+    assert!(missing.is_empty(), "no case uses {missing:?}");
 }

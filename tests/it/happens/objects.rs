@@ -1,4 +1,4 @@
-//! Objects that somebody else changes, and controllers that others have.
+//! Objects that are changed outside the drill, and controllers that other people run.
 
 use drillmaster::world::ApiCall;
 use serde_json::json;
@@ -17,7 +17,7 @@ pub const CASES: &[Case] = &[
             look.object(&path).await["data"]["currency"] == "USD" && named
         }
     ),
-    // What is changed for a while is put back.
+    // A change that lasts for a while is reverted.
     case!(
         "{at: 5s, for: 20s, what: {scale: {workload: deployment/web, namespace: shop, replicas: 5, by: kubectl-scale}}}",
         |look| {
@@ -32,7 +32,7 @@ pub const CASES: &[Case] = &[
         look.wait(2).await;
         look.object(&format!("{SHOP}/services/web")).await.is_null()
     }),
-    // Without grace a pod is gone at once, and made anew.
+    // Without a grace period, a pod is gone at once and is created again.
     case!("{at: 1s, what: {delete: {object: pod/orders-0, namespace: shop, grace: 0}}}", |look| {
         let path = format!("{SHOP}/pods/orders-0");
         let before = look.object(&path).await["metadata"]["uid"].clone();

@@ -1,4 +1,4 @@
-//! When something happens: after a step, or after something was seen.
+//! When an entry begins: after a step, or after something was seen in the cluster.
 
 use drillmaster::{
     event::{Event, Kind},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::rehearsal::{Stage, on_paused_time, scenario};
 
-/// When every simulated cluster is made.
+/// The time at which every simulated cluster is created.
 const MADE: &str = "2026-01-01T00:00:00Z";
 
 /// Whether the entry has begun.
@@ -22,10 +22,10 @@ fn begun(look: &Look) -> bool {
     !look.simulation.happened().is_empty()
 }
 
-/// Whether it begins by a cause, and not before.
+/// Whether the entry begins because of a cause, and not before.
 async fn begins_by(look: Look, cause: impl AsyncFnOnce(&Look)) -> bool {
     look.wait(30).await;
-    assert!(!begun(&look), "it did not wait");
+    assert!(!begun(&look), "the entry did not wait for its cause");
     cause(&look).await;
     look.wait(1).await;
     begun(&look)
@@ -120,7 +120,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// In a rehearsal a step's beginning is heard from its recorder, in that instant.
+/// In a rehearsal, the recorder reports the beginning of a step at the same instant.
 #[test]
 fn a_rehearsal_says_when_its_steps_begin() {
     let entry = "{after: {step: outage}, delay: 5s, for: 20s, what: {silence: {matchers: {alertname: NodeNotReady}}}}";
@@ -140,7 +140,7 @@ fn a_rehearsal_says_when_its_steps_begin() {
     assert_eq!(ended.exit, Some(Exit::Passed));
 }
 
-/// What missed its window, or its object, is named.
+/// An entry that missed its time or its object is named.
 #[test]
 fn what_has_no_effect_is_named() {
     let entries = [
@@ -161,13 +161,13 @@ fn what_has_no_effect_is_named() {
         ends,
         [
             "[0] had no effect: no silence has these matchers",
-            "[1] did not begin before the drill was over",
-            "[2] had no effect: the node is not away",
+            "[1] did not begin before the end of the drill",
+            "[2] had no effect: the node is not down",
         ]
     );
 }
 
-/// One seed, one journal, also with a list.
+/// One seed gives one journal, also with a list of entries.
 #[test]
 fn the_same_seed_and_list_give_the_same_journal() {
     let entries = [

@@ -1,4 +1,4 @@
-//! Alerts in Prometheus and in Alertmanager, each of the fault's targets by itself.
+//! Alerts in Prometheus and in Alertmanager, checked separately for each target of the fault.
 
 use drillmaster::model::Judgement;
 
@@ -8,16 +8,16 @@ use super::{
     monitoring::{Seen, is_whole, spell},
 };
 
-/// Clocks of looks and of the drill's acts.
+/// The error between the clocks of the looks and of the drill's acts, in seconds.
 const ERROR_S: f64 = 0.3;
-/// As long a look of the drill may miss it.
+/// How long a look of the drill can miss a change.
 const POLL_US: i64 = 1_500_000;
 
-/// What was so of one part, and how that is known.
+/// What is known about one part, and why.
 struct Part {
     so: So,
     said: String,
-    /// Within a second of the objective.
+    /// Whether it is within a second of the objective.
     close: bool,
 }
 
@@ -34,13 +34,13 @@ impl Part {
 }
 
 pub struct Asked {
-    /// NodeNotReady for each target, or ReplicasMissing of web.
+    /// Whether the alert is NodeNotReady for each target, or ReplicasMissing for web.
     each: bool,
     fires: u64,
     resolves: Option<u64>,
     receiver: Option<&'static str>,
     suppressed: bool,
-    /// Nothing is done to what Prometheus sends to Alertmanager.
+    /// Whether all alerts from Prometheus reach Alertmanager.
     linked: bool,
 }
 
@@ -64,7 +64,7 @@ impl Asked {
         Self { each, fires, resolves, receiver, suppressed, linked: true }
     }
 
-    /// What happens beside the drill.
+    /// Takes into account what happens during the drill.
     pub fn beside(&mut self, happens: &[String]) {
         let cuts = ["delivery:", "silence:", "inhibition:"];
         self.linked = !happens.iter().any(|entry| cuts.iter().any(|cut| entry.contains(cut)));
@@ -74,12 +74,12 @@ impl Asked {
         if self.each { "NodeNotReady" } else { "ReplicasMissing" }
     }
 
-    /// The label that tells one from another.
+    /// The label that distinguishes the alerts.
     pub fn label(&self) -> &'static str {
         if self.each { "node" } else { "deployment" }
     }
 
-    /// A step that waits for it.
+    /// A step that waits for the alert.
     pub fn wait(&self) -> String {
         format!("  - {{name: paged, wait: {{until: alerted, atMost: {}s}}}}\n", self.fires + 5)
     }
@@ -129,13 +129,13 @@ impl Asked {
             }
         }
         let so = So::all(parts.iter().map(|(_, _, part)| part.so));
-        // Within a second of an objective the drill cannot tell.
+        // The drill cannot decide within a second of an objective.
         let complete = complete && parts.iter().all(|(_, _, part)| !part.close);
         let told = parts.iter().map(|(what, target, part)| format!("{target} {what}: {:?}, {}", part.so, part.said));
         holds(judgement, so, complete, &told.collect::<Vec<_>>(), said);
     }
 
-    /// Received in time, and people were told (or were not, where that is expected).
+    /// Whether the alert was received in time, and people were notified (or were not, if that is expected).
     fn delivered(&self, seen: &Seen<'_>, when: &Moments) -> Part {
         let looks: Vec<_> = seen.manager(when).collect();
         let deadline = when.t0 + self.fires as i64 * 1_000_000;
@@ -166,7 +166,7 @@ impl Asked {
         Part { so: So::all([in_time.so, told, routed]), said, ..in_time }
     }
 
-    /// Gone everywhere, in time after its target was back.
+    /// Whether the alert was gone everywhere in time after its target was back.
     fn resolved(&self, seen: &Seen<'_>, cluster: &cluster::Looks, when: &Moments) -> Part {
         let Some(back) = self.back(seen.target, cluster, when) else { return Part::of(So::Unknown, "not back") };
         let within = self.resolves.unwrap_or_default();
@@ -178,14 +178,14 @@ impl Asked {
             }
         };
         let (least, most) = (one.0.max(other.0), one.1.max(other.1));
-        // Gone before its target was back says nothing.
+        // If the alert was gone before its target was back, nothing is known.
         if most < back.1 + POLL_US {
             return Part::of(So::Unknown, "gone before its target was back");
         }
         Part::timed(((least - back.1) as f64 / 1e6, (most - back.0) as f64 / 1e6), within)
     }
 
-    /// Between which moments the target came back, after the heal began.
+    /// The two moments between which the target came back, after the heal began.
     fn back(&self, target: &str, cluster: &cluster::Looks, when: &Moments) -> Option<(i64, i64)> {
         if !self.each {
             return Some((when.undo, when.undo));

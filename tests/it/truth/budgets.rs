@@ -1,4 +1,4 @@
-//! Whom budgets cover, and what the Eviction API must say by what there is.
+//! Which pods budgets cover, and what the Eviction API must answer, given the pods that exist.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use super::{
     holds,
 };
 
-/// What the shop has for web.
+/// The budget of web in the text of the shop.
 const OWN: &str = ", budget: {minAvailable: 2}, service: true}\n  - {name: statefulset/orders";
-/// The drill asks again for so long while a budget's status does not count what there is.
+/// How long the drill asks again while the status of a budget does not count the existing pods.
 const ASKS_FOR_US: i64 = 34_000_000;
 const EDGE_US: i64 = 1_200_000;
 
 pub struct Asked {
-    /// The budget named web, in the words of a description; none.
+    /// The budget named web, in the words of a description. None if it has none.
     own: Option<&'static str>,
-    /// A second one.
+    /// A second budget.
     more: Option<&'static str>,
     pub critical: Vec<&'static str>,
 }
@@ -47,17 +47,17 @@ impl Asked {
             None,
             None,
             None,
-            // Another that covers web as well.
+            // Another budget that covers web, too.
             Some("namespace: shop}, spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}"),
             Some("namespace: shop}, spec: {minAvailable: 1, selector: {matchExpressions: [{key: app, operator: In, values: [web, api]}]}}"),
             Some("namespace: shop}, spec: {maxUnavailable: 1, selector: {matchExpressions: [{key: app, operator: NotIn, values: [orders, sessions]}]}}"),
-            // All of the namespace.
+            // A budget for all pods of the namespace.
             Some("namespace: shop}, spec: {minAvailable: 4, selector: {}}"),
-            // Nobody.
+            // A budget that covers no pod.
             Some("namespace: shop}, spec: {minAvailable: 1, selector: {matchLabels: {app: wep}}}"),
             Some("namespace: shop}, spec: {minAvailable: 1}"),
             Some("namespace: shop}, spec: {minAvailable: 1, selector: {matchExpressions: [{key: tier, operator: Exists}]}}"),
-            // Web of another namespace.
+            // A budget for web in another namespace.
             Some("namespace: velero}, spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}"),
         ]);
         let critical =
@@ -67,7 +67,7 @@ impl Asked {
 
     /// The shop with these budgets.
     pub fn cluster(&self, small: &str) -> String {
-        assert!(small.contains(OWN), "the shop's own budget has other words now");
+        assert!(small.contains(OWN), "the text of the shop has changed, so the replacement would have no effect");
         let own = self.own.map(|words| format!(", budget: {{{words}}}")).unwrap_or_default();
         let shop = small.replacen(OWN, &OWN.replacen(", budget: {minAvailable: 2}", &own, 1), 1);
         let more = self.more.map(|words| {
@@ -117,7 +117,7 @@ impl Asked {
         look.pods.iter().filter(move |p| critical(p))
     }
 
-    /// Whether the Eviction API must answer as the budgets ask for, counted from the pods themselves.
+    /// Whether the Eviction API must answer as the budgets demand, counted from the pods themselves.
     fn budgeted(&self, looks: &[Look], when: &Moments) -> (So, Vec<String>) {
         let dark = |look: &&Look| when.targets.iter().all(|t| look.node(t).is_some_and(|n| !n.ready));
         let Some(from) = looks.iter().filter(|l| l.at >= when.t0 && l.at < when.undo).find(dark).map(|l| l.at) else {
@@ -128,7 +128,7 @@ impl Asked {
             let own = looks.iter().filter(|l| l.fresh && l.at >= from && l.at <= to);
             own.map(|look| self.wrong(look)).collect()
         };
-        // The drill may miss a wrong status that lasts for a moment, and must not miss one that lasts.
+        // The drill may miss a wrong status that lasts for a moment, but not one that lasts longer.
         let (wide, narrow) = (wrong(from - EDGE_US, to + EDGE_US), wrong(from, to + EDGE_US));
         let first = wide.iter().find(|w| !w.is_empty()).cloned().unwrap_or_default();
         let so = if wide.iter().all(Vec::is_empty) {
@@ -150,14 +150,14 @@ impl Asked {
                 let stands = by_status.lets_go(budget, pod) == by_pods.lets_go(budget, pod);
                 (!stands).then(|| format!("{}: the status says {by_status:?}, and so is {by_pods:?}", pod.name))
             }
-            // Of two budgets the API answers with 500, as it should.
+            // If two budgets cover a pod, the API correctly answers with 500.
             _ => None,
         });
         wrong.collect()
     }
 }
 
-/// What a budget counts.
+/// The numbers of a budget.
 #[derive(Debug)]
 struct Count {
     healthy: i64,
@@ -175,11 +175,11 @@ impl Count {
         }
     }
 
-    /// Counted from the pods themselves.
+    /// The true numbers, counted from the pods themselves.
     fn true_of(budget: &Value, look: &Look) -> Self {
         let mine = || look.pods.iter().filter(|p| selects(&budget["spec"]["selector"], &p.labels));
         let healthy = mine().filter(|p| p.ready && !p.leaves).count() as i64;
-        // What their owners want: percentages are of that. Only web is ever scaled.
+        // The replicas that the owners should have, of which percentages are computed. Only web is ever scaled.
         let owners = [("web", look.wanted as i64), ("orders", 3), ("sessions", 2)];
         let wanted: i64 = owners.iter().filter(|(w, _)| mine().any(|p| p.is_of(w))).map(|(_, n)| n).sum();
         let of = |value: &Value| match value.as_str().and_then(|text| text.strip_suffix('%')) {
@@ -192,7 +192,7 @@ impl Count {
         Self { healthy, desired, allowed: if expected == 0 { 0 } else { (healthy - desired).max(0) } }
     }
 
-    /// Whether the Eviction API lets a pod go, by these numbers.
+    /// Whether the Eviction API lets a pod go, given these numbers.
     fn lets_go(&self, budget: &Value, pod: &Pod) -> bool {
         let always = budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow";
         let as_unhealthy = !pod.ready && (always || self.healthy >= self.desired && self.desired > 0);
@@ -204,7 +204,7 @@ fn covering<'a>(look: &'a Look, pod: &Pod) -> Vec<&'a Value> {
     look.budgets.iter().filter(|b| selects(&b["spec"]["selector"], &pod.labels)).collect()
 }
 
-/// As Kubernetes has it for policy/v1: an empty selector selects all, none selects nothing.
+/// Selects as policy/v1 of Kubernetes does: an empty selector selects everything, a missing one nothing.
 fn selects(selector: &Value, labels: &BTreeMap<String, String>) -> bool {
     let Some(selector) = selector.as_object() else { return false };
     let exact = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();

@@ -1,5 +1,4 @@
-//! Looks at the targets, the pods and the budgets of the shop, twice a second, by lists: no
-//! watch is believed.
+//! Looks at the targets, pods and budgets of the shop twice a second. It uses lists, because no watch is trusted.
 
 use std::{
     cell::{Ref, RefCell},
@@ -19,7 +18,7 @@ const NODES: &str = "/api/v1/nodes";
 const BUDGETS: &str = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets";
 const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 const BETWEEN: Duration = Duration::from_millis(450);
-/// A look that took longer was answered at the second try: nobody knows of which moment it tells.
+/// If a look took longer, its answer came at the second try, and its moment is not known.
 const PROMPT_US: i64 = 100_000;
 
 #[derive(Clone)]
@@ -27,7 +26,7 @@ pub struct Node {
     pub name: String,
     pub zone: String,
     pub ready: bool,
-    /// As its host has it.
+    /// As its host reports it.
     pub runs: bool,
 }
 
@@ -35,7 +34,7 @@ pub struct Pod {
     pub name: String,
     pub node: String,
     pub ready: bool,
-    /// It is being deleted.
+    /// Whether it is being deleted.
     pub leaves: bool,
     pub phase: String,
     pub labels: BTreeMap<String, String>,
@@ -52,9 +51,9 @@ pub struct Look {
     pub nodes: Vec<Node>,
     pub pods: Rc<Vec<Pod>>,
     pub budgets: Rc<Vec<Value>>,
-    /// What web wants.
+    /// How many replicas web should have.
     pub wanted: u64,
-    /// Whether budgets and what web wants are of this look, too.
+    /// Whether the budgets and the replicas were read in this look, too.
     pub fresh: bool,
 }
 
@@ -63,7 +62,7 @@ impl Look {
         self.nodes.iter().find(|n| n.name == name)
     }
 
-    /// Ready pods of web that stay, on nodes that satisfy a condition.
+    /// Ready pods of web that are not being deleted, on nodes that satisfy a condition.
     pub fn ready<'a>(&'a self, on: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = &'a Pod> {
         self.pods.iter().filter(move |p| p.is_of("web") && p.ready && !p.leaves && on(&p.node))
     }
@@ -88,8 +87,7 @@ impl Looks {
                     Err(_) => answered = false,
                 }
             }
-            // Budgets follow the pods, and few others change them: every other time is enough
-            // before the fault.
+            // Budgets follow the pods, and little else changes them. Before the fault, every other look is enough.
             let fresh = turn % 2 == 0 || !asked.is_empty();
             if fresh {
                 match (world.kube.get(BUDGETS).await, world.kube.get(WEB).await) {
@@ -114,9 +112,8 @@ impl Looks {
         self.0.borrow()
     }
 
-    /// When three pods were ready for two seconds on nodes that were not taken away, after
-    /// one of them had fallen: for the first time, and for good before the undo. None if they
-    /// never were before the end.
+    /// When three pods had been ready for two seconds on nodes that were not taken away, after one of them had fallen:
+    /// for the first time, and for good before the undo. None if this did not happen before the end.
     pub fn whole(&self, when: &Moments) -> [Option<f64>; 2] {
         let looks = self.all();
         let (mut since, mut first, mut for_good) = (None, None, None);
@@ -132,7 +129,7 @@ impl Looks {
         [first, for_good]
     }
 
-    /// When a target was there again before the undo, by its host or its readiness.
+    /// When a target was back before the undo, according to its host or its readiness.
     pub fn returned(&self, when: &Moments) -> Option<i64> {
         let looks = self.all();
         let back = |target: &String| {
@@ -148,7 +145,7 @@ impl Looks {
     }
 }
 
-/// A list that seldom changes is taken apart once.
+/// A list that seldom changes is parsed only once.
 struct Same<V, T>(Option<(V, Rc<T>)>);
 
 impl<V, T> Default for Same<V, T> {

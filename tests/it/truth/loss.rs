@@ -1,4 +1,4 @@
-//! What an append log lost, by looks at the log itself.
+//! What an append log lost, determined by reading the log itself.
 
 use std::{
     cell::RefCell,
@@ -24,9 +24,9 @@ use super::{
 
 const ALL: &str = "http://orders-0.orders.shop.svc/all";
 const BETWEEN: Duration = Duration::from_millis(330);
-/// An answer comes within milliseconds.
+/// The log must answer within this time. An answer usually takes milliseconds.
 const LIMIT: Duration = Duration::from_millis(100);
-/// A line is written each half second; it is seen at the next look.
+/// A line is written every half second, and is seen at the next look.
 const ERROR_S: f64 = 0.4;
 const NIGHT: &str = "{until: recovered, of: [deployment/web, statefulset/orders], atMost: 5m}";
 
@@ -80,7 +80,8 @@ fn lie(chance: &mut Chance) -> String {
     };
     let after = chance.of(&["work", "fault", "brought back", "after"]);
     let (delay, lasts) = (chance.of(&[0, 1, 6, 20]), chance.of(&[1, 5, 40]));
-    // What is done to a volume's data is done in the backup or in the restore.
+    // Defects of a volume's data take effect in the backup or in the restore, so they must be in force from the
+    // beginning.
     if what.contains("volumeData") {
         return format!("{{at: 1s, what: {what}}}");
     }
@@ -88,12 +89,12 @@ fn lie(chance: &mut Chance) -> String {
     format!("{{after: {{step: {after}}}, delay: {delay}s, {lasts}what: {what}}}")
 }
 
-/// The log, as it was at each look.
+/// The log as it was at each look.
 #[derive(Default)]
 struct Looks {
-    /// When each line was seen first, and the look before that.
+    /// When each line was first seen, and the look before that.
     seen: RefCell<BTreeMap<u64, Range<i64>>>,
-    /// The log when it was read last, and since when it has been so or grown.
+    /// The last content of the log, and since when the log was the same or only grew.
     last: RefCell<(i64, String)>,
     last_read: RefCell<i64>,
 }
@@ -120,7 +121,7 @@ impl Looks {
         *last = (if grown { last.0 } else { at }, now);
     }
 
-    /// Between which moments a line was written. One that was never seen lies between its neighbours.
+    /// The two moments between which a line was written. A line that was never seen lies between its neighbours.
     fn written(&self, line: u64) -> (i64, i64) {
         let seen = self.seen.borrow();
         if let Some(range) = seen.get(&line) {
@@ -132,12 +133,12 @@ impl Looks {
     }
 }
 
-/// `drillmaster RUN 17`
+/// Parses the number of a line such as `drillmaster RUN 17`.
 fn number(line: &str) -> Option<u64> {
     line.strip_prefix("drillmaster ")?.split_once(' ')?.1.parse().ok()
 }
 
-/// What a journal says that was acknowledged: only who wrote it can know.
+/// The lines that were acknowledged, from the journal: only the writer can know this.
 fn acknowledged(events: &[Event]) -> BTreeSet<u64> {
     let runs = events.iter().filter_map(|e| match &e.event {
         Kind::LinesWritten { runs, .. } => Some(runs),
@@ -157,13 +158,10 @@ fn truth(case: &Case, looks: &Looks, events: &[Event]) -> (So, String) {
     let (since, text) = looks.last.borrow().clone();
     let over = events.iter().rfind(|e| matches!(e.event, Kind::StepFinished { .. })).map(|e| e.at.as_microsecond());
     let judged = events.iter().find(|e| matches!(e.event, Kind::Judged { .. })).map(|e| e.at.as_microsecond());
-    // Nothing is known if the log shrank after the last step, or was not read until the verdict.
+    // Nothing is known if the log shrank after the last step, or if it was not read until the verdict.
     let read = *looks.last_read.borrow();
     if over.is_none_or(|over| since > over) || judged.is_none_or(|judged| read < judged - 4_000_000) {
-        return (
-            So::Unknown,
-            format!("it was another one after the last step, or was not read: {since} {over:?} {read}"),
-        );
+        return (So::Unknown, format!("the log changed after the last step, or was not read: {since} {over:?} {read}"));
     }
     let ours = text.lines().filter(|line| line.starts_with("drillmaster "));
     let (mut held, mut damaged, mut last) = (BTreeSet::new(), vec![], 0);
@@ -177,7 +175,7 @@ fn truth(case: &Case, looks: &Looks, events: &[Event]) -> (So, String) {
             _ => damaged.push(line),
         }
     }
-    // Who wrote the newest ones did not read them any more.
+    // The drill may not have read the newest lines back any more.
     let settled = judged.unwrap_or(0) - 12_000_000;
     let missing: Vec<u64> = lines.difference(&held).copied().collect();
     let late = missing.iter().any(|n| looks.written(*n).1 > settled);
@@ -200,7 +198,7 @@ fn truth(case: &Case, looks: &Looks, events: &[Event]) -> (So, String) {
     let (point, newest) = (looks.written(*point), looks.written(*newest));
     let age = ((newest.0 - point.1) as f64 / 1e6 - ERROR_S, (newest.1 - point.0) as f64 / 1e6 + ERROR_S);
     let so = So::within(age, case.rpo as f64);
-    // A line may have gone to the new store as the old one's last.
+    // The line may have been the last one in the old store.
     let edge = restored.is_some_and(|from| newest.1 > from);
     (if edge && so == So::Yes { So::Unknown } else { so }, format!("{} missing, {age:?} s old", missing.len()))
 }

@@ -1,8 +1,7 @@
-//! The sweep of truth: random faults, windows, objectives and things that happen beside the
-//! drill. Each verdict is compared with independent looks, several a second, at the service,
-//! the API server, the monitoring and the append log. No pass where the expectation was
-//! broken, no fail where it held, and nothing inconclusive where nothing was planted and the
-//! window was long enough. `DRILL_SEED=n` runs one seed again; tests/nightly runs ten thousand.
+//! The sweep of truth: random faults, windows, objectives and entries of `happens:`. Each verdict is compared with
+//! independent looks, several times a second, at the service, the API server, the monitoring and the append log. No
+//! expectation may pass if it was broken, or fail if it was met. If nothing was planted and the window was long enough,
+//! none may be inconclusive. `DRILL_SEED=n` runs one seed again; tests/nightly runs ten thousand.
 
 mod alerts;
 mod budgets;
@@ -44,13 +43,13 @@ struct Case {
     budgets: budgets::Asked,
     text: String,
     happens: Vec<String>,
-    /// Nothing is planted, and each step has its time.
+    /// Whether nothing is planted and each step has enough time.
     undisturbed: bool,
 }
 
 fn case(seed: u64) -> Case {
     let mut chance = Chance::of_seed(seed);
-    // One in eight is given all the time it needs, and nothing is planted.
+    // One seed in eight gets all the time it needs, and nothing is planted.
     let patient = seed % 8 == 7;
     let fault = chance.of(&[
         "killZone: {zone: a, how: kill}",
@@ -107,7 +106,7 @@ struct Truth {
 }
 
 impl Truth {
-    /// The names of the targets are all that is taken from the drill.
+    /// Looks at everything. Only the names of the targets are taken from the drill.
     async fn look(&self, world: &World, page: &alerts::Asked, targets: &Mutex<Vec<String>>) {
         tokio::join!(self.answers.look(world), self.cluster.look(world, targets), self.alerts.look(world, page));
     }
@@ -117,9 +116,9 @@ impl Truth {
 struct Moments {
     t0: i64,
     undo: i64,
-    /// Of its last line.
+    /// The time of its last line.
     end: i64,
-    /// What the fault acted on.
+    /// The targets of the fault.
     targets: Vec<String>,
     /// Whether the machines themselves were taken away.
     dark: bool,
@@ -128,7 +127,7 @@ struct Moments {
 impl Moments {
     fn of(events: &[Event], dark: bool) -> Option<Self> {
         let at = |is_it: fn(&Kind) -> bool| Some(events.iter().find(|e| is_it(&e.event))?.at.as_microsecond());
-        // The send of its first act, by the clock of the line that tells of it.
+        // The time at which the first act was sent, by the clock of the line that reports it.
         let t0 = events.iter().find_map(|e| match &e.event {
             Kind::FaultApplied { sent_us, .. } if acted(e) => Some(e.at.as_microsecond() - (e.t_us - sent_us) as i64),
             _ => None,
@@ -156,8 +155,8 @@ fn judged(ended: &Ended) -> Result<Vec<Judgement>, String> {
     })
 }
 
-/// Runs all of them, so that one failure does not hide another. A sweep of many seeds in which
-/// an expectation never passes, or never fails, has put it to no test.
+/// Runs all seeds, so that one failure does not hide another. If an expectation never passes or never fails in many
+/// seeds, the sweep has not tested it.
 fn sweep(usual: u64, check: impl Fn(u64) -> Result<Vec<Judgement>, String> + RefUnwindSafe) {
     let (seeds, _) = seeds(usual);
     let (mut counts, mut refused, mut failed) = (BTreeMap::<String, BTreeMap<String, u32>>::new(), vec![], vec![]);
@@ -174,10 +173,10 @@ fn sweep(usual: u64, check: impl Fn(u64) -> Result<Vec<Judgement>, String> + Ref
     assert!(failed.is_empty(), "DRILL_SEED, one of these: {failed:?}");
     assert!(refused.len() <= seeds.len() / 10 + 1, "too many drills are refused: {refused:#?}");
     let both = |of: &BTreeMap<String, u32>| of.contains_key("PASS") && of.contains_key("FAIL");
-    assert!(seeds.len() < 64 || counts.values().all(both), "something is never put to the test: {counts:#?}");
+    assert!(seeds.len() < 64 || counts.values().all(both), "an expectation never passed or never failed: {counts:#?}");
 }
 
-/// The node that a fault is about to act on.
+/// The node on which a fault is about to act.
 fn target(event: &Event) -> Option<String> {
     match &event.event {
         Kind::FaultIntended { fault, .. } => fault.0.rsplit('/').next().map(str::to_owned),
@@ -195,7 +194,7 @@ fn small_shop() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// An error if it was refused, or ended before anything happened.
+/// Fails if the drill was refused, or ended before anything happened.
 fn check(seed: u64, small: &str) -> Result<Vec<Judgement>, String> {
     let case = case(seed);
     let said = format!("seed {seed}, {:#?}\n{}", case.happens, case.text);
@@ -217,7 +216,7 @@ fn check(seed: u64, small: &str) -> Result<Vec<Judgement>, String> {
     let judgements = judged(&ended)?;
     let when = Moments::of(&ended.events, !case.text.contains("impairNodes")).ok_or("no fault was applied")?;
     let of = |id: &str| judgements.iter().find(|j| j.id == id).unwrap();
-    // A step that gave up cut the drill short: an alert that never came, say.
+    // A step that gave up has ended the drill early, for example because an alert never came.
     let gave_up = |e: &Event| matches!(e.event, Kind::StepFinished { end: StepEnd::Failed, .. });
     let complete = case.undisturbed && !ended.events.iter().any(gave_up);
     case.service.check([of("storefront"), of("web")], &truth, &when, complete, &said);

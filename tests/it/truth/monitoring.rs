@@ -1,5 +1,5 @@
-//! Looks at Prometheus and Alertmanager, three times a second. An answer of another shape
-//! than asked for is none.
+//! Looks at Prometheus and Alertmanager three times a second. An answer with another shape than expected counts as no
+//! answer.
 
 use std::{
     cell::{Ref, RefCell},
@@ -15,12 +15,12 @@ use super::{Moments, alerts::Asked};
 const PROMETHEUS: &str = "http://prometheus.sim/api/v1/alerts";
 const MANAGER: &str = "http://alertmanager.sim/api/v2/alerts";
 const BETWEEN: Duration = Duration::from_millis(330);
-/// An answer comes within milliseconds.
+/// They must answer within this time. An answer usually takes milliseconds.
 const LIMIT: Duration = Duration::from_millis(100);
-/// From one successful look to the next; more than that is a time without sight.
+/// The longest time from one successful look to the next. After a longer time, something may have been missed.
 const GAP_US: i64 = 1_000_000;
 
-/// The longest time in a row in which something was so.
+/// The longest uninterrupted time in which the state was as given.
 pub fn spell(states: &[(i64, bool)], is_it: impl Fn(bool) -> bool) -> i64 {
     let (mut longest, mut since) = (0, None);
     for (at, active) in states {
@@ -30,7 +30,7 @@ pub fn spell(states: &[(i64, bool)], is_it: impl Fn(bool) -> bool) -> i64 {
     longest
 }
 
-/// Whether looks follow each other without a gap from one moment to another.
+/// Whether the looks cover the time between two moments without a gap.
 pub fn is_whole(from: i64, times: impl Iterator<Item = i64>, to: i64) -> bool {
     let mut last = from;
     for at in times.chain([to]) {
@@ -49,9 +49,9 @@ pub struct Alert {
 
 pub struct Look {
     at: i64,
-    /// By target. None where it did not answer, or something else.
+    /// By target. None if there was no answer, or an answer with another shape.
     manager: Option<BTreeMap<String, Alert>>,
-    /// Whether it fires already.
+    /// By target, whether the alert is firing already.
     prometheus: Option<BTreeMap<String, bool>>,
 }
 
@@ -94,7 +94,7 @@ impl Looks {
 pub struct Seen<'a> {
     pub looks: &'a [Look],
     pub target: &'a str,
-    /// Nothing stands between Prometheus and Alertmanager: what one has, the other has.
+    /// Whether every alert from Prometheus reaches Alertmanager, so that both have the same alerts.
     pub linked: bool,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Seen<'a> {
         self.looks.iter().filter(move |look| look.at >= from && look.at <= to)
     }
 
-    /// Alertmanager's alert at each look. While Alertmanager is away, Prometheus' alert is taken.
+    /// The alert in Alertmanager at each look. While Alertmanager is away, the alert in Prometheus is used.
     pub fn manager(&self, when: &Moments) -> impl Iterator<Item = (i64, Option<Alert>)> + use<'_, 'a> {
         self.during(when).filter_map(move |look| {
             let sent = || {
@@ -118,14 +118,16 @@ impl<'a> Seen<'a> {
 
     fn prometheus(&self, when: &Moments) -> impl Iterator<Item = (i64, bool)> + use<'_, 'a> {
         self.during(when).filter_map(move |look| {
-            // An alert that Alertmanager has is active in Prometheus; one that it lacks may be pending there.
+            // An alert that Alertmanager has is active in Prometheus. An alert that it does not have may be pending
+            // there.
             let sent = || look.manager.as_ref().filter(|_| self.linked)?.contains_key(self.target).then_some(true);
             let known = look.prometheus.as_ref().map(|all| all.contains_key(self.target));
             Some((look.at, known.or_else(sent)?))
         })
     }
 
-    /// Between which moments it went for good from a source; an error says when it was there last.
+    /// The two moments between which the alert disappeared from a source for good. The error says when it was last
+    /// seen.
     pub fn gone(&self, from_manager: bool, when: &Moments) -> Result<(i64, i64), i64> {
         let seen: Vec<(i64, bool)> = if from_manager {
             self.manager(when).map(|(at, alert)| (at, alert.is_some())).collect()

@@ -1,4 +1,4 @@
-//! How web is spread over the zones, or the nodes, that are up.
+//! How the pods of web are spread over the zones, or over the nodes, that are up.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use super::{
     holds,
 };
 
-/// Looks are two a second, and a watch needs its moment.
+/// Looks happen twice a second, and a watch needs a moment.
 const ERROR_US: i64 = 800_000;
-/// Whoever brings a target back is noticed within two looks of a second.
+/// The drill notices within two looks, one second apart, that a target is back.
 const RETURN_US: i64 = 2_500_000;
 
 pub struct Asked {
@@ -37,14 +37,14 @@ impl Asked {
 
     pub fn check(&self, judgement: &Judgement, looks: &Looks, when: &Moments, complete: bool, said: &str) {
         let end = looks.returned(when).map_or((when.undo, when.undo), |at| (at - RETURN_US, at));
-        // The end is told a moment earlier or later, and what changed since the last look before it
-        // is seen by the next: what differs between these is not known.
+        // The end may be reported a little earlier or later, and a change since the last look before it is only seen by
+        // the next. If these ends give different results, the result is unknown.
         let tried = [end.0 - ERROR_US, end.1, end.1 + ERROR_US].map(|end| self.spread(looks, when, end));
         let so = if tried.iter().all(|so| *so == tried[0]) { tried[0] } else { So::Unknown };
         holds(judgement, so, complete, &(tried, self.seen(looks, when)), said);
     }
 
-    /// Whether it was spread in time and to the end of the fault.
+    /// Whether the pods were spread in time, and until the end of the fault.
     fn spread(&self, looks: &Looks, when: &Moments, end: i64) -> So {
         let looks = looks.all();
         let during: Vec<&Look> = looks.iter().filter(|look| look.at >= when.t0 && look.at < end).collect();
@@ -68,7 +68,7 @@ impl Asked {
         placed == 0 || most.unwrap_or(&0) - least.unwrap_or(&0) > self.most
     }
 
-    /// Ready pods in each domain that is up. What runs on a machine that is off does not run.
+    /// The ready pods in each domain that is up. Pods on a machine that is off do not run.
     fn domains(&self, look: &Look, when: &Moments) -> BTreeMap<String, u32> {
         let away = |node: &str| when.dark && when.targets.iter().any(|t| t == node);
         let up = look.nodes.iter().filter(|node| node.ready && !away(&node.name));
@@ -85,7 +85,7 @@ impl Asked {
         domains
     }
 
-    /// Each change of it, for whoever reads a failure.
+    /// Each change of the spread, to explain a failure.
     fn seen(&self, looks: &Looks, when: &Moments) -> Vec<(f64, String)> {
         let mut seen: Vec<(f64, String)> = vec![];
         for look in looks.all().iter().filter(|l| l.at >= when.t0) {

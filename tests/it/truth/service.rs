@@ -12,10 +12,10 @@ use super::{super::takeover::Chance, Moments, Truth};
 const STOREFRONT: &str = "http://web.shop.svc/healthz";
 pub const PROBES: &str = "probes: [{name: storefront, http: {url: 'http://web.shop.svc/healthz', body: ok}, \
     up: {successes: 20, over: 5s}, backedBy: [deployment/web]}]\n";
-/// While one endpoint in three is dead, a probe may be lucky for as long as its rule asks for:
-/// five seconds here, for twenty samples are hardly ever lucky.
+/// While one endpoint in three is dead, a probe may succeed by chance for as long as its rule demands. That is five
+/// seconds here, because twenty samples hardly ever succeed by chance.
 const UP_OVER_S: f64 = 5.5;
-/// A look at the pods is this much apart, and a watch as much late.
+/// The time between two looks at the pods, which is also the largest delay of a watch.
 const LOOK_S: f64 = 1.0;
 
 pub struct Asked {
@@ -58,19 +58,19 @@ impl Asked {
 
     pub fn check(&self, of: [&Judgement; 2], truth: &Truth, when: &Moments, complete: bool, said: &str) {
         let [service, replicas] = of;
-        // A pass needs a recovery before the undo; a fail is false only if it was up in time for good.
+        // A pass needs a recovery before the undo. A fail is false only if the service was up in time for good.
         let up = [truth.answers.up(when.t0, when.undo), truth.answers.up(when.t0, when.end)];
         holds(service, up, self.rto as f64, UP_OVER_S, said);
         let whole = truth.cluster.whole(when);
         holds(replicas, whole, self.within as f64, LOOK_S + UP_OVER_S, said);
         if complete && self.rto == 480 && self.within == 420 {
             let passed = of.iter().all(|judgement| judgement.outcome == Outcome::Pass);
-            assert!(passed, "nothing was planted, and it is not passed: {of:#?}\n{said}");
+            assert!(passed, "nothing was planted, but an expectation did not pass: {of:#?}\n{said}");
         }
     }
 }
 
-/// A pass was true, and a fail, too; both give or take the error of whoever looked.
+/// A pass and a fail must both be true, within the error of the looks.
 fn holds(judgement: &Judgement, truth: [Option<f64>; 2], objective: f64, error: f64, said: &str) {
     let met = |truth: Option<f64>, by: f64| truth.is_some_and(|s| s <= objective + by);
     let told = || format!("{}: {}\nthe truth is {truth:?} s\n{said}", judgement.outcome, judgement.because);
@@ -81,7 +81,7 @@ fn holds(judgement: &Judgement, truth: [Option<f64>; 2], objective: f64, error: 
     }
 }
 
-/// What the service answered, ten times a second.
+/// The answers of the service, ten times a second.
 #[derive(Default)]
 pub struct Answers(RefCell<Vec<(i64, bool)>>);
 
@@ -101,8 +101,8 @@ impl Answers {
         let _: ((), (), (), (), ()) = tokio::join!(ask(0), ask(100), ask(200), ask(300), ask(400));
     }
 
-    /// When the service answered without a failure for good, before `end`; none if it did
-    /// not. A service that never failed was up from the fault on.
+    /// When the service began to answer without any further failure before `end`. None if it did not. A service that
+    /// never failed was up from the fault on.
     fn up(&self, t0: i64, end: i64) -> Option<f64> {
         let mut seen = self.0.borrow().clone();
         seen.sort_unstable();
