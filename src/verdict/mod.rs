@@ -11,6 +11,7 @@ mod ending;
 mod follower;
 mod history;
 mod loss;
+mod outage;
 mod outside;
 mod phases;
 mod placement;

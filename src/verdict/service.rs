@@ -4,6 +4,7 @@
 use super::{
     Answer, History, Series,
     effect::effect,
+    outage::{Outage, cut, is_failed, is_in_flight},
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
     seconds,
@@ -24,21 +25,6 @@ struct Subject<'h> {
     /// Samples count until this time: what the drill itself takes away at its end is not an outage.
     until: u64,
     now_us: u64,
-}
-
-/// The samples of an interval.
-#[derive(Default)]
-struct Outage {
-    /// The periods in which the service was not up.
-    stretches: Vec<Stretch>,
-    failed: u64,
-    /// When the first failed sample was sent.
-    first_failed: Option<u64>,
-    samples: u64,
-    lost: u64,
-    errors: Vec<Told>,
-    /// The longest time without an answered sample, and where it began.
-    unseen: (u64, u64),
 }
 
 pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u64) -> Answer {
@@ -376,67 +362,8 @@ impl Subject<'_> {
     }
 
     fn outage(&self, t0: u64, until: u64) -> Outage {
-        let mut state = ProbeState::default();
-        let mut outage = Outage::default();
-        let mut last: Option<u64> = None;
-        for run in self.runs.iter().filter(|r| r.from_us <= until) {
-            let run = &cut(run, until);
-            let own = run.to_us >= t0 || is_failed(run) && is_in_flight(run, t0);
-            if run.lost {
-                outage.lost += if run.to_us >= t0 { u64::from(run.n) } else { 0 };
-                state.take(run, &self.spec.up);
-                continue;
-            }
-            if let Some(previous) = last.filter(|_| run.to_us >= t0) {
-                outage.saw(previous, (run.from_us + run.first_took_us).saturating_sub(previous));
-            }
-            if run.to_us >= t0 {
-                outage.saw(run.from_us, run.longest_unseen_us);
-            }
-            last = Some(run.to_us);
-            let ended = state.take(run, &self.spec.up);
-            if !own {
-                continue;
-            }
-            outage.samples += u64::from(run.n);
-            if !run.ok {
-                outage.first_failed.get_or_insert(run.from_us.max(t0));
-                outage.failed += u64::from(run.n);
-                if !outage.errors.contains(&run.error) {
-                    outage.errors.push(run.error.clone());
-                }
-            }
-            outage.stretches.extend(ended.filter(|s| s.to_us.is_some_and(|t| t > t0)));
-        }
-        if let Some(last) = last {
-            outage.saw(last, until.saturating_sub(last));
-        }
-        if let Some(from_us) = state.down_since {
-            outage.stretches.push(Stretch { from_us, to_us: None });
-        }
-        outage
+        Outage::of(self.runs, self.spec, t0, until)
     }
-}
-
-fn is_failed(run: &ProbeRun) -> bool {
-    !run.ok && !run.lost
-}
-
-/// Whether the first of these samples was sent before an instant and answered after it.
-fn is_in_flight(run: &ProbeRun, at: u64) -> bool {
-    run.from_us < at && run.from_us + run.first_took_us > at
-}
-
-/// The samples that were sent up to an instant. They are evenly spaced.
-fn cut(run: &ProbeRun, until: u64) -> ProbeRun {
-    if run.to_us <= until || run.from_us == run.to_us {
-        return run.clone();
-    }
-    let (all, kept) = (run.to_us - run.from_us, until.saturating_sub(run.from_us));
-    let gaps = u64::from(run.n.saturating_sub(1)).max(1);
-    let more = gaps.saturating_mul(kept) / all;
-    let to_us = run.from_us + all.saturating_mul(more) / gaps;
-    ProbeRun { to_us, n: u32::try_from(more + 1).unwrap_or(run.n), ..run.clone() }
 }
 
 /// An interval that contains the true value, as text. Its ends are rounded outwards, with enough digits to show on
@@ -454,30 +381,6 @@ fn span((from, to): (u64, u64), objective: u64) -> String {
     let (low, high) = rounded(10_u64.pow(6 - digits));
     let said = |us: u64| format!("{:.*} s", digits as usize, us as f64 / 1e6);
     if low == high { said(high) } else { format!("{} to {}", said(low), said(high)) }
-}
-
-impl Outage {
-    /// When it was permanently up again, if it is.
-    fn stable(&self) -> Option<u64> {
-        self.stretches.last().and_then(|s| s.to_us)
-    }
-
-    /// Whether it is up by its rule at the end of the interval.
-    fn is_over(&self) -> bool {
-        self.stretches.last().is_none_or(|stretch| stretch.to_us.is_some())
-    }
-
-    /// When an objective was missed: at its deadline; or later, if the service was up then and failed again.
-    fn missed(&self, deadline: u64) -> u64 {
-        let later = self.stretches.iter().find(|s| s.to_us.is_none_or(|to| to > deadline));
-        later.map_or(deadline, |s| s.from_us.max(deadline))
-    }
-
-    fn saw(&mut self, from: u64, unseen: u64) {
-        if unseen > self.unseen.1 {
-            self.unseen = (from, unseen);
-        }
-    }
 }
 
 #[cfg(test)]
