@@ -119,7 +119,7 @@ fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
         if let Some(pattern) = patterns.iter().find(|p| !(readiness::VOCABULARY.is_check)(p)) {
             let meant = meant(pattern, (readiness::VOCABULARY.checks)());
             let text =
-                format!("{flag} {pattern}: no check has this name; {meant}`drillmaster list-checks` lists all checks");
+                format!("{flag} {pattern}: no check has this name; {meant}`drillmaster list checks` lists all checks");
             return Err(Failure::new(Exit::Invalid, text));
         }
     }
@@ -243,7 +243,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Done {
         }
         None => Err(Failure::new(
             Exit::Invalid,
-            format!("no check is called {}; `drillmaster list-checks` lists all checks", args.check),
+            format!("no check is called {}; `drillmaster list checks` lists all checks", args.check),
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! The arguments of `check`, `explain` and `list-checks`, and their help texts. Start with [`CheckArgs`].
+//! The arguments of `check`, `explain` and `list-checks` (the old name of `list checks`), and their help texts. Start with [`CheckArgs`].
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The catalogue as text: `explain ID`, `list-checks`, and the page docs/checks.md.
+//! The catalogue as text: `explain ID`, `list checks`, and the page docs/checks.md.
 
 use std::fmt::Write;
 
@@ -91,7 +91,7 @@ pub fn listing_json() -> String {
 pub fn page() -> String {
     let mut out = format!(
         "# Readiness checks\n\nThis page lists the {} checks of drillmaster. It is generated from the catalogue \
-         (`drillmaster list-checks --output markdown`). The result of a check for an object is pass, fail, skip, \
+         (`drillmaster list checks --output markdown`). The result of a check for an object is pass, fail, skip, \
          unknown, waived or error; an unknown never counts as a pass. A check is experimental until the tests have \
          an example that fails and one that passes. *Proven on a real API server* means that a fail or a pass was \
          seen there (tests/lab); the other checks are proven by their examples.\n",

@@ -152,7 +152,7 @@ fn parts(name: &str) -> Option<usize> {
 fn help(given: &str, all: &[&str]) -> String {
     let meant = meant(given, all.iter().copied());
     if all.len() > 20 {
-        format!("{meant}`drillmaster list-checks` lists all checks")
+        format!("{meant}`drillmaster list checks` lists all checks")
     } else {
         format!("{meant}write one of: {}", listed(all))
     }

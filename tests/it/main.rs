@@ -36,6 +36,7 @@ mod journals;
 mod leaks;
 mod loss;
 mod losses;
+mod matrix;
 mod meanwhile;
 mod old_runs;
 mod outputs;

@@ -239,7 +239,7 @@ fn recovered_from_the_clusters_record() {
         assert!(stage.drill(&loaded, Some(applied.unwrap().seq + 5)).await.exit.is_none());
         stage.damage_record().await;
         let said = stage.recovered_from_cluster().await.map(|d| d.0).unwrap_err();
-        assert!(said.contains("cannot be read"), "{said}");
+        assert!(said.contains("cannot read the run record"), "{said}");
     });
 }
 
