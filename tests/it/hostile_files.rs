@@ -240,7 +240,7 @@ fn a_second_rehearsal_does_not_remove_the_first() {
     drop(held);
     fs::write(run.join("precious.txt"), "keep").unwrap();
     let (code, said) = desk.run(&["rehearse"]);
-    assert!(code == 2 && said.contains("precious.txt is not a file of a run"), "{said}");
+    assert!(code == 2 && said.contains("precious.txt, which is not a file of a run"), "{said}");
     fs::remove_file(run.join("precious.txt")).unwrap();
     assert_eq!(desk.run(&["rehearse"]).0, 0);
     // A journal that names no cluster is not the journal of a rehearsal.
