@@ -26,6 +26,8 @@ pub(super) struct ControlPlane {
     held: Vec<Timer>,
     /// Changes that the controllers have not seen yet.
     unseen: Changes,
+    /// When its present state ends by itself. A timer of an earlier start means nothing.
+    next_us: u64,
     /// When the present controllers started. They know nothing of the time before.
     acts_from_us: u64,
 }
@@ -36,8 +38,8 @@ enum Standing {
     Acts,
     /// Too few of its machines run. Machines that are frozen keep their connections open.
     Away { frozen: bool },
-    /// Enough of its machines run, but the API server does not answer yet.
-    Starts { frozen: bool },
+    /// Enough of its machines have power again, but the API server does not answer yet.
+    Starts,
     /// The API server answers, but no controller acts yet.
     Answers,
 }
@@ -64,8 +66,8 @@ impl ControlPlane {
     pub(super) fn door(&self) -> Door {
         match self.standing {
             Standing::Acts | Standing::Answers => Door::Open,
-            Standing::Away { frozen: true } | Standing::Starts { frozen: true } => Door::Hangs,
-            Standing::Away { frozen: false } | Standing::Starts { frozen: false } => Door::Refuses,
+            Standing::Away { frozen: true } => Door::Hangs,
+            Standing::Away { frozen: false } | Standing::Starts => Door::Refuses,
         }
     }
 
@@ -88,7 +90,7 @@ impl ControlPlane {
         match self.standing {
             Standing::Acts => Needs::Controllers,
             Standing::Answers => Needs::ApiServer,
-            Standing::Away { .. } | Standing::Starts { .. } => Needs::Nothing,
+            Standing::Away { .. } | Standing::Starts => Needs::Nothing,
         }
     }
 }
@@ -114,31 +116,42 @@ pub(super) fn look(state: &mut State) {
             }
             state.control_plane.standing = Standing::Away { frozen };
         }
-        (Standing::Away { frozen: true }, true) => {
-            state.control_plane.standing = Standing::Starts { frozen };
-            answers(state);
-        }
+        (Standing::Away { frozen: true }, true) => answers(state),
         (Standing::Away { frozen: false }, true) => {
-            state.control_plane.standing = Standing::Starts { frozen: false };
-            state.schedule(state.settings.api_server, Timer::ApiServerAnswers);
+            becomes(state, Standing::Starts, state.settings.api_server, Timer::ApiServerAnswers);
         }
         _ => {}
     }
 }
 
-/// Makes the API server answer again. The controllers must wait until the leases of their predecessors have expired.
-pub(super) fn answers(state: &mut State) {
-    if !matches!(state.control_plane.standing, Standing::Starts { .. }) {
-        return;
+/// Changes the state; the timer ends it.
+fn becomes(state: &mut State, standing: Standing, lasts: Duration, timer: Timer) {
+    state.control_plane.standing = standing;
+    state.control_plane.next_us = state.now_us + lasts.as_micros() as u64;
+    state.schedule(lasts, timer);
+}
+
+/// Whether a timer ends this state. It does not if the control plane went away again after the timer was set.
+fn ends(state: &State, standing: Standing) -> bool {
+    state.control_plane.standing == standing && state.now_us >= state.control_plane.next_us
+}
+
+/// The API server has had the time that it needs to start.
+pub(super) fn started(state: &mut State) {
+    if ends(state, Standing::Starts) {
+        answers(state);
     }
-    state.control_plane.standing = Standing::Answers;
-    state.schedule(state.settings.election, Timer::ControllersAct);
+}
+
+/// Makes the API server answer again. The controllers must wait until the leases of their predecessors have expired.
+fn answers(state: &mut State) {
+    becomes(state, Standing::Answers, state.settings.election, Timer::ControllersAct);
     release(state, Needs::ApiServer);
 }
 
 /// Makes new controllers act. They do not know what their predecessors knew.
 pub(super) fn act(state: &mut State) {
-    if state.control_plane.standing != Standing::Answers {
+    if !ends(state, Standing::Answers) {
         return;
     }
     state.control_plane.standing = Standing::Acts;

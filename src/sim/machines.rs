@@ -63,7 +63,16 @@ impl Machines {
                 machine.silent_us = now_us;
             }
             machine.reports_from_us = None;
+            machine.unheard = false;
             machine.state = state;
+        }
+    }
+
+    /// Keeps the reports of a kubelet that runs from the control plane.
+    pub(super) fn cut_off(&mut self, node: &str, now_us: u64) {
+        self.silence(node, PowerState::Running, now_us);
+        if let Some(machine) = self.by_node.get_mut(node) {
+            machine.unheard = true;
         }
     }
 
@@ -72,6 +81,7 @@ impl Machines {
         if let Some(machine) = self.by_node.get_mut(node) {
             machine.boots += u32::from(machine.state == PowerState::Off);
             machine.state = PowerState::Running;
+            machine.unheard = false;
             machine.reports_from_us = Some(now_us + after.as_micros() as u64);
         }
     }

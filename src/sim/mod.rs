@@ -123,8 +123,7 @@ impl Simulation {
     /// Runs what is due `at: 0s`, so that it has taken effect before a drill looks at the cluster.
     fn opens(&self) {
         if !self.description.happens.is_empty() {
-            controllers::reconcile(&mut self.shared.state());
-            self.second.iter().for_each(|second| controllers::reconcile(&mut second.shared.state()));
+            self.clusters().for_each(|cluster| controllers::reconcile(&mut cluster.shared.state()));
         }
     }
 
@@ -224,13 +223,13 @@ impl Simulation {
     /// Returns the receiver for the steps of the drill: entries of `happens:` can wait for a step to begin or end. The
     /// tap of the recorder calls it. The drill itself does not know of it.
     pub fn steps(&self) -> Steps {
-        Steps::of([Some(self), self.second()].into_iter().flatten().map(|one| Arc::clone(&one.shared)).collect())
+        Steps::of(self.clusters().map(|cluster| Arc::clone(&cluster.shared)).collect())
     }
 
     /// Returns the entries of `happens:` that have begun so far, in the order in which they began.
     pub fn happened(&self) -> Vec<Happened> {
-        let mut all = self.shared.state().script.happened().to_vec();
-        all.extend(self.second().into_iter().flat_map(Self::happened));
+        let happened = |cluster: &Self| cluster.shared.state().script.happened().to_vec();
+        let mut all: Vec<Happened> = self.clusters().flat_map(happened).collect();
         all.sort_by_key(|happened| happened.from);
         all
     }
@@ -238,9 +237,12 @@ impl Simulation {
     /// Returns the entries of `happens:` that have not begun so far, or had no effect. A drill says nothing about such
     /// an entry.
     pub fn without_effect(&self) -> Vec<String> {
-        let mut all = self.shared.state().script.without_effect();
-        all.extend(self.second().into_iter().flat_map(Self::without_effect));
-        all
+        self.clusters().flat_map(|cluster| cluster.shared.state().script.without_effect()).collect()
+    }
+
+    /// This cluster, and the recovery cluster where there is one.
+    fn clusters(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.second())
     }
 
     /// The recovery cluster, if there is one.

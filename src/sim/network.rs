@@ -11,7 +11,6 @@ use super::{
     fields::{self, list, text},
     state::State,
 };
-use crate::model::PowerState;
 
 /// The broken parts of the network, by node.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +125,9 @@ impl State {
     /// Whether a node cannot exchange packets with any machine of the control plane. Traffic from outside enters the
     /// cluster through these machines.
     pub(super) fn is_cut_off(&self, node: &str) -> bool {
+        if self.network.tables.values().all(BTreeMap::is_empty) {
+            return false;
+        }
         let others = self.control_plane.machines().filter(|other| *other != node);
         let mut cut = others.map(|other| self.is_cut(node, other)).peekable();
         cut.peek().is_some() && cut.all(|cut| cut)
@@ -152,20 +154,14 @@ fn heard_or_not(state: &mut State) {
     let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
     for node in nodes {
         let cut = state.is_cut_off(&node);
-        let machine = state.machines.by_node.get(&node);
-        let running = machine.is_some_and(|m| m.state == PowerState::Running);
-        let unheard = state.network.tables.contains_key(&node) && machine.is_some_and(|m| m.unheard);
-        if cut && running && !unheard {
-            state.silence(&node, PowerState::Running);
+        let Some(machine) = state.machines.by_node.get(&node) else { continue };
+        if cut && !machine.is_silent() {
+            state.machines.cut_off(&node, state.now_us);
             for table in state.network.tables.get_mut(&node).into_iter().flat_map(BTreeMap::values_mut) {
                 table.lost += TRIES;
             }
-        } else if !cut && running && unheard {
-            let after = state.settings.rejoin;
-            state.revive(&node, after);
-        }
-        if let Some(machine) = state.machines.by_node.get_mut(&node) {
-            machine.unheard = cut;
+        } else if !cut && machine.unheard {
+            state.revive(&node, state.settings.rejoin);
         }
     }
 }

@@ -346,6 +346,9 @@ impl State {
     /// Gives back what was taken from a machine. Its kubelet reports after a while.
     pub(super) fn revive(&mut self, node: &str, after: Duration) {
         self.machines.revive(node, self.now_us, after);
+        if self.is_cut_off(node) {
+            self.machines.cut_off(node, self.now_us);
+        }
         self.schedule(after, Timer::NodeReports(node.to_owned()));
         if self.control_plane.is_on(node) {
             control_plane::look(self);

@@ -63,6 +63,25 @@ fn without_its_control_plane_a_cluster_decides_nothing() {
     });
 }
 
+/// What a start that was interrupted had set in motion does not shorten the next one.
+#[test]
+fn a_control_plane_that_dies_while_it_starts_begins_anew() {
+    on_paused_time(async {
+        let simulation = started(TEXT).await;
+        let world = simulation.world();
+        for pause in [7, 0] {
+            power(&world, "kill", "control-plane-0").await;
+            power(&world, "start", "control-plane-0").await;
+            pass(pause).await;
+        }
+        // The API server needs 9 s from the second start. By the timer of the first one, it would answer earlier.
+        pass(8).await;
+        answers(&world).await.unwrap_err();
+        pass(2).await;
+        answers(&world).await.unwrap();
+    });
+}
+
 #[test]
 fn a_frozen_control_plane_answers_late() {
     on_paused_time(async {
@@ -127,6 +146,32 @@ fn a_node_that_does_not_reach_the_control_plane_is_not_heard() {
         assert!(goes_dark(&events), "{exit:?}");
         let (exit, events) = drilled(&cluster("small-shop"), "drop: both").await;
         assert_eq!((exit, goes_dark(&events)), (Some(Exit::Passed), false));
+    });
+}
+
+/// Rules on the other side cut a node off too, and a machine that starts while it is cut off is still not heard.
+#[test]
+fn a_cut_node_is_heard_again_when_the_rules_are_gone() {
+    on_paused_time(async {
+        let simulation = started(TEXT).await;
+        let world = simulation.world();
+        let host = world.host.as_ref().unwrap();
+        let node = world.kube.get(NODE).await.unwrap();
+        let address = node["status"]["addresses"][0]["address"].as_str().unwrap();
+        let rules = format!(
+            "add table inet t ; add chain inet t arriving {{ type filter hook prerouting priority -400 ; }} ; \
+             add rule inet t arriving ip saddr {{ {address} }} counter drop"
+        );
+        host.ask("control-plane-0", &["nft", &rules]).await.unwrap();
+        pass(70).await;
+        assert!(!is_ready(&world).await, "its heartbeats must not arrive");
+        power(&world, "kill", "node-a-0").await;
+        power(&world, "start", "node-a-0").await;
+        pass(30).await;
+        assert!(!is_ready(&world).await, "it has power, but its heartbeats must still not arrive");
+        host.ask("control-plane-0", &["nft", "add table inet t ; delete table inet t"]).await.unwrap();
+        pass(10).await;
+        assert!(is_ready(&world).await, "nothing cuts it off any more");
     });
 }
 

@@ -84,7 +84,7 @@ fn fire(state: &mut State, timer: &Timer) {
         Timer::VolumeFilled(restore, claim) => velero::filled(state, restore, claim),
         Timer::NamespaceEmpties(name) => namespaces::look(state, name),
         Timer::Claim(namespace, name) => volumes::provision(state, namespace, name),
-        Timer::ApiServerAnswers => control_plane::answers(state),
+        Timer::ApiServerAnswers => control_plane::started(state),
         Timer::ControllersAct => control_plane::act(state),
         Timer::Happens(entry, turn) => happens::turn(state, *entry, *turn),
     }
