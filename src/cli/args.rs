@@ -227,7 +227,7 @@ pub(super) struct AuditLogArgs {
 /// A scenario and the values of its variables.
 #[derive(Clone, Debug, Group)]
 pub(super) struct ScenarioArgs {
-    /// The scenario file
+    /// The scenario: a file, or the name of a shipped one (`list scenarios`)
     pub scenario: PathBuf,
     /// Set a variable of the scenario; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
@@ -236,7 +236,7 @@ pub(super) struct ScenarioArgs {
 
 #[derive(Debug, Group)]
 pub(super) struct LintArgs {
-    /// The scenario files
+    /// The scenarios: files, or names of shipped ones (`list scenarios`)
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// Also check the scenario against this bindings file
@@ -301,7 +301,7 @@ pub(super) struct PlanArgs {
 
 #[derive(Debug, Group)]
 pub(super) struct RunArgs {
-    /// The scenario file
+    /// The scenario: a file, or the name of a shipped one (`list scenarios`)
     pub scenario: PathBuf,
     /// Set a variable of the scenario; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
@@ -431,7 +431,7 @@ pub(super) struct ReplayArgs {
 
 #[derive(Debug, Group)]
 pub(super) struct RbacArgs {
-    /// The scenario file
+    /// The scenario: a file, or the name of a shipped one (`list scenarios`)
     #[arg(required_unless_present = "check")]
     pub scenario: Option<PathBuf>,
     /// Set a variable of the scenario; may be repeated

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Done, Failure,
-    args::{ListArgs, ListOf, ShowArgs},
+    args::{ListArgs, ListFormat, ListOf, ShowArgs},
     check, print,
 };
 use crate::{
@@ -21,9 +21,9 @@ pub(super) fn list(args: &ListArgs) -> Done {
         ListOf::Bindings => BINDINGS.iter().map(|s| row(s, comment(s.text))).collect(),
     };
     match args.output {
-        super::args::ListFormat::Json => print_json(&format!("{:#}\n", Value::from(rows))),
-        super::args::ListFormat::Markdown => print(&markdown(&rows)),
-        super::args::ListFormat::Human => print(&human(&rows)),
+        ListFormat::Json => print_json(&format!("{:#}\n", Value::from(rows))),
+        ListFormat::Markdown => print(&markdown(&rows)),
+        ListFormat::Human => print(&human(&rows)),
     }
     Ok(Exit::Passed)
 }

@@ -118,7 +118,11 @@ async fn whole(args: &RehearseArgs, cluster: &str, description: &Description, lo
         say(&format!("refused: {refusal}"));
     }
     let despite_preflight = args.despite_preflight;
-    let options = Options { despite_preflight, ..Options::rehearsal(&args.runs_dir, &args.approve) };
+    let mut options = Options { despite_preflight, ..Options::rehearsal(&args.runs_dir, &args.approve) };
+    if despite_preflight {
+        // The readiness checks that are repeated before the first act would refuse again.
+        options.preflight_max_age = Duration::MAX;
+    }
     let display = args.output.display(args.verbose);
     let mut screen = None;
     let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {

@@ -12,6 +12,11 @@ pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample, U
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Whether an alert was seen in an Alertmanager, and not in Prometheus: its source is then `alertmanager-0` and so on.
+pub fn is_alertmanager(source: &str) -> bool {
+    source.starts_with("alertmanager")
+}
+
 /// The format of the journal. A reader accepts the same major version with any minor version, and format 1.
 pub const FORMAT: &str = "2.1";
 

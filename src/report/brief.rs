@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::line;
+use super::line::{at, line};
 use crate::{
-    event::{Event, Kind, Wake},
-    model::{ClusterIdentity, Finding, FindingState, printable, some},
+    event::{Event, Kind, Wake, is_alertmanager},
+    model::{ClusterIdentity, Finding, FindingState, some},
 };
 
 /// While something goes on, a line about it is shown this often, on the drill's clock.
@@ -178,8 +178,8 @@ impl Brief {
 }
 
 /// Whether an alert has reached people, as far as Alertmanager shows.
-fn is_received(source: &str, state: &str) -> bool {
-    source.starts_with("alertmanager") && state == "active"
+pub(super) fn is_received(source: &str, state: &str) -> bool {
+    is_alertmanager(source) && state == "active"
 }
 
 /// What the journal, `--verbose` and the reports have, and the summary repeats where it matters.
@@ -219,10 +219,6 @@ fn preflight(event: &Event, findings: &[Finding]) -> Vec<String> {
     let first = at(event.t_us, &format!("pre-flight: {passed} of {} checks passed{others}", findings.len()));
     let below = line(event).unwrap_or_default();
     std::iter::once(first).chain(below.lines().skip(1).map(str::to_owned)).collect()
-}
-
-fn at(t_us: u64, text: &str) -> String {
-    format!("{:>8.1}s  {}", t_us as f64 / 1e6, printable(text))
 }
 
 #[cfg(test)]

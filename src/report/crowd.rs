@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::line;
+use super::line::{at, line};
 use crate::event::{Event, Kind};
 
 /// How many lines of a sort are shown in one stretch of time.
@@ -106,9 +106,8 @@ impl Crowd {
     pub(super) fn rest(&mut self) -> Option<String> {
         let more = std::mem::take(&mut self.more);
         let said: Vec<String> = more.iter().map(|(sort, n)| format!("{n} {}", sort.words())).collect();
-        let at = self.now_us as f64 / 1e6;
-        (!said.is_empty())
-            .then(|| format!("{at:>8.1}s    … and more lines: {} (`drillmaster replay` shows them)", said.join(", ")))
+        let text = format!("  … and more lines: {} (`drillmaster replay` shows them)", said.join(", "));
+        (!said.is_empty()).then(|| at(self.now_us, &text))
     }
 }
 

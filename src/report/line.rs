@@ -8,12 +8,17 @@ use crate::{
 /// The line of an event; none for events that only reports use.
 pub fn line(event: &Event) -> Option<String> {
     // Names from a cluster must not drive a terminal or break a line, so each line is made safe separately.
-    let mut text = format!("{:>8.1}s  {}", event.t_us as f64 / 1e6, printable(&describe(&event.event)?));
+    let mut text = at(event.t_us, &describe(&event.event)?);
     for more in below(&event.event) {
         text.push_str("\n           ");
         text.push_str(&printable(&more));
     }
     Some(text)
+}
+
+/// A text with the time on the drill's clock before it.
+pub(super) fn at(t_us: u64, text: &str) -> String {
+    format!("{:>8.1}s  {}", t_us as f64 / 1e6, printable(text))
 }
 
 /// The text for an event, for use in a list.

@@ -9,7 +9,10 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{brief::Brief, crowd::Crowd};
+use super::{
+    brief::{Brief, is_received},
+    crowd::Crowd,
+};
 use crate::{
     event::{Event, Kind},
     files,
@@ -166,8 +169,7 @@ fn status(state: &RunState, now_us: u64) -> Vec<String> {
             _ => format!("{name} …"),
         })
         .collect();
-    let firing =
-        state.alerts.iter().filter(|((source, ..), s)| source.starts_with("alertmanager") && *s == "active").count();
+    let firing = state.alerts.iter().filter(|((source, ..), state)| is_received(source, state)).count();
     vec![
         format!("   nodes {}   pods {}", nodes.join("  "), pods.join("  ")),
         format!("   probes {}   alerts received {firing}", probes.join("  ")),

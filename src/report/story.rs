@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::predicted;
 use crate::{
-    event::{Actor, Event, Kind, StepEnd},
+    event::{Actor, Event, Kind, StepEnd, is_alertmanager},
     journal::{FaultState, ReadJournal},
     model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult},
     verdict::{History, Phase, judge, phases, standing},
@@ -412,9 +412,7 @@ fn unexpected(history: &History) -> Vec<String> {
     let mut names: Vec<String> = history
         .alerts
         .iter()
-        .filter(|a| {
-            a.at >= t0 && a.source.starts_with("alertmanager") && !a.state.is_empty() && !expected.contains(&&a.name)
-        })
+        .filter(|a| a.at >= t0 && is_alertmanager(&a.source) && !a.state.is_empty() && !expected.contains(&&a.name))
         .map(|a| {
             let labels: Vec<String> =
                 a.labels.iter().filter(|(k, _)| *k != "alertname").map(|(k, v)| format!("{k}={v}")).collect();

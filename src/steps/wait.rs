@@ -6,6 +6,7 @@ use super::{
     planning::{Draft, act, draft},
 };
 use crate::{
+    event::is_alertmanager,
     journal::RunState,
     kubernetes::objects::Pod,
     model::{
@@ -226,7 +227,7 @@ fn missing_alerts(context: &StepContext, state: &RunState) -> Vec<String> {
         let Expectation::Alert(alert) = expectation else { continue };
         for node in nodes_of(context, state, alert) {
             let received = state.alerts.iter().any(|((source, name, labels), _)| {
-                source.starts_with("alertmanager")
+                is_alertmanager(source)
                     && *name == alert.name
                     && node.as_ref().is_none_or(|n| labels.get("node") == Some(n))
                     && alert.labels.iter().all(|(k, v)| labels.get(k) == Some(v))

@@ -12,7 +12,10 @@ use super::{
     seconds,
     window::{EndedBy, Window},
 };
-use crate::model::{AlertExpectation, Evidence, ForEach, Outcome, OutsideChange, OutsideWhat, Told};
+use crate::{
+    event::is_alertmanager,
+    model::{AlertExpectation, Evidence, ForEach, Outcome, OutsideChange, OutsideWhat, Told},
+};
 
 /// A silence is seen at most this long after it began.
 const SILENCES_EVERY_US: u64 = 3_000_000;
@@ -400,7 +403,7 @@ impl<'h> Chain<'h> {
 }
 
 fn is_manager(point: &AlertPoint) -> bool {
-    point.source.starts_with("alertmanager")
+    is_alertmanager(&point.source)
 }
 
 /// Whether one of these alerts existed at an instant, or so shortly before that its group may still have existed.

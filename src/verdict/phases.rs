@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::History;
 use crate::{
-    event::ProbeRun,
+    event::{ProbeRun, is_alertmanager},
     model::{StepName, StepResult},
 };
 
@@ -79,11 +79,8 @@ pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phas
         .map(|(t, _)| *t)
         .min();
     found.push((Milestone::NodesNotReady, unready));
-    let alerted = history
-        .alerts
-        .iter()
-        .find(|a| inside(a.at) && a.source.starts_with("alertmanager") && !a.state.is_empty())
-        .map(|a| a.at);
+    let alerted =
+        history.alerts.iter().find(|a| inside(a.at) && is_alertmanager(&a.source) && !a.state.is_empty()).map(|a| a.at);
     found.push((Milestone::Alerted, alerted));
     let undone = history.fault_step(of).and_then(|step| history.heal_began(&step));
     found.push((Milestone::UndoBegan, undone.filter(|t| inside(*t))));

@@ -82,6 +82,7 @@ fn the_program_needs_no_checkout() {
     for shipped in SCENARIOS.iter().chain(CLUSTERS) {
         assert_eq!(said(&["show", shipped.name]), (0, shipped.text.to_owned()), "{}", shipped.name);
     }
+    assert_eq!(said(&["lint", "zone-outage", "region-loss"]).0, 0);
     let (code, text) = said(&["show", "zone-outag"]);
     assert!(code == 2 && text.contains("did you mean `zone-outage`?"), "{text}");
     let (code, text) = said(&["rehearse", "zone-outag"]);
