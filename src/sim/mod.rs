@@ -33,6 +33,7 @@ mod security;
 mod sense;
 mod service;
 mod settled;
+mod shelf;
 mod stage;
 mod state;
 mod steps;

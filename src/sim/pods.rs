@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use super::{
     fields::{self, text},
-    store::Key,
     value::Value,
 };
 use crate::kubernetes::Selector;
@@ -20,16 +19,34 @@ pub(super) struct Pod {
     pub finished: bool,
     /// The kind and name of its controller.
     pub owner: Option<Arc<(String, String)>>,
+    /// Its namespace and name.
+    id: Id,
 }
 
 impl Pod {
-    pub(super) fn of(object: &Arc<Value>) -> Self {
+    fn of(object: &Arc<Value>, id: Id) -> Self {
+        let owner = fields::controller(object).map(|(kind, name, _)| Arc::new((kind.to_owned(), name.to_owned())));
         Self {
             ready: fields::condition(object, "Ready") == "True",
             terminating: fields::is_terminating(object),
             finished: fields::is_finished(object),
-            owner: fields::controller(object).map(|(kind, name, _)| Arc::new((kind.to_owned(), name.to_owned()))),
+            owner,
+            id,
             object: Arc::clone(object),
+        }
+    }
+
+    /// The next version of the pod.
+    fn next(self, object: &Arc<Value>, has_new_owner: bool) -> Self {
+        if has_new_owner {
+            return Self::of(object, self.id);
+        }
+        Self {
+            ready: fields::condition(object, "Ready") == "True",
+            terminating: fields::is_terminating(object),
+            finished: fields::is_finished(object),
+            object: Arc::clone(object),
+            ..self
         }
     }
 }
@@ -44,11 +61,20 @@ impl Deref for Pod {
 
 /// Namespace and name, in one allocation that all indices share.
 type Id = Arc<(String, String)>;
-type Index = BTreeMap<String, BTreeMap<Id, Pod>>;
+/// The places of pods in [`Pods::all`].
+type Places = BTreeMap<Id, Place>;
+type Index = BTreeMap<String, Places>;
 
-/// All indices.
+/// Where a pod is kept. Its place stays the same for as long as the pod exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+/// All pods and their indices. An index is only changed when a pod changes in the field of the index. Most changes of a
+/// pod are changes of its status.
 #[derive(Clone, Default)]
 pub(super) struct Pods {
+    all: Vec<Option<Pod>>,
+    free: Vec<Place>,
     /// By the UID of the controller.
     owner: Index,
     /// By node. The empty name is for pods without a node.
@@ -56,7 +82,7 @@ pub(super) struct Pods {
     /// By each label.
     label: Index,
     /// Pods with a required anti-affinity.
-    refusing: BTreeMap<Id, Pod>,
+    refusing: Places,
     /// How many pods of a controller are on each node, by the UID of the controller.
     spread: BTreeMap<String, Arc<Spread>>,
 }
@@ -71,12 +97,21 @@ fn stands(pod: &Value) -> Option<(&str, &str)> {
     (!node.is_empty() && !fields::is_terminating(pod)).then_some((owner, node))
 }
 
-fn id(key: &Key) -> Id {
-    Arc::new((key.1.clone(), key.2.clone()))
-}
-
 fn tag(label: &str, value: &str) -> String {
     format!("{label}={value}")
+}
+
+fn tags(pod: &Value) -> impl Iterator<Item = String> {
+    let labels = pod["metadata"]["labels"].as_object().into_iter().flatten();
+    labels.map(|(label, value)| tag(label, value.as_str().unwrap_or("")))
+}
+
+fn owner(pod: &Value) -> Option<&str> {
+    fields::controller(pod).map(|(_, _, uid)| uid)
+}
+
+fn node(pod: &Value) -> &str {
+    text(pod, "/spec/nodeName")
 }
 
 fn refuses(pod: &Value) -> bool {
@@ -84,43 +119,109 @@ fn refuses(pod: &Value) -> bool {
     terms.and_then(Value::as_array).is_some_and(|terms| !terms.is_empty())
 }
 
+fn put_into(index: &mut Index, key: &str, id: &Id, place: Place) {
+    match index.get_mut(key) {
+        Some(places) => drop(places.insert(Arc::clone(id), place)),
+        None => drop(index.insert(key.to_owned(), Places::from([(Arc::clone(id), place)]))),
+    }
+}
+
 fn drop_from(index: &mut Index, key: &str, id: &Id) {
-    if let Some(pods) = index.get_mut(key) {
-        pods.remove(id);
-        if pods.is_empty() {
+    if let Some(places) = index.get_mut(key) {
+        places.remove(id);
+        if places.is_empty() {
             index.remove(key);
         }
     }
 }
 
-fn found(index: &Index, key: &str) -> Vec<Pod> {
-    index.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
+/// Which indices a change of a pod concerns.
+struct Differs {
+    owner: bool,
+    node: bool,
+    labels: bool,
+    stands: bool,
+}
+
+impl Differs {
+    /// Parts that two versions share are equal without a comparison.
+    fn between(before: &Value, after: &Value) -> Self {
+        let meta = |field: &str| before["metadata"].get(field) != after["metadata"].get(field);
+        let (owner, node) = (meta("ownerReferences"), before.get("spec") != after.get("spec"));
+        Self { owner, node, labels: meta("labels"), stands: owner || node || meta("deletionTimestamp") }
+    }
 }
 
 impl Pods {
-    /// Adds an object that was written. Objects other than pods are ignored.
-    pub(super) fn enter(&mut self, key: &Key, object: &Arc<Value>) {
-        if key.0 != "pods" {
-            return;
+    /// Adds a new pod.
+    pub(super) fn enter(&mut self, namespace: &str, name: &str, object: &Arc<Value>) -> Place {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.all.push(None);
+            Place(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
+        });
+        let id = Id::new((namespace.to_owned(), name.to_owned()));
+        if let Some(uid) = owner(object) {
+            put_into(&mut self.owner, uid, &id, place);
         }
-        let (id, pod) = (id(key), Pod::of(object));
-        let put = |index: &mut Index, key: String| {
-            index.entry(key).or_default().insert(id.clone(), pod.clone());
-        };
-        if let Some((_, _, uid)) = fields::controller(object) {
-            put(&mut self.owner, uid.to_owned());
-        }
-        if let Some((owner, node)) = stands(object) {
-            let spread = Arc::make_mut(self.spread.entry(owner.to_owned()).or_default());
-            *spread.entry(node.to_owned()).or_default() += 1;
-        }
-        put(&mut self.node, text(object, "/spec/nodeName").to_owned());
+        self.comes(object);
+        put_into(&mut self.node, node(object), &id, place);
         if refuses(object) {
-            self.refusing.insert(id.clone(), pod.clone());
+            self.refusing.insert(Arc::clone(&id), place);
         }
-        for (label, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
-            put(&mut self.label, tag(label, value.as_str().unwrap_or("")));
+        for tag in tags(object) {
+            put_into(&mut self.label, &tag, &id, place);
         }
+        self.set(place, Some(Pod::of(object, id)));
+        place
+    }
+
+    /// Replaces a pod by its next version.
+    pub(super) fn change(&mut self, place: Place, object: &Arc<Value>) {
+        let Some(before) = self.set(place, None) else { return };
+        let (id, differs) = (Arc::clone(&before.id), Differs::between(&before, object));
+        if differs.owner {
+            owner(&before).into_iter().for_each(|uid| drop_from(&mut self.owner, uid, &id));
+            owner(object).into_iter().for_each(|uid| put_into(&mut self.owner, uid, &id, place));
+        }
+        if differs.stands {
+            self.goes(&before);
+            self.comes(object);
+        }
+        if differs.node {
+            drop_from(&mut self.node, node(&before), &id);
+            put_into(&mut self.node, node(object), &id, place);
+            if refuses(object) {
+                self.refusing.insert(Arc::clone(&id), place);
+            } else {
+                self.refusing.remove(&id);
+            }
+        }
+        if differs.labels {
+            tags(&before).for_each(|tag| drop_from(&mut self.label, &tag, &id));
+            tags(object).for_each(|tag| put_into(&mut self.label, &tag, &id, place));
+        }
+        self.set(place, Some(before.next(object, differs.owner)));
+    }
+
+    /// Removes a pod.
+    pub(super) fn leave(&mut self, place: Place) {
+        let Some(pod) = self.set(place, None) else { return };
+        let id = &pod.id;
+        owner(&pod).into_iter().for_each(|uid| drop_from(&mut self.owner, uid, id));
+        self.goes(&pod);
+        drop_from(&mut self.node, node(&pod), id);
+        self.refusing.remove(id);
+        tags(&pod).for_each(|tag| drop_from(&mut self.label, &tag, id));
+        self.free.push(place);
+    }
+
+    fn set(&mut self, place: Place, pod: Option<Pod>) -> Option<Pod> {
+        self.all.get_mut(place.0 as usize).and_then(|kept| std::mem::replace(kept, pod))
+    }
+
+    /// The pod at a place.
+    pub(super) fn at(&self, place: Place) -> Option<&Pod> {
+        self.all.get(place.0 as usize)?.as_ref()
     }
 
     /// How many pods of a controller are on each node, without those that are Terminating.
@@ -128,8 +229,22 @@ impl Pods {
         self.spread.get(owner_uid).cloned().unwrap_or_default()
     }
 
-    /// Reduces the count of pods on a node by one.
-    fn goes(&mut self, owner: &str, node: &str) {
+    /// Counts a pod on its node.
+    fn comes(&mut self, pod: &Value) {
+        let Some((owner, node)) = stands(pod) else { return };
+        if !self.spread.contains_key(owner) {
+            self.spread.insert(owner.to_owned(), Arc::default());
+        }
+        let Some(spread) = self.spread.get_mut(owner).map(Arc::make_mut) else { return };
+        match spread.get_mut(node) {
+            Some(count) => *count += 1,
+            None => drop(spread.insert(node.to_owned(), 1)),
+        }
+    }
+
+    /// Counts a pod on its node no longer.
+    fn goes(&mut self, pod: &Value) {
+        let Some((owner, node)) = stands(pod) else { return };
         let Some(spread) = self.spread.get_mut(owner).map(Arc::make_mut) else { return };
         match spread.get_mut(node) {
             Some(count) if *count > 1 => *count -= 1,
@@ -140,48 +255,37 @@ impl Pods {
         }
     }
 
-    /// Removes the former version of an object.
-    pub(super) fn leave(&mut self, key: &Key, object: &Value) {
-        if key.0 != "pods" {
-            return;
-        }
-        let id = id(key);
-        if let Some((_, _, uid)) = fields::controller(object) {
-            drop_from(&mut self.owner, uid, &id);
-        }
-        if let Some((owner, node)) = stands(object) {
-            self.goes(owner, node);
-        }
-        drop_from(&mut self.node, text(object, "/spec/nodeName"), &id);
-        self.refusing.remove(&id);
-        for (label, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
-            drop_from(&mut self.label, &tag(label, value.as_str().unwrap_or("")), &id);
-        }
+    /// The pods that an object controls, by name.
+    pub(super) fn of(&self, owner_uid: &str) -> impl Iterator<Item = &Pod> {
+        self.found(self.owner.get(owner_uid))
     }
 
-    pub(super) fn of(&self, owner_uid: &str) -> Vec<Pod> {
-        found(&self.owner, owner_uid)
+    /// The pods on a node. For an empty name, the pods without a node.
+    pub(super) fn on(&self, node: &str) -> impl Iterator<Item = &Pod> {
+        self.found(self.node.get(node))
     }
 
-    pub(super) fn on(&self, node: &str) -> Vec<Pod> {
-        found(&self.node, node)
+    /// The pods with a required anti-affinity.
+    pub(super) fn refusing(&self) -> impl Iterator<Item = &Pod> {
+        self.refusing.values().filter_map(|place| self.at(*place))
     }
 
-    pub(super) fn refusing(&self) -> Vec<Pod> {
-        self.refusing.values().cloned().collect()
+    /// The pods with a label, in any namespace.
+    pub(super) fn labelled(&self, label: &str, value: &str) -> impl Iterator<Item = &Pod> + use<'_> {
+        self.found(self.label.get(&tag(label, value)))
     }
 
-    pub(super) fn labelled(&self, label: &str, value: &str) -> Vec<Pod> {
-        found(&self.label, &tag(label, value))
+    fn found<'a>(&'a self, places: Option<&'a Places>) -> impl Iterator<Item = &'a Pod> {
+        places.into_iter().flat_map(Places::values).filter_map(|place| self.at(*place))
     }
 
     /// Calls a function for the pods that a selector selects. The selector must contain labels: the search starts from
     /// the rarest of them.
     pub(super) fn selected(&self, namespace: &str, selector: &Selector, mut each: impl FnMut(&Pod)) {
         let tags = selector.match_labels.iter().map(|(label, value)| self.label.get(&tag(label, value)));
-        let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, BTreeMap::len)) else { return };
+        let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, Places::len)) else { return };
         let label_says_it = selector.match_labels.len() == 1 && selector.match_expressions.is_empty();
-        let chosen = |(id, pod): &(&Id, &Pod)| id.0 == namespace && (label_says_it || fields::selects(selector, pod));
-        rarest.iter().filter(chosen).for_each(|(_, pod)| each(pod));
+        let found = rarest.iter().filter(|(id, _)| id.0 == namespace).filter_map(|(_, place)| self.at(*place));
+        found.filter(|pod| label_says_it || fields::selects(selector, pod)).for_each(|pod| each(pod));
     }
 }

@@ -10,11 +10,13 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use smol_str::SmolStr;
 
 use super::{
     fields::{self, text},
-    pods::{Pod, Pods, Spread},
+    pods::{Place, Pod, Pods, Spread},
     resources::{self, Resource},
+    shelf::Shelf,
     value::{Value, json},
     watch::{Mood, Sullen, Watch, Watches, mood_of},
 };
@@ -24,7 +26,7 @@ use crate::kubernetes::Selector;
 pub(super) const WINDOW: u64 = 4096;
 
 /// Resource, namespace (empty for objects of the cluster), name.
-pub(super) type Key = (&'static str, String, String);
+pub(super) type Key = (&'static str, SmolStr, SmolStr);
 
 /// One change, kept for watches that start at an earlier version.
 #[derive(Clone)]
@@ -41,11 +43,13 @@ struct Change {
 pub(super) struct Kept {
     pub object: Arc<Value>,
     written: Arc<OnceLock<Bytes>>,
+    /// Where the indices keep it, if it is a pod.
+    place: Option<Place>,
 }
 
 impl Kept {
-    fn of(object: Arc<Value>) -> Self {
-        Self { object, written: Arc::default() }
+    fn of(object: Arc<Value>, place: Option<Place>) -> Self {
+        Self { object, written: Arc::default(), place }
     }
 
     /// The JSON of the object as an item of a list, without kind and apiVersion.
@@ -73,9 +77,6 @@ impl Serialize for Item<'_> {
     }
 }
 
-/// The objects of a namespace, by name.
-type Shelf = BTreeMap<String, Kept>;
-
 /// The store.
 #[derive(Clone, Default)]
 pub(super) struct Store {
@@ -100,7 +101,7 @@ pub(super) struct Store {
 impl Store {
     /// The UIDs of all objects.
     pub(super) fn uids(&self) -> impl Iterator<Item = &str> {
-        self.objects.values().flat_map(BTreeMap::values).flat_map(Shelf::values).map(|kept| fields::uid(&kept.object))
+        self.objects.values().flat_map(BTreeMap::values).flat_map(Shelf::iter).map(|kept| fields::uid(&kept.object))
     }
 
     /// Creates an empty store with UIDs of its own.
@@ -131,7 +132,7 @@ impl Store {
 
     /// The pods that an object controls.
     pub(super) fn pods_of(&self, owner_uid: &str) -> Vec<Pod> {
-        self.pods.of(owner_uid)
+        self.pods.of(owner_uid).cloned().collect()
     }
 
     /// How many pods of an object are on each node, without those that are Terminating.
@@ -141,17 +142,17 @@ impl Store {
 
     /// The pods on a node. For an empty name, the pods without a node.
     pub(super) fn pods_on(&self, node: &str) -> Vec<Pod> {
-        self.pods.on(node)
+        self.pods.on(node).cloned().collect()
     }
 
     /// The pods with a label, in any namespace.
     pub(super) fn pods_labelled(&self, label: &str, value: &str) -> Vec<Pod> {
-        self.pods.labelled(label, value)
+        self.pods.labelled(label, value).cloned().collect()
     }
 
     /// The pods with a required anti-affinity.
     pub(super) fn refusing(&self) -> Vec<Pod> {
-        self.pods.refusing()
+        self.pods.refusing().cloned().collect()
     }
 
     /// The pods of a namespace that a selector selects, in their order.
@@ -162,10 +163,10 @@ impl Store {
     }
 
     /// Calls a function for each of these pods, without copying them.
-    pub(super) fn each_selected(&self, namespace: &str, selector: &Selector, mut each: impl FnMut(&Pod)) {
+    pub(super) fn each_selected(&self, namespace: &str, selector: &Selector, each: impl FnMut(&Pod)) {
         if selector.match_labels.is_empty() {
-            let chosen = self.within("pods", namespace).filter(|p| fields::selects(selector, p));
-            chosen.for_each(|object| each(&Pod::of(object)));
+            let all = self.kept("pods", Some(namespace)).filter_map(|kept| self.pods.at(kept.place?));
+            all.filter(|pod| fields::selects(selector, pod)).for_each(each);
         } else {
             self.pods.selected(namespace, selector, each);
         }
@@ -189,7 +190,7 @@ impl Store {
     pub(super) fn kept(&self, resource: &'static str, namespace: Option<&str>) -> impl Iterator<Item = &Kept> {
         let of = namespace.map_or(Unbounded, Included);
         let shelves = self.objects.get(resource).map(|shelves| shelves.range::<str, _>((of, of)));
-        shelves.into_iter().flatten().flat_map(|(_, shelf)| shelf.values())
+        shelves.into_iter().flatten().flat_map(|(_, shelf)| shelf.iter())
     }
 
     /// The number of objects of a resource, in one namespace or in all.
@@ -240,41 +241,61 @@ impl Store {
 
     /// Removes an object.
     pub(super) fn remove(&mut self, resource: &'static str, namespace: &str, name: &str) {
-        if let Some(object) = self.take_out(resource, namespace, name) {
-            let key = (resource, namespace.to_owned(), name.to_owned());
+        if let Some(kept) = self.take_out(resource, namespace, name) {
+            let key = (resource, namespace.into(), name.into());
             self.version += 1;
-            self.moved |= resource == "pods";
-            self.pods.leave(&key, &object);
-            let mut last = (*object).clone();
+            if let Some(place) = kept.place {
+                self.moved = true;
+                self.pods.leave(place);
+            }
+            let mut last = (*kept.object).clone();
             last["metadata"]["resourceVersion"] = self.version.to_string().into();
-            self.tell(Change { version: self.version, key, type_: "DELETED", kept: Kept::of(Arc::new(last)) });
+            self.tell(Change { version: self.version, key, type_: "DELETED", kept: Kept::of(Arc::new(last), None) });
         }
     }
 
-    fn take_out(&mut self, resource: &'static str, namespace: &str, name: &str) -> Option<Arc<Value>> {
+    fn take_out(&mut self, resource: &'static str, namespace: &str, name: &str) -> Option<Kept> {
         let shelves = self.objects.get_mut(resource)?;
         let shelf = shelves.get_mut(namespace)?;
-        let object = shelf.remove(name)?.object;
+        let kept = shelf.remove(name)?;
         if shelf.is_empty() {
             shelves.remove(namespace);
         }
-        Some(object)
+        Some(kept)
     }
 
     fn write(&mut self, resource: &'static str, type_: &'static str, mut object: Value) -> Arc<Value> {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        let key =
-            (resource, text(&object, "/metadata/namespace").to_owned(), text(&object, "/metadata/name").to_owned());
+        let key = (
+            resource,
+            SmolStr::new(text(&object, "/metadata/namespace")),
+            SmolStr::new(text(&object, "/metadata/name")),
+        );
         let object = Arc::new(object);
-        let shelf = self.objects.entry(resource).or_default().entry(key.1.clone()).or_default();
-        let kept = Kept::of(Arc::clone(&object));
-        let before = shelf.insert(key.2.clone(), kept.clone()).map(|kept| kept.object);
-        self.moved |= resource == "pods" && before.as_ref().is_none_or(|before| moves(before, &object));
-        if let Some(before) = before {
-            self.pods.leave(&key, &before);
+        let shelves = self.objects.entry(resource).or_default();
+        if !shelves.contains_key(key.1.as_str()) {
+            shelves.insert(key.1.to_string(), Shelf::default());
         }
-        self.pods.enter(&key, &object);
+        let Some(shelf) = shelves.get_mut(key.1.as_str()) else { return object };
+        let mut kept = Kept::of(Arc::clone(&object), None);
+        match shelf.get_mut(&key.2) {
+            Some(before) => {
+                if let Some(place) = before.place {
+                    self.moved |= moves(&before.object, &object);
+                    self.pods.change(place, &object);
+                }
+                kept.place = before.place;
+                *before = kept.clone();
+            }
+            None => {
+                if resource == "pods" {
+                    self.moved = true;
+                    kept.place = Some(self.pods.enter(&key.1, &key.2, &object));
+                }
+                shelf.add(key.2.clone(), kept.clone());
+            }
+        }
         self.tell(Change { version: self.version, key, type_, kept });
         object
     }

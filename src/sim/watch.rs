@@ -74,8 +74,8 @@ impl Watch {
 
     pub(super) fn wants(&self, key: &Key, object: &Value) -> bool {
         key.0 == self.resource.plural
-            && self.namespace.as_ref().is_none_or(|ns| *ns == key.1)
-            && self.name.as_ref().is_none_or(|name| *name == key.2)
+            && self.namespace.as_ref().is_none_or(|ns| key.1 == *ns)
+            && self.name.as_ref().is_none_or(|name| key.2 == *name)
             && self.selector.as_ref().is_none_or(|s| fields::selects(s, object))
     }
 }

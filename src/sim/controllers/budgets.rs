@@ -19,16 +19,16 @@ use crate::kubernetes::{Selector, desired_healthy_of};
 const DISRUPTED_SECONDS: i64 = 120;
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
-    let namespaces: BTreeSet<&String> = changes
+    let namespaces: BTreeSet<&str> = changes
         .keys()
         .filter(|k| matches!(k.0, "pods" | "poddisruptionbudgets" | "replicasets" | "statefulsets"))
-        .map(|k| &k.1)
+        .map(|k| k.1.as_str())
         .collect();
     for namespace in namespaces {
         let budgets: Vec<_> = state.store.within("poddisruptionbudgets", namespace).cloned().collect();
         for budget in budgets {
             let Some(selector) = state.selectors.of(&budget) else { continue };
-            let touched = changes.iter().filter(|(k, _)| k.1 == *namespace).any(|(key, object)| match key.0 {
+            let touched = changes.iter().filter(|(k, _)| k.1 == namespace).any(|(key, object)| match key.0 {
                 "pods" => fields::selects(&selector, object),
                 "poddisruptionbudgets" => key.2 == fields::name(&budget),
                 // Percentages depend on the scale of a controller.

@@ -14,7 +14,7 @@ use crate::kubernetes::Selector;
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     let namespaces: BTreeSet<String> =
-        changes.keys().filter(|k| matches!(k.0, "pods" | "services")).map(|k| k.1.clone()).collect();
+        changes.keys().filter(|k| matches!(k.0, "pods" | "services")).map(|k| k.1.to_string()).collect();
     for namespace in namespaces {
         let services: Vec<_> = state.store.within("services", &namespace).cloned().collect();
         for service in services {

@@ -19,6 +19,8 @@ mod workloads;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use smol_str::SmolStr;
+
 use super::{
     SETTLED_US, control_plane, happens, monitoring,
     state::{State, Timer},
@@ -100,9 +102,9 @@ fn owners<'a>(
     changes: &'a Changes,
     resource: &'static str,
     kind: &'a str,
-) -> impl Iterator<Item = (String, String)> + 'a {
+) -> impl Iterator<Item = (SmolStr, SmolStr)> + 'a {
     of(changes, resource).filter_map(move |(key, object)| {
         let (owner_kind, name, _) = super::fields::controller(object)?;
-        (owner_kind == kind).then(|| (key.1.clone(), name.to_owned()))
+        (owner_kind == kind).then(|| (key.1.clone(), name.into()))
     })
 }

@@ -28,7 +28,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
             if state.store.get("configmaps", name, "kube-root-ca.crt").is_none() {
                 furnish(state, name);
             }
-        } else if changes.contains_key(&("namespaces", String::new(), name.to_owned())) {
+        } else if changes.contains_key(&("namespaces", "".into(), name.into())) {
             leaves(state, name);
         }
     }

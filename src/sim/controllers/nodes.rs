@@ -175,7 +175,7 @@ pub(super) fn reports(state: &mut State, name: &str) {
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     let new: Vec<String> = of(changes, "nodes")
         .filter(|(_, node)| fields::condition(node, "Ready").is_empty())
-        .map(|(key, _)| key.2.clone())
+        .map(|(key, _)| key.2.to_string())
         .collect();
     for name in new {
         if state.machines.reports(&name, state.now_us) {

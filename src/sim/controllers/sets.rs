@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
+
 use super::{
     super::{
         fields::{self, list, number, text},
@@ -16,13 +18,11 @@ use super::{
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     for (resource, kind) in [("statefulsets", "StatefulSet"), ("daemonsets", "DaemonSet"), ("jobs", "Job")] {
-        let mut sets: BTreeSet<(String, String)> =
+        let mut sets: BTreeSet<(SmolStr, SmolStr)> =
             of(changes, resource).map(|(k, _)| (k.1.clone(), k.2.clone())).collect();
         sets.extend(owners(changes, "pods", kind));
         if resource == "daemonsets" && of(changes, "nodes").next().is_some() {
-            sets.extend(
-                state.store.all(resource).map(|s| (fields::namespace(s).to_owned(), fields::name(s).to_owned())),
-            );
+            sets.extend(state.store.all(resource).map(|s| (fields::namespace(s).into(), fields::name(s).into())));
         }
         for (namespace, name) in sets {
             let Some(set) = state.store.get(resource, &namespace, &name).cloned() else { continue };

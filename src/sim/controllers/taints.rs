@@ -32,7 +32,7 @@ fn patience(pod: &Value, keys: &[String]) -> Option<u64> {
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
     let tainted: Vec<(String, Vec<String>)> = of(changes, "nodes")
-        .map(|(key, node)| (key.2.clone(), no_execute(node)))
+        .map(|(key, node)| (key.2.to_string(), no_execute(node)))
         .filter(|(_, keys)| !keys.is_empty())
         .collect();
     for (node, keys) in tainted {

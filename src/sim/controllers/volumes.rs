@@ -21,14 +21,14 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
         match state.store.get("persistentvolumeclaims", &key.1, &key.2).cloned() {
             Some(now) if fields::is_terminating(&now) => release_if_unused(state, &now),
             Some(now) if text(&now, "/status/phase") == "Pending" => {
-                state.schedule(PROVISION, Timer::Claim(key.1.clone(), key.2.clone()));
+                state.schedule(PROVISION, Timer::Claim(key.1.to_string(), key.2.to_string()));
             }
             Some(_) => {}
             None => reclaim(state, claim),
         }
     }
     // A pod that is gone may have been the last one that used a claim.
-    let namespaces: std::collections::BTreeSet<&String> = of(changes, "pods").map(|(k, _)| &k.1).collect();
+    let namespaces: std::collections::BTreeSet<&str> = of(changes, "pods").map(|(k, _)| k.1.as_str()).collect();
     for namespace in namespaces {
         let ending: Vec<_> = state
             .store

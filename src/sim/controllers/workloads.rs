@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use sha2::{Digest, Sha256};
+use smol_str::SmolStr;
 
 use super::{
     super::{
@@ -18,13 +19,13 @@ use super::{
 };
 
 pub(super) fn changed(state: &mut State, changes: &Changes) {
-    let mut deployments: BTreeSet<(String, String)> =
+    let mut deployments: BTreeSet<(SmolStr, SmolStr)> =
         of(changes, "deployments").map(|(k, _)| (k.1.clone(), k.2.clone())).collect();
     deployments.extend(owners(changes, "replicasets", "Deployment"));
     for (namespace, name) in deployments {
         deployment(state, &namespace, &name);
     }
-    let mut sets: BTreeSet<(String, String)> =
+    let mut sets: BTreeSet<(SmolStr, SmolStr)> =
         of(changes, "replicasets").map(|(k, _)| (k.1.clone(), k.2.clone())).collect();
     sets.extend(owners(changes, "pods", "ReplicaSet"));
     for (namespace, name) in sets {

@@ -58,7 +58,7 @@ fn is_gone(state: &State, key: &Key, object: &Value) -> bool {
 
 fn is_meant(object: &ObjectSeen, key: &Key) -> bool {
     let (kind, name) = object.object.split_once('/').unwrap_or((&object.object, "*"));
-    let named = name.strip_suffix('*').map_or(name == key.2, |prefix| key.2.starts_with(prefix));
+    let named = name.strip_suffix('*').map_or(key.2 == name, |prefix| key.2.starts_with(prefix));
     objects::kind(kind).is_some_and(|r| r.plural == key.0 && named && (!r.namespaced || object.namespace == key.1))
 }
 

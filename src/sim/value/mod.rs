@@ -36,12 +36,27 @@ static NULL: Value = Value::Null;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Map(Vec<(SmolStr, Value)>);
 
+/// Up to this many fields, a look at each of them is faster than a binary search.
+const FEW: usize = 16;
+
 impl Map {
     fn find(&self, key: &str) -> Result<usize, usize> {
+        if self.0.len() <= FEW
+            && let Some(at) = self.0.iter().position(|(own, _)| own.len() == key.len() && own.as_str() == key)
+        {
+            return Ok(at);
+        }
         self.0.binary_search_by(|(own, _)| own.as_str().cmp(key))
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        if self.0.len() <= FEW {
+            return self
+                .0
+                .iter()
+                .find(|(own, _)| own.len() == key.len() && own.as_str() == key)
+                .map(|(_, value)| value);
+        }
         self.find(key).ok().map(|at| &self.0[at].1)
     }
 

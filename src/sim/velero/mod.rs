@@ -55,7 +55,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     let new: Vec<(&'static str, String)> = changes
         .iter()
         .filter(|(k, object)| KINDS.contains(&k.0) && text(object, "/status/phase").is_empty())
-        .map(|(k, _)| (k.0, k.2.clone()))
+        .map(|(k, _)| (k.0, k.2.to_string()))
         .collect();
     for (resource, name) in new {
         let after = match resource {

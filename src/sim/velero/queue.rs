@@ -143,11 +143,11 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
         return;
     }
     for (key, object) in changes.iter().filter(|(k, _)| k.0 == "backups") {
-        let new = state.velero.known.insert(key.2.clone());
+        let new = state.velero.known.insert(key.2.to_string());
         match text(object, "/status/phase") {
             "" | "New" => next(state, "backups", &key.2, STEP),
             "ReadyToStart" if !new => {
-                state.velero.changed.insert(key.2.clone());
+                state.velero.changed.insert(key.2.to_string());
                 next(state, "backups", &key.2, STEP);
             }
             _ => {}

@@ -1,0 +1,59 @@
+//! The objects of one resource in one namespace: found by name, and listed in the order of their names. Start with
+//! [`Shelf`].
+
+use std::collections::{BTreeMap, HashMap};
+
+use smol_str::SmolStr;
+
+use super::store::Kept;
+
+/// Objects by name. Most accesses look up one name, among thousands that begin alike, so the names are hashed. Only new
+/// and removed objects change the order.
+#[derive(Clone, Default)]
+pub(super) struct Shelf {
+    all: Vec<Option<Kept>>,
+    free: Vec<usize>,
+    at: HashMap<SmolStr, usize>,
+    order: BTreeMap<SmolStr, usize>,
+}
+
+impl Shelf {
+    pub(super) fn get(&self, name: &str) -> Option<&Kept> {
+        self.all.get(*self.at.get(name)?)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Kept> {
+        self.all.get_mut(*self.at.get(name)?)?.as_mut()
+    }
+
+    /// Adds an object whose name is new.
+    pub(super) fn add(&mut self, name: SmolStr, kept: Kept) {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.all.push(None);
+            self.all.len() - 1
+        });
+        self.all[at] = Some(kept);
+        self.at.insert(name.clone(), at);
+        self.order.insert(name, at);
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Kept> {
+        let at = self.at.remove(name)?;
+        self.order.remove(name);
+        self.free.push(at);
+        self.all.get_mut(at)?.take()
+    }
+
+    /// The objects in the order of their names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Kept> {
+        self.order.values().filter_map(|at| self.all.get(*at)?.as_ref())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+}
