@@ -12,6 +12,7 @@ mod nodes;
 mod placement;
 mod preemption;
 mod rollout;
+mod search;
 mod sets;
 mod taints;
 pub(super) mod volumes;

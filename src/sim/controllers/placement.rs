@@ -13,14 +13,12 @@ use super::{
         state::{NodeRoom, Rooms, State},
         value::Value,
     },
-    Changes,
-    company::{Others, Peers, Wishes},
-    preemption,
+    Changes, preemption,
+    search::Search,
 };
 use crate::kubernetes::{
-    Company, Demand, Domains, Incoming, Room, SpreadRule, cpu_millis, demands, in_terms, may_run, memory_bytes,
+    Demand, Room, cpu_millis, memory_bytes,
     objects::{Node, PodSpec},
-    spreads,
 };
 
 /// The resources, other than pods, that decide where a pod may run.
@@ -41,13 +39,13 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
         (Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion"))
     });
     let mut rooms = std::mem::take(&mut state.rooms);
-    let mut failed: Option<Pod> = None;
+    let (mut failed, mut last) = (None::<Pod>, None);
     for pod in waiting {
         // If a pod found no node, other pods of its set find none either, because nothing has changed since.
         if failed.as_ref().is_some_and(|other| is_alike(other, &pod)) && is_unscheduled(&pod) {
             continue;
         }
-        failed = match bind(state, &pod, &mut rooms) {
+        failed = match bind(state, &pod, &mut rooms, &mut last) {
             Bound::Nowhere => Some(pod),
             Bound::Changed => None,
         };
@@ -128,76 +126,28 @@ pub(super) fn asks(pod: &Value) -> Demand {
     PodSpec::deserialize(&pod["spec"]).map_or_else(|_| Demand::default(), |spec| Demand::of(&spec))
 }
 
-/// What a pod requires of a node, apart from free capacity.
-struct Filters {
-    spec: PodSpec,
-    company: Vec<Company>,
-    spreads: Vec<SpreadRule>,
-    /// None if a claim does not exist yet.
-    places: Option<Vec<Vec<serde_json::Value>>>,
-}
-
-impl Filters {
-    fn of(state: &State, pod: &Value, incoming: &Incoming<'_>, others: &Others<'_>) -> Self {
-        Self {
-            company: demands(incoming, others),
-            spreads: spreads(incoming, others, &Domains::of(incoming.spec, others)),
-            places: volume_places(state, pod),
-            spec: incoming.spec.clone(),
-        }
-    }
-
-    fn pass(&self, node: &Node) -> bool {
-        may_run(&self.spec, node)
-            && self.places.as_ref().is_some_and(|all| all.iter().all(|terms| in_terms(terms, node)))
-            && self.company.iter().all(|company| company.suits(node))
-            && self.spreads.iter().all(|spread| spread.allows(node))
-    }
-}
-
-fn bind(state: &mut State, pod: &Value, rooms: &mut Rooms) -> Bound {
-    let Ok(spec) = PodSpec::deserialize(&pod["spec"]) else { return Bound::Nowhere };
-    let demand = Demand::of(&spec);
-    let peers = Peers::of(state, pod, rooms);
-    let zones = peers.by("topology.kubernetes.io/zone");
-    let labels = fields::labels(pod);
-    let incoming = Incoming { namespace: fields::namespace(pod), labels: &labels, spec: &spec };
-    let others = Others { state, rooms };
-    let wishes = Wishes::of(&incoming, &spec, &others);
-    let filters = Filters::of(state, pod, &incoming, &others);
-    let fits = |room: &NodeRoom| room.room.holds(&demand) && filters.pass(&room.node);
-    let told = told(state, pod).filter(|node| rooms.get(node).is_some_and(&fits));
-    let score = |room: &NodeRoom, beside: usize| {
-        let in_zone = zones.get(&room.zone).copied().unwrap_or(0);
-        let granted = wishes.granted(&room.node);
-        (Reverse(granted), in_zone, beside, Reverse(room.room.cpu))
+fn bind(state: &mut State, pod: &Pod, rooms: &mut Rooms, last: &mut Option<(Pod, Search)>) -> Bound {
+    let again = last.take().filter(|(other, search)| search.holds_after_a_pod() && is_alike(other, pod));
+    let Some(mut search) = again.map(|(_, search)| search).or_else(|| Search::of(state, pod, rooms)) else {
+        return Bound::Nowhere;
     };
-    // Among equal nodes, the first by name wins. Whether the pod fits is only tested on nodes with a better score.
-    let best = || {
-        let mut beside = peers.in_order();
-        let better = |best: Option<(_, _)>, room| {
-            let score = score(room, beside(&room.node.metadata.name));
-            let is_better = best.as_ref().is_none_or(|(other, _)| score < *other) && fits(room);
-            if is_better { Some((score, room)) } else { best }
-        };
-        rooms.values().fold(None, better).map(|(_, room)| room)
-    };
-    let best = told.or_else(|| best().map(|room| room.node.metadata.name.clone()));
+    let told = told(state, pod).filter(|node| rooms.get(node).is_some_and(|room| search.fits(room)));
+    let best = told.or_else(|| search.best(rooms).map(|room| room.node.metadata.name.clone()));
     let (namespace, name) = (fields::namespace(pod).to_owned(), fields::name(pod).to_owned());
     let now = state.wall();
     let Some(node) = best else {
         state.store.edit("pods", &namespace, &name, |p| {
             fields::set_condition(p, "PodScheduled", "False", "Unschedulable", now);
         });
-        let made = preemption::make_room(state, pod, &demand, rooms, &|node| filters.pass(node));
+        let made = preemption::make_room(state, pod, search.demand(), rooms, &|node| search.passes(node));
         return if made { Bound::Changed } else { Bound::Nowhere };
     };
-    let Some(room) = rooms.get_mut(&node) else { return Bound::Nowhere };
-    room.room.take(&demand);
+    search.place(&node, rooms);
     state.store.edit("pods", &namespace, &name, |p| {
         p["spec"]["nodeName"] = node.into();
         fields::set_condition(p, "PodScheduled", "True", "", now);
     });
+    *last = Some((pod.clone(), search));
     Bound::Changed
 }
 
@@ -217,23 +167,4 @@ fn told(state: &mut State, pod: &Value) -> Option<String> {
     let node = nodes.get_mut(at)?;
     // The place of a StatefulSet's pod is used once. Of other workloads, each pod takes the first place in the list.
     Some(if kind == "StatefulSet" { std::mem::take(node) } else { nodes.remove(at) })
-}
-
-/// For each volume that exists only in some places: the terms, of which the node of the pod must meet one. None if a
-/// claim does not exist yet.
-fn volume_places(state: &State, pod: &Value) -> Option<Vec<Vec<serde_json::Value>>> {
-    let mut places = vec![];
-    for volume in list(pod, "/spec/volumes") {
-        let claim = text(volume, "/persistentVolumeClaim/claimName");
-        if claim.is_empty() {
-            continue;
-        }
-        let claim = state.store.get("persistentvolumeclaims", fields::namespace(pod), claim)?;
-        let Some(volume) = state.store.get("persistentvolumes", "", text(claim, "/spec/volumeName")) else { continue };
-        let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
-        if !terms.is_empty() {
-            places.push(terms.iter().map(Into::into).collect());
-        }
-    }
-    Some(places)
 }
