@@ -1,6 +1,6 @@
 //! Who deleted a pod? The API server does not record it. A controller deletes pods that its workload has too many of,
 //! or that a rollout replaces. For evictions and taints, Kubernetes records the reason. A pod that disappears without
-//! any of these reasons, and that the drill did not delete, was deleted by somebody else.
+//! any of these reasons, and that the drill did not delete, was deleted by others.
 
 use super::authors::by_program;
 use crate::{
@@ -53,7 +53,7 @@ impl Pending {
 /// Why a pod disappeared, according to the watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Somebody else deleted it.
+    /// It was deleted outside the drill.
     Deleted,
     /// The Eviction API evicted it, and not for the drill.
     Evicted,

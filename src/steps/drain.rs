@@ -185,7 +185,7 @@ pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: b
         Some(node) if node.spec.unschedulable == before => {
             return Ok(Closing::Reverted(format!("node {}: unschedulable={before}, as before", target.name)));
         }
-        // The drill only cordons. So if a node was cordoned before and is not any more, somebody else uncordoned it.
+        // The drill only cordons. So if a node was cordoned before and is not any more, others uncordoned it.
         Some(_) if before => {
             return Ok(Closing::Left(format!(
                 "node {}: left uncordoned, because it was changed outside the drill",

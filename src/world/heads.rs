@@ -16,7 +16,7 @@ const NAME: &str = "heads";
 const KEY: &str = "heads.json";
 /// How many ends are kept: about 25 kB.
 const KEPT: usize = 100;
-/// How often a write is repeated when somebody else has written in between.
+/// How often a write is repeated when others have written in between.
 const TRIES: u32 = 5;
 
 /// The end of one run, as the cluster keeps it.

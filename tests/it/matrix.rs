@@ -1,4 +1,4 @@
-//! What every shipped scenario comes to on every shipped cluster that is quick to simulate: docs/rehearsals.md.
+//! The result of every shipped scenario on every shipped cluster that is quick to simulate: docs/rehearsals.md.
 
 use std::process::Command;
 
