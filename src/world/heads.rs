@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    ApiCall, ApiError, Kube,
-    runrecord::{MAPS, NAMESPACE},
-};
+use super::{ApiCall, ApiError, Kube};
 use crate::model::{Exit, Head, is_run_name};
+
+/// The namespace of the run records.
+pub const NAMESPACE: &str = "drillmaster";
+/// Its ConfigMaps.
+pub(super) const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 
 const NAME: &str = "heads";
 const KEY: &str = "heads.json";

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{
     ApiCall, ApiError, Kube,
-    runrecord::{Claim, NAMESPACE, OpenUndos, open_undos},
+    heads::NAMESPACE,
+    runrecord::{Claim, OpenUndos, open_undos},
 };
 use crate::model::StopHow;
 

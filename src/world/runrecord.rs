@@ -7,12 +7,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ApiCall, ApiError, Heads, Kube};
+use super::{
+    ApiCall, ApiError, Heads, Kube,
+    heads::{MAPS, NAMESPACE},
+};
 use crate::model::{ClusterIdentity, FaultId, RUN_LABEL, Revert, StepName};
 
-/// The namespace of the run records.
-pub const NAMESPACE: &str = "drillmaster";
-pub(super) const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 const OPEN: &str = "drillmaster.dev/open";
 const KEY: &str = "run.json";
 /// How often a write is repeated when others have written in between.
