@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    OpenError, Place,
+    OpenError, Place, RecoverError,
     open::{host, open_again},
-    recover::RecoverError,
     session::Session,
 };
 use crate::{
