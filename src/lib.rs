@@ -1,6 +1,6 @@
 //! drillmaster: disaster-recovery drills for Kubernetes.
 //!
-//! The modules are listed in the order in which a drill uses them.
+//! The modules are listed in the order in which a drill uses them; the simulated cluster and the commands come last.
 //!
 //! ```text
 //! scenario file ──scenario──► Scenario
@@ -11,33 +11,41 @@
 //! run directory ──journal::RunState──► verdict ──► report
 //! ```
 
-pub mod event;
 pub mod files;
 pub mod kubernetes;
 pub mod model;
 
 pub mod scenario;
 
-pub mod journal;
-
-pub mod inventory;
-pub mod sim;
 pub mod world;
 
-pub mod clusters;
+pub mod inventory;
 
 pub mod plan;
-pub mod steps;
 
-pub mod engine;
-pub mod observe;
 pub mod readiness;
 
-pub mod report;
+pub mod event;
+
+pub mod journal;
+
+pub mod steps;
+
+pub mod observe;
+
+pub mod engine;
+
 pub mod verdict;
+
+pub mod report;
+
 pub mod verify;
 
+pub mod sim;
+
 pub mod prove;
+
+pub mod clusters;
 
 pub mod cli;
 

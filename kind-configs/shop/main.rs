@@ -90,7 +90,7 @@ fn read(stream: &TcpStream) -> io::Result<Request> {
         }
         let lower = line.to_ascii_lowercase();
         if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().map_err(|_| wrong("Content-Length is no number"))?;
+            length = value.trim().parse().map_err(|_| wrong("Content-Length is not a number"))?;
         }
         expects |= lower.starts_with("expect: 100-continue");
     }

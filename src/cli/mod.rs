@@ -19,6 +19,7 @@ mod rehearse_args;
 mod report;
 mod run;
 mod schema;
+mod simulated;
 mod status;
 mod verify;
 mod what_if;

@@ -5,9 +5,8 @@ use std::cell::RefCell;
 use super::{
     Done, Failure,
     args::{Output, RehearseArgs},
-    print,
-    rehearse::{rehearsal, settled},
-    say,
+    print, say,
+    simulated::{rehearsal, settled},
 };
 use crate::{
     files::print_json,

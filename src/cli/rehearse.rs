@@ -1,18 +1,26 @@
 //! `drillmaster rehearse`: runs a whole drill on a simulated cluster, in virtual time.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
-use super::{Done, Failure, args::RehearseArgs, place, plan, prove::prove, run::finish, say, shown, what_if::what_if};
+use super::{
+    Done, Failure,
+    args::RehearseArgs,
+    place, plan,
+    prove::prove,
+    run::finish,
+    say, shown,
+    simulated::{hears, paused, prepared, strange, unbroken},
+    what_if::what_if,
+};
 use crate::{
-    engine::{self, Options, Prepared, begin, prepare_in},
+    engine::{self, Options, begin},
     event::{Event, Kind},
     files,
-    journal::{JournalError, Lock, Recorder, RunDir, read},
+    journal::{JournalError, Lock, RunDir, read},
     model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
-    prove::Rehearsed,
     report::live,
     scenario::{CLUSTERS, Loaded, Sources, load, names, rehearsed_on},
-    sim::{Description, Happening, Settled, Simulation},
+    sim::{Description, Simulation},
 };
 
 /// The size limit of a cluster description. A copy of a large cluster has several megabytes.
@@ -48,64 +56,6 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
         );
     }
     done
-}
-
-/// A runtime with virtual time: time stands still while tasks run, and jumps ahead when all of them wait.
-fn paused() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .map_err(|e| Failure::new(Exit::Internal, format!("cannot start the async runtime: {e}")))
-}
-
-/// A rehearsal that keeps only its events: its run directory is deleted.
-pub(super) fn rehearsal(
-    settled: &Settled,
-    happens: &[Happening],
-    loaded: &Loaded,
-    approve: &[String],
-) -> Result<Rehearsed, Failure> {
-    let dir = tempfile::tempdir()
-        .map_err(|e| Failure::new(Exit::Internal, format!("cannot create a temporary directory: {e}")))?;
-    paused()?.block_on(async {
-        let simulation = settled.fork(happens).await.map_err(|wrong| strange(settled.description(), &wrong))?;
-        let prepared = prepared(&simulation, loaded, "variant".into(), false).await?;
-        let options = Options::rehearsal(dir.path(), approve);
-        let heard = |recorder: &Arc<Recorder>, _: &_| recorder.tap(hears(&simulation));
-        let begun = begin(prepared, loaded, &engine::Place::default(), &options, heard)
-            .map_err(|e| Failure::of(Exit::Invalid, &e))?;
-        let exit = engine::run(&begun, loaded, &options).await;
-        unbroken(&simulation)?;
-        Ok(Rehearsed { exit, events: begun.recorder.events(), happened: simulation.happened() })
-    })
-}
-
-/// Tells the simulation when a step begins or ends: an entry under `happens:` may wait for a step.
-fn hears(simulation: &Simulation) -> impl Fn(&Event) + Send + Sync + 'static {
-    let steps = simulation.steps();
-    move |event| match &event.event {
-        Kind::StepStarted { step, .. } => steps.begins(step),
-        Kind::StepFinished { step, .. } => steps.ends(step),
-        _ => {}
-    }
-}
-
-/// What rehearsals on variants of one cluster begin with.
-pub(super) fn settled(description: &Description, seed: u64) -> Result<Settled, Failure> {
-    paused()?.block_on(Settled::of(description, seed)).map_err(|wrong| strange(description, &wrong))
-}
-
-fn strange(description: &Description, wrong: &[String]) -> Failure {
-    let name = description.name();
-    Failure::new(Exit::Invalid, format!("cluster {name} cannot be simulated:\n  {}", wrong.join("\n  ")))
-}
-
-/// The drill prepared for a cluster.
-async fn prepared(simulation: &Simulation, loaded: &Loaded, run: String, catalogue: bool) -> Result<Prepared, Failure> {
-    prepare_in(simulation.world(), &Default::default(), None, loaded, run, catalogue)
-        .await
-        .map_err(|e| Failure::of(Exit::Invalid, &e))
 }
 
 async fn whole(args: &RehearseArgs, cluster: &str, description: &Description, loaded: &Loaded) -> Done {
@@ -146,17 +96,6 @@ async fn whole(args: &RehearseArgs, cluster: &str, description: &Description, lo
         say(&format!("--cluster {cluster}: {missed}"));
     }
     finish(&dir, exit)
-}
-
-/// A rehearsal is worthless if the simulated controllers stopped during it.
-fn unbroken(simulation: &Simulation) -> Result<(), Failure> {
-    if !simulation.is_broken() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Internal,
-        "the controllers of the simulated cluster stopped: this is a bug in drillmaster, and the result of this rehearsal is not valid",
-    ))
 }
 
 /// Slows virtual time down to a multiple of real time, so that people can watch.

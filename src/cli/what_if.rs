@@ -1,9 +1,8 @@
 //! `rehearse --what-if`: runs the same drill on variants of a cluster and prints one table.
 
 use super::{
-    Done, Failure, print,
-    rehearse::{rehearsal, settled},
-    say,
+    Done, Failure, print, say,
+    simulated::{rehearsal, settled},
 };
 use crate::{
     event::Event,

@@ -10,11 +10,11 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Place, Prepared, Wakes, preflight::Catalogue, way_back::resolved};
+use super::{Place, Prepared, RunError, Wakes, preflight::Catalogue, way_back::resolved};
 use crate::{
     event::{Actor, FORMAT, Kind},
-    journal::{Journal, Recorder, RunDir, WriteError},
-    model::{ClockMark, Dur, Head, Plan, StepClass, StepName, Verb, WayBack},
+    journal::{Journal, Recorder, RunDir},
+    model::{ClockMark, Dur, Head, Plan, StepClass, Verb, WayBack},
     scenario::Loaded,
     steps::{Approvals, Direction, StepContext, Wheel},
     told,
@@ -63,55 +63,6 @@ impl Options {
             operator: "rehearsal".into(),
         }
     }
-}
-
-/// Why a run could not begin. Nothing was touched.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The run directory cannot be created.
-    #[error("cannot create a run directory in {path}")]
-    Dir {
-        /// The directory.
-        path: String,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The journal cannot be written.
-    #[error(transparent)]
-    Journal(#[from] WriteError),
-    /// The plan differs from the approved one.
-    #[error(
-        "the plan is not the one that was approved: its hash is {now}, the approved hash is {approved}. The cluster, the scenario, the bindings or --audit-log changed: review the plan again"
-    )]
-    Drift {
-        /// The hash of the plan now.
-        now: String,
-        /// The approved hash.
-        approved: String,
-    },
-    /// An undo would not be possible.
-    #[error(
-        "an undo of this drill runs `{0}`, which cannot be found ({1}): nothing was touched. Install the program, or write its full path"
-    )]
-    Program(String, String),
-    /// A backup may expire before it is last needed.
-    #[error(
-        "step `{step}`: its backup expires after {ttl}, which may be before the drill and its undo end ({needed}, from limits.duration and --unwind-within): nothing was touched. Give the backup a longer `ttl`, or the undo less time"
-    )]
-    Expires {
-        /// The step.
-        step: StepName,
-        /// How long the backup is kept.
-        ttl: Dur,
-        /// How long the backup may be needed.
-        needed: Dur,
-    },
-    /// The operator did not confirm the cluster.
-    #[error(
-        "not confirmed: this is not a kind cluster. Run drillmaster in a terminal and type the name of the context, or give --confirm {0}"
-    )]
-    Unconfirmed(String),
 }
 
 /// A run directory with a recorder, before anything else happened.

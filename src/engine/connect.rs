@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    OpenError, Place,
+    OpenError, Place, RecoverError,
     open::{host, open_again},
-    recover::RecoverError,
     session::Session,
 };
 use crate::{
@@ -153,6 +152,6 @@ mod tests {
         assert_eq!([at(0, 503), at(1, 403), at(60, 403)], [false; 3]);
         assert!(at(61, 403), "a minute of refusals");
         assert_eq!([at(62, 503), at(63, 401), at(122, 403)], [false; 3], "another answer in between");
-        assert!(at(123, 401) && at(124, 404), "and what is neither a refusal nor passes");
+        assert!(at(123, 401) && at(124, 404), "an answer that is neither a refusal nor temporary");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Place, open::host, recover::RecoverError, way_back::from_record};
+use super::{Place, RecoverError, open::host, way_back::from_record};
 use crate::{
     event::{FORMAT, Kind},
     journal::{Journal, Recorder, RunDir},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::recover::RecoverError;
+use super::RecoverError;
 use crate::{
     event::Kind,
     journal::{RunDir, RunState, read},

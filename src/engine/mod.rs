@@ -1,11 +1,13 @@
 //! Runs drills: forward through the steps, backward through the undos, and everything that may interrupt them. This is
 //! the only module that uses all others. Start with [`run`], then [`recover`].
 
+mod announce;
 mod arm;
 mod baseline;
 mod begin;
 mod conclude;
 mod connect;
+mod errors;
 mod forward;
 mod from_cluster;
 mod guard;
@@ -14,6 +16,7 @@ mod heads;
 mod left_open;
 mod moment;
 mod open;
+mod overrides;
 mod preflight;
 mod prepare;
 mod reaper;
@@ -26,17 +29,19 @@ mod unwind;
 mod wake;
 mod way_back;
 
-pub use begin::{Begun, Options, RunError, begin};
+pub use begin::{Begun, Options, begin};
+pub use errors::{NEEDS_BINDINGS, RecoverError, RunError};
 pub use from_cluster::from_cluster;
 pub use hand::{Hand, LEAST_FROZEN};
 pub use heads::NOT_KEPT;
 pub use moment::{Moment, Moments};
 pub use open::{OpenError, Place, open};
+pub use overrides::Overrides;
 pub use preflight::Catalogue;
 pub use prepare::{PrepareError, Prepared, prepare, prepare_in};
-pub use reaper::{reap, spawn_reaper};
-pub use recover::{NEEDS_BINDINGS, Overrides, RecoverError, recover, recover_in};
+pub use reaper::{reap, reaper_dies_with, spawn_reaper};
+pub use recover::{recover, recover_in};
 pub use run::run;
-pub use standby::{reaper_dies_with, stand_by};
+pub use standby::stand_by;
 pub use wake::Wakes;
 pub use way_back::way_to;

@@ -9,8 +9,9 @@ use std::{
 };
 
 use super::{
+    Overrides, RecoverError,
     hand::{Beat, Hand, Pulse},
-    recover::{Overrides, RecoverError, recover},
+    recover::recover,
 };
 use crate::{
     event::Actor,
@@ -24,6 +25,16 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(500);
 /// The pause before a failed attempt is repeated.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// Where a detached process ends together with the process that started it, so that it cannot be a reaper.
+pub fn reaper_dies_with() -> Option<&'static str> {
+    let set = |name: &str| std::env::var(name).is_ok_and(|v| !v.is_empty() && v != "false");
+    if set("CI") || set("GITHUB_ACTIONS") || set("GITLAB_CI") || set("TEKTON_PIPELINE_RUN") {
+        return Some("a CI job");
+    }
+    let inside = ["/.dockerenv", "/run/.containerenv"].iter().any(|p| std::path::Path::new(p).exists());
+    (inside || set("KUBERNETES_SERVICE_HOST")).then_some("a container")
+}
 
 /// Starts the reaper of a run as a detached process.
 pub fn spawn_reaper(dir: &RunDir, frozen_after: Duration) -> io::Result<()> {

@@ -6,15 +6,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    Place, Wakes,
+    Overrides, Place, RecoverError, Wakes,
+    announce::tell,
     begin::claim,
     conclude::{conclude, judge_and_end},
     guard,
     hand::Hand,
     left_open::{LeftOpen, over},
     moment::{Moment, Moments},
-    recover::{Overrides, RecoverError},
-    run::tell,
     settle::{Before, Settled, settle},
     unwind::{Left, unwind},
 };

@@ -5,11 +5,7 @@ use std::{path::Path, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    Place,
-    from_cluster::from_cluster,
-    recover::{Overrides, RecoverError, recover},
-};
+use super::{Overrides, Place, RecoverError, from_cluster::from_cluster, recover::recover};
 use crate::{
     event::Actor,
     model::Exit,
@@ -70,14 +66,4 @@ async fn take_over(kube: &Kube, place: &Place, runs: &Path, before: &str, tell: 
         tell(&said);
     }
     said
-}
-
-/// Where a detached process ends together with the process that started it, so that it cannot be a reaper.
-pub fn reaper_dies_with() -> Option<&'static str> {
-    let set = |name: &str| std::env::var(name).is_ok_and(|v| !v.is_empty() && v != "false");
-    if set("CI") || set("GITHUB_ACTIONS") || set("GITLAB_CI") || set("TEKTON_PIPELINE_RUN") {
-        return Some("a CI job");
-    }
-    let inside = ["/.dockerenv", "/run/.containerenv"].iter().any(|p| std::path::Path::new(p).exists());
-    (inside || set("KUBERNETES_SERVICE_HOST")).then_some("a container")
 }

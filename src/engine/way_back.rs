@@ -7,11 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    Place,
-    begin::RunError,
-    recover::{Overrides, RecoverError},
-};
+use super::{Overrides, Place, RecoverError, RunError};
 use crate::{
     model::{Bindings, ExecStep, Needs, NodeHostSpec, Plan, SecretRef, Verb, WayBack, secret_mark},
     scenario::{Loaded, announce_in, load_bindings},

@@ -13,7 +13,6 @@ use super::{
     object::Object,
     readings::Readings,
     shelf::{Gap, Shelf},
-    unpack::UNPACKED,
 };
 use crate::files::write_private;
 
@@ -21,6 +20,8 @@ use crate::files::write_private;
 pub(super) const VERSION: u32 = 1;
 /// The first file of a capture.
 pub(super) const HEAD: &str = "capture.json";
+/// The limit for the unpacked size of a capture: enough for about a million objects.
+pub(super) const UNPACKED: u64 = 1 << 30;
 /// The placeholder for a value that was left out.
 pub const LEFT_OUT: &str = "\u{2039}left out\u{203a}";
 

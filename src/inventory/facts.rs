@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    OtherRun, ReadersSeen,
+    Answer, OtherRun, ReadersSeen,
     addresses::said,
     everything::{kinds, live_of},
     other_runs::other_runs,
@@ -17,9 +17,6 @@ use crate::{
     model::{Kin, Loss, Permission, Plan, PowerState, Verb},
     world::{ActiveAlert, Kube, RuleInfo, Silence, World},
 };
-
-/// An answer, or the reason why there is none.
-pub type Answer<T> = Result<T, String>;
 
 /// What the pre-flight needs in addition to the inventory.
 #[derive(Clone, Debug)]

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser};
 
-use super::manifests::documents;
-
 /// A longer document is not parsed; its findings name the document's first line.
 const LONGEST: usize = 32 << 20;
 /// The limit for nesting. No real manifest is nested more deeply.
@@ -159,6 +157,33 @@ impl Locator {
         let within = document.lines.as_ref()?.at(object - document.begins + 1, pointer)?;
         Some(document.begins + within - 1)
     }
+}
+
+/// The documents of a text, each with the line on which it begins.
+pub fn documents(text: &str) -> Vec<(usize, &str)> {
+    let mut found = vec![];
+    let (mut start, mut first, mut at) = (0, 1, 0);
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let mark = line.trim_end();
+        let separates = mark == "..." || mark == "---" || mark.starts_with("--- ");
+        if separates {
+            found.push((first, &text[start..at]));
+            // The document may already begin on the line of its mark, as in `--- {…}`.
+            start = at + mark.len().min(3);
+            first = index + 1;
+        }
+        at += line.len();
+    }
+    found.push((first, &text[start..]));
+    found.retain(|(_, document)| !document.trim().is_empty());
+    // A document begins at its first word.
+    for (line, document) in &mut found {
+        let blank = document.len() - document.trim_start().len();
+        *line += document[..blank].matches('\n').count();
+        let cut = document[..blank].rfind('\n').map_or(0, |i| i + 1);
+        *document = &document[cut..];
+    }
+    found
 }
 
 #[cfg(test)]

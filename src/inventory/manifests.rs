@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::{
-    locate::Lines,
+    locate::{Lines, documents},
     object::{Decoded, Origin, is_made_again},
     shelf::{Shelf, Source},
     trim::trimmed,
@@ -161,33 +161,6 @@ fn parse(text: &str) -> Result<Value, (usize, String)> {
         let said = error.to_string();
         (line, format!("this is not YAML: {}", said.lines().next().unwrap_or("unknown error")))
     })
-}
-
-/// The documents of a text, each with the line on which it begins.
-pub fn documents(text: &str) -> Vec<(usize, &str)> {
-    let mut found = vec![];
-    let (mut start, mut first, mut at) = (0, 1, 0);
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let mark = line.trim_end();
-        let separates = mark == "..." || mark == "---" || mark.starts_with("--- ");
-        if separates {
-            found.push((first, &text[start..at]));
-            // The document may already begin on the line of its mark, as in `--- {…}`.
-            start = at + mark.len().min(3);
-            first = index + 1;
-        }
-        at += line.len();
-    }
-    found.push((first, &text[start..]));
-    found.retain(|(_, document)| !document.trim().is_empty());
-    // A document begins at its first word.
-    for (line, document) in &mut found {
-        let blank = document.len() - document.trim_start().len();
-        *line += document[..blank].matches('\n').count();
-        let cut = document[..blank].rfind('\n').map_or(0, |i| i + 1);
-        *document = &document[cut..];
-    }
-    found
 }
 
 fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod allowed;
+mod answer;
 mod archive;
 mod capture;
 mod everything;
@@ -27,15 +28,17 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
+pub use answer::Answer;
 pub use archive::{LEFT_OUT, save};
 pub use capture::{Captured, capture};
 pub use everything::{BESIDE, live, objects_in};
-pub use facts::{Answer, Census, Facts, SecondCluster, facts, rights};
+pub use facts::{Census, Facts, SecondCluster, facts, rights};
 pub use gather::gather;
 pub use kinds::{KINDS, KindOf, SIMULATED, key};
 pub use locate::Locator;
+pub use locate::documents;
 pub use logs::sample_logs;
-pub use manifests::{documents, manifests, read_text};
+pub use manifests::{manifests, read_text};
 pub use object::{Object, Origin, REPEATED, lead};
 pub use other_runs::{OtherRun, other_runs};
 pub use readers::{ReadersSeen, readers_of};

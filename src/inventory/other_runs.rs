@@ -1,6 +1,6 @@
 //! What earlier runs left in the cluster, according to the records that they keep there.
 
-use super::facts::Answer;
+use super::Answer;
 use crate::{
     model::PowerState,
     world::{Found, OpenFault, RunRecord, World},

@@ -11,14 +11,12 @@ use serde_json::Value;
 
 use super::{
     allowed,
-    archive::{HEAD, Head, VERSION},
+    archive::{HEAD, Head, UNPACKED, VERSION},
     object::Origin,
     shelf::{Shelf, Source},
 };
 use crate::files::{self, Limited};
 
-/// The limit for the unpacked size of a capture: enough for about a million objects.
-pub(super) const UNPACKED: u64 = 1 << 30;
 /// The limit for one object. etcd accepts at most 1.5 MiB.
 const LINE: u64 = 16 << 20;
 

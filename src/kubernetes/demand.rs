@@ -223,6 +223,6 @@ mod tests {
         assert!(!room.holds(&web));
         web.more.clear();
         web.more("example.com/gpu", 1);
-        assert!(!room.holds(&web), "there is none of it");
+        assert!(!room.holds(&web), "the node has no GPU");
     }
 }

@@ -27,7 +27,9 @@ mod redactor;
 mod result;
 mod revert;
 mod review;
+mod ruling;
 mod secret;
+mod shell;
 mod specs;
 mod step;
 mod stop;
@@ -69,17 +71,16 @@ pub use plan::{
 };
 pub use printable::{is_printable, printable, printable_lines};
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
-pub use redactor::{Redactor, SHORT_SECRET};
+pub use redactor::Redactor;
 pub use result::{
     BackupMade, Checksums, Drained, DrainedNode, FileWrong, FilesRead, Isolation, NamespaceLost, PodLeft, Restored,
     StepResult, VolumeInfo, VolumesDone,
 };
-pub use revert::{Revert, shell};
-pub use review::{
-    Change, CheckSummary, Class, Concern, Environment, Readiness, Remedy, Review, Reviewed, Ruling, Severity, State,
-    Subject, Tally, Unseen,
-};
-pub use secret::{Secret, SecretRef, WebhookUrl, has_secret_mark, secret_mark};
+pub use revert::Revert;
+pub use review::{CheckSummary, Concern, Readiness, Review, Reviewed};
+pub use ruling::{Change, Class, Environment, Remedy, Ruling, Severity, State, Subject, Tally, Unseen};
+pub use secret::{SHORT_SECRET, Secret, SecretRef, WebhookUrl, has_secret_mark, secret_mark};
+pub use shell::shell;
 pub use specs::{
     BackupStep, CleanUp, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep,
     GateAnswer, GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,

@@ -11,10 +11,6 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::{Secret, Told, forms};
 
-/// A shorter secret is not searched for in text, because it would match in half of a report. The output of whatever
-/// received such a secret is not shown at all.
-pub const SHORT_SECRET: usize = 8;
-
 /// The secrets of a run, and the search for them.
 #[derive(Default)]
 pub struct Redactor {

@@ -5,7 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::SHORT_SECRET;
+/// A shorter secret is not searched for in text, because it would match in half of a report. The output of whatever
+/// received such a secret is not shown at all.
+pub const SHORT_SECRET: usize = 8;
 
 /// The source of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,16 +1,18 @@
 //! Decides who made a change: from the owner of the field in `metadata.managedFields`, and from what the drill is
 //! doing at that moment. Start with [`author`].
 
-use super::{
-    deletions::GRACE_US,
-    facets::{Facets, Sort},
-    outside::Key,
-};
+use super::facets::{Facets, Sort};
 use crate::{
     journal::{FaultRecord, FaultState, Recorder, RunState},
     kubernetes::Writing,
     model::{Author, OutsideWhat, Revert, Role, Verb},
 };
+
+/// By this time, the other watches have delivered what happened at the same moment.
+pub(super) const GRACE_US: u64 = 1_500_000;
+
+/// Kind, namespace, name.
+pub(super) type Key = (Sort, String, String);
 
 /// Who made a difference.
 pub(super) enum By {

@@ -1,16 +1,13 @@
 //! Who deleted a pod? The API server does not record it. A controller deletes pods that its workload has too many of,
 //! or that a rollout replaces. For evictions and taints, Kubernetes records the reason. A pod that disappears without
-//! any of these reasons, and that the drill did not delete, was deleted by somebody else.
+//! any of these reasons, and that the drill did not delete, was deleted by others.
 
-use super::authors::by_program;
+use super::authors::{GRACE_US, by_program};
 use crate::{
     event::PodView,
     journal::{FaultRecord, RunState},
     model::{Author, OutsideChange, OutsideWhat, PlannedStep, Revert, Role, StepName},
 };
-
-/// By this time, the other watches have delivered what happened at the same moment.
-pub(super) const GRACE_US: u64 = 1_500_000;
 
 /// The reason in the condition DisruptionTarget after an eviction by the Eviction API.
 const EVICTED: &str = "EvictionByEvictionAPI";
@@ -53,7 +50,7 @@ impl Pending {
 /// Why a pod disappeared, according to the watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Somebody else deleted it.
+    /// It was deleted outside the drill.
     Deleted,
     /// The Eviction API evicted it, and not for the drill.
     Evicted,

@@ -50,7 +50,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
     }
 }
 
-/// Observes the machines that the drill did not touch. If the node host reports a new start, somebody else restarted
+/// Observes the machines that the drill did not touch. If the node host reports a new start, others restarted
 /// the machine. The boot id cannot be used for kind nodes, which share the boot of one machine; it is used if a host
 /// cannot list its machines.
 pub(super) async fn survivors(world: Arc<World>, recorder: Arc<Recorder>) {

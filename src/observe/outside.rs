@@ -1,7 +1,7 @@
 //! Detects changes from outside the drill in all objects that are watched. The observers pass their objects to it; of
 //! each object only a few fields and a hash are stored. The author comes from `metadata.managedFields`. Changes by the
-//! drill, and changes that follow from it, are left out, so that every change in the journal was made by somebody
-//! else. Start with [`Outside`].
+//! drill, and changes that follow from it, are left out, so that every change in the journal was made by
+//! others. Start with [`Outside`].
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    authors::{By, Look, author, deletion_follows, is_deleted, named},
+    authors::{By, Key, Look, author, deletion_follows, is_deleted, named},
     deletions::{self, Keeper, Pending, Went},
     facets::{Facets, Sort, writer},
     known::Known,
@@ -48,9 +48,6 @@ struct Inner {
     /// When the template of a workload was last changed, by anybody.
     rolled: BTreeMap<(String, String), u64>,
 }
-
-/// Kind, namespace, name.
-pub(super) type Key = (Sort, String, String);
 
 /// How many disappeared pods are remembered. The audit log reports them within seconds.
 const WENT: usize = 10_000;

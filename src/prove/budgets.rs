@@ -66,7 +66,7 @@ fn drain(setting: &Setting<'_>, of: Option<&StepName>) -> Vec<Defect> {
     let unseen = stalled.and_then(|watch| Ok(watch.into_iter().chain(deletions(setting, of)?).collect()));
     vec![
         Defect::new(
-            "somebody deletes the pods of a StatefulSet during the drain",
+            "a person deletes the pods of a StatefulSet during the drain",
             Attacks::Bound,
             deletions(setting, of),
         ),

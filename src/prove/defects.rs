@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Setting, alert, budgets, loss, placement, replicas, restore, service};
+use super::Setting;
 use crate::{
-    model::{After, Dur, Expectation, Step, StepName, Verb, WorkloadRef},
+    model::{After, Dur, Step, StepName, Verb, WorkloadRef},
     sim::{Happening, Which},
 };
 
@@ -61,19 +61,6 @@ pub struct Defect {
 impl Defect {
     pub(super) fn new(name: impl Into<String>, attacks: Attacks, happens: Planted) -> Self {
         Self { name: name.into(), attacks, happens }
-    }
-}
-
-/// The defects that must keep an expectation from passing.
-pub fn defects(expectation: &Expectation, setting: &Setting<'_>) -> Vec<Defect> {
-    match expectation {
-        Expectation::Replicas(e) => replicas::defects(e, setting),
-        Expectation::Budgets(e) => budgets::defects(e, setting),
-        Expectation::Service(e) => service::defects(e, setting),
-        Expectation::Alert(e) => alert::defects(e, setting),
-        Expectation::Restore(e) => restore::defects(e, setting),
-        Expectation::Loss(e) => loss::defects(e, setting),
-        Expectation::Placement(e) => placement::defects(e, setting),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn defects(e: &ReplicasExpectation, setting: &Setting<'_>) -> Vec<Def
             Attacks::Bound,
             for_good(flapping(&e.workload, &namespace)),
         ),
-        Defect::new(format!("somebody scales it to 0 {then}"), Attacks::Denominator, scaled(e, setting)),
+        Defect::new(format!("a person scales it to 0 {then}"), Attacks::Denominator, scaled(e, setting)),
         blinded(e, setting, then),
         nodes_return(setting, of, own),
         no_effect(setting, of),

@@ -8,7 +8,7 @@ use super::{
     },
     check::{ALERTS, Check, DEPOUT, DRAIN, NETPART, NODE, REGION, RESTORE, ZONE},
     drill,
-    review::glob,
+    pattern::glob,
 };
 use crate::scenario::Vocabulary;
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     catalogue::{AREAS, all},
     check::{ANY, Check, Needs},
-    review::glob,
+    pattern::glob,
 };
 use crate::model::Class;
 

@@ -6,7 +6,14 @@ use serde_json::{Map, Value};
 use crate::{
     inventory::{LEFT_OUT, Object, lead},
     kubernetes::Selector,
+    model::{Subject, Unseen},
+    readiness::check::Say,
 };
+
+/// Reports unknown because of missing data.
+pub(crate) fn no_data(say: &mut Say, why: impl Into<String>) {
+    say.unknown(Subject::default(), Unseen::NoData, why);
+}
 
 /// A text field; empty if it is missing.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

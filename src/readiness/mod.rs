@@ -18,6 +18,7 @@ mod drill;
 mod examples;
 mod explain;
 mod look;
+mod pattern;
 mod picture;
 mod remedies;
 mod review;

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use super::{
     catalogue,
     check::Needs,
+    pattern::{glob, matches},
     picture::Picture,
-    review::{glob, matches},
 };
 use crate::{
     model::{CheckSummary, Class, Ruling, Severity, State, Subject},

@@ -190,7 +190,7 @@ impl StepContext {
     }
 
     /// Changes an object, but only in the state in which it was read: `call` creates the request from what was read,
-    /// with UID and version. If somebody else changed the object in between, it is read again. A request that a frozen
+    /// with UID and version. If others changed the object in between, it is read again. A request that a frozen
     /// session sends later has an outdated version and is refused.
     pub async fn change(&self, path: &str, call: impl Fn(&Value) -> Result<ApiCall, String>) -> Result<(), String> {
         for _ in 0..TRIES {
@@ -360,7 +360,7 @@ impl StepContext {
     }
 }
 
-/// How often a change is tried again when somebody else has changed the object in between.
+/// How often a change is tried again when others have changed the object in between.
 const TRIES: u32 = 6;
 
 fn open_fault(fault: &FaultRecord) -> OpenFault {

@@ -6,6 +6,7 @@ use super::{
     Closing, PlanInput, StepContext, StepError,
     context::as_read,
     evictions,
+    exempt::{Skip, skip},
     planning::{Draft, act, draft},
 };
 use crate::{
@@ -63,33 +64,6 @@ fn asked(pod: &Pod, input: &PlanInput<'_>) -> Vec<String> {
         return vec![];
     }
     evictions::names_of(&budgets_of(pod, input.inventory.budgets.get().unwrap_or_default()))
-}
-
-/// Why a drain does not evict a pod.
-pub(super) enum Skip {
-    /// A drain never evicts such a pod: it stays, or disappears with its node.
-    Because(&'static str),
-    /// This step must not evict it, so the node would not become empty.
-    Refuse(&'static str),
-}
-
-/// A drain does not evict every pod.
-pub(super) fn skip(pod: &Pod, spec: &DrainStep) -> Option<Skip> {
-    let owner = pod.controller().map(|o| o.kind.as_str());
-    let empty_dir = pod.spec.volumes.iter().any(|v| v.get("emptyDir").is_some());
-    if owner == Some("DaemonSet") {
-        Some(Skip::Because("a DaemonSet's pod"))
-    } else if pod.is_mirror() || owner == Some("Node") {
-        Some(Skip::Because("a static pod"))
-    } else if pod.is_finished() {
-        Some(Skip::Because("it has finished"))
-    } else if owner.is_none() && !spec.unmanaged {
-        Some(Skip::Refuse("no controller would create it again: set `unmanaged: true` to evict it nevertheless"))
-    } else if empty_dir && !spec.empty_dir {
-        Some(Skip::Refuse("it has an emptyDir volume, whose content is lost when it is evicted"))
-    } else {
-        None
-    }
 }
 
 /// Changes whether the node is cordoned, if it is still the same node in the same state.
@@ -185,7 +159,7 @@ pub(super) async fn revert(context: &StepContext, target: &NodeTarget, before: b
         Some(node) if node.spec.unschedulable == before => {
             return Ok(Closing::Reverted(format!("node {}: unschedulable={before}, as before", target.name)));
         }
-        // The drill only cordons. So if a node was cordoned before and is not any more, somebody else uncordoned it.
+        // The drill only cordons. So if a node was cordoned before and is not any more, others uncordoned it.
         Some(_) if before => {
             return Ok(Closing::Left(format!(
                 "node {}: left uncordoned, because it was changed outside the drill",

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Look, SendError, StepContext, StepError,
-    drain::{Skip, skip},
+    exempt::{Skip, skip},
 };
 use crate::{
     event::{BudgetSays, Kind},

@@ -11,6 +11,7 @@ mod drain;
 mod elsewhere;
 mod evictions;
 mod exec;
+mod exempt;
 mod fence;
 mod gate;
 mod heal;

@@ -29,7 +29,7 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
             Ok(again.map(|_| format!("node {} is fenced again", node.name)))
         }
         Revert::Cordon { node, before } => {
-            // The drill only cordons. If the node was uncordoned since, somebody else did it.
+            // The drill only cordons. If the node was uncordoned since, others did it.
             let again = same(context, node).await?.filter(|n| n.spec.unschedulable && !before);
             Ok(again.map(|n| format!("node {} is cordoned again", n.metadata.name)))
         }

@@ -153,7 +153,7 @@ async fn remove_all(context: &StepContext, namespace: &str, pods: &[&str]) -> Re
     futures_util::future::join_all(all).await.into_iter().collect()
 }
 
-/// Deletes a pod of this run, and waits until it is gone. A pod with this name that somebody else created is left
+/// Deletes a pod of this run, and waits until it is gone. A pod with this name that others created is left
 /// alone; creating ours will then fail with a clear error.
 async fn remove(context: &StepContext, namespace: &str, pod: &str) -> Result<(), String> {
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");

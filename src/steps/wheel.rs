@@ -75,7 +75,7 @@ impl Wheel {
         (view.confirmed_us, view.lasts) = (Some(asked_us), lasts);
     }
 
-    /// Records that somebody else holds the Lease.
+    /// Records that another run holds the Lease.
     pub fn lost(&self, to: Lost) {
         self.view().lost.get_or_insert(to);
     }

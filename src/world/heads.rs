@@ -6,17 +6,19 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    ApiCall, ApiError, Kube,
-    runrecord::{MAPS, NAMESPACE},
-};
+use super::{ApiCall, ApiError, Kube};
 use crate::model::{Exit, Head, is_run_name};
+
+/// The namespace of the run records.
+pub const NAMESPACE: &str = "drillmaster";
+/// Its ConfigMaps.
+pub(super) const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 
 const NAME: &str = "heads";
 const KEY: &str = "heads.json";
 /// How many ends are kept: about 25 kB.
 const KEPT: usize = 100;
-/// How often a write is repeated when somebody else has written in between.
+/// How often a write is repeated when others have written in between.
 const TRIES: u32 = 5;
 
 /// The end of one run, as the cluster keeps it.

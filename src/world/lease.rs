@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{
     ApiCall, ApiError, Kube,
-    runrecord::{Claim, NAMESPACE, OpenUndos, open_undos},
+    heads::NAMESPACE,
+    runrecord::{Claim, OpenUndos, open_undos},
 };
 use crate::model::StopHow;
 
@@ -24,7 +25,7 @@ const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/drillmaster/leases
 pub const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// How often an apparently abandoned Lease is read again until its time is over.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often a write is repeated when somebody else has written in between.
+/// How often a write is repeated when others have written in between.
 const TRIES: u32 = 8;
 
 /// Why this session does not have the Lease.
@@ -56,7 +57,7 @@ pub enum LeaseError {
         /// Who holds it.
         now: String,
     },
-    /// Somebody else writes the Lease all the time.
+    /// Others write the Lease all the time.
     #[error("the Lease drillmaster/drill was changed by others at each of {TRIES} attempts to write it")]
     Unsettled,
     /// The API server returned an error.

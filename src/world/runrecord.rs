@@ -7,15 +7,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ApiCall, ApiError, Heads, Kube};
+use super::{
+    ApiCall, ApiError, Heads, Kube,
+    heads::{MAPS, NAMESPACE},
+};
 use crate::model::{ClusterIdentity, FaultId, RUN_LABEL, Revert, StepName};
 
-/// The namespace of the run records.
-pub const NAMESPACE: &str = "drillmaster";
-pub(super) const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 const OPEN: &str = "drillmaster.dev/open";
 const KEY: &str = "run.json";
-/// How often a write is repeated when somebody else has written in between.
+/// How often a write is repeated when others have written in between.
 const TRIES: u32 = 5;
 
 /// The identity of a session, as the Lease and the record contain it.
@@ -311,7 +311,7 @@ mod tests {
         let mut whole = record(open.to_vec());
         merge(&mut whole, before, Chain { open: &open, closed: &closed });
         let left: Vec<&str> = whole.open.iter().map(|f| f.fault.0.as_str()).collect();
-        assert_eq!(left, ["late", "b"], "what this chain does not know is somebody else's");
+        assert_eq!(left, ["late", "b"], "faults that this chain does not contain belong to another session");
     }
 
     #[test]

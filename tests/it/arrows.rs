@@ -115,7 +115,7 @@ fn used(text: &str) -> BTreeSet<String> {
 
 /// The next test does not check a room that is missing from the table.
 #[test]
-fn every_room_is_in_the_table_and_in_the_page() {
+fn every_room_is_in_the_table_and_in_the_page_in_order() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let rooms: BTreeSet<String> = fs::read_dir(src)
         .unwrap()
@@ -126,8 +126,11 @@ fn every_room_is_in_the_table_and_in_the_page() {
     assert_eq!(rooms, table);
     let page = include_str!("../../ARCHITECTURE.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
-    let rows: BTreeSet<String> = rows.filter(|room| *room != "room").map(str::to_owned).collect();
-    assert_eq!(rows, table);
+    let rows: Vec<&str> = rows.filter(|room| *room != "room").collect();
+    assert_eq!(rows.iter().map(|room| (*room).to_owned()).collect::<BTreeSet<_>>(), table);
+    let lib = include_str!("../../src/lib.rs");
+    let order: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert_eq!(rows, order, "the page lists the rooms in the order of lib.rs");
 }
 
 #[test]
@@ -216,12 +219,30 @@ fn every_select_is_biased_or_says_why_not() {
     }
 }
 
+/// Files that may be longer: catalogues of equal entries, and what is still to be split.
+const LONG: [(&str, &str); 7] = [
+    ("event/kind.rs", "a catalogue: every kind of event in a journal"),
+    ("cli/args.rs", "a catalogue: every command and flag"),
+    ("report/story.rs", "still to be split"),
+    ("sim/mod.rs", "still to be split"),
+    ("sim/store.rs", "still to be split"),
+    ("verdict/history.rs", "still to be split"),
+    ("world/kube.rs", "still to be split"),
+];
+
 #[test]
 fn files_stay_small() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut long = BTreeSet::new();
     for file in files(&src) {
         let text = fs::read_to_string(&file).unwrap();
         let lines = text.split("#[cfg(test)]").next().unwrap().lines().count();
-        assert!(lines <= 470, "{} has {lines} lines, which is too long: split it", file.display());
+        if lines > 400 {
+            long.insert(file.strip_prefix(&src).unwrap().to_str().unwrap().to_owned());
+        }
     }
+    let listed: BTreeSet<String> = LONG.iter().map(|(file, _)| (*file).to_owned()).collect();
+    let (new, gone) = (&long - &listed, &listed - &long);
+    assert!(new.is_empty(), "more than 400 lines without their tests; split by subject: {new:?}");
+    assert!(gone.is_empty(), "no longer than 400 lines any more; remove from LONG: {gone:?}");
 }

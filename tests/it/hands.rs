@@ -24,7 +24,7 @@ const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 const SETTINGS: &str = "/api/v1/namespaces/shop/configmaps/settings";
 
-/// What somebody outside the drill does.
+/// A change from outside the drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Hand {
     ScalesDown,

@@ -1,4 +1,4 @@
-//! What every shipped scenario comes to on every shipped cluster that is quick to simulate: docs/rehearsals.md.
+//! The result of every shipped scenario on every shipped cluster that is quick to simulate: docs/rehearsals.md.
 
 use std::process::Command;
 
@@ -11,7 +11,8 @@ const PAGE: &str = "docs/rehearsals.md";
 const HEAD: &str = "# Rehearsals of the shipped scenarios
 
 The exit code of `drillmaster rehearse SCENARIO --cluster CLUSTER`, with seed 1. The cluster in **bold** is the default for
-the scenario. This page is made by `UPDATE_GOLDEN=1 cargo test --test it matrix::`.
+the scenario. [scenarios.md](scenarios.md) describes scenarios and simulated clusters. `UPDATE_GOLDEN=1 cargo test --test it
+matrix::` makes this page.
 
 0: passed. 1: an expectation was not met. 2: the scenario does not fit the cluster, for example because the cluster has no
 second cluster to restore into. 3: the pre-flight refused (`--despite-preflight` shows what the drill itself finds).

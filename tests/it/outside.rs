@@ -294,7 +294,7 @@ fn a_page_that_is_answered_with_a_silence_was_delivered() {
     let answered = drill(PAGED, &[&silence(40)]);
     answered.is("NodeNotReady", Outcome::Pass, "alice silenced {alertname=\"NodeNotReady\"}: \"on it\"");
     assert!(answered.ending().contains("is silenced by alice"), "{}", answered.ending());
-    // Before people could have been notified (30 s by default), nothing shows that they were.
+    // Nothing shows that people were notified before that was possible (30 s by default).
     let early = drill(PAGED, &[&silence(10)]);
     early.is("NodeNotReady", Outcome::Inconclusive, "alice silenced");
     let swallowed = drill(PAGED, &[&silence(0)]);

@@ -45,12 +45,14 @@ const PAGE: &str = "docs/proven-red.md";
 
 const HEAD: &str = "# Negative controls
 
-Each row is a rehearsal of a shipped scenario on a shipped cluster with one planted defect, and what became of the
-expectation that the defect must keep from passing. This page is made by `UPDATE_GOLDEN=1 cargo test --test it
-prove::`; `drillmaster rehearse SCENARIO --cluster FILE --prove` makes the table of one scenario on one cluster.
-\"Attacks\" is the part of the proof that the defect is aimed at, \"missing in the proof\" are the parts that the verdict
-found missing (docs/scenarios.md). A scenario that does not pass without a defect is not provable: its section says why.
-A row with PASS would be a gap.
+Each row is a rehearsal of a shipped scenario on a shipped cluster with one planted defect. The verdict is that of the
+expectation that the defect must keep from passing. \"Attacks\" names the part of the proof that the defect removes or
+contradicts. \"Missing in the proof\" lists the parts that the verdict found missing. [verdicts.md](verdicts.md) explains
+the parts. A row with PASS would mean that the expectation does not notice this defect. If a scenario does not pass
+without a defect, its defects are not tried, and its section says why.
+
+`UPDATE_GOLDEN=1 cargo test --test it prove::` makes this page. `drillmaster rehearse SCENARIO --cluster FILE --prove`
+makes the table of one scenario on one cluster.
 ";
 
 fn here(path: &str) -> std::path::PathBuf {

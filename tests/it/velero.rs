@@ -102,7 +102,7 @@ fn a_ready_backup_whose_server_died_is_nudged() {
     });
 }
 
-/// A blocked backup of somebody else is named before anything is touched.
+/// A blocked backup that does not belong to the drill is named before anything is touched.
 #[test]
 fn a_queue_that_stands_still_is_refused() {
     let refused = |phase: &str| {

@@ -210,7 +210,7 @@ fn deletion(record: Record) -> Option<Deletion> {
     let (_, kind) = WATCHED.iter().find(|(plural, _)| *plural == object.resource).filter(|_| told)?;
     let user = record.impersonated_user.map_or(record.user.username, |u| u.username);
     let agent = record.user_agent.split_whitespace().next().unwrap_or("").to_owned();
-    // Somebody else deleted the pod; the kubelet only confirms that it has stopped.
+    // It was deleted outside the drill; the kubelet only confirms that it has stopped.
     if is_kubelet(&user) && *kind == "pod" {
         return None;
     }

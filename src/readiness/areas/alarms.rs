@@ -7,7 +7,7 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, Say},
-        look::fits,
+        look::{fits, no_data},
         picture::Picture,
     },
 };
@@ -61,11 +61,6 @@ pub(super) fn prometheus<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a Prome
         no_data(say, "no Prometheus was named (--prometheus URL, or `prometheus` in the bindings)");
     }
     found
-}
-
-/// Reports unknown because of missing data.
-pub(super) fn no_data(say: &mut Say, why: impl Into<String>) {
-    say.unknown(Subject::default(), Unseen::NoData, why);
 }
 
 fn dead(p: &Picture<'_>, say: &mut Say) {

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
+use super::velero::{BACKUP, DAY, LOCATION, SCHEDULE, installed};
 use crate::{
     inventory::{LEFT_OUT, Object},
     model::{Class, Severity, Subject, Unseen},
@@ -11,7 +10,6 @@ use crate::{
         check::{Check, Needs, REGION, RESTORE, Say, ZONE},
         look::{ago, host, seconds, words},
         picture::{Picture, Work},
-        review::glob,
     },
 };
 
@@ -95,38 +93,6 @@ pub(crate) const CHECKS: &[Check] = &[
         run: etcd,
     },
 ];
-
-const LOCATION: &str = "BackupStorageLocation.velero.io";
-
-pub(super) const SCHEDULE: &str = "Schedule.velero.io";
-
-pub(super) const BACKUP: &str = "Backup.velero.io";
-
-pub(super) const RESTORED: &str = "Restore.velero.io";
-
-pub(super) const VOLUME: &str = "PodVolumeBackup.velero.io";
-
-/// Whether a backup (or the template of a schedule) includes a namespace.
-pub(super) fn takes(spec: &Value, namespace: &str) -> bool {
-    let included = words(spec, "/includedNamespaces");
-    let excluded = words(spec, "/excludedNamespaces");
-    (included.is_empty() || included.iter().any(|i| glob(i, namespace))) && !excluded.iter().any(|e| glob(e, namespace))
-}
-
-/// Whether Velero is installed. If not, reports it.
-pub(super) fn installed(p: &Picture<'_>, say: &mut Say) -> bool {
-    for key in [LOCATION, SCHEDULE, BACKUP] {
-        if let Err(gap) = p.shelf.all(key) {
-            say.gap(gap);
-            return false;
-        }
-    }
-    if !p.shelf.serves(LOCATION) {
-        say.fail(Subject::default(), "", "Velero is not installed: nothing is backed up");
-        return false;
-    }
-    true
-}
 
 /// Velero validates a location once a minute and records the time. In seconds.
 const SIGN_OF_LIFE: i64 = 90;
@@ -256,8 +222,6 @@ fn overdue(p: &Picture<'_>, schedule: &Object) -> Option<String> {
         _ => None,
     }
 }
-
-pub(super) const DAY: i64 = 86_400;
 
 /// When a backup started. Its object may have been created later, if another cluster writes to the
 /// same store. A backup that never started has only its creation time.

@@ -1,10 +1,9 @@
 //! Monitors of Datadog in the checks of alerts, for clusters that use Datadog in place of
 //! Prometheus and Alertmanager.
 
-use super::alarms::no_data;
 use crate::{
     model::{Severity, Subject},
-    readiness::{check::Say, picture::Picture},
+    readiness::{check::Say, look::no_data, picture::Picture},
     world::MonitorInfo,
 };
 

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{alarms::no_data, images::parse, plan::days};
+use super::{images::parse, plan::days};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, Say},
-        look::{is_withheld, list, text, words},
+        look::{is_withheld, list, no_data, text, words},
         picture::Picture,
     },
 };

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    alarms::no_data,
     plan::minor,
     resources::{board, volumes},
 };
@@ -16,9 +15,9 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        look::{list, text},
+        look::{list, no_data, text},
+        pattern::matches,
         picture::{Picture, Work},
-        review::matches,
     },
 };
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::backups::{BACKUP, DAY, RESTORED, SCHEDULE, VOLUME, installed, takes};
+use super::velero::{BACKUP, DAY, RESTORED, SCHEDULE, VOLUME, installed, takes};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject},

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{
-    alarms::{is_constant, no_data, prometheus},
+    alarms::{is_constant, prometheus},
     datadog,
     metrics::MANAGER,
 };
@@ -16,7 +16,7 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, REGION, Say, ZONE},
-        look::{fits, host, is_everything, list, seconds, selector, text},
+        look::{fits, host, is_everything, list, no_data, seconds, selector, text},
         picture::Picture,
     },
 };

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::rbac::{bindings, bound, escalates, is_everything, subject_name};
+use super::{
+    rbac::escalates,
+    roles::{bindings, bound, is_everything, subject_name},
+};
 use crate::{
     inventory::Object,
     model::{Class, Severity},

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::alarms::{no_data, prometheus};
+use super::alarms::prometheus;
 use crate::{
     inventory::PrometheusReading,
     kubernetes::{cpu_millis, memory_bytes, objects::Pod},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, NODE, Needs, REGION, Say, ZONE},
-        look::text,
+        look::{no_data, text},
         picture::{Picture, Work},
     },
 };
