@@ -69,7 +69,7 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The run directory cannot be created.
-    #[error("cannot create a run directory in {path}")]
+    #[error("cannot create a run directory in {path} (--runs DIR names another folder)")]
     Dir {
         /// The directory.
         path: String,
@@ -129,6 +129,12 @@ impl Begun {
     /// Behaves as if the process had received a signal.
     pub fn signal(&self, name: &str) {
         self.wakes.caught(&self.recorder, name);
+    }
+
+    /// A function that behaves as if the process had received a signal, for a task that hears of them.
+    pub fn signals(&self) -> impl Fn(&str) + Send + 'static {
+        let (wakes, recorder) = (self.wakes.clone(), Arc::clone(&self.recorder));
+        move |name| wakes.caught(&recorder, name)
     }
 }
 

@@ -330,7 +330,7 @@ fn the_program_and_its_exit_codes() {
     assert_eq!(program(&["-", "--only", "RES-002", "--strict"], &web(2)).0, Some(3));
     let (code, _, err) = program(&["-", "--only", "XYZ-*"], &web(2));
     assert!(code == Some(2) && err.contains("no check has this name"), "{err}");
-    let (code, _, err) = program(&["-", "--format", "xml"], &web(2));
+    let (code, _, err) = program(&["-", "--output", "xml"], &web(2));
     assert!(code == Some(2) && err.contains("one of human"), "{err}");
     let (code, _, err) = program(&["/no/such/file"], "");
     assert!(code == Some(2) && err.contains("cannot read /no/such/file"), "{err}");
