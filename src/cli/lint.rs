@@ -13,12 +13,12 @@ use crate::{
     files,
     model::Exit,
     readiness::VOCABULARY,
-    scenario::{FileKind, Problems, Sources, lint_bindings, load, parse_drill_file, shipped_text},
+    scenario::{FileKind, LARGEST, Problems, Sources, lint_bindings, load, load_str, parse_drill_file, shipped_text},
     sim::Description,
 };
 
-/// The size limit of a file. A copy of a large cluster has several megabytes.
-const LARGEST: u64 = 64 << 20;
+/// The size limit of a copy of a cluster. That of other files is lower.
+const LARGEST_COPY: u64 = 64 << 20;
 
 pub(super) fn lint(args: &LintArgs, talk: TalkArgs) -> Done {
     let bindings = place::bindings(args.bindings.as_ref())?;
@@ -81,7 +81,7 @@ impl Linter {
         if let Some(text) = shipped_text(path) {
             return Ok(text.to_owned());
         }
-        files::text(path, LARGEST).map_err(|error| match load(path, &self.sources) {
+        files::text(path, LARGEST_COPY).map_err(|error| match load(path, &self.sources) {
             Err(problems) => place::invalid(&problems),
             Ok(_) => Failure::new(Exit::Invalid, format!("cannot read {}: {error}", shown(path))),
         })
@@ -91,11 +91,15 @@ impl Linter {
         let file = path.display().to_string();
         let mut unset = vec![];
         let warnings = match FileKind::of(text) {
+            FileKind::Cluster => Description::read(&file, text).map(|_| Problems::default()),
+            _ if text.len() as u64 > LARGEST => {
+                let what = format!("{file} is larger than {} MiB, which is the limit", LARGEST >> 20);
+                Err(Problems::bare(what, ""))
+            }
             FileKind::Bindings => lint_bindings(&file, text).map(|names| {
                 unset = names;
                 Problems::default()
             }),
-            FileKind::Cluster => Description::read(&file, text).map(|_| Problems::default()),
             FileKind::Readiness => parse_drill_file(&file, text, &VOCABULARY).map(|_| Problems::default()),
             FileKind::Foreign(kind) if !kind.is_empty() => {
                 let text = format!(
@@ -106,7 +110,7 @@ impl Linter {
                 return Err(Failure::new(Exit::Invalid, text));
             }
             FileKind::Scenario | FileKind::Unclear | FileKind::Foreign(_) => {
-                load(path, &self.sources).map(|loaded| loaded.warnings)
+                load_str(&file, text, &self.sources).map(|loaded| loaded.warnings)
             }
         };
         self.checked += 1;

@@ -98,7 +98,7 @@ fn exit(variants: &[Row]) -> Exit {
     variants.iter().fold(Exit::Passed, |exit, row| exit.worse(row.exit))
 }
 
-/// A table of the verdicts, and one for each expectation with a difference.
+/// A table of the verdicts, and one for each expectation that differs, or that no variant meets.
 fn human(rows: &[Row]) -> String {
     let wide = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let line =
@@ -108,24 +108,30 @@ fn human(rows: &[Row]) -> String {
     let Some((unchanged, variants)) = rows.split_first() else { return out };
     let mut same = 0;
     for expectation in expectations(rows) {
-        let of = |row: &'_ Row| row.cells.iter().find(|cell| cell.expectation == expectation).cloned();
+        let of = |row: &Row| row.cells.iter().find(|cell| cell.expectation == expectation).cloned();
+        let told = |cell: Option<Cell>| {
+            cell.map_or("–".to_owned(), |c| {
+                format!("{:<12}  {}", c.outcome.to_string(), short(expectation, &c.because))
+            })
+        };
         let before = of(unchanged);
         let differing: Vec<&Row> = variants.iter().filter(|row| of(row) != before).collect();
-        if differing.is_empty() {
+        if differing.is_empty() && before.as_ref().is_some_and(|cell| cell.outcome == Outcome::Pass) {
             same += 1;
             continue;
         }
         out.push_str(&format!("\n{}\n", fold(&printable(expectation), Some(WIDTH), 0)));
+        if differing.is_empty() {
+            out.push_str(&line("every one", &told(before)));
+            continue;
+        }
         for row in std::iter::once(unchanged).chain(differing) {
-            let text = of(row).map_or("–".to_owned(), |cell| {
-                format!("{:<12}  {}", cell.outcome.to_string(), short(expectation, &cell.because))
-            });
-            out.push_str(&line(&row.name, &text));
+            out.push_str(&line(&row.name, &told(of(row))));
         }
     }
     if same > 0 {
-        let word = if same == 1 { "expectation has" } else { "expectations have" };
-        out.push_str(&format!("\n{same} {word} the same result in every variant.\n"));
+        let word = if same == 1 { "expectation passes" } else { "expectations pass" };
+        out.push_str(&format!("\n{same} {word} in the same way in every variant.\n"));
     }
     out
 }
@@ -185,7 +191,10 @@ mod tests {
         let text = human(&rows);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert_eq!(text.matches("like it").count(), 1, "{text}");
-        assert!(text.contains("FAIL          1") && text.contains("1 expectation has the same result"), "{text}");
+        let missed = |name| row(name, Exit::Failed, &[("budget", Outcome::Inconclusive, "nobody asked")]);
+        let same = human(&[missed(UNCHANGED), missed("more")]);
+        assert!(same.contains("every one  INCONCLUSIVE  nobody asked"), "{same}");
+        assert!(text.contains("FAIL          1") && text.contains("1 expectation passes in the same way"), "{text}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use drillfile::{
     ReviewScope, Waiver, drill_file_schema, load_drill_file, parse_drill_file,
 };
 pub use kind::FileKind;
-pub use load::{Loaded, Sources, document, load, load_str};
+pub use load::{LARGEST, Loaded, Sources, document, load, load_str};
 pub use problem::{Problem, Problems, did_you_mean, meant};
 pub use schema::{bindings_schema, scenario_schema, schema_of};
 pub use shipped::{BINDINGS, CLUSTERS, SCENARIOS, Shipped, names, rehearsed_on, shipped_text};

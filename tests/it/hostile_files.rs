@@ -112,6 +112,10 @@ fn what_is_not_a_regular_file_is_not_read() {
             vec!["plan", "s.yaml", "--context", "a", "--audit-log", odd],
             vec!["run", "s.yaml", "--context", "a", "--audit-log", odd],
         ] {
+            // `lint` reads what is below a folder.
+            if (args[0], odd) == ("lint", "/") {
+                continue;
+            }
             let (code, said) = desk.run(&args);
             assert!(code == 2 && said.contains("not a regular file"), "{args:?}: {code}: {said}");
         }
