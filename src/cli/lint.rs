@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Done, Failure,
     args::{LintArgs, Output, TalkArgs},
-    note, place, print_styled, say, shown, styled_out,
+    note, place, print_styled, say, say_styled, shown, styled_out,
 };
 use crate::{
     files,
@@ -26,7 +26,12 @@ pub(super) fn lint(args: &LintArgs, talk: TalkArgs) -> Done {
     let sources = Sources { set: place::set(&args.set)?, bindings, lenient };
     let mut linter = Linter { sources, output: args.output.format, found: vec![], mistakes: 0, checked: 0 };
     for path in &args.paths {
-        if path.is_dir() { linter.folder(path, talk)? } else { linter.file(path, &linter.text(path)?)? }
+        if path.is_dir() {
+            linter.folder(path, talk)?;
+        } else {
+            let text = linter.text(path)?;
+            linter.file(path, &text);
+        }
     }
     if linter.output == Output::Json {
         files::print_json(&format!("{}\n", Value::Array(linter.found)));
@@ -52,7 +57,19 @@ impl Linter {
         let invalid = |why: String| Failure::new(Exit::Invalid, why);
         let (before, mut others) = (self.checked, 0);
         for path in files::below(folder).map_err(invalid)? {
-            let text = self.text(&path)?;
+            let text = match self.text(&path) {
+                Ok(text) => text,
+                // It may be a file of drillmaster, and the others are checked all the same.
+                Err(failure) => {
+                    self.mistakes += 1;
+                    if failure.styled {
+                        say_styled(&failure.text)
+                    } else {
+                        say(&failure.text)
+                    }
+                    continue;
+                }
+            };
             if let FileKind::Foreign(kind) = FileKind::of(&text) {
                 others += 1;
                 if talk.verbose {
@@ -60,7 +77,7 @@ impl Linter {
                 }
                 continue;
             }
-            self.file(&path, &text)?;
+            self.file(&path, &text);
         }
         if self.checked == before {
             let text = format!(
@@ -87,7 +104,7 @@ impl Linter {
         })
     }
 
-    fn file(&mut self, path: &Path, text: &str) -> Result<(), Failure> {
+    fn file(&mut self, path: &Path, text: &str) {
         let file = path.display().to_string();
         let mut unset = vec![];
         let warnings = match FileKind::of(text) {
@@ -102,12 +119,8 @@ impl Linter {
             }),
             FileKind::Readiness => parse_drill_file(&file, text, &VOCABULARY).map(|_| Problems::default()),
             FileKind::Foreign(kind) if !kind.is_empty() => {
-                let text = format!(
-                    "{} is not a file of drillmaster{}; `drillmaster check` reviews manifests",
-                    shown(path),
-                    of_kind(&kind)
-                );
-                return Err(Failure::new(Exit::Invalid, text));
+                let what = format!("{file} is not a file of drillmaster{}", of_kind(&kind));
+                Err(Problems::bare(what, "`drillmaster check` reviews manifests"))
             }
             FileKind::Scenario | FileKind::Unclear | FileKind::Foreign(_) => {
                 load_str(&file, text, &self.sources).map(|loaded| loaded.warnings)
@@ -126,7 +139,6 @@ impl Linter {
             let names = unset.join(", ");
             note(&format!("{}: not checked, because these variables are not set: {names}", shown(path)));
         }
-        Ok(())
     }
 
     fn tell(&mut self, problems: &Problems, path: &Path) {

@@ -216,7 +216,7 @@ fn lint_reads_every_kind_of_file_below_a_folder() {
         assert!(out.contains(&format!("all/{name}")), "{name}: {out}");
     }
     assert!(!out.contains("web.yaml") && said.contains("2 other files"), "{out}{said}");
-    let (code, _, said) = desk.run("lint all/web.yaml");
+    let (code, said, _) = desk.run("lint all/web.yaml");
     assert!(code == 2 && said.contains("of kind Deployment") && said.contains("drillmaster check"), "{said}");
     fs::create_dir(desk.path("none")).unwrap();
     fs::write(desk.path("none/web.yaml"), "apiVersion: apps/v1\nkind: Deployment\n").unwrap();
