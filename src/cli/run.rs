@@ -73,7 +73,7 @@ pub(super) fn finish(dir: &RunDir, exit: Exit, talk: TalkArgs) -> Done {
         ));
     }
     let shape = Shape { colours: colours(), width: files::columns(), brief: !talk.verbose };
-    say_styled(&report::summary_in(&report::tell_read(&journal), shape));
+    say_styled(report::summary_in(&report::tell_read(&journal), shape).trim_end());
     if written.is_ok() {
         note(&format!("report         {}", shown(dir.file("report.html"))));
     }
