@@ -1,6 +1,10 @@
 //! `drillmaster capture`: writes a copy of a cluster, for rehearsals or for a readiness review.
 
-use super::{Done, Failure, args::CaptureArgs, place, say, shown};
+use super::{
+    Done, Failure,
+    args::{CaptureArgs, CaptureFor},
+    note, place, say, shown,
+};
 use crate::{
     engine::open,
     files::{print_json, write_private},
@@ -11,16 +15,23 @@ use crate::{
 };
 
 pub(super) async fn capture(args: &CaptureArgs) -> Done {
+    let for_check = args.review || args.purpose == CaptureFor::Check;
+    if for_check && args.out.is_none() {
+        return Err(Failure::new(Exit::Invalid, "--for check writes an archive: name its file with --out FILE.tar.gz"));
+    }
+    if for_check && !args.value.is_empty() {
+        return Err(Failure::new(Exit::Invalid, "--value is for rehearsals: `check` uses no variables of a scenario"));
+    }
     let place = args.monitoring.at(place::place(&args.place)?);
     let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
-    if let (true, Some(path)) = (args.review, &args.out) {
+    if let (true, Some(path)) = (for_check, &args.out) {
         let shelf = look(&world, &[], &[]).await;
         for (kind, gap) in shelf.gaps.iter().filter(|(_, g)| g.why != Unseen::NotInstalled) {
             say(&format!("not in the capture: {kind} ({}): {}", gap.why, gap.text));
         }
         save(&shelf, &world.identity.context, path)
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
-        say(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), shown(path)));
+        note(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), shown(path)));
         return Ok(Exit::Passed);
     }
     let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
@@ -43,7 +54,7 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
         Some(path) => {
             write_private(path, |file| file.write_all(text.as_bytes()))
                 .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
-            say(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", shown(path), shown(path)));
+            note(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", shown(path), shown(path)));
         }
     }
     Ok(Exit::Passed)

@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use super::{
     Done, Failure,
-    args::{CheckArgs, ExplainArgs, JunitPer, ListFormat},
-    place, print, say, shown,
+    args::{CheckArgs, CheckFormat, JunitPer, TalkArgs},
+    note, place, print, say, shown,
 };
 use crate::{
     engine::open,
@@ -19,17 +21,17 @@ use crate::{
     world::Clock,
 };
 
-/// A format of the review and the file to write it to.
+/// A format of the review and the file to write it to, or none for standard output.
 struct Output {
-    format: String,
+    format: CheckFormat,
     file: Option<PathBuf>,
 }
 
-pub(super) async fn check(args: &CheckArgs) -> Done {
-    let plan = ["fix-plan".to_owned()];
-    let outputs = outputs(if args.fix_plan { &plan } else { &args.format })?;
+pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
+    let outputs = outputs(args)?;
     let mut settings = settings(args)?;
-    settings.keep_passes = args.junit_per == JunitPer::Object && outputs.iter().any(|o| o.format == "junit");
+    let junit = outputs.iter().any(|o| o.format == CheckFormat::Junit);
+    settings.keep_passes = junit && args.junit_per == JunitPer::Object;
     let (mut shelf, target) = look(args).await?;
     if let Some(path) = &args.target {
         shelf.target = Some(Box::new(other(path)?));
@@ -59,7 +61,7 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
     }
     lines(&shelf, &mut review);
     for output in &outputs {
-        write(output, &review, args)?;
+        write(output, &review, args, args.all || talk.verbose)?;
     }
     Ok(exit(args, &shelf, &review))
 }
@@ -109,7 +111,7 @@ fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
         allow_unknown: args.allow_unknown,
         ..Settings::default()
     };
-    if let Some(path) = &args.drill {
+    if let Some(path) = &args.readiness {
         settings.read(load_drill_file(path, &readiness::VOCABULARY).map_err(|p| place::invalid(&p))?);
     }
     if let Some(environment) = args.environment {
@@ -148,7 +150,7 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
         if args.sample_logs {
             shelf.readings.logs = Some(sample_logs(&world.kube, &shelf, &args.namespace).await);
         }
-        say(&format!("read {} objects with {} requests, {} KiB", shelf.len(), shelf.cost.0, shelf.cost.1 / 1024));
+        note(&format!("read {} objects with {} requests, {} KiB", shelf.len(), shelf.cost.0, shelf.cost.1 / 1024));
         return Ok((shelf, world.identity.context.clone()));
     }
     if let Some(path) = &args.capture {
@@ -184,75 +186,70 @@ fn baseline(path: &PathBuf) -> Result<Review, Failure> {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--baseline {}: {why}", shown(path)));
     let text = files::text(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     serde_json::from_str(&text)
-        .map_err(|e| wrong(format!("this file is not a review; `check --format json=FILE` writes one: {e}")))
+        .map_err(|e| wrong(format!("this file is not a review; `check --write json=FILE` writes one: {e}")))
 }
 
-const FORMATS: [&str; 8] = ["human", "json", "sarif", "junit", "html", "markdown", "prometheus", "fix-plan"];
-
-/// Reads the values of `--format`, such as `sarif=a.sarif`. Without a file, or with `-`, a format goes to standard
-/// output.
-fn outputs(words: &[String]) -> Result<Vec<Output>, Failure> {
-    let mut outputs = vec![];
-    for word in words {
-        let (format, file) = word.split_once('=').map_or((word.as_str(), None), |(f, p)| (f, Some(p)));
-        if !FORMATS.contains(&format) {
-            return Err(Failure::new(
-                Exit::Invalid,
-                format!("--format {word}: unknown format; write one of {}", FORMATS.join(", ")),
-            ));
+/// The review goes to standard output in one format, and to any number of files. The old `--format` prints nothing if
+/// all its formats have a file.
+fn outputs(args: &CheckArgs) -> Result<Vec<Output>, Failure> {
+    let printed = |format| Output { format, file: None };
+    if args.fix_plan {
+        return Ok(vec![printed(CheckFormat::FixPlan)]);
+    }
+    let mut outputs = args.format.iter().map(|word| output("--format", word)).collect::<Result<Vec<_>, _>>()?;
+    if outputs.is_empty() {
+        outputs.push(printed(args.output));
+    }
+    for word in &args.write {
+        let written = output("--write", word)?;
+        if written.file.is_none() {
+            let text = format!("--write {word}: give a file, as in --write sarif=a.sarif; --output prints a format");
+            return Err(Failure::new(Exit::Invalid, text));
         }
-        let file = file.filter(|f| *f != "-").map(PathBuf::from);
-        outputs.push(Output { format: format.to_owned(), file });
+        outputs.push(written);
     }
     if outputs.iter().filter(|o| o.file.is_none()).count() > 1 {
         return Err(Failure::new(
             Exit::Invalid,
-            "only one format can go to standard output: give the others a file, as in --format sarif=a.sarif",
+            "only one format can go to standard output: give the others a file, as in --write sarif=a.sarif",
         ));
     }
     Ok(outputs)
 }
 
-fn write(output: &Output, review: &Review, args: &CheckArgs) -> Result<(), Failure> {
-    let text = match output.format.as_str() {
-        "json" => report::review_json(review),
-        "sarif" => report::review_sarif(review),
-        "junit" if args.junit_per == JunitPer::Check => report::review_junit_by_check(review),
-        "junit" => report::review_junit(review),
-        "html" => report::review_html(review),
-        "fix-plan" => report::fix_plan(review),
-        "markdown" => report::review_markdown(review),
-        "prometheus" => report::review_prometheus(review),
-        _ => report::review_human(review, args.all),
+/// Reads `FORMAT` or `FORMAT=FILE`. Without a file, or with `-`, a format goes to standard output.
+fn output(flag: &str, word: &str) -> Result<Output, Failure> {
+    let (name, file) = word.split_once('=').map_or((word, None), |(name, file)| (name, Some(file)));
+    let format = CheckFormat::from_str(name, false).map_err(|_| {
+        let known: Vec<String> = CheckFormat::value_variants()
+            .iter()
+            .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        let meant = meant(name, known.iter().map(String::as_str));
+        let text = format!("{flag} {word}: unknown format; {meant}write one of {}", known.join(", "));
+        Failure::new(Exit::Invalid, text)
+    })?;
+    Ok(Output { format, file: file.filter(|file| !matches!(*file, "-" | "")).map(PathBuf::from) })
+}
+
+fn write(output: &Output, review: &Review, args: &CheckArgs, all: bool) -> Result<(), Failure> {
+    let text = match output.format {
+        CheckFormat::Human => report::review_human(review, all),
+        CheckFormat::Json => report::review_json(review),
+        CheckFormat::Sarif => report::review_sarif(review),
+        CheckFormat::Junit if args.junit_per == JunitPer::Check => report::review_junit_by_check(review),
+        CheckFormat::Junit => report::review_junit(review),
+        CheckFormat::Html => report::review_html(review),
+        CheckFormat::FixPlan => report::fix_plan(review),
+        CheckFormat::Markdown => report::review_markdown(review),
+        CheckFormat::Prometheus => report::review_prometheus(review),
     };
-    match &output.file {
-        None if matches!(output.format.as_str(), "json" | "sarif") => files::print_json(&text),
-        None if matches!(output.format.as_str(), "junit" | "html" | "prometheus") => files::print_data(&text),
-        None => print(&text),
-        Some(path) => std::fs::write(path, text)
+    match (&output.file, output.format) {
+        (Some(path), _) => std::fs::write(path, text)
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?,
+        (None, CheckFormat::Json | CheckFormat::Sarif) => files::print_json(&text),
+        (None, CheckFormat::Junit | CheckFormat::Html | CheckFormat::Prometheus) => files::print_data(&text),
+        (None, CheckFormat::Human | CheckFormat::Markdown | CheckFormat::FixPlan) => print(&text),
     }
     Ok(())
-}
-
-pub(super) fn explain(args: &ExplainArgs) -> Done {
-    match readiness::explain(&args.check) {
-        Some(text) => {
-            print(&text);
-            Ok(Exit::Passed)
-        }
-        None => Err(Failure::new(
-            Exit::Invalid,
-            format!("no check is called {}; `drillmaster list checks` lists all checks", args.check),
-        )),
-    }
-}
-
-pub(super) fn list(output: ListFormat) -> Done {
-    match output {
-        ListFormat::Human => print(&readiness::listing()),
-        ListFormat::Json => files::print_json(&readiness::listing_json()),
-        ListFormat::Markdown => print(&readiness::page()),
-    }
-    Ok(Exit::Passed)
 }

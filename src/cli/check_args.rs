@@ -1,10 +1,10 @@
-//! The arguments of `check`, `explain` and `list-checks` (the old name of `list checks`), and their help texts. Start with [`CheckArgs`].
+//! The arguments of `check` and `explain`, and their help texts. Start with [`CheckArgs`].
 
 use std::path::PathBuf;
 
 use clap::{Args as Group, ValueEnum};
 
-use super::args::{MonitoringArgs, PlaceArgs};
+use super::args::{MonitoringArgs, OutputArgs, PlaceArgs};
 
 #[derive(Debug, Group)]
 pub(super) struct CheckArgs {
@@ -19,21 +19,21 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "PATH")]
     pub target: Option<PathBuf>,
     /// A scanner's result file: Trivy, Grype, Clair, Snyk, SARIF or CycloneDX (JSON); may be repeated
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub scan: Vec<PathBuf>,
     /// Also read 50 lines of each workload's log (needs the permission to get pods/log); no line is kept
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub sample_logs: bool,
     /// Also read the content of this Secret: certificates, registry credentials, Alertmanager's routes. Nothing of it
     /// is printed or kept; may be repeated
-    #[arg(long, value_name = "NAMESPACE/NAME")]
+    #[arg(long, value_name = "NAMESPACE/NAME", hide_short_help = true)]
     pub read_secrets: Vec<String>,
-    /// Review a capture of a cluster (written by `capture --review --out FILE`)
+    /// Review a capture of a cluster (written by `capture --for check --out FILE`)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "context", "in_cluster"])]
     pub capture: Option<PathBuf>,
-    /// The drill file: objectives, attestations, waivers and your policy
-    #[arg(long, value_name = "FILE")]
-    pub drill: Option<PathBuf>,
+    /// The readiness file: objectives, attestations, waivers and your policy
+    #[arg(long, value_name = "FILE", alias = "drill")]
+    pub readiness: Option<PathBuf>,
     /// Judge only these namespaces; may be repeated
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Vec<String>,
@@ -41,7 +41,7 @@ pub(super) struct CheckArgs {
     /// depout, alerts)
     #[arg(long = "for", value_name = "DRILL", value_delimiter = ',', value_parser = ["drain", "node", "zone", "region", "restore", "netpart", "depout", "alerts"])]
     pub drills: Vec<String>,
-    /// How strictly to judge; overrides the drill file
+    /// How strictly to judge; overrides the readiness file
     #[arg(long, value_enum)]
     pub environment: Option<EnvironmentArg>,
     /// Which checks to run: ci (what manifests show), preflight (what blocks a drill), security, full
@@ -53,36 +53,64 @@ pub(super) struct CheckArgs {
     /// Skip these checks
     #[arg(long, value_name = "CHECK", value_delimiter = ',')]
     pub skip: Vec<String>,
-    /// FORMAT or FORMAT=FILE: human, json, sarif, junit, html, markdown, prometheus, fix-plan; may be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", default_value = "human")]
-    pub format: Vec<String>,
+    /// The format of what is printed to standard output
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: CheckFormat,
+    /// Also write the review to a file, in any of the formats of --output; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub write: Vec<String>,
     /// One JUnit test case for each object of a check, or for each check with all of its objects
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT", hide_short_help = true)]
     pub junit_per: JunitPer,
-    /// Print the changes that would fix the findings, as a script to read; applies nothing
-    #[arg(long, conflicts_with = "format")]
-    pub fix_plan: bool,
     /// Block only on findings that are not in this earlier review (json)
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// List every object
+    /// List every object (as --verbose does)
     #[arg(long)]
     pub all: bool,
     /// Exit 3 on warnings too
     #[arg(long)]
     pub strict: bool,
     /// Exit 0 whatever the findings are
-    #[arg(long, conflicts_with = "strict")]
+    #[arg(long, conflicts_with = "strict", hide_short_help = true)]
     pub exit_zero: bool,
     /// Accept input without any object
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub allow_empty: bool,
     /// Do not block on what could not be seen
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub allow_unknown: bool,
     /// Ignore all waivers and attestations
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub no_waivers: bool,
+    /// The old name of --output and --write
+    #[arg(long, hide = true, value_name = "FORMAT[=FILE]", conflicts_with_all = ["output", "write"])]
+    pub format: Vec<String>,
+    /// The old name of `--output fix-plan`
+    #[arg(long, hide = true, conflicts_with_all = ["format", "output", "write"])]
+    pub fix_plan: bool,
+}
+
+/// The formats of a review.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// Text for people
+    #[default]
+    Human,
+    /// The whole review; `--baseline` reads it
+    Json,
+    /// For code scanning
+    Sarif,
+    /// For test reports
+    Junit,
+    /// A page with everything in it
+    Html,
+    /// For a comment or a job summary
+    Markdown,
+    /// Metrics for the textfile collector
+    Prometheus,
+    /// A script with the changes that would fix the findings; read it before you run it
+    FixPlan,
 }
 
 /// How strictly a review judges.
@@ -113,20 +141,8 @@ pub(super) enum JunitPer {
 
 #[derive(Debug, Group)]
 pub(super) struct ExplainArgs {
-    /// The check's id or name; `*` matches any part of it
+    /// The id or name of a check, or the beginning of one; `*` matches any part of it
     pub check: String,
-}
-
-#[derive(Debug, Group)]
-pub(super) struct ListChecksArgs {
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: ListFormat,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum ListFormat {
-    #[default]
-    Human,
-    Json,
-    Markdown,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }

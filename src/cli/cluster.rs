@@ -1,13 +1,16 @@
 //! `drillmaster cluster up|down|status`: creates, deletes and shows a kind cluster for drills. The work is in
 //! `clusters`.
 
+use std::cell::RefCell;
+
 use super::{
     Done, Failure,
-    args::{ClusterArgs, ClusterCommand, ClusterUpArgs},
-    say, shown,
+    args::{ClusterArgs, ClusterCommand, ClusterUpArgs, Output},
+    note, print, say, shown,
 };
 use crate::{
     clusters::{self, Place, Wanted},
+    files::print_json,
     model::Exit,
 };
 
@@ -15,7 +18,7 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
     let failed = |error: clusters::ClusterError| Failure::of(Exit::Refused, &error);
     match command {
         ClusterCommand::Up(args) => {
-            clusters::up(&wanted(args), &say).await.map_err(failed)?;
+            clusters::up(&wanted(args), &note).await.map_err(failed)?;
             let name = &args.cluster.name;
             let kubeconfig = args.cluster.kubeconfig.as_ref().map(|p| format!(" --kubeconfig {}", shown(p)));
             let (scenario, context) = match args.config.as_str() {
@@ -25,14 +28,23 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
                 _ => ("zone-loss-and-restore", format!("--context kind-{name}")),
             };
             say(&format!(
-                "the cluster is ready; next: CLUSTER={name} drillmaster run scenarios/{scenario}.yaml {context}{} --bind scenarios/bindings/kind.yaml",
+                "the cluster is ready; next: CLUSTER={name} drillmaster run scenarios/{scenario}.yaml {context}{} --bindings scenarios/bindings/kind.yaml",
                 kubeconfig.unwrap_or_default()
             ));
             Ok(Exit::Passed)
         }
-        ClusterCommand::Down(args) => clusters::down(&place(args), &say).await.map(|()| Exit::Passed).map_err(failed),
+        ClusterCommand::Down(args) => clusters::down(&place(args), &note).await.map(|()| Exit::Passed).map_err(failed),
         ClusterCommand::Status(args) => {
-            let well = clusters::status(&place(args), &say).await.map_err(failed)?;
+            let lines = RefCell::new(vec![]);
+            let json = args.output.format == Output::Json;
+            let show = |line: &str| {
+                if json { lines.borrow_mut().push(line.to_owned()) } else { print(&format!("{line}\n")) }
+            };
+            let well = clusters::status(&place(&args.cluster), &show).await.map_err(failed)?;
+            if json {
+                let value = serde_json::json!({"name": args.cluster.name, "ready": well, "state": lines.take()});
+                print_json(&format!("{value}\n"));
+            }
             Ok(if well { Exit::Passed } else { Exit::Failed })
         }
     }

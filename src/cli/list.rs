@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Done, Failure,
     args::{ListArgs, ListFormat, ListOf, ShowArgs},
-    check, print,
+    explain, print,
 };
 use crate::{
     files::print_json,
@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) fn list(args: &ListArgs) -> Done {
     let rows = match args.what {
-        ListOf::Checks => return check::list(args.output),
+        ListOf::Checks => return explain::list(args.output),
         ListOf::Scenarios => SCENARIOS.iter().map(scenario).collect::<Vec<_>>(),
         ListOf::Clusters => CLUSTERS.iter().map(|s| row(s, title(s.text))).collect(),
         ListOf::Bindings => BINDINGS.iter().map(|s| row(s, comment(s.text))).collect(),

@@ -1,15 +1,14 @@
-//! The arguments of `list` and `show`.
+//! The arguments of `list` and `show`, and of `list-checks`, the old name of `list checks`.
 
 use clap::{Args as Group, ValueEnum};
-
-use super::check_args::ListFormat;
 
 #[derive(Debug, Group)]
 pub(super) struct ListArgs {
     /// What to list
     #[arg(value_enum)]
     pub what: ListOf,
-    #[arg(short, long, value_enum, default_value_t)]
+    /// The format of what is printed to standard output
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub output: ListFormat,
 }
 
@@ -20,6 +19,22 @@ pub(super) enum ListOf {
     Clusters,
     Bindings,
     Checks,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ListChecksArgs {
+    /// The format of what is printed to standard output
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: ListFormat,
+}
+
+/// The formats of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormat {
+    #[default]
+    Human,
+    Json,
+    Markdown,
 }
 
 #[derive(Debug, Group)]

@@ -6,37 +6,45 @@ mod capture;
 mod check;
 mod check_args;
 mod cluster;
+mod cluster_args;
+mod explain;
+mod gates;
+mod help;
+mod interrupt;
 mod lint;
 mod list;
 mod list_args;
 mod place;
 mod plan;
+mod prepare_args;
 mod prove;
 mod rbac;
+mod record_args;
 mod recover;
 mod rehearse;
 mod rehearse_args;
 mod report;
 mod run;
+mod run_args;
 mod schema;
 mod simulated;
 mod status;
+mod talk;
 mod verify;
+mod version;
 mod what_if;
 
-use std::{
-    io::IsTerminal,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{CommandFactory, Parser};
+use clap::{FromArgMatches, ValueEnum};
 
-use args::{Args, Command};
+use args::{Args, Color, Command, TalkArgs};
 pub(crate) use run::read_plan;
+use talk::{colours, note, print, print_styled, say, say_styled, shown, styled_out, tamed};
 
 use crate::{
     files::{self, Printed},
-    model::{Exit, is_printable, printable, printable_lines},
+    model::Exit,
 };
 
 /// What a command returns: an exit code, or an error with one.
@@ -83,37 +91,18 @@ pub fn main() -> u8 {
     }
     // Two dependencies each enable another crypto provider, so rustls needs to be told which one to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let args = match Args::try_parse() {
+    // The errors about the command line are coloured too, before it is parsed.
+    talk::choose(color(std::env::args_os().skip(1)));
+    let parsed = help::command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let args = match parsed {
         Ok(args) => args,
         Err(error) => return told(&error),
     };
-    let done = match args.command {
-        Command::Lint(a) => lint::lint(&a),
-        Command::Schema(a) => schema::schema(&a),
-        Command::Check(a) => block(check::check(&a)),
-        Command::Explain(a) => check::explain(&a),
-        Command::List(a) => list::list(&a),
-        Command::Show(a) => list::show(&a),
-        Command::ListChecks(a) => check::list(a.output),
-        Command::Capture(a) => block(capture::capture(&a)),
-        Command::Plan(a) => block(plan::plan(&a)),
-        Command::Rehearse(a) => rehearse::rehearse(&a),
-        Command::Run(a) => block(run::run(&a)),
-        Command::Recover(a) => block(recover::recover(&a)),
-        Command::Reap(a) => block(recover::reap(&a)),
-        Command::Status(a) => block(status::status(&a)),
-        Command::Stop(a) => block(status::stop(&a)),
-        Command::Verify(a) => verify::verify(&a),
-        Command::Report(a) => report::report(&a),
-        Command::Replay(a) => report::replay(&a),
-        Command::Rbac(a) => block(rbac::rbac(&a)),
-        Command::Cluster(a) => block(cluster::cluster(&a)),
-        Command::Completions { shell } => {
-            let mut script = vec![];
-            clap_complete::generate(shell, &mut Args::command(), "drillmaster", &mut script);
-            print(&String::from_utf8_lossy(&script));
-            Ok(Exit::Passed)
-        }
+    talk::begin(args.talk);
+    let done = if args.talk.quiet && args.talk.verbose {
+        Err(Failure::new(Exit::Invalid, "--quiet and --verbose exclude each other: give one of them"))
+    } else {
+        perform(args.command, args.talk)
     };
     let code = match done {
         Ok(exit) => exit.code(),
@@ -128,6 +117,51 @@ pub fn main() -> u8 {
         }
     };
     written(code)
+}
+
+fn perform(command: Command, talk: TalkArgs) -> Done {
+    match command {
+        Command::Lint(a) => lint::lint(&a, talk),
+        Command::Schema(a) => schema::schema(&a),
+        Command::Check(a) => block(check::check(&a, talk)),
+        Command::Explain(a) => explain::explain(&a),
+        Command::List(a) => list::list(&a),
+        Command::Show(a) => list::show(&a),
+        Command::ListChecks(a) => explain::list(a.output),
+        Command::Capture(a) => block(capture::capture(&a)),
+        Command::Plan(a) => block(plan::plan(&a)),
+        Command::Rehearse(a) => rehearse::rehearse(&a, talk),
+        Command::Run(a) => block(run::run(&a, talk)),
+        Command::Recover(a) => block(recover::recover(&a, talk)),
+        Command::Standby(a) => block(recover::standby(&a)),
+        Command::Reap(a) => block(recover::reap(&a)),
+        Command::Status(a) => block(status::status(&a)),
+        Command::Stop(a) => block(status::stop(&a)),
+        Command::Verify(a) => verify::verify(&a),
+        Command::Report(a) => report::report(&a),
+        Command::Log(a) => report::log(&a),
+        Command::Rbac(a) => block(rbac::rbac(&a)),
+        Command::Cluster(a) => block(cluster::cluster(&a)),
+        Command::Version(a) => version::version(a),
+        Command::Completions { shell } => {
+            let mut script = vec![];
+            clap_complete::generate(shell, &mut help::command(), "drillmaster", &mut script);
+            print(&String::from_utf8_lossy(&script));
+            Ok(Exit::Passed)
+        }
+    }
+}
+
+/// The value of `--color` on a command line that may have mistakes.
+fn color(words: impl Iterator<Item = std::ffi::OsString>) -> Color {
+    let mut words = words.filter_map(|word| word.into_string().ok());
+    while let Some(word) = words.next() {
+        let value = if word == "--color" { words.next() } else { word.strip_prefix("--color=").map(str::to_owned) };
+        if let Some(color) = value.and_then(|value| Color::from_str(&value, true).ok()) {
+            return color;
+        }
+    }
+    Color::Auto
 }
 
 /// Replaces the exit code of a successful command whose output was lost. A closed pipe is not an error: the reader
@@ -157,21 +191,6 @@ fn told(error: &clap::Error) -> u8 {
     written(Exit::Passed.code())
 }
 
-/// Keeps colour codes and removes all other escapes.
-fn tamed(text: &str) -> String {
-    let is_colour = |rest: &str| {
-        rest.strip_prefix("\u{1b}[")
-            .and_then(|r| r.find(|c: char| !c.is_ascii_digit() && c != ';').map(|i| r[i..].starts_with('m')))
-    };
-    let show = |(i, c): (usize, char)| match c {
-        '\n' | '\t' => c,
-        '\u{1b}' if is_colour(&text[i..]) == Some(true) => c,
-        c if is_printable(c) => c,
-        _ => '\u{fffd}',
-    };
-    text.char_indices().map(show).collect()
-}
-
 fn block(command: impl Future<Output = Done>) -> Done {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -179,45 +198,4 @@ fn block(command: impl Future<Output = Done>) -> Done {
         .build()
         .map_err(|e| Failure::new(Exit::Internal, format!("cannot start the async runtime: {e}")))?
         .block_on(command)
-}
-
-/// Prints a message to standard error, without escape sequences. A write error is ignored: a closed terminal or a full
-/// disk must not stop a drill.
-fn say(text: &str) {
-    say_styled(&printable_lines(text));
-}
-
-/// Like `say`, for text with colour codes and no other escapes.
-fn say_styled(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Prints text for people to standard output.
-fn print(text: &str) {
-    files::print(&printable_lines(text));
-}
-
-/// Like `print`, for text with colour codes and no other escapes.
-fn print_styled(text: &str) {
-    files::print(text);
-}
-
-/// A name as it appears in an error: on one line.
-fn shown(path: impl AsRef<std::path::Path>) -> String {
-    printable(&path.as_ref().display().to_string())
-}
-
-/// Whether to colour standard error.
-fn colours() -> bool {
-    styled(&std::io::stderr())
-}
-
-/// Whether to colour standard output.
-fn styled_out() -> bool {
-    styled(&std::io::stdout())
-}
-
-fn styled(to: &impl IsTerminal) -> bool {
-    std::env::var_os("NO_COLOR").is_none() && to.is_terminal()
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     engine::Place,
     files,
-    journal::{RunDir, latest},
+    journal::{Found, RunDir},
     model::{Bindings, Exit, is_address},
     scenario::{Loaded, Problems, Sources, load, load_bindings},
     world::{Here, Reach},
@@ -58,8 +58,8 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
     Ok(Place {
         recovery: recovery.map(|context| Reach { context, kubeconfigs: kubeconfigs.clone(), in_cluster: false }),
         reach: Reach { context, kubeconfigs, in_cluster: args.in_cluster },
-        bindings: bindings(args.bind.as_ref())?,
-        bindings_file: args.bind.clone(),
+        bindings: bindings(args.bindings.as_ref())?,
+        bindings_file: args.bindings.clone(),
         here: Here::now(),
     })
 }
@@ -128,23 +128,42 @@ pub(super) fn warn(loaded: &Loaded) {
     }
 }
 
-/// The run directory: the given one, or the newest in `--runs-dir`.
-pub(super) fn dir(args: &RunDirArgs) -> Result<RunDir, Failure> {
-    let runs = &args.runs_dir;
+/// The run directory to take when none is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The newest run or rehearsal.
+    Newest,
+    /// The newest run, or the newest rehearsal if there is no run.
+    RunFirst,
+    /// The newest run: a rehearsal leaves nothing to stop or to recover.
+    Run,
+}
+
+/// The run directory: the given one, or one in `--runs`.
+pub(super) fn dir(args: &RunDirArgs, which: Which) -> Result<RunDir, Failure> {
     let path = match &args.dir {
         Some(path) => path.clone(),
-        None => latest(runs).ok_or_else(|| {
-            Failure::new(
-                Exit::Invalid,
-                format!("{} contains no run: give a run directory, or another --runs-dir", shown(runs)),
-            )
-        })?,
+        None => {
+            let found = Found::below(&args.runs);
+            let rehearsed = found.rehearsal.is_some();
+            let path = match which {
+                Which::Newest => found.newest(),
+                Which::RunFirst => found.run.or(found.rehearsal),
+                Which::Run => found.run,
+            };
+            path.ok_or_else(|| none(&args.runs, rehearsed))?
+        }
     };
     if path.join("journal.jsonl").is_file() {
         Ok(RunDir(path))
     } else {
         Err(Failure::new(Exit::Invalid, format!("{} is not a run directory: it has no journal.jsonl", shown(&path))))
     }
+}
+
+fn none(runs: &Path, rehearsed: bool) -> Failure {
+    let what = if rehearsed { "contains only rehearsals, which leave nothing open" } else { "contains no run" };
+    Failure::new(Exit::Invalid, format!("{} {what}: give a run directory, or another --runs", shown(runs)))
 }
 
 pub(super) fn operator() -> String {

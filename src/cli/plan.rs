@@ -22,7 +22,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
         std::fs::write(path, &json)
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
     }
-    match args.output {
+    match args.output.format {
         Output::Human => print(&show(&plan)),
         Output::Json => files::print_json(&json),
     }

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use super::{
     Done, Failure,
     args::{Output, RehearseArgs},
-    print, say,
+    interrupt::Interrupts,
+    note, print, say,
     simulated::{rehearsal, settled},
 };
 use crate::{
@@ -16,22 +17,22 @@ use crate::{
     sim::Description,
 };
 
-pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loaded) -> Done {
+pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loaded, interrupts: &Interrupts) -> Done {
     let setting = Setting { hash: &loaded.hash, scenario: &loaded.scenario, description };
-    // An internal error ends the command: it is a bug of drillmaster, and shows nothing about the scenario.
-    let internal = RefCell::new(None);
+    // These end the command: a bug of drillmaster, and an interruption. They show nothing about the scenario.
+    let ended = RefCell::new(None);
     let settled = settled(description, args.seed)?;
     let rehearse = |cluster: &Description| {
-        rehearsal(&settled, &cluster.happens, loaded, &args.approve).map_err(|failure| {
+        rehearsal(&settled, &cluster.happens, loaded, &args.approve_gate, interrupts).map_err(|failure| {
             let why = failure.text.clone();
-            if failure.exit == Exit::Internal {
-                internal.replace(Some(failure));
+            if matches!(failure.exit, Exit::Internal | Exit::Aborted) {
+                ended.replace(Some(failure));
             }
             why
         })
     };
-    let planted = plant(&setting, rehearse, |name| say(&format!("rehearsing: {name}")));
-    if let Some(failure) = internal.take() {
+    let planted = plant(&setting, rehearse, |name| note(&format!("rehearsing: {name}")));
+    if let Some(failure) = ended.take() {
         return Err(failure);
     }
     let table = match planted {
@@ -41,7 +42,7 @@ pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loa
             return Ok(Exit::Inconclusive);
         }
     };
-    if args.output == Output::Json {
+    if args.output.format == Output::Json {
         let text = serde_json::to_string_pretty(&table).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
         print_json(&(text + "\n"));
     } else {

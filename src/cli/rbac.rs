@@ -1,14 +1,28 @@
 //! `drillmaster rbac`: prints the minimal permissions as manifests for kubectl.
 
-use super::{Done, Failure, args::RbacArgs, place, plan::prepared, say};
+use super::{
+    Done, Failure,
+    args::{RbacArgs, RbacFor},
+    note, place,
+    plan::prepared,
+    say,
+};
 use serde_json::json;
 
 use crate::{files::print_json, inventory::KINDS, model::Exit, plan};
 
 pub(super) async fn rbac(args: &RbacArgs) -> Done {
-    let Some(scenario) = &args.scenario else {
+    if args.check || args.purpose == RbacFor::Check {
+        if args.scenario.is_some() || args.recovery || args.reaper.is_some() {
+            let text = "--for check prints what `check` reads: it takes no scenario, no --recovery and no --reaper";
+            return Err(Failure::new(Exit::Invalid, text));
+        }
         print_json(&for_check(&args.account));
         return Ok(Exit::Passed);
+    }
+    let Some(scenario) = &args.scenario else {
+        let text = "give a scenario, whose run needs permissions, or --for check for the permissions of a review";
+        return Err(Failure::new(Exit::Invalid, text));
     };
     let place = place::place(&args.place)?;
     let loaded = place::scenario(scenario, &args.set, &place)?;
@@ -22,9 +36,13 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
     let mut manifests = plan::rbac(&prepared.plan, &args.account, args.recovery);
     if let Some(image) = &args.reaper {
         manifests.push(plan::reaper(image, &args.account));
+        note(&format!(
+            "the reaper needs the bindings: kubectl --namespace drillmaster create configmap {name} --from-file={name}=FILE",
+            name = plan::REAPER_BINDINGS
+        ));
         if prepared.plan.steps.iter().any(|s| s.takes_nodes()) {
             say(
-                "note: a reaper inside the cluster cannot reach the node host, so it cannot power nodes on again: also run `drillmaster recover --watch --bind FILE` outside the cluster",
+                "note: a reaper inside the cluster cannot reach the node host, so it cannot power nodes on again: also run `drillmaster standby --bindings FILE` outside the cluster",
             );
         }
     }

@@ -1,8 +1,10 @@
-//! `drillmaster recover`, and the hidden command `reap`, which is the reaper process.
+//! `drillmaster recover` and `drillmaster standby`, and the hidden command `reap`, which is the reaper process.
+
+use std::path::Path;
 
 use super::{
     Done, Failure,
-    args::{ReapArgs, RecoverArgs},
+    args::{PlaceArgs, ReapArgs, RecoverArgs, StandbyArgs, TalkArgs},
     place,
     run::finish,
     say, shown,
@@ -11,51 +13,61 @@ use crate::{
     engine::{NEEDS_BINDINGS, Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up, stand_by},
     event::Actor,
     journal::{RunDir, RunState, read},
-    model::Exit,
+    model::{Dur, Exit},
     report::{self, Display, live},
     world::connect,
 };
 
-pub(super) async fn recover(args: &RecoverArgs) -> Done {
+pub(super) async fn recover(args: &RecoverArgs, talk: TalkArgs) -> Done {
     let overrides = Overrides {
         context: place::contexts(&args.place.context)?.0,
         kubeconfigs: args.place.kubeconfig.clone().into_iter().collect(),
-        bindings: args.place.bind.clone(),
+        bindings: args.place.bindings.clone(),
         unwind_within: Some(args.unwind_within.0),
         ..Overrides::default()
     };
     if args.watch {
-        bound(args)?;
-        let place = place::place(&args.place)?;
-        return Err(failure(&stand_by(&place, &args.run.runs_dir, args.dead_after.0, say).await));
+        return watch(&args.place, &args.run.runs, args.dead_after).await;
     }
     let dir = if args.from_cluster {
         let place = place::place(&args.place)?;
         let (kube, _) = connect(&place.reach, &place.here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
-        from_cluster(&kube, &args.run.runs_dir, &place).await.map_err(|e| failure(&e))?
+        from_cluster(&kube, &args.run.runs, &place).await.map_err(|e| failure(&e))?
     } else {
-        place::dir(&args.run)?
+        place::dir(&args.run, place::Which::Run)?
     };
     if nothing_open(&dir) {
         say(&format!("{}: this run left nothing open; nothing was changed", shown(&dir.0)));
         return Ok(Exit::Passed);
     }
+    // An undo is shown event by event: somebody waits for each of them.
+    let display = match args.output.format.display(talk) {
+        Display::Brief => Display::Verbose,
+        other => other,
+    };
     let mut screen = None;
     let done =
-        pick_up(&dir, Actor::Recover, None, &overrides, |recorder, _| screen = Some(live(recorder, Display::Verbose)))
-            .await;
+        pick_up(&dir, Actor::Recover, None, &overrides, |recorder, _| screen = Some(live(recorder, display))).await;
     if let Some(screen) = screen {
         let _ = screen.join();
     }
     let exit = done.map_err(|e| failure(&e))?;
-    finish(&dir, exit)?;
+    finish(&dir, exit, talk)?;
     // `recover` succeeded when it left nothing open, although the run itself was aborted.
     Ok(if exit == Exit::Aborted { Exit::Passed } else { exit })
 }
 
-/// `recover --watch` needs the bindings. Without them it could undo nothing, so it refuses to start.
-fn bound(args: &RecoverArgs) -> Result<(), Failure> {
-    if args.place.bind.is_some() { Ok(()) } else { Err(Failure::new(Exit::Invalid, NEEDS_BINDINGS)) }
+pub(super) async fn standby(args: &StandbyArgs) -> Done {
+    watch(&args.place, &args.runs, args.dead_after).await
+}
+
+/// Stands by until it fails. It needs the bindings: without them it could undo nothing, so it refuses to start.
+async fn watch(place: &PlaceArgs, runs: &Path, dead_after: Dur) -> Done {
+    if place.bindings.is_none() {
+        return Err(Failure::new(Exit::Invalid, NEEDS_BINDINGS));
+    }
+    let place = place::place(place)?;
+    Err(failure(&stand_by(&place, runs, dead_after.0, say).await))
 }
 
 fn nothing_open(dir: &RunDir) -> bool {

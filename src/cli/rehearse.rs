@@ -4,8 +4,10 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Done, Failure,
-    args::RehearseArgs,
-    place, plan,
+    args::{RehearseArgs, TalkArgs},
+    gates,
+    interrupt::Interrupts,
+    note, place, plan,
     prove::prove,
     run::finish,
     say, shown,
@@ -19,7 +21,7 @@ use crate::{
     journal::{JournalError, Lock, RunDir, read},
     model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
     report::live,
-    scenario::{CLUSTERS, Loaded, Sources, load, names, rehearsed_on},
+    scenario::{CLUSTERS, Loaded, SCENARIOS, Sources, load, names, rehearsed_on},
     sim::{Description, Simulation},
 };
 
@@ -29,51 +31,70 @@ const LARGEST: u64 = 64 << 20;
 /// The scenario that `rehearse` runs when none is given.
 const DEMONSTRATION: &str = "zone-outage";
 
-pub(super) fn rehearse(args: &RehearseArgs) -> Done {
+pub(super) fn rehearse(args: &RehearseArgs, talk: TalkArgs) -> Done {
+    let interrupts = Interrupts::listen()?;
     let scenario = args.scenario.as_deref().unwrap_or(Path::new(DEMONSTRATION));
     let cluster = args.cluster.as_deref().unwrap_or_else(|| rehearsed_on(&scenario.display().to_string()));
     let description = description(cluster)?;
     let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false };
-    let loaded = load(scenario, &sources).map_err(|p| place::invalid(&p))?;
+    let loaded = load(scenario, &sources).map_err(|p| unsuited(scenario, cluster, place::invalid(&p)))?;
     place::warn(&loaded);
+    gates::check(&loaded.scenario, &args.approve_gate)?;
     let steps: Vec<&str> = loaded.scenario.steps.iter().map(|s| s.name.0.as_str()).collect();
     let unfit = |why| Failure::new(Exit::Invalid, format!("--cluster {cluster}: {why}"));
     description.fits(&steps).map_err(unfit)?;
-    say(&format!(
-        "{REHEARSAL}: {} on the simulated cluster {}, seed {}",
-        loaded.scenario.metadata.name, cluster, args.seed
-    ));
+    note(&format!("{REHEARSAL}: {} on {}, seed {}", loaded.scenario.metadata.name, cluster, args.seed));
     if let Some(changes) = &args.what_if {
-        return what_if(changes, &description, &loaded, args.seed);
+        return what_if(args, changes, &description, &loaded, &interrupts);
     }
     if args.prove {
-        return prove(args, &description, &loaded);
+        return prove(args, &description, &loaded, &interrupts);
     }
-    let done = paused()?.block_on(whole(args, cluster, &description, &loaded));
+    let done = paused()?.block_on(whole(args, talk, cluster, &description, &loaded, &interrupts));
     if args.scenario.is_none() && done.is_ok() {
-        say(
-            "next           drillmaster rehearse SCENARIO --cluster FILE, or drillmaster plan SCENARIO --context NAME on your own cluster",
-        );
+        note("next           drillmaster list scenarios; drillmaster rehearse --help");
     }
     done
 }
 
-async fn whole(args: &RehearseArgs, cluster: &str, description: &Description, loaded: &Loaded) -> Done {
+/// Adds to an error that another cluster suits this shipped scenario.
+fn unsuited(scenario: &Path, cluster: &str, failure: Failure) -> Failure {
+    let name = scenario.display().to_string();
+    let suits = rehearsed_on(&name);
+    if suits == cluster || !names(SCENARIOS).any(|shipped| shipped == name) {
+        return failure;
+    }
+    let text = format!(
+        "{}\n{} is made for the simulated cluster {suits}: without --cluster it is rehearsed there",
+        failure.text.trim_end(),
+        shown(scenario)
+    );
+    Failure { text, ..failure }
+}
+
+async fn whole(
+    args: &RehearseArgs,
+    talk: TalkArgs,
+    cluster: &str,
+    description: &Description,
+    loaded: &Loaded,
+    interrupts: &Interrupts,
+) -> Done {
     let run = run_name(&format!("{}-{}-seed-{}", loaded.scenario.metadata.name, description.name(), args.seed));
     // The same scenario, cluster and seed give the same rehearsal, so the new one replaces the old one.
-    forget(&args.runs_dir, &run)?;
+    forget(&args.runs, &run)?;
     let simulation = Simulation::start(description, args.seed).await.map_err(|wrong| strange(description, &wrong))?;
     let prepared = prepared(&simulation, loaded, run, true).await?;
     for refusal in plan::refusals(&prepared.plan.findings) {
         say(&format!("refused: {refusal}"));
     }
     let despite_preflight = args.despite_preflight;
-    let mut options = Options { despite_preflight, ..Options::rehearsal(&args.runs_dir, &args.approve) };
+    let mut options = Options { despite_preflight, ..Options::rehearsal(&args.runs, &args.approve_gate) };
     if despite_preflight {
         // The readiness checks that are repeated before the first act would refuse again.
         options.preflight_max_age = Duration::MAX;
     }
-    let display = args.output.display(args.verbose);
+    let display = args.output.format.display(talk);
     let mut screen = None;
     let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {
         recorder.tap(hears(&simulation));
@@ -81,10 +102,13 @@ async fn whole(args: &RehearseArgs, cluster: &str, description: &Description, lo
     })
     .map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let dir = begun.dir.clone();
-    let pace = args.speed.map(|speed| tokio::spawn(paced(speed)));
+    let signals = tokio::spawn(interrupts.clone().each(begun.signals()));
+    let pace = args.pace.map(|pace| tokio::spawn(paced(pace, interrupts.clone())));
     let exit = engine::run(&begun, loaded, &options).await;
-    if let Some(pace) = pace {
-        pace.abort();
+    for task in std::iter::once(signals).chain(pace) {
+        task.abort();
+        // What it holds is gone only when it has ended. The screen waits for that.
+        let _ = task.await;
     }
     drop(begun);
     // Print all lines of the rehearsal before the error: they show where it broke.
@@ -95,16 +119,17 @@ async fn whole(args: &RehearseArgs, cluster: &str, description: &Description, lo
     for missed in simulation.without_effect() {
         say(&format!("--cluster {cluster}: {missed}"));
     }
-    finish(&dir, exit)
+    finish(&dir, exit, talk)
 }
 
-/// Slows virtual time down to a multiple of real time, so that people can watch.
-async fn paced(speed: f64) {
+/// Slows virtual time down to a multiple of real time, so that people can watch. After a signal, nobody wants to wait.
+async fn paced(pace: f64, interrupts: Interrupts) {
     const STEP: Duration = Duration::from_millis(100);
     loop {
         tokio::time::sleep(STEP).await;
-        #[expect(clippy::disallowed_methods, reason = "real time is what this is to wait for")]
-        std::thread::sleep(STEP.div_f64(speed));
+        if interrupts.sleep(STEP.div_f64(pace)) {
+            return;
+        }
     }
 }
 
@@ -117,7 +142,7 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
     let refused = |why: String| {
         Failure::new(
             Exit::Invalid,
-            format!("cannot replace {}: {why}; move that directory away, or give another --runs-dir", shown(&dir.0)),
+            format!("cannot replace {}: {why}; move that directory away, or give another --runs", shown(&dir.0)),
         )
     };
     let _ours = Lock::take(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
@@ -134,7 +159,7 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
 
 fn is_rehearsal(events: &[Event]) -> bool {
     matches!(events.first().map(|e| &e.event), Some(Kind::RunStarted { clusters, .. })
-        if !clusters.is_empty() && clusters.iter().all(ClusterIdentity::is_simulated))
+        if ClusterIdentity::all_simulated(clusters))
 }
 
 /// The description of a cluster: a shipped one by its name, or a file.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as Group;
 
-use super::args::Output;
+use super::args::OutputArgs;
 
 #[derive(Debug, Group)]
 pub(super) struct RehearseArgs {
@@ -26,32 +26,29 @@ pub(super) struct RehearseArgs {
     pub what_if: Option<String>,
     /// Negative controls: rehearse the drill once for each defect that must turn an expectation red, and show which
     /// defects did
-    #[arg(long, conflicts_with_all = ["what_if", "speed"])]
+    #[arg(long, conflicts_with_all = ["what_if", "pace"])]
     pub prove: bool,
     /// Slow the rehearsal down to this multiple of real time: 1 is real time, 10 is ten times as fast [default: as fast
     /// as possible]
-    #[arg(long, value_name = "X", value_parser = speed)]
-    pub speed: Option<f64>,
-    /// The directory for rehearsals, separate from real runs
-    #[arg(long, value_name = "DIR", default_value = "rehearsals")]
-    pub runs_dir: PathBuf,
+    #[arg(long, value_name = "X", value_parser = pace, alias = "speed")]
+    pub pace: Option<f64>,
+    /// The directory in which run directories are created; a rehearsal replaces the earlier one of the same scenario,
+    /// cluster and seed
+    #[arg(long, value_name = "DIR", default_value = "runs", alias = "runs-dir")]
+    pub runs: PathBuf,
     /// Approve a gate by its name; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub approve: Vec<String>,
+    #[arg(long, value_name = "NAME", alias = "approve")]
+    pub approve_gate: Vec<String>,
     /// Continue although the pre-flight refuses the drill, to see what the drill itself finds
     #[arg(long)]
     pub despite_preflight: bool,
-    /// Print a line for each event
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// What to print during the rehearsal: lines for people, or the journal as JSON
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// How much faster than real time. The limits keep a rehearsal watchable: slower would never end, faster shows
 /// nothing.
-fn speed(text: &str) -> Result<f64, String> {
-    let speed: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
-    if (0.001..=1_000_000.0).contains(&speed) { Ok(speed) } else { Err("write a number from 0.001 to 1000000".into()) }
+fn pace(text: &str) -> Result<f64, String> {
+    let pace: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.001..=1_000_000.0).contains(&pace) { Ok(pace) } else { Err("write a number from 0.001 to 1000000".into()) }
 }

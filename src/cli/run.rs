@@ -2,23 +2,31 @@
 
 use std::{io::IsTerminal, sync::atomic::Ordering};
 
-use super::{Done, Failure, REPORT_LOST, args::RunArgs, colours, place, plan, say, say_styled, shown};
+use super::{
+    Done, Failure, REPORT_LOST,
+    args::{RunArgs, TalkArgs},
+    colours, gates, note, place, plan, say, say_styled, shown,
+};
 use crate::{
     engine::{self, NOT_KEPT, Options, begin},
     event::FORMAT,
     files,
-    journal::read,
+    journal::{RunDir, read},
     model::{Exit, Plan, StepClass},
     plan::show,
-    report::{self, live},
+    report::{self, Shape, live},
 };
 
 /// The size limit of a plan file.
 const LARGEST: u64 = 64 << 20;
+/// At least so many characters of a plan's hash must be given to approve it.
+const SHORTEST_HASH: usize = 12;
 
-pub(super) async fn run(args: &RunArgs) -> Done {
+pub(super) async fn run(args: &RunArgs, talk: TalkArgs) -> Done {
     let place = place::of_drill(&args.place, &args.log)?;
-    let loaded = place::scenario(&args.scenario, &args.set, &place)?;
+    let loaded = place::scenario(&args.scenario.scenario, &args.scenario.set, &place)?;
+    let approved = approved(args)?;
+    gates::check(&loaded.scenario, &approved.gates)?;
     let mut prepared = plan::prepared(&loaded, &place).await?;
     // The plan contains names that depend on the run's id, so the plan that is shown must be the one that runs.
     let confirm = args.confirm.clone().or_else(|| ask(&prepared.plan));
@@ -27,19 +35,19 @@ pub(super) async fn run(args: &RunArgs) -> Done {
         say(&format!("refused: {refusal}"));
     }
     let options = Options {
-        runs_dir: args.runs_dir.clone(),
-        approve: args.approve.iter().cloned().collect(),
+        runs_dir: args.runs.clone(),
+        approve: approved.gates.into_iter().collect(),
         confirm,
         reaper: !args.no_reaper,
         frozen_after: args.frozen_after.0,
         unwind_within: args.unwind_within.0,
         preflight_max_age: args.preflight_max_age.0,
         despite_preflight: false,
-        approved: approved(args)?,
+        approved: approved.plan,
         operator: place::operator(),
     };
     prepared.plan.findings.dedup_by(|a, b| a.check == b.check && a.observed == b.observed);
-    let display = args.output.display(args.verbose);
+    let display = args.output.format.display(talk);
     let mut screen = None;
     let begun = begin(prepared, &loaded, &place, &options, |recorder, _| screen = Some(live(recorder, display)))
         .map_err(|e| Failure::of(Exit::Invalid, &e))?;
@@ -49,22 +57,26 @@ pub(super) async fn run(args: &RunArgs) -> Done {
     if let Some(screen) = screen {
         let _ = screen.join();
     }
-    finish(&dir, exit)
+    finish(&dir, exit, talk)
 }
 
 /// Writes the reports and prints the end of the run. The exit code is that of the run, even if a report could not be
 /// written.
-pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
+pub(super) fn finish(dir: &RunDir, exit: Exit, talk: TalkArgs) -> Done {
     let journal = read(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
-    if let Err(error) = report::write_all(dir, &journal) {
+    let written = report::write_all(dir, &journal);
+    if let Err(error) = &written {
         REPORT_LOST.store(true, Ordering::Relaxed);
         say(&format!(
             "error: a report could not be written: {error}; run `drillmaster report {}` to try again",
             shown(&dir.0)
         ));
     }
-    say_styled(&report::summary(&report::tell_read(&journal), colours()));
-    say(&format!("run directory  {}\nreport         {}", shown(&dir.0), shown(dir.file("report.html"))));
+    let shape = Shape { colours: colours(), width: files::columns(), brief: !talk.verbose };
+    say_styled(report::summary_in(&report::tell_read(&journal), shape).trim_end());
+    if written.is_ok() {
+        note(&format!("report         {}", shown(dir.file("report.html"))));
+    }
     if let Ok(note) = dir.text(NOT_KEPT) {
         say(&format!("note           {}", note.trim_end()));
     }
@@ -109,19 +121,34 @@ pub(crate) fn read_plan(text: &str) -> Result<Plan, String> {
     serde_json::from_str(text).map_err(none)
 }
 
-/// The hash of the plan in `--plan`. The operator must have given the hash with `--approve` too.
-fn approved(args: &RunArgs) -> Result<Option<String>, Failure> {
-    let Some(path) = &args.plan else { return Ok(None) };
+/// What the operator approved in advance.
+struct Approved {
+    /// Gates by their names.
+    gates: Vec<String>,
+    /// The hash of the plan in `--plan`.
+    plan: Option<String>,
+}
+
+/// Reads `--approve-gate` and `--approve-plan`. The old `--approve` takes both: what is not the hash of the plan is the
+/// name of a gate.
+fn approved(args: &RunArgs) -> Result<Approved, Failure> {
+    let mut gates = args.approve_gate.clone();
+    let Some(path) = &args.plan else {
+        gates.extend(args.approve.iter().cloned());
+        return Ok(Approved { gates, plan: None });
+    };
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("{}: {why}", shown(path)));
     let text = files::text(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     let plan = read_plan(&text).map_err(wrong)?;
     if plan.hash != crate::plan::hash(&plan) {
         return Err(wrong("the plan was edited: its hash does not match".into()));
     }
-    let given = args.approve.iter().any(|a| a.len() >= 12 && plan.hash.starts_with(a.as_str()));
-    if given {
-        Ok(Some(plan.hash))
-    } else {
-        Err(wrong(format!("this plan is not approved: read it, and add --approve {}", plan.hash)))
+    let is_hash = |given: &String| given.len() >= SHORTEST_HASH && plan.hash.starts_with(given.as_str());
+    let (hashes, names): (Vec<String>, Vec<String>) = args.approve.iter().cloned().partition(|given| is_hash(given));
+    gates.extend(names);
+    if args.approve_plan.iter().chain(&hashes).any(is_hash) {
+        return Ok(Approved { gates, plan: Some(plan.hash) });
     }
+    let given = args.approve_plan.as_ref().map(|given| format!(" ({given} is not its hash)")).unwrap_or_default();
+    Err(wrong(format!("this plan is not approved{given}: read it, and add --approve-plan {}", plan.hash)))
 }

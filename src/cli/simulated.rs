@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Failure;
+use super::{Failure, interrupt::Interrupts};
 use crate::{
     engine::{self, Options, Prepared, begin, prepare_in},
     event::{Event, Kind},
@@ -28,7 +28,9 @@ pub(super) fn rehearsal(
     happens: &[Happening],
     loaded: &Loaded,
     approve: &[String],
+    interrupts: &Interrupts,
 ) -> Result<Rehearsed, Failure> {
+    interrupts.check()?;
     let dir = tempfile::tempdir()
         .map_err(|e| Failure::new(Exit::Internal, format!("cannot create a temporary directory: {e}")))?;
     paused()?.block_on(async {
@@ -38,7 +40,10 @@ pub(super) fn rehearsal(
         let heard = |recorder: &Arc<Recorder>, _: &_| recorder.tap(hears(&simulation));
         let begun = begin(prepared, loaded, &engine::Place::default(), &options, heard)
             .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+        let signals = tokio::spawn(interrupts.clone().each(begun.signals()));
         let exit = engine::run(&begun, loaded, &options).await;
+        signals.abort();
+        interrupts.check()?;
         unbroken(&simulation)?;
         Ok(Rehearsed { exit, events: begun.recorder.events(), happened: simulation.happened() })
     })

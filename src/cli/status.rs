@@ -12,7 +12,7 @@ use crate::{
     engine::way_to,
     event::Kind,
     files,
-    journal::{Lock, RunState, read},
+    journal::{FaultState, Lock, RunState, is_rehearsal, read},
     model::{Exit, StopHow, printable},
     verdict::Ending,
     verify::{Verified, verify as look},
@@ -20,20 +20,21 @@ use crate::{
 };
 
 pub(super) async fn status(args: &StatusArgs) -> Done {
-    let dir = place::dir(&args.run)?;
+    let dir = place::dir(&args.run, place::Which::RunFirst)?;
     let Verified { journal, standing, differs, .. } = look(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let state = RunState::of(&journal.events).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    // Open faults are printed first, even where the directory was changed: they need action.
-    let done = if differs.is_empty() { Ok(Exit::Passed) } else { Err(refused(&differs)) };
     let held = Lock::is_held(&dir);
+    // Open faults are printed first, even where the directory was changed: they need action.
+    let done = if differs.is_empty() { Ok(exit(&state, held)) } else { Err(refused(&differs)) };
     let last = journal.events.iter().rev().find_map(crate::report::line).unwrap_or_default();
     let open = state.open();
-    if args.output == Output::Json {
+    if args.output.format == Output::Json {
         let open: Vec<_> = open
             .iter()
             .map(|f| json!({"fault": f.id, "target": f.target, "state": f.state, "commands": f.revert.commands()}))
             .collect();
-        let value = json!({"dir": dir.0, "alive": held, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open,
+        let code = done.as_ref().map_or_else(|failure| failure.exit, |exit| *exit).code();
+        let value = json!({"dir": dir.0, "rehearsal": is_rehearsal(&dir), "alive": held, "exit": code, "ended": state.ended.map(Exit::code), "epoch": journal.last_epoch(), "events": journal.events.len(), "open": open,
             "head": journal.head(), "otherRules": standing.words(), "differs": differs});
         files::print_json(&format!("{value}\n"));
         return done;
@@ -74,8 +75,24 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
     done
 }
 
+/// What the state of a run means for whoever asks: a person is needed, `recover` is needed, or nothing.
+fn exit(state: &RunState, held: Option<bool>) -> Exit {
+    let open = state.open();
+    if open.iter().any(|fault| fault.state == FaultState::Stuck)
+        || state.ended == Some(Exit::Residue) && !open.is_empty()
+    {
+        return Exit::Residue;
+    }
+    match (held, state.ended) {
+        (Some(true), _) => Exit::Passed,
+        (_, Some(_)) if open.is_empty() => Exit::Passed,
+        (Some(false), _) | (None, Some(_)) => Exit::Left,
+        (None, None) => Exit::Inconclusive,
+    }
+}
+
 pub(super) async fn stop(args: &StopArgs) -> Done {
-    let dir = place::dir(&args.run)?;
+    let dir = place::dir(&args.run, place::Which::Run)?;
     let journal = read(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let Some(Kind::RunStarted { run_id, way_back, .. }) = journal.events.first().map(|e| e.event.clone()) else {
         return Err(Failure::new(Exit::Invalid, "the journal has no header: it does not name the run to stop"));
@@ -90,6 +107,9 @@ pub(super) async fn stop(args: &StopArgs) -> Done {
     let (reach, here) = way_to(&way_back);
     let (kube, _) = connect(&reach, &here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
     Lease::ask_to_stop(&kube, &run_id, how).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
-    print(&format!("asked run {run_id} to stop ({how}); it notices within 2 s\n"));
+    match args.output.format {
+        Output::Human => print(&format!("asked run {run_id} to stop ({how}); it notices within 2 s\n")),
+        Output::Json => files::print_json(&format!("{}\n", json!({"run": run_id, "how": how}))),
+    }
     Ok(Exit::Passed)
 }

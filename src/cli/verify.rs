@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) fn verify(args: &VerifyArgs) -> Done {
-    let dir = place::dir(&args.run)?;
+    let dir = place::dir(&args.run, place::Which::Newest)?;
     let verified = match look(&dir) {
         Ok(verified) => verified,
         // An empty journal can also come from a run that died before its first line, so this is inconclusive and not a
@@ -26,14 +26,14 @@ pub(super) fn verify(args: &VerifyArgs) -> Done {
     };
     let beside = neighbours(&dir, &verified.journal);
     let exit = if beside.differs.is_empty() { verified.exit() } else { Exit::Failed };
-    match args.output {
+    match args.output.format {
         Output::Human => print(&human(&dir, &verified, &beside, exit)),
         Output::Json => print_json(&as_json(&dir, &verified, &beside, exit)),
     }
     Ok(exit)
 }
 
-/// The run directory, if nothing in it differs. `report` and `replay` show no other.
+/// The run directory, if nothing in it differs. `report` and `log` show no other.
 pub(super) fn holding(dir: &RunDir) -> Result<Verified, Failure> {
     let verified = look(dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     if verified.differs.is_empty() { Ok(verified) } else { Err(refused(&verified.differs)) }

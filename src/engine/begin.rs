@@ -81,6 +81,12 @@ impl Begun {
     pub fn signal(&self, name: &str) {
         self.wakes.caught(&self.recorder, name);
     }
+
+    /// A function that behaves as if the process had received a signal, for a task that hears of them.
+    pub fn signals(&self) -> impl Fn(&str) + Send + 'static {
+        let (wakes, recorder) = (self.wakes.clone(), Arc::clone(&self.recorder));
+        move |name| wakes.caught(&recorder, name)
+    }
 }
 
 /// Creates the run directory and writes the header. `show` is called with the recorder before its first line, so that

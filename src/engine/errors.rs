@@ -10,7 +10,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The run directory cannot be created.
-    #[error("cannot create a run directory in {path}")]
+    #[error("cannot create a run directory in {path} (--runs DIR names another folder)")]
     Dir {
         /// The directory.
         path: String,
@@ -57,7 +57,7 @@ pub enum RunError {
 
 /// The record in the cluster is trusted only for *what* is open. How it is undone comes from the person who recovers:
 /// whoever can write to a ConfigMap must not be able to choose programs to run.
-pub const NEEDS_BINDINGS: &str = "To recover from the record in the cluster, give the bindings (--bind FILE). The record contains what is open, but no programs and no paths. The bindings contain how to power nodes on, where Velero is, and whom to page";
+pub const NEEDS_BINDINGS: &str = "To recover from the record in the cluster, give the bindings (--bindings FILE). The record contains what is open, but no programs and no paths. The bindings contain how to power nodes on, where Velero is, and whom to page";
 
 /// Why a run could not be taken over. Nothing was touched.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The fix for a missing permission to read.
-const RIGHTS: &str = "grant the permissions that `drillmaster rbac --check` prints";
+const RIGHTS: &str = "grant the permissions that `drillmaster rbac --for check` prints";
 /// At most this many objects of one check are named.
 const NAMED: usize = 3;
 

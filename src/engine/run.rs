@@ -163,7 +163,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
         let text = told!(
             recorder,
             "this process runs in {place}, which would also end the detached reaper. To be safe, run \
-             `drillmaster recover --watch --context NAME` on another machine, or a reaper in the cluster (`drillmaster rbac SCENARIO --reaper IMAGE`)"
+             `drillmaster standby --context NAME --bindings FILE` on another machine, or a reaper in the cluster (`drillmaster rbac SCENARIO --reaper IMAGE`)"
         );
         recorder.observe(Kind::Noted { text });
     }

@@ -2,12 +2,14 @@
 //! large, a link that leads elsewhere. Reading handles all of these. A written file is complete or absent, and is
 //! never written through a link. Print errors are remembered, so that the exit code can report them.
 
+mod folder;
 mod limited;
 mod out;
 mod read;
 mod write;
 
+pub use folder::below;
 pub use limited::Limited;
-pub use out::{Printed, json_for_terminal, print, print_data, print_json, printed};
+pub use out::{Printed, columns, json_for_terminal, print, print_data, print_json, printed};
 pub use read::{own, regular, text, text_of_bytes};
 pub use write::{private, replace, write_private};

@@ -1,4 +1,5 @@
-//! Standard output. A print error does not interrupt a command; the end of the program reports it.
+//! Standard output, and the width of the terminal. A print error does not interrupt a command; the end of the program
+//! reports it.
 
 use std::{
     fmt::Write as _,
@@ -21,6 +22,13 @@ pub enum Printed {
 }
 
 static PRINTED: Mutex<Printed> = Mutex::new(Printed::Whole);
+
+/// The width of the terminal that shows standard error; none if it is not a terminal, or does not tell.
+pub fn columns() -> Option<usize> {
+    let to = io::stderr();
+    let size = if to.is_terminal() { rustix::termios::tcgetwinsize(&to).ok()? } else { return None };
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
 
 /// Writes to standard output without any change.
 pub fn print(text: &str) {

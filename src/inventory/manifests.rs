@@ -39,8 +39,7 @@ pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
             read_text(&mut shelf, "<stdin>", &text);
             shelf.stdin = Some(text);
         } else if path.is_dir() {
-            let mut files = vec![];
-            walk(path, &mut files)?;
+            let files = files::below(path)?;
             if files.is_empty() {
                 return Err(format!("{} contains no .yaml, .yml or .json file", path.display()));
             }
@@ -172,26 +171,6 @@ fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {
             shelf.notes.push(format!("{} was not read: {why}", path.display()));
         }
         Err(why) => return Err(format!("cannot read {}: {why}", path.display())),
-    }
-    Ok(())
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
-    let say = |e: std::io::Error| format!("cannot read {}: {e}", folder.display());
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(folder).map_err(say)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>().map_err(say)?;
-    entries.sort();
-    for entry in entries {
-        let hidden = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-        // A link could lead back to one of its parents.
-        if hidden || entry.is_symlink() && entry.is_dir() {
-            continue;
-        }
-        if entry.is_dir() {
-            walk(&entry, files)?;
-        } else if entry.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
-            files.push(entry);
-        }
     }
     Ok(())
 }

@@ -96,14 +96,3 @@ impl RunDir {
         self.read(name).and_then(files::text_of_bytes)
     }
 }
-
-/// The newest run directory below `runs` that has a journal.
-pub fn latest(runs: &Path) -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(runs)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("journal.jsonl").is_file())
-        .collect();
-    found.sort();
-    found.pop()
-}

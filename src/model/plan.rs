@@ -42,6 +42,11 @@ impl ClusterIdentity {
     pub fn is_simulated(&self) -> bool {
         self.flavour == "simulated"
     }
+
+    /// Whether these are the clusters of a rehearsal: there is one, and all of them are simulated.
+    pub fn all_simulated(clusters: &[Self]) -> bool {
+        !clusters.is_empty() && clusters.iter().all(Self::is_simulated)
+    }
 }
 
 /// Whether a step can be undone, and how.

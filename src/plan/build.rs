@@ -1,6 +1,6 @@
 //! Builds a plan, or returns everything that prevents it at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     hash::{hash, of_bindings},
@@ -11,7 +11,7 @@ use crate::{
     kubernetes::budgets_of,
     model::{
         Bindings, ClusterIdentity, CoveredPod, Expectation, Limits, OrNewer, Plan, PlannedStep, Prediction, ProbeKind,
-        ProbeSpec,
+        ProbeSpec, Step, Verb,
     },
     scenario::{Loaded, ProbeEntry, Scenario},
     steps::{self, PlanInput},
@@ -51,19 +51,28 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         run: request.run,
         recovery: request.recovery,
     };
-    let mut wrong = scope(request);
-    wrong.extend(expectations(request, &input));
+    // Steps and expectations would only repeat that a namespace or workload of the scope does not exist.
+    let wrong = scope(request);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let mut wrong = expectations(request, &input);
     let mut planned = vec![];
+    let mut failed = BTreeSet::new();
     let mut lost = false;
     for step in &scenario.steps {
         match steps::plan(step, &input, &planned) {
             Ok(step) => planned.push(step),
-            // If the deletion of a namespace was refused, the restore would only report that the namespace still
-            // exists.
-            Err(_) if lost && step.restore.is_some() => {}
             Err(why) => {
+                // If the deletion of a namespace was refused, the restore would only report that the namespace still
+                // exists.
+                let follows =
+                    rests_on(step).is_some_and(|name| failed.contains(&name)) || lost && step.restore.is_some();
+                if !follows {
+                    wrong.push(format!("step `{}`: {why}", step.name));
+                }
                 lost |= step.delete_namespace.is_some();
-                wrong.push(format!("step `{}`: {why}", step.name));
+                failed.insert(step.name.0.clone());
             }
         }
     }
@@ -111,6 +120,18 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
     Ok(plan)
 }
 
+/// The earlier step that a step names. Without that one it cannot be planned, which is not a mistake of its own.
+fn rests_on(step: &Step) -> Option<String> {
+    match step.verb()? {
+        Verb::Heal(heal) => Some(heal.fault),
+        Verb::FenceNode(fence) => Some(fence.fault),
+        Verb::ForceDeletePods(forced) => Some(forced.fault),
+        Verb::DeleteNamespace(delete) => Some(delete.covered_by),
+        Verb::Restore(restore) => restore.backup,
+        _ => None,
+    }
+}
+
 fn predictions(planned: &[PlannedStep], input: &PlanInput<'_>, scenario: &Scenario) -> Vec<Prediction> {
     let mut all = predict::predict(planned, input);
     all.extend(predict::serving(&all, scenario));
@@ -128,7 +149,9 @@ fn scope(request: &Request<'_>) -> Vec<String> {
             });
         }
     }
-    for workload in &scope.critical {
+    // A workload of a namespace that does not exist is not a second mistake.
+    let missing = !wrong.is_empty();
+    for workload in scope.critical.iter().filter(|_| !missing) {
         let found = scope.namespaces.iter().map(|ns| request.inventory.workload(ns, workload));
         match found.collect::<Result<Vec<_>, _>>() {
             Err(why) => wrong.push(format!("scope: {workload}: {why}")),

@@ -11,5 +11,5 @@ mod show;
 
 pub use build::{Request, build};
 pub use hash::{hash, hash_of_written};
-pub use permissions::{rbac, reaper};
+pub use permissions::{REAPER_BINDINGS, rbac, reaper};
 pub use show::show;

@@ -236,6 +236,9 @@ pub fn rbac(plan: &crate::model::Plan, account: &str, there: bool) -> Vec<Value>
     manifests
 }
 
+/// The ConfigMap that a reaper in the cluster reads its bindings from, in the file of the same name.
+pub const REAPER_BINDINGS: &str = "drillmaster-bindings";
+
 /// The reaper as a Deployment, for runs whose detached reaper would die with their CI job.
 pub fn reaper(image: &str, account: &str) -> Value {
     let labels = json!({"app.kubernetes.io/name": "drillmaster-reaper", "app.kubernetes.io/managed-by": "drillmaster"});
@@ -245,9 +248,9 @@ pub fn reaper(image: &str, account: &str) -> Value {
             "metadata": {"labels": labels},
             "spec": {"serviceAccountName": account,
                 "containers": [{"name": "reaper", "image": image,
-                    "args": ["recover", "--watch", "--in-cluster", "--runs-dir", "/runs"],
+                    "args": ["standby", "--in-cluster", "--bindings", format!("/bindings/{REAPER_BINDINGS}"), "--runs", "/runs"],
                     "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
                     "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
-                    "volumeMounts": [{"name": "runs", "mountPath": "/runs"}]}],
-                "volumes": [{"name": "runs", "emptyDir": {}}]}}}})
+                    "volumeMounts": [{"name": "runs", "mountPath": "/runs"}, {"name": "bindings", "mountPath": "/bindings", "readOnly": true}]}],
+                "volumes": [{"name": "runs", "emptyDir": {}}, {"name": "bindings", "configMap": {"name": REAPER_BINDINGS}}]}}}})
 }

@@ -26,32 +26,71 @@ fn needs(check: &Check) -> &'static str {
     match check.needs {
         Needs::Manifests => "manifests, a capture or a live cluster",
         Needs::Cluster => "a live cluster or a capture",
-        Needs::DrillFile => "a drill file",
+        Needs::DrillFile => "a readiness file",
         Needs::Drill => "a planned drill (plan, rehearse, run)",
     }
 }
 
-/// All texts of the checks whose identifier or name matches a pattern; none if no check matches.
+/// The checks that a pattern means: those whose identifier or name it matches, or else those whose identifier or name
+/// begins with it, in any case.
+fn meant(pattern: &str) -> (Vec<&'static Check>, bool) {
+    let matched: Vec<&Check> = all().filter(|c| glob(pattern, c.id) || glob(pattern, c.name)).collect();
+    if !matched.is_empty() || pattern.is_empty() {
+        return (matched, true);
+    }
+    let begins = |text: &str| text.get(..pattern.len()).is_some_and(|start| start.eq_ignore_ascii_case(pattern));
+    let begun: Vec<&Check> = all().filter(|c| begins(c.id) || begins(c.name)).collect();
+    let one = begun.len() == 1;
+    (begun, one)
+}
+
+/// All texts of the checks that a pattern matches. If it is only the beginning of several checks, a line for each of
+/// them. None if no check matches.
 pub fn explain(pattern: &str) -> Option<String> {
+    let (checks, whole) = meant(pattern);
     let mut out = String::new();
-    for check in all().filter(|c| glob(pattern, c.id) || glob(pattern, c.name)) {
-        let experimental = if super::examples::proven(check.id) { "" } else { " · experimental" };
-        let _ = write!(
-            out,
-            "{} {}\n  {}\n\n  severity  {}{experimental}\n  drills    {}\n  looks at  {}\n  proven    {}\n\n  Rule: {}\n\n  Why: {}\n\n  Fix: {}\n\n",
-            check.id,
-            check.name,
-            check.title,
-            check.severity,
-            class(check),
-            needs(check),
-            super::examples::proof(check.id),
-            check.rule,
-            check.why,
-            check.fix
-        );
+    for check in &checks {
+        if whole {
+            text(check, &mut out);
+        } else {
+            row(check, &mut out);
+        }
+    }
+    if !whole {
+        let id = checks.first()?.id;
+        let _ = writeln!(out, "\n`drillmaster explain {id}` explains the first of them.");
     }
     (!out.is_empty()).then(|| out.trim_end().to_owned() + "\n")
+}
+
+/// As [`explain`], all texts as JSON.
+pub fn explain_json(pattern: &str) -> Option<String> {
+    let (checks, _) = meant(pattern);
+    (!checks.is_empty()).then(|| json(|check| checks.iter().any(|wanted| wanted.id == check.id)))
+}
+
+fn text(check: &Check, out: &mut String) {
+    let experimental = if super::examples::proven(check.id) { "" } else { " · experimental" };
+    let _ = write!(
+        out,
+        "{} {}\n  {}\n\n  severity  {}{experimental}\n  drills    {}\n  looks at  {}\n  proven    {}\n\n  Rule: {}\n\n  Why: {}\n\n  Fix: {}\n\n",
+        check.id,
+        check.name,
+        check.title,
+        check.severity,
+        class(check),
+        needs(check),
+        super::examples::proof(check.id),
+        check.rule,
+        check.why,
+        check.fix
+    );
+}
+
+fn row(check: &Check, out: &mut String) {
+    let experimental = if super::examples::proven(check.id) { "" } else { " (experimental)" };
+    let severity = check.severity.to_string();
+    let _ = writeln!(out, "  {:<9} {:<32} {severity:<9} {}{experimental}", check.id, check.name, check.title);
 }
 
 /// One line for each check.
@@ -59,30 +98,24 @@ pub fn listing() -> String {
     let mut out = String::new();
     for area in AREAS {
         let _ = writeln!(out, "{}", area.title);
-        for check in area.checks() {
-            let experimental = if super::examples::proven(check.id) { "" } else { " (experimental)" };
-            let _ = writeln!(
-                out,
-                "  {:<9} {:<32} {:<9} {}{experimental}",
-                check.id,
-                check.name,
-                check.severity.to_string(),
-                check.title
-            );
-        }
+        area.checks().for_each(|check| row(check, &mut out));
     }
     out
 }
 
 /// All checks as JSON.
 pub fn listing_json() -> String {
+    json(|_| true)
+}
+
+fn json(wanted: impl Fn(&Check) -> bool) -> String {
     let one = |area: &str, c: &Check| {
         serde_json::json!({"id": c.id, "name": c.name, "title": c.title, "area": area, "severity": c.severity,
             "class": c.class, "gates": c.gates, "rule": c.rule, "why": c.why, "fix": c.fix,
             "experimental": !super::examples::proven(c.id), "proven": super::examples::proof(c.id)})
     };
     let checks: Vec<serde_json::Value> =
-        AREAS.iter().flat_map(|area| area.checks().map(move |c| one(area.title, c))).collect();
+        AREAS.iter().flat_map(|area| area.checks().filter(|c| wanted(c)).map(move |c| one(area.title, c))).collect();
     serde_json::to_string_pretty(&serde_json::json!({"schemaVersion": "1", "checks": checks})).unwrap_or_default()
         + "\n"
 }

@@ -29,7 +29,7 @@ mod work;
 
 pub use catalogue::{OF_A_DESCRIPTION, VOCABULARY};
 pub use cluster::missing;
-pub use explain::{explain, listing, listing_json, page};
+pub use explain::{explain, explain_json, listing, listing_json, page};
 pub use review::{against_baseline, review};
 pub use settings::Settings;
 pub use strangers::strangers;

@@ -196,7 +196,7 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
         return say.found;
     }
     if check.needs == Needs::DrillFile && !picture.settings.has_drill_file && !picture.is_cluster() {
-        say.skip(Subject::default(), "no drill file was given (--drill FILE)");
+        say.skip(Subject::default(), "no readiness file was given (--readiness FILE)");
         return say.found;
     }
     match catch_unwind(AssertUnwindSafe(|| (check.run)(picture, &mut say))) {

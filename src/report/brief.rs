@@ -15,8 +15,10 @@ const EVERY_US: u64 = 30_000_000;
 const UP_AFTER_US: u64 = 10_000_000;
 /// Changes of the same sort within this time share a line.
 const TOGETHER_US: u64 = 10_000_000;
-/// What a step waits for is repeated if it was not clear from its first line by then.
-const SOON_US: u64 = 5_000_000;
+/// A line about something else waits so long for changes to be complete.
+const SETTLED_US: u64 = 2_000_000;
+/// What a step waits for is shown if it still waits after this time.
+const SOON_US: u64 = 10_000_000;
 
 /// What was shown so far.
 #[derive(Debug, Default)]
@@ -25,7 +27,9 @@ pub(super) struct Brief {
     start: Option<String>,
     /// Whether a step is in progress: its last line says what it did and put back.
     in_step: bool,
-    /// Since when what the step waits for was not shown.
+    /// When the step began.
+    since_us: u64,
+    /// From when on what the step waits for is shown again.
     waits_us: u64,
     armed: bool,
     probes: BTreeMap<String, Rate>,
@@ -50,7 +54,8 @@ struct Rate {
 /// Changes of the same sort: what happened, and to what.
 #[derive(Debug)]
 struct Group {
-    t_us: u64,
+    first_us: u64,
+    last_us: u64,
     what: String,
     names: Vec<String>,
 }
@@ -59,36 +64,44 @@ impl Brief {
     /// The lines to show for an event.
     pub(super) fn lines(&mut self, event: &Event) -> Vec<String> {
         let mut lines = vec![];
-        if self.groups.first().is_some_and(|first| event.t_us > first.t_us + TOGETHER_US) {
+        if self.groups.first().is_some_and(|first| event.t_us > first.first_us + TOGETHER_US) {
             lines.extend(self.rest());
         }
         match &event.event {
             Kind::StepStarted { .. } => {
                 lines.extend(self.rest());
                 self.start = line(event);
-                (self.in_step, self.waits_us) = (true, event.t_us + SOON_US);
+                (self.in_step, self.since_us, self.waits_us) = (true, event.t_us, event.t_us + SOON_US);
             }
             Kind::StepFinished { .. } => {
                 self.start = self.start.take().filter(|_| !self.groups.is_empty());
                 lines.extend(self.rest());
-                self.in_step = false;
+                (self.in_step, self.since_us, self.waits_us) = (false, event.t_us, event.t_us + SOON_US);
                 lines.extend(line(event));
             }
             _ => {
                 let said = self.says(event);
-                if !said.is_empty() {
+                if !said.is_empty() && !self.still_changing(event) {
                     lines.extend(self.rest());
-                    lines.extend(said);
                 }
+                lines.extend(said);
             }
         }
         lines
     }
 
+    /// Whether more changes may follow that share a line with those before, which this event does not concern.
+    fn still_changing(&self, event: &Event) -> bool {
+        let last = self.groups.iter().map(|group| group.last_us).max();
+        matches!(event.event, Kind::ProbeSegment { .. } | Kind::StepProgress { .. })
+            && self.start.is_none()
+            && last.is_some_and(|last| event.t_us < last + SETTLED_US)
+    }
+
     /// The lines that were held back: the start of a step, and changes that share a line.
     pub(super) fn rest(&mut self) -> Vec<String> {
         let groups = std::mem::take(&mut self.groups).into_iter();
-        let groups = groups.map(|g| at(g.t_us, &format!("  {}: {}", g.what, some(&g.names))));
+        let groups = groups.map(|g| at(g.last_us, &format!("  {}: {}", g.what, some(&g.names))));
         self.start.take().into_iter().chain(groups).collect()
     }
 
@@ -133,9 +146,10 @@ impl Brief {
                 vec![]
             }
             Kind::StepProgress { .. } if t < self.waits_us => vec![],
-            Kind::StepProgress { .. } => {
+            Kind::StepProgress { waiting_for, last_seen, .. } => {
                 self.waits_us = t + EVERY_US;
-                whole()
+                let since = self.since_us as f64 / 1e6;
+                vec![at(t, &format!("  waiting since {since:.1} s for {waiting_for}; last seen: {last_seen}"))]
             }
             Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } if self.in_step => vec![],
             kind if is_detail(kind) => vec![],
@@ -146,8 +160,11 @@ impl Brief {
     /// Adds a change to those that share a line.
     fn together(&mut self, t_us: u64, what: String, name: String) {
         match self.groups.iter_mut().find(|group| group.what == what) {
-            Some(group) => group.names.push(name),
-            None => self.groups.push(Group { t_us, what, names: vec![name] }),
+            Some(group) => {
+                group.names.push(name);
+                group.last_us = t_us;
+            }
+            None => self.groups.push(Group { first_us: t_us, last_us: t_us, what, names: vec![name] }),
         }
     }
 
@@ -207,18 +224,11 @@ fn is_detail(kind: &Kind) -> bool {
 
 /// How many checks have which result, and those that do not pass.
 fn preflight(event: &Event, findings: &[Finding]) -> Vec<String> {
-    let count = |state| findings.iter().filter(|f| f.state == state).count();
-    let passed = count(FindingState::Pass);
     // That the baseline is complete is announced when the drill is armed.
-    if passed == findings.len() && passed < 2 {
+    if findings.len() < 2 && findings.iter().all(|f| f.state == FindingState::Pass) {
         return vec![];
     }
-    let others = [(FindingState::Fail, "failed"), (FindingState::Unknown, "unknown"), (FindingState::Skip, "skipped")];
-    let others = others.map(|(state, word)| (count(state), word)).into_iter().filter(|(n, _)| *n > 0);
-    let others: String = others.map(|(n, word)| format!(", {n} {word}")).collect();
-    let first = at(event.t_us, &format!("pre-flight: {passed} of {} checks passed{others}", findings.len()));
-    let below = line(event).unwrap_or_default();
-    std::iter::once(first).chain(below.lines().skip(1).map(str::to_owned)).collect()
+    line(event).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

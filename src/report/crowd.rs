@@ -1,5 +1,5 @@
 //! Limits the live lines for a large cluster: if there are many lines of the same sort in a short time, some are shown
-//! and the others are counted. `replay` shows all of them.
+//! and the others are counted. `log` shows all of them.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ impl Crowd {
     pub(super) fn rest(&mut self) -> Option<String> {
         let more = std::mem::take(&mut self.more);
         let said: Vec<String> = more.iter().map(|(sort, n)| format!("{n} {}", sort.words())).collect();
-        let text = format!("  … and more lines: {} (`drillmaster replay` shows them)", said.join(", "));
+        let text = format!("  … and more lines: {} (`drillmaster log` shows them)", said.join(", "));
         (!said.is_empty()).then(|| at(self.now_us, &text))
     }
 }

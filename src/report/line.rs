@@ -1,8 +1,8 @@
-//! One plain line for an event, for logs and for `replay`.
+//! One plain line for an event, for logs and for `drillmaster log`.
 
 use crate::{
     event::{Event, Kind, Unseen},
-    model::{FindingState, Outcome, Role, printable},
+    model::{Finding, FindingState, Outcome, Role, printable},
 };
 
 /// The line of an event; none for events that only reports use.
@@ -45,6 +45,15 @@ fn below(kind: &Kind) -> Vec<String> {
     }
 }
 
+/// How many checks have which result. What was skipped or is unknown did not pass.
+pub(super) fn counts(findings: &[Finding]) -> String {
+    let count = |state| findings.iter().filter(|f| f.state == state).count();
+    let others = [(FindingState::Fail, "failed"), (FindingState::Unknown, "unknown"), (FindingState::Skip, "skipped")];
+    let others = others.map(|(state, word)| (count(state), word)).into_iter().filter(|(n, _)| *n > 0);
+    let others: String = others.map(|(n, word)| format!(", {n} {word}")).collect();
+    format!("{} of {} checks passed{others}", count(FindingState::Pass), findings.len())
+}
+
 fn describe(kind: &Kind) -> Option<String> {
     Some(match kind {
         Kind::RunStarted { run_id, scenario, title, clusters, .. } => {
@@ -53,8 +62,7 @@ fn describe(kind: &Kind) -> Option<String> {
         }
         Kind::SessionOpened { epoch, actor, pid, why, .. } => format!("session {epoch} ({actor:?}, pid {pid}): {why}"),
         Kind::PreflightDone { findings, .. } => {
-            let good = findings.iter().filter(|f| f.state == FindingState::Pass).count();
-            format!("pre-flight: {good} of {} checks pass", findings.len())
+            format!("pre-flight: {}", counts(findings))
         }
         Kind::Armed { .. } => "armed: the baseline is complete, and the steps begin".into(),
         Kind::RunWoken { why, detail } => format!("steps ended ({why:?}): {detail}"),

@@ -12,17 +12,23 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::{
     brief::{Brief, is_received},
     crowd::Crowd,
+    fold::{cut, fold},
+    line::line,
 };
 use crate::{
-    event::{Event, Kind},
+    event::{Event, Kind, StepEnd},
     files,
     journal::{Recorder, RunState},
     model::printable,
 };
 
 /// How to show a run.
+///
+/// On a terminal, [`Display::Brief`] shortens what happens to one line each; warnings and questions are shown whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Display {
+    /// For people: only questions and what needs a person.
+    Quiet,
     /// For people: the steps, and what changes for users.
     Brief,
     /// For people: a line for each event.
@@ -54,7 +60,8 @@ pub fn live(recorder: &Arc<Recorder>, display: Display) -> std::thread::JoinHand
                 Err(tokio::sync::broadcast::error::TryRecvError::Closed) => break,
                 Err(tokio::sync::broadcast::error::TryRecvError::Empty) => {
                     if let Some(recorder) = weak.upgrade() {
-                        let now = recorder.now_us();
+                        // The virtual clock of a rehearsal stands still outside its runtime.
+                        let now = recorder.now_us().max(screen.now_us);
                         screen.status(|| recorder.with(|s| status(s, now)));
                     }
                     std::thread::park_timeout(Duration::from_millis(50));
@@ -68,7 +75,11 @@ pub fn live(recorder: &Arc<Recorder>, display: Display) -> std::thread::JoinHand
 struct Screen {
     display: Display,
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,
+    /// The time of the last event.
+    now_us: u64,
     step: String,
+    /// When that step began.
+    since_us: u64,
     waiting: String,
     brief: Brief,
     crowd: Crowd,
@@ -87,7 +98,9 @@ impl Screen {
         Self {
             display,
             bars,
+            now_us: 0,
             step: String::new(),
+            since_us: 0,
             waiting: String::new(),
             brief: Brief::default(),
             crowd: Crowd::default(),
@@ -95,12 +108,18 @@ impl Screen {
     }
 
     fn show(&mut self, event: &Event) {
+        self.now_us = self.now_us.max(event.t_us);
         match &event.event {
             Kind::StepStarted { step, verb, .. } => {
                 self.step = format!("{step} [{verb}]");
+                self.since_us = event.t_us;
                 self.waiting.clear();
             }
-            Kind::StepProgress { waiting_for, last_seen, .. } => self.waiting = format!("{waiting_for}: {last_seen}"),
+            Kind::StepFinished { .. } => self.since_us = event.t_us,
+            Kind::StepProgress { waiting_for, last_seen, .. } => {
+                let since = self.since_us as f64 / 1e6;
+                self.waiting = format!("since {since:.1} s for {waiting_for}: {last_seen}");
+            }
             _ => {}
         }
         match self.display {
@@ -109,7 +128,14 @@ impl Screen {
                     files::print_json(&format!("{text}\n"));
                 }
             }
-            Display::Brief => self.brief.lines(event).iter().for_each(|text| self.note(text)),
+            Display::Quiet if needs_person(&event.event) => line(event).iter().for_each(|text| self.note(text)),
+            Display::Quiet => {}
+            Display::Brief => {
+                let width = files::columns();
+                for text in self.brief.lines(event).iter().flat_map(|text| text.lines()) {
+                    self.note(&if is_news(&event.event) { cut(text, width) } else { fold(text, width, INDENT) });
+                }
+            }
             Display::Verbose => self.crowd.lines(event).iter().for_each(|text| self.note(text)),
             Display::None => {}
         }
@@ -119,7 +145,7 @@ impl Screen {
         match &self.bars {
             Some((multi, _)) => drop(multi.println(text)),
             // A display that cannot be written must not end the drill.
-            None if matches!(self.display, Display::Brief | Display::Verbose) => {
+            None if matches!(self.display, Display::Quiet | Display::Brief | Display::Verbose) => {
                 drop(writeln!(std::io::stderr(), "{text}"));
             }
             None => {}
@@ -130,7 +156,7 @@ impl Screen {
         if let Some((_, bars)) = &self.bars {
             let mut all = vec![
                 format!("── {}", self.step),
-                format!("   waiting for {}", if self.waiting.is_empty() { "–" } else { &self.waiting }),
+                format!("   waiting {}", if self.waiting.is_empty() { "for –" } else { &self.waiting }),
             ];
             all.extend(lines());
             for (bar, text) in bars.iter().zip(all) {
@@ -142,12 +168,37 @@ impl Screen {
 
     fn end(&mut self) {
         for rest in self.crowd.rest().into_iter().chain(self.brief.rest()) {
-            self.note(&rest);
+            self.note(&fold(&rest, files::columns(), INDENT));
         }
         if let Some((_, bars)) = &self.bars {
             bars.iter().for_each(ProgressBar::finish_and_clear);
         }
     }
+}
+
+/// The column at which the text of a line begins, after the time.
+const INDENT: usize = 13;
+
+/// What goes on as it should, or as the report will judge. One line is enough for each.
+fn is_news(kind: &Kind) -> bool {
+    match kind {
+        Kind::StepFinished { end, .. } => *end == StepEnd::Done,
+        Kind::StepStarted { .. }
+        | Kind::StepProgress { .. }
+        | Kind::ProbeSegment { .. }
+        | Kind::NodeSeen { .. }
+        | Kind::AlertSeen { .. }
+        | Kind::AlertGone { .. } => true,
+        _ => false,
+    }
+}
+
+/// What even a quiet display shows: questions, and what a person has to do.
+fn needs_person(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::GateOpened { .. } | Kind::SignalCaught { .. } | Kind::HolderLives { .. } | Kind::FaultStuck { .. }
+    )
 }
 
 /// Nodes by zone, ready pods, probes and alerts, in their last observed state.

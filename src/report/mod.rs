@@ -3,6 +3,7 @@
 
 mod brief;
 mod crowd;
+mod fold;
 mod html;
 mod json;
 mod junit;
@@ -16,6 +17,7 @@ mod story;
 mod summary;
 mod svg;
 
+pub use fold::fold;
 pub use html::html;
 pub use json::{json, schema};
 pub use junit::junit;
@@ -28,7 +30,7 @@ pub use review::{
 };
 pub use sarif::sarif;
 pub use story::{Story, tell, tell_read};
-pub use summary::summary;
+pub use summary::{Shape, summary, summary_in};
 
 use crate::journal::{ReadJournal, RunDir};
 

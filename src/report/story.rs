@@ -42,6 +42,9 @@ pub struct Story {
     pub plan_hash: String,
     /// Context, server, version and UID.
     pub cluster: String,
+    /// The context alone, for places with little room.
+    #[serde(skip)]
+    pub context: String,
     /// `kind`, `simulated` or `other`.
     pub flavour: String,
     /// Who ran it, and on which machine.
@@ -255,6 +258,7 @@ fn take(story: &mut Story, event: &Event) {
             if let Some(c) = clusters.first() {
                 story.cluster =
                     format!("{} ({}, Kubernetes {}, kube-system {})", c.context, c.server, c.version, c.uid);
+                story.context.clone_from(&c.context);
                 story.flavour.clone_from(&c.flavour);
             }
         }

@@ -2,75 +2,152 @@
 
 use std::fmt::Write;
 
-use super::{Story, line::colour};
-use crate::model::printable;
+use super::{
+    Story,
+    fold::{cut, fold},
+    line::colour,
+};
+use crate::model::{Judgement, Outcome, printable};
 
-/// The summary, with colours if requested.
+/// How to show a summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Whether to use colours.
+    pub colours: bool,
+    /// The width of the terminal. Without one, lines are not broken.
+    pub width: Option<usize>,
+    /// Whether to leave out what the report explains: the end of what passed, and the phases of recoveries.
+    pub brief: bool,
+}
+
+/// The whole summary, with colours if requested.
 pub fn summary(story: &Story, colours: bool) -> String {
-    let mut out = String::new();
-    let w = &mut out;
-    let _ = writeln!(w, "\n{}", printable(&format!("{} on {}", story.title, story.cluster)));
+    summary_in(story, Shape { colours, ..Shape::default() })
+}
+
+/// The summary in a shape.
+pub fn summary_in(story: &Story, shape: Shape) -> String {
+    let mut page = Page { out: "\n".to_owned(), shape, wide: widest(story, shape) };
+    // A rehearsal needs no identity of its cluster: the seed gives it.
+    let cluster = if shape.brief && story.is_rehearsal() { &story.context } else { &story.cluster };
+    page.plain(&format!("{} on {cluster}", story.title));
     for j in &story.judgements {
-        let (on, off) =
-            if colours && story.other_rules.is_none() { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
-        let of = j.of.as_ref().map(|o| format!(" [{o}]")).unwrap_or_default();
-        let (expectation, because) = (printable(&format!("{}{of}", j.expectation)), printable(&j.because));
-        let glue = glue(&expectation, &because);
-        let _ = writeln!(w, "  {on}{:<12}{off} {expectation}{glue}", j.outcome.to_string());
+        page.judged(j, story.other_rules.is_none());
     }
-    for r in &story.recoveries {
+    for r in story.recoveries.iter().filter(|_| !shape.brief) {
         let phases: Vec<String> =
             r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
-        say(w, &format!("  {} after `{}`: {}", r.probe, r.of, phases.join(" → ")));
+        page.plain(&format!("  {} after `{}`: {}", r.probe, r.of, phases.join(" → ")));
     }
     if let Some(words) = &story.other_rules {
-        say(w, &format!("  verdict      {words}"));
+        page.labelled("verdict", words);
     }
     let open: Vec<_> = story.undo_log.iter().filter(|u| !u.commands.is_empty()).collect();
-    let _ = writeln!(
-        w,
-        "  undo         {} of {} faults put back or settled",
-        story.undo_log.len() - open.len(),
-        story.undo_log.len()
-    );
+    let (settled, all) = (story.undo_log.len() - open.len(), story.undo_log.len());
+    page.labelled("undo", &format!("{settled} of {all} faults put back or settled"));
     for u in &open {
-        say(w, &format!("  OPEN         {} ({}): {}", u.fault, u.target, u.evidence));
-        for command in &u.commands {
-            say(w, &format!("               {command}"));
-        }
+        page.labelled("OPEN", &format!("{} ({}): {}", u.fault, u.target, u.evidence));
+        u.commands.iter().for_each(|command| page.command(command));
     }
     for c in &story.changed_outside {
         let remains = if c.remains { " (still changed)" } else { "" };
-        say(w, &format!("  from outside {:.1} s: {}{remains}", c.at, c.said));
+        page.labelled(OUTSIDE, &format!("{:.1} s: {}{remains}", c.at, c.said));
     }
     for l in &story.leftovers {
-        say(w, &format!("  left behind  {} (expires {}): {}", l.what, l.expires, l.remove_with));
+        page.labelled(LEFT, &format!("{} (expires {}): {}", l.what, l.expires, l.remove_with));
     }
     for c in &story.caveats {
-        say(w, &format!("  note         {c}"));
+        page.labelled("note", c);
     }
     let code = story.exit.map_or_else(|| "not ended".to_owned(), |e| format!("exit {}", e.code()));
-    let _ = writeln!(w, "{}", printable(&format!("{code}: {} ({:.0} s)", story.ending, story.seconds)));
+    page.plain(&format!("{code}: {} ({:.0} s)", story.ending, story.seconds));
     // A rehearsal is not evidence.
     if let Some(head) = story.head.as_ref().filter(|_| !story.is_rehearsal()) {
-        say(w, &format!("head {head}"));
+        page.plain(&format!("head {head}"));
     }
-    out
+    page.out
 }
 
-/// The reason after its expectation: on the same line, without the subject that both begin with, if that is short.
-fn glue(expectation: &str, because: &str) -> String {
-    const WIDTH: usize = 85;
+/// The longest labels.
+const OUTSIDE: &str = "from outside";
+const LEFT: &str = "left behind";
+
+/// The width of the column of labels: that of the longest possible one, or on a terminal, where room is short, that of
+/// the longest one there is.
+fn widest(story: &Story, shape: Shape) -> usize {
+    if !shape.brief || shape.width.is_none() {
+        return OUTSIDE.len();
+    }
+    let outcomes = story.judgements.iter().map(|j| j.outcome.to_string().len());
+    let others = [
+        Some("undo"),
+        story.other_rules.as_ref().map(|_| "verdict"),
+        story.changed_outside.first().map(|_| OUTSIDE),
+        story.leftovers.first().map(|_| LEFT),
+    ];
+    outcomes.chain(others.into_iter().flatten().map(str::len)).max().unwrap_or(OUTSIDE.len())
+}
+
+/// The lines so far. No name in them can drive the terminal.
+struct Page {
+    out: String,
+    shape: Shape,
+    /// The width of the column of labels.
+    wide: usize,
+}
+
+impl Page {
+    /// Where the text beside a label begins.
+    fn indent(&self) -> usize {
+        self.wide + 3
+    }
+
+    fn plain(&mut self, line: &str) {
+        let _ = writeln!(self.out, "{}", fold(&printable(line), self.shape.width, self.indent()));
+    }
+
+    fn labelled(&mut self, label: &str, text: &str) {
+        let wide = self.wide;
+        self.plain(&format!("  {label:<wide$} {text}"));
+    }
+
+    /// A command is never broken, so that it can be copied.
+    fn command(&mut self, command: &str) {
+        let indent = self.indent();
+        let _ = writeln!(self.out, "{:indent$}{}", "", printable(command));
+    }
+
+    /// An expectation and what became of it.
+    fn judged(&mut self, j: &Judgement, colours: bool) {
+        let (wide, indent) = (self.wide, self.indent());
+        let (on, off) = if self.shape.colours && colours { (colour(j.outcome), "\u{1b}[0m") } else { ("", "") };
+        let of = j.of.as_ref().map(|o| format!(" [{o}]")).unwrap_or_default();
+        let (expectation, because) = (printable(&format!("{}{of}", j.expectation)), printable(&j.because));
+        let width = self.shape.width.map(|width| width.saturating_sub(indent).max(20));
+        // The report has the whole text of what passed.
+        let short = self.shape.brief && j.outcome == Outcome::Pass;
+        let lines: Vec<String> = glued(&expectation, &because, width)
+            .iter()
+            .map(|text| if short { cut(text, width) } else { fold(text, width, 2) })
+            .collect();
+        for (i, line) in lines.iter().flat_map(|text| text.lines()).enumerate() {
+            let _ = match i {
+                0 => writeln!(self.out, "  {on}{:<wide$}{off} {line}", j.outcome.to_string()),
+                _ => writeln!(self.out, "{:indent$}{line}", ""),
+            };
+        }
+    }
+}
+
+/// An expectation and its reason. On the same line, without the subject that both begin with, if that is short.
+fn glued(expectation: &str, because: &str, width: Option<usize>) -> Vec<String> {
+    const WIDTH: usize = 87;
     let rest = because.split_once(": ").filter(|(subject, _)| expectation.starts_with(subject));
-    match rest {
-        Some((_, rest)) if expectation.chars().count() + rest.chars().count() <= WIDTH => format!(": {rest}"),
-        _ => format!("\n               {because}"),
+    let glued = rest.map(|(_, rest)| format!("{expectation}: {rest}"));
+    match glued.filter(|text| text.chars().count() <= width.unwrap_or(WIDTH).min(WIDTH)) {
+        Some(text) => vec![text],
+        None => vec![expectation.to_owned(), because.to_owned()],
     }
-}
-
-/// Adds one line, in which no name can drive the terminal.
-fn say(out: &mut String, line: &str) {
-    let _ = writeln!(out, "{}", printable(line));
 }
 
 #[cfg(test)]
@@ -96,6 +173,24 @@ mod tests {
         let line = OutsideLine { at: 1.0, said: "\u{1b}[2Jsomebody".into(), remains: true, change };
         let said = summary(&Story { changed_outside: vec![line], ..Story::default() }, false);
         assert!(!said.contains('\u{1b}') && said.contains("somebody"), "{said}");
+    }
+
+    #[test]
+    fn a_terminal_has_short_lines() {
+        let judgement = |outcome, because: &str| {
+            let value = serde_json::json!({"expectation": "deployment/web has 3 ready within 7m, never below 1",
+                "outcome": outcome, "because": because, "evidence": []});
+            serde_json::from_value::<Judgement>(value).expect("a judgement")
+        };
+        let shape = Shape { width: Some(40), brief: true, ..Shape::default() };
+        let long = "deployment/web: 3 ready 70.6 s after the fault; never below 1";
+        let said =
+            |outcome| summary_in(&Story { judgements: vec![judgement(outcome, long)], ..Story::default() }, shape);
+        let passed = said(Outcome::Pass);
+        assert!(passed.lines().all(|line| line.chars().count() <= 40), "{passed}");
+        assert_eq!(passed.matches('…').count(), 2, "{passed}");
+        let failed = said(Outcome::Fail);
+        assert!(failed.lines().all(|line| line.chars().count() <= 40) && !failed.contains('…'), "{failed}");
     }
 
     #[test]

@@ -42,6 +42,24 @@ fn environment() -> Values {
     values
 }
 
+/// Checks bindings on a machine where the environment is not that of the drill: a variable that is not set stands for
+/// any text. Returns the names of those variables.
+///
+/// # Errors
+/// As [`parse_bindings`].
+pub fn lint_bindings(file: &str, text: &str) -> Result<Vec<String>, Problems> {
+    let mut values = environment();
+    let mut unset = vec![];
+    for name in text.split("${env.").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)) {
+        let key = format!("env.{name}");
+        if !values.plain.contains_key(&key) {
+            unset.push(name.to_owned());
+            values.plain.insert(key, Value::String(format!("${{env.{name}}}")));
+        }
+    }
+    parse_as::<Bindings>(file, text, &super::bindings_schema(), &values).map(|_| unset)
+}
+
 /// Reads bindings from a text.
 ///
 /// # Errors
@@ -56,7 +74,7 @@ pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
     let text = files::text(path, LARGEST).map_err(|e| {
         Problems::bare(
             format!("cannot read the bindings file {file}: {e}"),
-            "give an existing file, such as --bind scenarios/bindings/kind-lab.yaml",
+            "give an existing file, such as --bindings scenarios/bindings/kind-lab.yaml",
         )
     })?;
     let mut bindings = parse_bindings(&file, &text)?;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The size limit for files that a person writes.
-pub(super) const LARGEST: u64 = 4 << 20;
+pub const LARGEST: u64 = 4 << 20;
 /// The prefix of values that come from the bindings.
 const BIND: &str = "bind.";
 

@@ -8,6 +8,7 @@ mod backup_names;
 mod bindings;
 mod drill_sense;
 mod drillfile;
+mod kind;
 mod lint;
 mod lint_steps;
 mod load;
@@ -21,14 +22,15 @@ mod spec;
 mod tree;
 mod vars;
 
-pub use bindings::{announce_in, load_bindings, parse_bindings};
+pub use bindings::{announce_in, lint_bindings, load_bindings, parse_bindings};
 pub use drill_sense::Vocabulary;
 pub use drillfile::{
     AllowedDifference, Attestation, CheckRules, DrillFile, Objective, Parameters, PlanFacts, RegistryAccess,
     ReviewScope, Waiver, drill_file_schema, load_drill_file, parse_drill_file,
 };
-pub use load::{Loaded, Sources, document, load, load_str};
+pub use kind::FileKind;
+pub use load::{LARGEST, Loaded, Sources, document, load, load_str};
 pub use problem::{Problem, Problems, did_you_mean, meant};
 pub use schema::{bindings_schema, scenario_schema, schema_of};
-pub use shipped::{BINDINGS, CLUSTERS, SCENARIOS, Shipped, names, rehearsed_on};
+pub use shipped::{BINDINGS, CLUSTERS, SCENARIOS, Shipped, names, rehearsed_on, shipped_text};
 pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};

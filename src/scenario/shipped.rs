@@ -48,6 +48,11 @@ pub(super) fn text(path: &Path, shipped: &[Shipped]) -> Option<&'static str> {
     (!path.exists()).then_some(found.text)
 }
 
+/// The text of any shipped file that is given by its name.
+pub fn shipped_text(path: &Path) -> Option<&'static str> {
+    [SCENARIOS, CLUSTERS, BINDINGS].into_iter().find_map(|shipped| text(path, shipped))
+}
+
 /// The names of shipped files.
 pub fn names(shipped: &'static [Shipped]) -> impl Iterator<Item = &'static str> {
     shipped.iter().map(|s| s.name)

@@ -231,7 +231,7 @@ fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
         did_you_mean(name, names.iter().copied()).map(|w| format!("did you mean `${{{w}}}`? ")).unwrap_or_default();
     let help = match name.strip_prefix("bind.") {
         Some(bound) if names.iter().all(|n| !n.starts_with("bind.")) => {
-            format!("{meant}this value comes from a bindings file: give --bind FILE, with `{bound}` under `values`")
+            format!("{meant}this value comes from a bindings file: give --bindings FILE, with `{bound}` under `values`")
         }
         _ if name.starts_with("env.") => format!("{meant}set the environment variable: export {}=…", &name[4..]),
         // The environment has too many variables to list them.

@@ -16,7 +16,7 @@ use crate::{
 /// Who may answer gates.
 #[derive(Clone, Debug, Default)]
 pub struct Approvals {
-    /// `--approve NAME`: gates that were approved before the run.
+    /// `--approve-gate NAME`: gates that were approved before the run.
     pub beforehand: BTreeSet<String>,
     /// Who runs the drill.
     pub operator: String,
@@ -44,7 +44,7 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
         times_out_us,
     })?;
     let (approved, by) = if context.approvals.beforehand.contains(&name.0) {
-        (true, format!("{}, in advance with --approve", context.approvals.operator))
+        (true, format!("{}, in advance with --approve-gate", context.approvals.operator))
     } else if context.world.stage().is_none() && std::io::stdin().is_terminal() {
         match tokio::time::timeout(spec.timeout.0, ask()).await {
             Ok(Some(approved)) => (approved, format!("{}, at the terminal", context.approvals.operator)),

@@ -59,7 +59,7 @@ fn no_context_and_a_wrong_one() {
     assert_eq!(out.status.code(), Some(2));
     assert!(says(&out).contains("drillmaster never uses the current context"));
     let (_dir, config) = kubeconfig("http://127.0.0.1:1");
-    let bind = ["--bind", "scenarios/bindings/kind-lab.yaml"];
+    let bind = ["--bindings", "scenarios/bindings/kind-lab.yaml"];
     let out = program(
         &[&["plan", "scenarios/zone-outage.yaml", "--context", "prod", "--kubeconfig", &config], &bind[..]].concat(),
     );
@@ -71,7 +71,7 @@ fn no_context_and_a_wrong_one() {
 fn an_api_server_that_is_away_expired_or_says_no() {
     let bind = "scenarios/bindings/kind-lab.yaml";
     let plan = |config: &str| {
-        program(&["plan", "scenarios/zone-outage.yaml", "--context", "lab", "--kubeconfig", config, "--bind", bind])
+        program(&["plan", "scenarios/zone-outage.yaml", "--context", "lab", "--kubeconfig", config, "--bindings", bind])
     };
     let (_dir, config) = kubeconfig("http://127.0.0.1:1");
     let out = plan(&config);
@@ -104,7 +104,7 @@ fn no_container_engine() {
             "lab",
             "--kubeconfig",
             &config,
-            "--bind",
+            "--bindings",
             "scenarios/bindings/kind-lab.yaml",
         ])
         .output()
@@ -143,7 +143,7 @@ fn kubeconfig_and_containers_of_different_clusters() {
             "lab",
             "--kubeconfig",
             &config,
-            "--bind",
+            "--bindings",
             "scenarios/bindings/kind-lab.yaml",
         ])
         .output()
@@ -163,13 +163,13 @@ fn files_that_are_not_there_or_not_ours() {
     assert_eq!(out.status.code(), Some(2));
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
-    for verb in ["recover", "report", "replay", "status"] {
+    for verb in ["recover", "report", "log", "status"] {
         let out = program(&[verb, path]);
         assert_eq!(out.status.code(), Some(2), "{verb}");
         assert!(says(&out).contains("is not a run directory"), "{verb}: {}", says(&out));
     }
     std::fs::write(dir.path().join("journal.jsonl"), "{\"foreign\": true}\n").unwrap();
-    for verb in ["recover", "report", "replay", "status"] {
+    for verb in ["recover", "report", "log", "status"] {
         let out = program(&[verb, path]);
         assert_eq!(out.status.code(), Some(2), "{verb}: {}", says(&out));
         assert!(says(&out).contains("journal.jsonl:1: this is not a journal line"), "{verb}: {}", says(&out));
@@ -183,7 +183,8 @@ fn a_place_that_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let bind = dir.path().join("bind.yaml");
     std::fs::write(&bind, "apiVersion: drillmaster.dev/v1\nkind: Bindings\nprometeus: http://x\nvalues: {a: \"${env.NOT_SET_ANYWHERE}\"}\n").unwrap();
-    let out = program(&["plan", "scenarios/zone-outage.yaml", "--context", "lab", "--bind", bind.to_str().unwrap()]);
+    let out =
+        program(&["plan", "scenarios/zone-outage.yaml", "--context", "lab", "--bindings", bind.to_str().unwrap()]);
     assert_eq!(out.status.code(), Some(2));
     let text = says(&out);
     assert!(

@@ -32,7 +32,7 @@ fn front() -> Front {
 
 /// Writes the plan into a file. Returns its hash.
 fn planned(front: &Front, more: &[&str]) -> String {
-    let place = ["--context", "front", "--kubeconfig", "config", "--bind", "b.yaml", "--out", "plan.json"];
+    let place = ["--context", "front", "--kubeconfig", "config", "--bindings", "b.yaml", "--out", "plan.json"];
     let out = front.program(&[&["plan", "s.yaml"][..], &place, more].concat(), &[]);
     assert!(matches!(out.status.code(), Some(0 | 3)), "{}", said(&out));
     let text = std::fs::read_to_string(front.dir.path().join("plan.json")).unwrap();
@@ -41,7 +41,7 @@ fn planned(front: &Front, more: &[&str]) -> String {
 }
 
 fn approved(front: &Front, hash: &str, more: &[&str]) -> (Option<i32>, String) {
-    let approval = ["--plan", "plan.json", "--approve", hash];
+    let approval = ["--plan", "plan.json", "--approve-plan", hash];
     let out = front.run("s.yaml", "b.yaml", &[], &[&approval, more].concat());
     (out.status.code(), said(&out))
 }

@@ -330,8 +330,12 @@ fn the_program_and_its_exit_codes() {
     assert_eq!(program(&["-", "--only", "RES-002", "--strict"], &web(2)).0, Some(3));
     let (code, _, err) = program(&["-", "--only", "XYZ-*"], &web(2));
     assert!(code == Some(2) && err.contains("no check has this name"), "{err}");
-    let (code, _, err) = program(&["-", "--format", "xml"], &web(2));
-    assert!(code == Some(2) && err.contains("one of human"), "{err}");
+    let (code, _, err) = program(&["-", "--output", "xml"], &web(2));
+    assert!(code == Some(2) && err.contains("possible values: human, json, sarif"), "{err}");
+    let (code, _, err) = program(&["-", "--write", "xml=a.xml"], &web(2));
+    assert!(code == Some(2) && err.contains("one of human, json") && err.contains("did you mean"), "{err}");
+    let (code, _, err) = program(&["-", "--write", "html"], &web(2));
+    assert!(code == Some(2) && err.contains("give a file"), "{err}");
     let (code, _, err) = program(&["/no/such/file"], "");
     assert!(code == Some(2) && err.contains("cannot read /no/such/file"), "{err}");
     let (code, _, err) = program(&[], "");

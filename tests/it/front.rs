@@ -99,7 +99,7 @@ impl Front {
     pub fn run(&self, scenario: &str, bindings: &str, env: &[(&str, &str)], more: &[&str]) -> Output {
         let mut args =
             vec!["run", scenario, "--context", "front", "--kubeconfig", "config", "--confirm", "front", "--no-reaper"];
-        args.extend(["--bind", bindings]);
+        args.extend(["--bindings", bindings]);
         args.extend(more);
         self.program(&args, env)
     }

@@ -164,8 +164,7 @@ fn a_rehearsal_reads_no_secret_and_runs_no_program() {
     let file = dir.path().join("s.yaml");
     std::fs::write(&file, text).unwrap();
     let not_run = "step `fault` was not run: a rehearsal does not run programs";
-    // --what-if prints a table and ends with 0, whatever the verdicts in it are.
-    for (more, code) in [(&[][..], 4), (&["--what-if", "node +1 zone=a"], 0)] {
+    for more in [&[][..], &["--what-if", "node +1 zone=a"]] {
         let out = std::process::Command::new(env!("CARGO_BIN_EXE_drillmaster"))
             .current_dir(dir.path())
             .args(["rehearse", "s.yaml"])
@@ -173,7 +172,8 @@ fn a_rehearsal_reads_no_secret_and_runs_no_program() {
             .output()
             .unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        assert_eq!(out.status.code(), Some(code), "a step that was not run must not count as passed: {said}");
+        assert_eq!(out.status.code(), Some(4), "a step that was not run must not count as passed: {said}");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains("INCONCLUSIVE") && said.contains(not_run) && !mark.exists(), "{said}");
     }
 }

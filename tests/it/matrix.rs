@@ -28,7 +28,7 @@ fn clusters() -> impl Iterator<Item = &'static str> {
 fn exit_code(scenario: &str, cluster: &str) -> i32 {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_drillmaster"));
-    command.current_dir(dir.path()).args(["rehearse", scenario, "--cluster", cluster, "--runs-dir", "runs"]);
+    command.current_dir(dir.path()).args(["rehearse", scenario, "--cluster", cluster, "--runs", "runs"]);
     command.output().unwrap().status.code().unwrap()
 }
 

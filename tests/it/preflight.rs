@@ -199,7 +199,7 @@ fn a_workload_that_is_to_come_back_is_where_the_fault_strikes() {
 fn a_rehearsal_asks_what_its_cluster_can_answer() {
     let folder = tempfile::tempdir().unwrap();
     let done = std::process::Command::new(env!("CARGO_BIN_EXE_drillmaster"))
-        .args(["rehearse", "--runs-dir"])
+        .args(["rehearse", "--runs"])
         .arg(folder.path())
         .output()
         .unwrap();

@@ -45,7 +45,7 @@ fn a_record_chooses_neither_a_folder_nor_a_program() {
         ("run-z", "{\"run\": \"z\", \"open\": [{}]".to_owned()),
     ] {
         write(&front, name, &text);
-        for bind in [&[][..], &["--bind", "b.yaml"]] {
+        for bind in [&[][..], &["--bindings", "b.yaml"]] {
             let (code, said) = recover(&front, bind);
             assert_eq!(code, Some(2), "{name}: {said}");
             assert!(said.contains(name) && !said.contains("nothing to recover"), "{name}: {said}");
@@ -69,7 +69,7 @@ fn what_is_open_is_said_where_nobody_says_how_to_undo_it() {
     write(&front, "run-x", &record("x", &cordon));
     let (code, said) = recover(&front, &[]);
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("run x left t open") && said.contains("--bind FILE"), "{said}");
+    assert!(said.contains("run x left t open") && said.contains("--bindings FILE"), "{said}");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_rehearsal_stays_in_its_folder_whatever_its_cluster_is_called() {
             .output()
             .unwrap();
         assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stderr));
-        let made: Vec<String> = std::fs::read_dir(dir.path().join("rehearsals"))
+        let made: Vec<String> = std::fs::read_dir(dir.path().join("runs"))
             .unwrap()
             .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
             .collect();

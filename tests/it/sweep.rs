@@ -106,10 +106,10 @@ fn the_same_seed_gives_the_same_journal_in_two_processes() {
     let journal = || {
         let dir = tempfile::tempdir().unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_drillmaster"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["rehearse", "--seed", "7", "--runs-dir"]).arg(dir.path());
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["rehearse", "--seed", "7", "--runs"]).arg(dir.path());
         let out = command.output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        std::fs::read(drillmaster::journal::latest(dir.path()).unwrap().join("journal.jsonl")).unwrap()
+        std::fs::read(drillmaster::journal::Found::below(dir.path()).newest().unwrap().join("journal.jsonl")).unwrap()
     };
     assert!(journal() == journal(), "two processes differ");
 }

@@ -71,9 +71,9 @@ fn a_typing_error_does_not_turn_the_gate_green() {
     write("c.yaml", &format!("{HEAD}scope: {{critical: [shop/Deployment/web]}}\n"));
     write("d.yaml", &format!("{HEAD}drills: [drian]\n"));
     for (args, wanted) in [
-        (&["--drill", "d.yaml"][..], "did you mean `drain`?"),
-        (&["--drill", "s.yaml"], "did you mean `shop`?"),
-        (&["--drill", "c.yaml"], "critical workload `shop/Deployment/web` does not exist"),
+        (&["--readiness", "d.yaml"][..], "did you mean `drain`?"),
+        (&["--readiness", "s.yaml"], "did you mean `shop`?"),
+        (&["--readiness", "c.yaml"], "critical workload `shop/Deployment/web` does not exist"),
         (&["-n", "shpo"], "did you mean `shop`?"),
         (&["--only", "PDB-O01"], "did you mean `PDB-001`?"),
         (&["--skip", "PDB-O01"], "did you mean `PDB-001`?"),

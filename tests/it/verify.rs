@@ -113,7 +113,7 @@ impl Kept {
         assert_eq!(code, 1, "{what}: {said}");
         let named = said.lines().any(|l| l.contains(place) && (l.contains("DIFFERS") || l.contains("error")));
         assert!(named, "{what}: {place} is not named: {said}");
-        for command in ["report", "replay", "status"] {
+        for command in ["report", "log", "status"] {
             let (code, said) = self.program(command);
             assert_eq!(code, 2, "{what}: {command}: {said}");
             assert!(said.contains(place), "{what}: {command}: {said}");
@@ -296,7 +296,7 @@ fn events_that_were_changed_under_their_verdict_are_noticed() {
         let (code, said) = kept.program("verify");
         assert_eq!(code, 1, "{what}: {said}");
         assert!(said.contains(place), "{what}: {said}");
-        for command in ["report", "replay", "status"] {
+        for command in ["report", "log", "status"] {
             let (code, said) = kept.program(command);
             assert_eq!(code, 2, "{what}: {command}: {said}");
         }

@@ -140,7 +140,7 @@ fn interrupted_and_recovered_from_the_cluster() {
         "--kubeconfig",
         &lab.env["KUBECONFIG"],
     ]);
-    command.args(["--bind", "scenarios/bindings/hollow.yaml", "--runs-dir"]).arg(&drill.runs);
+    command.args(["--bindings", "scenarios/bindings/hollow.yaml", "--runs"]).arg(&drill.runs);
     let out = command.output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     before.same(&lab);

@@ -200,11 +200,11 @@ impl Bed {
     fn asked(&self, check: &str, drill: &str) -> (u64, u64, u64, String) {
         let mut command = binary();
         command.args(["check", "--context", "hollow", "--kubeconfig", &self.lab.env["KUBECONFIG"]]);
-        command.args(["--only", check, "--format", "json"]);
+        command.args(["--only", check, "--output", "json"]);
         if !drill.is_empty() {
             let file = self.lab.dir.path().join("drill.yaml");
             std::fs::write(&file, format!("apiVersion: drillmaster.dev/v1\nkind: Readiness\n{drill}")).unwrap();
-            command.arg("--drill").arg(file);
+            command.arg("--readiness").arg(file);
         }
         let out = command.output().unwrap();
         let review: Value = serde_json::from_slice(&out.stdout)
@@ -267,7 +267,7 @@ fn the_examples_on_a_real_api_server() {
     for name in &missing {
         eprintln!("NOT AVAILABLE: {name}: the examples of its kinds are not created");
     }
-    let listed = binary().args(["list-checks", "--output", "json"]).output().unwrap();
+    let listed = binary().args(["list", "checks", "--output", "json"]).output().unwrap();
     let catalogue: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let mut said = BTreeMap::new();
     for check in catalogue["checks"].as_array().unwrap() {

@@ -67,9 +67,9 @@ impl Drill {
         let shipped = !scenario.starts_with('/');
         command.envs(&self.env).arg(verb);
         command.arg(if shipped { format!("scenarios/{scenario}.yaml") } else { scenario.to_owned() });
-        command.args(["--context", &self.context, "--kubeconfig", &self.kubeconfig, "--bind", &self.bind]);
+        command.args(["--context", &self.context, "--kubeconfig", &self.kubeconfig, "--bindings", &self.bind]);
         if verb == "run" {
-            command.arg("--runs-dir").arg(&self.runs).args(["--confirm", &self.context]);
+            command.arg("--runs").arg(&self.runs).args(["--confirm", &self.context]);
         }
         command.args(more);
         command

@@ -45,7 +45,7 @@ impl Bed<'_> {
         let file = dir.path().join("copy.json");
         let mut command = binary();
         command.envs(&self.admin.env).args(["capture", "--context", &self.admin.context]);
-        command.args(["--kubeconfig", &self.admin.kubeconfig, "--bind", &self.admin.bind]);
+        command.args(["--kubeconfig", &self.admin.kubeconfig, "--bindings", &self.admin.bind]);
         for probed in ["storefront", "storefrontBeside"] {
             command.args(["--value", &format!("{probed}=http://web.shop.svc/healthz")]);
         }
@@ -127,7 +127,7 @@ fn compare(recording: &Recording) {
     std::fs::write(&copy, recording.description.to_string()).unwrap();
     let mut command = binary();
     let scenario = format!("scenarios/{}.yaml", recording.scenario);
-    command.args(["rehearse", &scenario, "--runs-dir"]).arg(dir.path()).arg("--cluster").arg(&copy);
+    command.args(["rehearse", &scenario, "--runs"]).arg(dir.path()).arg("--cluster").arg(&copy);
     for variable in &recording.set {
         command.args(["--set", variable]);
     }

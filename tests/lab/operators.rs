@@ -151,7 +151,7 @@ impl Bed {
 /// The results of these checks on the lab.
 pub fn review(lab: &Hollow, checks: &[&str]) -> Value {
     let mut command = binary();
-    command.args(["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"], "--format", "json"]);
+    command.args(["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"], "--output", "json"]);
     let out = command.args(checks.iter().flat_map(|id| ["--only", id])).output().unwrap();
     serde_json::from_slice(&out.stdout).unwrap()
 }

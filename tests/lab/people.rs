@@ -104,8 +104,8 @@ fn another_machine_stands_by() {
     let elsewhere = lab.dir.path().join("elsewhere");
     let log = lab.dir.path().join("standby.log");
     let mut standby = binary();
-    standby.envs(&lab.env).args(["recover", "--watch", "--dead-after", "5s", "--context", "hollow", "--runs-dir"]);
-    standby.arg(&elsewhere).args(["--kubeconfig", &drill.kubeconfig, "--bind", &drill.bind]);
+    standby.envs(&lab.env).args(["standby", "--dead-after", "5s", "--context", "hollow", "--runs"]);
+    standby.arg(&elsewhere).args(["--kubeconfig", &drill.kubeconfig, "--bindings", &drill.bind]);
     let mut standby = standby.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
     let mut child = broken(&drill, &["--no-reaper"]);
     std::thread::sleep(Duration::from_secs(6));

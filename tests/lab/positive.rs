@@ -195,7 +195,7 @@ fn steps_that_no_shipped_scenario_uses() {
     std::fs::write(&bind, text.replace("values:\n", &values)).unwrap();
     let mut drill = Drill::new(&lab.env, "hollow", bind.to_str().unwrap(), &lab.env["KUBECONFIG"]);
     let set = format!("marker={}", marker.display());
-    let ended = drill.run("../tests/lab/all-steps", &["--set", &set, "--approve", "may we"]);
+    let ended = drill.run("../tests/lab/all-steps", &["--set", &set, "--approve-gate", "may we"]);
     assert_eq!(ended.code, 0, "{}", ended.said);
     assert!(!marker.exists(), "the undo of the exec step must run");
     let journal = std::fs::read_to_string(ended.dir.join("journal.jsonl")).unwrap();
@@ -230,10 +230,10 @@ fn an_approved_plan_and_what_the_pre_flight_refuses() {
     let ended = drill.run("zone-outage", &["--plan", file]);
     assert_eq!(ended.code, 2, "{}", ended.said);
     assert!(ended.said.contains("this plan is not approved"));
-    let ended = drill.run("zone-outage", &["--plan", file, "--approve", hash, "--set", "zone=b"]);
+    let ended = drill.run("zone-outage", &["--plan", file, "--approve-plan", hash, "--set", "zone=b"]);
     assert_eq!(ended.code, 2, "{}", ended.said);
     assert!(ended.said.contains("the plan is not the one that was approved"));
-    let ended = drill.run("zone-outage", &["--plan", file, "--approve", hash]);
+    let ended = drill.run("zone-outage", &["--plan", file, "--approve-plan", hash]);
     assert_eq!(ended.code, 0, "{}", ended.said);
     before.same(&lab);
     // Without Velero, no drill that needs it begins.

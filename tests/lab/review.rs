@@ -1,4 +1,4 @@
-//! `check` on a real API server: with exactly the rights that `rbac --check` prints, from a capture, and with rights
+//! `check` on a real API server: with exactly the rights that `rbac --for check` prints, from a capture, and with rights
 //! missing. Nothing is written.
 
 use std::process::{Command, Output};
@@ -62,7 +62,7 @@ impl Bed {
     }
 
     fn live(&self, more: &[&str]) -> Value {
-        let place = ["check", "--context", "check", "--kubeconfig", &self.kubeconfig, "--format", "json"];
+        let place = ["check", "--context", "check", "--kubeconfig", &self.kubeconfig, "--output", "json"];
         review(&self.run(&[&place[..], more].concat()))
     }
 }
@@ -103,9 +103,9 @@ fn a_cluster_a_capture_of_it_and_missing_rights() {
     // A capture gives the same results, except for the values that it leaves out.
     let file = bed.lab.dir.path().join("shop.tar.gz").to_str().unwrap().to_owned();
     let saved =
-        bed.run(&["capture", "--review", "--out", &file, "--context", "check", "--kubeconfig", &bed.kubeconfig]);
+        bed.run(&["capture", "--for", "check", "--out", &file, "--context", "check", "--kubeconfig", &bed.kubeconfig]);
     assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
-    let kept = review(&bed.run(&["check", "--capture", &file, "--format", "json"]));
+    let kept = review(&bed.run(&["check", "--capture", &file, "--output", "json"]));
     let mut from_capture = with(&kept, "fail");
     let unknown = with(&kept, "unknown");
     assert!(unknown.contains("SEC-003"));
@@ -140,10 +140,10 @@ fn the_fix_plan_mends_what_it_names() {
         let place = ["check", "--context", "hollow", "--kubeconfig", &lab.env["KUBECONFIG"], "--only", only];
         binary().args(place).args(["--namespace", "shop", format]).output().unwrap()
     };
-    let before = ask("--format=json");
+    let before = ask("--output=json");
     let failed = with(&review(&before), "fail").len();
     assert!(failed >= 3, "{}", String::from_utf8_lossy(&before.stdout));
-    let script = ask("--fix-plan").stdout;
+    let script = ask("--output=fix-plan").stdout;
     let folder = lab.dir.path().join("bin");
     std::fs::create_dir(&folder).unwrap();
     std::os::unix::fs::symlink(&lab.env["KUBECTL"], folder.join("kubectl")).unwrap();
@@ -153,7 +153,7 @@ fn the_fix_plan_mends_what_it_names() {
     let done = Command::new("sh").arg(&file).envs(&lab.env).env("PATH", path).output().unwrap();
     let text = String::from_utf8_lossy(&script);
     assert!(done.status.success(), "{}\n{text}", String::from_utf8_lossy(&done.stderr));
-    let after = review(&ask("--format=json"));
+    let after = review(&ask("--output=json"));
     assert_eq!(with(&after, "fail").len(), 0, "{}\n{text}", after["results"]);
     for check in only.split(',') {
         assert!(passes(&after, check) > 0, "{check}: {}", after["results"]);
@@ -271,9 +271,9 @@ fn what_the_monitoring_and_a_second_environment_tell() {
     // A capture contains what the monitoring said.
     let file = bed.lab.dir.path().join("kept.tar.gz").to_str().unwrap().to_owned();
     let place = ["--context", "check", "--kubeconfig", &bed.kubeconfig];
-    let saved = bed.run(&[&["capture", "--review", "--out", &file][..], &place[..], &told[..]].concat());
+    let saved = bed.run(&[&["capture", "--for", "check", "--out", &file][..], &place[..], &told[..]].concat());
     assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
-    let kept = review(&bed.run(&["check", "--capture", &file, "--target", &file, "--format", "json"]));
+    let kept = review(&bed.run(&["check", "--capture", &file, "--target", &file, "--output", "json"]));
     assert_eq!(states(&kept), want.replace("ALR-007 pass", "ALR-007 fail"), "{}", kept["results"]);
     // Compared with itself, a cluster does not differ. An object that is deleted here then exists only there.
     assert_eq!((state_of(&kept, "DRF-002"), state_of(&kept, "DRP-003")), ("pass".into(), "pass".into()));
@@ -311,13 +311,13 @@ fn a_second_cluster_live_and_captured() {
     let other = renamed(&second);
     let file = second.dir.path().join("second.tar.gz").to_str().unwrap().to_owned();
     let place = ["--context", "second", "--kubeconfig", &other];
-    let saved = bed.run(&[&["capture", "--review", "--out", &file][..], &place].concat());
+    let saved = bed.run(&[&["capture", "--for", "check", "--out", &file][..], &place].concat());
     assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
 
     let both = format!("{}:{other}", bed.kubeconfig);
     let asked = |target: &[&str]| {
         let mut command = binary();
-        command.env("KUBECONFIG", &both).args(["check", "--context", "check", "--only", "DR*", "--format", "json"]);
+        command.env("KUBECONFIG", &both).args(["check", "--context", "check", "--only", "DR*", "--output", "json"]);
         let mut review = review(&command.args(target).output().unwrap());
         for result in review["results"].as_array_mut().unwrap() {
             result.as_object_mut().unwrap().remove("at");

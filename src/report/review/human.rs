@@ -31,9 +31,14 @@ pub fn human(review: &Review, all: bool) -> String {
             group(&results, all, &mut out);
         }
     }
-    let quiet =
-        review.checks.iter().filter(|c| c.tally.fail + c.tally.unknown + c.tally.error + c.tally.waived == 0).count();
-    let _ = writeln!(out, "\n{quiet} checks without findings. `drillmaster explain ID` explains a check.");
+    let quiet = review.checks.iter().filter(|c| c.tally.fail + c.tally.unknown + c.tally.error + c.tally.waived == 0);
+    let (passed, skipped): (Vec<_>, Vec<_>) = quiet.partition(|c| c.tally.pass > 0);
+    let _ = writeln!(
+        out,
+        "\n{} checks passed, {} had nothing to judge and were skipped. `drillmaster explain ID` explains a check.",
+        passed.len(),
+        skipped.len()
+    );
     out
 }
 
