@@ -1,4 +1,7 @@
-//! `drillmaster lint`: reports all mistakes of all given files at once.
+//! `drillmaster lint`: reports all mistakes of all given files at once. A file is read by its kind: scenarios,
+//! simulated clusters, bindings and readiness files.
+
+use std::path::Path;
 
 use super::{
     Done,
@@ -8,22 +11,29 @@ use super::{
 use crate::{
     files,
     model::Exit,
-    scenario::{Problems, Sources, load},
+    readiness::VOCABULARY,
+    scenario::{FileKind, Home, Problems, Sources, kind_of, load, parse_bindings, parse_drill_file},
+    sim::Description,
 };
+
+/// The size limit of a file. A copy of a large cluster has several megabytes.
+const LARGEST: u64 = 64 << 20;
 
 pub(super) fn lint(args: &LintArgs) -> Done {
     let bindings = place::bindings(args.bind.as_ref())?;
     let mut count = 0;
     let mut found = vec![];
     for file in &args.files {
-        let sources = Sources { set: place::set(&args.set)?, bindings: bindings.clone(), lenient: args.bind.is_none() };
-        match load(file, &sources) {
-            Ok(loaded) if loaded.warnings.list.is_empty() => {
+        let home = args.bind.as_ref().map_or(Home::Nowhere, |path| Home::Bindings(path.display().to_string()));
+        let sources =
+            Sources { set: place::set(&args.set)?, bindings: bindings.clone(), lenient: args.bind.is_none(), home };
+        match read(file, &sources) {
+            Ok(warnings) if warnings.list.is_empty() => {
                 if args.output == Output::Human {
                     say(&format!("{}: no problems", shown(file)));
                 }
             }
-            Ok(loaded) => tell(&loaded.warnings, args.output, &mut found),
+            Ok(warnings) => tell(&warnings, args.output, &mut found),
             Err(problems) => {
                 count += problems.list.iter().filter(|p| !p.warning).count();
                 tell(&problems, args.output, &mut found);
@@ -38,6 +48,18 @@ pub(super) fn lint(args: &LintArgs) -> Done {
     }
     say(&format!("{count} problem(s)"));
     Ok(Exit::Invalid)
+}
+
+/// Reads a file by its kind. A file that cannot be read, and one without a known kind, is reported as a scenario.
+fn read(path: &Path, sources: &Sources) -> Result<Problems, Problems> {
+    let file = path.display().to_string();
+    let text = files::text(path, LARGEST).unwrap_or_default();
+    match kind_of(&text) {
+        Some(FileKind::Cluster) => Description::load(&file, &text).map(|(_, warnings)| warnings),
+        Some(FileKind::Bindings) => parse_bindings(&file, &text).map(|_| Problems::default()),
+        Some(FileKind::Readiness) => parse_drill_file(&file, &text, &VOCABULARY).map(|_| Problems::default()),
+        Some(FileKind::Scenario | FileKind::Manifest) | None => load(path, sources).map(|loaded| loaded.warnings),
+    }
 }
 
 fn tell(problems: &Problems, output: Output, found: &mut Vec<serde_json::Value>) {

@@ -10,7 +10,7 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
         print_json(&for_check(&args.account));
         return Ok(Exit::Passed);
     };
-    let place = place::place(&args.place)?;
+    let place = place::place_or_own(&args.place).await?;
     let loaded = place::scenario(scenario, &args.set, &place)?;
     let prepared = prepared(&loaded, &place).await?;
     if args.recovery && prepared.plan.recovery_permissions.is_empty() {

@@ -30,7 +30,7 @@ pub(super) async fn recover(args: &RecoverArgs) -> Done {
         return Err(failure(&stand_by(&place, &args.run.runs_dir, args.dead_after.0, say).await));
     }
     let dir = if args.from_cluster {
-        let place = place::place(&args.place)?;
+        let place = place::place_or_own(&args.place).await?;
         let (kube, _) = connect(&place.reach, &place.here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
         from_cluster(&kube, &args.run.runs_dir, &place).await.map_err(|e| failure(&e))?
     } else {

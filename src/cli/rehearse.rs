@@ -11,7 +11,7 @@ use crate::{
     model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
     prove::Rehearsed,
     report::live,
-    scenario::{CLUSTERS, Loaded, Sources, load, names, rehearsed_on},
+    scenario::{CLUSTERS, Home, Loaded, Sources, load, names, rehearsed_on},
     sim::{Description, Happening, Settled, Simulation},
 };
 
@@ -25,9 +25,11 @@ pub(super) fn rehearse(args: &RehearseArgs) -> Done {
     let scenario = args.scenario.as_deref().unwrap_or(Path::new(DEMONSTRATION));
     let cluster = args.cluster.as_deref().unwrap_or_else(|| rehearsed_on(&scenario.display().to_string()));
     let description = description(cluster)?;
-    let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false };
+    let is_shipped = names(CLUSTERS).any(|name| name == cluster);
+    let home = if is_shipped { Home::ShippedCluster } else { Home::Cluster }(cluster.to_owned());
+    let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false, home };
     let loaded = load(scenario, &sources).map_err(|p| place::invalid(&p))?;
-    place::warn(&loaded);
+    place::warn(&loaded.warnings);
     let steps: Vec<&str> = loaded.scenario.steps.iter().map(|s| s.name.0.as_str()).collect();
     let unfit = |why| Failure::new(Exit::Invalid, format!("--cluster {cluster}: {why}"));
     description.fits(&steps).map_err(unfit)?;
@@ -207,5 +209,7 @@ fn description(name: &str) -> Result<Description, Failure> {
             Failure::new(Exit::Invalid, format!("--cluster {name}: {e}; give a file, or one of {}", known.join(", ")))
         })?,
     };
-    Description::read(name, &text).map_err(|problems| place::invalid(&problems))
+    let (description, warnings) = Description::load(name, &text).map_err(|problems| place::invalid(&problems))?;
+    place::warn(&warnings);
+    Ok(description)
 }

@@ -17,7 +17,7 @@ use crate::{
 const LARGEST: u64 = 64 << 20;
 
 pub(super) async fn run(args: &RunArgs) -> Done {
-    let place = place::of_drill(&args.place, &args.log)?;
+    let place = place::of_drill(&args.place, &args.log).await?;
     let loaded = place::scenario(&args.scenario, &args.set, &place)?;
     let mut prepared = plan::prepared(&loaded, &place).await?;
     // The plan contains names that depend on the run's id, so the plan that is shown must be the one that runs.

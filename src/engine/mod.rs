@@ -17,6 +17,7 @@ mod open;
 mod preflight;
 mod prepare;
 mod reaper;
+mod rebalance;
 mod recover;
 mod run;
 mod session;

@@ -45,6 +45,7 @@ mod plans;
 mod preflight;
 mod prove;
 mod readers;
+mod rebalance;
 mod recorded;
 mod records;
 mod regions;
