@@ -49,7 +49,7 @@ pub(super) struct Lint<'a> {
     root: &'a Node,
     pub(super) scenario: &'a Scenario,
     pub(super) secrets: &'a BTreeMap<String, SecretRef>,
-    damage: &'a Damage,
+    pub(super) damage: &'a Damage,
     problems: Vec<Problem>,
 }
 

@@ -47,22 +47,33 @@ impl Damage {
     }
 }
 
-/// The rest of a file, without what its schema refuses and without references that have no value. None if too little
-/// of it is left.
+/// The rest of a file, without what its schema refuses and without references that have no value. What is missing is
+/// filled in. None if too little of the file is left.
 pub(super) fn repair(root: &Node, schema: &Value, lenient: bool) -> Option<(Node, Damage)> {
-    let mut work = Work { root: root.clone(), damage: Damage::default(), touched: BTreeSet::new() };
+    let mut work = Work {
+        root: root.clone(),
+        schema,
+        damage: Damage::default(),
+        touched: BTreeSet::new(),
+        filled: BTreeSet::new(),
+    };
     let mut open = vec![];
     unresolved(&work.root, lenient, &mut vec![], &mut open);
     for _ in 0..ROUNDS {
-        open.extend(shape::differences("", &work.root, schema).into_iter().map(|d| d.path));
-        if open.is_empty() {
+        for difference in shape::differences("", &work.root, schema) {
+            let filled = difference.missing.is_some_and(|missing| work.fill(&difference.path, missing));
+            if !filled {
+                open.push(difference.path);
+            }
+        }
+        if open.is_empty() && shape::differences("", &work.root, schema).is_empty() {
             return Some(work.done());
         }
         // The last items first, so that the indices of the others stay.
         open.sort_by(|a, b| order(b, a));
         open.dedup();
         for path in open.drain(..) {
-            work.remove(&path, schema)?;
+            work.remove(&path)?;
         }
     }
     None
@@ -74,83 +85,78 @@ fn order(a: &[String], b: &[String]) -> std::cmp::Ordering {
     a.iter().map(key).cmp(b.iter().map(key))
 }
 
-struct Work {
+struct Work<'a> {
     root: Node,
+    schema: &'a Value,
     damage: Damage,
-    /// The positions of items from which something was removed.
+    /// The positions of items and sections from which something was removed.
     touched: BTreeSet<(usize, usize)>,
+    /// The keys that were filled in.
+    filled: BTreeSet<(Vec<String>, String)>,
 }
 
-impl Work {
-    fn remove(&mut self, path: &[String], schema: &Value) -> Option<()> {
-        match path {
-            [] => self.complete(schema)?,
-            [key] => {
-                let known = schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
-                // A key with a typing error stands for the section that was meant.
-                let meant = did_you_mean(key, known.map(String::as_str)).map(str::to_owned);
-                self.damage.keys.extend(meant.into_iter().chain([key.clone()]));
+impl Work<'_> {
+    /// Takes out what is at a path. None if that is the whole file.
+    fn remove(&mut self, path: &[String]) -> Option<()> {
+        let (last, way) = path.split_last()?;
+        let at = self.doubts(path);
+        self.touched.extend(at.map(|at| place(&at)));
+        let parent = way.iter().try_fold(&mut self.root, |node, part| child_mut(node, part));
+        match parent.map(|node| &mut node.data) {
+            Some(Data::Map(entries)) => entries.retain(|(key, ..)| key != last),
+            Some(Data::List(items)) => {
+                let at = last.parse().ok().filter(|i| *i < items.len());
+                at.map(|i: usize| items.remove(i));
             }
-            [key, item, ..] => {
-                let Some(section) = self.root.get(key) else { return Some(()) };
-                let node = child(section, item);
-                if matches!(section.data, Data::List(_)) {
-                    let name = node.and_then(|n| n.get("name")).map(Node::value);
-                    let name = name.and_then(|v| v.as_str().map(str::to_owned));
-                    self.damage.doubtful.entry(key.clone()).or_default().push(name);
-                    self.touched.extend(node.map(|n| place(&n.at)));
-                } else {
-                    self.damage.keys.insert(key.clone());
-                }
-            }
-        }
-        if let Some((last, way)) = path.split_last() {
-            let parent = way.iter().try_fold(&mut self.root, |node, part| child_mut(node, part));
-            match parent.map(|node| &mut node.data) {
-                Some(Data::Map(entries)) => entries.retain(|(key, ..)| key != last),
-                Some(Data::List(items)) => {
-                    let at = last.parse().ok().filter(|i| *i < items.len());
-                    at.map(|i: usize| items.remove(i));
-                }
-                _ => {}
-            }
+            _ => {}
         }
         Some(())
     }
 
-    /// Adds what is missing at the top of the file, as an empty value.
-    fn complete(&mut self, schema: &Value) -> Option<()> {
-        let at = self.root.at.clone();
-        let Data::Map(entries) = &mut self.root.data else { return None };
-        let required = schema.get("required").and_then(Value::as_array)?;
-        for key in required.iter().filter_map(Value::as_str) {
-            if !entries.iter().any(|(k, ..)| k == key) {
-                let value = empty(schema.get("properties")?.get(key)?, schema);
-                entries.push((key.to_owned(), at.clone(), node(value, &at)));
-                self.damage.keys.insert(key.to_owned());
-                self.touched.insert(place(&at));
-            }
+    /// Adds a key that is missing, with the smallest value that its schema accepts. Returns whether that was possible.
+    fn fill(&mut self, path: &[String], (key, schema): (String, Value)) -> bool {
+        if !self.filled.insert((path.to_vec(), key.clone())) {
+            return false;
         }
-        Some(())
+        let whole: Vec<String> = path.iter().cloned().chain([key.clone()]).collect();
+        self.doubts(&whole);
+        let map = path.iter().try_fold(&mut self.root, |node, part| child_mut(node, part));
+        let Some(Node { at, data: Data::Map(entries) }) = map else { return false };
+        // A message about what is missing is shown where the map begins.
+        self.damage.quiet.insert(place(at));
+        entries.push((key, at.clone(), node(empty(&schema, self.schema), at)));
+        true
+    }
+
+    /// Remembers that a part of the file cannot be relied on. Returns the position of the item or the section of which
+    /// it is a part.
+    fn doubts(&mut self, path: &[String]) -> Option<At> {
+        let key = path.first()?;
+        let Some(section) = self.root.get(key).filter(|_| path.len() > 1) else {
+            let known = self.schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+            // A key with a typing error stands for the section that was meant.
+            let meant = did_you_mean(key, known.map(String::as_str)).map(str::to_owned);
+            self.damage.keys.extend(meant.into_iter().chain([key.clone()]));
+            return None;
+        };
+        let Data::List(_) = section.data else {
+            self.damage.keys.insert(key.clone());
+            return Some(section.at.clone());
+        };
+        let item = child(section, &path[1]);
+        let name = item.and_then(|n| n.get("name")).map(Node::value).and_then(|v| v.as_str().map(str::to_owned));
+        self.damage.doubtful.entry(key.clone()).or_default().push(name);
+        item.map(|n| n.at.clone())
     }
 
     fn done(mut self) -> (Node, Damage) {
-        let mut quiet = BTreeSet::new();
-        if self.touched.contains(&place(&self.root.at)) {
-            quiet.insert(place(&self.root.at));
-        }
         if let Data::Map(entries) = &self.root.data {
-            for (key, at, section) in entries {
-                let items: &[Node] = if let Data::List(items) = &section.data { items } else { &[] };
-                let whole = self.damage.keys.contains(key).then_some(section);
-                if whole.is_some() {
-                    quiet.insert(place(at));
-                }
-                let hurt = items.iter().filter(|item| self.touched.contains(&place(&item.at)));
-                hurt.chain(whole).for_each(|node| positions(node, &mut quiet));
+            for (_, _, section) in entries {
+                let parts = if let Data::List(items) = &section.data { items } else { std::slice::from_ref(section) };
+                let hurt = parts.iter().filter(|node| self.touched.contains(&place(&node.at)));
+                hurt.for_each(|node| positions(node, &mut self.damage.quiet));
             }
         }
-        self.damage.quiet = quiet;
         (self.root, self.damage)
     }
 }
@@ -209,14 +215,17 @@ fn unresolved(node: &Node, lenient: bool, path: &mut Vec<String>, found: &mut Ve
     }
 }
 
-/// The smallest value that a schema accepts for a section.
+/// The smallest value that a schema accepts.
 fn empty(schema: &Value, root: &Value) -> Value {
-    let schema = match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap_or(schema),
-        None => schema,
-    };
-    if let Some(first) = schema.get("enum").and_then(|e| e.get(0)).or_else(|| schema.get("const")) {
-        return first.clone();
+    if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
+        return root.pointer(target.trim_start_matches('#')).map_or(Value::Null, |schema| empty(schema, root));
+    }
+    let first = |key: &str| schema.get(key).and_then(|list| list.get(0));
+    if let Some(word) = first("enum").or_else(|| schema.get("const")) {
+        return word.clone();
+    }
+    if let Some(variant) = first("anyOf").or_else(|| first("oneOf")) {
+        return empty(variant, root);
     }
     match schema.get("type").and_then(Value::as_str) {
         Some("object") => {
@@ -228,7 +237,13 @@ fn empty(schema: &Value, root: &Value) -> Value {
         Some("array") => Value::Array(vec![]),
         Some("integer" | "number") => Value::from(1),
         Some("boolean") => Value::Bool(false),
-        _ => Value::from("missing"),
+        _ => Value::from(match schema.get("format").and_then(Value::as_str) {
+            Some("duration-with-unit") => "1m",
+            Some("percent") => "10%",
+            Some("workload") => "deployment/missing",
+            Some("object") => "configmap/missing",
+            _ => "missing",
+        }),
     }
 }
 

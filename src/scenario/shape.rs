@@ -16,6 +16,8 @@ pub(super) struct Difference {
     pub problem: Problem,
     /// The way to what must be removed for the difference to be gone: keys of maps, indices of lists.
     pub path: Vec<String>,
+    /// A key that the map there needs and does not have, with the schema of its value. Then nothing must be removed.
+    pub missing: Option<(String, Value)>,
 }
 
 /// Returns all differences between `node` and `schema`.
@@ -41,7 +43,7 @@ pub(super) struct Checker<'a> {
 impl<'a> Checker<'a> {
     fn complain(&mut self, at: &At, what: String, help: String) {
         let problem = problem(self.file, at, what, help);
-        self.found.push(Difference { problem, path: self.path.clone() });
+        self.found.push(Difference { problem, path: self.path.clone(), missing: None });
     }
 
     /// Does something one level deeper.
@@ -246,6 +248,10 @@ impl<'a> Checker<'a> {
                     .unwrap_or_default()
                     .to_owned();
                 self.complain(&node.at, what, help);
+                let schema = properties.and_then(|p| p.get(required)).cloned().unwrap_or_default();
+                if let Some(last) = self.found.last_mut() {
+                    last.missing = Some((required.to_owned(), schema));
+                }
             }
         }
     }

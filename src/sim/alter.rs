@@ -149,7 +149,7 @@ mod tests {
             Change::parse("replicas web=4; toleration web=10s;spread web=zone!; node +1 zone=b;").expect("four");
         let read: Vec<&Change> = changes.iter().map(|(_, c)| c).collect();
         assert_eq!(read[0], &Change::Replicas("web".into(), 4));
-        assert_eq!(read[2], &Change::Spread("web".into(), "zone!".into()));
+        assert_eq!(read[2], &Change::Spread("web".into(), Spread::OnlyZone));
         assert_eq!(read[3], &Change::Nodes("b".into(), 1));
         for wrong in ["replicas web", "replicas web=many", "spread web=rack", "node 1 zone=b", "power web=9"] {
             assert!(Change::parse(wrong).expect_err(wrong).contains("cannot read the change"), "{wrong}");

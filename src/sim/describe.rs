@@ -298,11 +298,10 @@ impl Description {
     /// # Errors
     /// Returns everything that is wrong, ready to be shown with its place in the file.
     pub fn load(file: &str, text: &str) -> Result<(Self, Problems), Problems> {
-        if let Some(wrong) = other_kind(file, text) {
-            return Err(wrong);
-        }
+        let all = |description: &Self| [description.mistakes(), sense::objects(description)].concat();
+        let read = document(file, text, &schema_of::<Self>(SCHEMA), all);
         let (mut description, warnings): (Self, Problems) =
-            document(file, text, &schema_of::<Self>(SCHEMA), Self::mistakes)?;
+            read.map_err(|problems| other_kind(file, text).unwrap_or(problems))?;
         for (happening, line) in description.happens.iter_mut().zip(happens::positions(text)) {
             happening.line = line;
         }

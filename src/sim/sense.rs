@@ -30,7 +30,22 @@ pub(super) struct Found {
     pub too_large: bool,
 }
 
-/// Finds all mistakes.
+/// Finds all mistakes in the whole objects. The simulated API server checks the same objects again when it gets them, so
+/// this is for files only.
+pub(super) fn objects(description: &Description) -> Vec<Mistake> {
+    let mut sense = Sense { of: description, found: vec![] };
+    sense.objects();
+    let second = description.recovery.as_ref().map(|second| objects(second)).unwrap_or_default();
+    sense.found.extend(second.into_iter().map(within_recovery));
+    sense.found
+}
+
+fn within_recovery(mut mistake: Mistake) -> Mistake {
+    mistake.path.insert(0, "recovery".into());
+    mistake
+}
+
+/// Finds all other mistakes.
 pub(super) fn lint(description: &Description) -> Found {
     let mut sense = Sense { of: description, found: vec![] };
     let too_large = sense.sizes();
@@ -42,7 +57,6 @@ pub(super) fn lint(description: &Description) -> Found {
         return Found { all: sense.found, too_large };
     }
     sense.places();
-    sense.objects();
     sense.rules();
     if let Some(second) = &description.recovery {
         sense.second(second);
@@ -135,10 +149,7 @@ impl Sense<'_> {
             let what = format!("`{}` is also the name of the first cluster", second.name());
             self.say(&["recovery", "metadata", "name"], what, "give it another name");
         }
-        self.found.extend(lint(second).all.into_iter().map(|mut wrong| {
-            wrong.path.insert(0, "recovery".into());
-            wrong
-        }));
+        self.found.extend(lint(second).all.into_iter().map(within_recovery));
     }
 
     fn times(&mut self) {

@@ -38,6 +38,7 @@ mod loss;
 mod losses;
 mod matrix;
 mod meanwhile;
+mod newcomer;
 mod old_runs;
 mod outputs;
 mod outside;
