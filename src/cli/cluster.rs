@@ -18,19 +18,9 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
     let failed = |error: clusters::ClusterError| Failure::of(Exit::Refused, &error);
     match command {
         ClusterCommand::Up(args) => {
-            clusters::up(&wanted(args), &note).await.map_err(failed)?;
-            let name = &args.cluster.name;
-            let kubeconfig = args.cluster.kubeconfig.as_ref().map(|p| format!(" --kubeconfig {}", shown(p)));
-            let (scenario, context) = match args.config.as_str() {
-                "two-clusters" => {
-                    ("region-loss", format!("--context source=kind-{name} --context recovery=kind-{name}-recovery"))
-                }
-                _ => ("zone-loss-and-restore", format!("--context kind-{name}")),
-            };
-            say(&format!(
-                "the cluster is ready; next: CLUSTER={name} drillmaster run scenarios/{scenario}.yaml {context}{} --bindings scenarios/bindings/kind.yaml",
-                kubeconfig.unwrap_or_default()
-            ));
+            let next = clusters::up(&wanted(args), &note).await.map_err(failed)?;
+            let kubeconfig = args.cluster.kubeconfig.as_ref().map(shown);
+            say(&next.text(&args.cluster.name, kubeconfig.as_deref(), &args.cluster.engine));
             Ok(Exit::Passed)
         }
         ClusterCommand::Down(args) => clusters::down(&place(args), &note).await.map(|()| Exit::Passed).map_err(failed),

@@ -13,7 +13,9 @@ use crate::{
     files,
     model::Exit,
     readiness::VOCABULARY,
-    scenario::{FileKind, LARGEST, Problems, Sources, lint_bindings, load, load_str, parse_drill_file, shipped_text},
+    scenario::{
+        FileKind, Home, LARGEST, Problems, Sources, lint_bindings, load, load_str, parse_drill_file, shipped_text,
+    },
     sim::Description,
 };
 
@@ -23,14 +25,15 @@ const LARGEST_COPY: u64 = 64 << 20;
 pub(super) fn lint(args: &LintArgs, talk: TalkArgs) -> Done {
     let bindings = place::bindings(args.bindings.as_ref())?;
     let lenient = args.bindings.is_none();
-    let sources = Sources { set: place::set(&args.set)?, bindings, lenient };
+    let home = args.bindings.as_ref().map_or(Home::Nowhere, |path| Home::Bindings(path.display().to_string()));
+    let sources = Sources { set: place::set(&args.set)?, bindings, lenient, home };
     let mut linter = Linter { sources, output: args.output.format, found: vec![], mistakes: 0, checked: 0 };
     for path in &args.paths {
         if path.is_dir() {
             linter.folder(path, talk)?;
         } else {
             let text = linter.text(path)?;
-            linter.file(path, &text);
+            linter.file(path, &text, &FileKind::guessed(&text));
         }
     }
     if linter.output == Output::Json {
@@ -70,14 +73,15 @@ impl Linter {
                     continue;
                 }
             };
-            if let FileKind::Foreign(kind) = FileKind::of(&text) {
+            let kind = FileKind::of(&text);
+            if let FileKind::Foreign(kind) = &kind {
                 others += 1;
                 if talk.verbose {
-                    say(&format!("{}: not a file of drillmaster{}", shown(&path), of_kind(&kind)));
+                    say(&format!("{}: not a file of drillmaster{}", shown(&path), of_kind(kind)));
                 }
                 continue;
             }
-            self.file(&path, &text);
+            self.file(&path, &text, &kind);
         }
         if self.checked == before {
             let text = format!(
@@ -104,11 +108,11 @@ impl Linter {
         })
     }
 
-    fn file(&mut self, path: &Path, text: &str) {
+    fn file(&mut self, path: &Path, text: &str, kind: &FileKind) {
         let file = path.display().to_string();
         let mut unset = vec![];
-        let warnings = match FileKind::of(text) {
-            FileKind::Cluster => Description::read(&file, text).map(|_| Problems::default()),
+        let warnings = match kind {
+            FileKind::Cluster => Description::load(&file, text).map(|(_, warnings)| warnings),
             _ if text.len() as u64 > LARGEST => {
                 let what = format!("{file} is larger than {} MiB, which is the limit", LARGEST >> 20);
                 Err(Problems::bare(what, ""))
@@ -119,7 +123,7 @@ impl Linter {
             }),
             FileKind::Readiness => parse_drill_file(&file, text, &VOCABULARY).map(|_| Problems::default()),
             FileKind::Foreign(kind) if !kind.is_empty() => {
-                let what = format!("{file} is not a file of drillmaster{}", of_kind(&kind));
+                let what = format!("{file} is not a file of drillmaster{}", of_kind(kind));
                 Err(Problems::bare(what, "`drillmaster check` reviews manifests"))
             }
             FileKind::Scenario | FileKind::Unclear | FileKind::Foreign(_) => {

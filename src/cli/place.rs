@@ -15,8 +15,8 @@ use crate::{
     files,
     journal::{Found, RunDir},
     model::{Bindings, Exit, is_address},
-    scenario::{Loaded, Problems, Sources, load, load_bindings},
-    world::{Here, Reach},
+    scenario::{Home, Loaded, Problems, Sources, load, load_bindings, own_cluster_bindings},
+    world::{Here, Reach, connect, own_cluster},
 };
 
 /// Mistakes in a file, shown as the Rust compiler shows them: with the line and a caret.
@@ -60,14 +60,33 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
         reach: Reach { context, kubeconfigs, in_cluster: args.in_cluster },
         bindings: bindings(args.bindings.as_ref())?,
         bindings_file: args.bindings.clone(),
+        built_in: false,
         here: Here::now(),
     })
 }
 
+/// The same. If no bindings file was given and the context is that of a cluster which `cluster up` made, the bindings
+/// are built in. The cluster says so itself, and the name must be that of the context. Whether the cluster is the one
+/// of kind with this name is checked when the drill opens it.
+pub(super) async fn place_or_own(args: &PlaceArgs) -> Result<Place, Failure> {
+    let mut place = place(args)?;
+    let Some(name) = place.reach.context.strip_prefix("kind-").filter(|_| place.bindings_file.is_none()) else {
+        return Ok(place);
+    };
+    // If the cluster cannot be reached, the command itself reports that.
+    if let Ok((kube, _)) = connect(&place.reach, &place.here).await
+        && own_cluster(&kube).await.as_deref() == Some(name)
+    {
+        place.bindings = own_cluster_bindings(name).map_err(|problems| invalid(&problems))?;
+        place.built_in = true;
+    }
+    Ok(place)
+}
+
 /// The cluster of a drill. The audit log of `--audit-log` replaces that of the bindings, because the plan records it.
 /// If the audit log cannot be read, the command ends before anything in the cluster is touched.
-pub(super) fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Place, Failure> {
-    let mut place = place(args)?;
+pub(super) async fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Place, Failure> {
+    let mut place = place_or_own(args).await?;
     if log.audit_log.is_some() {
         place.bindings.audit_log.clone_from(&log.audit_log);
     }
@@ -115,16 +134,21 @@ pub(super) fn secrets(words: &[String]) -> Result<Vec<(String, String)>, Failure
 }
 
 pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<Loaded, Failure> {
-    let sources = Sources { set: set(pairs)?, bindings: place.bindings.clone(), lenient: false };
+    let home = match &place.bindings_file {
+        Some(path) => Home::Bindings(path.display().to_string()),
+        None if place.built_in => Home::OwnCluster,
+        None => Home::Nowhere,
+    };
+    let sources = Sources { set: set(pairs)?, bindings: place.bindings.clone(), lenient: false, home };
     let loaded = load(file, &sources).map_err(|p| invalid(&p))?;
-    warn(&loaded);
+    warn(&loaded.warnings);
     Ok(loaded)
 }
 
 /// Prints warnings: what is valid, but probably not meant.
-pub(super) fn warn(loaded: &Loaded) {
-    if !loaded.warnings.list.is_empty() {
-        super::say_styled(loaded.warnings.render(super::colours()).trim_end());
+pub(super) fn warn(warnings: &Problems) {
+    if !warnings.list.is_empty() {
+        super::say_styled(warnings.render(super::colours()).trim_end());
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(super) async fn plan(args: &PlanArgs) -> Done {
-    let place = place::of_drill(&args.place, &args.log)?;
+    let place = place::of_drill(&args.place, &args.log).await?;
     let loaded = place::scenario(&args.scenario.scenario, &args.scenario.set, &place)?;
     let Prepared { plan, .. } = prepared(&loaded, &place).await?;
     let json = serde_json::to_string_pretty(&plan).unwrap_or_default() + "\n";

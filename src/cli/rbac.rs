@@ -24,7 +24,7 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
         let text = "give a scenario, whose run needs permissions, or --for check for the permissions of a review";
         return Err(Failure::new(Exit::Invalid, text));
     };
-    let place = place::place(&args.place)?;
+    let place = place::place_or_own(&args.place).await?;
     let loaded = place::scenario(scenario, &args.set, &place)?;
     let prepared = prepared(&loaded, &place).await?;
     if args.recovery && prepared.plan.recovery_permissions.is_empty() {

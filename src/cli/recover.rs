@@ -30,7 +30,7 @@ pub(super) async fn recover(args: &RecoverArgs, talk: TalkArgs) -> Done {
         return watch(&args.place, &args.run.runs, args.dead_after).await;
     }
     let dir = if args.from_cluster {
-        let place = place::place(&args.place)?;
+        let place = place::place_or_own(&args.place).await?;
         let (kube, _) = connect(&place.reach, &place.here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
         from_cluster(&kube, &args.run.runs, &place).await.map_err(|e| failure(&e))?
     } else {

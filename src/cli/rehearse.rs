@@ -21,7 +21,7 @@ use crate::{
     journal::{JournalError, Lock, RunDir, read},
     model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
     report::live,
-    scenario::{CLUSTERS, Loaded, SCENARIOS, Sources, load, names, rehearsed_on},
+    scenario::{CLUSTERS, Home, Loaded, SCENARIOS, Sources, load, names, rehearsed_on},
     sim::{Description, Simulation},
 };
 
@@ -36,9 +36,11 @@ pub(super) fn rehearse(args: &RehearseArgs, talk: TalkArgs) -> Done {
     let scenario = args.scenario.as_deref().unwrap_or(Path::new(DEMONSTRATION));
     let cluster = args.cluster.as_deref().unwrap_or_else(|| rehearsed_on(&scenario.display().to_string()));
     let description = description(cluster)?;
-    let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false };
+    let is_shipped = names(CLUSTERS).any(|name| name == cluster);
+    let home = if is_shipped { Home::ShippedCluster } else { Home::Cluster }(cluster.to_owned());
+    let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false, home };
     let loaded = load(scenario, &sources).map_err(|p| unsuited(scenario, cluster, place::invalid(&p)))?;
-    place::warn(&loaded);
+    place::warn(&loaded.warnings);
     gates::check(&loaded.scenario, &args.approve_gate)?;
     let steps: Vec<&str> = loaded.scenario.steps.iter().map(|s| s.name.0.as_str()).collect();
     let unfit = |why| Failure::new(Exit::Invalid, format!("--cluster {cluster}: {why}"));
@@ -171,5 +173,7 @@ fn description(name: &str) -> Result<Description, Failure> {
             Failure::new(Exit::Invalid, format!("--cluster {name}: {e}; give a file, or one of {}", known.join(", ")))
         })?,
     };
-    Description::read(name, &text).map_err(|problems| place::invalid(&problems))
+    let (description, warnings) = Description::load(name, &text).map_err(|problems| place::invalid(&problems))?;
+    place::warn(&warnings);
+    Ok(description)
 }

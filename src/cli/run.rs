@@ -23,7 +23,7 @@ const LARGEST: u64 = 64 << 20;
 const SHORTEST_HASH: usize = 12;
 
 pub(super) async fn run(args: &RunArgs, talk: TalkArgs) -> Done {
-    let place = place::of_drill(&args.place, &args.log)?;
+    let place = place::of_drill(&args.place, &args.log).await?;
     let loaded = place::scenario(&args.scenario.scenario, &args.scenario.set, &place)?;
     let approved = approved(args)?;
     gates::check(&loaded.scenario, &approved.gates)?;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, io::Write, path::Path, time::Duration};
 
-use super::{ClusterError, Place, Wanted};
+use super::{ClusterError, Place, Wanted, store::LABEL};
 use crate::world::{ExecError, Here, Output, Program};
 
 /// The time limit for commands that only read.
@@ -95,7 +95,31 @@ impl Engine {
         Ok(nodes)
     }
 
-    /// Builds an image with only the shop in it, and loads it into every node.
+    /// Whether the engine has an image. If that is not certain, it counts as there, so that nothing of others is
+    /// removed later.
+    pub(super) async fn has_image(&self, image: &str) -> bool {
+        let listed = self.engine(&["image", "ls", "--quiet", image], LOOK).await;
+        let found = self.engine(&["image", "inspect", "--format", "{{.Id}}", image], LOOK).await;
+        let none = listed.is_ok_and(|ids| ids.stdout.parse().is_empty());
+        !(none && matches!(found, Err(ExecError::Failed { .. })))
+    }
+
+    /// The ids of the images that were built for a cluster, by their label.
+    pub(super) async fn built(&self, cluster: &str) -> Result<Vec<String>, ClusterError> {
+        let label = format!("label={LABEL}={cluster}");
+        let words = ["image", "ls", "--all", "--quiet", "--no-trunc", "--filter", &label];
+        let ids = self.engine(&words, LOOK).await?.stdout;
+        let ids: BTreeSet<String> = ids.parse().lines().map(str::to_owned).collect();
+        Ok(ids.into_iter().collect())
+    }
+
+    /// Removes an image, unless something still uses it. Returns why it stays.
+    pub(super) async fn remove_image(&self, image: &str) -> Option<String> {
+        self.engine(&["image", "rm", image], MOVE).await.err().map(|error| said(&error))
+    }
+
+    /// Builds an image with only the shop in it, and loads it into every node. A label says for which cluster it was
+    /// built, so that `down` removes this image and no other.
     pub(super) async fn load_shop(&self, cluster: &str, image: &str) -> Result<(), ClusterError> {
         let bad = |why: std::io::Error| ClusterError::File { what: "the shop's image".into(), why: why.to_string() };
         if SHOP.is_empty() {
@@ -111,7 +135,9 @@ impl Engine {
         tar.append_data(&mut header, "shop", SHOP).map_err(bad)?;
         tar.into_inner().and_then(|mut f| f.flush()).map_err(bad)?;
         let (layer, archive) = (layer.display().to_string(), dir.path().join("image.tar").display().to_string());
-        self.engine(&["import", "--change", r#"ENTRYPOINT ["/shop"]"#, &layer, image], MOVE).await?;
+        let label = format!("LABEL {LABEL}={cluster}");
+        let change = ["import", "--change", r#"ENTRYPOINT ["/shop"]"#, "--change", &label, &layer, image];
+        self.engine(&change, MOVE).await?;
         self.engine(&["save", "--output", &archive, image], MOVE).await?;
         self.kind(&["load", "image-archive", &archive, "--name", cluster], MOVE).await?;
         Ok(())

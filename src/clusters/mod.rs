@@ -2,13 +2,15 @@
 //! Everything that it creates is named after the cluster, and nothing else is touched. Start with [`up`].
 
 mod engine;
+mod next;
 mod ready;
 mod stack;
 mod store;
 
-use std::{net::TcpListener, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::TcpListener, path::PathBuf, time::Duration};
 
 use self::engine::Engine;
+pub use self::next::Next;
 use crate::world::{ApiError, ConnectError, ExecError, Here, Kube, Reach, connect};
 
 /// The ports on this machine's loopback address: storefront (two ways), append log, archive, store, Prometheus,
@@ -144,22 +146,24 @@ fn second(place: &Place) -> Place {
 }
 
 /// Creates the cluster or its missing parts, and waits until all of it is ready. For `two-clusters`, it also creates a
-/// second cluster that can read the store of the first.
+/// second cluster that can read the store of the first. Returns the drill that fits this cluster.
 ///
 /// # Errors
 /// What could not be created, and what to do about it. What was created before stays: calling it again continues from
 /// there, and `down` removes it.
-pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<Next, ClusterError> {
     if wanted.config != TWO {
-        return one(wanted, &Role::Drilled, say).await;
+        return Ok(Next::on(&one(wanted, &Role::Drilled, say).await?));
     }
     let first = Wanted { config: "small".into(), ..wanted.clone() };
     one(&first, &Role::Drilled, say).await?;
     let other = Wanted { config: "recovery".into(), place: second(&wanted.place), ..wanted.clone() };
-    one(&other, &Role::Recovery { of: wanted.place.name.clone() }, say).await
+    one(&other, &Role::Recovery { of: wanted.place.name.clone() }, say).await?;
+    Ok(Next::on_two())
 }
 
-async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+/// Creates one cluster. Returns the number of workers in each of its zones.
+async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<BTreeMap<String, usize>, ClusterError> {
     let place = &wanted.place;
     let engine = Engine::find(place).await?;
     let images = stack::images(wanted.images.as_deref())?;
@@ -183,6 +187,7 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
             // attempt.
             let gone = engine.clusters().await.is_ok_and(|all| !all.contains(&place.name));
             if gone && !claimed {
+                // The error of kind is the one that counts.
                 let _ = store::remove(&engine, &place.name).await;
             }
             return Err(error);
@@ -202,14 +207,19 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<(), Clu
     }
     let kube = reach(place).await?;
     ready::wait_for_nodes(&kube, wanted.at_most, say).await?;
+    if matches!(role, Role::Drilled) {
+        stack::apply(&kube, "the mark of the cluster", &[stack::mark(&place.name)]).await?;
+    }
     for (name, manifests) in stack::manifests(&images, &store, matches!(role, Role::Recovery { .. }))? {
         say(&format!("applying {name}"));
         stack::apply(&kube, name, &manifests).await?;
     }
-    ready::wait(&kube, role.namespaces(), wanted.at_most, say).await
+    ready::wait(&kube, role.namespaces(), wanted.at_most, say).await?;
+    ready::zones(&kube).await
 }
 
-/// Deletes the cluster, its store and its recovery cluster, if there is one.
+/// Deletes the cluster, its store, its recovery cluster, if there is one, and the images that `up` built or pulled.
+/// Images that were there before stay, and so does the node image, which kind pulls and keeps.
 ///
 /// # Errors
 /// A program failed.
@@ -230,8 +240,15 @@ async fn remove(engine: &Engine, place: &Place, say: &dyn Fn(&str)) -> Result<()
     } else {
         say(&format!("cluster {} does not exist", place.name));
     }
-    if store::remove(engine, &place.name).await? {
+    let removed = store::remove(engine, &place.name).await?;
+    if removed.store {
         say(&format!("deleted its object store {}, with the backups in it", store::name(&place.name)));
+    }
+    for image in engine.built(&place.name).await?.into_iter().chain(removed.pulled) {
+        match engine.remove_image(&image).await {
+            None => say(&format!("deleted the image {image}")),
+            Some(why) => say(&format!("the image {image} stays: {why}")),
+        }
     }
     Ok(())
 }

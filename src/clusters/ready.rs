@@ -1,6 +1,6 @@
 //! Whether the stack is ready: nodes, workloads, and Velero's connection to its store.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
@@ -83,6 +83,19 @@ pub(super) async fn without_container(
     let known = |node: &str| containers.iter().any(|(name, _)| name == node);
     let all = list(kube, "/api/v1/nodes").await?;
     Ok(all.iter().map(|n| text(n, "/metadata/name").to_owned()).filter(|n| !known(n)).collect())
+}
+
+/// The number of workers in each zone.
+pub(super) async fn zones(kube: &Kube) -> Result<BTreeMap<String, usize>, ClusterError> {
+    let mut zones = BTreeMap::new();
+    for node in list(kube, "/api/v1/nodes").await? {
+        let labels = &node["metadata"]["labels"];
+        if labels.get("node-role.kubernetes.io/control-plane").is_none() {
+            let zone = labels["topology.kubernetes.io/zone"].as_str().unwrap_or_default();
+            *zones.entry(zone.to_owned()).or_default() += 1;
+        }
+    }
+    Ok(zones)
 }
 
 /// Nodes that are not Ready.

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ClusterError;
-use crate::world::{ApiCall, Kube};
+use crate::world::{ApiCall, Kube, MARK};
 
 const PINNED: &str = include_str!("../../kind-configs/stack/images.yaml");
 const FILES: [(&str, &str); 5] = [
@@ -117,6 +117,11 @@ fn objects(name: &str, text: &str) -> Result<Vec<Value>, ClusterError> {
             None => vec![object],
         })
         .collect())
+}
+
+/// Marks the cluster as one of `cluster up`, under the name that kind knows it by.
+pub(super) fn mark(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "annotations": {MARK: name}}})
 }
 
 /// Uses server-side apply, so that repeating it changes nothing.

@@ -9,7 +9,9 @@ use super::{
 };
 
 const LIMIT: Duration = Duration::from_secs(300);
-const LABEL: &str = "drillmaster.dev/cluster";
+pub(super) const LABEL: &str = "drillmaster.dev/cluster";
+/// The label of the store's container for an image that was not there before it, and was pulled to create it.
+const PULLED: &str = "drillmaster.dev/pulled";
 
 /// The name of the store, which is also its address in kind's network.
 pub(super) fn name(cluster: &str) -> String {
@@ -58,8 +60,11 @@ pub(super) async fn start(engine: &Engine, cluster: &str, image: &str) -> Result
         }
     }
     let (volume, label) = (format!("{name}:/data"), format!("{LABEL}={cluster}"));
+    let pulled = (!engine.has_image(image).await).then(|| format!("{PULLED}={image}"));
+    let pulled: Vec<&str> = pulled.iter().flat_map(|label| ["--label", label]).collect();
     let words = [
         ["create", "--name", &name].as_slice(),
+        &pulled,
         &["--label", &label, "--network", "kind", "--restart", "unless-stopped"],
         &["--publish", "127.0.0.1:30071:7070", "--volume", &volume],
         &["--env", "ROOT_ACCESS_KEY=velero", "--env", "ROOT_SECRET_KEY=velero-secret", image],
@@ -76,15 +81,28 @@ pub(super) async fn start(engine: &Engine, cluster: &str, image: &str) -> Result
     Ok(())
 }
 
-/// Deletes container and volume. Returns whether there was anything to delete.
-pub(super) async fn remove(engine: &Engine, cluster: &str) -> Result<bool, ClusterError> {
+/// What was removed.
+pub(super) struct Removed {
+    /// Whether there was a container or a volume.
+    pub store: bool,
+    /// The image that was pulled for the container.
+    pub pulled: Option<String>,
+}
+
+/// Deletes container and volume.
+pub(super) async fn remove(engine: &Engine, cluster: &str) -> Result<Removed, ClusterError> {
     let (container, claimed) = (state(engine, cluster).await? != "none", is_claimed(engine, cluster).await?);
     let name = name(cluster);
+    let mut pulled = None;
     if container {
+        let format = format!("{{{{index .Config.Labels \"{PULLED}\"}}}}");
+        let label = engine.engine(&["container", "inspect", "--format", &format, &name], LIMIT).await?.stdout;
+        // The engine prints this word for a label that does not exist.
+        pulled = Some(label.parse().to_owned()).filter(|image| !image.is_empty() && image != "<no value>");
         engine.engine(&["rm", "--force", "--volumes", &name], LIMIT).await?;
     }
     if claimed {
         engine.engine(&["volume", "rm", "--force", &name], LIMIT).await?;
     }
-    Ok(container || claimed)
+    Ok(Removed { store: container || claimed, pulled })
 }

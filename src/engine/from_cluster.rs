@@ -44,7 +44,7 @@ pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<Run
             None => RecoverError::NothingInCluster,
         });
     };
-    if place.bindings_file.is_none() {
+    if place.bindings_file.is_none() && !place.built_in {
         let open: Vec<&str> = record.open.iter().map(|fault| fault.target.as_str()).collect();
         return Err(RecoverError::NeedsBindings { run: record.run.clone(), open: open.join(", ") });
     }
@@ -121,6 +121,7 @@ fn stand_in(record: &Record) -> Plan {
         predictions: vec![],
         findings: vec![],
         critical: vec![],
+        rebalance: vec![],
         watchdog: None,
         run: record.run.clone(),
         bindings: String::new(),

@@ -20,6 +20,7 @@ mod overrides;
 mod preflight;
 mod prepare;
 mod reaper;
+mod rebalance;
 mod recover;
 mod run;
 mod session;

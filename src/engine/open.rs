@@ -21,6 +21,8 @@ pub struct Place {
     pub bindings: Bindings,
     /// The file of the bindings.
     pub bindings_file: Option<PathBuf>,
+    /// Whether the bindings are those that are built in for a cluster of `cluster up`.
+    pub built_in: bool,
     /// This machine.
     pub here: Here,
 }

@@ -15,6 +15,7 @@ use super::{
     forward::forward,
     guard, heads,
     reaper::{reaper_dies_with, spawn_reaper},
+    rebalance::rebalance,
     unwind::{Left, unwind},
 };
 use crate::{
@@ -65,9 +66,10 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     let samples = begun.dir.file("samples");
     let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, ready, &samples);
     let over = guarded(begun, loaded, options, &mut tasks).await;
-    // The verdict includes what the observers saw until the end. After this, only the verdict and the end are written.
+    // The verdict includes what the observers saw until the end.
     observers.stop().await;
     if matches!(over, Over::Done(_)) {
+        rebalance(context, wakes).await;
         call_for_help(context).await;
     }
     tasks.shutdown().await;

@@ -162,7 +162,7 @@ pub(super) fn place_of(way_back: &WayBack, overrides: &Overrides) -> Result<(Pla
         kubeconfigs: reach.kubeconfigs.clone(),
         in_cluster: false,
     });
-    Ok((Place { reach, recovery, bindings, bindings_file, here }, note))
+    Ok((Place { reach, recovery, bindings, bindings_file, built_in: false, here }, note))
 }
 
 /// Programs in bindings that are given now are searched from the current directory.

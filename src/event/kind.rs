@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Actor, BudgetSays, Continues, LineRun, PodView, ProbeRun, StepEnd, Unseen, Wake};
 use crate::model::{
     Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, LeftBecause, Outcome, OutsideChange,
-    OutsidePart, Plan, Revert, Reviewed, StepName, StepResult, StopHow, Told, WayBack,
+    OutsidePart, Plan, Revert, Reviewed, ScopedWorkload, StepName, StepResult, StopHow, Told, WayBack,
 };
 
 /// Something that happened in a run.
@@ -361,6 +361,17 @@ pub enum Kind {
         cores: usize,
     },
 
+    /// At the end of the run, after the last observation: a workload is spread over its zones again. With a pod: it is
+    /// about to be evicted.
+    SpreadAgain {
+        workload: ScopedWorkload,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        pod: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        uid: String,
+        what: Told,
+    },
+
     // People.
     GateOpened {
         step: StepName,
@@ -455,6 +466,7 @@ impl Kind {
                     | Self::LeftoverGone { .. }
                     | Self::GateAnswered { .. }
                     | Self::Unconfirmed { .. }
+                    | Self::SpreadAgain { .. }
             )
     }
 

@@ -24,6 +24,7 @@ mod reader;
 mod scheduling;
 mod selector;
 mod taints;
+mod uneven;
 mod volumes;
 mod zones;
 
@@ -45,5 +46,6 @@ pub use reader::{Around, Reader};
 pub use scheduling::{in_terms, may_run, says_of_nodes};
 pub use selector::Selector;
 pub use taints::{UNREACHABLE, toleration_seconds};
+pub use uneven::{Around as UnevenAround, Uneven, is_bound, uneven};
 pub use volumes::{Uncopied, Uncovered, VolumeFate, fate, uncopied};
 pub use zones::{Clocks, ZoneState, detection, zone_state};

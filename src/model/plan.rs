@@ -315,6 +315,9 @@ pub struct Plan {
     /// Critical workloads, as in the scenario.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub critical: Vec<WorkloadRef>,
+    /// On a cluster of `cluster up`: the workloads whose pods are spread again at the end, by evictions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rebalance: Vec<ScopedWorkload>,
     /// The alert that always fires, if the bindings name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<String>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     hash::{hash, of_bindings},
-    limits, permissions, predict, radius,
+    limits, permissions, predict, radius, rebalance,
 };
 use crate::{
     inventory::Inventory,
@@ -114,8 +114,10 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         run: request.run.to_owned(),
         bindings: of_bindings(request.bindings),
         rules: RULES,
+        rebalance: rebalance::of(request),
         hash: String::new(),
     };
+    plan.permissions.extend(rebalance::permissions(&plan));
     plan.hash = hash(&plan);
     Ok(plan)
 }

@@ -42,6 +42,10 @@ fn covered(plan: &Value) -> Value {
         "namespaces": plan["namespaces"], "collateral": list(&plan["collateral"]), "steps": steps,
         "probes": plan["probes"], "data": list(&plan["data"]), "expect": plan["expect"], "limits": plan["limits"],
     });
+    // It changes the cluster, and cannot be undone. Most plans do not have it.
+    if let Some(rebalance) = plan.get("rebalance") {
+        covered["rebalance"] = rebalance.clone();
+    }
     // Before the rules had a version, neither the rules nor the kind of cluster was covered.
     if let Some(rules) = plan.get("rules") {
         covered["rules"] = rules.clone();

@@ -7,6 +7,7 @@ mod limits;
 mod permissions;
 mod predict;
 mod radius;
+mod rebalance;
 mod show;
 
 pub use build::{Request, build};

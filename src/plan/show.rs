@@ -21,6 +21,7 @@ pub fn show(plan: &Plan) -> String {
     for (i, step) in plan.steps.iter().enumerate() {
         page.step(i + 1, step);
     }
+    page.section("at the end, after the undo and the last observation", &rebalance(plan));
     page.section("blast radius", &plan.blast_radius);
     let expected: Vec<String> = plan
         .predictions
@@ -36,6 +37,19 @@ pub fn show(plan: &Plan) -> String {
     page.gap();
     page.say(&format!("plan hash   {}", plan.hash));
     page.0
+}
+
+/// What happens at the end of a drill on a cluster of `cluster up`.
+fn rebalance(plan: &Plan) -> Vec<String> {
+    if plan.rebalance.is_empty() {
+        return vec![];
+    }
+    let names: Vec<String> = plan.rebalance.iter().map(ToString::to_string).collect();
+    vec![
+        format!("does   evict pods of {}, one at a time, until they are spread as they ask", names.join(", ")),
+        "undo   none: an eviction cannot be undone".to_owned(),
+        "note   pods whose volumes are bound to a node stay; only on a cluster of `drillmaster cluster up`".to_owned(),
+    ]
 }
 
 /// The lines of a finding.

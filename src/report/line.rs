@@ -214,6 +214,7 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::MirrorFailed { why } => format!("  the run record in the cluster could not be written: {why}"),
         Kind::LeaseTrouble { why } => format!("  lease: {why}"),
         Kind::Noted { text } => format!("  {text}"),
+        Kind::SpreadAgain { workload, what, .. } => format!("  {workload} {what}"),
         Kind::FaultReopened { fault, why } => format!("  {fault} is in effect again: {why}"),
         Kind::HolderLives { pid, host } => match pid {
             Some(pid) => format!("■ process {pid} on {host} may still act: end it with `kill -9 {pid}`"),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     load::{LARGEST, parse_as},
     problem::Problems,
+    shipped::BINDINGS,
     tree,
     vars::{Values, fill},
 };
@@ -57,7 +58,7 @@ pub fn lint_bindings(file: &str, text: &str) -> Result<Vec<String>, Problems> {
             values.plain.insert(key, Value::String(format!("${{env.{name}}}")));
         }
     }
-    parse_as::<Bindings>(file, text, &super::bindings_schema(), &values).map(|_| unset)
+    parse_as(file, text, &super::bindings_schema(), &values, |_, _: &Bindings| vec![]).map(|_| unset)
 }
 
 /// Reads bindings from a text.
@@ -65,7 +66,16 @@ pub fn lint_bindings(file: &str, text: &str) -> Result<Vec<String>, Problems> {
 /// # Errors
 /// All mistakes in it at once, with their places.
 pub fn parse_bindings(file: &str, text: &str) -> Result<Bindings, Problems> {
-    parse_as::<Bindings>(file, text, &super::bindings_schema(), &environment()).map(|(bindings, _)| bindings)
+    parse_as(file, text, &super::bindings_schema(), &environment(), |_, _: &Bindings| vec![])
+}
+
+/// The bindings of the cluster that `cluster up` made under this name.
+///
+/// # Errors
+/// The shipped bindings are not valid.
+pub fn own_cluster_bindings(cluster: &str) -> Result<Bindings, Problems> {
+    let shipped = BINDINGS.iter().find(|shipped| shipped.name == "kind").map_or("", |shipped| shipped.text);
+    parse_bindings("kind", &shipped.replace("${env.CLUSTER}", cluster))
 }
 
 /// Reads a bindings file.
@@ -87,4 +97,18 @@ pub fn load_bindings(path: &Path) -> Result<Bindings, Problems> {
         *log = folder.join(&*log).display().to_string();
     }
     Ok(bindings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::NodeHostSpec;
+
+    #[test]
+    fn the_bindings_of_an_own_cluster_need_no_environment() {
+        let bindings = own_cluster_bindings("my-drill").unwrap();
+        assert_eq!(bindings.values["controlPlane"], "my-drill-control-plane");
+        assert!(matches!(bindings.node_host, Some(NodeHostSpec::Kind(host)) if host.cluster == "my-drill"));
+        assert!(bindings.prometheus.is_some() && !serde_json::to_string(&bindings.values).unwrap().contains("${"));
+    }
 }

@@ -250,7 +250,7 @@ pub fn load_drill_file(path: &Path, words: &Vocabulary) -> Result<DrillFile, Pro
 /// # Errors
 /// As [`load_drill_file`].
 pub fn parse_drill_file(file: &str, text: &str, words: &Vocabulary) -> Result<DrillFile, Problems> {
-    let (parsed, root) = parse_as::<DrillFile>(file, text, &drill_file_schema(), &Values::default())?;
-    let list = drill_sense::lint(file, &root, &parsed, words);
-    if list.is_empty() { Ok(parsed) } else { Err(Problems { list, text: text.to_owned() }) }
+    parse_as(file, text, &drill_file_schema(), &Values::default(), |root, parsed: &DrillFile| {
+        drill_sense::lint(file, root, parsed, words)
+    })
 }

@@ -6,8 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     Problem, Scenario, backup_names, objectives,
     problem::meant,
+    repair::Damage,
     secret_places::misplaced,
     tree::{Node, problem},
+    unjudged,
 };
 use crate::model::{Dur, Expectation, MOST_LINES, SecretRef, Verb};
 
@@ -17,14 +19,15 @@ const OFTENEST: Dur = Dur(Duration::from_millis(10));
 /// acts.
 const MOST_PLANNED: u32 = (MOST_LINES / 2) as u32;
 
-/// Returns all mistakes.
+/// Returns all mistakes. Where a part of the file could not be read, nothing is said that depends on it.
 pub(super) fn lint(
     file: &str,
     root: &Node,
     scenario: &Scenario,
     secrets: &BTreeMap<String, SecretRef>,
+    damage: &Damage,
 ) -> Vec<Problem> {
-    let mut lint = Lint { file, root, scenario, secrets, problems: vec![] };
+    let mut lint = Lint { file, root, scenario, secrets, damage, problems: vec![] };
     lint.header();
     lint.probes();
     lint.data();
@@ -34,6 +37,9 @@ pub(super) fn lint(
     lint.problems.extend(misplaced(file, root, secrets));
     lint.problems.extend(objectives::lint(file, root, scenario));
     lint.problems.extend(backup_names::lint(file, root, scenario));
+    if !["scope", "probes", "steps", "expect"].iter().any(|part| damage.touches(part)) {
+        lint.problems.extend(unjudged::lint(file, root, scenario));
+    }
     lint.problems.sort_by_key(|p| (p.line, p.column));
     lint.problems
 }
@@ -43,6 +49,7 @@ pub(super) struct Lint<'a> {
     root: &'a Node,
     pub(super) scenario: &'a Scenario,
     pub(super) secrets: &'a BTreeMap<String, SecretRef>,
+    pub(super) damage: &'a Damage,
     problems: Vec<Problem>,
 }
 
@@ -88,10 +95,10 @@ impl Lint<'_> {
         if self.scenario.scope.namespaces.is_empty() {
             self.say(&["scope", "namespaces"], "the scope contains no namespace", "name at least one");
         }
-        if self.scenario.steps.is_empty() {
-            self.say(&["steps"], "the scenario has no steps", "");
+        if self.scenario.steps.is_empty() && !self.damage.touches("steps") {
+            self.say(&["steps"], "the scenario has no steps", "add at least one fault, and `heal` to undo it");
         }
-        if self.scenario.expect.is_empty() {
+        if self.scenario.expect.is_empty() && !self.damage.touches("expect") {
             self.say(
                 &["expect"],
                 "the scenario has no expectations: such a drill could not fail",
@@ -150,7 +157,7 @@ impl Lint<'_> {
             if data.every.0 < OFTENEST.0 {
                 let what = format!("an interval of {} is too short for an append log", data.every.exact());
                 self.say(&["data", &index, "every"], what, format!("write {OFTENEST} or more; 500ms is usual"));
-            } else if scenario.limits.duration.0 > data.every.0 * MOST_PLANNED {
+            } else if !self.damage.touches("limits") && scenario.limits.duration.0 > data.every.0 * MOST_PLANNED {
                 let (every, duration) = (data.every.exact(), scenario.limits.duration);
                 let what = format!(
                     "one line every {every} for {duration} (`limits.duration`) gives more than {MOST_PLANNED} lines, which is the limit"
@@ -183,6 +190,7 @@ impl Lint<'_> {
             let needs_fault = !matches!(expectation, Expectation::Budgets(b) if b.while_degraded.is_none() && b.during_drain.is_none());
             match expectation.of() {
                 Some(of) => self.refers(&["expect", &i, word, "of"], &of.0, candidates, "step"),
+                None if self.damage.touches("steps") => {}
                 None if needs_fault && faults.len() > 1 => self.say(
                     &["expect", &i, word],
                     format!(
@@ -195,7 +203,7 @@ impl Lint<'_> {
                     self.say(
                         &["expect", &i, word],
                         "the scenario has no fault that this expectation could refer to",
-                        "",
+                        "add a step that breaks something, such as killZone, killNodes, deletePods or drain",
                     );
                 }
                 None => {}
@@ -240,7 +248,12 @@ impl Lint<'_> {
     }
 
     pub(super) fn refers(&mut self, path: &[&str], name: &str, allowed: &[String], what: &str) {
-        if allowed.iter().any(|a| a == name) {
+        let section = match what {
+            "probe" | "probe or workload" => "probes",
+            "append log" => "data",
+            _ => "steps",
+        };
+        if self.damage.may_have(section, name) || allowed.iter().any(|a| a == name) {
             return;
         }
         let meant = meant(name, allowed.iter().map(String::as_str));

@@ -73,7 +73,7 @@ impl Lint<'_> {
             }
             Verb::DeleteNamespace(d) => {
                 self.refers(&["steps", i, "deleteNamespace", "coveredBy"], &d.covered_by, &backups, "backup step");
-                if !self.scenario.scope.namespaces.contains(&d.name) {
+                if !self.scenario.scope.namespaces.contains(&d.name) && !self.damage.touches("scope") {
                     self.say(
                         &["steps", i, "deleteNamespace", "name"],
                         format!("namespace `{}` is not in the scope", d.name),
@@ -125,7 +125,7 @@ impl Lint<'_> {
     /// The undo of a deletion needs the backup, so the backup must not expire before the undo is complete.
     fn backup(&mut self, i: &str, backup: &BackupStep) {
         let needed = Dur(self.scenario.limits.duration.0 + UNWIND_WITHIN);
-        if backup.ttl.0 < needed.0 {
+        if backup.ttl.0 < needed.0 && !self.damage.touches("limits") {
             self.say(
                 &["steps", i, "backup", "ttl"],
                 format!("the backup expires after {}, which may be before the drill and its undo end", backup.ttl),
@@ -203,10 +203,12 @@ impl Lint<'_> {
                 );
             }
             (None, Some(_)) => {
-                let probes: Vec<String> = self.scenario.probes.iter().map(|p| p.name.clone()).collect();
+                let probes = self.scenario.probes.iter().map(|p| p.name.clone());
+                let workloads = self.scenario.scope.critical.iter().map(ToString::to_string);
+                let known: Vec<String> = probes.chain(workloads).collect();
                 for (n, of) in wait.of.iter().enumerate() {
                     if of.parse::<WorkloadRef>().is_err() {
-                        self.refers(&["steps", i, "wait", "of", &n.to_string()], of, &probes, "probe or workload");
+                        self.refers(&["steps", i, "wait", "of", &n.to_string()], of, &known, "probe or workload");
                     }
                 }
                 if wait.until == Some(WaitUntil::Recovered) && wait.of.is_empty() {

@@ -8,11 +8,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Problems, Scenario, lint,
-    problem::meant as did_you_mean,
+    Problem, Problems, Scenario, lint,
+    other_kinds::other_kind,
+    problem::{Mistake, meant as did_you_mean},
+    repair::{Damage, repair},
     schema, shape, shipped,
     tree::{self, Node},
-    vars::{self, Values},
+    vars::{self, Home, Values},
 };
 use crate::{
     files,
@@ -33,6 +35,8 @@ pub struct Sources {
     pub bindings: Bindings,
     /// Whether unknown `${bind.…}` are accepted. `lint` without bindings accepts them.
     pub lenient: bool,
+    /// Where the bindings come from, for messages about missing values.
+    pub home: Home,
 }
 
 /// A scenario without mistakes.
@@ -80,12 +84,14 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
     for (name, secret) in &sources.bindings.secrets {
         values.secrets.insert(format!("bind.{name}"), secret.clone());
     }
-    let (scenario, root) =
-        check::<Scenario>(file, root, &schema::scenario_schema(), &values, sources.lenient, found).map_err(problems)?;
-    let found = lint::lint(file, &root, &scenario, &values.secrets);
-    if found.iter().any(|p| !p.warning) {
-        return Err(problems(found));
+    values.home = sources.home.clone();
+    if let Some(other) = other_kind(file, &root) {
+        return Err(problems(vec![other]));
     }
+    let sense =
+        |root: &Node, scenario: &Scenario, damage: &Damage| lint::lint(file, root, scenario, &values.secrets, damage);
+    let schema = schema::scenario_schema();
+    let (scenario, found) = check(file, root, &schema, &values, sources.lenient, found, sense).map_err(problems)?;
     Ok(Loaded {
         scenario,
         secrets: values.secrets,
@@ -119,30 +125,39 @@ impl Sources {
     }
 }
 
-/// Reads a document by its schema, without replacing variables.
+/// Reads a document by its schema, without replacing variables. `sense` finds the mistakes that a schema cannot find.
 ///
 /// # Errors
-/// All mistakes in it at once, with their places.
-pub fn document<T: DeserializeOwned>(file: &str, text: &str, schema: &Value) -> Result<T, Problems> {
+/// All mistakes in it at once, with their places. If there are only warnings, they are returned with the document.
+pub fn document<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    schema: &Value,
+    sense: impl Fn(&T) -> Vec<Mistake>,
+) -> Result<(T, Problems), Problems> {
     let problems = |list| Problems { list, text: text.to_owned() };
     let root = tree::parse(file, text).map_err(problems)?;
-    let found = shape::check(file, &root, schema);
-    if !found.is_empty() {
-        return Err(problems(found));
-    }
-    typed(file, &root, root.value()).map_err(problems)
+    let placed = |root: &Node, document: &T, damage: &Damage| -> Vec<Problem> {
+        let known = |mistake: &Mistake| !mistake.needs.iter().any(|part| damage.touches(part));
+        let all = sense(document).into_iter().filter(known);
+        all.map(|mistake| mistake.placed(file, root)).collect()
+    };
+    let (document, warnings) = checked(file, &root, schema, false, vec![], placed).map_err(problems)?;
+    Ok((document, problems(warnings)))
 }
 
-/// Reads a file of another type by its schema.
+/// Reads a file of another type by its schema. `sense` finds the mistakes that a schema cannot find.
 pub(super) fn parse_as<T: DeserializeOwned>(
     file: &str,
     text: &str,
     schema: &Value,
     values: &Values,
-) -> Result<(T, Node), Problems> {
+    sense: impl Fn(&Node, &T) -> Vec<Problem>,
+) -> Result<T, Problems> {
     let problems = |list| Problems { list, text: text.to_owned() };
     let root = tree::parse(file, text).map_err(problems)?;
-    check(file, root, schema, values, false, vec![]).map_err(problems)
+    let sense = |root: &Node, parsed: &T, _: &Damage| sense(root, parsed);
+    check(file, root, schema, values, false, vec![], sense).map(|(parsed, _)| parsed).map_err(problems)
 }
 
 fn check<T: DeserializeOwned>(
@@ -151,24 +166,45 @@ fn check<T: DeserializeOwned>(
     schema: &Value,
     values: &Values,
     lenient: bool,
-    mut found: Vec<super::Problem>,
-) -> Result<(T, Node), Vec<super::Problem>> {
+    mut found: Vec<Problem>,
+    sense: impl Fn(&Node, &T, &Damage) -> Vec<Problem>,
+) -> Result<(T, Vec<Problem>), Vec<Problem>> {
     vars::fill(file, &mut root, values, lenient, &mut found);
-    found.extend(shape::check(file, &root, schema));
+    checked(file, &root, schema, lenient, found, sense)
+}
+
+/// Checks the shape and then the sense. What has a wrong shape does not hide mistakes of sense in the rest of the file.
+/// If nothing is wrong, returns the parsed file with the warnings.
+fn checked<T: DeserializeOwned>(
+    file: &str,
+    root: &Node,
+    schema: &Value,
+    lenient: bool,
+    mut found: Vec<Problem>,
+    sense: impl Fn(&Node, &T, &Damage) -> Vec<Problem>,
+) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    found.extend(shape::check(file, root, schema));
+    if found.is_empty() {
+        let parsed = typed(file, root, lenient)?;
+        let found = sense(root, &parsed, &Damage::default());
+        return if found.iter().any(|p| !p.warning) { Err(found) } else { Ok((parsed, found)) };
+    }
+    if let Some((rest, damage)) = repair(root, schema, lenient)
+        && let Ok(parsed) = typed(file, &rest, lenient)
+    {
+        found.extend(sense(&rest, &parsed, &damage).into_iter().filter(|p| !damage.explains(p)));
+    }
     found.sort_by_key(|p| (p.line, p.column));
-    if !found.is_empty() {
-        return Err(found);
-    }
-    let mut value = root.value();
-    if lenient {
-        stand_in(&mut value);
-    }
-    typed(file, &root, value).map(|parsed| (parsed, root))
+    Err(found)
 }
 
 /// The schema is generated from the type. If a value passes the schema and the type still refuses it, the message is
 /// clear, but has no place in the file.
-fn typed<T: DeserializeOwned>(file: &str, root: &Node, value: Value) -> Result<T, Vec<super::Problem>> {
+fn typed<T: DeserializeOwned>(file: &str, root: &Node, lenient: bool) -> Result<T, Vec<Problem>> {
+    let mut value = root.value();
+    if lenient {
+        stand_in(&mut value);
+    }
     serde_json::from_value(value).map_err(|error| {
         let what = "a value in this file does not have the required form";
         vec![tree::problem(file, &root.at, what, format!("details: {error}"))]

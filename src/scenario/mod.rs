@@ -13,16 +13,21 @@ mod lint;
 mod lint_steps;
 mod load;
 mod objectives;
+mod other_kinds;
+mod other_names;
 mod problem;
+mod repair;
 mod schema;
 mod secret_places;
 mod shape;
 mod shipped;
 mod spec;
 mod tree;
+mod unjudged;
 mod vars;
+mod wanted;
 
-pub use bindings::{announce_in, lint_bindings, load_bindings, parse_bindings};
+pub use bindings::{announce_in, lint_bindings, load_bindings, own_cluster_bindings, parse_bindings};
 pub use drill_sense::Vocabulary;
 pub use drillfile::{
     AllowedDifference, Attestation, CheckRules, DrillFile, Objective, Parameters, PlanFacts, RegistryAccess,
@@ -30,7 +35,9 @@ pub use drillfile::{
 };
 pub use kind::FileKind;
 pub use load::{LARGEST, Loaded, Sources, document, load, load_str};
-pub use problem::{Problem, Problems, did_you_mean, meant};
+pub(crate) use problem::listed;
+pub use problem::{Mistake, Problem, Problems, did_you_mean, meant};
 pub use schema::{bindings_schema, scenario_schema, schema_of};
 pub use shipped::{BINDINGS, CLUSTERS, SCENARIOS, Shipped, names, rehearsed_on, shipped_text};
 pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};
+pub use vars::Home;

@@ -4,6 +4,10 @@ use std::{fmt, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::{
+    other_names::usual,
+    tree::{Node, problem},
+};
 use crate::model::{is_printable, printable, printable_lines};
 
 /// At most this many mistakes are shown; the others are counted.
@@ -30,6 +34,53 @@ pub struct Problem {
     pub help: String,
     /// Whether this is a warning: it may be intended, and blocks nothing.
     pub warning: bool,
+}
+
+/// A mistake in the meaning of a document, found in its parsed form, before its position in the file is looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mistake {
+    /// The way to it: keys of maps, indices of lists.
+    pub path: Vec<String>,
+    /// What is wrong.
+    pub what: String,
+    /// What is allowed, or what was probably meant.
+    pub help: String,
+    /// Whether this is a warning: it may be intended, and blocks nothing.
+    pub warning: bool,
+    /// The parts at the top of the document that this message relies on. If one of them could not be read, the message
+    /// could be wrong.
+    pub needs: &'static [&'static str],
+}
+
+impl Mistake {
+    /// Its position in the file.
+    pub(super) fn placed(self, file: &str, root: &Node) -> Problem {
+        Problem { warning: self.warning, ..problem(file, root.locate(&self.path), self.what, self.help) }
+    }
+
+    /// The way to it in one word: `workloads[0].cpu`.
+    fn place(&self) -> String {
+        let mut place = String::new();
+        for part in &self.path {
+            match part.parse::<usize>() {
+                Ok(i) => place += &format!("[{i}]"),
+                Err(_) if place.is_empty() => place += part,
+                Err(_) => place += &format!(".{part}"),
+            }
+        }
+        place
+    }
+}
+
+/// For a document that did not come from a file.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let help = if self.help.is_empty() { String::new() } else { format!(": {}", self.help) };
+        match self.place().as_str() {
+            "" => write!(f, "{}{help}", self.what),
+            place => write!(f, "{place}: {}{help}", self.what),
+        }
+    }
 }
 
 /// All mistakes in a file, with the text of the file for the snippets.
@@ -157,16 +208,21 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// The allowed word that was probably meant.
+/// The allowed word that was probably meant: another name for the same thing, or else the word with the most similar
+/// letters.
 pub fn did_you_mean<'a>(given: &str, allowed: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // The comparison needs memory in proportion to the product of the lengths.
     let comparable = |word: &str| word.len() <= LONGEST_WORD;
     if !comparable(given) {
         return None;
     }
+    let allowed: Vec<&str> = allowed.filter(|word| comparable(word)).collect();
+    if let Some(word) = usual(given, &allowed) {
+        return Some(word);
+    }
     let given = given.to_lowercase();
     allowed
-        .filter(|word| comparable(word))
+        .into_iter()
         .map(|word| (strsim::damerau_levenshtein(&given, &word.to_lowercase()), word))
         .filter(|(distance, word)| *distance <= (word.len() / 3).max(1) + 1)
         .min()
@@ -179,7 +235,7 @@ pub fn meant<'a>(given: &str, allowed: impl IntoIterator<Item = &'a str>) -> Str
 }
 
 /// Words as a list. If there are very many, only the first ones.
-pub(super) fn listed(words: &[&str]) -> String {
+pub(crate) fn listed(words: &[&str]) -> String {
     const MOST: usize = 60;
     match words.get(..MOST) {
         Some(first) => format!("{}, … ({} in all)", first.join(", "), words.len()),

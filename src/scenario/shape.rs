@@ -8,24 +8,49 @@ use serde_json::{Map, Value};
 use super::{
     problem::{Problem, listed, meant},
     tree::{At, Data, Node, problem},
+    wanted::{choices, shortened, unknown},
 };
+
+/// A difference between a file and its schema.
+pub(super) struct Difference {
+    pub problem: Problem,
+    /// The way to what must be removed for the difference to be gone: keys of maps, indices of lists.
+    pub path: Vec<String>,
+    /// A key that the map there needs and does not have, with the schema of its value. Then nothing must be removed.
+    pub missing: Option<(String, Value)>,
+}
 
 /// Returns all differences between `node` and `schema`.
 pub(super) fn check(file: &str, node: &Node, schema: &Value) -> Vec<Problem> {
-    let mut checker = Checker { file, root: schema, problems: vec![] };
-    checker.node(node, schema, "the file");
-    checker.problems
+    differences(file, node, schema).into_iter().map(|d| d.problem).collect()
 }
 
-struct Checker<'a> {
+/// Returns all differences between `node` and `schema`, with their places.
+pub(super) fn differences(file: &str, node: &Node, schema: &Value) -> Vec<Difference> {
+    let mut checker = Checker { file, root: schema, path: vec![], found: vec![] };
+    checker.node(node, schema, "the file");
+    checker.found
+}
+
+pub(super) struct Checker<'a> {
     file: &'a str,
-    root: &'a Value,
-    problems: Vec<Problem>,
+    pub root: &'a Value,
+    /// The way to the node that is checked.
+    path: Vec<String>,
+    found: Vec<Difference>,
 }
 
 impl<'a> Checker<'a> {
     fn complain(&mut self, at: &At, what: String, help: String) {
-        self.problems.push(problem(self.file, at, what, help));
+        let problem = problem(self.file, at, what, help);
+        self.found.push(Difference { problem, path: self.path.clone(), missing: None });
+    }
+
+    /// Does something one level deeper.
+    fn within(&mut self, part: &str, check: impl FnOnce(&mut Self)) {
+        self.path.push(part.to_owned());
+        check(self);
+        self.path.pop();
     }
 
     fn resolve(&self, mut schema: &'a Value) -> &'a Value {
@@ -60,14 +85,14 @@ impl<'a> Checker<'a> {
             Data::Map(entries) if is_type(schema, "object") => self.map(node, entries, schema, name),
             Data::List(items) if is_type(schema, "array") => {
                 if let Some(of) = schema.get("items") {
-                    for item in items {
-                        self.node(item, of, &format!("an item of {name}"));
+                    for (i, item) in items.iter().enumerate() {
+                        self.within(&i.to_string(), |c| c.node(item, of, &format!("an item of {name}")));
                     }
                 }
             }
             Data::Scalar(value) if scalar_fits(value, schema) => self.format(node, value, schema, name),
             _ => {
-                let (what, help) = wrong_type(node, schema, name);
+                let (what, help) = self.wrong_type(node, schema, name);
                 self.complain(&node.at, what, help);
             }
         }
@@ -148,7 +173,7 @@ impl<'a> Checker<'a> {
             Data::Map(entries) if !keyed.is_empty() => self.keyed(node, entries, &keyed, name),
             Data::Map(_) => match real.iter().find(|v| is_type(v, "object")) {
                 Some(object) => self.node(node, object, name),
-                None => self.complain(&node.at, format!("{name} cannot be a map"), String::new()),
+                None => self.complain(&node.at, format!("{name} cannot be a map"), choices(&words)),
             },
             Data::Scalar(value)
                 if !words.is_empty()
@@ -160,11 +185,21 @@ impl<'a> Checker<'a> {
             }
             Data::Scalar(value) => match real.iter().find(|v| scalar_fits(value, v)) {
                 Some(fits) => self.node(node, fits, name),
-                None => self.complain(&node.at, format!("{name} has the wrong type"), String::new()),
+                None => {
+                    let names: Vec<&str> = keyed.iter().map(|(k, _)| *k).collect();
+                    let (what, help) = match real.first() {
+                        Some(first) if names.is_empty() => self.wrong_type(node, first, name),
+                        _ => (
+                            format!("{name} cannot be `{}`", shortened(node)),
+                            format!("write a map with one of the keys: {}", listed(&names)),
+                        ),
+                    };
+                    self.complain(&node.at, what, help);
+                }
             },
             Data::List(_) => match real.iter().find(|v| is_type(v, "array")) {
                 Some(list) => self.node(node, list, name),
-                None => self.complain(&node.at, format!("{name} cannot be a list"), String::new()),
+                None => self.complain(&node.at, format!("{name} cannot be a list"), choices(&words)),
             },
         }
     }
@@ -179,25 +214,24 @@ impl<'a> Checker<'a> {
             Some((_, schema)) => self.map(node, entries, schema, key),
             None => {
                 let (what, help) = unknown(key, name, &names);
-                self.complain(at, what, help);
+                self.within(key, |c| c.complain(at, what, help));
             }
         }
     }
 
     fn map(&mut self, node: &Node, entries: &[(String, At, Node)], schema: &'a Value, name: &str) {
         let properties: Option<&'a Map<String, Value>> = schema.get("properties").and_then(Value::as_object);
-        let names: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
         let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
         for (key, at, child) in entries {
             match properties.and_then(|p| p.get(key)) {
-                Some(property) => self.node(child, property, &format!("`{key}`")),
+                Some(property) => self.within(key, |c| c.node(child, property, &format!("`{key}`"))),
                 None if closed => {
-                    let (what, help) = unknown(key, name, &names);
-                    self.complain(at, what, help);
+                    let (what, help) = self.unknown_key(key, name, properties);
+                    self.within(key, |c| c.complain(at, what, help));
                 }
                 None => {
                     if let Some(of) = schema.get("additionalProperties").filter(|v| v.is_object()) {
-                        self.node(child, of, &format!("`{key}`"));
+                        self.within(key, |c| c.node(child, of, &format!("`{key}`")));
                     }
                 }
             }
@@ -214,14 +248,13 @@ impl<'a> Checker<'a> {
                     .unwrap_or_default()
                     .to_owned();
                 self.complain(&node.at, what, help);
+                let schema = properties.and_then(|p| p.get(required)).cloned().unwrap_or_default();
+                if let Some(last) = self.found.last_mut() {
+                    last.missing = Some((required.to_owned(), schema));
+                }
             }
         }
     }
-}
-
-fn unknown(key: &str, name: &str, names: &[&str]) -> (String, String) {
-    let meant = meant(key, names.iter().copied());
-    (format!("unknown key `{key}` in {name}"), format!("{meant}allowed keys: {}", listed(names)))
 }
 
 fn single_key(schema: &Value) -> Option<&str> {
@@ -230,7 +263,7 @@ fn single_key(schema: &Value) -> Option<&str> {
     (properties.len() == 1 && required.len() == 1).then(|| properties.keys().next().map(String::as_str))?
 }
 
-fn is_type(schema: &Value, type_: &str) -> bool {
+pub(super) fn is_type(schema: &Value, type_: &str) -> bool {
     match schema.get("type") {
         Some(Value::String(t)) => t == type_,
         Some(Value::Array(list)) => list.iter().any(|t| t == type_),
@@ -249,31 +282,10 @@ fn scalar_fits(value: &Value, schema: &Value) -> bool {
     }
 }
 
-fn scalar_text(node: &Node) -> Option<String> {
+pub(super) fn scalar_text(node: &Node) -> Option<String> {
     match &node.data {
         Data::Scalar(Value::String(s)) => Some(s.clone()),
         Data::Scalar(value) => Some(value.to_string()),
         _ => None,
     }
-}
-
-fn wrong_type(node: &Node, schema: &Value, name: &str) -> (String, String) {
-    let wanted = match schema.get("format").and_then(Value::as_str) {
-        Some("duration-with-unit") => "a number with a unit, such as 250ms, 90s, 8m or 1h30m".to_owned(),
-        Some("percent") => "a percentage with its sign, such as 34%".to_owned(),
-        _ => match schema.get("type") {
-            Some(Value::String(t)) => format!("a value of type {t}"),
-            Some(Value::Array(list)) => {
-                let names: Vec<&str> = list.iter().filter_map(Value::as_str).filter(|t| *t != "null").collect();
-                format!("a value of type {}", names.join(" or "))
-            }
-            _ => "something else".to_owned(),
-        },
-    };
-    let given = match &node.data {
-        Data::Map(_) => "a map".to_owned(),
-        Data::List(_) => "a list".to_owned(),
-        Data::Scalar(value) => format!("`{}`", scalar_text(node).unwrap_or_else(|| value.to_string())),
-    };
-    (format!("{name} cannot be {given}"), format!("write {wanted}"))
 }

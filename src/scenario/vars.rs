@@ -14,11 +14,48 @@ use crate::model::{SecretRef, secret_mark};
 /// How much variables may add to a file, in bytes.
 const MOST: usize = 4 << 20;
 
+/// Where the values of `${bind.NAME}` come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Home {
+    /// No bindings were given.
+    #[default]
+    Nowhere,
+    /// A bindings file.
+    Bindings(String),
+    /// The bindings that are built in for the cluster that `cluster up` makes.
+    OwnCluster,
+    /// The file of a simulated cluster.
+    Cluster(String),
+    /// A simulated cluster that is part of the program.
+    ShippedCluster(String),
+}
+
+impl Home {
+    /// What to do about a value that is missing: which file it belongs in, and the lines to add.
+    fn add(&self, name: &str) -> String {
+        let lines = format!("values:\n  {name}: …   # for example a URL: http://web.shop.svc");
+        match self {
+            Self::Nowhere => format!(
+                "this value belongs in a bindings file; give one with --bind FILE, with these lines in it:\napiVersion: drillmaster.dev/v1\nkind: Bindings\n{lines}"
+            ),
+            Self::Bindings(file) | Self::Cluster(file) => format!("add it to {file}:\n{lines}"),
+            Self::OwnCluster => format!(
+                "the built-in bindings of the cluster of `cluster up` do not have it; write them to a file with `drillmaster show kind > bindings.yaml`, give that with --bind, and add to it:\n{lines}"
+            ),
+            Self::ShippedCluster(cluster) => format!(
+                "the simulated cluster {cluster} does not have it; write the cluster to a file of your own with `drillmaster show {cluster} > my-cluster.yaml`, give that with --cluster, and add to it:\n{lines}"
+            ),
+        }
+    }
+}
+
 /// Values by name. Secrets are kept separately, as references.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     pub plain: BTreeMap<String, Value>,
     pub secrets: BTreeMap<String, SecretRef>,
+    /// Where the values of bindings come from.
+    pub home: Home,
     /// How many bytes were added so far.
     filled: Cell<usize>,
 }
@@ -226,18 +263,33 @@ fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
     if name.starts_with("secret:") {
         return Ok(Value::String(format!("${{{name}}}")));
     }
-    let names: Vec<&str> = values.plain.keys().chain(values.secrets.keys()).map(String::as_str).collect();
-    let meant =
-        did_you_mean(name, names.iter().copied()).map(|w| format!("did you mean `${{{w}}}`? ")).unwrap_or_default();
+    let all: Vec<&str> = values.plain.keys().chain(values.secrets.keys()).map(String::as_str).collect();
+    let of = |bound: bool| all.iter().copied().filter(move |n| n.starts_with("bind.") == bound);
+    let meant = |name: &str, among: &[&str]| {
+        let similar = did_you_mean(name, among.iter().copied());
+        similar.map(|word| format!("did you mean `${{{word}}}`? ")).unwrap_or_default()
+    };
     let help = match name.strip_prefix("bind.") {
-        Some(bound) if names.iter().all(|n| !n.starts_with("bind.")) => {
-            format!("{meant}this value comes from a bindings file: give --bindings FILE, with `{bound}` under `values`")
+        Some(bound) => {
+            let known: Vec<&str> = of(true).collect();
+            let listed =
+                if known.is_empty() { String::new() } else { format!("\nvalues that there are: {}", listed(&known)) };
+            format!("{}{}{listed}", meant(name, &known), values.home.add(bound))
         }
-        _ if name.starts_with("env.") => format!("{meant}set the environment variable: export {}=…", &name[4..]),
+        None if name.starts_with("env.") => {
+            format!("{}set the environment variable: export {}=…", meant(name, &all), &name[4..])
+        }
         // The environment has too many variables to list them.
-        _ => {
-            let own: Vec<&str> = names.into_iter().filter(|n| !n.starts_with("env.")).collect();
-            format!("{meant}defined variables: {}", listed(&own))
+        None => {
+            let own: Vec<&str> = of(false).filter(|n| !n.starts_with("env.")).collect();
+            let bound = format!("bind.{name}");
+            if values.plain.contains_key(&bound) {
+                format!("did you mean `${{{bound}}}`? values of the bindings begin with `bind.`")
+            } else if own.is_empty() {
+                format!("declare it at the top of the file: vars: {{{name}: …}}")
+            } else {
+                format!("{}defined variables: {}; or declare it under `vars`", meant(name, &own), listed(&own))
+            }
         }
     };
     Err(Wrong { what: format!("`${{{name}}}` is not defined"), help, of_the_place: name.starts_with("bind.") })

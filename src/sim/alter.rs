@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::Description;
+use super::{Description, Spread};
 use crate::model::Dur;
 
 /// A change.
@@ -14,7 +14,7 @@ pub enum Change {
     /// `toleration web=10s`
     Toleration(String, Dur),
     /// `spread web=zone`, `spread web=node!`
-    Spread(String, String),
+    Spread(String, Spread),
     /// `node +1 zone=b`
     Nodes(String, u32),
 }
@@ -51,10 +51,7 @@ impl Change {
             }
             "spread" => {
                 let (name, by) = pair().ok_or_else(wrong)?;
-                if !matches!(by.trim_end_matches('!'), "zone" | "node") {
-                    return Err(wrong());
-                }
-                Ok(Self::Spread(name, by.to_owned()))
+                Ok(Self::Spread(name, by.parse().map_err(|()| wrong())?))
             }
             "node" => {
                 let (count, zone) = rest.trim().split_once(' ').ok_or_else(wrong)?;
@@ -87,12 +84,15 @@ impl Description {
                 })?;
             }
             Change::Spread(name, by) => {
-                other.alter(name, |w| w.spread = Some(by.clone()), |spec| {
-                    let key = if by.starts_with("node") { "kubernetes.io/hostname" } else { "topology.kubernetes.io/zone" };
-                    spec["template"]["spec"]["topologySpreadConstraints"] = json!([{"maxSkew": 1, "topologyKey": key,
-                        "whenUnsatisfiable": if by.ends_with('!') { "DoNotSchedule" } else { "ScheduleAnyway" },
+                other.alter(
+                    name,
+                    |w| w.spread = Some(*by),
+                    |spec| {
+                        spec["template"]["spec"]["topologySpreadConstraints"] = json!([{"maxSkew": 1,
+                        "topologyKey": by.key(), "whenUnsatisfiable": by.otherwise(),
                         "labelSelector": spec["selector"]}]);
-                })?;
+                    },
+                )?;
             }
         }
         Ok(other)
@@ -149,7 +149,7 @@ mod tests {
             Change::parse("replicas web=4; toleration web=10s;spread web=zone!; node +1 zone=b;").expect("four");
         let read: Vec<&Change> = changes.iter().map(|(_, c)| c).collect();
         assert_eq!(read[0], &Change::Replicas("web".into(), 4));
-        assert_eq!(read[2], &Change::Spread("web".into(), "zone!".into()));
+        assert_eq!(read[2], &Change::Spread("web".into(), Spread::OnlyZone));
         assert_eq!(read[3], &Change::Nodes("b".into(), 1));
         for wrong in ["replicas web", "replicas web=many", "spread web=rack", "node 1 zone=b", "power web=9"] {
             assert!(Change::parse(wrong).expect_err(wrong).contains("cannot read the change"), "{wrong}");

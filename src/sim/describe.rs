@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    describe_words::{
+        Amount, BudgetKeys, ClusterKind, ClusterVersion, Reclaim, Spread, VolumeSource, amount, some_amount,
+    },
     happens::{self, Happening},
     sense,
 };
 use crate::{
     model::{Bindings, Capture, ClocksSpec, Dur, VolumeMethod},
-    scenario::{Problems, document, schema_of},
+    scenario::{FileKind, Mistake, Problems, document, schema_of},
 };
 
 /// The URL that identifies the schema of a description.
@@ -23,13 +26,14 @@ pub const SCHEMA: &str = "https://drillmaster.dev/schema/cluster-v1.json";
 /// A simulated cluster.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["apiVersion", "kind", "metadata"]))]
 pub struct Description {
     /// The version of the format: drillmaster.dev/v1
-    pub api_version: String,
+    pub api_version: ClusterVersion,
     /// The kind of the file: Cluster
-    pub kind: String,
+    pub kind: ClusterKind,
     /// The `name` and the `title` of the cluster.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: ClusterMetadata,
     /// The number of nodes in each zone, by the name of the zone.
     pub zones: BTreeMap<String, u32>,
     /// The number of machines that run the control plane. It works while more than half of them run. Default 0: the
@@ -75,6 +79,17 @@ pub struct Description {
     pub happens: Vec<Happening>,
 }
 
+/// The name and the title of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterMetadata {
+    /// The name of the cluster, which stands in its reports.
+    pub name: String,
+    /// One sentence about it.
+    #[serde(default)]
+    pub title: String,
+}
+
 /// Whether the network enforces NetworkPolicies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -91,8 +106,12 @@ pub enum NetworkPolicies {
 #[serde(deny_unknown_fields, default)]
 pub struct NodeSize {
     /// The number of CPU cores.
+    #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Amount")]
     pub cpu: String,
     /// The memory.
+    #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Amount")]
     pub memory: String,
     /// The maximum number of pods.
     pub pods: u32,
@@ -159,19 +178,22 @@ impl Default for Times {
 
 /// A storage class.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct Storage {
     /// The name of the class.
     pub name: String,
     /// The kind of its volumes: csi, local or hostPath. Default csi.
-    pub source: String,
+    #[serde(default)]
+    pub source: VolumeSource,
     /// What happens to a volume when its claim is deleted: Delete or Retain. Default Delete.
-    pub reclaim: String,
+    #[serde(default)]
+    pub reclaim: Reclaim,
 }
 
 /// A workload.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["name", "namespace"]))]
 pub struct WorkloadSpec {
     /// KIND/NAME: `deployment/web`, `statefulset/orders`, `daemonset/agent`
     pub name: String,
@@ -180,8 +202,12 @@ pub struct WorkloadSpec {
     /// The number of pods. Default 1.
     pub replicas: Option<u32>,
     /// The CPU that each pod requests, for example 250m.
+    #[serde(deserialize_with = "some_amount")]
+    #[schemars(with = "Option<Amount>")]
     pub cpu: Option<String>,
     /// The memory that each pod requests, for example 128Mi.
+    #[serde(deserialize_with = "some_amount")]
+    #[schemars(with = "Option<Amount>")]
     pub memory: Option<String>,
     /// From the time when a pod has a node until the pod is Ready. Default: `times.start`.
     pub start: Option<Dur>,
@@ -191,14 +217,15 @@ pub struct WorkloadSpec {
     pub priority: Option<i32>,
     /// Spreads the pods over each `zone` or `node`. With `!`, as in `zone!`, a pod that would break the spread stays
     /// Pending.
-    pub spread: Option<String>,
+    pub spread: Option<Spread>,
     /// The zones in which its pods may run. Default: all.
     pub only_in: Vec<String>,
     /// Its PodDisruptionBudget: `minAvailable` or `maxUnavailable`, and `unhealthyPodEvictionPolicy`.
+    #[schemars(with = "BudgetKeys")]
     pub budget: BTreeMap<String, Value>,
     /// Whether it has a Service with its name.
     pub service: bool,
-    /// The storage class of the volume that each pod gets. Default: no volume.
+    /// The storage class of the volume that each pod gets, only for a StatefulSet. Default: no volume.
     pub volume: Option<String>,
     /// Labels of its pods, in addition to `app`.
     pub labels: BTreeMap<String, String>,
@@ -207,6 +234,7 @@ pub struct WorkloadSpec {
 /// An alerting rule.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["alert", "expr"]))]
 pub struct RuleSpec {
     /// The name of the alert.
     pub alert: String,
@@ -256,36 +284,44 @@ impl Description {
         Self::read("cluster", text).map_err(|problems| problems.to_string())
     }
 
-    /// Reads a description from the text of a file.
+    /// Reads a description from the text of a file, without its warnings.
     ///
     /// # Errors
     /// Returns everything that is wrong, ready to be shown with its place in the file.
     pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
-        let mut description: Self = document(file, text, &schema_of::<Self>(SCHEMA))?;
-        let word = |name: &str, is: &str, wanted: &str| {
-            (is != wanted && !(is.is_empty() && name == "apiVersion"))
-                .then(|| format!("this file does not describe a cluster: {name} is `{is}`, but must be `{wanted}`"))
-        };
-        let wrong = word("kind", &description.kind, "Cluster")
-            .or_else(|| word("apiVersion", &description.api_version, "drillmaster.dev/v1"));
-        if let Some(wrong) = wrong {
-            return Err(Problems::bare(wrong, ""));
-        }
+        Self::load(file, text).map(|(description, _)| description)
+    }
+
+    /// Reads a description from the text of a file. The second part of the result are warnings: what is in the file and
+    /// has no effect.
+    ///
+    /// # Errors
+    /// Returns everything that is wrong, ready to be shown with its place in the file.
+    pub fn load(file: &str, text: &str) -> Result<(Self, Problems), Problems> {
+        let all = |description: &Self| [description.mistakes(), sense::objects(description)].concat();
+        let read = document(file, text, &schema_of::<Self>(SCHEMA), all);
+        let (mut description, warnings): (Self, Problems) =
+            read.map_err(|problems| other_kind(file, text).unwrap_or(problems))?;
         for (happening, line) in description.happens.iter_mut().zip(happens::positions(text)) {
             happening.line = line;
         }
-        let wrong = description.mistakes();
-        if wrong.is_empty() { Ok(description) } else { Err(Problems::bare(wrong.join("\n  "), "")) }
+        Ok((description, warnings))
     }
 
-    /// Returns everything in the description that cannot exist or happen in this cluster.
-    pub(super) fn mistakes(&self) -> Vec<String> {
-        let mut wrong = sense::lint(self);
-        if wrong.is_empty() {
+    /// Returns everything in the description that cannot exist or happen in this cluster, and warns of what has no
+    /// effect.
+    pub(super) fn mistakes(&self) -> Vec<Mistake> {
+        let sense::Found { all: mut wrong, too_large } = sense::lint(self);
+        if !too_large {
             wrong.extend(happens::reserved(self));
             wrong.extend(happens::lint(self));
         }
         wrong
+    }
+
+    /// The same as [`Self::mistakes`], without warnings, for a description that did not come from a file.
+    pub(super) fn refused(&self) -> Vec<String> {
+        self.mistakes().iter().filter(|mistake| !mistake.warning).map(Mistake::to_string).collect()
     }
 
     /// Checks that the scenario has all steps that `happens:` waits for.
@@ -314,7 +350,7 @@ impl Description {
 
     /// The name of the cluster; `unnamed` if it has none.
     pub fn name(&self) -> &str {
-        self.metadata.get("name").map_or("unnamed", String::as_str)
+        if self.metadata.name.is_empty() { "unnamed" } else { &self.metadata.name }
     }
 
     /// Returns the bindings of this cluster for a scenario.
@@ -334,4 +370,17 @@ impl Description {
             ..Bindings::default()
         }
     }
+}
+
+/// The message for a file of another kind. Without it, the reader would list every key that is not one of a cluster.
+fn other_kind(file: &str, text: &str) -> Option<Problems> {
+    let (is, help) = match FileKind::guessed(text) {
+        FileKind::Cluster | FileKind::Unclear => return None,
+        FileKind::Foreign(kind) if kind.is_empty() => return None,
+        FileKind::Scenario => ("a scenario", format!("write `drillmaster rehearse {file} --cluster CLUSTER`")),
+        FileKind::Bindings => ("bindings for a real cluster", format!("give it with `--bindings {file}`, to a command for a real cluster; a simulated cluster holds its own `values`")),
+        FileKind::Readiness => ("a readiness file", format!("`drillmaster check … --readiness {file}` reads it")),
+        FileKind::Foreign(_) => ("a Kubernetes manifest", "write a file with `kind: Cluster`, and put Kubernetes objects under its `objects`; `drillmaster show small-shop` prints an example".to_owned()),
+    };
+    Some(Problems::bare(format!("{file} describes {is}, not a simulated cluster"), help))
 }

@@ -28,8 +28,7 @@ impl Description {
         ));
         all.extend(self.storage.iter().map(|s| {
             json!({"kind": "StorageClass", "metadata": {"name": s.name}, "provisioner": "simulated.csi",
-                "reclaimPolicy": if s.reclaim.is_empty() { "Delete" } else { &s.reclaim },
-                "parameters": {"source": if s.source.is_empty() { "csi" } else { &s.source }}})
+                "reclaimPolicy": s.reclaim.word(), "parameters": {"source": s.source.word()}})
         }));
         for workload in &self.workloads {
             all.extend(workload.manifests());
@@ -123,11 +122,8 @@ impl WorkloadSpec {
             pod["priority"] = priority.into();
         }
         if let Some(spread) = &self.spread {
-            let (by, hard) = spread.strip_suffix('!').map_or((spread.as_str(), false), |by| (by, true));
-            let key = if by == "node" { "kubernetes.io/hostname" } else { "topology.kubernetes.io/zone" };
-            pod["topologySpreadConstraints"] = json!([{"maxSkew": 1, "topologyKey": key,
-                "whenUnsatisfiable": if hard { "DoNotSchedule" } else { "ScheduleAnyway" },
-                "labelSelector": {"matchLabels": app}}]);
+            pod["topologySpreadConstraints"] = json!([{"maxSkew": 1, "topologyKey": spread.key(),
+                "whenUnsatisfiable": spread.otherwise(), "labelSelector": {"matchLabels": app}}]);
         }
         if !self.only_in.is_empty() {
             pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] = json!({"nodeSelectorTerms": [

@@ -12,6 +12,7 @@ mod books;
 mod control_plane;
 mod controllers;
 mod describe;
+mod describe_words;
 mod dice;
 mod discovery;
 mod eviction;
@@ -31,6 +32,8 @@ mod promql;
 mod resources;
 mod security;
 mod sense;
+mod sense_objects;
+mod sense_workloads;
 mod service;
 mod settled;
 mod shelf;
@@ -51,7 +54,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 pub use alter::Change;
-pub use describe::{AlertmanagerSpec, Description, Inhibition, NetworkPolicies, RuleSpec, SCHEMA, WorkloadSpec};
+pub use describe::{
+    AlertmanagerSpec, ClusterMetadata, Description, Inhibition, NetworkPolicies, RuleSpec, SCHEMA, WorkloadSpec,
+};
+pub use describe_words::{ClusterKind, ClusterVersion, Reclaim, Spread, VolumeSource};
 pub use happens::{After, Happened, Happening, ObjectSeen, Seen, What, Which};
 pub use service::Plug;
 pub use settled::Settled;
@@ -189,7 +195,10 @@ impl Simulation {
 
     fn identity(&self) -> ClusterIdentity {
         let uid = self.shared.state().store.get("namespaces", "", "kube-system").map(|n| fields::uid(n).to_owned());
-        let name = self.description.metadata.get("name").cloned().unwrap_or_else(|| "simulated".into());
+        let name = match self.description.metadata.name.as_str() {
+            "" => "simulated".to_owned(),
+            name => name.to_owned(),
+        };
         ClusterIdentity {
             name: "cluster".into(),
             context: name,
@@ -316,7 +325,7 @@ fn found(
     script: happens::Script,
 ) -> Result<State, Vec<String>> {
     let zero: Timestamp = ZERO.parse().expect("a constant time");
-    let mut wrong = description.mistakes();
+    let mut wrong = description.refused();
     let mut rules = vec![];
     for rule in &description.rules {
         match promql::parse(&rule.expr) {
@@ -327,7 +336,8 @@ fn found(
                 for_: rule.for_,
                 labels: rule.labels.clone(),
             }),
-            Err(why) => wrong.push(format!("rule {}: {why}", rule.alert)),
+            // It is one of the mistakes already.
+            Err(_) => {}
         }
     }
     let others = description.alertmanagers.iter().map(|(name, spec)| (name.clone(), Alertmanager::of(spec)));

@@ -44,7 +44,7 @@ impl Settled {
     /// Names each entry that can never happen in this cluster.
     pub async fn fork(&self, happens: &[Happening]) -> Result<Simulation, Vec<String>> {
         let description = Description { happens: happens.to_vec(), ..self.description.clone() };
-        let wrong = if happens.is_empty() { vec![] } else { description.mistakes() };
+        let wrong = if happens.is_empty() { vec![] } else { description.refused() };
         if !wrong.is_empty() {
             return Err(wrong);
         }

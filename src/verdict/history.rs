@@ -127,8 +127,10 @@ pub struct History {
     pub interrupted_us: Option<u64>,
     /// When the steps ended, and the undo of everything else began.
     pub over_us: Option<u64>,
-    /// Time of the last event.
+    /// Time of the last event, except those after the last observation.
     pub end_us: u64,
+    /// The session that has stopped observing before its end, if there is one.
+    observed: Option<u64>,
     /// Nodes that the drill keeps away.
     dark: BTreeSet<String>,
     /// The current number of ready pods by namespace and workload; and for which workload each pod counts.
@@ -155,6 +157,13 @@ impl History {
             }
             self.session = event.epoch;
             let _ = self.state.take(event);
+            if matches!(event.event, Kind::SpreadAgain { .. }) {
+                self.observed = Some(event.epoch);
+            }
+            // What this session does after its last observation is not part of what is judged.
+            if self.observed == Some(event.epoch) {
+                continue;
+            }
             self.take(event);
             // Time must not run backwards after a wall clock was set back.
             self.end_us = self.end_us.max(event.t_us);

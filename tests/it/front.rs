@@ -115,6 +115,12 @@ impl Front {
         self.send(request.body(Body::from(object.to_string().into_bytes())).unwrap());
     }
 
+    /// Changes an object.
+    pub fn patch(&self, path: &str, patch: &serde_json::Value) {
+        let request = http::Request::patch(path).header("content-type", "application/merge-patch+json");
+        self.send(request.body(Body::from(patch.to_string().into_bytes())).unwrap());
+    }
+
     /// Deletes an object.
     pub fn delete(&self, path: &str) {
         self.send(http::Request::delete(path).body(Body::empty()).unwrap());

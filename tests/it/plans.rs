@@ -93,7 +93,7 @@ fn loaded(name: &str, set: &[(&str, &str)]) -> Loaded {
     let sources = Sources {
         set: set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         bindings: bindings(),
-        lenient: false,
+        ..Sources::default()
     };
     load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml")), &sources)
         .unwrap_or_else(|p| panic!("{p}"))

@@ -225,7 +225,7 @@ fn a_second_cluster_has_nothing_of_its_own_beside_the_drill() {
             "metadata: {name: s}\n  happens: [{at: 1s, what: {nodeReturns: {node: node-d-0}}}]",
             "cannot have `recovery` or `happens`",
         ),
-        ("metadata: {name: s}\n  node: {cpu: many, memory: 1Gi, pods: 1}", "recovery.node.cpu"),
+        ("metadata: {name: s}\n  node: {cpu: many, memory: 1Gi, pods: 1}", "`many` is not a quantity"),
     ] {
         let text = TEXT.replace("metadata: {name: second-region, title: Where the shop is restored}", wrong);
         assert_ne!(text, TEXT);

@@ -100,7 +100,7 @@ fn objectives_that_cannot_be_shown() {
     let text = |wait: &str, body: &str, expect: &str| {
         format!(
             "apiVersion: drillmaster.dev/v1\nkind: Scenario\nmetadata: {{name: n, title: t}}\nhypothesis: h\n\
-             scope: {{namespaces: [shop], critical: [deployment/web]}}\n\
+             scope: {{namespaces: [shop]}}\n\
              probes:\n  - {{name: p, http: {{url: 'http://web.shop.svc', body: {body}}}}}\n\
              steps:\n  - {{name: lost, killZone: {{zone: a, how: kill}}}}\n{wait}  - {{name: back, heal: {{fault: lost}}}}\n\
              expect:\n{expect}"

@@ -1,6 +1,5 @@
 //! Checks the entries of `happens:` when a description is read: it refuses names that do not exist, values that make no
-//! sense, and times that contradict each other. Each message says how to correct the entry, and names its line if the
-//! description came from a file. Read [`lint`] first.
+//! sense, and times that contradict each other. Each message says how to correct the entry. Read [`lint`] first.
 
 use std::fmt::Display;
 
@@ -10,7 +9,8 @@ use serde_saphyr::Spanned;
 use super::{After, Answers, Happening, ObjectSeen, Seen, Skew, What, Which, objects};
 use crate::{
     model::Dur,
-    sim::{Description, happens::Names},
+    scenario::Mistake,
+    sim::{Description, happens::Names, sense::OBJECTS},
 };
 
 /// The message for an entry that happens in an instant and therefore has no end.
@@ -36,7 +36,7 @@ pub(super) fn at(entry: usize, happening: &Happening) -> String {
 }
 
 /// All mistakes in the entries of a description.
-pub(in crate::sim) fn lint(description: &Description) -> Vec<String> {
+pub(in crate::sim) fn lint(description: &Description) -> Vec<Mistake> {
     if description.happens.is_empty() {
         return vec![];
     }
@@ -45,7 +45,7 @@ pub(in crate::sim) fn lint(description: &Description) -> Vec<String> {
     let there = description.recovery.as_ref().map(|second| Names::of(second).with(Names::of(description)));
     let mut wrong = vec![];
     for (entry, happening) in description.happens.iter().enumerate() {
-        let mut say = Say { at: at(entry, happening), wrong: &mut wrong };
+        let mut say = Say { entry, wrong: &mut wrong };
         let names = match (happening.in_, &there) {
             (Which::First, _) => &names,
             (Which::Recovery, Some(there)) => there,
@@ -74,13 +74,14 @@ pub(in crate::sim) fn strangers(description: &Description, steps: &[&str]) -> Ve
 
 /// Collects the mistakes of one entry.
 struct Say<'a> {
-    at: String,
-    wrong: &'a mut Vec<String>,
+    entry: usize,
+    wrong: &'a mut Vec<Mistake>,
 }
 
 impl Say<'_> {
     fn wrong(&mut self, why: impl Display) {
-        self.wrong.push(format!("{}: {why}", self.at));
+        let path = vec!["happens".to_owned(), self.entry.to_string()];
+        self.wrong.push(Mistake { path, what: why.to_string(), needs: OBJECTS, ..Mistake::default() });
     }
 
     fn that(&mut self, holds: bool, otherwise: &str) {

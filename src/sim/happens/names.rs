@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::{super::value::Value, alerting::FIRST, objects};
-use crate::sim::{
-    Description,
-    fields::{self, list, number},
-    resources::Resource,
+use crate::{
+    scenario::{Mistake, did_you_mean, listed},
+    sim::{
+        Description,
+        fields::{self, list, number},
+        resources::Resource,
+    },
 };
 
 /// Kinds whose objects are created while the cluster runs, so their names are not known beforehand.
@@ -78,7 +81,7 @@ impl Names {
         }
         let others = self.objects.iter().filter(|(plural, home, _)| *plural == resource.plural && home == namespace);
         let home = if namespace.is_empty() { String::new() } else { format!(" in namespace `{namespace}`") };
-        Err(unknown(&format!("{} `{name}`{home}", resource.kind), others.map(|(_, _, name)| name.as_str())))
+        Err(unknown(&format!("{} `{name}`{home}", resource.kind), name, others.map(|(_, _, name)| name.as_str())))
     }
 
     /// Checks the name of an object, given as `KIND/NAME`. Pods of a Deployment are refused, because nobody knows their
@@ -137,17 +140,17 @@ impl Names {
         if all.iter().any(|n| n == name) {
             return Ok(());
         }
-        Err(unknown(&format!("{what} `{name}`"), all.iter().map(String::as_str)))
+        Err(unknown(&format!("{what} `{name}`"), name, all.iter().map(String::as_str)))
     }
 }
 
-fn unknown<'a>(what: &str, others: impl Iterator<Item = &'a str>) -> String {
+fn unknown<'a>(what: &str, name: &str, others: impl Iterator<Item = &'a str>) -> String {
     let others: Vec<&str> = others.collect();
     if others.is_empty() {
-        format!("{what} does not exist, and there is no other")
-    } else {
-        format!("{what} does not exist: write one of {}", others.join(", "))
+        return format!("{what} does not exist, and there is no other");
     }
+    let meant = did_you_mean(name, others.iter().copied()).map(|word| format!("did you mean `{word}`? "));
+    format!("{what} does not exist: {}write one of {}", meant.unwrap_or_default(), listed(&others))
 }
 
 /// The pods and claims of a StatefulSet, whose names are known beforehand.
@@ -167,13 +170,16 @@ fn of_set(set: &Value) -> Vec<(&'static str, String, String)> {
 }
 
 /// Finds Alertmanagers with a name that is the address of something else.
-pub(in crate::sim) fn reserved(description: &Description) -> Vec<String> {
+pub(in crate::sim) fn reserved(description: &Description) -> Vec<Mistake> {
     let taken =
         |name: &&String| HOSTS.contains(&name.as_str()) || *name == FIRST || *name == "api" || name.contains('.');
     let wrong = description.alertmanagers.keys().filter(taken);
     wrong
-        .map(|name| {
-            format!("alertmanagers: `{name}` is taken or contains a dot: choose another name, such as `alertmanager-1`")
+        .map(|name| Mistake {
+            path: vec!["alertmanagers".into(), name.clone()],
+            what: format!("`{name}` is taken or contains a dot"),
+            help: "choose another name, such as `alertmanager-1`".into(),
+            ..Mistake::default()
         })
         .collect()
 }

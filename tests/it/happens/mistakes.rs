@@ -9,7 +9,10 @@ const WRONG: &[(&str, &str)] = &[
     ("{at: 1s, delay: 1s, what: {nodeReturns: {node: any}}}", "`delay` needs `after`"),
     ("{at: 1s, for: 0s, what: {velero: {does: storeUnavailable}}}", "`for: 0s` has no effect"),
     ("{at: 1s, for: 5s, what: {nodeReturns: {node: any}}}", "happens in an instant"),
-    ("{at: 1s, what: {nodeReturns: {node: node-x-0}}}", "`node-x-0` does not exist: write one of node-a-0, node-a-1"),
+    (
+        "{at: 1s, what: {nodeReturns: {node: node-x-0}}}",
+        "`node-x-0` does not exist: did you mean `node-a-0`? write one of node-a-0, node-a-1",
+    ),
     ("{after: {seen: {nodeSilent: nod}}, what: {nodeReturns: {node: any}}}", "Node `nod` does not exist"),
     ("{after: {seen: {alertFires: Nope}}, what: {nodeReturns: {node: any}}}", "write one of NodeNotReady"),
     (
@@ -19,7 +22,7 @@ const WRONG: &[(&str, &str)] = &[
     ("{after: {seen: {objectMade: {object: pod}}}, what: {nodeReturns: {node: any}}}", "add `namespace: NAME`"),
     (
         "{at: 1s, what: {patch: {object: service/wbe, namespace: shop, patch: {a: 1}}}}",
-        "write one of orders, sessions, web",
+        "did you mean `web`? write one of orders, sessions, web",
     ),
     ("{at: 1s, what: {patch: {object: service/web, patch: {a: 1}}}}", "add `namespace: NAME`"),
     ("{at: 1s, what: {patch: {object: service/web, namespace: shop, patch: {}}}}", "`patch` changes nothing"),
@@ -78,7 +81,7 @@ fn a_step_that_the_scenario_does_not_have_is_refused() {
 /// A description that did not come from a file is checked, too.
 #[test]
 fn an_alertmanager_does_not_take_another_address() {
-    let text = "{kind: Cluster, zones: {a: 1}, alertmanagers: {prometheus: {}}}";
+    let text = "{apiVersion: drillmaster.dev/v1, kind: Cluster, metadata: {name: m}, zones: {a: 1}, alertmanagers: {prometheus: {}}}";
     let why = drillmaster::sim::Description::parse(text).expect_err("the name prometheus is taken");
     assert!(why.contains("`prometheus` is taken"), "{why}");
 }

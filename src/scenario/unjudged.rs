@@ -1,0 +1,37 @@
+//! Finds critical workloads that no expectation judges. The drill would pass although such a workload never came back.
+
+use super::{
+    Problem, Scenario,
+    tree::{Node, problem},
+};
+use crate::model::{Expectation, WorkloadRef};
+
+/// Returns a warning for each of them.
+pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem> {
+    let critical = scenario.scope.critical.iter().enumerate();
+    let unjudged = critical.filter(|(_, workload)| !scenario.expect.iter().any(|e| judges(e, workload, scenario)));
+    unjudged
+        .map(|(i, workload)| {
+            let path = ["scope".to_owned(), "critical".to_owned(), i.to_string()];
+            let what = format!("no expectation judges the critical workload {workload}: the drill could pass without it");
+            let help = format!(
+                "add an expectation, for example `replicas: {{workload: {workload}, ready: 1, within: 5m}}`; or list the workload under `backedBy` of a probe that a `service` expectation uses; or remove it from `critical`"
+            );
+            Problem { warning: true, ..problem(file, root.locate(&path), what, help) }
+        })
+        .collect()
+}
+
+fn judges(expectation: &Expectation, workload: &WorkloadRef, scenario: &Scenario) -> bool {
+    match expectation {
+        Expectation::Replicas(e) => e.workload == *workload,
+        Expectation::Placement(e) => e.workload == *workload,
+        Expectation::Service(e) => {
+            scenario.probes.iter().any(|probe| probe.name == e.probe && probe.backed_by.contains(workload))
+        }
+        // They judge all critical workloads, or everything that was in the backup.
+        Expectation::Budgets(e) => e.while_degraded.is_some() || e.during_drain.is_some(),
+        Expectation::Restore(e) => e.objects.is_some(),
+        Expectation::Alert(_) | Expectation::Loss(_) => false,
+    }
+}
