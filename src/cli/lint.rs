@@ -12,12 +12,14 @@ use crate::{
     files,
     model::Exit,
     readiness::VOCABULARY,
-    scenario::{FileKind, Home, Problems, Sources, kind_of, load, parse_bindings, parse_drill_file},
+    scenario::{FileKind, Home, Problems, Sources, kind_of, load, load_str, parse_bindings, parse_drill_file},
     sim::Description,
 };
 
 /// The size limit of a file. A copy of a large cluster has several megabytes.
 const LARGEST: u64 = 64 << 20;
+/// The size limit of a scenario.
+const LARGEST_SCENARIO: usize = 4 << 20;
 
 pub(super) fn lint(args: &LintArgs) -> Done {
     let bindings = place::bindings(args.bind.as_ref())?;
@@ -53,11 +55,18 @@ pub(super) fn lint(args: &LintArgs) -> Done {
 /// Reads a file by its kind. A file that cannot be read, and one without a known kind, is reported as a scenario.
 fn read(path: &Path, sources: &Sources) -> Result<Problems, Problems> {
     let file = path.display().to_string();
-    let text = files::text(path, LARGEST).unwrap_or_default();
+    // A pipe can be read only once.
+    let Ok(text) = files::text(path, LARGEST) else {
+        return load(path, sources).map(|loaded| loaded.warnings);
+    };
     match kind_of(&text) {
         Some(FileKind::Cluster) => Description::load(&file, &text).map(|(_, warnings)| warnings),
         Some(FileKind::Bindings) => parse_bindings(&file, &text).map(|_| Problems::default()),
         Some(FileKind::Readiness) => parse_drill_file(&file, &text, &VOCABULARY).map(|_| Problems::default()),
+        Some(FileKind::Scenario | FileKind::Manifest) | None if text.len() <= LARGEST_SCENARIO => {
+            load_str(&file, &text, sources).map(|loaded| loaded.warnings)
+        }
+        // It is refused because of its size.
         Some(FileKind::Scenario | FileKind::Manifest) | None => load(path, sources).map(|loaded| loaded.warnings),
     }
 }
