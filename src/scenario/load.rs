@@ -23,6 +23,8 @@ use crate::{
 
 /// The size limit for files that a person writes.
 pub const LARGEST: u64 = 4 << 20;
+/// A file with more mistakes than this is not checked further: its schema's messages are enough.
+const MOST_REPAIRED: usize = 200;
 /// The prefix of values that come from the bindings.
 const BIND: &str = "bind.";
 
@@ -189,7 +191,8 @@ fn checked<T: DeserializeOwned>(
         let found = sense(root, &parsed, &Damage::default());
         return if found.iter().any(|p| !p.warning) { Err(found) } else { Ok((parsed, found)) };
     }
-    if let Some((rest, damage)) = repair(root, schema, lenient)
+    if found.len() <= MOST_REPAIRED
+        && let Some((rest, damage)) = repair(root, schema, lenient)
         && let Ok(parsed) = typed(file, &rest, lenient)
     {
         found.extend(sense(&rest, &parsed, &damage).into_iter().filter(|p| !damage.explains(p)));

@@ -225,6 +225,8 @@ pub fn did_you_mean<'a>(given: &str, allowed: impl Iterator<Item = &'a str>) -> 
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(&given, &word.to_lowercase()), word))
         .filter(|(distance, word)| *distance <= (word.len() / 3).max(1) + 1)
+        // Short words are all similar: at least half of the letters must be the same.
+        .filter(|(distance, word)| distance * 2 <= word.len().max(given.len()))
         .min()
         .map(|(_, word)| word)
 }

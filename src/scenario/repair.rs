@@ -25,7 +25,7 @@ pub(super) struct Damage {
     doubtful: BTreeMap<String, Vec<Option<String>>>,
     /// Keys at the top of the file in which something is wrong.
     keys: BTreeSet<String>,
-    /// The positions of everything in an item or a section that was repaired: line and column.
+    /// The positions of maps and lists that were repaired: line and column.
     quiet: BTreeSet<(usize, usize)>,
 }
 
@@ -50,13 +50,7 @@ impl Damage {
 /// The rest of a file, without what its schema refuses and without references that have no value. What is missing is
 /// filled in. None if too little of the file is left.
 pub(super) fn repair(root: &Node, schema: &Value, lenient: bool) -> Option<(Node, Damage)> {
-    let mut work = Work {
-        root: root.clone(),
-        schema,
-        damage: Damage::default(),
-        touched: BTreeSet::new(),
-        filled: BTreeSet::new(),
-    };
+    let mut work = Work { root: root.clone(), schema, damage: Damage::default(), filled: BTreeSet::new() };
     let mut open = vec![];
     unresolved(&work.root, lenient, &mut vec![], &mut open);
     for _ in 0..ROUNDS {
@@ -67,7 +61,7 @@ pub(super) fn repair(root: &Node, schema: &Value, lenient: bool) -> Option<(Node
             }
         }
         if open.is_empty() && shape::differences("", &work.root, schema).is_empty() {
-            return Some(work.done());
+            return Some((work.root, work.damage));
         }
         // The last items first, so that the indices of the others stay.
         open.sort_by(|a, b| order(b, a));
@@ -89,8 +83,6 @@ struct Work<'a> {
     root: Node,
     schema: &'a Value,
     damage: Damage,
-    /// The positions of items and sections from which something was removed.
-    touched: BTreeSet<(usize, usize)>,
     /// The keys that were filled in.
     filled: BTreeSet<(Vec<String>, String)>,
 }
@@ -99,9 +91,10 @@ impl Work<'_> {
     /// Takes out what is at a path. None if that is the whole file.
     fn remove(&mut self, path: &[String]) -> Option<()> {
         let (last, way) = path.split_last()?;
-        let at = self.doubts(path);
-        self.touched.extend(at.map(|at| place(&at)));
+        self.doubts(path);
         let parent = way.iter().try_fold(&mut self.root, |node, part| child_mut(node, part));
+        // A message about what is missing is shown where the map begins.
+        self.damage.quiet.extend(parent.as_ref().map(|node| place(&node.at)));
         match parent.map(|node| &mut node.data) {
             Some(Data::Map(entries)) => entries.retain(|(key, ..)| key != last),
             Some(Data::List(items)) => {
@@ -122,42 +115,27 @@ impl Work<'_> {
         self.doubts(&whole);
         let map = path.iter().try_fold(&mut self.root, |node, part| child_mut(node, part));
         let Some(Node { at, data: Data::Map(entries) }) = map else { return false };
-        // A message about what is missing is shown where the map begins.
         self.damage.quiet.insert(place(at));
         entries.push((key, at.clone(), node(empty(&schema, self.schema), at)));
         true
     }
 
-    /// Remembers that a part of the file cannot be relied on. Returns the position of the item or the section of which
-    /// it is a part.
-    fn doubts(&mut self, path: &[String]) -> Option<At> {
-        let key = path.first()?;
+    /// Remembers that a part of the file cannot be relied on.
+    fn doubts(&mut self, path: &[String]) {
+        let Some(key) = path.first() else { return };
         let Some(section) = self.root.get(key).filter(|_| path.len() > 1) else {
             let known = self.schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
             // A key with a typing error stands for the section that was meant.
             let meant = did_you_mean(key, known.map(String::as_str)).map(str::to_owned);
-            self.damage.keys.extend(meant.into_iter().chain([key.clone()]));
-            return None;
+            return self.damage.keys.extend(meant.into_iter().chain([key.clone()]));
         };
-        let Data::List(_) = section.data else {
+        if !matches!(section.data, Data::List(_)) {
             self.damage.keys.insert(key.clone());
-            return Some(section.at.clone());
-        };
-        let item = child(section, &path[1]);
-        let name = item.and_then(|n| n.get("name")).map(Node::value).and_then(|v| v.as_str().map(str::to_owned));
-        self.damage.doubtful.entry(key.clone()).or_default().push(name);
-        item.map(|n| n.at.clone())
-    }
-
-    fn done(mut self) -> (Node, Damage) {
-        if let Data::Map(entries) = &self.root.data {
-            for (_, _, section) in entries {
-                let parts = if let Data::List(items) = &section.data { items } else { std::slice::from_ref(section) };
-                let hurt = parts.iter().filter(|node| self.touched.contains(&place(&node.at)));
-                hurt.for_each(|node| positions(node, &mut self.damage.quiet));
-            }
+            return;
         }
-        (self.root, self.damage)
+        let name = child(section, &path[1]).and_then(|n| n.get("name")).map(Node::value);
+        let name = name.and_then(|v| v.as_str().map(str::to_owned));
+        self.damage.doubtful.entry(key.clone()).or_default().push(name);
     }
 }
 
@@ -177,18 +155,6 @@ fn child_mut<'a>(node: &'a mut Node, part: &str) -> Option<&'a mut Node> {
         Data::List(items) => items.get_mut(part.parse::<usize>().ok()?),
         Data::Map(entries) => entries.iter_mut().find(|(key, ..)| key == part).map(|(.., node)| node),
         Data::Scalar(_) => None,
-    }
-}
-
-fn positions(node: &Node, into: &mut BTreeSet<(usize, usize)>) {
-    into.insert(place(&node.at));
-    match &node.data {
-        Data::List(items) => items.iter().for_each(|item| positions(item, into)),
-        Data::Map(entries) => entries.iter().for_each(|(_, at, node)| {
-            into.insert(place(at));
-            positions(node, into);
-        }),
-        Data::Scalar(_) => {}
     }
 }
 

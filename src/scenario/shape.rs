@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    problem::{Problem, listed, meant},
+    problem::{Problem, did_you_mean, listed, meant},
     tree::{At, Data, Node, problem},
     wanted::{choices, shortened, unknown},
 };
+
+/// At most this many unknown keys of a map are compared with the keys that it lacks.
+const MOST_COMPARED: usize = 100;
 
 /// A difference between a file and its schema.
 pub(super) struct Difference {
@@ -236,22 +239,28 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        let keys: BTreeSet<&str> = entries.iter().map(|(key, _, _)| key.as_str()).collect();
-        for required in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
-            let required = required.as_str().unwrap_or_default();
-            if !keys.contains(required) {
-                let what = format!("{name} needs `{required}`");
-                let help = properties
-                    .and_then(|p| p.get(required))
-                    .and_then(|p| p.get("description"))
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
-                self.complain(&node.at, what, help);
-                let schema = properties.and_then(|p| p.get(required)).cloned().unwrap_or_default();
-                if let Some(last) = self.found.last_mut() {
-                    last.missing = Some((required.to_owned(), schema));
-                }
+        self.missing(node, entries, schema, name);
+    }
+
+    /// Checks that a map has the keys that it needs.
+    fn missing(&mut self, node: &Node, entries: &[(String, At, Node)], schema: &'a Value, name: &str) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let has = |wanted: &str| entries.iter().any(|(key, ..)| key == wanted);
+        let missing: Vec<&str> = required.filter(|key| !has(key)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        let unknown = entries.iter().filter(|(key, ..)| !names.contains(&key.as_str())).take(MOST_COMPARED);
+        // A key with another name or a typing error is reported as such, and not as missing too.
+        let meant: BTreeSet<&str> = unknown.filter_map(|(key, ..)| did_you_mean(key, names.iter().copied())).collect();
+        for key in missing.into_iter().filter(|key| !meant.contains(key)) {
+            let help = self.needed(key, properties);
+            self.complain(&node.at, format!("{name} needs `{key}`"), help);
+            let schema = properties.and_then(|p| p.get(key)).cloned().unwrap_or_default();
+            if let Some(last) = self.found.last_mut() {
+                last.missing = Some((key.to_owned(), schema));
             }
         }
     }

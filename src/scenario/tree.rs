@@ -110,7 +110,9 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
             Err(error) => {
                 let at = builder.at(Span::empty(*error.marker()));
                 let what = format!("this is not YAML: {}", error.info());
-                builder.problems.push(problem(file, &at, what, String::new()));
+                let tabs = text.lines().nth(at.line.saturating_sub(1)).is_some_and(|line| line.contains('\t'));
+                let help = if tabs { "YAML is indented with spaces: replace the tabs" } else { "" };
+                builder.problems.push(problem(file, &at, what, help));
                 return Err(builder.problems);
             }
         }
@@ -124,7 +126,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
             column: 1,
             span: 0..0,
             what: "the file is empty".into(),
-            help: "start from one of the files in scenarios/".into(),
+            help: "`drillmaster show zone-outage` prints a scenario to start from, `drillmaster show small-shop` a simulated cluster".into(),
             warning: false,
         }]),
     }
@@ -204,7 +206,11 @@ impl Builder<'_> {
                 self.put(Node { at, data: Data::Scalar(Value::Null) });
             }
             Event::DocumentStart(_) if self.root.is_some() => {
-                self.complain(&at, "this file contains a second document", "write one document per file");
+                self.complain(
+                    &at,
+                    "this file contains a second document",
+                    "write one document per file; `drillmaster check` reads manifests with several",
+                );
             }
             _ => {}
         }

@@ -272,8 +272,7 @@ fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
     let help = match name.strip_prefix("bind.") {
         Some(bound) => {
             let known: Vec<&str> = of(true).collect();
-            let listed =
-                if known.is_empty() { String::new() } else { format!("\nvalues that there are: {}", listed(&known)) };
+            let listed = if known.is_empty() { String::new() } else { format!("\ndefined values: {}", listed(&known)) };
             format!("{}{}{listed}", meant(name, &known), values.home.add(bound))
         }
         None if name.starts_with("env.") => {

@@ -108,6 +108,15 @@ impl Checker<'_> {
         listed.chain(each).filter_map(Value::as_str).collect()
     }
 
+    /// The help for a key that is missing: how it is written, and what it means.
+    pub fn needed(&self, key: &str, properties: Option<&Map<String, Value>>) -> String {
+        let Some(properties) = properties else { return String::new() };
+        let example = self.with_example(key, properties);
+        let example = if example == key { format!("{key}: …") } else { example };
+        let meaning = properties.get(key).and_then(|p| p.get("description")).and_then(Value::as_str);
+        format!("add `{example}`. {}", meaning.unwrap_or_default().replace('\n', " ")).trim_end().to_owned()
+    }
+
     /// A key with an example of its value, if that is a map with keys that it needs.
     fn with_example(&self, key: &str, properties: &Map<String, Value>) -> String {
         let Some(schema) = properties.get(key) else { return key.to_owned() };

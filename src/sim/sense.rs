@@ -53,11 +53,11 @@ pub(super) fn lint(description: &Description) -> Found {
     sense.times();
     sense.storage();
     sense.workloads();
+    sense.rules();
     if too_large {
         return Found { all: sense.found, too_large };
     }
     sense.places();
-    sense.rules();
     if let Some(second) = &description.recovery {
         sense.second(second);
     }
@@ -82,12 +82,11 @@ impl Sense<'_> {
 
     /// Adds a warning.
     pub fn warn(&mut self, path: &[&str], what: impl Into<String>, help: impl Into<String>) {
-        self.found.push(Mistake { warning: true, ..mistake(path, what, help) });
+        self.found.push(Mistake { warning: true, needs: &["node", "zones"], ..mistake(path, what, help) });
     }
 
     /// Checks how many objects there would be. Returns whether they are too many.
     fn sizes(&mut self) -> bool {
-        let before = self.found.len();
         let nodes = self.nodes();
         if nodes > NODES {
             let what = format!("{nodes} nodes are too many: a cluster has at most {NODES}");
@@ -103,7 +102,7 @@ impl Sense<'_> {
             let what = format!("{pods} replicas are too many: a cluster has at most {PODS}");
             self.say(&["workloads"], what, "reduce `replicas`");
         }
-        self.found.len() > before
+        nodes + u64::from(self.of.control_plane) > NODES || pods > PODS
     }
 
     fn nodes(&self) -> u64 {

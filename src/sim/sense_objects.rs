@@ -8,9 +8,9 @@ use crate::scenario::meant;
 
 /// Kinds that the simulation keeps, backs up and restores, and that it does not act on.
 const INERT: [(&str, &str); 3] = [
-    ("CronJob", "nothing runs them"),
-    ("HorizontalPodAutoscaler", "nothing scales by them; an entry of `happens` with `autoscaler` does"),
-    ("Ingress", "no request passes through them; probes reach a Service at http://SERVICE.NAMESPACE.svc"),
+    ("CronJob", "nothing runs its jobs"),
+    ("HorizontalPodAutoscaler", "nothing scales by it; an entry of `happens` with `autoscaler` does"),
+    ("Ingress", "no request passes through it; probes reach a Service at http://SERVICE.NAMESPACE.svc"),
 ];
 
 impl Sense<'_> {
@@ -45,9 +45,8 @@ impl Sense<'_> {
         }
         for (kind, (first, count)) in inert {
             let why = INERT.iter().find(|(inert, _)| *inert == kind).map_or("", |(_, why)| why);
-            let noun = if count == 1 { "object" } else { "objects" };
-            let what = format!("{count} {noun} of kind {kind}: in a rehearsal {why}");
-            self.warn(&["objects", &first.to_string()], what, "backups and restores still count them");
+            let what = format!("the simulation does not act on kind {kind} ({count} in this file): {why}");
+            self.warn(&["objects", &first.to_string()], what, "backups and restores contain such objects all the same");
         }
     }
 
