@@ -7,10 +7,10 @@ use crate::{
     engine::{self, NOT_KEPT, Options, begin},
     event::FORMAT,
     files,
-    journal::read,
     model::{Exit, Plan, StepClass},
     plan::show,
     report::{self, live},
+    verdict::ReadRun,
 };
 
 /// The size limit of a plan file.
@@ -55,15 +55,15 @@ pub(super) async fn run(args: &RunArgs) -> Done {
 /// Writes the reports and prints the end of the run. The exit code is that of the run, even if a report could not be
 /// written.
 pub(super) fn finish(dir: &crate::journal::RunDir, exit: Exit) -> Done {
-    let journal = read(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
-    if let Err(error) = report::write_all(dir, &journal) {
+    let reading = ReadRun::from(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
+    if let Err(error) = report::write_all(dir, &reading) {
         REPORT_LOST.store(true, Ordering::Relaxed);
         say(&format!(
             "error: a report could not be written: {error}; run `drillmaster report {}` to try again",
             shown(&dir.0)
         ));
     }
-    say_styled(&report::summary(&report::tell_read(&journal), colours()));
+    say_styled(&report::summary(&report::tell_read(&reading), colours()));
     say(&format!("run directory  {}\nreport         {}", shown(&dir.0), shown(dir.file("report.html"))));
     if let Ok(note) = dir.text(NOT_KEPT) {
         say(&format!("note           {}", note.trim_end()));

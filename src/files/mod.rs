@@ -9,5 +9,5 @@ mod write;
 
 pub use limited::Limited;
 pub use out::{Printed, json_for_terminal, print, print_data, print_json, printed};
-pub use read::{own, regular, text, text_of_bytes};
+pub use read::{own, own_file, regular, text, text_of_bytes};
 pub use write::{private, replace, write_private};
