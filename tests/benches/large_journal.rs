@@ -4,7 +4,7 @@
 //!
 //! RUN is the directory of a small run, such as a rehearsal. NEW is created. It is the same run, with as many
 //! observations of 10,000 other pods while its steps ran, and with the verdict and the end that follow from all that.
-#![expect(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 //!     cargo bench --bench probes -- [PROBES] [EVERY_MS] [SECONDS]
 //!
 //! Without numbers, 100 probes send ten requests a second each. The server is another process on the same machine.
-#![expect(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use std::{
     io::{BufRead, BufReader},
