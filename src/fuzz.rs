@@ -141,16 +141,16 @@ pub fn chained(text: &str) -> String {
 
 fn told(read: &ReadJournal) {
     let _ = RunState::of(&read.events);
-    let _ = verdict::again(&read.events);
     for event in &read.events {
         if let Some(line) = report::line(event) {
             plain(&line);
         }
     }
-    let story = report::tell_read(read);
+    let reading = verdict::ReadRun::of(&read.events);
+    let story = report::tell_read(&reading);
     plain(&report::summary(&story, false));
     let _ = (report::json(&story), report::markdown(&story), report::sarif(&story), report::junit(&story));
-    let _ = report::html(&story, &read.events);
+    let _ = report::html(&story, reading.history());
 }
 
 /// A plan file.

@@ -1,5 +1,7 @@
 //! `drillmaster capture`: writes a copy of a cluster, for rehearsals or for a readiness review.
 
+use std::io::Write;
+
 use super::{
     Done, Failure,
     args::{CaptureArgs, CaptureFor},
@@ -48,12 +50,18 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
     for what in copied.missing.iter().chain(&left_out) {
         say(&format!("not in the copy: {what}"));
     }
-    let text = serde_json::to_string_pretty(&copied.description).unwrap_or_default() + "\n";
+    let description = copied.description;
     match &args.out {
-        None => print_json(&text),
+        None => print_json(&(serde_json::to_string_pretty(&description).unwrap_or_default() + "\n")),
         Some(path) => {
-            write_private(path, |file| file.write_all(text.as_bytes()))
-                .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
+            write_private(path, |file| {
+                // The text of a large cluster is not made as a whole.
+                let mut file = std::io::BufWriter::new(file);
+                serde_json::to_writer_pretty(&mut file, &description)?;
+                file.write_all(b"\n")?;
+                file.flush()
+            })
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
             note(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", shown(path), shown(path)));
         }
     }

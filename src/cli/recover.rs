@@ -12,9 +12,10 @@ use super::{
 use crate::{
     engine::{NEEDS_BINDINGS, Overrides, RecoverError, from_cluster, reap as watch_over, recover as pick_up, stand_by},
     event::Actor,
-    journal::{RunDir, RunState, read},
+    journal::RunDir,
     model::{Dur, Exit},
     report::{self, Display, live},
+    verdict::ReadRun,
     world::connect,
 };
 
@@ -71,7 +72,9 @@ async fn watch(place: &PlaceArgs, runs: &Path, dead_after: Dur) -> Done {
 }
 
 fn nothing_open(dir: &RunDir) -> bool {
-    read(dir).ok().and_then(|j| RunState::of(&j.events).ok()).is_some_and(|s| s.open().is_empty() && s.ended.is_some())
+    let Ok(reading) = ReadRun::from(dir) else { return false };
+    let history = reading.history();
+    history.illegal.is_none() && history.state.open().is_empty() && history.state.ended.is_some()
 }
 
 fn failure(error: &RecoverError) -> Failure {
@@ -85,8 +88,8 @@ fn failure(error: &RecoverError) -> Failure {
 pub(super) async fn reap(args: &ReapArgs) -> Done {
     let dir = RunDir(args.dir.clone());
     let exit = watch_over(&dir, args.frozen_after.0).await.map_err(|e| failure(&e))?;
-    if let Ok(journal) = read(&dir) {
-        let _ = report::write_all(&dir, &journal);
+    if let Ok(reading) = ReadRun::from(&dir) {
+        let _ = report::write_all(&dir, &reading);
     }
     Ok(exit)
 }

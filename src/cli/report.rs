@@ -6,17 +6,17 @@ use super::{
     note, place, print, print_styled, say, shown, styled_out,
     verify::holding,
 };
-use crate::{files, model::Exit, report, verify::Verified};
+use crate::{event::Event, files, journal::follow, model::Exit, report, verify::Verified};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
     let dir = place::dir(&args.run, place::Which::Newest)?;
-    let journal = holding(&dir)?.journal;
-    let story = report::tell_read(&journal);
+    let reading = holding(&dir)?.reading;
+    let story = report::tell_read(&reading);
     match args.output.format {
         Output::Human => print_styled(&report::summary(&story, styled_out())),
         Output::Json => files::print_json(&report::json(&story)),
     }
-    report::write_all(&dir, &journal)
+    report::write_all(&dir, &reading)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
     note(&format!("wrote {}", shown(dir.file("report.html"))));
     Ok(Exit::Passed)
@@ -24,28 +24,39 @@ pub(super) fn report(args: &ReportArgs) -> Done {
 
 pub(super) fn log(args: &LogArgs) -> Done {
     let dir = place::dir(&args.run, place::Which::Newest)?;
-    let Verified { journal, standing, .. } = holding(&dir)?;
-    if let Some(words) = standing.words() {
+    let Verified { reading, .. } = holding(&dir)?;
+    if let Some(words) = reading.again().standing.words() {
         say(&format!("note: {words}"));
     }
-    for event in &journal.events {
-        let line = match args.output.format {
-            Output::Human => report::line(event),
-            Output::Json => serde_json::to_string(event).ok(),
-        };
-        if let Some(line) = line {
-            let line = format!("{line}\n");
-            if args.output.format == Output::Json { files::print_json(&line) } else { print(&line) }
+    let mut left = reading.count;
+    // The run may go on meanwhile. Only what was checked is shown.
+    follow(&dir, |event, _| {
+        if left > 0 {
+            left -= 1;
+            replayed(&event, args.output.format);
         }
-    }
-    if journal.torn {
+    })
+    .map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let about = reading.about;
+    if about.torn {
         say("note: the last line of the journal is incomplete and was left out");
     }
-    if journal.skipped + journal.stray > 0 {
+    if about.skipped + about.stray > 0 {
         say(&format!(
             "note: {} line(s) of an unknown kind and {} stray line(s) were left out",
-            journal.skipped, journal.stray
+            about.skipped, about.stray
         ));
     }
     Ok(Exit::Passed)
+}
+
+fn replayed(event: &Event, output: Output) {
+    let line = match output {
+        Output::Human => report::line(event),
+        Output::Json => serde_json::to_string(event).ok(),
+    };
+    if let Some(line) = line {
+        let line = format!("{line}\n");
+        if output == Output::Json { files::print_json(&line) } else { print(&line) }
+    }
 }

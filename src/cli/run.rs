@@ -11,10 +11,11 @@ use crate::{
     engine::{self, NOT_KEPT, Options, begin},
     event::FORMAT,
     files,
-    journal::{RunDir, read},
+    journal::RunDir,
     model::{Exit, Plan, StepClass},
     plan::show,
     report::{self, Shape, live},
+    verdict::ReadRun,
 };
 
 /// The size limit of a plan file.
@@ -63,8 +64,8 @@ pub(super) async fn run(args: &RunArgs, talk: TalkArgs) -> Done {
 /// Writes the reports and prints the end of the run. The exit code is that of the run, even if a report could not be
 /// written.
 pub(super) fn finish(dir: &RunDir, exit: Exit, talk: TalkArgs) -> Done {
-    let journal = read(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
-    let written = report::write_all(dir, &journal);
+    let reading = ReadRun::from(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
+    let written = report::write_all(dir, &reading);
     if let Err(error) = &written {
         REPORT_LOST.store(true, Ordering::Relaxed);
         say(&format!(
@@ -73,7 +74,7 @@ pub(super) fn finish(dir: &RunDir, exit: Exit, talk: TalkArgs) -> Done {
         ));
     }
     let shape = Shape { colours: colours(), width: files::columns(), brief: !talk.verbose };
-    say_styled(report::summary_in(&report::tell_read(&journal), shape).trim_end());
+    say_styled(report::summary_in(&report::tell_read(&reading), shape).trim_end());
     if written.is_ok() {
         note(&format!("report         {}", shown(dir.file("report.html"))));
     }

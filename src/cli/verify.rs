@@ -24,7 +24,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Done {
         Err(error @ JournalError::Empty(_)) => return Err(Failure::of(Exit::Inconclusive, &error)),
         Err(error) => return Err(Failure::of(Exit::Failed, &error)),
     };
-    let beside = neighbours(&dir, &verified.journal);
+    let beside = neighbours(&dir, &verified.reading);
     let exit = if beside.differs.is_empty() { verified.exit() } else { Exit::Failed };
     match args.output.format {
         Output::Human => print(&human(&dir, &verified, &beside, exit)),
@@ -54,7 +54,7 @@ fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> 
     lines.extend(verified.checked.iter().map(|checked| format!("holds          {checked}")));
     let differs = verified.differs.iter().chain(&beside.differs);
     lines.extend(differs.map(|differs| format!("DIFFERS        {differs}")));
-    lines.extend(verified.journal.head().map(|head| format!("head           {head}")));
+    lines.extend(verified.reading.about.head().map(|head| format!("head           {head}")));
     lines.push(format!("run before     {}", before(&beside.before)));
     if !beside.after.is_empty() {
         lines.push(format!("run after      {}", beside.after.join(", ")));
@@ -65,7 +65,7 @@ fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> 
 }
 
 fn result(verified: &Verified, exit: Exit) -> String {
-    match (exit, verified.progress.open(), verified.standing.words()) {
+    match (exit, verified.progress.open(), verified.reading.again().standing.words()) {
         (Exit::Failed, ..) => {
             "something differs: the run directory was changed after the run, or is damaged".to_owned()
         }
@@ -110,7 +110,7 @@ fn as_json(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -
         Before::Elsewhere(head) | Before::Beside(head) | Before::RecoveredElsewhere(head) => Some(head),
     };
     let value = json!({"dir": dir.0.to_string_lossy(), "exit": exit.code(), "result": result(verified, exit), "rules": RULES,
-        "otherRules": verified.standing.words(), "open": verified.progress.open(), "checked": verified.checked,
-        "differs": differs, "head": verified.journal.head(), "previous": previous, "after": beside.after});
+        "otherRules": verified.reading.again().standing.words(), "open": verified.progress.open(), "checked": verified.checked,
+        "differs": differs, "head": verified.reading.about.head(), "previous": previous, "after": beside.after});
     format!("{value}\n")
 }

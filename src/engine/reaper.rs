@@ -16,7 +16,7 @@ use super::{
 use crate::{
     event::Actor,
     files,
-    journal::{JournalError, Lock, LockError, RunDir, RunState, WriteError, read},
+    journal::{JournalError, Lock, LockError, RunDir, RunState, WriteError, follow},
     model::{Dur, Exit},
     world::Clock,
 };
@@ -99,7 +99,9 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
 /// Whether the run has recorded its end. Then it is over, even if something is stuck: a person was asked to act, and
 /// the reaper must not interfere.
 fn is_over(dir: &RunDir) -> bool {
-    read(dir).ok().and_then(|j| RunState::of(&j.events).ok()).is_some_and(|s| s.ended.is_some())
+    let (mut state, mut legal) = (RunState::default(), true);
+    let read = follow(dir, |event, _| legal &= state.take(&event).is_ok());
+    read.is_ok() && legal && state.ended.is_some()
 }
 
 fn may_pass(error: &RecoverError) -> bool {

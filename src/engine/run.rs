@@ -238,7 +238,7 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
 
 /// Calls a person before the verdict, because nothing may be written after it.
 async fn call_for_help(context: &StepContext) {
-    if matches!(verdict::exit_of(&context.recorder.events()), Exit::Residue | Exit::Left) {
+    if matches!(context.recorder.after(0, verdict::exit_of), Exit::Residue | Exit::Left) {
         tell(context, "THE DRILL LEFT SOMETHING BROKEN, and a person has to fix it: see its report").await;
     }
 }

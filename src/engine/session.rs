@@ -152,7 +152,7 @@ impl Session {
             tasks.shutdown().await;
             return Exit::Left;
         }
-        let well = verdict::exit_of(&recorder.events()) == Exit::Aborted;
+        let well = recorder.after(0, verdict::exit_of) == Exit::Aborted;
         if !well {
             tell(&context, "A DRILL COULD NOT BE RECOVERED, and a person has to fix it: see its report").await;
         }

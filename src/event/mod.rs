@@ -1,6 +1,7 @@
 //! What happened, in the past tense. An [`Event`] is one line of the journal. The live terminal, the verdict and the
 //! reports get no other input. This module does not know how an event comes about.
 
+mod classes;
 mod ends;
 mod kind;
 mod seen;

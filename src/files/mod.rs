@@ -11,5 +11,5 @@ mod write;
 pub use folder::below;
 pub use limited::Limited;
 pub use out::{Printed, columns, json_for_terminal, print, print_data, print_json, printed};
-pub use read::{own, regular, text, text_of_bytes};
+pub use read::{own, own_file, regular, text, text_of_bytes};
 pub use write::{private, replace, write_private};

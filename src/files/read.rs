@@ -40,13 +40,20 @@ pub fn regular(path: &Path) -> io::Result<File> {
 /// # Errors
 /// A link, anything else that is not a regular file, or more than `most` bytes.
 pub fn own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let file = open(path, O_NONBLOCK | O_NOFOLLOW).map_err(|error| match error.raw_os_error() {
+    limited(own_file(path)?, most)
+}
+
+/// Opens such a file, for reading in parts.
+///
+/// # Errors
+/// A link, or anything else that is not a regular file.
+pub fn own_file(path: &Path) -> io::Result<File> {
+    open(path, O_NONBLOCK | O_NOFOLLOW).map_err(|error| match error.raw_os_error() {
         Some(ELOOP) => {
             io::Error::other("it is a symbolic link, and drillmaster does not follow links in its own directories")
         }
         _ => error,
-    })?;
-    limited(file, most)
+    })
 }
 
 /// Converts bytes to text.

@@ -46,8 +46,8 @@ pub struct Captured {
 /// The nodes cannot be listed. Without nodes there is nothing to copy.
 pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result<Captured, ApiError> {
     let mut missing = vec![];
-    let learned = match kube.list_plain::<Pod>("/api/v1/pods").await {
-        Ok(pods) => learn(&pods),
+    let learned = match kube.list_plain_map("/api/v1/pods", |pod: Pod| Lesson::of(&pod)).await {
+        Ok(lessons) => learn(lessons.into_iter().flatten().collect()),
         Err(error) => {
             missing.push(format!("start-up times and nodes of pods: {error}"));
             Learned::default()
@@ -66,8 +66,10 @@ pub async fn capture(kube: &Kube, monitoring: &Monitoring, name: &str) -> Result
     let mut description = json!({
         "apiVersion": "drillmaster.dev/v1", "kind": "Cluster",
         "metadata": {"name": name, "title": format!("A copy of {name}")},
-        "objects": objects, "rules": rules, "placement": learned.placement,
+        "rules": rules, "placement": learned.placement,
     });
+    // The macro would copy them.
+    description["objects"] = Value::Array(objects);
     if let Some(seconds) = every {
         description["times"]["evaluate"] = format!("{seconds}s").into();
     }
@@ -123,24 +125,49 @@ struct Learned {
     tolerations: ByWorkload<i64>,
 }
 
-fn learn(pods: &[Pod]) -> Learned {
-    let mut pods: Vec<&Pod> = pods.iter().filter(|p| !p.spec.node_name.is_empty() && p.counts()).collect();
-    pods.sort_by_key(|p| &p.metadata.name);
-    let mut learned = Learned::default();
-    let mut seconds: ByWorkload<Vec<u64>> = BTreeMap::new();
-    for pod in pods {
-        let Some(owner) = pod.workload().map(|w| w.to_string()) else { continue };
-        let namespace = &pod.metadata.namespace;
-        if let Some(took) = pod.start_seconds() {
-            seconds.entry(namespace.clone()).or_default().entry(owner.clone()).or_default().push(took);
+/// What one pod shows about its workload.
+struct Lesson {
+    name: String,
+    namespace: String,
+    owner: String,
+    node: String,
+    /// The time from scheduling to Ready.
+    took: Option<u64>,
+    /// How many seconds it stays on an unreachable node.
+    stays: Option<i64>,
+}
+
+impl Lesson {
+    /// None if the pod shows nothing.
+    fn of(pod: &Pod) -> Option<Self> {
+        if pod.spec.node_name.is_empty() || !pod.counts() {
+            return None;
         }
         let silent = pod.spec.tolerations.iter().find(|t| t.key == UNREACHABLE && t.effect == "NoExecute");
-        if let Some(seconds) = silent.and_then(|t| t.toleration_seconds) {
-            learned.tolerations.entry(namespace.clone()).or_default().insert(owner.clone(), seconds);
+        Some(Self {
+            name: pod.metadata.name.clone(),
+            namespace: pod.metadata.namespace.clone(),
+            owner: pod.workload()?.to_string(),
+            node: pod.spec.node_name.clone(),
+            took: pod.start_seconds(),
+            stays: silent.and_then(|t| t.toleration_seconds),
+        })
+    }
+}
+
+fn learn(mut lessons: Vec<Lesson>) -> Learned {
+    lessons.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut learned = Learned::default();
+    let mut seconds: ByWorkload<Vec<u64>> = BTreeMap::new();
+    for Lesson { namespace, owner, node, took, stays, .. } in lessons {
+        if let Some(took) = took {
+            seconds.entry(namespace.clone()).or_default().entry(owner.clone()).or_default().push(took);
+        }
+        if let Some(stays) = stays {
+            learned.tolerations.entry(namespace.clone()).or_default().insert(owner.clone(), stays);
         }
         if !owner.starts_with("daemonset/") {
-            let nodes = learned.placement.entry(namespace.clone()).or_default().entry(owner).or_default();
-            nodes.push(pod.spec.node_name.clone());
+            learned.placement.entry(namespace).or_default().entry(owner).or_default().push(node);
         }
     }
     for (namespace, owners) in seconds {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
-use super::{Inventory, Read};
+use super::{Inventory, Read, alike::Alike, trim::slim};
 use crate::{
-    kubernetes::objects::Workload,
+    kubernetes::objects::{Pod, Workload},
     model::ClusterIdentity,
     world::{ApiError, Kube},
 };
@@ -15,7 +15,7 @@ use crate::{
 pub async fn gather(kube: &Kube, identity: &ClusterIdentity, scope: &[String]) -> Inventory {
     let (nodes, pods, volumes, namespaces) = tokio::join!(
         read(kube, vec!["/api/v1/nodes".into()]),
-        read(kube, vec!["/api/v1/pods".into()]),
+        pods(kube),
         read(kube, vec!["/api/v1/persistentvolumes".into()]),
         read::<crate::kubernetes::objects::Named>(kube, vec!["/api/v1/namespaces".into()]),
     );
@@ -35,6 +35,14 @@ pub async fn gather(kube: &Kube, identity: &ClusterIdentity, scope: &[String]) -
         .map(|n| (n.metadata.name.clone(), n.metadata.uid.clone()))
         .collect::<BTreeMap<_, _>>();
     Inventory { identity: identity.clone(), nodes, pods, workloads, budgets, claims, volumes, namespaces, scope }
+}
+
+async fn pods(kube: &Kube) -> Read<Pod> {
+    let mut alike = Alike::default();
+    match kube.list_plain_map("/api/v1/pods", |pod| alike.share(slim(pod))).await {
+        Ok(pods) => Read::Seen(pods),
+        Err(error) => Read::Unknown(error.to_string()),
+    }
 }
 
 async fn read_workloads(kube: &Kube, scope: &[String]) -> Read<Workload> {

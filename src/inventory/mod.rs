@@ -3,6 +3,7 @@
 //! drill) and [`Shelf`] (for a review).
 
 mod addresses;
+mod alike;
 mod allowed;
 mod answer;
 mod archive;

@@ -6,13 +6,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
+    alike::Alike,
     kinds::{KINDS, KindOf, SIMULATED, key},
     object::{Decoded, Object, Origin, decode},
     readings::Readings,
     scans::Scan,
 };
 use crate::{
-    kubernetes::objects::{Container, Node, Pod},
+    kubernetes::objects::{Node, Pod},
     model::Unseen,
 };
 
@@ -36,9 +37,6 @@ pub struct Gap {
     /// The reason as text.
     pub text: String,
 }
-
-/// Labels and containers that the pods of one owner share.
-pub type Alike = (Arc<BTreeMap<String, String>>, Arc<Vec<Container>>);
 
 /// All objects.
 #[derive(Clone, Debug, Default)]
@@ -79,8 +77,8 @@ pub struct Shelf {
     pub broken: bool,
     /// One shared copy of each text, while objects are added.
     pub words: BTreeMap<Box<str>, Arc<str>>,
-    /// The labels and containers of each owner's last pod, which equal pods share, while objects are added.
-    pub alike: BTreeMap<String, Alike>,
+    /// What equal pods share, while objects are added.
+    pub alike: Alike,
 }
 
 impl Shelf {
@@ -97,7 +95,7 @@ impl Shelf {
     pub fn place(&mut self, decoded: Decoded) {
         match decoded {
             Decoded::Pod(pod) => {
-                let shared = self.shared(*pod);
+                let shared = self.alike.share(*pod);
                 self.pods.push(shared);
             }
             Decoded::Node(node) => self.nodes.push(*node),
@@ -129,16 +127,6 @@ impl Shelf {
         Ok(())
     }
 
-    /// A pod that shares labels and containers with an equal pod.
-    fn shared(&mut self, mut pod: Pod) -> Pod {
-        let Some(owner) = pod.controller() else { return pod };
-        let uid = owner.uid.clone();
-        let known = self.alike.entry(uid).or_default();
-        same(&mut pod.metadata.labels, &mut known.0);
-        same(&mut pod.spec.containers, &mut known.1);
-        pod
-    }
-
     /// Returns the one copy of a text.
     fn word(&mut self, text: &str) -> Arc<str> {
         if let Some(word) = self.words.get(text) {
@@ -147,6 +135,17 @@ impl Shelf {
         let word: Arc<str> = text.into();
         self.words.insert(text.into(), Arc::clone(&word));
         word
+    }
+
+    /// Adds everything that another shelf has.
+    pub fn absorb(&mut self, part: Self) {
+        self.pods.extend(part.pods);
+        self.standing.extend(part.standing);
+        self.nodes.extend(part.nodes);
+        for (key, objects) in part.objects {
+            self.objects.entry(key).or_default().extend(objects);
+        }
+        self.notes.extend(part.notes);
     }
 
     /// All objects of a kind, or why they were not seen.
@@ -212,7 +211,7 @@ impl Shelf {
     /// Sorts everything by namespace and name, and reports duplicates. The later object counts, as it would with
     /// `kubectl apply`.
     pub fn settle(&mut self) {
-        self.alike.clear();
+        self.alike = Alike::default();
         self.pods.shrink_to_fit();
         self.pods.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
         self.standing.sort_by(|a, b| by_name(&a.metadata).cmp(&by_name(&b.metadata)));
@@ -242,15 +241,6 @@ impl Shelf {
             *objects = kept;
         }
         self.words.clear();
-    }
-}
-
-/// Shares equal values; a different value becomes the one that later values are compared with.
-fn same<T: PartialEq>(own: &mut Arc<T>, known: &mut Arc<T>) {
-    if own == known {
-        *own = Arc::clone(known);
-    } else {
-        *known = Arc::clone(own);
     }
 }
 

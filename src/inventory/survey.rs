@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     addresses::said,
     kinds::{KINDS, KindOf},
-    object::{Decoded, Origin, decode},
+    object::Origin,
     readings::readings,
     shelf::{Gap, Shelf, Source},
 };
@@ -26,13 +26,11 @@ const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 /// The time limit for a query: Prometheus needs some time for a week of samples of a large cluster.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// The result for one object: the object, or why it is not valid.
-type Item = Result<Decoded, String>;
-
 /// The result for one kind.
 struct Read {
     kind: KindOf,
-    items: Result<Vec<Item>, Gap>,
+    /// Its objects.
+    part: Result<Shelf, Gap>,
     cost: (usize, usize),
 }
 
@@ -102,16 +100,9 @@ pub async fn survey(kube: &Kube, identity: &ClusterIdentity, at: jiff::Timestamp
     while let Some(read) = reads.next().await {
         shelf.cost.0 += read.cost.0;
         shelf.cost.1 += read.cost.1;
-        match read.items {
+        match read.part {
             Err(gap) => drop(shelf.gaps.insert(read.kind.key(), gap)),
-            Ok(items) => {
-                for item in items {
-                    match item {
-                        Ok(decoded) => shelf.place(decoded),
-                        Err(why) => shelf.notes.push(format!("{}: {why}", read.kind.plural)),
-                    }
-                }
-            }
+            Ok(part) => shelf.absorb(part),
         }
     }
     shelf.settle();
@@ -137,26 +128,26 @@ async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namesp
         .find(|v| kind.group.is_empty() || served.is_some_and(|(_, all)| all.iter().any(|a| a == *v)));
     let Some(version) = version else {
         let gap = unserved(kube, &kind, served.map(|(_, all)| all.as_slice())).await;
-        return Read { kind, items: Err(gap), cost: (0, 0) };
+        return Read { kind, part: Err(gap), cost: (0, 0) };
     };
     let base =
         if kind.group.is_empty() { format!("/api/{version}") } else { format!("/apis/{}/{version}", kind.group) };
     let mut cost = (0, 0);
-    let mut items = list(kube, &format!("{base}/{}", kind.plural), &kind, version, &mut cost).await;
-    let refused = matches!(&items, Err(gap) if gap.why == Unseen::Forbidden);
+    let mut part = list(kube, &format!("{base}/{}", kind.plural), &kind, version, &mut cost).await;
+    let refused = matches!(&part, Err(gap) if gap.why == Unseen::Forbidden);
     if refused && !namespaces.is_empty() {
-        let mut all = Ok(vec![]);
+        let mut all = Ok(Shelf::default());
         for namespace in namespaces {
             let path = format!("{base}/namespaces/{namespace}/{}", kind.plural);
             match (list(kube, &path, &kind, version, &mut cost).await, &mut all) {
-                (Ok(more), Ok(all)) => all.extend(more),
+                (Ok(more), Ok(all)) => all.absorb(more),
                 (Err(gap), _) => all = Err(gap),
                 (Ok(_), Err(_)) => {}
             }
         }
-        items = all;
+        part = all;
     }
-    Read { kind, items, cost }
+    Read { kind, part, cost }
 }
 
 /// Why no known version of a kind can be read: the group does not exist, or does not serve this kind, or serves it
@@ -191,22 +182,28 @@ async fn unserved(kube: &Kube, kind: &KindOf, versions: Option<&[String]>) -> Ga
     Gap { why: Unseen::NoData, text }
 }
 
-async fn list(
-    kube: &Kube,
-    path: &str,
-    kind: &KindOf,
-    version: &str,
-    cost: &mut (usize, usize),
-) -> Result<Vec<Item>, Gap> {
+async fn list(kube: &Kube, path: &str, kind: &KindOf, version: &str, cost: &mut (usize, usize)) -> Result<Shelf, Gap> {
     let accept = if kind.metadata_only { METADATA } else { JSON };
     let api = if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) };
-    let (mut items, mut token, mut restarts) = (vec![], String::new(), 0);
+    let (mut part, mut token, mut restarts) = (Shelf::default(), String::new(), 0);
     loop {
         cost.0 += 1;
-        let (mut page, size) = match kube.page(path, &token, accept).await {
+        // Each item is converted immediately: as JSON, a large cluster needs several times the memory.
+        let add = |mut item: Value| {
+            if item.is_object() {
+                item["kind"] = kind.kind.into();
+                item["apiVersion"] = api.clone().into();
+                slim(&mut item);
+            }
+            if let Err(why) = part.put(item, Origin::default()) {
+                part.notes.push(format!("{}: {why}", kind.plural));
+            }
+        };
+        let answer = kube.page(path, &token, accept, add).await;
+        let (page, size) = match answer {
             Err(ApiError::Status { code: 410, .. }) if !token.is_empty() && restarts < RESTARTS => {
                 restarts += 1;
-                items.clear();
+                part = Shelf::default();
                 token.clear();
                 continue;
             }
@@ -214,19 +211,12 @@ async fn list(
             Ok(page) => page,
         };
         cost.1 += size;
-        if !page["items"].is_array() && !page["items"].is_null() || page["kind"].is_null() {
+        if page.strange || page.kind.is_empty() {
             return Err(Gap { why: Unseen::NoData, text: format!("the answer of {path} is not a list") });
         }
-        for mut item in page["items"].as_array_mut().map(std::mem::take).unwrap_or_default() {
-            item["kind"] = kind.kind.into();
-            item["apiVersion"] = api.clone().into();
-            slim(&mut item);
-            // Each page is converted immediately: as JSON, a large cluster needs several times the memory.
-            items.push(decode(item, Origin::default()));
-        }
-        token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or("").to_owned();
+        token = page.next;
         if token.is_empty() {
-            return Ok(items);
+            return Ok(part);
         }
     }
 }

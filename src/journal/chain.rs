@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{format1, possible, write::hash_line};
+use super::{format1, lines::Line, possible};
 use crate::event::{Event, FORMAT, Kind};
 
 /// The end of a chain: what the next line must contain.
@@ -40,7 +40,7 @@ pub(super) struct Chain {
 
 /// The fields of every line, whatever its kind.
 #[derive(Deserialize)]
-struct Line {
+struct Fields {
     seq: u64,
     epoch: u64,
     prev: String,
@@ -55,23 +55,24 @@ impl Chain {
     }
 
     /// Adds a line, or returns what is wrong with it.
-    pub(super) fn take(&mut self, text: &[u8]) -> Result<Taken, String> {
-        // Most lines have the current shape, and are parsed only once.
+    pub(super) fn take(&mut self, line: Line<'_>) -> Result<Taken, String> {
+        let Line { text, hash, event } = line;
+        // Most lines have the present shape, and are parsed only once.
         if self.link.seq > 0
             && !self.old
-            && let Ok(event) = serde_json::from_slice::<Event>(text)
+            && let Some(event) = event
         {
             self.follows(event.seq, event.epoch, &event.prev)?;
             possible::check(&event)?;
-            self.go_on(event.epoch, text);
+            self.go_on(event.epoch, hash);
             return Ok(Taken::Event(Box::new(event)));
         }
-        self.take_by_parts(text)
+        self.take_by_parts(text, hash)
     }
 
     /// Adds a line that may have been written by any version.
-    fn take_by_parts(&mut self, text: &[u8]) -> Result<Taken, String> {
-        let line: Line = match serde_json::from_slice(text) {
+    fn take_by_parts(&mut self, text: &[u8], hash: String) -> Result<Taken, String> {
+        let line: Fields = match serde_json::from_slice(text) {
             Ok(line) => line,
             // An incomplete line that a session of format 1 left when another took over, and to which its successor
             // added the line end.
@@ -99,7 +100,7 @@ impl Chain {
                 ));
             }
         };
-        self.go_on(line.epoch, text);
+        self.go_on(line.epoch, hash);
         Ok(taken)
     }
 
@@ -120,9 +121,9 @@ impl Chain {
         Ok(())
     }
 
-    fn go_on(&mut self, epoch: u64, text: &[u8]) {
+    fn go_on(&mut self, epoch: u64, hash: String) {
         self.epoch = Some(epoch);
-        self.link = Link { seq: self.link.seq + 1, hash: hash_line(text) };
+        self.link = Link { seq: self.link.seq + 1, hash };
     }
 }
 

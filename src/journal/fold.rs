@@ -257,13 +257,18 @@ impl RunState {
     /// has ten thousand pods.
     fn count(&mut self, before: Option<&PodView>, now: Option<&PodView>) {
         let counts = |pod: &&PodView| pod.ready && !pod.terminating;
-        if let Some(pod) = before.filter(counts)
-            && let Some(count) = self.ready.get_mut(&(pod.namespace.clone(), pod.owner.clone()))
+        let (before, now) = (before.filter(counts), now.filter(counts));
+        let of = |pod: &PodView| (pod.namespace.clone(), pod.owner.clone());
+        if before.map(|pod| (&pod.namespace, &pod.owner)) == now.map(|pod| (&pod.namespace, &pod.owner)) {
+            return;
+        }
+        if let Some(pod) = before
+            && let Some(count) = self.ready.get_mut(&of(pod))
         {
             *count -= 1;
         }
-        if let Some(pod) = now.filter(counts) {
-            *self.ready.entry((pod.namespace.clone(), pod.owner.clone())).or_default() += 1;
+        if let Some(pod) = now {
+            *self.ready.entry(of(pod)).or_default() += 1;
         }
     }
 

@@ -2,11 +2,13 @@
 //! and the fold that computes what is still to be undone. This module does not act on a cluster and does not judge.
 //! Start with [`Journal`], then [`RunState`].
 
+mod about;
 mod chain;
 mod fault;
 mod fold;
 mod format1;
 mod holder;
+mod lines;
 mod lock;
 mod newest;
 mod outside;
@@ -20,6 +22,7 @@ mod segment;
 mod tail;
 mod write;
 
+pub use about::{About, End, Place};
 pub use fault::{FaultState, IllegalTransition};
 pub use fold::{AlertKey, BudgetView, FaultRecord, NodeView, RunState};
 pub use holder::{Holder, Stopped};
@@ -28,7 +31,7 @@ pub use newest::{Found, is_rehearsal};
 pub use outside::{OutsideChanges, SAME_US};
 pub use probes::{ProbeState, Stretch};
 pub use programs::Programs;
-pub use read::{JournalError, ReadJournal, read, read_str};
+pub use read::{JournalError, ReadJournal, follow, header, read, read_str};
 pub use recorder::{Broken, Recorder};
 pub use rundir::RunDir;
 pub use tail::Late;

@@ -4,13 +4,18 @@
 //! which a later session continues, and unknown kinds that are marked as skippable. Everything else is refused, with
 //! file and line. Start with [`read`].
 
-use std::{collections::BTreeMap, io, sync::Arc};
-
-use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Seek},
+    sync::Arc,
+};
 
 use super::{
     RunDir,
-    chain::{Chain, Link, Taken, lines},
+    about::{About, Place},
+    chain::{Chain, Link, Taken},
+    lines::{self, Stopped},
     segment,
     tail::{Late, Tail},
 };
@@ -50,57 +55,8 @@ pub enum JournalError {
 pub struct ReadJournal {
     /// The valid events, in order.
     pub events: Vec<Event>,
-    /// Whether the last line is incomplete.
-    pub torn: bool,
-    /// Number of events of unknown kinds that were skipped.
-    pub skipped: u64,
-    /// Number of lines from sessions that had lost control of the run.
-    pub stray: u64,
-    /// The plan exactly as it was written, including what this version cannot read.
-    pub plan: Option<Value>,
-    /// The ends of its sessions: the event, and the hash of its line.
-    pub ends: Vec<(u64, String)>,
-    /// The file and line of each event.
-    places: Vec<(Arc<str>, usize)>,
-    /// Where the next session continues.
-    pub(super) end: Continues,
-    /// The ends of segments from which another segment continues.
-    pub(super) tails: Vec<Tail>,
-    /// Whether version 0.1.0 wrote it.
-    pub(super) old: bool,
-}
-
-impl ReadJournal {
-    /// The highest session number in it.
-    pub fn last_epoch(&self) -> u64 {
-        self.events.iter().map(|e| e.epoch).max().unwrap_or(0)
-    }
-
-    /// The file and line of an event, for messages.
-    pub fn place(&self, seq: u64) -> String {
-        let found = self.events.binary_search_by_key(&seq, |e| e.seq).ok().and_then(|i| self.places.get(i));
-        found.map_or_else(|| format!("event {seq}"), |(path, line)| format!("{path}:{line}"))
-    }
-
-    /// SHA-256 of the last line, if the run has ended with it.
-    pub fn head(&self) -> Option<&str> {
-        let last = self.events.last()?.seq;
-        self.ends.last().filter(|(seq, _)| *seq == last).map(|(_, hash)| hash.as_str())
-    }
-
-    /// Adds an event, with what readers may need to know about its line.
-    fn push(&mut self, event: Event, text: &[u8], hash: &str, place: (Arc<str>, usize)) {
-        match &event.event {
-            Kind::RunEnded { .. } => self.ends.push((event.seq, hash.to_owned())),
-            Kind::PlanFrozen { .. } => {
-                let line: Value = serde_json::from_slice(text).unwrap_or_default();
-                self.plan = Some(line["event"]["plan"].clone());
-            }
-            _ => {}
-        }
-        self.events.push(event);
-        self.places.push(place);
-    }
+    /// What else is known about it.
+    pub about: About,
 }
 
 /// Reads the journal of a run directory.
@@ -110,41 +66,65 @@ pub fn read(dir: &RunDir) -> Result<ReadJournal, JournalError> {
 
 /// Reads the segments below a number: those from which the session that opens it continues.
 pub(super) fn read_below(dir: &RunDir, number: u64) -> Result<ReadJournal, JournalError> {
+    let mut events = vec![];
+    let about = follow_below(dir, number, &mut |event, _| events.push(event))?;
+    Ok(ReadJournal { events, about })
+}
+
+/// Reads a journal with one session from its text. `path` is used in messages.
+pub fn read_str(path: &str, text: &str) -> Result<ReadJournal, JournalError> {
+    let (mut events, mut about) = (vec![], About::default());
+    let mut chain = Chain::from(Link::default(), false);
+    take_lines(&mut about, &mut chain, path, text.as_bytes(), None, &mut |event, _| events.push(event))?;
+    if events.is_empty() { Err(JournalError::Empty(path.to_owned())) } else { Ok(ReadJournal { events, about }) }
+}
+
+/// Reads the journal of a run directory and passes its events on, in order, with their places. It keeps none of them: a
+/// journal may be larger than the memory.
+///
+/// # Errors
+/// The journal cannot be read, or is damaged. The events before the damage were passed on.
+pub fn follow(dir: &RunDir, mut take: impl FnMut(Event, Place<'_>)) -> Result<About, JournalError> {
+    follow_below(dir, u64::MAX, &mut take)
+}
+
+/// The first event of a journal, which is its header. The rest is not read.
+pub fn header(dir: &RunDir) -> Option<Event> {
+    let file = segment::open(&dir.0, 1).ok()?;
+    serde_json::from_slice(&first_line(&mut BufReader::new(file)).ok()??).ok()
+}
+
+/// Takes each event, in order, with its place.
+type Take<'a> = &'a mut dyn FnMut(Event, Place<'_>);
+
+fn follow_below(dir: &RunDir, number: u64, take: Take<'_>) -> Result<About, JournalError> {
     let numbers = segment::numbers(&dir.0).map_err(|e| unreadable(dir, 1, e))?;
     let mut files = BTreeMap::new();
     for n in numbers.into_iter().filter(|n| *n < number) {
-        files.insert(n, segment::read_from(&dir.0, n, 0).map_err(|e| unreadable(dir, n, e))?);
+        files.insert(n, segment::open(&dir.0, n).map_err(|e| unreadable(dir, n, e))?);
     }
     if !files.contains_key(&1) {
         return Err(unreadable(dir, 1, io::ErrorKind::NotFound.into()));
     }
     let opened = opened(dir, &files)?;
     let order = order(dir, &opened)?;
-    let mut journal = ReadJournal::default();
+    let mut about = About::default();
     let mut chain = Chain::from(Link::default(), false);
     for (i, n) in order.iter().enumerate() {
         let cut = order.get(i + 1).map(|next| (*next, &opened[next]));
         chain = Chain::from(chain.link, chain.old && *n == 1);
-        take_segment(&mut journal, &mut chain, dir, *n, &files[n], cut)?;
+        take_segment(&mut about, &mut chain, dir, (*n, &files[n]), cut, take)?;
     }
-    journal.end.seq = chain.link.seq;
-    journal.end.hash = chain.link.hash;
-    journal.tails.extend(files.keys().filter(|n| !order.contains(n)).map(|n| Tail::whole(dir.0.clone(), *n)));
+    about.end.seq = chain.link.seq;
+    about.end.hash = chain.link.hash;
+    about.tails.extend(files.keys().filter(|n| !order.contains(n)).map(|n| Tail::whole(dir.0.clone(), *n)));
     let mut late = Late::default();
-    journal.tails.clone().iter_mut().for_each(|tail| tail.look(&mut late));
-    journal.stray += late.lines;
-    if journal.events.is_empty() {
+    about.tails.clone().iter_mut().for_each(|tail| tail.look(&mut late));
+    about.stray += late.lines;
+    if about.count == 0 {
         return Err(JournalError::Empty(segment::path(&dir.0, 1).display().to_string()));
     }
-    Ok(journal)
-}
-
-/// Reads a journal with one session from its text. `path` is used in messages.
-pub fn read_str(path: &str, text: &str) -> Result<ReadJournal, JournalError> {
-    let mut journal = ReadJournal::default();
-    let mut chain = Chain::from(Link::default(), false);
-    take_lines(&mut journal, &mut chain, path, text.as_bytes(), None)?;
-    if journal.events.is_empty() { Err(JournalError::Empty(path.to_owned())) } else { Ok(journal) }
+    Ok(about)
 }
 
 fn unreadable(dir: &RunDir, number: u64, source: io::Error) -> JournalError {
@@ -156,13 +136,22 @@ fn corrupt(dir: &RunDir, number: u64, problem: impl Into<String>) -> JournalErro
     JournalError::Corrupt { path, line: 1, problem: problem.into() }
 }
 
+/// The first line of a file without its end; none if it is incomplete.
+fn first_line(file: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = vec![];
+    file.read_until(b'\n', &mut line)?;
+    Ok((line.pop() == Some(b'\n')).then_some(line))
+}
+
 /// The later segments that opened a session, and where each of them continues. A segment without a complete first line
 /// opened no session.
-fn opened(dir: &RunDir, files: &BTreeMap<u64, Vec<u8>>) -> Result<BTreeMap<u64, Continues>, JournalError> {
+fn opened(dir: &RunDir, files: &BTreeMap<u64, File>) -> Result<BTreeMap<u64, Continues>, JournalError> {
     let mut opened = BTreeMap::new();
-    for (n, bytes) in files.iter().filter(|(n, _)| **n > 1) {
-        let Some((first, _)) = lines(bytes).next() else { continue };
-        let event: Event = serde_json::from_slice(first)
+    for (n, mut file) in files.iter().filter(|(n, _)| **n > 1) {
+        let first = first_line(&mut BufReader::new(file)).map_err(|e| unreadable(dir, *n, e))?;
+        file.rewind().map_err(|e| unreadable(dir, *n, e))?;
+        let Some(first) = first else { continue };
+        let event: Event = serde_json::from_slice(&first)
             .map_err(|e| corrupt(dir, *n, format!("this is not the first line of a session ({e})")))?;
         match event.event {
             Kind::SessionOpened { epoch, continues: Some(at), .. } if epoch == *n && at.segment < *n => {
@@ -190,50 +179,58 @@ fn order(dir: &RunDir, opened: &BTreeMap<u64, Continues>) -> Result<Vec<u64>, Jo
 
 /// Reads a segment to its end, or to the line from which its successor continues.
 fn take_segment(
-    journal: &mut ReadJournal,
+    about: &mut About,
     chain: &mut Chain,
     dir: &RunDir,
-    number: u64,
-    bytes: &[u8],
+    (number, file): (u64, &File),
     cut: Option<(u64, &Continues)>,
+    take: Take<'_>,
 ) -> Result<(), JournalError> {
     let path = segment::path(&dir.0, number).display().to_string();
-    take_lines(journal, chain, &path, bytes, cut.map(|(_, at)| at.bytes))?;
-    journal.end.segment = number;
-    journal.old = chain.old;
-    journal.tails.push(Tail::behind(dir.0.clone(), number, journal.end.bytes, chain.clone()));
+    take_lines(about, chain, &path, file, cut.map(|(_, at)| at.bytes), take)?;
+    about.end.segment = number;
+    about.old = chain.old;
+    about.tails.push(Tail::behind(dir.0.clone(), number, about.end.bytes, chain.clone()));
     let Some((next, at)) = cut else { return Ok(()) };
     let here =
-        Continues { segment: number, bytes: journal.end.bytes, seq: chain.link.seq, hash: chain.link.hash.clone() };
+        Continues { segment: number, bytes: about.end.bytes, seq: chain.link.seq, hash: chain.link.hash.clone() };
     if here != *at {
         return Err(corrupt(dir, next, format!("it continues from a line that segment {number} does not contain")));
     }
-    journal.torn = false;
+    about.torn = false;
     Ok(())
 }
 
 fn take_lines(
-    journal: &mut ReadJournal,
+    about: &mut About,
     chain: &mut Chain,
     path: &str,
-    bytes: &[u8],
+    file: impl Read,
     upto: Option<u64>,
+    take: Take<'_>,
 ) -> Result<(), JournalError> {
-    let mut offset = 0;
-    let file: Arc<str> = path.into();
-    for (i, (line, length)) in lines(bytes).enumerate() {
-        if upto.is_some_and(|upto| offset >= upto) {
-            break;
-        }
+    let mut number = 0;
+    let name: Arc<str> = path.into();
+    let extent = lines::each(file, upto, |line| -> Result<(), JournalError> {
+        number += 1;
+        let text = line.text;
         let taken = chain.take(line);
-        match taken.map_err(|problem| JournalError::Corrupt { path: path.to_owned(), line: i + 1, problem })? {
-            Taken::Event(event) => journal.push(*event, line, &chain.link.hash, (Arc::clone(&file), i + 1)),
-            Taken::Skipped => journal.skipped += 1,
-            Taken::Stray => journal.stray += 1,
+        match taken.map_err(|problem| JournalError::Corrupt { path: path.to_owned(), line: number, problem })? {
+            Taken::Event(event) => {
+                let place = Place { path: &name, line: number as u64 };
+                about.note(&event, text, &chain.link.hash, place);
+                take(*event, place);
+            }
+            Taken::Skipped => about.skipped += 1,
+            Taken::Stray => about.stray += 1,
         }
-        offset += length;
-    }
-    journal.end.bytes = offset;
-    journal.torn = !bytes.is_empty() && !bytes.ends_with(b"\n");
+        Ok(())
+    });
+    let extent = extent.map_err(|stopped| match stopped {
+        Stopped::Refused(error) => error,
+        Stopped::Unreadable(source) => JournalError::Io { path: path.to_owned(), source },
+    })?;
+    about.end.bytes = extent.bytes;
+    about.torn = extent.torn;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{files, model::is_run_name};
 
-/// The size limit for files that are read at once, samples included.
+/// The size limit for files that are read at once.
 const LARGEST: u64 = 1 << 30;
 
 /// A run directory. Only its owner may read it: journals contain names of objects, addresses and commands of a
@@ -76,16 +76,16 @@ impl RunDir {
         files::own(&self.file(name), LARGEST)
     }
 
-    /// Reads a file of samples. Neither the file nor its directory may be a link.
+    /// Opens a file of samples. Neither the file nor its directory may be a link.
     ///
     /// # Errors
-    /// As [`RunDir::read`].
-    pub fn sample(&self, name: &str) -> io::Result<Vec<u8>> {
+    /// The file does not exist, or is not a regular file.
+    pub fn sample(&self, name: &str) -> io::Result<fs::File> {
         let folder = self.file("samples");
         if fs::symlink_metadata(&folder)?.is_symlink() {
             return Err(io::Error::other("the directory `samples` is a symbolic link"));
         }
-        files::own(&folder.join(name), LARGEST)
+        files::own_file(&folder.join(name))
     }
 
     /// Reads a file that drillmaster wrote here, as text.

@@ -44,13 +44,16 @@ pub(super) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File>
     Ok(file)
 }
 
-/// Reads a segment from a byte to its end. A link in its place is not followed, and opening a pipe does not wait.
-pub(super) fn read_from(dir: &Path, number: u64, offset: u64) -> io::Result<Vec<u8>> {
+/// Opens a segment for reading. A link in its place is not followed, and opening a pipe does not wait.
+pub(super) fn open(dir: &Path, number: u64) -> io::Result<File> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path(dir, number))?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path(dir, number))?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// Reads a segment from a byte to its end.
+pub(super) fn read_from(dir: &Path, number: u64, offset: u64) -> io::Result<Vec<u8>> {
+    let mut file = open(dir, number)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = vec![];
     file.read_to_end(&mut bytes)?;

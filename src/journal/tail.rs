@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     chain::{Chain, Link, Taken, lines},
+    lines::Line,
     segment,
 };
 use crate::event::{Event, Kind};
@@ -51,7 +52,7 @@ impl Tail {
                     None => return,
                 },
             };
-            let Ok(taken) = chain.take(line) else { return };
+            let Ok(taken) = chain.take(Line::of(line)) else { return };
             self.chain = Some(chain);
             self.offset += length;
             late.lines += 1;

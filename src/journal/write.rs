@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{
-    JournalError, Lock, LockError, ReadJournal, RunDir,
-    read::{read, read_below},
+    JournalError, Lock, LockError, RunDir,
+    about::About,
+    read::{ReadJournal, follow, read_below},
     segment,
     tail::{Late, Tail},
 };
@@ -84,7 +85,7 @@ impl Journal {
     pub fn create_as(dir: &RunDir, epoch: u64) -> Result<Self, WriteError> {
         let lock = Lock::take(dir)?;
         let file = segment::create(&dir.0, 1, true).map_err(|e| io_error(dir, 1, e))?;
-        Ok(Self::open(dir, file, (1, epoch), ReadJournal::default(), Some(lock)))
+        Ok(Self::open(dir, file, (1, epoch), About::default(), Some(lock)))
     }
 
     /// Takes over the run: creates the next segment, after which no earlier session acts any more, and then reads
@@ -95,9 +96,9 @@ impl Journal {
     /// Another session took over at the same moment, or the earlier segments are damaged, which is checked before
     /// anything is created.
     pub fn take_over(dir: &RunDir, lock: Option<Lock>, floor: u64) -> Result<(Self, Vec<Event>), WriteError> {
-        let seen = read(dir)?;
+        let seen = follow(dir, |_, _| ())?;
         let numbers = segment::numbers(&dir.0).map_err(|e| io_error(dir, 1, e))?;
-        let highest = numbers.into_iter().max().unwrap_or(1).max(seen.last_epoch()).max(floor);
+        let highest = numbers.into_iter().max().unwrap_or(1).max(seen.last_epoch).max(floor);
         let number = highest + 1;
         let file = match segment::create(&dir.0, number, true) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -109,12 +110,11 @@ impl Journal {
             // A runner of version 0.1.0 reads this file to find out which session is in control.
             dir.write("epoch", number.to_string().as_bytes()).map_err(|e| io_error(dir, number, e))?;
         }
-        let mut read = read_below(dir, number)?;
-        let events = std::mem::take(&mut read.events);
-        Ok((Self::open(dir, file, (number, number), read, lock), events))
+        let ReadJournal { events, about } = read_below(dir, number)?;
+        Ok((Self::open(dir, file, (number, number), about, lock), events))
     }
 
-    fn open(dir: &RunDir, file: File, (number, epoch): (u64, u64), read: ReadJournal, lock: Option<Lock>) -> Self {
+    fn open(dir: &RunDir, file: File, (number, epoch): (u64, u64), read: About, lock: Option<Lock>) -> Self {
         let goes_on = read.end.segment > 0;
         Self {
             dir: dir.clone(),
@@ -224,7 +224,11 @@ impl Journal {
 
 /// The hash that the next line contains as `prev`.
 pub(super) fn hash_line(line: &[u8]) -> String {
-    Sha256::digest(line).iter().map(|b| format!("{b:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from);
+    let mut hash = String::with_capacity(64);
+    Sha256::digest(line).iter().for_each(|byte| hash.extend(digits(*byte)));
+    hash
 }
 
 fn io_error(dir: &RunDir, number: u64, source: io::Error) -> WriteError {

@@ -27,7 +27,7 @@ pub(super) struct Asker {
 
 enum How {
     /// In a simulation there is no client: loading its root certificates takes longer than a rehearsal.
-    Http(Option<Box<reqwest::Client>>, String, u16, BodyCheck),
+    Http(Option<reqwest::Client>, String, u16, BodyCheck),
     /// A rule that lint refuses, but that an older plan may contain.
     Never(String),
     Tcp(String),
@@ -35,16 +35,13 @@ enum How {
 }
 
 impl Asker {
-    pub(super) fn new(ready: &ReadyProbe, outside: Outside) -> Self {
+    pub(super) fn new(ready: &ReadyProbe, outside: Outside, client: Option<reqwest::Client>) -> Self {
         let spec = &ready.spec;
         let how = match &spec.kind {
-            ProbeKind::Http { url, status, body } => {
-                let client = matches!(outside, Outside::Here(_)).then(|| Box::new(client(spec.timeout.0)));
-                match body.ready() {
-                    Ok(check) => How::Http(client, url.clone(), *status, check),
-                    Err(why) => How::Never(why),
-                }
-            }
+            ProbeKind::Http { url, status, body } => match body.ready() {
+                Ok(check) => How::Http(client, url.clone(), *status, check),
+                Err(why) => How::Never(why),
+            },
             ProbeKind::Tcp { address } => How::Tcp(address.clone()),
             ProbeKind::Exec { .. } => How::Exec(ready.program.clone()),
         };
@@ -70,10 +67,9 @@ impl Asker {
 }
 
 /// A client that does not keep connections: a kept connection would hide that an endpoint was removed.
-fn client(timeout: Duration) -> reqwest::Client {
+pub(super) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .pool_max_idle_per_host(0)
-        .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("nothing in these settings can fail once a crypto provider is installed")
@@ -85,7 +81,7 @@ impl How {
             Self::Http(client, url, status, body) => {
                 let (got, text) = match (client, outside) {
                     (Some(client), _) => {
-                        let answer = client.get(url).send().await.map_err(|e| http(&e))?;
+                        let answer = client.get(url).timeout(timeout).send().await.map_err(|e| http(&e))?;
                         let got = answer.status().as_u16();
                         (got, answer.text().await.map_err(|e| http(&e))?)
                     }
@@ -187,7 +183,7 @@ mod tests {
             ProbeKind::Exec { argv } => Program::new(argv.clone()),
             _ => Program::default(),
         };
-        Asker::new(&ReadyProbe { spec, program }, Outside::Here(Here::now()))
+        Asker::new(&ReadyProbe { spec, program }, Outside::Here(Here::now()), Some(client()))
     }
 
     fn free_port() -> String {

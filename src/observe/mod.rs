@@ -17,6 +17,7 @@ mod objects;
 mod outside;
 mod probes;
 mod rules;
+mod samples;
 mod silences;
 mod watch;
 

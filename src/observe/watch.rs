@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     event::{Kind, Unseen},
@@ -63,13 +63,13 @@ pub(super) async fn follow(
             recorder.observe(Kind::OutsideUnseen(Unseen { resource, namespace, from_us, why }));
         }
     };
-    let mut known: BTreeMap<String, Value> = BTreeMap::new();
+    let mut known = Known::new();
     let mut last_us = recorder.now_us();
     let mut first = true;
     let mut failing: Option<(u64, String)> = None;
     let mut pause = PAUSE;
     loop {
-        let (items, mut version) = match kube.list(path).await {
+        let (items, mut version) = match kube.list_map(path, |item| Some(thin(item, kind))).await {
             Ok(listed) => listed,
             Err(error) => {
                 // Recorded at the beginning, and from time to time while it lasts.
@@ -122,7 +122,7 @@ async fn stream(
     path: &str,
     kind: &str,
     version: &mut String,
-    known: &mut BTreeMap<String, Value>,
+    known: &mut Known,
     last_us: &mut u64,
     tell: &mut impl FnMut(Seen),
 ) -> Option<Result<(), String>> {
@@ -142,7 +142,7 @@ async fn stream(
             WatchEvent::Changed(mut object) => {
                 take_version(version, &object);
                 object["kind"] = kind.into();
-                known.insert(uid(&object), kept(&object, kind));
+                known.insert(uid(&object), Name::of(&object));
                 tell(Seen::Here(object));
             }
             WatchEvent::Deleted(mut object) => {
@@ -158,26 +158,66 @@ async fn stream(
 }
 
 /// Reports what disappeared while the watch was interrupted.
-fn relist(known: &mut BTreeMap<String, Value>, items: Vec<Value>, kind: &str, tell: &mut impl FnMut(Seen)) {
+fn relist(known: &mut Known, items: Vec<Value>, kind: &str, tell: &mut impl FnMut(Seen)) {
     let now: BTreeMap<String, Value> = items.into_iter().map(|item| (uid(&item), item)).collect();
-    for (uid, object) in known.iter() {
+    for (uid, name) in known.iter() {
         if !now.contains_key(uid) {
-            tell(Seen::Gone(object.clone()));
+            tell(Seen::Gone(name.object(uid, kind)));
         }
     }
-    *known = now.iter().map(|(uid, object)| (uid.clone(), kept(object, kind))).collect();
+    *known = now.iter().map(|(uid, object)| (uid.clone(), Name::of(object))).collect();
     for object in now.into_values() {
         tell(Seen::Here(object));
     }
 }
 
+/// The known objects, by UID.
+type Known = BTreeMap<String, Name>;
+
 /// What is stored of an object, of which there may be ten thousand: enough to report it if it is missing in the next
 /// list.
-fn kept(object: &Value, kind: &str) -> Value {
-    let named = |field: &&str| object["metadata"].get(*field).map(|value| ((*field).to_owned(), value.clone()));
-    // A node has no namespace, and a null in its place could not be parsed.
-    let meta: Map<String, Value> = ["name", "namespace", "uid"].iter().filter_map(named).collect();
-    json!({"kind": kind, "metadata": meta})
+struct Name {
+    /// Empty if it has none.
+    namespace: Box<str>,
+    name: Box<str>,
+}
+
+impl Name {
+    fn of(object: &Value) -> Self {
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().into();
+        Self { namespace: text("namespace"), name: text("name") }
+    }
+
+    fn object(&self, uid: &str, kind: &str) -> Value {
+        let mut object = json!({"kind": kind, "metadata": {"name": self.name, "uid": uid}});
+        // A node has no namespace, and a null in its place could not be parsed.
+        if !self.namespace.is_empty() {
+            object["metadata"]["namespace"] = (*self.namespace).into();
+        }
+        object
+    }
+}
+
+/// The object of a list as it is told. Of pods, of which there may be ten thousand in one list, only what `pods` reads.
+fn thin(mut object: Value, kind: &str) -> Value {
+    const METADATA: [&str; 7] =
+        ["name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences", "deletionTimestamp"];
+    if kind != "Pod" || !object.is_object() {
+        return object;
+    }
+    let keep = |part: Option<&mut Value>, fields: &[&str]| {
+        if let Some(Value::Object(part)) = part {
+            part.retain(|field, _| fields.contains(&field.as_str()));
+        }
+    };
+    keep(object.get_mut("metadata"), &METADATA);
+    keep(object.get_mut("spec"), &["nodeName"]);
+    keep(object.get_mut("status"), &["phase", "conditions"]);
+    if let Some(Value::Array(conditions)) = object.pointer_mut("/status/conditions") {
+        conditions.retain(|c| c["type"] == "Ready" || c["type"] == "DisruptionTarget");
+        conditions.shrink_to_fit();
+    }
+    object
 }
 
 fn uid(object: &Value) -> String {
@@ -209,7 +249,7 @@ mod tests {
         let node = json!({"metadata": {"name": "node-a", "uid": "n", "labels": {"a": "b"}}, "spec": {}});
         let pod = json!({"metadata": {"name": "web-1", "namespace": "shop", "uid": "p"}, "spec": {}});
         let gone = |object: Value, kind: &str| {
-            let mut known = BTreeMap::new();
+            let mut known = Known::new();
             let mut told = vec![];
             relist(&mut known, vec![object], kind, &mut |_| {});
             relist(&mut known, vec![], kind, &mut |seen| match seen {

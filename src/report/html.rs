@@ -4,15 +4,15 @@
 use minijinja::{AutoEscape, Environment, context};
 
 use super::{Story, story::of_outside, svg::svg};
-use crate::event::Event;
+use crate::verdict::History;
 
 const TEMPLATE: &str = include_str!("report.html");
 
 /// The report.
-pub fn html(story: &Story, events: &[Event]) -> String {
+pub fn html(story: &Story, history: &History) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let picture = minijinja::Value::from_safe_string(svg(events));
+    let picture = minijinja::Value::from_safe_string(svg(history));
     let rendered = environment.add_template("report", TEMPLATE).and_then(|()| {
         environment
             .get_template("report")?

@@ -32,16 +32,16 @@ pub use sarif::sarif;
 pub use story::{Story, tell, tell_read};
 pub use summary::{Shape, summary, summary_in};
 
-use crate::journal::{ReadJournal, RunDir};
+use crate::{journal::RunDir, verdict::ReadRun};
 
 /// Writes every report of a run into its directory. If one cannot be written, that is an error, but the others are
 /// still written.
-pub fn write_all(dir: &RunDir, journal: &ReadJournal) -> std::io::Result<()> {
-    let (story, events) = (tell_read(journal), &journal.events);
+pub fn write_all(dir: &RunDir, reading: &ReadRun) -> std::io::Result<()> {
+    let story = tell_read(reading);
     let results = [
         dir.write("report.json", json(&story).as_bytes()),
         dir.write("report.md", markdown(&story).as_bytes()),
-        dir.write("report.html", html(&story, events).as_bytes()),
+        dir.write("report.html", html(&story, reading.history()).as_bytes()),
         dir.write("junit.xml", junit(&story).as_bytes()),
         dir.write("report.sarif", sarif(&story).as_bytes()),
     ];

@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    event::{Event, Kind, PodView},
     model::{Phase, Prediction, ScopedWorkload, StepName},
-    verdict::{History, Milestone, own_time, phases},
+    verdict::{History, Milestone, PodPoint, own_time, phases},
 };
 
 /// The API's times have whole seconds, and a watch has a delay.
 const TOLERANCE_S: f64 = 1.0;
 
 /// One line for each prediction.
-pub(super) fn lines(events: &[Event], history: &History) -> Vec<String> {
+pub(super) fn lines(history: &History) -> Vec<String> {
     let Some(plan) = &history.state.plan else { return vec![] };
     let mut late_before = (None, 0.0);
     let mut lines = vec![];
@@ -21,7 +20,7 @@ pub(super) fn lines(events: &[Event], history: &History) -> Vec<String> {
             "{}: {} — predicted {} to {} after the fault ({})",
             prediction.of, prediction.what, prediction.from, prediction.to, prediction.because
         );
-        let measured = measured(prediction, events, history);
+        let measured = measured(prediction, history);
         let (said, late) = match own_time(history, &prediction.of) {
             Some((t0, end)) if measured.is_none() && end < t0 + prediction.to.micros() => {
                 (format!("; not measured: the fault ended after {:.1} s", (end - t0) as f64 / 1e6), None)
@@ -74,12 +73,12 @@ fn compare(
 }
 
 /// The first and the last measurement, in seconds after the fault.
-fn measured(prediction: &Prediction, events: &[Event], history: &History) -> Option<(f64, f64)> {
+fn measured(prediction: &Prediction, history: &History) -> Option<(f64, f64)> {
     let (t0, end) = own_time(history, &prediction.of)?;
     let times: Vec<u64> = match prediction.phase.as_ref()? {
         Phase::Detected => unready(history, &prediction.of, t0, end),
-        Phase::Evicted(workload) => evicted(events, workload, t0, end),
-        Phase::Rescheduled(workload) => placed(events, workload, t0, end),
+        Phase::Evicted(workload) => first_times(history, workload, (t0, end), |pod| pod.evicted),
+        Phase::Rescheduled(workload) => first_times(history, workload, (t0, end), |pod| !pod.node.is_empty()),
         Phase::Ready(workload) => {
             let series = history.ready.get(&(workload.namespace.clone(), workload.workload.to_string()))?;
             let before = series.at(t0)?;
@@ -107,47 +106,17 @@ fn unready(history: &History, step: &StepName, t0: u64, end: u64) -> Vec<u64> {
         .collect()
 }
 
-fn evicted(events: &[Event], workload: &ScopedWorkload, t0: u64, end: u64) -> Vec<u64> {
-    let is_own = own(workload);
+/// When each pod of a workload was first seen like this, if that was in the time.
+fn first_times(
+    history: &History,
+    workload: &ScopedWorkload,
+    (from, to): (u64, u64),
+    is_so: impl Fn(&PodPoint) -> bool,
+) -> Vec<u64> {
+    let key = (workload.namespace.clone(), workload.workload.to_string());
     let mut known = BTreeSet::new();
-    events
-        .iter()
-        .filter_map(|e| match &e.event {
-            Kind::PodSeen { pod, .. }
-                if is_own(pod)
-                    && pod.terminating
-                    && pod.disruption == "DeletionByTaintManager"
-                    && known.insert(pod.uid.clone()) =>
-            {
-                Some(e.t_us)
-            }
-            _ => None,
-        })
-        .filter(|t| *t >= t0 && *t <= end)
-        .collect()
-}
-
-fn own(workload: &ScopedWorkload) -> impl Fn(&PodView) -> bool {
-    let (namespace, owner) = (workload.namespace.clone(), workload.workload.to_string());
-    move |pod| pod.namespace == namespace && pod.owner == owner
-}
-
-fn placed(events: &[Event], workload: &ScopedWorkload, t0: u64, end: u64) -> Vec<u64> {
-    let is_own = own(workload);
-    let mut known = BTreeSet::new();
-    let mut times = vec![];
-    for event in events {
-        if let Kind::PodSeen { pod, .. } = &event.event
-            && is_own(pod)
-            && !pod.node.is_empty()
-            && known.insert(pod.uid.clone())
-            && event.t_us >= t0
-            && event.t_us <= end
-        {
-            times.push(event.t_us);
-        }
-    }
-    times
+    let points = history.pods.of(&key).iter().filter(|p| p.own && is_so(p));
+    points.filter(|p| known.insert(&p.uid)).map(|p| p.at).filter(|at| (from..=to).contains(at)).collect()
 }
 
 #[cfg(test)]

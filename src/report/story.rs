@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::predicted;
 use crate::{
     event::{Actor, Event, Kind, StepEnd, is_alertmanager},
-    journal::{FaultState, ReadJournal},
+    journal::FaultState,
     model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult},
-    verdict::{History, Phase, judge, phases, standing},
+    verdict::{History, Phase, ReadRun, phases},
 };
 
 /// At most this many accepted losses are named.
@@ -180,43 +180,43 @@ pub struct Leftover {
     pub expires: String,
 }
 
-/// The story of a journal that was read from files.
-pub fn tell_read(journal: &ReadJournal) -> Story {
-    Story { head: journal.head().map(str::to_owned), ..tell(&journal.events) }
-}
-
 /// The story of these events.
 pub fn tell(events: &[Event]) -> Story {
-    let history = History::of(events);
+    tell_read(&ReadRun::of(events))
+}
+
+/// The story of a journal.
+pub fn tell_read(reading: &ReadRun) -> Story {
+    let history = reading.history();
     let mut story = Story { schema_version: "1.0".into(), ..Story::default() };
-    for event in events {
+    for event in &reading.kept {
         take(&mut story, event);
     }
-    if let (Some(first), Some(last)) = (events.first(), events.last()) {
-        story.started = first.at.to_string();
-        story.ended = last.at.to_string();
-        story.seconds = last.t_us as f64 / 1e6;
+    if let Some((first, last)) = reading.span {
+        story.started = first.to_string();
+        story.ended = last.to_string();
+        story.seconds = reading.last_us as f64 / 1e6;
     }
+    story.head = reading.about.head().map(str::to_owned);
     if story.judgements.is_empty() {
-        story.judgements = judge(events).judgements;
+        story.judgements = history.judge().judgements;
     }
-    story.other_rules = standing(events).words();
+    story.other_rules = reading.again().standing.words();
     if story.other_rules.is_some() {
         story.outcome = None;
     }
     if let Some(plan) = &history.state.plan {
         story.hypothesis.clone_from(&plan.hypothesis);
-        story.recoveries = recoveries(&history);
-        story.predictions = predicted::lines(events, &history);
-        story.unexpected_alerts = unexpected(&history);
+        story.recoveries = recoveries(history);
+        story.predictions = predicted::lines(history);
+        story.unexpected_alerts = unexpected(history);
     }
-    story.undo_log = undo_log(&history);
-    story.changed_outside = changed_outside(&history);
+    story.undo_log = undo_log(history);
+    story.changed_outside = changed_outside(history);
     story.blind = history
-        .blind
-        .iter()
+        .blind()
         .filter(|(from, to)| to.saturating_sub(*from) > 1_500_000)
-        .map(|(from, to)| format!("API server, {:.1} s to {:.1} s", *from as f64 / 1e6, *to as f64 / 1e6))
+        .map(|(from, to)| format!("API server, {:.1} s to {:.1} s", from as f64 / 1e6, to as f64 / 1e6))
         .collect();
     for (source, list) in &history.source_blind {
         story.blind.extend(list.iter().map(|(from, to)| {
@@ -224,8 +224,8 @@ pub fn tell(events: &[Event]) -> Story {
             format!("{source}, {:.1} s to {to}", *from as f64 / 1e6)
         }));
     }
-    caveats(&mut story, &history);
-    story.evidence.insert("journal events".into(), events.len().to_string());
+    caveats(&mut story, history);
+    story.evidence.insert("journal events".into(), reading.count.to_string());
     story
 }
 

@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use crate::{
-    event::{Event, Kind},
-    verdict::History,
-};
+use crate::verdict::History;
 
 const LEFT: f64 = 210.0;
 const WIDTH: f64 = 900.0;
 const ROW: f64 = 18.0;
+
+/// A row with more changes than this does not show all of them.
+const DRAWN: usize = 2_000;
 
 struct Chart {
     body: String,
@@ -20,19 +20,18 @@ struct Chart {
 }
 
 /// The picture.
-pub(super) fn svg(events: &[Event]) -> String {
-    let history = History::of(events);
+pub(super) fn svg(history: &History) -> String {
     let end_us = history.end_us.max(1_000_000);
     let mut chart = Chart { body: String::new(), y: 24.0, scale: WIDTH / end_us as f64, end_us };
-    chart.steps(&history);
-    chart.faults(&history);
-    chart.nodes(&history, events);
-    chart.replicas(&history);
-    chart.probes(&history);
-    chart.alerts(&history);
+    chart.steps(history);
+    chart.faults(history);
+    chart.nodes(history);
+    chart.replicas(history);
+    chart.probes(history);
+    chart.alerts(history);
     let height = chart.y + 8.0;
     let axis = chart.axis(height);
-    let blind = chart.blind(&history, height);
+    let blind = chart.blind(history, height);
     let legend = "Time line: one row for each step, fault, node, workload, probe and alert";
     format!(
         "<svg viewBox=\"0 0 {:.0} {height:.0}\" role=\"img\" aria-label=\"{legend}\" xmlns=\"http://www.w3.org/2000/svg\">{axis}{}{blind}</svg>",
@@ -44,6 +43,24 @@ pub(super) fn svg(events: &[Event]) -> String {
 impl Chart {
     fn x(&self, us: u64) -> f64 {
         LEFT + us.min(self.end_us) as f64 * self.scale
+    }
+
+    /// The changes of a row, as far as one can distinguish them: of very many, those of one point of the picture are
+    /// its lowest, its highest and its last value.
+    fn drawn(&self, points: &[(u64, i64)]) -> Vec<(u64, i64)> {
+        if points.len() <= DRAWN {
+            return points.to_vec();
+        }
+        let mut drawn = vec![];
+        for column in points.chunk_by(|a, b| self.x(a.0) as u64 == self.x(b.0) as u64) {
+            let values = || column.iter().map(|(_, value)| *value);
+            let (first, last) = (column[0].0, column[column.len() - 1]);
+            drawn.extend(values().min().map(|value| (first, value)));
+            drawn.extend(values().max().map(|value| (first, value)));
+            drawn.push(last);
+        }
+        drawn.dedup_by_key(|(_, value)| *value);
+        drawn
     }
 
     fn heading(&mut self, text: &str) {
@@ -98,18 +115,12 @@ impl Chart {
         }
     }
 
-    fn nodes(&mut self, history: &History, events: &[Event]) {
-        let mut zones: BTreeMap<&str, &str> = BTreeMap::new();
-        for event in events {
-            if let Kind::NodeSeen { node, zone, .. } = &event.event {
-                zones.insert(node, zone);
-            }
-        }
-        if zones.is_empty() {
+    fn nodes(&mut self, history: &History) {
+        if history.zones.is_empty() {
             return;
         }
         self.heading("Nodes, by zone");
-        let mut nodes: Vec<(&str, &str)> = zones.into_iter().map(|(n, z)| (z, n)).collect();
+        let mut nodes: Vec<(&str, &str)> = history.zones.iter().map(|(n, z)| (z.as_str(), n.as_str())).collect();
         nodes.sort_unstable();
         for (zone, node) in nodes.into_iter().take(60) {
             self.label(&if zone.is_empty() { node.to_owned() } else { format!("{zone}: {node}") });
@@ -130,6 +141,7 @@ impl Chart {
         class: impl Fn(i64) -> &'static str,
         word: impl Fn(i64) -> &'static str,
     ) {
+        let points = self.drawn(points);
         for (i, (from, value)) in points.iter().enumerate() {
             let to = points.get(i + 1).map_or(self.end_us, |(t, _)| *t);
             self.bar(
@@ -154,7 +166,7 @@ impl Chart {
             let base = self.y + 28.0;
             let y = |v: i64| base - v as f64 * 24.0 / most as f64;
             let mut path = String::new();
-            for (i, (t, value)) in series.0.iter().enumerate() {
+            for (i, (t, value)) in self.drawn(&series.0).iter().enumerate() {
                 let x = self.x(*t);
                 let _ = if i == 0 {
                     write!(path, "M{x:.1} {:.1}", y(*value))
@@ -259,7 +271,7 @@ impl Chart {
     fn blind(&self, history: &History, height: f64) -> String {
         let mut out = String::new();
         let mut all: Vec<(u64, u64)> =
-            history.blind.iter().copied().filter(|(from, to)| to.saturating_sub(*from) > 1_500_000).collect();
+            history.blind().filter(|(from, to)| to.saturating_sub(*from) > 1_500_000).collect();
         all.sort_unstable();
         // Several watches have gaps at the same time. Overlapping shades would hide what probes observed.
         all.dedup_by(|next, kept| {
@@ -282,4 +294,23 @@ impl Chart {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_very_many_changes_keeps_the_lowest_and_the_highest() {
+        let chart = Chart { body: String::new(), y: 0.0, scale: WIDTH / 1e9, end_us: 1_000_000_000 };
+        let few: Vec<(u64, i64)> = (0..DRAWN as u64).map(|t| (t, i64::from(t % 2 == 0))).collect();
+        assert_eq!(chart.drawn(&few), few);
+        let mut many: Vec<(u64, i64)> = (0..100_000_u64).map(|t| (t * 10_000, 5 + (t % 3) as i64)).collect();
+        (many[40_001].1, many[70_000].1) = (0, 9);
+        let drawn = chart.drawn(&many);
+        assert!(drawn.len() <= 3 * 901, "{}", drawn.len());
+        assert!(drawn.iter().any(|(_, v)| *v == 0) && drawn.iter().any(|(_, v)| *v == 9));
+        assert_eq!((drawn[0].0, drawn.last().map(|l| l.1)), (0, many.last().map(|l| l.1)));
+        assert!(drawn.is_sorted_by_key(|(t, _)| *t));
+    }
 }

@@ -347,7 +347,8 @@ impl StepContext {
             Kind::LeftoverGone { what: same, .. } if same == what => Some(false),
             _ => None,
         };
-        if self.recorder.events().iter().rev().find_map(|e| told(&e.event)) == Some(true) {
+        let before = self.recorder.after(0, |events| events.iter().rev().find_map(|e| told(&e.event)));
+        if before == Some(true) {
             return Ok(());
         }
         self.recorder.record(Kind::LeftBehind { what: what.to_owned(), remove_with, expires: expires.to_owned() })?;

@@ -3,13 +3,13 @@
 //! follow from its judgements, and each session has one verdict. Start with [`again`].
 
 use super::{
-    Ending, RULES, Standing, TOOL, conclude, standing,
+    Ending, History, RULES, Standing, TOOL,
     written::{Written, begins_with, differs},
 };
 use crate::{
     event::{Actor, Event, Kind, StepEnd, Wake},
-    journal::{FaultState, RunState},
-    model::{Exit, Outcome, RunVerdict},
+    journal::FaultState,
+    model::{Exit, Judgement, Outcome, RunVerdict},
 };
 
 /// The result.
@@ -38,76 +38,116 @@ pub struct Wrong {
 
 /// Judges a journal again.
 pub fn again(events: &[Event]) -> Again {
-    let mut reader = Reader { events, ..Reader::default() };
-    for at in 0..events.len() {
-        reader.take(at);
+    let mut reader = Reader::default();
+    for event in events {
+        reader.take(event);
     }
-    Again { standing: standing(events), ..reader.again }
+    reader.again
 }
 
-#[derive(Default)]
-struct Reader<'a> {
-    events: &'a [Event],
-    again: Again,
-    state: RunState,
-    /// The version in the header.
-    tool: &'a str,
+/// Judges a journal again while its events are read, one after another. It keeps what the verdict needs of them, and
+/// not the events.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// The result so far.
+    pub again: Again,
+    /// The events so far, arranged by time.
+    pub history: History,
+    /// How many there were, and the number of the last.
+    taken: usize,
+    last: Option<u64>,
     /// The rules for which the plan was made.
     plan_rules: Option<u32>,
-    session: Session<'a>,
+    session: Session,
 }
 
 /// The current session.
-#[derive(Default)]
-struct Session<'a> {
+#[derive(Debug, Default)]
+struct Session {
     runner: bool,
-    /// Its verdict, and the index of that event.
-    judged: Option<(usize, Written<'a>)>,
+    judged: Option<Judged>,
     ended: bool,
 }
 
-impl<'a> Reader<'a> {
-    fn wrong(&mut self, at: usize, what: impl Into<String>) {
-        self.again.wrong.push(Wrong { seq: self.events[at].seq, what: what.into() });
+/// The verdict of a session.
+#[derive(Clone, Copy, Debug)]
+struct Judged {
+    /// The position of the event.
+    at: usize,
+    rules: u32,
+    /// Whether this version wrote it.
+    own: bool,
+    outcome: Outcome,
+}
+
+impl Reader {
+    fn wrong(&mut self, event: &Event, what: impl Into<String>) {
+        self.again.wrong.push(Wrong { seq: event.seq, what: what.into() });
     }
 
-    fn take(&mut self, at: usize) {
-        let events = self.events;
-        let event = &events[at];
-        let over = self.state.ended.is_some() && self.state.open().is_empty() && self.state.holder_lives.is_none();
-        if let Err(illegal) = self.state.take(event) {
-            self.wrong(at, illegal.to_string());
-        }
+    /// Adds the next event.
+    pub fn take(&mut self, event: &Event) {
         match &event.event {
-            Kind::RunStarted { tool, format, .. } => {
-                if at > 0 {
-                    self.wrong(at, "a second header");
+            // These are judged by the events before them.
+            Kind::Judged { rules, tool, up_to, outcome, judgements } => {
+                let tool = if tool.is_empty() { self.history.tool.clone() } else { tool.clone() };
+                let judgements: &[Judgement] = judgements;
+                let written = Written { rules: *rules, tool: &tool, up_to: *up_to, outcome: *outcome, judgements };
+                self.judged(event, written);
+                self.add(event);
+            }
+            Kind::RunEnded { exit, detail } => {
+                self.ended(event, *exit, detail);
+                self.add(event);
+            }
+            _ => {
+                let over = self.is_over();
+                self.add(event);
+                self.other(event, over);
+            }
+        }
+        self.taken += 1;
+        self.last = Some(event.seq);
+    }
+
+    fn add(&mut self, event: &Event) {
+        if let Err(illegal) = self.history.add(event) {
+            self.wrong(event, illegal.to_string());
+        }
+    }
+
+    /// Whether the run has ended and nothing is left to undo.
+    fn is_over(&self) -> bool {
+        let state = &self.history.state;
+        state.ended.is_some() && state.holder_lives.is_none() && !state.faults.iter().any(|f| f.state.is_open())
+    }
+
+    fn other(&mut self, event: &Event, over: bool) {
+        match &event.event {
+            Kind::RunStarted { format, .. } => {
+                if self.taken > 0 {
+                    self.wrong(event, "a second header");
                 }
-                (self.tool, self.again.numbered) = (tool, has_numbers(format));
+                self.again.numbered = has_numbers(format);
             }
             Kind::PlanFrozen { plan } => {
                 if self.plan_rules.replace(plan.rules).is_some() {
-                    self.wrong(at, "a second plan");
+                    self.wrong(event, "a second plan");
                 }
             }
             Kind::SessionOpened { actor, .. } => {
                 if over {
-                    self.wrong(at, "a session was opened, although the run had ended with nothing left to undo");
+                    self.wrong(event, "a session was opened, although the run had ended with nothing left to undo");
                 }
-                if (*actor == Actor::Runner) != (at == 1) {
-                    self.wrong(at, "the first session must be that of the runner, and no later session may be");
+                if (*actor == Actor::Runner) != (self.taken == 1) {
+                    self.wrong(event, "the first session must be that of the runner, and no later session may be");
                 }
                 self.session = Session { runner: *actor == Actor::Runner, ..Session::default() };
             }
-            Kind::Judged { rules, tool, up_to, outcome, judgements } => {
-                let tool = if tool.is_empty() { self.tool } else { tool };
-                self.judged(at, Written { rules: *rules, tool, up_to: *up_to, outcome: *outcome, judgements });
-            }
-            Kind::RunEnded { exit, detail } => self.ended(at, *exit, detail),
             _ => {
                 if self.again.numbered && (self.session.ended || self.session.judged.is_some()) {
                     self.wrong(
-                        at,
+                        event,
                         "this line comes after the verdict of its session, but only the end may come after it",
                     );
                 }
@@ -115,99 +155,99 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn judged(&mut self, at: usize, written: Written<'a>) {
+    fn judged(&mut self, event: &Event, written: Written<'_>) {
+        let Written { rules, tool, outcome, .. } = written;
+        let now = self.history.conclude();
+        self.again.standing = Standing::of(rules, tool, outcome, || now.clone());
         if self.session.judged.is_some() {
-            return self.wrong(at, "a second verdict in one session");
+            return self.wrong(event, "a second verdict in one session");
         }
         if self.session.ended {
-            self.wrong(at, "a verdict after the end of its session");
+            self.wrong(event, "a verdict after the end of its session");
         }
-        self.session.judged = Some((at, written));
+        self.session.judged = Some(Judged { at: self.taken, rules, own: tool == TOOL, outcome });
         let plan = self.plan_rules.unwrap_or_default();
-        if self.again.numbered && self.session.runner && written.rules != plan {
-            let rules = written.rules;
-            self.wrong(at, format!("the verdict names rules {rules}, but the plan was made for rules {plan}"));
+        if self.again.numbered && self.session.runner && rules != plan {
+            self.wrong(event, format!("the verdict names rules {rules}, but the plan was made for rules {plan}"));
         }
-        if self.again.numbered && written.rules == 0 {
-            self.wrong(at, "the verdict names no rules, but every verdict of this format must");
+        if self.again.numbered && rules == 0 {
+            self.wrong(event, "the verdict names no rules, but every verdict of this format must");
         }
-        if written.rules == RULES {
-            self.by_today(at, written);
+        if rules == RULES {
+            self.by_today(event, written, &now);
         } else {
             self.again.by_others = true;
-            self.follows_itself(at, written);
+            self.follows_itself(event, written);
         }
     }
 
     /// Compares the outcomes; compares the texts only if this version wrote them.
-    fn by_today(&mut self, at: usize, written: Written<'a>) {
-        let last = at.checked_sub(1).map(|before| self.events[before].seq);
-        if last != Some(written.up_to) {
+    fn by_today(&mut self, event: &Event, written: Written<'_>, now: &RunVerdict) {
+        if self.last != Some(written.up_to) {
             self.wrong(
-                at,
+                event,
                 format!("the verdict read up to event {}, but is not the next event after it", written.up_to),
             );
         }
-        let now = conclude(&self.events[..at]);
-        let differs = differs(&now, written);
-        match differs {
-            Some(what) => self.wrong(at, what),
+        match differs(now, written) {
+            Some(what) => self.wrong(event, what),
             None => self.again.same += 1,
         }
     }
 
     /// The outcome of a run is the worst outcome of its expectations.
-    fn follows_itself(&mut self, at: usize, written: Written<'a>) {
+    fn follows_itself(&mut self, event: &Event, written: Written<'_>) {
         let outcome = RunVerdict::of(written.judgements.to_vec()).outcome;
         let less = !self.session.runner && outcome == Outcome::Pass && written.outcome == Outcome::Inconclusive;
         if outcome != written.outcome && !less {
             let written = written.outcome;
-            self.wrong(at, format!("the verdict is {written}, but its judgements give {outcome}"));
+            self.wrong(event, format!("the verdict is {written}, but its judgements give {outcome}"));
         }
     }
 
-    fn ended(&mut self, at: usize, exit: Exit, detail: &str) {
+    fn ended(&mut self, event: &Event, exit: Exit, detail: &str) {
         if self.session.ended {
-            return self.wrong(at, "a second end in one session");
+            return self.wrong(event, "a second end in one session");
         }
         self.session.ended = true;
         let judged = self.session.judged;
-        if self.again.numbered && self.state.armed && judged.is_none() {
-            self.wrong(at, "the run was armed and ended without a verdict");
+        if self.again.numbered && self.history.state.armed && judged.is_none() {
+            self.wrong(event, "the run was armed and ended without a verdict");
         }
-        if self.again.numbered && judged.is_some_and(|(verdict, _)| verdict + 1 != at) {
-            self.wrong(at, "there is a line between the verdict and the end");
+        if self.again.numbered && judged.is_some_and(|verdict| verdict.at + 1 != self.taken) {
+            self.wrong(event, "there is a line between the verdict and the end");
         }
-        let rules = judged.map_or(self.plan_rules.unwrap_or_default(), |(_, written)| written.rules);
+        let rules = judged.map_or(self.plan_rules.unwrap_or_default(), |verdict| verdict.rules);
         if rules != RULES {
             self.again.by_others = true;
-            if let Some(what) = self.does_not_follow(exit, judged.map(|(_, written)| written.outcome)) {
-                self.wrong(at, what);
+            if let Some(what) = self.does_not_follow(exit, judged.map(|verdict| verdict.outcome)) {
+                self.wrong(event, what);
             }
             return;
         }
-        let ending = Ending::of(&self.events[..at]);
+        let ending = Ending::after(&self.history);
         let now = ending.exit();
         if now != exit {
             let (exit, now) = (exit.code(), now.code());
-            self.wrong(at, format!("the run ended with exit {exit}, but its events give exit {now}"));
+            self.wrong(event, format!("the run ended with exit {exit}, but its events give exit {now}"));
         }
-        let same_tool = judged.is_none_or(|(_, written)| written.tool == TOOL) && self.tool == TOOL;
+        let same_tool = judged.is_none_or(|verdict| verdict.own) && self.history.tool == TOOL;
         let words = ending.words();
         if same_tool && !begins_with(detail, &words) {
-            self.wrong(at, format!("the text of the end is `{detail}`, but its events give `{words}`"));
+            self.wrong(event, format!("the text of the end is `{detail}`, but its events give `{words}`"));
         }
     }
 
     /// For an exit code by other rules: its verdict and its undo must support it.
     fn does_not_follow(&self, exit: Exit, outcome: Option<Outcome>) -> Option<String> {
-        let stuck = self.state.faults.iter().any(|f| f.state == FaultState::Stuck);
-        let open = !self.state.open().is_empty();
+        let state = &self.history.state;
+        let stuck = state.faults.iter().any(|f| f.state == FaultState::Stuck);
+        let open = state.faults.iter().any(|f| f.state.is_open());
         let needs_hand = matches!(exit, Exit::Residue | Exit::Left | Exit::Internal);
-        if (open || stuck || self.state.holder_lives.is_some()) && !needs_hand {
+        if (open || stuck || state.holder_lives.is_some()) && !needs_hand {
             return Some(format!("the run ended with exit {}, but something is not undone", exit.code()));
         }
-        let step_failed = self.state.finished.iter().any(|(_, end)| *end == StepEnd::Failed);
+        let step_failed = state.finished.iter().any(|(_, end)| *end == StepEnd::Failed);
         let wanted = match outcome {
             Some(Outcome::Pass | Outcome::Skipped | Outcome::Waived) => Exit::Passed,
             Some(Outcome::Inconclusive) => Exit::Inconclusive,
@@ -217,20 +257,12 @@ impl<'a> Reader<'a> {
                 return (exit == Exit::Passed).then(|| "the run ended as passed, but without a verdict".to_owned());
             }
         };
-        let whole = self.finished() && !step_failed && self.session.runner;
+        // All steps were done without an interruption.
+        let finished = self.history.woken == Some(Wake::Finished) && !self.history.signalled;
+        let whole = finished && !step_failed && self.session.runner;
         let claims = matches!(exit, Exit::Passed | Exit::Inconclusive) || (exit == Exit::Failed && !step_failed);
         ((claims || whole && !needs_hand) && exit != wanted)
             .then(|| format!("the run ended with exit {}, but its verdict gives exit {}", exit.code(), wanted.code()))
-    }
-
-    /// Whether all steps were done without an interruption.
-    fn finished(&self) -> bool {
-        let woken = self.events.iter().find_map(|e| match &e.event {
-            Kind::RunWoken { why, .. } => Some(*why),
-            _ => None,
-        });
-        let signalled = self.events.iter().any(|e| matches!(e.event, Kind::SignalCaught { .. }));
-        woken == Some(Wake::Finished) && !signalled
     }
 }
 

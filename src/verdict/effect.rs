@@ -1,6 +1,8 @@
 //! Decides whether a fault had its effect, according to something other than the acknowledgement of its act: that the
 //! drill took a node away is not evidence.
 
+use std::sync::Arc;
+
 use super::{History, proof::Part, seconds, window::Window};
 use crate::{
     event::Kind,
@@ -38,7 +40,7 @@ fn gone(history: &History, window: &Window, node: &str) -> Result<String, String
             Ok(format!("node {node} was reported as not Ready {} after the fault", seconds(at - window.t0)))
         }
         // A control plane that is away cannot report its nodes as not Ready.
-        None if history.blind.iter().any(|(from, to)| *from < window.end && *to > window.t0) => {
+        None if history.blind().any(|(from, to)| from < window.end && to > window.t0) => {
             Ok("the API server could not be observed".into())
         }
         None => Err(format!("node {node} was reported as Ready for as long as the fault lasted")),
@@ -99,9 +101,8 @@ fn deleted(history: &History, window: &Window) -> Result<String, String> {
         let deleted = |c: &OutsideChange| c.uid == uid && matches!(c.what, OutsideWhat::Deleted | OutsideWhat::Evicted);
         history.state.outside.iter().any(deleted)
     };
-    let went =
-        |p: &&super::history::PodPoint| p.at >= window.t0 && p.at <= window.last && p.of.0.is_empty() && !elses(&p.uid);
-    match history.pods.iter().filter(went).count() {
+    let went = |(at, uid): &&(u64, Arc<str>)| *at >= window.t0 && *at <= window.last && !elses(uid);
+    match history.pods.disappeared().iter().filter(went).count() {
         0 => Err("no pod disappeared".into()),
         n => Ok(format!("{n} pods disappeared")),
     }

@@ -1,9 +1,9 @@
 //! How a run ended, according to its journal: the exit code and its description. Sessions that took over are part of
 //! the journal like the first one.
 
-use super::judge;
+use super::History;
 use crate::{
-    event::{Actor, Event, Kind, StepEnd, Wake},
+    event::{Event, StepEnd, Wake},
     journal::{FaultState, RunState},
     model::{Exit, LeftBecause, Outcome, OutsideChange, StepName, few},
 };
@@ -78,9 +78,14 @@ pub struct Settled {
 impl Ending {
     /// How the run ended, or would end if it ended now.
     pub fn of(events: &[Event]) -> Self {
-        let state = RunState::of(events).unwrap_or_default();
-        let left = Left::of(&state);
-        Self { how: How::of(events, &state), left }
+        Self::after(&History::of(events))
+    }
+
+    /// The same for events that were followed. Nothing follows from events that cannot have happened.
+    pub fn after(history: &History) -> Self {
+        let none = RunState::default();
+        let state = if history.illegal.is_some() { &none } else { &history.state };
+        Self { how: How::of(history, state), left: Left::of(state) }
     }
 
     /// Its exit code.
@@ -215,24 +220,18 @@ impl Settled {
 }
 
 impl How {
-    fn of(events: &[Event], state: &RunState) -> Self {
-        let recovered =
-            events.iter().any(|e| matches!(&e.event, Kind::SessionOpened { actor, .. } if *actor != Actor::Runner));
-        let woken = events.iter().find_map(|e| match &e.event {
-            Kind::RunWoken { why, .. } => Some(*why),
-            _ => None,
-        });
-        let signalled = events.iter().any(|e| matches!(e.event, Kind::SignalCaught { .. }));
-        match woken {
+    fn of(history: &History, state: &RunState) -> Self {
+        match history.woken {
             Some(Wake::Refused) if state.faults.is_empty() => Self::Refused,
-            _ if recovered => Self::Recovered,
+            _ if history.recovered => Self::Recovered,
             Some(Wake::Panicked | Wake::JournalFailed | Wake::Internal) => Self::Internal,
             _ if !state.armed => Self::NotBegun,
             Some(Wake::Fenced) => Self::TakenOver,
-            _ if signalled => Self::Stopped,
+            _ if history.signalled => Self::Stopped,
             Some(Wake::StepFailed) => Self::StepFailed(last_step(state, StepEnd::Failed)),
             Some(Wake::GateRefused) => Self::GateRefused(last_step(state, StepEnd::Refused)),
-            Some(Wake::Finished) => Self::Judged(judged(events)),
+            // The last written verdict; if there is none, it is made now.
+            Some(Wake::Finished) => Self::Judged(history.written.unwrap_or_else(|| history.judge().outcome)),
             _ => Self::Stopped,
         }
     }
@@ -240,15 +239,6 @@ impl How {
 
 fn last_step(state: &RunState, how: StepEnd) -> Option<StepName> {
     state.finished.iter().rev().find(|(_, end)| *end == how).map(|(step, _)| step.clone())
-}
-
-/// The last written verdict; if there is none, it is made now.
-fn judged(events: &[Event]) -> Outcome {
-    let written = events.iter().rev().find_map(|e| match &e.event {
-        Kind::Judged { outcome, .. } => Some(*outcome),
-        _ => None,
-    });
-    written.unwrap_or_else(|| judge(events).outcome)
 }
 
 /// The exit code of a run, or the one that it would have if it ended now.

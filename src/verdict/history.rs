@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Log, Series, loss::Reading};
+use super::{
+    Log, Series,
+    loss::Reading,
+    pods::{Key, PodPoint, Pods},
+};
 use crate::{
-    event::{Event, Kind, PodView, ProbeRun, StepEnd, Wake},
-    journal::RunState,
-    model::{FaultId, Revert, StepName, Verb},
+    event::{Actor, Event, Kind, ProbeRun, StepEnd, Wake},
+    journal::{IllegalTransition, RunState},
+    model::{FaultId, Outcome, Revert, StepName, Verb},
 };
 
 /// An alert at an instant. `state` is empty if it was gone.
@@ -31,32 +35,6 @@ pub struct AlertPoint {
     pub receivers: Vec<String>,
     /// Silences and inhibitions.
     pub suppressed_by: Vec<String>,
-}
-
-/// A pod at an instant.
-#[derive(Clone, Debug)]
-pub struct PodPoint {
-    /// When.
-    pub at: u64,
-    /// Its UID.
-    pub uid: String,
-    /// Namespace and owner; empty if the pod was gone.
-    pub of: (String, String),
-    /// Its node; empty if it was not scheduled, or gone.
-    pub node: String,
-    /// Whether it was Ready and not Terminating.
-    pub ready: bool,
-}
-
-impl PodPoint {
-    fn seen(at: u64, pod: &PodView) -> Self {
-        let of = (pod.namespace.clone(), pod.owner.clone());
-        Self { at, uid: pod.uid.clone(), of, node: pod.node.clone(), ready: pod.ready && !pod.terminating }
-    }
-
-    fn gone(at: u64, uid: &str) -> Self {
-        Self { at, uid: uid.to_owned(), of: Default::default(), node: String::new(), ready: false }
-    }
 }
 
 /// When a step began, and when and how it ended.
@@ -83,8 +61,8 @@ pub struct History {
     /// Ready pods by namespace and workload. Pods on nodes that the drill took away do not count, even while the API
     /// server still reports them as Ready.
     pub ready: BTreeMap<(String, String), Series>,
-    /// Each change of a pod, in the order in which it was observed.
-    pub pods: Vec<PodPoint>,
+    /// Each change of a pod.
+    pub pods: Pods,
     /// Machines that were powered on outside the drill: the earliest possible time, and the node.
     pub returned: Vec<(u64, String)>,
     /// Effects that were read from a node: time, node, description.
@@ -105,10 +83,24 @@ pub struct History {
     pub alerts: Vec<AlertPoint>,
     /// Budgets: healthy and desired.
     pub budgets: BTreeMap<(String, String), (Series, Series)>,
-    /// Intervals without contact to the API server, up to the last event.
-    pub blind: Vec<(u64, u64)>,
-    /// The same intervals as recorded. One of them may extend into the future.
+    /// Intervals without contact to the API server, as recorded. One of them may extend into the future.
     gaps: Vec<(u64, u64)>,
+    /// The zone in which each node was last seen.
+    pub zones: BTreeMap<String, String>,
+    /// The version of the program, according to the header.
+    pub tool: String,
+    /// Who opened the current session.
+    pub actor: Option<Actor>,
+    /// Whether a session took over.
+    pub recovered: bool,
+    /// Why the forward part ended, if it did.
+    pub woken: Option<Wake>,
+    /// Whether the process received a signal.
+    pub signalled: bool,
+    /// The last written verdict.
+    pub written: Option<Outcome>,
+    /// The first event that cannot have happened after the events before it.
+    pub illegal: Option<IllegalTransition>,
     /// The session of the last event.
     session: u64,
     /// Intervals without contact to other sources.
@@ -149,38 +141,58 @@ impl History {
     /// Adds the next events.
     pub(super) fn follow(&mut self, events: &[Event]) {
         for event in events {
-            let before = self.end_us;
-            if event.epoch != self.session && self.session != 0 {
-                // Nobody observed anything between two sessions, and a session that only undoes has no observers. So
-                // the last observations are outdated.
-                self.gaps.push((before, u64::MAX));
-            }
-            self.session = event.epoch;
-            let _ = self.state.take(event);
-            if matches!(event.event, Kind::SpreadAgain { .. }) {
-                self.observed = Some(event.epoch);
-            }
-            // What this session does after its last observation is not part of what is judged.
-            if self.observed == Some(event.epoch) {
-                continue;
-            }
+            let _ = self.add(event);
+        }
+    }
+
+    /// Adds the next event. An event that cannot have happened is an error, and everything else in it counts.
+    pub fn add(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+        if event.epoch != self.session && self.session != 0 {
+            // Nobody observed anything between two sessions, and a session that only undoes has no observers. So the
+            // last observations are outdated.
+            self.gaps.push((self.end_us, u64::MAX));
+        }
+        self.session = event.epoch;
+        let legal = self.state.take(event);
+        if let Err(illegal) = &legal {
+            self.illegal.get_or_insert_with(|| illegal.clone());
+        }
+        if matches!(event.event, Kind::SpreadAgain { .. }) {
+            self.observed = Some(event.epoch);
+        }
+        // What this session does after its last observation is not part of what is judged.
+        if self.observed != Some(event.epoch) {
             self.take(event);
             // Time must not run backwards after a wall clock was set back.
             self.end_us = self.end_us.max(event.t_us);
         }
+        legal
+    }
+
+    /// Intervals without contact to the API server, up to the last event.
+    pub fn blind(&self) -> impl Iterator<Item = (u64, u64)> {
         let open = self.state.blind_since.map(|since| (since, self.end_us));
-        let gaps = self.gaps.iter().copied().chain(open);
-        self.blind = gaps.map(|(from, to)| (from, to.min(self.end_us))).collect();
+        self.gaps.iter().copied().chain(open).map(|(from, to)| (from, to.min(self.end_us)))
     }
 
     fn take(&mut self, event: &Event) {
         let t = event.t_us;
         match &event.event {
-            Kind::RunStarted { .. } => {
+            Kind::RunStarted { tool, .. } => {
+                if self.tool.is_empty() {
+                    self.tool.clone_from(tool);
+                }
                 self.zero = event.at.checked_sub(jiff::SignedDuration::from_micros(i64::try_from(t).unwrap_or(0))).ok();
             }
+            Kind::SessionOpened { actor, .. } => {
+                self.actor = Some(*actor);
+                self.recovered |= *actor != Actor::Runner;
+            }
+            Kind::SignalCaught { .. } => self.signalled = true,
+            Kind::Judged { outcome, .. } => self.written = Some(*outcome),
             Kind::Armed { .. } => self.armed_us = Some(t),
             Kind::RunWoken { why, .. } => {
+                self.woken.get_or_insert(*why);
                 self.over_us.get_or_insert(t);
                 if *why != Wake::Finished && self.interrupted_us.is_none() {
                     self.interrupted_us = Some(t);
@@ -197,7 +209,8 @@ impl History {
             Kind::WorkloadSeen { namespace, workload, wanted, .. } => {
                 self.wanted.entry((namespace.clone(), workload.clone())).or_default().push(t, i64::from(*wanted));
             }
-            Kind::NodeSeen { node, ready, taints, .. } => {
+            Kind::NodeSeen { node, zone, ready, taints, .. } => {
+                self.zones.insert(node.clone(), zone.clone());
                 let reserved = taints.iter().any(|taint| reserves(taint));
                 self.reserved.entry(node.clone()).or_default().push(t, i64::from(reserved));
                 self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
@@ -207,14 +220,14 @@ impl History {
             Kind::EffectSeen { node, how } => self.effects.push((t, node.clone(), how.to_string())),
             Kind::RevertStarted { fault, .. } => self.reverts.push((t, fault.clone())),
             Kind::PodSeen { pod, .. } => {
-                self.pods.push(PodPoint::seen(t, pod));
+                self.pods.seen(t, pod);
                 let (namespace, owner) = (pod.namespace.clone(), pod.owner.clone());
                 let counts = pod.ready && !pod.terminating && !self.dark.contains(&pod.node);
-                self.one(t, pod.uid.clone(), (!owner.is_empty()).then_some((namespace, owner)), counts);
+                self.one(t, &pod.uid, (!owner.is_empty()).then_some((namespace, owner)), counts);
             }
             Kind::PodGone { uid, .. } => {
-                self.pods.push(PodPoint::gone(t, uid));
-                self.one(t, uid.clone(), None, false);
+                self.pods.gone(t, uid);
+                self.one(t, uid, None, false);
             }
             Kind::FaultApplied { .. } | Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } => self.count(t),
             Kind::BudgetSeen { namespace, name, healthy, desired, current: true, .. } => {
@@ -275,8 +288,14 @@ impl History {
     }
 
     /// Records a change of one pod. It changes the count of its workload by at most one.
-    fn one(&mut self, t: u64, uid: String, owner: Option<(String, String)>, counts: bool) {
-        let before = self.tally(uid, owner.clone().filter(|_| counts));
+    fn one(&mut self, t: u64, uid: &str, owner: Option<Key>, counts: bool) {
+        let now = owner.as_ref().filter(|_| counts);
+        let known = owner.as_ref().is_none_or(|owner| self.ready.contains_key(owner));
+        // Most changes of a pod do not change whether it counts.
+        if known && self.counted.get(uid) == now {
+            return;
+        }
+        let before = self.tally(uid.to_owned(), owner.clone().filter(|_| counts));
         self.push(t, before.into_iter().chain(owner));
     }
 
@@ -323,12 +342,12 @@ impl History {
 
     /// Ready pods of a workload according to Kubernetes, counting those that `keep` selects. Pods on nodes that the
     /// drill took away are included here.
-    pub fn believed(&self, key: &(String, String), keep: impl Fn(&PodPoint) -> bool) -> Series {
+    pub fn believed(&self, key: &Key, keep: impl Fn(&PodPoint) -> bool) -> Series {
         let mut ready: BTreeSet<&str> = BTreeSet::new();
         let mut series = Series::default();
-        for point in &self.pods {
-            let counts = point.of == *key && point.ready && keep(point);
-            let changed = if counts { ready.insert(&point.uid) } else { ready.remove(point.uid.as_str()) };
+        for point in self.pods.of(key) {
+            let counts = point.own && point.ready && keep(point);
+            let changed = if counts { ready.insert(&point.uid) } else { ready.remove(&*point.uid) };
             if changed || counts && series.0.is_empty() {
                 series.push(point.at, ready.len() as i64);
             }
@@ -430,7 +449,7 @@ impl History {
 
     /// An interval without contact to the API server within a time, as text.
     pub fn blind_in(&self, from: u64, to: u64) -> Option<String> {
-        let hit = self.blind.iter().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > 1_500_000)?;
+        let hit = self.blind().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > 1_500_000)?;
         Some(format!(
             "the API server could not be observed from {:.1} s to {:.1} s",
             hit.0 as f64 / 1e6,

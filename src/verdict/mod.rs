@@ -16,7 +16,9 @@ mod outage;
 mod outside;
 mod phases;
 mod placement;
+mod pods;
 mod proof;
+mod read_run;
 mod replicas;
 mod restore;
 mod return_to_normal;
@@ -34,12 +36,14 @@ pub use follower::{Follower, Waited};
 pub use history::{History, StepSpan};
 pub use loss::{Log, Reading};
 pub use phases::{Milestone, Phase, phases};
+pub use pods::{PodPoint, Pods};
+pub use read_run::ReadRun;
 pub use series::Series;
 pub use standing::{Standing, standing};
 pub use window::own_time;
 
 use crate::{
-    event::{Actor, Event, Kind},
+    event::{Actor, Event},
     model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told, few},
 };
 
@@ -130,18 +134,34 @@ fn seconds(us: u64) -> String {
 
 /// The verdict on a journal.
 pub fn judge(events: &[Event]) -> RunVerdict {
-    let history = History::of(events);
-    let Some(plan) = &history.state.plan else {
-        return RunVerdict::of(vec![]);
-    };
-    let ids = Expectation::ids(plan.expect.iter().map(OrNewer::known));
-    let judgements = plan
-        .expect
-        .iter()
-        .zip(ids)
-        .map(|(written, id)| match written {
+    History::of(events).judge()
+}
+
+/// The verdict that the current session writes.
+pub fn conclude(events: &[Event]) -> RunVerdict {
+    History::of(events).conclude()
+}
+
+impl History {
+    /// The verdict on the events so far.
+    pub fn judge(&self) -> RunVerdict {
+        let Some(plan) = &self.state.plan else { return RunVerdict::of(vec![]) };
+        let ids = Expectation::ids(plan.expect.iter().map(OrNewer::known));
+        let judgements = plan
+            .expect
+            .iter()
+            .zip(ids)
+            .map(|(written, id)| self.judgement(written, id))
+            .chain(return_to_normal::judgement(self))
+            .chain(steps::judgement(self))
+            .collect();
+        RunVerdict::of(judgements)
+    }
+
+    fn judgement(&self, written: &OrNewer<Expectation>, id: String) -> Judgement {
+        match written {
             OrNewer::Known(expectation) => {
-                let answer = answer(expectation, &history, u64::MAX);
+                let answer = answer(expectation, self, u64::MAX);
                 Judgement {
                     id,
                     expectation: describe(expectation),
@@ -161,30 +181,19 @@ pub fn judge(events: &[Event]) -> RunVerdict {
                 parts: vec![],
                 evidence: vec![],
             },
-        })
-        .chain(return_to_normal::judgement(&history))
-        .chain(steps::judgement(&history))
-        .collect();
-    RunVerdict::of(judgements)
-}
-
-/// The verdict that the current session writes. A session that took over proves nothing that the run had not proven
-/// before it was interrupted.
-pub fn conclude(events: &[Event]) -> RunVerdict {
-    let mut verdict = judge(events);
-    if taken_over(events) && verdict.outcome == Outcome::Pass {
-        verdict.outcome = Outcome::Inconclusive;
+        }
     }
-    verdict
-}
 
-/// Whether the current session is not the one that began the run.
-fn taken_over(events: &[Event]) -> bool {
-    let opened = events.iter().rev().find_map(|e| match &e.event {
-        Kind::SessionOpened { actor, .. } => Some(*actor),
-        _ => None,
-    });
-    opened.is_some_and(|actor| actor != Actor::Runner)
+    /// The verdict that the current session writes. A session that took over proves nothing that the run had not proven
+    /// before it was interrupted.
+    pub fn conclude(&self) -> RunVerdict {
+        let mut verdict = self.judge();
+        let taken_over = self.actor.is_some_and(|actor| actor != Actor::Runner);
+        if taken_over && verdict.outcome == Outcome::Pass {
+            verdict.outcome = Outcome::Inconclusive;
+        }
+        verdict
+    }
 }
 
 /// Whether every expectation of a restore was met, as far as the journal goes. If not, its scratch namespace is worth

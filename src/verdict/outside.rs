@@ -119,12 +119,12 @@ fn opens(what: &OutsideWhat) -> bool {
 fn runs_on(history: &History, node: &str, key: &(String, String), change: &OutsideChange) -> bool {
     let mut there = BTreeSet::new();
     let mut found = false;
-    for point in history.pods.iter().take_while(|p| p.at <= change.seen_us.saturating_add(BEFORE_US)) {
-        let on = point.node == node && point.of == *key;
+    for point in history.pods.of(key).iter().take_while(|p| p.at <= change.seen_us.saturating_add(BEFORE_US)) {
+        let on = point.own && *point.node == *node;
         if on {
-            there.insert(point.uid.as_str());
+            there.insert(&*point.uid);
         } else {
-            there.remove(point.uid.as_str());
+            there.remove(&*point.uid);
         }
         found |= on && point.at >= change.seen_us;
         if point.at <= change.seen_us {
@@ -155,13 +155,13 @@ pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String
     let nodes: BTreeSet<&str> = steps.flat_map(|s| &s.nodes).map(|n| n.name.as_str()).collect();
     let lost = history.state.faults_of(&window.step).any(|f| f.revert.restores(&key.0));
     let mut ready: BTreeSet<&str> = BTreeSet::new();
-    for point in history.pods.iter().take_while(|p| p.at <= until) {
-        let struck = lost || history.state.taken.contains(&point.uid);
-        if point.of == *key && point.ready {
-            if struck || nodes.contains(point.node.as_str()) {
+    for point in history.pods.of(key).iter().take_while(|p| p.at <= until) {
+        let struck = lost || history.state.taken.contains(&*point.uid);
+        if point.own && point.ready {
+            if struck || nodes.contains(&*point.node) {
                 ready.insert(&point.uid);
             }
-        } else if ready.remove(point.uid.as_str()) && point.at >= window.t0 {
+        } else if ready.remove(&*point.uid) && point.at >= window.t0 {
             return true;
         }
     }

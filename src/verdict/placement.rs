@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Answer, History,
+    Answer, History, Series,
     effect::effect,
     outside::{self, Others},
+    pods::PodPoint,
     proof::{Bound, Own, Part, Proof, Sight},
     window::{EndedBy, Window},
 };
@@ -107,26 +108,30 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
         let name = if by == Spread::Zone { zone.as_str() } else { node };
         (!name.is_empty()).then(|| name.to_owned())
     };
-    let pods = history.pods.iter().filter(|p| p.of == *key).map(|p| p.at);
+    let own = || history.pods.of(key).iter().filter(|p| p.own);
     let nodes = history.nodes.values().flat_map(|s| s.0.iter().map(|(t, _)| *t));
     let faults = history.state.faults.iter().flat_map(|f| f.sent_us.into_iter().chain(f.closed.as_ref().map(|c| c.0)));
     let taints = history.reserved.values().flat_map(|s| s.0.iter().map(|(t, _)| *t));
-    let others = nodes.chain(faults).chain(taints);
-    let times: BTreeSet<u64> = pods.chain(others).filter(|t| *t > from && *t < to).chain([from]).collect();
+    let inside = |t: &u64| *t > from && *t < to;
+    let turns: BTreeSet<u64> = nodes.chain(faults).chain(taints).filter(inside).chain([from]).collect();
+    let times: BTreeSet<u64> = own().map(|p| p.at).filter(inside).chain(turns.iter().copied()).collect();
     // The workload cannot use a node that is reserved for others, unless its pods tolerate that.
-    let own: BTreeSet<&str> = history.pods.iter().filter(|p| p.of == *key).map(|p| p.node.as_str()).collect();
-    let usable = |node: &str, at: u64| !history.is_reserved(node, at) || own.contains(node);
+    let used: BTreeSet<&str> = own().map(|p| &*p.node).collect();
+    let usable = |node: &str, at: u64| !history.is_reserved(node, at) || used.contains(node);
+    let mut ready = ReadyAt { history, rest: history.pods.of(key), now: BTreeMap::new() };
+    let mut empty: BTreeMap<String, u32> = BTreeMap::new();
     let mut all: Vec<Spreading> = vec![];
     for at in times {
-        let mut domains: BTreeMap<String, u32> = BTreeMap::new();
-        for (node, series) in &history.nodes {
+        if turns.contains(&at) {
             // A domain without a node that is up does not count, whoever took it away.
-            let up = series.at(at) == Some(1) && !history.is_dark(node, at) && usable(node, at);
-            if let Some(domain) = domain(node).filter(|_| up) {
-                domains.entry(domain).or_default();
-            }
+            let up = |node: &str, series: &Series| {
+                series.at(at) == Some(1) && !history.is_dark(node, at) && usable(node, at)
+            };
+            let there = history.nodes.iter().filter(|(node, series)| up(node, series));
+            empty = there.filter_map(|(node, _)| Some((domain(node)?, 0))).collect();
         }
-        for node in ready_at(history, key, at) {
+        let mut domains = empty.clone();
+        for node in ready.at(at) {
             if let Some(count) = domain(node).and_then(|d| domains.get_mut(&d)) {
                 *count += 1;
             }
@@ -138,26 +143,34 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
     all
 }
 
-/// The nodes of a workload's ready pods at an instant. A pod on a node that the drill took away is not running, even
-/// if the API server does not know that yet.
-fn ready_at<'h>(history: &'h History, key: &(String, String), at: u64) -> Vec<&'h str> {
-    let mut now: BTreeMap<&str, &super::history::PodPoint> = BTreeMap::new();
-    for point in history.pods.iter().take_while(|p| p.at <= at) {
-        now.insert(&point.uid, point);
+/// The nodes of a workload's ready pods, at one instant after another.
+struct ReadyAt<'h> {
+    history: &'h History,
+    /// The changes of its pods after the last instant.
+    rest: &'h [PodPoint],
+    now: BTreeMap<&'h str, &'h PodPoint>,
+}
+
+impl<'h> ReadyAt<'h> {
+    /// The nodes at an instant. A pod on a node that the drill took away is not running, even if the API server does
+    /// not know that yet.
+    fn at(&mut self, at: u64) -> Vec<&'h str> {
+        while let Some((point, rest)) = self.rest.split_first().filter(|(point, _)| point.at <= at) {
+            self.now.insert(&point.uid, point);
+            self.rest = rest;
+        }
+        let there = self.now.values().filter(|p| p.own && p.ready && !self.history.is_dark(&p.node, at));
+        there.map(|p| &*p.node).collect()
     }
-    now.into_values()
-        .filter(|p| p.of == *key && p.ready && !history.is_dark(&p.node, at))
-        .map(|p| p.node.as_str())
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        event::PodView,
         journal::{FaultRecord, FaultState, NodeView},
         model::{FaultId, NodeHow, NodeTarget, Revert, StepName},
-        verdict::history::PodPoint,
     };
 
     fn killed(node: &str, sent_us: u64) -> FaultRecord {
@@ -196,9 +209,20 @@ mod tests {
     #[test]
     fn pods_run_and_may_run_on_nodes_that_are_there_for_them() {
         let key = ("shop".to_owned(), "deployment/web".to_owned());
-        let pod = |node: &str| PodPoint { at: 1, uid: node.into(), of: key.clone(), node: node.into(), ready: true };
+        let pod = |node: &str| PodView {
+            namespace: key.0.clone(),
+            name: node.into(),
+            uid: node.into(),
+            owner: key.1.clone(),
+            node: node.into(),
+            phase: "Running".into(),
+            ready: true,
+            terminating: false,
+            disruption: String::new(),
+            aside: false,
+        };
         let mut history = History::default();
-        history.pods.extend([pod("a-0"), pod("b-0")]);
+        ["a-0", "b-0"].iter().for_each(|node| history.pods.seen(1, &pod(node)));
         history.state.faults.push(killed("a-0", 10));
         // No pod can be placed on a control plane, so it is not counted as an empty domain.
         for node in ["b-0", "c-0", "control"] {
@@ -209,7 +233,8 @@ mod tests {
         let spread = spreads(&history, &key, Spread::Node, 20, 30);
         assert_eq!(spread.iter().map(Spreading::said).collect::<Vec<_>>(), ["b-0:1 c-0:0"]);
         // The API server still reports both as Ready.
-        assert_eq!(ready_at(&history, &key, 9), ["a-0", "b-0"]);
-        assert_eq!(ready_at(&history, &key, 10), ["b-0"]);
+        let mut ready = ReadyAt { history: &history, rest: history.pods.of(&key), now: BTreeMap::new() };
+        assert_eq!(ready.at(9), ["a-0", "b-0"]);
+        assert_eq!(ready.at(10), ["b-0"]);
     }
 }

@@ -1,5 +1,7 @@
 //! Judges whether a workload got its pods back in time, and how few it had.
 
+use std::collections::BTreeSet;
+
 use super::{
     Answer, History, Series,
     effect::effect,
@@ -129,8 +131,8 @@ impl Subject<'_> {
 
     /// Whether it had ready pods on the targets of the fault, and all of them stayed ready.
     fn stayed(&self, until: u64) -> bool {
-        let targets = self.window.targets(self.history);
-        let there = self.history.believed(&self.key, |p| targets.contains(&p.node));
+        let targets: BTreeSet<String> = self.window.targets(self.history).into_iter().collect();
+        let there = self.history.believed(&self.key, |p| targets.contains(&*p.node));
         there.at(self.window.t0).is_some_and(|n| n > 0)
             && !outside::own_fall(self.history, &self.window, &self.key, until)
     }
@@ -168,13 +170,10 @@ impl Subject<'_> {
     /// Ready pods that are not on the targets of the fault and were scheduled before its end. Pods that came back only
     /// because a node was powered on are not among them.
     fn elsewhere(&self) -> Series {
-        let targets = self.window.targets(self.history);
+        let targets: BTreeSet<String> = self.window.targets(self.history).into_iter().collect();
         let end = self.window.end;
-        let bound_in_time = |uid: &str| {
-            let mut own = self.history.pods.iter().filter(|p| p.uid == uid && !p.node.is_empty());
-            own.next().is_some_and(|p| p.at < end)
-        };
-        self.history.believed(&self.key, |p| !targets.contains(&p.node) && bound_in_time(&p.uid))
+        let bound_in_time = |uid: &str| self.history.pods.bound(uid).is_some_and(|at| at < end);
+        self.history.believed(&self.key, |p| !targets.contains(&*p.node) && bound_in_time(&p.uid))
     }
 
     /// Since when the number has been reached permanently, and whether that was observed for long enough.

@@ -3,9 +3,9 @@
 
 use std::cmp::Ordering;
 
-use super::{RULES, conclude};
+use super::{RULES, again};
 use crate::{
-    event::{Event, Kind},
+    event::Event,
     model::{Outcome, RunVerdict},
 };
 
@@ -37,26 +37,21 @@ pub enum Standing {
 
 /// Finds out which rules made the last verdict of a journal.
 pub fn standing(events: &[Event]) -> Standing {
-    let written = events.iter().enumerate().rev().find_map(|(at, e)| match &e.event {
-        Kind::Judged { rules, tool, outcome, .. } => Some((at, *rules, tool, *outcome)),
-        _ => None,
-    });
-    let Some((at, rules, tool, outcome)) = written else { return Standing::Unjudged };
-    let header = events.iter().find_map(|e| match &e.event {
-        Kind::RunStarted { tool, .. } => Some(tool.as_str()),
-        _ => None,
-    });
-    let tool = if tool.is_empty() { header.unwrap_or_default() } else { tool };
-    // The tool `drillmaster 0.1.0` has the version 0.1.0.
-    let by = tool.rsplit(' ').next().unwrap_or(tool).to_owned();
-    match rules.cmp(&RULES) {
-        Ordering::Equal => Standing::Today(outcome),
-        Ordering::Less => Standing::Older { by, outcome, today: Box::new(conclude(&events[..at])) },
-        Ordering::Greater => Standing::Newer { by, outcome },
-    }
+    again(events).standing
 }
 
 impl Standing {
+    /// The standing of a verdict that was written by these rules and this program. `now` is what the current rules give.
+    pub(super) fn of(rules: u32, tool: &str, outcome: Outcome, now: impl FnOnce() -> RunVerdict) -> Self {
+        // The tool `drillmaster 0.1.0` has the version 0.1.0.
+        let by = tool.rsplit(' ').next().unwrap_or(tool).to_owned();
+        match rules.cmp(&RULES) {
+            Ordering::Equal => Self::Today(outcome),
+            Ordering::Less => Self::Older { by, outcome, today: Box::new(now()) },
+            Ordering::Greater => Self::Newer { by, outcome },
+        }
+    }
+
     /// Whether the written verdict was made by other rules than the current ones.
     pub fn is_by_others(&self) -> bool {
         matches!(self, Self::Older { .. } | Self::Newer { .. })

@@ -3,13 +3,14 @@
 use super::{
     files,
     found::{Differs, Found},
-    samples, scenario,
+    samples::Samples,
+    scenario,
 };
 use crate::{
-    event::Kind,
-    journal::{JournalError, Lock, ReadJournal, RunDir, RunState, read},
+    event::{Event, Kind},
+    journal::{About, JournalError, Lock, RunDir, RunState},
     model::{Exit, Plan},
-    verdict::{Again, RULES, Standing, again},
+    verdict::{Again, History, RULES, ReadRun},
 };
 
 /// How far a run has got.
@@ -26,8 +27,9 @@ pub enum Progress {
 }
 
 impl Progress {
-    fn of(dir: &RunDir, journal: &ReadJournal) -> Self {
-        let state = RunState::of(&journal.events).unwrap_or_default();
+    fn of(dir: &RunDir, history: &History) -> Self {
+        let none = RunState::default();
+        let state = if history.illegal.is_some() { &none } else { &history.state };
         match (state.ended, state.open().len()) {
             (Some(exit), 0) => Self::Ended(exit),
             (Some(exit), open) => Self::Unfinished(exit, open),
@@ -57,13 +59,9 @@ impl Progress {
 #[derive(Debug)]
 pub struct Verified {
     /// The journal.
-    pub journal: ReadJournal,
+    pub reading: ReadRun,
     /// How far the run has got.
     pub progress: Progress,
-    /// Which rules made its last verdict.
-    pub standing: Standing,
-    /// Whether one of its verdicts was made by rules that are not the current ones.
-    pub other_rules: bool,
     /// What was checked and does not differ.
     pub checked: Vec<String>,
     /// What differs.
@@ -75,7 +73,7 @@ impl Verified {
     pub fn exit(&self) -> Exit {
         if !self.differs.is_empty() {
             Exit::Failed
-        } else if self.other_rules || self.progress.open().is_some() {
+        } else if self.reading.again().by_others || self.progress.open().is_some() {
             Exit::Inconclusive
         } else {
             Exit::Passed
@@ -86,16 +84,22 @@ impl Verified {
 /// The input of every check.
 pub(super) struct Looked<'a> {
     pub dir: &'a RunDir,
-    pub journal: &'a ReadJournal,
+    pub reading: &'a ReadRun,
+    pub about: &'a About,
     /// Whether the journal contains the version of the rules for its verdicts. If so, it is from version 0.2.0 or
     /// later.
     pub numbered: bool,
 }
 
 impl<'a> Looked<'a> {
+    /// The header.
+    pub fn first(&self) -> Option<&'a Event> {
+        self.reading.kept.first()
+    }
+
     /// The plan, as far as this version can read it.
     pub fn plan(&self) -> Option<&'a Plan> {
-        self.journal.events.iter().find_map(|e| match &e.event {
+        self.reading.kept.iter().find_map(|e| match &e.event {
             Kind::PlanFrozen { plan } => Some(&**plan),
             _ => None,
         })
@@ -103,8 +107,8 @@ impl<'a> Looked<'a> {
 
     /// The place of the first event of a kind.
     pub fn place(&self, is_it: impl Fn(&Kind) -> bool) -> String {
-        let found = self.journal.events.iter().find(|e| is_it(&e.event));
-        found.map_or_else(|| self.journal.place(0), |e| self.journal.place(e.seq))
+        let found = self.reading.kept.iter().find(|e| is_it(&e.event));
+        found.map_or_else(|| self.about.place(0), |e| self.about.place(e.seq))
     }
 
     pub fn plan_place(&self) -> String {
@@ -122,23 +126,34 @@ impl<'a> Looked<'a> {
 /// # Errors
 /// The journal cannot be read, or its chain is broken: the error names file and line.
 pub fn verify(dir: &RunDir) -> Result<Verified, JournalError> {
-    let journal = read(dir)?;
-    let again = again(&journal.events);
-    let mut found = Found::default();
-    let (lines, segments) = (journal.events.len(), journal.last_epoch());
-    found.checked.push(format!("journal: {lines} events of {segments} session(s), each chained to the previous one"));
-    let looked = Looked { dir, journal: &journal, numbered: again.numbered };
-    files::check(&looked, &mut found);
-    scenario::check(&looked, &mut found);
-    samples::check(&looked, &mut found);
-    verdicts(&journal, &again, &mut found);
-    let progress = Progress::of(dir, &journal);
-    let Again { standing, by_others: other_rules, .. } = again;
-    let Found { checked, differs } = found;
-    Ok(Verified { journal, progress, standing, other_rules, checked, differs })
+    verify_with(dir, drop)
 }
 
-fn verdicts(journal: &ReadJournal, again: &Again, found: &mut Found) {
+/// The same, and passes each event on.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(dir: &RunDir, mut also: impl FnMut(Event)) -> Result<Verified, JournalError> {
+    let mut samples = Samples::of(dir);
+    let reading = ReadRun::from_with(dir, |reading, event, place| {
+        samples.take(&event, place, reading.again().numbered);
+        also(event);
+    })?;
+    let (about, again) = (&reading.about, reading.again());
+    let mut found = Found::default();
+    let (lines, segments) = (reading.count, about.last_epoch);
+    found.checked.push(format!("journal: {lines} events of {segments} session(s), each chained to the previous one"));
+    let looked = Looked { dir, reading: &reading, about, numbered: again.numbered };
+    files::check(&looked, &mut found);
+    scenario::check(&looked, &mut found);
+    samples.check(&looked, &mut found);
+    verdicts(about, again, &mut found);
+    let progress = Progress::of(dir, reading.history());
+    let Found { checked, differs } = found;
+    Ok(Verified { reading, progress, checked, differs })
+}
+
+fn verdicts(about: &About, again: &Again, found: &mut Found) {
     let name = match (again.same, again.standing.words()) {
         (_, Some(words)) => format!("verdict: {words}"),
         (0, None) => "verdict: none was made".to_owned(),
@@ -146,7 +161,7 @@ fn verdicts(journal: &ReadJournal, again: &Again, found: &mut Found) {
     };
     found.check(name, |found| {
         for wrong in &again.wrong {
-            found.differs(journal.place(wrong.seq), &wrong.what);
+            found.differs(about.place(wrong.seq), &wrong.what);
         }
     });
 }

@@ -10,10 +10,10 @@ use crate::{
 };
 
 pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
-    let Some(Kind::RunStarted { plan_hash, from_cluster, .. }) = looked.journal.events.first().map(|e| &e.event) else {
+    let Some(Kind::RunStarted { plan_hash, from_cluster, .. }) = looked.first().map(|e| &e.event) else {
         return;
     };
-    let Some(plan) = &looked.journal.plan else {
+    let Some(plan) = &looked.about.plan else {
         // The run died before it wrote its plan, and so before its first act.
         return;
     };
@@ -34,7 +34,7 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
 
 fn hashes(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
     let now = hash_of_written(plan);
-    for (written, place) in [(plan["hash"].as_str(), looked.plan_place()), (Some(plan_hash), looked.journal.place(0))] {
+    for (written, place) in [(plan["hash"].as_str(), looked.plan_place()), (Some(plan_hash), looked.about.place(0))] {
         let written = written.unwrap_or_default();
         if written != now {
             found.differs(place, format!("the plan's hash is {now}, not {written}: the plan was changed"));
@@ -67,12 +67,10 @@ fn first_difference(looked: &Looked<'_>, text: &str) -> usize {
 
 fn header(looked: &Looked<'_>, found: &mut Found) {
     let Some(plan) = looked.plan() else { return };
-    let Some(Kind::RunStarted { run_id, scenario, title, clusters, .. }) =
-        looked.journal.events.first().map(|e| &e.event)
-    else {
+    let Some(Kind::RunStarted { run_id, scenario, title, clusters, .. }) = looked.first().map(|e| &e.event) else {
         return;
     };
-    let place = looked.journal.place(0);
+    let place = looked.about.place(0);
     let planned = std::iter::once(&plan.cluster).chain(&plan.recovery);
     if !clusters.iter().eq(planned) {
         found.differs(&place, "its clusters differ from those of the plan");
@@ -84,11 +82,11 @@ fn header(looked: &Looked<'_>, found: &mut Found) {
     if title.starts_with(REHEARSAL) != simulated {
         found.differs(&place, "its title and its cluster do not agree on whether this was a rehearsal");
     }
-    for event in &looked.journal.events {
+    for event in &looked.reading.kept {
         if let Kind::SessionOpened { pid, .. } = &event.event
             && (*pid == 0) != simulated
         {
-            let place = looked.journal.place(event.seq);
+            let place = looked.about.place(event.seq);
             found.differs(place, "the session and the cluster do not agree on whether this was a rehearsal");
         }
     }
@@ -101,9 +99,9 @@ fn stand_in(looked: &Looked<'_>, plan: &Value, found: &mut Found) {
     if !["steps", "expect", "probes", "data"].into_iter().all(empty) {
         found.differs(looked.plan_place(), "a run that was created from the record in the cluster cannot have a plan");
     }
-    for event in &looked.journal.events {
+    for event in &looked.reading.kept {
         if matches!(&event.event, Kind::SessionOpened { actor: Actor::Runner, .. } | Kind::Armed { .. }) {
-            let place = looked.journal.place(event.seq);
+            let place = looked.about.place(event.seq);
             found.differs(place, "a run that was created from the record in the cluster cannot have acted");
         }
     }

@@ -9,6 +9,6 @@ mod previous;
 mod samples;
 mod scenario;
 
-pub use directory::{Progress, Verified, verify};
+pub use directory::{Progress, Verified, verify, verify_with};
 pub use found::Differs;
 pub use previous::{Before, Neighbours, neighbours};

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::found::Found;
 use crate::{
-    event::{Event, Kind},
-    journal::{ReadJournal, RunDir, read},
+    event::Kind,
+    journal::{About, RunDir, follow, header},
     model::{Exit, Head},
+    verdict::ReadRun,
 };
 
 /// What is known about the previous run.
@@ -36,33 +37,33 @@ pub struct Neighbours {
 }
 
 /// Reads the directories next to a run.
-pub fn neighbours(dir: &RunDir, journal: &ReadJournal) -> Neighbours {
+pub fn neighbours(dir: &RunDir, reading: &ReadRun) -> Neighbours {
     let mut found = Found::default();
-    let before = before(dir, journal, &mut found);
-    let after = after(dir, journal, &mut found);
+    let before = before(dir, reading, &mut found);
+    let after = after(dir, reading, &mut found);
     Neighbours { before, after, differs: found.differs }
 }
 
-fn before(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Before {
-    let Some(Kind::RunStarted { previous: Some(head), .. }) = journal.events.first().map(|e| &e.event) else {
+fn before(dir: &RunDir, reading: &ReadRun, found: &mut Found) -> Before {
+    let Some(Kind::RunStarted { previous: Some(head), .. }) = reading.kept.first().map(|e| &e.event) else {
         return Before::None;
     };
-    let there: Vec<ReadJournal> = match beside(dir) {
+    let there: Vec<About> = match beside(dir) {
         Some(runs) => [head.run.clone(), format!("{}-from-cluster", head.run)]
             .into_iter()
-            .filter_map(|name| read(&RunDir(runs.join(name))).ok())
+            .filter_map(|name| follow(&RunDir(runs.join(name)), |_, _| ()).ok())
             .collect(),
         None => vec![],
     };
-    let place = journal.place(0);
+    let place = reading.about.place(0);
     let damaged = beside(dir).is_some_and(|runs| runs.join(&head.run).join("journal.jsonl").is_file());
     if there.is_empty() && !damaged {
         return Before::Elsewhere(head.clone());
     }
-    if there.iter().any(|journal| has_end(journal, head)) {
+    if there.iter().any(|about| has_end(about, head)) {
         return Before::Beside(head.clone());
     }
-    if is_recovered(head.exit) && there.iter().all(|journal| journal.ends.is_empty()) && !there.is_empty() {
+    if is_recovered(head.exit) && there.iter().all(|about| about.ends.is_empty()) && !there.is_empty() {
         return Before::RecoveredElsewhere(head.clone());
     }
     let (run, exit) = (&head.run, head.exit.code());
@@ -76,19 +77,20 @@ fn before(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Before {
     Before::Beside(head.clone())
 }
 
-fn after(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Vec<String> {
-    let Some(Kind::RunStarted { run_id, .. }) = journal.events.first().map(|e| &e.event) else { return vec![] };
+fn after(dir: &RunDir, reading: &ReadRun, found: &mut Found) -> Vec<String> {
+    let Some(Kind::RunStarted { run_id, .. }) = reading.kept.first().map(|e| &e.event) else { return vec![] };
+    let about = &reading.about;
     let mut named = vec![];
     for (name, head) in beside(dir).map(|runs| followers(&runs, run_id)).unwrap_or_default() {
-        let elsewhere = is_recovered(head.exit) && journal.ends.is_empty();
-        if !elsewhere && !has_end(journal, &head) {
-            let last = journal.events.last().map_or(0, |e| e.seq);
+        let elsewhere = is_recovered(head.exit) && about.ends.is_empty();
+        if !elsewhere && !has_end(about, &head) {
+            let last = about.last.unwrap_or(0);
             let what = format!(
                 "run {name} began after this one and contains its end as exit {}, head {}, but this run has another end",
                 head.exit.code(),
                 head.head
             );
-            found.differs(journal.place(last), what);
+            found.differs(about.place(last), what);
         }
         named.push(name);
     }
@@ -99,8 +101,7 @@ fn after(dir: &RunDir, journal: &ReadJournal, found: &mut Found) -> Vec<String> 
 fn followers(runs: &Path, run: &str) -> Vec<(String, Head)> {
     let mut followers = vec![];
     for entry in std::fs::read_dir(runs).into_iter().flatten().flatten() {
-        let Ok(text) = RunDir(entry.path()).text("journal.jsonl") else { continue };
-        let Some(Ok(header)) = text.lines().next().map(serde_json::from_str::<Event>) else { continue };
+        let Some(header) = header(&RunDir(entry.path())) else { continue };
         if let Kind::RunStarted { previous: Some(head), .. } = header.event
             && head.run == run
         {
@@ -111,14 +112,8 @@ fn followers(runs: &Path, run: &str) -> Vec<(String, Head)> {
     followers
 }
 
-fn has_end(journal: &ReadJournal, head: &Head) -> bool {
-    journal.ends.iter().any(|(seq, hash)| {
-        *hash == head.head
-            && journal
-                .events
-                .iter()
-                .any(|e| e.seq == *seq && matches!(e.event, Kind::RunEnded { exit, .. } if exit == head.exit))
-    })
+fn has_end(about: &About, head: &Head) -> bool {
+    about.ends.iter().any(|end| end.hash == head.head && end.exit == head.exit)
 }
 
 /// Whether a run may have found this end in another directory, after a recovery from the record in the cluster.

@@ -1,29 +1,67 @@
 //! The samples of probes: each segment in the journal is in its file, byte for byte, and has the content that the
-//! journal describes.
+//! journal describes. The files are read in parts, as the journal is.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufReader, Read, Seek},
+    os::unix::fs::FileExt,
+    path::Path,
+};
 
 use super::{
     directory::Looked,
     found::{Found, sha256},
 };
-use crate::event::{Event, Kind, ProbeRun, ProbeSample};
+use crate::{
+    event::{Event, Kind, ProbeRun, ProbeSample},
+    journal::{Place, RunDir},
+};
+
+/// The place and the description of a difference.
+type Wrong = (String, String);
 
 /// A samples file, as far as it was checked.
-struct File {
-    bytes: Vec<u8>,
+struct SamplesFile {
+    file: File,
+    length: u64,
     /// The position of the next segment.
-    next: usize,
+    next: u64,
     probe: String,
+}
+
+impl SamplesFile {
+    fn open(dir: &RunDir, name: &str, probe: &str) -> io::Result<Self> {
+        let file = dir.sample(name)?;
+        let length = file.metadata()?.len();
+        Ok(Self { file, length, next: 0, probe: probe.to_owned() })
+    }
+
+    /// The bytes of a segment; none if the file does not contain them.
+    fn bytes(&self, segment: &Segment<'_>) -> Option<Vec<u8>> {
+        let length = segment.to.checked_sub(segment.from).filter(|_| segment.to <= self.length)?;
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        self.file.read_exact_at(&mut bytes, segment.from).ok()?;
+        Some(bytes)
+    }
+
+    /// The line of a byte, counted from 1.
+    fn line(&self, byte: u64) -> usize {
+        let mut file = &self.file;
+        if file.rewind().is_err() {
+            return 1;
+        }
+        let before = BufReader::new(file.take(byte));
+        before.bytes().map_while(Result::ok).filter(|b| *b == b'\n').count() + 1
+    }
 }
 
 /// A segment of samples, as the journal describes it.
 struct Segment<'a> {
-    event: &'a Event,
     probe: &'a str,
     name: &'a str,
-    from: usize,
-    to: usize,
+    from: u64,
+    to: u64,
     sha256: &'a str,
     counts: (u32, u32),
     runs: &'a [ProbeRun],
@@ -36,70 +74,90 @@ impl<'a> Segment<'a> {
         let (name, range) = file.split_once('#')?;
         let (from, to) = range.split_once('-')?;
         let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-        Some(Self { event, probe, name, from, to, sha256, counts: (*n, *failed), runs })
+        Some(Self { probe, name, from, to, sha256, counts: (*n, *failed), runs })
     }
 }
 
-pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
-    let segments = looked.journal.events.iter().filter_map(Segment::of).count();
-    if segments == 0 {
-        return;
+/// Checks the segments of a journal, one after another.
+pub(super) struct Samples<'a> {
+    dir: &'a RunDir,
+    files: BTreeMap<String, SamplesFile>,
+    segments: usize,
+    wrong: Vec<Wrong>,
+}
+
+impl<'a> Samples<'a> {
+    pub fn of(dir: &'a RunDir) -> Self {
+        Self { dir, files: BTreeMap::new(), segments: 0, wrong: vec![] }
     }
-    found.check(format!("samples: {segments} segments, each as described in the journal"), |found| {
-        let mut files = BTreeMap::new();
-        for segment in looked.journal.events.iter().filter_map(Segment::of) {
-            if let Err((place, what)) = one(looked, &mut files, &segment) {
+
+    /// Checks the segment that an event describes, if it describes one. `numbered` as in [`Looked`].
+    pub fn take(&mut self, event: &Event, place: Place<'_>, numbered: bool) {
+        let Some(segment) = Segment::of(event) else { return };
+        self.segments += 1;
+        if let Err(wrong) = self.one(&segment, place, numbered) {
+            self.wrong.push(wrong);
+        }
+    }
+
+    /// Reports what differs.
+    pub fn check(self, looked: &Looked<'_>, found: &mut Found) {
+        let Self { dir, files, segments, wrong } = self;
+        if segments == 0 {
+            return;
+        }
+        found.check(format!("samples: {segments} segments, each as described in the journal"), |found| {
+            for (place, what) in wrong {
                 found.differs(place, what);
             }
+            tails(dir, looked, &files, found);
+        });
+    }
+
+    fn one(&mut self, segment: &Segment<'_>, journal: Place<'_>, numbered: bool) -> Result<(), Wrong> {
+        let name = file_name(self.dir, segment, numbered)
+            .ok_or_else(|| (journal.to_string(), "this event does not name a samples file".to_owned()))?;
+        let path = path(self.dir, &name);
+        if !self.files.contains_key(&name) {
+            let file = SamplesFile::open(self.dir, &name, segment.probe).map_err(|e| {
+                (format!("{path}:1"), format!("cannot read this file ({e}), which {journal} refers to"))
+            })?;
+            self.files.insert(name.clone(), file);
         }
-        tails(looked, &files, found);
-    });
+        let Some(file) = self.files.get_mut(&name) else { return Ok(()) };
+        if !numbered && file.probe != segment.probe {
+            // In version 0.1.0, two probes could share a file, and their samples cannot be distinguished.
+            return Ok(());
+        }
+        if numbered && (file.probe != segment.probe || file.next != segment.from) {
+            return Err((journal.to_string(), format!("its samples do not follow the earlier ones in {path}")));
+        }
+        file.next = segment.to;
+        let place = || format!("{path}:{}", file.line(segment.from));
+        let bytes = file.bytes(segment);
+        let bytes = bytes.ok_or_else(|| (place(), format!("the samples that {journal} refers to are missing")))?;
+        if sha256(&bytes) != segment.sha256 {
+            return Err((place(), format!("these samples differ from those of {journal}: their hash is different")));
+        }
+        if numbered && !says(&bytes, segment) {
+            return Err((journal.to_string(), format!("its description of the samples differs from {}", place())));
+        }
+        Ok(())
+    }
 }
 
-/// The place and the description of a difference.
-type Wrong = (String, String);
-
-fn one(looked: &Looked<'_>, files: &mut BTreeMap<String, File>, segment: &Segment<'_>) -> Result<(), Wrong> {
-    let journal = looked.journal.place(segment.event.seq);
-    let name = file_name(looked, segment)
-        .ok_or_else(|| (journal.clone(), "this event does not name a samples file".to_owned()))?;
-    let path = looked.path(&format!("samples/{name}"));
-    if !files.contains_key(&name) {
-        let bytes = looked
-            .dir
-            .sample(&name)
-            .map_err(|e| (format!("{path}:1"), format!("cannot read this file ({e}), which {journal} refers to")))?;
-        files.insert(name.clone(), File { bytes, next: 0, probe: segment.probe.to_owned() });
-    }
-    let Some(file) = files.get_mut(&name) else { return Ok(()) };
-    if !looked.numbered && file.probe != segment.probe {
-        // In version 0.1.0, two probes could share a file, and their samples cannot be distinguished.
-        return Ok(());
-    }
-    if looked.numbered && (file.probe != segment.probe || file.next != segment.from) {
-        return Err((journal, format!("its samples do not follow the earlier ones in {path}")));
-    }
-    file.next = segment.to;
-    let line = file.bytes.iter().take(segment.from).filter(|b| **b == b'\n').count() + 1;
-    let place = format!("{path}:{line}");
-    let bytes = file.bytes.get(segment.from..segment.to);
-    let bytes = bytes.ok_or_else(|| (place.clone(), format!("the samples that {journal} refers to are missing")))?;
-    if sha256(bytes) != segment.sha256 {
-        return Err((place, format!("these samples differ from those of {journal}: their hash is different")));
-    }
-    if looked.numbered && !says(bytes, segment) {
-        return Err((journal, format!("its description of the samples differs from {place}")));
-    }
-    Ok(())
+/// The path of a samples file, for messages.
+fn path(dir: &RunDir, name: &str) -> String {
+    dir.file(&format!("samples/{name}")).display().to_string()
 }
 
 /// Version 0.1.0 named the probe, and replaced characters that a file name cannot contain by `_`.
-fn file_name(looked: &Looked<'_>, segment: &Segment<'_>) -> Option<String> {
-    if looked.numbered {
+fn file_name(dir: &RunDir, segment: &Segment<'_>, numbered: bool) -> Option<String> {
+    if numbered {
         return (Path::new(segment.name).file_name()? == segment.name).then(|| segment.name.to_owned());
     }
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' };
-    let there = |name: &String| !name.contains('/') && looked.dir.file("samples").join(name).is_file();
+    let there = |name: &String| !name.contains('/') && dir.file("samples").join(name).is_file();
     let written = Some(segment.name.to_owned()).filter(there);
     written.or_else(|| Some(segment.name.chars().map(plain).collect()))
 }
@@ -117,14 +175,13 @@ fn says(bytes: &[u8], segment: &Segment<'_>) -> bool {
 }
 
 /// After the last segment there must be nothing, except what a session that died still wrote.
-fn tails(looked: &Looked<'_>, files: &BTreeMap<String, File>, found: &mut Found) {
-    let ended = looked.journal.head().is_some();
-    if !looked.numbered || !ended || looked.journal.last_epoch() > 1 {
+fn tails(dir: &RunDir, looked: &Looked<'_>, files: &BTreeMap<String, SamplesFile>, found: &mut Found) {
+    let ended = looked.about.head().is_some();
+    if !looked.numbered || !ended || looked.about.last_epoch > 1 {
         return;
     }
-    for (name, file) in files.iter().filter(|(_, file)| file.bytes.len() > file.next) {
-        let line = file.bytes.iter().take(file.next).filter(|b| **b == b'\n').count() + 1;
-        let place = format!("{}:{line}", looked.path(&format!("samples/{name}")));
+    for (name, file) in files.iter().filter(|(_, file)| file.length > file.next) {
+        let place = format!("{}:{}", path(dir, name), file.line(file.next));
         found.differs(place, "these samples are not in the journal");
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
-    let header = looked.journal.events.first().map(|e| &e.event);
+    let header = looked.first().map(|e| &e.event);
     let Some(Kind::RunStarted { scenario_hash, from_cluster: false, .. }) = header else { return };
     found.check(format!("scenario.yaml: its hash, {scenario_hash}"), |found| {
         let text = match looked.dir.text("scenario.yaml") {
@@ -22,7 +22,7 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
                 return found.differs(looked.path("scenario.yaml"), format!("cannot read this file: {error}"));
             }
         };
-        let (now, place) = (sha256(text.as_bytes()), looked.journal.place(0));
+        let (now, place) = (sha256(text.as_bytes()), looked.about.place(0));
         if now != *scenario_hash {
             let what = format!("its hash is {now}, but {place} contains {scenario_hash}: the file was changed");
             found.differs(format!("{}:1", looked.path("scenario.yaml")), what);
@@ -38,7 +38,7 @@ fn agrees(looked: &Looked<'_>, plan: &Plan, scenario_hash: &str, text: &str, fou
     if plan.scenario_hash != scenario_hash {
         found.differs(looked.plan_place(), "the plan was made from another scenario than the one in the header");
     }
-    let header = looked.journal.events.first().map(|e| &e.event);
+    let header = looked.first().map(|e| &e.event);
     let Some(Kind::RunStarted { variables, .. }) = header.filter(|_| looked.numbered) else { return };
     let Ok(loaded) = load_str("scenario.yaml", text, &Sources::of_given(variables)) else { return };
     let asked: Vec<_> = loaded.scenario.expect.into_iter().map(OrNewer::Known).collect();

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     api::{ApiCall, ApiError},
+    page::{self, Page},
     watch::WatchLines,
 };
 use crate::model::{Permission, Raw, Redactor, Told};
@@ -56,13 +58,14 @@ impl Kube {
 
     /// Sends a GET request, and retries it a few times if that may help.
     pub async fn get(&self, path: &str) -> Result<Value, ApiError> {
-        self.get_typed(path).await
+        let bytes = self.get_bytes(path).await?;
+        serde_json::from_slice(&bytes).map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })
     }
 
-    async fn get_typed<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+    async fn get_bytes(&self, path: &str) -> Result<Bytes, ApiError> {
         let mut wait = Duration::from_millis(200);
         for _ in 0..3 {
-            match self.request(Method::GET, path, "", None, LIMIT).await {
+            match self.bytes(Method::GET, path, "", None, LIMIT).await {
                 Err(error) if error.is_transient() => {
                     tokio::time::sleep(wait).await;
                     wait *= 2;
@@ -70,7 +73,7 @@ impl Kube {
                 other => return other,
             }
         }
-        self.request(Method::GET, path, "", None, LIMIT).await
+        self.bytes(Method::GET, path, "", None, LIMIT).await
     }
 
     /// Sends a GET request. None if the object does not exist.
@@ -111,22 +114,17 @@ impl Kube {
         path: &str,
         keep: impl Fn(Value) -> Option<T>,
     ) -> Result<(Vec<T>, String), ApiError> {
-        self.pages(path, |mut value: Value, items| {
-            let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
-            let api = value["apiVersion"].clone();
-            if let Some(Value::Array(page)) = value.get_mut("items").map(Value::take) {
-                items.extend(page.into_iter().filter_map(|mut item| {
-                    // The items of a list do not contain their kind. Those of custom resources do, and the list itself
-                    // may have any kind.
-                    if item.is_object() && item["kind"].as_str().is_none_or(str::is_empty) {
-                        item["kind"] = kind.clone().into();
-                        item["apiVersion"] = api.clone();
-                    }
-                    keep(item)
-                }));
-            }
-            let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
-            PageMeta { next: text("/metadata/continue"), resource_version: text("/metadata/resourceVersion") }
+        self.pages(path, |bytes, items| {
+            let page = page::read(bytes, &mut |page, mut item| {
+                // The items of a list do not contain their kind. Those of custom resources do, and the list itself may
+                // have any kind.
+                if item.is_object() && item["kind"].as_str().is_none_or(str::is_empty) {
+                    item["kind"] = page.kind.strip_suffix("List").unwrap_or("").into();
+                    item["apiVersion"] = page.api.as_str().into();
+                }
+                items.extend(keep(item));
+            })?;
+            Ok((page.next, page.version))
         })
         .await
     }
@@ -141,25 +139,36 @@ impl Kube {
     /// The same for types that do not need the kind of an item, which are parsed directly. Used for lists that
     /// observers read again and again.
     pub async fn list_plain<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
-        let take = |page: Page<T>, items: &mut Vec<T>| {
-            items.extend(page.items.into_iter().flatten());
-            page.metadata
+        self.list_plain_map(path, |item| item).await
+    }
+
+    /// The same, and converts each item when its page arrives.
+    pub async fn list_plain_map<T: DeserializeOwned, U>(
+        &self,
+        path: &str,
+        mut keep: impl FnMut(T) -> U,
+    ) -> Result<Vec<U>, ApiError> {
+        let take = |bytes: &[u8], items: &mut Vec<U>| {
+            let page: Typed<T> = serde_json::from_slice(bytes)?;
+            items.extend(page.items.into_iter().flatten().map(&mut keep));
+            Ok((page.metadata.next, page.metadata.resource_version))
         };
         Ok(self.pages(path, take).await?.0)
     }
 
-    /// Reads one page after another. Returns what `take` collects from them, and the version of the last page.
-    async fn pages<P: DeserializeOwned, T>(
+    /// Reads one page after another. Returns what `take` collects from them, and the version of the last page. `take`
+    /// returns where the list continues, and its version.
+    async fn pages<T>(
         &self,
         path: &str,
-        take: impl Fn(P, &mut Vec<T>) -> PageMeta,
+        mut take: impl FnMut(&[u8], &mut Vec<T>) -> Result<(String, String), serde_json::Error>,
     ) -> Result<(Vec<T>, String), ApiError> {
         let mut items = vec![];
         let mut next = String::new();
         loop {
             let joint = if path.contains('?') { '&' } else { '?' };
             let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
-            let page = match self.get_typed(&format!("{path}{joint}limit={PAGE}{token}")).await {
+            let page = match self.get_bytes(&format!("{path}{joint}limit={PAGE}{token}")).await {
                 // The continue token expired (410): start again.
                 Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
                     items.clear();
@@ -168,22 +177,30 @@ impl Kube {
                 }
                 other => other?,
             };
-            let meta = take(page, &mut items);
-            if meta.next.is_empty() {
-                return Ok((items, meta.resource_version));
+            let (goes_on, version) =
+                take(&page, &mut items).map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })?;
+            if goes_on.is_empty() {
+                return Ok((items, version));
             }
-            next = meta.next;
+            next = goes_on;
         }
     }
 
-    /// Reads one page of a list with this Accept header. Returns the body and its length.
-    pub async fn page(&self, path: &str, token: &str, accept: &str) -> Result<(Value, usize), ApiError> {
+    /// Reads one page of a list with this Accept header, and passes each item on. Returns the rest of the page, and its
+    /// length. Items may have been passed on before an error.
+    pub async fn page(
+        &self,
+        path: &str,
+        token: &str,
+        accept: &str,
+        mut each: impl FnMut(Value),
+    ) -> Result<(Page, usize), ApiError> {
         let token = if token.is_empty() { String::new() } else { format!("&continue={token}") };
-        let page = format!("{path}?limit={PAGE}{token}");
+        let address = format!("{path}?limit={PAGE}{token}");
         let mut wait = Duration::from_millis(200);
         for attempt in 0.. {
-            let request = build(Method::GET, &page, "", None)?;
-            match self.exchange(with_accept(request, accept), &Method::GET, &page, LIST_LIMIT).await {
+            let request = build(Method::GET, &address, "", None)?;
+            match self.exchange(with_accept(request, accept), &Method::GET, &address, LIST_LIMIT).await {
                 Err(error) if error.is_transient() && attempt < 3 => {
                     tokio::time::sleep(wait).await;
                     wait *= 2;
@@ -192,7 +209,7 @@ impl Kube {
                 Ok(bytes) => {
                     let size = bytes.len();
                     let strange = |e: serde_json::Error| ApiError::Strange { path: path.to_owned(), why: strange(&e) };
-                    return Ok((serde_json::from_slice(&bytes).map_err(strange)?, size));
+                    return Ok((page::read(&bytes, &mut |_, item| each(item)).map_err(strange)?, size));
                 }
             }
         }
@@ -280,7 +297,7 @@ impl Kube {
         content_type: &str,
         body: Option<&Value>,
         limit: Duration,
-    ) -> Result<Vec<u8>, ApiError> {
+    ) -> Result<Bytes, ApiError> {
         let request = build(method.clone(), path, content_type, body)?;
         self.exchange(request, &method, path, limit).await
     }
@@ -291,7 +308,7 @@ impl Kube {
         method: &Method,
         path: &str,
         limit: Duration,
-    ) -> Result<Vec<u8>, ApiError> {
+    ) -> Result<Bytes, ApiError> {
         let exchange = async {
             let response = self.client.send(request).await.map_err(|e| self.unreachable(method, path, &e))?;
             let status = response.status();
@@ -303,7 +320,7 @@ impl Kube {
             let bytes =
                 response.into_body().collect().await.map_err(|e| self.unreachable(method, path, &e))?.to_bytes();
             if status.is_success() {
-                Ok(bytes.to_vec())
+                Ok(bytes)
             } else {
                 Err(self.refused(method, path, status.as_u16(), &headers, &bytes))
             }
@@ -369,10 +386,10 @@ impl Kube {
     }
 }
 
-/// A page of a list.
+/// A page of a list, read into a type.
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-struct Page<T> {
+struct Typed<T> {
     #[serde(default)]
     items: Option<Vec<T>>,
     #[serde(default)]

@@ -21,7 +21,7 @@ async fn maps(stage: &Stage) -> Vec<String> {
 }
 
 fn head_of(dir: &RunDir) -> String {
-    read(dir).unwrap().head().unwrap().to_owned()
+    read(dir).unwrap().about.head().unwrap().to_owned()
 }
 
 #[test]

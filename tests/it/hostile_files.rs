@@ -359,8 +359,8 @@ fn escapes_in_names_of_a_drill() {
     }
     // The summary as a terminal with colours shows it: the only escape sequences are those of the colours.
     let dir = fs::read_dir(desk.path("runs")).unwrap().next().unwrap().unwrap().path();
-    let journal = drillmaster::journal::read(&RunDir(dir)).unwrap();
-    let summary = drillmaster::report::summary(&drillmaster::report::tell_read(&journal), true);
+    let reading = drillmaster::verdict::ReadRun::from(&RunDir(dir)).unwrap();
+    let summary = drillmaster::report::summary(&drillmaster::report::tell_read(&reading), true);
     let colours = ["\u{1b}[0m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
     let plain = colours.iter().fold(summary.clone(), |text, colour| text.replace(colour, ""));
     assert!(plain.len() < summary.len() && plain.chars().all(|c| c == '\n' || is_printable(c)), "{summary:?}");

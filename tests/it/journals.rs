@@ -96,7 +96,7 @@ fn a_journal_cut_at_any_byte_still_knows_what_is_open() {
         let journal = read_str("j", &text[..cut]).unwrap();
         let whole = ends.iter().filter(|e| **e <= cut).count();
         assert_eq!(journal.events.len(), whole, "cut at {cut}");
-        assert_eq!(journal.torn, !ends.contains(&cut));
+        assert_eq!(journal.about.torn, !ends.contains(&cut));
         let open = RunState::of(&journal.events).unwrap().open().len();
         assert_eq!(open, [0, 1, 2, 1][whole - 1], "cut at {cut}");
     }
@@ -120,7 +120,7 @@ fn damage_is_named_by_its_line_and_nothing_is_guessed() {
         [lines[0], &line, ""].join("\n")
     };
     assert!(says(&unknown(true)).contains("must not be skipped"));
-    assert_eq!(read_str("j", &unknown(false)).unwrap().skipped, 1);
+    assert_eq!(read_str("j", &unknown(false)).unwrap().about.skipped, 1);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn who_lost_the_wheel_cannot_write_and_its_late_lines_do_not_count() {
     assert!(std::fs::read(dir.journal()).unwrap().starts_with(&before), "the lines before the cut must not change");
     let journal = read(&dir).unwrap();
     assert_eq!(
-        (journal.stray, RunState::of(&journal.events).unwrap().open().len()),
+        (journal.about.stray, RunState::of(&journal.events).unwrap().open().len()),
         (1, 1),
         "the late line must not count"
     );

@@ -6,7 +6,8 @@ use drillmaster::{
         Concern, Environment, Exit, FaultId, Finding, NodeHow, Outcome, Readiness, Revert, Reviewed, Severity, State,
         Tally, Told,
     },
-    report, verdict,
+    report,
+    verdict::{self, History},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -320,7 +321,7 @@ fn hostile_names_are_inert_everywhere() {
     let evil = "<script>alert(1)</script>\u{1b}[2J|`rm`\n# heading \"'&";
     let events = ended(outage(evil));
     let story = report::tell(&events);
-    let html = report::html(&story, &events);
+    let html = report::html(&story, &History::of(&events));
     assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
     for loads in ["src=", "href=", "url(", "@import"] {
         assert!(!html.contains(loads), "{loads}: the report must not load anything from elsewhere");

@@ -7,7 +7,7 @@ use std::{fmt::Write, path::Path};
 use drillmaster::{
     event::Event,
     journal::{RunDir, read},
-    verdict::{self, Follower, RULES, Waited},
+    verdict::{self, Ending, Follower, RULES, ReadRun, Waited},
 };
 
 use super::{
@@ -46,13 +46,17 @@ fn who_follows_a_journal_says_what_who_reads_it_says() {
     let taken_over = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0/taken-over");
     let mut compared = 0;
     for events in [std::mem::take(&mut events), read(&RunDir(taken_over)).unwrap().events] {
-        let mut following = Follower::default();
+        let (mut following, mut judging) = (Follower::default(), ReadRun::default());
         for (at, event) in events.iter().enumerate() {
             following.follow(std::slice::from_ref(event));
+            judging.add(event);
             if at % 5 == 0 {
                 let mut reading = Follower::default();
                 reading.follow(&events[..=at]);
                 assert_eq!(following.taken(), reading.taken());
+                assert_eq!(judging.history().conclude(), verdict::conclude(&events[..=at]), "after line {at}");
+                let (now, later) = (Ending::after(judging.history()), Ending::of(&events[..=at]));
+                assert_eq!(now, later, "after line {at}");
                 assert_eq!(following.undecided(event.t_us), reading.undecided(event.t_us), "after line {at}");
                 for what in
                     [Waited::Alerted, Waited::Recovered(&["storefront".to_owned(), "deployment/web".to_owned()])]

@@ -8,6 +8,7 @@ use drillmaster::{
     report,
     scenario::Loaded,
     sim::{Description, Inhibition, RuleSpec, Simulation},
+    verdict::ReadRun,
 };
 
 use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
@@ -81,7 +82,7 @@ fn every_artefact_of_a_rehearsal_says_that_it_is_one() {
         let stage = Stage::set(&shop, 1).await;
         stage.drill(&loaded, None).await;
         let dir = RunDir(stage.dir.path().join("run"));
-        report::write_all(&dir, &read(&dir).unwrap()).unwrap();
+        report::write_all(&dir, &ReadRun::from(&dir).unwrap()).unwrap();
         for name in
             ["journal.jsonl", "plan.json", "report.html", "report.md", "report.json", "junit.xml", "report.sarif"]
         {

@@ -446,7 +446,7 @@ fn nothing_is_gained_by_calling_a_forged_verdict_old() {
 fn holds(dir: &RunDir, what: &str) -> Exit {
     let verified = verify(dir).unwrap_or_else(|e| panic!("{what}: {e}"));
     assert!(verified.differs.is_empty(), "{what}: {:#?}", verified.differs);
-    assert!(neighbours(dir, &verified.journal).differs.is_empty(), "{what}");
+    assert!(neighbours(dir, &verified.reading).differs.is_empty(), "{what}");
     verified.exit()
 }
 
