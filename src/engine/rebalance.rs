@@ -70,7 +70,7 @@ async fn spread(context: &StepContext, of: &ScopedWorkload, deadline_us: u64) ->
             return Ok(evicted);
         };
         let pod = pod.ok_or_else(|| format!("{placed}; the volumes of its pods are bound to their nodes"))?;
-        // The scheduler decides where the new pod runs. If it was no help twice, it will not be.
+        // The scheduler decides where the new pod runs. An eviction that did not help twice will not help.
         if before.is_some_and(|(least, tries)| skew >= least && tries >= 2) {
             return Err(format!("{placed}; the scheduler does not spread it"));
         }

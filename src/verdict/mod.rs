@@ -4,6 +4,7 @@
 
 mod again;
 mod alerts;
+mod arrange;
 mod budgets;
 mod coverage;
 mod degraded;

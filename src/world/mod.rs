@@ -16,6 +16,7 @@ mod host;
 mod http;
 mod kube;
 mod lease;
+mod lists;
 mod machine;
 mod monitoring;
 mod own_cluster;

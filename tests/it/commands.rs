@@ -221,7 +221,7 @@ fn lint_reads_every_kind_of_file_below_a_folder() {
     fs::create_dir(desk.path("none")).unwrap();
     fs::write(desk.path("none/web.yaml"), "apiVersion: apps/v1\nkind: Deployment\n").unwrap();
     let (code, _, said) = desk.run("lint none");
-    assert!(code == 2 && said.contains("nothing was checked"), "a check that checks nothing is no pass: {said}");
+    assert!(code == 2 && said.contains("nothing was checked"), "a check that checks nothing does not pass: {said}");
     let (code, out, _) = desk.run("lint all -o json");
     let found: Vec<Value> = serde_json::from_str(&out).unwrap();
     assert!(code == 2 && found.iter().all(|p| p["file"].as_str().is_some_and(|f| f.starts_with("all/"))), "{out}");

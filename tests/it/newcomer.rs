@@ -1,6 +1,6 @@
-//! What somebody reads who writes a first cluster file and a first scenario, from an empty directory with the program
+//! The messages for a person who writes a first cluster file and a first scenario, from an empty directory with the program
 //! alone. The files in tests/newcomer have the mistakes that such people make: the first of each pair is written from
-//! what one knows of other tools, the second after its messages were read, the third works.
+//! knowledge of other tools, the second after its messages were read, the third works.
 
 use std::{path::Path, process::Command};
 

@@ -115,11 +115,6 @@ impl Wishes {
         Self { company: company.collect(), nodes: nodes.collect() }
     }
 
-    /// Whether they depend on other pods.
-    pub(super) fn is_about_pods(&self) -> bool {
-        !self.company.is_empty()
-    }
-
     /// The sum of the weights of the preferences that a node satisfies.
     pub(super) fn granted(&self, node: &Node) -> i64 {
         let company: i64 = self.company.iter().filter(|(_, c)| c.suits(node)).map(|(weight, _)| weight).sum();

@@ -15,7 +15,7 @@ use super::{
     company::{Others, Peers, Wishes},
 };
 use crate::kubernetes::{
-    Company, Demand, Domains, Incoming, SpreadRule, demands, in_terms, label, may_run,
+    Company, Demand, Domains, Incoming, KINDS, SpreadRule, demands, in_terms, label, may_run,
     objects::{Node, PodSpec},
     spreads,
 };
@@ -42,9 +42,11 @@ impl Filters {
         }
     }
 
-    /// Whether they do not depend on other pods.
+    /// Whether they do not depend on other pods. The affinity of the first pod of a set asks for nothing yet, so the
+    /// spec counts too.
     fn are_about_nodes_only(&self) -> bool {
-        self.company.is_empty() && self.spreads.is_empty()
+        let names_pods = KINDS.into_iter().any(|(kind, _)| !self.spec.affinity[kind].is_null());
+        !names_pods && self.company.is_empty() && self.spreads.is_empty()
     }
 
     fn pass(&self, node: &Node) -> bool {
@@ -71,8 +73,6 @@ struct Candidate {
 pub(super) struct Search {
     demand: Demand,
     filters: Filters,
-    /// Whether the preferences depend on other pods.
-    wishes_company: bool,
     /// One for each node, in the order of their names.
     candidates: Vec<Candidate>,
     /// How many pods of the same controller each zone has.
@@ -102,12 +102,12 @@ impl Search {
             candidates.push(Candidate { granted, zone, beside: beside(name), passes: None });
         }
         let filters = Filters::of(state, pod, &incoming, &others);
-        Some(Self { demand: Demand::of(&spec), filters, wishes_company: wishes.is_about_pods(), candidates, zones })
+        Some(Self { demand: Demand::of(&spec), filters, candidates, zones })
     }
 
     /// Whether the search is also right for the next pod of the same set, after a pod was placed.
     pub(super) fn holds_after_a_pod(&self) -> bool {
-        !self.wishes_company && self.filters.are_about_nodes_only()
+        self.filters.are_about_nodes_only()
     }
 
     pub(super) fn demand(&self) -> &Demand {
