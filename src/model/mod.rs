@@ -61,7 +61,7 @@ pub use node_steps::{
     Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
     NodeChoice, NodeService,
 };
-pub use outcome::{Evidence, Exit, Judgement, Outcome, ProofPart, RunVerdict};
+pub use outcome::{Evidence, Exit, Judgement, Measure, Measured, Outcome, ProofPart, RunVerdict};
 pub use outside::{Author, OutsideChange, OutsidePart, OutsideWhat, Role};
 pub use plan::{
     Basis, ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction,

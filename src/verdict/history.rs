@@ -95,6 +95,8 @@ pub struct History {
     pub wanted: BTreeMap<(String, String), Series>,
     /// Nodes: 1 is Ready, 0 is not Ready.
     pub nodes: BTreeMap<String, Series>,
+    /// The zone of each node that was seen; empty if it has none.
+    pub zones: BTreeMap<String, String>,
     /// Nodes: 1 while a taint reserves them for pods that tolerate it, such as on a control plane; otherwise 0.
     pub reserved: BTreeMap<String, Series>,
     /// Probe samples.
@@ -188,7 +190,10 @@ impl History {
             Kind::WorkloadSeen { namespace, workload, wanted, .. } => {
                 self.wanted.entry((namespace.clone(), workload.clone())).or_default().push(t, i64::from(*wanted));
             }
-            Kind::NodeSeen { node, ready, taints, .. } => {
+            Kind::NodeSeen { node, ready, taints, zone, .. } => {
+                if self.zones.get(node) != Some(zone) {
+                    self.zones.insert(node.clone(), zone.clone());
+                }
                 let reserved = taints.iter().any(|taint| reserves(taint));
                 self.reserved.entry(node.clone()).or_default().push(t, i64::from(reserved));
                 self.nodes.entry(node.clone()).or_default().push(t, i64::from(ready == "True"));
