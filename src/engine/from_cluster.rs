@@ -122,6 +122,7 @@ fn stand_in(record: &Record) -> Plan {
         findings: vec![],
         critical: vec![],
         watchdog: None,
+        about: crate::model::About::default(),
         run: record.run.clone(),
         bindings: String::new(),
         rules: RULES,
