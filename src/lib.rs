@@ -33,6 +33,7 @@ pub mod engine;
 pub mod observe;
 pub mod readiness;
 
+pub mod evidence;
 pub mod report;
 pub mod verdict;
 pub mod verify;
