@@ -149,8 +149,9 @@ fn told(read: &ReadJournal) {
     }
     let story = report::tell_read(read);
     plain(&report::summary(&story, false));
-    let _ = (report::json(&story), report::markdown(&story), report::sarif(&story), report::junit(&story));
-    let _ = report::html(&story, &read.events);
+    let document = report::document(&story, &read.events, &report::Beside::default());
+    let _ = (report::json(&story, &document), report::markdown(&document), report::html(&document));
+    let _ = (report::sarif(&story), report::junit(&story));
 }
 
 /// A plan file.

@@ -9,6 +9,7 @@ pub(super) use super::{
     check_args::{CheckArgs, ExplainArgs, JunitPer, ListChecksArgs, ListFormat},
     list_args::{ListArgs, ListOf, ShowArgs},
     rehearse_args::RehearseArgs,
+    report_args::{KeygenArgs, ReportArgs, SealArgs, TrustArgs},
 };
 use crate::{
     engine::{LEAST_FROZEN, Place},
@@ -76,8 +77,12 @@ pub(super) enum Command {
     Stop(StopArgs),
     /// Check that a run directory is unchanged since its run, and judge the run again
     Verify(VerifyArgs),
-    /// Write the reports of a run again from its journal
+    /// Write the reports of a run again from its journal, or add a note to them
     Report(ReportArgs),
+    /// Make a key pair that signs evidence
+    Keygen(KeygenArgs),
+    /// Sign the evidence of a run, and pack it into one file
+    Seal(SealArgs),
     /// Print the events of a run again, in order
     Replay(ReplayArgs),
     /// Print the minimal permissions that a scenario needs, as manifests
@@ -403,20 +408,14 @@ pub(super) struct StopArgs {
 }
 
 /// Exit codes: 0 nothing differs, by the rules of this version · 1 something differs: file and line are named · 2 this
-/// is not a run directory · 4 nothing differs, but the verdict was made by the rules of another version, or the run
-/// has not ended
+/// is not a run directory · 4 nothing differs, but the verdict was made by the rules of another version, the run has not
+/// ended, or its evidence is signed with a key that neither --key nor --trust names
 #[derive(Debug, Group)]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     pub run: RunDirArgs,
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
-}
-
-#[derive(Debug, Group)]
-pub(super) struct ReportArgs {
     #[command(flatten)]
-    pub run: RunDirArgs,
+    pub trust: TrustArgs,
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }

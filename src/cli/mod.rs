@@ -1,11 +1,13 @@
 //! The commands, one file each. Data goes to standard output, messages go to standard error. Every error names what to
 //! change and, where possible, the next command to run. Start with [`main`].
 
+mod annotate;
 mod args;
 mod capture;
 mod check;
 mod check_args;
 mod cluster;
+mod evidence;
 mod lint;
 mod list;
 mod list_args;
@@ -17,6 +19,7 @@ mod recover;
 mod rehearse;
 mod rehearse_args;
 mod report;
+mod report_args;
 mod run;
 mod schema;
 mod status;
@@ -104,6 +107,8 @@ pub fn main() -> u8 {
         Command::Stop(a) => block(status::stop(&a)),
         Command::Verify(a) => verify::verify(&a),
         Command::Report(a) => report::report(&a),
+        Command::Keygen(a) => evidence::keygen(&a),
+        Command::Seal(a) => evidence::seal(&a),
         Command::Replay(a) => report::replay(&a),
         Command::Rbac(a) => block(rbac::rbac(&a)),
         Command::Cluster(a) => block(cluster::cluster(&a)),

@@ -1,20 +1,27 @@
 //! `drillmaster report` and `drillmaster replay`: both read the journal only.
 
 use super::{
-    Done, Failure,
+    Done, Failure, annotate,
     args::{Output, ReplayArgs, ReportArgs},
-    place, print, print_styled, say, shown, styled_out,
+    place, print, print_styled,
+    report_args::ReportCommand,
+    say, shown, styled_out,
     verify::holding,
 };
 use crate::{files, model::Exit, report, verify::Verified};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
+    if let Some(ReportCommand::Annotate(args)) = &args.what {
+        return annotate::annotate(args);
+    }
     let dir = place::dir(&args.run)?;
     let journal = holding(&dir)?.journal;
     let story = report::tell_read(&journal);
+    let beside = report::beside(&dir, &journal).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let document = report::document(&story, &journal.events, &beside);
     match args.output {
         Output::Human => print_styled(&report::summary(&story, styled_out())),
-        Output::Json => files::print_json(&report::json(&story)),
+        Output::Json => files::print_json(&report::json(&story, &document)),
     }
     report::write_all(&dir, &journal)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
