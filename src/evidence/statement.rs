@@ -8,6 +8,7 @@ use super::{key::hex, manifest::Manifest};
 use crate::{
     event::{Event, Kind},
     model::{Exit, Judgement, Outcome},
+    verdict::standing,
 };
 
 /// The predicate of our own statement.
@@ -28,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub plan_hash: &'a str,
     pub cluster: &'a str,
     pub tool: &'a str,
+    /// Whether the rules of this version made the verdict, so that this version confirms it.
+    pub confirmed: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -49,7 +52,19 @@ impl<'a> Facts<'a> {
         }
         let (scenario, scenario_hash, plan_hash, cluster, tool) = start?;
         let (outcome, judgements, rules) = verdict?;
-        Some(Self { exit: end?, outcome, rules, judgements, scenario, scenario_hash, plan_hash, cluster, tool })
+        let confirmed = standing(events).words().is_none();
+        Some(Self {
+            exit: end?,
+            outcome,
+            rules,
+            judgements,
+            scenario,
+            scenario_hash,
+            plan_hash,
+            cluster,
+            tool,
+            confirmed,
+        })
     }
 }
 
@@ -70,12 +85,14 @@ pub(super) fn statements(manifest: &Manifest, facts: &Facts<'_>) -> [(&'static s
     ]
 }
 
-/// A test that was not proven has failed, for readers who know only passed and failed.
+/// A test that was not proven, or whose verdict this version does not confirm, has failed for readers who know only
+/// passed and failed.
 fn test_result(facts: &Facts<'_>) -> Value {
     let of = |wanted: &[Outcome]| -> Vec<String> {
         facts.judgements.iter().filter(|j| wanted.contains(&j.outcome)).map(name).collect()
     };
-    let result = if facts.exit == Exit::Passed && facts.outcome == Outcome::Pass { "PASSED" } else { "FAILED" };
+    let passed = facts.confirmed && facts.exit == Exit::Passed && facts.outcome == Outcome::Pass;
+    let result = if passed { "PASSED" } else { "FAILED" };
     json!({
         "result": result,
         "configuration": [{"name": "scenario.yaml", "digest": {"sha256": facts.scenario_hash}}],
@@ -93,6 +110,7 @@ fn drill(manifest: &Manifest, facts: &Facts<'_>) -> Value {
     let judgement = |j: &Judgement| json!({"name": name(j), "outcome": j.outcome, "measured": j.measured});
     json!({
         "run": manifest.run, "head": manifest.head, "exit": facts.exit, "outcome": facts.outcome, "rules": facts.rules,
+        "confirmed": facts.confirmed,
         "scenario": facts.scenario, "planHash": facts.plan_hash, "cluster": facts.cluster, "tool": facts.tool,
         "expectations": facts.judgements.iter().map(judgement).collect::<Vec<_>>(), "missing": manifest.missing,
     })

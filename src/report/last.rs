@@ -23,7 +23,7 @@ const RUNS: usize = 50;
 /// A longer first line is not a header.
 const LONGEST_LINE: u64 = 1 << 20;
 /// A larger journal is not read for a comparison.
-const LARGEST: u64 = 64 << 20;
+const LARGEST: u64 = 16 << 20;
 
 /// The last drill of the same scenario on the same cluster, as the chain of heads names it. Its journal must have the
 /// end that the chain says, or it is not used.

@@ -130,7 +130,9 @@ pub(super) fn text(raw: &str) -> String {
         out.push('\\');
     }
     let number = raw.trim_start_matches(|c: char| c.is_ascii_digit());
+    let ends = |at: usize| raw[at + 1..].chars().next().is_none_or(char::is_whitespace);
     let dot = (number.len() < raw.len() && number.starts_with(['.', ')'])).then_some(raw.len() - number.len());
+    let dot = dot.filter(|at| ends(*at));
     let inside = |i: usize| {
         let (before, after) = (raw[..i].chars().last(), raw[i + 1..].chars().next());
         before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric)
@@ -174,6 +176,7 @@ mod tests {
         assert_eq!(text(r"a\|b"), r"a\\\|b");
         assert_eq!(text("- a"), r"\- a");
         assert_eq!(text("12. a_b _c_ 3.4"), r"12\. a_b \_c\_ 3.4");
+        assert_eq!([text("3.4 s"), text("7."), text("8) x")], ["3.4 s", r"7\.", r"8\) x"]);
         assert_eq!(text("\u{1b}[31m\u{202e}x"), "\u{fffd}\\[31m\u{fffd}x");
         assert_eq!(block_of_code("a\n```\n<b>"), "a\n` ` `\n<b>");
     }

@@ -20,7 +20,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("steps", &["event", "world", "inventory", "kubernetes", "journal", "verdict"]),
     ("observe", &["event", "files", "world", "kubernetes", "journal"]),
     ("verdict", &["event", "journal"]),
-    ("evidence", &["event", "files", "journal"]),
+    ("evidence", &["event", "files", "journal", "verdict"]),
     ("report", &["event", "evidence", "files", "journal", "verdict"]),
     ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),

@@ -6,8 +6,8 @@ use drillmaster::{
     event::{Event, Kind},
     journal::{RunDir, read},
     report::{
-        self, Beside, Block, Document, Field, Key, Known, List, Note, Rest, Section, Table, Text, Tone, document, html,
-        json, markdown, tell,
+        self, Before, Beside, Block, Document, Field, Key, Known, List, Note, Rest, Section, Table, Text, Tone,
+        document, html, json, markdown, tell,
     },
 };
 use pulldown_cmark::{Event as Mark, HeadingLevel, Options, Parser, Tag, TagEnd};
@@ -440,4 +440,64 @@ fn what_is_bad_is_in_the_words_too() {
     let cells: Vec<&Text> = bad.flat_map(|t| &t.rows).flat_map(|r| &r.cells).filter(|c| c.tone == Tone::Bad).collect();
     assert!(!cells.is_empty() && cells.iter().all(|c| c.said == "FAIL"), "{cells:?}");
     assert!(report::markdown(&written).contains("**FAIL**"));
+}
+
+/// The drill of today against the one before: faster is better only beyond both error bars, an action is corrected only
+/// by a pass of the same expectation, and a date that has passed is named.
+#[test]
+fn this_drill_is_compared_with_the_last_one() {
+    let told = |events: &[Event], notes: Vec<Note>| {
+        let beside = Beside { notes, ..Beside::default() };
+        Before::of(&tell(events), events, &beside).unwrap()
+    };
+    let with = |events: &[Event], before: Before| {
+        document(&tell(events), events, &Beside { before: Some(before), ..Beside::default() })
+    };
+    let summary = |written: &Document| words(written.section(Key::Summary).unwrap());
+    let good = ended(outage(""));
+    // The same again: nothing is better, and nothing is worse.
+    let same = summary(&with(&good, told(&good, vec![])));
+    assert!(same.contains("45.4s→45.4s,noclearchange"), "{same}");
+    // The service was back 20 s earlier then.
+    let mut quick = good.clone();
+    for event in &mut quick {
+        if let Kind::Judged { judgements, .. } = &mut event.event {
+            for m in judgements.iter_mut().filter_map(|j| j.measured.as_mut()) {
+                (m.least_us, m.most_us) = (m.least_us.saturating_sub(20_000_000), m.most_us.saturating_sub(20_000_000));
+            }
+        }
+    }
+    let worse = summary(&with(&good, told(&quick, vec![])));
+    assert!(worse.contains("25.4s→45.4s,worse") && worse.contains("deployment/webtook55.4s,after35.4s"), "{worse}");
+    let better = summary(&with(&quick, told(&good, vec![])));
+    assert!(better.contains("45.4s→25.4s,better"), "{better}");
+    // Another scenario is not compared.
+    let mut other = good.clone();
+    if let Kind::RunStarted { scenario, .. } = &mut other[0].event {
+        *scenario = "another".into();
+    }
+    let not = summary(&with(&good, told(&other, vec![])));
+    assert!(not.contains("notcompared,becauseithadanotherscenario"), "{not}");
+    // The alert did not come then. Its action had a date that has passed.
+    let mut bad = outage("");
+    bad.0.retain(|e| !matches!(&e.event, Kind::AlertSeen { source, .. } if source.starts_with("alertmanager")));
+    let bad = ended(bad);
+    let due = Note {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        by: "jane".into(),
+        known: Known::Account,
+        field: Field::Due,
+        of: "A1".into(),
+        text: "1969-11-01".into(),
+    };
+    let corrected = with(&good, told(&bad, vec![due.clone()]));
+    let said = summary(&corrected);
+    assert!(said.contains("ActionA1of1970-01-01wastestedagain:alertNodeNotReadypassesnow."), "{said}");
+    assert!(!said.contains("overdue"), "{said}");
+    let still = with(&bad, told(&bad, vec![due]));
+    let said = summary(&still);
+    assert!(said.contains("ActionA1of1970-01-01is61day(s)overdue"), "{said}");
+    let actions = words(still.section(Key::Actions).unwrap());
+    assert!(actions.contains("testedagainandnotpassed:carriedover[J4]"), "{actions}");
+    same_everywhere("compared", &bad, &Beside { before: Some(told(&good, vec![])), ..Beside::default() });
 }

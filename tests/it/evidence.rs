@@ -13,6 +13,8 @@ use drillmaster::{
     model::SecretRef,
 };
 
+use super::begin;
+
 struct Case {
     folder: tempfile::TempDir,
     key: Private,
@@ -169,19 +171,24 @@ fn links_and_paths_that_lead_elsewhere_are_refused() {
     assert!(case.broken().contains("not a directory"));
 }
 
-#[test]
-fn the_statement_is_the_one_that_in_toto_describes_and_inconclusive_is_failed() {
+/// The statement in an envelope.
+fn payload(envelope: &Path) -> serde_json::Value {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    let case = Case::sealed();
-    let envelope = fs::read(case.file("evidence/test-result.dsse.json")).unwrap();
-    let envelope: serde_json::Value = serde_json::from_slice(&envelope).unwrap();
+    let envelope: serde_json::Value = serde_json::from_slice(&fs::read(envelope).unwrap()).unwrap();
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
     let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
-    let statement: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+#[test]
+fn the_statement_is_the_one_that_in_toto_describes_and_what_is_not_confirmed_is_failed() {
+    let case = Case::sealed();
+    let statement = payload(&case.file("evidence/test-result.dsse.json"));
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
     assert_eq!(statement["predicateType"], "https://in-toto.io/attestation/test-result/v0.1");
     assert_eq!(statement["subject"][0]["name"], "manifest.json");
-    assert_eq!(statement["predicate"]["result"], "PASSED");
+    // Version 0.1.0 passed it; the rules of today do not confirm that.
+    assert_eq!(statement["predicate"]["result"], "FAILED");
     assert!(!statement["predicate"]["passedTests"].as_array().unwrap().is_empty());
 }
 
@@ -219,4 +226,65 @@ fn a_rehearsal_and_a_run_without_an_end_are_not_evidence() {
         }
     }
     assert!(matches!(seal(&case.dir(), &journal, &case.key), Err(SealError::Rehearsal)));
+}
+
+/// A real drill with the program: sealed, verified with and without the key, annotated, changed; then a second one,
+/// which is compared with the first.
+#[test]
+fn a_drill_is_sealed_verified_annotated_and_compared_with_the_one_before() {
+    let front = begin::front();
+    let told = |args: &[&str]| -> (i32, String) {
+        let out = front.program(args, &[]);
+        let said = [out.stdout, out.stderr].map(|b| String::from_utf8(b).unwrap()).concat();
+        (out.status.code().unwrap(), said)
+    };
+    let drill = || {
+        let out = front.run("s.yaml", "b.yaml", &[], &[]);
+        assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+        let newest = drillmaster::journal::latest(&front.dir.path().join("runs")).unwrap();
+        newest.to_str().unwrap().to_owned()
+    };
+    let first = drill();
+    let run = first.as_str();
+    let report = |run: &str| fs::read_to_string(Path::new(run).join("report.md")).unwrap();
+    assert!(report(run).contains("Evidence: UNSIGNED.") && report(run).contains("no earlier run is known"));
+    assert_eq!(told(&["verify", run]).0, 0, "an unsigned run is verified as before");
+    assert_eq!(told(&["keygen", "k"]).0, 0);
+    let (code, said) = told(&["verify", run, "--key", "k.pub"]);
+    assert!(code == 1 && said.contains("UNSIGNED"), "{said}");
+    assert_eq!(told(&["seal", run, "--key", "k.key"]).0, 0);
+    let (code, said) = told(&["verify", run]);
+    assert!(code == 4 && said.contains("which nobody vouched for"), "{code}: {said}");
+    let (code, said) = told(&["verify", run, "--trust", "k.pub"]);
+    assert!(code == 0 && said.contains("which you trust"), "{code}: {said}");
+    assert!(report(run).contains("Evidence: signed with key "));
+    // A note does not touch the evidence.
+    let (code, said) = told(&["report", "annotate", "Accepted", run, "--field", "sign-off", "--by", "Jane Doe"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(report(run).contains("Accepted (noted by Jane Doe, asserted, "));
+    assert_eq!(told(&["verify", run, "--key", "k.pub"]).0, 0);
+    for (args, word) in [
+        (&["report", "annotate", "x", run, "--field", "owner"][..], "needs the action"),
+        (&["report", "annotate", "x", run, "--field", "owner", "--of", "A77"][..], "there is no such action"),
+        (&["report", "annotate", "x", run, "--of", "A1"][..], "about the whole run"),
+        (&["report", "annotate", " ", run][..], "is empty"),
+        (&["report", "annotate", "a\nb", run][..], "write one line"),
+    ] {
+        let (code, said) = told(args);
+        assert!(code == 2 && said.contains(word), "{args:?}: {said}");
+    }
+    let statement = payload(&Path::new(run).join("evidence/test-result.dsse.json"));
+    assert_eq!(statement["predicate"]["result"], "PASSED", "{statement}");
+    let second = drill();
+    let said = report(&second);
+    assert!(said.contains("; same scenario and cluster: ") && said.contains("Actions of the last drill"), "{said}");
+    assert!(said.contains("tested again") || said.contains("It asked for no action"), "{said}");
+    // A line of the notes that is not a note is named, and nothing is written over it.
+    fs::write(Path::new(run).join("notes.jsonl"), "{}\n").unwrap();
+    let (code, said) = told(&["report", run]);
+    assert!(code == 2 && said.contains("notes.jsonl:1"), "{said}");
+    fs::remove_file(Path::new(run).join("notes.jsonl")).unwrap();
+    fs::write(Path::new(run).join("evidence/manifest.json"), "{}").unwrap();
+    let (code, said) = told(&["verify", run, "--key", "k.pub"]);
+    assert!(code == 1 && said.contains("this is not a manifest"), "{said}");
 }

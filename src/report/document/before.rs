@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{Event, Kind},
-    model::{Exit, Judgement, Measure, Outcome},
+    model::{Exit, Judgement, Measure, Measured, Outcome},
     report::{Field, Story},
     verdict::History,
 };
@@ -165,7 +165,9 @@ impl Before {
         } else {
             format!("same scenario; cluster differs: Kubernetes {} → {now}", self.version)
         };
-        let changes = self.changes(c);
+        let mut changes = self.changes(c);
+        // The objectives of services and data come first.
+        changes.sort_by_key(|change| !matches!(change.now.of, Measured::Recovery | Measured::Loss));
         let said: Vec<String> = changes
             .iter()
             .take(3)

@@ -3,10 +3,13 @@
 
 use super::context::{Context, Judged, at_most};
 use crate::{
+    event::StepEnd,
     model::{Expectation, FilesRead, Outcome, OutsideWhat, StepResult, few},
     verdict::Phase,
 };
 
+/// The id of the judgement about the steps.
+const STEPS: &str = "steps";
 /// How many observations of a kind a cause names.
 const NAMED: usize = 4;
 
@@ -18,6 +21,7 @@ pub(super) fn cause(c: &Context<'_>, j: &Judged<'_>) -> String {
         Some(Expectation::Alert(_)) => said.extend(silences(c)),
         Some(Expectation::Restore(e)) => said.extend(c.history.state.results.get(&e.of).map(restored)),
         Some(Expectation::Budgets(_)) => said.extend(budgets(c)),
+        None if j.of.id == STEPS => said.extend(steps(c)),
         _ => {}
     }
     let observed = j.of.evidence.iter().map(|e| format!("{}: {}", e.source, e.observed));
@@ -27,6 +31,13 @@ pub(super) fn cause(c: &Context<'_>, j: &Judged<'_>) -> String {
     }
     said.retain(|s| !s.is_empty());
     if said.is_empty() { "The journal does not show a cause.".into() } else { said.join(". ") }
+}
+
+/// The steps that failed, and why.
+fn steps(c: &Context<'_>) -> Option<String> {
+    let failed = c.story.steps.iter().filter(|s| s.end.is_some_and(StepEnd::is_failure));
+    let said: Vec<String> = failed.map(|s| format!("{} ({}): {}", s.name, s.verb, s.detail)).collect();
+    (!said.is_empty()).then(|| few(said.iter(), NAMED, ("; ", "; and")))
 }
 
 /// Which parts of the proof were not shown.

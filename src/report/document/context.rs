@@ -65,8 +65,8 @@ impl Judged<'_> {
             Some(Expectation::Loss(e)) => e.data.clone(),
             Some(Expectation::Restore(e)) => format!("restore {}", e.of),
             Some(Expectation::Budgets(_)) => "disruption budgets".into(),
-            None if self.of.id == "afterwards" => "the workloads of the scope afterwards".into(),
-            None if self.of.id == "steps" => "the steps of the drill".into(),
+            None if self.of.id == "afterwards" => "the workloads afterwards".into(),
+            None if self.of.id == "steps" => "the steps".into(),
             None => self.of.expectation.clone(),
         }
     }

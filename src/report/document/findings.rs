@@ -8,7 +8,7 @@ use super::{
     context::{Context, Judged, at_least, at_most, short},
     gaps,
 };
-use crate::model::{Expectation, Outcome, Severity};
+use crate::model::{Exit, Expectation, Outcome, Severity};
 
 /// Every kind of event about a fault. Whether the cluster is restored follows from all of them.
 pub(super) const FAULTS: [&str; 10] = [
@@ -68,6 +68,10 @@ pub(super) fn findings(c: &Context<'_>) -> Vec<Finding> {
 
 /// An expectation that failed, or could not be judged.
 fn missed(c: &Context<'_>, j: &Judged<'_>) -> Option<Finding> {
+    // After a refusal, nothing could be judged: the refusal is the finding.
+    if j.of.outcome == Outcome::Inconclusive && c.story.exit == Some(Exit::Refused) {
+        return None;
+    }
     let (order, severity, word) = match j.of.outcome {
         Outcome::Fail => (2, Severity::Critical, "failed"),
         Outcome::Inconclusive => (3, Severity::High, "was not proven"),

@@ -34,7 +34,7 @@ pub(super) fn refused(c: &Context<'_>) -> Vec<Finding> {
     checks
         .map(|f| Finding {
             subject: f.check.clone(),
-            order: 2,
+            order: 1,
             severity: Severity::High,
             title: format!("The pre-flight refused: {}: {}", f.check, short(&f.observed, 140)),
             refs: vec![],

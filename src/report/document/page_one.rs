@@ -128,7 +128,11 @@ fn sentence(c: &Context<'_>, badge: Badge) -> Text {
         Badge::NotRestored => {
             let faults = &c.history.state.faults;
             let open = faults.iter().filter(|f| f.state.is_open()).count();
-            Text::new(format!("{open} of {} changes of the drill are not undone. A person has to do it.", faults.len()))
+            let who = match c.story.exit {
+                Some(Exit::Residue) => "A person has to do it.",
+                _ => "Run drillmaster recover.",
+            };
+            Text::new(format!("{open} of {} changes of the drill are not undone. {who}", faults.len()))
                 .see(super::before_after::open_rows(c).into_iter().take(1))
         }
     }
