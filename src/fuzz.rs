@@ -149,8 +149,9 @@ fn told(read: &ReadJournal) {
     let reading = verdict::ReadRun::of(&read.events);
     let story = report::tell_read(&reading);
     plain(&report::summary(&story, false));
-    let _ = (report::json(&story), report::markdown(&story), report::sarif(&story), report::junit(&story));
-    let _ = report::html(&story, reading.history());
+    let document = report::document(&story, &reading, &report::Beside::default());
+    let _ = (report::json(&story, &document), report::markdown(&document), report::html(&document));
+    let _ = (report::sarif(&story), report::junit(&story));
 }
 
 /// A plan file.

@@ -39,6 +39,8 @@ pub mod verdict;
 
 pub mod report;
 
+pub mod evidence;
+
 pub mod verify;
 
 pub mod sim;

@@ -1,6 +1,6 @@
 //! The command line: every command, and the arguments that several commands share. The arguments of single commands
-//! are in `check_args.rs`, `cluster_args.rs`, `list_args.rs`, `prepare_args.rs`, `record_args.rs`, `rehearse_args.rs`
-//! and `run_args.rs`. A hidden argument or command is the old name of one that is shown. Start with [`Args`].
+//! are in `check_args.rs`, `cluster_args.rs`, `list_args.rs`, `prepare_args.rs`, `record_args.rs`, `rehearse_args.rs`,
+//! `report_args.rs` and `run_args.rs`. A hidden argument or command is the old name of one that is shown. Start with [`Args`].
 
 use std::path::PathBuf;
 
@@ -12,8 +12,9 @@ pub(super) use super::{
     cluster_args::{ClusterArgs, ClusterCommand, ClusterUpArgs},
     list_args::{ListArgs, ListChecksArgs, ListFormat, ListOf, ShowArgs},
     prepare_args::{CaptureArgs, CaptureFor, LintArgs, RbacArgs, RbacFor, SchemaArgs, SchemaOf},
-    record_args::{LogArgs, ReportArgs, RunDirArgs, StatusArgs, StopArgs, VerifyArgs},
+    record_args::{LogArgs, RunDirArgs, StatusArgs, StopArgs, VerifyArgs},
     rehearse_args::RehearseArgs,
+    report_args::{KeygenArgs, ReportArgs, SealArgs},
     run_args::{PlanArgs, ReapArgs, RecoverArgs, RunArgs, StandbyArgs},
 };
 use crate::{engine::Place, model::DatadogSpec, report::Display};
@@ -85,13 +86,17 @@ pub(super) enum Command {
     Recover(RecoverArgs),
     /// Watch a cluster, and recover every run on it whose runner dies
     Standby(StandbyArgs),
-    /// Write the reports of a run again from its journal
+    /// Write the reports of a run again, or add a note to them
     Report(ReportArgs),
     /// Print the events of a run, in order
     #[command(alias = "replay")]
     Log(LogArgs),
     /// Check that a run directory is unchanged; judge the run again
     Verify(VerifyArgs),
+    /// Make a key pair that signs evidence
+    Keygen(KeygenArgs),
+    /// Sign the evidence of a run, and pack it into one file
+    Seal(SealArgs),
     /// Create a kind cluster for drills, delete it, or show its state
     #[command(subcommand)]
     Cluster(ClusterCommand),

@@ -1,12 +1,14 @@
 //! The commands, one file each. Data goes to standard output, messages go to standard error. Every error names what to
 //! change and, where possible, the next command to run. Start with [`main`].
 
+mod annotate;
 mod args;
 mod capture;
 mod check;
 mod check_args;
 mod cluster;
 mod cluster_args;
+mod evidence;
 mod explain;
 mod gates;
 mod help;
@@ -24,6 +26,7 @@ mod recover;
 mod rehearse;
 mod rehearse_args;
 mod report;
+mod report_args;
 mod run;
 mod run_args;
 mod schema;
@@ -140,6 +143,8 @@ fn perform(command: Command, talk: TalkArgs) -> Done {
         Command::Verify(a) => verify::verify(&a),
         Command::Report(a) => report::report(&a),
         Command::Log(a) => report::log(&a),
+        Command::Keygen(a) => evidence::keygen(&a),
+        Command::Seal(a) => evidence::seal(&a),
         Command::Rbac(a) => block(rbac::rbac(&a)),
         Command::Cluster(a) => block(cluster::cluster(&a)),
         Command::Version(a) => version::version(a),

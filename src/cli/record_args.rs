@@ -1,11 +1,11 @@
-//! The arguments of the commands about a run that exists: `status`, `stop`, `report`, `log` and `verify`. Start with
+//! The arguments of the commands about a run that exists: `status`, `stop`, `log` and `verify`. Start with
 //! [`RunDirArgs`].
 
 use std::path::PathBuf;
 
 use clap::Args as Group;
 
-use super::args::OutputArgs;
+use super::{args::OutputArgs, report_args::TrustArgs};
 
 /// The run that a command is about.
 #[derive(Clone, Debug, Group)]
@@ -53,19 +53,13 @@ pub(super) struct StopArgs {
 #[command(
     after_help = "Exit codes: 0 nothing differs, by the rules of this version · 1 something differs: file and line \
 are named · 2 this is not a run directory · 4 nothing differs, but the verdict was made by the rules of another version, \
-or the run has not ended"
+the run has not ended, or its evidence is signed with a key that neither --key nor --trust names"
 )]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     pub run: RunDirArgs,
     #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-#[derive(Debug, Group)]
-pub(super) struct ReportArgs {
-    #[command(flatten)]
-    pub run: RunDirArgs,
+    pub trust: TrustArgs,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -1,20 +1,27 @@
 //! `drillmaster report` and `drillmaster log`: both read the journal only.
 
 use super::{
-    Done, Failure,
+    Done, Failure, annotate,
     args::{LogArgs, Output, ReportArgs},
-    note, place, print, print_styled, say, shown, styled_out,
+    note, place, print, print_styled,
+    report_args::ReportCommand,
+    say, shown, styled_out,
     verify::holding,
 };
 use crate::{event::Event, files, journal::follow, model::Exit, report, verify::Verified};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
+    if let Some(ReportCommand::Annotate(args)) = &args.what {
+        return annotate::annotate(args);
+    }
     let dir = place::dir(&args.run, place::Which::Newest)?;
     let reading = holding(&dir)?.reading;
     let story = report::tell_read(&reading);
+    let beside = report::beside(&dir, &reading).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let document = report::document(&story, &reading, &beside);
     match args.output.format {
         Output::Human => print_styled(&report::summary(&story, styled_out())),
-        Output::Json => files::print_json(&report::json(&story)),
+        Output::Json => files::print_json(&report::json(&story, &document)),
     }
     report::write_all(&dir, &reading)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;

@@ -5,9 +5,10 @@ use serde_json::json;
 use super::{
     Done, Failure,
     args::{Output, VerifyArgs},
-    place, print, shown,
+    evidence, place, print, shown,
 };
 use crate::{
+    evidence::Sealed,
     files::print_json,
     journal::{JournalError, RunDir},
     model::{Exit, printable},
@@ -24,11 +25,19 @@ pub(super) fn verify(args: &VerifyArgs) -> Done {
         Err(error @ JournalError::Empty(_)) => return Err(Failure::of(Exit::Inconclusive, &error)),
         Err(error) => return Err(Failure::of(Exit::Failed, &error)),
     };
-    let beside = neighbours(&dir, &verified.reading);
-    let exit = if beside.differs.is_empty() { verified.exit() } else { Exit::Failed };
+    let sealed = evidence::look(&dir, &verified.reading, &args.trust)?;
+    let mut beside = neighbours(&dir, &verified.reading);
+    if let Sealed::Broken(wrong) = &sealed {
+        beside.differs.extend(wrong.iter().map(|(place, what)| Differs { place: place.clone(), what: what.clone() }));
+    }
+    let exit = match (&sealed, verified.exit()) {
+        _ if !beside.differs.is_empty() => Exit::Failed,
+        (Sealed::Valid { trusted: false, .. }, Exit::Passed) => Exit::Inconclusive,
+        (_, exit) => exit,
+    };
     match args.output.format {
-        Output::Human => print(&human(&dir, &verified, &beside, exit)),
-        Output::Json => print_json(&as_json(&dir, &verified, &beside, exit)),
+        Output::Human => print(&human(&dir, &verified, &beside, &sealed, exit)),
+        Output::Json => print_json(&as_json(&dir, &verified, &beside, &sealed, exit)),
     }
     Ok(exit)
 }
@@ -49,7 +58,7 @@ pub(super) fn refused(differs: &[Differs]) -> Failure {
     Failure::new(Exit::Invalid, text)
 }
 
-fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> String {
+fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, sealed: &Sealed, exit: Exit) -> String {
     let mut lines = vec![format!("run directory  {}", shown(&dir.0))];
     lines.extend(verified.checked.iter().map(|checked| format!("holds          {checked}")));
     let differs = verified.differs.iter().chain(&beside.differs);
@@ -59,18 +68,22 @@ fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> 
     if !beside.after.is_empty() {
         lines.push(format!("run after      {}", beside.after.join(", ")));
     }
-    lines.push(format!("result         {}", result(verified, exit)));
+    lines.push(format!("evidence       {}", evidence::said(sealed)));
+    lines.push(format!("result         {}", result(verified, sealed, exit)));
     // A name with a line break must not look like a line of this output.
     lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-fn result(verified: &Verified, exit: Exit) -> String {
+fn result(verified: &Verified, sealed: &Sealed, exit: Exit) -> String {
     match (exit, verified.progress.open(), verified.reading.again().standing.words()) {
         (Exit::Failed, ..) => {
             "something differs: the run directory was changed after the run, or is damaged".to_owned()
         }
         (_, Some(open), _) => format!("nothing differs so far; {open}"),
         (_, None, Some(words)) => format!("nothing differs; {words}"),
+        (Exit::Inconclusive, None, None) if matches!(sealed, Sealed::Valid { trusted: false, .. }) => {
+            "nothing differs; the evidence is signed, and nobody vouched for the key".to_owned()
+        }
         (Exit::Inconclusive, None, None) => {
             "nothing differs; the verdict was made by the rules of another version".to_owned()
         }
@@ -103,13 +116,14 @@ fn before(before: &Before) -> String {
     }
 }
 
-fn as_json(dir: &RunDir, verified: &Verified, beside: &Neighbours, exit: Exit) -> String {
+fn as_json(dir: &RunDir, verified: &Verified, beside: &Neighbours, sealed: &Sealed, exit: Exit) -> String {
     let differs: Vec<&Differs> = verified.differs.iter().chain(&beside.differs).collect();
     let previous = match &beside.before {
         Before::None => None,
         Before::Elsewhere(head) | Before::Beside(head) | Before::RecoveredElsewhere(head) => Some(head),
     };
-    let value = json!({"dir": dir.0.to_string_lossy(), "exit": exit.code(), "result": result(verified, exit), "rules": RULES,
+    let value = json!({"dir": dir.0.to_string_lossy(), "exit": exit.code(), "result": result(verified, sealed, exit),
+        "evidence": evidence::said(sealed), "rules": RULES,
         "otherRules": verified.reading.again().standing.words(), "open": verified.progress.open(), "checked": verified.checked,
         "differs": differs, "head": verified.reading.about.head(), "previous": previous, "after": beside.after});
     format!("{value}\n")

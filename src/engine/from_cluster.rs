@@ -123,6 +123,7 @@ fn stand_in(record: &Record) -> Plan {
         critical: vec![],
         rebalance: vec![],
         watchdog: None,
+        about: crate::model::About::default(),
         run: record.run.clone(),
         bindings: String::new(),
         rules: RULES,

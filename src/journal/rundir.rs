@@ -50,8 +50,18 @@ impl RunDir {
     /// # Errors
     /// The directory cannot be listed.
     pub fn foreign(&self) -> io::Result<Option<String>> {
-        const OWN: [&str; 8] =
-            ["samples", "lock", "heartbeat", "epoch", "plan.json", "reaper.log", "head-not-kept.txt", "junit.xml"];
+        const OWN: [&str; 10] = [
+            "samples",
+            "lock",
+            "heartbeat",
+            "epoch",
+            "plan.json",
+            "reaper.log",
+            "head-not-kept.txt",
+            "junit.xml",
+            "notes.jsonl",
+            "evidence",
+        ];
         for entry in fs::read_dir(&self.0)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             let starts = ["journal.", "report.", "scenario."].iter().any(|own| name.starts_with(own));

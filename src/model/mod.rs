@@ -1,9 +1,11 @@
 //! The plain values that modules exchange. They have no behaviour that needs a cluster, and all of them can be written
 //! to a file and read by another process. Start with [`Plan`], then [`Revert`].
 
+mod about;
 mod bindings;
 mod body;
 mod clock;
+mod controls;
 mod data;
 mod difference;
 mod expect;
@@ -38,11 +40,13 @@ mod told;
 mod units;
 mod way_back;
 
+pub use about::{About, ObjectiveRef, ObjectiveRefs, PlanUnderTest};
 pub use bindings::{
     Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod, is_address,
 };
 pub use body::{BodyCheck, BodyMatch, BodyRule, JsonMatch};
 pub use clock::ClockMark;
+pub use controls::{FRAMEWORKS, Framework};
 pub use data::{DataHttp, DataSpec, MOST_LINES};
 pub use difference::{Difference, Differs, ObjectName};
 pub use expect::{
@@ -63,7 +67,7 @@ pub use node_steps::{
     Direction, DiskFault, FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep, NetworkFault,
     NodeChoice, NodeService,
 };
-pub use outcome::{Evidence, Exit, Judgement, Outcome, ProofPart, RunVerdict};
+pub use outcome::{Evidence, Exit, Judgement, Measure, Measured, Outcome, ProofPart, RunVerdict};
 pub use outside::{Author, OutsideChange, OutsidePart, OutsideWhat, Role};
 pub use plan::{
     Basis, ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction,

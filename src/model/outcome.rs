@@ -156,8 +156,53 @@ pub struct Judgement {
     /// The parts of the proof. Empty in runs of version 0.1.0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<ProofPart>,
+    /// The time that was compared with the objective, if one was measured. Runs before 0.2.0 do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measure>,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
+}
+
+/// What a measured time is the time of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Measured {
+    /// From the fault, or its undo, until a service was stable again.
+    Recovery,
+    /// Until a workload had its ready pods.
+    Ready,
+    /// Until Alertmanager had received an alert.
+    Alert,
+    /// The age of the newest acknowledged data that is left after the loss.
+    Loss,
+}
+
+/// A measured time with both ends of its error bar, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Measure {
+    /// What was measured.
+    pub of: Measured,
+    /// The smallest possible value.
+    pub least_us: u64,
+    /// The largest possible value: the worst case.
+    pub most_us: u64,
+    /// The objective.
+    pub objective_us: u64,
+}
+
+impl Measure {
+    /// What is left of the objective in the worst case; negative if the objective was missed.
+    pub fn margin_us(&self) -> i64 {
+        let signed = |us: u64| i64::try_from(us).unwrap_or(i64::MAX);
+        signed(self.objective_us).saturating_sub(signed(self.most_us))
+    }
+
+    /// The largest of several measurements, as a share of their objectives.
+    pub fn worst(all: impl Iterator<Item = Self>) -> Option<Self> {
+        let used = |m: &Self| u128::from(m.most_us) * 1_000_000 / u128::from(m.objective_us.max(1));
+        all.max_by_key(used)
+    }
 }
 
 /// The verdict on a run.
@@ -206,6 +251,7 @@ mod tests {
             outcome,
             because: Told::default(),
             parts: vec![],
+            measured: None,
             evidence: vec![],
         }
     }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DataSpec, DeleteNamespaceStep, Dur, Expectation, Finding, Newer, NodeHow, NodeTarget, ObjectName, ObjectRef,
+    About, DataSpec, DeleteNamespaceStep, Dur, Expectation, Finding, Newer, NodeHow, NodeTarget, ObjectName, ObjectRef,
     OrNewer, ProbeSpec, ScopedWorkload, StepName, Verb, WorkloadRef,
 };
 
@@ -321,6 +321,9 @@ pub struct Plan {
     /// The alert that always fires, if the bindings name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<String>,
+    /// What the scenario says about itself. It is not part of the hash, because the hash of the scenario covers it.
+    #[serde(default, skip_serializing_if = "About::is_empty")]
+    pub about: About,
     /// The id of the run for which the plan was made. Names of objects that the run creates contain it.
     #[serde(default)]
     pub run: String,

@@ -111,6 +111,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         findings: vec![],
         critical: scenario.scope.critical.clone(),
         watchdog: request.bindings.watchdog.clone(),
+        about: scenario.about(),
         run: request.run.to_owned(),
         bindings: of_bindings(request.bindings),
         rules: RULES,

@@ -1,184 +1,151 @@
-//! The after-action report as Markdown.
+//! The report as Markdown.
 
 use std::fmt::Write;
 
-use super::{
-    Story,
-    story::{OutsideLine, of_outside},
-};
-use crate::{
-    event::StepEnd,
-    model::{FindingState, Head, Reviewed, is_printable, printable, printable_lines},
-};
+use super::document::{Block, Card, Document, Figure, List, Row, Section, Table, Text, Tone, Verdict};
+use crate::model::{is_printable, printable_lines};
 
 /// The report.
-pub fn markdown(story: &Story) -> String {
+pub fn markdown(document: &Document) -> String {
     let mut out = String::new();
     let w = &mut out;
-    let verdict = match (&story.other_rules, story.outcome) {
-        (Some(words), _) => text(words),
-        (None, Some(outcome)) => outcome.to_string(),
-        (None, None) => "NOT JUDGED".to_owned(),
-    };
-    let _ = writeln!(w, "# After-action report: {}\n", text(&story.title));
-    let code = story.exit.map_or_else(|| "not ended".into(), |e| e.code().to_string());
-    let _ = writeln!(w, "**{verdict}** (exit {code}): {}\n", text(&story.ending));
-    let _ = writeln!(w, "> {}\n", text(&story.hypothesis.replace('\n', " ")));
-    let _ = writeln!(w, "| | |\n|---|---|");
-    for (key, value) in identification(story) {
-        let _ = writeln!(w, "| {key} | {} |", text(&value));
+    let _ = writeln!(w, "# After-action report: {}\n", text(&document.title));
+    if !document.mark.is_empty() {
+        let _ = writeln!(w, "**{}**\n", text(&document.mark));
     }
-    list(w, "Limits of this result", &story.caveats);
-    let _ = writeln!(w, "\n## Verdict by expectation\n\n| result | expectation | fault | because |\n|---|---|---|---|");
-    for j in &story.judgements {
-        let _ = writeln!(
-            w,
-            "| **{}** | {} | {} | {} |",
-            j.outcome,
-            text(&j.expectation),
-            text(j.of.as_deref().unwrap_or("")),
-            text(&j.because)
-        );
+    let _ = writeln!(w, "Run {}, {}", text(&document.run), text(&document.date));
+    for part in &document.parts {
+        let _ = writeln!(w, "\n## {}", text(&part.title));
+        for s in &part.sections {
+            section(w, s);
+        }
     }
-    proofs(w, story);
-    let _ = writeln!(w, "\n## Recovery times\n");
-    for r in &story.recoveries {
-        let phases: Vec<String> =
-            r.phases.iter().map(|p| format!("{} {:.1} s", p.name, p.at_us as f64 / 1e6)).collect();
-        let _ = writeln!(w, "- **{}** after *{}*: {}", text(&r.probe), text(&r.of), phases.join(" → "));
-    }
-    list(w, "Predicted and measured", &story.predictions);
-    timeline(w, story);
-    let _ = writeln!(w, "\n## Return to normal\n\n| fault | target | state | evidence |\n|---|---|---|---|");
-    for u in &story.undo_log {
-        let _ = writeln!(w, "| {} | {} | {} | {} |", text(&u.fault), text(&u.target), u.state, text(&u.evidence));
-    }
-    for u in story.undo_log.iter().filter(|u| !u.commands.is_empty()) {
-        let _ =
-            writeln!(w, "\nBy hand, for {}:\n\n```sh\n{}\n```", text(&u.fault), block_of_code(&u.commands.join("\n")));
-    }
-    let outside: Vec<String> = story.changed_outside.iter().map(told).collect();
-    list(w, "Changed from outside", &outside);
-    let _ = writeln!(w, "\n{}", text(&of_outside(story)));
-    let _ = writeln!(w, "\n## Left behind\n");
-    for l in &story.leftovers {
-        let _ = writeln!(
-            w,
-            "- {} (expires {}): `{}`",
-            text(&l.what),
-            text(&l.expires),
-            printable(&l.remove_with).replace('`', "'")
-        );
-    }
-    let _ = writeln!(w, "\n## Pre-flight\n\n| result | check | observed |\n|---|---|---|");
-    for f in &story.findings {
-        let state = match f.state {
-            FindingState::Pass => "pass",
-            FindingState::Fail => "**FAIL**",
-            FindingState::Unknown => "**UNKNOWN**",
-            FindingState::Skip => "skip",
-        };
-        let _ = writeln!(w, "| {state} | {} | {} |", f.check, text(&f.observed));
-    }
-    if let Some(review) = &story.review {
-        readiness(w, review);
-    }
-    list(w, "Deviations", &story.deviations);
-    list(w, "Observation gaps", &story.blind);
-    list(w, "Unexpected alerts", &story.unexpected_alerts);
     out
 }
 
-/// Steps, with the changes from outside between them.
-fn timeline(w: &mut String, story: &Story) {
-    let _ = writeln!(w, "\n## Timeline\n\n| at | step | took | result |\n|---|---|---|---|");
-    let mut others = story.changed_outside.iter().peekable();
-    let row = |w: &mut String, line: &OutsideLine| {
-        let _ = writeln!(w, "| {:.1} s | *changed from outside* | – | {} |", line.at, text(&line.said));
-    };
-    for s in &story.steps {
-        while let Some(line) = others.next_if(|line| line.at < s.at) {
-            row(w, line);
+fn section(w: &mut String, section: &Section) {
+    let _ = writeln!(w, "\n### {}", text(&section.title));
+    for b in &section.blocks {
+        block(w, b);
+    }
+}
+
+fn block(w: &mut String, block: &Block) {
+    match block {
+        Block::Verdict(v) => verdict(w, v),
+        Block::Paragraph(said) => {
+            let _ = writeln!(w, "\n{}", cell(said));
         }
-        let took = s.seconds.map_or("–".into(), |t| format!("{t:.1} s"));
-        let mark = match s.end {
-            Some(StepEnd::Done) => "ok",
-            Some(StepEnd::NotRun) => "not run",
-            Some(StepEnd::Refused) => "REFUSED",
-            Some(StepEnd::Interrupted) => "interrupted",
-            Some(StepEnd::Failed | StepEnd::Panicked) => "FAILED",
-            None => "did not end",
-        };
-        let (name, detail) = (text(&s.name), text(&s.detail));
-        let _ = writeln!(w, "| {:.1} s | {name} ({}) | {took} | {mark}: {detail} |", s.at, s.verb);
-    }
-    others.for_each(|line| row(w, line));
-}
-
-/// A change from outside, and whether it is still in effect.
-fn told(line: &OutsideLine) -> String {
-    let remains = if line.remains { " (still changed)" } else { "" };
-    format!("{:.1} s: {}{remains}", line.at, line.said)
-}
-
-/// The parts of each proof, folded where Markdown is displayed as HTML.
-fn proofs(w: &mut String, story: &Story) {
-    for j in story.judgements.iter().filter(|j| !j.parts.is_empty()) {
-        let _ = writeln!(w, "\n<details><summary>What {} rests on: {}</summary>\n", j.outcome, text(&j.expectation));
-        let several = j.parts.iter().filter(|p| p.part == "baseline").count() > 1;
-        for part in &j.parts {
-            let mark = match part.shown {
-                Some(true) => "shown",
-                Some(false) => "**not shown**",
-                None => "not asked",
-            };
-            let whose = if several { format!("{}, ", text(&part.subject)) } else { String::new() };
-            let _ = writeln!(w, "- {whose}{}: {mark}: {}", part.part, text(&part.said));
+        Block::List(l) => list(w, l),
+        Block::Pair { left, right } => {
+            list(w, left);
+            list(w, right);
         }
-        let _ = writeln!(w, "\n</details>");
+        Block::Table(t) => table(w, t),
+        Block::Figure(f) => figure(w, f),
+        Block::Card(c) => card(w, c),
+        Block::Commands(c) => {
+            let _ = writeln!(w, "\n{}\n\n```sh\n{}\n```", text(&c.title), block_of_code(&c.lines.join("\n")));
+        }
     }
 }
 
-fn identification(story: &Story) -> Vec<(&'static str, String)> {
-    let mut rows = vec![
-        ("Run", story.run.clone()),
-        ("Scenario", format!("{} (sha256 {})", story.scenario, story.scenario_hash)),
-        ("Plan hash", story.plan_hash.clone()),
-        ("Cluster", story.cluster.clone()),
-        ("Operator", story.operator.clone()),
-        ("Tool", story.tool.clone()),
-        ("Started (UTC)", story.started.clone()),
-        ("Ended (UTC)", format!("{} ({:.0} s)", story.ended, story.seconds)),
-    ];
-    rows.extend(story.head.clone().map(|head| ("Head of the journal", head)));
-    if let Some(Head { run, head, exit }) = &story.previous {
-        rows.push(("Previous run", format!("{run}, exit {}, head {head}", exit.code())));
+fn verdict(w: &mut String, v: &Verdict) {
+    let _ = writeln!(w, "\n**{}**\n\n{}", text(&v.badge.said), cell(&v.sentence));
+    for note in &v.notes {
+        let _ = writeln!(w, "\n{}", cell(note));
     }
-    rows
 }
 
-fn list(out: &mut String, title: &str, lines: &[String]) {
-    let _ = writeln!(out, "\n## {title}\n");
-    if lines.is_empty() {
-        let _ = writeln!(out, "None.");
+fn heading(w: &mut String, title: &str) {
+    if !title.is_empty() {
+        let _ = writeln!(w, "\n#### {}", text(title));
     }
-    for line in lines {
-        let _ = writeln!(out, "- {}", text(line));
+}
+
+fn list(w: &mut String, list: &List) {
+    heading(w, &list.title);
+    let _ = writeln!(w);
+    for item in &list.items {
+        let _ = writeln!(w, "- {}", cell(item));
     }
+    note(w, &list.note);
+}
+
+fn note(w: &mut String, note: &str) {
+    if !note.is_empty() {
+        let _ = writeln!(w, "\n{}", text(note));
+    }
+}
+
+fn table(w: &mut String, table: &Table) {
+    heading(w, &table.title);
+    if !table.rows.is_empty() {
+        rows(w, &table.head, &table.rows);
+    }
+    note(w, &table.note);
+}
+
+/// A table of facts has no headings; Markdown needs a line for them.
+fn rows(w: &mut String, head: &[String], rows: &[Row]) {
+    let columns = rows.first().map_or(0, |row| row.cells.len()).max(head.len());
+    let head: Vec<String> = (0..columns).map(|i| head.get(i).map(|h| text(h)).unwrap_or_default()).collect();
+    let _ = writeln!(w, "\n| {} |\n|{}", head.join(" | "), "---|".repeat(columns));
+    for row in rows {
+        let cells: Vec<String> = row.cells.iter().map(cell).collect();
+        let _ = writeln!(w, "| {} |", cells.join(" | "));
+    }
+}
+
+/// Markdown has no pictures: the table has the same numbers.
+fn figure(w: &mut String, figure: &Figure) {
+    heading(w, &figure.title);
+    table(w, &figure.table);
+}
+
+fn card(w: &mut String, card: &Card) {
+    let _ = writeln!(w, "\n#### {} {}", text(&card.id.0), cell(&card.title));
+    rows(w, &[], &card.facts);
+}
+
+/// A text with its references. What is bad is bold, if its ends allow that.
+fn cell(said: &Text) -> String {
+    let plain = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut out = text(&said.said);
+    if said.tone == Tone::Bad && plain(out.chars().next()) && plain(out.chars().last()) {
+        out = format!("**{out}**");
+    }
+    for r in &said.refs {
+        let _ = write!(out, " \\[{}\\]", text(&r.0));
+    }
+    out
 }
 
 /// Text from a cluster as plain text: it cannot become a table cell, link, image, mention or HTML.
 pub(super) fn text(raw: &str) -> String {
+    let raw = raw.trim();
     let mut out = String::with_capacity(raw.len());
+    // A line that begins like this would be an item of a list, or a heading underline.
+    if raw.starts_with(['-', '+', '=']) {
+        out.push('\\');
+    }
+    let number = raw.trim_start_matches(|c: char| c.is_ascii_digit());
+    let ends = |at: usize| raw[at + 1..].chars().next().is_none_or(char::is_whitespace);
+    let dot = (number.len() < raw.len() && number.starts_with(['.', ')'])).then_some(raw.len() - number.len());
+    let dot = dot.filter(|at| ends(*at));
+    let inside = |i: usize| {
+        let (before, after) = (raw[..i].chars().last(), raw[i + 1..].chars().next());
+        before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric)
+    };
     for (i, c) in raw.char_indices() {
         // Some sites turn a bare address into a link, and notify a user whose name follows an @.
         let links = c == ':' && raw[i..].starts_with("://") || c == '.' && raw[..i].ends_with("www");
         match c {
-            '|' | '`' | '*' | '~' | '[' | ']' | '\\' | '!' | '#' | '@' => {
+            '|' | '`' | '*' | '~' | '[' | ']' | '\\' | '!' | '#' | '@' | '$' => {
                 out.push('\\');
                 out.push(c);
             }
-            _ if links => {
+            _ if links || dot == Some(i) || c == '_' && !inside(i) => {
                 out.push('\\');
                 out.push(c);
             }
@@ -198,29 +165,6 @@ fn block_of_code(commands: &str) -> String {
     printable_lines(commands).replace("```", "` ` `")
 }
 
-fn readiness(w: &mut String, review: &Reviewed) {
-    let t = &review.tally;
-    let _ = writeln!(
-        w,
-        "\n## Readiness review\n\n{}, judged as {} at {}: {} pass, {} fail, {} unknown, {} waived, {} error.\n\n| result | severity | check | objects | observed |\n|---|---|---|---|---|",
-        review.verdict, review.environment, review.at, t.pass, t.fail, t.unknown, t.waived, t.error
-    );
-    for c in &review.concerns {
-        let way = if c.blocking { " **blocking**" } else { "" };
-        let aside = if c.waiver.is_empty() { String::new() } else { format!(" (waived: {})", text(&c.waiver)) };
-        let _ = writeln!(
-            w,
-            "| {}{way} | {} | {} {} | {} | {}{aside} |",
-            c.state,
-            c.severity,
-            c.check,
-            text(&c.title),
-            c.objects,
-            text(&c.observed)
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +174,9 @@ mod tests {
         assert_eq!(text("<img src=x>|[a](b)\n# h"), r"&lt;img src=x&gt;\|\[a\](b) \# h");
         assert_eq!(text("http://evil www.evil @team ~~x~~"), r"http\://evil www\.evil \@team \~\~x\~\~");
         assert_eq!(text(r"a\|b"), r"a\\\|b");
+        assert_eq!(text("- a"), r"\- a");
+        assert_eq!(text("12. a_b _c_ 3.4"), r"12\. a_b \_c\_ 3.4");
+        assert_eq!([text("3.4 s"), text("7."), text("8) x")], ["3.4 s", r"7\.", r"8\) x"]);
         assert_eq!(text("\u{1b}[31m\u{202e}x"), "\u{fffd}\\[31m\u{fffd}x");
         assert_eq!(block_of_code("a\n```\n<b>"), "a\n` ` `\n<b>");
     }

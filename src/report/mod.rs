@@ -1,15 +1,18 @@
 //! The reports of a run. Everything here is computed from the events in the journal; nothing asks a cluster. [`Story`]
-//! is the content, and each format is one view of it. Start with [`tell`].
+//! holds the facts, [`Document`] the report for people, and each format is a view of one of them. Start with [`tell`].
 
 mod brief;
 mod crowd;
+mod document;
 mod fold;
 mod html;
 mod json;
 mod junit;
+mod last;
 mod line;
 mod live;
 mod markdown;
+mod note;
 mod predicted;
 mod review;
 mod sarif;
@@ -17,6 +20,11 @@ mod story;
 mod summary;
 mod svg;
 
+pub use document::{
+    AxisRow, Bar, Before, Beside, Block, Card, Commands, Document, Figure, Group, Key, List, Moment, Part, Picture,
+    Predicted, Predictions, Ref, Rest, Row, Section, Signature, State, Table, Text, TimeAxis, Tone, Verdict, Waterfall,
+    Zone, Zones, document,
+};
 pub use fold::fold;
 pub use html::html;
 pub use json::{json, schema};
@@ -24,24 +32,29 @@ pub use junit::junit;
 pub use line::line;
 pub use live::{Display, live};
 pub use markdown::markdown;
+pub use note::{Field, Known, NOTES, Note, beside};
+pub use predicted::Compared;
 pub use review::{
     fix_plan, html as review_html, human as review_human, markdown as review_markdown, prometheus as review_prometheus,
     review_json, review_junit, review_junit_by_check, review_sarif,
 };
 pub use sarif::sarif;
-pub use story::{Story, tell, tell_read};
+pub use story::{Recovery, StepLine, Story, UndoLine, tell, tell_read};
 pub use summary::{Shape, summary, summary_in};
 
 use crate::{journal::RunDir, verdict::ReadRun};
+
+use story::of_outside;
 
 /// Writes every report of a run into its directory. If one cannot be written, that is an error, but the others are
 /// still written.
 pub fn write_all(dir: &RunDir, reading: &ReadRun) -> std::io::Result<()> {
     let story = tell_read(reading);
+    let document = document(&story, reading, &beside(dir, reading)?);
     let results = [
-        dir.write("report.json", json(&story).as_bytes()),
-        dir.write("report.md", markdown(&story).as_bytes()),
-        dir.write("report.html", html(&story, reading.history()).as_bytes()),
+        dir.write("report.json", json(&story, &document).as_bytes()),
+        dir.write("report.md", markdown(&document).as_bytes()),
+        dir.write("report.html", html(&document).as_bytes()),
         dir.write("junit.xml", junit(&story).as_bytes()),
         dir.write("report.sarif", sarif(&story).as_bytes()),
     ];

@@ -10,16 +10,33 @@ use crate::{
 /// The API's times have whole seconds, and a watch has a delay.
 const TOLERANCE_S: f64 = 1.0;
 
-/// One line for each prediction.
-pub(super) fn lines(history: &History) -> Vec<String> {
+/// A prediction, compared with what was measured.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The prediction.
+    pub prediction: Prediction,
+    /// The first and the last measurement, in seconds after the fault.
+    pub measured: Option<(f64, f64)>,
+    /// How late it was, in seconds; negative if it was early, 0 if it was as predicted, none if it was not measured.
+    pub late: Option<f64>,
+    /// The comparison, in words.
+    pub said: String,
+}
+
+impl Compared {
+    /// Prediction and measurement in one line.
+    pub(super) fn line(&self) -> String {
+        let Prediction { of, what, from, to, because, .. } = &self.prediction;
+        format!("{of}: {what} — predicted {from} to {to} after the fault ({because}){}", self.said)
+    }
+}
+
+/// Every prediction that says something.
+pub(super) fn compared(history: &History) -> Vec<Compared> {
     let Some(plan) = &history.state.plan else { return vec![] };
     let mut late_before = (None, 0.0);
-    let mut lines = vec![];
+    let mut all = vec![];
     for prediction in plan.predictions.iter().filter(|p| !p.to.0.is_zero()) {
-        let head = format!(
-            "{}: {} — predicted {} to {} after the fault ({})",
-            prediction.of, prediction.what, prediction.from, prediction.to, prediction.because
-        );
         let measured = measured(prediction, history);
         let (said, late) = match own_time(history, &prediction.of) {
             Some((t0, end)) if measured.is_none() && end < t0 + prediction.to.micros() => {
@@ -27,12 +44,12 @@ pub(super) fn lines(history: &History) -> Vec<String> {
             }
             _ => compare(prediction, measured, &late_before),
         };
-        lines.push(format!("{head}{said}"));
         if let (Some(phase), Some(late)) = (&prediction.phase, late) {
             late_before = (Some(word(phase)), late);
         }
+        all.push(Compared { prediction: prediction.clone(), measured, late, said });
     }
-    lines
+    all
 }
 
 fn word(phase: &Phase) -> &'static str {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::predicted;
+use super::predicted::{self, Compared};
 use crate::{
     event::{Actor, Event, Kind, StepEnd, is_alertmanager},
     journal::FaultState,
@@ -97,6 +97,9 @@ pub struct Story {
     pub deviations: Vec<String>,
     /// Predictions compared with measurements.
     pub predictions: Vec<String>,
+    /// The same, as numbers.
+    #[serde(skip)]
+    pub compared: Vec<Compared>,
     /// Numbers and hashes for the evidence annex.
     pub evidence: BTreeMap<String, String>,
 }
@@ -117,6 +120,13 @@ pub struct Recovery {
     pub of: String,
     /// Its phases.
     pub phases: Vec<Phase>,
+}
+
+impl Recovery {
+    /// The time of the last phase.
+    pub fn total_us(&self) -> u64 {
+        self.phases.iter().map(|p| p.at_us).max().unwrap_or(0)
+    }
 }
 
 /// One step.
@@ -208,7 +218,8 @@ pub fn tell_read(reading: &ReadRun) -> Story {
     if let Some(plan) = &history.state.plan {
         story.hypothesis.clone_from(&plan.hypothesis);
         story.recoveries = recoveries(history);
-        story.predictions = predicted::lines(history);
+        story.compared = predicted::compared(history);
+        story.predictions = story.compared.iter().map(Compared::line).collect();
         story.unexpected_alerts = unexpected(history);
     }
     story.undo_log = undo_log(history);

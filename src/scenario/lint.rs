@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Problem, Scenario, backup_names, objectives,
+    Problem, Scenario, about, backup_names, objectives,
     problem::meant,
     repair::Damage,
     secret_places::misplaced,
@@ -34,6 +34,7 @@ pub(super) fn lint(
     lint.steps();
     lint.expectations();
     lint.aborts();
+    lint.problems.extend(about::lint(file, root, scenario));
     lint.problems.extend(misplaced(file, root, secrets));
     lint.problems.extend(objectives::lint(file, root, scenario));
     lint.problems.extend(backup_names::lint(file, root, scenario));

@@ -4,6 +4,7 @@
 //!
 //! Start with [`Scenario`], then [`load`].
 
+mod about;
 mod backup_names;
 mod bindings;
 mod drill_sense;

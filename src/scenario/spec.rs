@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{BodyRule, DataSpec, Dur, Expectation, Percent, Step, UpRule, WorkloadRef};
+use crate::model::{
+    About, BodyRule, DataSpec, Dur, Expectation, ObjectiveRefs, Percent, PlanUnderTest, Step, UpRule, WorkloadRef,
+};
 
 /// One drill: what is broken, how it is put back, and what must hold during it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +19,7 @@ pub struct Scenario {
     pub api_version: String,
     /// Scenario
     pub kind: String,
-    /// Name and title.
+    /// Name and title, and what the reports tell about the drill.
     pub metadata: Metadata,
     /// What the drill is meant to show, as prose. The report begins with it.
     pub hypothesis: String,
@@ -45,19 +47,71 @@ pub struct Scenario {
     /// Platform namespaces whose pods may be affected.
     #[serde(default)]
     pub collateral: Vec<String>,
-    /// The controls for which this drill is evidence, by framework.
+    /// The controls for which this drill is evidence, by framework: soc2, iso22301, iso27001, nist80034, nist80053,
+    /// nist80084, dora, doraRts, or one of your own.
     #[serde(default)]
     pub controls: BTreeMap<String, Vec<String>>,
 }
 
-/// Name and title.
+/// Name and title, and what the reports tell their readers about the drill.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Metadata {
     /// Lower-case words with dashes.
     pub name: String,
     /// One sentence.
     pub title: String,
+    /// Version of the scenario.
+    #[serde(default)]
+    pub version: String,
+    /// Who maintains the scenario. Reports propose this owner for actions, and never assign one.
+    #[serde(default)]
+    pub owner: String,
+    /// Labels of your organisation, such as `team: payments`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The business function that the application serves.
+    #[serde(default)]
+    pub business_function: String,
+    /// The tier of this function, from 1 (most critical) to 9.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 9))]
+    pub tier: Option<u8>,
+    /// The objectives that your organisation has set, and where they are written. The expectations decide the verdict.
+    #[serde(default)]
+    pub objectives: ObjectiveRefs,
+    /// The recovery plan or runbook that the drill tests.
+    #[serde(default)]
+    pub plan_under_test: Option<PlanUnderTest>,
+    /// What the drill does not cover.
+    #[serde(default)]
+    pub out_of_scope: Vec<String>,
+    /// What the drill takes for granted.
+    #[serde(default)]
+    pub assumptions: Vec<String>,
+    /// How often the drill is to be run, such as 365d.
+    #[serde(default)]
+    pub every: Option<Dur>,
+}
+
+impl Scenario {
+    /// What the scenario says about itself, for the plan and the reports.
+    pub fn about(&self) -> About {
+        let m = self.metadata.clone();
+        About {
+            version: m.version,
+            owner: m.owner,
+            labels: m.labels,
+            business_function: m.business_function,
+            tier: m.tier,
+            objectives: m.objectives,
+            plan_under_test: m.plan_under_test,
+            out_of_scope: m.out_of_scope,
+            assumptions: m.assumptions,
+            every: m.every,
+            controls: self.controls.clone(),
+        }
+    }
 }
 
 /// The application that the drill tests.

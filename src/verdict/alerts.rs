@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::is_alertmanager,
-    model::{AlertExpectation, Evidence, ForEach, Outcome, Told},
+    model::{AlertExpectation, Evidence, ForEach, Measure, Measured, Outcome, Told},
 };
 
 /// The time between two requests to a source.
@@ -54,7 +54,8 @@ pub(super) fn answer(expected: &AlertExpectation, history: &History, now_us: u64
         let chain = Chain::of(expected, labels, history, &window, now_us);
         let delivered = chain.delivered().conclude(&chain.who);
         let resolved = chain.resolved().map(|proof| proof.conclude(&chain.who));
-        Answer::all([Some(delivered), resolved].into_iter().flatten().collect()).with(chain.evidence())
+        let answers = [Some(delivered), resolved].into_iter().flatten().collect();
+        Answer::all(answers).measuring(chain.measure()).with(chain.evidence())
     };
     Answer::all(targets.iter().map(one).collect())
 }
@@ -129,6 +130,13 @@ impl<'h> Chain<'h> {
             to_us: Some(self.history.end_us),
             uncertainty_us: Some(1_000_000),
         }
+    }
+
+    /// When Alertmanager had received it. It was seen up to one request later.
+    fn measure(&self) -> Option<Measure> {
+        let most_us = self.received()?.at.checked_sub(self.window.t0)?;
+        let objective_us = self.expected.fires_within.micros();
+        Some(Measure { of: Measured::Alert, least_us: most_us.saturating_sub(LOOK_US), most_us, objective_us })
     }
 
     /// The points that belong to this fault: after it, and before the next one.

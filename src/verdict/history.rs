@@ -84,7 +84,7 @@ pub struct History {
     pub budgets: BTreeMap<(String, String), (Series, Series)>,
     /// Intervals without contact to the API server, as recorded. One of them may extend into the future.
     pub(super) gaps: Vec<(u64, u64)>,
-    /// The zone in which each node was last seen.
+    /// The zone in which each node was last seen; empty if it has none.
     pub zones: BTreeMap<String, String>,
     /// The version of the program, according to the header.
     pub tool: String,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::LineRun,
-    model::{Evidence, LossExpectation, Outcome, StepResult, Told},
+    model::{Evidence, LossExpectation, Measure, Measured, Outcome, StepResult, Told},
 };
 
 /// How long to wait for a log after the last step.
@@ -130,7 +130,14 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
     }
     proof.bound = decide(expected, log, (window.t0, restore), read);
     let observed = format!("{} acknowledged lines are gone {:?}, {} damaged", read.lost(), read.missing, read.damaged);
-    proof.conclude(data).with(Evidence {
+    let bar = age(log, read);
+    let measured = bar.map(|(least_us, most_us)| Measure {
+        of: Measured::Loss,
+        least_us,
+        most_us,
+        objective_us: expected.rpo.micros(),
+    });
+    proof.conclude(data).measuring(measured).with(Evidence {
         source: format!("numbered lines appended to `{data}`, and the log as it was read back"),
         observed: Told::of_journal(observed),
         from_us: Some(window.t0),
@@ -174,13 +181,24 @@ fn cut(window: &Window) -> Sight {
     }
 }
 
+/// The smallest and the largest possible time between the newest lost line and the recovery point: no line before that
+/// point is missing. None if every line is lost, or none is.
+fn age(log: &Log, read: &Reading) -> Option<(u64, u64)> {
+    let is_lost = |n: u64| read.missing.iter().any(|(from, to)| (*from..=*to).contains(&n));
+    let (first, _) = *read.missing.first()?;
+    let (_, newest) = log.newest(|n, _| is_lost(n))?;
+    let (point, at) = log.newest(|n, _| n < first)?;
+    let next = log.sent_us(point + 1).unwrap_or(newest).min(newest);
+    Some((newest.saturating_sub(next), newest.saturating_sub(at)))
+}
+
 fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64>), read: &Reading) -> Bound {
     let objective = expected.rpo;
     let (missing, damaged, lost) = (&read.missing, read.damaged, read.lost());
     if damaged > 0 {
         return Bound::Refuted(format!("{damaged} lines are damaged, duplicated or out of order"));
     }
-    let Some((first, _)) = missing.first() else {
+    if missing.is_empty() {
         // If no lines were written for a time, it is unknown how much would have been lost in it.
         let gap = log.longest_gap_before(t0);
         return if gap > objective.micros() {
@@ -191,7 +209,7 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
         } else {
             Bound::Met("no acknowledged line is lost".into())
         };
-    };
+    }
     let numbers = || missing.iter().flat_map(|(from, to)| *from..=*to);
     let late = numbers().filter(|n| log.sent_us(*n).is_some_and(|at| restore.is_some_and(|sent| at >= sent))).count();
     if late > 0 {
@@ -199,15 +217,12 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
     }
     // The newest line that the lost store accepted. Later lines are in another store.
     let is_lost = |n: u64| missing.iter().any(|(from, to)| (*from..=*to).contains(&n));
-    let Some((_, newest)) = log.newest(|n, _| is_lost(n)) else {
+    if log.newest(|n, _| is_lost(n)).is_none() {
         return Bound::Between("it is unknown when the lost lines were acknowledged".into());
-    };
-    // The recovery point: no line before it is missing.
-    let Some((point, at)) = log.newest(|n, _| n < *first) else {
+    }
+    let Some((least, most)) = age(log, read) else {
         return Bound::Refuted(format!("all {lost} acknowledged lines are lost"));
     };
-    let next = log.sent_us(point + 1).unwrap_or(newest).min(newest);
-    let (least, most) = (newest.saturating_sub(next), newest.saturating_sub(at));
     let after = numbers().filter(|n| log.sent_us(*n).is_some_and(|at| at >= t0)).count();
     let later = if after > 0 { format!(", {after} of them acknowledged after the fault") } else { String::new() };
     let said = format!("RPO {:.1} s, {lost} acknowledged lines lost{later}", most as f64 / 1e6);

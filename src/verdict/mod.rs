@@ -45,7 +45,9 @@ pub use window::own_time;
 
 use crate::{
     event::{Actor, Event},
-    model::{After, Evidence, Expectation, Judgement, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told, few},
+    model::{
+        After, Evidence, Expectation, Judgement, Measure, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told, few,
+    },
 };
 
 /// The version of the current rules. It must be increased with the first change since a release that can change the
@@ -63,17 +65,18 @@ pub(crate) struct Answer {
     outcome: Option<Outcome>,
     because: String,
     parts: Vec<ProofPart>,
+    measured: Option<Measure>,
     evidence: Vec<Evidence>,
 }
 
 impl Answer {
     fn new(outcome: Outcome, because: impl Into<String>) -> Self {
-        Self { outcome: Some(outcome), because: because.into(), parts: vec![], evidence: vec![] }
+        Self { outcome: Some(outcome), because: because.into(), parts: vec![], measured: None, evidence: vec![] }
     }
 
     /// The result of a proof.
     fn proven(outcome: Option<Outcome>, because: String, parts: Vec<ProofPart>) -> Self {
-        Self { outcome, because, parts, evidence: vec![] }
+        Self { outcome, because, parts, measured: None, evidence: vec![] }
     }
 
     fn is_open(&self) -> bool {
@@ -82,6 +85,11 @@ impl Answer {
 
     fn with(mut self, evidence: Evidence) -> Self {
         self.evidence.push(evidence);
+        self
+    }
+
+    fn measuring(mut self, measured: Option<Measure>) -> Self {
+        self.measured = measured;
         self
     }
 
@@ -106,6 +114,7 @@ impl Answer {
             outcome,
             because: few(said.iter(), TOLD, ("; ", "; and")),
             parts,
+            measured: Measure::worst(answers.iter().filter_map(|a| a.measured)),
             evidence: answers.iter().flat_map(|a| a.evidence.clone()).collect(),
         }
     }
@@ -170,6 +179,7 @@ impl History {
                     outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
                     because: Told::of_journal(answer.because),
                     parts: answer.parts,
+                    measured: answer.measured,
                     evidence: answer.evidence,
                 }
             }
@@ -180,6 +190,7 @@ impl History {
                 outcome: Outcome::Inconclusive,
                 because: Told::of_journal(format!("this version cannot read the expectation: {}", newer.why)),
                 parts: vec![],
+                measured: None,
                 evidence: vec![],
             },
         }

@@ -107,6 +107,11 @@ impl Pods {
         self.places.get(key).map_or(&[], |place| &self.points[*place])
     }
 
+    /// The changes of the pods of every workload, as [`Pods::of`] gives them.
+    pub fn workloads(&self) -> impl Iterator<Item = (&Key, &[PodPoint])> {
+        self.places.iter().map(|(key, place)| (key, self.points[*place].as_slice()))
+    }
+
     /// Which pods disappeared, and when.
     pub fn disappeared(&self) -> &[(u64, Arc<str>)] {
         &self.gone

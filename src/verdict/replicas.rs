@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     journal::FaultRecord,
-    model::{After, Evidence, Outcome, ReplicasExpectation, Revert, ScopedWorkload, Told},
+    model::{After, Evidence, Measure, Measured, Outcome, ReplicasExpectation, Revert, ScopedWorkload, Told},
 };
 
 /// How long pods must stay ready. A shorter time is neither a recovery nor a baseline.
@@ -65,7 +65,7 @@ pub(super) fn answer(expected: &ReplicasExpectation, history: &History, now_us: 
     let floor = expected.never_below.map(|floor| subject.never_below(i64::from(floor)));
     let name = expected.workload.to_string();
     let answers = [Some(main), floor].into_iter().flatten().map(|proof| proof.conclude(&name)).collect();
-    Answer::all(answers).with(subject.evidence())
+    Answer::all(answers).measuring(subject.measure(expected)).with(subject.evidence())
 }
 
 impl Subject<'_> {
@@ -78,6 +78,22 @@ impl Subject<'_> {
             to_us: Some(self.window.last),
             uncertainty_us: None,
         }
+    }
+
+    /// When the workload had its pods again, as in the bound of its proof; none if it never had.
+    fn measure(&self, expected: &ReplicasExpectation) -> Option<Measure> {
+        let (wanted, within) = (i64::from(expected.ready?), expected.within?);
+        let (at, clock) = if expected.after == After::Heal {
+            let heal = self.history.heal_began(&self.window.step)?;
+            (self.reached(&self.believed, wanted, heal)?.0, heal)
+        } else {
+            let from = self.fall.unwrap_or(self.window.t0);
+            let own = self.reached(&self.elsewhere(), wanted, from);
+            let any = || self.reached(&self.ready, wanted, self.fell(from, wanted));
+            (own.or_else(any)?.0, self.window.clock(self.history))
+        };
+        let took = at.checked_sub(clock)?;
+        Some(Measure { of: Measured::Ready, least_us: took, most_us: took, objective_us: within.micros() })
     }
 
     /// The number to which the fault itself scaled the workload. Pods that were not wanted before cannot have existed.

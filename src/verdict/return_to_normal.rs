@@ -174,6 +174,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         outcome: answer.outcome.unwrap_or(Outcome::Inconclusive),
         because: Told::of_journal(answer.because),
         parts: answer.parts,
+        measured: None,
         evidence: vec![Evidence {
             source: "watch pods, when armed and at the end".into(),
             observed: Told::of_journal(numbers(history)),

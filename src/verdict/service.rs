@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::ProbeRun,
     journal::{ProbeState, Stretch},
-    model::{After, Dur, Evidence, Outcome, ProbeSpec, ServiceExpectation, Told},
+    model::{After, Dur, Evidence, Measure, Measured, Outcome, ProbeSpec, ServiceExpectation, Told},
 };
 
 /// What one probe observed of one fault.
@@ -50,7 +50,7 @@ pub(super) fn answer(expected: &ServiceExpectation, history: &History, now_us: u
         (Some(rto), After::Heal) => subject.after_heal(rto),
         (None, _) => subject.unharmed(expected.longest.unwrap_or_default()),
     };
-    proof.conclude(&expected.probe).with(subject.evidence())
+    proof.conclude(&expected.probe).measuring(subject.measure(expected)).with(subject.evidence())
 }
 
 impl Subject<'_> {
@@ -65,6 +65,18 @@ impl Subject<'_> {
             to_us: Some(self.until),
             uncertainty_us: Some(outage.unseen.1),
         }
+    }
+
+    /// The recovery time with both ends of its error bar; none if the service never failed, or is still down.
+    fn measure(&self, expected: &ServiceExpectation) -> Option<Measure> {
+        let rto = expected.rto?;
+        let (outage, clock) = match expected.after {
+            After::Fault => (self.own_outage().0, self.window.clock(self.history)),
+            After::Heal => (self.outage(self.window.t0, self.until), self.history.heal_began(&self.window.step)?),
+        };
+        let stable = outage.stretches.last()?.to_us.filter(|at| *at > clock)?;
+        let (least_us, most_us) = self.bar(stable, clock);
+        Some(Measure { of: Measured::Recovery, least_us, most_us, objective_us: rto.micros() })
     }
 
     /// Whether it was up by its rule directly before; or absent, if it starts down.

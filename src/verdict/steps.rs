@@ -26,6 +26,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         outcome,
         because: Told::of_journal(named.join("; ")),
         parts: vec![],
+        measured: None,
         evidence: vec![Evidence {
             source: "the drill itself".into(),
             observed: Told::of_journal(format!("{} steps ended", history.state.finished.len())),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Each room, and the rooms that it may use in addition to `model`.
-const TABLE: [(&str, &[&str]); 21] = [
+const TABLE: [(&str, &[&str]); 22] = [
     ("model", &[]),
     ("event", &[]),
     ("files", &[]),
@@ -20,7 +20,8 @@ const TABLE: [(&str, &[&str]); 21] = [
     ("steps", &["event", "world", "inventory", "kubernetes", "journal", "verdict"]),
     ("observe", &["event", "files", "world", "kubernetes", "journal"]),
     ("verdict", &["event", "journal"]),
-    ("report", &["event", "files", "journal", "verdict"]),
+    ("evidence", &["event", "files", "journal", "verdict"]),
+    ("report", &["event", "evidence", "files", "journal", "verdict"]),
     ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),
     (
@@ -56,6 +57,7 @@ const TABLE: [(&str, &[&str]); 21] = [
             "scenario",
             "kubernetes",
             "verdict",
+            "evidence",
             "report",
             "verify",
             "prove",

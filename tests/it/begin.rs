@@ -23,7 +23,7 @@ fn said(out: &std::process::Output) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
 }
 
-fn front() -> Front {
+pub fn front() -> Front {
     let front = Front::open();
     front.file("s.yaml", SCENARIO);
     front.file("b.yaml", BINDINGS);

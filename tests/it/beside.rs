@@ -7,7 +7,7 @@ use drillmaster::{
     model::{Exit, Isolation, Judgement, Outcome, Restored, StepResult},
     report,
     sim::{Description, NetworkPolicies},
-    verdict::History,
+    verdict::ReadRun,
     world::ApiCall,
 };
 use serde_json::{Value, json};
@@ -186,8 +186,8 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
     );
     // The namespace is kept on purpose, so no report asks anybody to remove it.
     let story = report::tell(&ended.events);
-    let told =
-        [report::summary(&story, false), report::markdown(&story), report::html(&story, &History::of(&ended.events))];
+    let document = report::document(&story, &ReadRun::of(&ended.events), &report::Beside::default());
+    let told = [report::summary(&story, false), report::markdown(&document), report::html(&document)];
     for wrong in ["OPEN ", "By hand, for", "Not put back"] {
         assert!(told.iter().all(|text| !text.contains(wrong)), "{wrong}: {told:?}");
     }

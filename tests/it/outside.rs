@@ -7,7 +7,7 @@ use drillmaster::{
     model::{Author, Exit, Judgement, Outcome, OutsideChange, OutsideWhat, Role},
     report,
     sim::Description,
-    verdict,
+    verdict::{self, ReadRun},
     world::ApiCall,
 };
 
@@ -122,9 +122,10 @@ fn whoever_scales_a_workload_down_is_named_and_the_fault_is_not_charged_with_it(
     assert!(story.changed_outside.len() == 1 && story.changed_outside[0].remains);
     let summary = report::summary(&story, false);
     assert!(summary.contains("from outside") && summary.contains(said), "{summary}");
-    let markdown = report::markdown(&story);
+    let document = report::document(&story, &ReadRun::of(&scaled.events), &report::Beside::default());
+    let markdown = report::markdown(&document);
     assert!(markdown.contains("## Changed from outside") && markdown.contains("(still changed)"), "{markdown}");
-    assert!(markdown.contains("*changed from outside*"), "the timeline must contain it: {markdown}");
+    assert!(markdown.contains("| from outside |"), "the timeline must contain it: {markdown}");
     let json = serde_json::to_string(&story).unwrap();
     assert!(json.contains(r#""changedOutside":[{"at""#), "{json}");
 }

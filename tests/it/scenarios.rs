@@ -199,3 +199,57 @@ fn a_secret_is_given_by_reference_only() {
     let unknown = load_str("s.yaml", &text, &sources("zome=b")).unwrap_err().to_string();
     assert!(unknown.contains("did you mean `zone`?"), "{unknown}");
 }
+
+const ABOUT: &str = r#"apiVersion: drillmaster.dev/v1
+kind: Scenario
+metadata:
+  name: zone-outage
+  title: What a scenario says about itself
+  tier: 0
+  objectives:
+    rto: {target: 5m, reference: "BIA 2026"}
+    rpo: {target: 15m}
+    mtpd: {target: 4m}
+  planUnderTest: {name: " "}
+  outOfScope: [payments, ""]
+  every: 5m
+hypothesis: What is said must agree with what is expected.
+scope: {namespaces: [shop]}
+probes:
+  - {name: storefront, http: {url: "http://shop"}}
+data:
+  - {name: orders, http: {append: "http://shop/append", read: "http://shop/read"}}
+steps:
+  - {name: outage, killZone: {zone: a, how: kill}}
+expect:
+  - service: {probe: storefront, rto: 8m}
+  - loss: {data: orders, rpo: 20m}
+controls: {soc2: [A1.2, A1.33], dorra: ["11"], internal: [DR-7]}
+"#;
+
+#[test]
+fn what_a_scenario_says_about_itself_must_agree() {
+    let problems = load_str("s.yaml", ABOUT, &Sources::default()).unwrap_err();
+    let said: Vec<String> = problems.list.iter().map(|p| format!("{}: {} ({})", p.line, p.what, p.help)).collect();
+    assert!(said.iter().any(|s| s.starts_with("6: `tier` is 0 (the minimum is 1")), "{said:#?}");
+    // The form first; then the meaning.
+    let text = ABOUT.replace("tier: 0", "tier: 1");
+    let problems = load_str("s.yaml", &text, &Sources::default()).unwrap_err();
+    let said: Vec<String> = problems.list.iter().map(|p| format!("{}: {} ({})", p.line, p.what, p.help)).collect();
+    for (line, what, help) in [
+        (8, "the RTO of 5m is longer than the MTPD of 4m", ""),
+        (11, "the plan under test has no name", "planUnderTest"),
+        (12, "an item of `outOfScope` is empty", ""),
+        (13, "a drill every 5m is too often", "1h or more"),
+        (23, "the expectation allows 8m, but `metadata.objectives` sets an RTO of 5m", "write 5m or less"),
+        (24, "the expectation allows 20m, but `metadata.objectives` sets an RPO of 15m", "write 15m or less"),
+        (25, "`A1.33` is not in the catalogue of SOC 2", "did you mean `A1.3`?"),
+        (25, "`dorra` is not a framework of the catalogue", "did you mean `dora`?"),
+    ] {
+        assert!(
+            said.iter().any(|s| s.starts_with(&format!("{line}: ")) && s.contains(what) && s.contains(help)),
+            "{line} {what}: {said:#?}"
+        );
+    }
+    assert_eq!(said.len(), 8, "a framework of your own is allowed: {said:#?}");
+}

@@ -1,0 +1,86 @@
+//! `drillmaster keygen` and `drillmaster seal`: keys, and the signed evidence of a run.
+
+use std::{path::Path, process::Command};
+
+use super::{
+    Done, Failure, note, place, print,
+    report_args::{KeygenArgs, SealArgs, TrustArgs},
+    shown,
+    verify::holding,
+};
+use crate::{
+    evidence::{EVIDENCE, KeyError, Private, Public, Sealed, check, keygen as make, seal as sign},
+    journal::RunDir,
+    model::{Exit, Secret, SecretRef},
+    report,
+    verdict::ReadRun,
+};
+
+pub(super) fn keygen(args: &KeygenArgs) -> Done {
+    let public = make(&args.name).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let name = shown(&args.name);
+    print(&format!("{}\n", public.fingerprint()));
+    note(&format!(
+        "wrote {name}.key (private: keep it secret) and {name}.pub (public: give it to whoever verifies). The line above is the fingerprint of the key"
+    ));
+    Ok(Exit::Passed)
+}
+
+pub(super) fn seal(args: &SealArgs) -> Done {
+    let dir = place::dir(&args.run, place::Which::Newest)?;
+    let reading = holding(&dir)?.reading;
+    let source = match (&args.key, &args.key_env, &args.key_command) {
+        (Some(path), ..) => SecretRef::File(path.to_string_lossy().into_owned()),
+        (_, Some(name), _) => SecretRef::Env(name.clone()),
+        (.., Some(argv)) => SecretRef::Exec(argv.clone()),
+        _ => return Err(Failure::new(Exit::Invalid, "no key is given: --key, --key-env or --key-command")),
+    };
+    let key = Private::read(&source, output).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let public = sign(&dir, &reading, &key).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    report::write_all(&dir, &reading)
+        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
+    note(&format!("signed with key {}: {}", public.fingerprint(), shown(dir.file(EVIDENCE))));
+    Ok(Exit::Passed)
+}
+
+/// What a program prints. Nothing of it is shown, because it is a key.
+fn output(argv: &[String]) -> Result<Secret, String> {
+    let [program, rest @ ..] = argv else { return Err("no program is given".into()) };
+    let done = Command::new(program).args(rest).output().map_err(|e| format!("cannot run it: {e}"))?;
+    if !done.status.success() {
+        return Err(format!("it ended with {}", done.status));
+    }
+    String::from_utf8(done.stdout).map(Secret::new).map_err(|_| "it printed something that is not text".into())
+}
+
+/// The evidence of a run, judged by the keys that the command line names.
+pub(super) fn look(dir: &RunDir, reading: &ReadRun, trust: &TrustArgs) -> Result<Sealed, Failure> {
+    let read = |path: &Path| Public::read_all(path).map_err(|e: KeyError| Failure::of(Exit::Invalid, &e));
+    let mut trusted = vec![];
+    for path in [&trust.key, &trust.trust].into_iter().flatten() {
+        trusted.extend(read(path)?);
+    }
+    Ok(match check(dir, reading, &trusted) {
+        Sealed::Unsigned if !trusted.is_empty() => Sealed::Broken(vec![(
+            shown(dir.file(EVIDENCE)),
+            "the run is UNSIGNED, but a key was given that must have signed it".into(),
+        )]),
+        sealed => sealed,
+    })
+}
+
+/// The line about the evidence.
+pub(super) fn said(sealed: &Sealed) -> String {
+    match sealed {
+        Sealed::Unsigned => "UNSIGNED: `drillmaster seal` signs a run".to_owned(),
+        Sealed::Valid { key, trusted: true, files } => {
+            format!("valid for key {key}, which you trust; {files} files as they were signed")
+        }
+        Sealed::Valid { key, trusted: false, files } => {
+            format!(
+                "valid for key {key}, which nobody vouched for: give it with --key or --trust; {files} files as they were signed"
+            )
+        }
+        Sealed::Broken(_) => "does not hold".to_owned(),
+    }
+}

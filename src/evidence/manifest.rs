@@ -1,0 +1,162 @@
+//! The manifest: every file of the run that the evidence rests on, with its size and SHA-256. The reports are not among
+//! them, because anybody can make them again from the journal; notes are not either, because people add them later.
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Read},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::key::hex;
+use crate::{files::own_file, journal::RunDir};
+
+/// The version of the format.
+pub(super) const FORMAT: &str = "1.0";
+
+/// What the evidence of a later version will hold, and this version does not keep. An auditor must not look for it.
+const NOT_KEPT: [&str; 5] = [
+    "bindings without secrets",
+    "inventory before and after",
+    "Velero's results and logs",
+    "alerting rules and Alertmanager's configuration of the day",
+    "the full readiness review (the journal holds its summary)",
+];
+
+/// The manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the format.
+    pub format: String,
+    /// The run.
+    pub run: String,
+    /// SHA-256 of the journal's last line.
+    pub head: String,
+    /// The files, by name.
+    pub files: Vec<Entry>,
+    /// What is not part of the evidence.
+    pub missing: Vec<String>,
+}
+
+/// A file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its path in the run directory.
+    pub name: String,
+    /// Its size.
+    pub size: u64,
+    /// SHA-256 of its content.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// The manifest of a run directory as it is now.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is a link.
+    pub fn of(dir: &RunDir, run: &str, head: &str) -> io::Result<Self> {
+        let mut files = vec![];
+        let mut missing: Vec<String> = NOT_KEPT.map(str::to_owned).to_vec();
+        for name in names(dir)? {
+            let (size, sha256) =
+                content(dir, &name).and_then(sum).map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))?;
+            files.push(Entry { size, sha256, name });
+        }
+        for name in ["plan.json", "scenario.yaml"] {
+            if !files.iter().any(|f| f.name == name) {
+                missing.push(name.to_owned());
+            }
+        }
+        Ok(Self { format: FORMAT.into(), run: run.into(), head: head.into(), files, missing })
+    }
+
+    /// The manifest as it is written and signed.
+    pub fn text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// The size of a file, and the SHA-256 of its content. A journal can be large, so it is read in parts.
+pub(super) fn sum(file: impl Read) -> io::Result<(u64, String)> {
+    let (mut reader, mut sum, mut size) = (BufReader::new(file), Sha256::new(), 0);
+    loop {
+        let part = reader.fill_buf()?;
+        if part.is_empty() {
+            return Ok((size, hex(&sum.finalize())));
+        }
+        sum.update(part);
+        let length = part.len();
+        size += length as u64;
+        reader.consume(length);
+    }
+}
+
+/// Opens a file of the evidence. Only names that drillmaster gives are read, and no link is followed.
+pub(super) fn content(dir: &RunDir, name: &str) -> io::Result<fs::File> {
+    match name.strip_prefix("samples/") {
+        Some(sample) if is_plain(sample) => dir.sample(sample),
+        None if is_own(name) => own_file(&dir.file(name)),
+        _ => Err(io::Error::other("this is not the name of a file of a run")),
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '%');
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+fn is_own(name: &str) -> bool {
+    let segment = name.strip_prefix("journal.").and_then(|rest| rest.strip_suffix(".jsonl"));
+    let numbered = segment.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()));
+    matches!(name, "journal.jsonl" | "plan.json" | "scenario.yaml") || numbered
+}
+
+/// The names of all files that belong to the evidence, in order.
+pub(super) fn names(dir: &RunDir) -> io::Result<Vec<String>> {
+    let mut all = vec![];
+    for entry in fs::read_dir(&dir.0)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if is_own(&name) {
+            all.push(name);
+        }
+    }
+    let samples = dir.file("samples");
+    match fs::symlink_metadata(&samples) {
+        Ok(there) if there.is_symlink() => return Err(io::Error::other("the directory `samples` is a symbolic link")),
+        Ok(there) if there.is_dir() => {
+            for entry in fs::read_dir(&samples)? {
+                let name = entry?.file_name().to_string_lossy().into_owned();
+                if !is_plain(&name) {
+                    return Err(io::Error::other(format!("samples/{name} is not a file of a run")));
+                }
+                all.push(format!("samples/{name}"));
+            }
+        }
+        _ => {}
+    }
+    all.sort();
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_a_run_are_read() {
+        for name in ["journal.jsonl", "journal.2.jsonl", "plan.json", "scenario.yaml"] {
+            assert!(is_own(name), "{name}");
+        }
+        for name in ["journal..jsonl", "journal.x.jsonl", "../journal.jsonl", "/etc/passwd", "report.html", ""] {
+            assert!(!is_own(name), "{name}");
+        }
+        let dir = RunDir("/nowhere".into());
+        for name in ["samples/../lock", "samples//etc/passwd", "samples/", "samples/.next", "/etc/passwd", "../x"] {
+            let why = content(&dir, name).expect_err("refused").to_string();
+            assert!(why.contains("not the name"), "{name}: {why}");
+        }
+    }
+}
