@@ -20,7 +20,7 @@ pub(super) struct ReportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReportCommand {
-    /// Add a note of a person: an owner, a due date, a sign-off, what somebody saw
+    /// Add a note of a person: an owner, a due date, a sign-off, an observation
     Annotate(AnnotateArgs),
 }
 

@@ -51,7 +51,7 @@ impl Next {
         // The built-in bindings name docker.
         if engine != "docker" {
             return format!(
-                "the cluster is ready. Write bindings for {engine} first:\n  drillmaster show kind > bindings.yaml   # then add `engine: {engine}` beside `cluster:`\nnext:\n  CLUSTER={cluster} drillmaster plan {rest} --bind bindings.yaml\n  CLUSTER={cluster} drillmaster run {rest} --bind bindings.yaml"
+                "the cluster is ready. Write bindings for {engine} first:\n  drillmaster show kind > bindings.yaml   # then add `engine: {engine}` beside `cluster:`\nnext:\n  CLUSTER={cluster} drillmaster plan {rest} --bindings bindings.yaml\n  CLUSTER={cluster} drillmaster run {rest} --bindings bindings.yaml"
             );
         }
         format!(
@@ -95,6 +95,6 @@ mod tests {
         );
         let two = Next::on_two().text("d", None, "docker");
         assert!(two.contains("run region-loss --context source=kind-d --context recovery=kind-d-recovery"), "{two}");
-        assert!(on(&[]).text("d", None, "podman").contains("--bind bindings.yaml"));
+        assert!(on(&[]).text("d", None, "podman").contains("--bindings bindings.yaml"));
     }
 }

@@ -36,11 +36,11 @@ impl Home {
         let lines = format!("values:\n  {name}: …   # for example a URL: http://web.shop.svc");
         match self {
             Self::Nowhere => format!(
-                "this value belongs in a bindings file; give one with --bind FILE, with these lines in it:\napiVersion: drillmaster.dev/v1\nkind: Bindings\n{lines}"
+                "this value belongs in a bindings file; give one with --bindings FILE, with these lines in it:\napiVersion: drillmaster.dev/v1\nkind: Bindings\n{lines}"
             ),
             Self::Bindings(file) | Self::Cluster(file) => format!("add it to {file}:\n{lines}"),
             Self::OwnCluster => format!(
-                "the built-in bindings of the cluster of `cluster up` do not have it; write them to a file with `drillmaster show kind > bindings.yaml`, give that with --bind, and add to it:\n{lines}"
+                "the built-in bindings of the cluster of `cluster up` do not have it; write them to a file with `drillmaster show kind > bindings.yaml`, give that with --bindings, and add to it:\n{lines}"
             ),
             Self::ShippedCluster(cluster) => format!(
                 "the simulated cluster {cluster} does not have it; write the cluster to a file of your own with `drillmaster show {cluster} > my-cluster.yaml`, give that with --cluster, and add to it:\n{lines}"
