@@ -1,6 +1,8 @@
 //! Prepares two things for the program: the sample shop, linked statically, so that `cluster up` can build an image that
 //! contains nothing else; and the commit and the time of the build, for `drillmaster version`.
 
+#![expect(clippy::print_stdout, reason = "a build script talks to cargo on standard output")]
+
 mod commit;
 
 use std::{

@@ -38,7 +38,9 @@ fn note(args: &AnnotateArgs, document: &Document) -> Result<Note, String> {
     if args.field == Field::Due && text.parse::<jiff::civil::Date>().is_err() {
         return Err(format!("`{text}` is not a date: write it as 2027-01-31"));
     }
-    Ok(Note { at: Timestamp::now(), by, known, field: args.field, of: action(args, document)?, text })
+    #[expect(clippy::disallowed_methods, reason = "the time at which a person writes the note")]
+    let at = Timestamp::now();
+    Ok(Note { at, by, known, field: args.field, of: action(args, document)?, text })
 }
 
 /// The action that the note is about; it must be in the report.

@@ -1,6 +1,6 @@
 //! `drillmaster keygen` and `drillmaster seal`: keys, and the signed evidence of a run.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use super::{
     Done, Failure, note, place, print,
@@ -43,10 +43,21 @@ pub(super) fn seal(args: &SealArgs) -> Done {
     Ok(Exit::Passed)
 }
 
+/// The time limit for a program that prints a key.
+const KEY_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// What a program prints. Nothing of it is shown, because it is a key.
 fn output(argv: &[String]) -> Result<Secret, String> {
     let [program, rest @ ..] = argv else { return Err("no program is given".into()) };
-    let done = Command::new(program).args(rest).output().map_err(|e| format!("cannot run it: {e}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("cannot run it: {e}"))?;
+    let done = runtime.block_on(async {
+        let run = tokio::process::Command::new(program).args(rest).kill_on_drop(true).output();
+        tokio::time::timeout(KEY_LIMIT, run).await
+    });
+    let done = done
+        .map_err(|_| format!("it did not end within {} s", KEY_LIMIT.as_secs()))?
+        .map_err(|e| format!("cannot run it: {e}"))?;
     if !done.status.success() {
         return Err(format!("it ended with {}", done.status));
     }

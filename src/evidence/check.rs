@@ -49,7 +49,7 @@ pub fn check(dir: &RunDir, reading: &ReadRun, trusted: &[Public]) -> Sealed {
     let found = look(dir, reading, trusted, &mut wrong);
     match found {
         Some((key, files)) if wrong.is_empty() => {
-            let is_trusted = trusted.iter().any(|t| *t == key);
+            let is_trusted = trusted.contains(&key);
             Sealed::Valid { key: key.fingerprint(), trusted: is_trusted, files }
         }
         _ => Sealed::Broken(wrong),

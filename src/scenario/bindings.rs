@@ -53,10 +53,10 @@ pub fn lint_bindings(file: &str, text: &str) -> Result<Vec<String>, Problems> {
     let mut unset = vec![];
     for name in text.split("${env.").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)) {
         let key = format!("env.{name}");
-        if !values.plain.contains_key(&key) {
+        values.plain.entry(key).or_insert_with(|| {
             unset.push(name.to_owned());
-            values.plain.insert(key, Value::String(format!("${{env.{name}}}")));
-        }
+            Value::String(format!("${{env.{name}}}"))
+        });
     }
     parse_as(file, text, &super::bindings_schema(), &values, |_, _: &Bindings| vec![]).map(|_| unset)
 }

@@ -261,7 +261,10 @@ impl Lint<'_> {
         let known = if allowed.is_empty() {
             format!("there is no {what} that it could refer to")
         } else {
-            format!("write one of: {}", allowed.join(", "))
+            // Two probes may have one name, which is a mistake of its own.
+            let mut seen = std::collections::BTreeSet::new();
+            let names: Vec<&str> = allowed.iter().map(String::as_str).filter(|name| seen.insert(*name)).collect();
+            format!("write one of: {}", names.join(", "))
         };
         self.say(path, format!("there is no {what} with the name `{name}`"), format!("{meant}{known}"));
     }

@@ -328,16 +328,10 @@ fn found(
     let mut wrong = description.refused();
     let mut rules = vec![];
     for rule in &description.rules {
-        match promql::parse(&rule.expr) {
-            Ok(expr) => rules.push(Rule {
-                alert: rule.alert.clone(),
-                text: rule.expr.clone(),
-                expr,
-                for_: rule.for_,
-                labels: rule.labels.clone(),
-            }),
-            // It is one of the mistakes already.
-            Err(_) => {}
+        // An expression that cannot be read is one of the mistakes already.
+        if let Ok(expr) = promql::parse(&rule.expr) {
+            let (alert, text, labels) = (rule.alert.clone(), rule.expr.clone(), rule.labels.clone());
+            rules.push(Rule { alert, text, expr, for_: rule.for_, labels });
         }
     }
     let others = description.alertmanagers.iter().map(|(name, spec)| (name.clone(), Alertmanager::of(spec)));

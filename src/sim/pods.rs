@@ -286,6 +286,6 @@ impl Pods {
         let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, Places::len)) else { return };
         let label_says_it = selector.match_labels.len() == 1 && selector.match_expressions.is_empty();
         let found = rarest.iter().filter(|(id, _)| id.0 == namespace).filter_map(|(_, place)| self.at(*place));
-        found.filter(|pod| label_says_it || fields::selects(selector, pod)).for_each(|pod| each(pod));
+        found.filter(|pod| label_says_it || fields::selects(selector, pod)).for_each(&mut each);
     }
 }

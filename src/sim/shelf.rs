@@ -1,6 +1,8 @@
 //! The objects of one resource in one namespace: found by name, and listed in the order of their names. Start with
 //! [`Shelf`].
 
+#![expect(clippy::disallowed_types, reason = "names are looked up by their hash, and its order is never read")]
+
 use std::collections::{BTreeMap, HashMap};
 
 use smol_str::SmolStr;

@@ -199,8 +199,7 @@ mod tests {
 
     /// A drain from 10 to 40 with one requested eviction.
     fn drain(budgets: &[(&str, Series, Series)]) -> Answer {
-        let mut history = History::default();
-        history.end_us = 40;
+        let mut history = History { end_us: 40, ..History::default() };
         let node = json!({"name": "a", "uid": "u", "providerId": "", "zone": "", "pool": ""});
         history.state.faults.push(FaultRecord {
             id: FaultId("drain/a".into()),

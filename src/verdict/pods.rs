@@ -1,6 +1,8 @@
 //! The changes of pods, arranged by the workload that they belong to. A large cluster has a million of them, so each is
 //! kept once and names are shared. Start with [`Pods`].
 
+#![expect(clippy::disallowed_types, reason = "a million changes are looked up, and the order is never read")]
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,

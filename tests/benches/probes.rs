@@ -3,7 +3,7 @@
 //!     cargo bench --bench probes -- [PROBES] [EVERY_MS] [SECONDS]
 //!
 //! Without numbers, 100 probes send ten requests a second each. The server is another process on the same machine.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
 
 use std::{
     io::{BufRead, BufReader},
@@ -88,7 +88,7 @@ fn main() {
     let temp = tempfile::tempdir().unwrap();
     let dir = RunDir::create(temp.path(), "run").unwrap();
     let clock = Clock::start();
-    let now = clock.clone();
+    let now = clock;
     let recorder =
         Recorder::new(Journal::create(&dir).unwrap(), vec![], Arc::default(), move || (now.now_us(), now.wall()));
     let ready = (0..probes as usize).map(|i| probe(i, address.trim(), every)).collect();
@@ -100,6 +100,7 @@ fn main() {
     });
     let (spent, took) = (spent() - before, (clock.now_us() - began) as f64 / 1e6);
     server.kill().unwrap();
+    server.wait().unwrap();
 
     let (mut late, mut failed) = (vec![], 0);
     for file in std::fs::read_dir(dir.file("samples")).unwrap() {

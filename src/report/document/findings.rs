@@ -60,7 +60,7 @@ pub(super) fn findings(c: &Context<'_>) -> Vec<Finding> {
     all.extend(c.judged.iter().filter_map(|j| narrow(c, j)));
     all.extend(gaps::worse(c));
     all.extend(gaps::waived(c));
-    all.sort_by(|a, b| (a.order, a.severity).cmp(&(b.order, b.severity)));
+    all.sort_by_key(|f| (f.order, f.severity));
     let mut known = BTreeSet::new();
     all.retain(|f| known.insert((f.order, f.subject.clone(), f.title.clone())));
     all

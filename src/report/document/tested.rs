@@ -52,8 +52,10 @@ fn identification(c: &Context<'_>) -> Section {
 }
 
 fn authorisation(c: &Context<'_>) -> Section {
+    // The journal of a rehearsal contains no names of people or machines.
+    let operator = if c.story.is_rehearsal() { "not recorded".into() } else { or(&c.story.operator, "unknown") };
     let mut rows = vec![
-        Row::new([Text::new("Operator"), or(&c.story.operator, "unknown").into()]),
+        Row::new([Text::new("Operator"), operator.into()]),
         Row::new([Text::new("Authorised by"), c.note_or(Field::Authorisation, "not recorded")]),
         Row::new([Text::new("Sponsor"), c.note_or(Field::Sponsor, "not recorded")]),
         Row::new([Text::new("Exercise director"), c.note_or(Field::Director, "not recorded")]),
