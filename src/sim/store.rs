@@ -81,7 +81,7 @@ impl Serialize for Item<'_> {
 #[derive(Clone, Default)]
 pub(super) struct Store {
     /// By resource and namespace, so that a look-up does not have to build a key.
-    objects: BTreeMap<&'static str, BTreeMap<String, Shelf>>,
+    objects: BTreeMap<&'static str, BTreeMap<SmolStr, Shelf>>,
     version: u64,
     /// Makes the UIDs of this cluster different from those of other clusters.
     family: u32,
@@ -273,11 +273,7 @@ impl Store {
             SmolStr::new(text(&object, "/metadata/name")),
         );
         let object = Arc::new(object);
-        let shelves = self.objects.entry(resource).or_default();
-        if !shelves.contains_key(key.1.as_str()) {
-            shelves.insert(key.1.to_string(), Shelf::default());
-        }
-        let Some(shelf) = shelves.get_mut(key.1.as_str()) else { return object };
+        let shelf = self.objects.entry(resource).or_default().entry(key.1.clone()).or_default();
         let mut kept = Kept::of(Arc::clone(&object), None);
         match shelf.get_mut(&key.2) {
             Some(before) => {

@@ -40,32 +40,28 @@ pub(super) struct Map(Vec<(SmolStr, Value)>);
 const FEW: usize = 16;
 
 impl Map {
+    /// The place of a field, or the place at which it would have to be.
     fn find(&self, key: &str) -> Result<usize, usize> {
-        if self.0.len() <= FEW
-            && let Some(at) = self.0.iter().position(|(own, _)| own.len() == key.len() && own.as_str() == key)
-        {
-            return Ok(at);
-        }
         self.0.binary_search_by(|(own, _)| own.as_str().cmp(key))
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Value> {
-        if self.0.len() <= FEW {
-            return self
-                .0
-                .iter()
-                .find(|(own, _)| own.len() == key.len() && own.as_str() == key)
-                .map(|(_, value)| value);
+    fn position(&self, key: &str) -> Option<usize> {
+        if self.0.len() > FEW {
+            return self.find(key).ok();
         }
-        self.find(key).ok().map(|at| &self.0[at].1)
+        self.0.iter().position(|(own, _)| own.len() == key.len() && own.as_str() == key)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.position(key).map(|at| &self.0[at].1)
     }
 
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.find(key).ok().map(|at| &mut self.0[at].1)
+        self.position(key).map(|at| &mut self.0[at].1)
     }
 
     pub(super) fn contains_key(&self, key: &str) -> bool {
-        self.find(key).is_ok()
+        self.position(key).is_some()
     }
 
     pub(super) fn insert(&mut self, key: impl AsRef<str> + Into<SmolStr>, value: impl Into<Value>) {
@@ -85,7 +81,7 @@ impl Map {
     }
 
     pub(super) fn remove(&mut self, key: &str) -> Option<Value> {
-        self.find(key).ok().map(|at| self.0.remove(at).1)
+        self.position(key).map(|at| self.0.remove(at).1)
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&str, &Value) -> bool) {
