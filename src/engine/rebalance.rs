@@ -70,6 +70,9 @@ async fn spread(context: &StepContext, of: &ScopedWorkload, deadline_us: u64) ->
             return Ok(evicted);
         };
         let pod = pod.ok_or_else(|| format!("{placed}; the volumes of its pods are bound to their nodes"))?;
+        if context.recorder.now_us() >= deadline_us {
+            return Err(format!("{placed}; the {} s for all workloads are over", LIMIT.as_secs()));
+        }
         // The scheduler decides where the new pod runs. An eviction that did not help twice will not help.
         if before.is_some_and(|(least, tries)| skew >= least && tries >= 2) {
             return Err(format!("{placed}; the scheduler does not spread it"));
