@@ -33,6 +33,14 @@ pub enum KeyError {
         #[source]
         source: std::io::Error,
     },
+    /// The program gives no key.
+    #[error("`{program}` gave no private key: {why}")]
+    Program {
+        /// The program and its arguments.
+        program: String,
+        /// Why.
+        why: String,
+    },
     /// The variable is not set.
     #[error("the environment variable {0}, which should hold the private key, is not set")]
     Unset(String),
@@ -124,9 +132,7 @@ impl Private {
                 .map_err(|source| KeyError::File { path: path.clone(), source })
                 .map(Secret::new)?,
             SecretRef::Env(name) => std::env::var(name).map(Secret::new).map_err(|_| KeyError::Unset(name.clone()))?,
-            SecretRef::Exec(argv) => {
-                run(argv).map_err(|why| KeyError::File { path: argv.join(" "), source: std::io::Error::other(why) })?
-            }
+            SecretRef::Exec(argv) => run(argv).map_err(|why| KeyError::Program { program: argv.join(" "), why })?,
         };
         Self::parse(text.reveal()).ok_or_else(not_a_key)
     }
