@@ -1,7 +1,7 @@
 //! The list and watch loop. It is written here and not taken from kube-runtime, because a verdict needs to know when a
 //! stream was silent, was closed, or was started again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, pin::pin, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -40,6 +40,10 @@ const MUTE: Duration = Duration::from_secs(40);
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
 
+/// A list of a resource that only serves the changes from outside is reported as missing after this time, before the
+/// request fails: the drill may end earlier.
+const LATE: Duration = Duration::from_secs(5);
+
 /// While a gap lasts, it is recorded again after this time.
 const AGAIN_US: u64 = 10_000_000;
 
@@ -69,7 +73,19 @@ pub(super) async fn follow(
     let mut failing: Option<(u64, String)> = None;
     let mut pause = PAUSE;
     loop {
-        let (items, mut version) = match kube.list_map(path, |item| Some(thin(item, kind))).await {
+        let mut list = pin!(kube.list_map(path, |item| Some(thin(item, kind))));
+        let answer = match tokio::time::timeout(LATE, &mut list).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if failing.is_none() && serves != Serves::Verdicts {
+                    let why = format!("no answer within {} s", LATE.as_secs());
+                    unseen(last_us, Some(&why));
+                    failing = Some((recorder.now_us(), why));
+                }
+                list.await
+            }
+        };
+        let (items, mut version) = match answer {
             Ok(listed) => listed,
             Err(error) => {
                 // Recorded at the beginning, and from time to time while it lasts.
@@ -269,7 +285,7 @@ mod tests {
     async fn followed(refused: usize) -> (Vec<Unseen>, Vec<u128>) {
         let (lists, watches) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
         let (began, seen) = (tokio::time::Instant::now(), Arc::clone(&watches));
-        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let told = observed(move |request| {
             let is_watch = request.uri().query().is_some_and(|q| q.contains("watch=true"));
             if is_watch {
                 seen.lock().expect("nobody panicked").push(began.elapsed().as_millis());
@@ -282,8 +298,20 @@ mod tests {
             };
             let answer = http::Response::builder().status(if refuses { 403 } else { 200 });
             std::future::ready(answer.body(kube::client::Body::from(body.to_string().into_bytes())))
-        });
-        let kube = Kube::new(kube::Client::new(service, "default"));
+        })
+        .await;
+        let times = watches.lock().expect("nobody panicked").clone();
+        (told, times)
+    }
+
+    /// What one watch of ConfigMaps reports over some seconds, with this server.
+    async fn observed<F>(
+        server: impl Fn(http::Request<kube::client::Body>) -> F + Clone + Send + 'static,
+    ) -> Vec<Unseen>
+    where
+        F: Future<Output = http::Result<http::Response<kube::client::Body>>> + Send + 'static,
+    {
+        let kube = Kube::new(kube::Client::new(tower::service_fn(server), "default"));
         let dir = tempfile::tempdir().expect("a directory");
         let run = RunDir::create(dir.path(), "run").expect("a run directory");
         let journal = Journal::create(&run).expect("a journal");
@@ -296,8 +324,7 @@ mod tests {
             Kind::OutsideUnseen(part) => Some(part.clone()),
             _ => None,
         };
-        let times = watches.lock().expect("nobody panicked").clone();
-        (recorder.events().iter().filter_map(unseen).collect(), times)
+        recorder.events().iter().filter_map(unseen).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -307,6 +334,13 @@ mod tests {
         assert_eq!((told[0].resource.as_str(), told[0].namespace.as_str()), ("configmaps", "shop"));
         let (told, _) = followed(usize::MAX).await;
         assert!(matches!(&told[..], [part] if part.why.as_ref().is_some_and(|why| why.contains("403"))), "{told:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_is_never_answered_is_told() {
+        let told = observed(|_| std::future::pending()).await;
+        let whys: Vec<_> = told.iter().map(|part| part.why.as_deref().unwrap_or("")).collect();
+        assert_eq!(whys, ["no answer within 5 s"]);
     }
 
     #[tokio::test(start_paused = true)]
